@@ -1,0 +1,302 @@
+"""What a scenario is: one frozen, complete value that every later room reads.
+
+A file gives part of it; `load` lays that part over the shipped defaults and the theory's preset, and
+validates the whole here. After this module nothing re-validates and nothing touches a file.
+Dates are `datetime.date`, distances km, money billions of US dollars, people millions, rates per year.
+States are ISO3 codes (COW numbers with dates for states that no longer exist), never positions.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from balance_sim.scenario.cells import iso_date
+
+SCHEMA_VERSION = 1
+
+TERMS = (
+    "security_gain",
+    "common_threat",
+    "distrust",
+    "similarity",
+    "joint_democracy",
+    "proximity",
+    "popularity",
+    "closure",
+    "experience",
+    "ladder",
+    "autonomy",
+    "exposure",
+    "hub_doubt",
+    "bandwagon",
+)
+SIGNAL_ORDER = (
+    "statement",
+    "visit",
+    "joint_summit",
+    "exercise",
+    "arms_or_basing",
+    "treaty",
+    "fighting_together",
+)
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+NonNegative = Annotated[float, Field(ge=0.0)]
+Positive = Annotated[float, Field(gt=0.0)]
+Day = Annotated[date, BeforeValidator(iso_date)]
+Weight = Annotated[float, Field(ge=-1e9, le=1e9)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class State(Strict):
+    """One state of the roster. A blank is missing, never 0; what a term does then stands in docs/model.md."""
+
+    id: Identifier
+    name: str = ""
+    gdp_bn: NonNegative | None = None
+    milex_bn: NonNegative | None = None
+    population_m: NonNegative | None = None
+    capability: NonNegative | None = None
+    democracy: Unit | None = None
+    ideal_point: Annotated[float, Field(ge=-10, le=10)] | None = None
+    latitude: Annotated[float, Field(ge=-90, le=90)] | None = None
+    longitude: Annotated[float, Field(ge=-180, le=180)] | None = None
+    reliability: Unit = 1.0
+    autonomy: NonNegative = 0.0
+    propensity: Weight = 0.0
+    patrons: tuple[Identifier, ...] = ()
+    source: str = ""
+    guesses: str = ""
+
+
+class Dispute(Strict):
+    """Quarrel between two states, each part an intensity 0..1. Undirected: one row a pair."""
+
+    a: Identifier
+    b: Identifier
+    rivalry: Unit = 0.0
+    claim: Unit = 0.0
+    militarised: Unit = 0.0
+    war: Unit = 0.0
+    source: str = ""
+
+
+class Distance(Strict):
+    """Minimum distance of a pair where it is known better than from the capitals."""
+
+    a: Identifier
+    b: Identifier
+    km: NonNegative
+    source: str = ""
+
+
+class Trade(Strict):
+    """Share of `state`'s trade that it does with `partner`. Directed; a pair without a row is missing."""
+
+    state: Identifier
+    partner: Identifier
+    share: Unit
+    source: str = ""
+
+
+class Accord(Strict):
+    """An accord on record at the start: in force, signed, in talks, scheduled, or over.
+
+    `scheduled_signed`, `scheduled_in_force`: dates fixed beforehand, the same in every arm."""
+
+    id: Identifier
+    a: Identifier
+    b: Identifier
+    kind: Identifier
+    name: str = ""
+    status: Literal["talks", "signed", "in_force", "collapsed", "ended"]
+    opened: Day | None = None
+    signed: Day | None = None
+    in_force: Day | None = None
+    ended: Day | None = None
+    scheduled_signed: Day | None = None
+    scheduled_in_force: Day | None = None
+    precision: Literal["day", "month", "year"] = "day"
+    multilateral: bool = False
+    source: str = ""
+    confidence: str = ""
+    note: str = ""
+
+
+class Event(Strict):
+    """A dated act. Roles: principals act together; guests are seen with them; targets are acted at.
+
+    `sign` -1 turns the alignment weight round (a public rebuff)."""
+
+    id: Identifier
+    date: Day
+    kind: Identifier
+    label: str = ""
+    visibility: Unit = 1.0
+    principals: tuple[Identifier, ...] = Field(min_length=1)
+    guests: tuple[Identifier, ...] = ()
+    host: Identifier | None = None
+    targets: tuple[Identifier, ...] = ()
+    sign: Literal[-1, 1] = 1
+    accord: Identifier | None = None
+    source: str = ""
+    confidence: str = ""
+    note: str = ""
+
+
+class Provocation(Strict):
+    """A hazard: `state` commits an act of `kind` at `targets` at `rate` a year, on a clock of its own."""
+
+    id: Identifier
+    state: Identifier
+    kind: Identifier
+    targets: tuple[Identifier, ...]
+    rate: NonNegative
+    visibility: Unit = 1.0
+    source: str = ""
+
+
+class Audience(Strict):
+    """Who reads the news alike. `attention` -1..1 by kind of event; `default` for kinds not named."""
+
+    members: tuple[Identifier, ...] = ()
+    attention: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}
+
+
+class AccordKind(Strict):
+    """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent. Lags in days, gamma."""
+
+    depth: Unit
+    calm: Unit
+    ceiling: Annotated[float, Field(gt=0.0, le=24.0)]
+    intercept: Weight
+    talks_days: Positive
+    talks_shape: Positive
+    force_days: NonNegative
+    force_shape: Positive
+
+
+class EventKind(Strict):
+    """Signed weights in nats at visibility 1; `half_life_days` null means it does not fade."""
+
+    alignment: Annotated[float, Field(ge=-20, le=20)]
+    intent: Annotated[float, Field(ge=-20, le=20)]
+    reliability: Annotated[float, Field(ge=-20, le=20)] = 0.0
+    half_life_days: Positive | None
+
+
+class CapabilityWeights(Strict):
+    """Weights of the shares in the composite; used for states without a `capability` of their own."""
+
+    gdp: NonNegative
+    milex: NonNegative
+    population: NonNegative
+
+
+class Parameters(Strict):
+    """Numbers of the rules. Every one has its source in defaults.yaml: see `balance-sim parameters`."""
+
+    alpha0: float
+    alpha_x: NonNegative
+    alpha_acc: NonNegative
+    eta0: float
+    eta_x: NonNegative
+    eta_rivalry: NonNegative
+    eta_claim: NonNegative
+    eta_militarised: NonNegative
+    eta_war: NonNegative
+    eta_acc: NonNegative
+    prior_tension: NonNegative
+    delta_km: Positive
+    gamma: NonNegative
+    beta: Unit
+    s0: NonNegative
+    tau: Unit
+    gain_floor: Annotated[float, Field(gt=0.0, le=1.0)]
+    d0_km: Positive
+    experience_half_life_days: Positive
+    talks_speed_exponent: NonNegative
+    talks_speed_max: Annotated[float, Field(ge=1.0, le=100.0)]
+    collapse_rate: NonNegative
+    end_rate: NonNegative
+    warm_up_days: Annotated[float, Field(ge=0.0, le=3650.0)]
+    effort_max: NonNegative
+    effort_slope: NonNegative
+    effort_years: Positive
+
+
+class Theory(Strict):
+    """Which terms of willingness count, and whether hostility is told apart (threat) or not (power)."""
+
+    preset: Identifier
+    equal_hostility: NonNegative | None = None
+    weights: dict[str, Weight]
+
+
+class Arm(Strict):
+    """One version of the world: the scenario without `drop`, with `add`, with `set` laid over it."""
+
+    title: str = ""
+    reference: bool = False
+    drop: tuple[Identifier, ...] = ()
+    add: tuple[Event, ...] = ()
+    set: dict[str, object] = {}
+
+
+class Report(Strict):
+    """What to count and for whom: windows in days from the focal date, groups by name."""
+
+    windows: tuple[Annotated[int, Field(ge=1, le=3650)], ...] = (30, 90, 365)
+    groups: tuple[Identifier, ...] = ()
+
+
+class Scenario(Strict):
+    """All that a run needs, complete. `name` is the file's stem; `sha256` its content's, not its layout's."""
+
+    schema_version: Literal[1] = 1
+    name: Identifier
+    title: str
+    question: str = ""
+    source: str = ""
+    notes: str = ""
+    start: Day
+    end: Day
+    step_days: Annotated[float, Field(gt=0.0, le=92.0)]
+    focal: Identifier
+    capability: CapabilityWeights
+    states: tuple[State, ...] = Field(min_length=2)
+    outside: tuple[Identifier, ...] = ()
+    groups: dict[Identifier, tuple[Identifier, ...]] = {}
+    audiences: dict[Identifier, Audience]
+    disputes: tuple[Dispute, ...] = ()
+    distances: tuple[Distance, ...] = ()
+    trade: tuple[Trade, ...] = ()
+    accords: tuple[Accord, ...] = ()
+    events: tuple[Event, ...] = ()
+    provocations: tuple[Provocation, ...] = ()
+    kinds: dict[Identifier, AccordKind]
+    event_kinds: dict[Identifier, EventKind]
+    parameters: Parameters
+    theory: Theory
+    arms: dict[Identifier, Arm] = Field(min_length=1)
+    report: Report = Report()
+    sha256: str = ""
+
+    @property
+    def reference_arm(self) -> str:
+        """The arm every effect is measured against."""
+        return next(name for name, arm in self.arms.items() if arm.reference)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """States' codes, sorted: the order of every array."""
+        return tuple(state.id for state in self.states)
