@@ -1,1 +1,1 @@
-"""evidence."""
+"""Data of the field in; fitted parameters and scored forecasts out."""

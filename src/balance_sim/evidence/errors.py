@@ -1,0 +1,34 @@
+"""What is raised when a data file cannot be used. The command line turns it into exit code 4."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class DataError(Exception):
+    """A data file that cannot be read as it stands: where, what was found, what to do next.
+
+    line: counts from 1, the header is line 1; column: the name in the header; value: the text found there."""
+
+    def __init__(
+        self,
+        message: str,
+        next_step: str,
+        path: Path | str | None = None,
+        line: int | None = None,
+        column: str | None = None,
+        value: str | None = None,
+    ) -> None:
+        super().__init__(message, next_step, path, line, column, value)
+        self.message, self.next_step = message, next_step
+        self.path, self.line, self.column, self.value = path, line, column, value
+
+    def __str__(self) -> str:
+        where = [str(self.path)] if self.path is not None else []
+        if self.line is not None:
+            where.append(f"line {self.line}")
+        if self.column is not None:
+            where.append(f"column {self.column}")
+        head = ", ".join(where)
+        found = f" (found {self.value!r})" if self.value is not None else ""
+        return f"{head}{': ' if head else ''}{self.message}{found}. {self.next_step}."
