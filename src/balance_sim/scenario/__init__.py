@@ -1,1 +1,26 @@
-"""scenario."""
+"""A file becomes a frozen, complete, checked `Scenario`, or a `ScenarioError` with file, line and column."""
+
+from balance_sim.scenario.defaults import parameter_table
+from balance_sim.scenario.load import (
+    arm_scenario,
+    check_scenario,
+    load_scenario,
+    scenario_files,
+    with_values,
+)
+from balance_sim.scenario.problems import Problem, ScenarioError
+from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.values import value_at
+
+__all__ = [
+    "Problem",
+    "Scenario",
+    "ScenarioError",
+    "arm_scenario",
+    "check_scenario",
+    "load_scenario",
+    "parameter_table",
+    "scenario_files",
+    "value_at",
+    "with_values",
+]

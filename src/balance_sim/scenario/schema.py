@@ -44,9 +44,11 @@ SIGNAL_ORDER = (
 )
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Text = Annotated[str, Field(max_length=10_000)]
 Unit = Annotated[float, Field(ge=0.0, le=1.0)]
-NonNegative = Annotated[float, Field(ge=0.0)]
-Positive = Annotated[float, Field(gt=0.0)]
+NonNegative = Annotated[float, Field(ge=0.0, le=1e9)]
+Positive = Annotated[float, Field(ge=1e-6, le=1e9)]
+Shape = Annotated[float, Field(ge=0.05, le=1000.0)]
 Day = Annotated[date, BeforeValidator(iso_date)]
 Weight = Annotated[float, Field(ge=-1e9, le=1e9)]
 
@@ -61,10 +63,10 @@ class State(Strict):
     """One state of the roster. A blank is missing, never 0; what a term does then stands in docs/model.md."""
 
     id: Identifier
-    name: str = ""
-    gdp_bn: NonNegative | None = None
-    milex_bn: NonNegative | None = None
-    population_m: NonNegative | None = None
+    name: Text = ""
+    gdp_bn: Annotated[float, Field(ge=0.0, le=1e6)] | None = None
+    milex_bn: Annotated[float, Field(ge=0.0, le=1e5)] | None = None
+    population_m: Annotated[float, Field(ge=0.0, le=1e5)] | None = None
     capability: NonNegative | None = None
     democracy: Unit | None = None
     ideal_point: Annotated[float, Field(ge=-10, le=10)] | None = None
@@ -74,8 +76,8 @@ class State(Strict):
     autonomy: NonNegative = 0.0
     propensity: Weight = 0.0
     patrons: tuple[Identifier, ...] = ()
-    source: str = ""
-    guesses: str = ""
+    source: Text = ""
+    guesses: Text = ""
 
 
 class Dispute(Strict):
@@ -87,7 +89,7 @@ class Dispute(Strict):
     claim: Unit = 0.0
     militarised: Unit = 0.0
     war: Unit = 0.0
-    source: str = ""
+    source: Text = ""
 
 
 class Distance(Strict):
@@ -95,8 +97,8 @@ class Distance(Strict):
 
     a: Identifier
     b: Identifier
-    km: NonNegative
-    source: str = ""
+    km: Annotated[float, Field(ge=0.0, le=20_100.0)]
+    source: Text = ""
 
 
 class Trade(Strict):
@@ -105,7 +107,7 @@ class Trade(Strict):
     state: Identifier
     partner: Identifier
     share: Unit
-    source: str = ""
+    source: Text = ""
 
 
 class Accord(Strict):
@@ -117,7 +119,7 @@ class Accord(Strict):
     a: Identifier
     b: Identifier
     kind: Identifier
-    name: str = ""
+    name: Text = ""
     status: Literal["talks", "signed", "in_force", "collapsed", "ended"]
     opened: Day | None = None
     signed: Day | None = None
@@ -127,9 +129,9 @@ class Accord(Strict):
     scheduled_in_force: Day | None = None
     precision: Literal["day", "month", "year"] = "day"
     multilateral: bool = False
-    source: str = ""
-    confidence: str = ""
-    note: str = ""
+    source: Text = ""
+    confidence: Text = ""
+    note: Text = ""
 
 
 class Event(Strict):
@@ -140,7 +142,7 @@ class Event(Strict):
     id: Identifier
     date: Day
     kind: Identifier
-    label: str = ""
+    label: Text = ""
     visibility: Unit = 1.0
     principals: tuple[Identifier, ...] = Field(min_length=1)
     guests: tuple[Identifier, ...] = ()
@@ -148,9 +150,9 @@ class Event(Strict):
     targets: tuple[Identifier, ...] = ()
     sign: Literal[-1, 1] = 1
     accord: Identifier | None = None
-    source: str = ""
-    confidence: str = ""
-    note: str = ""
+    source: Text = ""
+    confidence: Text = ""
+    note: Text = ""
 
 
 class Provocation(Strict):
@@ -159,10 +161,10 @@ class Provocation(Strict):
     id: Identifier
     state: Identifier
     kind: Identifier
-    targets: tuple[Identifier, ...]
-    rate: NonNegative
+    targets: tuple[Identifier, ...] = Field(min_length=1)
+    rate: Annotated[float, Field(ge=0.0, le=10_000.0)]
     visibility: Unit = 1.0
-    source: str = ""
+    source: Text = ""
 
 
 class Audience(Strict):
@@ -180,9 +182,9 @@ class AccordKind(Strict):
     ceiling: Annotated[float, Field(gt=0.0, le=24.0)]
     intercept: Weight
     talks_days: Positive
-    talks_shape: Positive
+    talks_shape: Shape
     force_days: NonNegative
-    force_shape: Positive
+    force_shape: Shape
 
 
 class EventKind(Strict):
@@ -205,10 +207,10 @@ class CapabilityWeights(Strict):
 class Parameters(Strict):
     """Numbers of the rules. Every one has its source in defaults.yaml: see `balance-sim parameters`."""
 
-    alpha0: float
+    alpha0: Weight
     alpha_x: NonNegative
     alpha_acc: NonNegative
-    eta0: float
+    eta0: Weight
     eta_x: NonNegative
     eta_rivalry: NonNegative
     eta_claim: NonNegative
@@ -245,7 +247,7 @@ class Theory(Strict):
 class Arm(Strict):
     """One version of the world: the scenario without `drop`, with `add`, with `set` laid over it."""
 
-    title: str = ""
+    title: Text = ""
     reference: bool = False
     drop: tuple[Identifier, ...] = ()
     add: tuple[Event, ...] = ()
@@ -264,10 +266,10 @@ class Scenario(Strict):
 
     schema_version: Literal[1] = 1
     name: Identifier
-    title: str
-    question: str = ""
-    source: str = ""
-    notes: str = ""
+    title: Text
+    question: Text = ""
+    source: Text = ""
+    notes: Text = ""
     start: Day
     end: Day
     step_days: Annotated[float, Field(gt=0.0, le=92.0)]

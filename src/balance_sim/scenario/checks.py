@@ -1,0 +1,310 @@
+"""What must hold between the pieces of a scenario: time, events, theory, arms' common ground.
+
+Each check takes a `Draft` and yields problems; it looks only at pieces that could be read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+
+from balance_sim.scenario.checks_pairs import check_accords, check_pairs
+from balance_sim.scenario.draft import Draft
+from balance_sim.scenario.nodes import NOWHERE, Node
+from balance_sim.scenario.problems import Problem, closest, listed, problem
+from balance_sim.scenario.rows import Row
+from balance_sim.scenario.schema import SIGNAL_ORDER, Event
+
+MOST_STEPS = 20_000
+NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
+
+
+def check(draft: Draft, *, is_arm: bool = False) -> list[Problem]:
+    """Every problem between the pieces of `draft`. is_arm: of one arm's version, which may lack the focal event."""
+    found = [one for rule in _RULES for one in rule(draft)]
+    if not is_arm:
+        found += [*_check_focal(draft), *_check_report(draft), *_check_size(draft)]
+    return found
+
+
+def _node(draft: Draft, *path: str) -> Node:
+    node = draft.tree
+    for step in path:
+        child = node.get(step)
+        if child is None:
+            break
+        node = child
+    return node
+
+
+def _check_span(draft: Draft) -> Iterator[Problem]:
+    head = draft.head
+    if head is None:
+        return
+    start, end = _node(draft, "start"), _node(draft, "end")
+    if head.end <= head.start:
+        why = f"`end` {head.end} is not after `start` {head.start} (line {start.mark.line})"
+        yield problem(end.mark, "end", "E210", why)
+        return
+    steps = math.ceil((head.end - head.start).days / head.step_days)
+    if steps > MOST_STEPS:
+        why = f"{steps:,} steps from start to end exceed {MOST_STEPS:,}"
+        step = _node(draft, "step_days")
+        node = step if step is not draft.tree else end
+        yield problem(node.mark, "step_days", "E203", why, suggestion="take a larger step or a shorter span")
+
+
+def _events(draft: Draft) -> list[tuple[Event, Row]]:
+    return [(row.value, row) for row in draft.rows["events"] if row.value is not None]
+
+
+def _check_events(draft: Draft) -> Iterator[Problem]:
+    accords = {row.value.id for row in draft.rows["accords"] if row.value is not None}
+    accords |= {str(child.value) for row in draft.rows["accords"] if (child := row.node.get("id"))}
+    for event, row in _events(draft):
+        yield from check_roles(event, row)
+        if draft.head is not None and draft.head.start < draft.head.end <= event.date:
+            yield problem(
+                row.at("date").mark,
+                f"{row.path}.date",
+                "E203",
+                f"{event.date} is outside ..{draft.head.end - timedelta(days=1)}: events lie before `end`",
+            )
+        if event.accord is not None and event.accord not in accords:
+            near = closest(event.accord, accords)
+            hint = f"did you mean `{near}`?" if near else "give the id of an accord, or leave it out"
+            yield problem(
+                row.at("accord").mark, f"{row.path}.accord", "E309", f"no accord `{event.accord}`", suggestion=hint
+            )
+        actors = {*event.principals, *event.guests, *event.targets}
+        if not actors & draft.names.roster:
+            yield problem(
+                row.at("principals").mark,
+                f"{row.path}.principals",
+                "W305",
+                "no state of the roster takes part or is a target: the event acts on nothing",
+            )
+
+
+def check_roles(event: Event, row: Row) -> Iterator[Problem]:
+    """Roles that make sense together."""
+    both = sorted({*event.principals} & {*event.guests})
+    if both:
+        yield problem(
+            row.at("guests").mark,
+            f"{row.path}.guests",
+            "E306",
+            f"{listed(f'`{code}`' for code in both)} among the principals already",
+            suggestion="guests are seen with the principals; name each actor once",
+        )
+    if event.host in event.guests:
+        yield problem(
+            row.at("host").mark, f"{row.path}.host", "E306", f"the host `{event.host}` is named as a guest too"
+        )
+    alone = len({*event.principals, *event.guests, *event.targets, event.host} - {None}) < 2
+    if event.kind in NEED_COMPANY and alone:
+        yield problem(
+            row.at("principals").mark,
+            f"{row.path}.principals",
+            "E212",
+            f"at least 2 take part in an event of kind `{event.kind}`, got {len(event.principals)}",
+            suggestion="add a principal, guests or targets",
+        )
+
+
+def _check_ids(draft: Draft) -> Iterator[Problem]:
+    for name in ("accords", "events", "provocations"):
+        seen: dict[str, Node] = {}
+        for row in draft.rows[name]:
+            child = row.node.get("id")
+            if child is None or not isinstance(child.value, str):
+                continue
+            if child.value in seen:
+                first = seen[child.value].mark
+                where = f"line {first.line}" + (f" of {first.file}" if first.file != child.mark.file else "")
+                yield problem(
+                    child.mark, f"{row.path}.id", "E015", f"`{child.value}` already defined at {where}", "", "remove one"
+                )
+            seen.setdefault(child.value, child)
+
+
+def _check_states(draft: Draft) -> Iterator[Problem]:
+    capability = draft.capability
+    for row in draft.rows["states"]:
+        state = row.value
+        if state is None:
+            continue
+        if (state.latitude is None) != (state.longitude is None):
+            given, lacks = ("latitude", "longitude") if state.longitude is None else ("longitude", "latitude")
+            yield problem(row.at(given).mark, f"{row.path}.{lacks}", "E103", f"`{lacks}` is required beside `{given}`")
+        if state.id in state.patrons:
+            yield problem(row.at("patrons").mark, f"{row.path}.patrons", "E306", f"`{state.id}` is its own patron")
+        measures = {"gdp_bn": "gdp", "milex_bn": "milex", "population_m": "population"}
+        missing = [name for name in measures if getattr(state, name) is None]
+        counted = [name for name in missing if capability is None or getattr(capability, measures[name]) > 0]
+        if state.capability is not None or not counted:
+            continue
+        if len(missing) == len(measures):
+            yield problem(
+                row.at("id").mark,
+                row.path,
+                "E216",
+                "neither `capability` nor any of `gdp_bn`, `milex_bn`, `population_m` is given",
+                suggestion="give one of them",
+            )
+        else:
+            why = f"{listed(f'`{name}`' for name in counted)} missing: its capability rests on the others"
+            yield problem(row.at("id").mark, row.path, "W303", why)
+
+
+def _check_gaps(draft: Draft) -> Iterator[Problem]:
+    states = [row.value for row in draft.rows["states"] if row.value is not None]
+    if not states:
+        return
+    node = _node(draft, "states")
+    for name in ("ideal_point", "democracy"):
+        missing = [state.id for state in states if getattr(state, name) is None]
+        if missing and len(missing) < len(states):
+            yield problem(node.at, "states", "W303", f"`{name}` is missing for {listed(missing)}")
+    nowhere = {state.id for state in states if state.latitude is None}
+    known = {frozenset((row.value.a, row.value.b)) for row in draft.rows["distances"] if row.value is not None}
+    lacking = [
+        f"{a}-{state.id}"
+        for a in sorted(nowhere)
+        for state in sorted(states, key=lambda s: s.id)
+        if a != state.id and not (state.id in nowhere and state.id < a) and frozenset((a, state.id)) not in known
+    ]
+    if lacking:
+        hint = "give `latitude` and `longitude`, or a row in `distances`"
+        yield problem(node.at, "states", "W304", f"no distance known for {listed(lacking, 5)}", suggestion=hint)
+
+
+def _check_weights(draft: Draft) -> Iterator[Problem]:
+    capability = draft.capability
+    if capability is not None:
+        total = math.fsum((capability.gdp, capability.milex, capability.population))
+        if abs(total - 1.0) > 1e-9:
+            node = _node(draft, "capability")
+            yield problem(node.mark, "capability", "E213", f"sum is {total:.12g}; must be 1 +- 1e-9")
+    for name in ("alignment", "intent"):
+        before: tuple[str, float] | None = None
+        for kind in SIGNAL_ORDER:
+            if kind not in draft.event_kinds:
+                continue
+            weight = abs(getattr(draft.event_kinds[kind], name))
+            if before is not None and weight <= before[1]:
+                node = _written(draft, kind, name) or _written(draft, before[0], name) or draft.tree
+                yield problem(
+                    node.mark,
+                    f"event_kinds.{kind}.{name}",
+                    "E219",
+                    f"|{name}| of `{kind}` is {weight:g}, not above `{before[0]}` with {before[1]:g}",
+                    " < ".join(SIGNAL_ORDER),
+                    "costly signals must rise along this order",
+                )
+            before = (kind, weight)
+
+
+def _written(draft: Draft, kind: str, name: str) -> Node | None:
+    node: Node | None = draft.tree.get("event_kinds")
+    for step in (kind, name):
+        node = node.get(step) if node else None
+    return node if node is not None and node.mark.file != NOWHERE.file else None
+
+
+def _check_rates(draft: Draft) -> Iterator[Problem]:
+    for row in draft.rows["provocations"]:
+        provocation = row.value
+        if provocation is None:
+            continue
+        if provocation.state in provocation.targets:
+            yield problem(
+                row.at("targets").mark, f"{row.path}.targets", "E306", f"`{provocation.state}` provokes itself"
+            )
+        step = draft.head.step_days if draft.head else 7.0
+        per_step = provocation.rate * step / 365.25
+        if per_step > 1.0:
+            why = f"{provocation.rate:g} per year is {per_step:.3g} in every step of {step:g} days"
+            yield problem(row.at("rate").mark, f"{row.path}.rate", "W214", why, suggestion="rates are per year")
+
+
+def _check_focal(draft: Draft) -> Iterator[Problem]:
+    head = draft.head
+    if head is None:
+        return
+    ids = [str(child.value) for row in draft.rows["events"] if (child := row.node.get("id"))]
+    node = _node(draft, "focal")
+    if head.focal not in ids:
+        near = closest(head.focal, ids)
+        hint = f"did you mean `{near}`?" if near else "give the id of one of the events"
+        yield problem(node.mark, "focal", "E309", f"no event `{head.focal}`", listed(sorted(ids)), hint)
+        return
+    for event, row in _events(draft):
+        if event.id == head.focal and event.date < head.start:
+            at = row.at("date").mark
+            why = f"the focal event on {event.date} is outside {head.start}..{head.end}"
+            yield problem(at, f"{row.path}.date", "E203", why, suggestion="windows count from its date")
+
+
+def _focal_date(draft: Draft) -> date | None:
+    focal = draft.head.focal if draft.head else None
+    return next((event.date for event, _ in _events(draft) if event.id == focal), None)
+
+
+def _check_report(draft: Draft) -> Iterator[Problem]:
+    if draft.report is None:
+        return
+    groups = draft.names.members
+    for name in draft.report.groups:
+        if name not in groups:
+            near = closest(name, groups)
+            hint = f"did you mean `{near}`?" if near else "name one of `groups`"
+            node = next((item for item in _node(draft, "report", "groups").items if item.value == name), draft.tree)
+            yield problem(node.mark, "report.groups", "E107", f"unknown group `{name}`", listed(groups), hint)
+    windows = draft.report.windows
+    node = _node(draft, "report", "windows")
+    if len(set(windows)) < len(windows):
+        yield problem(node.mark, "report.windows", "E015", "a window is given twice", suggestion="remove one")
+    if not windows:
+        yield problem(node.mark, "report.windows", "E212", "at least 1 needed, got 0")
+    focal = _focal_date(draft)
+    if focal is not None and draft.head is not None:
+        late = [days for days in windows if days > (draft.head.end - focal).days]
+        if late and node is not draft.tree:
+            room = (draft.head.end - focal).days
+            why = f"{listed(map(str, late))} days after {focal} is beyond `end`: {room} days are simulated"
+            yield problem(node.mark, "report.windows", "W306", why)
+
+
+def _check_size(draft: Draft) -> Iterator[Problem]:
+    states = _node(draft, "states")
+    if len(draft.rows["states"]) < 2 and states.items is not None:
+        why = f"at least 2 states needed, got {len(draft.rows['states'])}"
+        yield problem(states.mark, "states", "E212", why) if draft.tree.get("states") else problem(
+            draft.tree.mark, "states", "E212", why
+        )
+    few = []
+    if len(draft.rows["states"]) == 2:
+        few.append("2 states")
+    if len(draft.rows["events"]) < 2:
+        few.append(f"{len(draft.rows['events'])} event" + "s" * (not draft.rows["events"]))
+    if draft.head and 0 < (draft.head.end - draft.head.start).days <= draft.head.step_days:
+        few.append("one step")
+    arms = draft.tree.get("arms")
+    if arms is not None and len(arms.fields) == 1:
+        few.append("1 arm")
+    if few:
+        yield problem(draft.tree.mark, "", "W301", f"trivial scenario: {listed(few)}", suggestion="it still runs")
+
+
+_RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
+    _check_span,
+    _check_ids,
+    _check_events,
+    _check_states,
+    _check_gaps,
+    _check_weights,
+    _check_rates,
+    check_pairs,
+    check_accords,
+)

@@ -1,0 +1,118 @@
+"""The shipped defaults: as a tree to lay a file over, as theory presets, and as a table to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import yaml
+
+from balance_sim.scenario.nodes import Node, from_plain
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+TREES = ("step_days", "capability", "parameters", "kinds", "event_kinds")
+DEFAULT_PRESET = "balance_of_threat"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A theory: the weights it changes, and whether hostility is told apart."""
+
+    name: str
+    cite: str
+    weights: dict[str, float]
+    equal_hostility: float | None
+
+
+@cache
+def _shipped() -> dict[str, object]:
+    text = (files("balance_sim.scenario") / "defaults.yaml").read_text(encoding="utf-8")
+    loaded = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, on our own file
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def _is_leaf(entry: object) -> bool:
+    return isinstance(entry, dict) and "value" in entry
+
+
+def _values(entry: object) -> object:
+    if not isinstance(entry, dict):
+        return entry
+    if _is_leaf(entry):
+        return entry["value"]
+    return {str(key): _values(child) for key, child in entry.items()}
+
+
+@cache
+def default_tree() -> Node:
+    """The sections of `TREES` with their default values."""
+    return from_plain({name: _values(_shipped()[name]) for name in TREES})
+
+
+@cache
+def default_weights() -> dict[str, float]:
+    """Weights of the terms of willingness before a theory changes any."""
+    weights = _values(_shipped()["weights"])
+    assert isinstance(weights, dict)
+    return weights
+
+
+@cache
+def presets() -> dict[str, Preset]:
+    """The shipped theories by name."""
+    theories = _shipped()["theories"]
+    assert isinstance(theories, dict)
+    return {
+        name: Preset(name, entry["cite"], dict(entry["weights"]), entry.get("equal_hostility"))
+        for name, entry in theories.items()
+    }
+
+
+def weights_under(preset: str) -> dict[str, float]:
+    """All weights under a theory, before a file changes any; the plain defaults for an unknown name."""
+    changed = presets()[preset].weights if preset in presets() else {}
+    return {**default_weights(), **changed}
+
+
+def parameter_table() -> list[dict[str, object]]:
+    """Every default: `path` (as `--set` takes it), `value`, `unit`, `source`, `range`, `standard_error`, `cite`.
+
+    `range` is [low, high] or None, `standard_error` a number or None: one of both is given."""
+    return [
+        {
+            "path": path,
+            "value": entry["value"],
+            "unit": entry["unit"],
+            "source": entry["source"],
+            "range": entry.get("range"),
+            "standard_error": entry.get("standard_error"),
+            "cite": entry.get("cite", ""),
+        }
+        for path, entry in _leaves()
+    ]
+
+
+@cache
+def units() -> dict[str, str]:
+    """Unit by the last name of a path, for messages."""
+    return {path.rpartition(".")[2]: str(entry["unit"]) for path, entry in _leaves()}
+
+
+def _leaves() -> Iterator[tuple[str, dict[str, object]]]:
+    shipped = {**_shipped()}
+    theory = {"weights": shipped.pop("weights")}
+    shipped.pop("theories")
+    yield from _leaves_below({**shipped, "theory": theory}, "")
+
+
+def _leaves_below(entry: object, path: str) -> Iterator[tuple[str, dict[str, object]]]:
+    if not isinstance(entry, dict):
+        return
+    if _is_leaf(entry):
+        yield path, entry
+        return
+    for key, child in entry.items():
+        yield from _leaves_below(child, f"{path}.{key}" if path else str(key))

@@ -1,0 +1,234 @@
+"""YAML text becomes a tree of nodes with their places. Nothing but mappings, lists and scalars is let in.
+
+Tags, aliases, anchors, merge keys, duplicate keys and second documents are refused; depth, size and the length
+of numbers are bounded, so no file can hang or blow up the reader. Built from parser events: no recursion."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import yaml
+from yaml import events as happening
+
+from balance_sim.scenario.cells import Unclear, plain_scalar
+from balance_sim.scenario.nodes import REFUSED, Node
+from balance_sim.scenario.problems import Mark, Problem, ScenarioError, problem, shown
+
+DEEPEST = 20
+MOST_ITEMS = 10_000
+MOST_NODES = 200_000
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_NO_SPACE = re.compile(r"^\s*(?:- +)?(?:\{ *)?(?P<key>[A-Za-z_][\w-]*):(?P<value>[^\s/:][^,}]*)")
+EXAMPLE = (
+    "smallest file: `schema: 1`, `title`, `start`, `end`, `focal`, `states`, `events`, `arms`; "
+    "`balance-sim new NAME` writes one to start from"
+)
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A mapping or a list that is still open."""
+
+    node: Node
+    key: str | None = None
+    key_mark: Mark | None = None
+    is_mapping: bool = True
+    skip: bool = False
+
+
+@dataclass(slots=True)
+class _Builder:
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+    stack: list[_Frame] = field(default_factory=list)
+    root: Node | None = None
+    nodes: int = 0
+
+    def path(self) -> str:
+        """Keys down to where the reader stands, as `events[0].visibility`."""
+        parts: list[str] = []
+        for frame in self.stack:
+            if frame.is_mapping:
+                parts.append(("." if parts else "") + shown(frame.key) if frame.key is not None else "")
+            else:
+                parts.append(f"[{len(frame.node.items)}]")
+        return "".join(parts)
+
+    def refuse(self, mark: Mark, code: str, message: str, suggestion: str = "", allowed: str = "") -> None:
+        self.problems.append(problem(mark, self.path(), code, message, allowed, suggestion))
+
+    def stop(self, mark: Mark, code: str, message: str, suggestion: str = "") -> ScenarioError:
+        """For what makes it pointless to read on."""
+        self.refuse(mark, code, message, suggestion)
+        return ScenarioError(self.problems)
+
+    def place(self, node: Node) -> None:
+        """Hang a finished node, or an opened one, where it belongs."""
+        self.nodes += 1
+        if self.nodes > MOST_NODES:
+            raise self.stop(node.mark, "E022", f"more than {MOST_NODES:,} values", "move long lists into tables")
+        if not self.stack:
+            self.root = node
+            return
+        frame = self.stack[-1]
+        if not frame.is_mapping:
+            frame.node.items.append(node)
+        elif frame.key is not None:
+            node.key = frame.key_mark
+            if not frame.skip:
+                frame.node.fields[frame.key] = node
+        if len(frame.node.items) + len(frame.node.fields) > MOST_ITEMS:
+            raise self.stop(
+                node.mark, "E022", f"more than {MOST_ITEMS:,} items", "move long lists into a CSV table"
+            )
+
+    def settle(self) -> None:
+        """After a value: the next scalar of a mapping is a key again."""
+        if self.stack and self.stack[-1].is_mapping:
+            self.stack[-1].key = None
+            self.stack[-1].skip = False
+
+    def awaits_key(self) -> bool:
+        return bool(self.stack) and self.stack[-1].is_mapping and self.stack[-1].key is None
+
+    def take_key(self, event: happening.ScalarEvent, mark: Mark) -> None:
+        frame = self.stack[-1]
+        is_plain = event.style in (None, "")
+        read = plain_scalar(event.value) if is_plain else event.value
+        frame.key, frame.key_mark = event.value, mark
+        frame.skip = True
+        if is_plain and event.value == "<<":
+            self.refuse(mark, "E020", "merge keys are not supported", "use `extends:` or repeat the keys")
+        elif not isinstance(read, str) or not event.value:
+            self.refuse(mark, "E105", f"keys must be text, got `{shown(event.value)}`", "put the key in quotes")
+        elif event.value in frame.node.fields:
+            first = frame.node.fields[event.value].at
+            self.refuse(mark, "E014", f"`{shown(event.value)}` already given at line {first.line}", "remove one")
+        else:
+            frame.skip = False
+            if self.find_controls(event.value, mark):
+                frame.skip = True
+
+    def find_controls(self, text: str, mark: Mark) -> bool:
+        found = _CONTROL.search(text)
+        if found:
+            self.refuse(mark, "E007", f"control character U+{ord(found.group()):04X}", "remove it")
+        return found is not None
+
+    def scalar(self, event: happening.ScalarEvent, mark: Mark) -> Node:
+        quoted = event.style not in (None, "")
+        value: object = event.value if quoted else plain_scalar(event.value)
+        if isinstance(value, Unclear):
+            self.refuse(mark, value.code, value.message, value.suggestion)
+            value = REFUSED
+        elif self.find_controls(event.value, mark):
+            value = REFUSED
+        return Node(value, mark, text=event.value, quoted=quoted)
+
+
+def read_document(text: str, file: str) -> tuple[Node, list[Problem]]:
+    """The tree of one YAML document, and what is wrong with its values.
+
+    Raises ScenarioError where nothing more can be read."""
+    builder = _Builder(file)
+    _refuse_controls(text, file)
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            _take(builder, event)
+    except yaml.YAMLError as error:
+        builder.problems.append(_explain(error, text, file))
+        raise ScenarioError(builder.problems) from None
+    except RecursionError:
+        raise builder.stop(Mark(file, 1, 1), "E021", f"nesting deeper than {DEEPEST}") from None
+    if builder.root is None:
+        raise ScenarioError([problem(Mark(file, 1, 1), "", "E004", "the file is empty", suggestion=EXAMPLE)])
+    return builder.root, builder.problems
+
+
+def _take(builder: _Builder, event: happening.Event) -> None:
+    mark = Mark(builder.file, event.start_mark.line + 1, event.start_mark.column + 1)
+    if isinstance(event, happening.DocumentStartEvent):
+        if event.tags:
+            raise builder.stop(mark, "E023", "YAML tags are not allowed", "remove the %TAG line")
+        if builder.root is not None:
+            raise builder.stop(mark, "E013", f"one scenario per file; a second starts at line {mark.line}")
+    elif isinstance(event, happening.AliasEvent):
+        raise builder.stop(mark, "E020", f"aliases are not allowed (`*{shown(event.anchor)}`)", "repeat the value")
+    elif isinstance(event, happening.NodeEvent):
+        _take_node(builder, event, mark)
+    elif isinstance(event, happening.CollectionEndEvent):
+        builder.stack.pop()
+        builder.settle()
+
+
+def _take_node(builder: _Builder, event: happening.NodeEvent, mark: Mark) -> None:
+    if event.anchor is not None:
+        raise builder.stop(mark, "E020", f"anchors are not allowed (`&{shown(event.anchor)}`)", "repeat the value")
+    if getattr(event, "tag", None) is not None:
+        raise builder.stop(mark, "E023", f"YAML tags are not allowed (`{shown(event.tag)}`)", "write plain values")
+    if isinstance(event, happening.ScalarEvent):
+        if builder.awaits_key():
+            builder.take_key(event, mark)
+            return
+        builder.place(builder.scalar(event, mark))
+        builder.settle()
+        return
+    if builder.awaits_key():
+        raise builder.stop(mark, "E105", "keys must be text, got a list or a mapping")
+    if len(builder.stack) >= DEEPEST:
+        raise builder.stop(mark, "E021", f"nesting deeper than {DEEPEST}")
+    is_mapping = isinstance(event, happening.MappingStartEvent)
+    node = Node({} if is_mapping else [], mark)
+    builder.place(node)
+    builder.stack.append(_Frame(node, is_mapping=is_mapping))
+
+
+def _refuse_controls(text: str, file: str) -> None:
+    found = [(number, line) for number, line in enumerate(re.split("\r\n|\r|\n", text), 1) if _CONTROL.search(line)]
+    if found:
+        raise ScenarioError(
+            problem(
+                Mark(file, number, match.start() + 1),
+                "",
+                "E007",
+                f"control character U+{ord(match.group()):04X}",
+                suggestion="remove it; in text write what is meant",
+            )
+            for number, line in found
+            for match in [_CONTROL.search(line)]
+            if match
+        )
+
+
+def _explain(error: yaml.YAMLError, text: str, file: str) -> Problem:
+    """What a person can do about a text that YAML cannot read."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        return problem(Mark(file, 1, 1), "", "E010", f"YAML cannot be read: {shown(error)}")
+    here = Mark(file, mark.line + 1, mark.column + 1)
+    lines = text.splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    if "\t" in line[: len(line) - len(line.lstrip())] or line[mark.column : mark.column + 1] == "\t":
+        return problem(here, "", "E010", "tab used for indentation", suggestion="use spaces")
+    for number in range(mark.line, max(-1, mark.line - 3), -1):
+        near = _NO_SPACE.match(lines[number]) if number < len(lines) else None
+        if near:
+            return no_space(Mark(file, number + 1, near.start("key") + 1), "", near["key"], near["value"])
+    context = getattr(error, "context", None) or ""
+    opened = getattr(error, "context_mark", None)
+    if opened is not None and re.search("flow|quoted scalar", context):
+        return problem(
+            here, "", "E010", f"opened at line {opened.line + 1}, never closed", suggestion="close the bracket or quote"
+        )
+    what = getattr(error, "problem", None) or str(error)
+    return problem(here, "", "E010", f"YAML cannot be read here: {shown(what, 120)}", suggestion="check indentation and quotes")
+
+
+def no_space(mark: Mark, path: str, key: str, value: str) -> Problem:
+    """`key:value` without the space that makes it a key."""
+    written = f"{key}:{value}".strip()
+    return problem(
+        mark, path, "E011", f"got text `{shown(written)}`", suggestion=f"write `{shown(key)}: {shown(value.strip())}`"
+    )

@@ -1,0 +1,160 @@
+"""Reading the files of a scenario: regular files only, of bounded size, none outside the scenario's folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from pathlib import Path
+
+from balance_sim.scenario.problems import Mark, Problem, ScenarioError, closest, problem, shown
+
+LARGEST_SCENARIO = 1 << 20
+LARGEST_TABLE = 16 << 20
+SHIPPED = Path("scenarios")
+_OUTSIDE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|~|[/\\]")
+
+
+class Sources:
+    """The files that one scenario was read from: `files` maps their names, relative to its folder, to bytes."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        written = os.fspath(path)
+        self.path = _find(written)
+        self.shown = shown(str(self.path), 200)
+        self.folder = Path(os.path.realpath(self.path.parent))
+        self.files: dict[str, bytes] = {}
+
+    def main(self) -> str:
+        """The text of the scenario file itself."""
+        data = _read(self.path, Mark(self.shown, 1, 1), "", LARGEST_SCENARIO)
+        self.files[self.path.name] = data
+        return decoded(data, self.shown)
+
+    def beside(self, written: object, base: str, mark: Mark, path: str, largest: int) -> tuple[str, str, bytes]:
+        """A file named by another: its name within the folder, as shown in messages, and its bytes.
+
+        `base` is the name within the folder of the file that names it."""
+        if not isinstance(written, str) or not written.strip():
+            raise _refused(mark, path, "E501", "expected the name of a file", "write a path within the folder")
+        if _OUTSIDE.match(written) or "\\" in written:
+            why = "URLs are not read" if "://" in written else "must stay inside the scenario's folder"
+            raise _refused(mark, path, "E501", f"`{shown(written)}` {why}", "write a path within the folder")
+        inside = self.folder / Path(base).parent / written
+        try:
+            real = Path(os.path.realpath(inside))
+            within = real.relative_to(self.folder)
+        except ValueError:
+            raise _refused(
+                mark,
+                path,
+                "E501",
+                f"`{shown(written)}` resolves outside the scenario's folder",
+                "copy the file into the folder",
+            ) from None
+        name = within.as_posix()
+        data = self.files.get(name)
+        if data is None:
+            data = self.files[name] = _read(real, mark, path, largest, named=written)
+        return name, os.path.join(os.path.dirname(self.shown), name), data
+
+
+def decoded(data: bytes, file: str) -> str:
+    """UTF-8 text, a byte order mark dropped. Raises ScenarioError for anything else."""
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[:4] in (b"\x00\x00\xfe\xff",):
+        raise _refused(Mark(file, 1, 1), "", "E006", "UTF-16 or UTF-32 found", "save as UTF-8")
+    if len(data) >= 4 and data[1::2][:16].count(0) == len(data[1::2][:16]):
+        raise _refused(Mark(file, 1, 1), "", "E006", "UTF-16 found", "save as UTF-8")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        start = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
+        before = data[:start]
+        line_start = max(before.rfind(b"\n"), before.rfind(b"\r")) + 1
+        column = len(before[line_start:].decode("utf-8", "replace")) + 1
+        line = len(re.findall(rb"\r\n|\r|\n", before)) + 1
+        raise _refused(
+            Mark(file, line, column),
+            "",
+            "E006",
+            f"byte 0x{data[start]:02X} at offset {start} is not UTF-8",
+            "save as UTF-8",
+        ) from None
+
+
+def _find(written: str) -> Path:
+    """The file itself, or a shipped scenario of that name."""
+    path = Path(written)
+    if "\0" in written or not written:
+        raise _not_found(written)
+    if not os.path.lexists(path) and not path.suffix:
+        for candidate in (path.with_name(path.name + ".yaml"), SHIPPED / f"{path.name}.yaml"):
+            if candidate.is_file():
+                return candidate
+    return path
+
+
+def _not_found(written: str) -> ScenarioError:
+    path = Path(written.replace("\0", ""))
+    near: set[str] = set()
+    for folder in {path.parent, SHIPPED}:
+        try:
+            near |= {str(found) for found in folder.glob("*.yaml")}
+        except OSError:
+            continue
+    names = {Path(name).name: name for name in near} | {Path(name).stem: name for name in near}
+    found = closest(path.name, names)
+    hint = f"did you mean `{shown(names[found], 200)}`?" if found else "give the path of a scenario file"
+    return _refused(Mark(shown(written, 200), 1, 1), "", "E001", f"not found: `{shown(written, 200)}`", hint)
+
+
+def _read(path: Path, mark: Mark, where: str, largest: int, named: str | None = None) -> bytes:
+    """The whole file. Opens without blocking, so that a pipe or a device is refused and not waited for."""
+    named = shown(str(path) if named is None else named, 200)
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
+    except OSError as error:
+        raise _cannot_open(error, path, mark, where, named) from None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise _refused(mark, where, "E002", f"`{named}` is not a regular file", "give the path of a file")
+        if status.st_size > largest:
+            raise _too_large(mark, where, named, status.st_size, largest)
+        with os.fdopen(handle, "rb", closefd=False) as stream:
+            data = stream.read(largest + 1)
+    except OSError as error:
+        raise _cannot_open(error, path, mark, where, named) from None
+    finally:
+        os.close(handle)
+    if len(data) > largest:
+        raise _too_large(mark, where, named, len(data), largest)
+    return data
+
+
+def _cannot_open(error: OSError, path: Path, mark: Mark, where: str, named: str) -> ScenarioError:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        if where:
+            return _refused(mark, where, "E001", f"not found: `{named}`", "paths are relative to the naming file")
+        return _not_found(str(path))
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return _refused(mark, where, "E003", f"permission denied: `{named}`", "make the file readable")
+    if error.errno in (errno.ENXIO, errno.EISDIR):
+        return _refused(mark, where, "E002", f"`{named}` is not a regular file", "give the path of a file")
+    return _refused(mark, where, "E003", f"cannot be read: `{named}` ({os.strerror(error.errno or 0)})", "")
+
+
+def _too_large(mark: Mark, where: str, named: str, size: int, largest: int) -> ScenarioError:
+    return _refused(
+        mark,
+        where,
+        "E005",
+        f"`{named}`: {size / 2**20:.1f} MiB exceeds {largest >> 20} MiB",
+        "move long lists into CSV tables",
+    )
+
+
+def _refused(mark: Mark, path: str, code: str, message: str, suggestion: str) -> ScenarioError:
+    found: Problem = problem(mark, path, code, message, suggestion=suggestion)
+    return ScenarioError([found])

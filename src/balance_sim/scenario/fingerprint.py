@@ -1,0 +1,30 @@
+"""One number for the content of a scenario, whatever the order and the layout of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from typing import Any
+
+from balance_sim.scenario.schema import Scenario
+
+
+def canonical(value: Any) -> Any:
+    """Plain data in one form: keys as text, dates ISO, numbers as floats, lists for tuples."""
+    if isinstance(value, dict):
+        return {str(key): canonical(child) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return [canonical(child) for child in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
+
+
+def content_digest(scenario: Scenario) -> str:
+    """sha256 of the canonical JSON of everything but the name and the digest itself."""
+    content = canonical(scenario.model_dump(exclude={"name", "sha256"}))
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -1,0 +1,258 @@
+"""From files to a `Scenario`: read, lay over the defaults, change by `--set`, check, seal."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+
+from balance_sim.scenario.actors import read_names
+from balance_sim.scenario.assemble import assemble, assemble_arm
+from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
+from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
+from balance_sim.scenario.layout import SECTIONS, TOP, row_key
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
+from balance_sim.scenario.problems import (
+    Mark,
+    Problem,
+    ScenarioError,
+    did_you_mean,
+    in_order,
+    listed,
+    problem,
+    shown,
+)
+from balance_sim.scenario.refusals import kind_of
+from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.tables import read_table
+from balance_sim.scenario.values import Change, apply_changes, as_tree
+
+DEEPEST_EXTENDS = 8
+Path = str | os.PathLike[str]
+
+
+def load_scenario(path: Path, *, set: Sequence[str] = (), theory: str | None = None) -> Scenario:
+    """The scenario in a file, complete. `path` may also name one in ./scenarios.
+
+    set: `key.path=value` texts laid over the file. theory: a preset that replaces the file's.
+    Raises ScenarioError with everything that is wrong."""
+    scenario, problems = check_scenario(path, set=set, theory=theory)
+    if scenario is None:
+        raise ScenarioError(one for one in problems if not one.is_warning)
+    return scenario
+
+
+def check_scenario(
+    path: Path, *, set: Sequence[str] = (), theory: str | None = None
+) -> tuple[Scenario | None, list[Problem]]:
+    """The scenario, or None if it is refused, and all problems in the order of the file, warnings among them."""
+    first = shown(os.fspath(path), 200)
+    try:
+        sources = Sources(path)
+        first = sources.shown
+        tree, problems = read_files(sources)
+    except ScenarioError as error:
+        return None, in_order(error.problems, first)
+    names, _ = read_names(tree)
+    changes, found = _options(set, theory)
+    problems += found
+    tree, found = apply_changes(tree, changes, names)
+    problems += found
+    scenario, found = assemble(tree, stem(sources.path.name))
+    problems = in_order([*problems, *found], first)
+    refused = any(not one.is_warning for one in problems)
+    return None if refused else scenario, problems
+
+
+def scenario_files(path: Path) -> dict[str, bytes]:
+    """Every file the scenario is read from, by its name within the scenario's folder.
+
+    Raises ScenarioError if one cannot be read."""
+    sources = Sources(path)
+    _, problems = read_files(sources)
+    refused = [one for one in problems if not one.is_warning]
+    if refused:
+        raise ScenarioError(in_order(refused, sources.shown))
+    return dict(sorted(sources.files.items()))
+
+
+def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
+    """The scenario with other values at some key paths (`events.parade.visibility`); checked in every arm.
+
+    Raises ScenarioError for a path that leads nowhere or a value that is refused."""
+    tree = as_tree(scenario, Mark(scenario.name, 1, 1))
+    names, _ = read_names(tree)
+    changes = []
+    for at, (path, value) in enumerate(values.items(), 1):
+        mark = Mark("values", at, 1)
+        changes.append(Change(path, from_plain(value, mark), mark))
+    tree, problems = apply_changes(tree, changes, names)
+    changed, found = assemble(tree, scenario.name)
+    return _or_raise(changed, [*problems, *found], scenario.name)
+
+
+def arm_scenario(scenario: Scenario, arm: str) -> Scenario:
+    """The scenario as it is in one arm: without what the arm drops, with what it adds and sets.
+
+    Its `arms` keep titles and the reference mark only. Raises ScenarioError for an unknown arm."""
+    mark = Mark(scenario.name, 1, 1)
+    if arm not in scenario.arms:
+        near = did_you_mean(arm, scenario.arms)
+        why = f"no arm `{shown(arm)}`"
+        raise ScenarioError([problem(mark, "arms", "E107", why, listed(scenario.arms), near)])
+    version, problems = assemble_arm(as_tree(scenario, mark), scenario.name, arm)
+    return _or_raise(version, problems, scenario.name)
+
+
+def _or_raise(scenario: Scenario | None, problems: Sequence[Problem], first: str) -> Scenario:
+    refused = [one for one in problems if not one.is_warning]
+    if scenario is None or refused:
+        raise ScenarioError(in_order(refused, first))
+    return scenario
+
+
+def stem(name: str) -> str:
+    """The scenario's name from its file's: what no identifier may hold becomes `_`."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", os.path.splitext(name)[0])[:64] or "scenario"
+
+
+def read_files(sources: Sources) -> tuple[Node, list[Problem]]:
+    """The tree of a scenario file, its tables read in and the files it extends laid below it.
+
+    Raises ScenarioError where there is no tree to speak of."""
+    tree, problems = _read_mapping(sources.main(), sources.shown)
+    base, found = _with_base(tree, sources.path.name, sources, [(sources.path.name, sources.shown)])
+    return base, problems + found
+
+
+def _read_mapping(text: str, file: str) -> tuple[Node, list[Problem]]:
+    node, problems = read_document(text, file)
+    if isinstance(node.value, dict):
+        return node, problems
+    if node.value is None:
+        raise ScenarioError([problem(Mark(file, 1, 1), "", "E004", "the file is empty", suggestion=EXAMPLE)])
+    if isinstance(node.value, str) and (found := re.match(r"([A-Za-z_]\w*):(\S+)", node.value)):
+        raise ScenarioError([no_space(node.mark, "", found[1], found[2])])
+    why = f"expected a mapping with keys {listed(TOP, 4)}, got {kind_of(node)}"
+    raise ScenarioError([problem(node.mark, "", "E012", why, suggestion=EXAMPLE)])
+
+
+def _with_base(
+    tree: Node, name: str, sources: Sources, chain: list[tuple[str, str]]
+) -> tuple[Node, list[Problem]]:
+    tree, problems = _with_tables(tree, name, sources)
+    extends = tree.get("extends")
+    if extends is None or extends.value is REFUSED:
+        return tree, problems
+    tree = tree.without(("extends",))
+    try:
+        base_name, base_shown, data = sources.beside(extends.value, name, extends.mark, "extends", LARGEST_SCENARIO)
+        _check_chain(base_name, extends, chain)
+        base, found = _read_mapping(decoded(data, base_shown), base_shown)
+        below, more = _with_base(base, base_name, sources, [*chain, (base_name, base_shown)])
+    except ScenarioError as error:
+        return tree, problems + list(error.problems)
+    return _laid_over(below, tree), problems + found + more
+
+
+def _check_chain(name: str, extends: Node, chain: Sequence[tuple[str, str]]) -> None:
+    names = [one for one, _ in chain]
+    if name in names:
+        why = f"cycle: {' -> '.join([*names[names.index(name) :], name])}"
+        raise ScenarioError([problem(extends.mark, "extends", "E502", why, suggestion="remove one `extends`")])
+    if len(chain) > DEEPEST_EXTENDS:
+        why = f"more than {DEEPEST_EXTENDS} files extend each other"
+        raise ScenarioError([problem(extends.mark, "extends", "E502", why)])
+
+
+def _laid_over(below: Node, above: Node) -> Node:
+    """A file over the one it extends: rows with the same key are merged, new ones added, the rest as mappings."""
+    children = dict(below.fields)
+    for key, child in above.fields.items():
+        old = children.get(key)
+        if old is not None and key in SECTIONS and old.items and isinstance(child.value, list):
+            children[key] = _rows_over(old, child, key)
+        else:
+            children[key] = merged(old, child) if old is not None else child
+    return above.with_value(children)
+
+
+def _rows_over(below: Node, above: Node, name: str) -> Node:
+    section = SECTIONS[name]
+    rows = list(below.items)
+    at = {key: number for number, row in enumerate(rows) if (key := row_key(section, row))}
+    for row in above.items:
+        key = row_key(section, row)
+        if key in at:
+            rows[at[key]] = merged(rows[at[key]], row)
+        else:
+            rows.append(row)
+    return above.with_value(rows)
+
+
+def _with_tables(tree: Node, base: str, sources: Sources) -> tuple[Node, list[Problem]]:
+    """The tree with every `{table: ...}` item replaced by the rows of that table."""
+    problems: list[Problem] = []
+    changes: dict[str, Node] = {}
+    for name in SECTIONS:
+        node = tree.get(name)
+        if node is not None and any("table" in item.fields for item in node.items):
+            changes[name] = _expanded(node, name, base, sources, problems)
+    arms = tree.get("arms")
+    for name, arm in (arms.fields if arms else {}).items():
+        added = arm.get("add")
+        if arms is not None and added is not None and any("table" in item.fields for item in added.items):
+            rows = _expanded(added, "events", base, sources, problems)
+            arms = arms.with_fields({name: arm.with_fields({"add": rows})})
+            changes["arms"] = arms
+    return (tree.with_fields(changes) if changes else tree), problems
+
+
+def _expanded(node: Node, name: str, base: str, sources: Sources, problems: list[Problem]) -> Node:
+    rows: list[Node] = []
+    for item in node.items:
+        if "table" in item.fields:
+            found_rows, found = read_table(item, name, SECTIONS[name], sources, base)
+            rows += found_rows
+            problems += found
+        else:
+            rows.append(item)
+    return node.with_value(rows)
+
+
+def _options(settings: Sequence[str], theory: str | None) -> tuple[list[Change], list[Problem]]:
+    """Changes from `--set key.path=value` texts and `--theory`."""
+    changes: list[Change] = []
+    problems: list[Problem] = []
+    seen: dict[str, int] = {}
+    if theory is not None:
+        mark = Mark("--theory", 1, 1)
+        changes.append(Change("theory.preset", from_plain(theory, mark), mark))
+    for at, text in enumerate(settings):
+        label = f"--set[{at}]"
+        path, equals, value = text.partition("=")
+        path = path.strip()
+        key = Mark(label, 1, 1)
+        if not equals or not path:
+            why = f"expected key.path=value, got `{shown(text)}`"
+            problems.append(problem(key, shown(path), "E101", why, suggestion="e.g. parameters.beta=0.2"))
+        elif path in seen:
+            why = f"`{shown(path)}` already set by --set[{seen[path]}]"
+            problems.append(problem(key, shown(path), "E014", why, suggestion="give it once"))
+        else:
+            seen[path] = at
+            node, found = _option_value(value, label, len(text) - len(value) + 1)
+            problems += found
+            changes.append(Change(path, node, key))
+    return changes, problems
+
+
+def _option_value(text: str, label: str, column: int) -> tuple[Node, list[Problem]]:
+    try:
+        node, problems = read_document(text, label) if text.strip() else (from_plain(None, Mark(label, 1, 1)), [])
+    except ScenarioError as error:
+        node, problems = Node(REFUSED, Mark(label, 1, 1)), list(error.problems)
+    moved = Mark(label, 1, column)
+    if not isinstance(node.value, dict | list):
+        node = Node(node.value, moved, key=moved, text=node.text, quoted=node.quoted)
+    return node, problems

@@ -1,0 +1,128 @@
+"""What is wrong with a file, said so that it can be put right: place, key path, value, bound, next step."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
+
+SHOWN_AT_ONCE = 20
+SHOWN_PER_COLUMN = 5
+
+
+class Mark(NamedTuple):
+    """A place in a file: line and column count from 1. In a table: row of the file and number of the cell."""
+
+    file: str
+    line: int
+    col: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong. `code` begins with E (refused) or W (a warning; the scenario still runs)."""
+
+    file: str
+    line: int
+    col: int
+    path: str
+    code: str
+    message: str
+    allowed: str = ""
+    suggestion: str = ""
+
+    @property
+    def is_warning(self) -> bool:
+        """True for what is worth saying and no reason to refuse."""
+        return self.code.startswith("W")
+
+    def text(self) -> str:
+        """Two lines at most: `file:line:col: error[code] path: message`, then the help."""
+        word = "warning" if self.is_warning else "error"
+        where = f"{self.path}: " if self.path else ""
+        first = f"{self.file}:{self.line}:{self.col}: {word}[{self.code}] {where}{self.message}"
+        allowed = f"allowed: {self.allowed}" if self.allowed and self.allowed not in self.message else ""
+        hints = "; ".join(hint for hint in (self.suggestion, allowed) if hint)
+        return f"{first}\n  help: {hints}" if hints else first
+
+    def record(self) -> dict[str, object]:
+        """The same as plain data, for `--json`."""
+        return asdict(self)
+
+
+def problem(
+    mark: Mark, path: str, code: str, message: str, allowed: str = "", suggestion: str = ""
+) -> Problem:
+    """A `Problem` at a mark."""
+    return Problem(mark.file, mark.line, mark.col, path, code, message, allowed, suggestion)
+
+
+class ScenarioError(ValueError):
+    """A file was refused. `problems` holds everything found in one pass, in the order of the file."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return report(self.problems)
+
+
+def in_order(problems: Iterable[Problem], first_file: str) -> list[Problem]:
+    """Without repetitions; the scenario's own file first, then by file, line, column."""
+    return sorted(
+        dict.fromkeys(problems),
+        key=lambda p: (p.file != first_file, p.file, p.line, p.col, p.code, p.path, p.message),
+    )
+
+
+def report(problems: Sequence[Problem]) -> str:
+    """All problems as text: at most five a table column and code, twenty in all, then counts."""
+    kept: list[Problem] = []
+    seen: Counter[tuple[str, int, str]] = Counter()
+    for item in problems:
+        column = (item.file, item.col, item.code)
+        seen[column] += item.file.endswith(".csv")
+        if seen[column] <= SHOWN_PER_COLUMN:
+            kept.append(item)
+    lines = [item.text() for item in kept[:SHOWN_AT_ONCE]]
+    for (file, col, code), count in seen.items():
+        if count > SHOWN_PER_COLUMN:
+            lines.append(f"{file}: {count - SHOWN_PER_COLUMN} more [{code}] in column {col}")
+    if len(kept) > SHOWN_AT_ONCE:
+        lines.append(f"... and {len(kept) - SHOWN_AT_ONCE} more")
+    return "\n".join(lines)
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """A value as a message may print it: one line, no control characters, clipped."""
+    text = value if isinstance(value, str) else str(value)
+    clipped = text if len(text) <= limit else text[: limit - 3] + "..."
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in clipped
+    )
+
+
+def closest(word: str, options: Iterable[str]) -> str | None:
+    """The option that was probably meant, or None."""
+    known = sorted(set(options))
+    folded = {option.casefold(): option for option in known}
+    if word.casefold() in folded:
+        return folded[word.casefold()]
+    found = difflib.get_close_matches(word[:80].casefold(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
+def did_you_mean(word: str, options: Iterable[str]) -> str:
+    """`did you mean `x`?`, or nothing."""
+    found = closest(word, options)
+    return f"did you mean `{found}`?" if found else ""
+
+
+def listed(names: Iterable[str], limit: int = 12) -> str:
+    """Names with commas between them, clipped to the first `limit`."""
+    names = list(names)
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

@@ -1,0 +1,174 @@
+"""CSV tables become the same rows of nodes as items written inline, each cell with its row and column."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Sequence
+
+from balance_sim.scenario.cells import Unclear, hint_for_number, plain_scalar
+from balance_sim.scenario.files import LARGEST_TABLE, Sources, decoded
+from balance_sim.scenario.layout import OTHER_NAMES, Section, cell_sort, field_names
+from balance_sim.scenario.nodes import REFUSED, Node
+from balance_sim.scenario.problems import Mark, Problem, ScenarioError, did_you_mean, listed, problem, shown
+
+MOST_ROWS = 100_000
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
+_FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_DELIMITERS = {";": "`;`", "\t": "a tab", "|": "`|`"}
+
+
+def read_table(
+    item: Node, name: str, section: Section, sources: Sources, base: str
+) -> tuple[list[Node], list[Problem]]:
+    """Rows of the table that `item` (`table`, `sha256`) names, and what is wrong with it.
+
+    `name` is the section's; `base` the file that holds `item`."""
+    problems: list[Problem] = []
+    for key, child in item.fields.items():
+        if key not in ("table", "sha256"):
+            hint = "put fields into an item of their own, beside the table"
+            problems.append(problem(child.at, f"{name}[].{key}", "E101", f"unknown key `{key}`", suggestion=hint))
+    written = item.fields["table"]
+    try:
+        _, file, data = sources.beside(written.value, base, written.mark, f"{name}[].table", LARGEST_TABLE)
+        problems += _check_digest(item, name, file, data)
+        rows, found = parse_table(decoded(data, file), file, name, section)
+    except ScenarioError as error:
+        return [], problems + list(error.problems)
+    return rows, problems + found
+
+
+def _check_digest(item: Node, name: str, file: str, data: bytes) -> list[Problem]:
+    digest = hashlib.sha256(data).hexdigest()
+    declared = item.get("sha256")
+    if declared is None:
+        why = f"no sha256 declared for `{file}`: a changed table would go unnoticed"
+        return [problem(item.mark, f"{name}[].table", "W310", why, suggestion=f"add sha256: {digest}")]
+    if declared.text.lower() == digest:
+        return []
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", declared.text):
+        why = f"`{shown(declared.text)}` is not a sha256 (64 hexadecimal digits)"
+    else:
+        why = f"`{file}` has another sha256 than the one declared"
+    hint = f"the file's is {digest}; restore the file or declare that"
+    return [problem(declared.mark, f"{name}[].sha256", "E610", why, suggestion=hint)]
+
+
+def parse_table(text: str, file: str, name: str, section: Section) -> tuple[list[Node], list[Problem]]:
+    """Rows of a table's text. A problem with the header ends it; others are gathered."""
+    if not text.strip():
+        return [], [problem(Mark(file, 1, 1), name, "E004", "the table is empty", suggestion="write a header")]
+    controls = _controls(text, file, name)
+    if controls:
+        return [], controls
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[Node] = []
+    problems: list[Problem] = []
+    header: list[str] | None = None
+    line = 1
+    try:
+        for cells in reader:
+            first, line = line, reader.line_num + 1
+            if not cells:
+                continue
+            if header is None:
+                header = cells
+                problems += _check_header(cells, file, first, name, section)
+                if problems:
+                    return [], problems
+            elif len(cells) != len(header):
+                why = f"{len(cells)} cells, expected {len(header)}"
+                hint = "put cells that hold a comma in double quotes"
+                problems.append(problem(Mark(file, first, 1), name, "E604", why, suggestion=hint))
+            elif len(rows) >= MOST_ROWS:
+                problems.append(problem(Mark(file, first, 1), name, "E022", f"more than {MOST_ROWS:,} rows"))
+                break
+            else:
+                rows.append(_row(cells, header, Mark(file, first, 1), name, section, problems))
+    except csv.Error as error:
+        mark = Mark(file, max(1, reader.line_num), 1)
+        problems.append(problem(mark, name, "E604", f"not a CSV row: {error}", suggestion="check the quotes"))
+    return rows, problems
+
+
+def _controls(text: str, file: str, name: str) -> list[Problem]:
+    return [
+        problem(Mark(file, number, 1), name, "E007", f"control character U+{ord(found.group()):04X}", "", "remove it")
+        for number, line in enumerate(text.split("\n"), 1)
+        if (found := _CONTROL.search(line))
+    ]
+
+
+def _is_note(column: str) -> bool:
+    return column.endswith("_note") or column.startswith("x_")
+
+
+def _check_header(header: Sequence[str], file: str, line: int, name: str, section: Section) -> list[Problem]:
+    if len(header) == 1:
+        for mark, spoken in _DELIMITERS.items():
+            if mark in header[0]:
+                hint = "save the table with commas between cells"
+                return [problem(Mark(file, line, 1), name, "E606", f"{spoken} used as delimiter", suggestion=hint)]
+    known = field_names(section.model)
+    problems = []
+    for at, column in enumerate(header, 1):
+        where = Mark(file, line, at)
+        if header.index(column) + 1 < at:
+            problems.append(problem(where, name, "E605", f"column `{shown(column)}` given twice"))
+        elif column in known or _is_note(column):
+            continue
+        else:
+            meant = OTHER_NAMES.get(column)
+            hint = f"it is called `{meant}` here" if meant in known else did_you_mean(column, known)
+            hint = hint or "columns for notes end in `_note` or begin with `x_`"
+            problems.append(
+                problem(where, name, "E602", f"unknown column `{shown(column)}`", listed(known, 30), hint)
+            )
+    needed = [field for field in known if section.model.model_fields[field].is_required()]
+    missing = [field for field in needed if field not in header]
+    if missing:
+        why = f"missing column {listed(f'`{field}`' for field in missing)}"
+        hint = "the first row must name the columns"
+        problems.append(problem(Mark(file, line, 1), name, "E601", why, listed(known, 30), hint))
+    return problems
+
+
+def _row(
+    cells: Sequence[str], header: Sequence[str], mark: Mark, name: str, section: Section, problems: list[Problem]
+) -> Node:
+    fields: dict[str, Node] = {}
+    for at, (column, cell) in enumerate(zip(header, cells, strict=True), 1):
+        if not cell.strip() or _is_note(column):
+            continue
+        where = Mark(mark.file, mark.line, at)
+        sort = cell_sort(section.model, column)
+        if sort == "list":
+            items = [Node(part, where, text=part, quoted=True) for part in cell.split(";")]
+            fields[column] = Node(items, where, text=cell)
+            continue
+        value: object = cell
+        if sort != "text":
+            value, code, why, hint = _typed(cell, sort)
+            if code:
+                problems.append(problem(where, f"{name}[].{column}", code, why, suggestion=hint))
+        fields[column] = Node(value, where, text=cell, quoted=sort == "text")
+    return Node(fields, mark)
+
+
+def _typed(cell: str, sort: str) -> tuple[object, str, str, str]:
+    """Value of a cell that is to hold a number or a flag; error code, message and hint if it does not."""
+    if sort == "flag":
+        value = _FLAGS.get(cell.casefold())
+        if value is None:
+            return REFUSED, "E603", f"expected true or false, got `{shown(cell)}`", "write true or false"
+        return value, "", "", ""
+    number = plain_scalar(cell)
+    if isinstance(number, Unclear):
+        return REFUSED, "E603", number.message, "write decimal digits"
+    if isinstance(number, int | float) and not isinstance(number, bool):
+        return number, "", "", ""
+    code, hint = hint_for_number(cell)
+    return REFUSED, "E604" if code == "E204" else "E603", f"expected number, got `{shown(cell)}`", hint
