@@ -7,7 +7,7 @@ Plain standard library; the same inputs give the same bytes. How figures map to 
 states.csv     one row of states_2025.csv each: gdp_usd_bn_2024 -> gdp_bn, milex_usd_bn_2024 -> milex_bn,
                population_m, vdem_polyarchy_2024 -> democracy, unga_ideal_2024 -> ideal_point (final-passage
                votes), capital_lat/lon -> latitude/longitude. Blank stays blank. Patrons by rule from the
-               defence pacts; autonomy and reliability are guesses (below).
+               defence pacts; autonomy from coding_states.csv and reliability (below) are guesses.
 trade.csv      trade_share_chn and trade_share_usa, one row a share on record; all are from memory.
 accords.csv    one row of accords_before_2025-09-03.csv each, its words for kind and status kept; three rows
                changed (ACCORDS_CHANGED). talks.csv is written by hand and only checked here.
@@ -33,8 +33,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 YAML = HERE.parent / "beijing_2025.yaml"
-START = "2025-09-01"
-FOCAL_DATE = "2025-09-03"
 
 Row = dict[str, str]
 Pair = tuple[str, str]
@@ -45,11 +43,6 @@ PATRON_POWERS = ("USA", "CHN", "RUS", "IND")
 PATRON_RATIO = 10.0  # a patron spends at least this many times what its partner spends on arms
 PATRONS_GUESSED = {"TWN": "USA", "PAK": "CHN"}  # no defence pact on record; the standing expectation is clear
 
-# Guess: 1 for a declared policy of keeping out of alliances, 0.5 for other members of the Non-Aligned Movement.
-DECLARED_NON_ALIGNED = frozenset("IND IDN VNM MNG SRB".split())
-NON_ALIGNED_MOVEMENT = frozenset(
-    "BGD BLR BRN FJI IDN IND IRN KHM LAO LKA MMR MNG MYS NPL PAK PHL PNG PRK SAU SGP THA TLS VNM VUT".split()
-)
 RELIABILITY = "0.9"  # guess, the same for all: what lowers it is in the events
 
 ACCORDS_CHANGED: dict[str, Row] = {
@@ -157,14 +150,7 @@ def patrons(facts: list[Row], accords: list[Row]) -> dict[str, list[str]]:
     return {client: sorted(powers) for client, powers in found.items()}
 
 
-def autonomy(code: str) -> str:
-    """Guess, from declared policy and membership."""
-    if code in DECLARED_NON_ALIGNED:
-        return "1"
-    return "0.5" if code in NON_ALIGNED_MOVEMENT else "0"
-
-
-def state_rows(facts: list[Row], patrons_of: dict[str, list[str]]) -> list[Row]:
+def state_rows(facts: list[Row], patrons_of: dict[str, list[str]], autonomy: dict[str, str]) -> list[Row]:
     """Rows of states.csv. `guesses`: fields that are a guess or a figure from memory."""
     rows = []
     for r in sorted(facts, key=lambda r: r["iso3"]):
@@ -184,7 +170,7 @@ def state_rows(facts: list[Row], patrons_of: dict[str, list[str]]) -> list[Row]:
                 "latitude": r["capital_lat"],
                 "longitude": r["capital_lon"],
                 "reliability": RELIABILITY,
-                "autonomy": autonomy(code),
+                "autonomy": autonomy.get(code, "0"),
                 "patrons": ";".join(patrons_of.get(code, [])),
                 "source": r["source"],
                 "guesses": ";".join(guesses + memory),
@@ -254,6 +240,9 @@ def accord_rows(facts: list[Row]) -> list[Row]:
 # --- events ---------------------------------------------------------------------------------------------
 
 
+CODED = ("id", "date", "kind", "label", "principals", "guests", "host", "targets", "accord", "note")
+
+
 def event_rows(facts: list[Row], coding: list[Row], accord_keys: set[str]) -> list[Row]:
     """Rows of events.csv: what happened from the facts, who did what from coding_events.csv."""
     if [(int(c["fact"]), c["date"]) for c in coding] != [(i + 1, f["date"]) for i, f in enumerate(facts)]:
@@ -265,7 +254,7 @@ def event_rows(facts: list[Row], coding: list[Row], accord_keys: set[str]) -> li
         if code["accord"] and code["accord"] not in accord_keys:
             raise SystemExit(f"{code['id']}: no accord {code['accord']}")
         rows.append(
-            {key: code[key] for key in "id date kind label principals guests host targets accord note".split()}
+            {key: code[key] for key in CODED}
             | {"sign": code["sign"] or "1"}
             | {key: fact[key] for key in ("visibility", "source", "confidence")}
             | {"x_fact_kind": fact["kind"]}
@@ -366,9 +355,9 @@ def seal(path: Path) -> None:
 
     def sealed(match: re.Match[str]) -> str:
         digest = hashlib.sha256((path.parent / match[1]).read_bytes()).hexdigest()
-        return f"table: {match[1]}, sha256: {digest}"
+        return f'table: {match[1]}, sha256: "{digest}"'
 
-    sealed_text = re.sub(r"table: (\S+\.csv), sha256: \w+", sealed, text)
+    sealed_text = re.sub(r'table: (\S+\.csv), sha256: "\w*"', sealed, text)
     path.write_text(sealed_text, encoding="utf-8", newline="\n")
 
 
@@ -382,6 +371,7 @@ def main() -> None:
     facts = read(options.facts / "states_2025.csv")
     roster = {r["iso3"] for r in facts}
     accords = accord_rows(read(options.facts / "accords_before_2025-09-03.csv"))
+    autonomy = {r["id"]: r["autonomy"] for r in read(HERE / "coding_states.csv")}
     talks = read(HERE / "talks.csv")
     keys = {r["id"] for r in accords} | {r["id"] for r in talks}
     years = dispute_years(
@@ -399,7 +389,7 @@ def main() -> None:
         "states.csv",
         "id name gdp_bn milex_bn population_m democracy ideal_point latitude longitude reliability autonomy "
         "patrons source guesses x_confidence x_from_memory",
-        state_rows(facts, patrons(facts, accords)),
+        state_rows(facts, patrons(facts, accords), autonomy),
     )
     write("trade.csv", "state partner share source x_confidence", trade_rows(facts))
     write(
@@ -416,7 +406,11 @@ def main() -> None:
         events,
     )
     write("disputes.csv", "a b rivalry claim militarised war source x_guesses", dispute_rows(parts))
-    write("distances.csv", "a b km source", distance_rows(read(options.data / "min_distance_spells.csv"), roster))
+    write(
+        "distances.csv",
+        "a b km source",
+        distance_rows(read(options.data / "min_distance_spells.csv"), roster),
+    )
     seal(YAML)
 
 

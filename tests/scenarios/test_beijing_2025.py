@@ -1,0 +1,434 @@
+"""The shipped scenario Beijing 2025: its tables hold what the documentation says they hold."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+import runpy
+from collections import Counter
+from datetime import date
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from balance_sim.scenario import schema
+
+FOLDER = Path(__file__).resolve().parents[2] / "scenarios"
+TABLES = FOLDER / "beijing_2025"
+TRIO = ("CHN", "PRK", "RUS")
+LAST_KNOWN = "2025-09-03"
+SCHEDULED = {"2025-09-05", "2025-09-11"}
+MODELS = {
+    "states": schema.State,
+    "disputes": schema.Dispute,
+    "distances": schema.Distance,
+    "trade": schema.Trade,
+    "accords": schema.Accord,
+    "talks": schema.Accord,
+    "events": schema.Event,
+}
+
+Row = dict[str, str]
+
+
+def rows(table: str) -> list[Row]:
+    with (TABLES / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def by_id(table: str) -> dict[str, Row]:
+    return {row["id"]: row for row in rows(table)}
+
+
+def listed(cell: str) -> list[str]:
+    return cell.split(";") if cell else []
+
+
+@pytest.fixture(scope="module")
+def scenario() -> dict[str, Any]:
+    """The file, its dates left as text."""
+    text = (FOLDER / "beijing_2025.yaml").read_text(encoding="utf-8")
+    return yaml.load(text, Loader=yaml.BaseLoader)
+
+
+@pytest.fixture(scope="module")
+def roster() -> set[str]:
+    return set(by_id("states"))
+
+
+def expanded(actors: list[str], groups: dict[str, list[str]]) -> set[str]:
+    return {state for actor in actors for state in groups.get(actor, [actor])}
+
+
+def pairs_shown(event: Row, groups: dict[str, list[str]]) -> set[tuple[str, str]]:
+    """Pairs that an event shows together: principals, and each guest with each principal."""
+    principals = expanded(listed(event["principals"]), groups)
+    guests = expanded(listed(event["guests"]), groups)
+    together = {tuple(sorted(pair)) for pair in combinations(sorted(principals), 2)}
+    return together | {tuple(sorted((p, g))) for p in principals for g in guests if p != g}
+
+
+# --- every table ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("table", "count"),
+    [
+        ("states", 50),
+        ("accords", 527),
+        ("talks", 5),
+        ("events", 91),
+        ("trade", 98),
+        ("disputes", 60),
+        ("distances", 1225),
+    ],
+)
+def test_number_of_rows(table: str, count: int) -> None:
+    assert len(rows(table)) == count
+
+
+@pytest.mark.parametrize("table", MODELS)
+def test_columns_are_the_schemas_or_marked_as_extra(table: str) -> None:
+    extra = set(rows(table)[0]) - set(MODELS[table].model_fields)
+    assert {name for name in extra if not name.startswith("x_") and not name.endswith("_note")} == set()
+
+
+@pytest.mark.parametrize("table", MODELS)
+def test_every_row_has_a_source(table: str) -> None:
+    assert [row for row in rows(table) if not row["source"].strip()] == []
+
+
+@pytest.mark.parametrize("table", ["states", "accords", "talks", "events", "trade"])
+def test_every_row_says_whether_it_is_from_memory(table: str) -> None:
+    marks = {row.get("confidence") or row["x_confidence"] for row in rows(table)}
+    assert marks <= {"seen_in_source", "from_memory"}
+
+
+def test_declared_digests_are_the_files() -> None:
+    text = (FOLDER / "beijing_2025.yaml").read_text(encoding="utf-8")
+    declared = dict(re.findall(r'table: (\S+), sha256: "([0-9a-f]{64})"', text))
+    assert sorted(declared) == sorted(f"beijing_2025/{name}.csv" for name in MODELS)
+    for name, digest in declared.items():
+        assert hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() == digest, name
+
+
+def test_ids_are_unique_and_well_formed() -> None:
+    accords = [row["id"] for row in rows("accords") + rows("talks")]
+    for ids in (accords, [r["id"] for r in rows("events")], [r["id"] for r in rows("states")]):
+        assert len(set(ids)) == len(ids)
+        assert [key for key in ids if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", key)] == []
+
+
+@pytest.mark.parametrize("table", ["accords", "talks", "disputes", "distances"])
+def test_pairs_are_of_the_roster_and_in_order(table: str, roster: set[str]) -> None:
+    for row in rows(table):
+        assert row["a"] < row["b"], row
+        assert {row["a"], row["b"]} <= roster, row
+
+
+@pytest.mark.parametrize("table", ["disputes", "distances"])
+def test_a_pair_has_one_row(table: str) -> None:
+    assert max(Counter((row["a"], row["b"]) for row in rows(table)).values()) == 1
+
+
+@pytest.mark.parametrize("table", ["accords", "talks", "events"])
+def test_no_date_after_the_parade_but_the_scheduled(table: str) -> None:
+    allowed = {
+        "scheduled_in_force": SCHEDULED,
+        "scheduled_signed": SCHEDULED,
+        "date": {"2025-09-05"},
+    }
+    for row in rows(table):
+        for column in ("date", "opened", "signed", "in_force", *allowed):
+            if value := row.get(column):
+                assert date.fromisoformat(value)
+                assert value <= LAST_KNOWN or value in allowed.get(column, set()), (row["id"], column)
+
+
+# --- states, disputes, distances, trade -----------------------------------------------------------------
+
+
+def test_what_is_missing_stays_missing() -> None:
+    states = by_id("states")
+    assert [code for code, row in states.items() if row["ideal_point"] == ""] == ["TWN"]
+    assert [code for code, row in states.items() if row["democracy"] == ""] == ["BRN"]
+    assert {code for code, row in states.items() if not (row["gdp_bn"] and row["milex_bn"])} == set()
+
+
+def test_guesses_and_memory_are_named() -> None:
+    for row in rows("states"):
+        named = listed(row["guesses"])
+        assert {"autonomy", "reliability"} <= set(named) <= set(schema.State.model_fields)
+        assert set(listed(row["x_from_memory"])) <= set(named)
+    states = by_id("states")
+    assert "milex_bn" in listed(states["PRK"]["guesses"])
+    assert [code for code, row in states.items() if "patrons" in listed(row["guesses"])] == ["PAK", "TWN"]
+
+
+def test_patrons_have_a_defence_pact_or_are_marked_as_guess() -> None:
+    pacts = {
+        frozenset((r["a"], r["b"]))
+        for r in rows("accords")
+        if r["kind"] == "defense_pact" and r["status"] == "in_force"
+    }
+    found = 0
+    for row in rows("states"):
+        for patron in listed(row["patrons"]):
+            found += 1
+            assert frozenset((row["id"], patron)) in pacts or "patrons" in row["guesses"], row["id"]
+    assert found == 26
+    assert listed(by_id("states")["PRK"]["patrons"]) == ["CHN", "RUS"]
+
+
+def test_disputes_follow_the_series_and_the_war() -> None:
+    disputes = {(r["a"], r["b"]): r for r in rows("disputes")}
+    assert sum(r["rivalry"] == "1" for r in disputes.values()) == 14
+    assert disputes["RUS", "UKR"]["war"] == "1"
+    assert disputes["PRK", "UKR"]["war"] == "0.5"
+    assert "war" in disputes["PRK", "UKR"]["x_guesses"]
+    # ICOW: Senkaku salience 6 of 12, Kurils 12. China-Russia: one side used force in 2012.
+    assert float(disputes["CHN", "JPN"]["claim"]) == 6 / 12
+    assert float(disputes["JPN", "RUS"]["claim"]) == 1.0
+    assert float(disputes["CHN", "RUS"]["militarised"]) == pytest.approx(0.75 * 0.5 * 2 ** (-2 / 5), abs=5e-4)
+    for row in disputes.values():
+        parts = [float(row[p] or 0) for p in ("rivalry", "claim", "militarised", "war")]
+        assert 0 < max(parts) <= 1
+
+
+def test_every_pair_has_a_minimum_distance(roster: set[str]) -> None:
+    km = {(r["a"], r["b"]): float(r["km"]) for r in rows("distances")}
+    assert set(km) == set(combinations(sorted(roster), 2))
+    assert sum(value == 0 for value in km.values()) == 55
+    assert km["KOR", "PRK"] == km["CHN", "RUS"] == 0
+    assert max(km.values()) < 20_020  # half the meridian
+
+
+def test_trade_is_with_two_partners_and_from_memory() -> None:
+    assert {r["partner"] for r in rows("trade")} == {"CHN", "USA"}
+    assert {r["x_confidence"] for r in rows("trade")} == {"from_memory"}
+    assert [r for r in rows("trade") if r["state"] == r["partner"]] == []
+
+
+# --- accords --------------------------------------------------------------------------------------------
+
+
+def test_statuses_and_political_accords_under_deeper_kinds() -> None:
+    accords = rows("accords")
+    assert Counter(r["status"] for r in accords) == {
+        "in_force": 358,
+        "political_or_nonbinding": 148,
+        "signed_status_unknown": 11,
+        "signed_not_in_force": 8,
+        "never_ratified": 1,
+        "initialled": 1,
+    }
+    political = [r for r in accords if r["status"] == "political_or_nonbinding"]
+    assert sum(r["kind"] != "strategic_partnership" for r in political) == 61
+    assert Counter(r["precision"] for r in accords) == {"day": 487, "year": 34, "month": 6}
+    assert sum(r["multilateral"] == "true" for r in accords) == 216
+
+
+def test_the_scheduled_entry_into_force_is_the_only_one() -> None:
+    scheduled = [
+        r for r in rows("accords") + rows("talks") if r["scheduled_in_force"] or r["scheduled_signed"]
+    ]
+    assert [r["id"] for r in scheduled] == ["JPN-PHL-access-2024"]
+    assert scheduled[0]["signed"] == "2024-07-08"
+    assert scheduled[0]["scheduled_in_force"] == "2025-09-11"
+    assert scheduled[0]["in_force"] == ""
+
+
+def test_talks_are_open_and_unsigned() -> None:
+    under_way = rows("talks") + [r for r in rows("accords") if r["status"] == "initialled"]
+    assert {(r["a"], r["b"], r["kind"]) for r in under_way} == {
+        ("AUS", "JPN", "strategic_partnership"),
+        ("AUS", "PHL", "defense_cooperation"),
+        ("CAN", "PHL", "status_of_forces"),
+        ("JPN", "PHL", "information_sharing"),
+        ("JPN", "PHL", "acquisition_cross_servicing"),
+        ("AUS", "VUT", "strategic_partnership"),
+    }
+    for row in under_way:
+        assert row["opened"]
+        assert row["signed"] == row["in_force"] == ""
+
+
+# --- events ---------------------------------------------------------------------------------------------
+
+
+def test_the_trio_is_seen_together_in_the_parade_alone(scenario: dict[str, Any]) -> None:
+    on_the_day = [r for r in rows("events") if r["date"] == "2025-09-03"]
+    trio = set(combinations(TRIO, 2))
+    shown = {r["id"]: trio & pairs_shown(r, scenario["groups"]) for r in on_the_day}
+    assert shown.pop("parade") == trio
+    assert shown.pop("putin_kim_2025") == {("PRK", "RUS")}  # a meeting of its own
+    assert set().union(*shown.values()) == set()
+    around = [r for r in rows("events") if r["date"] >= "2025-08-28"]
+    assert [r["id"] for r in around if trio <= pairs_shown(r, scenario["groups"])] == ["parade"]
+
+
+def test_wider_attendance_is_host_with_each_guest(scenario: dict[str, Any]) -> None:
+    attendance = by_id("events")["parade_attendance"]
+    assert listed(attendance["principals"]) == ["CHN"]
+    assert not {"PRK", "RUS"} & set(listed(attendance["guests"]))
+    assert len(listed(attendance["guests"])) == 24
+    assert all("CHN" in pair for pair in pairs_shown(attendance, scenario["groups"]))
+
+
+def test_the_parade_holds_its_announcement_and_remarks() -> None:
+    with (TABLES / "coding_events.csv").open(encoding="utf-8", newline="") as file:
+        coding = list(csv.DictReader(file))
+    assert [int(r["fact"]) for r in coding] == list(range(1, 95))
+    merged = {r["date"]: r["merged_into"] for r in coding if r["merged_into"]}
+    assert merged["2025-08-28"] == merged["2025-09-03"] == "parade"
+    events = by_id("events")
+    assert [e for e in events.values() if e["date"] == "2025-08-28"] == []
+    assert "USA" not in [e["principals"] for e in events.values() if e["date"] == "2025-09-03"]
+    assert len(events) == 94 - sum(bool(r["merged_into"]) for r in coding) + 1
+    assert events["parade"]["visibility"] == "1.0"
+
+
+def test_roles_do_not_overlap_and_actors_are_known(scenario: dict[str, Any], roster: set[str]) -> None:
+    known = roster | set(scenario["groups"]) | set(scenario["outside"])
+    named: set[str] = set()
+    for event in rows("events"):
+        principals, guests, targets = (listed(event[r]) for r in ("principals", "guests", "targets"))
+        actors = principals + guests + targets
+        assert principals, event["id"]
+        assert set(actors) | set(listed(event["host"])) <= known, event["id"]
+        taking_part = expanded(principals, scenario["groups"]) | expanded(guests, scenario["groups"])
+        assert not taking_part & expanded(targets, scenario["groups"]), event["id"]
+        assert len(set(actors)) == len(actors), event["id"]
+        named |= set(actors)
+    assert set(scenario["outside"]) <= named
+    assert not set(scenario["outside"]) & roster
+
+
+def test_twelve_events_name_actors_outside_the_roster(roster: set[str]) -> None:
+    outside = [
+        {a for role in ("principals", "guests", "targets") for a in listed(event[role])} - roster
+        for event in rows("events")
+    ]
+    groups_only = [actors for actors in outside if actors and actors <= {"NATO", "EU"}]
+    assert len(groups_only) == 7
+    assert sum(bool(actors) for actors in outside) == 12
+
+
+def test_treaties_in_the_accord_table_are_no_evidence_of_their_own() -> None:
+    accords = by_id("accords")
+    treaties = [e for e in rows("events") if e["x_fact_kind"] == "treaty"]
+    assert len(treaties) == 21
+    linked = [e for e in treaties if e["accord"]]
+    assert [e["id"] for e in treaties if not e["accord"]] == ["phl_can_sovfa_2025"]
+    assert by_id("events")["phl_can_sovfa_2025"]["kind"] == "statement"
+    for event in linked:
+        accord = accords[event["accord"]]
+        assert sorted(listed(event["principals"])) == [accord["a"], accord["b"]]
+        dates = {accord["signed"], accord["in_force"], accord["opened"]}
+        assert event["date"] in dates, event["id"]
+    assert sum(e["date"] != accords[e["accord"]]["in_force"] for e in linked) >= 18
+
+
+def test_signs_and_kinds_by_hand() -> None:
+    events = by_id("events")
+    assert {key for key, e in events.items() if e["sign"] == "-1"} == {
+        "xi_message_2024",
+        "friendship_year_2024",
+        "eu_china_2025",
+    }
+    together = [e for e in events.values() if e["kind"] == "fighting_together"]
+    assert [sorted(listed(e["principals"])) for e in together] == [["PRK", "RUS"]] * 2
+    assert {e["x_fact_kind"] for e in together} == {"military_aid"}
+    assert listed(events["sindoor_2025"]["principals"]) == ["IND"]
+    assert listed(events["sindoor_2025"]["targets"]) == ["PAK"]
+
+
+def test_only_the_scheduled_meeting_is_after_the_parade() -> None:
+    assert [e["id"] for e in rows("events") if e["date"] > LAST_KNOWN] == ["aus_jpn_ministers_2025"]
+
+
+# --- the file itself ------------------------------------------------------------------------------------
+
+
+def test_audiences_divide_the_roster(scenario: dict[str, Any], roster: set[str]) -> None:
+    members = [m for audience in scenario["audiences"].values() for m in audience["members"]]
+    assert sorted(members) == sorted(roster)
+
+
+def test_west_and_bloc_follow_their_rule(scenario: dict[str, Any]) -> None:
+    pacts = [r for r in rows("accords") if r["kind"] == "defense_pact" and r["status"] == "in_force"]
+    partners = {
+        code: {r["b"] if r["a"] == code else r["a"] for r in pacts if code in (r["a"], r["b"])}
+        for code in ("USA", *TRIO)
+    }
+    apart = {c for c, s in by_id("states").items() if s["ideal_point"] and float(s["ideal_point"]) > 0.5}
+    audiences = scenario["audiences"]
+    assert set(audiences["west"]["members"]) == partners["USA"] | {"USA", "TWN"} | apart
+    assert set(audiences["bloc"]["members"]) == set(TRIO).union(*(partners[c] for c in TRIO))
+    assert set(scenario["groups"]["us_allies"]) == partners["USA"]
+
+
+def test_groups_are_what_they_are_called(scenario: dict[str, Any], roster: set[str]) -> None:
+    groups = {name: set(members) for name, members in scenario["groups"].items()}
+    assert set().union(*groups.values()) <= roster
+    claimants = {
+        r["a"] if r["b"] == "CHN" else r["b"]
+        for r in rows("disputes")
+        if r["claim"] and "CHN" in (r["a"], r["b"])
+    }
+    assert groups["asia_claimants"] == claimants
+    assert groups["parade_guests"] == set(listed(by_id("events")["parade_attendance"]["guests"])) & roster
+    assert (len(groups["NATO"]), len(groups["EU"])) == (15, 10)
+    assert set(scenario["report"]["groups"]) <= set(groups)
+
+
+def test_arms_drop_what_they_say(scenario: dict[str, Any]) -> None:
+    arms, events = scenario["arms"], by_id("events")
+    assert [name for name, arm in arms.items() if arm.get("reference") == "true"] == ["no_parade"]
+    assert arms["no_parade"]["drop"] == ["parade"]
+    assert set(arms["parade"]) == {"title"}
+    for arm in arms.values():
+        assert set(arm.get("drop", [])) <= set(events)
+    in_beijing = {
+        key for key, e in events.items() if "2025-09-02" <= e["date"] <= LAST_KNOWN and e["host"] == "CHN"
+    }
+    assert set(arms["no_occasion"]["drop"]) == in_beijing
+    with_kim = {key for key in in_beijing if "PRK" in listed(events[key]["principals"])}
+    assert set(arms["without_kim"]["drop"]) == with_kim - {"parade"}
+    added = arms["parade_with_reassurance"]["add"][0]
+    assert (added["kind"], added["targets"]) == ("reassurance", ["europe"])
+    assert (date.fromisoformat(added["date"]) - date.fromisoformat(LAST_KNOWN)).days == 30
+
+
+def test_span_ends_a_year_after_the_parade(scenario: dict[str, Any]) -> None:
+    parade = date.fromisoformat(by_id("events")[scenario["focal"]]["date"])
+    assert (date.fromisoformat(scenario["end"]) - parade).days == 365
+    assert scenario["start"] == "2025-09-01"
+    assert scenario["step_days"] == "7"
+
+
+# --- the script that builds the tables ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def build() -> dict[str, Any]:
+    return runpy.run_path(str(TABLES / "build.py"))
+
+
+def test_militarised_by_hand(build: dict[str, Any]) -> None:
+    years = [
+        (("AAA", "BBB"), 2014, 3, True),  # a display of force by both, last year: 0.5
+        (("AAA", "BBB"), 2004, 5, True),  # a war ten years before: 1 / 4
+        (("AAA", "CCC"), 2009, 4, False),  # one side used force, five years before: 0.75 / 2 / 2
+        (("BBB", "CCC"), 2014, 1, True),  # nothing militarised
+    ]
+    assert build["militarised"](years) == {("AAA", "BBB"): 0.5, ("AAA", "CCC"): 0.1875}
+
+
+def test_accord_ids_tell_two_of_a_kind_and_year_apart(build: dict[str, Any]) -> None:
+    row = {"iso3_a": "AAA", "iso3_b": "BBB", "kind": "status_of_forces", "signed": "2020-05-01"}
+    assert build["accord_ids"]([row, row]) == ["AAA-BBB-sofa-2020", "AAA-BBB-sofa-2020-2"]
