@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from balance_sim.scenario import schema
+from balance_sim.scenario.load import check_scenario, load_scenario
 
 FOLDER = Path(__file__).resolve().parents[2] / "scenarios"
 TABLES = FOLDER / "beijing_2025"
@@ -432,3 +433,41 @@ def test_militarised_by_hand(build: dict[str, Any]) -> None:
 def test_accord_ids_tell_two_of_a_kind_and_year_apart(build: dict[str, Any]) -> None:
     row = {"iso3_a": "AAA", "iso3_b": "BBB", "kind": "status_of_forces", "signed": "2020-05-01"}
     assert build["accord_ids"]([row, row]) == ["AAA-BBB-sofa-2020", "AAA-BBB-sofa-2020-2"]
+
+
+# --- through the loader ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def loaded() -> schema.Scenario:
+    return load_scenario(FOLDER / "beijing_2025.yaml")
+
+
+def test_it_loads_with_only_the_two_gaps_as_warnings() -> None:
+    _, problems = check_scenario(FOLDER / "beijing_2025.yaml")
+    assert sorted(p.message for p in problems) == [
+        "`democracy` is missing for BRN",
+        "`ideal_point` is missing for TWN",
+    ]
+
+
+def test_kinds_and_statuses_after_mapping(loaded: schema.Scenario) -> None:
+    kinds, statuses = (Counter(getattr(a, f) for a in loaded.accords) for f in ("kind", "status"))
+    # 118 partnerships in the facts, 61 political accords under deeper kinds, one row of talks.
+    assert kinds["political_declaration"] == 118 + 61 + 1
+    assert kinds["defence_pact"] == 171 - 2
+    assert statuses == {"in_force": 358 + 148, "signed": 8 + 11, "talks": 6, "collapsed": 1}
+
+
+def test_groups_are_expanded_to_the_roster(loaded: schema.Scenario) -> None:
+    parade = next(e for e in loaded.events if e.id == "parade")
+    assert parade.principals == TRIO
+    assert set(loaded.groups["EU"]) | {"AUS", "JPN", "KOR", "PHL", "USA"} == set(parade.targets)
+    assert parade.date == date(2025, 9, 3)
+    reassurance = loaded.arms["parade_with_reassurance"].add[0]
+    assert set(reassurance.targets) == set(loaded.groups["europe"])
+
+
+def test_reference_arm_is_the_one_without_the_parade(loaded: schema.Scenario) -> None:
+    assert loaded.reference_arm == "no_parade"
+    assert len(loaded.codes) == 50
