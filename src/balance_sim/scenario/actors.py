@@ -79,7 +79,13 @@ def _roster(states: Node | None, year: int | None, problems: list[Problem]) -> l
         if isinstance(code, str) and code in roster:
             first = roster[code].mark
             problems.append(
-                problem(child.mark, path, "E015", f"`{code}` already defined at line {first.line}", suggestion="remove one")
+                problem(
+                    child.mark,
+                    path,
+                    "E015",
+                    f"`{code}` already defined at line {first.line}",
+                    suggestion="remove one",
+                )
             )
             continue
         wrong = _check_code(child, path, year, row)
@@ -111,14 +117,28 @@ def _at_the_time(code: str, year: int | None) -> str:
     others = [
         other.iso3
         for other in code_table().values()
-        if other.iso3 != code and year is not None and other.existed_in(year) and other.cow and other.cow == entry.cow
+        if other.iso3 != code
+        and year is not None
+        and other.existed_in(year)
+        and other.cow
+        and other.cow == entry.cow
     ]
-    successor = {"SUN": "RUS", "YUG": "SRB", "SCG": "SRB", "DDR": "DEU", "BUR": "MMR", "ZAR": "COD", "CSK": "CZE"}
+    successor = {
+        "SUN": "RUS",
+        "YUG": "SRB",
+        "SCG": "SRB",
+        "DDR": "DEU",
+        "BUR": "MMR",
+        "ZAR": "COD",
+        "CSK": "CZE",
+    }
     others = others or [successor[code]] if code in successor else others
     return f"use {listed(f'`{other}`' for other in others)}" if others else "check `start`"
 
 
-def _outside(node: Node | None, roster: Collection[str], year: int | None, problems: list[Problem]) -> list[str]:
+def _outside(
+    node: Node | None, roster: Collection[str], year: int | None, problems: list[Problem]
+) -> list[str]:
     if node is None or node.value is REFUSED:
         return []
     if not isinstance(node.value, list):
@@ -133,7 +153,9 @@ def _outside(node: Node | None, roster: Collection[str], year: int | None, probl
             why = f"`{shown(item.value)}` is among the states already"
             problems.append(problem(item.mark, path, "E306", why, suggestion="remove it here"))
         elif item.value in found:
-            problems.append(problem(item.mark, path, "E015", f"`{shown(item.value)}` given twice", "", "remove one"))
+            problems.append(
+                problem(item.mark, path, "E015", f"`{shown(item.value)}` given twice", "", "remove one")
+            )
         else:
             problems += _check_code(item, path, year)
             found += [item.value] if isinstance(item.value, str) else []
@@ -146,7 +168,9 @@ def _no_code(item: Node, path: str) -> Problem:
     return problem(item.mark, path, "E201", f"expected an ISO3 code, got `{shown(item.text)}`")
 
 
-def _groups(node: Node | None, roster: Collection[str], problems: list[Problem]) -> dict[str, tuple[str, ...]]:
+def _groups(
+    node: Node | None, roster: Collection[str], problems: list[Problem]
+) -> dict[str, tuple[str, ...]]:
     if node is None or node.value is REFUSED:
         return {}
     if not isinstance(node.value, dict):
@@ -166,7 +190,9 @@ def _groups(node: Node | None, roster: Collection[str], problems: list[Problem])
         groups[name] = _group_members(members, path, node.fields, roster, problems)
         if not groups[name]:
             why = f"group `{shown(name)}` has no member among the states"
-            problems.append(problem(members.at, path, "W308", why, suggestion="events that name it act on nothing"))
+            problems.append(
+                problem(members.at, path, "W308", why, suggestion="events that name it act on nothing")
+            )
     return groups
 
 
@@ -182,7 +208,9 @@ def _group_members(
             why = f"`{shown(item.value)}` is a group; groups hold states only"
             problems.append(problem(item.mark, where, "E301", why, suggestion="list its members"))
         elif item.value in found:
-            problems.append(problem(item.mark, where, "E015", f"`{shown(item.value)}` given twice", "", "remove one"))
+            problems.append(
+                problem(item.mark, where, "E015", f"`{shown(item.value)}` given twice", "", "remove one")
+            )
         elif isinstance(item.value, str):
             problems += [] if item.value in roster else _check_code(item, where, None)
             found.append(item.value)
@@ -210,10 +238,14 @@ def _not_among(node: Node, path: str, names: Names, *, groups: bool, outside: bo
         near = closest(code, names.roster)
         why = f"`{code}` is not among the {len(names.roster)} states"
         hint = f"add it to `states`{' or to `outside`' if outside else ''}"
-        return problem(node.mark, path, "E307", why, "", f"did you mean `{near}`? else {hint}" if near else hint)
+        return problem(
+            node.mark, path, "E307", why, "", f"did you mean `{near}`? else {hint}" if near else hint
+        )
     near = closest(code, [*names.members]) if groups and isinstance(code, str) else None
     if near:
-        return problem(node.mark, path, "E301", f"unknown state or group `{shown(code)}`", "", f"did you mean `{near}`?")
+        return problem(
+            node.mark, path, "E301", f"unknown state or group `{shown(code)}`", "", f"did you mean `{near}`?"
+        )
     number, message, hint = explain(code, names.roster)
     return problem(node.mark, path, number, message, suggestion=hint)
 
@@ -223,7 +255,7 @@ def many_actors(
 ) -> tuple[Node, list[Problem]]:
     """A list of actors with its groups expanded, sorted; actors in `taken` are left out of groups.
 
-    What is no list is handed back for the schema to refuse. outside: actors outside the roster may be named."""
+    What is no list is handed back for the schema to refuse. outside: others than the roster may be named."""
     if not isinstance(node.value, list):
         return node, []
     problems: list[Problem] = []
@@ -239,7 +271,9 @@ def many_actors(
         elif code in names.members:
             expanded |= {member: item for member in names.members[str(code)] if member not in taken}
         elif code in explicit:
-            problems.append(problem(item.mark, where, "E306", f"`{shown(code)}` named twice", "", "remove one"))
+            problems.append(
+                problem(item.mark, where, "E306", f"`{shown(code)}` named twice", "", "remove one")
+            )
         elif code in names.roster or (outside and code in names.outside):
             explicit[str(code)] = item
         else:

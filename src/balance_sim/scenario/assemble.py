@@ -79,7 +79,9 @@ def _declared(tree: Node, base: Draft, reader: Reader, problems: list[Problem]) 
     if node is None or node.value is REFUSED:
         return {}
     if not isinstance(node.value, dict):
-        problems.append(problem(node.mark, "arms", "E201", f"expected a mapping of arms, got {kind_of(node)}"))
+        problems.append(
+            problem(node.mark, "arms", "E201", f"expected a mapping of arms, got {kind_of(node)}")
+        )
         return {}
     arms: dict[str, Arm] = {}
     for name, written in node.fields.items():
@@ -96,7 +98,9 @@ def _declared(tree: Node, base: Draft, reader: Reader, problems: list[Problem]) 
         settings = written.get("set")
         if settings is not None and not isinstance(settings.value, dict):
             hint = "write `key.path: value` pairs"
-            problems.append(problem(settings.mark, f"{path}.set", "E201", f"got {kind_of(settings)}", "", hint))
+            problems.append(
+                problem(settings.mark, f"{path}.set", "E201", f"got {kind_of(settings)}", "", hint)
+            )
         if arm is not None:
             arms[name] = arm.model_copy(
                 update={
@@ -116,7 +120,9 @@ def _added(written: Node, path: str, base: Draft, reader: Reader, problems: list
     if node is None or node.value is REFUSED:
         return ()
     if not isinstance(node.value, list):
-        problems.append(problem(node.mark, f"{path}.add", "E201", f"expected a list of events, got {kind_of(node)}"))
+        problems.append(
+            problem(node.mark, f"{path}.add", "E201", f"expected a list of events, got {kind_of(node)}")
+        )
         return ()
     rows = []
     for at, item in enumerate(node.items):

@@ -20,7 +20,7 @@ NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
 
 
 def check(draft: Draft, *, is_arm: bool = False) -> list[Problem]:
-    """Every problem between the pieces of `draft`. is_arm: of one arm's version, which may lack the focal event."""
+    """Every problem between the pieces of `draft`. is_arm: of one arm's version, which may lack the focal."""
     found = [one for rule in _RULES for one in rule(draft)]
     if not is_arm:
         found += [*_check_focal(draft), *_check_report(draft), *_check_size(draft)]
@@ -74,7 +74,11 @@ def _check_events(draft: Draft) -> Iterator[Problem]:
             near = closest(event.accord, accords)
             hint = f"did you mean `{near}`?" if near else "give the id of an accord, or leave it out"
             yield problem(
-                row.at("accord").mark, f"{row.path}.accord", "E309", f"no accord `{event.accord}`", suggestion=hint
+                row.at("accord").mark,
+                f"{row.path}.accord",
+                "E309",
+                f"no accord `{event.accord}`",
+                suggestion=hint,
             )
         actors = {*event.principals, *event.guests, *event.targets}
         if not actors & draft.names.roster:
@@ -96,10 +100,6 @@ def check_roles(event: Event, row: Row) -> Iterator[Problem]:
             "E306",
             f"{listed(f'`{code}`' for code in both)} among the principals already",
             suggestion="guests are seen with the principals; name each actor once",
-        )
-    if event.host in event.guests:
-        yield problem(
-            row.at("host").mark, f"{row.path}.host", "E306", f"the host `{event.host}` is named as a guest too"
         )
     alone = len({*event.principals, *event.guests, *event.targets, event.host} - {None}) < 2
     if event.kind in NEED_COMPANY and alone:
@@ -123,7 +123,12 @@ def _check_ids(draft: Draft) -> Iterator[Problem]:
                 first = seen[child.value].mark
                 where = f"line {first.line}" + (f" of {first.file}" if first.file != child.mark.file else "")
                 yield problem(
-                    child.mark, f"{row.path}.id", "E015", f"`{child.value}` already defined at {where}", "", "remove one"
+                    child.mark,
+                    f"{row.path}.id",
+                    "E015",
+                    f"`{child.value}` already defined at {where}",
+                    "",
+                    "remove one",
                 )
             seen.setdefault(child.value, child)
 
@@ -136,9 +141,13 @@ def _check_states(draft: Draft) -> Iterator[Problem]:
             continue
         if (state.latitude is None) != (state.longitude is None):
             given, lacks = ("latitude", "longitude") if state.longitude is None else ("longitude", "latitude")
-            yield problem(row.at(given).mark, f"{row.path}.{lacks}", "E103", f"`{lacks}` is required beside `{given}`")
+            yield problem(
+                row.at(given).mark, f"{row.path}.{lacks}", "E103", f"`{lacks}` is required beside `{given}`"
+            )
         if state.id in state.patrons:
-            yield problem(row.at("patrons").mark, f"{row.path}.patrons", "E306", f"`{state.id}` is its own patron")
+            yield problem(
+                row.at("patrons").mark, f"{row.path}.patrons", "E306", f"`{state.id}` is its own patron"
+            )
         measures = {"gdp_bn": "gdp", "milex_bn": "milex", "population_m": "population"}
         missing = [name for name in measures if getattr(state, name) is None]
         counted = [name for name in missing if capability is None or getattr(capability, measures[name]) > 0]
@@ -167,16 +176,22 @@ def _check_gaps(draft: Draft) -> Iterator[Problem]:
         if missing and len(missing) < len(states):
             yield problem(node.at, "states", "W303", f"`{name}` is missing for {listed(missing)}")
     nowhere = {state.id for state in states if state.latitude is None}
-    known = {frozenset((row.value.a, row.value.b)) for row in draft.rows["distances"] if row.value is not None}
+    known = {
+        frozenset((row.value.a, row.value.b)) for row in draft.rows["distances"] if row.value is not None
+    }
     lacking = [
         f"{a}-{state.id}"
         for a in sorted(nowhere)
         for state in sorted(states, key=lambda s: s.id)
-        if a != state.id and not (state.id in nowhere and state.id < a) and frozenset((a, state.id)) not in known
+        if a != state.id
+        and not (state.id in nowhere and state.id < a)
+        and frozenset((a, state.id)) not in known
     ]
     if lacking:
         hint = "give `latitude` and `longitude`, or a row in `distances`"
-        yield problem(node.at, "states", "W304", f"no distance known for {listed(lacking, 5)}", suggestion=hint)
+        yield problem(
+            node.at, "states", "W304", f"no distance known for {listed(lacking, 5)}", suggestion=hint
+        )
 
 
 def _check_weights(draft: Draft) -> Iterator[Problem]:
@@ -219,13 +234,18 @@ def _check_rates(draft: Draft) -> Iterator[Problem]:
             continue
         if provocation.state in provocation.targets:
             yield problem(
-                row.at("targets").mark, f"{row.path}.targets", "E306", f"`{provocation.state}` provokes itself"
+                row.at("targets").mark,
+                f"{row.path}.targets",
+                "E306",
+                f"`{provocation.state}` provokes itself",
             )
         step = draft.head.step_days if draft.head else 7.0
         per_step = provocation.rate * step / 365.25
         if per_step > 1.0:
             why = f"{provocation.rate:g} per year is {per_step:.3g} in every step of {step:g} days"
-            yield problem(row.at("rate").mark, f"{row.path}.rate", "W214", why, suggestion="rates are per year")
+            yield problem(
+                row.at("rate").mark, f"{row.path}.rate", "W214", why, suggestion="rates are per year"
+            )
 
 
 def _check_focal(draft: Draft) -> Iterator[Problem]:
@@ -259,7 +279,9 @@ def _check_report(draft: Draft) -> Iterator[Problem]:
         if name not in groups:
             near = closest(name, groups)
             hint = f"did you mean `{near}`?" if near else "name one of `groups`"
-            node = next((item for item in _node(draft, "report", "groups").items if item.value == name), draft.tree)
+            node = next(
+                (item for item in _node(draft, "report", "groups").items if item.value == name), draft.tree
+            )
             yield problem(node.mark, "report.groups", "E107", f"unknown group `{name}`", listed(groups), hint)
     windows = draft.report.windows
     node = _node(draft, "report", "windows")
@@ -280,8 +302,10 @@ def _check_size(draft: Draft) -> Iterator[Problem]:
     states = _node(draft, "states")
     if len(draft.rows["states"]) < 2 and states.items is not None:
         why = f"at least 2 states needed, got {len(draft.rows['states'])}"
-        yield problem(states.mark, "states", "E212", why) if draft.tree.get("states") else problem(
-            draft.tree.mark, "states", "E212", why
+        yield (
+            problem(states.mark, "states", "E212", why)
+            if draft.tree.get("states")
+            else problem(draft.tree.mark, "states", "E212", why)
         )
     few = []
     if len(draft.rows["states"]) == 2:
@@ -294,7 +318,9 @@ def _check_size(draft: Draft) -> Iterator[Problem]:
     if arms is not None and len(arms.fields) == 1:
         few.append("1 arm")
     if few:
-        yield problem(draft.tree.mark, "", "W301", f"trivial scenario: {listed(few)}", suggestion="it still runs")
+        yield problem(
+            draft.tree.mark, "", "W301", f"trivial scenario: {listed(few)}", suggestion="it still runs"
+        )
 
 
 _RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (

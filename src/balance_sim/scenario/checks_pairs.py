@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date
+from itertools import pairwise
 
 from balance_sim.scenario.draft import Draft
 from balance_sim.scenario.layout import SECTIONS, row_key
@@ -71,7 +72,7 @@ def _order(accord: Accord, row: Row) -> Iterator[Problem]:
         ("ended", accord.ended),
     ]
     given = [(name, day) for name, day in dates if day is not None]
-    for (before, early), (after, late) in zip(given, given[1:], strict=False):
+    for (before, early), (after, late) in pairwise(given):
         if _coarse(late, accord.precision) < _coarse(early, accord.precision):
             at = row.at(after, f"scheduled_{after}")
             why = f"`{after}` {late} is before `{before}` {early}"
@@ -90,7 +91,11 @@ def _status(accord: Accord, row: Row) -> Iterator[Problem]:
         if getattr(accord, name) is not None:
             at = row.at(name)
             instead = name in ("signed", "in_force") and accord.status in ("talks", "signed")
-            hint = f"a date fixed beforehand is `scheduled_{name}`" if instead else "correct the status or the date"
+            hint = (
+                f"a date fixed beforehand is `scheduled_{name}`"
+                if instead
+                else "correct the status or the date"
+            )
             why = f"an accord with status `{accord.status}` has no `{name}` date"
             yield problem(at.mark, f"{row.path}.{name}", "E215", why, suggestion=hint)
     if accord.status == "signed" and accord.signed is None:
@@ -101,7 +106,9 @@ def _status(accord: Accord, row: Row) -> Iterator[Problem]:
         yield problem(at.mark, f"{row.path}.ended", "E103", "`ended` is required with status `ended`")
     if accord.status == "in_force" and accord.signed is None and accord.in_force is None:
         at = row.at("status")
-        yield problem(at.mark, row.path, "W309", "in force since an unknown date: neither `signed` nor `in_force`")
+        yield problem(
+            at.mark, row.path, "W309", "in force since an unknown date: neither `signed` nor `in_force`"
+        )
 
 
 def _against_start(accord: Accord, row: Row, start: date) -> Iterator[Problem]:

@@ -1,9 +1,9 @@
 """Codes of states, and what was probably meant by something that is none.
 
-The table beside this module: ISO 3166-1 alpha-3 with alpha-2 and numeric, ISO 3166-3 for states that no longer
-exist, Correlates of War (COW) numbers and years from State System Membership v2016. `from` and `until` are the
-first and the last year of the code's state, gaps ignored. A successor keeps its code back in time (RUS before
-1992, SRB before 2006), so RUS and SUN are two ways to write one state."""
+The table beside this module: ISO 3166-1 alpha-3 with alpha-2 and numeric, ISO 3166-3 for states that no
+longer exist, Correlates of War (COW) numbers and years from State System Membership v2016. `from` and `until`
+are the first and the last year of the code's state, gaps ignored. A successor keeps its code back in time
+(RUS before 1992, SRB before 2006), so RUS and SUN are two ways to write one state."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def known(code: str, year: int | None = None) -> str | None:
 def explain(written: object, roster: Collection[str]) -> tuple[str, str, str]:
     """Error code, message and suggestion for something that is no state's code."""
     text = shown(written)
-    if isinstance(written, int) and not isinstance(written, bool) or text.isascii() and text.isdigit():
+    if (isinstance(written, int) and not isinstance(written, bool)) or (text.isascii() and text.isdigit()):
         return _explain_number(int(str(written)[:9]))
     table = code_table()
     tidy = text.strip().upper()

@@ -29,7 +29,7 @@ class Preset:
 @cache
 def _shipped() -> dict[str, object]:
     text = (files("balance_sim.scenario") / "defaults.yaml").read_text(encoding="utf-8")
-    loaded = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, on our own file
+    loaded = yaml.load(text, Loader=_Loader)
     assert isinstance(loaded, dict)
     return loaded
 
@@ -78,7 +78,8 @@ def weights_under(preset: str) -> dict[str, float]:
 
 
 def parameter_table() -> list[dict[str, object]]:
-    """Every default: `path` (as `--set` takes it), `value`, `unit`, `source`, `range`, `standard_error`, `cite`.
+    """Every default: `path` (as `--set` takes it), `value`, `unit`, `source`, `range`,
+    `standard_error`, `cite`.
 
     `range` is [low, high] or None, `standard_error` a number or None: one of both is given."""
     return [

@@ -1,7 +1,7 @@
 """YAML text becomes a tree of nodes with their places. Nothing but mappings, lists and scalars is let in.
 
-Tags, aliases, anchors, merge keys, duplicate keys and second documents are refused; depth, size and the length
-of numbers are bounded, so no file can hang or blow up the reader. Built from parser events: no recursion."""
+Tags, aliases, anchors, merge keys, duplicate keys and second documents are refused; depth, size and the
+length of numbers are bounded, so no file can hang or blow up the reader. Built from parser events: no recursion."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ class _Builder:
         """Hang a finished node, or an opened one, where it belongs."""
         self.nodes += 1
         if self.nodes > MOST_NODES:
-            raise self.stop(node.mark, "E022", f"more than {MOST_NODES:,} values", "move long lists into tables")
+            raise self.stop(
+                node.mark, "E022", f"more than {MOST_NODES:,} values", "move long lists into tables"
+            )
         if not self.stack:
             self.root = node
             return
@@ -102,10 +104,14 @@ class _Builder:
         if is_plain and event.value == "<<":
             self.refuse(mark, "E020", "merge keys are not supported", "use `extends:` or repeat the keys")
         elif not isinstance(read, str) or not event.value:
-            self.refuse(mark, "E105", f"keys must be text, got `{shown(event.value)}`", "put the key in quotes")
+            self.refuse(
+                mark, "E105", f"keys must be text, got `{shown(event.value)}`", "put the key in quotes"
+            )
         elif event.value in frame.node.fields:
             first = frame.node.fields[event.value].at
-            self.refuse(mark, "E014", f"`{shown(event.value)}` already given at line {first.line}", "remove one")
+            self.refuse(
+                mark, "E014", f"`{shown(event.value)}` already given at line {first.line}", "remove one"
+            )
         else:
             frame.skip = False
             if self.find_controls(event.value, mark):
@@ -148,14 +154,17 @@ def read_document(text: str, file: str) -> tuple[Node, list[Problem]]:
 
 
 def _take(builder: _Builder, event: happening.Event) -> None:
-    mark = Mark(builder.file, event.start_mark.line + 1, event.start_mark.column + 1)
+    at = event.start_mark
+    mark = Mark(builder.file, at.line + 1, at.column + 1) if at else Mark(builder.file, 1, 1)
     if isinstance(event, happening.DocumentStartEvent):
         if event.tags:
             raise builder.stop(mark, "E023", "YAML tags are not allowed", "remove the %TAG line")
         if builder.root is not None:
             raise builder.stop(mark, "E013", f"one scenario per file; a second starts at line {mark.line}")
     elif isinstance(event, happening.AliasEvent):
-        raise builder.stop(mark, "E020", f"aliases are not allowed (`*{shown(event.anchor)}`)", "repeat the value")
+        raise builder.stop(
+            mark, "E020", f"aliases are not allowed (`*{shown(event.anchor)}`)", "repeat the value"
+        )
     elif isinstance(event, happening.NodeEvent):
         _take_node(builder, event, mark)
     elif isinstance(event, happening.CollectionEndEvent):
@@ -165,9 +174,12 @@ def _take(builder: _Builder, event: happening.Event) -> None:
 
 def _take_node(builder: _Builder, event: happening.NodeEvent, mark: Mark) -> None:
     if event.anchor is not None:
-        raise builder.stop(mark, "E020", f"anchors are not allowed (`&{shown(event.anchor)}`)", "repeat the value")
-    if getattr(event, "tag", None) is not None:
-        raise builder.stop(mark, "E023", f"YAML tags are not allowed (`{shown(event.tag)}`)", "write plain values")
+        raise builder.stop(
+            mark, "E020", f"anchors are not allowed (`&{shown(event.anchor)}`)", "repeat the value"
+        )
+    tag = getattr(event, "tag", None)
+    if tag is not None:
+        raise builder.stop(mark, "E023", f"YAML tags are not allowed (`{shown(tag)}`)", "write plain values")
     if isinstance(event, happening.ScalarEvent):
         if builder.awaits_key():
             builder.take_key(event, mark)
@@ -186,7 +198,9 @@ def _take_node(builder: _Builder, event: happening.NodeEvent, mark: Mark) -> Non
 
 
 def _refuse_controls(text: str, file: str) -> None:
-    found = [(number, line) for number, line in enumerate(re.split("\r\n|\r|\n", text), 1) if _CONTROL.search(line)]
+    found = [
+        (number, line) for number, line in enumerate(re.split("\r\n|\r|\n", text), 1) if _CONTROL.search(line)
+    ]
     if found:
         raise ScenarioError(
             problem(
@@ -220,15 +234,29 @@ def _explain(error: yaml.YAMLError, text: str, file: str) -> Problem:
     opened = getattr(error, "context_mark", None)
     if opened is not None and re.search("flow|quoted scalar", context):
         return problem(
-            here, "", "E010", f"opened at line {opened.line + 1}, never closed", suggestion="close the bracket or quote"
+            here,
+            "",
+            "E010",
+            f"opened at line {opened.line + 1}, never closed",
+            suggestion="close the bracket or quote",
         )
     what = getattr(error, "problem", None) or str(error)
-    return problem(here, "", "E010", f"YAML cannot be read here: {shown(what, 120)}", suggestion="check indentation and quotes")
+    return problem(
+        here,
+        "",
+        "E010",
+        f"YAML cannot be read here: {shown(what, 120)}",
+        suggestion="check indentation and quotes",
+    )
 
 
 def no_space(mark: Mark, path: str, key: str, value: str) -> Problem:
     """`key:value` without the space that makes it a key."""
     written = f"{key}:{value}".strip()
     return problem(
-        mark, path, "E011", f"got text `{shown(written)}`", suggestion=f"write `{shown(key)}: {shown(value.strip())}`"
+        mark,
+        path,
+        "E011",
+        f"got text `{shown(written)}`",
+        suggestion=f"write `{shown(key)}: {shown(value.strip())}`",
     )

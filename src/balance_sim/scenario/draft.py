@@ -1,4 +1,4 @@
-"""A file's tree read piece by piece, so that one refused piece does not hide what is wrong with the others."""
+"""A file's tree read piece by piece, so that one refused piece does not hide what is wrong with others."""
 
 from __future__ import annotations
 
@@ -131,7 +131,9 @@ def _gather(problems: list[Problem], read: tuple[Any, list[Problem]]) -> Any:
 def check_top(tree: Node) -> list[Problem]:
     """Keys of the top level: known, none missing, the schema one that this version reads."""
     problems = [
-        unknown_key(child, "", key, TOP, "the top level") for key, child in tree.fields.items() if key not in TOP
+        unknown_key(child, "", key, TOP, "the top level")
+        for key, child in tree.fields.items()
+        if key not in TOP
     ]
     for key in REQUIRED:
         if tree.get(key) is None:
@@ -139,7 +141,11 @@ def check_top(tree: Node) -> list[Problem]:
             hint = f"write `schema: {SCHEMA_VERSION}`" if key == "schema" else ""
             problems.append(problem(tree.mark, key, code, f"`{key}` is required", suggestion=hint))
     schema = tree.get("schema")
-    if schema and schema.value is not REFUSED and (schema.value != SCHEMA_VERSION or isinstance(schema.value, bool)):
+    if (
+        schema
+        and schema.value is not REFUSED
+        and (schema.value != SCHEMA_VERSION or isinstance(schema.value, bool))
+    ):
         why = f"`{shown(schema.text or kind_of(schema))}`: this version reads {SCHEMA_VERSION}"
         hint = f"write `schema: {SCHEMA_VERSION}`"
         problems.append(problem(schema.mark, "schema", "E108", why, str(SCHEMA_VERSION), hint))
@@ -155,13 +161,17 @@ def _head(tree: Node, problems: list[Problem]) -> Head | None:
     return head
 
 
-def _kinds[Kind: Strict](tree: Node, name: str, model: type[Kind], problems: list[Problem]) -> dict[str, Kind]:
+def _kinds[Kind: Strict](
+    tree: Node, name: str, model: type[Kind], problems: list[Problem]
+) -> dict[str, Kind]:
     base = default_tree().fields[name]
     given = tree.get(name)
     if given is None or given.value is REFUSED:
         given = Node({}, base.mark)
     if not isinstance(given.value, dict):
-        problems.append(problem(given.mark, name, "E201", f"expected a mapping of kinds, got {kind_of(given)}"))
+        problems.append(
+            problem(given.mark, name, "E201", f"expected a mapping of kinds, got {kind_of(given)}")
+        )
         given = Node({}, base.mark)
     kinds: dict[str, Kind] = {}
     for kind, node in merged(base, given).fields.items():
@@ -178,7 +188,9 @@ def read_audiences(tree: Node, names: Names, problems: list[Problem]) -> dict[st
     given = tree.get("audiences")
     if given is not None and not isinstance(given.value, dict):
         if given.value is not REFUSED:
-            problems.append(problem(given.mark, "audiences", "E201", f"expected a mapping, got {kind_of(given)}"))
+            problems.append(
+                problem(given.mark, "audiences", "E201", f"expected a mapping, got {kind_of(given)}")
+            )
         given = None
     audiences: dict[str, Audience] = {}
     taken: dict[str, tuple[str, Node]] = {}
@@ -197,7 +209,9 @@ def read_audiences(tree: Node, names: Names, problems: list[Problem]) -> dict[st
             code = str(item.value)
             if code in taken:
                 why = f"`{code}` is in audience `{taken[code][0]}` already (line {taken[code][1].mark.line})"
-                problems.append(problem(item.mark, f"{path}.members", "E306", why, "each state in one audience"))
+                problems.append(
+                    problem(item.mark, f"{path}.members", "E306", why, "each state in one audience")
+                )
             taken.setdefault(code, (name, item))
         if read is not None:
             audiences[name] = read.model_copy(update={"attention": {"default": 1.0, **read.attention}})
@@ -211,7 +225,14 @@ def read_audiences(tree: Node, names: Names, problems: list[Problem]) -> dict[st
 def _check_attention(node: Node | None, path: str, names: Names) -> list[Problem]:
     known = ["default", *names.event_kinds]
     return [
-        problem(child.at, f"{path}.{shown(kind)}", "E211", f"unknown kind of event `{shown(kind)}`", listed(known, 30), did_you_mean(kind, known))
+        problem(
+            child.at,
+            f"{path}.{shown(kind)}",
+            "E211",
+            f"unknown kind of event `{shown(kind)}`",
+            listed(known, 30),
+            did_you_mean(kind, known),
+        )
         for kind, child in (node.fields if node else {}).items()
         if kind not in known
     ]
@@ -223,7 +244,9 @@ def _theory(tree: Node, problems: list[Problem]) -> Theory | None:
         return None
     if not isinstance(given.value, dict):
         hint = f"write preset: {given.text}" if given.text in presets() else ""
-        problems.append(problem(given.mark, "theory", "E201", f"expected a mapping, got {kind_of(given)}", "", hint))
+        problems.append(
+            problem(given.mark, "theory", "E201", f"expected a mapping, got {kind_of(given)}", "", hint)
+        )
         return None
     preset = given.get("preset") or from_plain(DEFAULT_PRESET)
     if preset.value is None and preset.text in presets():
@@ -232,7 +255,9 @@ def _theory(tree: Node, problems: list[Problem]) -> Theory | None:
         known = list(presets())
         why = f"unknown theory `{shown(preset.value)}`"
         problems.append(
-            problem(preset.mark, "theory.preset", "E211", why, listed(known), did_you_mean(preset.value, known))
+            problem(
+                preset.mark, "theory.preset", "E211", why, listed(known), did_you_mean(preset.value, known)
+            )
         )
         preset = preset.with_value(REFUSED)
     weights = given.get("weights")
@@ -245,5 +270,3 @@ def _theory(tree: Node, problems: list[Problem]) -> Theory | None:
     complete = merged(below, given).with_fields({"preset": preset})
     read: Theory | None = _gather(problems, read_piece(Theory, complete, "theory"))
     return read
-
-

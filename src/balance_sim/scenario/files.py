@@ -1,4 +1,4 @@
-"""Reading the files of a scenario: regular files only, of bounded size, none outside the scenario's folder."""
+"""Reading the files of a scenario: regular files only, of bounded size, none outside its folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OUTSIDE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|~|[/\\]")
 
 
 class Sources:
-    """The files that one scenario was read from: `files` maps their names, relative to its folder, to bytes."""
+    """The files that one scenario was read from: `files` maps names within its folder to bytes."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         written = os.fspath(path)
@@ -32,12 +32,16 @@ class Sources:
         self.files[self.path.name] = data
         return decoded(data, self.shown)
 
-    def beside(self, written: object, base: str, mark: Mark, path: str, largest: int) -> tuple[str, str, bytes]:
+    def beside(
+        self, written: object, base: str, mark: Mark, path: str, largest: int
+    ) -> tuple[str, str, bytes]:
         """A file named by another: its name within the folder, as shown in messages, and its bytes.
 
         `base` is the name within the folder of the file that names it."""
         if not isinstance(written, str) or not written.strip():
-            raise _refused(mark, path, "E501", "expected the name of a file", "write a path within the folder")
+            raise _refused(
+                mark, path, "E501", "expected the name of a file", "write a path within the folder"
+            )
         if _OUTSIDE.match(written) or "\\" in written:
             why = "URLs are not read" if "://" in written else "must stay inside the scenario's folder"
             raise _refused(mark, path, "E501", f"`{shown(written)}` {why}", "write a path within the folder")
@@ -136,7 +140,9 @@ def _read(path: Path, mark: Mark, where: str, largest: int, named: str | None = 
 def _cannot_open(error: OSError, path: Path, mark: Mark, where: str, named: str) -> ScenarioError:
     if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
         if where:
-            return _refused(mark, where, "E001", f"not found: `{named}`", "paths are relative to the naming file")
+            return _refused(
+                mark, where, "E001", f"not found: `{named}`", "paths are relative to the naming file"
+            )
         return _not_found(str(path))
     if error.errno in (errno.EACCES, errno.EPERM):
         return _refused(mark, where, "E003", f"permission denied: `{named}`", "make the file readable")

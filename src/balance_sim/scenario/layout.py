@@ -51,7 +51,12 @@ SECTIONS = {
     "events": Section(Event),
     "provocations": Section(Provocation),
 }
-TABLES_OF = {"kinds": AccordKind, "event_kinds": EventKind, "audiences": Audience, "arms": Arm}
+TABLES_OF: dict[str, type[Strict]] = {
+    "kinds": AccordKind,
+    "event_kinds": EventKind,
+    "audiences": Audience,
+    "arms": Arm,
+}
 SINGLES: dict[str, type[Strict]] = {
     "capability": CapabilityWeights,
     "parameters": Parameters,
@@ -122,7 +127,9 @@ def field_names(model: type[Strict]) -> list[str]:
 def homes() -> dict[str, tuple[str, ...]]:
     """Where each field belongs, by its name: for `visibility`, `events[]` and `provocations[]`."""
     found: dict[str, list[str]] = {name: ["the top level"] for name in TOP}
-    places: list[tuple[str, type[Strict]]] = [(f"{name}[]", section.model) for name, section in SECTIONS.items()]
+    places: list[tuple[str, type[Strict]]] = [
+        (f"{name}[]", section.model) for name, section in SECTIONS.items()
+    ]
     places += [(f"{name}.NAME", model) for name, model in TABLES_OF.items()]
     places += list(SINGLES.items())
     for place, model in places:
@@ -237,8 +244,8 @@ def _in_arm(tree: Node, rest: list[str], given: list[str]) -> list[str | int]:
     if inner[:1] == ["set"] and len(inner) > 1:
         return [name, "set", ".".join(inner[1:])]
     if inner[:1] == ["add"]:
-        arm, _ = descend(tree, ["arms", name, "add"])
-        return [name, "add", *_in_rows(arm, SECTIONS["events"], f"arms.{name}.add", inner[1:])]
+        added = descend(tree, ["arms", name]).get("add")
+        return [name, "add", *_in_rows(added, SECTIONS["events"], f"arms.{name}.add", inner[1:])]
     return [name, *_field(Arm, f"arms.{name}", inner)]
 
 

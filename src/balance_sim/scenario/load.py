@@ -45,7 +45,7 @@ def load_scenario(path: Path, *, set: Sequence[str] = (), theory: str | None = N
 def check_scenario(
     path: Path, *, set: Sequence[str] = (), theory: str | None = None
 ) -> tuple[Scenario | None, list[Problem]]:
-    """The scenario, or None if it is refused, and all problems in the order of the file, warnings among them."""
+    """The scenario, or None if it is refused, and all problems and warnings in the order of the file."""
     first = shown(os.fspath(path), 200)
     try:
         sources = Sources(path)
@@ -146,7 +146,9 @@ def _with_base(
         return tree, problems
     tree = tree.without(("extends",))
     try:
-        base_name, base_shown, data = sources.beside(extends.value, name, extends.mark, "extends", LARGEST_SCENARIO)
+        base_name, base_shown, data = sources.beside(
+            extends.value, name, extends.mark, "extends", LARGEST_SCENARIO
+        )
         _check_chain(base_name, extends, chain)
         base, found = _read_mapping(decoded(data, base_shown), base_shown)
         below, more = _with_base(base, base_name, sources, [*chain, (base_name, base_shown)])
@@ -159,14 +161,16 @@ def _check_chain(name: str, extends: Node, chain: Sequence[tuple[str, str]]) -> 
     names = [one for one, _ in chain]
     if name in names:
         why = f"cycle: {' -> '.join([*names[names.index(name) :], name])}"
-        raise ScenarioError([problem(extends.mark, "extends", "E502", why, suggestion="remove one `extends`")])
+        raise ScenarioError(
+            [problem(extends.mark, "extends", "E502", why, suggestion="remove one `extends`")]
+        )
     if len(chain) > DEEPEST_EXTENDS:
         why = f"more than {DEEPEST_EXTENDS} files extend each other"
         raise ScenarioError([problem(extends.mark, "extends", "E502", why)])
 
 
 def _laid_over(below: Node, above: Node) -> Node:
-    """A file over the one it extends: rows with the same key are merged, new ones added, the rest as mappings."""
+    """A file over the one it extends: rows with the same key are merged, new ones added."""
     children = dict(below.fields)
     for key, child in above.fields.items():
         old = children.get(key)
@@ -249,7 +253,9 @@ def _options(settings: Sequence[str], theory: str | None) -> tuple[list[Change],
 
 def _option_value(text: str, label: str, column: int) -> tuple[Node, list[Problem]]:
     try:
-        node, problems = read_document(text, label) if text.strip() else (from_plain(None, Mark(label, 1, 1)), [])
+        node, problems = (
+            read_document(text, label) if text.strip() else (from_plain(None, Mark(label, 1, 1)), [])
+        )
     except ScenarioError as error:
         node, problems = Node(REFUSED, Mark(label, 1, 1)), list(error.problems)
     moved = Mark(label, 1, column)

@@ -20,7 +20,7 @@ REFUSED = Refused()
 class Node:
     """A value and its place. `value` is a scalar, a dict of nodes or a list of nodes.
 
-    `key` is where the key stands that names it; `text` how a scalar was written; `quoted` whether in quotes."""
+    `key` is where the key stands that names it; `text` how a scalar was written, `quoted` if in quotes."""
 
     __slots__ = ("key", "mark", "quoted", "text", "value")
 
@@ -76,7 +76,7 @@ def plain(node: Node) -> object:
 
 
 def from_plain(value: object, mark: Mark = NOWHERE) -> Node:
-    """A tree from dicts, lists, tuples and scalars, every node at one place. NumPy scalars become Python's."""
+    """A tree from dicts, lists, tuples and scalars, all at one place. NumPy scalars become Python's."""
     if isinstance(value, Node):
         return value
     if isinstance(value, Mapping):
@@ -112,13 +112,13 @@ def walk(node: Node) -> Iterator[Node]:
         yield from walk(child)
 
 
-def descend(node: Node, loc: Sequence[object]) -> tuple[Node, int]:
-    """The deepest node along `loc`, and how many of its steps could be taken."""
-    for depth, step in enumerate(loc):
-        if isinstance(node.value, dict) and step in node.value:
-            node = node.value[step]
-        elif isinstance(node.value, list) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-        else:
-            return node, depth
-    return node, len(loc)
+def descend(node: Node, loc: Sequence[object]) -> Node:
+    """The deepest node along `loc` that there is."""
+    for step in loc:
+        child = node.get(step) if isinstance(step, str) else None
+        if isinstance(step, int) and step < len(node.items):
+            child = node.items[step]
+        if child is None:
+            return node
+        node = child
+    return node

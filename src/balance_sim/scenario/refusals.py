@@ -89,20 +89,24 @@ def unknown_key(node: Node, path: str, key: str, known: Sequence[str], here: str
         )
     if ":" in key and key.split(":")[0] in known:
         name, _, rest = key.partition(":")
-        return problem(node.at, whole, "E011", f"got text `{shown_key}`", "", f"write `{name}: {shown(rest)}`")
+        return problem(
+            node.at, whole, "E011", f"got text `{shown_key}`", "", f"write `{name}: {shown(rest)}`"
+        )
     near = did_you_mean(key, known)
     homes_of = [home for home in homes().get(key, ()) if home != here]
     if homes_of and not near:
         return problem(
             node.at, whole, "E102", f"`{shown_key}` belongs in {listed(homes_of)}, found in `{path or here}`"
         )
-    return problem(node.at, whole, "E101", f"unknown key `{shown_key}`", "" if near else listed(known, 40), near)
+    return problem(
+        node.at, whole, "E101", f"unknown key `{shown_key}`", "" if near else listed(known, 40), near
+    )
 
 
 def _translate(entry: Any, root: Node, path: str, model: type[Strict]) -> Problem | None:
     """One pydantic error as a Problem; None where the reader has complained already."""
     loc = [step for step in entry["loc"] if step != "[key]"]
-    node, depth = descend(root, loc)
+    node = descend(root, loc)
     if node.value is REFUSED:
         return None
     whole = joined(path, loc)
@@ -178,20 +182,35 @@ def _outside(entry: Any, node: Node, path: str, model: type[Strict], name: str) 
 
 
 def _not_finite(entry: Any, node: Node, path: str, model: type[Strict], name: str) -> Problem:
-    return problem(node.mark, path, "E204", f"{shown(node.text or node.value)} must be finite", _needed(model, name, "{}"))
+    return problem(
+        node.mark,
+        path,
+        "E204",
+        f"{shown(node.text or node.value)} must be finite",
+        _needed(model, name, "{}"),
+    )
 
 
 def _no_choice(entry: Any, node: Node, path: str, model: type[Strict], name: str) -> Problem:
     options = [part.strip(" '") for part in entry["ctx"]["expected"].replace(" or ", ", ").split(",")]
     near = did_you_mean(str(node.value), options) if isinstance(node.value, str) else ""
     return problem(
-        node.mark, path, "E211", f"`{shown(node.text or node.value)}` is none of {listed(options)}", listed(options), near
+        node.mark,
+        path,
+        "E211",
+        f"`{shown(node.text or node.value)}` is none of {listed(options)}",
+        listed(options),
+        near,
     )
 
 
 def _no_identifier(entry: Any, node: Node, path: str, model: type[Strict], name: str) -> Problem:
     return problem(
-        node.mark, path, "E106", f"`{shown(node.value)}` is no identifier", "[A-Za-z0-9_-], 1 to 64 characters"
+        node.mark,
+        path,
+        "E106",
+        f"`{shown(node.value)}` is no identifier",
+        "[A-Za-z0-9_-], 1 to 64 characters",
     )
 
 
@@ -201,7 +220,13 @@ def _too_few(entry: Any, node: Node, path: str, model: type[Strict], name: str) 
 
 
 def _too_long(entry: Any, node: Node, path: str, model: type[Strict], name: str) -> Problem:
-    return problem(node.mark, path, "E203", f"{len(node.text):,} characters are too many", f"at most {entry['ctx']['max_length']:,} characters")
+    return problem(
+        node.mark,
+        path,
+        "E203",
+        f"{len(node.text):,} characters are too many",
+        f"at most {entry['ctx']['max_length']:,} characters",
+    )
 
 
 _Maker = Callable[[Any, Node, str, type[Strict], str], Problem]

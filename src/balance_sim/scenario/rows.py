@@ -1,4 +1,4 @@
-"""One row of a section, inline or from a table: other vocabularies translated, actors resolved, then typed."""
+"""One row of a section: other vocabularies translated, actors resolved, then typed."""
 
 from __future__ import annotations
 
@@ -63,15 +63,24 @@ def _kind(
     if child.value in others and others[child.value] in known:
         return node.with_fields({"kind": child.with_value(others[child.value])})
     near = closest(child.value, [*known, *others])
-    near = others.get(near, near) if near not in known else near
+    near = others.get(near, near) if near and near not in known else near
     hint = f"did you mean `{near}`?" if near else f"add it under `{what}` with all its fields"
     problems.append(
-        problem(child.mark, f"{path}.kind", "E211", f"unknown kind `{shown(child.value)}`", listed(known, 30), hint)
+        problem(
+            child.mark,
+            f"{path}.kind",
+            "E211",
+            f"unknown kind `{shown(child.value)}`",
+            listed(known, 30),
+            hint,
+        )
     )
     return node.with_fields({"kind": child.with_value(REFUSED)})
 
 
-def _actor(node: Node, path: str, fields: Sequence[str], names: Names, problems: list[Problem], **how: bool) -> Node:
+def _actor(
+    node: Node, path: str, fields: Sequence[str], names: Names, problems: list[Problem], **how: bool
+) -> Node:
     for name in fields:
         child = node.get(name)
         wrong = one_actor(child, f"{path}.{name}", names, **how) if child else []

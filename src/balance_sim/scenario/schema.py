@@ -230,7 +230,6 @@ class Parameters(Strict):
     talks_speed_max: Annotated[float, Field(ge=1.0, le=100.0)]
     collapse_rate: NonNegative
     end_rate: NonNegative
-    warm_up_days: Annotated[float, Field(ge=0.0, le=3650.0)]
     effort_max: NonNegative
     effort_slope: NonNegative
     effort_years: Positive

@@ -30,7 +30,9 @@ def read_table(
     for key, child in item.fields.items():
         if key not in ("table", "sha256"):
             hint = "put fields into an item of their own, beside the table"
-            problems.append(problem(child.at, f"{name}[].{key}", "E101", f"unknown key `{key}`", suggestion=hint))
+            problems.append(
+                problem(child.at, f"{name}[].{key}", "E101", f"unknown key `{key}`", suggestion=hint)
+            )
     written = item.fields["table"]
     try:
         _, file, data = sources.beside(written.value, base, written.mark, f"{name}[].table", LARGEST_TABLE)
@@ -60,7 +62,9 @@ def _check_digest(item: Node, name: str, file: str, data: bytes) -> list[Problem
 def parse_table(text: str, file: str, name: str, section: Section) -> tuple[list[Node], list[Problem]]:
     """Rows of a table's text. A problem with the header ends it; others are gathered."""
     if not text.strip():
-        return [], [problem(Mark(file, 1, 1), name, "E004", "the table is empty", suggestion="write a header")]
+        return [], [
+            problem(Mark(file, 1, 1), name, "E004", "the table is empty", suggestion="write a header")
+        ]
     controls = _controls(text, file, name)
     if controls:
         return [], controls
@@ -96,7 +100,14 @@ def parse_table(text: str, file: str, name: str, section: Section) -> tuple[list
 
 def _controls(text: str, file: str, name: str) -> list[Problem]:
     return [
-        problem(Mark(file, number, 1), name, "E007", f"control character U+{ord(found.group()):04X}", "", "remove it")
+        problem(
+            Mark(file, number, 1),
+            name,
+            "E007",
+            f"control character U+{ord(found.group()):04X}",
+            "",
+            "remove it",
+        )
         for number, line in enumerate(text.split("\n"), 1)
         if (found := _CONTROL.search(line))
     ]
@@ -111,7 +122,9 @@ def _check_header(header: Sequence[str], file: str, line: int, name: str, sectio
         for mark, spoken in _DELIMITERS.items():
             if mark in header[0]:
                 hint = "save the table with commas between cells"
-                return [problem(Mark(file, line, 1), name, "E606", f"{spoken} used as delimiter", suggestion=hint)]
+                return [
+                    problem(Mark(file, line, 1), name, "E606", f"{spoken} used as delimiter", suggestion=hint)
+                ]
     known = field_names(section.model)
     problems = []
     for at, column in enumerate(header, 1):
@@ -137,7 +150,12 @@ def _check_header(header: Sequence[str], file: str, line: int, name: str, sectio
 
 
 def _row(
-    cells: Sequence[str], header: Sequence[str], mark: Mark, name: str, section: Section, problems: list[Problem]
+    cells: Sequence[str],
+    header: Sequence[str],
+    mark: Mark,
+    name: str,
+    section: Section,
+    problems: list[Problem],
 ) -> Node:
     fields: dict[str, Node] = {}
     for at, (column, cell) in enumerate(zip(header, cells, strict=True), 1):

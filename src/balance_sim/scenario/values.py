@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from balance_sim.scenario.actors import Names
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.layout import (
     FIXED_IN_ARMS,
@@ -13,10 +14,9 @@ from balance_sim.scenario.layout import (
     locate,
     replaced,
 )
-from balance_sim.scenario.actors import Names
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.problems import Mark, Problem, did_you_mean, listed, problem, shown
-from balance_sim.scenario.schema import Scenario, Strict
+from balance_sim.scenario.schema import Dispute, Distance, Scenario, Strict, Trade
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,9 @@ def apply_changes(
         try:
             steps = locate(tree, change.path, known_kinds(names))
         except NoSuchPath as error:
-            problems.append(problem(change.key, label, "E101", shown(str(error), 120), suggestion=error.suggestion))
+            problems.append(
+                problem(change.key, label, "E101", shown(str(error), 120), suggestion=error.suggestion)
+            )
             continue
         if change.node.value is REFUSED:
             continue
@@ -87,7 +89,9 @@ def apply_arm(tree: Node, name: str, names: Names) -> tuple[Node, list[Problem]]
         if item.value not in ids:
             hint = did_you_mean(item.value, [str(one) for one in ids]) or "give the id of an event"
             why = f"no event `{shown(item.value)}`"
-            problems.append(problem(item.mark, f"{path}.drop[{at}]", "E309", why, listed(sorted(map(str, ids))), hint))
+            problems.append(
+                problem(item.mark, f"{path}.drop[{at}]", "E309", why, listed(sorted(map(str, ids))), hint)
+            )
         elif item.value in dropped:
             problems.append(problem(item.mark, f"{path}.drop[{at}]", "E015", f"`{item.value}` dropped twice"))
         dropped.add(item.value)
@@ -147,8 +151,8 @@ def _row_named(rows: tuple[Any, ...], key: str) -> Any:
         if isinstance(row, Strict):
             if getattr(row, "id", None) == key:
                 return row
-            if hasattr(row, "state") and (row.state, getattr(row, "partner", None)) == (first, second):
+            if isinstance(row, Trade) and (row.state, row.partner) == (first, second):
                 return row
-            if not hasattr(row, "id") and hasattr(row, "a") and {row.a, row.b} == {first, second}:
+            if isinstance(row, Dispute | Distance) and {row.a, row.b} == {first, second}:
                 return row
     raise LookupError(f"no item `{key}`")
