@@ -56,7 +56,7 @@ def _table() -> pd.DataFrame:
 
 
 def state_codes() -> pd.DataFrame:
-    """The whole table: cow, gw, iso3, abbreviation, name, start, end; both days count, an open end is far off."""
+    """The whole table: cow, gw, iso3, abbreviation, name, start, end; both days count, an open end is far."""
     return _table().copy()
 
 

@@ -162,6 +162,12 @@ def read_accords(path: Path | str) -> Read:
     return Read(frame, table.report(read, frame, years))
 
 
+def read_outcomes(path: Path | str) -> Read:
+    """Accords from a file in either form: DCAD's columns if it has `signYear`, else the generic ones."""
+    probe = open_table(path, "accords", {"sign_year": ("signYear",), "date": ("date",)}, ())
+    return read_dcad(path) if probe.has("sign_year") else read_accords(path)
+
+
 def _stages_to_columns(long: pd.DataFrame) -> pd.DataFrame:
     """One row an accord: the first date of each stage. long: a row a stage."""
     long = ordered_pair(long)

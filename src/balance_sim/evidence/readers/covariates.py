@@ -1,7 +1,8 @@
 """The generic tidy format for anything else: values of states and of pairs by year or date, and dated ties.
 
-Actors are named by `id` (any label), `cow` or `iso3`, the first that the file has; the frames carry the label as text in `actor`, or `a`
-and `b`. A value holds from its date until the next one of the same actor or pair; a blank is missing."""
+Actors are named by `id` (any label), `cow` or `iso3`, the first that the file has; the frames carry the label
+as text in `actor`, or `a` and `b`. A value holds from its date until the next one of the same actor or pair;
+a blank is missing."""
 
 from __future__ import annotations
 

@@ -151,8 +151,8 @@ def read_mid_participants(path: Path | str) -> Read:
 
 _DISPUTE_YEAR_NAMES = {
     "dispute": ("dispnum",),
-    "cow_a": ("ccode1", "statea", "namea"),
-    "cow_b": ("ccode2", "stateb", "nameb"),
+    "cow_a": ("ccode1", "statea"),
+    "cow_b": ("ccode2", "stateb"),
     "year": ("year",),
     "ongoing": ("dispongoing", "midongoing", "cowmidongoing", "gmlmidongoing"),
     "onset": ("disponset", "midonset", "cowmidonset", "gmlmidonset"),

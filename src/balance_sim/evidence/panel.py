@@ -1,0 +1,211 @@
+"""The data folder laid out by year: `load_history` reads every source and builds a `History`.
+
+An interval is a calendar year. State-years (capability, ideal point, democracy) are those of the year before,
+carried forward over gaps of at most `carry_years`; a state that became a member in this year or the last, and
+has no earlier value, gives that of its first year. Quarrels, alliances and accords are those on record on
+1 January. What no source covers is NaN, never 0. Germany and Yemen are one actor each through unification
+(one ISO code); every other actor is one COW number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from balance_sim.evidence import layers
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.history import Floats, History
+from balance_sim.evidence.readers.accords import read_outcomes
+from balance_sim.evidence.readers.alignment import read_ideal_points
+from balance_sim.evidence.readers.alliances import read_atop_members, read_cow_alliances
+from balance_sim.evidence.readers.capabilities import read_nmc
+from balance_sim.evidence.readers.geography import read_capitals, read_contiguity, read_minimum_distance
+from balance_sim.evidence.readers.regime import read_vdem
+from balance_sim.evidence.readers.rivalry import (
+    read_mid_participants,
+    read_rivalries,
+    read_territorial_claims,
+)
+from balance_sim.evidence.readers.table import Read, ReadReport
+
+__all__ = ["FILES", "History", "default_depths", "load_history"]
+
+READERS: Mapping[str, Callable[[Path], Read]] = {
+    "accords": read_outcomes,
+    "capability": read_nmc,
+    "ideal": read_ideal_points,
+    "democracy": read_vdem,
+    "distance": read_minimum_distance,
+    "contiguity": read_contiguity,
+    "capitals": read_capitals,
+    "rivalry": read_rivalries,
+    "claims": read_territorial_claims,
+    "disputes": read_mid_participants,
+    "atop": read_atop_members,
+    "cow_alliances": read_cow_alliances,
+}
+NEEDED = ("accords", "capability")
+
+FILES: Mapping[str, tuple[str, ...]] = {
+    "accords": ("dcad_agreements.csv", "DCAD-v1.0-main.csv", "accords.csv"),
+    "capability": ("nmc_state_year.csv", "NMC-70-abridged.csv", "NMC-60-abridged.csv", "NMC_v6_0.csv"),
+    "ideal": (
+        "unga_ideal_points.csv",
+        "IdealpointestimatesAll_Jul2025.csv",
+        "IdealpointestimatesAll_Jun2024.csv",
+    ),
+    "democracy": ("democracy_state_year.csv", "V-Dem-CY-Core-v16.csv", "V-Dem-CY-Full+Others-v16.csv"),
+    "distance": ("min_distance_spells.csv", "cow_mindist.csv"),
+    "contiguity": ("contiguity_spells.csv", "contdir.csv", "contdird.csv"),
+    "capitals": ("capitals.csv", "cow_capitals.csv"),
+    "rivalry": ("rivalries_thompson_sakuwa_suhas.csv", "tss_rivalries.csv", "rivalries_thompson_dreyer.csv"),
+    "claims": ("territorial_claims_icow.csv", "ICOWprov101.csv"),
+    "disputes": ("mid_cow5_participants.csv", "MIDB 5.0.csv", "MIDB-5.0.csv"),
+    "atop": ("atop_members.csv", "atop5_1m.csv"),
+    "cow_alliances": (
+        "cow_alliance_spells.csv",
+        "alliance_v4.1_by_directed.csv",
+        "alliance_v4.1_by_dyad.csv",
+    ),
+}
+"""File names looked for in the data folder, plain or with .gz, the first that is there."""
+
+
+ALLIANCES: Mapping[str, str] = {"atop": "atop", "cow": "cow_alliances"}
+
+
+class _Sources:
+    """Reads each source once, and remembers the reports and what was not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.reports: list[ReadReport] = []
+        self.notes: list[str] = []
+
+    def read(self, name: str) -> Read | None:
+        for candidate in FILES[name]:
+            for path in (self.folder / candidate, self.folder / f"{candidate}.gz"):
+                if path.is_file():
+                    read = READERS[name](path)
+                    self.reports.append(read.report)
+                    return read
+        if name in NEEDED:
+            wanted = " or ".join(FILES[name])
+            raise DataError(f"there is no file of {name}", f"Put {wanted} into the folder", path=self.folder)
+        self.notes.append(f"no file of {name} in {self.folder}: it is missing throughout")
+        return None
+
+
+def load_history(
+    data_dir: Path | str,
+    start_year: int,
+    end_year: int,
+    *,
+    accords: Sequence[Path | str] = (),
+    alliances: str = "atop",
+    carry_years: int = 5,
+    depths: Mapping[str, tuple[float, float]] | None = None,
+) -> History:
+    """Read every source in `data_dir` and lay it out by year.
+
+    accords: further files of accords (DCAD's columns or the generic ones), laid over the folder's own by
+    accord id. alliances: `atop` or `cow`. depths: kind -> (depth, calm), the shipped defaults if not given.
+    A source that is not in the folder leaves its arrays missing and says so in `notes`; accords and
+    capabilities must be there. Raises DataError."""
+    folder = Path(data_dir)
+    if not folder.is_dir():
+        raise DataError("there is no such folder", "Give the folder that holds the data files", path=folder)
+    if start_year > end_year:
+        raise DataError(
+            "the period ends before it starts",
+            "Give the earlier year first",
+            value=f"{start_year}-{end_year}",
+        )
+    years = np.arange(start_year, end_year + 1, dtype=np.int64)
+    states = layers.roster(start_year, end_year)
+    sources = _Sources(folder)
+    depths = depths if depths is not None else default_depths()
+    entry, leave = layers.membership(states, years)
+
+    def by_state(name: str, column: str) -> Floats:
+        read = sources.read(name)
+        if read is None:
+            return np.full((len(years), states.size), np.nan)
+        return layers.state_years(read.frame, column, states, years, carry_years)
+
+    depth, calm = layers.alliances(sources.read(ALLIANCES[alliances]), depths, states, years)
+    claim, salience = layers.claims(sources.read("claims"), states, years)
+    militarised, war = layers.disputes(sources.read("disputes"), states, years)
+    distance, filled = layers.distances(sources.read("distance"), sources.read("capitals"), states, years)
+    if filled:
+        sources.notes.append(f"{filled} pairs without a minimum distance: between capitals instead")
+    frame, accord_years = _accords(sources, accords, states)
+    return History(
+        years=years,
+        iso3=states.iso3,
+        cow=states.cow,
+        names=states.names,
+        entry=entry,
+        leave=leave,
+        capability=by_state("capability", "cinc"),
+        ideal=by_state("ideal", "ideal_fp"),
+        democracy=by_state("democracy", "polyarchy"),
+        distance=distance,
+        contiguity=layers.contiguity(sources.read("contiguity"), states, years),
+        rivalry=layers.rivalry(sources.read("rivalry"), states, years),
+        claim=claim,
+        claim_salience=salience,
+        militarised=militarised,
+        war=war,
+        alliance_depth=depth,
+        alliance_calm=calm,
+        accords=frame,
+        accord_years=accord_years,
+        reports=tuple(sources.reports),
+        notes=tuple(sources.notes),
+    )
+
+
+def _accords(
+    sources: _Sources, more: Sequence[Path | str], states: layers.Roster
+) -> tuple[pd.DataFrame, tuple[int, int]]:
+    """Accords of both sides' roster positions, and the years that the files cover."""
+    first = sources.read("accords")
+    reads = [read for read in [first] if read is not None]
+    for path in more:
+        reads.append(read_outcomes(path))
+        sources.reports.append(reads[-1].report)
+    frame = pd.concat([read.frame for read in reads], ignore_index=True)
+    frame = frame.drop_duplicates(["accord_id", "cow_a", "cow_b", "kind"], keep="last")
+    frame = frame[frame["signed"].notna()]
+    placed = states.pairs(frame)
+    if len(placed) < len(frame):
+        sources.notes.append(f"{len(frame) - len(placed)} accords with a state outside the roster left out")
+    early = _before_membership(placed, states)
+    if early.any():
+        sources.notes.append(
+            f"{int(early.sum())} accords signed while one side was no member are kept as history"
+        )
+    covered = [year for r in reads for year in (r.report.first_year, r.report.last_year) if year is not None]
+    placed = placed.sort_values(["signed", "a", "b", "accord_id"], kind="stable").reset_index(drop=True)
+    return placed.drop(columns=["cow_a", "cow_b"]), (min(covered, default=0), max(covered, default=-1))
+
+
+def _before_membership(placed: pd.DataFrame, states: layers.Roster) -> pd.Series:
+    spells = states.spells.assign(place=states.spells["cow"].map(states.position)).groupby("place")
+    start, end = spells["start"].min(), spells["end"].max()
+    out = pd.Series(False, index=placed.index)
+    for side in ("a", "b"):
+        out |= (placed["signed"] < placed[side].map(start)) | (placed["signed"] > placed[side].map(end))
+    return out
+
+
+def default_depths() -> dict[str, tuple[float, float]]:
+    """kind -> (depth, calm), from the shipped defaults."""
+    text = files("balance_sim.scenario").joinpath("defaults.yaml").read_text(encoding="utf-8")
+    kinds = yaml.safe_load(text)["kinds"]
+    return {k: (float(v["depth"]["value"]), float(v["calm"]["value"])) for k, v in kinds.items()}
