@@ -1,6 +1,7 @@
 """A file becomes a frozen, complete, checked `Scenario`, or a `ScenarioError` with file, line and column."""
 
 from balance_sim.scenario.defaults import parameter_table
+from balance_sim.scenario.json_schema import json_schema
 from balance_sim.scenario.load import (
     arm_scenario,
     check_scenario,
@@ -10,6 +11,7 @@ from balance_sim.scenario.load import (
 )
 from balance_sim.scenario.problems import Problem, ScenarioError
 from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.starter import new_scenario
 from balance_sim.scenario.values import value_at
 
 __all__ = [
@@ -18,7 +20,9 @@ __all__ = [
     "ScenarioError",
     "arm_scenario",
     "check_scenario",
+    "json_schema",
     "load_scenario",
+    "new_scenario",
     "parameter_table",
     "scenario_files",
     "value_at",

@@ -1,7 +1,7 @@
 """YAML text becomes a tree of nodes with their places. Nothing but mappings, lists and scalars is let in.
 
 Tags, aliases, anchors, merge keys, duplicate keys and second documents are refused; depth, size and the
-length of numbers are bounded, so no file can hang or blow up the reader. Built from parser events: no recursion."""
+length of numbers are bounded, so no file can hang or blow up the reader. Built from events: no recursion."""
 
 from __future__ import annotations
 

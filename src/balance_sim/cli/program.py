@@ -1,0 +1,140 @@
+"""The program itself: its commands, found when they are needed, and what each failure ends with.
+
+Results go to stdout, everything else to stderr. Exit codes: see `ExitCode`."""
+
+from __future__ import annotations
+
+import enum
+import errno
+import importlib
+import json
+import os
+import sys
+import traceback
+
+import click
+
+COMMANDS = {
+    "check": "balance_sim.cli.check",
+    "new": "balance_sim.cli.new",
+    "parameters": "balance_sim.cli.parameters",
+    "schema": "balance_sim.cli.schema",
+}
+AS_JSON = "balance_sim.json"
+
+
+class ExitCode(enum.IntEnum):
+    """What the program ends with."""
+
+    OK = 0
+    INTERNAL = 1
+    USAGE = 2
+    FAILED_RUNS = 3
+    BAD_INPUT = 4
+    BUSY = 5
+    DAMAGED = 6
+    UNWRITABLE = 7
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class Program(click.Group):
+    """Imports a command's module when the command is asked for, and turns every failure into an exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name: `command` in its module."""
+        module = COMMANDS.get(cmd_name)
+        if module is None:
+            return None
+        found = importlib.import_module(module).command
+        return found if isinstance(found, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with a suggestion for a name that was mistyped."""
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"No such command '{args[0]}'.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; whatever goes wrong ends here."""
+        _print_anything()
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
+        except BrokenPipeError:
+            _silence_stdout()
+            raise click.exceptions.Exit(ExitCode.OK) from None
+        except Exception as error:
+            raise click.exceptions.Exit(_report(error, as_json=bool(ctx.meta.get(AS_JSON)))) from None
+
+
+def _report(error: Exception, *, as_json: bool) -> ExitCode:
+    """Say what went wrong, and give the exit code for it."""
+    problems = getattr(error, "problems", None)
+    if problems is not None:
+        if as_json:
+            click.echo(problems_as_json(problems))
+        else:
+            click.echo(str(error), err=True)
+        return ExitCode.BAD_INPUT
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        _silence_stdout()
+        click.echo(f"balance-sim: cannot write: {error}", err=True)
+        return ExitCode.UNWRITABLE
+    if os.environ.get("BALANCE_SIM_DEBUG") == "1":
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    click.echo(f"balance-sim: internal error: {what} (BALANCE_SIM_DEBUG=1 shows where)", err=True)
+    return ExitCode.INTERNAL
+
+
+def problems_as_json(problems: object, **more: object) -> str:
+    """One JSON document: `ok`, then `more`, then `errors` and `warnings` as lists of records."""
+    records = list(problems) if isinstance(problems, list | tuple) else []
+    errors = [one.record() for one in records if not one.is_warning]
+    warnings = [one.record() for one in records if one.is_warning]
+    return json.dumps({"ok": not errors, **more, "errors": errors, "warnings": warnings}, indent=2)
+
+
+def _print_anything() -> None:
+    """No character stops the program, whatever the terminal's encoding."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _silence_stdout() -> None:
+    """Nobody reads any more: keep the interpreter from complaining when it closes stdout."""
+    try:
+        number = sys.stdout.fileno()
+    except (OSError, ValueError, AttributeError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+@click.command(
+    cls=Program,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Agent-based simulation of counter-balancing: what an event adds, over a paired counterfactual.",
+)
+@click.version_option(package_name="balance-sim", prog_name="balance-sim")
+def main() -> None:
+    """The group; commands live in modules of their own."""
