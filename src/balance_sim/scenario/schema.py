@@ -175,7 +175,9 @@ class Audience(Strict):
 
 
 class AccordKind(Strict):
-    """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent. Lags in days, gamma."""
+    """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent. Lags in days, gamma.
+
+    `at_once`: share that takes effect at signature; `force_days`, `force_shape`: lag of the others."""
 
     depth: Unit
     calm: Unit
@@ -183,6 +185,7 @@ class AccordKind(Strict):
     intercept: Weight
     talks_days: Positive
     talks_shape: Shape
+    at_once: Unit = 0.0
     force_days: NonNegative
     force_shape: Shape
 

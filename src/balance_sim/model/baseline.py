@@ -1,0 +1,103 @@
+"""What is frozen once, from the reference arm at the start, for all arms and runs.
+
+Read from an arm's own later beliefs, classes would move accords between them and call that an effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model.core import DIRECTIONS, Baseline, State, View, World
+from balance_sim.model.engine import begin, perceive, sides
+from balance_sim.model.news import members
+from balance_sim.model.willingness import QUICK, Prospects, consent, most_willing, willingness
+from balance_sim.model.world import compile_world, focal_day, time_grid
+from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.schema import Scenario
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Worlds:
+    """Every arm of a scenario as arrays, with the frozen baseline and the bound that serves them all."""
+
+    scenario: Scenario
+    arms: dict[str, World]
+    baseline: Baseline
+    most: Floats  # (n, n, M) upper bound of willingness in any arm
+    participants: tuple[int, ...]
+
+    @property
+    def reference(self) -> World:
+        return self.arms[self.scenario.reference_arm]
+
+
+def compile_worlds(scenario: Scenario) -> Worlds:
+    """Arrays for all arms, on one grid, with one baseline. The order of the arms changes nothing."""
+    versions = {name: arm_scenario(scenario, name) for name in sorted(scenario.arms)}
+    grid = time_grid(scenario, list(versions.values()))
+    day = focal_day(scenario)
+    arms = {name: compile_world(version, name, grid, day) for name, version in versions.items()}
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    roster = {code: i for i, code in enumerate(arms[scenario.reference_arm].codes)}
+    participants = tuple(members(focal.principals, scenario.groups, roster))
+    baseline = freeze(arms[scenario.reference_arm], participants)
+    most = np.max([most_willing(world, baseline) for world in arms.values()], axis=0)
+    arms = {
+        name: replace(world, slow_at_most=most_willing(world, baseline, leave_out=QUICK))
+        for name, world in arms.items()
+    }
+    return Worlds(scenario, arms, baseline, most, participants)
+
+
+def freeze(world: World, participants: tuple[int, ...]) -> Baseline:
+    """The baseline from the reference world: gain norms, insecurity and consent at the start; classes
+    just before the focal event."""
+    n, kinds, pairs = world.n, len(world.ladder.names), len(world.first)
+    blank = Baseline(
+        gain_norm=np.zeros((n, kinds)),
+        insecurity=np.zeros(n),
+        threatened=np.zeros(n, dtype=bool),
+        direction=np.zeros(pairs, dtype=np.int64),
+        keen=np.zeros((pairs, 2, kinds)),
+    )
+    state = begin(world, blank, 0, np.zeros(1, dtype=np.uint64))
+    at_start = perceive(world, state, 0)
+    everyone = _all_prospects(world, blank, state, at_start)
+    log_gain = everyone.log_gain.reshape(n, n, kinds)
+    log_gain[np.arange(n), np.arange(n)] = 0.0
+    baseline = replace(blank, gain_norm=log_gain.sum(axis=1) / (n - 1), insecurity=at_start.insecurity[0])
+    pair, kind = (grid.ravel() for grid in np.indices((pairs, kinds)))
+    both = sides(world, baseline, state, at_start, np.zeros_like(pair), pair, kind)
+    keen = np.stack([consent(willingness(one)).reshape(pairs, kinds) for one in both], axis=1)
+    before = max(int(np.searchsorted(world.grid, world.focal_day)) - 1, 0)
+    threatened = threatened_by(perceive(world, state, before), participants, world.rules.tau)[0]
+    return replace(
+        baseline, keen=keen, threatened=threatened, direction=directions(world, threatened, participants)
+    )
+
+
+def threatened_by(view: View, participants: tuple[int, ...], tau: float) -> npt.NDArray[np.bool_]:
+    """(R, n) whether the participants make up more than tau of the balance against a state; they do not count."""
+    share = view.threat[:, :, list(participants)].sum(axis=-1) / view.balance
+    share[:, list(participants)] = 0.0
+    return np.asarray(share > tau)
+
+
+def directions(world: World, threatened: npt.NDArray[np.bool_], participants: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """(P,) the class of each pair: counter, with_participant, other."""
+    inside = np.isin(np.arange(world.n), participants)
+    i, j = world.first, world.second
+    with_participant = inside[i] | inside[j]
+    counter = ~with_participant & (threatened[i] | threatened[j])
+    names = [DIRECTIONS.index(name) for name in ("with_participant", "counter", "other")]
+    return np.where(with_participant, names[0], np.where(counter, names[1], names[2]))
+
+
+def _all_prospects(world: World, baseline: Baseline, state: State, view: View) -> Prospects:
+    ego, alter, kind = (grid.ravel() for grid in np.indices((world.n, world.n, len(world.ladder.names))))
+    return Prospects(world, baseline, view, state, np.zeros_like(ego), ego, alter, kind)

@@ -1,0 +1,47 @@
+"""What states think of each other: log-odds of alignment and of hostile intent.
+
+Evidence adds on the log-odds scale (Good 1950, weight of evidence, in nats). Arrays end in (n, n):
+row the one who acts or looks, column the other. All functions broadcast over leading axes; `out` is a
+place to write the result to, as in NumPy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+
+def prior_alignment(gap: Floats, alpha0: float, alpha_x: float) -> Floats:
+    """Log-odds that two states side with each other, before accords and events.
+
+    gap: (n, n) distance of ideal points, >= 0. Bailey, Strezhnev, Voeten 2017, JCR 61(2)."""
+    return alpha0 - alpha_x * gap
+
+
+def prior_intent(gap: Floats, quarrel: Floats, eta0: float, eta_x: float) -> Floats:
+    """Log-odds of hostile intent, before accords and events. quarrel: (n, n), nats, disputes weighted."""
+    return eta0 + eta_x * gap + quarrel
+
+
+def alignment(odds_against: Floats, out: Floats | None = None) -> Floats:
+    """Probability of siding together from e to the minus log-odds: sigma(alpha) = 1 / (1 + e^-alpha)."""
+    out = np.add(odds_against, 1.0, out=out)
+    return np.reciprocal(out, out=out)
+
+
+def hostility(odds: Floats, eta0: float, out: Floats | None = None) -> Floats:
+    """Hostility above a stranger's, in nats: L = max(0, ln(1 + e^eta) - ln(1 + e^eta0)).
+
+    odds: (..., n, n), e^eta. Returns the same shape, >= 0; 0 for a stranger and below."""
+    out = np.log1p(odds, out=out)
+    out -= np.log1p(np.exp(eta0))
+    return np.maximum(out, 0.0, out=out)
+
+
+def decay(elapsed_days: Floats | float, half_life_days: float | None) -> Floats:
+    """Share of evidence left, 2^(-t / half-life); 1 where it does not fade; 0 before its date."""
+    elapsed = np.asarray(elapsed_days, dtype=float)
+    left = np.ones_like(elapsed) if half_life_days is None else np.exp2(-np.maximum(elapsed, 0) / half_life_days)
+    return np.where(elapsed >= 0, left, 0.0)

@@ -1,0 +1,255 @@
+"""The contract of the model, on one screen. Read this first.
+
+    world    = compile_world(scenario)             what one arm fixes: arrays, read-only
+    chances  = draw_opportunities(...)             when pairs could open talks, and how keen each side must be
+    state    = begin(world, chances)               what a block of runs carries
+    view     = perceive(world, state, step)        what states see and feel in this step
+    advance(world, chances, state, view, step)     talks open, advance, are signed, lapse
+
+R runs at once, n states in the order of audience and code, P = n (n - 1) / 2 pairs, M kinds of accord.
+What is carried (State) and what is only seen (View) are different types.
+Days count from 00:00 of the scenario's start and are floats until an accord is recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+DAYS_PER_YEAR = 365.25
+NEVER = np.inf
+
+# What an accord is to the focal event: neither side takes part and at least one is threatened by those who
+# do; one side takes part; or neither.
+DIRECTIONS = ("counter", "with_participant", "other")
+
+# Where an accord came from. `talks`, `signed` and `scheduled` stood in the record at the start;
+# `assumed` talks are those that nobody had recorded yet; `new` talks opened during the run.
+ORIGINS = ("new", "assumed", "talks", "signed", "scheduled", "in_force")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Numbers the step needs at hand, from the scenario's parameters and theory."""
+
+    alpha_acc: float
+    eta0: float
+    eta_acc: float
+    equal_hostility: float | None
+    beta: float
+    s0: float
+    tau: float
+    gain_floor: float
+    experience_half_life_days: float
+    talks_speed_exponent: float
+    talks_speed_max: float
+    collapse_rate: float
+    end_rate: float
+    effort_max: float
+    effort_slope: float
+    effort_years: float
+    signature_weight: float
+    signature_half_life_days: float | None
+    weights: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The kinds of accord, sorted by name. All arrays (M,)."""
+
+    names: tuple[str, ...]
+    depth: Floats
+    calm: Floats
+    ceiling: Floats
+    intercept: Floats
+    talks_days: Floats
+    talks_shape: Floats
+    force_days: Floats
+    force_shape: Floats
+    at_once: Floats  # share that is in force at signature
+
+
+@dataclass(frozen=True)
+class Docket:
+    """Accords on record at the start that are not simply over. All arrays (K,); days, NaN if unknown."""
+
+    ids: tuple[str, ...]
+    keys: npt.NDArray[np.uint64]
+    pair: Ints
+    kind: Ints
+    stage: Ints  # 0 talks, 1 signed, 2 in force
+    opened: Floats
+    signed: Floats
+    in_force: Floats  # for stage 2 the day it took effect; else NaN
+    fixed_signed: Floats
+    fixed_in_force: Floats
+    ended: Floats
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Frozen once from the reference arm at the start, the same for all arms and runs."""
+
+    gain_norm: Floats  # (n, M) mean over partners of ln(G + floor)
+    insecurity: Floats  # (n,)
+    threatened: Bools  # (n,) by the participants, just before the focal event
+    direction: Ints  # (P,) index into DIRECTIONS
+    keen: Floats  # (P, 2, M) probability to consent at the start, for the talks nobody recorded
+
+
+@dataclass(frozen=True)
+class World:
+    """One arm's fixed facts. Matrices (n, n), row acts or looks, column is acted on or looked at."""
+
+    arm: str
+    codes: tuple[str, ...]
+    first: Ints  # (P,) the pair's first state
+    second: Ints  # (P,)
+    pair_index: Ints  # (n, n), -1 on the diagonal
+    ladder: Ladder
+    rules: Rules
+    docket: Docket
+    grid: Floats  # (S + 1,) step boundaries
+    focal_day: float
+    capability: Floats  # (n,)
+    reach: Floats  # reach[i, j] = p_ij
+    gap: Floats  # |x_i - x_j|
+    distance_km: Floats
+    democracy: Floats  # min of the two scores
+    proximity: Floats  # -ln(d + d0)
+    trade: Floats  # share of i's trade with k, 0 where missing
+    trade_partners: Ints  # columns of `trade` that hold anything
+    autonomy: Floats
+    propensity: Floats
+    patron_of: Bools  # patron_of[i, P]
+    patrons: Ints  # states that are anybody's patron
+    audience: Ints  # (n,) which reading of the news is i's; audiences that heed all alike share one
+    audience_names: tuple[str, ...]
+    audience_rows: tuple[slice, ...]  # where each audience's states stand
+    odds_against: Floats  # (S, A, n, n) e^-(alpha0 - alpha_x gap + evidence), diagonal 0
+    intent_odds: Floats  # (S, n, n) e^(eta0 + ... + evidence)
+    reliability: Floats  # (S, n)
+    experience: Floats  # (P,) at day 0
+    pair_keys: npt.NDArray[np.uint64]
+    kind_keys: npt.NDArray[np.uint64]
+    signature_attention: Floats  # (A,)
+    slow_at_most: Floats | None = None  # (n, n, M) most that the slow terms of willingness can add up to
+
+    @property
+    def n(self) -> int:
+        return len(self.codes)
+
+    @property
+    def steps(self) -> int:
+        return len(self.grid) - 1
+
+
+@dataclass(frozen=True)
+class Opportunities:
+    """Occasions at which a pair could open talks, by step, run, pair, kind, count. All arrays (C,).
+
+    At an occasion each side consents with its own probability; `needs` holds the two uniforms it has to
+    exceed. The same table serves every arm."""
+
+    day: Floats
+    run: Ints
+    pair: Ints
+    kind: Ints
+    count: Ints
+    needs: Floats  # (C, 2)
+    starts: Ints  # (S + 1,) where each step begins; before starts[0]: the warm-up
+
+
+@dataclass
+class State:
+    """What a block of R runs carries from step to step. Owned and changed by `advance` alone."""
+
+    runs: npt.NDArray[np.uint64]
+    day: float
+    in_force: npt.NDArray[np.int16]  # (R, P, M) accords of a kind in force
+    busy: Bools  # (R, P, M) in talks or signed
+    depth: Floats  # (R, n, n)
+    calm: Floats  # (R, n, n)
+    factor: Floats  # (R, n, n) e^-(alpha_acc depth)
+    soothe: Floats  # (R, n, n) e^-(eta_acc calm)
+    partners: Floats  # (R, n)
+    shared_mean: Floats  # (R,) mean over pairs of ln(1 + shared partners)
+    experience: Floats  # (R, P), scaled to day 0
+    effort: Floats  # (R, n)
+    desk: Desk
+    accords: Accords = field(default_factory=lambda: Accords.none())
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Room to work in, laid out once a block: (R, n, n) each, alignment (R, A, n, n)."""
+
+    alignment: Floats
+    hostility: Floats
+    sums: Floats
+    against: Floats
+    threat: Floats
+    support: Floats
+    backing: Floats
+
+    @staticmethod
+    def lay(runs: int, audiences: int, n: int) -> Desk:
+        return Desk(np.empty((runs, audiences, n, n)), *(np.empty((runs, n, n)) for _ in range(6)))
+
+
+@dataclass
+class Accords:
+    """Accords under way or made in a block, one row each. Days; NEVER where it has not happened."""
+
+    run: Ints
+    pair: Ints
+    kind: Ints
+    origin: Ints
+    count: Ints  # which opportunity of its clock, or row of the docket
+    opened: Floats
+    length: Floats  # days of talks it takes at speed 1, from `opened`
+    progress: Floats  # days of talks done, at speed
+    gain: Floats  # ln gain of both sides when talks opened
+    fails: Floats  # day the talks, or the signed accord, collapse
+    signed: Floats
+    in_force: Floats
+    ended: Floats
+    stage: Ints  # 0 talks, 1 signed, 2 in force, 3 over
+
+    @staticmethod
+    def none() -> Accords:
+        whole, real = np.empty(0, np.int64), np.empty(0)
+        return Accords(*(whole.copy() for _ in range(5)), *(real.copy() for _ in range(8)), whole.copy())
+
+    def take(self, rows: Ints) -> Accords:
+        """These rows, copied."""
+        return Accords(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+    def append(self, more: Accords) -> None:
+        for name in self.__dataclass_fields__:
+            setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
+
+
+@dataclass(frozen=True)
+class View:
+    """What the states of R runs see and feel in one step. Read-only."""
+
+    step: int
+    day: float  # middle of the step
+    against: Floats  # (R, n, n) q_ik
+    threat: Floats  # (R, n, n) Theta_ik
+    total: Floats  # (R, n) Theta_i
+    backing: Floats  # (R, n, n) b_ij
+    support: Floats  # (R, n, n) s_ij
+    defence: Floats  # (R, n) D_i
+    balance: Floats  # (R, n) Theta_i + D_i + s0
+    insecurity: Floats  # (R, n) g_i
+    alignment: Floats  # (R, A, n, n) a_jk as each audience sees it, diagonal 0
+    partners_log_mean: Floats  # (R,) mean over states of ln(1 + partners)
+    reliability: Floats  # (n,)

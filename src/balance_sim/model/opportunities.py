@@ -1,0 +1,91 @@
+"""When pairs could open talks: a keyed Poisson stream for each pair and kind, the same in every arm.
+
+Opportunities of kind m between i and j come at rate lambda_m (the kind's ceiling). At each, i consents
+with probability sigma(u_ij) and j with sigma(u_ji), each on a uniform of its own, so that talks open at
+rate lambda_m sigma(u_ij) sigma(u_ji): two-sided consent (Jackson, Wolinsky 1996). Arms share the
+opportunities and the uniforms; they part where a probability crosses a uniform, and nowhere else
+(split coupling: Anderson 2012, SIAM J. Numer. Anal. 50(5)). See docs/decisions/0002-opportunities.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model import clocks
+from balance_sim.model.core import DAYS_PER_YEAR, Opportunities, World
+from balance_sim.model.willingness import consent
+
+Floats = npt.NDArray[np.float64]
+
+def run_keys(seed: int, runs: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """(R,) one key a run; run k has the same key however many runs there are."""
+    return clocks.absorb(clocks.absorb(clocks.label("balance-sim"), seed), runs)
+
+
+def clock_keys(world: World, run_key: npt.NDArray[np.uint64], purpose: str) -> npt.NDArray[np.uint64]:
+    """(R, P * M) one key for each run, pair and kind, for one purpose."""
+    key = clocks.absorb(run_key, clocks.label(purpose))[:, None]
+    return clocks.absorb(key, clocks.absorb(world.pair_keys[:, None], world.kind_keys).reshape(-1))
+
+
+def draw_opportunities(
+    world: World, seed: int, runs: npt.NDArray[np.uint64], most: Floats | None = None
+) -> Opportunities:
+    """All opportunities of a block of runs from the start to the horizon.
+
+    most: (n, n, M) upper bound of every u_ij in every arm; occasions where a side could not consent
+    even then are left out, which changes no result. None keeps them all."""
+    shape = (len(runs), len(world.first), len(world.ladder.names))
+    every = np.tile(DAYS_PER_YEAR / world.ladder.ceiling, shape[1])
+    ceiling = None if most is None else _pair_sides(world, consent(most))
+    run_key = run_keys(seed, runs)
+    found = [
+        part
+        for k in range(0, len(runs), 4)
+        for part in _stream(clock_keys(world, run_key[k : k + 4], "opportunity"), every, world.grid[-1], ceiling, k)
+    ]
+    where, days, counts, needs = (np.concatenate(column) for column in zip(*found, strict=True))
+    step = np.searchsorted(world.grid, days, side="right") - 1
+    order = np.lexsort((counts, where, step))
+    where, days, counts = where[order], days[order], counts[order]
+    run, pair, kind = np.unravel_index(where, shape)
+    return Opportunities(
+        day=days,
+        run=run,
+        pair=pair,
+        kind=kind,
+        count=counts,
+        needs=needs[order],
+        starts=np.searchsorted(step[order], np.arange(world.steps + 1)),
+    )
+
+
+def _stream(
+    key: npt.NDArray[np.uint64], every: Floats, horizon: float, ceiling: Floats | None, first_run: int
+) -> Iterator[tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.int64], Floats]]:
+    """Arrivals of a few runs' clocks, the first of each, then the second, until all are past the horizon.
+
+    Yields (index of run and clock, day, count, the two uniforms). A few runs at a time stay in cache."""
+    index, clock = np.arange(key.size), np.tile(np.arange(key.shape[1]), len(key))
+    key, day, count = key.reshape(-1), np.zeros(key.size), 0
+    while len(clock):
+        this = clocks.absorb(key, count)
+        day = day + clocks.exponential(clocks.draw(this, 1)) * every[clock]
+        on_time = np.flatnonzero(day < horizon)
+        index, clock, key, day, this = (column[on_time] for column in (index, clock, key, day, this))
+        needs = clocks.uniform(clocks.draw(this, 2)), clocks.uniform(clocks.draw(this, 3))
+        kept = np.arange(len(clock))
+        if ceiling is not None:
+            kept = np.flatnonzero((needs[0] < ceiling[0, clock]) & (needs[1] < ceiling[1, clock]))
+        place = index[kept] + first_run * len(every)
+        yield place, day[kept], np.full(len(kept), count), np.stack([n[kept] for n in needs], axis=1)
+        count += 1
+
+
+def _pair_sides(world: World, matrix: Floats) -> Floats:
+    """(2, P * M): the first state's and the second state's side of (n, n, M), with a margin for rounding."""
+    sides = np.stack([matrix[world.first, world.second], matrix[world.second, world.first]])
+    return sides.reshape(2, -1) * (1 + 1e-9)

@@ -1,0 +1,252 @@
+"""The life of an accord: talks, signed, in force, over. Lags are gamma, failures and ends exponential.
+
+Each accord has clocks of its own, keyed by its pair, kind and opportunity (or its row in the record), so
+the same accord draws the same lags in every arm.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model import clocks
+from balance_sim.model.core import (
+    DAYS_PER_YEAR,
+    NEVER,
+    ORIGINS,
+    Accords,
+    Baseline,
+    Opportunities,
+    State,
+    View,
+    World,
+)
+from balance_sim.model.opportunities import clock_keys, run_keys
+from balance_sim.model.willingness import MOST_NEW_ACCORDS, Prospects
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Keys = npt.NDArray[np.uint64]
+
+_TALKS, _FAIL_IN_TALKS, _FORCE, _FAIL_SIGNED, _END = 1, 2, 3, 4, 5
+NEW, ASSUMED, TALKS, SIGNED, SCHEDULED, IN_FORCE = range(len(ORIGINS))
+_OF_ORIGIN = np.array([0, 1 << 40, 0, 0, 0, 0], dtype=np.uint64)
+
+
+def accord_keys(world: World, runs: Keys, accords: Accords, seed: int) -> Keys:
+    """(K,) one key for each accord, from its run, pair, kind, and what tells it from others of its kind."""
+    key = clocks.absorb(run_keys(seed, runs)[accords.run], clocks.label("accord"))
+    key = clocks.absorb(clocks.absorb(key, world.pair_keys[accords.pair]), world.kind_keys[accords.kind])
+    own = accords.count.astype(np.uint64) + _OF_ORIGIN[accords.origin]
+    on_record = np.flatnonzero((accords.origin != NEW) & (accords.origin != ASSUMED))
+    own[on_record] = world.docket.keys[accords.count[on_record]]
+    return clocks.absorb(key, own)
+
+
+def wait(key: Keys, purpose: int, rate_per_year: float) -> Floats:
+    """Days until an exponential clock of the given rate fires; NEVER at rate 0."""
+    if rate_per_year == 0:
+        return np.full(key.shape, NEVER)
+    return clocks.exponential(clocks.absorb(key, purpose)) * (DAYS_PER_YEAR / rate_per_year)
+
+
+def _blank(run: Ints, pair: Ints, kind: Ints, origin: int, count: Ints, opened: Floats, stage: int) -> Accords:
+    never = np.full(len(run), NEVER)
+    return Accords(
+        run=run,
+        pair=pair,
+        kind=kind,
+        origin=np.full(len(run), origin, dtype=np.int64),
+        count=count,
+        opened=opened,
+        length=never.copy(),
+        progress=np.zeros(len(run)),
+        gain=np.full(len(run), np.nan),
+        fails=never.copy(),
+        signed=never.copy(),
+        in_force=never.copy(),
+        ended=never.copy(),
+        stage=np.full(len(run), stage, dtype=np.int64),
+    )
+
+
+def record_at_start(world: World, seed: int, runs: npt.NDArray[np.uint64]) -> Accords:
+    """The recorded docket in R runs: talks and signed accords under way; of those in force, which end in time."""
+    rules, kinds, docket = world.rules, world.ladder, world.docket
+    r, k = len(runs), len(docket.ids)
+    run, row = np.repeat(np.arange(r), k), np.tile(np.arange(k), r)
+    a = _blank(run, docket.pair[row], docket.kind[row], TALKS, row, docket.opened[row], 0)
+    a.stage = docket.stage[row]
+    fixed = ~(np.isnan(docket.fixed_signed) & np.isnan(docket.fixed_in_force))[row]
+    a.origin = np.choose(a.stage, [TALKS, SIGNED, IN_FORCE])
+    a.origin[fixed & (a.stage < 2)] = SCHEDULED
+    key = accord_keys(world, runs, a, seed)
+
+    t = np.flatnonzero(a.stage == 0)
+    a.opened[t] = np.where(np.isnan(a.opened[t]), 0.0, a.opened[t])
+    a.progress[t] = -a.opened[t]
+    mean, shape = kinds.talks_days[a.kind[t]], kinds.talks_shape[a.kind[t]]
+    a.length[t] = clocks.gamma(clocks.absorb(key[t], _TALKS), shape, mean, elapsed=np.maximum(a.progress[t], 0.0))
+    a.fails[t] = wait(key[t], _FAIL_IN_TALKS, rules.collapse_rate)
+    date = docket.fixed_signed[row[t]]
+    a.signed[t] = np.where(np.isnan(date), NEVER, date)
+    a.fails[t] = np.where(np.isnan(date), a.fails[t], NEVER)
+
+    s = np.flatnonzero(a.stage == 1)
+    a.signed[s] = docket.signed[row[s]]
+    date = docket.fixed_in_force[row[s]]
+    _to_force(world, a, s, key, fixed=date)
+    a.fails[s] = np.where(np.isnan(date), wait(key[s], _FAIL_SIGNED, rules.collapse_rate), NEVER)
+
+    f = np.flatnonzero(a.stage == 2)
+    a.signed[f], a.in_force[f] = docket.signed[row[f]], docket.in_force[row[f]]
+    date = docket.ended[row[f]]
+    a.ended[f] = np.where(np.isnan(date), wait(key[f], _END, rules.end_rate), date)
+    keep = (a.stage < 2) | (a.ended < world.grid[-1])
+    return a.take(np.flatnonzero(keep))
+
+
+def _to_force(world: World, a: Accords, rows: Ints, key: Keys, fixed: Floats | None = None) -> None:
+    """Date of entry into force of accords just signed, or signed before the start."""
+    kind = a.kind[rows]
+    waited = np.maximum(-a.signed[rows], 0.0)
+    draw = clocks.absorb(key[rows], _FORCE)
+    lag = clocks.gamma(draw, world.ladder.force_shape[kind], world.ladder.force_days[kind], elapsed=waited)
+    at_once = clocks.uniform(clocks.draw(draw, 1)) < world.ladder.at_once[kind]
+    lag = np.where(at_once & (waited == 0), 0.0, lag)
+    date = a.signed[rows] + lag
+    if fixed is not None:
+        date = np.where(np.isnan(fixed), date, fixed)
+    a.in_force[rows] = date
+
+
+def talks_nobody_recorded(world: World, baseline: Baseline, state: State, seed: int) -> Accords:
+    """Talks under way at the start that the record does not show, drawn from their steady state.
+
+    The record holds few talks: most become known when something is signed. Without them a run would
+    begin with an empty pipeline and sign too little in its first months. At the start's willingness talks
+    open at rate r; a clock is in talks with probability 1 - exp(-r mean length). Their length is then
+    length-biased (gamma with one more in its shape), their age uniform in it, and they have not failed
+    by that age (renewal theory: Cox 1962, ch. 5). The same in every arm."""
+    kinds = world.ladder
+    rate = kinds.ceiling * baseline.keen.prod(axis=1) / DAYS_PER_YEAR
+    chance = -np.expm1(-rate * kinds.talks_days).reshape(-1)
+    key = clock_keys(world, run_keys(seed, state.runs), "assumed")
+    run, clock = np.nonzero(clocks.uniform(clocks.draw(key, 1)) < chance)
+    pair, kind = np.divmod(clock, len(kinds.names))
+    own = key[run, clock]
+    shape = kinds.talks_shape[kind]
+    length = clocks.gamma(clocks.draw(own, 2), shape + 1, kinds.talks_days[kind] * (shape + 1) / shape)
+    age = clocks.uniform(clocks.draw(own, 3)) * length
+    lasted = clocks.exponential(clocks.draw(own, 4)) * DAYS_PER_YEAR > age * world.rules.collapse_rate
+    kept = np.flatnonzero(lasted & ~state.busy[run, pair, kind])
+    run, pair, kind = run[kept], pair[kept], kind[kept]
+    a = _blank(run, pair, kind, ASSUMED, np.zeros(len(kept), dtype=np.int64), -age[kept], 0)
+    a.length, a.progress = length[kept], age[kept]
+    a.fails = wait(own[kept], _FAIL_IN_TALKS, world.rules.collapse_rate)
+    return a
+
+
+def clock_of(world: World, run: Ints, pair: Ints, kind: Ints) -> Ints:
+    """One number for a run, a pair and a kind."""
+    return (run * len(world.first) + pair) * len(world.ladder.names) + kind
+
+
+def settle(world: World, state: State, seed: int) -> tuple[Ints, Ints]:
+    """Accords due by the state's day come into force, collapse or end. Returns rows (entered, left)."""
+    a, day = state.accords, state.day
+    due = np.flatnonzero((a.stage == 1) & (np.minimum(a.in_force, a.fails) <= day))
+    fell = a.fails[due] < a.in_force[due]
+    entered, collapsed = due[~fell], due[fell]
+    a.stage[entered] = 2
+    a.stage[collapsed] = 3
+    a.in_force[collapsed], a.ended[collapsed] = NEVER, a.fails[collapsed]
+    if len(entered):
+        few = a.take(entered)
+        a.ended[entered] = a.in_force[entered] + wait(
+            accord_keys(world, state.runs, few, seed), _END, world.rules.end_rate
+        )
+    state.busy[a.run[due], a.pair[due], a.kind[due]] = False
+    left = np.flatnonzero((a.stage == 2) & (a.ended <= day))
+    a.stage[left] = 3
+    return entered, left
+
+
+def _both_log_gains(world: World, baseline: Baseline, state: State, view: View, run: Ints, pair: Ints, kind: Ints) -> Floats:
+    i, j = world.first[pair], world.second[pair]
+    mine = Prospects(world, baseline, view, state, run, i, j, kind).log_gain
+    return mine + Prospects(world, baseline, view, state, run, j, i, kind).log_gain
+
+
+def open_talks(
+    world: World, baseline: Baseline, chances: Opportunities, state: State, view: View, rows: Ints, seed: int
+) -> None:
+    """Talks at the given opportunities; of two in one step on one clock the earlier counts."""
+    if not len(rows):
+        return
+    clock = clock_of(world, chances.run[rows], chances.pair[rows], chances.kind[rows])
+    _, earliest = np.unique(clock, return_index=True)
+    rows = rows[np.sort(earliest)]
+    a = _blank(
+        chances.run[rows], chances.pair[rows], chances.kind[rows], NEW, chances.count[rows], chances.day[rows], 0
+    )
+    key = accord_keys(world, state.runs, a, seed)
+    a.length = clocks.gamma(
+        clocks.absorb(key, _TALKS), world.ladder.talks_shape[a.kind], world.ladder.talks_days[a.kind]
+    )
+    a.fails = a.opened + wait(key, _FAIL_IN_TALKS, world.rules.collapse_rate)
+    a.gain = _both_log_gains(world, baseline, state, view, a.run, a.pair, a.kind)
+    state.busy[a.run, a.pair, a.kind] = True
+    state.accords.append(a)
+
+
+def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:
+    """How fast talks run: 1, or more, within a bound, where the two sides' gain has grown since they opened.
+
+    now, opened: (K,) sum over both sides of the log gain."""
+    return np.clip(np.exp(exponent * (now - opened)), 1.0, most)
+
+
+def sign_talks(world: World, baseline: Baseline, state: State, view: View, start: float, stop: float, seed: int) -> None:
+    """Talks go on from `start` to `stop`; those that reach their length are signed, those that fail are over."""
+    a, rules = state.accords, world.rules
+    rows = np.flatnonzero(a.stage == 0)
+    if not len(rows):
+        return
+    now = _both_log_gains(world, baseline, state, view, a.run[rows], a.pair[rows], a.kind[rows])
+    fresh = np.isnan(a.gain[rows])
+    a.gain[rows[fresh]] = now[fresh]
+    pace = speed(now, a.gain[rows], rules.talks_speed_exponent, rules.talks_speed_max)
+    since = np.maximum(a.opened[rows], start)
+    done = since + (a.length[rows] - a.progress[rows]) / pace
+    done = np.where(np.isfinite(a.signed[rows]), a.signed[rows], done)
+    a.progress[rows] += pace * (stop - since)
+    failing = (a.fails[rows] < done) & (a.fails[rows] < stop)
+    signing = (done < stop) & ~failing
+    failed = rows[failing]
+    a.stage[failed], a.ended[failed] = 3, a.fails[failed]
+    state.busy[a.run[failed], a.pair[failed], a.kind[failed]] = False
+    signed = rows[signing]
+    if not len(signed):
+        return
+    a.stage[signed], a.signed[signed] = 1, done[signing]
+    few = a.take(signed)
+    key = accord_keys(world, state.runs, few, seed)
+    fixed = None
+    recorded = few.origin == SCHEDULED
+    if recorded.any():
+        fixed = np.where(recorded, world.docket.fixed_in_force[np.where(recorded, few.count, 0)], np.nan)
+    _to_force(world, few, np.arange(len(few.run)), key, fixed=fixed)
+    a.in_force[signed] = few.in_force
+    a.fails[signed] = few.signed + wait(key, _FAIL_SIGNED, rules.collapse_rate)
+    if fixed is not None:
+        a.fails[signed] = np.where(np.isnan(fixed), a.fails[signed], NEVER)
+    grow = 2.0 ** (few.signed / rules.experience_half_life_days)
+    np.add.at(state.experience, (few.run, few.pair), grow)
+    _refuse_crowd(world, state, few)
+
+
+def _refuse_crowd(world: World, state: State, few: Accords) -> None:
+    made = state.experience[few.run, few.pair] - world.experience[few.pair]
+    if (made > MOST_NEW_ACCORDS).any():
+        raise ArithmeticError(f"a pair signed more than {MOST_NEW_ACCORDS:.0f} accords in one run")

@@ -1,0 +1,101 @@
+"""Who threatens whom, who can help, and how insecure that leaves a state.
+
+Rows are observers. `alignment` has a zero diagonal here: a state's siding with itself is added where the
+formula wants it. All functions broadcast over leading axes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+EARTH_RADIUS_KM = 6371.0088
+
+
+def great_circle(latitude: Floats, longitude: Floats) -> Floats:
+    """Distance in km between all points, degrees in, (n,) to (n, n). Haversine on the mean sphere."""
+    phi, lam = np.radians(latitude), np.radians(longitude)
+    half = (
+        np.sin((phi[:, None] - phi) / 2) ** 2
+        + np.cos(phi[:, None]) * np.cos(phi) * np.sin((lam[:, None] - lam) / 2) ** 2
+    )
+    return 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
+
+
+def reach(distance_km: Floats, delta_km: float, gamma: float) -> Floats:
+    """Loss of strength with distance, 0..1: (1 + d / delta)^-gamma.
+
+    Boulding 1962, Conflict and Defense; Bueno de Mesquita 1981, The War Trap."""
+    return np.asarray((1.0 + distance_km / delta_km) ** -gamma)
+
+
+def opposition(hostility: Floats, own: Floats, drawn_in: Floats, out: Floats | None = None) -> Floats:
+    """How far k is against i, 0..1: on its own account, or drawn in by a hostile partner.
+
+    q_ik = 1 - exp(-(L_ik + (1 - a_ik) sum_j L_ij a_jk)). hostility L, own a, drawn_in the sum:
+    (..., n, n). The diagonal is the caller's to clear. Noisy-or in nats (Pearl 1988); guilt by
+    association: Heider 1946, J. Psychology 21."""
+    out = np.subtract(1.0, own, out=out)
+    out *= drawn_in
+    out += hostility
+    np.negative(out, out=out)
+    np.expm1(out, out=out)
+    return np.negative(out, out=out)
+
+
+def threat(at_hand: Floats, against: Floats, out: Floats | None = None) -> Floats:
+    """Theta_ik = c_k p_ik q_ik, capability shares; at_hand: c_k p_ik. Walt 1987: power, proximity, intent."""
+    return np.multiply(at_hand, against, out=out)
+
+
+def firmness(threat: Floats, shared: Floats, total: Floats, out: Floats | None = None) -> Floats:
+    """The part of i's threat that j would not side with, 0..1; 1 where there is no threat.
+
+    shared: (..., n, n) sum_k Theta_ik a_jk with a_jj = 1 left out; total: (..., n) sum_k Theta_ik."""
+    per_unit = np.divide(-1.0, total, out=np.zeros_like(total), where=total > 0)
+    out = np.add(shared, threat, out=out)
+    out *= per_unit[..., None]
+    out += 1.0
+    return np.maximum(out, 0.0, out=out)
+
+
+def support(reliable: Floats, firm: Floats, against: Floats, out: Floats | None = None) -> Floats:
+    """What j can bring to i's side, capability shares: s_ij = rho_j c_j p_ij w_ij (1 - q_ij); reliable: rho_j c_j p_ij."""
+    out = np.subtract(1.0, against, out=out)
+    out *= firm
+    out *= reliable
+    return out
+
+
+def backing(depth: Floats, own: Floats, beta: float, out: Floats | None = None) -> Floats:
+    """Share of its support that j lends to i: the deepest accord, or beta of a friend's. b = max(depth, beta a)."""
+    out = np.multiply(own, beta, out=out)
+    return np.maximum(out, depth, out=out)
+
+
+def insecurity(threat: Floats, defence: Floats, s0: float) -> Floats:
+    """Share of the balance against each state, 0 (safe) to 1.
+
+    threat, defence: (..., n), capability shares, >= 0; s0: security that nobody has to supply.
+    Ratio contest form: Hirshleifer 1989, Public Choice 63, eq. 1. 0 where all are 0."""
+    balance = threat + defence + s0
+    return np.where(balance > 0, threat / np.where(balance > 0, balance, 1.0), 0.0)
+
+
+def marginal_gain(insecure: Floats, balance: Floats, added: Floats) -> Floats:
+    """Drop in insecurity that `added` support brings: g(D) - g(D + added), >= 0.
+
+    insecure g and balance (threat + defence + s0) before; shapes broadcast. Concave in what others
+    already give, so buck-passing falls out (Christensen, Snyder 1990, IO 44(2))."""
+    return insecure * added / (balance + added)
+
+
+def effort_change(effort: Floats, insecure: Floats, at_start: Floats, slope: float, bound: float, share: float) -> Floats:
+    """Internal balancing: effort moves a `share` of the way to a target that rises with insecurity.
+
+    Target: slope (g - g at the start), within +-bound, since data already hold today's effort.
+    Waltz 1979, Theory of International Politics, ch. 6. All (..., n); returns the new effort."""
+    target = np.clip(slope * (insecure - at_start), -bound, bound)
+    return effort + (target - effort) * share

@@ -1,0 +1,258 @@
+"""A scenario becomes arrays: what one arm fixes before any run begins."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model import clocks
+from balance_sim.model.beliefs import prior_alignment, prior_intent
+from balance_sim.model.core import DAYS_PER_YEAR, Docket, Ladder, Rules, World
+from balance_sim.model.news import attention_of_readings, evidence, reading_of, readings
+from balance_sim.model.threat import great_circle, reach
+from balance_sim.scenario.schema import Accord, Scenario
+
+Floats = npt.NDArray[np.float64]
+
+
+def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) -> World:
+    """Arrays of one arm. `scenario` is that arm's own version; grid and focal day are the same for all arms."""
+    scenario = by_audience(scenario)
+    codes = scenario.codes
+    n = len(codes)
+    roster = {code: i for i, code in enumerate(codes)}
+    first, second = pairs_of(codes)
+    pair_index = np.full((n, n), -1)
+    pair_index[first, second] = pair_index[second, first] = np.arange(len(first))
+    parameters = scenario.parameters
+    ladder = _ladder(scenario)
+    km = distances(scenario)
+    gap = differences([s.ideal_point for s in scenario.states])
+    starts, moments = grid[:-1], (grid[:-1] + grid[1:]) / 2
+    align, intent, lost = evidence(scenario, moments, starts)
+    odds_against = np.exp(-(prior_alignment(gap, parameters.alpha0, parameters.alpha_x) + align))
+    intent_odds = np.exp(prior_intent(gap, quarrels(scenario), parameters.eta0, parameters.eta_x) + intent)
+    base_reliability = np.array([s.reliability for s in scenario.states])
+    patron_of = np.zeros((n, n), dtype=bool)
+    for i, state in enumerate(scenario.states):
+        patron_of[i, [roster[p] for p in state.patrons if p in roster]] = True
+    trade = np.zeros((n, n))
+    for row in scenario.trade:
+        trade[roster[row.state], roster[row.partner]] = row.share
+    treaty = scenario.event_kinds["treaty"]
+    return World(
+        arm=arm,
+        codes=codes,
+        first=first,
+        second=second,
+        pair_index=pair_index,
+        ladder=ladder,
+        rules=Rules(
+            **{
+                name: getattr(parameters, name)
+                for name in Rules.__dataclass_fields__
+                if name in type(parameters).model_fields
+            },
+            equal_hostility=scenario.theory.equal_hostility,
+            signature_weight=treaty.alignment,
+            signature_half_life_days=treaty.half_life_days,
+            weights={name: float(scenario.theory.weights[name]) for name in sorted(scenario.theory.weights)},
+        ),
+        docket=_docket(scenario, roster, pair_index, ladder),
+        grid=grid,
+        focal_day=focal_day,
+        capability=capabilities(scenario),
+        reach=reach(km, parameters.delta_km, parameters.gamma),
+        gap=gap,
+        distance_km=km,
+        democracy=lesser([s.democracy for s in scenario.states]),
+        proximity=-np.log(km + parameters.d0_km),
+        trade=trade,
+        trade_partners=np.flatnonzero(trade.any(axis=0)),
+        autonomy=np.array([s.autonomy for s in scenario.states]),
+        propensity=np.array([s.propensity for s in scenario.states]),
+        patron_of=patron_of,
+        patrons=np.flatnonzero(patron_of.any(axis=0)),
+        audience=reading_of(scenario),
+        audience_names=tuple("+".join(names) for names in readings(scenario)),
+        audience_rows=_slices(reading_of(scenario), len(readings(scenario))),
+        odds_against=_off_diagonal(odds_against, np.inf),
+        intent_odds=_off_diagonal(intent_odds, 0.0),
+        reliability=base_reliability * np.exp(-lost),
+        experience=_experience(scenario, pair_index, roster),
+        pair_keys=np.array([clocks.label(f"{codes[i]}-{codes[j]}") for i, j in zip(first, second, strict=True)]),
+        kind_keys=np.array([clocks.label(name) for name in ladder.names]),
+        signature_attention=attention_of_readings(scenario, "treaty"),
+    )
+
+
+def by_audience(scenario: Scenario) -> Scenario:
+    """The same scenario with its states ordered by audience, then code: the order of every array.
+
+    An audience's rows are then one slice. Streams are keyed by codes, so the order changes no draw."""
+    of = reading_of(scenario)
+    order = sorted(range(len(scenario.states)), key=lambda i: (of[i], scenario.states[i].id))
+    return scenario.model_copy(update={"states": tuple(scenario.states[i] for i in order)})
+
+
+def pairs_of(codes: tuple[str, ...]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Positions of every pair's two states, the lesser code first; pairs in the order of the codes."""
+    order = np.array(sorted(range(len(codes)), key=lambda i: codes[i]))
+    i, j = np.triu_indices(len(codes), 1)
+    return order[i], order[j]
+
+
+def time_grid(scenario: Scenario, arms: list[Scenario]) -> Floats:
+    """Step boundaries in days: even steps, cut at the dates of the events of all arms, kept or not."""
+    horizon = float((scenario.end - scenario.start).days)
+    even = np.arange(0.0, horizon, scenario.step_days)
+    dates = {event.date for version in [scenario, *arms] for event in version.events}
+    dates |= {event.date for arm in scenario.arms.values() for event in arm.add}
+    days = np.array(sorted({float((d - scenario.start).days) for d in dates}))
+    cuts = days[(days > 0) & (days < horizon)] if len(days) else days
+    return np.unique(np.concatenate([even, cuts, [horizon]]))
+
+
+def focal_day(scenario: Scenario) -> float:
+    """Days from the start to the focal event, from which all windows run. `scenario`: before any arm drops it."""
+    return float(next((e.date - scenario.start).days for e in scenario.events if e.id == scenario.focal))
+
+
+def capabilities(scenario: Scenario) -> Floats:
+    """Capability shares over the roster, sum 1: given, or the weighted composite of shares.
+
+    A missing component leaves the weight to the others. In the manner of CINC (Singer, Bremer, Stuckey 1972)."""
+    given = [s.capability for s in scenario.states]
+    if all(value is not None for value in given):
+        raw = np.array(given, dtype=float)
+        return raw / raw.sum()
+    weights = scenario.capability
+    raw = np.zeros(len(given))
+    weight = np.zeros(len(given))
+    for share_of, w in (
+        ([s.gdp_bn for s in scenario.states], weights.gdp),
+        ([s.milex_bn for s in scenario.states], weights.milex),
+        ([s.population_m for s in scenario.states], weights.population),
+    ):
+        values = np.array([np.nan if v is None else v for v in share_of])
+        known = ~np.isnan(values)
+        total = values[known].sum()
+        if total > 0:
+            raw[known] += w * values[known] / total
+            weight[known] += w
+    composite = np.divide(raw, weight, out=np.zeros_like(raw), where=weight > 0)
+    return composite / composite.sum()
+
+
+def distances(scenario: Scenario) -> Floats:
+    """(n, n) km: a given minimum distance, else the great circle between capitals; unknown: the mean."""
+    lat = np.array([np.nan if s.latitude is None else s.latitude for s in scenario.states])
+    lon = np.array([np.nan if s.longitude is None else s.longitude for s in scenario.states])
+    km = great_circle(lat, lon)
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    for row in scenario.distances:
+        km[roster[row.a], roster[row.b]] = km[roster[row.b], roster[row.a]] = row.km
+    return _fill_with_mean(km)
+
+
+def differences(values: list[float | None]) -> Floats:
+    """(n, n) absolute differences; a pair with a missing value gets the mean of the known pairs."""
+    x = np.array([np.nan if v is None else v for v in values])
+    return _fill_with_mean(np.abs(x[:, None] - x))
+
+
+def lesser(values: list[float | None]) -> Floats:
+    """(n, n) the lesser of the two values; a pair with a missing value gets the mean of the known pairs."""
+    x = np.array([np.nan if v is None else v for v in values])
+    return _fill_with_mean(np.minimum(x[:, None], x))
+
+
+def quarrels(scenario: Scenario) -> Floats:
+    """(n, n) nats: disputes weighted by kind, eta_d . disputes_ij, symmetric."""
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    p = scenario.parameters
+    out = np.zeros((len(roster), len(roster)))
+    for row in scenario.disputes:
+        nats = (
+            p.eta_rivalry * row.rivalry
+            + p.eta_claim * row.claim
+            + p.eta_militarised * row.militarised
+            + p.eta_war * row.war
+        )
+        out[roster[row.a], roster[row.b]] = out[roster[row.b], roster[row.a]] = nats
+    return out
+
+
+def _slices(audience: npt.NDArray[np.int64], count: int) -> tuple[slice, ...]:
+    edges = np.searchsorted(audience, np.arange(count + 1))
+    return tuple(slice(int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False))
+
+
+def _off_diagonal(values: Floats, diagonal: float) -> Floats:
+    i = np.arange(values.shape[-1])
+    values[..., i, i] = diagonal
+    return values
+
+
+def _fill_with_mean(matrix: Floats) -> Floats:
+    off = ~np.eye(len(matrix), dtype=bool)
+    known = off & ~np.isnan(matrix)
+    mean = matrix[known].mean() if known.any() else 0.0
+    out = np.where(np.isnan(matrix), mean, matrix)
+    np.fill_diagonal(out, 0.0)
+    return out
+
+
+def _ladder(scenario: Scenario) -> Ladder:
+    names = tuple(sorted(scenario.kinds))
+    columns = {
+        field: np.array([getattr(scenario.kinds[name], field) for name in names])
+        for field in Ladder.__dataclass_fields__
+        if field != "names"
+    }
+    return Ladder(names=names, **columns)
+
+
+def _docket(scenario: Scenario, roster: dict[str, int], pair_index: npt.NDArray[np.int64], ladder: Ladder) -> Docket:
+    stages = {"talks": 0, "signed": 1, "in_force": 2}
+    rows = [a for a in scenario.accords if a.status in stages]
+
+    def days(field: str) -> Floats:
+        values = [getattr(a, field) for a in rows]
+        return np.array([np.nan if v is None else (v - scenario.start).days for v in values], dtype=float)
+
+    return Docket(
+        ids=tuple(a.id for a in rows),
+        keys=np.array([clocks.label(a.id) for a in rows], dtype=np.uint64),
+        pair=np.array([pair_index[roster[a.a], roster[a.b]] for a in rows], dtype=np.int64),
+        kind=np.array([ladder.names.index(a.kind) for a in rows], dtype=np.int64),
+        stage=np.array([stages[a.status] for a in rows], dtype=np.int64),
+        opened=days("opened"),
+        signed=days("signed"),
+        in_force=days("in_force"),
+        fixed_signed=days("scheduled_signed"),
+        fixed_in_force=days("scheduled_in_force"),
+        ended=days("ended"),
+    )
+
+
+def _experience(scenario: Scenario, pair_index: npt.NDArray[np.int64], roster: dict[str, int]) -> Floats:
+    """(P,) earlier signatures, each fading with its age at the start."""
+    out = np.zeros(len(roster) * (len(roster) - 1) // 2)
+    half_life = scenario.parameters.experience_half_life_days
+    for accord in scenario.accords:
+        signed = _signing_day(accord)
+        if signed is not None and signed <= scenario.start:
+            age = (scenario.start - signed).days + _IMPRECISION[accord.precision]
+            out[pair_index[roster[accord.a], roster[accord.b]]] += 2.0 ** (-max(age, 0) / half_life)
+    return out
+
+
+# A date known to the year stands as 1 January, to the month as the 1st: on average it is half a span later.
+_IMPRECISION = {"day": 0.0, "month": -DAYS_PER_YEAR / 24, "year": -DAYS_PER_YEAR / 2}
+
+
+def _signing_day(accord: Accord) -> date | None:
+    return accord.signed or accord.in_force

@@ -1,0 +1,115 @@
+"""From runs to statements: levels by arm, paired effects, pairs of states. Each with its error.
+
+A level's spread does not shrink with more runs; its Monte Carlo error does. An effect is the mean over
+runs of (arm minus reference) with the same random numbers, so its error is that of the paired difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def t_quantile(confidence: float, freedom: int) -> float:
+    """Two-sided quantile of Student's t; infinite without a degree of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.5 + confidence / 2)) if freedom > 0 else float("inf")
+
+
+def mean_interval(values: Floats, confidence: float = 0.95) -> tuple[float, float, float, float]:
+    """Mean, its Monte Carlo error, and Student's t interval. One value: error and interval are NaN.
+
+    All values equal: the interval is that value, which says nothing of what more runs would show."""
+    n = len(values)
+    mean = float(values.mean()) if n else float("nan")
+    if n < 2:
+        return mean, float("nan"), float("nan"), float("nan")
+    error = float(values.std(ddof=1)) / np.sqrt(n)
+    half = t_quantile(confidence, n - 1) * error
+    return mean, error, mean - half, mean + half
+
+
+def level(values: Floats) -> dict[str, float]:
+    """Mean, spread and quantiles of one outcome in one arm. Missing values stand for "not by the horizon":
+
+    they are never averaged; where any is missing the mean is missing too, and quantiles that fall among
+    them are missing."""
+    missing = np.isnan(values)
+    complete = not missing.any() and len(values) > 0
+    ordered = np.where(missing, np.inf, values)
+    quantiles = np.quantile(ordered, QUANTILES, method="inverted_cdf") if len(values) else np.full(5, np.nan)
+    mean, error, _, _ = mean_interval(values) if complete else (float("nan"),) * 4
+    out = {"mean": mean, "sd": float(values.std(ddof=1)) if complete and len(values) > 1 else float("nan")}
+    out |= {
+        f"q{round(100 * q):02d}": float(v) if np.isfinite(v) else float("nan")
+        for q, v in zip(QUANTILES, quantiles, strict=True)
+    }
+    return out | {"mcse": error}
+
+
+def effect(arm: Floats, reference: Floats) -> dict[str, float]:
+    """The paired effect of one arm on one outcome. Missing counts as later than any day, in the shares."""
+    missing = np.isnan(arm) | np.isnan(reference)
+    late = np.where(np.isnan(arm), np.inf, arm), np.where(np.isnan(reference), np.inf, reference)
+    both_late = np.isnan(arm) & np.isnan(reference)
+    n = max(len(arm), 1)
+    out = {"mean": float("nan"), "mcse": float("nan"), "lo": float("nan"), "hi": float("nan")}
+    if not missing.any():
+        out = dict(zip(("mean", "mcse", "lo", "hi"), mean_interval(arm - reference), strict=True))
+    return out | {
+        "share_positive": float(((late[0] > late[1]) & ~both_late).sum()) / n,
+        "share_negative": float(((late[0] < late[1]) & ~both_late).sum()) / n,
+    }
+
+
+def levels_table(runs: pd.DataFrame, arms: Sequence[str], outcomes: Sequence[str]) -> pd.DataFrame:
+    """Tidy: arm, outcome, mean, sd, quantiles, mcse, n."""
+    rows = []
+    for arm in arms:
+        part = runs[runs["arm"] == arm]
+        for name in outcomes:
+            values = part[name].to_numpy(float)
+            rows.append({"arm": arm, "outcome": name} | level(values) | {"n": len(values)})
+    return pd.DataFrame(rows)
+
+
+def effects_table(runs: pd.DataFrame, arms: Sequence[str], reference: str, outcomes: Sequence[str]) -> pd.DataFrame:
+    """Tidy: arm, outcome, mean, mcse, lo, hi, share_positive, share_negative, n; paired by run."""
+    base = runs[runs["arm"] == reference].set_index("run").sort_index()
+    rows = []
+    for arm in arms:
+        if arm == reference:
+            continue
+        part = runs[runs["arm"] == arm].set_index("run").sort_index()
+        common = part.index.intersection(base.index)
+        for name in outcomes:
+            a, b = part.loc[common, name].to_numpy(float), base.loc[common, name].to_numpy(float)
+            rows.append({"arm": arm, "outcome": name} | effect(a, b) | {"n": len(common)})
+    return pd.DataFrame(rows)
+
+
+def share_excess(arm_only: Floats, reference_only: Floats, n: int) -> tuple[Floats, Floats, Floats]:
+    """Paired difference of shares and its 95 % interval, per pair of states.
+
+    arm_only, reference_only: numbers of runs, of n, with the accord in one of the two arms alone.
+    The interval is Agresti and Min's (2005, Statistics in Medicine 24): half a run added to each of the
+    four cells, which keeps its coverage where few runs differ."""
+    excess = (arm_only - reference_only) / max(n, 1)
+    total = n + 2.0
+    gain, loss = (arm_only + 0.5) / total, (reference_only + 0.5) / total
+    centre = gain - loss
+    half = 1.959963984540054 * np.sqrt(np.maximum(gain + loss - centre**2, 0.0) / total)
+    return excess, np.maximum(centre - half, -1.0), np.minimum(centre + half, 1.0)
+
+
+def rounded(values: Mapping[str, float]) -> dict[str, float | None]:
+    """For JSON: NaN and infinities become null."""
+    return {name: (value if np.isfinite(value) else None) for name, value in values.items()}

@@ -1,0 +1,50 @@
+"""What can go wrong with a study's files, each with the exit code the command line gives it."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+
+class StudyFault(Exception):
+    """A fault with its exit code; the text says what is wrong and what to do next."""
+
+    exit_code = 1
+
+
+class WrongRequest(StudyFault):
+    """The command asks for something that does not fit: unknown arm, another study's folder."""
+
+    exit_code = 2
+
+
+class FolderBusy(StudyFault):
+    """Another process writes to the results folder."""
+
+    exit_code = 5
+
+
+class StoreDamaged(StudyFault):
+    """A file's content is not what its name or the manifest says."""
+
+    exit_code = 6
+
+
+class CannotWrite(StudyFault):
+    """The disk is full, or the folder cannot be written."""
+
+    exit_code = 7
+
+
+_WRITE_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT, errno.EFBIG}
+
+
+def write_fault(error: OSError, path: Path, size: int | None = None) -> StudyFault:
+    """The fault for a failed write; other errors of the system are passed on as they are."""
+    if error.errno not in _WRITE_FAULTS:
+        raise error
+    need = f" ({size:,} bytes needed)" if size is not None else ""
+    return CannotWrite(
+        f"cannot write {path}{need}: {error.strerror}. What was finished is safe; "
+        "make room or choose another --out, then give the same command to go on."
+    )

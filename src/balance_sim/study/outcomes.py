@@ -1,0 +1,84 @@
+"""What is counted in each run and arm. New accords are those signed after the focal date that were neither
+signed nor scheduled at the start; those already in talks are counted among them and shown apart.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import DIRECTIONS, ORIGINS, Accords
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+ACCELERATED_DAYS = 30
+_COUNTED = tuple(ORIGINS.index(origin) for origin in ("new", "assumed", "talks"))
+_FROM_TALKS = tuple(ORIGINS.index(origin) for origin in ("assumed", "talks"))
+
+
+def days_after(signed: Floats, focal_day: float) -> Floats:
+    """Whole days from the focal date to the date of signature."""
+    return np.floor(signed) - focal_day
+
+
+def is_new(accords: Accords, focal_day: float, window: float) -> Bools:
+    """(K,) new accords signed within `window` days after the focal date."""
+    after = days_after(accords.signed, focal_day)
+    return np.isin(accords.origin, _COUNTED) & (after >= 1) & (after <= window)
+
+
+def outcomes_of(worlds: Worlds, made: Accords, twin: Accords, runs: int) -> dict[str, Floats]:
+    """Each outcome as a column over the runs of one arm; `twin`: the same runs in the reference arm."""
+    world, windows = worlds.reference, sorted(worlds.scenario.report.windows)
+    day = world.focal_day
+    horizon = world.grid[-1] - day
+
+    def count(rows: Bools) -> Floats:
+        return np.bincount(made.run[rows], minlength=runs).astype(float)
+
+    out: dict[str, Floats] = {}
+    direction = worlds.baseline.direction[made.pair]
+    for window in windows:
+        new = is_new(made, day, window)
+        for index, name in enumerate(DIRECTIONS):
+            out[f"accords_{name}_{window}"] = count(new & (direction == index))
+        out[f"accords_all_{window}"] = count(new)
+    longest = windows[-1]
+    new = is_new(made, day, longest)
+    for index, kind in enumerate(world.ladder.names):
+        out[f"accords_{kind}_{longest}"] = count(new & (made.kind == index))
+    out[f"from_talks_{longest}"] = count(new & np.isin(made.origin, _FROM_TALKS))
+    effective = days_after(made.in_force, day)
+    out[f"in_force_{longest}"] = count((effective >= 1) & (effective <= longest) & (made.origin != 5))
+    scheduled = made.origin == ORIGINS.index("scheduled")
+    out[f"scheduled_{longest}"] = count(scheduled & (effective >= 1) & (effective <= longest))
+
+    counter = is_new(made, day, horizon) & (direction == DIRECTIONS.index("counter"))
+    first = np.full(runs, np.inf)
+    np.minimum.at(first, made.run[counter], days_after(made.signed[counter], day))
+    out["first_counter_days"] = np.where(np.isfinite(first), first, np.nan)
+    out[f"days_without_counter_{longest}"] = np.minimum(first, float(longest))
+    out[f"accelerated_{longest}"] = count(earlier_than_twin(made, twin, ACCELERATED_DAYS) & new)
+    return out
+
+
+def earlier_than_twin(made: Accords, twin: Accords, days: int) -> Bools:
+    """(K,) accords signed at least `days` days earlier than the same accord in the twin run.
+
+    The same accord: same run, pair, kind, origin and opportunity. One that the twin has not signed by
+    the horizon is no acceleration but a difference of its own."""
+    mine, theirs = _identity(made), _identity(twin)
+    order = np.argsort(theirs)
+    if not len(order):
+        return np.zeros(len(mine), dtype=bool)
+    place = np.minimum(np.searchsorted(theirs[order], mine), len(order) - 1)
+    match = order[place]
+    found = theirs[match] == mine
+    lead = np.where(found, np.floor(twin.signed[match]) - np.floor(made.signed), 0.0)
+    return np.isfinite(lead) & (lead >= days)
+
+
+def _identity(a: Accords) -> npt.NDArray[np.int64]:
+    return (((a.run * 100_000 + a.pair) * 100 + a.kind) * 10 + a.origin) * 1_000 + a.count
