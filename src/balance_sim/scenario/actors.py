@@ -8,24 +8,29 @@ from dataclasses import dataclass
 from datetime import date
 
 from balance_sim.scenario.cells import iso_date
-from balance_sim.scenario.codes import code_table, explain, is_invented, known
+from balance_sim.scenario.codes import code_table, explain, explain_exactly, is_invented, known
 from balance_sim.scenario.defaults import default_tree
 from balance_sim.scenario.nodes import REFUSED, Node
 from balance_sim.scenario.problems import Problem, closest, listed, problem, shown
+from balance_sim.scenario.refusals import kind_of
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+MOST_REPORTED = 100
 _RESERVED = re.compile(r"(?i)con|prn|aux|nul|com[0-9]|lpt[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the rows of a scenario may refer to; groups hold their members in the roster, sorted."""
+    """What the rows of a scenario may refer to; groups hold their members in the roster, sorted.
+
+    is_whole: False if a state could not be read; then a known code is not held against anyone."""
 
     roster: frozenset[str]
     outside: frozenset[str]
     groups: tuple[tuple[str, tuple[str, ...]], ...]
     kinds: tuple[str, ...]
     event_kinds: tuple[str, ...]
+    is_whole: bool = True
 
     @property
     def members(self) -> dict[str, tuple[str, ...]]:
@@ -38,15 +43,19 @@ def read_names(tree: Node) -> tuple[Names, list[Problem]]:
     problems: list[Problem] = []
     start = iso_date(child.value) if (child := tree.get("start")) else None
     year = start.year if isinstance(start, date) else None
-    roster = _roster(tree.get("states"), year, problems)
+    states = tree.get("states")
+    roster = _roster(states, year, problems)
+    is_whole = bool(roster and states and not problems)
+    is_whole = is_whole and all(isinstance(row.value, dict) for row in (states.items if states else ()))
     outside = _outside(tree.get("outside"), roster, year, problems)
-    groups = _groups(tree.get("groups"), roster, problems)
+    groups = _groups(tree.get("groups"), roster, problems, is_whole=is_whole)
     names = Names(
         frozenset(roster),
         frozenset(outside),
         tuple(sorted(groups.items())),
         _known(tree, "kinds"),
         _known(tree, "event_kinds"),
+        is_whole,
     )
     return names, problems
 
@@ -165,11 +174,11 @@ def _outside(
 def _no_code(item: Node, path: str) -> Problem:
     if item.value is None:
         return problem(item.mark, path, "E207", "value missing", suggestion="write an ISO3 code")
-    return problem(item.mark, path, "E201", f"expected an ISO3 code, got `{shown(item.text)}`")
+    return problem(item.mark, path, "E201", f"expected an ISO3 code, got {kind_of(item)}")
 
 
 def _groups(
-    node: Node | None, roster: Collection[str], problems: list[Problem]
+    node: Node | None, roster: Collection[str], problems: list[Problem], *, is_whole: bool
 ) -> dict[str, tuple[str, ...]]:
     if node is None or node.value is REFUSED:
         return {}
@@ -188,7 +197,7 @@ def _groups(
                 problems.append(problem(members.mark, path, "E201", "expected a list of ISO3 codes"))
             continue
         groups[name] = _group_members(members, path, node.fields, roster, problems)
-        if not groups[name]:
+        if not groups[name] and is_whole:
             why = f"group `{shown(name)}` has no member among the states"
             problems.append(
                 problem(members.at, path, "W308", why, suggestion="events that name it act on nothing")
@@ -226,28 +235,29 @@ def one_actor(node: Node, path: str, names: Names, *, outside: bool = False) -> 
         return []
     if code in names.roster or (outside and code in names.outside):
         return []
-    return [_not_among(node, path, names, groups=False, outside=outside)]
+    return _not_among(node, path, names, groups=False, outside=outside)
 
 
-def _not_among(node: Node, path: str, names: Names, *, groups: bool, outside: bool = True) -> Problem:
+def _not_among(node: Node, path: str, names: Names, *, groups: bool, outside: bool = True) -> list[Problem]:
+    """Why the code is refused; nothing if it is a state's and the roster is not known whole."""
     code = node.value
     if not groups and code in names.members:
-        hint = "name one state"
-        return problem(node.mark, path, "E307", f"`{code}` is a group", suggestion=hint)
+        return [problem(node.mark, path, "E307", f"`{code}` is a group", suggestion="name one state")]
     if isinstance(code, str) and (code in code_table() or code in names.outside):
+        if not names.is_whole:
+            return []
         near = closest(code, names.roster)
         why = f"`{code}` is not among the {len(names.roster)} states"
         hint = f"add it to `states`{' or to `outside`' if outside else ''}"
-        return problem(
-            node.mark, path, "E307", why, "", f"did you mean `{near}`? else {hint}" if near else hint
-        )
-    near = closest(code, [*names.members]) if groups and isinstance(code, str) else None
+        hint = f"did you mean `{near}`? else {hint}" if near else hint
+        return [problem(node.mark, path, "E307", why, suggestion=hint)]
+    exact = explain_exactly(code, names.roster)
+    near = closest(str(code), names.members) if groups and exact is None else None
     if near:
-        return problem(
-            node.mark, path, "E301", f"unknown state or group `{shown(code)}`", "", f"did you mean `{near}`?"
-        )
-    number, message, hint = explain(code, names.roster)
-    return problem(node.mark, path, number, message, suggestion=hint)
+        why = f"unknown state or group `{shown(code)}`"
+        return [problem(node.mark, path, "E301", why, suggestion=f"did you mean `{near}`?")]
+    number, message, hint = exact or explain(code, names.roster)
+    return [problem(node.mark, path, number, message, suggestion=hint)]
 
 
 def many_actors(
@@ -259,16 +269,18 @@ def many_actors(
     if not isinstance(node.value, list):
         return node, []
     problems: list[Problem] = []
+    is_known = True
     explicit: dict[str, Node] = {}
     expanded: dict[str, Node] = {}
     for at, item in enumerate(node.items):
         where = f"{path}[{at}]"
         code = item.value
         if code is REFUSED:
-            continue
-        if not isinstance(code, str | int) or isinstance(code, bool):
+            is_known = False
+        elif not isinstance(code, str | int) or isinstance(code, bool):
             problems.append(_no_code(item, where))
         elif code in names.members:
+            is_known = is_known and names.is_whole
             expanded |= {member: item for member in names.members[str(code)] if member not in taken}
         elif code in explicit:
             problems.append(
@@ -277,8 +289,10 @@ def many_actors(
         elif code in names.roster or (outside and code in names.outside):
             explicit[str(code)] = item
         else:
-            problems.append(_not_among(item, where, names, groups=True, outside=outside))
-    if problems:
-        return node.with_value(REFUSED), problems
+            wrong = _not_among(item, where, names, groups=True, outside=outside)
+            problems += wrong
+            is_known = is_known and bool(wrong)
+    if problems or not is_known:
+        return node.with_value(REFUSED), problems[:MOST_REPORTED]
     both = {**expanded, **explicit}
     return node.with_value([both[code].with_value(code) for code in sorted(both)]), []

@@ -33,7 +33,8 @@ def assemble(tree: Node, name: str) -> tuple[Scenario | None, list[Problem]]:
     base = reader.draft(tree)
     problems = [*base.problems, *check(base)]
     versions = _read_arms(tree, base, reader, problems)
-    if any(not one.is_warning for one in problems):
+    drafts = [base, *(version.draft for version in versions.values())]
+    if any(not one.is_warning for one in problems) or not all(map(_is_complete, drafts)):
         return None, problems
     whole = _build(base, name, {arm: version.arm for arm, version in versions.items()})
     arms = {arm: _canonical(version, _build(version.draft, name, {})) for arm, version in versions.items()}
@@ -49,7 +50,7 @@ def assemble_arm(tree: Node, name: str, arm: str) -> tuple[Scenario | None, list
     changed, problems = apply_arm(tree, arm, base.names)
     draft = reader.draft(changed)
     problems += [*draft.problems, *check(draft, is_arm=True)]
-    if any(not one.is_warning for one in problems):
+    if any(not one.is_warning for one in problems) or not _is_complete(draft):
         return None, problems
     bare = {key: Arm(title=value.title, reference=value.reference) for key, value in declared.items()}
     return _sealed(_build(draft, name, bare), bare), problems
@@ -159,6 +160,13 @@ def _same_arms(tree: Node, base: Draft, versions: dict[str, _Version], name: str
             why = f"arm `{arm}` comes to the same as arm `{first[digest]}`"
             yield problem(arms.fields[arm].at, f"arms.{arm}", "W302", why)
         first.setdefault(digest, arm)
+
+
+def _is_complete(draft: Draft) -> bool:
+    """Whether every piece could be read; one that could not has been reported where it was found."""
+    pieces = (draft.head, draft.capability, draft.parameters, draft.theory, draft.report)
+    rows = (row.value for section in draft.rows.values() for row in section)
+    return all(piece is not None for piece in (*pieces, *rows))
 
 
 def _build(draft: Draft, name: str, arms: dict[str, Arm]) -> Scenario:

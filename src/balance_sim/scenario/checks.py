@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 from balance_sim.scenario.checks_pairs import check_accords, check_pairs
 from balance_sim.scenario.draft import Draft
-from balance_sim.scenario.nodes import NOWHERE, Node
+from balance_sim.scenario.nodes import NOWHERE, REFUSED, Node
 from balance_sim.scenario.problems import Problem, closest, listed, problem
 from balance_sim.scenario.rows import Row
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event
@@ -54,6 +54,11 @@ def _check_span(draft: Draft) -> Iterator[Problem]:
         yield problem(node.mark, "step_days", "E203", why, suggestion="take a larger step or a shorter span")
 
 
+def is_known_whole(draft: Draft, name: str) -> bool:
+    """False if a table of the section could not be read: what it would hold is not missed then."""
+    return all(row.node.value is not REFUSED for row in draft.rows[name])
+
+
 def _events(draft: Draft) -> list[tuple[Event, Row]]:
     return [(row.value, row) for row in draft.rows["events"] if row.value is not None]
 
@@ -70,8 +75,8 @@ def _check_events(draft: Draft) -> Iterator[Problem]:
                 "E203",
                 f"{event.date} is outside ..{draft.head.end - timedelta(days=1)}: events lie before `end`",
             )
-        if event.accord is not None and event.accord not in accords:
-            near = closest(event.accord, accords)
+        if event.accord not in (None, *accords) and is_known_whole(draft, "accords"):
+            near = closest(str(event.accord), accords)
             hint = f"did you mean `{near}`?" if near else "give the id of an accord, or leave it out"
             yield problem(
                 row.at("accord").mark,
@@ -81,7 +86,7 @@ def _check_events(draft: Draft) -> Iterator[Problem]:
                 suggestion=hint,
             )
         actors = {*event.principals, *event.guests, *event.targets}
-        if not actors & draft.names.roster:
+        if not actors & draft.names.roster and draft.names.is_whole:
             yield problem(
                 row.at("principals").mark,
                 f"{row.path}.principals",
@@ -254,10 +259,12 @@ def _check_focal(draft: Draft) -> Iterator[Problem]:
         return
     ids = [str(child.value) for row in draft.rows["events"] if (child := row.node.get("id"))]
     node = _node(draft, "focal")
+    if not is_known_whole(draft, "events"):
+        return
     if head.focal not in ids:
         near = closest(head.focal, ids)
         hint = f"did you mean `{near}`?" if near else "give the id of one of the events"
-        yield problem(node.mark, "focal", "E309", f"no event `{head.focal}`", listed(sorted(ids)), hint)
+        yield problem(node.mark, "focal", "E309", f"no event `{head.focal}`", listed(sorted({*ids})), hint)
         return
     for event, row in _events(draft):
         if event.id == head.focal and event.date < head.start:
@@ -290,7 +297,7 @@ def _check_report(draft: Draft) -> Iterator[Problem]:
     if not windows:
         yield problem(node.mark, "report.windows", "E212", "at least 1 needed, got 0")
     focal = _focal_date(draft)
-    if focal is not None and draft.head is not None:
+    if focal is not None and draft.head is not None and focal < draft.head.end:
         late = [days for days in windows if days > (draft.head.end - focal).days]
         if late and node is not draft.tree:
             room = (draft.head.end - focal).days
@@ -300,15 +307,11 @@ def _check_report(draft: Draft) -> Iterator[Problem]:
 
 def _check_size(draft: Draft) -> Iterator[Problem]:
     states = _node(draft, "states")
-    if len(draft.rows["states"]) < 2 and states.items is not None:
-        why = f"at least 2 states needed, got {len(draft.rows['states'])}"
-        yield (
-            problem(states.mark, "states", "E212", why)
-            if draft.tree.get("states")
-            else problem(draft.tree.mark, "states", "E212", why)
-        )
+    count = len(draft.rows["states"])
+    if count < 2 and isinstance(states.value, list) and is_known_whole(draft, "states"):
+        yield problem(states.mark, "states", "E212", f"at least 2 states needed, got {count}")
     few = []
-    if len(draft.rows["states"]) == 2:
+    if len(draft.rows["states"]) == 2 and draft.names.is_whole:
         few.append("2 states")
     if len(draft.rows["events"]) < 2:
         few.append(f"{len(draft.rows['events'])} event" + "s" * (not draft.rows["events"]))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from balance_sim.scenario.problems import closest, listed, shown
+from balance_sim.scenario.problems import closest, listed, may_suggest, shown
 
 _INVENTED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-WYZ][A-Z]|ZZ[A-Z]")
 
@@ -82,23 +82,33 @@ def known(code: str, year: int | None = None) -> str | None:
     return None
 
 
-def explain(written: object, roster: Collection[str]) -> tuple[str, str, str]:
+Explanation = tuple[str, str, str]
+
+
+def explain(written: object, roster: Collection[str]) -> Explanation:
     """Error code, message and suggestion for something that is no state's code."""
+    text = shown(written)
+    exact = explain_exactly(written, roster)
+    if exact or not may_suggest():
+        return exact or ("E301", f"unknown state `{text}`", "use ISO3 codes")
+    return _explain_near_name(text) or _explain_misspelling(text, roster)
+
+
+def explain_exactly(written: object, roster: Collection[str]) -> Explanation | None:
+    """The same for what is some state's number, ISO2 code, name, or code in other letters; else None."""
     text = shown(written)
     if (isinstance(written, int) and not isinstance(written, bool)) or (text.isascii() and text.isdigit()):
         return _explain_number(int(str(written)[:9]))
-    table = code_table()
     tidy = text.strip().upper()
-    if tidy in table or tidy in roster:
+    if tidy in code_table() or tidy in roster:
         return "E301", f"unknown state `{text}`", f"did you mean `{tidy}`?"
-    by_two = [entry for entry in table.values() if entry.iso2 == tidy]
-    if by_two:
-        entry = by_two[0]
-        return "E301", f"`{text}` is the ISO2 code of {entry.name}", f"use ISO3 `{entry.iso3}`"
-    return _explain_name(text, tidy.casefold()) or _explain_misspelling(text, roster)
+    for entry in code_table().values():
+        if entry.iso2 and entry.iso2 == tidy:
+            return "E301", f"`{text}` is the ISO2 code of {entry.name}", f"use ISO3 `{entry.iso3}`"
+    return _explain_name(text) if may_suggest() else None
 
 
-def _explain_number(number: int) -> tuple[str, str, str]:
+def _explain_number(number: int) -> Explanation:
     table = code_table().values()
     cow = [entry for entry in table if entry.cow == number]
     numeric = [entry for entry in table if entry.numeric == number]
@@ -110,32 +120,36 @@ def _explain_number(number: int) -> tuple[str, str, str]:
     return "E303", f"`{number}` {is_what} an ISO3 code", hint
 
 
-def _explain_name(text: str, folded: str) -> tuple[str, str, str] | None:
-    if len(folded) < 4:
-        exact = [e for e in code_table().values() if folded in map(str.casefold, (e.name, *e.other_names))]
-        return _use(text, exact[0]) if exact else None
-    now = [entry for entry in code_table().values() if entry.last is None]
+def _by_name() -> dict[str, Code]:
+    """Codes by name and other names; where two share one, the state that still exists."""
+    entries = sorted(code_table().values(), key=lambda entry: entry.last is None)
+    return {name: entry for entry in entries for name in (entry.name, *entry.other_names)}
+
+
+def _explain_name(text: str) -> Explanation | None:
+    folded = text.strip().casefold()
     word = re.compile(rf"(?<!\w){re.escape(folded)}(?!\w)")
-    sharing = [entry for entry in now if word.search(entry.name.casefold())]
+    now = [entry for entry in code_table().values() if entry.last is None]
+    sharing = [entry for entry in now if len(folded) > 3 and word.search(entry.name.casefold())]
     if len(sharing) > 1:
         codes = listed(entry.iso3 for entry in sharing)
         return "E305", f"`{text}` is ambiguous: {codes}", "write the ISO3 code that is meant"
-    every = [*now, *(entry for entry in code_table().values() if entry.last is not None)]
-    for entry in every:
-        if folded in map(str.casefold, (entry.name, *entry.other_names)):
+    for name, entry in _by_name().items():
+        if folded == name.casefold():
             return _use(text, entry)
-    if sharing:
-        return _use(text, sharing[0])
-    names = {name: entry for entry in reversed(every) for name in (entry.name, *entry.other_names)}
-    near = closest(text, names) if len(folded) > 4 else None
-    return _use(text, names[near]) if near else None
+    return _use(text, sharing[0]) if sharing else None
 
 
-def _use(text: str, entry: Code) -> tuple[str, str, str]:
+def _explain_near_name(text: str) -> Explanation | None:
+    near = closest(text, _by_name()) if len(text) > 4 else None
+    return _use(text, _by_name()[near]) if near else None
+
+
+def _use(text: str, entry: Code) -> Explanation:
     return "E302", f"`{text}` is a name, not a code", f"use `{entry.iso3}`"
 
 
-def _explain_misspelling(text: str, roster: Collection[str]) -> tuple[str, str, str]:
+def _explain_misspelling(text: str, roster: Collection[str]) -> Explanation:
     bare = re.sub(r"[^A-Za-z]", "", text).upper()
     if bare in roster or bare in code_table():
         near: str | None = bare

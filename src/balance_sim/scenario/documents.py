@@ -45,6 +45,7 @@ class _Builder:
     stack: list[_Frame] = field(default_factory=list)
     root: Node | None = None
     nodes: int = 0
+    last_quote: tuple[int, int] = (0, 0)
 
     def path(self) -> str:
         """Keys down to where the reader stands, as `events[0].visibility`."""
@@ -104,9 +105,8 @@ class _Builder:
         if is_plain and event.value == "<<":
             self.refuse(mark, "E020", "merge keys are not supported", "use `extends:` or repeat the keys")
         elif not isinstance(read, str) or not event.value:
-            self.refuse(
-                mark, "E105", f"keys must be text, got `{shown(event.value)}`", "put the key in quotes"
-            )
+            hint = self.decimal_comma(event.value) or "put the key in quotes"
+            self.refuse(mark, "E105", f"keys must be text, got `{shown(event.value)}`", hint)
         elif event.value in frame.node.fields:
             first = frame.node.fields[event.value].at
             self.refuse(
@@ -116,6 +116,13 @@ class _Builder:
             frame.skip = False
             if self.find_controls(event.value, mark):
                 frame.skip = True
+
+    def decimal_comma(self, key: str) -> str:
+        """`{beta: 0,5}` reads as `beta: 0` and a key `5`."""
+        before = list(self.stack[-1].node.fields.values())[-1:]
+        if before and before[0].text.lstrip("-").isdigit() and key.isdigit():
+            return f"if this is a decimal comma, use {before[0].text}.{key}"
+        return ""
 
     def find_controls(self, text: str, mark: Mark) -> bool:
         found = _CONTROL.search(text)
@@ -144,7 +151,7 @@ def read_document(text: str, file: str) -> tuple[Node, list[Problem]]:
         for event in yaml.parse(text, Loader=_Loader):
             _take(builder, event)
     except yaml.YAMLError as error:
-        builder.problems.append(_explain(error, text, file))
+        builder.problems.append(_explain(error, text, file, builder.last_quote))
         raise ScenarioError(builder.problems) from None
     except RecursionError:
         raise builder.stop(Mark(file, 1, 1), "E021", f"nesting deeper than {DEEPEST}") from None
@@ -181,6 +188,8 @@ def _take_node(builder: _Builder, event: happening.NodeEvent, mark: Mark) -> Non
     if tag is not None:
         raise builder.stop(mark, "E023", f"YAML tags are not allowed (`{shown(tag)}`)", "write plain values")
     if isinstance(event, happening.ScalarEvent):
+        if event.style in ("'", '"') and event.start_mark and event.end_mark:
+            builder.last_quote = (event.start_mark.line, event.end_mark.line)
         if builder.awaits_key():
             builder.take_key(event, mark)
             return
@@ -216,7 +225,7 @@ def _refuse_controls(text: str, file: str) -> None:
         )
 
 
-def _explain(error: yaml.YAMLError, text: str, file: str) -> Problem:
+def _explain(error: yaml.YAMLError, text: str, file: str, last_quote: tuple[int, int]) -> Problem:
     """What a person can do about a text that YAML cannot read."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
@@ -230,24 +239,26 @@ def _explain(error: yaml.YAMLError, text: str, file: str) -> Problem:
         near = _NO_SPACE.match(lines[number]) if number < len(lines) else None
         if near:
             return no_space(Mark(file, number + 1, near.start("key") + 1), "", near["key"], near["value"])
-    context = getattr(error, "context", None) or ""
-    opened = getattr(error, "context_mark", None)
-    if opened is not None and re.search("flow|quoted scalar", context):
-        return problem(
-            here,
-            "",
-            "E010",
-            f"opened at line {opened.line + 1}, never closed",
-            suggestion="close the bracket or quote",
-        )
     what = getattr(error, "problem", None) or str(error)
-    return problem(
-        here,
-        "",
-        "E010",
-        f"YAML cannot be read here: {shown(what, 120)}",
-        suggestion="check indentation and quotes",
-    )
+    if "depth" in what or "nesting" in what:
+        return problem(here, "", "E021", f"nesting deeper than {DEEPEST}")
+    opened = _opened(error, what, mark.line, last_quote)
+    if opened is not None:
+        why = f"opened at line {opened}, never closed"
+        return problem(here, "", "E010", why, suggestion="close the bracket or quote")
+    why = f"YAML cannot be read here: {shown(what, 120)}"
+    return problem(here, "", "E010", why, suggestion="check indentation, brackets and quotes")
+
+
+def _opened(error: yaml.YAMLError, what: str, line: int, last_quote: tuple[int, int]) -> int | None:
+    """The line of a bracket or quote that was not closed, if that is the trouble."""
+    if last_quote[0] < last_quote[1] == line:
+        return last_quote[0] + 1
+    context, start = getattr(error, "context", None) or "", getattr(error, "context_mark", None)
+    if start is None:
+        return None
+    unended = ("quoted scalar" in context and "end of" in what) or "document indicator" in what
+    return start.line + 1 if unended or "flow" in context else None
 
 
 def no_space(mark: Mark, path: str, key: str, value: str) -> Problem:

@@ -31,6 +31,9 @@ from balance_sim.scenario.schema import (
 )
 
 
+MOST_REFUSED = 500
+
+
 class Head(Strict):
     """The single values at the top of a file."""
 
@@ -117,9 +120,17 @@ class Reader:
             code = "E207" if node.value is None else "E201"
             problems.append(problem(node.mark, name, code, f"expected a list, got {kind_of(node)}", "", hint))
             return []
-        rows = [self.row(name, item, row_path(name, item, at), names) for at, item in enumerate(node.items)]
-        for row in rows:
-            problems.extend(row.problems)
+        rows: list[Row] = []
+        refused = 0
+        for at, item in enumerate(node.items):
+            rows.append(self.row(name, item, row_path(name, item, at), names))
+            problems.extend(rows[-1].problems)
+            refused += bool(rows[-1].problems)
+            if refused > MOST_REFUSED:
+                why = f"more than {MOST_REFUSED:,} rows are refused; the rest of `{name}` was not read"
+                problems.append(problem(item.mark, name, "E022", why))
+                rows.append(Row(None, item.with_value(REFUSED), name))
+                break
         return rows
 
 
@@ -146,7 +157,7 @@ def check_top(tree: Node) -> list[Problem]:
         and schema.value is not REFUSED
         and (schema.value != SCHEMA_VERSION or isinstance(schema.value, bool))
     ):
-        why = f"`{shown(schema.text or kind_of(schema))}`: this version reads {SCHEMA_VERSION}"
+        why = f"got {kind_of(schema)}: this version reads {SCHEMA_VERSION}"
         hint = f"write `schema: {SCHEMA_VERSION}`"
         problems.append(problem(schema.mark, "schema", "E108", why, str(SCHEMA_VERSION), hint))
     return problems

@@ -44,7 +44,7 @@ class Sources:
             )
         if _OUTSIDE.match(written) or "\\" in written:
             why = "URLs are not read" if "://" in written else "must stay inside the scenario's folder"
-            raise _refused(mark, path, "E501", f"`{shown(written)}` {why}", "write a path within the folder")
+            raise _refused(mark, path, "E501", f"`{shown(written)}`: {why}", "write a path within the folder")
         inside = self.folder / Path(base).parent / written
         try:
             real = Path(os.path.realpath(inside))
@@ -156,7 +156,7 @@ def _too_large(mark: Mark, where: str, named: str, size: int, largest: int) -> S
         mark,
         where,
         "E005",
-        f"`{named}`: {size / 2**20:.1f} MiB exceeds {largest >> 20} MiB",
+        f"`{named}`: {size / 2**20:.2f} MiB exceeds {largest >> 20} MiB",
         "move long lists into CSV tables",
     )
 

@@ -180,7 +180,7 @@ def cell_sort(model: type[Strict], name: str) -> str:
 
 @cache
 def bounds(model: type[Strict], name: str) -> str:
-    """The allowed range of a number, as `0..1` or `above 0`; empty if there is none."""
+    """The allowed range of a number, as `0..1` or `>0..92`; empty if there is none."""
     low = high = ""
     strict_low = False
     for part in _parts(model, name):
@@ -192,9 +192,9 @@ def bounds(model: type[Strict], name: str) -> str:
             elif isinstance(item, annotated_types.Le):
                 high = f"{item.le:.12g}"
     if low and high:
-        return f"above {low}, up to {high}" if strict_low else f"{low}..{high}"
+        return f">{low}..{high}" if strict_low else f"{low}..{high}"
     if low:
-        return f"above {low}" if strict_low else f"{low} or more"
+        return f">{low}" if strict_low else f"{low} or more"
     return f"up to {high}" if high else ""
 
 

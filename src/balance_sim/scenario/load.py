@@ -17,6 +17,7 @@ from balance_sim.scenario.problems import (
     Problem,
     ScenarioError,
     did_you_mean,
+    few_suggestions,
     in_order,
     listed,
     problem,
@@ -46,6 +47,11 @@ def check_scenario(
     path: Path, *, set: Sequence[str] = (), theory: str | None = None
 ) -> tuple[Scenario | None, list[Problem]]:
     """The scenario, or None if it is refused, and all problems and warnings in the order of the file."""
+    with few_suggestions():
+        return _check(path, set, theory)
+
+
+def _check(path: Path, settings: Sequence[str], theory: str | None) -> tuple[Scenario | None, list[Problem]]:
     first = shown(os.fspath(path), 200)
     try:
         sources = Sources(path)
@@ -54,7 +60,7 @@ def check_scenario(
     except ScenarioError as error:
         return None, in_order(error.problems, first)
     names, _ = read_names(tree)
-    changes, found = _options(set, theory)
+    changes, found = _options(settings, theory)
     problems += found
     tree, found = apply_changes(tree, changes, names)
     problems += found

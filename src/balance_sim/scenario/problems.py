@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
+MOST_SUGGESTIONS = 200
 SHOWN_AT_ONCE = 20
 SHOWN_PER_COLUMN = 5
 
@@ -105,8 +108,30 @@ def shown(value: object, limit: int = 60) -> str:
     )
 
 
+_left: ContextVar[list[int]] = ContextVar("suggestions left")
+
+
+@contextmanager
+def few_suggestions() -> Iterator[None]:
+    """Inside, the first `MOST_SUGGESTIONS` misspelt words are looked up and no more: that takes time."""
+    token = _left.set([MOST_SUGGESTIONS])
+    try:
+        yield
+    finally:
+        _left.reset(token)
+
+
+def may_suggest() -> bool:
+    """True while there is time left to look for what was meant."""
+    left = _left.get([MOST_SUGGESTIONS])
+    left[0] -= 1
+    return left[0] >= 0
+
+
 def closest(word: str, options: Iterable[str]) -> str | None:
     """The option that was probably meant, or None."""
+    if not may_suggest():
+        return None
     known = sorted(set(options))
     folded = {option.casefold(): option for option in known}
     if word.casefold() in folded:

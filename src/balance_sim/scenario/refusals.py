@@ -94,10 +94,9 @@ def unknown_key(node: Node, path: str, key: str, known: Sequence[str], here: str
         )
     near = did_you_mean(key, known)
     homes_of = [home for home in homes().get(key, ()) if home != here]
-    if homes_of and not near:
-        return problem(
-            node.at, whole, "E102", f"`{shown_key}` belongs in {listed(homes_of)}, found in `{path or here}`"
-        )
+    if homes_of:
+        why = f"`{shown_key}` belongs in {listed(homes_of)}, found in {path or here}"
+        return problem(node.at, whole, "E102", why, suggestion=near)
     return problem(
         node.at, whole, "E101", f"unknown key `{shown_key}`", "" if near else listed(known, 40), near
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from balance_sim.scenario.actors import Names, check_identifier, many_actors, one_actor
+from balance_sim.scenario.actors import IDENTIFIER, Names, check_identifier, many_actors, one_actor
 from balance_sim.scenario.layout import SECTIONS, row_key
 from balance_sim.scenario.nodes import REFUSED, Node
 from balance_sim.scenario.problems import Problem, closest, listed, problem, shown
@@ -92,9 +92,13 @@ def _actor(
 
 def _state(node: Node, path: str, names: Names, problems: list[Problem]) -> Node:
     child = node.get("id")
-    if child is not None and isinstance(child.value, int):
+    if child is not None and (isinstance(child.value, int) or not _is_identifier(child.value)):
         node = node.with_fields({"id": child.with_value(REFUSED)})
     return _actors(node, path, "patrons", names, problems, outside=False)
+
+
+def _is_identifier(value: object) -> bool:
+    return not isinstance(value, str) or IDENTIFIER.fullmatch(value) is not None
 
 
 def _actors(

@@ -14,7 +14,8 @@ from balance_sim.scenario.layout import OTHER_NAMES, Section, cell_sort, field_n
 from balance_sim.scenario.nodes import REFUSED, Node
 from balance_sim.scenario.problems import Mark, Problem, ScenarioError, did_you_mean, listed, problem, shown
 
-MOST_ROWS = 100_000
+MOST_ROWS = 50_000
+MOST_COLUMNS = 100
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _DELIMITERS = {";": "`;`", "\t": "a tab", "|": "`|`"}
@@ -39,7 +40,9 @@ def read_table(
         problems += _check_digest(item, name, file, data)
         rows, found = parse_table(decoded(data, file), file, name, section)
     except ScenarioError as error:
-        return [], problems + list(error.problems)
+        return [Node(REFUSED, item.mark)], problems + list(error.problems)
+    if not rows and found:
+        rows = [Node(REFUSED, item.mark)]
     return rows, problems + found
 
 
@@ -126,6 +129,10 @@ def _check_header(header: Sequence[str], file: str, line: int, name: str, sectio
                     problem(Mark(file, line, 1), name, "E606", f"{spoken} used as delimiter", suggestion=hint)
                 ]
     known = field_names(section.model)
+    if len(header) > MOST_COLUMNS:
+        return [
+            problem(Mark(file, line, 1), name, "E602", f"{len(header):,} columns, more than {MOST_COLUMNS}")
+        ]
     problems = []
     for at, column in enumerate(header, 1):
         where = Mark(file, line, at)

@@ -86,11 +86,13 @@ def apply_arm(tree: Node, name: str, names: Names) -> tuple[Node, list[Problem]]
     for at, item in enumerate((arm.get("drop") or from_plain([])).items):
         if not isinstance(item.value, str):
             continue
+        if item.value not in ids and any(event.value is REFUSED for event in events.items):
+            continue
         if item.value not in ids:
             hint = did_you_mean(item.value, [str(one) for one in ids]) or "give the id of an event"
             why = f"no event `{shown(item.value)}`"
             problems.append(
-                problem(item.mark, f"{path}.drop[{at}]", "E309", why, listed(sorted(map(str, ids))), hint)
+                problem(item.mark, f"{path}.drop[{at}]", "E309", why, listed(sorted({*map(str, ids)})), hint)
             )
         elif item.value in dropped:
             problems.append(problem(item.mark, f"{path}.drop[{at}]", "E015", f"`{item.value}` dropped twice"))
