@@ -171,8 +171,7 @@ def fit_coordination(
         step = np.linalg.solve(information, gradient)
         if gradient @ step < 2 * tolerance:
             break
-        b = _uphill(b, step, value, float(gradient @ step), choice)
-        value, gradient, information, curvature = _derivatives(b, choice)
+        b, (value, gradient, information, curvature) = _uphill(b, step, value, float(gradient @ step), choice)
         _refuse_flat(information, scale, choice.effects, LOST, "the data put them at infinity")
     else:
         raise DataError(
@@ -331,12 +330,15 @@ def _day_derivatives(b: Floats, day: ChoiceDay) -> tuple[float, Floats, Floats, 
     return value, gradient, information, spread - information
 
 
-def _uphill(b: Floats, step: Floats, value: float, slope: float, choice: Choices) -> Floats:
-    """The step, halved until the log-likelihood rises by a part of what its slope promises."""
+def _uphill(
+    b: Floats, step: Floats, value: float, slope: float, choice: Choices
+) -> tuple[Floats, tuple[float, Floats, Floats, Floats]]:
+    """The step, halved until the log-likelihood rises by a part of what its slope promises; terms there."""
     for halving in range(40):
         shorter = b + step * 0.5**halving
-        if log_likelihood(shorter, choice) >= value + 1e-4 * 0.5**halving * slope:
-            return shorter
+        terms = _derivatives(shorter, choice)
+        if terms[0] >= value + 1e-4 * 0.5**halving * slope:
+            return shorter, terms
     raise DataError(
         "no step goes uphill", "Check the covariates for very large values; divide them by their spread"
     )

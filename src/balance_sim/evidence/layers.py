@@ -214,15 +214,11 @@ def alliances(
     frame = states.pairs(read.frame)
     spells = [_standing(frame, int(year)) for year in years]
     last = _last_year(read)
-    depth, calm = (
-        _maximum(
-            frame,
-            frame["kind"].map({k: v[part] for k, v in depths.items()}).fillna(0.0).to_numpy(np.float64),
-            spells,
-            states,
-        )
+    rungs = (
+        np.asarray(frame["kind"].map({k: v[part] for k, v in depths.items()}).fillna(0.0), dtype=np.float64)
         for part in (0, 1)
     )
+    depth, calm = (_maximum(frame, rung, spells, states) for rung in rungs)
     return _covered(depth, years, last), _covered(calm, years, last)
 
 

@@ -1,0 +1,269 @@
+"""Proper scores of forecast probabilities for pairs of states, and what they are worth against a baseline.
+
+p: (N,) probabilities; y: (N,) 0 or 1, what happened; pair: (N,) a number for the pair of each row. Scores are
+losses (lower is better); a skill is 1 - score / baseline's score, 1 perfect, 0 no better, below 0 worse.
+Gneiting, Raftery 2007, JASA 102: 359-378; Murphy 1973, Journal of Applied Meteorology 12: 595-600."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+FLOOR = 1e-9
+"""Probabilities are kept this far from 0 and 1 in the log score, so that one surprise does not make it
+infinite; `clipped` counts those that were nearer."""
+EDGES = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+DETECTION = 2.80
+"""Normal quantiles 0.975 and 0.8 added: an effect of this many standard errors is seen 8 times in 10."""
+
+
+def brier(p: ArrayLike, y: ArrayLike) -> float:
+    """Mean squared error of the probabilities. Brier 1950, Monthly Weather Review 78: 1-3."""
+    p, y = _checked(p, y)
+    return float(np.mean((p - y) ** 2))
+
+
+def log_score(p: ArrayLike, y: ArrayLike) -> float:
+    """Mean of -ln of the probability given to what happened, nats. Good 1952, JRSS B 14: 107-114."""
+    p, y = _checked(p, y)
+    return float(np.mean(_surprise(p, y)))
+
+
+def auc(p: ArrayLike, y: ArrayLike) -> float:
+    """Chance that a random event was given more than a random non-event, ties half. NaN without both."""
+    p, y = _checked(p, y)
+    return float(_Ranking(p, y).auc(np.ones_like(p)))
+
+
+def average_precision(p: ArrayLike, y: ArrayLike) -> float:
+    """Sum over thresholds of (gain in recall) x precision, no interpolation. NaN without events."""
+    p, y = _checked(p, y)
+    return float(_Ranking(p, y).average_precision(np.ones_like(p)))
+
+
+def skill(score: float, baseline: float) -> float:
+    """1 - score / baseline. NaN if the baseline is perfect."""
+    return 1.0 - score / baseline if baseline > 0 else float("nan")
+
+
+def calibration(p: ArrayLike, y: ArrayLike, edges: ArrayLike = EDGES) -> pd.DataFrame:
+    """Reliability table, one row a bin [low, high) that has forecasts (the last bin includes 1).
+
+    n, forecast (mean p), observed (share that happened), expected and happened (counts), and the 95 % Wilson
+    interval of the observed share."""
+    p, y = _checked(p, y)
+    edges = np.asarray(edges, dtype=np.float64)
+    place = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
+    n = np.bincount(place, minlength=len(edges) - 1).astype(np.float64)
+    expected = np.bincount(place, weights=p, minlength=len(edges) - 1)
+    happened = np.bincount(place, weights=y, minlength=len(edges) - 1)
+    low, high = wilson(happened, n)
+    frame = pd.DataFrame(
+        {
+            "low": edges[:-1],
+            "high": edges[1:],
+            "n": n.astype(np.int64),
+            "forecast": expected / np.maximum(n, 1),
+            "observed": happened / np.maximum(n, 1),
+            "expected": expected,
+            "happened": happened.astype(np.int64),
+            "observed_low": low,
+            "observed_high": high,
+        }
+    )
+    return frame[frame["n"] > 0].reset_index(drop=True)
+
+
+def wilson(happened: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """95 % interval of a share. Wilson 1927, JASA 22: 209-212. NaN where n is 0."""
+    z = 1.959963984540054
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = happened / n
+        middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)
+
+
+def brier_decomposition(p: ArrayLike, y: ArrayLike) -> tuple[float, float, float]:
+    """Reliability, resolution, uncertainty over the distinct values of p; Brier = first - second + third.
+
+    Murphy 1973."""
+    p, y = _checked(p, y)
+    values, place = np.unique(p, return_inverse=True)
+    n = np.bincount(place)
+    observed = np.bincount(place, weights=y) / n
+    base = y.mean()
+    reliability = float((n * (values - observed) ** 2).sum() / len(p))
+    resolution = float((n * (observed - base) ** 2).sum() / len(p))
+    return reliability, resolution, float(base * (1 - base))
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A number with its standard error and 95 % interval over resamples of pairs."""
+
+    value: float
+    standard_error: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One forecast's scores and, against the reference, its skills. Differences in auc and average precision
+    are plain differences. `detectable`: smallest true log skill that this sample would show 8 times in 10."""
+
+    n: int
+    events: int
+    expected: float
+    clipped: int
+    brier: float
+    log_score: float
+    auc: float
+    average_precision: float
+    brier_skill: Interval
+    log_skill: Interval
+    auc_gain: Interval
+    average_precision_gain: Interval
+    detectable: float
+
+    def as_dict(self) -> dict[str, object]:
+        """For JSON: numbers, and each interval as value, `_se` and `_ci95`."""
+        out: dict[str, object] = {}
+        for name, value in vars(self).items():
+            if isinstance(value, Interval):
+                out[name] = value.value
+                out[f"{name}_se"] = value.standard_error
+                out[f"{name}_ci95"] = [value.low, value.high]
+            else:
+                out[name] = value
+        out["minimum_detectable_log_skill"] = out.pop("detectable")
+        return out
+
+
+def score_forecasts(
+    forecasts: Mapping[str, ArrayLike],
+    y: ArrayLike,
+    pair: ArrayLike,
+    reference: str = "base_rate",
+    resamples: int = 1000,
+    seed: int = 1,
+) -> dict[str, Scores]:
+    """Score every forecast against `reference`, with intervals from one set of resamples of whole pairs.
+
+    The resamples are shared, so differences between forecasts are paired. Raises ValueError if a forecast
+    has another length than y or a value outside 0..1, or if the reference is not among them."""
+    if reference not in forecasts:
+        raise ValueError(f"there is no forecast {reference!r} to compare with. Give one of that name.")
+    names = list(forecasts)
+    checked = {name: _checked(forecasts[name], y)[0] for name in names}
+    y = _checked(checked[reference], y)[1]
+    _, cluster = np.unique(np.asarray(pair), return_inverse=True)
+    clusters = int(cluster.max()) + 1 if len(cluster) else 0
+    rankings = {name: _Ranking(p, y) for name, p in checked.items()}
+    losses = {name: _cluster_losses(p, y, cluster, clusters) for name, p in checked.items()}
+    whole = {name: _measures(losses[name], rankings[name], np.ones(clusters), cluster) for name in names}
+    rng = np.random.default_rng(seed)
+    drawn: dict[str, list[Floats]] = {name: [] for name in names}
+    for _ in range(resamples):
+        weight = np.bincount(rng.integers(0, clusters, clusters), minlength=clusters).astype(np.float64)
+        for name in names:
+            drawn[name].append(_measures(losses[name], rankings[name], weight, cluster))
+    out = {}
+    base = np.array(drawn[reference]).reshape(resamples, 4)
+    for name in names:
+        here = np.array(drawn[name]).reshape(resamples, 4)
+        ours, theirs = whole[name], whole[reference]
+        skills = [_interval(1 - ours[k] / theirs[k], 1 - here[:, k] / base[:, k]) for k in (0, 1)]
+        gains = [_interval(ours[k] - theirs[k], here[:, k] - base[:, k]) for k in (2, 3)]
+        p = checked[name]
+        out[name] = Scores(
+            n=len(y),
+            events=int(y.sum()),
+            expected=float(p.sum()),
+            clipped=int(((p < FLOOR) | (p > 1 - FLOOR)).sum()),
+            brier=float(ours[0]),
+            log_score=float(ours[1]),
+            auc=float(ours[2]),
+            average_precision=float(ours[3]),
+            brier_skill=skills[0],
+            log_skill=skills[1],
+            auc_gain=gains[0],
+            average_precision_gain=gains[1],
+            detectable=DETECTION * skills[1].standard_error,
+        )
+    return out
+
+
+class _Ranking:
+    """Rows sorted by falling probability once: weighted AUC and average precision are cumulative sums."""
+
+    def __init__(self, p: Floats, y: Floats) -> None:
+        self.order = np.argsort(-p, kind="stable")
+        ranked = p[self.order]
+        self.y = y[self.order]
+        self.last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(p) else np.empty(0, int)
+
+    def _counts(self, weight: Floats) -> tuple[Floats, Floats]:
+        w = weight[self.order]
+        hits = np.cumsum(w * self.y)[self.last]
+        return hits, np.cumsum(w)[self.last] - hits
+
+    def auc(self, weight: Floats) -> float:
+        hits, misses = self._counts(weight)
+        if len(hits) == 0 or hits[-1] == 0 or misses[-1] == 0:
+            return float("nan")
+        h, m = np.append(0.0, hits), np.append(0.0, misses)
+        return float(((m[1:] - m[:-1]) * (h[1:] + h[:-1]) / 2).sum() / (hits[-1] * misses[-1]))
+
+    def average_precision(self, weight: Floats) -> float:
+        hits, misses = self._counts(weight)
+        if len(hits) == 0 or hits[-1] == 0:
+            return float("nan")
+        gained = np.diff(hits, prepend=0.0)
+        called = np.maximum(hits + misses, 1e-300)
+        return float((gained * hits / called).sum() / hits[-1])
+
+
+def _cluster_losses(p: Floats, y: Floats, cluster: NDArray[np.int64], clusters: int) -> Floats:
+    """(3, clusters): rows, squared error and surprise summed by pair."""
+    parts = (np.ones_like(p), (p - y) ** 2, _surprise(p, y))
+    return np.array([np.bincount(cluster, weights=part, minlength=clusters) for part in parts])
+
+
+def _measures(losses: Floats, ranking: _Ranking, weight: Floats, cluster: NDArray[np.int64]) -> Floats:
+    """brier, log score, auc, average precision with a weight for each pair."""
+    rows, squared, surprise = losses @ weight
+    each = weight[cluster]
+    return np.array([squared / rows, surprise / rows, ranking.auc(each), ranking.average_precision(each)])
+
+
+def _interval(value: float, draws: Floats) -> Interval:
+    draws = draws[np.isfinite(draws)]
+    if len(draws) < 2:
+        return Interval(float(value), float("nan"), float("nan"), float("nan"))
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return Interval(float(value), float(draws.std(ddof=1)), float(low), float(high))
+
+
+def _surprise(p: Floats, y: Floats) -> Floats:
+    kept = np.clip(p, FLOOR, 1 - FLOOR)
+    out: Floats = -np.where(y > 0, np.log(kept), np.log1p(-kept))
+    return out
+
+
+def _checked(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
+    p, y = np.asarray(p, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if p.shape != y.shape or p.ndim != 1:
+        raise ValueError(f"{p.shape} probabilities for {y.shape} outcomes. Give one for each row.")
+    if not np.isin(y, (0.0, 1.0)).all():
+        raise ValueError("an outcome is neither 0 nor 1. Give 1 where an accord was made, else 0.")
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError("a probability lies outside 0..1 or is missing. Correct the forecast.")
+    return p, y
