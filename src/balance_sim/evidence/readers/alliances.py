@@ -72,6 +72,7 @@ def read_cow_alliances(path: Path | str) -> Read:
     end, _ = day(
         table.year("end_year"), table.part("end_month", UNKNOWN), table.part("end_day", UNKNOWN), end=True
     )
+    table.drop((end < start)[table.text.index], "the spell ends before it starts")
     kept = table.text.index
     frame = pd.DataFrame(
         {
@@ -79,7 +80,7 @@ def read_cow_alliances(path: Path | str) -> Read:
             "cow_a": table.integer("cow_a"),
             "cow_b": table.integer("cow_b"),
             "start": start[kept],
-            "end": end.where(end < pd.Timestamp(COW_LAST_DAY)),
+            "end": end[kept].where(end[kept] < pd.Timestamp(COW_LAST_DAY)),
             **{
                 name: _obligation(table, name)
                 for name in ("defense", "neutrality", "nonaggression", "entente")

@@ -1,0 +1,69 @@
+"""Codes by date. Expected numbers: COW State System Membership 2016; Gleditsch and Ward 1999; ISO 3166."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas as pd
+import pytest
+
+from balance_sim.evidence import codes
+from balance_sim.evidence.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("iso3", "on", "cow", "gw"),
+    [
+        ("DEU", date(1985, 1, 1), 260, 260),
+        ("DEU", date(1992, 1, 1), 255, 260),
+        ("DEU", date(1930, 1, 1), 255, 255),
+        ("YEM", date(1980, 1, 1), 678, 678),
+        ("YEM", date(1995, 1, 1), 679, 678),
+        ("SRB", date(1999, 1, 1), 345, 345),
+        ("SRB", date(2010, 1, 1), 345, 340),
+        ("SUN", date(1980, 1, 1), 365, 365),
+        ("TON", date(2005, 1, 1), 955, 972),
+        ("JPN", date(2025, 9, 3), 740, 740),
+    ],
+)
+def test_one_code_follows_the_date(iso3: str, on: date, cow: int, gw: int) -> None:
+    assert codes.iso3_to_cow(iso3, on) == cow
+    assert codes.cow_to_gw(cow, on) == gw
+    assert codes.gw_to_cow(gw, on) == cow
+    assert codes.cow_to_iso3(cow, on) == codes.current_iso3(iso3)
+
+
+def test_errors_say_when_the_state_was_a_member() -> None:
+    with pytest.raises(DataError, match="no member of the state system on 1950-01-01") as caught:
+        codes.iso3_to_cow("DEU", date(1950, 1, 1))
+    assert "1955-05-05 to 1990-10-02" in str(caught.value)
+    with pytest.raises(DataError, match="no state has the iso3 code"):
+        codes.iso3_to_cow("QQQ", date(2000, 1, 1))
+    with pytest.raises(DataError, match=r"Bavaria \(COW 245\) has no iso3 code"):
+        codes.cow_to_iso3(245, date(1850, 1, 1))
+
+
+def test_spells_of_one_number_never_overlap_and_codes_are_unique_on_a_day() -> None:
+    table = codes.state_codes()
+    for _, spells in table.sort_values("start").groupby("cow"):
+        assert (spells["start"].to_numpy()[1:] > spells["end"].to_numpy()[:-1]).all()
+    for year in (1850, 1920, 1950, 1989, 1991, 2003, 2020):
+        now = codes.members(date(year, 7, 1))
+        assert not now["cow"].duplicated().any()
+        assert not now["gw"].duplicated().any()
+        assert not now.loc[now["iso3"] != "", "iso3"].duplicated().any()
+
+
+def test_number_of_members() -> None:
+    """States in the system at the end of 2016 (COW 2016): 195. COW's list has 23 members in 1816."""
+    assert len(codes.members(date(2016, 12, 31))) == 195
+    assert len(codes.members(date(1816, 1, 1))) == 23
+
+
+def test_series_convert_by_row_and_leave_the_unknown_missing() -> None:
+    when = pd.to_datetime(pd.Series(["1985-01-01", "1992-01-01", "1950-01-01", "1992-01-01"]))
+    out = codes.convert(pd.Series(["DEU", "DEU", "DEU", None]), when, "iso3", "cow")
+    assert out.tolist()[:2] == [260, 255]
+    assert out.isna().tolist() == [False, False, True, True]
+    back = codes.convert(pd.Series([260, 255]), when[:2], "cow", "iso3")
+    assert back.tolist() == ["DEU", "DEU"]

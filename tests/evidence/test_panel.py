@@ -1,0 +1,147 @@
+"""The history by year, on the extracts: 1990-1993, through German unification and the Soviet Union's end."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.features import pair_years
+from balance_sim.evidence.layers import great_circle
+from balance_sim.evidence.panel import History, default_depths, load_history
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="module")
+def history() -> History:
+    return load_history(DATA, 1990, 1993)
+
+
+def place(history: History, *iso3: str) -> tuple[int, ...]:
+    return tuple(history.iso3.index(code) for code in iso3)
+
+
+def test_roster_is_sorted_and_codes_are_unique(history: History) -> None:
+    assert list(history.iso3) == sorted(set(history.iso3))
+    (germany,) = place(history, "DEU")
+    assert history.cow[germany] == 255
+    assert history.present[:, germany].all()
+    assert history.entry[0, germany] == 0.0
+    assert history.leave[0, germany] == 1.0
+
+
+def test_membership_starts_and_ends_inside_a_year(history: History) -> None:
+    """Ukraine joins on 1991-12-26, the German Democratic Republic leaves on 1990-10-02 (COW 2016)."""
+    ukraine, east, usa = place(history, "UKR", "DDR", "USA")
+    assert history.present[:, ukraine].tolist() == [False, True, True, True]
+    assert history.exposure(1991)[ukraine, usa] == pytest.approx(6 / 365)
+    assert history.exposure(1990)[east, usa] == pytest.approx(275 / 365)
+    assert history.exposure(1990)[east, ukraine] == 0.0
+    assert not history.present[1:, east].any()
+    assert np.array_equal(history.exposure(1991), history.exposure(1991).T)
+
+
+def test_state_years_are_those_of_the_year_before(history: History) -> None:
+    usa, germany, ukraine, russia = place(history, "USA", "DEU", "UKR", "RUS")
+    assert history.capability[2, usa] == 0.1373024  # 1992 knows 1991
+    assert history.capability[1, germany] == pytest.approx(0.02926712)  # united Germany's 1990, not West's
+    assert history.capability[0, germany] == pytest.approx(0.02710148)  # West Germany's 1989
+    assert history.ideal[3, russia] == 1.10489
+    assert history.capability[1, ukraine] == 0.02316366  # a new member: its first year's own value
+
+
+def test_a_gap_is_missing_and_never_zero(history: History) -> None:
+    (bahamas, france) = place(history, "BHS", "FRA")
+    assert np.isnan(history.democracy[:, bahamas]).all()
+    assert np.isnan(history.capability[:, france]).all()
+
+
+def test_gaps_are_carried_for_so_many_years_and_no_more() -> None:
+    """The extract ends in 1993: with two years of carrying 1996 still has a value and 1997 has none."""
+    long = load_history(DATA, 1994, 1997, carry_years=2)
+    (usa,) = place(long, "USA")
+    assert np.isnan(long.ideal[:, usa]).tolist() == [False, False, False, True]
+
+
+def test_distances_take_the_spell_of_the_year_and_capitals_where_there_is_none(history: History) -> None:
+    usa, russia, serbia, antigua = place(history, "USA", "RUS", "SRB", "ATG")
+    assert history.distance[0, usa, russia] == 80.0
+    assert history.distance[2:, usa, serbia].tolist() == [5913.0, 6285.3]
+    assert np.isfinite(history.distance[0, usa, antigua])
+    assert np.array_equal(history.distance, history.distance.transpose(0, 2, 1), equal_nan=True)
+
+
+def test_great_circle() -> None:
+    """A quarter of a meridian, and 111.195 km a degree, on a sphere of radius 6371.0088 km."""
+    apart = great_circle(np.array([0.0, 90.0, 0.0]), np.array([0.0, 0.0, 1.0]))
+    assert apart[0, 1] == pytest.approx(6371.0088 * np.pi / 2)
+    assert apart[0, 2] == pytest.approx(111.195, abs=1e-3)
+
+
+def test_quarrels_and_alliances_stand_on_new_year_s_day(history: History) -> None:
+    usa, russia, iraq, serbia, korea = place(history, "USA", "RUS", "IRQ", "SRB", "KOR")
+    assert history.rivalry[:, usa, russia].tolist() == [0, 0, 0, 0]  # ended in 1989
+    assert history.war[:, usa, iraq].tolist() == [0, 1, 0, 0]
+    assert history.militarised[:, usa, iraq].tolist() == [0, 1, 1, 1]
+    assert history.militarised[:, usa, serbia].tolist() == [0, 0, 0, 1]  # July 1992
+    assert history.alliance_depth[:, usa, korea].tolist() == [1, 1, 1, 1]
+    china, india, japan = place(history, "CHN", "IND", "JPN")
+    assert history.claim[:, china, japan].tolist() == [1, 1, 1, 1]
+    assert history.claim_salience[0, china, india] == 1.0
+    east, soviet = place(history, "DDR", "RUS")
+    assert history.alliance_depth[:2, east, soviet].tolist() == [1, 0]
+
+
+def test_accords_are_placed_on_the_roster(history: History) -> None:
+    usa, korea = place(history, "USA", "KOR")
+    mine = history.accords[
+        (history.accords["a"] == min(usa, korea)) & (history.accords["b"] == max(usa, korea))
+    ]
+    assert mine["accord_id"].tolist() == ["DCADv1.0-0130"]
+    assert history.accord_years == (1988, 2002)
+
+
+def test_pair_years_know_only_what_was_before(history: History) -> None:
+    rows = pair_years(history)
+    usa, korea = sorted(place(history, "USA", "KOR"))
+    mine = (rows.a == usa) & (rows.b == korea)
+    assert rows.y[mine].tolist() == [0, 1, 0, 0]
+    assert rows.x["earlier"][mine].tolist() == [0, 0, 1, 1]
+    assert rows.x["since_last"][mine].fillna(-1).tolist() == [-1, -1, 1, 2]
+    n = history.present.sum(axis=1)
+    assert (rows.year == 1990).sum() == (history.exposure(1990) > 0).sum() // 2 <= n[0] * (n[0] - 1) // 2
+    for column in ("partners", "activity", "shared"):
+        weight = rows.x[column][rows.year == 1992].mean()
+        assert abs(weight) < 0.05  # relative to the year's mean
+
+
+def test_a_source_that_is_not_there_is_missing_and_named(tmp_path: Path) -> None:
+    for name in ("dcad_agreements.csv", "nmc_state_year.csv"):
+        shutil.copy(DATA / name, tmp_path)
+    thin = load_history(tmp_path, 1992, 1992)
+    assert np.isnan(thin.rivalry).all()
+    assert any(note.startswith("no file of rivalry") for note in thin.notes)
+    (tmp_path / "nmc_state_year.csv").unlink()
+    with pytest.raises(DataError, match=r"there is no file of capability.*Put nmc_state_year\.csv or"):
+        load_history(tmp_path, 1992, 1992)
+    with pytest.raises(DataError, match="there is no such folder"):
+        load_history(tmp_path / "none", 1992, 1992)
+    with pytest.raises(DataError, match="the period ends before it starts"):
+        load_history(DATA, 1993, 1992)
+
+
+def test_more_accords_are_laid_over_the_folder_s(tmp_path: Path) -> None:
+    more = tmp_path / "more.csv"
+    more.write_text("iso3_a,iso3_b,kind,stage,date\nJPN,KOR,access,signed,1993-05-01\n", encoding="utf-8")
+    longer = load_history(DATA, 1992, 1993, accords=[more])
+    assert len(longer.accords) == len(load_history(DATA, 1992, 1993).accords) + 1
+
+
+def test_depths_are_the_shipped_ones() -> None:
+    depths = default_depths()
+    assert depths["defence_pact"][0] == 1.0
+    assert depths["non_aggression"][0] == 0.0 < depths["non_aggression"][1]

@@ -1,0 +1,291 @@
+"""Readers on small extracts (tests/evidence/data/SOURCES.md) and on files that are wrong on purpose."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.readers.accords import read_accords, read_dcad, read_outcomes
+from balance_sim.evidence.readers.alignment import read_ideal_points
+from balance_sim.evidence.readers.alliances import (
+    read_atop_dyad_years,
+    read_atop_members,
+    read_cow_alliances,
+)
+from balance_sim.evidence.readers.capabilities import read_nmc
+from balance_sim.evidence.readers.covariates import (
+    read_pair_covariates,
+    read_presence,
+    read_state_covariates,
+    read_ties,
+)
+from balance_sim.evidence.readers.geography import read_capitals, read_contiguity, read_minimum_distance
+from balance_sim.evidence.readers.regime import read_vdem
+from balance_sim.evidence.readers.rivalry import (
+    read_mid_dyad_years,
+    read_mid_participants,
+    read_rivalries,
+    read_territorial_claims,
+)
+
+DATA = Path(__file__).parent / "data"
+
+
+def written(folder: Path, text: str, name: str = "file.csv") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def pair(frame: pd.DataFrame, a: int, b: int) -> pd.DataFrame:
+    return frame[(frame["cow_a"] == a) & (frame["cow_b"] == b)]
+
+
+def test_dcad() -> None:
+    frame, report = read_dcad(DATA / "dcad_agreements.csv")
+    assert (report.rows_read, report.rows_kept) == (17, 16)
+    assert [(d.reason, d.count, d.lines) for d in report.dropped] == [
+        ("both sides are the same state", 1, (17,))
+    ]
+    assert (report.first_year, report.last_year) == (1988, 2002)
+    by_id = frame.set_index("accord_id")
+    philippines = by_id.loc["DCADv1.0-0567"]
+    assert (philippines["kind"], str(philippines["in_force"].date())) == ("defence_cooperation", "1994-09-14")
+    assert pd.isna(philippines["ended"])
+    research = by_id.loc["DCADv1.0-0037"]
+    assert (research["kind"], str(research["ended"].date())) == ("information_sharing", "2009-12-31")
+    assert by_id.loc["DCADv1.0-1796", "kind"] == "logistics"  # TREX is deeper than COMMISSION
+    year_only, month_only = by_id.loc["DCADv1.0-0134"], by_id.loc["DCADv1.0-1388"]
+    assert (year_only["precision"], str(year_only["signed"].date())) == ("year", "1990-07-01")
+    assert (month_only["precision"], str(month_only["signed"].date())) == ("month", "2001-09-15")
+
+
+def test_generic_accords_join_stages_by_id(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "id,iso3_a,iso3_b,kind,stage,date\n"
+        "x,PHL,JPN,access,signed,2024-07-08\n"
+        "x,JPN,PHL,access,in_force,2025-09-11\n"
+        "y,DEU,FRA,logistics,,1985-03\n"
+        "z,USA,DEU,access,signed,1950-01-01\n"
+        "w,USA,GBR,access,talks,2001\n",
+    )
+    frame, report = read_accords(path)
+    assert list(frame["accord_id"]) == ["y", "x"]
+    x = frame.iloc[1]
+    assert (x["cow_a"], x["cow_b"]) == (740, 840)
+    assert (str(x["signed"].date()), str(x["in_force"].date())) == ("2024-07-08", "2025-09-11")
+    assert frame.iloc[0]["cow_b"] == 260
+    assert {d.reason: d.lines for d in report.dropped} == {
+        "talks or collapsed: no signature": (6,),
+        "one side is no member of the state system on that date": (5,),
+    }
+    assert len(read_outcomes(path).frame) == 2
+    assert len(read_outcomes(DATA / "dcad_agreements.csv").frame) == 16
+
+
+def test_cow_alliances() -> None:
+    frame, report = read_cow_alliances(DATA / "cow_alliance_spells.csv")
+    assert report.rows_read == 16
+    assert [d.reason for d in report.dropped] == ["the spell ends before it starts"]
+    nato = pair(frame, 2, 200)
+    assert nato["kind"].tolist() == ["defence_pact"]
+    assert nato["end"].isna().all()
+    soviet_yugoslav = pair(frame, 345, 365).iloc[0]
+    assert (str(soviet_yugoslav["start"].date()), str(soviet_yugoslav["end"].date())) == (
+        "1945-04-11",
+        "1949-09-28",
+    )
+
+
+def test_atop_members_are_paired_while_both_belong() -> None:
+    frame, _ = read_atop_members(DATA / "atop_members.csv")
+    east = pair(frame, 265, 365).iloc[0]
+    assert (str(east["start"].date()), str(east["end"].date())) == ("1955-05-14", "1990-10-03")
+    lithuania = pair(frame, 2, 368).iloc[0]
+    assert str(lithuania["start"].date()) == "2003-03-26"
+    assert pd.isna(lithuania["end"])
+    assert pair(frame, 255, 260).empty
+    assert pair(frame, 2, 740)["kind"].tolist() == ["defence_pact"]  # one side's pledge is enough
+
+
+def test_atop_dyad_years_fold_both_directions() -> None:
+    frame, _ = read_atop_dyad_years(DATA / "atop_dyad_year.csv")
+    row = pair(frame, 2, 740).query("year == 1990").iloc[0]
+    assert row["defense"]
+    assert row["kind"] == "defence_pact"
+    assert pair(frame, 2, 365).query("year == 1995").iloc[0]["kind"] == "non_aggression"
+
+
+def test_capabilities_and_their_gaps(tmp_path: Path) -> None:
+    frame, report = read_nmc(DATA / "nmc_state_year.csv")
+    assert (report.first_year, report.last_year) == (1989, 1993)
+    ukraine = frame[(frame["cow"] == 369) & (frame["year"] == 1991)].iloc[0]
+    assert ukraine["cinc"] == 0.02316366
+    assert pd.isna(ukraine["milper"])
+    minus = read_nmc(
+        written(tmp_path, "stateabb,ccode,year,milex,cinc,version\nUSA,2,2000,-9,0.14,6\n")
+    ).frame
+    assert pd.isna(minus.iloc[0]["milex"])
+
+
+def test_ideal_points_by_year_or_by_session(tmp_path: Path) -> None:
+    frame, _ = read_ideal_points(DATA / "unga_ideal_points.csv")
+    assert frame[(frame["cow"] == 365) & (frame["year"] == 1992)].iloc[0]["ideal_fp"] == 1.10489
+    release = written(
+        tmp_path, "session,ccode,iso3c,IdealPointAll,IdealPointFP\n47,365,RUS,1.28659,1.10489\n"
+    )
+    assert read_ideal_points(release).frame.iloc[0]["year"] == 1992
+
+
+def test_regime_names_of_vdem_itself(tmp_path: Path) -> None:
+    frame, report = read_vdem(DATA / "democracy_state_year.csv")
+    assert frame.loc[frame["cow"] == 31, "polyarchy"].isna().all()
+    assert "polyarchy is missing in 6 rows" in report.notes
+    raw = written(
+        tmp_path,
+        "country_name,country_text_id,year,COWcode,v2x_polyarchy\nX,USA,2000,2,0.8\nG,PSG,2000,,0.2\n",
+    )
+    frame, report = read_vdem(raw)
+    assert frame["cow"].tolist() == [2]
+    assert report.dropped[0].reason == "a state without a COW number"
+
+
+def test_geography(tmp_path: Path) -> None:
+    distance = read_minimum_distance(DATA / "min_distance_spells.csv").frame
+    assert pair(distance, 2, 365)["km"].tolist() == [80.0]
+    assert pair(distance, 200, 220)["km"].tolist() == [35.2]
+    yearly = written(tmp_path, "ccode1,ccode2,year,mindist\n200,2,2000,4119.9\n2,200,2000,4119.9\n", "y.csv")
+    assert read_minimum_distance(yearly).frame["km"].tolist() == [4119.9]
+    touching, report = read_contiguity(DATA / "contiguity_spells.csv")
+    assert pair(touching, 220, 255)["type"].tolist() == [1, 1, 1]
+    assert report.dropped[0].reason == "type 0: not contiguous"
+    raw = "dyad,state1no,state1ab,state2no,state2ab,conttype,begin,end,notes,version\n"
+    raw += "2365,2,USA,365,RUS,2,195901,201612,,3.2\n"
+    published = read_contiguity(written(tmp_path, raw, "contdir.csv")).frame
+    assert pair(published, 2, 365)[["year_from", "year_to"]].values.tolist() == [[1959, 2016]]
+    capitals = read_capitals(DATA / "capitals.csv").frame
+    assert capitals.set_index("cow").loc[740, "capital"].iloc[-1] == "Tokyo"
+
+
+def test_quarrels() -> None:
+    rivals = read_rivalries(DATA / "rivalries_thompson_sakuwa_suhas.csv").frame
+    assert pair(rivals, 2, 365)["year_to"].fillna(0).tolist() == [1989, 0]
+    assert pd.isna(
+        pair(read_rivalries(DATA / "rivalries_thompson_dreyer.csv").frame, 2, 710)["year_to"].iloc[0]
+    )
+    claims = read_territorial_claims(DATA / "territorial_claims_icow.csv").frame
+    senkaku = pair(claims, 710, 740).iloc[0]
+    assert (senkaku["challenger"], senkaku["salience"]) == (710, 0.5)
+    assert pd.isna(senkaku["end"])
+    hong_kong = pair(claims, 200, 710).iloc[0]
+    assert str(hong_kong["end"].date()) == "1997-07-31"
+    fights = read_mid_participants(DATA / "mid_cow5_participants.csv").frame
+    gulf = fights[(fights["dispute"] == 3957) & (fights["cow_a"] == 2)].iloc[0]
+    assert (gulf["cow_b"], gulf["war"], str(gulf["start"].date())) == (645, True, "1990-07-24")
+    kuwait = fights[(fights["dispute"] == 3957) & (fights["cow_b"] == 690)].iloc[0]
+    assert not kuwait["war"]  # one side's level is 4
+    yearly = read_mid_dyad_years(DATA / "mid_cow_directed_dyad_year.csv").frame
+    assert pair(yearly, 2, 345)["year"].tolist() == [1992, 1993, 1994, 1995, 1996]
+    assert pair(yearly, 2, 345)["onset"].sum() == 1
+
+
+def test_generic_covariates(tmp_path: Path) -> None:
+    states = written(tmp_path, "iso3,year,gdp\nJPN,2001,5.0\nJPN,2000,\n")
+    frame, report = read_state_covariates(states, ["gdp"])
+    assert frame["gdp"].isna().tolist() == [True, False]
+    assert (report.first_year, report.last_year) == (2000, 2001)
+    pairs = written(tmp_path, "a,b,date,trade\nX,A,2000-05,1\n", "p.csv")
+    row = read_pair_covariates(pairs, ["trade"]).frame.iloc[0]
+    assert (row["a"], row["b"], str(row["date"].date())) == ("A", "X", "2000-05-15")
+    ties = read_ties(
+        written(tmp_path, "sender,receiver,time,increment\nB,A,2000-01-01,1\nA,B,,2\n", "t.csv")
+    ).frame
+    assert ties["increment"].tolist() == [2.0, 1.0]
+    spell = read_presence(written(tmp_path, "actor,start,end\nA,,2000\n", "s.csv")).frame.iloc[0]
+    assert pd.isna(spell["start"])
+    assert str(spell["end"].date()) == "2000-12-31"
+
+
+def test_gzip_mark_and_latin_1_are_read(tmp_path: Path) -> None:
+    text = "\ufeffccode,year,cinc,note\n2,2000,0.1,Côte\n"
+    packed = tmp_path / "nmc.csv.gz"
+    packed.write_bytes(gzip.compress(text.encode("utf-8")))
+    assert read_nmc(packed).frame["cinc"].tolist() == [0.1]
+    old = tmp_path / "nmc.csv"
+    old.write_bytes(text[1:].encode("latin-1"))
+    assert read_nmc(old).frame["cinc"].tolist() == [0.1]
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "message"),
+    [
+        (
+            read_nmc,
+            "ccode,year,cinc\n2,2000,0.1\n2,2001,much\n",
+            "line 3, column cinc: this is not a number (found 'much')",
+        ),
+        (
+            read_nmc,
+            "ccode,year,cinc\n2,2000,1.5\n",
+            "line 2, column cinc: this lies outside 0..1 (found '1.5')",
+        ),
+        (
+            read_nmc,
+            "ccode,year,cinc\n2,2000,0.1\n2,2000,0.1\n",
+            "line 3, column ccode: this state has two rows in one year",
+        ),
+        (
+            read_nmc,
+            "ccode,year\n2,2000\n",
+            "line 1: COW NMC needs a column cinc. The columns found are ccode, year.",
+        ),
+        (read_nmc, "ccode,year,cinc\n2,200,0.1\n", "line 2, column year: this is not a year (found '200')"),
+        (read_nmc, 'ccode,year,cinc\n2,2000,"0\n.1"\n', "line 2, column cinc: this is not a number"),
+        (read_nmc, 'ccode,year,cinc,note\n2,2000,0.1,"a\nb"\n2,2001,x,\n', "line 4, column cinc"),
+        (read_nmc, "", "the file is empty"),
+        (
+            read_accords,
+            "iso3_a,iso3_b,kind,date\nQQQ,USA,access,2000\n",
+            "line 2, column iso3_a: no state has this ISO",
+        ),
+        (
+            read_accords,
+            "iso3_a,iso3_b,kind,date\nJPN,USA,access,8 July\n",
+            "column date: this is not a date (found '8 July')",
+        ),
+        (
+            read_accords,
+            "iso3_a,iso3_b,kind,date\nJPN,USA,access,2001-02-30\n",
+            "column date: this is not a date",
+        ),
+        (
+            read_accords,
+            "iso3_a,iso3_b,kind,stage,date\nJPN,USA,access,agreed,2001\n",
+            "this is not a stage (found 'agreed')",
+        ),
+        (read_accords, "kind,date\naccess,2001\n", "accords needs a column iso3_a"),
+        (
+            read_territorial_claims,
+            "chal,tgt,begclaim,endclaim\n2,20,soon,201799\n",
+            "column begclaim: this is not a month",
+        ),
+        (read_ties, "a,b,date,increment,value\nA,B,2000,1,1\n", "a tie needs either an increment or a value"),
+    ],
+)
+def test_errors_name_line_column_value_and_next_step(tmp_path: Path, reader, text: str, message: str) -> None:  # type: ignore[no-untyped-def]
+    path = written(tmp_path, text)
+    with pytest.raises(DataError) as caught:
+        reader(path)
+    assert message in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert caught.value.next_step
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the file is not there"):
+        read_nmc(tmp_path / "none.csv")

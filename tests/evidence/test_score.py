@@ -1,0 +1,227 @@
+"""Scores against closed forms and scikit-learn; baselines against statsmodels and simulated truth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from balance_sim.evidence import baselines, score
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.features import PairYears
+
+P = np.array([0.9, 0.6, 0.6, 0.3, 0.3, 0.3, 0.05, 0.0])
+Y = np.array([1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0])
+
+
+def test_closed_forms() -> None:
+    assert score.brier([0.8, 0.3], [1, 0]) == pytest.approx((0.04 + 0.09) / 2)
+    assert score.log_score([0.8, 0.3], [1, 0]) == pytest.approx(-(math.log(0.8) + math.log(0.7)) / 2)
+    assert score.log_score([0.0], [1]) == pytest.approx(-math.log(score.FLOOR))
+    assert score.skill(0.5, 2.0) == 0.75
+    assert math.isnan(score.skill(0.5, 0.0))
+
+
+def test_a_constant_forecast_scores_its_entropy() -> None:
+    y = np.repeat([0.0, 1.0], [900, 100])
+    p = np.full(1000, 0.1)
+    assert score.brier(p, y) == pytest.approx(0.1 * 0.9)
+    assert score.log_score(p, y) == pytest.approx(-(0.1 * math.log(0.1) + 0.9 * math.log(0.9)))
+    assert score.auc(p, y) == 0.5
+    assert score.average_precision(p, y) == pytest.approx(0.1)
+
+
+def test_proper_scores_are_best_at_the_truth() -> None:
+    truth = 0.23
+    grid = np.linspace(0.01, 0.99, 99)
+    for rule in (score.brier, score.log_score):
+        mean = [truth * rule([p], [1]) + (1 - truth) * rule([p], [0]) for p in grid]
+        assert grid[int(np.argmin(mean))] == pytest.approx(truth)
+
+
+def test_brier_is_reliability_less_resolution_plus_uncertainty() -> None:
+    reliability, resolution, uncertainty = score.brier_decomposition(P, Y)
+    assert reliability - resolution + uncertainty == pytest.approx(score.brier(P, Y), rel=1e-12)
+    assert uncertainty == pytest.approx(3 / 8 * 5 / 8)
+    by_hand = (1 * 0.1**2 + 2 * 0.1**2 + 3 * (0.3 - 1 / 3) ** 2 + 1 * 0.05**2 + 0) / 8
+    assert reliability == pytest.approx(by_hand)
+
+
+def test_ranking_scores_agree_with_scikit_learn() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(1)
+    for digits in (1, 2, 8):
+        p = np.round(rng.beta(0.3, 3.0, 3000), digits)
+        y = (rng.random(3000) < p).astype(float)
+        assert score.auc(p, y) == pytest.approx(metrics.roc_auc_score(y, p), rel=1e-10)
+        assert score.average_precision(p, y) == pytest.approx(
+            metrics.average_precision_score(y, p), rel=1e-10
+        )
+    assert math.isnan(score.auc([0.2], [0]))
+    assert math.isnan(score.average_precision([0.2], [0]))
+
+
+def test_calibration_counts_everything_once() -> None:
+    table = score.calibration(P, Y)
+    assert table["n"].sum() == 8
+    assert table["happened"].sum() == 3
+    assert table["expected"].sum() == pytest.approx(P.sum())
+    assert table["low"].tolist() == [0.0, 0.05, 0.2, 0.5]
+    row = table[table["low"] == 0.2].iloc[0]
+    assert row["observed"] == pytest.approx(1 / 3)
+    # Wilson 1927 for 1 of 3: 0.0615 to 0.7923 (Newcombe 1998 gives the formula)
+    assert (row["observed_low"], row["observed_high"]) == pytest.approx((0.0615, 0.7923), abs=1e-4)
+    assert score.calibration([1.0], [1])["high"].tolist() == [1.0]
+
+
+def test_bootstrap_by_pair_knows_that_repeated_rows_are_not_independent() -> None:
+    """Each pair five times over: the interval is that of the pairs, sqrt(5) wider than by rows."""
+    rng = np.random.default_rng(2)
+    p = rng.beta(1.0, 9.0, 400)
+    y = (rng.random(400) < p).astype(float)
+    pair = np.arange(400)
+    once = score.score_forecasts({"model": p, "base_rate": np.full(400, y.mean())}, y, pair, resamples=400)
+    p5, y5 = np.tile(p, 5), np.tile(y, 5)
+    by_pair = score.score_forecasts(
+        {"model": p5, "base_rate": np.full(2000, y.mean())}, y5, np.tile(pair, 5), resamples=400
+    )
+    by_row = score.score_forecasts(
+        {"model": p5, "base_rate": np.full(2000, y.mean())}, y5, np.arange(2000), resamples=400
+    )
+    width = by_pair["model"].log_skill.standard_error
+    assert width == pytest.approx(once["model"].log_skill.standard_error, rel=1e-9)
+    assert width / by_row["model"].log_skill.standard_error == pytest.approx(math.sqrt(5), rel=0.2)
+    assert once["model"].detectable == pytest.approx(2.8 * width)
+
+
+def test_bootstrap_standard_error_is_that_of_theory() -> None:
+    """Standard error of a ratio of means by the delta method; 1,000 resamples put it within 2.2 % (1 sd)."""
+    rng = np.random.default_rng(3)
+    n = 2000
+    p = rng.beta(1.0, 9.0, n)
+    y = (rng.random(n) < p).astype(float)
+    out = score.score_forecasts({"model": p, "base_rate": np.full(n, 0.1)}, y, np.arange(n), resamples=1000)
+    ours, theirs = (p - y) ** 2, (0.1 - y) ** 2
+    ratio = ours.mean() / theirs.mean()
+    error = np.std(ours - ratio * theirs) / (theirs.mean() * math.sqrt(n))
+    assert out["model"].brier_skill.standard_error == pytest.approx(error, rel=0.09)
+    assert out["model"].brier_skill.value == pytest.approx(1 - ratio)
+    assert out["base_rate"].log_skill == score.Interval(0.0, 0.0, 0.0, 0.0)
+
+
+def test_scores_have_the_documented_keys() -> None:
+    out = score.score_forecasts({"model": P, "base_rate": np.full(8, 0.3)}, Y, np.arange(8), resamples=20)
+    found = out["model"].as_dict()
+    assert {"auc", "average_precision", "brier", "log_score", "brier_skill", "log_skill"} <= set(found)
+    assert found["log_skill_ci95"][0] <= found["log_skill_ci95"][1]  # type: ignore[index]
+    assert (found["n"], found["events"], found["clipped"]) == (8, 3, 1)
+    assert found["minimum_detectable_log_skill"] == pytest.approx(2.8 * found["log_skill_se"])  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("p", "y", "message"),
+    [
+        ([0.5], [0, 1], "Give one for each row"),
+        ([0.5, math.nan], [0, 1], "lies outside 0..1 or is missing"),
+        ([0.5, 0.5], [0, 2], "neither 0 nor 1"),
+    ],
+)
+def test_bad_forecasts_are_refused(p: list[float], y: list[float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        score.brier(p, y)
+
+
+def made_rows(seed: int, years: range = range(2000, 2006), n: int = 40, hole: float = 0.0) -> PairYears:
+    """Pair-years with a known logit, -3 + 1.0 ln_size - 0.8 ln_distance + 1.2 ln_earlier, standard normal."""
+    rng = np.random.default_rng(seed)
+    a, b = np.triu_indices(n, 1)
+    year = np.repeat(np.array(list(years)), len(a))
+    rows = len(year)
+    names = dict.fromkeys([*baselines.LOGIT, *baselines.EARLIER, *baselines.EXTRA])
+    x = pd.DataFrame({name: rng.normal(size=rows) for name in names})
+    x["earlier"] = rng.poisson(0.5, rows).astype(float)
+    eta = -3 + 1.0 * x["ln_size"] - 0.8 * x["ln_distance"] + 1.2 * x["ln_earlier"]
+    y = (rng.random(rows) < 1 / (1 + np.exp(-eta))).astype(float).to_numpy()
+    x.loc[rng.random(rows) < hole, "ln_size"] = np.nan
+    return PairYears(year, np.tile(a, len(years)), np.tile(b, len(years)), y, np.ones(rows), x)
+
+
+def test_logit_agrees_with_statsmodels() -> None:
+    api = pytest.importorskip("statsmodels.api")
+    rows = made_rows(1)
+    columns = ("ln_size", "ln_distance", "ln_earlier")
+    fit = baselines.fit_logit(rows, columns, ridge=0.0)
+    oracle = api.Logit(rows.y, api.add_constant(rows.x[list(columns)].to_numpy())).fit(disp=0)
+    table = fit.table()
+    assert table["raw"].to_numpy() == pytest.approx(oracle.params[1:], rel=1e-6)
+    assert (table["standard_error"] / fit.scale).to_numpy() == pytest.approx(oracle.bse[1:], rel=1e-5)
+    assert fit.log_likelihood == pytest.approx(oracle.llf, rel=1e-9)
+
+
+def test_logit_recovers_its_truth_and_finds_nothing_where_nothing_is() -> None:
+    """Each of four estimates within 4 standard errors: fails falsely in 3 of 10,000; a sign error is seen."""
+    table = baselines.fit_logit(
+        made_rows(2), ("ln_size", "ln_distance", "ln_earlier", "war"), ridge=0.0
+    ).table()
+    found = table.set_index("column")
+    for column, truth in (("ln_size", 1.0), ("ln_distance", -0.8), ("ln_earlier", 1.2), ("war", 0.0)):
+        error = found.loc[column, "standard_error"] * found.loc[column, "raw"] / found.loc[column, "per_sd"]
+        assert abs(found.loc[column, "raw"] - truth) < 4 * error
+
+
+def test_baselines_are_ranked_as_the_truth_ranks_them() -> None:
+    rows = made_rows(3)
+    ahead, forecasts = baselines.rolling_origin(
+        rows, 2004, 2005, lambda past: baselines.fit_baselines(past, ("base_rate", "gravity", "logit"))
+    )
+    assert set(ahead.year) == {2004, 2005}
+    loss = {name: score.log_score(p, ahead.y) for name, p in forecasts.items()}
+    assert loss["logit"] < loss["gravity"] < loss["base_rate"]
+    assert forecasts["base_rate"][0] == rows.within(2000, 2003).y.mean()
+
+
+def test_no_forecast_sees_its_own_year() -> None:
+    rows = made_rows(4)
+    flipped = PairYears(
+        rows.year, rows.a, rows.b, np.where(rows.year == 2005, 1 - rows.y, rows.y), rows.exposure, rows.x
+    )
+
+    def fit(past: PairYears) -> dict[str, baselines.Predictor]:
+        return baselines.fit_baselines(past, ("earlier_accords", "logit"))
+
+    one, two = (baselines.rolling_origin(r, 2005, 2005, fit)[1] for r in (rows, flipped))
+    assert np.array_equal(one["logit"], two["logit"])
+    assert np.array_equal(one["earlier_accords"], two["earlier_accords"])
+
+
+def test_earlier_accords_are_shares_by_count() -> None:
+    rows = made_rows(5)
+    predict = baselines.earlier_accords(rows)
+    count = np.minimum(rows.x["earlier"].to_numpy(), 3)
+    p = predict(rows)
+    for k in range(4):
+        share = rows.y[count == k].mean()
+        assert p[count == k][0] == pytest.approx(share, abs=0.01)
+
+
+def test_boosted_trees_find_an_interaction_that_the_logit_cannot() -> None:
+    pytest.importorskip("sklearn")
+    rows = made_rows(6, range(2000, 2010))
+    eta = -2 + 2.0 * np.sign(rows.x["ln_size"] * rows.x["ln_distance"])
+    y = (np.random.default_rng(7).random(len(eta)) < 1 / (1 + np.exp(-eta))).astype(float).to_numpy()
+    crossed = PairYears(rows.year, rows.a, rows.b, y, rows.exposure, rows.x)
+    train, test = crossed.within(2000, 2007), crossed.within(2008, 2009)
+    trees, plain = baselines.boosted_trees(train)(test), baselines.logit(train)(test)
+    assert score.auc(trees, test.y) > 0.7
+    assert score.auc(plain, test.y) < 0.6
+
+
+def test_blanks_do_not_break_a_logit_and_one_outcome_does() -> None:
+    rows = made_rows(8, hole=0.3)
+    p = baselines.logit(rows)(rows)
+    assert np.isfinite(p).all()
+    never = PairYears(rows.year, rows.a, rows.b, np.zeros_like(rows.y), rows.exposure, rows.x)
+    with pytest.raises(DataError, match="no accord, or nothing else"):
+        baselines.logit(never)
