@@ -8,8 +8,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from balance_sim.scenario.cells import iso_date
-from balance_sim.scenario.codes import code_table, explain, explain_exactly, is_invented, known
+from balance_sim.scenario.codes import (
+    code_table,
+    explain,
+    explain_exactly,
+    is_invented,
+    known,
+)
 from balance_sim.scenario.defaults import default_tree
+from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import REFUSED, Node
 from balance_sim.scenario.problems import Problem, closest, listed, problem, shown
 from balance_sim.scenario.refusals import kind_of
@@ -45,8 +52,8 @@ def read_names(tree: Node) -> tuple[Names, list[Problem]]:
     year = start.year if isinstance(start, date) else None
     states = tree.get("states")
     roster = _roster(states, year, problems)
-    is_whole = bool(roster and states and not problems)
-    is_whole = is_whole and all(isinstance(row.value, dict) for row in (states.items if states else ()))
+    is_whole = len(roster) > 1 and not problems and states is not None
+    is_whole = is_whole and len(roster) == len(states.items if states else ())
     outside = _outside(tree.get("outside"), roster, year, problems)
     groups = _groups(tree.get("groups"), roster, problems, is_whole=is_whole)
     names = Names(
@@ -79,7 +86,7 @@ def check_identifier(text: object, node: Node, path: str) -> list[Problem]:
 
 def _roster(states: Node | None, year: int | None, problems: list[Problem]) -> list[str]:
     roster: dict[str, Node] = {}
-    for row in states.items if states else ():
+    for row in (states.items if states else ())[: SECTIONS["states"].most]:
         child = row.get("id")
         if child is None or child.value is REFUSED or child.value is None:
             continue
@@ -153,7 +160,7 @@ def _outside(
     if not isinstance(node.value, list):
         problems.append(problem(node.mark, "outside", "E201", "expected a list of ISO3 codes"))
         return []
-    found: list[str] = []
+    found: dict[str, None] = {}
     for at, item in enumerate(node.items):
         path = f"outside[{at}]"
         if not isinstance(item.value, str | int) or isinstance(item.value, bool):
@@ -167,8 +174,8 @@ def _outside(
             )
         else:
             problems += _check_code(item, path, year)
-            found += [item.value] if isinstance(item.value, str) else []
-    return found
+            found |= {item.value: None} if isinstance(item.value, str) else {}
+    return list(found)
 
 
 def _no_code(item: Node, path: str) -> Problem:
@@ -208,7 +215,7 @@ def _groups(
 def _group_members(
     members: Node, path: str, groups: Collection[str], roster: Collection[str], problems: list[Problem]
 ) -> tuple[str, ...]:
-    found: list[str] = []
+    found: dict[str, None] = {}
     for at, item in enumerate(members.items):
         where = f"{path}[{at}]"
         if not isinstance(item.value, str | int) or isinstance(item.value, bool):
@@ -222,7 +229,7 @@ def _group_members(
             )
         elif isinstance(item.value, str):
             problems += [] if item.value in roster else _check_code(item, where, None)
-            found.append(item.value)
+            found[item.value] = None
         else:
             problems += _check_code(item, where, None)
     return tuple(sorted(code for code in found if code in roster))

@@ -10,13 +10,15 @@ from balance_sim.scenario.actors import check_identifier
 from balance_sim.scenario.checks import check
 from balance_sim.scenario.draft import Draft, Reader
 from balance_sim.scenario.fingerprint import content_digest
-from balance_sim.scenario.layout import SECTIONS
+from balance_sim.scenario.layout import SECTIONS, row_path
 from balance_sim.scenario.nodes import REFUSED, Node
 from balance_sim.scenario.problems import Problem, problem, shown
 from balance_sim.scenario.refusals import kind_of, read_piece, unknown_key
-from balance_sim.scenario.rows import row_path
+from balance_sim.scenario.rows import tidy
 from balance_sim.scenario.schema import Arm, Report, Scenario
 from balance_sim.scenario.values import apply_arm, value_at
+
+MOST_ARMS = 100
 
 
 @dataclass(slots=True)
@@ -36,10 +38,10 @@ def assemble(tree: Node, name: str) -> tuple[Scenario | None, list[Problem]]:
     drafts = [base, *(version.draft for version in versions.values())]
     if any(not one.is_warning for one in problems) or not all(map(_is_complete, drafts)):
         return None, problems
-    whole = _build(base, name, {arm: version.arm for arm, version in versions.items()})
-    arms = {arm: _canonical(version, _build(version.draft, name, {})) for arm, version in versions.items()}
-    problems += _same_arms(tree, base, versions, name)
-    return _sealed(whole, arms), problems
+    built = {arm: _build(version.draft, name, {}) for arm, version in versions.items()}
+    arms = {arm: _canonical(version, built[arm]) for arm, version in versions.items()}
+    problems += _same_arms(tree, built)
+    return _sealed(_build(base, name, arms), arms), problems
 
 
 def assemble_arm(tree: Node, name: str, arm: str) -> tuple[Scenario | None, list[Problem]]:
@@ -83,6 +85,9 @@ def _declared(tree: Node, base: Draft, reader: Reader, problems: list[Problem]) 
         problems.append(
             problem(node.mark, "arms", "E201", f"expected a mapping of arms, got {kind_of(node)}")
         )
+        return {}
+    if len(node.fields) > MOST_ARMS:
+        problems.append(problem(node.at, "arms", "E022", f"{len(node.fields):,} arms, more than {MOST_ARMS}"))
         return {}
     arms: dict[str, Arm] = {}
     for name, written in node.fields.items():
@@ -150,16 +155,17 @@ def _check_reference(node: Node, tree: Node, arms: dict[str, Arm]) -> list[Probl
     return []
 
 
-def _same_arms(tree: Node, base: Draft, versions: dict[str, _Version], name: str) -> Iterable[Problem]:
+def _same_arms(tree: Node, built: dict[str, Scenario]) -> Iterable[Problem]:
     """Arms that come to the same: usually a slip."""
     arms = tree.get("arms")
-    first: dict[str, str] = {}
-    for arm, version in versions.items():
-        digest = _sealed(_build(version.draft, name, {}), {}).sha256
-        if digest in first and arms is not None:
-            why = f"arm `{arm}` comes to the same as arm `{first[digest]}`"
+    different: dict[str, Scenario] = {}
+    for arm, scenario in built.items():
+        twin = next((name for name, other in different.items() if other == scenario), None)
+        if twin is None:
+            different[arm] = scenario
+        elif arms is not None:
+            why = f"arm `{arm}` comes to the same as arm `{twin}`"
             yield problem(arms.fields[arm].at, f"arms.{arm}", "W302", why)
-        first.setdefault(digest, arm)
 
 
 def _is_complete(draft: Draft) -> bool:
@@ -179,42 +185,26 @@ def _build(draft: Draft, name: str, arms: dict[str, Arm]) -> Scenario:
         name=name,
         **{key: getattr(draft.head, key) for key in type(draft.head).model_fields},
         capability=draft.capability,
-        states=tuple(sorted(map(_tidy, rows["states"]), key=lambda s: s.id)),
+        states=tuple(sorted(rows["states"], key=lambda s: s.id)),
         outside=tuple(sorted(draft.names.outside)),
         groups=dict(draft.names.groups),
-        audiences={key: _tidy(draft.audiences[key]) for key in sorted(draft.audiences)},
-        disputes=tuple(sorted(map(_tidy, rows["disputes"]), key=lambda d: (d.a, d.b))),
-        distances=tuple(sorted(map(_tidy, rows["distances"]), key=lambda d: (d.a, d.b))),
+        audiences={key: tidy(draft.audiences[key]) for key in sorted(draft.audiences)},
+        disputes=tuple(sorted(rows["disputes"], key=lambda d: (d.a, d.b))),
+        distances=tuple(sorted(rows["distances"], key=lambda d: (d.a, d.b))),
         trade=tuple(sorted(rows["trade"], key=lambda t: (t.state, t.partner))),
-        accords=tuple(sorted(map(_tidy, rows["accords"]), key=lambda a: a.id)),
+        accords=tuple(sorted(rows["accords"], key=lambda a: a.id)),
         events=tuple(sorted(rows["events"], key=lambda e: (e.date, e.id))),
         provocations=tuple(sorted(rows["provocations"], key=lambda p: p.id)),
         kinds={key: draft.kinds[key] for key in sorted(draft.kinds)},
         event_kinds={key: draft.event_kinds[key] for key in sorted(draft.event_kinds)},
         parameters=draft.parameters,
-        theory=_tidy(draft.theory),
+        theory=tidy(draft.theory),
         arms=arms,
         report=report.model_copy(
             update={"windows": tuple(sorted(report.windows)), "groups": tuple(sorted(report.groups))}
         ),
         sha256="",
     )
-
-
-def _tidy(piece: Any) -> Any:
-    """A pair with its first code first; lists and mappings sorted."""
-    changes: dict[str, object] = {}
-    if hasattr(piece, "a") and piece.a > piece.b:
-        changes |= {"a": piece.b, "b": piece.a}
-    for field in ("patrons", "members"):
-        value = getattr(piece, field, ())
-        if tuple(sorted(value)) != value:
-            changes[field] = tuple(sorted(value))
-    for field in ("attention", "weights"):
-        value = getattr(piece, field, None)
-        if value is not None:
-            changes[field] = dict(sorted(value.items()))
-    return piece.model_copy(update=changes) if changes else piece
 
 
 def _canonical(version: _Version, scenario: Scenario) -> Arm:

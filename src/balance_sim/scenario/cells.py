@@ -90,6 +90,8 @@ def hint_for_number(text: str) -> tuple[str, str]:
         return "E205", f"use {bare.replace(',', '.')}"
     if bare.casefold().strip("+-.") in ("nan", "inf", "infinity", "na"):
         return "E204", "a number must be finite; leave it out (blank in a table) where it is missing"
+    if bare.casefold() in ("null", "none", "n/a", "missing", "-", "?", ".."):
+        return "E201", "leave it out (blank in a table) where it is missing"
     if isinstance(plain_scalar(bare), int | float) and bare:
         return "E201", "remove the quotes"
     return "E201", "write decimal digits, with a point"

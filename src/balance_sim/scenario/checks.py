@@ -180,6 +180,8 @@ def _check_gaps(draft: Draft) -> Iterator[Problem]:
         missing = [state.id for state in states if getattr(state, name) is None]
         if missing and len(missing) < len(states):
             yield problem(node.at, "states", "W303", f"`{name}` is missing for {listed(missing)}")
+    if not draft.names.is_whole:
+        return
     nowhere = {state.id for state in states if state.latitude is None}
     known = {
         frozenset((row.value.a, row.value.b)) for row in draft.rows["distances"] if row.value is not None

@@ -102,9 +102,9 @@ def explain_exactly(written: object, roster: Collection[str]) -> Explanation | N
     tidy = text.strip().upper()
     if tidy in code_table() or tidy in roster:
         return "E301", f"unknown state `{text}`", f"did you mean `{tidy}`?"
-    for entry in code_table().values():
-        if entry.iso2 and entry.iso2 == tidy:
-            return "E301", f"`{text}` is the ISO2 code of {entry.name}", f"use ISO3 `{entry.iso3}`"
+    entry = _by_iso2().get(tidy)
+    if entry is not None:
+        return "E301", f"`{text}` is the ISO2 code of {entry.name}", f"use ISO3 `{entry.iso3}`"
     return _explain_name(text) if may_suggest() else None
 
 
@@ -120,6 +120,12 @@ def _explain_number(number: int) -> Explanation:
     return "E303", f"`{number}` {is_what} an ISO3 code", hint
 
 
+@cache
+def _by_iso2() -> dict[str, Code]:
+    return {entry.iso2: entry for entry in code_table().values() if entry.iso2}
+
+
+@cache
 def _by_name() -> dict[str, Code]:
     """Codes by name and other names; where two share one, the state that still exists."""
     entries = sorted(code_table().values(), key=lambda entry: entry.last is None)

@@ -18,6 +18,7 @@ from balance_sim.scenario.problems import Mark, Problem, ScenarioError, problem,
 DEEPEST = 20
 MOST_ITEMS = 10_000
 MOST_NODES = 200_000
+MOST_REFUSED = 500
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _NO_SPACE = re.compile(r"^\s*(?:- +)?(?:\{ *)?(?P<key>[A-Za-z_][\w-]*):(?P<value>[^\s/:][^,}]*)")
@@ -59,6 +60,8 @@ class _Builder:
 
     def refuse(self, mark: Mark, code: str, message: str, suggestion: str = "", allowed: str = "") -> None:
         self.problems.append(problem(mark, self.path(), code, message, allowed, suggestion))
+        if len(self.problems) > MOST_REFUSED:
+            raise ScenarioError(self.problems)
 
     def stop(self, mark: Mark, code: str, message: str, suggestion: str = "") -> ScenarioError:
         """For what makes it pointless to read on."""
@@ -132,7 +135,8 @@ class _Builder:
 
     def scalar(self, event: happening.ScalarEvent, mark: Mark) -> Node:
         quoted = event.style not in (None, "")
-        value: object = event.value if quoted else plain_scalar(event.value)
+        is_text = quoted or (bool(self.stack) and self.stack[-1].key == "sha256")
+        value: object = event.value if is_text else plain_scalar(event.value)
         if isinstance(value, Unclear):
             self.refuse(mark, value.code, value.message, value.suggestion)
             value = REFUSED
@@ -207,22 +211,15 @@ def _take_node(builder: _Builder, event: happening.NodeEvent, mark: Mark) -> Non
 
 
 def _refuse_controls(text: str, file: str) -> None:
-    found = [
-        (number, line) for number, line in enumerate(re.split("\r\n|\r|\n", text), 1) if _CONTROL.search(line)
-    ]
-    if found:
-        raise ScenarioError(
-            problem(
-                Mark(file, number, match.start() + 1),
-                "",
-                "E007",
-                f"control character U+{ord(match.group()):04X}",
-                suggestion="remove it; in text write what is meant",
-            )
-            for number, line in found
-            for match in [_CONTROL.search(line)]
-            if match
-        )
+    found = _CONTROL.search(text)
+    if found is None:
+        return
+    lines = re.split("\r\n|\r|\n", text[: found.start()])
+    mark = Mark(file, len(lines), len(lines[-1]) + 1)
+    hint = "remove it; in text write what is meant"
+    raise ScenarioError(
+        [problem(mark, "", "E007", f"control character U+{ord(found.group()):04X}", suggestion=hint)]
+    )
 
 
 def _explain(error: yaml.YAMLError, text: str, file: str, last_quote: tuple[int, int]) -> Problem:

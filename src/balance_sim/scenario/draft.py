@@ -8,12 +8,17 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from balance_sim.scenario.actors import Names, check_identifier, many_actors, read_names
-from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets, weights_under
-from balance_sim.scenario.layout import REQUIRED, SECTIONS, TOP
+from balance_sim.scenario.defaults import (
+    DEFAULT_PRESET,
+    default_tree,
+    presets,
+    weights_under,
+)
+from balance_sim.scenario.layout import REQUIRED, SECTIONS, TOP, row_path
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.problems import Problem, did_you_mean, listed, problem, shown
 from balance_sim.scenario.refusals import kind_of, read_piece, unknown_key
-from balance_sim.scenario.rows import Row, read_row, row_path
+from balance_sim.scenario.rows import Row, read_row
 from balance_sim.scenario.schema import (
     SCHEMA_VERSION,
     TERMS,
@@ -30,8 +35,8 @@ from balance_sim.scenario.schema import (
     Theory,
 )
 
-
 MOST_REFUSED = 500
+MOST_KINDS = 200
 
 
 class Head(Strict):
@@ -70,6 +75,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, int, int, str], Row] = {}
+        self._sections: dict[tuple[str, int, int], tuple[list[Row], list[Problem]]] = {}
         self._names: dict[Names, Names] = {}
         self._kept: list[Node] = []
 
@@ -120,18 +126,29 @@ class Reader:
             code = "E207" if node.value is None else "E201"
             problems.append(problem(node.mark, name, code, f"expected a list, got {kind_of(node)}", "", hint))
             return []
+        key = (name, id(node), id(names))
+        if key not in self._sections:
+            self._kept.append(node)
+            self._sections[key] = self._read_section(name, node, names)
+        rows, found = self._sections[key]
+        problems += found
+        return rows
+
+    def _read_section(self, name: str, node: Node, names: Names) -> tuple[list[Row], list[Problem]]:
         rows: list[Row] = []
+        problems: list[Problem] = []
         refused = 0
         for at, item in enumerate(node.items):
             rows.append(self.row(name, item, row_path(name, item, at), names))
             problems.extend(rows[-1].problems)
             refused += bool(rows[-1].problems)
-            if refused > MOST_REFUSED:
-                why = f"more than {MOST_REFUSED:,} rows are refused; the rest of `{name}` was not read"
+            if refused > MOST_REFUSED or at >= SECTIONS[name].most:
+                what = f"{MOST_REFUSED} rows are refused" if refused > MOST_REFUSED else f"{at:,} rows"
+                why = f"more than {what}; the rest of `{name}` was not read"
                 problems.append(problem(item.mark, name, "E022", why))
                 rows.append(Row(None, item.with_value(REFUSED), name))
                 break
-        return rows
+        return rows, problems
 
 
 def _gather(problems: list[Problem], read: tuple[Any, list[Problem]]) -> Any:
@@ -183,6 +200,10 @@ def _kinds[Kind: Strict](
         problems.append(
             problem(given.mark, name, "E201", f"expected a mapping of kinds, got {kind_of(given)}")
         )
+        given = Node({}, base.mark)
+    if len(given.fields) > MOST_KINDS:
+        why = f"{len(given.fields):,} kinds, more than {MOST_KINDS}"
+        problems.append(problem(given.mark, name, "E022", why))
         given = Node({}, base.mark)
     kinds: dict[str, Kind] = {}
     for kind, node in merged(base, given).fields.items():

@@ -8,10 +8,17 @@ import re
 import stat
 from pathlib import Path
 
-from balance_sim.scenario.problems import Mark, Problem, ScenarioError, closest, problem, shown
+from balance_sim.scenario.problems import (
+    Mark,
+    Problem,
+    ScenarioError,
+    closest,
+    problem,
+    shown,
+)
 
 LARGEST_SCENARIO = 1 << 20
-LARGEST_TABLE = 16 << 20
+LARGEST_TABLE = 8 << 20
 SHIPPED = Path("scenarios")
 _OUTSIDE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|~|[/\\]")
 

@@ -11,7 +11,7 @@ from functools import cache
 import annotated_types
 
 from balance_sim.scenario.nodes import Node, descend
-from balance_sim.scenario.problems import did_you_mean
+from balance_sim.scenario.problems import did_you_mean, shown
 from balance_sim.scenario.schema import (
     TERMS,
     Accord,
@@ -35,21 +35,24 @@ from balance_sim.scenario.schema import (
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A list of rows. `keys` name a row: its id, or its pair (in either order unless `directed`)."""
+    """A list of at most `most` rows.
+
+    `keys` name a row: its id, or its pair (in either order unless `directed`)."""
 
     model: type[Strict]
+    most: int
     keys: tuple[str, ...] = ("id",)
     directed: bool = False
 
 
 SECTIONS = {
-    "states": Section(State),
-    "disputes": Section(Dispute, ("a", "b")),
-    "distances": Section(Distance, ("a", "b")),
-    "trade": Section(Trade, ("state", "partner"), directed=True),
-    "accords": Section(Accord),
-    "events": Section(Event),
-    "provocations": Section(Provocation),
+    "states": Section(State, 400),
+    "disputes": Section(Dispute, 20_000, ("a", "b")),
+    "distances": Section(Distance, 50_000, ("a", "b")),
+    "trade": Section(Trade, 50_000, ("state", "partner"), directed=True),
+    "accords": Section(Accord, 20_000),
+    "events": Section(Event, 5_000),
+    "provocations": Section(Provocation, 1_000),
 }
 TABLES_OF: dict[str, type[Strict]] = {
     "kinds": AccordKind,
@@ -147,6 +150,12 @@ def row_key(section: Section, row: Node) -> str | None:
     return "-".join(words if section.directed else sorted(words))
 
 
+def row_path(name: str, row: Node, at: int) -> str:
+    """`events.parade` where the row can be named, else `events[3]`."""
+    key = row_key(SECTIONS[name], row)
+    return f"{name}.{shown(key)}" if key else f"{name}[{at}]"
+
+
 def spread(annotation: object) -> list[object]:
     """An annotation with `Annotated`, unions, tuples and dicts taken apart: its types and its constraints."""
     origin = typing.get_origin(annotation)
@@ -235,6 +244,8 @@ def locate(tree: Node, path: str, names: dict[str, Sequence[str]]) -> list[str |
         return [head, name, *_field(Audience, f"audiences.{name}", rest[1:])]
     if head == "arms":
         return [head, *_in_arm(tree, rest, given)]
+    if head in ("schema", "extends", "name"):
+        raise NoSuchPath(head, (), f"`{head}` cannot be set")
     raise NoSuchPath(head, [name for name in TOP if name not in ("schema", "extends")])
 
 
@@ -259,7 +270,7 @@ def _in_rows(rows: Node | None, section: Section, head: str, rest: list[str]) ->
         raise NoSuchPath(wanted, [key for key in known if key], why)
     fields = [name for name in field_names(section.model) if name not in section.keys]
     if rest[1:2] and rest[1] in section.keys:
-        raise NoSuchPath(rest[1], fields, f"`{rest[1]}` names the item and cannot be set")
+        raise NoSuchPath(rest[1], (), f"`{rest[1]}` names the item and cannot be set")
     return [known[wanted], *_name(rest[1:], fields, f"{head}.{wanted}")]
 
 

@@ -11,7 +11,14 @@ from balance_sim.scenario.cells import hint_for_number
 from balance_sim.scenario.defaults import units
 from balance_sim.scenario.layout import OTHER_NAMES, bounds, field_names, homes
 from balance_sim.scenario.nodes import REFUSED, Node, descend, plain
-from balance_sim.scenario.problems import Problem, closest, did_you_mean, listed, problem, shown
+from balance_sim.scenario.problems import (
+    Problem,
+    closest,
+    did_you_mean,
+    listed,
+    problem,
+    shown,
+)
 from balance_sim.scenario.schema import Strict
 
 UNITS = {
@@ -161,7 +168,7 @@ def _wrong_type(kind: str, node: Node, path: str, model: type[Strict], name: str
         code, hint = hint_for_number(node.value)
     elif wanted == "integer" and isinstance(node.value, float) and node.value.is_integer():
         hint = f"write {int(node.value)}"
-    elif wanted == "text" and isinstance(node.value, bool | int | float):
+    elif wanted == "text" and isinstance(node.value, bool | int | float | dict | list):
         hint = "put it in quotes if it is text"
     elif wanted == "a list" and isinstance(node.value, str):
         hint = f"write [{shown(node.value)}]"

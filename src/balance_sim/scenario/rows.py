@@ -6,8 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from balance_sim.scenario.actors import IDENTIFIER, Names, check_identifier, many_actors, one_actor
-from balance_sim.scenario.layout import SECTIONS, row_key
+from balance_sim.scenario.actors import (
+    IDENTIFIER,
+    Names,
+    check_identifier,
+    many_actors,
+    one_actor,
+)
+from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import REFUSED, Node
 from balance_sim.scenario.problems import Problem, closest, listed, problem, shown
 from balance_sim.scenario.refusals import read_piece
@@ -45,13 +51,23 @@ def read_row(name: str, node: Node, path: str, names: Names) -> Row:
         if prepare is not None:
             node = prepare(node, path, names, problems)
     value, found = read_piece(section.model, node, path)
-    return Row(None if problems else value, node, path, (*problems, *found))
+    return Row(None if problems or value is None else tidy(value), node, path, (*problems, *found))
 
 
-def row_path(name: str, node: Node, at: int) -> str:
-    """`events.parade` where the row can be named, else `events[3]`."""
-    key = row_key(SECTIONS[name], node)
-    return f"{name}.{shown(key)}" if key else f"{name}[{at}]"
+def tidy(piece: Any) -> Any:
+    """A pair with its first code first; lists and mappings sorted."""
+    changes: dict[str, object] = {}
+    if hasattr(piece, "a") and piece.a > piece.b:
+        changes |= {"a": piece.b, "b": piece.a}
+    for field in ("patrons", "members"):
+        value = getattr(piece, field, ())
+        if tuple(sorted(value)) != value:
+            changes[field] = tuple(sorted(value))
+    for field in ("attention", "weights"):
+        value = getattr(piece, field, None)
+        if value is not None:
+            changes[field] = dict(sorted(value.items()))
+    return piece.model_copy(update=changes) if changes else piece
 
 
 def _kind(

@@ -10,11 +10,24 @@ from collections.abc import Sequence
 
 from balance_sim.scenario.cells import Unclear, hint_for_number, plain_scalar
 from balance_sim.scenario.files import LARGEST_TABLE, Sources, decoded
-from balance_sim.scenario.layout import OTHER_NAMES, Section, cell_sort, field_names
+from balance_sim.scenario.layout import (
+    OTHER_NAMES,
+    Section,
+    cell_sort,
+    field_names,
+    row_path,
+)
 from balance_sim.scenario.nodes import REFUSED, Node
-from balance_sim.scenario.problems import Mark, Problem, ScenarioError, did_you_mean, listed, problem, shown
+from balance_sim.scenario.problems import (
+    Mark,
+    Problem,
+    ScenarioError,
+    did_you_mean,
+    listed,
+    problem,
+    shown,
+)
 
-MOST_ROWS = 50_000
 MOST_COLUMNS = 100
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -86,13 +99,16 @@ def parse_table(text: str, file: str, name: str, section: Section) -> tuple[list
                 problems += _check_header(cells, file, first, name, section)
                 if problems:
                     return [], problems
+            elif len(rows) >= section.most:
+                why = f"more than {section.most:,} rows; the rest was not read"
+                problems.append(problem(Mark(file, first, 1), name, "E022", why))
+                rows.append(Node(REFUSED, Mark(file, first, 1)))
+                break
             elif len(cells) != len(header):
                 why = f"{len(cells)} cells, expected {len(header)}"
                 hint = "put cells that hold a comma in double quotes"
                 problems.append(problem(Mark(file, first, 1), name, "E604", why, suggestion=hint))
-            elif len(rows) >= MOST_ROWS:
-                problems.append(problem(Mark(file, first, 1), name, "E022", f"more than {MOST_ROWS:,} rows"))
-                break
+                rows.append(Node(REFUSED, Mark(file, first, 1)))
             else:
                 rows.append(_row(cells, header, Mark(file, first, 1), name, section, problems))
     except csv.Error as error:
@@ -102,18 +118,12 @@ def parse_table(text: str, file: str, name: str, section: Section) -> tuple[list
 
 
 def _controls(text: str, file: str, name: str) -> list[Problem]:
-    return [
-        problem(
-            Mark(file, number, 1),
-            name,
-            "E007",
-            f"control character U+{ord(found.group()):04X}",
-            "",
-            "remove it",
-        )
-        for number, line in enumerate(text.split("\n"), 1)
-        if (found := _CONTROL.search(line))
-    ]
+    found = _CONTROL.search(text)
+    if found is None:
+        return []
+    line = text.count("\n", 0, found.start()) + 1
+    why = f"control character U+{ord(found.group()):04X}"
+    return [problem(Mark(file, line, 1), name, "E007", why, suggestion="remove it")]
 
 
 def _is_note(column: str) -> bool:
@@ -165,6 +175,7 @@ def _row(
     problems: list[Problem],
 ) -> Node:
     fields: dict[str, Node] = {}
+    wrong: list[tuple[Mark, str, str, str, str]] = []
     for at, (column, cell) in enumerate(zip(header, cells, strict=True), 1):
         if not cell.strip() or _is_note(column):
             continue
@@ -178,9 +189,14 @@ def _row(
         if sort != "text":
             value, code, why, hint = _typed(cell, sort)
             if code:
-                problems.append(problem(where, f"{name}[].{column}", code, why, suggestion=hint))
+                wrong.append((where, column, code, why, hint))
         fields[column] = Node(value, where, text=cell, quoted=sort == "text")
-    return Node(fields, mark)
+    row = Node(fields, mark)
+    path = row_path(name, row, len(problems))
+    problems += [
+        problem(at, f"{path}.{column}", code, why, "", hint) for at, column, code, why, hint in wrong
+    ]
+    return row
 
 
 def _typed(cell: str, sort: str) -> tuple[object, str, str, str]:

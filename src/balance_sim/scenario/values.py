@@ -15,7 +15,14 @@ from balance_sim.scenario.layout import (
     replaced,
 )
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
-from balance_sim.scenario.problems import Mark, Problem, did_you_mean, listed, problem, shown
+from balance_sim.scenario.problems import (
+    Mark,
+    Problem,
+    did_you_mean,
+    listed,
+    problem,
+    shown,
+)
 from balance_sim.scenario.schema import Dispute, Distance, Scenario, Strict, Trade
 
 
