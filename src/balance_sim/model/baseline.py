@@ -61,6 +61,9 @@ def freeze(world: World, participants: tuple[int, ...]) -> Baseline:
     blank = Baseline(
         gain_norm=np.zeros((n, kinds)),
         insecurity=np.zeros(n),
+        partners=np.zeros(n),
+        shared=np.zeros((n, n)),
+        shared_mean=0.0,
         threatened=np.zeros(n, dtype=bool),
         direction=np.zeros(pairs, dtype=np.int64),
         keen=np.zeros((pairs, 2, kinds)),
@@ -70,7 +73,15 @@ def freeze(world: World, participants: tuple[int, ...]) -> Baseline:
     everyone = _all_prospects(world, blank, state, at_start)
     log_gain = everyone.log_gain.reshape(n, n, kinds)
     log_gain[np.arange(n), np.arange(n)] = 0.0
-    baseline = replace(blank, gain_norm=log_gain.sum(axis=1) / (n - 1), insecurity=at_start.insecurity[0])
+    tie = (state.depth[0] > 0).astype(float)
+    baseline = replace(
+        blank,
+        gain_norm=log_gain.sum(axis=1) / (n - 1),
+        insecurity=at_start.insecurity[0],
+        partners=state.partners[0],
+        shared=tie @ tie,
+        shared_mean=float(state.shared_mean[0]),
+    )
     pair, kind = (grid.ravel() for grid in np.indices((pairs, kinds)))
     both = sides(world, baseline, state, at_start, np.zeros_like(pair), pair, kind)
     keen = np.stack([consent(willingness(one)).reshape(pairs, kinds) for one in both], axis=1)

@@ -28,7 +28,7 @@ def prior_intent(gap: Floats, quarrel: Floats, eta0: float, eta_x: float) -> Flo
 def alignment(odds_against: Floats, out: Floats | None = None) -> Floats:
     """Probability of siding together from e to the minus log-odds: sigma(alpha) = 1 / (1 + e^-alpha)."""
     out = np.add(odds_against, 1.0, out=out)
-    return np.reciprocal(out, out=out)
+    return np.divide(1.0, out, out=out)
 
 
 def hostility(odds: Floats, eta0: float, out: Floats | None = None) -> Floats:

@@ -98,6 +98,9 @@ class Baseline:
 
     gain_norm: Floats  # (n, M) mean over partners of ln(G + floor)
     insecurity: Floats  # (n,)
+    partners: Floats  # (n,)
+    shared: Floats  # (n, n) shared partners
+    shared_mean: float
     threatened: Bools  # (n,) by the participants, just before the focal event
     direction: Ints  # (P,) index into DIRECTIONS
     keen: Floats  # (P, 2, M) probability to consent at the start, for the talks nobody recorded
@@ -118,7 +121,8 @@ class World:
     grid: Floats  # (S + 1,) step boundaries
     focal_day: float
     capability: Floats  # (n,)
-    reach: Floats  # reach[i, j] = p_ij
+    at_hand: Floats  # c_j p_ij, what j could bring to bear on i's ground
+    reach: Floats  # p_ij
     gap: Floats  # |x_i - x_j|
     distance_km: Floats
     democracy: Floats  # min of the two scores
@@ -163,7 +167,8 @@ class Opportunities:
     kind: Ints
     count: Ints
     needs: Floats  # (C, 2)
-    starts: Ints  # (S + 1,) where each step begins; before starts[0]: the warm-up
+    starts: Ints  # (S + 1,) where each step begins
+    screened: bool  # occasions that could not lead to consent were left out
 
 
 @dataclass
@@ -188,19 +193,22 @@ class State:
 
 @dataclass(frozen=True)
 class Desk:
-    """Room to work in, laid out once a block: (R, n, n) each, alignment (R, A, n, n)."""
+    """Room to work in, laid out once a block: (R, n, n) each, alignment (R, A, n, n), sums by state (R, n)."""
 
     alignment: Floats
-    hostility: Floats
-    sums: Floats
     against: Floats
     threat: Floats
     support: Floats
     backing: Floats
+    hostility: Floats
+    sums: Floats
+    total: Floats
+    defence: Floats
 
     @staticmethod
     def lay(runs: int, audiences: int, n: int) -> Desk:
-        return Desk(np.empty((runs, audiences, n, n)), *(np.empty((runs, n, n)) for _ in range(6)))
+        matrices = (np.empty((runs, n, n)) for _ in range(6))
+        return Desk(np.empty((runs, audiences, n, n)), *matrices, np.empty((runs, n)), np.empty((runs, n)))
 
 
 @dataclass

@@ -17,11 +17,14 @@ from balance_sim.model.pipeline import (
     sign_talks,
     talks_nobody_recorded,
 )
-from balance_sim.model.willingness import Prospects, at_most, consent, willingness
+from balance_sim.model.willingness import BoundsBroken, Prospects, at_most, consent, willingness, within_margins
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Announced = tuple[Ints, Ints, Ints, Floats]
 Observer = Callable[[World, State, View], None]
+
+CHUNK = 8  # runs perceived at once
 
 
 def begin(world: World, baseline: Baseline, seed: int, runs: npt.NDArray[np.uint64]) -> State:
@@ -40,51 +43,57 @@ def begin(world: World, baseline: Baseline, seed: int, runs: npt.NDArray[np.uint
 def perceive(world: World, state: State, step: int) -> View:
     """What the states of all runs see and feel in a step: beliefs, threat, support, insecurity.
 
-    The view's arrays are the state's own desk: they hold until the next call."""
-    rules, desk = world.rules, state.desk
+    The view's arrays are the state's own desk: they hold until the next call. A few runs at a time,
+    so that the work stays in the cache; the result does not depend on how many."""
+    desk = state.desk
     middle = (world.grid[step] + world.grid[step + 1]) / 2
-    alignment = desk.alignment
-    np.multiply(world.odds_against[step], state.factor[:, None], out=alignment)
-    _announce(world, state, alignment, middle)
+    announced = announcements(world, state, middle)
+    for first in range(0, len(state.runs), CHUNK):
+        _perceive(world, state, step, slice(first, first + CHUNK), announced)
+    return View(
+        step=step,
+        day=middle,
+        against=desk.against,
+        threat=desk.threat,
+        total=desk.total,
+        backing=desk.backing,
+        support=desk.support,
+        defence=desk.defence,
+        balance=desk.total + desk.defence + world.rules.s0,
+        insecurity=threat.insecurity(desk.total, desk.defence, world.rules.s0),
+        alignment=desk.alignment,
+        partners_log_mean=np.log1p(state.partners).mean(axis=-1),
+        reliability=world.reliability[step],
+    )
+
+
+def _perceive(world: World, state: State, step: int, runs: slice, announced: Announced) -> None:
+    rules, desk = world.rules, state.desk
+    depth, alignment, against = state.depth[runs], desk.alignment[runs], desk.against[runs]
+    hostility, sums = desk.hostility[: len(depth)], desk.sums[: len(depth)]
+    np.multiply(world.odds_against[step], state.factor[runs, None], out=alignment)
+    _announce(alignment, announced, runs)
     beliefs.alignment(alignment, out=alignment)
-    hostility = desk.hostility
     if rules.equal_hostility is None:
-        np.multiply(world.intent_odds[step], state.soothe, out=hostility)
+        np.multiply(world.intent_odds[step], state.soothe[runs], out=hostility)
         beliefs.hostility(hostility, rules.eta0, out=hostility)
     else:
         hostility[:] = rules.equal_hostility
         _clear_diagonal(hostility)
     for a, rows in enumerate(world.audience_rows):
-        np.matmul(hostility[:, rows], alignment[:, a], out=desk.sums[:, rows])
-        own, sums = alignment[:, a, rows], desk.sums[:, rows]
-        threat.opposition(hostility[:, rows], own, sums, out=desk.against[:, rows])
-        threat.backing(state.depth[:, rows], own, rules.beta, out=desk.backing[:, rows])
-    _clear_diagonal(desk.against)
-    threats = threat.threat(world.capability * world.reach, desk.against, out=desk.threat)
-    total = threats.sum(axis=-1)
+        np.matmul(hostility[:, rows], alignment[:, a], out=sums[:, rows])
+        own = alignment[:, a, rows]
+        threat.opposition(hostility[:, rows], own, sums[:, rows], out=against[:, rows])
+        threat.backing(depth[:, rows], own, rules.beta, out=desk.backing[runs, rows])
+    _clear_diagonal(against)
+    threats = threat.threat(world.at_hand, against, out=desk.threat[runs])
+    total = threats.sum(axis=-1, out=desk.total[runs])
     for a, rows in enumerate(world.audience_rows):
-        np.matmul(threats[:, rows], alignment[:, a], out=desk.sums[:, rows])
-    firm = threat.firmness(threats, desk.sums, total, out=desk.sums)
-    reliability = world.reliability[step]
-    weight = reliability * world.capability * world.reach
-    support = threat.support(weight, firm, desk.against, out=desk.support)
-    defence = np.multiply(desk.backing, support, out=desk.sums).sum(axis=-1)
-    defence += world.capability * (1.0 + state.effort)
-    return View(
-        step=step,
-        day=middle,
-        against=desk.against,
-        threat=threats,
-        total=total,
-        backing=desk.backing,
-        support=support,
-        defence=defence,
-        balance=total + defence + rules.s0,
-        insecurity=threat.insecurity(total, defence, rules.s0),
-        alignment=alignment,
-        partners_log_mean=np.log1p(state.partners).mean(axis=-1),
-        reliability=reliability,
-    )
+        np.matmul(threats[:, rows], alignment[:, a], out=sums[:, rows])
+    firm = threat.firmness(threats, sums, total, out=sums)
+    support = threat.support(world.reliability[step] * world.at_hand, firm, against, out=desk.support[runs])
+    lent = np.multiply(desk.backing[runs], support, out=hostility).sum(axis=-1)
+    np.add(lent, world.capability * (1.0 + state.effort[runs]), out=desk.defence[runs])
 
 
 def _clear_diagonal(matrices: Floats) -> None:
@@ -92,19 +101,27 @@ def _clear_diagonal(matrices: Floats) -> None:
     matrices.reshape(len(matrices), n * n)[:, :: n + 1] = 0.0
 
 
-def _announce(world: World, state: State, odds: Floats, day: float) -> None:
-    """Between signature and entry into force an accord is evidence that fades; in force it acts by its depth."""
+def announcements(world: World, state: State, day: float) -> Announced:
+    """Accords signed and not yet in force: run, the two states, and the factor (K, A) on the odds against.
+
+    Until it enters into force an accord is evidence that fades; in force it acts by its depth."""
     accords = state.accords
     rows = np.flatnonzero((accords.stage == 1) & (accords.signed <= day))
-    if not len(rows):
-        return
+    rows = rows[np.argsort(accords.run[rows], kind="stable")]
     dose = world.rules.signature_weight * world.ladder.depth[accords.kind[rows]]
     dose = dose * beliefs.decay(day - accords.signed[rows], world.rules.signature_half_life_days)
-    run, i, j = accords.run[rows], world.first[accords.pair[rows]], world.second[accords.pair[rows]]
-    for a, attention in enumerate(world.signature_attention):
-        less = np.exp(-attention * dose)
-        np.multiply.at(odds[:, a], (run, i, j), less)
-        np.multiply.at(odds[:, a], (run, j, i), less)
+    less = np.exp(-dose[:, None] * world.signature_attention)
+    return accords.run[rows], world.first[accords.pair[rows]], world.second[accords.pair[rows]], less
+
+
+def _announce(odds: Floats, announced: Announced, runs: slice) -> None:
+    run, i, j, less = announced
+    here = slice(*np.searchsorted(run, (runs.start, runs.stop)))
+    if here.stop > here.start:
+        where = run[here] - runs.start
+        for a in range(odds.shape[1]):
+            np.multiply.at(odds[:, a], (where, i[here], j[here]), less[here, a])
+            np.multiply.at(odds[:, a], (where, j[here], i[here]), less[here, a])
 
 
 def sides(world: World, baseline: Baseline, state: State, view: View, run: Ints, pair: Ints, kind: Ints) -> tuple[Prospects, Prospects]:
@@ -121,7 +138,7 @@ def agreed(world: World, baseline: Baseline, chances: Opportunities, state: Stat
 
     Before the whole willingness is worked out, occasions that could not lead to consent are passed over."""
     rows = rows[~state.busy[chances.run[rows], chances.pair[rows], chances.kind[rows]]]
-    for bound in (at_most, willingness):
+    for bound in (at_most, willingness) if chances.screened else (willingness,):
         for side in (0, 1):
             who = sides(world, baseline, state, view, chances.run[rows], chances.pair[rows], chances.kind[rows])
             rows = rows[chances.needs[rows, side] < consent(bound(who[side]))]
@@ -150,6 +167,14 @@ def turn_of_step(world: World, state: State, seed: int) -> None:
     refresh(world, state, np.concatenate([entered, left]))
 
 
+def watch(world: World, baseline: Baseline, chances: Opportunities, state: State) -> None:
+    """Where occasions were passed over, runs must keep within the margins that allowed it."""
+    if chances.screened:
+        signed = state.experience - world.experience
+        if not within_margins(baseline, state.partners, state.shared_mean, signed):
+            raise BoundsBroken
+
+
 def simulate(
     world: World,
     baseline: Baseline,
@@ -162,6 +187,7 @@ def simulate(
     state = begin(world, baseline, seed, runs)
     for step in range(world.steps):
         turn_of_step(world, state, seed)
+        watch(world, baseline, chances, state)
         view = perceive(world, state, step)
         if observe is not None:
             observe(world, state, view)

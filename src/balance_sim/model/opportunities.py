@@ -60,6 +60,7 @@ def draw_opportunities(
         count=counts,
         needs=needs[order],
         starts=np.searchsorted(step[order], np.arange(world.steps + 1)),
+        screened=most is not None,
     )
 
 

@@ -22,7 +22,7 @@ from balance_sim.model.core import (
     World,
 )
 from balance_sim.model.opportunities import clock_keys, run_keys
-from balance_sim.model.willingness import MOST_NEW_ACCORDS, Prospects
+from balance_sim.model.willingness import Prospects
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -243,10 +243,4 @@ def sign_talks(world: World, baseline: Baseline, state: State, view: View, start
         a.fails[signed] = np.where(np.isnan(fixed), a.fails[signed], NEVER)
     grow = 2.0 ** (few.signed / rules.experience_half_life_days)
     np.add.at(state.experience, (few.run, few.pair), grow)
-    _refuse_crowd(world, state, few)
 
-
-def _refuse_crowd(world: World, state: State, few: Accords) -> None:
-    made = state.experience[few.run, few.pair] - world.experience[few.pair]
-    if (made > MOST_NEW_ACCORDS).any():
-        raise ArithmeticError(f"a pair signed more than {MOST_NEW_ACCORDS:.0f} accords in one run")

@@ -37,10 +37,9 @@ def opposition(hostility: Floats, own: Floats, drawn_in: Floats, out: Floats | N
     q_ik = 1 - exp(-(L_ik + (1 - a_ik) sum_j L_ij a_jk)). hostility L, own a, drawn_in the sum:
     (..., n, n). The diagonal is the caller's to clear. Noisy-or in nats (Pearl 1988); guilt by
     association: Heider 1946, J. Psychology 21."""
-    out = np.subtract(1.0, own, out=out)
+    out = np.subtract(own, 1.0, out=out)
     out *= drawn_in
-    out += hostility
-    np.negative(out, out=out)
+    out -= hostility
     np.expm1(out, out=out)
     return np.negative(out, out=out)
 

@@ -203,20 +203,43 @@ def consent(u: Floats) -> Floats:
     return np.where(u >= 0, 1.0, e) / (1.0 + e)
 
 
-def ranges(world: World, baseline: Baseline) -> dict[str, tuple[Floats, Floats]]:
-    """Least and most that each term can be, whatever happens in a run. Arrays broadcast to (n, n, M).
+@dataclass(frozen=True)
+class Margins:
+    """How far a run may move from the start before the ranges below no longer hold.
+
+    Generous for a year or two. The engine watches them (`BoundsBroken`) and the block is then lived again
+    with every occasion asked, so they decide speed and never a result."""
+
+    partners: float = 8.0  # gained by one state
+    accords: float = 4.0  # signed by one pair
+    log_mean: float = 0.3  # fall of a mean of ln(1 + partners), or of shared partners
+
+
+MARGINS = Margins()
+
+
+class BoundsBroken(Exception):
+    """A run left the margins: its occasions must be asked without passing any over."""
+
+
+def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict[str, tuple[Floats, Floats]]:
+    """Least and most that each term can be while a run keeps within the margins. Broadcast to (n, n, M).
 
     Rests on: 0 <= q, b, w, depth <= 1; g <= 1; balance >= c_i + s0 while effort cannot fall below
-    its bound; partners and shared partners < n; experience only grows with the opportunities taken."""
+    its bound; partners and shared partners < n; experience only grows with the accords signed."""
     n = world.n
     rules = world.rules
-    most_support = world.reliability.max(axis=0) * world.capability * world.reach
+    most_support = world.reliability.max(axis=0) * world.at_hand
     least_balance = world.capability * max(1.0 - rules.effort_max, 0.0) + rules.s0
     added = most_support[:, :, None] * world.ladder.depth
     floor = least_balance[:, None, None] + added
     most_gain = np.divide(added, floor, out=np.zeros_like(added), where=floor > 0)
     norm = baseline.gain_norm[:, None, :]
-    crowd = np.log1p(float(n - 1))
+    crowd = float(n - 1)
+    most_partners = np.log1p(np.minimum(baseline.partners + margins.partners, crowd))
+    most_shared = np.log1p(np.minimum(baseline.shared + 2 * margins.partners, crowd))
+    least_mean = np.log1p(baseline.partners).mean() - margins.log_mean
+    least_shared = baseline.shared_mean - margins.log_mean
     zero, one = np.zeros(()), np.ones(())
     trade_sum = world.trade.sum(axis=1)[:, None, None]
     doubt = (1.0 - world.reliability.min(axis=0)).max(initial=0.0)
@@ -229,18 +252,26 @@ def ranges(world: World, baseline: Baseline) -> dict[str, tuple[Floats, Floats]]
         "similarity": (-world.gap[:, :, None],) * 2,
         "joint_democracy": (world.democracy[:, :, None],) * 2,
         "proximity": (world.proximity[:, :, None],) * 2,
-        "popularity": (-crowd * one, crowd * one),
-        "closure": (-crowd * one, crowd * one),
-        "experience": (zero, np.log1p(begun + MOST_NEW_ACCORDS)[:, :, None]),
+        "popularity": (-np.log1p(crowd) * one, (most_partners - least_mean)[None, :, None]),
+        "closure": (-np.log1p(crowd) * one, (most_shared - least_shared)[:, :, None]),
+        "experience": (zero, np.log1p(begun + margins.accords)[:, :, None]),
         "ladder": (zero, one),
-        "autonomy": (-world.autonomy[:, None, None] * crowd, zero),
+        "autonomy": (-world.autonomy[:, None, None] * np.log1p(crowd), zero),
         "exposure": (-world.ladder.depth * trade_sum, zero),
         "hub_doubt": (zero, doubt * one),
         "bandwagon": (zero, one),
     }
 
 
-MOST_NEW_ACCORDS = 50.0  # between one pair in one run; the engine stops if a pair ever made more
+def within_margins(baseline: Baseline, partners: Floats, shared_mean: Floats, signed: Floats) -> bool:
+    """Whether runs still keep within the margins. partners (R, n), shared_mean (R,), signed: by a pair."""
+    fell = np.log1p(baseline.partners).mean() - np.log1p(partners).mean(axis=-1)
+    return bool(
+        (partners - baseline.partners).max(initial=0.0) <= MARGINS.partners
+        and fell.max(initial=0.0) <= MARGINS.log_mean
+        and (baseline.shared_mean - shared_mean).max(initial=0.0) <= MARGINS.log_mean
+        and signed.max(initial=0.0) <= MARGINS.accords
+    )
 
 
 def most_willing(world: World, baseline: Baseline, leave_out: tuple[str, ...] = ()) -> Floats:

@@ -30,6 +30,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     ladder = _ladder(scenario)
     km = distances(scenario)
     gap = differences([s.ideal_point for s in scenario.states])
+    capability, reached = capabilities(scenario), reach(km, parameters.delta_km, parameters.gamma)
     starts, moments = grid[:-1], (grid[:-1] + grid[1:]) / 2
     align, intent, lost = evidence(scenario, moments, starts)
     odds_against = np.exp(-(prior_alignment(gap, parameters.alpha0, parameters.alpha_x) + align))
@@ -63,8 +64,9 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         docket=_docket(scenario, roster, pair_index, ladder),
         grid=grid,
         focal_day=focal_day,
-        capability=capabilities(scenario),
-        reach=reach(km, parameters.delta_km, parameters.gamma),
+        capability=capability,
+        at_hand=capability * reached,
+        reach=reached,
         gap=gap,
         distance_km=km,
         democracy=lesser([s.democracy for s in scenario.states]),

@@ -16,6 +16,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Accords, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.willingness import BoundsBroken
 from balance_sim.study.outcomes import outcomes_of
 
 BATCH = 32  # runs lived at once; sized so that a step's arrays stay in the cache
@@ -46,8 +47,7 @@ def live_block(worlds: Worlds, seed: int, block: Block, arms: Sequence[str]) -> 
     runs_tables, accord_tables = [], []
     for first in range(block.first, block.stop, BATCH):
         numbers = np.arange(first, min(first + BATCH, block.stop), dtype=np.uint64)
-        chances = draw_opportunities(worlds.reference, seed, numbers, worlds.most)
-        made = {arm: simulate(worlds.arms[arm], worlds.baseline, chances, seed, numbers) for arm in arms}
+        made = live_runs(worlds, seed, numbers, arms)
         for arm in sorted(arms):
             columns = outcomes_of(worlds, made[arm], made[reference], len(numbers))
             runs_tables.append(
@@ -55,6 +55,17 @@ def live_block(worlds: Worlds, seed: int, block: Block, arms: Sequence[str]) -> 
             )
             accord_tables.append(accord_table(worlds, arm, made[arm], numbers))
     return BlockTables(pa.concat_tables(runs_tables), pa.concat_tables(accord_tables))
+
+
+def live_runs(worlds: Worlds, seed: int, numbers: np.ndarray, arms: Sequence[str]) -> dict[str, Accords]:
+    """The accords of some runs in every arm. Occasions without a chance are passed over while that is safe."""
+    for most in (worlds.most, None):
+        chances = draw_opportunities(worlds.reference, seed, numbers, most)
+        try:
+            return {arm: simulate(worlds.arms[arm], worlds.baseline, chances, seed, numbers) for arm in arms}
+        except BoundsBroken:
+            continue
+    raise AssertionError("without screening no bound can break")
 
 
 def accord_table(worlds: Worlds, arm: str, made: Accords, numbers: np.ndarray) -> pa.Table:

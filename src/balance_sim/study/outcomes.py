@@ -76,8 +76,9 @@ def earlier_than_twin(made: Accords, twin: Accords, days: int) -> Bools:
     place = np.minimum(np.searchsorted(theirs[order], mine), len(order) - 1)
     match = order[place]
     found = theirs[match] == mine
-    lead = np.where(found, np.floor(twin.signed[match]) - np.floor(made.signed), 0.0)
-    return np.isfinite(lead) & (lead >= days)
+    both = found & np.isfinite(made.signed) & np.isfinite(twin.signed[match])
+    lead = np.floor(np.where(both, twin.signed[match], 0.0)) - np.floor(np.where(both, made.signed, 0.0))
+    return both & (lead >= days)
 
 
 def _identity(a: Accords) -> npt.NDArray[np.int64]:
