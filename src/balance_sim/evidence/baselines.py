@@ -40,8 +40,8 @@ class Logit:
     log_likelihood: float
 
     def __call__(self, rows: PairYears) -> Floats:
-        return _inverse_logit(
-            _design(rows, self.columns, self.mean, self.scale) @ self.coefficient + _offset(rows)
+        return inverse_logit(
+            design(rows, self.columns, self.mean, self.scale) @ self.coefficient + offset(rows)
         )
 
     def table(self) -> pd.DataFrame:
@@ -65,23 +65,20 @@ def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE, rou
     Raises DataError without both outcomes or without convergence."""
     _both_outcomes(rows)
     columns = tuple(columns)
-    raw = rows.x[list(columns)].to_numpy(np.float64)
-    mean = np.nanmean(raw, axis=0)
-    spread = np.nanstd(raw, axis=0)
-    scale = np.where(spread > 0, spread, 1.0)
-    x = _design(rows, columns, mean, scale)
-    offset, y = _offset(rows), rows.y
+    mean, scale = standardise(rows, columns)
+    x = design(rows, columns, mean, scale)
+    off, y = offset(rows), rows.y
     penalty = np.append(np.full(len(columns), ridge), 0.0)
     b = np.append(np.zeros(len(columns)), np.log(y.mean() / (1 - y.mean())))
-    value = _penalised(x, y, offset, penalty, b)
+    value = _penalised(x, y, off, penalty, b)
     for _ in range(rounds):
-        p = _inverse_logit(x @ b + offset)
+        p = inverse_logit(x @ b + off)
         gradient = x.T @ (y - p) - penalty * b
         information = (x * (p * (1 - p))[:, None]).T @ x + np.diag(penalty)
         step = np.linalg.solve(information, gradient)
         if gradient @ step < 1e-9:
             break
-        b, value = _climb(b, step, value, lambda new: _penalised(x, y, offset, penalty, new))
+        b, value = climb(b, step, value, lambda new: _penalised(x, y, off, penalty, new))
     else:
         raise DataError(
             f"the logit did not settle in {rounds} rounds", "Leave out a column, or raise the ridge"
@@ -90,12 +87,12 @@ def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE, rou
     return Logit(columns, mean, scale, b, np.linalg.inv(information), unpenalised)
 
 
-def _penalised(x: Floats, y: Floats, offset: Floats, penalty: Floats, b: Floats) -> float:
-    eta = x @ b + offset
+def _penalised(x: Floats, y: Floats, off: Floats, penalty: Floats, b: Floats) -> float:
+    eta = x @ b + off
     return float(y @ eta - np.logaddexp(0.0, eta).sum() - 0.5 * (penalty @ b**2))
 
 
-def _climb(b: Floats, step: Floats, value: float, height: Callable[[Floats], float]) -> tuple[Floats, float]:
+def climb(b: Floats, step: Floats, value: float, height: Callable[[Floats], float]) -> tuple[Floats, float]:
     """The step, halved until the height does not fall (the function is concave: it always ends)."""
     for halving in range(60):
         new = b + step * 0.5**halving
@@ -196,18 +193,29 @@ def _class(rows: PairYears) -> NDArray[np.int64]:
     return np.minimum(np.asarray(rows.x["earlier"], dtype=np.int64), CLASSES)
 
 
-def _design(rows: PairYears, columns: Sequence[str], mean: Floats, scale: Floats) -> Floats:
+def standardise(rows: PairYears, columns: Sequence[str]) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of each column over its known values; 1 for a column without spread."""
+    raw = rows.x[list(columns)].to_numpy(np.float64)
+    spread = np.nanstd(raw, axis=0)
+    mean: Floats = np.nanmean(raw, axis=0)
+    return mean, np.where(spread > 0, spread, 1.0)
+
+
+def design(rows: PairYears, columns: Sequence[str], mean: Floats, scale: Floats) -> Floats:
+    """(N, P + 1) standardised columns, blanks at the mean, and a last column of ones."""
     raw = rows.x[list(columns)].to_numpy(np.float64)
     standard = np.where(np.isnan(raw), 0.0, (raw - mean) / scale)
     return np.column_stack([standard, np.ones(len(raw))])
 
 
-def _offset(rows: PairYears) -> Floats:
+def offset(rows: PairYears) -> Floats:
+    """ln of the part of the year at risk."""
     out: Floats = np.log(np.maximum(rows.exposure, 1e-3))
     return out
 
 
-def _inverse_logit(eta: Floats) -> Floats:
+def inverse_logit(eta: Floats) -> Floats:
+    """1 / (1 + e^-eta)."""
     out: Floats = 1.0 / (1.0 + np.exp(-np.clip(eta, -700, 700)))
     return out
 
