@@ -1,1 +1,58 @@
+"""balance-sim: what an event adds to what states do, over a paired counterfactual.
 
+    import balance_sim as bs
+    scenario = bs.load_scenario("scenarios/beijing_2025.yaml")
+    result = bs.run(scenario, runs=400, seed=1)
+    result.effects
+
+Names are imported when they are first used, so that a start-up pays for nothing it does not need.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from balance_sim.model.agents import BalanceModel as BalanceModel
+    from balance_sim.model.agents import StateAgent as StateAgent
+    from balance_sim.scenario import Scenario as Scenario
+    from balance_sim.scenario import ScenarioError as ScenarioError
+    from balance_sim.scenario import load_scenario as load_scenario
+    from balance_sim.scenario import with_values as with_values
+    from balance_sim.study.result import Result as Result
+    from balance_sim.study.run import open_result as open_result
+    from balance_sim.study.run import run as run
+
+_HOMES = {
+    "BalanceModel": "balance_sim.model.agents",
+    "Result": "balance_sim.study.result",
+    "Scenario": "balance_sim.scenario",
+    "ScenarioError": "balance_sim.scenario",
+    "StateAgent": "balance_sim.model.agents",
+    "load_scenario": "balance_sim.scenario",
+    "open_result": "balance_sim.study.run",
+    "run": "balance_sim.study.run",
+    "with_values": "balance_sim.scenario",
+}
+__all__ = [  # noqa: RUF022 - grouped by room
+    "Scenario",
+    "ScenarioError",
+    "load_scenario",
+    "with_values",
+    "BalanceModel",
+    "StateAgent",
+    "Result",
+    "open_result",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'balance_sim' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

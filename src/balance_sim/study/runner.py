@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 
-from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.scenario.schema import Scenario
+from balance_sim.model.baseline import Worlds
 from balance_sim.study.blocks import Block, BlockTables, live_block
 
 SHARD_RUNS = 64
@@ -39,10 +38,9 @@ Live = Callable[[Worlds, int, Block, Sequence[str]], BlockTables]
 _worlds: Worlds | None = None
 
 
-def _start_worker(scenario: Scenario) -> None:
+def _start_worker(worlds: Worlds) -> None:
     global _worlds
-    limit_threads()
-    _worlds = compile_worlds(scenario)
+    _worlds = worlds
 
 
 def _work(seed: int, block: Block, arms: tuple[str, ...]) -> Outcome:
@@ -77,18 +75,17 @@ def live_or_isolate(worlds: Worlds, seed: int, block: Block, arms: tuple[str, ..
 
 
 def run_blocks(
-    scenario: Scenario, seed: int, blocks: Iterable[Block], arms: Sequence[str], workers: int, worlds: Worlds | None = None
+    worlds: Worlds, seed: int, blocks: Iterable[Block], arms: Sequence[str], workers: int
 ) -> Iterator[Outcome]:
     """Blocks as they finish, at most twice the workers in flight. One worker: in this process."""
     todo = list(blocks)
     if workers <= 1 or len(todo) <= 1:
-        here = worlds if worlds is not None else compile_worlds(scenario)
         for block in todo:
-            yield live_or_isolate(here, seed, block, tuple(arms))
+            yield live_or_isolate(worlds, seed, block, tuple(arms))
         return
     limit_threads()  # before the workers start, so that their linear algebra sees it
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(todo)), context, initializer=_start_worker, initargs=(scenario,)) as pool:
+    with ProcessPoolExecutor(min(workers, len(todo)), context, initializer=_start_worker, initargs=(worlds,)) as pool:
         queue = iter(todo)
         flying: set[Future[Outcome]] = set()
         try:

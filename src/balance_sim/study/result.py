@@ -1,0 +1,201 @@
+"""A finished study as tidy frames. It holds data; running, drawing and printing live elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study import curves
+from balance_sim.study.digest import digest_of
+from balance_sim.study.effects import effects_table, levels_table, rounded
+from balance_sim.study.pairs import ANY, PairCounts
+from balance_sim.study.store import Store
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study of one scenario found. Frames are computed when asked for, from the block tables.
+
+    `arms`: the reference first. A run that failed is in no frame; `failed` names it."""
+
+    scenario: Scenario
+    runs: int
+    seed: int
+    arms: tuple[str, ...]
+    version: str
+    folder: Path | None = None
+    memory: tuple[tuple[pa.Table, pa.Table], ...] = ()
+    failed: tuple[dict[str, Any], ...] = ()
+    timing: dict[str, float] = field(default_factory=dict)
+
+    def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """(runs, accords) tables in the order of runs."""
+        if self.folder is None:
+            yield from self.memory
+            return
+        store = Store(self.folder)
+        yield from zip(
+            store.tables("runs", runs=self.runs), store.tables("accords", runs=self.runs), strict=True
+        )
+
+    @property
+    def reference(self) -> str:
+        return self.arms[0]
+
+    @cached_property
+    def outcomes(self) -> pd.DataFrame:
+        """One row a run and arm: run, arm, and a column an outcome. NaN: not by the horizon."""
+        tables = [runs for runs, _ in self.blocks()]
+        if not tables:
+            return pd.DataFrame({"run": [], "arm": []})
+        frame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
+        frame["arm"] = frame["arm"].astype(str)
+        return frame.sort_values(["arm", "run"], kind="stable", ignore_index=True)
+
+    @cached_property
+    def accords(self) -> pd.DataFrame:
+        """One row an accord under way or made, in every run and arm. Large: about 80 rows a run and arm."""
+        tables = [accords for _, accords in self.blocks()]
+        return pa.concat_tables(tables).unify_dictionaries().to_pandas() if tables else pd.DataFrame()
+
+    @property
+    def outcome_names(self) -> list[str]:
+        return [name for name in self.outcomes.columns if name not in ("run", "arm")]
+
+    @cached_property
+    def levels(self) -> pd.DataFrame:
+        """Tidy: arm, outcome, mean, sd, q05, q25, q50, q75, q95, mcse, n."""
+        return levels_table(self.outcomes, self.arms, self.outcome_names)
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """Tidy: arm, outcome, mean, mcse, lo, hi (95 %), share_positive, share_negative, n; paired by run."""
+        return effects_table(self.outcomes, self.arms, self.reference, self.outcome_names)
+
+    @property
+    def focal_day(self) -> int:
+        """The focal date, in days from 1970-01-01."""
+        focal = next(event for event in self.scenario.events if event.id == self.scenario.focal)
+        return focal.date.toordinal() - 719163
+
+    @property
+    def window(self) -> int:
+        """The longest window reported, in days from the focal date."""
+        return max(self.scenario.report.windows)
+
+    @property
+    def horizon(self) -> int:
+        """Days from the focal date to the scenario's end."""
+        return self.scenario.end.toordinal() - 719163 - self.focal_day
+
+    @cached_property
+    def dyads(self) -> pd.DataFrame:
+        """Tidy: a, b, kind ("any" or one kind), arm, p, p_reference, excess, lo, hi, n."""
+        counts = PairCounts.none(self.arms, self.scenario.codes, sorted(self.scenario.kinds), self.focal_day, self.window)
+        for runs, accords in self.blocks():
+            counts.add(accords, _run_numbers(runs))
+        return counts.table()
+
+    def curves(self, direction: str | None = "counter") -> dict[str, npt.NDArray[np.int16]]:
+        """(runs, days) counts of new accords by day after the focal date, an array an arm."""
+        numbered = ((accords, _run_numbers(runs)) for runs, accords in self.blocks())
+        return curves.cumulative(numbered, self.arms, direction, self.focal_day, self.horizon)
+
+    def fan(self, direction: str | None = "counter") -> pd.DataFrame:
+        """Tidy: arm, day, mean, q05 ... q95 of the accords made by then."""
+        return curves.fan(self.curves(direction), self.horizon)
+
+    @cached_property
+    def scheduled(self) -> pd.DataFrame:
+        """Accords whose date was fixed beforehand: a, b, kind, name, date; the same in every arm."""
+        rows = [
+            {
+                "a": accord.a,
+                "b": accord.b,
+                "kind": accord.kind,
+                "name": accord.name,
+                "stage": "in force" if accord.scheduled_in_force else "signed",
+                "date": accord.scheduled_in_force or accord.scheduled_signed,
+            }
+            for accord in self.scenario.accords
+            if accord.scheduled_in_force or accord.scheduled_signed
+        ]
+        return pd.DataFrame(rows, columns=["a", "b", "kind", "name", "stage", "date"])
+
+    @property
+    def headline_arm(self) -> str | None:
+        """The arm that answers the question: the one that changes nothing, else the first after the reference."""
+        others = self.arms[1:]
+        whole = [a for a in others if not (self.scenario.arms[a].drop or self.scenario.arms[a].add or self.scenario.arms[a].set)]
+        return (whole or list(others) or [None])[0]
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the tidy tables: the same for the same inputs, whatever the workers or the order of arms."""
+        return digest_of(self.blocks(), self.arms)
+
+    def summary(self) -> dict[str, Any]:
+        """The JSON of `run --json`: see docs/json.md."""
+        levels, effects = self.levels, self.effects
+        return {
+            "scenario": {"name": self.scenario.name, "sha256": self.scenario.sha256},
+            "runs": self.runs,
+            "seed": self.seed,
+            "version": self.version,
+            "digest": self.digest,
+            "reference": self.reference,
+            "arms": {
+                arm: {
+                    row["outcome"]: rounded({k: row[k] for k in ("mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse")})
+                    for row in levels[levels["arm"] == arm].to_dict("records")
+                }
+                for arm in self.arms
+            },
+            "effects": {
+                arm: {
+                    row["outcome"]: rounded({k: row[k] for k in ("mean", "mcse")})
+                    | {"ci95": list(rounded({"lo": row["lo"], "hi": row["hi"]}).values())}
+                    | rounded({k: row[k] for k in ("share_positive", "share_negative")})
+                    for row in effects[effects["arm"] == arm].to_dict("records")
+                }
+                for arm in self.arms[1:]
+            },
+            "dyads": self._dyads_json(),
+            "scheduled": json.loads(self.scheduled.assign(date=self.scheduled["date"].astype(str)).to_json(orient="records")),
+            "timing": self.timing,
+            "failed_runs": len(self.failed),
+        }
+
+    def _dyads_json(self) -> list[dict[str, Any]]:
+        arm = self.headline_arm
+        frame = self.dyads
+        if frame.empty:
+            return []
+        shares = frame.pivot(index=["a", "b", "kind"], columns="arm", values="p")
+        excess = frame[frame["arm"] == arm].set_index(["a", "b", "kind"]) if arm else None
+        out = []
+        for key, share in shares.iterrows():
+            a, b, kind = key  # type: ignore[misc]
+            row: dict[str, Any] = {"a": a, "b": b, "kind": kind, "p": {k: float(share[k]) for k in self.arms}}
+            if excess is not None:
+                found = excess.loc[key]
+                row |= {"excess": float(found["excess"]), "excess_ci95": [float(found["lo"]), float(found["hi"])]}
+            out.append(row)
+        return out
+
+
+def _run_numbers(runs: pa.Table) -> npt.NDArray[np.int64]:
+    return np.unique(runs["run"].to_numpy()).astype(np.int64)
+
+
+__all__ = ["ANY", "Result"]
