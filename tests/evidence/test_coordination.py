@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,7 @@ from balance_sim.evidence.coordination import (
 )
 from balance_sim.evidence.effects import Effect
 from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.events import EventData, event_days, ties_from_accords
+from balance_sim.evidence.events import EventData, event_days, load_event_data, ties_from_accords
 
 EFFECTS = (
     Effect("inertia", "accords"),
@@ -277,6 +278,31 @@ def test_unknown_names_are_refused() -> None:
         choices(small_world(), [Effect("inertia", "treaties")])
     with pytest.raises(ValueError, match="no effect is called 'indegree'"):
         Effect("indegree", "accords")
+
+
+def test_the_same_data_from_files(tmp_path: Path) -> None:
+    world = small_world()
+    frames = {
+        "events": world.events.assign(increment=1),
+        "accords": world.networks["accords"],
+        "border": world.networks["border"].rename(columns={"value": "replace"}),
+        "wealth": world.states["wealth"].rename(columns={"value": "gdp", "actor": "node"}),
+        "trade": world.pairs["trade"],
+        "presence": world.presence,
+    }
+    path = {}
+    for name, frame in frames.items():
+        path[name] = tmp_path / f"{name}.csv"
+        frame.to_csv(path[name], index=False)
+    data = load_event_data(
+        path["events"],
+        presence=path["presence"],
+        networks={"accords": path["accords"], "border": path["border"]},
+        states={"wealth": (path["wealth"], "gdp")},
+        pairs={"trade": (path["trade"], "value")},
+    )
+    assert data.actors == world.actors
+    assert log_likelihood(B, choices(data, EFFECTS)) == pytest.approx(by_hand(B), rel=1e-12)
 
 
 def test_accords_become_dated_ties() -> None:

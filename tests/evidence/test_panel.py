@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from balance_sim.evidence.baselines import base_rate
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.features import pair_years
 from balance_sim.evidence.layers import great_circle
@@ -117,6 +118,17 @@ def test_pair_years_know_only_what_was_before(history: History) -> None:
     for column in ("partners", "activity", "shared"):
         weight = rows.x[column][rows.year == 1992].mean()
         assert abs(weight) < 0.05  # relative to the year's mean
+
+
+def test_what_is_not_on_record_is_no_zero() -> None:
+    """The extract's accords end in 2002: 2003 can be forecast but not scored, 2004 not even forecast."""
+    rows = pair_years(load_history(DATA, 2002, 2003))
+    assert np.isnan(rows.y[rows.year == 2003]).all()
+    assert np.isfinite(rows.y[rows.year == 2002]).all()
+    with pytest.raises(DataError, match=r"the accords on record end in 2002 .*Give the later accords"):
+        pair_years(load_history(DATA, 2003, 2004))
+    with pytest.raises(DataError, match="no accords on record"):
+        base_rate(rows)
 
 
 def test_a_source_that_is_not_there_is_missing_and_named(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE, rou
     """Penalised maximum likelihood by Newton's method; the penalty leaves the intercept alone.
 
     Raises DataError without both outcomes or without convergence."""
-    _both_outcomes(rows)
+    check_outcomes(rows)
     columns = tuple(columns)
     mean, scale = standardise(rows, columns)
     x = design(rows, columns, mean, scale)
@@ -103,12 +103,14 @@ def climb(b: Floats, step: Floats, value: float, height: Callable[[Floats], floa
 
 def base_rate(rows: PairYears) -> Predictor:
     """The share of pair-years that signed."""
+    check_outcomes(rows)
     rate = float(rows.y.mean())
     return lambda new: np.full(len(new.y), rate)
 
 
 def earlier_accords(rows: PairYears) -> Predictor:
     """The share that signed by the number of earlier accords, 0 to 3 or more; half an event added to each."""
+    check_outcomes(rows)
     rate = float(rows.y.mean())
     shares = np.array(
         [
@@ -137,7 +139,7 @@ def boosted_trees(rows: PairYears) -> Predictor:
         from sklearn.ensemble import HistGradientBoostingClassifier  # type: ignore[import-untyped]
     except ImportError:
         raise DataError("boosted_trees needs scikit-learn", "Install balance-sim[evidence]") from None
-    _both_outcomes(rows)
+    check_outcomes(rows)
     columns = [*LOGIT, *EARLIER, *EXTRA]
     model = HistGradientBoostingClassifier(
         learning_rate=0.03,
@@ -220,6 +222,9 @@ def inverse_logit(eta: Floats) -> Floats:
     return out
 
 
-def _both_outcomes(rows: PairYears) -> None:
+def check_outcomes(rows: PairYears) -> None:
+    """Raise DataError unless every row has its outcome and both outcomes occur."""
+    if np.isnan(rows.y).any():
+        raise DataError("a training year has no accords on record", "End the training before it")
     if len(rows.y) == 0 or rows.y.min() == rows.y.max():
         raise DataError("the training years have no accord, or nothing else", "Give a longer history")

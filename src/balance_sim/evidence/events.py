@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,12 @@ from numpy.typing import NDArray
 
 from balance_sim.evidence.effects import Floats, Moment
 from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.readers.covariates import (
+    read_pair_covariates,
+    read_presence,
+    read_state_covariates,
+    read_ties,
+)
 
 _NEVER = np.datetime64("0001-01-01", "s")
 _ALWAYS = np.datetime64("9999-12-31", "s")
@@ -60,6 +67,38 @@ def ties_from_accords(accords: pd.DataFrame, a: str = "cow_a", b: str = "cow_b")
     ]
     out = pd.concat(frames, ignore_index=True)
     return out.assign(value=np.nan).sort_values("date", kind="stable").reset_index(drop=True)
+
+
+def load_event_data(
+    events: Path | str,
+    *,
+    presence: Path | str | None = None,
+    networks: Mapping[str, Path | str] | None = None,
+    states: Mapping[str, tuple[Path | str, str]] | None = None,
+    pairs: Mapping[str, tuple[Path | str, str]] | None = None,
+) -> EventData:
+    """From files in the generic format. states, pairs: name -> (file, column of the value).
+
+    events: a, b, date and perhaps increment; rows with an increment below 0 end a tie and are no events. The
+    actors are all that any file names. Raises DataError."""
+    made = read_ties(events).frame
+    made = made[~(made["increment"] < 0)][["a", "b", "date"]].reset_index(drop=True)
+    ties = {name: read_ties(path).frame for name, path in (networks or {}).items()}
+    by_state = {
+        name: read_state_covariates(path, [column]).frame.rename(columns={column: "value"})
+        for name, (path, column) in (states or {}).items()
+    }
+    by_pair = {
+        name: read_pair_covariates(path, [column]).frame.rename(columns={column: "value"})
+        for name, (path, column) in (pairs or {}).items()
+    }
+    spells = None if presence is None else read_presence(presence).frame
+    named = {*made["a"], *made["b"], *(() if spells is None else spells["actor"])}
+    for frame in (*ties.values(), *by_pair.values()):
+        named |= {*frame["a"], *frame["b"]}
+    for frame in by_state.values():
+        named |= set(frame["actor"])
+    return EventData(tuple(sorted(named)), made, spells, ties, by_state, by_pair)
 
 
 def event_days(data: EventData) -> Iterator[EventDay]:

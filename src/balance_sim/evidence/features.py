@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.history import Floats, History
 
 DISTANCE_OFFSET_KM = 500.0
@@ -41,7 +42,8 @@ EXTRA = (
 @dataclass(frozen=True)
 class PairYears:
     """Rows: pairs present together on some day of a year. year, a < b (roster positions), y: (N,); y is 1
-    where the pair signed in the year. exposure: (N,) part of the year. x: (N rows) columns by name."""
+    where the pair signed in the year, missing if not on record. exposure: (N,) part of the year. x: columns by
+    name, a row each."""
 
     year: NDArray[np.int64]
     a: NDArray[np.int64]
@@ -71,7 +73,14 @@ class PairYears:
 def pair_years(history: History, kinds: Iterable[str] | None = None) -> PairYears:
     """Every pair-year of the history. kinds: the kinds of accord that count as signing (all if None).
 
-    Memory and network terms count accords of every kind."""
+    Memory and network terms count accords of every kind. y is missing in the year after the last one that the
+    accords cover; beyond that memory itself would be wrong, and a DataError is raised."""
+    if history.years[-1] > history.accord_years[1] + 1:
+        raise DataError(
+            f"the accords on record end in {history.accord_years[1]}",
+            f"Give the later accords, or end the period in {history.accord_years[1] + 1}",
+            value=str(history.years[-1]),
+        )
     wanted = None if kinds is None else set(kinds)
     parts = [_year(history, int(year), wanted) for year in history.years]
     return PairYears(
@@ -162,6 +171,8 @@ def _year(history: History, year: int, kinds: set[str] | None) -> PairYears:
     shared = np.log1p((ties @ ties)[a, b])
     x["shared"] = shared - shared.mean()
     y = (signed_between(history, year, year, kinds)[a, b] > 0).astype(np.float64)
+    if not history.accord_years[0] <= year <= history.accord_years[1]:
+        y = np.full(len(a), np.nan)
     years = np.full(len(a), year, dtype=np.int64)
     return PairYears(years, a, b, y, exposure[a, b], pd.DataFrame(x).astype(np.float32))
 

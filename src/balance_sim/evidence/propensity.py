@@ -13,7 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from balance_sim.evidence.baselines import RIDGE, climb, design, inverse_logit, offset, standardise
+from balance_sim.evidence.baselines import (
+    RIDGE,
+    check_outcomes,
+    climb,
+    design,
+    inverse_logit,
+    offset,
+    standardise,
+)
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.features import PairYears
 from balance_sim.evidence.history import Floats
@@ -46,11 +54,10 @@ def fit_propensity_logit(
     rounds: int = 30,
 ) -> PropensityLogit:
     """states: number of roster positions. variance: fixed if given, else chosen. Raises DataError."""
+    check_outcomes(rows)
     columns = tuple(columns)
     mean, scale = standardise(rows, columns)
     x, y, off = design(rows, columns, mean, scale), rows.y, offset(rows)
-    if y.min() == y.max():
-        raise DataError("the training years have no accord, or nothing else", "Give a longer history")
     p = x.shape[1]
     start = np.append(np.zeros(p - 1), np.log(y.mean() / (1 - y.mean())))
     b = np.concatenate([start, np.zeros(states)])

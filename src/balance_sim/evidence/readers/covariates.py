@@ -13,7 +13,7 @@ import pandas as pd
 
 from balance_sim.evidence.readers.table import Read, Table, open_table
 
-_ACTOR = ("id", "actor", "state", "cow", "ccode", "iso3")
+_ACTOR = ("id", "actor", "node", "label", "state", "cow", "ccode", "iso3")
 _SIDE_A = ("a", "sender", "cow_a", "ccode1", "iso3_a", "iso3_1")
 _SIDE_B = ("b", "receiver", "cow_b", "ccode2", "iso3_b", "iso3_2")
 _WHEN = {"date": ("date", "time"), "year": ("year",)}
