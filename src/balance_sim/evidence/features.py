@@ -42,8 +42,8 @@ EXTRA = (
 @dataclass(frozen=True)
 class PairYears:
     """Rows: pairs present together on some day of a year. year, a < b (roster positions), y: (N,); y is 1
-    where the pair signed in the year, missing if not on record. exposure: (N,) part of the year. x: columns by
-    name, a row each."""
+    where the pair signed in the year, missing if not on record. exposure: (N,) part of the year. x: columns
+    by name, a row each."""
 
     year: NDArray[np.int64]
     a: NDArray[np.int64]
