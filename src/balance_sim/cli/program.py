@@ -18,6 +18,7 @@ COMMANDS = {
     "check": "balance_sim.cli.check",
     "new": "balance_sim.cli.new",
     "parameters": "balance_sim.cli.parameters",
+    "run": "balance_sim.cli.run",
     "schema": "balance_sim.cli.schema",
 }
 AS_JSON = "balance_sim.json"
@@ -92,6 +93,10 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
         else:
             click.echo(str(error), err=True)
         return ExitCode.BAD_INPUT
+    code = getattr(error, "exit_code", None)
+    if isinstance(code, int):
+        click.echo(f"balance-sim: {error}", err=True)
+        return ExitCode(code)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
         _silence_stdout()
         click.echo(f"balance-sim: cannot write: {error}", err=True)

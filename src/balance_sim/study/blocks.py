@@ -43,16 +43,38 @@ class BlockTables:
 
 def live_block(worlds: Worlds, seed: int, block: Block, arms: Sequence[str]) -> BlockTables:
     """All arms of a block's runs. `arms` holds the reference arm too."""
-    reference = worlds.scenario.reference_arm
-    runs_tables, accord_tables = [], []
+    batches = []
     for first in range(block.first, block.stop, BATCH):
         numbers = np.arange(first, min(first + BATCH, block.stop), dtype=np.uint64)
-        made = live_runs(worlds, seed, numbers, arms)
-        for arm in sorted(arms):
+        batches.append((numbers, live_runs(worlds, seed, numbers, arms)))
+    return tabulate(worlds, batches)
+
+
+def live_agents(worlds: Worlds, seed: int, block: Block, arms: Sequence[str], model: str) -> BlockTables:
+    """The same, run by run as Mesa agents of the class that `model` names."""
+    from balance_sim.model.agents import BalanceModel, agent_class_named
+
+    agent_class = agent_class_named(model)
+    batches = []
+    for run in range(block.first, block.stop):
+        lives = {
+            arm: BalanceModel(worlds.scenario, arm, seed, run=run, worlds=worlds, agent_class=agent_class)
+            for arm in arms
+        }
+        made = {arm: life.run_until_end().state.accords for arm, life in lives.items()}
+        batches.append((np.array([run], dtype=np.uint64), made))
+    return tabulate(worlds, batches)
+
+
+def tabulate(worlds: Worlds, batches: Sequence[tuple[np.ndarray, dict[str, Accords]]]) -> BlockTables:
+    """Tables of some batches of runs: (run numbers, accords by arm)."""
+    reference = worlds.scenario.reference_arm
+    runs_tables, accord_tables = [], []
+    for numbers, made in batches:
+        for arm in sorted(made):
             columns = outcomes_of(worlds, made[arm], made[reference], len(numbers))
-            runs_tables.append(
-                pa.table({"run": numbers.astype(np.int32), "arm": _words(np.zeros(len(numbers), int), (arm,))} | columns)
-            )
+            words = _words(np.zeros(len(numbers), int), (arm,))
+            runs_tables.append(pa.table({"run": numbers.astype(np.int32), "arm": words} | columns))
             accord_tables.append(accord_table(worlds, arm, made[arm], numbers))
     return BlockTables(pa.concat_tables(runs_tables), pa.concat_tables(accord_tables))
 

@@ -39,7 +39,10 @@ def cumulative(
             counts = np.zeros((len(runs), len(days) + 1), dtype=np.int16)
             np.add.at(counts, (place[rows], slot), 1)
             parts[arm].append(counts[:, :-1].cumsum(axis=1, dtype=np.int16))
-    return {arm: np.concatenate(part) if part else np.zeros((0, len(days)), np.int16) for arm, part in parts.items()}
+    return {
+        arm: np.concatenate(part) if part else np.zeros((0, len(days)), np.int16)
+        for arm, part in parts.items()
+    }
 
 
 def day_axis(horizon: int) -> npt.NDArray[np.int64]:

@@ -17,7 +17,9 @@ class Digest:
     """Feed blocks in the order of their runs; each arm has a stream of its own, rows as bytes."""
 
     def __init__(self, arms: Sequence[str]) -> None:
-        self._streams = {(arm, name): hashlib.sha256() for arm in sorted(arms) for name in ("runs", "accords")}
+        self._streams = {
+            (arm, name): hashlib.sha256() for arm in sorted(arms) for name in ("runs", "accords")
+        }
 
     def add(self, runs: pa.Table, accords: pa.Table) -> None:
         for arm, name in self._streams:

@@ -81,7 +81,9 @@ def levels_table(runs: pd.DataFrame, arms: Sequence[str], outcomes: Sequence[str
     return pd.DataFrame(rows)
 
 
-def effects_table(runs: pd.DataFrame, arms: Sequence[str], reference: str, outcomes: Sequence[str]) -> pd.DataFrame:
+def effects_table(
+    runs: pd.DataFrame, arms: Sequence[str], reference: str, outcomes: Sequence[str]
+) -> pd.DataFrame:
     """Tidy: arm, outcome, mean, mcse, lo, hi, share_positive, share_negative, n; paired by run."""
     base = runs[runs["arm"] == reference].set_index("run").sort_index()
     rows = []

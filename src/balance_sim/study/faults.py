@@ -36,7 +36,16 @@ class CannotWrite(StudyFault):
     exit_code = 7
 
 
-_WRITE_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT, errno.EFBIG}
+_WRITE_FAULTS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.ENOENT,
+    errno.EFBIG,
+}
 
 
 def write_fault(error: OSError, path: Path, size: int | None = None) -> StudyFault:

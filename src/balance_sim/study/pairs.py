@@ -34,7 +34,9 @@ class PairCounts:
     lost: npt.NDArray[np.int64]  # in the reference and not in this arm
 
     @staticmethod
-    def none(arms: Sequence[str], codes: Sequence[str], kinds: Sequence[str], focal_day: int, window: int) -> PairCounts:
+    def none(
+        arms: Sequence[str], codes: Sequence[str], kinds: Sequence[str], focal_day: int, window: int
+    ) -> PairCounts:
         codes = tuple(sorted(codes))
         shape = (len(arms), len(codes) * (len(codes) - 1) // 2, len(kinds) + 1)
         zeros = [np.zeros(shape, dtype=np.int64) for _ in range(3)]

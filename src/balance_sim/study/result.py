@@ -101,7 +101,9 @@ class Result:
     @cached_property
     def dyads(self) -> pd.DataFrame:
         """Tidy: a, b, kind ("any" or one kind), arm, p, p_reference, excess, lo, hi, n."""
-        counts = PairCounts.none(self.arms, self.scenario.codes, sorted(self.scenario.kinds), self.focal_day, self.window)
+        counts = PairCounts.none(
+            self.arms, self.scenario.codes, sorted(self.scenario.kinds), self.focal_day, self.window
+        )
         for runs, accords in self.blocks():
             counts.add(accords, _run_numbers(runs))
         return counts.table()
@@ -136,7 +138,11 @@ class Result:
     def headline_arm(self) -> str | None:
         """The arm that answers the question: the one that changes nothing, else the first after the reference."""
         others = self.arms[1:]
-        whole = [a for a in others if not (self.scenario.arms[a].drop or self.scenario.arms[a].add or self.scenario.arms[a].set)]
+        whole = [
+            a
+            for a in others
+            if not (self.scenario.arms[a].drop or self.scenario.arms[a].add or self.scenario.arms[a].set)
+        ]
         return (whole or list(others) or [None])[0]
 
     @cached_property
@@ -156,7 +162,9 @@ class Result:
             "reference": self.reference,
             "arms": {
                 arm: {
-                    row["outcome"]: rounded({k: row[k] for k in ("mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse")})
+                    row["outcome"]: rounded(
+                        {k: row[k] for k in ("mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse")}
+                    )
                     for row in levels[levels["arm"] == arm].to_dict("records")
                 }
                 for arm in self.arms
@@ -171,7 +179,9 @@ class Result:
                 for arm in self.arms[1:]
             },
             "dyads": self._dyads_json(),
-            "scheduled": json.loads(self.scheduled.assign(date=self.scheduled["date"].astype(str)).to_json(orient="records")),
+            "scheduled": json.loads(
+                self.scheduled.assign(date=self.scheduled["date"].astype(str)).to_json(orient="records")
+            ),
             "timing": self.timing,
             "failed_runs": len(self.failed),
         }
@@ -189,7 +199,10 @@ class Result:
             row: dict[str, Any] = {"a": a, "b": b, "kind": kind, "p": {k: float(share[k]) for k in self.arms}}
             if excess is not None:
                 found = excess.loc[key]
-                row |= {"excess": float(found["excess"]), "excess_ci95": [float(found["lo"]), float(found["hi"])]}
+                row |= {
+                    "excess": float(found["excess"]),
+                    "excess_ci95": [float(found["lo"]), float(found["hi"])],
+                }
             out.append(row)
         return out
 

@@ -18,7 +18,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import BlockTables
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.result import Result
-from balance_sim.study.runner import SHARD_RUNS, FailedRun, run_blocks
+from balance_sim.study.runner import SHARD_RUNS, FailedRun, Job, run_blocks
 from balance_sim.study.store import MANIFEST_VERSION, Store, missing
 
 Progress = Callable[[int, int, int], None]  # runs done, runs wanted, failed
@@ -41,14 +41,15 @@ def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ..
     return (reference, *(arm for arm in scenario.arms if arm in wanted and arm != reference))
 
 
-def study_key(scenario: Scenario, arms: Sequence[str], seed: int) -> str:
-    """sha256 of what decides a study's results: scenario with overrides, arms, seed."""
-    return hashlib.sha256(json.dumps([scenario.sha256, sorted(arms), seed]).encode()).hexdigest()
+def study_key(scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None) -> str:
+    """sha256 of what decides a study's results: scenario with overrides, arms, seed, and a model of one's own."""
+    parts = [scenario.sha256, sorted(arms), seed, *([model] if model else [])]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def default_folder(scenario: Scenario, arms: Sequence[str], seed: int) -> Path:
+def default_folder(scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None) -> Path:
     """results/<scenario>-<first 8 digits of the study's key>."""
-    return Path("results") / f"{scenario.name}-{study_key(scenario, arms, seed)[:8]}"
+    return Path("results") / f"{scenario.name}-{study_key(scenario, arms, seed, model)[:8]}"
 
 
 def run(
@@ -62,6 +63,8 @@ def run(
     command: str = "",
     files: dict[str, str] | None = None,
     progress: Progress | None = None,
+    model: str | None = None,
+    run_timeout: float | None = None,
 ) -> Result:
     """Live `runs` replications of the scenario in every arm and return what came of them.
 
@@ -70,14 +73,21 @@ def run(
     scenario, arms and seed, run by run: the first 200 of 400 runs are the 200 runs. More than one worker
     starts processes: call it under `if __name__ == "__main__":` from a script.
 
+    model: `module:Class` of a StateAgent subclass that decides another way; its code runs. run_timeout: seconds
+    after which a run counts as failed.
+
     Raises WrongRequest for unknown arms or a folder of another study, FolderBusy, CannotWrite."""
     if runs < 1:
         raise WrongRequest(f"runs must be at least 1, got {runs}")
     if not 0 <= seed < 2**64:
         raise WrongRequest(f"seed must be a whole number from 0 to 18446744073709551615, got {seed}")
+    if model is not None:
+        _import_model(model)
     began = time.monotonic()
     chosen = chosen_arms(scenario, arms)
-    sink: _Memory | _Folder = _Memory() if out is None else _Folder(Path(out), scenario, chosen, seed, command, files)
+    sink: _Memory | _Folder = (
+        _Memory() if out is None else _Folder(Path(out), scenario, chosen, seed, command, files, model)
+    )
     with sink:
         todo = missing(sink.done(), runs, SHARD_RUNS)
         wanted = sum(len(block) for block in todo)
@@ -85,7 +95,8 @@ def run(
         if progress:
             progress(done, runs, len(failed))
         worlds = compile_worlds(scenario) if todo else None
-        for finished in run_blocks(worlds, seed, todo, chosen, workers) if worlds else ():
+        job = Job(worlds, seed, chosen, model, run_timeout) if worlds else None
+        for finished in run_blocks(job, todo, workers) if job else ():
             sink.keep(finished.block.first, finished.block.stop, finished.tables, finished.failed)
             failed += [_failed_row(one) for one in finished.failed]
             done += len(finished.block)
@@ -107,6 +118,15 @@ def run(
             "workers": workers,
         },
     )
+
+
+def _import_model(model: str) -> None:
+    from balance_sim.model.agents import agent_class_named
+
+    try:
+        agent_class_named(model)
+    except ValueError as error:
+        raise WrongRequest(str(error)) from error
 
 
 def _failed_row(one: FailedRun) -> dict[str, Any]:
@@ -150,6 +170,7 @@ class _Folder:
         seed: int,
         command: str,
         files: dict[str, str] | None,
+        model: str | None,
     ) -> None:
         self.store = Store(folder)
         self.manifest = {
@@ -160,6 +181,7 @@ class _Folder:
             "files": files or {},
             "arms": sorted(arms),
             "seed": seed,
+            "model": model,
             "versions": {
                 "balance_sim": version(),
                 "numpy": np.__version__,
@@ -186,7 +208,9 @@ class _Folder:
         before = self.store.read_manifest()
         if before is None:
             if any(self.store.shards(table) for table in ("runs", "accords")):
-                raise WrongRequest(f"{self.store.folder} holds results without a manifest; choose another --out.")
+                raise WrongRequest(
+                    f"{self.store.folder} holds results without a manifest; choose another --out."
+                )
             self.store.write_text("manifest.json", json.dumps(self.manifest, indent=1) + "\n")
             return
         differences = differing(before, self.manifest)
@@ -224,13 +248,18 @@ def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Keys in which two manifests ask for different results, with both values."""
     out = [
         f"{key}: {before.get(key)} there, {now[key]} asked for"
-        for key in ("study", "arms", "seed")
+        for key in ("study", "arms", "seed", "model")
         if before.get(key) != now[key]
     ]
     if before["scenario"]["sha256"] != now["scenario"]["sha256"]:
-        out += _leaf_differences(before.get("inputs", {}), now["inputs"], "")[:20] or ["scenario: another content"]
+        out += _leaf_differences(before.get("inputs", {}), now["inputs"], "")[:20] or [
+            "scenario: another content"
+        ]
     there, here = before["versions"], now["versions"]
-    if there["balance_sim"] != here["balance_sim"] or there["numpy"].split(".")[0] != here["numpy"].split(".")[0]:
+    if (
+        there["balance_sim"] != here["balance_sim"]
+        or there["numpy"].split(".")[0] != here["numpy"].split(".")[0]
+    ):
         out.append(f"versions: {there} there, {here} here")
     return out
 

@@ -97,7 +97,9 @@ class Store:
             manifest = json.loads(text)
             version = manifest["manifest_version"]
         except (ValueError, KeyError, TypeError):
-            raise StoreDamaged(f"{self.manifest_path} is not a manifest: restore it, or start in a new folder.") from None
+            raise StoreDamaged(
+                f"{self.manifest_path} is not a manifest: restore it, or start in a new folder."
+            ) from None
         if version != MANIFEST_VERSION:
             raise WrongRequest(
                 f"{self.manifest_path} is of version {version}; this balance-sim reads {MANIFEST_VERSION}."
@@ -133,7 +135,10 @@ class Store:
         for name in TABLES:
             content = encode(getattr(tables, name))
             digest = hashlib.sha256(content).hexdigest()
-            self.write_bytes(self.folder / name / f"{point:06d}-{block.first:09d}-{block.stop:09d}.{digest}.parquet", content)
+            self.write_bytes(
+                self.folder / name / f"{point:06d}-{block.first:09d}-{block.stop:09d}.{digest}.parquet",
+                content,
+            )
 
     def shards(self, table: str = "runs") -> list[Shard]:
         """Shards of a table by point and run, one a block; the blocks of `runs` are those done."""
@@ -154,7 +159,9 @@ class Store:
         try:
             content = shard.path.read_bytes()
         except OSError as error:
-            raise StoreDamaged(f"{shard.path}: {error.strerror}. Give the same command again to re-run it.") from error
+            raise StoreDamaged(
+                f"{shard.path}: {error.strerror}. Give the same command again to re-run it."
+            ) from error
         if hashlib.sha256(content).hexdigest() != shard.sha256:
             raise StoreDamaged(
                 f"{shard.path}: its bytes are not those it was written with. Delete it and give the same command again."
@@ -181,7 +188,11 @@ def encode(table: pa.Table) -> bytes:
     """A table as Parquet bytes, with page checksums. The same table gives the same bytes."""
     sink = pa.BufferOutputStream()
     pq.write_table(
-        table.combine_chunks().unify_dictionaries(), sink, compression="zstd", compression_level=1, write_page_checksum=True
+        table.combine_chunks().unify_dictionaries(),
+        sink,
+        compression="zstd",
+        compression_level=1,
+        write_page_checksum=True,
     )
     return sink.getvalue().to_pybytes()
 

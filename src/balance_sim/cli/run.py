@@ -1,0 +1,166 @@
+"""`balance-sim run SCENARIO`: every arm many times; the headline on stdout, everything in a results folder."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from balance_sim.cli.interrupts import resumable
+from balance_sim.cli.options import json_option, set_option, theory_option
+from balance_sim.cli.program import ExitCode
+
+if TYPE_CHECKING:
+    from balance_sim.study.result import Result
+    from balance_sim.study.run import Progress
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+@click.command()
+@click.argument("scenario")
+@click.option(
+    "--runs", type=click.IntRange(1, 10_000_000), default=400, show_default=True, help="Replications."
+)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), default=1, show_default=True, help="Random numbers."
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Results folder  [default: results/<scenario>-<key>]",
+)
+@click.option("--workers", type=click.IntRange(1, 512), default=None, help="Processes  [default: cores]")
+@click.option("--arms", metavar="A,B", help="Only these arms; the reference arm is always run.")
+@click.option(
+    "--run-timeout", type=click.FloatRange(min=0.001), metavar="SECONDS", help="Give up a run after so long."
+)
+@click.option(
+    "--model", metavar="MODULE:CLASS", help="A StateAgent subclass that decides another way. Runs its code."
+)
+@click.option("--figures/--no-figures", default=True, help="Draw the figures into the results folder.")
+@set_option
+@theory_option
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    scenario: str,
+    runs: int,
+    seed: int,
+    out: Path | None,
+    workers: int | None,
+    arms: str | None,
+    run_timeout: float | None,
+    model: str | None,
+    figures: bool,
+    settings: tuple[str, ...],
+    theory: str | None,
+    as_json: bool,
+) -> None:
+    """Simulate every arm of SCENARIO and report the excess over its reference arm.
+
+    SCENARIO is a path, or the name of a scenario in ./scenarios. The same command goes on where it stopped."""
+    from balance_sim.scenario import load_scenario, scenario_files
+    from balance_sim.study.run import chosen_arms, default_folder, run
+    from balance_sim.study.store import Store
+
+    loaded = load_scenario(scenario, set=settings, theory=theory)
+    wanted = [name.strip() for name in arms.split(",") if name.strip()] if arms is not None else None
+    folder = out or default_folder(loaded, chosen_arms(loaded, wanted), seed, model)
+    command_line = shlex.join(["balance-sim", *sys.argv[1:]])
+    with resumable(command_line), progress_bar("runs") as progress:
+        result = run(
+            loaded,
+            runs,
+            seed,
+            arms=wanted,
+            workers=workers or cores(),
+            out=folder,
+            command=command_line,
+            files={name: text.decode("utf-8", "replace") for name, text in scenario_files(scenario).items()},
+            progress=progress,
+            model=model,
+            run_timeout=run_timeout,
+        )
+        summary = result.summary()
+        with Store(folder).lock() as store:
+            import json
+
+            store.write_text("summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
+            if figures and result.outcomes["run"].nunique() > 0:
+                draw(result, folder)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(summary, allow_nan=False))
+    else:
+        show(result)
+    if result.failed:
+        click.echo(f"{len(result.failed)} of {runs} runs failed: see {folder / 'failed.json'}", err=True)
+        ctx.exit(ExitCode.FAILED_RUNS)
+
+
+def draw(result: Result, folder: Path) -> None:
+    """The figures, as PNG and SVG, into the folder."""
+    from balance_sim.show.save import save_figures
+
+    save_figures(result, folder)
+
+
+def show(result: Result) -> None:
+    """The headline, for a person."""
+    from balance_sim.show.headline import headline
+
+    headline(result)
+
+
+class progress_bar:  # noqa: N801 - used like a function
+    """A bar on stderr, on a terminal, once a second has passed; else nothing. Yields what to call."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._bar: object | None = None
+
+    def __enter__(self) -> Progress | None:
+        if not sys.stderr.isatty():
+            return None
+        import time
+
+        began = time.monotonic()
+
+        def tell(done: int, wanted: int, failed: int) -> None:
+            if self._bar is None and time.monotonic() - began > 1.0 and done < wanted:
+                self._start(wanted)
+            if self._bar is not None:
+                self._bar.update(
+                    0, completed=done, description=f"{self.what}{f', {failed} failed' if failed else ''}"
+                )  # type: ignore[attr-defined]
+
+        return tell
+
+    def _start(self, wanted: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns: Sequence[object] = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)  # type: ignore[arg-type]
+        self._bar.start()
+        self._bar.add_task(self.what, total=wanted)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()  # type: ignore[attr-defined]

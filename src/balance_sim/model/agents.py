@@ -1,0 +1,238 @@
+"""The Mesa face: one run as agents, living by the same rules on the same arrays.
+
+`BalanceModel` is a `mesa.Model` of `StateAgent`s. The step's matrices are worked out once, as in the block
+engine; each agent perceives its own rows, assesses them and decides. Subclass `StateAgent` and override
+`willingness` (or `consents`, `effort_after`) for another way to decide; `balance-sim run --model
+module:Class` runs it through the same studies, arms and random numbers. Nothing is drawn through Mesa.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mesa
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from balance_sim.model import engine
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.core import DAYS_PER_YEAR, ORIGINS, Accords, State, View, World
+from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.pipeline import open_talks, sign_talks
+from balance_sim.model.threat import effort_change, insecurity
+from balance_sim.model.willingness import Prospects, consent, willingness
+from balance_sim.scenario.schema import Scenario
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+class StateAgent(mesa.Agent):
+    """A state. Each step it perceives its rows of the step's matrices, assesses, and answers occasions."""
+
+    model: BalanceModel
+
+    def __init__(self, model: BalanceModel, code: str) -> None:
+        super().__init__(model)
+        self.code = code
+        self.index = model.world.codes.index(code)
+        self.against: Floats = np.zeros(0)
+        self.threats: Floats = np.zeros(0)
+        self.support: Floats = np.zeros(0)
+        self.backing: Floats = np.zeros(0)
+        self.insecurity = 0.0
+        self.effort = 0.0
+        self.answers: Bools = np.zeros(0, dtype=bool)
+
+    def perceive(self) -> None:
+        """Take in this step's view: how far each is against it, whom it fears, who could help and who will."""
+        view = self.model.view
+        self.against = view.against[0, self.index]
+        self.threats = view.threat[0, self.index]
+        self.support = view.support[0, self.index]
+        self.backing = view.backing[0, self.index]
+
+    def assess(self) -> None:
+        """How insecure it is: the ratio contest of what threatens it and what defends it."""
+        view = self.model.view
+        total, defence = view.total[0, self.index], view.defence[0, self.index]
+        self.insecurity = float(insecurity(total, defence, self.model.world.rules.s0))
+
+    def decide(self) -> None:
+        """Answer this step's occasions, all at once, and set next step's effort."""
+        prospects, needs = self.model.occasions_of(self.index)
+        self.answers = self.consents(prospects, needs)
+        self.effort = self.effort_after(self.model.share_of_effort)
+
+    def willingness(self, prospects: Prospects) -> Floats:
+        """(C,) u_ij in nats for each prospect. Override this for another theory of what states want."""
+        return willingness(prospects)
+
+    def consents(self, prospects: Prospects, needs: Floats) -> Bools:
+        """(C,) yes where the probability to consent exceeds the occasion's uniform."""
+        return np.asarray(needs < consent(self.willingness(prospects)))
+
+    def effort_after(self, share: float) -> float:
+        """Effort after this step: part of the way to a target that rises with insecurity."""
+        rules, start = self.model.world.rules, self.model.worlds.baseline.insecurity[self.index]
+        now, at_start = np.array(self.insecurity), np.array(start)
+        return float(
+            effort_change(np.array(self.effort), now, at_start, rules.effort_slope, rules.effort_max, share)
+        )
+
+
+class BalanceModel(mesa.Model):
+    """One run of one arm. `step()` lives one step, `run_until_end()` all; `agents` are the states.
+
+    scenario: a complete Scenario. arm: its name; the reference if not given. seed, run: which random
+    numbers; run k is the block engine's run k. worlds: arrays compiled before, to save time.
+    agent_class: StateAgent or a subclass. `why_ended` says why the run is over, or None."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        arm: str | None = None,
+        seed: int = 1,
+        *,
+        run: int = 0,
+        worlds: Worlds | None = None,
+        agent_class: type[StateAgent] = StateAgent,
+    ) -> None:
+        super().__init__(rng=seed % 2**32)
+        self.worlds = worlds if worlds is not None else compile_worlds(scenario)
+        self.arm = arm if arm is not None else scenario.reference_arm
+        self.world: World = self.worlds.arms[self.arm]
+        self.key = seed
+        runs = np.array([run], dtype=np.uint64)
+        own_way = agent_class.willingness is not StateAgent.willingness or (
+            agent_class.consents is not StateAgent.consents
+        )
+        most = None if own_way else self.worlds.most
+        self.chances = draw_opportunities(self.worlds.reference, seed, runs, most)
+        self.state: State = engine.begin(self.world, self.worlds.baseline, seed, runs)
+        self.at = 0
+        self.why_ended: str | None = None
+        self.share_of_effort = 0.0
+        self._rows: Ints = np.empty(0, dtype=np.int64)
+        self._look()
+        agent_class.create_agents(self, self.world.n, list(self.world.codes))
+        self.datacollector = mesa.DataCollector(
+            model_reporters={"day": "day", "accords_signed": "accords_signed"},
+            agent_reporters={"code": "code", "insecurity": "insecurity", "effort": "effort"},
+        )
+
+    @property
+    def day(self) -> float:
+        """Days since the scenario's start."""
+        return float(self.state.day)
+
+    @property
+    def accords_signed(self) -> int:
+        """Accords signed during the run so far."""
+        made = self.state.accords
+        return int(((made.signed >= 0) & (made.signed < self.state.day)).sum())
+
+    @property
+    def accords(self) -> pd.DataFrame:
+        """Accords under way or made, one row each, days since the start (NaN: not yet)."""
+        a: Accords = self.state.accords
+        world = self.world
+        frame = pd.DataFrame(
+            {
+                "a": np.array(world.codes)[world.first[a.pair]],
+                "b": np.array(world.codes)[world.second[a.pair]],
+                "kind": np.array(world.ladder.names)[a.kind],
+                "origin": np.array(ORIGINS)[a.origin],
+                "opened": a.opened,
+                "signed": np.where(a.signed < self.state.day, a.signed, np.nan),
+                "in_force": np.where(a.in_force < self.state.day, a.in_force, np.nan),
+                "ended": np.where(a.ended < self.state.day, a.ended, np.nan),
+            }
+        )
+        return frame.sort_values(["opened", "a", "b", "kind"], ignore_index=True)
+
+    def step(self) -> None:
+        """One step of the grid: all perceive, assess and decide on the same view; then what they agreed is done."""
+        if self.why_ended is not None:
+            return
+        world, baseline, state = self.world, self.worlds.baseline, self.state
+        start, stop = world.grid[self.at], world.grid[self.at + 1]
+        rows = np.arange(*self.chances.starts[self.at : self.at + 2])
+        free = ~state.busy[self.chances.run[rows], self.chances.pair[rows], self.chances.kind[rows]]
+        self._rows = rows[free]
+        self.share_of_effort = float(-np.expm1(-(stop - start) / DAYS_PER_YEAR / world.rules.effort_years))
+        for turn in ("perceive", "assess", "decide"):
+            self.agents.do(turn)
+        agreed = self._agreed()
+        open_talks(world, baseline, self.chances, state, self.view, self._rows[agreed], self.key)
+        sign_talks(world, baseline, state, self.view, start, stop, self.key)
+        for agent in self.agents:
+            state.effort[0, agent.index] = agent.effort
+        state.day = stop
+        self.at += 1
+        if self.at == world.steps:
+            engine.turn_of_step(world, state, self.key)
+            self.why_ended = "the scenario's end"
+            self.running = False
+        else:
+            self._look()
+        self.datacollector.collect(self)
+
+    def run_until_end(self) -> BalanceModel:
+        """All steps to the scenario's end. Returns the model."""
+        while self.why_ended is None:
+            self.step()
+        return self
+
+    def occasions_of(self, index: int) -> tuple[Prospects, Floats]:
+        """This step's occasions that a state has to answer: its prospects, and the uniforms it must exceed."""
+        mine, other, which = self._sides(index)
+        rows = self._rows[which]
+        prospects = Prospects(
+            self.world,
+            self.worlds.baseline,
+            self.view,
+            self.state,
+            np.zeros(len(rows), dtype=np.int64),
+            np.full(len(rows), index),
+            other,
+            self.chances.kind[rows],
+        )
+        return prospects, self.chances.needs[rows, mine]
+
+    def _sides(self, index: int) -> tuple[Ints, Ints, Ints]:
+        first = self.world.first[self.chances.pair[self._rows]]
+        second = self.world.second[self.chances.pair[self._rows]]
+        which = np.flatnonzero((first == index) | (second == index))
+        mine = np.where(first[which] == index, 0, 1)
+        other = np.where(mine == 0, second[which], first[which])
+        return mine, other, which
+
+    def _agreed(self) -> Bools:
+        yes = np.zeros((len(self._rows), 2), dtype=bool)
+        for agent in self.agents:
+            mine, _, which = self._sides(agent.index)
+            yes[which, mine] = agent.answers
+        return np.asarray(yes.all(axis=1))
+
+    def _look(self) -> None:
+        engine.turn_of_step(self.world, self.state, self.key)
+        self.view: View = engine.perceive(self.world, self.state, self.at)
+
+
+def agent_class_named(name: str) -> type[StateAgent]:
+    """The StateAgent subclass that `module:Class` names. Importing it runs that module's code.
+
+    Raises ValueError where there is none."""
+    from importlib import import_module
+
+    module, _, attribute = name.partition(":")
+    try:
+        found: Any = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"--model {name}: cannot be imported ({error}); write it as module:Class") from error
+    if not (isinstance(found, type) and issubclass(found, StateAgent)):
+        raise ValueError(f"--model {name}: not a subclass of balance_sim.StateAgent")
+    return found
