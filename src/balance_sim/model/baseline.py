@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.core import DIRECTIONS, Baseline, State, View, World
-from balance_sim.model.engine import begin, perceive, sides
+from balance_sim.model.engine import begin, perceive
 from balance_sim.model.news import members
-from balance_sim.model.willingness import QUICK, Prospects, consent, most_willing, willingness
+from balance_sim.model.willingness import Prospects, consent, most_willing, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Scenario
@@ -47,10 +47,6 @@ def compile_worlds(scenario: Scenario) -> Worlds:
     participants = tuple(members(focal.principals, scenario.groups, roster))
     baseline = freeze(arms[scenario.reference_arm], participants)
     most = np.max([most_willing(world, baseline) for world in arms.values()], axis=0)
-    arms = {
-        name: replace(world, slow_at_most=most_willing(world, baseline, leave_out=QUICK))
-        for name, world in arms.items()
-    }
     return Worlds(scenario, arms, baseline, most, participants)
 
 
@@ -73,18 +69,16 @@ def freeze(world: World, participants: tuple[int, ...]) -> Baseline:
     everyone = _all_prospects(world, blank, state, at_start)
     log_gain = everyone.log_gain.reshape(n, n, kinds)
     log_gain[np.arange(n), np.arange(n)] = 0.0
-    tie = (state.depth[0] > 0).astype(float)
     baseline = replace(
         blank,
         gain_norm=log_gain.sum(axis=1) / (n - 1),
         insecurity=at_start.insecurity[0],
         partners=state.partners[0],
-        shared=tie @ tie,
+        shared=np.expm1(state.log_shared[0]).round(),
         shared_mean=float(state.shared_mean[0]),
     )
-    pair, kind = (grid.ravel() for grid in np.indices((pairs, kinds)))
-    both = sides(world, baseline, state, at_start, np.zeros_like(pair), pair, kind)
-    keen = np.stack([consent(willingness(one)).reshape(pairs, kinds) for one in both], axis=1)
+    keen = consent(willingness(_all_prospects(world, baseline, state, at_start))).reshape(n, n, kinds)
+    keen = np.stack([keen[world.first, world.second], keen[world.second, world.first]], axis=1)
     before = max(int(np.searchsorted(world.grid, world.focal_day)) - 1, 0)
     threatened = threatened_by(perceive(world, state, before), participants, world.rules.tau)[0]
     return replace(
@@ -99,7 +93,9 @@ def threatened_by(view: View, participants: tuple[int, ...], tau: float) -> npt.
     return np.asarray(share > tau)
 
 
-def directions(world: World, threatened: npt.NDArray[np.bool_], participants: tuple[int, ...]) -> npt.NDArray[np.int64]:
+def directions(
+    world: World, threatened: npt.NDArray[np.bool_], participants: tuple[int, ...]
+) -> npt.NDArray[np.int64]:
     """(P,) the class of each pair: counter, with_participant, other."""
     inside = np.isin(np.arange(world.n), participants)
     i, j = world.first, world.second

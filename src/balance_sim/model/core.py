@@ -14,9 +14,12 @@ Days count from 00:00 of the scenario's start and are floats until an accord is 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+
+from balance_sim.model import beliefs, threat
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -24,6 +27,7 @@ Bools = npt.NDArray[np.bool_]
 
 DAYS_PER_YEAR = 365.25
 NEVER = np.inf
+RUNS_AT_ONCE = 4  # runs perceived together, so that their matrices stay in the cache; changes no result
 
 # What an accord is to the focal event: neither side takes part and at least one is threatened by those who
 # do; one side takes part; or neither.
@@ -107,6 +111,21 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class AtStart:
+    """What states would believe in each step if the accords in force at the start were all there is.
+
+    Most entries stay so in a run; those that do not are worked out anew by the same functions."""
+
+    in_force: npt.NDArray[np.int16]  # (P, M)
+    depth: Floats  # (P,)
+    calm: Floats  # (P,)
+    alignment: Floats  # (S, A, n, n) a_jk, diagonal 0
+    hostility: Floats  # (S, n, n) L_ij
+    reliable: Floats  # (S, n, n) rho_j c_j p_ij
+    lending: Floats  # (S, n, n) rho_j c_j p_ij b_ij
+
+
+@dataclass(frozen=True)
 class World:
     """One arm's fixed facts. Matrices (n, n), row acts or looks, column is acted on or looked at."""
 
@@ -136,14 +155,14 @@ class World:
     audience: Ints  # (n,) which reading of the news is i's; audiences that heed all alike share one
     audience_names: tuple[str, ...]
     audience_rows: tuple[slice, ...]  # where each audience's states stand
-    odds_against: Floats  # (S, A, n, n) e^-(alpha0 - alpha_x gap + evidence), diagonal 0
-    intent_odds: Floats  # (S, n, n) e^(eta0 + ... + evidence)
+    odds_against: Floats  # (S, A, P) e^-(alpha0 - alpha_x gap + evidence), before accords
+    intent_odds: Floats  # (S, n, n) e^(eta0 + ... + evidence), before accords
     reliability: Floats  # (S, n)
+    at_start: AtStart
     experience: Floats  # (P,) at day 0
     pair_keys: npt.NDArray[np.uint64]
     kind_keys: npt.NDArray[np.uint64]
     signature_attention: Floats  # (A,)
-    slow_at_most: Floats | None = None  # (n, n, M) most that the slow terms of willingness can add up to
 
     @property
     def n(self) -> int:
@@ -180,10 +199,11 @@ class State:
     in_force: npt.NDArray[np.int16]  # (R, P, M) accords of a kind in force
     busy: Bools  # (R, P, M) in talks or signed
     depth: Floats  # (R, n, n)
-    calm: Floats  # (R, n, n)
-    factor: Floats  # (R, n, n) e^-(alpha_acc depth)
-    soothe: Floats  # (R, n, n) e^-(eta_acc calm)
+    calm: Floats  # (R, P)
+    touched: Bools  # (R, P) something was signed, took effect or ended: beliefs may differ from the start's
     partners: Floats  # (R, n)
+    log_partners: Floats  # (R, n) ln(1 + partners)
+    log_shared: Floats  # (R, n, n) ln(1 + shared partners), diagonal 0
     shared_mean: Floats  # (R,) mean over pairs of ln(1 + shared partners)
     experience: Floats  # (R, P), scaled to day 0
     effort: Floats  # (R, n)
@@ -193,22 +213,26 @@ class State:
 
 @dataclass(frozen=True)
 class Desk:
-    """Room to work in, laid out once a block: (R, n, n) each, alignment (R, A, n, n), sums by state (R, n)."""
+    """Room to work in, laid out once a block. Matrices (n, n) and sums by state (n,), for all runs or a few."""
 
-    alignment: Floats
-    against: Floats
+    unopposed: Floats  # (R, n, n)
+    sided: Floats  # (R, n, n)
+    total: Floats  # (R, n)
+    defence: Floats  # (R, n)
+    alignment: Floats  # (few, A, n, n)
+    hostility: Floats  # (few, n, n), and so on
     threat: Floats
-    support: Floats
-    backing: Floats
-    hostility: Floats
-    sums: Floats
-    total: Floats
-    defence: Floats
+    scratch: Floats
 
     @staticmethod
     def lay(runs: int, audiences: int, n: int) -> Desk:
-        matrices = (np.empty((runs, n, n)) for _ in range(6))
-        return Desk(np.empty((runs, audiences, n, n)), *matrices, np.empty((runs, n)), np.empty((runs, n)))
+        few = min(runs, RUNS_AT_ONCE)
+        return Desk(
+            *(np.empty((runs, n, n)) for _ in range(2)),
+            *(np.empty((runs, n)) for _ in range(2)),
+            np.empty((few, audiences, n, n)),
+            *(np.empty((few, n, n)) for _ in range(3)),
+        )
 
 
 @dataclass
@@ -220,6 +244,7 @@ class Accords:
     kind: Ints
     origin: Ints
     count: Ints  # which opportunity of its clock, or row of the docket
+    key: npt.NDArray[np.uint64]  # of its own clocks
     opened: Floats
     length: Floats  # days of talks it takes at speed 1, from `opened`
     progress: Floats  # days of talks done, at speed
@@ -232,8 +257,8 @@ class Accords:
 
     @staticmethod
     def none() -> Accords:
-        whole, real = np.empty(0, np.int64), np.empty(0)
-        return Accords(*(whole.copy() for _ in range(5)), *(real.copy() for _ in range(8)), whole.copy())
+        whole, key, real = np.empty(0, np.int64), np.empty(0, np.uint64), np.empty(0)
+        return Accords(*(whole.copy() for _ in range(5)), key, *(real.copy() for _ in range(8)), whole.copy())
 
     def take(self, rows: Ints) -> Accords:
         """These rows, copied."""
@@ -246,18 +271,61 @@ class Accords:
 
 @dataclass(frozen=True)
 class View:
-    """What the states of R runs see and feel in one step. Read-only."""
+    """What the states of R runs see and feel in one step. Read-only, and good until the next step is perceived.
 
+    What the engine needs of all pairs is at hand; the matrices below are worked out when asked for."""
+
+    world: World
     step: int
     day: float  # middle of the step
-    against: Floats  # (R, n, n) q_ik
-    threat: Floats  # (R, n, n) Theta_ik
+    depth: Floats  # (R, n, n)
+    announced: Floats  # (R, P) evidence, in nats, of accords signed and not yet in force
+    unopposed: Floats  # (R, n, n) 1 - q_ik
     total: Floats  # (R, n) Theta_i
-    backing: Floats  # (R, n, n) b_ij
-    support: Floats  # (R, n, n) s_ij
+    sided: Floats  # (R, n, n) sum_k Theta_ik a_jk: the threat to i that j would side with
     defence: Floats  # (R, n) D_i
     balance: Floats  # (R, n) Theta_i + D_i + s0
     insecurity: Floats  # (R, n) g_i
-    alignment: Floats  # (R, A, n, n) a_jk as each audience sees it, diagonal 0
     partners_log_mean: Floats  # (R,) mean over states of ln(1 + partners)
     reliability: Floats  # (n,)
+    reliable: Floats  # (n, n) rho_j c_j p_ij
+
+    @cached_property
+    def against(self) -> Floats:
+        """(R, n, n) q_ik."""
+        return np.asarray(1.0 - self.unopposed)
+
+    @cached_property
+    def threat(self) -> Floats:
+        """(R, n, n) Theta_ik."""
+        return threat.threat(self.world.at_hand, self.unopposed)
+
+    @cached_property
+    def alignment(self) -> Floats:
+        """(R, A, n, n) a_jk as each audience sees it, diagonal 1."""
+        world, here = self.world, np.arange(self.world.n)
+        news = self.announced.reshape(len(self.depth), 1, -1) * world.signature_attention[:, None]
+        depth = self.depth[:, None, world.first, world.second]
+        by_pair = beliefs.alignment_with(
+            world.odds_against[self.step], world.rules.alpha_acc * depth + news
+        )
+        out = by_pair[..., world.pair_index]
+        out[..., here, here] = 1.0
+        return np.asarray(out)
+
+    @cached_property
+    def own(self) -> Floats:
+        """(R, n, n) a_ik as i sees it, diagonal 1."""
+        return np.asarray(self.alignment[:, self.world.audience, np.arange(self.world.n)])
+
+    @cached_property
+    def support(self) -> Floats:
+        """(R, n, n) s_ij."""
+        return threat.support(
+            self.reliable, threat.firmness(self.sided, self.total[:, :, None]), self.unopposed
+        )
+
+    @cached_property
+    def backing(self) -> Floats:
+        """(R, n, n) b_ij, diagonal 0."""
+        return threat.backing(self.depth, self.own, self.world.rules.beta) * ~np.eye(self.world.n, dtype=bool)

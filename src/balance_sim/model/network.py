@@ -5,43 +5,52 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.core import Desk, State, World
+from balance_sim.model.core import Desk, Docket, Ladder, State, World
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+def record_in_force(docket: Docket, pairs: int, kinds: int) -> npt.NDArray[np.int16]:
+    """(P, M) accords of each kind in force at the start."""
+    in_force = np.zeros((pairs, kinds), dtype=np.int16)
+    held = docket.stage == 2
+    np.add.at(in_force, (docket.pair[held], docket.kind[held]), 1)
+    return in_force
+
+
+def deepest(ladder: Ladder, in_force: npt.NDArray[np.int16]) -> tuple[Floats, Floats]:
+    """Depth and calm of pairs from their accords in force, (..., M) to (...).
+
+    Several accords of one kind between two states count once: depth is that of the deepest kind held."""
+    held = in_force > 0
+    return tuple(np.where(held, of, 0.0).max(axis=-1, initial=0.0) for of in (ladder.depth, ladder.calm))
 
 
 def begin_network(world: World, runs: npt.NDArray[np.uint64]) -> State:
     """A state whose accords in force are those on record; nothing under way yet."""
-    r, pairs, kinds = len(runs), len(world.first), len(world.ladder.names)
-    in_force = np.zeros((pairs, kinds), dtype=np.int16)
-    held = world.docket.stage == 2
-    np.add.at(in_force, (world.docket.pair[held], world.docket.kind[held]), 1)
-    one = _state(world, runs[:1], in_force[None])
-    _rebuild(world, one, np.zeros(pairs, dtype=np.int64), np.arange(pairs))
-    _recount(one, np.zeros(1, dtype=np.int64))
-    state = _state(world, runs, np.repeat(in_force[None], r, axis=0))
-    for name in ("depth", "calm", "factor", "soothe", "partners", "shared_mean"):
-        getattr(state, name)[:] = getattr(one, name)
-    return state
-
-
-def _state(world: World, runs: npt.NDArray[np.uint64], in_force: npt.NDArray[np.int16]) -> State:
-    r, n = len(runs), world.n
-    return State(
+    r, n, pairs, start = len(runs), world.n, len(world.first), world.at_start
+    depth = np.zeros((1, n, n))
+    depth[0, world.first, world.second] = depth[0, world.second, world.first] = start.depth
+    state = State(
         runs=runs,
         day=0.0,
-        in_force=in_force,
-        busy=np.zeros(in_force.shape, dtype=bool),
-        depth=np.zeros((r, n, n)),
-        calm=np.zeros((r, n, n)),
-        factor=np.ones((r, n, n)),
-        soothe=np.ones((r, n, n)),
-        partners=np.zeros((r, n)),
-        shared_mean=np.zeros(r),
+        in_force=np.repeat(start.in_force[None], r, axis=0),
+        busy=np.zeros((r, *start.in_force.shape), dtype=bool),
+        depth=np.repeat(depth, r, axis=0),
+        calm=np.repeat(start.calm[None], r, axis=0),
+        touched=np.zeros((r, pairs), dtype=bool),
+        partners=np.empty((r, n)),
+        log_partners=np.empty((r, n)),
+        log_shared=np.empty((r, n, n)),
+        shared_mean=np.empty(r),
         experience=np.repeat(world.experience[None], r, axis=0),
         effort=np.zeros((r, n)),
         desk=Desk.lay(r, len(world.audience_names), n),
     )
+    for name, of_one in _counts(depth).items():
+        getattr(state, name)[:] = of_one
+    return state
 
 
 def enter(state: State, rows: Ints) -> None:
@@ -66,28 +75,30 @@ def refresh(world: World, state: State, rows: Ints) -> None:
     _rebuild(world, state, run, pair)
     changed = had != (state.depth[run, i, j] > 0)
     if changed.any():
-        _recount(state, np.unique(run[changed]))
+        some = np.unique(run[changed])
+        for name, counted in _counts(state.depth[some]).items():
+            getattr(state, name)[some] = counted
 
 
 def _rebuild(world: World, state: State, run: Ints, pair: Ints) -> None:
-    """Several accords of one kind between two states count once: depth is that of the deepest kind held."""
-    held = state.in_force[run, pair] > 0
-    depth = np.where(held, world.ladder.depth, 0.0).max(axis=1, initial=0.0)
-    calm = np.where(held, world.ladder.calm, 0.0).max(axis=1, initial=0.0)
-    for i, j in ((world.first[pair], world.second[pair]), (world.second[pair], world.first[pair])):
-        state.depth[run, i, j] = depth
-        state.calm[run, i, j] = calm
-        state.factor[run, i, j] = np.exp(-world.rules.alpha_acc * depth)
-        state.soothe[run, i, j] = np.exp(-world.rules.eta_acc * calm)
+    depth, calm = deepest(world.ladder, state.in_force[run, pair])
+    i, j = world.first[pair], world.second[pair]
+    state.depth[run, i, j] = state.depth[run, j, i] = depth
+    state.calm[run, pair] = calm
+    state.touched[run, pair] = True
 
 
-def _recount(state: State, runs: Ints) -> None:
-    """Partners of each state, and the mean over pairs of ln(1 + shared partners)."""
-    tie = (state.depth[runs] > 0).astype(np.float32)
+def _counts(depth: Floats) -> dict[str, Floats]:
+    """From depth (R, n, n): partners of each state, shared partners of each pair, their logs and means."""
+    tie = (depth > 0).astype(np.float32)
     n = tie.shape[-1]
-    state.partners[runs] = tie.sum(axis=-1)
-    shared = tie @ tie
-    logs = np.log1p(np.arange(n + 1, dtype=float))[shared.astype(np.int64)]
-    diagonal = np.arange(n)
-    logs[:, diagonal, diagonal] = 0.0
-    state.shared_mean[runs] = logs.reshape(len(runs), -1).sum(axis=1) / (n * (n - 1))
+    logs = np.log1p(np.arange(n + 1, dtype=float))
+    log_shared = logs[(tie @ tie).astype(np.int64)]
+    log_shared.reshape(-1, n * n)[:, :: n + 1] = 0.0
+    partners = tie.sum(axis=-1).astype(float)
+    return {
+        "partners": partners,
+        "log_partners": np.log1p(partners),
+        "log_shared": log_shared,
+        "shared_mean": log_shared.reshape(-1, n * n).sum(axis=1) / (n * (n - 1)),
+    }

@@ -20,6 +20,7 @@ from balance_sim.model.willingness import consent
 
 Floats = npt.NDArray[np.float64]
 
+
 def run_keys(seed: int, runs: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """(R,) one key a run; run k has the same key however many runs there are."""
     return clocks.absorb(clocks.absorb(clocks.label("balance-sim"), seed), runs)
@@ -45,7 +46,9 @@ def draw_opportunities(
     found = [
         part
         for k in range(0, len(runs), 4)
-        for part in _stream(clock_keys(world, run_key[k : k + 4], "opportunity"), every, world.grid[-1], ceiling, k)
+        for part in _stream(
+            clock_keys(world, run_key[k : k + 4], "opportunity"), every, world.grid[-1], ceiling, k
+        )
     ]
     where, days, counts, needs = (np.concatenate(column) for column in zip(*found, strict=True))
     step = np.searchsorted(world.grid, days, side="right") - 1

@@ -30,16 +30,13 @@ Keys = npt.NDArray[np.uint64]
 
 _TALKS, _FAIL_IN_TALKS, _FORCE, _FAIL_SIGNED, _END = 1, 2, 3, 4, 5
 NEW, ASSUMED, TALKS, SIGNED, SCHEDULED, IN_FORCE = range(len(ORIGINS))
-_OF_ORIGIN = np.array([0, 1 << 40, 0, 0, 0, 0], dtype=np.uint64)
+_OF_ASSUMED = np.uint64(1 << 40)
 
 
-def accord_keys(world: World, runs: Keys, accords: Accords, seed: int) -> Keys:
+def accord_keys(world: World, runs: Keys, seed: int, run: Ints, pair: Ints, kind: Ints, own: Keys) -> Keys:
     """(K,) one key for each accord, from its run, pair, kind, and what tells it from others of its kind."""
-    key = clocks.absorb(run_keys(seed, runs)[accords.run], clocks.label("accord"))
-    key = clocks.absorb(clocks.absorb(key, world.pair_keys[accords.pair]), world.kind_keys[accords.kind])
-    own = accords.count.astype(np.uint64) + _OF_ORIGIN[accords.origin]
-    on_record = np.flatnonzero((accords.origin != NEW) & (accords.origin != ASSUMED))
-    own[on_record] = world.docket.keys[accords.count[on_record]]
+    key = clocks.absorb(run_keys(seed, runs), clocks.label("accord"))[run]
+    key = clocks.absorb(clocks.absorb(key, world.pair_keys[pair]), world.kind_keys[kind])
     return clocks.absorb(key, own)
 
 
@@ -50,7 +47,7 @@ def wait(key: Keys, purpose: int, rate_per_year: float) -> Floats:
     return clocks.exponential(clocks.absorb(key, purpose)) * (DAYS_PER_YEAR / rate_per_year)
 
 
-def _blank(run: Ints, pair: Ints, kind: Ints, origin: int, count: Ints, opened: Floats, stage: int) -> Accords:
+def _blank(run: Ints, pair: Ints, kind: Ints, origin: int, count: Ints, key: Keys, opened: Floats) -> Accords:
     never = np.full(len(run), NEVER)
     return Accords(
         run=run,
@@ -58,6 +55,7 @@ def _blank(run: Ints, pair: Ints, kind: Ints, origin: int, count: Ints, opened: 
         kind=kind,
         origin=np.full(len(run), origin, dtype=np.int64),
         count=count,
+        key=key,
         opened=opened,
         length=never.copy(),
         progress=np.zeros(len(run)),
@@ -66,27 +64,31 @@ def _blank(run: Ints, pair: Ints, kind: Ints, origin: int, count: Ints, opened: 
         signed=never.copy(),
         in_force=never.copy(),
         ended=never.copy(),
-        stage=np.full(len(run), stage, dtype=np.int64),
+        stage=np.zeros(len(run), dtype=np.int64),
     )
 
 
 def record_at_start(world: World, seed: int, runs: npt.NDArray[np.uint64]) -> Accords:
     """The recorded docket in R runs: talks and signed accords under way; of those in force, which end in time."""
     rules, kinds, docket = world.rules, world.ladder, world.docket
-    r, k = len(runs), len(docket.ids)
-    run, row = np.repeat(np.arange(r), k), np.tile(np.arange(k), r)
-    a = _blank(run, docket.pair[row], docket.kind[row], TALKS, row, docket.opened[row], 0)
+    run, row = (grid.ravel() for grid in np.indices((len(runs), len(docket.ids))))
+    key = accord_keys(world, runs, seed, run, docket.pair[row], docket.kind[row], docket.keys[row])
+    ended = np.where(np.isnan(docket.ended[row]), wait(key, _END, rules.end_rate), docket.ended[row])
+    keep = np.flatnonzero((docket.stage[row] < 2) | (ended < world.grid[-1]))
+    run, row, key, ended = run[keep], row[keep], key[keep], ended[keep]
+    a = _blank(run, docket.pair[row], docket.kind[row], TALKS, row, key, docket.opened[row])
     a.stage = docket.stage[row]
     fixed = ~(np.isnan(docket.fixed_signed) & np.isnan(docket.fixed_in_force))[row]
     a.origin = np.choose(a.stage, [TALKS, SIGNED, IN_FORCE])
     a.origin[fixed & (a.stage < 2)] = SCHEDULED
-    key = accord_keys(world, runs, a, seed)
 
     t = np.flatnonzero(a.stage == 0)
     a.opened[t] = np.where(np.isnan(a.opened[t]), 0.0, a.opened[t])
     a.progress[t] = -a.opened[t]
     mean, shape = kinds.talks_days[a.kind[t]], kinds.talks_shape[a.kind[t]]
-    a.length[t] = clocks.gamma(clocks.absorb(key[t], _TALKS), shape, mean, elapsed=np.maximum(a.progress[t], 0.0))
+    a.length[t] = clocks.gamma(
+        clocks.absorb(key[t], _TALKS), shape, mean, elapsed=np.maximum(a.progress[t], 0.0)
+    )
     a.fails[t] = wait(key[t], _FAIL_IN_TALKS, rules.collapse_rate)
     date = docket.fixed_signed[row[t]]
     a.signed[t] = np.where(np.isnan(date), NEVER, date)
@@ -95,22 +97,20 @@ def record_at_start(world: World, seed: int, runs: npt.NDArray[np.uint64]) -> Ac
     s = np.flatnonzero(a.stage == 1)
     a.signed[s] = docket.signed[row[s]]
     date = docket.fixed_in_force[row[s]]
-    _to_force(world, a, s, key, fixed=date)
+    _to_force(world, a, s, fixed=date)
     a.fails[s] = np.where(np.isnan(date), wait(key[s], _FAIL_SIGNED, rules.collapse_rate), NEVER)
 
     f = np.flatnonzero(a.stage == 2)
     a.signed[f], a.in_force[f] = docket.signed[row[f]], docket.in_force[row[f]]
-    date = docket.ended[row[f]]
-    a.ended[f] = np.where(np.isnan(date), wait(key[f], _END, rules.end_rate), date)
-    keep = (a.stage < 2) | (a.ended < world.grid[-1])
-    return a.take(np.flatnonzero(keep))
+    a.ended[f] = ended[f]
+    return a
 
 
-def _to_force(world: World, a: Accords, rows: Ints, key: Keys, fixed: Floats | None = None) -> None:
+def _to_force(world: World, a: Accords, rows: Ints, fixed: Floats | None = None) -> None:
     """Date of entry into force of accords just signed, or signed before the start."""
     kind = a.kind[rows]
     waited = np.maximum(-a.signed[rows], 0.0)
-    draw = clocks.absorb(key[rows], _FORCE)
+    draw = clocks.absorb(a.key[rows], _FORCE)
     lag = clocks.gamma(draw, world.ladder.force_shape[kind], world.ladder.force_days[kind], elapsed=waited)
     at_once = clocks.uniform(clocks.draw(draw, 1)) < world.ladder.at_once[kind]
     lag = np.where(at_once & (waited == 0), 0.0, lag)
@@ -141,7 +141,8 @@ def talks_nobody_recorded(world: World, baseline: Baseline, state: State, seed: 
     lasted = clocks.exponential(clocks.draw(own, 4)) * DAYS_PER_YEAR > age * world.rules.collapse_rate
     kept = np.flatnonzero(lasted & ~state.busy[run, pair, kind])
     run, pair, kind = run[kept], pair[kept], kind[kept]
-    a = _blank(run, pair, kind, ASSUMED, np.zeros(len(kept), dtype=np.int64), -age[kept], 0)
+    a_key = accord_keys(world, state.runs, seed, run, pair, kind, np.full(len(kept), _OF_ASSUMED))
+    a = _blank(run, pair, kind, ASSUMED, np.zeros(len(kept), dtype=np.int64), a_key, -age[kept])
     a.length, a.progress = length[kept], age[kept]
     a.fails = wait(own[kept], _FAIL_IN_TALKS, world.rules.collapse_rate)
     return a
@@ -152,7 +153,7 @@ def clock_of(world: World, run: Ints, pair: Ints, kind: Ints) -> Ints:
     return (run * len(world.first) + pair) * len(world.ladder.names) + kind
 
 
-def settle(world: World, state: State, seed: int) -> tuple[Ints, Ints]:
+def settle(world: World, state: State) -> tuple[Ints, Ints]:
     """Accords due by the state's day come into force, collapse or end. Returns rows (entered, left)."""
     a, day = state.accords, state.day
     due = np.flatnonzero((a.stage == 1) & (np.minimum(a.in_force, a.fails) <= day))
@@ -162,20 +163,20 @@ def settle(world: World, state: State, seed: int) -> tuple[Ints, Ints]:
     a.stage[collapsed] = 3
     a.in_force[collapsed], a.ended[collapsed] = NEVER, a.fails[collapsed]
     if len(entered):
-        few = a.take(entered)
-        a.ended[entered] = a.in_force[entered] + wait(
-            accord_keys(world, state.runs, few, seed), _END, world.rules.end_rate
-        )
+        a.ended[entered] = a.in_force[entered] + wait(a.key[entered], _END, world.rules.end_rate)
     state.busy[a.run[due], a.pair[due], a.kind[due]] = False
     left = np.flatnonzero((a.stage == 2) & (a.ended <= day))
     a.stage[left] = 3
     return entered, left
 
 
-def _both_log_gains(world: World, baseline: Baseline, state: State, view: View, run: Ints, pair: Ints, kind: Ints) -> Floats:
+def _both_log_gains(
+    world: World, baseline: Baseline, state: State, view: View, run: Ints, pair: Ints, kind: Ints
+) -> Floats:
     i, j = world.first[pair], world.second[pair]
-    mine = Prospects(world, baseline, view, state, run, i, j, kind).log_gain
-    return mine + Prospects(world, baseline, view, state, run, j, i, kind).log_gain
+    ego, alter = np.concatenate([i, j]), np.concatenate([j, i])
+    of_side = Prospects(world, baseline, view, state, np.tile(run, 2), ego, alter, np.tile(kind, 2))
+    return of_side.log_gain.reshape(2, -1).sum(axis=0)
 
 
 def open_talks(
@@ -187,10 +188,9 @@ def open_talks(
     clock = clock_of(world, chances.run[rows], chances.pair[rows], chances.kind[rows])
     _, earliest = np.unique(clock, return_index=True)
     rows = rows[np.sort(earliest)]
-    a = _blank(
-        chances.run[rows], chances.pair[rows], chances.kind[rows], NEW, chances.count[rows], chances.day[rows], 0
-    )
-    key = accord_keys(world, state.runs, a, seed)
+    run, pair, kind, count = chances.run[rows], chances.pair[rows], chances.kind[rows], chances.count[rows]
+    key = accord_keys(world, state.runs, seed, run, pair, kind, count.astype(np.uint64))
+    a = _blank(run, pair, kind, NEW, count, key, chances.day[rows])
     a.length = clocks.gamma(
         clocks.absorb(key, _TALKS), world.ladder.talks_shape[a.kind], world.ladder.talks_days[a.kind]
     )
@@ -231,16 +231,15 @@ def sign_talks(world: World, baseline: Baseline, state: State, view: View, start
         return
     a.stage[signed], a.signed[signed] = 1, done[signing]
     few = a.take(signed)
-    key = accord_keys(world, state.runs, few, seed)
     fixed = None
     recorded = few.origin == SCHEDULED
     if recorded.any():
         fixed = np.where(recorded, world.docket.fixed_in_force[np.where(recorded, few.count, 0)], np.nan)
-    _to_force(world, few, np.arange(len(few.run)), key, fixed=fixed)
+    _to_force(world, few, np.arange(len(few.run)), fixed=fixed)
     a.in_force[signed] = few.in_force
-    a.fails[signed] = few.signed + wait(key, _FAIL_SIGNED, rules.collapse_rate)
+    a.fails[signed] = few.signed + wait(few.key, _FAIL_SIGNED, rules.collapse_rate)
     if fixed is not None:
         a.fails[signed] = np.where(np.isnan(fixed), a.fails[signed], NEVER)
+    state.touched[few.run, few.pair] = True
     grow = 2.0 ** (few.signed / rules.experience_half_life_days)
     np.add.at(state.experience, (few.run, few.pair), grow)
-

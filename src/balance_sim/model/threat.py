@@ -1,7 +1,6 @@
 """Who threatens whom, who can help, and how insecure that leaves a state.
 
-Rows are observers. `alignment` has a zero diagonal here: a state's siding with itself is added where the
-formula wants it. All functions broadcast over leading axes.
+Rows are observers. All functions broadcast over leading axes; `out` is a place to write the result to.
 """
 
 from __future__ import annotations
@@ -31,41 +30,57 @@ def reach(distance_km: Floats, delta_km: float, gamma: float) -> Floats:
     return np.asarray((1.0 + distance_km / delta_km) ** -gamma)
 
 
-def opposition(hostility: Floats, own: Floats, drawn_in: Floats, out: Floats | None = None) -> Floats:
-    """How far k is against i, 0..1: on its own account, or drawn in by a hostile partner.
+def unopposed(hostility: Floats, own: Floats, drawn_in: Floats, out: Floats | None = None) -> Floats:
+    """How far k is not against i, 0..1: neither on its own account, nor drawn in by a hostile partner.
 
-    q_ik = 1 - exp(-(L_ik + (1 - a_ik) sum_j L_ij a_jk)). hostility L, own a, drawn_in the sum:
-    (..., n, n). The diagonal is the caller's to clear. Noisy-or in nats (Pearl 1988); guilt by
+    1 - q_ik = exp(-(L_ik + (1 - a_ik) sum_j L_ij a_jk)). hostility L, own a, drawn_in the sum:
+    (..., n, n). The diagonal is the caller's to set. Noisy-or in nats (Pearl 1988); guilt by
     association: Heider 1946, J. Psychology 21."""
     out = np.subtract(own, 1.0, out=out)
     out *= drawn_in
     out -= hostility
-    np.expm1(out, out=out)
-    return np.negative(out, out=out)
+    return np.exp(out, out=out)
 
 
-def threat(at_hand: Floats, against: Floats, out: Floats | None = None) -> Floats:
-    """Theta_ik = c_k p_ik q_ik, capability shares; at_hand: c_k p_ik. Walt 1987: power, proximity, intent."""
-    return np.multiply(at_hand, against, out=out)
+def threat(at_hand: Floats, unopposed: Floats, out: Floats | None = None) -> Floats:
+    """Theta_ik = c_k p_ik q_ik, capability shares; at_hand: c_k p_ik; unopposed: 1 - q_ik.
+
+    Walt 1987: power, proximity, intent."""
+    out = np.subtract(1.0, unopposed, out=out)
+    return np.multiply(at_hand, out, out=out)
 
 
-def firmness(threat: Floats, shared: Floats, total: Floats, out: Floats | None = None) -> Floats:
+def row_sums(matrix: Floats, out: Floats | None = None) -> Floats:
+    """Sum over the last axis, (..., n, n) to (..., n), each row by itself in a fixed order."""
+    return np.asarray(np.vecdot(matrix, np.ones(matrix.shape[-1]), out=out))
+
+
+def firmness(sided: Floats, total: Floats) -> Floats:
     """The part of i's threat that j would not side with, 0..1; 1 where there is no threat.
 
-    shared: (..., n, n) sum_k Theta_ik a_jk with a_jj = 1 left out; total: (..., n) sum_k Theta_ik."""
-    per_unit = np.divide(-1.0, total, out=np.zeros_like(total), where=total > 0)
-    out = np.add(shared, threat, out=out)
-    out *= per_unit[..., None]
-    out += 1.0
-    return np.maximum(out, 0.0, out=out)
+    sided: sum_k Theta_ik a_jk, with a_jj = 1; total: sum_k Theta_ik; shapes broadcast."""
+    share = np.divide(
+        sided, total, out=np.zeros(np.broadcast_shapes(sided.shape, total.shape)), where=total > 0
+    )
+    return np.maximum(1.0 - share, 0.0)
 
 
-def support(reliable: Floats, firm: Floats, against: Floats, out: Floats | None = None) -> Floats:
+def support(reliable: Floats, firm: Floats, unopposed: Floats) -> Floats:
     """What j can bring to i's side, capability shares: s_ij = rho_j c_j p_ij w_ij (1 - q_ij); reliable: rho_j c_j p_ij."""
-    out = np.subtract(1.0, against, out=out)
-    out *= firm
-    out *= reliable
-    return out
+    return reliable * firm * unopposed
+
+
+def lent(
+    lending: Floats, unopposed: Floats, sided: Floats, total: Floats, out: Floats | None = None
+) -> Floats:
+    """Support that all others lend to each state: sum_j b_ij s_ij, (..., n, n) to (..., n).
+
+    lending: rho_j c_j p_ij b_ij. With firmness written out this is two sums over j,
+    lending (1 - q) less its product with the threat that j sides with, over the total. `out`: work room."""
+    willing = np.multiply(lending, unopposed, out=out)
+    lost = np.vecdot(willing, sided)
+    lost = np.divide(lost, total, out=np.zeros_like(total), where=total > 0)
+    return np.maximum(row_sums(willing) - lost, 0.0)
 
 
 def backing(depth: Floats, own: Floats, beta: float, out: Floats | None = None) -> Floats:
@@ -91,7 +106,9 @@ def marginal_gain(insecure: Floats, balance: Floats, added: Floats) -> Floats:
     return insecure * added / (balance + added)
 
 
-def effort_change(effort: Floats, insecure: Floats, at_start: Floats, slope: float, bound: float, share: float) -> Floats:
+def effort_change(
+    effort: Floats, insecure: Floats, at_start: Floats, slope: float, bound: float, share: float
+) -> Floats:
     """Internal balancing: effort moves a `share` of the way to a target that rises with insecurity.
 
     Target: slope (g - g at the start), within +-bound, since data already hold today's effort.

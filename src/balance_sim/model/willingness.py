@@ -14,8 +14,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from balance_sim.model import beliefs, threat
 from balance_sim.model.core import Baseline, State, View, World
-from balance_sim.model.threat import marginal_gain
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -35,22 +35,63 @@ class Prospects:
     kind: Ints
 
     @cached_property
-    def at(self) -> tuple[Ints, Ints, Ints]:
-        return self.run, self.ego, self.alter
+    def row(self) -> Ints:
+        """Where ego stands in a flat (R, n)."""
+        return self.run * self.world.n + self.ego
 
     @cached_property
-    def depth_of_kind(self) -> Floats:
-        return self.world.ladder.depth[self.kind]
+    def other(self) -> Ints:
+        """Where alter stands in a flat (R, n)."""
+        return self.run * self.world.n + self.alter
+
+    @cached_property
+    def at(self) -> Ints:
+        """Where ego's view of alter stands in a flat (R, n, n)."""
+        return self.row * self.world.n + self.alter
+
+    @cached_property
+    def apart(self) -> Ints:
+        """The same in a flat (n, n)."""
+        return self.ego * self.world.n + self.alter
+
+    @cached_property
+    def pair(self) -> Ints:
+        return self.world.pair_index.take(self.apart)
+
+    @cached_property
+    def depth(self) -> Floats:
+        return self.state.depth.take(self.at)
 
     @cached_property
     def balance(self) -> Floats:
-        return self.view.balance[self.run, self.ego]
+        return self.view.balance.take(self.row)
+
+    @cached_property
+    def against(self) -> Floats:
+        """q_ij: how far alter is against ego."""
+        return np.asarray(1.0 - self.view.unopposed.take(self.at))
+
+    @cached_property
+    def backing(self) -> Floats:
+        """b_ij: share of its support that alter lends already."""
+        world, pair = self.world, self.pair
+        reading = world.audience[self.ego]
+        against = world.odds_against[self.view.step].take(reading * len(world.first) + pair)
+        news = self.view.announced.take(self.run * len(world.first) + pair) * world.signature_attention[reading]
+        own = beliefs.alignment_with(against, world.rules.alpha_acc * self.depth + news)
+        return threat.backing(self.depth, own, world.rules.beta)
+
+    @cached_property
+    def support(self) -> Floats:
+        """s_ij: what alter can bring to ego's side."""
+        firm = threat.firmness(self.view.sided.take(self.at), self.view.total.take(self.row))
+        return threat.support(self.view.reliable.take(self.apart), firm, self.view.unopposed.take(self.at))
 
     @cached_property
     def gain(self) -> Floats:
         """G_ij: marginal drop in ego's insecurity, with the support that alter brings now."""
-        added = np.maximum(self.depth_of_kind - self.view.backing[self.at], 0.0) * self.view.support[self.at]
-        return marginal_gain(self.view.insecurity[self.run, self.ego], self.balance, added)
+        added = np.maximum(self.world.ladder.depth[self.kind] - self.backing, 0.0) * self.support
+        return threat.marginal_gain(self.view.insecurity.take(self.row), self.balance, added)
 
     @cached_property
     def log_gain(self) -> Floats:
@@ -64,85 +105,86 @@ def security_gain(p: Prospects) -> Floats:
 
 def common_threat(p: Prospects) -> Floats:
     """Overlap of the two states' threats, 0..1; 0 without threat. Walt 1987; Maoz 2010, ch. 2."""
-    mine, theirs = p.view.threat[p.run, p.ego], p.view.threat[p.run, p.alter]
+    unopposed = p.view.unopposed.reshape(-1, p.world.n)
+    mine = threat.threat(p.world.at_hand[p.ego], unopposed[p.row])
+    theirs = threat.threat(p.world.at_hand[p.alter], unopposed[p.other])
     overlap = np.sqrt(mine * theirs).sum(axis=-1)
-    scale = np.sqrt(p.balance * p.view.balance[p.run, p.alter])
-    return np.divide(overlap, scale, out=np.zeros_like(overlap), where=scale > 0)
+    return _over(overlap, np.sqrt(p.balance * p.view.balance.take(p.other)))
 
 
 def distrust(p: Prospects) -> Floats:
     """- q_ij: a partner that one fears is no partner."""
-    return -p.view.against[p.at]
+    return -p.against
 
 
 def similarity(p: Prospects) -> Floats:
     """- |x_i - x_j|. Bailey, Strezhnev, Voeten 2017, JCR 61(2)."""
-    return -p.world.gap[p.ego, p.alter]
+    return -p.world.gap.take(p.apart)
 
 
 def joint_democracy(p: Prospects) -> Floats:
     """The lesser of the two regime scores."""
-    return p.world.democracy[p.ego, p.alter]
+    return p.world.democracy.take(p.apart)
 
 
 def proximity(p: Prospects) -> Floats:
     """- ln(d + d0)."""
-    return p.world.proximity[p.ego, p.alter]
+    return p.world.proximity.take(p.apart)
 
 
 def popularity(p: Prospects) -> Floats:
     """ln(1 + partners of alter) less its mean. Preferential attachment: Kinne 2013, 2018."""
-    return np.log1p(p.state.partners[p.run, p.alter]) - p.view.partners_log_mean[p.run]
+    return p.state.log_partners.take(p.other) - p.view.partners_log_mean[p.run]
 
 
 def closure(p: Prospects) -> Floats:
     """ln(1 + shared partners) less its mean. Triadic closure: Kinne 2018, JCR 62(4); Warren 2010, JPR 47(6)."""
-    shared = ((p.state.depth[p.run, p.ego] > 0) & (p.state.depth[p.run, p.alter] > 0)).sum(axis=-1)
-    return np.log1p(shared) - p.state.shared_mean[p.run]
+    return p.state.log_shared.take(p.at) - p.state.shared_mean[p.run]
 
 
 def experience(p: Prospects) -> Floats:
     """ln(1 + earlier accords, fading)."""
     fade = 2.0 ** (-p.view.day / p.world.rules.experience_half_life_days)
-    return np.log1p(p.state.experience[p.run, p.world.pair_index[p.ego, p.alter]] * fade)
+    return np.log1p(p.state.experience.take(p.run * len(p.world.first) + p.pair) * fade)
 
 
 def ladder(p: Prospects) -> Floats:
     """Present depth: deeper accords follow shallower ones."""
-    return p.state.depth[p.at]
+    return p.depth
 
 
 def autonomy(p: Prospects) -> Floats:
     """- autonomy_i ln(1 + partners of ego). Entrapment: Snyder 1984, World Politics 36(4)."""
-    return -p.world.autonomy[p.ego] * np.log1p(p.state.partners[p.run, p.ego])
+    return -p.world.autonomy[p.ego] * p.state.log_partners.take(p.row)
 
 
 def exposure(p: Prospects) -> Floats:
     """- depth_m sum_k trade_ik q_kj: what ego's trade has to fear from those who see alter as against them.
 
-    k other than the two; a missing trade share adds nothing. Hirschman 1945."""
-    feared = np.zeros(len(p.run))
-    for k in p.world.trade_partners:
-        third = (p.ego != k) & (p.alter != k)
-        feared += np.where(third, p.world.trade[p.ego, k] * p.view.against[p.run, k, p.alter], 0.0)
-    return -p.depth_of_kind * feared
+    Ego does not trade with itself, nor is alter against itself; a missing share adds nothing. Hirschman 1945."""
+    third, n = p.world.trade_partners, p.world.n
+    share = p.world.trade.take((p.ego * n)[:, None] + third)
+    feared = 1.0 - p.view.unopposed.take((p.run[:, None] * n + third) * n + p.alter[:, None])
+    return -p.world.ladder.depth[p.kind] * np.vecdot(share, feared)
 
 
 def hub_doubt(p: Prospects) -> Floats:
     """Most that ego and alter stand to lose through one shared patron that wavers. Abandonment: Snyder 1984."""
-    doubt = np.zeros(len(p.run))
-    for hub in p.world.patrons:
-        shared = np.minimum(p.state.depth[p.run, p.ego, hub], p.state.depth[p.run, p.alter, hub])
-        doubted = shared * (1.0 - p.view.reliability[hub])
-        doubt = np.where(p.world.patron_of[p.ego, hub], np.maximum(doubt, doubted), doubt)
-    return doubt
+    hubs, n = p.world.patrons, p.world.n
+    shared = np.minimum(*(p.state.depth.take((side * n)[:, None] + hubs) for side in (p.row, p.other)))
+    doubted = shared * (1.0 - p.view.reliability[hubs])
+    return np.asarray(
+        (doubted * p.world.patron_of.take((p.ego * n)[:, None] + hubs)).max(axis=1, initial=0.0)
+    )
 
 
 def bandwagon(p: Prospects) -> Floats:
     """q_ij Theta_ij over the balance, 0..1. Schweller 1994, International Security 19(1)."""
-    scale = p.balance
-    threat = p.view.threat[p.at]
-    return p.view.against[p.at] * np.divide(threat, scale, out=np.zeros_like(threat), where=scale > 0)
+    return p.against * _over(p.world.at_hand.take(p.apart) * p.against, p.balance)
+
+
+def _over(part: Floats, scale: Floats) -> Floats:
+    return np.divide(part, scale, out=np.zeros_like(part), where=scale > 0)
 
 
 Term = Callable[[Prospects], Floats]
@@ -175,26 +217,32 @@ def terms(p: Prospects) -> dict[str, Floats]:
 
 def willingness(p: Prospects) -> Floats:
     """u_ij for each prospect: the kind's intercept, ego's propensity, and the weighted terms. (C,) nats."""
+    return overlapping(p, without_overlap(p))
+
+
+def without_overlap(p: Prospects) -> Floats:
+    """u_ij but for the common threat, the one term that needs a sum over all third states. (C,) nats."""
+    weights = p.world.rules.weights
     u = p.world.ladder.intercept[p.kind] + p.world.propensity[p.ego]
-    for part in terms(p).values():
-        u = u + part
+    for name, term in TERMS.items():
+        if weights[name] != 0 and name != "common_threat":
+            u += weights[name] * term(p)
     return u
 
 
-# Terms that need no sum over third states: cheap to know before the rest.
-QUICK = ("similarity", "joint_democracy", "proximity", "popularity", "experience", "ladder", "autonomy", "distrust")
+def overlapping(p: Prospects, u: Floats) -> Floats:
+    """u_ij from what it is without the common threat."""
+    weight = p.world.rules.weights["common_threat"]
+    return u + weight * common_threat(p) if weight != 0 else u
 
 
-def at_most(p: Prospects) -> Floats:
-    """An upper bound of u_ij from the quick terms and the most that the others can be. (C,) nats."""
-    if p.world.slow_at_most is None:
-        return np.full(len(p.run), np.inf)
-    u = p.world.slow_at_most[p.ego, p.alter, p.kind]
-    for name in QUICK:
-        weight = p.world.rules.weights[name]
-        if weight != 0:
-            u = u + weight * TERMS[name](p)
-    return u + 1e-9
+def at_most(p: Prospects, u: Floats) -> Floats:
+    """An upper bound of u_ij from what it is without the common threat.
+
+    sum_k sqrt(Theta_ik Theta_jk) <= sqrt(Theta_i Theta_j) (Cauchy-Schwarz), so the overlap <= sqrt(g_i g_j)."""
+    weight = p.world.rules.weights["common_threat"]
+    most = np.sqrt(p.view.insecurity.take(p.row) * p.view.insecurity.take(p.other)) if weight > 0 else 0.0
+    return u + weight * most + 1e-9
 
 
 def consent(u: Floats) -> Floats:
@@ -211,7 +259,7 @@ class Margins:
     with every occasion asked, so they decide speed and never a result."""
 
     partners: float = 8.0  # gained by one state
-    accords: float = 4.0  # signed by one pair
+    accords: float = 6.0  # signed by one pair
     log_mean: float = 0.3  # fall of a mean of ln(1 + partners), or of shared partners
 
 
@@ -225,15 +273,19 @@ class BoundsBroken(Exception):
 def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict[str, tuple[Floats, Floats]]:
     """Least and most that each term can be while a run keeps within the margins. Broadcast to (n, n, M).
 
-    Rests on: 0 <= q, b, w, depth <= 1; g <= 1; balance >= c_i + s0 while effort cannot fall below
+    Rests on: 0 <= q, b, w, depth <= 1; Theta_ij <= c_j p_ij; balance >= c_i + s0 while effort cannot fall below
     its bound; partners and shared partners < n; experience only grows with the accords signed."""
     n = world.n
     rules = world.rules
     most_support = world.reliability.max(axis=0) * world.at_hand
     least_balance = world.capability * max(1.0 - rules.effort_max, 0.0) + rules.s0
     added = most_support[:, :, None] * world.ladder.depth
-    floor = least_balance[:, None, None] + added
-    most_gain = np.divide(added, floor, out=np.zeros_like(added), where=floor > 0)
+    root = np.sqrt(least_balance)[:, None, None] + np.sqrt(least_balance[:, None, None] + added)
+    most_gain = _over(added, root**2)  # Theta added / ((Theta + c)(Theta + c + added)) at its highest
+    most_threat = world.at_hand.sum(axis=1)
+    most_insecure = _over(most_threat, most_threat + least_balance)
+    most_overlap = np.sqrt(most_insecure[:, None] * most_insecure)
+    most_of_one = _over(world.at_hand, world.at_hand + least_balance[:, None])
     norm = baseline.gain_norm[:, None, :]
     crowd = float(n - 1)
     most_partners = np.log1p(np.minimum(baseline.partners + margins.partners, crowd))
@@ -247,7 +299,7 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
     begun[world.first, world.second] = begun[world.second, world.first] = world.experience
     return {
         "security_gain": (np.log(rules.gain_floor) - norm, np.log(most_gain + rules.gain_floor) - norm),
-        "common_threat": (zero, one),
+        "common_threat": (zero, most_overlap[:, :, None]),
         "distrust": (-one, zero),
         "similarity": (-world.gap[:, :, None],) * 2,
         "joint_democracy": (world.democracy[:, :, None],) * 2,
@@ -259,7 +311,7 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
         "autonomy": (-world.autonomy[:, None, None] * np.log1p(crowd), zero),
         "exposure": (-world.ladder.depth * trade_sum, zero),
         "hub_doubt": (zero, doubt * one),
-        "bandwagon": (zero, one),
+        "bandwagon": (zero, most_of_one[:, :, None]),
     }
 
 
@@ -274,12 +326,12 @@ def within_margins(baseline: Baseline, partners: Floats, shared_mean: Floats, si
     )
 
 
-def most_willing(world: World, baseline: Baseline, leave_out: tuple[str, ...] = ()) -> Floats:
-    """(n, n, M) an upper bound of u_ij for every view that can arise, some terms left out."""
+def most_willing(world: World, baseline: Baseline) -> Floats:
+    """(n, n, M) an upper bound of u_ij for every view that can arise while a run keeps within the margins."""
     u = world.ladder.intercept + world.propensity[:, None, None] + np.zeros((world.n, world.n, 1))
     bounds = ranges(world, baseline)
     for name, weight in world.rules.weights.items():
-        if weight != 0 and name not in leave_out:
+        if weight != 0:
             low, high = bounds[name]
             u = u + np.maximum(weight * low, weight * high)
     return u

@@ -10,7 +10,9 @@ import numpy.typing as npt
 from balance_sim.model import clocks
 from balance_sim.model.beliefs import prior_alignment, prior_intent
 from balance_sim.model.core import DAYS_PER_YEAR, Docket, Ladder, Rules, World
+from balance_sim.model.network import deepest, record_in_force
 from balance_sim.model.news import attention_of_readings, evidence, reading_of, readings
+from balance_sim.model.perception import beliefs_at_start
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.schema import Accord, Scenario
 
@@ -33,16 +35,30 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     capability, reached = capabilities(scenario), reach(km, parameters.delta_km, parameters.gamma)
     starts, moments = grid[:-1], (grid[:-1] + grid[1:]) / 2
     align, intent, lost = evidence(scenario, moments, starts)
-    odds_against = np.exp(-(prior_alignment(gap, parameters.alpha0, parameters.alpha_x) + align))
+    prior = prior_alignment(gap, parameters.alpha0, parameters.alpha_x)
+    odds_against = np.exp(-(prior + align)[..., first, second])
     intent_odds = np.exp(prior_intent(gap, quarrels(scenario), parameters.eta0, parameters.eta_x) + intent)
-    base_reliability = np.array([s.reliability for s in scenario.states])
+    reliability = np.array([s.reliability for s in scenario.states]) * np.exp(-lost)
     patron_of = np.zeros((n, n), dtype=bool)
     for i, state in enumerate(scenario.states):
         patron_of[i, [roster[p] for p in state.patrons if p in roster]] = True
     trade = np.zeros((n, n))
     for row in scenario.trade:
         trade[roster[row.state], roster[row.partner]] = row.share
-    treaty = scenario.event_kinds["treaty"]
+    audience = reading_of(scenario)
+    rules, at_hand = _rules(scenario), capability * reached
+    docket = _docket(scenario, roster, pair_index, ladder)
+    in_force = record_in_force(docket, len(first), len(ladder.names))
+    at_start = beliefs_at_start(
+        rules,
+        in_force,
+        *deepest(ladder, in_force),
+        odds_against,
+        intent_odds,
+        reliability[:, None, :] * at_hand,
+        pair_index,
+        audience,
+    )
     return World(
         arm=arm,
         codes=codes,
@@ -50,22 +66,12 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         second=second,
         pair_index=pair_index,
         ladder=ladder,
-        rules=Rules(
-            **{
-                name: getattr(parameters, name)
-                for name in Rules.__dataclass_fields__
-                if name in type(parameters).model_fields
-            },
-            equal_hostility=scenario.theory.equal_hostility,
-            signature_weight=treaty.alignment,
-            signature_half_life_days=treaty.half_life_days,
-            weights={name: float(scenario.theory.weights[name]) for name in sorted(scenario.theory.weights)},
-        ),
-        docket=_docket(scenario, roster, pair_index, ladder),
+        rules=rules,
+        docket=docket,
         grid=grid,
         focal_day=focal_day,
         capability=capability,
-        at_hand=capability * reached,
+        at_hand=at_hand,
         reach=reached,
         gap=gap,
         distance_km=km,
@@ -77,14 +83,17 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         propensity=np.array([s.propensity for s in scenario.states]),
         patron_of=patron_of,
         patrons=np.flatnonzero(patron_of.any(axis=0)),
-        audience=reading_of(scenario),
+        audience=audience,
         audience_names=tuple("+".join(names) for names in readings(scenario)),
-        audience_rows=_slices(reading_of(scenario), len(readings(scenario))),
-        odds_against=_off_diagonal(odds_against, np.inf),
-        intent_odds=_off_diagonal(intent_odds, 0.0),
-        reliability=base_reliability * np.exp(-lost),
+        audience_rows=_slices(audience, len(readings(scenario))),
+        odds_against=odds_against,
+        intent_odds=intent_odds,
+        reliability=reliability,
+        at_start=at_start,
         experience=_experience(scenario, pair_index, roster),
-        pair_keys=np.array([clocks.label(f"{codes[i]}-{codes[j]}") for i, j in zip(first, second, strict=True)]),
+        pair_keys=np.array(
+            [clocks.label(f"{codes[i]}-{codes[j]}") for i, j in zip(first, second, strict=True)]
+        ),
         kind_keys=np.array([clocks.label(name) for name in ladder.names]),
         signature_attention=attention_of_readings(scenario, "treaty"),
     )
@@ -192,12 +201,6 @@ def _slices(audience: npt.NDArray[np.int64], count: int) -> tuple[slice, ...]:
     return tuple(slice(int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False))
 
 
-def _off_diagonal(values: Floats, diagonal: float) -> Floats:
-    i = np.arange(values.shape[-1])
-    values[..., i, i] = diagonal
-    return values
-
-
 def _fill_with_mean(matrix: Floats) -> Floats:
     off = ~np.eye(len(matrix), dtype=bool)
     known = off & ~np.isnan(matrix)
@@ -205,6 +208,22 @@ def _fill_with_mean(matrix: Floats) -> Floats:
     out = np.where(np.isnan(matrix), mean, matrix)
     np.fill_diagonal(out, 0.0)
     return out
+
+
+def _rules(scenario: Scenario) -> Rules:
+    parameters, treaty = scenario.parameters, scenario.event_kinds["treaty"]
+    given = {
+        name: getattr(parameters, name)
+        for name in Rules.__dataclass_fields__
+        if name in type(parameters).model_fields
+    }
+    return Rules(
+        **given,
+        equal_hostility=scenario.theory.equal_hostility,
+        signature_weight=treaty.alignment,
+        signature_half_life_days=treaty.half_life_days,
+        weights={name: float(scenario.theory.weights[name]) for name in sorted(scenario.theory.weights)},
+    )
 
 
 def _ladder(scenario: Scenario) -> Ladder:
@@ -217,7 +236,9 @@ def _ladder(scenario: Scenario) -> Ladder:
     return Ladder(names=names, **columns)
 
 
-def _docket(scenario: Scenario, roster: dict[str, int], pair_index: npt.NDArray[np.int64], ladder: Ladder) -> Docket:
+def _docket(
+    scenario: Scenario, roster: dict[str, int], pair_index: npt.NDArray[np.int64], ladder: Ladder
+) -> Docket:
     stages = {"talks": 0, "signed": 1, "in_force": 2}
     rows = [a for a in scenario.accords if a.status in stages]
 
