@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from balance_sim.model.agents import BalanceModel as BalanceModel
     from balance_sim.model.agents import StateAgent as StateAgent
+    from balance_sim.model.landscape import landscape as landscape
     from balance_sim.scenario import Scenario as Scenario
     from balance_sim.scenario import ScenarioError as ScenarioError
     from balance_sim.scenario import load_scenario as load_scenario
@@ -30,6 +31,7 @@ _HOMES = {
     "Scenario": "balance_sim.scenario",
     "ScenarioError": "balance_sim.scenario",
     "StateAgent": "balance_sim.model.agents",
+    "landscape": "balance_sim.model.landscape",
     "load_scenario": "balance_sim.scenario",
     "open_result": "balance_sim.study.run",
     "run": "balance_sim.study.run",
@@ -45,6 +47,7 @@ __all__ = [  # noqa: RUF022 - grouped by room
     "Result",
     "open_result",
     "run",
+    "landscape",
 ]
 
 

@@ -1,0 +1,130 @@
+"""Two camps: the landscape of Axelrod and Bennett, and how far a signed graph is from balance.
+
+Axelrod, Bennett 1993, "A Landscape Theory of Aggregation", British Journal of Political Science 23(2):
+211-233. A configuration puts each of n states on one of two sides. A state's frustration is F_i = sum_j s_j
+p_ij d_ij, with size s, propensity p (positive: the two want to be together) and d_ij 0 on one side, 1 across;
+the energy is E = sum_i s_i F_i. The sums run over ordered pairs of distinct states, as published: each pair
+counts twice. With symmetric propensities a state that lowers its own frustration by changing sides lowers E.
+
+The names of the sides do not matter, so n states have 2^(n - 1) configurations: the first state is held on
+the first side. Every one is looked at; hence the limit of 20 states.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+MOST_STATES = 20
+_CLOSE = 1e-12
+"""Energies that differ by less than this share of the sum of all terms are equal."""
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """A configuration from which no single state can lower the energy by changing sides.
+
+    energy: in size squared; camps: the states on either side, the first state's side first; basin: number of
+    configurations whose descent ends here. Fields may also be read as `minimum["energy"]`."""
+
+    energy: float
+    camps: tuple[tuple[int, ...], tuple[int, ...]]
+    basin: int
+
+    def __getitem__(self, name: str) -> object:
+        if name not in ("energy", "camps", "basin"):
+            raise KeyError(name)
+        return getattr(self, name)
+
+
+def landscape(propensity: npt.ArrayLike, size: npt.ArrayLike) -> list[Minimum]:
+    """Every local minimum, the lowest energy first; their basins add up to 2^(n - 1).
+
+    propensity: (n, n), symmetric, the diagonal is not read; size: (n,), >= 0; n from 1 to 20. Descent is
+    steepest: the state whose change lowers the energy most moves, of equals the one with the lowest index,
+    until none can. On level ground nobody moves, so each configuration of a plateau that nothing leaves
+    downward is a minimum of its own. Raises ValueError."""
+    terms = _terms(propensity, size)
+    n = len(terms)
+    energy = _energies(terms)
+    close = _CLOSE * max(float(np.abs(terms).sum()), 1e-300)
+    end = _followed(_steepest(energy, n, close))
+    places, basins = np.unique(end, return_counts=True)
+    found = [
+        Minimum(float(energy[at]), _camps(int(at), n), int(count))
+        for at, count in zip(places, basins, strict=True)
+    ]
+    return sorted(found, key=lambda one: (one.energy, one.camps))
+
+
+def frustration(signs: npt.ArrayLike) -> int:
+    """Fewest edges to remove (or to turn round) so that a signed graph is balanced; 0 if it is.
+
+    signs: (n, n) symmetric with entries -1, 0 (no edge), 1; n up to 20. A graph is balanced if it falls into
+    two camps, positive edges within and negative across: Heider 1946, Journal of Psychology 21: 107-112;
+    Cartwright, Harary 1956, Psychological Review 63: 277-293. The number is the line index of balance: Harary
+    1959, Behavioral Science 4: 316-323. Exact, by all 2^(n - 1) partitions. Raises ValueError."""
+    edges = np.asarray(signs, dtype=np.float64)
+    if not np.isin(edges, (-1.0, 0.0, 1.0)).all():
+        raise ValueError("a sign is none of -1, 0, 1. Give 0 where there is no edge.")
+    terms = _terms(edges, np.ones(len(edges)))
+    # Broken edges = positive across + negative within = all negative + (positive across - negative across).
+    across = _energies(terms).min() / 2
+    return round(float((terms < 0).sum() / 2 + across))
+
+
+def _terms(propensity: npt.ArrayLike, size: npt.ArrayLike) -> Floats:
+    """(n, n) s_i s_j p_ij with a zero diagonal, checked."""
+    p, s = np.asarray(propensity, dtype=np.float64), np.asarray(size, dtype=np.float64)
+    if p.ndim != 2 or p.shape[0] != p.shape[1] or s.shape != p.shape[:1]:
+        raise ValueError(f"{p.shape} propensities for {s.shape} sizes. Give (n, n) and (n,).")
+    if not 1 <= len(s) <= MOST_STATES:
+        raise ValueError(f"{len(s)} states: every configuration is looked at for 1 to {MOST_STATES}.")
+    if not (np.isfinite(s).all() and (s >= 0).all()):
+        raise ValueError("a size is negative or missing. Give 0 or more.")
+    p = np.where(np.eye(len(s), dtype=bool), 0.0, p)
+    if not (np.isfinite(p).all() and np.allclose(p, p.T, rtol=1e-9, atol=0.0)):
+        raise ValueError("propensities are missing or not symmetric. Give p[i, j] = p[j, i].")
+    return p * np.outer(s, s)
+
+
+def _energies(terms: Floats) -> Floats:
+    """(2^(n - 1),) energy of each configuration; bit k - 1 of its number is the side of state k."""
+    energy = np.zeros(1)
+    for k in range(1, len(terms)):
+        over = np.zeros(1)  # sum of terms with the earlier states on the second side
+        for j in range(1, k):
+            over = np.concatenate([over, over + terms[k, j]])
+        energy = np.concatenate([energy + 2 * over, energy + 2 * (terms[k, :k].sum() - over)])
+    return energy
+
+
+def _steepest(energy: Floats, n: int, close: float) -> Ints:
+    """The configuration that each one moves to; itself if no single change lowers its energy."""
+    here = np.arange(len(energy))
+    to, lowest = here.copy(), energy - close
+    for flips in [len(energy) - 1, *(1 << k for k in range(n - 1))]:  # the first state's move is all others'
+        there = energy[here ^ flips]
+        lower = there < lowest
+        to[lower] = (here ^ flips)[lower]
+        lowest = np.where(lower, there - close, lowest)
+    return to
+
+
+def _followed(to: Ints) -> Ints:
+    """Where each configuration ends: steps doubled until nothing moves."""
+    while True:
+        further = to[to]
+        if np.array_equal(further, to):
+            return to
+        to = further
+
+
+def _camps(at: int, n: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    second = tuple(k for k in range(1, n) if at >> (k - 1) & 1)
+    return tuple(k for k in range(n) if k not in second), second

@@ -1,0 +1,186 @@
+"""Camps: published counts of Axelrod and Bennett 1993, and a plain enumeration beside the vectorised one."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+import balance_sim
+from balance_sim.model.landscape import frustration, landscape
+
+# Share of world capability in 1936, per cent, as printed in Axelrod, Bennett 1993, BJPolS 23(2), Table 1.
+SIZES_1936 = {
+    "GBR": 7.45, "FRA": 5.32, "CSK": 1.15, "DNK": 0.20, "SUN": 15.01, "YUG": 0.59, "GRC": 0.35, "DEU": 11.49,
+    "ITA": 4.03, "POL": 1.83, "ROU": 0.78, "HUN": 0.45, "PRT": 0.27, "FIN": 0.19, "LVA": 0.13, "LTU": 0.10,
+    "EST": 0.06,
+}  # fmt: skip
+
+
+def hostile(n):
+    return -np.ones((n, n))
+
+
+def energy(propensity, size, sides):
+    """The definition, word for word: ordered pairs of distinct states."""
+    pairs = [(i, j) for i in range(len(size)) for j in range(len(size)) if i != j]
+    return sum(size[i] * size[j] * propensity[i][j] * (sides[i] != sides[j]) for i, j in pairs)
+
+
+def neighbours(sides):
+    for k in range(len(sides)):
+        moved = [*sides]
+        moved[k] = 1 - moved[k]
+        yield tuple(1 - s for s in moved) if moved[0] else tuple(moved)
+
+
+def plain_landscape(propensity, size):
+    """Minima and basins by walking down from every configuration, one state at a time."""
+    basins = {}
+    for rest in product((0, 1), repeat=len(size) - 1):
+        sides = (0, *rest)
+        while True:
+            here = energy(propensity, size, sides)
+            drops = [here - energy(propensity, size, other) for other in neighbours(sides)]
+            if max(drops) <= 1e-9:
+                break
+            sides = list(neighbours(sides))[int(np.argmax(np.array(drops) > max(drops) - 1e-9))]
+        basins[sides] = basins.get(sides, 0) + 1
+    return basins
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_as_a_plain_walk_down_from_every_configuration(seed):
+    rng = np.random.default_rng(seed)
+    p = rng.normal(size=(7, 7))
+    p, size = p + p.T, rng.uniform(0.1, 3.0, 7)
+    expected = plain_landscape(p, size)
+    found = landscape(p, size)
+    assert len(found) == len(expected)
+    for one in found:
+        sides = tuple(int(k in one.camps[1]) for k in range(7))
+        assert one.basin == expected[sides]
+        assert one.energy == pytest.approx(energy(p, size, sides))
+
+
+def test_ties_are_broken_by_the_lowest_index():
+    """Three equal enemies: from all on one side each may leave at the same gain, and the first does."""
+    found = {one.camps: one.basin for one in landscape(hostile(3), np.ones(3))}
+    assert found == {((0,), (1, 2)): 2, ((0, 1), (2,)): 1, ((0, 2), (1,)): 1}
+
+
+def test_published_number_of_configurations():
+    found = landscape(hostile(17), list(SIZES_1936.values()))
+    assert sum(one.basin for one in found) == 65_536
+
+
+def test_published_minima_when_all_are_hostile():
+    """The paper: 209 minima. Its sizes are printed to 0.01, which leaves ties: with them 195 minima are strict,
+    226 if a state may also be indifferent. 209 lies between, and sizes drawn within the rounding give it."""
+    printed = np.array(list(SIZES_1936.values()))
+    level = len(landscape(hostile(17), printed))
+    rng = np.random.default_rng(1)
+    drawn = [len(landscape(hostile(17), printed + rng.uniform(-0.005, 0.005, 17))) for _ in range(12)]
+    assert level == 226
+    assert min(drawn) <= 209 <= max(drawn)
+    assert min(drawn) > 195 and max(drawn) < 226
+
+
+def test_published_four_stable_splits_of_five_hostile_powers():
+    powers = [SIZES_1936[code] for code in ("GBR", "FRA", "SUN", "DEU", "ITA")]
+    found = landscape(hostile(5), powers)
+    assert len(found) == 4
+    assert sum(one.basin for one in found) == 16
+    assert found[0].camps == ((0, 2), (1, 3, 4))  # closest to an even split: 22.46 against 20.84
+
+
+def test_the_names_of_states_do_not_matter():
+    rng = np.random.default_rng(5)
+    p = rng.normal(size=(9, 9))
+    p, size, order = p + p.T, rng.uniform(0.5, 2.0, 9), rng.permutation(9)
+
+    def read(found, names):
+        return sorted(
+            (
+                round(one.energy, 9),
+                one.basin,
+                sorted(sorted(int(names[k]) for k in camp) for camp in one.camps),
+            )
+            for one in found
+        )
+
+    moved = landscape(p[np.ix_(order, order)], size[order])
+    assert read(landscape(p, size), np.arange(9)) == read(moved, order)
+
+
+def test_friends_stand_together_and_fields_have_names():
+    (only,) = landscape(np.ones((4, 4)), [1, 2, 3, 4])
+    assert only["camps"] == ((0, 1, 2, 3), ())
+    assert (only["energy"], only["basin"]) == (0.0, 8)
+    with pytest.raises(KeyError):
+        only["colour"]
+
+
+def test_twenty_states():
+    rng = np.random.default_rng(0)
+    p = rng.normal(size=(20, 20))
+    assert sum(one.basin for one in landscape(p + p.T, np.ones(20))) == 2**19
+
+
+@pytest.mark.parametrize(
+    ("propensity", "size", "message"),
+    [(np.ones((21, 21)), np.ones(21), "21 states"), (np.ones((3, 2)), np.ones(3), "Give"),
+     ([[0, 1], [2, 0]], [1, 1], "not symmetric"), (np.ones((2, 2)), [1, -1], "negative"),
+     ([[0, np.nan], [np.nan, 0]], [1, 1], "missing")],
+)  # fmt: skip
+def test_what_is_refused(propensity, size, message):
+    with pytest.raises(ValueError, match=message):
+        landscape(propensity, size)
+
+
+def plain_frustration(signs):
+    n = len(signs)
+    return min(
+        sum(
+            signs[i][j] * (1 if a[i] == a[j] else -1) < 0
+            for i in range(n)
+            for j in range(i)
+        )
+        for a in product((0, 1), repeat=n)
+    )  # fmt: skip
+
+
+def test_frustration_of_triads():
+    """Heider 1946: a triad is balanced if the product of its signs is positive."""
+    for signs in product((-1, 1), repeat=3):
+        a, b, c = signs
+        triad = [[0, a, b], [a, 0, c], [b, c, 0]]
+        assert frustration(triad) == int(a * b * c < 0)
+
+
+def test_frustration_of_a_hostile_complete_graph():
+    """All negative: the best split is even, and what is left within is C(n/2, 2) twice."""
+    assert [frustration(hostile(n)) for n in (4, 5, 6, 7)] == [2, 4, 6, 9]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_frustration_as_by_counting(seed):
+    rng = np.random.default_rng(seed)
+    upper = np.triu(rng.choice([-1, 0, 1], size=(8, 8)), 1)
+    assert frustration(upper + upper.T) == plain_frustration((upper + upper.T).tolist())
+
+
+def test_a_graph_of_two_camps_is_balanced():
+    """Cartwright, Harary 1956, structure theorem."""
+    sides = np.array([1, 1, -1, 1, -1, -1])
+    assert frustration(np.outer(sides, sides)) == 0
+
+
+def test_a_sign_is_a_sign():
+    with pytest.raises(ValueError, match="-1, 0, 1"):
+        frustration([[0, 0.5], [0.5, 0]])
+
+
+def test_it_is_among_the_names_of_the_package():
+    assert balance_sim.landscape is landscape
