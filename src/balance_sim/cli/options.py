@@ -12,7 +12,7 @@ from balance_sim.cli.program import AS_JSON
 Decorated = Callable[..., Any]
 
 
-def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+def _remember(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
     if value:
         ctx.meta[AS_JSON] = True
     return value

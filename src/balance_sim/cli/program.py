@@ -22,6 +22,22 @@ COMMANDS = {
     "schema": "balance_sim.cli.schema",
 }
 AS_JSON = "balance_sim.json"
+UNWRITABLE = {
+    getattr(errno, name)
+    for name in [
+        "ENOSPC",
+        "EDQUOT",
+        "EFBIG",
+        "EIO",
+        "EROFS",
+        "EACCES",
+        "EPERM",
+        "ENOENT",
+        "ENOTDIR",
+        "EISDIR",
+        "ENAMETOOLONG",
+    ]
+}
 
 
 class ExitCode(enum.IntEnum):
@@ -42,11 +58,11 @@ class ExitCode(enum.IntEnum):
 class Program(click.Group):
     """Imports a command's module when the command is asked for, and turns every failure into an exit code."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click names it
         """Names of all commands."""
         return sorted(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command of that name: `command` in its module."""
         module = COMMANDS.get(cmd_name)
         if module is None:
@@ -80,7 +96,7 @@ class Program(click.Group):
         except BrokenPipeError:
             _silence_stdout()
             raise click.exceptions.Exit(ExitCode.OK) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the one place where every failure ends
             raise click.exceptions.Exit(_report(error, as_json=bool(ctx.meta.get(AS_JSON)))) from None
 
 
@@ -97,7 +113,7 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
     if isinstance(code, int):
         click.echo(f"balance-sim: {error}", err=True)
         return ExitCode(code)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
         _silence_stdout()
         click.echo(f"balance-sim: cannot write: {error}", err=True)
         return ExitCode.UNWRITABLE

@@ -177,7 +177,10 @@ def _is_complete(draft: Draft) -> bool:
 
 def _build(draft: Draft, name: str, arms: dict[str, Arm]) -> Scenario:
     """Every piece in its canonical order. All pieces have been validated: nothing is checked again."""
-    assert draft.head and draft.capability and draft.parameters and draft.theory
+    assert draft.head
+    assert draft.capability
+    assert draft.parameters
+    assert draft.theory
     rows = {section: [row.value for row in draft.rows[section]] for section in SECTIONS}
     report = draft.report or Report()
     return Scenario.model_construct(

@@ -226,17 +226,18 @@ def read_audiences(tree: Node, names: Names, problems: list[Problem]) -> dict[st
         given = None
     audiences: dict[str, Audience] = {}
     taken: dict[str, tuple[str, Node]] = {}
-    for name, node in (given.fields if given else {}).items():
+    for name, written in (given.fields if given else {}).items():
         path = f"audiences.{shown(name)}"
-        problems += check_identifier(name, node, path)
-        members = node.get("members")
+        problems += check_identifier(name, written, path)
+        members, changes = written.get("members"), {}
         if members is not None:
             members, found = many_actors(members, f"{path}.members", names, outside=False)
             problems += found
-            node = node.with_fields({"members": members})
-        attention = node.get("attention")
-        problems += _check_attention(attention, f"{path}.attention", names)
-        read = _gather(problems, read_piece(Audience, node, path))
+            changes["members"] = members
+        problems += _check_attention(written.get("attention"), f"{path}.attention", names)
+        read = _gather(
+            problems, read_piece(Audience, written.with_fields(changes) if changes else written, path)
+        )
         for item in members.items if members else ():
             code = str(item.value)
             if code in taken:

@@ -73,7 +73,7 @@ class Sources:
 
 def decoded(data: bytes, file: str) -> str:
     """UTF-8 text, a byte order mark dropped. Raises ScenarioError for anything else."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data[:4] in (b"\x00\x00\xfe\xff",):
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data.startswith(b"\x00\x00\xfe\xff"):
         raise _refused(Mark(file, 1, 1), "", "E006", "UTF-16 or UTF-32 found", "save as UTF-8")
     if len(data) >= 4 and data[1::2][:16].count(0) == len(data[1::2][:16]):
         raise _refused(Mark(file, 1, 1), "", "E006", "UTF-16 found", "save as UTF-8")
@@ -101,7 +101,7 @@ def _find(written: str) -> Path:
         raise _not_found(written)
     if not os.path.lexists(path) and not path.suffix:
         for candidate in (path.with_name(path.name + ".yaml"), SHIPPED / f"{path.name}.yaml"):
-            if candidate.is_file():
+            if os.path.isfile(candidate):
                 return candidate
     return path
 

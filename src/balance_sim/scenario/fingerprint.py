@@ -18,8 +18,8 @@ def canonical(value: Any) -> Any:
         return [canonical(child) for child in value]
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value) + 0.0  # no negative zero
     return value
 
 

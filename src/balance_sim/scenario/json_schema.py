@@ -10,7 +10,13 @@ from pydantic.json_schema import models_json_schema
 
 from balance_sim.scenario.defaults import default_tree, presets
 from balance_sim.scenario.draft import Head
-from balance_sim.scenario.layout import REQUIRED, SECTIONS, SINGLES, TABLES_OF, field_names
+from balance_sim.scenario.layout import (
+    REQUIRED,
+    SECTIONS,
+    SINGLES,
+    TABLES_OF,
+    field_names,
+)
 from balance_sim.scenario.schema import SCHEMA_VERSION, TERMS
 from balance_sim.scenario.vocabulary import ACCORD_KINDS, ACCORD_STATUSES, EVENT_KINDS
 

@@ -230,23 +230,26 @@ def locate(tree: Node, path: str, names: dict[str, Sequence[str]]) -> list[str |
         if rest[:1] == ["weights"]:
             return ["theory", "weights", *_name(rest[1:], TERMS, "theory.weights")]
         return ["theory", *_field(Theory, "theory", rest)]
-    if head in ("kinds", "event_kinds"):
-        name = _one(rest, names[head], head)
-        return [head, name, *_field(TABLES_OF[head], f"{head}.{name}", rest[1:])]
-    given = list(tree.get(head).fields) if tree.get(head) else []  # type: ignore[union-attr]
-    if head == "groups":
-        return ["groups", *_name(rest, given, "groups")]
-    if head == "audiences":
-        name = _one(rest, given, head)
-        if rest[1:2] == ["attention"]:
-            kinds = [*names["event_kinds"], "default"]
-            return [head, name, "attention", *_name(rest[2:], kinds, f"audiences.{name}.attention")]
-        return [head, name, *_field(Audience, f"audiences.{name}", rest[1:])]
-    if head == "arms":
-        return [head, *_in_arm(tree, rest, given)]
+    if head in (*TABLES_OF, "groups"):
+        return [head, *_in_table(tree, head, rest, names)]
     if head in ("schema", "extends", "name"):
         raise NoSuchPath(head, (), f"`{head}` cannot be set")
     raise NoSuchPath(head, [name for name in TOP if name not in ("schema", "extends")])
+
+
+def _in_table(tree: Node, head: str, rest: list[str], names: dict[str, Sequence[str]]) -> list[str | int]:
+    table = tree.get(head)
+    given = list(table.fields) if table else []
+    if head == "groups":
+        return [*_name(rest, given, head)]
+    if head == "arms":
+        return _in_arm(tree, rest, given)
+    name = _one(rest, names.get(head, given), head)
+    where = f"{head}.{name}"
+    if head == "audiences" and rest[1:2] == ["attention"]:
+        kinds = [*names["event_kinds"], "default"]
+        return [name, "attention", *_name(rest[2:], kinds, f"{where}.attention")]
+    return [name, *_field(TABLES_OF[head], where, rest[1:])]
 
 
 def _in_arm(tree: Node, rest: list[str], given: list[str]) -> list[str | int]:

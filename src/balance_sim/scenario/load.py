@@ -32,7 +32,12 @@ DEEPEST_EXTENDS = 8
 Path = str | os.PathLike[str]
 
 
-def load_scenario(path: Path, *, set: Sequence[str] = (), theory: str | None = None) -> Scenario:
+def load_scenario(
+    path: Path,
+    *,
+    set: Sequence[str] = (),  # noqa: A002 - as the option is called
+    theory: str | None = None,
+) -> Scenario:
     """The scenario in a file, complete. `path` may also name one in ./scenarios.
 
     set: `key.path=value` texts laid over the file. theory: a preset that replaces the file's.
@@ -44,7 +49,10 @@ def load_scenario(path: Path, *, set: Sequence[str] = (), theory: str | None = N
 
 
 def check_scenario(
-    path: Path, *, set: Sequence[str] = (), theory: str | None = None
+    path: Path,
+    *,
+    set: Sequence[str] = (),  # noqa: A002 - as the option is called
+    theory: str | None = None,
 ) -> tuple[Scenario | None, list[Problem]]:
     """The scenario, or None if it is refused, and all problems and warnings in the order of the file."""
     with few_suggestions():
@@ -159,7 +167,7 @@ def _with_base(
         base, found = _read_mapping(decoded(data, base_shown), base_shown)
         below, more = _with_base(base, base_name, sources, [*chain, (base_name, base_shown)])
     except ScenarioError as error:
-        return tree, problems + list(error.problems)
+        raise ScenarioError([*problems, *error.problems]) from None
     return _laid_over(below, tree), problems + found + more
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +14,6 @@ from balance_sim.scenario.layout import OTHER_NAMES, bounds, field_names, homes
 from balance_sim.scenario.nodes import REFUSED, Node, descend, plain
 from balance_sim.scenario.problems import (
     Problem,
-    closest,
     did_you_mean,
     listed,
     problem,
@@ -94,8 +94,8 @@ def unknown_key(node: Node, path: str, key: str, known: Sequence[str], here: str
         return problem(
             node.at, whole, "E104", f"`{shown_key}` is called `{meant}` here", suggestion=f"write `{meant}`"
         )
-    if ":" in key and key.split(":")[0] in known:
-        name, _, rest = key.partition(":")
+    name, colon, rest = key.partition(":")
+    if colon and name in known:
         return problem(
             node.at, whole, "E011", f"got text `{shown_key}`", "", f"write `{name}: {shown(rest)}`"
         )
@@ -109,29 +109,63 @@ def unknown_key(node: Node, path: str, key: str, known: Sequence[str], here: str
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """One pydantic error: its entry, the node it is about, the whole key path, the field of the model."""
+
+    entry: Any
+    node: Node
+    path: str
+    model: type[Strict]
+    name: str
+
+    @property
+    def written(self) -> str:
+        """The value as it was written."""
+        return shown(self.node.text or self.node.value)
+
+    @property
+    def limits(self) -> str:
+        """The allowed range of the field, if it is a number's."""
+        return bounds(self.model, self.name) if self.name in self.model.model_fields else ""
+
+    @property
+    def unit(self) -> str:
+        """The unit of the field, if it has one."""
+        unit = UNITS.get(self.name) or units().get(self.name, "")
+        return unit if unit not in ("factor", "share", "exponent", "weight") else ""
+
+    @property
+    def need(self) -> str:
+        """Unit and range: what is wanted here."""
+        known = self.name in self.model.model_fields
+        return ", ".join(part for part in (self.unit, self.limits) if part) if known else ""
+
+    def refuse(self, code: str, message: str, allowed: str = "", suggestion: str = "") -> Problem:
+        return problem(self.node.mark, self.path, code, message, allowed, suggestion)
+
+
 def _translate(entry: Any, root: Node, path: str, model: type[Strict]) -> Problem | None:
     """One pydantic error as a Problem; None where the reader has complained already."""
     loc = [step for step in entry["loc"] if step != "[key]"]
     node = descend(root, loc)
     if node.value is REFUSED:
         return None
-    whole = joined(path, loc)
     name = next((str(step) for step in loc if isinstance(step, str)), "")
+    trouble = _Trouble(entry, node, joined(path, loc), model, name)
     kind = entry["type"]
     if kind == "missing":
-        need = _needed(model, name)
-        return problem(node.mark, whole, "E103", f"`{loc[-1]}` is required{need}")
+        need = f" ({trouble.need})" if trouble.need else ""
+        return trouble.refuse("E103", f"`{loc[-1]}` is required{need}")
     if kind == "extra_forbidden":
         return unknown_key(node, joined(path, loc[:-1]), str(loc[-1]), field_names(model), path)
     if node.value is None:
-        hint = f"write {_needed(model, name, '{}') or 'a value'}, or leave the key out"
-        return problem(node.mark, whole, "E207", "value missing", suggestion=hint)
-    make = _MAKERS.get(kind)
-    if make is not None:
-        return make(entry, node, whole, model, name)
+        hint = f"write {trouble.need or 'a value'}, or leave the key out"
+        return trouble.refuse("E207", "value missing", suggestion=hint)
     if kind in _WANTED:
-        return _wrong_type(kind, node, whole, model, name)
-    return problem(node.mark, whole, "E203", shown(entry["msg"], 120))
+        return _wrong_type(trouble, _WANTED[kind])
+    make = _MAKERS.get(kind)
+    return make(trouble) if make else trouble.refuse("E203", shown(entry["msg"], 120))
 
 
 def joined(path: str, loc: Sequence[object]) -> str:
@@ -141,108 +175,68 @@ def joined(path: str, loc: Sequence[object]) -> str:
     return path
 
 
-def _unit(name: str) -> str:
-    unit = UNITS.get(name) or units().get(name, "")
-    return unit if unit not in ("factor", "share", "exponent", "weight") else ""
-
-
-def _needed(model: type[Strict], name: str, form: str = " ({})") -> str:
-    if name not in model.model_fields:
-        return ""
-    parts = [part for part in (_unit(name), bounds(model, name)) if part]
-    return form.format(", ".join(parts)) if parts else ""
-
-
-def _wrong_type(kind: str, node: Node, path: str, model: type[Strict], name: str) -> Problem:
-    if kind == "date_type":
-        return problem(
-            node.mark,
-            path,
-            "E209",
-            f"`{shown(node.text or node.value)}` is no date",
-            "a day that exists, as YYYY-MM-DD",
-            "write an ISO date, e.g. 2025-09-03",
-        )
-    wanted, got, code, hint = _WANTED[kind], kind_of(node), "E201", ""
-    if wanted in ("number", "integer") and isinstance(node.value, str):
-        code, hint = hint_for_number(node.value)
-    elif wanted == "integer" and isinstance(node.value, float) and node.value.is_integer():
-        hint = f"write {int(node.value)}"
-    elif wanted == "text" and isinstance(node.value, bool | int | float | dict | list):
+def _wrong_type(trouble: _Trouble, wanted: str) -> Problem:
+    value = trouble.node.value
+    if wanted == "a date":
+        allowed, hint = "a day that exists, as YYYY-MM-DD", "write an ISO date, e.g. 2025-09-03"
+        return trouble.refuse("E209", f"`{trouble.written}` is no date", allowed, hint)
+    code, hint = "E201", ""
+    if wanted in ("number", "integer") and isinstance(value, str):
+        code, hint = hint_for_number(value)
+    elif wanted == "integer" and isinstance(value, float) and value.is_integer():
+        hint = f"write {int(value)}"
+    elif wanted == "text":
         hint = "put it in quotes if it is text"
-    elif wanted == "a list" and isinstance(node.value, str):
-        hint = f"write [{shown(node.value)}]"
+    elif wanted == "a list" and isinstance(value, str):
+        hint = f"write [{shown(value)}]"
     elif wanted == "true or false":
         hint = "write true or false"
-    allowed = bounds(model, name) if name in model.model_fields else ""
-    return problem(node.mark, path, code, f"expected {wanted}, got {got}", allowed, hint)
+    return trouble.refuse(code, f"expected {wanted}, got {kind_of(trouble.node)}", trouble.limits, hint)
 
 
-def _outside(entry: Any, node: Node, path: str, model: type[Strict], name: str) -> Problem:
-    limits = bounds(model, name) if name in model.model_fields else ""
-    if not limits:
-        limits = shown(entry["msg"].removeprefix("Input should be "))
-    unit = f" ({_unit(name)})" if _unit(name) else ""
-    value = shown(node.text or node.value)
-    return problem(node.mark, path, "E203", f"{value} is outside {limits}{unit}", limits)
+def _outside(trouble: _Trouble) -> Problem:
+    limits = trouble.limits or shown(trouble.entry["msg"].removeprefix("Input should be "))
+    unit = f" ({trouble.unit})" if trouble.unit else ""
+    return trouble.refuse("E203", f"{trouble.written} is outside {limits}{unit}", limits)
 
 
-def _not_finite(entry: Any, node: Node, path: str, model: type[Strict], name: str) -> Problem:
-    return problem(
-        node.mark,
-        path,
-        "E204",
-        f"{shown(node.text or node.value)} must be finite",
-        _needed(model, name, "{}"),
+def _not_finite(trouble: _Trouble) -> Problem:
+    return trouble.refuse("E204", f"{trouble.written} must be finite", trouble.need)
+
+
+def _no_choice(trouble: _Trouble) -> Problem:
+    expected = trouble.entry["ctx"]["expected"].replace(" or ", ", ")
+    options = [part.strip(" '") for part in expected.split(",")]
+    near = did_you_mean(trouble.written, options)
+    return trouble.refuse("E211", f"`{trouble.written}` is none of {listed(options)}", listed(options), near)
+
+
+def _no_identifier(trouble: _Trouble) -> Problem:
+    return trouble.refuse(
+        "E106", f"`{trouble.written}` is no identifier", "[A-Za-z0-9_-], 1 to 64 characters"
     )
 
 
-def _no_choice(entry: Any, node: Node, path: str, model: type[Strict], name: str) -> Problem:
-    options = [part.strip(" '") for part in entry["ctx"]["expected"].replace(" or ", ", ").split(",")]
-    near = did_you_mean(str(node.value), options) if isinstance(node.value, str) else ""
-    return problem(
-        node.mark,
-        path,
-        "E211",
-        f"`{shown(node.text or node.value)}` is none of {listed(options)}",
-        listed(options),
-        near,
-    )
+def _too_few(trouble: _Trouble) -> Problem:
+    context = trouble.entry["ctx"]
+    return trouble.refuse("E212", f"at least {context['min_length']} needed, got {context['actual_length']}")
 
 
-def _no_identifier(entry: Any, node: Node, path: str, model: type[Strict], name: str) -> Problem:
-    return problem(
-        node.mark,
-        path,
-        "E106",
-        f"`{shown(node.value)}` is no identifier",
-        "[A-Za-z0-9_-], 1 to 64 characters",
-    )
+def _empty(trouble: _Trouble) -> Problem:
+    return trouble.refuse("E207", "value missing", suggestion="write some text")
 
 
-def _too_few(entry: Any, node: Node, path: str, model: type[Strict], name: str) -> Problem:
-    least = entry["ctx"]["min_length"]
-    return problem(node.mark, path, "E212", f"at least {least} needed, got {entry['ctx']['actual_length']}")
+def _too_long(trouble: _Trouble) -> Problem:
+    limit = f"at most {trouble.entry['ctx']['max_length']:,} characters"
+    return trouble.refuse("E203", f"{len(trouble.node.text):,} characters are too many", limit)
 
 
-def _too_long(entry: Any, node: Node, path: str, model: type[Strict], name: str) -> Problem:
-    return problem(
-        node.mark,
-        path,
-        "E203",
-        f"{len(node.text):,} characters are too many",
-        f"at most {entry['ctx']['max_length']:,} characters",
-    )
-
-
-_Maker = Callable[[Any, Node, str, type[Strict], str], Problem]
-_MAKERS: dict[str, _Maker] = {
+_MAKERS: dict[str, Callable[[_Trouble], Problem]] = {
     **dict.fromkeys(("greater_than", "greater_than_equal", "less_than", "less_than_equal"), _outside),
     "finite_number": _not_finite,
     "literal_error": _no_choice,
     "string_pattern_mismatch": _no_identifier,
-    "too_short": _too_few,
+    "string_too_short": _empty,
     "string_too_long": _too_long,
+    "too_short": _too_few,
 }
-
-__all__ = ["closest", "joined", "kind_of", "read_piece", "unknown_key"]

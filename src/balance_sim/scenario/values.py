@@ -104,7 +104,9 @@ def apply_arm(tree: Node, name: str, names: Names) -> tuple[Node, list[Problem]]
         elif item.value in dropped:
             problems.append(problem(item.mark, f"{path}.drop[{at}]", "E015", f"`{item.value}` dropped twice"))
         dropped.add(item.value)
-    kept = [event for event in events.items if not ((child := event.get("id")) and child.value in dropped)]
+    kept = [
+        event for event in events.items if not ((child := event.get("id")) and str(child.value) in dropped)
+    ]
     added = (arm.get("add") or from_plain([])).items
     changed = tree.with_fields({"events": events.with_value([*kept, *added])})
     settings = arm.get("set")

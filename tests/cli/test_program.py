@@ -1,0 +1,250 @@
+"""The program as a user meets it: exit codes, what goes to stdout and to stderr, how little it imports."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from balance_sim.cli import main
+from balance_sim.cli.program import COMMANDS
+
+SUMMIT = Path(__file__).parent.parent / "scenario" / "data" / "summit.yaml"
+HEAVY = ("mesa", "pandas", "scipy", "matplotlib", "pyarrow", "distributed", "rich", "networkx")
+ENVIRONMENT = {**os.environ, "NO_COLOR": "1"}
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The program in a process of its own."""
+    command = [sys.executable, "-m", "balance_sim", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+
+
+def invoke(*arguments: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(main, arguments)
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    """The small world with one value out of bounds and a window beyond the end."""
+    path = tmp_path / "bad.yaml"
+    text = SUMMIT.read_text().replace("beta: 0.2", "beta: 2").replace("[30, 90, 365]", "[30, 400]")
+    path.write_text(
+        text.replace("tables/states.csv", "states.csv").replace("tables/accords.csv", "accords.csv")
+    )
+    for name in ("states.csv", "accords.csv"):
+        (tmp_path / name).write_bytes((SUMMIT.parent / "tables" / name).read_bytes())
+    return path
+
+
+def test_check_of_a_valid_file():
+    code, out, err = invoke("check", str(SUMMIT))
+    assert (code, err) == (0, "")
+    assert out.startswith(f"{SUMMIT}: ok (6 states, 5 accords, 3 events, 4 arms; sha256 ")
+
+
+def test_check_of_a_bad_file(bad):
+    code, out, err = invoke("check", str(bad))
+    assert (code, out) == (4, "")
+    assert "error[E203] parameters.beta: 2 is outside 0..1" in err
+    assert "warning[W306]" in err
+    assert "Traceback" not in err
+
+
+def test_check_as_json(bad):
+    code, out, err = invoke("check", str(bad), "--json")
+    assert (code, err) == (4, "")
+    answer = json.loads(out)
+    assert answer["ok"] is False
+    assert [one["code"] for one in answer["errors"]] == ["E203"]
+    assert [one["code"] for one in answer["warnings"]] == ["W306"]
+    keys = ["file", "line", "col", "path", "code", "message", "allowed", "suggestion"]
+    assert list(answer["errors"][0]) == keys
+    code, out, _ = invoke("check", "--json", str(SUMMIT))
+    answer = json.loads(out)
+    assert (code, answer["ok"], answer["errors"], answer["scenario"]["name"]) == (0, True, [], "summit")
+    assert len(answer["scenario"]["sha256"]) == 64
+
+
+def test_check_with_changes(bad):
+    assert invoke("check", str(bad), "--set", "parameters.beta=0.5")[0] == 0
+    code, _, err = invoke("check", str(SUMMIT), "--set", "parameters.beta=abc")
+    assert code == 4 and "--set[0]:1:17: error[E201] parameters.beta" in err
+    assert invoke("check", str(SUMMIT), "--theory", "nul")[0] == 4
+    assert invoke("check", str(SUMMIT), "--theory", "null")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("chek",), "Did you mean 'check'?"),
+        (("check",), "Missing argument 'FILE'"),
+        (("check", "--jsn", "x"), "No such option"),
+        (("--nonsense",), "No such option"),
+    ],
+)
+def test_usage_errors_end_with_2(arguments, said):
+    code, out, err = invoke(*arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_missing_file_ends_with_4():
+    code, _, err = invoke("check", "no_such_scenario.yaml")
+    assert code == 4
+    assert err.startswith("no_such_scenario.yaml:1:1: error[E001] not found")
+
+
+def test_new_writes_a_file_that_checks_and_never_overwrites(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = invoke("new", "mine")
+    assert code == 0 and "wrote mine.yaml" in out
+    assert invoke("check", "mine.yaml")[0] == 0
+    assert invoke("check", "mine")[0] == 0
+    before = Path("mine.yaml").read_bytes()
+    code, _, err = invoke("new", "mine")
+    assert code == 2 and "mine.yaml exists" in err
+    assert Path("mine.yaml").read_bytes() == before
+    assert invoke("new", "../mine")[0] == 4
+    assert invoke("new", "x", "--out", "no/such/folder.yaml")[0] == 7
+    assert invoke("new", "other", "--out", "-")[1].startswith("# other: a scenario to start from")
+
+
+def test_parameters(tmp_path):
+    code, out, _ = invoke("parameters")
+    assert code == 0
+    header, first, *_ = out.splitlines()
+    assert header.split() == ["path", "value", "unit", "source", "range"]
+    assert first.split()[:2] == ["step_days", "7"]
+    table = json.loads(invoke("parameters", "--json")[1])
+    assert len(table) == len(out.splitlines()) - 1
+    assert {row["path"] for row in table} >= {
+        "parameters.beta",
+        "theory.weights.closure",
+        "kinds.access.depth",
+    }
+
+
+def test_schema_is_one_json_document():
+    assert json.loads(invoke("schema")[1])["required"][0] == "schema"
+
+
+def test_version():
+    assert invoke("--version")[1].strip().rpartition(" ")[2].count(".") == 2
+
+
+def test_every_command_has_help_of_one_line():
+    for name in COMMANDS:
+        command = main.get_command(click.Context(main), name)
+        assert isinstance(command, click.Command)
+        assert command.get_short_help_str(120).endswith(".")
+
+
+# --- in a process of its own ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["check", str(SUMMIT)], ["check", "--help"], ["parameters"]]
+)
+def test_a_start_imports_nothing_heavy(arguments):
+    code = (
+        "import sys\nfrom balance_sim.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as end:\n    assert end.code == 0, end.code\n"
+        f"print('loaded', sorted(set(sys.modules) & set({HEAVY!r})))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines()[-1] == "loaded []"
+
+
+def test_help_imports_no_schema():
+    code = (
+        "import sys\nfrom balance_sim.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n"
+        "    print('pydantic' in sys.modules, 'yaml' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.stdout.splitlines()[-1] == "False False"
+
+
+def test_python_m_is_the_same_program(bad):
+    result = run("check", str(bad))
+    assert result.returncode == 4
+    assert result.stderr.startswith(f"{bad}:")
+
+
+def test_a_reader_that_leaves_is_no_error():
+    command = [sys.executable, "-m", "balance_sim", "schema"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        said = process.stderr.read()
+        assert (process.wait(), said) == (0, b"")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_ends_with_7():
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "balance_sim", "schema"]
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert result.returncode == 7
+    assert result.stderr.startswith("balance-sim: cannot write: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_output_survives_a_terminal_that_knows_only_ascii(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("schema: 1\ntïtle: x\n", encoding="utf-8")
+    environment = {**ENVIRONMENT, "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
+    command = [sys.executable, "-m", "balance_sim", "check", str(path)]
+    result = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert result.returncode == 4
+    assert b"error[E101]" in result.stderr
+    assert b"Traceback" not in result.stderr
+
+
+def broken(error: BaseException) -> click.Command:
+    """A command that ends in `error`."""
+
+    @click.command()
+    def command() -> None:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (
+            KeyError("lost\nthing"),
+            1,
+            "balance-sim: internal error: KeyError: 'lost\\nthing' (BALANCE_SIM_DEBUG=1",
+        ),
+        (KeyboardInterrupt(), 130, ""),
+        (OSError(28, "No space left on device"), 7, "cannot write: [Errno 28]"),
+        (click.UsageError("two arms named a"), 2, "Error: two arms named a"),
+    ],
+)
+def test_whatever_goes_wrong_has_its_exit_code(monkeypatch, error, code, said):
+    monkeypatch.setattr(type(main), "get_command", lambda *_: broken(error))
+    monkeypatch.delenv("BALANCE_SIM_DEBUG", raising=False)
+    ended, out, err = invoke("check")
+    assert (ended, out) == (code, "")
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_debugging_shows_where(monkeypatch):
+    monkeypatch.setattr(type(main), "get_command", lambda *_: broken(KeyError("lost")))
+    monkeypatch.setenv("BALANCE_SIM_DEBUG", "1")
+    assert "Traceback" in invoke("check")[2]

@@ -1,0 +1,88 @@
+"""Codes of states: the table is sound, and a wrong code is explained."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from balance_sim.scenario import check_scenario
+from balance_sim.scenario.codes import code_table, explain, is_invented, known
+
+
+def test_codes_are_three_capitals_and_unique_in_every_system():
+    table = code_table()
+    assert len(table) > 250
+    assert all(re.fullmatch(r"[A-Z]{3}", code) for code in table)
+    for field in ("iso2", "numeric", "cow"):
+        given = [getattr(entry, field) for entry in table.values() if getattr(entry, field)]
+        assert len(given) == len(set(given)), field
+
+
+def test_no_code_is_one_that_iso_leaves_to_its_users():
+    assert {code for code in code_table() if is_invented(code)} == {"XKX"}
+    assert is_invented("QMA") and is_invented("AAA") and is_invented("ZZZ")
+    assert not is_invented("XXX") and not is_invented("QAT")
+
+
+# Correlates of War Project 2017, State System Membership v2016; ISO 3166-1.
+@pytest.mark.parametrize(
+    ("code", "iso2", "numeric", "cow"),
+    [("USA", "US", 840, 2), ("GBR", "GB", 826, 200), ("RUS", "RU", 643, 365), ("CHN", "CN", 156, 710),
+     ("PRK", "KP", 408, 731), ("KOR", "KR", 410, 732), ("NAM", "NA", 516, 565), ("TWN", "TW", 158, 713)],
+)  # fmt: skip
+def test_known_codes(code, iso2, numeric, cow):
+    entry = code_table()[code]
+    assert (entry.iso2, entry.numeric, entry.cow) == (iso2, numeric, cow)
+
+
+@pytest.mark.parametrize(
+    ("code", "year", "valid"),
+    [("SUN", 1950, True), ("SUN", 2020, False), ("SSD", 2005, False), ("SSD", 2011, True),
+     ("DDR", 1989, True), ("DDR", 1991, False), ("RUS", 1950, True), ("BUR", 1950, True),
+     ("MMR", 1950, True), ("YUG", 1940, True), ("SVK", 1940, True), ("CSK", 1993, False),
+     ("USA", 1816, True)],
+)  # fmt: skip
+def test_years_in_which_a_state_existed(code, year, valid):
+    assert (known(code, year) is None) == valid
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "hint"),
+    [
+        ("NO", "E301", "`NOR`"),
+        ("NA", "E301", "`NAM`"),
+        ("Burma", "E302", "`MMR`"),
+        ("viet nam", "E302", "`VNM`"),
+        ("U.S.A.", "E302", "`USA`"),
+        ("UK", "E302", "`GBR`"),
+        ("Germny", "E302", "`DEU`"),
+        ("North Korea", "E302", "`PRK`"),
+        ("Niger", "E302", "`NER`"),
+        ("Sudan", "E305", "ISO3"),
+        (2, "E303", "`USA`"),
+        ("365", "E303", "`RUS`"),
+        (99999, "E303", "e.g. `USA`"),
+        ("usa", "E301", "`USA`"),
+        ("JPNN", "E301", "`JPN`"),
+        ("%%%", "E301", "ISO3 codes"),
+    ],
+)
+def test_explanations(written, code, hint):
+    found = explain(written, ())
+    assert found[0] == code
+    assert hint in found[2]
+
+
+def test_a_state_that_does_not_exist_yet(world):
+    world.edit("id: KOR, name: South Korea", "id: SSD, name: South Sudan").edit("start: 2025", "start: 2005")
+    found = [one for one in check_scenario(world.path)[1] if one.code == "E304"]
+    assert [one.message for one in found] == ["`SSD` (South Sudan) is valid from 2011, not in 2005"]
+
+
+@pytest.mark.parametrize(("name", "accepted"), [("name: Ruritania, ", True), ("", False)])
+def test_invented_states_must_be_named(world, name, accepted):
+    world.edit(
+        "  - {id: KOR,", f"  - {{id: QRU, {name}capability: 1, latitude: 1, longitude: 1}}\n  - {{id: KOR,"
+    )
+    assert (world.check()[0] is not None) == accepted

@@ -1,0 +1,259 @@
+"""Whatever the bytes: a scenario or errors with file and line, never another exception.
+
+A single mutation of a valid file is harmless or reported on its line. BALANCE_SIM_FUZZ: examples a test."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from balance_sim.scenario import Problem, check_scenario
+from balance_sim.scenario.documents import read_document
+from balance_sim.scenario.layout import SECTIONS, TOP, field_names
+from balance_sim.scenario.nodes import Node, walk
+from balance_sim.scenario.problems import report
+
+DATA = Path(__file__).parent / "data"
+TEXT = (DATA / "summit.yaml").read_text(encoding="utf-8")
+STATES = (DATA / "tables" / "states.csv").read_bytes()
+KEYS = [*TOP, *(name for section in SECTIONS.values() for name in field_names(section.model))]
+EXAMPLES = int(os.environ.get("BALANCE_SIM_FUZZ", "60"))
+QUICK = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        shutil.copytree(DATA, name, dirs_exist_ok=True)
+        yield Path(name)
+
+
+def outcome(folder: Path, data: bytes) -> list[Problem]:
+    """Errors of a file with these bytes; checks what holds of any outcome."""
+    path = folder / "summit.yaml"
+    path.write_bytes(data)
+    scenario, found = check_scenario(path)
+    errors = [one for one in found if not one.is_warning]
+    assert (scenario is None) == bool(errors), report(found)
+    for one in found:
+        assert one.file and one.line >= 1 and one.col >= 1, one
+        assert one.text().isprintable() or "\n" in one.text()
+    report(found).encode("utf-8")
+    return errors
+
+
+@QUICK
+@given(data=st.binary(max_size=300))
+def test_arbitrary_bytes(folder, data):
+    outcome(folder, data)
+
+
+@QUICK
+@given(text=st.text(alphabet="ab:-[]{},#&*!|>'\"%@` \n\t01.~?", max_size=80))
+def test_arbitrary_yaml_punctuation(folder, text):
+    outcome(folder, text.encode())
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=12)
+    | st.sampled_from(["USA", "CHN"]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), inner, max_size=5)
+    ),
+    max_leaves=30,
+)
+
+
+@QUICK
+@given(value=st.dictionaries(st.sampled_from(TOP) | st.text(max_size=5), values, max_size=12))
+def test_arbitrary_yaml_of_any_shape(folder, value):
+    outcome(folder, yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "replace"))
+
+
+@QUICK
+@given(key=st.sampled_from(TOP), value=values)
+def test_a_valid_file_with_one_section_of_any_shape(folder, key, value):
+    tree = {name: yaml.safe_load(TEXT)[name] for name in yaml.safe_load(TEXT) if name != key}
+    outcome(folder, yaml.safe_dump({**tree, key: value}, allow_unicode=True).encode("utf-8", "replace"))
+
+
+@QUICK
+@given(at=st.integers(0, len(TEXT) - 1), byte=st.integers(0, 255))
+def test_a_valid_file_with_one_byte_changed(folder, at, byte):
+    data = bytearray(TEXT.encode())
+    data[at] = byte
+    outcome(folder, bytes(data))
+
+
+@QUICK
+@given(
+    at=st.integers(0, len(TEXT)),
+    junk=st.sampled_from([": ", "- ", "[", "}", "\n", "\t", "'", "#", ",", "&a ", "!"]),
+)
+def test_a_valid_file_with_something_put_in(folder, at, junk):
+    outcome(folder, (TEXT[:at] + junk + TEXT[at:]).encode())
+
+
+@QUICK
+@given(cut=st.integers(0, len(TEXT)))
+def test_a_valid_file_cut_off(folder, cut):
+    outcome(folder, TEXT[:cut].encode())
+
+
+# --- one mutation, on a line we know ------------------------------------------------------------------
+
+LINES = TEXT.split("\n")
+ROOT: Node = read_document(TEXT, "summit.yaml")[0]
+LEAVES = [node for node in walk(ROOT) if not isinstance(node.value, dict | list)]
+NAMED_BY_THE_USER = {"groups", "audiences", "arms"}
+
+
+def _keys(node: Node, above: str = "") -> Iterator[tuple[str, Node]]:
+    for name, child in node.fields.items():
+        if above not in NAMED_BY_THE_USER:
+            yield name, child
+        yield from _keys(child, name)
+    for child in node.items:
+        yield from _keys(child)
+
+
+PLACES = list(_keys(ROOT))
+
+
+def replaced(line: int, col: int, old: str, new: str) -> bytes:
+    lines = list(LINES)
+    before = lines[line - 1]
+    assert before[col - 1 :].lstrip('"').startswith(old), (before, col, old)
+    start = before.index(old, col - 1)
+    quoted = before[start - 1] == '"'
+    lines[line - 1] = before[: start - quoted] + new + before[start + len(old) + quoted :]
+    return "\n".join(lines).encode()
+
+
+@QUICK
+@given(
+    leaf=st.sampled_from(LEAVES),
+    junk=st.sampled_from(["{zz: 1}", "[[]]", ".nan", "!x y", "*a", "012", "~", "@"]),
+)
+def test_a_value_replaced_is_reported_on_its_line(folder, leaf, junk):
+    errors = outcome(folder, replaced(leaf.mark.line, leaf.mark.col, leaf.text, junk))
+    if junk == "~" and not errors:
+        return
+    assert leaf.mark.line in {one.line for one in errors}, report(errors)
+
+
+@QUICK
+@given(place=st.sampled_from(PLACES), ending=st.sampled_from(["zz", "_", "é", " x"]))
+def test_a_key_misspelt_is_reported_on_its_line(folder, place, ending):
+    name, node = place
+    errors = outcome(folder, replaced(node.at.line, node.at.col, name, name + ending))
+    assert node.at.line in {one.line for one in errors}, report(errors)
+
+
+@QUICK
+@given(place=st.sampled_from(PLACES))
+def test_a_key_given_twice_is_reported_on_its_line(folder, place):
+    name, node = place
+    on_its_own = LINES[node.at.line - 1].lstrip().startswith(f"{name}:")
+    on_its_own = on_its_own and not LINES[node.at.line - 2].endswith(",")
+    twice = f"{name}: 1\n{' ' * (node.at.col - 1)}{name}" if on_its_own else f"{name}: 1, {name}"
+    errors = outcome(folder, replaced(node.at.line, node.at.col, name, twice))
+    assert "E014" in {one.code for one in errors if one.line in (node.at.line, node.at.line + 1)}, report(
+        errors
+    )
+
+
+# --- tables -------------------------------------------------------------------------------------------
+
+
+def with_table(folder: Path, data: bytes) -> list[Problem]:
+    (folder / "tables" / "states.csv").write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    try:
+        return outcome(folder, re.sub(r"(states\.csv, sha256: )\w+", rf"\g<1>{digest}", TEXT).encode())
+    finally:
+        (folder / "tables" / "states.csv").write_bytes(STATES)
+
+
+@QUICK
+@given(data=st.binary(max_size=200))
+def test_a_table_of_arbitrary_bytes(folder, data):
+    with_table(folder, data)
+
+
+@QUICK
+@given(text=st.text(alphabet='idname,CHNUSA\n\r"; \t0.5', max_size=200))
+def test_a_table_of_arbitrary_text(folder, text):
+    with_table(folder, b"id,name,gdp_bn\n" + text.encode())
+
+
+@QUICK
+@given(at=st.integers(0, len(STATES) - 1), byte=st.integers(0, 255))
+def test_a_table_with_one_byte_changed(folder, at, byte):
+    data = bytearray(STATES)
+    data[at] = byte
+    with_table(folder, bytes(data))
+
+
+CELLS = [
+    (row, column)
+    for row, line in enumerate(STATES.decode().splitlines()[1:], 2)
+    for column, cell in enumerate(line.split(","), 1)
+    if cell and 3 <= column <= 9
+]
+
+
+@QUICK
+@given(
+    cell=st.sampled_from(CELLS),
+    junk=st.sampled_from(["x", "NaN", "1e999", "0x1F", "1;2", "-", "true", "1_0"]),
+)
+def test_a_number_in_a_table_replaced_is_reported_in_its_cell(folder, cell, junk):
+    rows = [line.split(",") for line in STATES.decode().splitlines()]
+    rows[cell[0] - 1][cell[1] - 1] = junk
+    errors = with_table(folder, "\n".join(",".join(row) for row in rows).encode())
+    assert cell in {(one.line, one.col) for one in errors}, report(errors)
+
+
+# --- options ------------------------------------------------------------------------------------------
+
+
+@QUICK
+@given(
+    settings_=st.lists(
+        st.text(max_size=30) | st.sampled_from(["parameters.beta=", "events..=1", "arms.half=1"]), max_size=3
+    )
+)
+def test_arbitrary_settings(folder, settings_):
+    (folder / "summit.yaml").write_text(TEXT)
+    scenario, found = check_scenario(folder / "summit.yaml", set=settings_)
+    assert (scenario is None) == any(not one.is_warning for one in found)
+
+
+paths = st.lists(
+    st.sampled_from([*KEYS, "summit", "half", "JPN", "beta", "access", "west", "NATO", "x"]), max_size=5
+)
+
+
+@QUICK
+@given(path=paths, value=values)
+def test_any_value_at_any_path(folder, path, value):
+    (folder / "summit.yaml").write_text(TEXT)
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).strip()
+    scenario, found = check_scenario(folder / "summit.yaml", set=[f"{'.'.join(path)}={text}"])
+    assert (scenario is None) == any(not one.is_warning for one in found), report(found)

@@ -1,0 +1,339 @@
+"""A valid file becomes the scenario it describes: complete, sorted, every arm its own version."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from balance_sim.scenario import (
+    ScenarioError,
+    arm_scenario,
+    load_scenario,
+    scenario_files,
+    value_at,
+    with_values,
+)
+
+
+def test_file_values_lie_over_the_defaults(world):
+    scenario = world.load()
+    assert scenario.name == "summit"
+    assert (scenario.start, scenario.end) == (date(2025, 9, 1), date(2026, 9, 3))
+    assert scenario.parameters.beta == 0.2
+    assert scenario.step_days == 7.0
+    assert scenario.theory.weights["similarity"] == 0.4
+    assert scenario.codes == ("CHN", "FRA", "JPN", "KOR", "RUS", "USA")
+
+
+def test_missing_stays_missing_and_defaults_are_filled(world):
+    states = {state.id: state for state in world.load().states}
+    assert states["CHN"].capability is None
+    assert states["CHN"].reliability == 1.0
+    assert states["JPN"].patrons == ("USA",)
+
+
+def test_everything_is_sorted_and_pairs_are_turned(world):
+    scenario = world.load()
+    assert [event.id for event in scenario.events] == ["visit", "summit", "aid"]
+    assert [accord.id for accord in scenario.accords] == sorted(accord.id for accord in scenario.accords)
+    assert all(accord.a < accord.b for accord in scenario.accords)
+    assert [(d.a, d.b) for d in scenario.disputes] == [("CHN", "JPN"), ("CHN", "USA")]
+    assert scenario.events[1].principals == ("CHN", "RUS")
+
+
+def test_directed_pairs_are_not_turned(world):
+    shares = {(t.state, t.partner): t.share for t in world.load().trade}
+    assert shares == {("CHN", "JPN"): 0.05, ("JPN", "CHN"): 0.2}
+
+
+def test_other_vocabularies_are_translated(world):
+    accords = {accord.id: accord for accord in world.load().accords}
+    assert accords["usa-jpn"].kind == "defence_pact"
+    political = accords["rus-chn"]
+    assert (political.kind, political.status) == ("political_declaration", "in_force")
+    assert political.in_force == date(2001, 7, 16)
+    assert (accords["jpn-fra"].kind, accords["jpn-fra"].status) == ("access", "signed")
+    assert world.load().events[2].kind == "arms_or_basing"
+
+
+def test_a_kind_of_the_scenarios_own_is_not_translated(world):
+    own = "{depth: 0.1, calm: 0.1, ceiling: 1, intercept: -2, talks_days: 90, talks_shape: 2, force_days: 0,"
+    world.edit("parameters:", f"kinds: {{entente: {own} force_shape: 1}}}}\nparameters:")
+    world.edit("kind: logistics", "kind: entente")
+    assert {a.id: a.kind for a in world.load().accords}["jpn-kor-talks"] == "entente"
+
+
+def test_groups_stand_for_their_members_in_the_roster(world):
+    scenario = world.load()
+    assert scenario.groups == {"EU": ("FRA",), "NATO": ("FRA", "USA")}
+    assert scenario.events[2].principals == ("FRA", "USA")
+
+
+def test_a_group_leaves_out_who_is_named_in_a_stronger_role(world):
+    world.edit(
+        "principals: [NATO], targets: [RUS]", "principals: [USA], guests: [NATO], targets: [NATO, RUS]"
+    )
+    aid = world.load().events[2]
+    assert (aid.principals, aid.guests, aid.targets) == (("USA",), ("FRA",), ("RUS",))
+
+
+def test_actors_outside_the_roster_stay_in_the_file(world):
+    assert world.load().events[1].guests == ("EGY",)
+
+
+def test_every_state_is_in_one_audience(world):
+    audiences = world.load().audiences
+    assert audiences["west"].members == ("FRA", "JPN", "KOR", "USA")
+    assert audiences["rest"].members == ("CHN", "RUS")
+    assert audiences["west"].attention == {"default": 1.0, "statement": 0.5}
+    assert audiences["rest"].attention == {"default": 1.0}
+
+
+def test_columns_for_notes_change_nothing(world):
+    before = world.load().sha256
+    world.table("states", "x_check", "reading_note").table("states", ",,,made up", ",,looks odd,made up")
+    assert world.load().sha256 == before
+
+
+@pytest.mark.parametrize("change", ["bom", "crlf"])
+def test_byte_order_marks_and_crlf_are_accepted(world, change):
+    before = world.load().sha256
+    text = world.text
+    world.write(b"\xef\xbb\xbf" + text.encode() if change == "bom" else text.replace("\n", "\r\n").encode())
+    assert world.load().sha256 == before
+
+
+# --- arms -------------------------------------------------------------------------------------------
+
+
+def test_arms_differ_from_the_file_by_what_they_declare(world):
+    scenario = world.load()
+    assert scenario.reference_arm == "no_summit"
+
+    def ids(arm):
+        return [event.id for event in arm_scenario(scenario, arm).events]
+
+    assert ids("no_summit") == ["visit", "aid"]
+    assert ids("summit") == ["visit", "summit", "aid"]
+    assert ids("reassured") == ["visit", "summit", "aid", "reassurance"]
+    assert value_at(arm_scenario(scenario, "half"), "events.summit.visibility") == 0.5
+    assert arm_scenario(scenario, "summit").events == scenario.events
+
+
+def test_added_events_have_their_groups_expanded(world):
+    assert world.load().arms["reassured"].add[0].targets == ("FRA",)
+
+
+def test_an_arms_version_of_an_arms_version_is_itself(world):
+    half = arm_scenario(world.load(), "half")
+    assert arm_scenario(half, "half") == half
+    assert half.reference_arm == "no_summit"
+
+
+def test_an_arm_may_replace_an_event(world):
+    world.edit("half: {set: {events.summit.visibility: 0.5}}", "half: {drop: [summit], add: [SUMMIT]}")
+    world.edit("SUMMIT", "{id: summit, date: 2025-09-04, kind: visit, principals: [CHN, RUS]}")
+    assert value_at(arm_scenario(world.load(), "half"), "events.summit.date") == date(2025, 9, 4)
+
+
+def test_unknown_arm(world):
+    with pytest.raises(ScenarioError, match=r"error\[E107\] arms: no arm `sumit`\n.*did you mean `summit`"):
+        arm_scenario(world.load(), "sumit")
+
+
+# --- values by key path -----------------------------------------------------------------------------
+
+PATHS = {
+    "events.summit.visibility": 0.25,
+    "events.summit.principals": ("CHN", "KOR", "RUS"),
+    "states.JPN.propensity": -3.5,
+    "states.JPN.gdp_bn": 4100.0,
+    "disputes.CHN-JPN.claim": 0.75,
+    "distances.CHN-RUS.km": 10.0,
+    "trade.JPN-CHN.share": 0.3,
+    "accords.jpn-kor-talks.kind": "access",
+    "provocations.probing.rate": 4.0,
+    "parameters.beta": 0.9,
+    "capability.gdp": 0.4,
+    "theory.weights.similarity": 0.7,
+    "theory.equal_hostility": 0.5,
+    "kinds.access.depth": 0.55,
+    "event_kinds.incident.intent": 0.7,
+    "audiences.west.attention.joint_summit": -0.5,
+    "arms.half.set.events.summit.visibility": 0.125,
+    "arms.reassured.add.reassurance.visibility": 0.7,
+    "arms.half.title": "Half as visible",
+    "report.windows": (10, 20),
+    "step_days": 3.5,
+    "end": date(2026, 3, 1),
+    "title": "Another title",
+    "groups.EU": (),
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_with_values_reaches_every_corner(world, path):
+    scenario = world.load()
+    if path == "end":
+        scenario = with_values(scenario, {"report.windows": [30]})
+    changed = with_values(scenario, {path: PATHS[path]})
+    assert value_at(changed, path) == PATHS[path]
+    assert changed.sha256 != scenario.sha256 or PATHS[path] == value_at(scenario, path)
+
+
+@pytest.mark.parametrize("path", sorted(set(PATHS) - {"end", "groups.EU", "report.windows"}))
+def test_set_and_with_values_give_the_same_scenario(world, path):
+    value = PATHS[path]
+    text = "[" + ", ".join(value) + "]" if isinstance(value, tuple) else str(value)
+    assert world.load(set=[f"{path}={text}"]) == with_values(world.load(), {path: value})
+
+
+def test_with_values_changes_nothing_else(world):
+    scenario = world.load()
+    assert with_values(scenario, {}) == scenario
+    back = with_values(with_values(scenario, {"parameters.beta": 0.7}), {"parameters.beta": 0.2})
+    assert back == scenario
+
+
+def test_with_values_takes_numpy_scalars(world):
+    changed = with_values(
+        world.load(), {"parameters.beta": np.float64(0.5), "report.windows": np.array([5, 9])}
+    )
+    assert changed.parameters.beta == 0.5
+    assert changed.report.windows == (5, 9)
+
+
+def test_an_arms_own_setting_wins_in_that_arm_only(world):
+    changed = with_values(world.load(), {"events.summit.visibility": 0.0})
+    assert value_at(arm_scenario(changed, "summit"), "events.summit.visibility") == 0.0
+    assert value_at(arm_scenario(changed, "half"), "events.summit.visibility") == 0.5
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ("events.summit.visibility", 1.5, r"error\[E203\] events.summit.visibility: 1.5 is outside 0..1"),
+        ("events.sumit.visibility", 1.0, r"`events` has no `sumit`\n.*did you mean `summit`"),
+        ("parameters.betta", 1.0, r"error\[E101\].*`betta`\n.*did you mean `beta`"),
+        ("events.summit.id", "x", r"`id` names the item and cannot be set"),
+        ("schema", 1, r"`schema` cannot be set"),
+        ("parameters.beta", float("nan"), r"error\[E204\] parameters.beta: nan must be finite"),
+        ("arms.half.set.start", date(2025, 1, 1), r"error\[E110\].*an arm cannot set `start`"),
+    ],
+)
+def test_with_values_refuses(world, path, value, said):
+    with pytest.raises(ScenarioError, match=said):
+        with_values(world.load(), {path: value})
+
+
+# --- theory -----------------------------------------------------------------------------------------
+
+
+def test_a_chosen_theory_wins_over_the_files_weights_where_it_names_them(world):
+    assert world.load(theory="null").theory.weights["similarity"] == 0.0
+    assert world.load(theory="bandwagoning").theory.weights["similarity"] == 0.4
+    assert world.load(theory="bandwagoning").theory.weights["bandwagon"] == 3.0
+    assert world.load(theory="balance_of_power").theory.equal_hostility == 0.5
+
+
+def test_set_wins_over_theory(world):
+    scenario = world.load(theory="null", set=["theory.weights.similarity=0.9"])
+    assert scenario.theory.weights["similarity"] == 0.9
+    assert scenario.theory.weights["closure"] == 0.0
+
+
+def test_theory_by_option_by_set_and_by_value_agree(world):
+    by_option = world.load(theory="hub_doubt")
+    assert world.load(set=["theory.preset=hub_doubt"]) == by_option
+    assert with_values(world.load(), {"theory.preset": "hub_doubt"}) == by_option
+
+
+def test_there_and_back_between_theories(world):
+    scenario = world.load()
+    there = with_values(scenario, {"theory.preset": "bandwagoning"})
+    assert with_values(there, {"theory.preset": "balance_of_threat"}) == scenario
+
+
+def test_plain_null_names_the_null_theory(world):
+    world.edit("preset: balance_of_threat", "preset: null")
+    assert world.load().theory.preset == "null"
+
+
+# --- files ------------------------------------------------------------------------------------------
+
+
+def test_scenario_files_are_what_was_read(world):
+    files = scenario_files(world.path)
+    assert sorted(files) == ["summit.yaml", "tables/accords.csv", "tables/states.csv"]
+    assert files["summit.yaml"] == world.path.read_bytes()
+
+
+def test_a_copy_of_the_files_is_the_same_scenario(world, tmp_path):
+    for name, data in scenario_files(world.path).items():
+        (tmp_path / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "copy" / name).write_bytes(data)
+    assert load_scenario(tmp_path / "copy" / "summit.yaml") == world.load()
+
+
+def test_a_name_finds_a_shipped_scenario(world, monkeypatch):
+    (world.folder / "scenarios").mkdir()
+    for name, data in scenario_files(world.path).items():
+        path = world.folder / "scenarios" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(data)
+    world.path.unlink()
+    monkeypatch.chdir(world.folder)
+    assert load_scenario("summit").name == "summit"
+
+
+def test_the_name_is_the_files_stem_without_odd_characters(world):
+    world.path.rename(world.folder / "A summit (draft).yaml")
+    assert load_scenario(world.folder / "A summit (draft).yaml").name == "A_summit__draft_"
+
+
+EXTENDED = """\
+extends: summit.yaml
+title: The same with a rival claim
+disputes:
+  - {a: CHN, b: JPN, claim: 1}
+  - {a: KOR, b: JPN, claim: 0.2}
+parameters: {tau: 0.2}
+arms:
+  half: {title: Half}
+"""
+
+
+def test_extends_lays_one_file_over_another(world):
+    base = world.load()
+    path = world.folder / "rival.yaml"
+    path.write_text(EXTENDED)
+    scenario = load_scenario(path)
+    assert scenario.title == "The same with a rival claim"
+    assert [(d.a, d.b, d.claim, d.rivalry) for d in scenario.disputes] == [
+        ("CHN", "JPN", 1.0, 1.0),
+        ("CHN", "USA", 0.0, 1.0),
+        ("JPN", "KOR", 0.2, 0.0),
+    ]
+    assert (scenario.parameters.beta, scenario.parameters.tau) == (0.2, 0.2)
+    assert scenario.arms["half"].set == base.arms["half"].set
+    assert scenario.arms["half"].title == "Half"
+    assert scenario.states == base.states
+    assert sorted(scenario_files(path)) == [
+        "rival.yaml",
+        "summit.yaml",
+        "tables/accords.csv",
+        "tables/states.csv",
+    ]
+
+
+def test_loading_twice_gives_equal_scenarios(world):
+    assert world.load() == world.load()
+    assert load_scenario(str(world.path)) == load_scenario(Path(world.path))
+
+
+def test_a_scenario_is_frozen(world):
+    with pytest.raises(ValueError, match="frozen"):
+        world.load().title = "x"

@@ -1,0 +1,24 @@
+"""The scenario one starts from is valid as it is, and says that it is made up."""
+
+from __future__ import annotations
+
+import pytest
+
+from balance_sim.scenario import ScenarioError, arm_scenario, check_scenario, new_scenario
+
+
+def test_it_checks_without_a_warning(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(new_scenario("mine"))
+    scenario, found = check_scenario(path)
+    assert scenario is not None and found == []
+    assert len(scenario.states) == 5
+    assert all("made up" in state.name for state in scenario.states)
+    events = [{event.id for event in arm_scenario(scenario, arm).events} for arm in scenario.arms]
+    assert events == [{"speech"}, {"speech", "summit"}]
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "x" * 65, "\0"])
+def test_names_that_cannot_be_files(name):
+    with pytest.raises(ScenarioError, match="E106"):
+        new_scenario(name)

@@ -1,0 +1,156 @@
+"""Tables beside a scenario: the same checks as inline items, with row and number of the cell."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import pytest
+
+from balance_sim.scenario.problems import report
+
+CHINA = "CHN,China,18743.8,313.7,1409,0.04,-0.86,39.9,116.41,,,made up for tests\n"
+
+# name, old, new, code, row, cell, what is said
+CASES = [
+    ("missing column", "id,name", "x_id,name", "E601", 1, 1, "missing column `id`"),
+    ("column of another name", "id,name", "iso3,name", "E602", 1, 1, "it is called `id` here"),
+    ("misspelt column", "population_m", "populaton_m", "E602", 1, 5, "did you mean `population_m`"),
+    ("extra column", "x_check", "check", "E602", 1, 11, "columns for notes end in `_note`"),
+    ("column twice", "x_check", "gdp_bn", "E605", 1, 11, "column `gdp_bn` given twice"),
+    (
+        "text for a number",
+        "18743.8",
+        "1874e",
+        "E603",
+        2,
+        3,
+        "states.CHN.gdp_bn: expected number, got `1874e`",
+    ),
+    ("decimal comma", "18743.8", '"18743,8"', "E603", 2, 3, "use 18743.8"),
+    ("percent", "0.04", "4%", "E603", 2, 6, "write 0.04"),
+    ("leading zero", "18743.8", "018", "E603", 2, 3, "ambiguous number `018`"),
+    ("grouped", "18743.8", "18_743", "E603", 2, 3, "ambiguous number"),
+    ("not a number", "18743.8", "NaN", "E604", 2, 3, "a number must be finite"),
+    ("infinite", "18743.8", "inf", "E604", 2, 3, "a number must be finite"),
+    ("overflow", "18743.8", "1e999", "E204", 2, 3, "1e999 must be finite"),
+    ("null", "18743.8", "null", "E603", 2, 3, "leave it out (blank in a table) where it is missing"),
+    ("long number", "18743.8", "9" * 500, "E603", 2, 3, "number too long (500 characters)"),
+    ("out of range", "39.9", "91.9", "E203", 2, 8, "states.CHN.latitude: 91.9 is outside -90..90 (degrees)"),
+    ("cells missing", CHINA, "CHN,China\n", "E604", 2, 1, "2 cells, expected 12"),
+    ("cell too many", CHINA, CHINA.replace("\n", ",x\n"), "E604", 2, 1, "13 cells, expected 12"),
+    ("open quote", "CHN,China", 'CHN,"China', "E604", 6, 1, "not a CSV row"),
+    ("key twice", "USA,United", "JPN,United", "E015", 5, 1, "`JPN` already defined at line 4"),
+    ("no key", "CHN,China", ",China", "E103", 2, 1, "`id` is required"),
+    ("unknown code", "CHN,China", "CHNX,China", "E301", 2, 1, "did you mean `CHN`"),
+    ("not a code", "CHN,China", "China,China", "E302", 2, 1, "use `CHN`"),
+    ("list of codes", "139.69,USA", "139.69,USA;;FRA", "E301", 5, 10, "states.JPN.patrons[1]: unknown state"),
+    ("patron unknown", "139.69,USA", "139.69,ITA", "E307", 5, 10, "`ITA` is not among the 6 states"),
+]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "row", "cell", "said"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
+def test_bad_cell(world, old, new, code, row, cell, said):
+    found = world.table("states", old, new).errors()
+    places = {(one.code, one.line, one.col) for one in found if one.file.endswith("tables/states.csv")}
+    assert (code, row, cell) in places, report(found)
+    assert any(said in one.text() for one in found), report(found)
+    assert len(found) <= 3, report(found)
+
+
+ACCORDS = [
+    ("bad flag", "1960-06-23,0,", "1960-06-23,maybe,", "E603", 2, 8, "expected true or false, got `maybe`"),
+    ("bad date", "1953-10-01", "1953-13-01", "E209", 3, 6, "`1953-13-01` is no date"),
+    ("year only", "1953-10-01", "1953", "E209", 3, 6, "`1953` is no date"),
+    ("bad kind", "reciprocal_access", "reciprocal_acess", "E211", 5, 4, "did you mean `access`"),
+    ("bad status", "signed_not_in_force", "sined", "E211", 5, 9, "did you mean `signed`"),
+    ("same pair", "usa-kor,USA,KOR", "usa-kor,USA,USA", "E306", 3, 3, "`USA` is paired with itself"),
+    ("in force early", "1960-06-23", "1959-06-23",
+     "E215", 2, 7, "`in_force` 1959-06-23 is before `signed` 1960-01-19"),
+    ("in force late", "1960-06-23", "2025-09-02", "E215", 2, 7, "is after `start` 2025-09-01"),
+    ("scheduled early", "2025-09-11", "2025-08-11", "E215", 5, 11, "before `start`"),
+    ("id twice", "usa-kor,", "usa-jpn,", "E015", 3, 1, "`usa-jpn` already defined at line 2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "row", "cell", "said"), [c[1:] for c in ACCORDS], ids=[c[0] for c in ACCORDS]
+)
+def test_bad_accord(world, old, new, code, row, cell, said):
+    found = world.table("accords", old, new).errors()
+    here = [one for one in found if (one.code, one.line, one.col) == (code, row, cell)]
+    assert here and said in here[0].text(), report(found)
+    assert len(found) == 1, report(found)
+
+
+def test_dates_known_to_the_year_are_compared_by_the_year(world):
+    world.table("accords", "1960-01-19,1960-06-23,0,in_force,day", "1960-06-30,1960-01-01,0,in_force,year")
+    assert world.load().accords[-2].precision == "year"
+
+
+TABLES = [
+    ("empty", b"", "E004", "the table is empty"),
+    ("semicolons", b"id;name\nCHN;China\n", "E606", "`;` used as delimiter"),
+    ("tabs", b"id\tname\nCHN\tChina\n", "E606", "a tab used as delimiter"),
+    ("UTF-16", "id,name\nCHN,China\n".encode("utf-16"), "E006", "UTF-16"),
+    ("latin-1", b"id,name\nTUR,T\xfcrkiye\n", "E006", "byte 0xFC at offset 13 is not UTF-8"),
+    ("NUL", b"id,name\nCHN,Chi\0na\n", "E007", "control character U+0000"),
+    ("columns", ",".join(f"c{n}" for n in range(1000)).encode(), "E602", "1,000 columns, more than 100"),
+    ("rows", b"id\n" + b"USA\n" * 1000, "E022", "more than 400 rows; the rest was not read"),
+    ("one long cell", b'id,name\n"' + b"a" * 200_000, "E604", "not a CSV row: field larger than field limit"),
+]
+
+
+@pytest.mark.parametrize(("data", "code", "said"), [t[1:] for t in TABLES], ids=[t[0] for t in TABLES])
+def test_no_table_at_all(world, data, code, said):
+    (world.folder / "tables" / "states.csv").write_bytes(data)
+    digest = hashlib.sha256(data).hexdigest()
+    found = world.write(re.sub(r"(states\.csv, sha256: )\w+", rf"\g<1>{digest}", world.text)).errors()
+    assert any(one.code == code and said in one.message for one in found), report(found)
+
+
+def test_a_table_too_large(world):
+    (world.folder / "tables" / "states.csv").write_bytes(b"id\n" + b"#" * (8 << 20))
+    (found,) = world.errors()
+    assert (found.code, found.message) == ("E005", "`tables/states.csv`: 8.00 MiB exceeds 8 MiB")
+
+
+def test_byte_order_mark_and_crlf_are_accepted(world):
+    before = world.load().sha256
+    text = (world.folder / "tables" / "states.csv").read_bytes()
+    assert world.table("states", b"\xef\xbb\xbf" + text.replace(b"\n", b"\r\n")).load().sha256 == before
+
+
+def test_b71_another_digest_than_the_one_declared(world):
+    path = world.folder / "tables" / "states.csv"
+    path.write_bytes(path.read_bytes().replace(b"18743.8", b"18743.9"))
+    (found,) = world.errors()
+    assert (found.code, found.path) == ("E610", "states[].sha256")
+    assert found.line == world.line_of("{table: tables/states.csv")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in found.suggestion
+
+
+@pytest.mark.parametrize("digest", ["abc", "0" * 64, '""', "[1]"])
+def test_digests_that_cannot_be(world, digest):
+    found = world.write(re.sub(r"(states\.csv, sha256: )\w+", rf"\g<1>{digest}", world.text)).errors()
+    assert [one.code for one in found] == ["E610"]
+
+
+def test_five_errors_of_one_column_are_printed_then_a_count(world):
+    rows = "".join(f"x{n},USA,JPN,access,n,2001-01-0{n},,9,signed,day,\n" for n in range(1, 10))
+    world.table("accords", "usa-kor", rows + "usa-kor")
+    printed = report(world.errors())
+    assert printed.count("error[E603]") == 5
+    assert "4 more [E603] in column 8" in printed
+
+
+def test_inline_items_and_a_table_give_the_same(world):
+    before = world.load().sha256
+    item = (
+        "{id: CHN, name: China, gdp_bn: 18743.8, milex_bn: 313.7, population_m: 1409, democracy: 0.04,"
+        " ideal_point: -0.86, latitude: 39.9, longitude: 116.41, source: made up for tests}"
+    )
+    world.table("states", CHINA, b"\n").edit("  - {id: KOR,", f"  - {item}\n  - {{id: KOR,")
+    assert world.load().sha256 == before
