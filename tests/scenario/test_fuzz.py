@@ -47,7 +47,8 @@ def outcome(folder: Path, data: bytes) -> list[Problem]:
     assert (scenario is None) == bool(errors), report(found)
     for one in found:
         assert one.file and one.line >= 1 and one.col >= 1, one
-        assert one.text().isprintable() or "\n" in one.text()
+        assert all(line.isprintable() for line in one.text().split("\n")), one
+        assert len(one.text()) < 3000, one
     report(found).encode("utf-8")
     return errors
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import date
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from balance_sim.scenario import (
+    Scenario,
     ScenarioError,
     arm_scenario,
     load_scenario,
@@ -170,7 +172,6 @@ PATHS = {
     "step_days": 3.5,
     "end": date(2026, 3, 1),
     "title": "Another title",
-    "groups.EU": (),
 }
 
 
@@ -184,7 +185,7 @@ def test_with_values_reaches_every_corner(world, path):
     assert changed.sha256 != scenario.sha256 or PATHS[path] == value_at(scenario, path)
 
 
-@pytest.mark.parametrize("path", sorted(set(PATHS) - {"end", "groups.EU", "report.windows"}))
+@pytest.mark.parametrize("path", sorted(set(PATHS) - {"end", "report.windows"}))
 def test_set_and_with_values_give_the_same_scenario(world, path):
     value = PATHS[path]
     text = "[" + ", ".join(value) + "]" if isinstance(value, tuple) else str(value)
@@ -220,6 +221,7 @@ def test_an_arms_own_setting_wins_in_that_arm_only(world):
         ("parameters.betta", 1.0, r"error\[E101\].*`betta`\n.*did you mean `beta`"),
         ("events.summit.id", "x", r"`id` names the item and cannot be set"),
         ("schema", 1, r"`schema` cannot be set"),
+        ("groups.EU", ["FRA"], r"error\[E110\] groups.EU: `groups` were expanded when the file was read"),
         ("parameters.beta", float("nan"), r"error\[E204\] parameters.beta: nan must be finite"),
         ("arms.half.set.start", date(2025, 1, 1), r"error\[E110\].*an arm cannot set `start`"),
     ],
@@ -327,6 +329,21 @@ def test_extends_lays_one_file_over_another(world):
         "tables/accords.csv",
         "tables/states.csv",
     ]
+
+
+def test_the_scenario_fits_its_own_schema_and_travels_between_processes(world):
+    scenario = world.load()
+    for one in (scenario, arm_scenario(scenario, "reassured")):
+        assert Scenario.model_validate(one.model_dump()) == one
+        assert pickle.loads(pickle.dumps(one)) == one
+    (world.folder / "tables" / "states.csv").unlink()
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(world.path)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_set_may_change_a_group_and_whoever_it_stands_for(world):
+    assert world.load(set=["groups.NATO=[USA]"]).events[2].principals == ("USA",)
 
 
 def test_loading_twice_gives_equal_scenarios(world):

@@ -26,4 +26,6 @@ def command(name: str, out: str | None) -> None:
             stream.write(text)
     except FileExistsError:
         raise click.UsageError(f"{path} exists; choose another name or --out") from None
+    except FileNotFoundError:
+        raise click.UsageError(f"there is no folder {path.parent}") from None
     click.echo(f"wrote {path}; next: balance-sim check {path}")

@@ -22,22 +22,7 @@ COMMANDS = {
     "schema": "balance_sim.cli.schema",
 }
 AS_JSON = "balance_sim.json"
-UNWRITABLE = {
-    getattr(errno, name)
-    for name in [
-        "ENOSPC",
-        "EDQUOT",
-        "EFBIG",
-        "EIO",
-        "EROFS",
-        "EACCES",
-        "EPERM",
-        "ENOENT",
-        "ENOTDIR",
-        "EISDIR",
-        "ENAMETOOLONG",
-    ]
-}
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class ExitCode(enum.IntEnum):

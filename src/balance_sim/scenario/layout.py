@@ -70,7 +70,7 @@ TEXTS = ("title", "question", "source", "notes")
 PLAIN = (*TEXTS, "start", "end", "step_days", "focal")
 TOP = ("schema", "extends", *PLAIN, "outside", "groups", *SECTIONS, *TABLES_OF, *SINGLES)
 REQUIRED = ("schema", "title", "start", "end", "focal", "states", "arms")
-FIXED_IN_ARMS = ("schema", "extends", *PLAIN, "arms", "report", "outside")
+FIXED_IN_ARMS = ("schema", "extends", *PLAIN, "arms", "report", "outside", "groups")
 
 OTHER_NAMES = {
     "schema_version": "schema",

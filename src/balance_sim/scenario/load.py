@@ -26,7 +26,7 @@ from balance_sim.scenario.problems import (
 from balance_sim.scenario.refusals import kind_of
 from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.tables import read_table
-from balance_sim.scenario.values import Change, apply_changes, as_tree
+from balance_sim.scenario.values import EXPANDED, Change, apply_changes, as_tree
 
 DEEPEST_EXTENDS = 8
 Path = str | os.PathLike[str]
@@ -100,7 +100,7 @@ def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
     for at, (path, value) in enumerate(values.items(), 1):
         mark = Mark("values", at, 1)
         changes.append(Change(path, from_plain(value, mark), mark))
-    tree, problems = apply_changes(tree, changes, names)
+    tree, problems = apply_changes(tree, changes, names, EXPANDED)
     changed, found = assemble(tree, scenario.name)
     return _or_raise(changed, [*problems, *found], scenario.name)
 

@@ -59,7 +59,7 @@ def problem(
     mark: Mark, path: str, code: str, message: str, allowed: str = "", suggestion: str = ""
 ) -> Problem:
     """A `Problem` at a mark."""
-    return Problem(mark.file, mark.line, mark.col, path, code, message, allowed, suggestion)
+    return Problem(mark.file, mark.line, mark.col, shown(path, 200), code, message, allowed, suggestion)
 
 
 class ScenarioError(ValueError):

@@ -36,22 +36,27 @@ class Change:
     label: str = ""
 
 
+FIXED = {head: f"an arm cannot set `{head}`: it is the same in all arms" for head in FIXED_IN_ARMS}
+EXPANDED = {"groups": "`groups` were expanded when the file was read; change them with --set or in the file"}
+
+
 def known_kinds(names: Names) -> dict[str, Sequence[str]]:
     """What `locate` needs to know of a file's kinds."""
     return {"kinds": names.kinds, "event_kinds": names.event_kinds}
 
 
 def apply_changes(
-    tree: Node, changes: Sequence[Change], names: Names, *, in_arm: bool = False
+    tree: Node, changes: Sequence[Change], names: Names, fixed: Mapping[str, str] | None = None
 ) -> tuple[Node, list[Problem]]:
-    """The tree with every change made, in the order of their paths; a theory before its weights."""
+    """The tree with every change made, in the order of their paths; a theory before its weights.
+
+    fixed: first parts of paths that cannot be set here, and why."""
     problems: list[Problem] = []
     for change in sorted(changes, key=lambda one: (one.path != "theory.preset", one.path)):
         label = change.label or change.path
         head = change.path.split(".")[0]
-        if in_arm and head in FIXED_IN_ARMS:
-            why = f"an arm cannot set `{head}`: it is the same in all arms"
-            problems.append(problem(change.key, label, "E110", why))
+        if fixed and head in fixed:
+            problems.append(problem(change.key, label, "E110", fixed[head]))
             continue
         try:
             steps = locate(tree, change.path, known_kinds(names))
@@ -114,7 +119,7 @@ def apply_arm(tree: Node, name: str, names: Names) -> tuple[Node, list[Problem]]
         Change(key, child, child.at, f"{path}.set.{shown(key)}")
         for key, child in (settings.fields if settings else {}).items()
     ]
-    changed, found = apply_changes(changed, changes, names, in_arm=True)
+    changed, found = apply_changes(changed, changes, names, FIXED)
     return changed, problems + found
 
 
