@@ -1,0 +1,79 @@
+"""The docs say what the code does: terms, keys, columns and outcomes are those of a real run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import balance_sim as bs
+from balance_sim.scenario.defaults import parameter_table
+from balance_sim.scenario.schema import TERMS
+from balance_sim.scenario.starter import new_scenario
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text(encoding="utf-8")
+
+
+def first_cells(text: str) -> set[str]:
+    """Names in `code` in the first cell of each row of the tables."""
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> bs.Result:
+    path = tmp_path_factory.mktemp("docs") / "made_up.yaml"
+    path.write_text(new_scenario("made_up"), encoding="utf-8")
+    return bs.run(bs.load_scenario(path), runs=3, seed=1)
+
+
+def test_every_term_is_in_the_model_page() -> None:
+    table = page("model.md").split("| term | form | reads |")[1].split("\n\n")[0]
+    assert first_cells(table) == set(TERMS)
+
+
+def test_keys_of_the_summary(result: bs.Result) -> None:
+    table = page("json.md").split("| key | holds |")[1].split("\n\n")[0]
+    documented = {re.split(r"[.\[]", name)[0] for name in first_cells(table)}
+    assert documented == set(result.summary())
+
+
+def test_every_outcome_is_documented(result: bs.Result) -> None:
+    table = page("json.md").split("| outcome | counts |")[1].split("\n\n")[0]
+    kinds, windows = sorted(result.scenario.kinds), result.scenario.report.windows
+    documented = {
+        name.replace("<kind>", kind).replace("_W", f"_{window}").replace("_L", f"_{max(windows)}")
+        for name in first_cells(table)
+        for kind in kinds
+        for window in windows
+    }
+    assert documented == set(result.outcome_names)
+
+
+def test_columns_of_the_accords(result: bs.Result) -> None:
+    table = page("json.md").split("`accords/`, one row")[1].split("Accords in force at the start")[0]
+    assert first_cells(table) == set(result.accords.columns)
+
+
+def test_base_rate_page_holds_the_intercepts_in_force() -> None:
+    """Decision 4 shows the defaults' intercepts: who changes one sees that the page is out of date."""
+    shown = {
+        cells[1]: float(cells[4])
+        for cells in (
+            [cell.strip() for cell in line.split("|")]
+            for line in page("decisions/0004-base-rate.md").splitlines()
+            if line.startswith("| ")
+        )
+        if re.fullmatch(r"-?\d+\.\d+", cells[4])
+    }
+    defaults = {
+        row["path"].split(".")[1]: row["value"]
+        for row in parameter_table()
+        if row["path"].startswith("kinds.") and row["path"].endswith(".intercept")
+    }
+    assert shown == defaults

@@ -1,0 +1,90 @@
+"""Rooms import one way, and a start-up pays for nothing it does not need."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = ("distributed", "matplotlib", "mesa", "pandas", "pyarrow", "rich", "scipy", "sklearn")
+CALL = """
+import sys
+from balance_sim.cli import main
+try:
+    main(sys.argv[1:], prog_name="balance-sim")
+except SystemExit as end:
+    assert not end.code, end.code
+print("loaded", *sorted(set(sys.modules) & set({heavy!r})), file=sys.stderr)
+"""
+
+
+def lint(root: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run(
+        [str(program), "--no-cache", "--config", str(ROOT / "pyproject.toml")],
+        cwd=root,
+        env={"PYTHONPATH": str(root / "src"), "PATH": str(program.parent), "NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_rooms_import_one_way() -> None:
+    done = lint(ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_contract_can_be_broken(tmp_path: Path) -> None:
+    """One wrong import for each contract, in a copy: each is caught."""
+    package = tmp_path / "src" / "balance_sim"
+    shutil.copytree(ROOT / "src" / "balance_sim", package, ignore=shutil.ignore_patterns("__pycache__"))
+    wrong = {
+        "scenario/layout.py": "from balance_sim.model import core",  # data flows one way
+        "model/core.py": "import balance_sim",  # the package's front
+        "study/blocks.py": "import matplotlib",  # only show
+        "model/engine.py": "import mesa",  # only model.agents
+        "scenario/codes.py": "import numpy",  # nothing heavy
+    }
+    for name, line in wrong.items():
+        with (package / name).open("a", encoding="utf-8") as file:
+            file.write(f"\n{line}\n")
+    done = lint(tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Contracts: 0 kept, 5 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--help",),
+        ("--version",),
+        ("run", "--help"),
+        ("parameters",),
+        ("check", str(ROOT / "scenarios/beijing_2025.yaml")),
+    ],
+    ids=" ".join,
+)
+def test_light_commands_load_nothing_heavy(arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", CALL.format(heavy=HEAVY), *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip().splitlines()[-1] == "loaded"
+
+
+def test_the_front_is_lazy() -> None:
+    """`import balance_sim` loads no room, and every name it offers is there when asked for."""
+    code = (
+        "import sys, balance_sim as bs\n"
+        "rooms = {m.split('.')[1] for m in sys.modules if m.startswith('balance_sim.')}\n"
+        "assert not rooms, rooms\n"
+        "assert 'numpy' not in sys.modules\n"
+        "missing = [name for name in bs.__all__ if getattr(bs, name) is None]\n"
+        "assert len(bs.__all__) > 5 and not missing, missing\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

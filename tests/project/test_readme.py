@@ -1,0 +1,131 @@
+"""What README and docs show is run: every command and snippet, with fewer runs. What they name exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+# Commands that a test cannot give, with the reason.
+NOT_RUN = {
+    "pipx install uv": "installs a program",
+    "uv run pytest": "this very run",
+}
+FEW = "2"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A fenced block or one line of it: where it stands, and what it says."""
+
+    page: Path
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.name}: {self.text.splitlines()[0][:60]}"
+
+
+def blocks(language: str) -> list[Shown]:
+    """Fenced blocks of a language in all pages."""
+    return [
+        Shown(page, text)
+        for page in PAGES
+        for found, text in FENCE.findall(page.read_text(encoding="utf-8"))
+        if found == language
+    ]
+
+
+def commands() -> list[Shown]:
+    """The commands of all `sh` blocks, one a line."""
+    return [Shown(block.page, line) for block in blocks("sh") for line in block.text.splitlines() if line]
+
+
+def as_run(line: str) -> list[str] | None:
+    """The command as the test gives it: this interpreter, few runs, figures once. None: not run."""
+    if line in NOT_RUN:
+        return None
+    words = shlex.split(line)
+    if words[:3] == ["uv", "run", "balance-sim"]:
+        words = [sys.executable, "-m", "balance_sim", *words[3:]]
+        if words[3] == "run":
+            if "--runs" in words:
+                at = words.index("--runs")
+                del words[at : at + 2]
+            plain = len(words) == 5
+            words += ["--runs", FEW, "--workers", "1", *([] if plain else ["--no-figures"])]
+        return words
+    if words[:3] == ["uv", "run", "python"]:
+        return [sys.executable, *words[3:]]
+    raise AssertionError(f"the test does not know how to run: {line}")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that looks like the clone to a command, and takes what it writes."""
+    for name in ("scenarios", "benchmarks"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def finished(words: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """The command, done, with exit code 0."""
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, (
+        f"{shlex.join(words)}\nexit code {done.returncode}\n{done.stderr}\n{done.stdout}"
+    )
+    return done
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shown", commands(), ids=str)
+def test_command_works(shown: Shown, folder: Path) -> None:
+    words = as_run(shown.text)
+    if words is None:
+        pytest.skip(NOT_RUN[shown.text])
+    done = finished(words, folder)
+    assert done.stdout.strip(), "it printed nothing"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shown", blocks("python"), ids=str)
+def test_snippet_works(shown: Shown, folder: Path) -> None:
+    code = re.sub(r"\bruns=\d+", f"runs={FEW}", shown.text)
+    script = folder / "snippet.py"
+    script.write_text(code, encoding="utf-8")
+    finished([sys.executable, str(script)], folder)
+
+
+def test_main_job_and_tests_are_one_command_each() -> None:
+    """The two commands that a fresh machine needs stand alone in a block, in README's words."""
+    readme = [block.text.strip() for block in blocks("sh") if block.page.name == "README.md"]
+    assert "uv run balance-sim run scenarios/beijing_2025.yaml" in readme
+    tests = (ROOT / "README.md").read_text(encoding="utf-8").split("\n## Tests\n")[1]
+    assert FENCE.findall(tests)[0] == ("sh", "uv run pytest\n")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Relative links name files of this project."""
+    text = FENCE.sub("", page.read_text(encoding="utf-8"))
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", text)
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+def test_paths_in_the_code_that_name_docs_exist() -> None:
+    """Messages, defaults and docstrings point to pages that are there."""
+    named: set[str] = set()
+    for path in (ROOT / "src").rglob("*"):
+        if path.suffix in (".py", ".yaml"):
+            named |= set(re.findall(r"\bdocs/[\w/.-]+\.md", path.read_text(encoding="utf-8")))
+    assert named, "no page is named at all: the pattern has gone wrong"
+    assert not [name for name in sorted(named) if not (ROOT / name).exists()]
