@@ -23,9 +23,13 @@ _S30, _S27, _S31, _S11 = (np.uint64(s) for s in (30, 27, 31, 11))
 
 def mix(z: Keys) -> Keys:
     """The SplitMix64 finaliser: a bijection of 64 bits that scatters every input bit."""
-    z = (z ^ (z >> _S30)) * _M1
-    z = (z ^ (z >> _S27)) * _M2
-    return z ^ (z >> _S31)
+    out = z >> _S30
+    out ^= z
+    out *= _M1
+    out ^= out >> _S27
+    out *= _M2
+    out ^= out >> _S31
+    return out
 
 
 def label(text: str) -> np.uint64:

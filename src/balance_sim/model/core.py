@@ -27,7 +27,7 @@ Bools = npt.NDArray[np.bool_]
 
 DAYS_PER_YEAR = 365.25
 NEVER = np.inf
-RUNS_AT_ONCE = 4  # runs perceived together, so that their matrices stay in the cache; changes no result
+RUNS_AT_ONCE = 8  # runs perceived together, so that their matrices stay in the cache; changes no result
 
 # What an accord is to the focal event: neither side takes part and at least one is threatened by those who
 # do; one side takes part; or neither.
@@ -221,7 +221,7 @@ class Desk:
     defence: Floats  # (R, n)
     alignment: Floats  # (few, A, n, n)
     hostility: Floats  # (few, n, n), and so on
-    threat: Floats
+    lending: Floats
     scratch: Floats
 
     @staticmethod

@@ -24,9 +24,10 @@ from balance_sim.model.willingness import (
     Prospects,
     at_most,
     consent,
-    overlapping,
+    few_signed,
+    with_late,
     within_margins,
-    without_overlap,
+    without_late,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -68,17 +69,17 @@ def agreed(
 ) -> Ints:
     """Those of the opportunities at which both sides consent. The second is asked only if the first would.
 
-    The overlap of threats is worked out last, where its upper bound would lead to consent."""
+    Terms that sum over third states are worked out last, where their bound would lead to consent."""
     rows = rows[~state.busy.take(clock_of(world, chances.run[rows], chances.pair[rows], chances.kind[rows]))]
-    known: list[Floats] = []  # each side's willingness but for the common threat
+    known: list[Floats] = []  # each side's willingness but for the late terms
     for side in (0, 1):
         who = one_side(world, baseline, chances, state, view, rows, side)
-        u = without_overlap(who)
+        u = without_late(who)
         kept = np.flatnonzero(chances.needs[rows, side] < consent(at_most(who, u)))
         rows, known = rows[kept], [of_side[kept] for of_side in (*known, u)]
     for side in (0, 1):
         who = one_side(world, baseline, chances, state, view, rows, side)
-        kept = np.flatnonzero(chances.needs[rows, side] < consent(overlapping(who, known[side])))
+        kept = np.flatnonzero(chances.needs[rows, side] < consent(with_late(who, known[side])))
         rows, known = rows[kept], [of_side[kept] for of_side in known]
     return rows
 
@@ -112,12 +113,10 @@ def turn_of_step(world: World, state: State, seed: int) -> None:
     refresh(world, state, np.concatenate([entered, left]))
 
 
-def watch(world: World, baseline: Baseline, chances: Opportunities, state: State) -> None:
+def watch(chances: Opportunities, kept: bool) -> None:
     """Where occasions were passed over, runs must keep within the margins that allowed it."""
-    if chances.screened:
-        signed = state.experience - world.experience
-        if not within_margins(baseline, state.partners, state.shared_mean, signed):
-            raise BoundsBroken
+    if chances.screened and not kept:
+        raise BoundsBroken
 
 
 def simulate(
@@ -132,10 +131,11 @@ def simulate(
     state = begin(world, baseline, seed, runs)
     for step in range(world.steps):
         turn_of_step(world, state, seed)
-        watch(world, baseline, chances, state)
+        watch(chances, within_margins(baseline, state))
         view = perceive(world, state, step)
         if observe is not None:
             observe(world, state, view)
         advance(world, baseline, chances, state, view, seed)
+    watch(chances, few_signed(world, state))
     turn_of_step(world, state, seed)
     return state.accords

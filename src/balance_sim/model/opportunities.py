@@ -21,6 +21,9 @@ from balance_sim.model.willingness import consent
 Floats = npt.NDArray[np.float64]
 
 
+FEW = 4  # runs drawn at once, so that the work stays in the cache; changes no result
+
+
 def run_keys(seed: int, runs: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """(R,) one key a run; run k has the same key however many runs there are."""
     return clocks.absorb(clocks.absorb(clocks.label("balance-sim"), seed), runs)
@@ -45,9 +48,9 @@ def draw_opportunities(
     run_key = run_keys(seed, runs)
     found = [
         part
-        for k in range(0, len(runs), 4)
+        for k in range(0, len(runs), FEW)
         for part in _stream(
-            clock_keys(world, run_key[k : k + 4], "opportunity"), every, world.grid[-1], ceiling, k
+            clock_keys(world, run_key[k : k + FEW], "opportunity"), every, world.grid[-1], ceiling, k
         )
     ]
     where, days, counts, needs = (np.concatenate(column) for column in zip(*found, strict=True))
@@ -79,13 +82,13 @@ def _stream(
         this = clocks.absorb(key, count)
         day = day + clocks.exponential(clocks.draw(this, 1)) * every[clock]
         on_time = np.flatnonzero(day < horizon)
-        index, clock, key, day, this = (column[on_time] for column in (index, clock, key, day, this))
-        needs = clocks.uniform(clocks.draw(this, 2)), clocks.uniform(clocks.draw(this, 3))
+        index, clock, key, day, this = index[on_time], clock[on_time], key[on_time], day[on_time], this[on_time]
         kept = np.arange(len(clock))
         if ceiling is not None:
-            kept = np.flatnonzero((needs[0] < ceiling[0, clock]) & (needs[1] < ceiling[1, clock]))
-        place = index[kept] + first_run * len(every)
-        yield place, day[kept], np.full(len(kept), count), np.stack([n[kept] for n in needs], axis=1)
+            for side in (0, 1):
+                kept = kept[clocks.uniform(clocks.draw(this[kept], 2 + side)) < ceiling[side, clock[kept]]]
+        needs = [clocks.uniform(clocks.draw(this[kept], number)) for number in (2, 3)]
+        yield index[kept] + first_run * len(every), day[kept], np.full(len(kept), count), np.stack(needs, axis=1)
         count += 1
 
 

@@ -53,36 +53,48 @@ def beliefs_at_start(
 
 
 @dataclass(frozen=True)
-class Changes:
-    """Beliefs about the pairs that something has happened to, K of them, by run: both directions of each."""
+class Change:
+    """Entries of a stack of matrices that differ in some runs from what they are at the start."""
 
-    starts: Ints  # (R + 1,) where each run begins
-    run: Ints  # (K,)
-    place: Ints  # (2, K) position in an (n, n) matrix: first of second, second of first
-    alignment: Floats  # (A, K)
-    hostility: Floats  # (2, K)
-    lending: Floats  # (2, K)
+    places: Ints  # (..., K) flat positions in the stack of a few runs' matrices
+    values: Floats  # (..., K), or with 1 where places have several
+
+    def put(self, stack: Floats, rows: slice) -> Floats:
+        """Set these entries; returns what stood there."""
+        places, flat = self.places[..., rows], stack.reshape(-1)
+        before = flat[places]
+        flat[places] = self.values[..., rows]
+        return before
+
+    def put_back(self, stack: Floats, rows: slice, before: Floats) -> None:
+        stack.reshape(-1)[self.places[..., rows]] = before
 
 
-def changes(world: World, state: State, step: int, announced: Floats) -> Changes:
-    """What the pairs touched so far believe and are believed in this step. announced: (R, P) nats."""
-    rules, n, pairs = world.rules, world.n, len(world.first)
+def changes(
+    world: World, state: State, step: int, announced: Floats
+) -> tuple[Ints, tuple[Change, Change, Change]]:
+    """What the pairs touched so far believe and are believed in this step: alignment, hostility, lending.
+
+    announced: (R, P) nats. Pairs are sorted by run; the first array (R + 1,) tells where each run begins."""
+    rules, n, pairs, few = world.rules, world.n, len(world.first), len(state.desk.scratch)
     where = np.flatnonzero(state.touched)
     run, pair = np.divmod(where, pairs)
     sides = np.stack([world.first[pair], world.second[pair]])
-    place = sides * n + sides[::-1]
+    place = sides * n + sides[::-1]  # in one matrix: the first state of the second, the second of the first
     depth, calm = state.depth.take(run * n * n + place[0]), state.calm.take(where)
     news = announced.take(where) * world.signature_attention[:, None]
     against = world.odds_against[step].take(pair, axis=1)
     alignment = beliefs.alignment_with(against, rules.alpha_acc * depth + news)
     own = alignment[world.audience[sides], np.arange(len(where))]
-    return Changes(
-        starts=np.searchsorted(run, np.arange(len(state.runs) + 1)),
-        run=run,
-        place=place,
-        alignment=alignment,
-        hostility=hostility_with(rules, world.intent_odds[step].take(place), calm),
-        lending=threat.backing(depth, own, rules.beta) * world.at_start.reliable[step].take(place),
+    hostility = hostility_with(rules, world.intent_odds[step].take(place), calm)
+    lending = threat.backing(depth, own, rules.beta) * world.at_start.reliable[step].take(place)
+    seat = run % few  # where the run's matrices lie while it is perceived
+    readings = np.arange(len(alignment))[:, None, None]
+    in_stack, in_readings = seat * n * n + place, (seat * len(alignment) + readings) * n * n + place
+    return np.searchsorted(run, np.arange(len(state.runs) + 1)), (
+        Change(in_readings, alignment[:, None]),
+        Change(in_stack, hostility),
+        Change(in_stack, lending),
     )
 
 
@@ -105,10 +117,18 @@ def perceive(world: World, state: State, step: int) -> View:
     desk, s0 = state.desk, world.rules.s0
     middle = (world.grid[step] + world.grid[step + 1]) / 2
     announced = announcements(world, state, middle)
-    changed = changes(world, state, step, announced)
-    at_once = len(desk.hostility)
-    for first in range(0, len(state.runs), at_once):
-        _perceive(world, state, step, slice(first, min(first + at_once, len(state.runs))), changed)
+    starts, changed = changes(world, state, step, announced)
+    few, start = len(desk.scratch), world.at_start
+    stacks = desk.alignment, desk.hostility, desk.lending
+    for stack, common in zip(stacks, (start.alignment, start.hostility, start.lending), strict=True):
+        stack[:] = common[step]
+    for first in range(0, len(state.runs), few):
+        runs = slice(first, min(first + few, len(state.runs)))
+        rows = slice(starts[runs.start], starts[runs.stop])
+        before = [change.put(stack, rows) for change, stack in zip(changed, stacks, strict=True)]
+        _weigh(world, state, runs)
+        for change, stack, values in zip(changed, stacks, before, strict=True):
+            change.put_back(stack, rows, values)
     return View(
         world=world,
         step=step,
@@ -127,40 +147,24 @@ def perceive(world: World, state: State, step: int) -> View:
     )
 
 
-def _perceive(world: World, state: State, step: int, runs: slice, changed: Changes) -> None:
-    desk, start = state.desk, world.at_start
-    count = runs.stop - runs.start
+def _weigh(world: World, state: State, runs: slice) -> None:
+    """From the beliefs of a few runs, laid on the desk, to the threat to each state and what defends it."""
+    desk, few = state.desk, runs.stop - runs.start
     unopposed, sided = desk.unopposed[runs], desk.sided[runs]
-    alignment, hostility, scratch = desk.alignment[:count], desk.hostility[:count], desk.scratch[:count]
-    rows = slice(*changed.starts[[runs.start, runs.stop]])
-    run, place = changed.run[rows] - runs.start, changed.place[:, rows]
-
-    np.copyto(alignment, start.alignment[step])
-    audiences = np.arange(alignment.shape[1])[:, None]
-    for to in place:
-        _set(alignment, run * len(audiences) + audiences, to, changed.alignment[:, rows])
-    np.copyto(hostility, start.hostility[step])
-    _set(hostility, run, place, changed.hostility[:, rows])
+    alignment, hostility, scratch = desk.alignment[:few], desk.hostility[:few], desk.scratch[:few]
+    _set_diagonal(alignment, 0.0)
     for a, seen_by in enumerate(world.audience_rows):
         drawn_in = np.matmul(hostility[:, seen_by], alignment[:, a], out=scratch[:, seen_by])
         own = alignment[:, a, seen_by]
         threat.unopposed(hostility[:, seen_by], own, drawn_in, out=unopposed[:, seen_by])
     _set_diagonal(unopposed, 1.0)
     _set_diagonal(alignment, 1.0)
-
-    threats = threat.threat(world.at_hand, unopposed, out=desk.threat[:count])
+    threats = threat.threat(world.at_hand, unopposed, out=scratch)
     total = threat.row_sums(threats, out=desk.total[runs])
     for a, seen_by in enumerate(world.audience_rows):
         np.matmul(threats[:, seen_by], alignment[:, a], out=sided[:, seen_by])
-    np.copyto(hostility, start.lending[step])
-    _set(hostility, run, place, changed.lending[:, rows])
-    lent = threat.lent(hostility, unopposed, sided, total, out=scratch)
+    lent = threat.lent(desk.lending[:few], unopposed, sided, total, out=scratch)
     np.add(lent, world.capability * (1.0 + state.effort[runs]), out=desk.defence[runs])
-
-
-def _set(matrices: Floats, which: Ints, place: Ints, values: Floats) -> None:
-    """Entries of stacked (n, n) matrices: in the `which`-th, at the flat position `place`."""
-    matrices.reshape(-1)[which * matrices.shape[-1] ** 2 + place] = values
 
 
 def _set_diagonal(matrices: Floats, value: float) -> None:

@@ -21,7 +21,7 @@ from balance_sim.model.core import (
     View,
     World,
 )
-from balance_sim.model.opportunities import clock_keys, run_keys
+from balance_sim.model.opportunities import FEW, clock_keys, run_keys
 from balance_sim.model.willingness import Prospects
 
 Floats = npt.NDArray[np.float64]
@@ -131,10 +131,13 @@ def talks_nobody_recorded(world: World, baseline: Baseline, state: State, seed: 
     kinds = world.ladder
     rate = kinds.ceiling * baseline.keen.prod(axis=1) / DAYS_PER_YEAR
     chance = -np.expm1(-rate * kinds.talks_days).reshape(-1)
-    key = clock_keys(world, run_keys(seed, state.runs), "assumed")
-    run, clock = np.nonzero(clocks.uniform(clocks.draw(key, 1)) < chance)
+    run_key, found = run_keys(seed, state.runs), []
+    for k in range(0, len(state.runs), FEW):
+        key = clock_keys(world, run_key[k : k + FEW], "assumed")
+        run, clock = np.nonzero(clocks.uniform(clocks.draw(key, 1)) < chance)
+        found.append((run + k, clock, key[run, clock]))
+    run, clock, own = (np.concatenate(column) for column in zip(*found, strict=True))
     pair, kind = np.divmod(clock, len(kinds.names))
-    own = key[run, clock]
     shape = kinds.talks_shape[kind]
     length = clocks.gamma(clocks.draw(own, 2), shape + 1, kinds.talks_days[kind] * (shape + 1) / shape)
     age = clocks.uniform(clocks.draw(own, 3)) * length

@@ -165,7 +165,7 @@ def exposure(p: Prospects) -> Floats:
     third, n = p.world.trade_partners, p.world.n
     share = p.world.trade.take((p.ego * n)[:, None] + third)
     feared = 1.0 - p.view.unopposed.take((p.run[:, None] * n + third) * n + p.alter[:, None])
-    return -p.world.ladder.depth[p.kind] * np.vecdot(share, feared)
+    return np.asarray(-p.world.ladder.depth[p.kind] * np.vecdot(share, feared))
 
 
 def hub_doubt(p: Prospects) -> Floats:
@@ -215,34 +215,47 @@ def terms(p: Prospects) -> dict[str, Floats]:
     return {name: weights[name] * term(p) for name, term in TERMS.items() if weights[name] != 0}
 
 
+# Terms that sum over third states, asked last, with the least and the most that each can be for prospects.
+# sum_k sqrt(Theta_ik Theta_jk) <= sqrt(Theta_i Theta_j) (Cauchy-Schwarz), so the overlap <= sqrt(g_i g_j).
+LATE: dict[str, Callable[[Prospects], tuple[float, Floats | float]]] = {
+    "common_threat": lambda p: (0.0, np.sqrt(p.view.insecurity.take(p.row) * p.view.insecurity.take(p.other))),
+    "exposure": lambda p: (-np.inf, 0.0),
+    "hub_doubt": lambda p: (0.0, float((1.0 - p.view.reliability[p.world.patrons]).max(initial=0.0))),
+}
+
+
 def willingness(p: Prospects) -> Floats:
     """u_ij for each prospect: the kind's intercept, ego's propensity, and the weighted terms. (C,) nats."""
-    return overlapping(p, without_overlap(p))
+    return with_late(p, without_late(p))
 
 
-def without_overlap(p: Prospects) -> Floats:
-    """u_ij but for the common threat, the one term that needs a sum over all third states. (C,) nats."""
+def without_late(p: Prospects) -> Floats:
+    """u_ij but for the late terms. (C,) nats."""
     weights = p.world.rules.weights
     u = p.world.ladder.intercept[p.kind] + p.world.propensity[p.ego]
     for name, term in TERMS.items():
-        if weights[name] != 0 and name != "common_threat":
-            u += weights[name] * term(p)
+        if weights[name] != 0 and name not in LATE:
+            u = u + weights[name] * term(p)
+    return np.asarray(u)
+
+
+def with_late(p: Prospects, u: Floats) -> Floats:
+    """u_ij from what it is without the late terms."""
+    weights = p.world.rules.weights
+    for name in LATE:
+        if weights[name] != 0:
+            u = u + weights[name] * TERMS[name](p)
     return u
 
 
-def overlapping(p: Prospects, u: Floats) -> Floats:
-    """u_ij from what it is without the common threat."""
-    weight = p.world.rules.weights["common_threat"]
-    return u + weight * common_threat(p) if weight != 0 else u
-
-
 def at_most(p: Prospects, u: Floats) -> Floats:
-    """An upper bound of u_ij from what it is without the common threat.
-
-    sum_k sqrt(Theta_ik Theta_jk) <= sqrt(Theta_i Theta_j) (Cauchy-Schwarz), so the overlap <= sqrt(g_i g_j)."""
-    weight = p.world.rules.weights["common_threat"]
-    most = np.sqrt(p.view.insecurity.take(p.row) * p.view.insecurity.take(p.other)) if weight > 0 else 0.0
-    return u + weight * most + 1e-9
+    """An upper bound of u_ij from what it is without the late terms; a margin covers rounding."""
+    for name, bounds in LATE.items():
+        weight = p.world.rules.weights[name]
+        if weight != 0:
+            low, high = bounds(p)
+            u = u + np.maximum(weight * low, weight * high)
+    return u + 1e-9
 
 
 def consent(u: Floats) -> Floats:
@@ -315,15 +328,20 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
     }
 
 
-def within_margins(baseline: Baseline, partners: Floats, shared_mean: Floats, signed: Floats) -> bool:
-    """Whether runs still keep within the margins. partners (R, n), shared_mean (R,), signed: by a pair."""
-    fell = np.log1p(baseline.partners).mean() - np.log1p(partners).mean(axis=-1)
+def within_margins(baseline: Baseline, state: State) -> bool:
+    """Whether the networks of runs keep within the margins now."""
+    partners, shared_mean = state.partners, state.shared_mean
+    fell = np.log1p(baseline.partners).mean() - state.log_partners.mean(axis=-1)
     return bool(
         (partners - baseline.partners).max(initial=0.0) <= MARGINS.partners
         and fell.max(initial=0.0) <= MARGINS.log_mean
         and (baseline.shared_mean - shared_mean).max(initial=0.0) <= MARGINS.log_mean
-        and signed.max(initial=0.0) <= MARGINS.accords
     )
+
+
+def few_signed(world: World, state: State) -> bool:
+    """Whether pairs have signed within the margins up to now: experience, scaled to day 0, only grows."""
+    return bool((state.experience - world.experience).max(initial=0.0) <= MARGINS.accords)
 
 
 def most_willing(world: World, baseline: Baseline) -> Floats:

@@ -19,7 +19,7 @@ from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.willingness import BoundsBroken
 from balance_sim.study.outcomes import outcomes_of
 
-BATCH = 32  # runs lived at once; sized so that a step's arrays stay in the cache
+BATCH = 128  # runs lived at once; sized so that a step's arrays stay in the cache
 
 
 @dataclass(frozen=True)
