@@ -112,6 +112,8 @@ CASES: list[tuple[str, str, str, str, str, int]] = [
      "E103", "states.KOR.latitude: `latitude` is required beside", 0),
     ("dollars", "gdp_bn: 1870", "gdp_bn: 1870000000000",
      "E203", r"outside 0..1000000 \(billions of US dollars\)", 0),
+    ("some measures", "gdp_bn: 1870,", "capability: 0.1, gdp_bn: 1870,",
+     "E217", "given for KOR and not for CHN, RUS, USA, JPN, FRA: for all states or for none", 0),
     ("no measure", "gdp_bn: 1870, milex_bn: 47.6, population_m: 51.7, ", "",
      "E216", "neither `capability` nor", 0),
     # time
@@ -450,6 +452,18 @@ def test_worth_saying_and_no_reason_to_refuse(world, old, new, code, said):
 
 def test_the_world_itself_has_no_warning(world):
     assert world.check()[1] == []
+
+
+def test_capabilities_that_are_all_nought(tmp_path):
+    path = tmp_path / "nought.yaml"
+    states = "[{id: USA, capability: 0}, {id: CHN, capability: 0}]"
+    path.write_text(
+        f"schema: 1\ntitle: nought\nstart: 2025-01-01\nend: 2026-01-01\nfocal: talk\nstates: {states}\n"
+        "events: [{id: talk, date: 2025-01-02, kind: visit, principals: [USA, CHN]}]\n"
+        "arms: {all: {reference: true}}\n"
+    )
+    found = [one for one in check_scenario(path)[1] if not one.is_warning]
+    assert [(one.code, one.line, one.message) for one in found] == [("E213", 6, "capabilities sum to 0")]
 
 
 def test_b76_a_trivial_scenario_still_runs(tmp_path):

@@ -171,6 +171,24 @@ def _check_states(draft: Draft) -> Iterator[Problem]:
             yield problem(row.at("id").mark, row.path, "W303", why)
 
 
+def _check_capability(draft: Draft) -> Iterator[Problem]:
+    """Shares can be formed: `capability` for all states or for none, and not all of it nought."""
+    rows = [row for row in draft.rows["states"] if row.value is not None]
+    if not draft.names.is_whole or len(rows) < len(draft.rows["states"]):
+        return
+    lacking = [row for row in rows if row.value.capability is None]
+    if 0 < len(lacking) < len(rows):
+        given = next(row for row in rows if row.value.capability is not None)
+        names = listed((row.value.id for row in lacking), 5)
+        why = f"`capability` is given for {given.value.id} and not for {names}: for all states or for none"
+        yield problem(given.at("capability").mark, f"{given.path}.capability", "E217", why)
+        return
+    fields = ("gdp_bn", "milex_bn", "population_m") if lacking else ("capability",)
+    if not any(getattr(row.value, name) for row in rows for name in fields):
+        hint = "at least one state must have some"
+        yield problem(_node(draft, "states").at, "states", "E213", "capabilities sum to 0", suggestion=hint)
+
+
 def _check_gaps(draft: Draft) -> Iterator[Problem]:
     states = [row.value for row in draft.rows["states"] if row.value is not None]
     if not states:
@@ -178,8 +196,9 @@ def _check_gaps(draft: Draft) -> Iterator[Problem]:
     node = _node(draft, "states")
     for name in ("ideal_point", "democracy"):
         missing = [state.id for state in states if getattr(state, name) is None]
-        if missing and len(missing) < len(states):
-            yield problem(node.at, "states", "W303", f"`{name}` is missing for {listed(missing)}")
+        if missing:
+            whom = listed(missing) if len(missing) < len(states) else "all states"
+            yield problem(node.at, "states", "W303", f"`{name}` is missing for {whom}")
     if not draft.names.is_whole:
         return
     nowhere = {state.id for state in states if state.latitude is None}
@@ -333,6 +352,7 @@ _RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     _check_ids,
     _check_events,
     _check_states,
+    _check_capability,
     _check_gaps,
     _check_weights,
     _check_rates,

@@ -200,7 +200,7 @@ class EventKind(Strict):
 
 
 class CapabilityWeights(Strict):
-    """Weights of the shares in the composite; used for states without a `capability` of their own."""
+    """Weights of the shares in the composite; used where the states give no `capability` of their own."""
 
     gdp: NonNegative
     milex: NonNegative
