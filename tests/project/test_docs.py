@@ -71,9 +71,6 @@ def test_base_rate_page_holds_the_intercepts_in_force() -> None:
         )
         if re.fullmatch(r"-?\d+\.\d+", cells[4])
     }
-    defaults = {
-        row["path"].split(".")[1]: row["value"]
-        for row in parameter_table()
-        if row["path"].startswith("kinds.") and row["path"].endswith(".intercept")
-    }
+    paths = {str(row["path"]): row["value"] for row in parameter_table()}
+    defaults = {path.split(".")[1]: value for path, value in paths.items() if path.endswith(".intercept")}
     assert shown == defaults
