@@ -1,0 +1,165 @@
+"""What must be the same to the last bit, and what the bounds that save work must hold to."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.core import Accords, State, View, World
+from balance_sim.model.engine import simulate
+from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.willingness import LATE, TERMS, Prospects, at_most, ranges, willingness, without_late
+from balance_sim.scenario import load_scenario
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.blocks import live_runs
+
+SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
+SEED, REFERENCE, ACTUAL, UNSEEN = 7, "no_parade", "parade", "unseen"
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    """Beijing with three arms: without the parade, with it, and with a parade that nobody sees."""
+    loaded = load_scenario(SCENARIO)
+    unseen = loaded.arms["half_visibility"].model_copy(update={"set": {"events.parade.visibility": 0.0}})
+    arms = {REFERENCE: loaded.arms[REFERENCE], ACTUAL: loaded.arms[ACTUAL], UNSEEN: unseen}
+    return loaded.model_copy(update={"arms": arms})
+
+
+@pytest.fixture(scope="module")
+def worlds(scenario: Scenario) -> Worlds:
+    return compile_worlds(scenario)
+
+
+@pytest.fixture(scope="module")
+def made(worlds: Worlds) -> dict[str, Accords]:
+    return live_runs(worlds, SEED, numbers(0, 32), sorted(worlds.arms))
+
+
+def numbers(first: int, stop: int) -> np.ndarray:
+    return np.arange(first, stop, dtype=np.uint64)
+
+
+def of_runs(a: Accords, first: int, stop: int) -> dict[str, np.ndarray]:
+    """All columns of these runs' accords, sorted by what names an accord, runs counted from `first`."""
+    rows = np.flatnonzero((a.run >= first) & (a.run < stop))
+    rows = rows[np.lexsort((a.key[rows], a.run[rows]))]
+    columns = {one.name: getattr(a, one.name)[rows] for one in fields(Accords)}
+    return columns | {"run": columns["run"] - first}
+
+
+def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+    return all(np.array_equal(one[name], other[name], equal_nan=name != "key") for name in one)
+
+
+@pytest.mark.parametrize(("first", "stop"), [(0, 5), (0, 1), (7, 8), (31, 32)])
+def test_blocks_of_any_size_give_the_same_accords(
+    worlds: Worlds, made: dict[str, Accords], first: int, stop: int
+) -> None:
+    alone = live_runs(worlds, SEED, numbers(first, stop), [ACTUAL])[ACTUAL]
+    assert same(of_runs(alone, 0, stop - first), of_runs(made[ACTUAL], first, stop))
+
+
+def test_occasions_passed_over_change_no_accord(worlds: Worlds, made: dict[str, Accords]) -> None:
+    runs = numbers(0, 12)
+    every = draw_opportunities(worlds.reference, SEED, runs, None)
+    some = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
+    assert len(some.day) < len(every.day) / 2
+    asked = simulate(worlds.arms[ACTUAL], worlds.baseline, every, SEED, runs)
+    assert same(of_runs(asked, 0, 12), of_runs(made[ACTUAL], 0, 12))
+
+
+def test_an_event_that_nobody_sees_leaves_the_reference_to_the_last_bit(made: dict[str, Accords]) -> None:
+    assert same(of_runs(made[UNSEEN], 0, 32), of_runs(made[REFERENCE], 0, 32))
+    assert not same(of_runs(made[ACTUAL], 0, 32), of_runs(made[REFERENCE], 0, 32))
+
+
+def test_the_order_of_the_arms_changes_nothing(scenario: Scenario, made: dict[str, Accords]) -> None:
+    turned = scenario.model_copy(update={"arms": dict(reversed(scenario.arms.items()))})
+    again = live_runs(compile_worlds(turned), SEED, numbers(0, 3), [ACTUAL, REFERENCE])
+    for arm in (ACTUAL, REFERENCE):
+        assert same(of_runs(again[arm], 0, 3), of_runs(made[arm], 0, 3))
+
+
+def test_arms_see_the_same_until_the_first_event_that_differs(worlds: Worlds) -> None:
+    runs = numbers(0, 10)
+    seen: dict[str, list[tuple[np.ndarray, ...]]] = {REFERENCE: [], ACTUAL: []}
+    chances = draw_opportunities(worlds.reference, SEED, runs, None)
+    for arm, views in seen.items():
+
+        def keep(world: World, state: State, view: View, views: list = views) -> None:
+            views.append((view.unopposed.copy(), view.sided.copy(), view.defence.copy(), state.depth.copy()))
+
+        simulate(worlds.arms[arm], worlds.baseline, chances, SEED, runs, keep)
+    differs = [
+        not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+        for one, other in zip(seen[REFERENCE], seen[ACTUAL], strict=True)
+    ]
+    assert differs.index(True) == int(np.searchsorted(worlds.reference.grid, worlds.reference.focal_day))
+
+
+def test_a_view_holds_to_its_formulas_and_every_term_to_its_range(worlds: Worlds) -> None:
+    """Seen late in a run, when many pairs have changed: the formulas written out for one run, and the bounds."""
+    world, baseline, runs = worlds.arms[ACTUAL], worlds.baseline, numbers(0, 9)
+    n, last = world.n, world.steps - 1
+    ego, alter, kind = (grid.ravel() for grid in np.indices((n, n, len(world.ladder.names))))
+    off = ego != alter
+    checked = []
+
+    def check(world: World, state: State, view: View) -> None:
+        if view.step != last:
+            return
+        checked.append(view.step)
+        assert state.touched.any(axis=1).all()
+        a, audience, rules = view.alignment[8], world.audience, world.rules
+        calm = np.zeros((n, n))
+        calm[world.first, world.second] = calm[world.second, world.first] = state.calm[8]
+        odds = world.intent_odds[last] * np.exp(-rules.eta_acc * calm)
+        nats = np.maximum(np.log1p(odds) - np.log1p(np.exp(rules.eta0)), 0.0) * ~np.eye(n, dtype=bool)
+        q, sided = np.zeros((n, n)), np.zeros((n, n))
+        for i in range(n):
+            apart = a[audience[i]] - np.eye(n)
+            q[i] = 1 - np.exp(-(nats[i] + (1 - apart[i]) * (nats[i] @ apart)))
+            q[i, i] = 0.0
+            sided[i] = (world.at_hand[i] * q[i]) @ a[audience[i]]
+        total = (world.at_hand * q).sum(axis=1)
+        support = world.reliability[last] * world.at_hand * (1 - sided / total[:, None]) * (1 - q)
+        own = a[audience, np.arange(n)]
+        backing = np.maximum(state.depth[8], rules.beta * own) * ~np.eye(n, dtype=bool)
+        defence = world.capability * (1 + state.effort[8]) + (backing * support).sum(axis=1)
+        np.testing.assert_allclose(view.against[8], q, atol=1e-12)
+        np.testing.assert_allclose(view.support[8], support, atol=1e-12)
+        np.testing.assert_allclose(view.backing[8], backing, atol=1e-12)
+        np.testing.assert_allclose(view.defence[8], defence, atol=1e-12)
+        np.testing.assert_allclose(view.insecurity[8], total / (total + defence + rules.s0), atol=1e-12)
+
+        p = Prospects(world, baseline, view, state, np.full(off.sum(), 8), ego[off], alter[off], kind[off])
+        for name, (low, high) in ranges(world, baseline).items():
+            least, most = (np.broadcast_to(bound, (n, n, len(world.ladder.names))) for bound in (low, high))
+            value, where = TERMS[name](p), (p.ego, p.alter, p.kind)
+            assert (value >= least[where] - 1e-12).all(), name
+            assert (value <= most[where] + 1e-12).all(), name
+        for name, bounds in LATE.items():
+            low, high = bounds(p)
+            assert (TERMS[name](p) >= low).all(), name
+            assert (TERMS[name](p) <= np.asarray(high) + 1e-12).all(), name
+        u = willingness(p)
+        assert (u <= at_most(p, without_late(p))).all()
+        assert (u <= worlds.most[p.ego, p.alter, p.kind] + 1e-9).all()
+        np.testing.assert_allclose(p.backing, view.backing[8, p.ego, p.alter], atol=1e-15)
+        np.testing.assert_allclose(p.support, view.support[8, p.ego, p.alter], atol=1e-15)
+
+    simulate(world, baseline, draw_opportunities(world, SEED, runs, None), SEED, runs, check)
+    assert checked == [last]
+
+
+def test_few_runs_leave_the_margins(worlds: Worlds) -> None:
+    """Occasions are passed over without being lived again in a plain run of the reference."""
+    runs = numbers(0, 128)
+    chances = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
+    assert chances.screened
+    assert len(simulate(worlds.reference, worlds.baseline, chances, SEED, runs).run) > 128
