@@ -1,0 +1,83 @@
+"""The Mesa face and the block engine: the same accords on the same dates; another way to decide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import balance_sim as bs
+from balance_sim.model.baseline import compile_worlds
+from balance_sim.study.blocks import live_runs
+
+FIELDS = ("pair", "kind", "origin", "opened", "signed", "in_force", "ended", "stage")
+
+
+@pytest.fixture(scope="module")
+def scenario():
+    return bs.load_scenario("scenarios/beijing_2025.yaml", set=["end=2025-12-31"])
+
+
+@pytest.fixture(scope="module")
+def worlds(scenario):
+    return compile_worlds(scenario)
+
+
+@pytest.fixture(scope="module")
+def made(worlds):
+    return live_runs(worlds, 1, np.arange(4, dtype=np.uint64), ("no_parade", "parade"))
+
+
+def rows(accords, run):
+    own = accords.take(np.flatnonzero(accords.run == run))
+    return own.take(np.lexsort((own.opened, own.kind, own.pair)))
+
+
+@pytest.mark.parametrize(("arm", "run"), [("no_parade", 0), ("parade", 0), ("parade", 3)])
+def test_agents_make_the_engines_accords_on_the_engines_dates(scenario, worlds, made, arm, run):
+    model = bs.BalanceModel(scenario, arm, seed=1, run=run, worlds=worlds).run_until_end()
+    mine, theirs = rows(model.state.accords, 0), rows(made[arm], run)
+    assert len(mine.run) > 20
+    for field in FIELDS:
+        np.testing.assert_array_equal(getattr(mine, field), getattr(theirs, field), err_msg=field)
+
+
+def test_a_model_is_what_a_mesa_user_expects(scenario, worlds):
+    model = bs.BalanceModel(scenario, seed=1, worlds=worlds)
+    assert model.arm == "no_parade" and model.why_ended is None
+    assert {agent.code for agent in model.agents} == set(scenario.codes)
+    model.step()
+    assert model.day == worlds.reference.grid[1]
+    japan = next(agent for agent in model.agents if agent.code == "JPN")
+    assert 0 < japan.insecurity < 1
+    assert japan.threats.shape == (50,)
+    model.run_until_end()
+    assert model.why_ended == "the scenario's end" and not model.running
+    frame = model.datacollector.get_model_vars_dataframe()
+    assert len(frame) == worlds.reference.steps
+    assert frame["accords_signed"].is_monotonic_increasing
+    assert set(model.accords.columns) >= {"a", "b", "kind", "opened", "signed"}
+
+
+class Refuser(bs.StateAgent):
+    """Japan, in another theory, wants nothing."""
+
+    def willingness(self, prospects):
+        wanted = super().willingness(prospects)
+        return wanted - 1e9 if self.code == "JPN" else wanted
+
+
+def test_consent_at_minus_infinity_gives_no_accord(scenario, worlds):
+    model = bs.BalanceModel(scenario, "parade", seed=1, worlds=worlds, agent_class=Refuser).run_until_end()
+    opened = model.accords[model.accords["origin"] == "new"]
+    assert len(opened) > 5
+    assert not ((opened["a"] == "JPN") | (opened["b"] == "JPN")).any()
+
+
+def test_propensity_at_minus_infinity_does_so_in_the_engine(scenario):
+    refusing = compile_worlds(bs.with_values(scenario, {"states.JPN.propensity": -1e9}))
+    accords = live_runs(refusing, 1, np.arange(8, dtype=np.uint64), ("no_parade", "parade"))["parade"]
+    world = refusing.arms["parade"]
+    japan = world.codes.index("JPN")
+    own = (world.first[accords.pair] == japan) | (world.second[accords.pair] == japan)
+    assert not np.isin(accords.origin[own], (0, 1)).any()
+    assert np.isin(accords.origin[~own], (0, 1)).any()
