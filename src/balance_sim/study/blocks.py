@@ -20,6 +20,7 @@ from balance_sim.model.willingness import BoundsBroken
 from balance_sim.study.outcomes import outcomes_of
 
 BATCH = 128  # runs lived at once; sized so that a step's arrays stay in the cache
+BATCH_MOST = 2048  # for few states, so that a step's work outweighs its calls; changes no result
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,16 @@ class BlockTables:
 def live_block(worlds: Worlds, seed: int, block: Block, arms: Sequence[str]) -> BlockTables:
     """All arms of a block's runs. `arms` holds the reference arm too."""
     batches = []
-    for first in range(block.first, block.stop, BATCH):
-        numbers = np.arange(first, min(first + BATCH, block.stop), dtype=np.uint64)
+    size = batch_runs(worlds.reference.n)
+    for first in range(block.first, block.stop, size):
+        numbers = np.arange(first, min(first + size, block.stop), dtype=np.uint64)
         batches.append((numbers, live_runs(worlds, seed, numbers, arms)))
     return tabulate(worlds, batches)
+
+
+def batch_runs(states: int) -> int:
+    """Runs lived at once: `BATCH` of fifty states, more of fewer."""
+    return max(BATCH, min(BATCH_MOST, BATCH * 2500 // states**2))
 
 
 def live_agents(worlds: Worlds, seed: int, block: Block, arms: Sequence[str], model: str) -> BlockTables:

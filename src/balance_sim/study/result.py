@@ -37,16 +37,14 @@ class Result:
     memory: tuple[tuple[pa.Table, pa.Table], ...] = ()
     failed: tuple[dict[str, Any], ...] = ()
     timing: dict[str, float] = field(default_factory=dict)
+    point: int = 0  # of a sweep's design; 0 in a single study
 
     def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, accords) tables in the order of runs."""
         if self.folder is None:
             yield from self.memory
             return
-        store = Store(self.folder)
-        yield from zip(
-            store.tables("runs", runs=self.runs), store.tables("accords", runs=self.runs), strict=True
-        )
+        yield from Store(self.folder).blocks(self.point, self.runs)
 
     @property
     def reference(self) -> str:

@@ -2,7 +2,7 @@
 
 A shard is written beside its place, synced and renamed, and carries the sha256 of its bytes in its name;
 every read checks it. The driver is the only writer and holds a kernel lock, which falls with the process.
-A block counts as done when its `runs` shard stands: it is written last.
+A block counts as done when both its shards stand, or when every run in it is on record as failed.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from balance_sim.study.blocks import Block, BlockTables
@@ -25,7 +27,9 @@ from balance_sim.study.faults import FolderBusy, StoreDamaged, WrongRequest, wri
 
 MANIFEST_VERSION = 1
 TABLES = ("accords", "runs")  # in the order of writing
-_NAME = re.compile(r"(\d{6})-(\d{9})-(\d{9})\.([0-9a-f]{64})\.parquet")
+FAILED = "failed"
+_NAME = re.compile(r"(\d{6,})-(\d{9,})-(\d{9,})\.([0-9a-f]{64})\.(parquet|json)")
+_LOCK_TRIES = 3  # a reader may hold the lock for an instant to see whether somebody writes
 
 
 @dataclass(frozen=True, order=True)
@@ -41,6 +45,20 @@ class Shard:
     @property
     def block(self) -> Block:
         return Block(self.first, self.stop)
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        return (self.point, self.first, self.stop)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A block that is done: its two shards, or None where every run of it failed."""
+
+    point: int
+    block: Block
+    runs: Shard | None
+    accords: Shard | None
 
 
 class Store:
@@ -59,20 +77,26 @@ class Store:
     def lock(self) -> Store:
         """Take the kernel lock, or say that the folder is busy. Makes the folder if need be."""
         try:
-            for table in TABLES:
+            for table in (*TABLES, FAILED):
                 (self.folder / table).mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise write_fault(error, self.folder) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise FolderBusy(
-                f"{self.folder} is being written by another balance-sim; wait for it, or choose another --out."
-            ) from None
+        for attempt in range(_LOCK_TRIES):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if attempt + 1 < _LOCK_TRIES:
+                    time.sleep(0.02)
+                    continue
+                os.close(descriptor)
+                raise FolderBusy(
+                    f"{self.folder} is being written by another balance-sim; "
+                    "wait for it, or choose another --out."
+                ) from None
         self._lock = descriptor
-        for left_over in self.folder.glob("*/.*.partial"):
+        for left_over in (*self.folder.glob(".*.partial"), *self.folder.glob("*/.*.partial")):
             left_over.unlink(missing_ok=True)
         return self
 
@@ -81,6 +105,20 @@ class Store:
             os.close(self._lock)
             self._lock = None
 
+    def is_written(self) -> bool:
+        """True while some process holds the lock."""
+        try:
+            descriptor = os.open(self.folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
+
     # -- manifest ---------------------------------------------------------------------------------
 
     @property
@@ -88,23 +126,30 @@ class Store:
         return self.folder / "manifest.json"
 
     def read_manifest(self) -> dict[str, Any] | None:
-        """The manifest, or None where there is none."""
+        """The manifest, or None where there is none. Its own sha256 is checked."""
         try:
-            text = self.manifest_path.read_text(encoding="utf-8")
+            text = self.manifest_path.read_bytes().decode("utf-8", "replace")
         except FileNotFoundError:
             return None
+        damaged = f"{self.manifest_path} is damaged: restore it, or start in a new folder."
         try:
             manifest = json.loads(text)
             version = manifest["manifest_version"]
         except (ValueError, KeyError, TypeError):
-            raise StoreDamaged(
-                f"{self.manifest_path} is not a manifest: restore it, or start in a new folder."
-            ) from None
+            raise StoreDamaged(damaged) from None
         if version != MANIFEST_VERSION:
             raise WrongRequest(
                 f"{self.manifest_path} is of version {version}; this balance-sim reads {MANIFEST_VERSION}."
             )
+        declared = manifest.pop("sha256", None)
+        if declared is not None and declared != _seal(manifest):
+            raise StoreDamaged(damaged)
         return dict(manifest)
+
+    def write_manifest(self, manifest: dict[str, Any]) -> None:
+        """Put the manifest in its place, with its own sha256."""
+        sealed = manifest | {"sha256": _seal(manifest)}
+        self.write_text("manifest.json", json.dumps(sealed, indent=1) + "\n")
 
     def write_text(self, name: str, text: str) -> None:
         """Put a small text file in its place whole, or not at all."""
@@ -133,55 +178,181 @@ class Store:
     def write(self, point: int, block: Block, tables: BlockTables) -> None:
         """Keep a block. It counts as done once its `runs` shard has its name."""
         for name in TABLES:
-            content = encode(getattr(tables, name))
-            digest = hashlib.sha256(content).hexdigest()
-            self.write_bytes(
-                self.folder / name / f"{point:06d}-{block.first:09d}-{block.stop:09d}.{digest}.parquet",
-                content,
-            )
+            self._write_shard(name, point, block, encode(getattr(tables, name)), "parquet")
+
+    def write_failed(self, point: int, block: Block, rows: list[dict[str, Any]]) -> None:
+        """Keep the runs of a block that failed, in the place of those recorded for it before."""
+        for old in self.shards(FAILED):
+            if old.point == point and block.first <= old.first and old.stop <= block.stop:
+                old.path.unlink(missing_ok=True)
+        content = json.dumps(rows, indent=1).encode("utf-8")
+        if rows:
+            self._write_shard(FAILED, point, block, content, "json")
+
+    def _write_shard(self, table: str, point: int, block: Block, content: bytes, suffix: str) -> None:
+        digest = hashlib.sha256(content).hexdigest()
+        name = f"{point:06d}-{block.first:09d}-{block.stop:09d}.{digest}.{suffix}"
+        self.write_bytes(self.folder / table / name, content)
 
     def shards(self, table: str = "runs") -> list[Shard]:
-        """Shards of a table by point and run, one a block; the blocks of `runs` are those done."""
+        """Shards of a table by point and run, one a block."""
         found: dict[tuple[int, int, int], Shard] = {}
-        folder = self.folder / table
-        if not folder.is_dir():
+        try:
+            names = sorted(os.listdir(self.folder / table))
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        for path in sorted(folder.iterdir()):
-            match = _NAME.fullmatch(path.name)
+        for name in names:
+            match = _NAME.fullmatch(name)
             if match:
-                point, first, stop, digest = match.groups()
-                shard = Shard(int(point), int(first), int(stop), digest, path)
-                found.setdefault((shard.point, shard.first, shard.stop), shard)
+                point, first, stop, digest, _ = match.groups()
+                shard = Shard(int(point), int(first), int(stop), digest, self.folder / table / name)
+                found.setdefault(shard.key, shard)
         return [found[key] for key in sorted(found)]
+
+    def kept(self) -> list[Kept]:
+        """Every block that is done, by point and run; where one lies within another, the larger."""
+        accords = {shard.key: shard for shard in self.shards("accords")}
+        done = [
+            Kept(runs.point, runs.block, runs, accords[runs.key])
+            for runs in self.shards("runs")
+            if runs.key in accords
+        ]
+        whole = {one.runs.key for one in done if one.runs}
+        for shard in self.shards(FAILED):
+            if shard.key not in whole and len(self.read_failed(shard)) == len(shard.block):
+                done.append(Kept(shard.point, shard.block, None, None))
+        done.sort(key=lambda one: (one.point, one.block.first, -one.block.stop))
+        out: list[Kept] = []
+        for one in done:
+            if out and out[-1].point == one.point and one.block.stop <= out[-1].block.stop:
+                continue
+            out.append(one)
+        return out
+
+    def failed(self) -> list[dict[str, Any]]:
+        """The runs that failed, by point and run: point, run, seed, traceback."""
+        rows = {
+            (row["point"], row["run"]): row
+            for shard in self.shards(FAILED)
+            for row in self.read_failed(shard)
+        }
+        return [rows[key] for key in sorted(rows)]
+
+    def read_failed(self, shard: Shard) -> list[dict[str, Any]]:
+        """The failed runs of a block."""
+        return list(json.loads(self._bytes_of(shard)))
 
     def read(self, shard: Shard) -> pa.Table:
         """A shard's table, its bytes checked against its name."""
+        content = self._bytes_of(shard)
+        return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+
+    def is_sound(self, shard: Shard) -> bool:
+        """True if the bytes are those the shard was written with."""
+        try:
+            with open(shard.path, "rb") as file:
+                return hashlib.file_digest(file, "sha256").hexdigest() == shard.sha256
+        except OSError:
+            return False
+
+    def _bytes_of(self, shard: Shard) -> bytes:
+        again = "Give the command that wrote the folder again to re-run that block."
         try:
             content = shard.path.read_bytes()
         except OSError as error:
-            raise StoreDamaged(
-                f"{shard.path}: {error.strerror}. Give the same command again to re-run it."
-            ) from error
+            raise StoreDamaged(f"{shard.path}: {error.strerror}. {again}") from error
         if hashlib.sha256(content).hexdigest() != shard.sha256:
-            raise StoreDamaged(
-                f"{shard.path}: its bytes are not those it was written with. Delete it and give the same command again."
-            )
-        return pq.read_table(pa.BufferReader(content), page_checksum_verification=True)
+            raise StoreDamaged(f"{shard.path}: its bytes are not those it was written with. {again}")
+        return content
 
-    def tables(self, name: str, point: int = 0, runs: int | None = None) -> Iterator[pa.Table]:
-        """The tables of one point in the order of runs, cut to the first `runs`."""
-        done = {(s.point, s.first, s.stop) for s in self.shards("runs")}
-        for shard in self.shards(name):
-            if shard.point != point or (shard.point, shard.first, shard.stop) not in done:
-                continue
-            if runs is not None and shard.first >= runs:
-                continue
-            table = self.read(shard)
-            if runs is not None and shard.stop > runs:
-                import pyarrow.compute as pc
+    def damaged(self) -> list[Shard]:
+        """Shards whose bytes are not those they were written with."""
+        return [
+            shard for table in (*TABLES, FAILED) for shard in self.shards(table) if not self.is_sound(shard)
+        ]
 
-                table = table.filter(pc.less(table["run"], runs))
-            yield table
+    def heal(self) -> list[Block]:
+        """Take damaged shards away, so that their blocks are run again. Returns those blocks."""
+        bad = self.damaged()
+        for shard in bad:
+            shard.path.unlink(missing_ok=True)
+        return sorted({shard.block for shard in bad}, key=lambda block: block.first)
+
+    def forget_failed(self) -> int:
+        """Take the blocks with failed runs away, so that they are run again. Returns how many."""
+        bad = {shard.key for shard in self.shards(FAILED)}
+        for table in (*TABLES, FAILED):
+            for shard in self.shards(table):
+                inside = any(p == shard.point and f < shard.stop and shard.first < s for p, f, s in bad)
+                if inside:
+                    shard.path.unlink(missing_ok=True)
+        return len(bad)
+
+    def blocks(
+        self, point: int = 0, runs: int | None = None, kept: Iterable[Kept] | None = None
+    ) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """(runs, accords) tables of one point in the order of runs, cut to the first `runs`.
+
+        kept: the list of blocks, where the caller has it at hand."""
+        at = 0
+        for one in kept if kept is not None else self.kept():
+            if one.point != point or one.runs is None or one.accords is None:
+                continue
+            if runs is not None and one.block.first >= runs:
+                continue
+            pair = self.read(one.runs), self.read(one.accords)
+            if runs is not None and one.block.stop > runs:
+                pair = (
+                    pair[0].filter(pc.less(pair[0]["run"], runs)),
+                    pair[1].filter(pc.less(pair[1]["run"], runs)),
+                )
+            if one.block.first < at:  # laid over the one before: both hold the same runs
+                pair = (
+                    pair[0].filter(pc.greater_equal(pair[0]["run"], at)),
+                    pair[1].filter(pc.greater_equal(pair[1]["run"], at)),
+                )
+            at = max(at, one.block.stop)
+            yield pair
+
+    def compact(self, rows: int) -> int:
+        """Merge neighbouring blocks of a point as long as the merged `runs` shard keeps to `rows` rows.
+
+        Returns how many shards were taken away. A reader sees the old blocks or the merged one."""
+        gone = 0
+        for group in _mergeable([one for one in self.kept() if one.runs is not None], rows, self):
+            tables = [list(self.blocks(group[0].point, kept=[one]))[0] for one in group]
+            whole = Block(group[0].block.first, group[-1].block.stop)
+            runs, accords = (pa.concat_tables([pair[k] for pair in tables]) for k in (0, 1))
+            self.write(group[0].point, whole, BlockTables(runs, accords))
+            for one in group:
+                for shard in (one.runs, one.accords):
+                    if shard is not None:
+                        shard.path.unlink(missing_ok=True)
+                        gone += 1
+        return gone
+
+
+def _mergeable(kept: list[Kept], rows: int, store: Store) -> Iterator[list[Kept]]:
+    """Groups of at least two neighbouring blocks that together keep to `rows` rows."""
+    group: list[Kept] = []
+    total = 0
+    for one in kept:
+        assert one.runs is not None
+        count = pq.read_metadata(one.runs.path).num_rows if store.is_sound(one.runs) else rows
+        neighbour = group and group[-1].point == one.point and group[-1].block.stop == one.block.first
+        if not neighbour or total + count > rows:
+            if len(group) > 1:
+                yield group
+            group, total = [], 0
+        group.append(one)
+        total += count
+    if len(group) > 1:
+        yield group
+
+
+def _seal(manifest: dict[str, Any]) -> str:
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def encode(table: pa.Table) -> bytes:
@@ -197,7 +368,7 @@ def encode(table: pa.Table) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
-def missing(done: list[Block], runs: int, size: int) -> list[Block]:
+def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:
     """The blocks, of at most `size` runs, that are still to be run to have the first `runs`."""
     out: list[Block] = []
     at = 0

@@ -1,0 +1,49 @@
+"""Which arms a study lives, and their arrays: only those asked for, on the grid of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from balance_sim.model.baseline import Worlds, freeze
+from balance_sim.model.news import members
+from balance_sim.model.willingness import most_willing
+from balance_sim.model.world import compile_world, focal_day, time_grid
+from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.faults import WrongRequest
+
+
+def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ...]:
+    """The reference first, then the others in the scenario's order. Unknown names are refused."""
+    reference = scenario.reference_arm
+    unknown = [arm for arm in arms or () if arm not in scenario.arms]
+    if unknown:
+        raise WrongRequest(f"unknown arm `{unknown[0]}`; the scenario has: {', '.join(scenario.arms)}")
+    wanted = set(arms) if arms is not None else set(scenario.arms)
+    return (reference, *(arm for arm in scenario.arms if arm in wanted and arm != reference))
+
+
+def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
+    """What `compile_worlds` gives for these arms, bit for bit, without the arrays of the others.
+
+    arms: the reference among them. The grid is that of all arms, so that leaving one out changes nothing."""
+    versions = {
+        name: arm_scenario(scenario, name)
+        for name, arm in sorted(scenario.arms.items())
+        if name in arms or _moves_events(arm.set)
+    }
+    grid = time_grid(scenario, list(versions.values()))
+    day = focal_day(scenario)
+    worlds = {name: compile_world(versions[name], name, grid, day) for name in sorted(arms)}
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    roster = {code: i for i, code in enumerate(worlds[scenario.reference_arm].codes)}
+    participants = tuple(members(focal.principals, scenario.groups, roster))
+    baseline = freeze(worlds[scenario.reference_arm], participants)
+    most = np.max([most_willing(world, baseline) for world in worlds.values()], axis=0)
+    return Worlds(scenario, worlds, baseline, most, participants)
+
+
+def _moves_events(settings: dict[str, object]) -> bool:
+    return any(path.startswith("events.") and path.endswith(".date") for path in settings)

@@ -1,0 +1,263 @@
+"""Local worker processes that may die: a dead one is replaced, and what it was given is lived again.
+
+Each worker has a pipe of its own, so it is known which task it was at when it died. A task that was at work in
+three deaths is cut into single runs; a run that still kills its worker is recorded as failed.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+
+from balance_sim.study.blocks import Block, BlockTables
+from balance_sim.study.jobs import FailedRun, Job, Outcome, Task, joined, live_or_isolate, numbers
+
+TRIES = 3
+AT_HAND = 2  # tasks a worker holds: the one it lives and the next
+GRACE = 10.0  # seconds beyond twice its time limit after which a worker that does not answer is killed
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Split:
+    """A task cut into single runs: what has come back, and how many are still out."""
+
+    task: Task
+    out: int
+    parts: dict[int, BlockTables] = field(default_factory=dict)
+    failed: list[FailedRun] = field(default_factory=list)
+
+    def take(self, outcome: Outcome) -> Outcome | None:
+        """The whole outcome once the last run has come back."""
+        self.out -= 1
+        if outcome.tables is not None:
+            self.parts[outcome.task.block.first] = outcome.tables
+        self.failed += outcome.failed
+        if self.out:
+            return None
+        tables = joined([self.parts[run] for run in sorted(self.parts)])
+        return Outcome(self.task, tables, tuple(sorted(self.failed, key=lambda one: one.run)))
+
+
+@dataclass
+class _Try:
+    """A task on its way, and in how many deaths it was at work."""
+
+    task: Task
+    deaths: int = 0
+    split: _Split | None = None
+
+
+class _Hand:
+    """One worker: its process, our end of its pipe, and the tasks it holds, in order."""
+
+    def __init__(self, job: Job) -> None:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs, job), daemon=True)
+        self.process.start()
+        theirs.close()
+        self.conn: Connection = ours
+        self.holding: deque[_Try] = deque()
+        self.since = time.monotonic()
+        self.ready = False
+
+    def give(self, one: _Try) -> bool:
+        """False if the worker is gone."""
+        try:
+            self.conn.send(one.task)
+        except OSError:
+            return False
+        if not self.holding:
+            self.since = time.monotonic()
+        self.holding.append(one)
+        return True
+
+    def dismiss(self) -> None:
+        self.conn.close()
+        if self.process.is_alive():
+            self.process.kill()
+        self.process.join()
+
+
+def serve(conn: Connection, job: Job) -> None:
+    """A worker's life: tasks in, outcomes out, until the pipe closes or the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    try:
+        conn.send("ready")
+        while True:
+            conn.send(live_or_isolate(job, conn.recv()))
+    except (EOFError, OSError):
+        return
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def limit_threads() -> None:
+    """One thread for linear algebra in a worker: cores are shared out by blocks."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+
+
+class Crew:
+    """Workers and what they are doing."""
+
+    def __init__(self, job: Job, workers: int) -> None:
+        self.job = job
+        self.hands = [_Hand(job) for _ in range(workers)]
+        self.waiting: deque[_Try] = deque()
+        self.stillborn = 0
+
+    def run(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
+        """Outcomes as they come; at most twice the workers in flight."""
+        while True:
+            self._hand_out(tasks)
+            if not any(hand.holding for hand in self.hands):
+                if self.waiting:
+                    continue  # given to a worker that died before it took it
+                return
+            ready = wait([hand.conn for hand in self.hands], timeout=self._patience())
+            for place, hand in enumerate(self.hands):
+                if hand.conn in ready:
+                    yield from self._hear(place, hand)
+            self._kill_late()
+
+    def dismiss(self) -> None:
+        for hand in self.hands:
+            hand.dismiss()
+
+    def _hand_out(self, tasks: Iterator[Task]) -> None:
+        for depth in range(AT_HAND):
+            for place, hand in enumerate(self.hands):
+                if len(hand.holding) > depth:
+                    continue
+                one = self.waiting.popleft() if self.waiting else _next(tasks)
+                if one is None:
+                    return
+                if not hand.give(one):
+                    self.waiting.appendleft(one)
+                    self._replace(place, hand)
+
+    def _hear(self, place: int, hand: _Hand) -> Iterator[Outcome]:
+        try:
+            said = hand.conn.recv()
+        except (EOFError, OSError):
+            yield from self._bury(place, hand)
+            return
+        if said == "ready":
+            hand.ready = True
+            self.stillborn = 0
+            return
+        one = hand.holding.popleft()
+        hand.since = time.monotonic()
+        whole = one.split.take(said) if one.split else said
+        if whole is not None:
+            yield whole
+
+    def _bury(self, place: int, hand: _Hand) -> Iterator[Outcome]:
+        """A worker has died: its tasks go back, the one it was at with a mark against it."""
+        hand.process.join()
+        code = hand.process.exitcode
+        held = list(hand.holding)
+        was_ready = hand.ready
+        self._replace(place, hand)
+        if held and was_ready:
+            held[0].deaths += 1
+            log.warning("a worker died (%s) at %s", _reason(code), _named(held[0].task))
+        for one in reversed(held):
+            limit = 1 if one.split else TRIES
+            if one.deaths < limit:
+                self.waiting.appendleft(one)
+            elif len(one.task.block) > 1:
+                self._split(one.task)
+            else:
+                whole = self._gave_up(one, code)
+                if whole is not None:
+                    yield whole
+
+    def _replace(self, place: int, hand: _Hand) -> None:
+        if not hand.ready:
+            self.stillborn += 1
+            if self.stillborn > TRIES * len(self.hands):
+                raise RuntimeError(
+                    f"worker processes do not start (the last one ended: {_reason(hand.process.exitcode)}); "
+                    "try --workers 1"
+                )
+        hand.dismiss()
+        self.hands[place] = _Hand(self.job)
+
+    def _split(self, task: Task) -> None:
+        log.warning("%s killed its worker %d times: now run by run", _named(task), TRIES)
+        split = _Split(task, len(task.block))
+        singles = [
+            _Try(Task(Block(run, run + 1), task.point, task.values), split=split)
+            for run in numbers(task.block)
+        ]
+        self.waiting.extendleft(reversed(singles))
+
+    def _gave_up(self, one: _Try, code: int | None) -> Outcome | None:
+        run = one.task.block.first
+        why = (
+            f"run {run} of point {one.task.point} killed its worker each time it was tried: {_reason(code)}. "
+            "A crash in compiled code, or no memory left."
+        )
+        log.error("%s", why)
+        outcome = Outcome(one.task, None, (FailedRun(run, self.job.seed, why),))
+        return one.split.take(outcome) if one.split else outcome
+
+    def _patience(self) -> float | None:
+        return 1.0 if self.job.run_timeout else None
+
+    def _kill_late(self) -> None:
+        """A worker stuck where no Python runs cannot stop itself."""
+        if not self.job.run_timeout:
+            return
+        for hand in self.hands:
+            if hand.holding:
+                limit = 2 * self.job.run_timeout * len(hand.holding[0].task.block) + GRACE
+                if time.monotonic() - hand.since > limit:
+                    hand.process.kill()
+
+
+def _next(tasks: Iterator[Task]) -> _Try | None:
+    task = next(tasks, None)
+    return None if task is None else _Try(task)
+
+
+def _named(task: Task) -> str:
+    return f"point {task.point}, runs {task.block.first} to {task.block.stop - 1}"
+
+
+def _reason(code: int | None) -> str:
+    if code is None:
+        return "no exit code"
+    if code < 0:
+        try:
+            return f"killed by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"killed by signal {-code}"
+    return f"exit code {code}"
+
+
+def run_in_processes(job: Job, tasks: Iterable[Task], workers: int) -> Iterator[Outcome]:
+    """Tasks in local processes, outcomes as they finish. The processes end with this generator."""
+    limit_threads()  # before the workers start, so that their linear algebra sees it
+    crew = Crew(job, workers)
+    try:
+        yield from crew.run(iter(tasks))
+    finally:
+        crew.dismiss()

@@ -1,0 +1,207 @@
+"""Keeping block tables: in this process, or in a results folder under its lock, with a manifest to go on by."""
+
+from __future__ import annotations
+
+import json
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.blocks import Block, BlockTables
+from balance_sim.study.faults import WrongRequest
+from balance_sim.study.jobs import Outcome
+from balance_sim.study.store import MANIFEST_VERSION, Store
+
+
+def version() -> str:
+    """The installed version of balance-sim."""
+    from importlib.metadata import version as installed
+
+    return installed("balance-sim")
+
+
+def failed_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """An outcome's failed runs as plain data."""
+    return [
+        {"point": outcome.task.point, "run": one.run, "seed": one.seed, "traceback": one.traceback}
+        for one in outcome.failed
+    ]
+
+
+class Memory:
+    """Block tables kept in this process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, BlockTables] = {}
+        self._failed: list[dict[str, Any]] = []
+
+    def __enter__(self) -> Memory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def done(self) -> dict[int, list[Block]]:
+        return {}
+
+    def failed(self) -> list[dict[str, Any]]:
+        return self._failed
+
+    def keep(self, outcome: Outcome) -> None:
+        self._failed += failed_rows(outcome)
+        if outcome.tables is not None:
+            self._kept[outcome.task.block.first] = outcome.tables
+
+    def tables(self) -> tuple[tuple[pa.Table, pa.Table], ...]:
+        return tuple((self._kept[k].runs, self._kept[k].accords) for k in sorted(self._kept))
+
+
+class Folder:
+    """Block tables kept in a results folder, under its lock. Damaged blocks are taken away, to be run again."""
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        self.store = Store(folder)
+        self.manifest = manifest
+        self.before: dict[str, Any] | None = None
+        self.healed: list[Block] = []
+        self._failed: dict[tuple[int, int], dict[str, Any]] = {}
+        self._blocks_failed: set[tuple[int, int, int]] = set()
+
+    def __enter__(self) -> Folder:
+        self.store.lock()
+        try:
+            self._agree()
+            self.healed = self.store.heal()
+            self._failed = {(row["point"], row["run"]): row for row in self.store.failed()}
+            self._blocks_failed = {shard.key for shard in self.store.shards("failed")}
+        except BaseException:
+            self.store.unlock()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._list_failed()
+        finally:
+            self.store.unlock()
+
+    def _agree(self) -> None:
+        self.before = self.store.read_manifest()
+        if self.before is None:
+            if any(self.store.shards(table) for table in ("runs", "accords")):
+                raise WrongRequest(
+                    f"{self.store.folder} holds results without a manifest; choose another --out."
+                )
+            self.store.write_manifest(self.manifest)
+            return
+        differences = differing(self.before, self.manifest)
+        if differences:
+            raise WrongRequest(
+                f"{self.store.folder} holds another study; choose another --out. What differs:\n  "
+                + "\n  ".join(differences[:20])
+            )
+
+    def done(self) -> dict[int, list[Block]]:
+        """Blocks that need not be run again, by point."""
+        out: dict[int, list[Block]] = {}
+        for one in self.store.kept():
+            out.setdefault(one.point, []).append(one.block)
+        return out
+
+    def failed(self) -> list[dict[str, Any]]:
+        return [self._failed[key] for key in sorted(self._failed)]
+
+    def keep(self, outcome: Outcome) -> None:
+        """Keep what came of a task: what failed first, so that no block counts as done without it."""
+        task, rows = outcome.task, failed_rows(outcome)
+        key = (task.point, task.block.first, task.block.stop)
+        if rows or key in self._blocks_failed or self._failed:
+            self.store.write_failed(task.point, task.block, rows)
+            for run in range(task.block.first, task.block.stop):
+                self._failed.pop((task.point, run), None)
+            self._failed |= {(row["point"], row["run"]): row for row in rows}
+        if outcome.tables is not None:
+            self.store.write(task.point, task.block, outcome.tables)
+
+    def _list_failed(self) -> None:
+        """All failed runs in one file, for people."""
+        path = self.store.folder / "failed.json"
+        if self._failed:
+            self.store.write_text("failed.json", json.dumps(self.failed(), indent=1) + "\n")
+        else:
+            path.unlink(missing_ok=True)
+
+
+def manifest_of(
+    study: str, scenario: Scenario, arms: tuple[str, ...], seed: int, model: str | None, **more: Any
+) -> dict[str, Any]:
+    """What decides a study's results, and what it was made with. Without paths and dates."""
+    return {
+        "manifest_version": MANIFEST_VERSION,
+        "study": study,
+        "scenario": {"name": scenario.name, "sha256": scenario.sha256},
+        "inputs": inputs_of(scenario),
+        "arms": sorted(arms),
+        "seed": seed,
+        "model": model,
+        "versions": {
+            "balance_sim": version(),
+            "numpy": np.__version__,
+            "pyarrow": pa.__version__,
+            "python": platform.python_version(),
+        },
+    } | more
+
+
+def inputs_of(scenario: Scenario) -> dict[str, Any]:
+    """The scenario's complete content, for the manifest and for telling two studies apart."""
+    return scenario.model_dump(mode="json", exclude={"sha256"})
+
+
+def scenario_of(manifest: dict[str, Any]) -> Scenario:
+    """The scenario a manifest holds."""
+    scenario = Scenario.model_validate_json(json.dumps(manifest["inputs"]))
+    return scenario.model_copy(update={"sha256": manifest["scenario"]["sha256"]})
+
+
+def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Keys in which two manifests ask for different results, with both values."""
+    out = [
+        f"{key}: {before.get(key)} there, {now[key]} asked for"
+        for key in ("study", "arms", "seed", "model")
+        if before.get(key) != now[key]
+    ]
+    if before["scenario"]["sha256"] != now["scenario"]["sha256"]:
+        out += leaf_differences(before.get("inputs", {}), now["inputs"])[:20] or ["scenario: another content"]
+    there, here = before["versions"], now["versions"]
+    if (
+        there["balance_sim"] != here["balance_sim"]
+        or there["numpy"].split(".")[0] != here["numpy"].split(".")[0]
+    ):
+        out.append(f"versions: {there} there, {here} here")
+    return out
+
+
+def leaf_differences(
+    a: Any, b: Any, path: str = "", words: str = "{a!r} there, {b!r} asked for"
+) -> list[str]:
+    """Key paths at which two trees differ, with both values."""
+    if isinstance(a, list) and isinstance(b, list):
+        a, b = (_by_id(value) for value in (a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return [
+            line
+            for key in sorted({*a, *b}, key=str)
+            for line in leaf_differences(a.get(key), b.get(key), f"{path}.{key}" if path else str(key), words)
+        ]
+    return [] if a == b else [f"{path}: {words.format(a=a, b=b)}"]
+
+
+def _by_id(items: list[Any]) -> Any:
+    if items and all(isinstance(item, dict) and "id" in item for item in items):
+        return {item["id"]: item for item in items}
+    return dict(enumerate(items))

@@ -1,0 +1,188 @@
+"""What a worker is given: the study's job once, then tasks, each a block of one point of a design.
+
+A point's scenario is made and compiled where it is lived, for the arms asked for alone; the last few are kept.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.scenario import with_values
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.blocks import Block, BlockTables, live_agents, live_block
+
+POINTS_KEPT = 4
+Values = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A block of one point. values: (key path, value) pairs that make the point out of the job's scenario."""
+
+    block: Block
+    point: int = 0
+    values: Values = ()
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A run that did not finish: its number and the traceback."""
+
+    run: int
+    seed: int
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A task that was done: its tables, and the runs in it that failed."""
+
+    task: Task
+    tables: BlockTables | None
+    failed: tuple[FailedRun, ...] = ()
+
+
+class _Compiled:
+    """The arrays of the points lived last. Not sent with the job; safe among threads."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Worlds] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[_Compiled], tuple[()]]:
+        return (_Compiled, ())
+
+    def worlds(self, job: Job, values: Values) -> Worlds:
+        key = repr(values)
+        with self._guard:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        scenario = with_values(job.scenario, dict(values)) if values else job.scenario
+        worlds = compile_arms(scenario, job.arms)
+        with self._guard:
+            self._kept[key] = worlds
+            while len(self._kept) > POINTS_KEPT:
+                self._kept.popitem(last=False)
+        return worlds
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every task of a study shares. Sent to a worker once.
+
+    arms: the reference first. model: `module:Class` of a StateAgent subclass, None for the block engine.
+    run_timeout: seconds a run."""
+
+    scenario: Scenario
+    seed: int
+    arms: tuple[str, ...]
+    model: str | None = None
+    run_timeout: float | None = None
+    compiled: _Compiled = field(default_factory=_Compiled, compare=False, repr=False)
+
+    def worlds(self, values: Values = ()) -> Worlds:
+        """The arrays of a point, compiled here or found among the last."""
+        return self.compiled.worlds(self, values)
+
+    def live(self, task: Task) -> BlockTables:
+        """The task's tables, or the exception that stopped it."""
+        worlds = self.worlds(task.values)
+        with deadline(self.run_timeout and self.run_timeout * len(task.block)):
+            if self.model is None:
+                return live_block(worlds, self.seed, task.block, self.arms)
+            return live_agents(worlds, self.seed, task.block, self.arms, self.model)
+
+
+def live_or_isolate(job: Job, task: Task) -> Outcome:
+    """A task; where it fails, its runs one by one, so that a run that fails takes no other with it."""
+    try:
+        job.worlds(task.values)
+    except Exception:  # the point itself cannot be: no run of it can
+        why = traceback.format_exc()
+        return Outcome(task, None, tuple(FailedRun(run, job.seed, why) for run in numbers(task.block)))
+    try:
+        return Outcome(task, job.live(task))
+    except Exception:
+        parts: list[BlockTables] = []
+        failed: list[FailedRun] = []
+        for run in numbers(task.block):
+            try:
+                parts.append(job.live(Task(Block(run, run + 1), task.point, task.values)))
+            except Exception:
+                failed.append(FailedRun(run, job.seed, traceback.format_exc()))
+        return Outcome(task, joined(parts), tuple(failed))
+
+
+def numbers(block: Block) -> range:
+    """The numbers of a block's runs."""
+    return range(block.first, block.stop)
+
+
+def joined(parts: Sequence[BlockTables]) -> BlockTables | None:
+    """Tables of several blocks as one; None for none."""
+    if not parts:
+        return None
+    runs, accords = (
+        pa.concat_tables([getattr(part, name) for part in parts]) for name in ("runs", "accords")
+    )
+    return BlockTables(runs, accords)
+
+
+@contextmanager
+def deadline(seconds: float | None) -> Iterator[None]:
+    """Stop what runs inside after so many seconds with a TimeoutError, in whatever thread; None: never."""
+    if seconds is None:
+        yield
+        return
+    if threading.current_thread() is threading.main_thread():
+        with _alarm(seconds):
+            yield
+        return
+    with _thread_alarm(seconds):
+        yield
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    import signal
+    from types import FrameType
+
+    def late(_number: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"not done within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def _thread_alarm(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError in this thread at its next step of Python code."""
+    import ctypes
+
+    identity = threading.get_ident()
+    set_error = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    timer = threading.Timer(
+        seconds, lambda: set_error(ctypes.c_ulong(identity), ctypes.py_object(TimeoutError))
+    )
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
