@@ -103,7 +103,7 @@ def test_arms_see_the_same_until_the_first_event_that_differs(worlds: Worlds) ->
 
 
 def test_a_view_holds_to_its_formulas_and_every_term_to_its_range(worlds: Worlds) -> None:
-    """Seen late in a run, when many pairs have changed: the formulas written out for one run, and the bounds."""
+    """Late in a run, when many pairs have changed: the formulas written out for one run, and the bounds."""
     world, baseline, runs = worlds.arms[ACTUAL], worlds.baseline, numbers(0, 9)
     n, last = world.n, world.steps - 1
     ego, alter, kind = (grid.ravel() for grid in np.indices((n, n, len(world.ladder.names))))

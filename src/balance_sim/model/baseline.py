@@ -46,7 +46,7 @@ def compile_worlds(scenario: Scenario) -> Worlds:
     roster = {code: i for i, code in enumerate(arms[scenario.reference_arm].codes)}
     participants = tuple(members(focal.principals, scenario.groups, roster))
     baseline = freeze(arms[scenario.reference_arm], participants)
-    most = np.max([most_willing(world, baseline) for world in arms.values()], axis=0)
+    most: Floats = np.max(np.stack([most_willing(world, baseline) for world in arms.values()]), axis=0)
     return Worlds(scenario, arms, baseline, most, participants)
 
 
@@ -87,7 +87,9 @@ def freeze(world: World, participants: tuple[int, ...]) -> Baseline:
 
 
 def threatened_by(view: View, participants: tuple[int, ...], tau: float) -> npt.NDArray[np.bool_]:
-    """(R, n) whether the participants make up more than tau of the balance against a state; they do not count."""
+    """(R, n) whether the participants make up more than tau of the balance against a state.
+
+    They themselves do not count."""
     share = view.threat[:, :, list(participants)].sum(axis=-1) / view.balance
     share[:, list(participants)] = 0.0
     return np.asarray(share > tau)

@@ -30,15 +30,15 @@ def alignment(odds_against: Floats) -> Floats:
 
 
 def alignment_with(odds_against: Floats, accord: Floats) -> Floats:
-    """a from the odds against it before accords, and what accords in force or announced add to alpha, nats."""
+    """a from the odds against it before accords, and what accords in force or announced add to alpha."""
     return alignment(odds_against * np.exp(-accord))
 
 
 def hostility(odds: Floats, eta0: float) -> Floats:
-    """Hostility above a stranger's, in nats: L = max(0, ln(1 + e^eta) - ln(1 + e^eta0)).
+    """Hostility above a stranger's, in nats: max(0, ln(1 + e^eta) - ln(1 + e^eta0)).
 
     odds: (..., n, n), e^eta. Returns the same shape, >= 0; 0 for a stranger and below."""
-    return np.maximum(np.log1p(odds) - np.log1p(np.exp(eta0)), 0.0)
+    return np.asarray(np.maximum(np.log1p(odds) - np.log1p(np.exp(eta0)), 0.0))
 
 
 def decay(elapsed_days: Floats | float, half_life_days: float | None) -> Floats:

@@ -13,7 +13,7 @@ Days count from 00:00 of the scenario's start and are floats until an accord is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import numpy as np
@@ -191,51 +191,6 @@ class Opportunities:
 
 
 @dataclass
-class State:
-    """What a block of R runs carries from step to step. Owned and changed by `advance` alone."""
-
-    runs: npt.NDArray[np.uint64]
-    day: float
-    in_force: npt.NDArray[np.int16]  # (R, P, M) accords of a kind in force
-    busy: Bools  # (R, P, M) in talks or signed
-    depth: Floats  # (R, n, n)
-    calm: Floats  # (R, P)
-    touched: Bools  # (R, P) something was signed, took effect or ended: beliefs may differ from the start's
-    partners: Floats  # (R, n)
-    log_partners: Floats  # (R, n) ln(1 + partners)
-    log_shared: Floats  # (R, n, n) ln(1 + shared partners), diagonal 0
-    shared_mean: Floats  # (R,) mean over pairs of ln(1 + shared partners)
-    experience: Floats  # (R, P), scaled to day 0
-    effort: Floats  # (R, n)
-    desk: Desk
-    accords: Accords = field(default_factory=lambda: Accords.none())
-
-
-@dataclass(frozen=True)
-class Desk:
-    """Room to work in, laid out once a block. Matrices (n, n) and sums by state (n,), for all runs or a few."""
-
-    unopposed: Floats  # (R, n, n)
-    sided: Floats  # (R, n, n)
-    total: Floats  # (R, n)
-    defence: Floats  # (R, n)
-    alignment: Floats  # (few, A, n, n)
-    hostility: Floats  # (few, n, n), and so on
-    lending: Floats
-    scratch: Floats
-
-    @staticmethod
-    def lay(runs: int, audiences: int, n: int) -> Desk:
-        few = min(runs, RUNS_AT_ONCE)
-        return Desk(
-            *(np.empty((runs, n, n)) for _ in range(2)),
-            *(np.empty((runs, n)) for _ in range(2)),
-            np.empty((few, audiences, n, n)),
-            *(np.empty((few, n, n)) for _ in range(3)),
-        )
-
-
-@dataclass
 class Accords:
     """Accords under way or made in a block, one row each. Days; NEVER where it has not happened."""
 
@@ -257,8 +212,10 @@ class Accords:
 
     @staticmethod
     def none() -> Accords:
-        whole, key, real = np.empty(0, np.int64), np.empty(0, np.uint64), np.empty(0)
-        return Accords(*(whole.copy() for _ in range(5)), key, *(real.copy() for _ in range(8)), whole.copy())
+        kinds = {"Ints": np.int64, "Floats": np.float64}
+        return Accords(
+            **{one.name: np.empty(0, kinds.get(str(one.type), np.uint64)) for one in fields(Accords)}
+        )
 
     def take(self, rows: Ints) -> Accords:
         """These rows, copied."""
@@ -269,9 +226,58 @@ class Accords:
             setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
 
 
+@dataclass
+class State:
+    """What a block of R runs carries from step to step. Owned and changed by `advance` alone."""
+
+    runs: npt.NDArray[np.uint64]
+    day: float
+    in_force: npt.NDArray[np.int16]  # (R, P, M) accords of a kind in force
+    busy: Bools  # (R, P, M) in talks or signed
+    depth: Floats  # (R, n, n)
+    calm: Floats  # (R, P)
+    touched: Bools  # (R, P) something was signed, took effect or ended: beliefs may differ from the start's
+    partners: Floats  # (R, n)
+    log_partners: Floats  # (R, n) ln(1 + partners)
+    log_shared: Floats  # (R, n, n) ln(1 + shared partners), diagonal 0
+    shared_mean: Floats  # (R,) mean over pairs of ln(1 + shared partners)
+    experience: Floats  # (R, P), scaled to day 0
+    effort: Floats  # (R, n)
+    desk: Desk
+    accords: Accords = field(default_factory=Accords.none)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Room to work in, laid out once a block: matrices and sums by state, for all runs or for a few."""
+
+    unopposed: Floats  # (R, n, n)
+    sided: Floats  # (R, n, n)
+    total: Floats  # (R, n)
+    defence: Floats  # (R, n)
+    alignment: Floats  # (few, A, n, n)
+    hostility: Floats  # (few, n, n), and so on
+    lending: Floats
+    scratch: Floats
+
+    @staticmethod
+    def lay(runs: int, audiences: int, n: int) -> Desk:
+        few = min(runs, RUNS_AT_ONCE)
+        return Desk(
+            unopposed=np.empty((runs, n, n)),
+            sided=np.empty((runs, n, n)),
+            total=np.empty((runs, n)),
+            defence=np.empty((runs, n)),
+            alignment=np.empty((few, audiences, n, n)),
+            hostility=np.empty((few, n, n)),
+            lending=np.empty((few, n, n)),
+            scratch=np.empty((few, n, n)),
+        )
+
+
 @dataclass(frozen=True)
 class View:
-    """What the states of R runs see and feel in one step. Read-only, and good until the next step is perceived.
+    """What the states of R runs see and feel in one step. Good until the next step is perceived.
 
     What the engine needs of all pairs is at hand; the matrices below are worked out when asked for."""
 
@@ -306,9 +312,7 @@ class View:
         world, here = self.world, np.arange(self.world.n)
         news = self.announced.reshape(len(self.depth), 1, -1) * world.signature_attention[:, None]
         depth = self.depth[:, None, world.first, world.second]
-        by_pair = beliefs.alignment_with(
-            world.odds_against[self.step], world.rules.alpha_acc * depth + news
-        )
+        by_pair = beliefs.alignment_with(world.odds_against[self.step], world.rules.alpha_acc * depth + news)
         out = by_pair[..., world.pair_index]
         out[..., here, here] = 1.0
         return np.asarray(out)

@@ -113,7 +113,7 @@ def turn_of_step(world: World, state: State, seed: int) -> None:
     refresh(world, state, np.concatenate([entered, left]))
 
 
-def watch(chances: Opportunities, kept: bool) -> None:
+def watch(chances: Opportunities, *, kept: bool) -> None:
     """Where occasions were passed over, runs must keep within the margins that allowed it."""
     if chances.screened and not kept:
         raise BoundsBroken
@@ -127,15 +127,15 @@ def simulate(
     runs: npt.NDArray[np.uint64],
     observe: Observer | None = None,
 ) -> Accords:
-    """R runs of one arm, from start to end. Returns every accord under way or made; `observe` sees each step."""
+    """R runs of one arm, start to end. Returns every accord under way or made; `observe` sees each step."""
     state = begin(world, baseline, seed, runs)
     for step in range(world.steps):
         turn_of_step(world, state, seed)
-        watch(chances, within_margins(baseline, state))
+        watch(chances, kept=within_margins(baseline, state))
         view = perceive(world, state, step)
         if observe is not None:
             observe(world, state, view)
         advance(world, baseline, chances, state, view, seed)
-    watch(chances, few_signed(world, state))
+    watch(chances, kept=few_signed(world, state))
     turn_of_step(world, state, seed)
     return state.accords

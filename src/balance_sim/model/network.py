@@ -24,7 +24,11 @@ def deepest(ladder: Ladder, in_force: npt.NDArray[np.int16]) -> tuple[Floats, Fl
 
     Several accords of one kind between two states count once: depth is that of the deepest kind held."""
     held = in_force > 0
-    return tuple(np.where(held, of, 0.0).max(axis=-1, initial=0.0) for of in (ladder.depth, ladder.calm))
+
+    def most(of_kind: Floats) -> Floats:
+        return np.asarray(np.where(held, of_kind, 0.0).max(axis=-1, initial=0.0))
+
+    return most(ladder.depth), most(ladder.calm)
 
 
 def begin_network(world: World, runs: npt.NDArray[np.uint64]) -> State:

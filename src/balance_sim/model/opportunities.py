@@ -82,13 +82,15 @@ def _stream(
         this = clocks.absorb(key, count)
         day = day + clocks.exponential(clocks.draw(this, 1)) * every[clock]
         on_time = np.flatnonzero(day < horizon)
-        index, clock, key, day, this = index[on_time], clock[on_time], key[on_time], day[on_time], this[on_time]
+        index, clock, key = index[on_time], clock[on_time], key[on_time]
+        day, this = day[on_time], this[on_time]
         kept = np.arange(len(clock))
         if ceiling is not None:
             for side in (0, 1):
                 kept = kept[clocks.uniform(clocks.draw(this[kept], 2 + side)) < ceiling[side, clock[kept]]]
         needs = [clocks.uniform(clocks.draw(this[kept], number)) for number in (2, 3)]
-        yield index[kept] + first_run * len(every), day[kept], np.full(len(kept), count), np.stack(needs, axis=1)
+        place = index[kept] + first_run * len(every)
+        yield place, day[kept], np.full(len(kept), count), np.stack(needs, axis=1)
         count += 1
 
 

@@ -69,7 +69,7 @@ def _blank(run: Ints, pair: Ints, kind: Ints, origin: int, count: Ints, key: Key
 
 
 def record_at_start(world: World, seed: int, runs: npt.NDArray[np.uint64]) -> Accords:
-    """The recorded docket in R runs: talks and signed accords under way; of those in force, which end in time."""
+    """The docket in R runs: talks and signed accords under way; of those in force, which end in time."""
     rules, kinds, docket = world.rules, world.ladder, world.docket
     run, row = (grid.ravel() for grid in np.indices((len(runs), len(docket.ids))))
     key = accord_keys(world, runs, seed, run, docket.pair[row], docket.kind[row], docket.keys[row])
@@ -210,8 +210,10 @@ def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:
     return np.clip(np.exp(exponent * (now - opened)), 1.0, most)
 
 
-def sign_talks(world: World, baseline: Baseline, state: State, view: View, start: float, stop: float, seed: int) -> None:
-    """Talks go on from `start` to `stop`; those that reach their length are signed, those that fail are over."""
+def sign_talks(
+    world: World, baseline: Baseline, state: State, view: View, start: float, stop: float, seed: int
+) -> None:
+    """Talks go on from `start` to `stop`; at their length they are signed, or they fail and are over."""
     a, rules = state.accords, world.rules
     rows = np.flatnonzero(a.stage == 0)
     if not len(rows):

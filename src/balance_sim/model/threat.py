@@ -20,7 +20,7 @@ def great_circle(latitude: Floats, longitude: Floats) -> Floats:
         np.sin((phi[:, None] - phi) / 2) ** 2
         + np.cos(phi[:, None]) * np.cos(phi) * np.sin((lam[:, None] - lam) / 2) ** 2
     )
-    return 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
+    return np.asarray(2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0))))
 
 
 def reach(distance_km: Floats, delta_km: float, gamma: float) -> Floats:
@@ -66,7 +66,9 @@ def firmness(sided: Floats, total: Floats) -> Floats:
 
 
 def support(reliable: Floats, firm: Floats, unopposed: Floats) -> Floats:
-    """What j can bring to i's side, capability shares: s_ij = rho_j c_j p_ij w_ij (1 - q_ij); reliable: rho_j c_j p_ij."""
+    """What j can bring to i's side, capability shares: s_ij = rho_j c_j p_ij w_ij (1 - q_ij).
+
+    reliable: rho_j c_j p_ij; firm: w_ij; unopposed: 1 - q_ij."""
     return reliable * firm * unopposed
 
 
@@ -84,7 +86,7 @@ def lent(
 
 
 def backing(depth: Floats, own: Floats, beta: float, out: Floats | None = None) -> Floats:
-    """Share of its support that j lends to i: the deepest accord, or beta of a friend's. b = max(depth, beta a)."""
+    """Share of its support that j lends to i, max(depth, beta a): the deepest accord, or beta of a friend."""
     out = np.multiply(own, beta, out=out)
     return np.maximum(out, depth, out=out)
 

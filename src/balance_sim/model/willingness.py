@@ -75,9 +75,9 @@ class Prospects:
     def backing(self) -> Floats:
         """b_ij: share of its support that alter lends already."""
         world, pair = self.world, self.pair
-        reading = world.audience[self.ego]
-        against = world.odds_against[self.view.step].take(reading * len(world.first) + pair)
-        news = self.view.announced.take(self.run * len(world.first) + pair) * world.signature_attention[reading]
+        reading, size = world.audience[self.ego], len(world.first)
+        against = world.odds_against[self.view.step].take(reading * size + pair)
+        news = self.view.announced.take(self.run * size + pair) * world.signature_attention[reading]
         own = beliefs.alignment_with(against, world.rules.alpha_acc * self.depth + news)
         return threat.backing(self.depth, own, world.rules.beta)
 
@@ -138,14 +138,14 @@ def popularity(p: Prospects) -> Floats:
 
 
 def closure(p: Prospects) -> Floats:
-    """ln(1 + shared partners) less its mean. Triadic closure: Kinne 2018, JCR 62(4); Warren 2010, JPR 47(6)."""
+    """ln(1 + shared partners) less its mean. Triadic closure: Kinne 2018, JCR 62(4); Warren 2010, JPR 47."""
     return p.state.log_shared.take(p.at) - p.state.shared_mean[p.run]
 
 
 def experience(p: Prospects) -> Floats:
     """ln(1 + earlier accords, fading)."""
     fade = 2.0 ** (-p.view.day / p.world.rules.experience_half_life_days)
-    return np.log1p(p.state.experience.take(p.run * len(p.world.first) + p.pair) * fade)
+    return np.asarray(np.log1p(p.state.experience.take(p.run * len(p.world.first) + p.pair) * fade))
 
 
 def ladder(p: Prospects) -> Floats:
@@ -161,7 +161,7 @@ def autonomy(p: Prospects) -> Floats:
 def exposure(p: Prospects) -> Floats:
     """- depth_m sum_k trade_ik q_kj: what ego's trade has to fear from those who see alter as against them.
 
-    Ego does not trade with itself, nor is alter against itself; a missing share adds nothing. Hirschman 1945."""
+    Neither k = i nor k = j adds anything, nor does a missing share. Hirschman 1945."""
     third, n = p.world.trade_partners, p.world.n
     share = p.world.trade.take((p.ego * n)[:, None] + third)
     feared = 1.0 - p.view.unopposed.take((p.run[:, None] * n + third) * n + p.alter[:, None])
@@ -169,7 +169,7 @@ def exposure(p: Prospects) -> Floats:
 
 
 def hub_doubt(p: Prospects) -> Floats:
-    """Most that ego and alter stand to lose through one shared patron that wavers. Abandonment: Snyder 1984."""
+    """Most that the two stand to lose through one shared patron that wavers. Abandonment: Snyder 1984."""
     hubs, n = p.world.patrons, p.world.n
     shared = np.minimum(*(p.state.depth.take((side * n)[:, None] + hubs) for side in (p.row, p.other)))
     doubted = shared * (1.0 - p.view.reliability[hubs])
@@ -215,12 +215,30 @@ def terms(p: Prospects) -> dict[str, Floats]:
     return {name: weights[name] * term(p) for name, term in TERMS.items() if weights[name] != 0}
 
 
-# Terms that sum over third states, asked last, with the least and the most that each can be for prospects.
-# sum_k sqrt(Theta_ik Theta_jk) <= sqrt(Theta_i Theta_j) (Cauchy-Schwarz), so the overlap <= sqrt(g_i g_j).
-LATE: dict[str, Callable[[Prospects], tuple[float, Floats | float]]] = {
-    "common_threat": lambda p: (0.0, np.sqrt(p.view.insecurity.take(p.row) * p.view.insecurity.take(p.other))),
-    "exposure": lambda p: (-np.inf, 0.0),
-    "hub_doubt": lambda p: (0.0, float((1.0 - p.view.reliability[p.world.patrons]).max(initial=0.0))),
+Bounds = tuple[float, Floats | float]
+
+
+def overlap_bounds(p: Prospects) -> Bounds:
+    """0 and sqrt(g_i g_j): sum_k sqrt(Theta_ik Theta_jk) <= sqrt(Theta_i Theta_j) by Cauchy-Schwarz."""
+    g = p.view.insecurity
+    return 0.0, np.sqrt(g.take(p.row) * g.take(p.other))
+
+
+def exposure_bounds(p: Prospects) -> Bounds:
+    """All the trade that counts, and nothing."""
+    return -float(p.world.trade.sum(axis=1).max() * p.world.ladder.depth.max()), 0.0
+
+
+def doubt_bounds(p: Prospects) -> Bounds:
+    """Nothing, and full depth with the least reliable patron."""
+    return 0.0, float((1.0 - p.view.reliability[p.world.patrons]).max(initial=0.0))
+
+
+# Terms that look at third states, asked last, with the least and the most that each can be.
+LATE: dict[str, Callable[[Prospects], Bounds]] = {
+    "common_threat": overlap_bounds,
+    "exposure": exposure_bounds,
+    "hub_doubt": doubt_bounds,
 }
 
 
@@ -286,8 +304,8 @@ class BoundsBroken(Exception):
 def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict[str, tuple[Floats, Floats]]:
     """Least and most that each term can be while a run keeps within the margins. Broadcast to (n, n, M).
 
-    Rests on: 0 <= q, b, w, depth <= 1; Theta_ij <= c_j p_ij; balance >= c_i + s0 while effort cannot fall below
-    its bound; partners and shared partners < n; experience only grows with the accords signed."""
+    Rests on: 0 <= q, b, w, depth <= 1; Theta_ij <= c_j p_ij; balance >= c_i + s0 while effort cannot
+    fall below its bound; partners and shared partners < n; experience only grows with the accords signed."""
     n = world.n
     rules = world.rules
     most_support = world.reliability.max(axis=0) * world.at_hand

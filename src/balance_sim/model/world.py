@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) -> World:
-    """Arrays of one arm. `scenario` is that arm's own version; grid and focal day are the same for all arms."""
+    """Arrays of one arm. `scenario`: that arm's own version; grid and focal day are the same for all arms."""
     scenario = by_audience(scenario)
     codes = scenario.codes
     n = len(codes)
@@ -127,18 +128,18 @@ def time_grid(scenario: Scenario, arms: list[Scenario]) -> Floats:
 
 
 def focal_day(scenario: Scenario) -> float:
-    """Days from the start to the focal event, from which all windows run. `scenario`: before any arm drops it."""
+    """Days from the start to the focal event, from which all windows run, before any arm drops it."""
     return float(next((e.date - scenario.start).days for e in scenario.events if e.id == scenario.focal))
 
 
 def capabilities(scenario: Scenario) -> Floats:
     """Capability shares over the roster, sum 1: given, or the weighted composite of shares.
 
-    A missing component leaves the weight to the others. In the manner of CINC (Singer, Bremer, Stuckey 1972)."""
+    A missing component leaves its weight to the others. As CINC (Singer, Bremer, Stuckey 1972)."""
     given = [s.capability for s in scenario.states]
     if all(value is not None for value in given):
         raw = np.array(given, dtype=float)
-        return raw / raw.sum()
+        return np.asarray(raw / raw.sum())
     weights = scenario.capability
     raw = np.zeros(len(given))
     weight = np.zeros(len(given))
@@ -154,7 +155,7 @@ def capabilities(scenario: Scenario) -> Floats:
             raw[known] += w * values[known] / total
             weight[known] += w
     composite = np.divide(raw, weight, out=np.zeros_like(raw), where=weight > 0)
-    return composite / composite.sum()
+    return np.asarray(composite / composite.sum())
 
 
 def distances(scenario: Scenario) -> Floats:
@@ -198,7 +199,7 @@ def quarrels(scenario: Scenario) -> Floats:
 
 def _slices(audience: npt.NDArray[np.int64], count: int) -> tuple[slice, ...]:
     edges = np.searchsorted(audience, np.arange(count + 1))
-    return tuple(slice(int(a), int(b)) for a, b in zip(edges, edges[1:], strict=False))
+    return tuple(slice(int(a), int(b)) for a, b in pairwise(edges))
 
 
 def _fill_with_mean(matrix: Floats) -> Floats:
