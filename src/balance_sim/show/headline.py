@@ -5,7 +5,8 @@ Everything is printed as plain text objects, so that brackets and colons in a sc
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from balance_sim.show.tables import DIRECTIONS, clear, direction_table, tied_with_last, top_pairs
 from balance_sim.show.wording import (
@@ -42,7 +43,10 @@ def finding(result: Result) -> str:
     if base is None or not base["n"]:
         return "No run finished, so there is nothing to report."
     if arm is None:
-        return f"Only the reference arm {reference} was run: {number(base['mean'], 1)} {within} on average. Nothing to compare."
+        return (
+            f"Only the reference arm {reference} was run: {number(base['mean'], 1)} {within} on average. "
+            "Nothing to compare."
+        )
     row = _row(result.effects, arm, outcome)
     if row is None or not row["n"]:
         return "No paired run finished, so there is nothing to report."
@@ -57,28 +61,31 @@ def _sentences(row: dict[str, float], arm: str, reference: str, within: str, any
     ends = f"The number differs in {percent(differing)} of the runs."
     if found == "no run differs":
         return (
-            f"No excess: in each of {n:,} paired runs {arm} has as many {within} as {reference}, {anyway} on average. "
+            f"No excess: in each of {n:,} paired runs {arm} has as many {within} as {reference}, "
+            f"{anyway} on average. "
             f"With 95 % confidence fewer than {percent(largest_unseen_share(n))} of runs would differ."
         )
     if found == "one run":
         return (
-            f"In the one run, {arm} has {signed(row['mean'], 0)} {within} against {reference}, where {anyway} come anyway. "
-            "One run gives no interval."
+            f"In the one run, {arm} has {signed(row['mean'], 0)} {within} against {reference}, "
+            f"where {anyway} come anyway. One run gives no interval."
         )
     if found == "not distinguishable":
         return (
-            f"In {n:,} paired runs the excess of {within} in {arm} over {reference} is not distinguishable from none: "
-            f"{signed(row['mean'], places)} on average ({bounds}), on top of {anyway} that come anyway. {ends}"
+            f"In {n:,} paired runs the excess of {within} in {arm} over {reference} "
+            "is not distinguishable from none: "
+            f"{signed(row['mean'], places)} on average ({bounds}), "
+            f"on top of {anyway} that come anyway. {ends}"
         )
     if found == "more":
         return (
-            f"In {n:,} paired runs {arm} has on average {number(row['mean'], places)} more {within} than {reference} "
-            f"({bounds}), on top of {anyway} that come anyway. {ends}"
+            f"In {n:,} paired runs {arm} has on average {number(row['mean'], places)} more {within} "
+            f"than {reference} ({bounds}), on top of {anyway} that come anyway. {ends}"
         )
     fewer = f"95 % interval {interval(-row['hi'], -row['lo'], places)}"
     return (
-        f"In {n:,} paired runs {arm} has on average {number(-row['mean'], places)} fewer {within} than {reference} "
-        f"({fewer}), where {anyway} come. {ends}"
+        f"In {n:,} paired runs {arm} has on average {number(-row['mean'], places)} fewer {within} "
+        f"than {reference} ({fewer}), where {anyway} come. {ends}"
     )
 
 
@@ -116,39 +123,44 @@ class _Page:
     def heading(self, words: str) -> None:
         self.text(words, "bold")
 
-    def table(self, columns: list[tuple[str, bool]], rows: list[list[str]]) -> None:
-        """columns: (name, numeric). A row of one cell is a subheading."""
+    def table(self, words: list[str], numbers: list[str], rows: list[list[str]]) -> None:
+        """Columns of words, then of numbers. A row of one cell is a subheading."""
         from rich import box
         from rich.table import Table
         from rich.text import Text
 
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for name, numeric in columns:
-            table.add_column(Text(name), justify="right" if numeric else "left", no_wrap=numeric)
+        for name in words:
+            table.add_column(Text(name), overflow="fold")
+        for name in numbers:
+            table.add_column(Text(name), justify="right", no_wrap=True)
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self.console.print(table)
 
 
 def _accords(result: Result, page: _Page) -> None:
-    arms = result.arms if len(result.arms) <= MOST_ARMS else tuple(filter(None, (result.reference, result.headline_arm)))
+    few = len(result.arms) <= MOST_ARMS
+    arms = result.arms if few else (result.reference, str(result.headline_arm))
     frame = direction_table(result, arms)
     page.text("")
-    page.heading(f"New accords within {result.window} days, mean per run; excess over {result.reference}, paired by run")
+    over = f"excess over {result.reference}, paired by run" if len(arms) > 1 else "one arm, no excess"
+    page.heading(f"New accords within {result.window} days, mean per run; {over}")
     rows: list[list[str]] = []
     for arm in arms:
         rows.append([f"{arm} (reference)" if arm == result.reference else arm])
-        rows += [_accord_cells(row, arm == result.reference) for row in frame[frame["arm"] == arm].to_dict("records")]
+        part = frame[frame["arm"] == arm].to_dict("records")
+        rows += [_accord_cells(row, reference=arm == result.reference) for row in part]
     if page.narrow:
         for cells in rows:
             page.text(_accord_line(cells))
     else:
-        names = [("arm and direction", False), ("mean", True), ("excess", True), ("95 % interval", True), ("MC error", True)]
-        page.table(names, rows)
+        page.table(["arm and direction"], ["mean", "excess", "95 % interval", "MC error"], rows)
     page.text("")
     page.text(
         "counter: neither side takes part in the event and at least one is threatened. "
-        "MC error: Monte Carlo error of the mean excess; it shrinks with more runs."
+        "MC error: Monte Carlo error of the mean excess; it shrinks with more runs. "
+        "Intervals hold the chance of the runs at these parameters, not doubt about the parameters."
     )
     for arm in arms:
         if title := printable(result.scenario.arms[arm].title):
@@ -157,14 +169,19 @@ def _accords(result: Result, page: _Page) -> None:
         page.text(f"{len(result.arms) - len(arms)} other arms: see summary.json.")
 
 
-def _accord_cells(row: dict[str, float], reference: bool) -> list[str]:
+def _accord_cells(row: Mapping[Hashable, Any], *, reference: bool) -> list[str]:
     cells = ["  " + DIRECTIONS[str(row["direction"])], number(row["mean"], 1)]
     if reference:
         return cells
     if row["differing"] == 0:
         return [*cells, "0", "no run differs", "0"]
     places = decimals(row["mcse"], row["lo"], row["hi"])
-    return [*cells, signed(row["excess"], places), interval(row["lo"], row["hi"], places), number(row["mcse"], places)]
+    return [
+        *cells,
+        signed(row["excess"], places),
+        interval(row["lo"], row["hi"], places),
+        number(row["mcse"], places),
+    ]
 
 
 def _accord_line(cells: list[str]) -> str:
@@ -198,13 +215,12 @@ def _pairs(result: Result, page: _Page) -> None:
         for cells in rows:
             page.text(f"  {cells[0]}: {cells[1]}, without {cells[2]}, excess {cells[3]} ({cells[4]})")
     else:
-        page.table(
-            [("pair", False), ("with", True), ("without", True), ("excess, points", True), ("95 % interval", True)], rows
-        )
+        page.table(["pair"], ["with", "without", "excess, points", "95 % interval"], rows)
     page.text("")
     page.text(_picked(frame))
     if tied := tied_with_last(result, arm, frame):
-        page.text(f"{plural(tied, 'further pair has', 'further pairs have')} the same excess as the last one shown.")
+        have = plural(tied, "further pair has", "further pairs have")
+        page.text(f"{have} the same excess as the last one shown.")
 
 
 def _picked(frame: pd.DataFrame) -> str:
@@ -219,10 +235,10 @@ def _anyway(result: Result, page: _Page) -> None:
     page.heading("What came anyway")
     if scheduled.empty:
         page.text("Scheduled beforehand: nothing.")
-    for row in scheduled.to_dict("records"):
-        name = printable(str(row["name"])) or str(row["kind"]).replace("_", " ")
+    for one in scheduled.to_dict("records"):
+        name = printable(str(one["name"])) or str(one["kind"]).replace("_", " ")
         page.text(
-            f"Scheduled: {row['a']}-{row['b']}, {name}, {row['stage']} on {row['date']}: "
+            f"Scheduled: {one['a']}-{one['b']}, {name}, {one['stage']} on {one['date']}: "
             "the same date in every arm, so its effect is zero by construction."
         )
     outcome = f"from_talks_{result.window}"
@@ -230,13 +246,14 @@ def _anyway(result: Result, page: _Page) -> None:
     if base is None:
         return
     words = (
-        f"Already in talks: {number(base['mean'], 1)} of the new accords of {result.reference} come from talks under way "
-        "at the start, recorded or assumed."
+        f"Already in talks: {number(base['mean'], 1)} of the new accords of {result.reference} come from "
+        "talks under way at the start, recorded or assumed."
     )
     row = _row(result.effects, result.headline_arm, outcome) if result.headline_arm else None
     if row is not None and math.isfinite(row["mean"]):
         places = decimals(row["mcse"], row["lo"], row["hi"])
-        bounds = f" (95 % interval {interval(row['lo'], row['hi'], places)})" if math.isfinite(row["lo"]) else ""
+        known = math.isfinite(row["lo"])
+        bounds = f" (95 % interval {interval(row['lo'], row['hi'], places)})" if known else ""
         differing = row["share_positive"] + row["share_negative"]
         words += (
             f" In {result.headline_arm}: {signed(row['mean'], places)}{bounds}, counted in the excess above."
@@ -251,7 +268,8 @@ def _failed(result: Result, page: _Page) -> None:
         page.text("")
         numbers = ", ".join(str(row["run"]) for row in result.failed[:10])
         more = f" and {len(result.failed) - 10} more" if len(result.failed) > 10 else ""
-        page.heading(f"{plural(len(result.failed), 'run')} failed and count nowhere above: run {numbers}{more}.")
+        what = plural(len(result.failed), "run failed and counts", "runs failed and count")
+        page.heading(f"{what} nowhere above: run {numbers}{more}.")
 
 
 def _inputs(result: Result, page: _Page) -> None:
@@ -262,7 +280,7 @@ def _inputs(result: Result, page: _Page) -> None:
         page.text(f"folder {result.folder}")
 
 
-def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> dict[str, float] | None:
+def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> dict[str, Any] | None:
     """One row of a tidy table, or None."""
     if frame.empty:
         return None

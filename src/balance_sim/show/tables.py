@@ -22,7 +22,7 @@ def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
     frame = levels[["arm", "outcome", "mean", "n"]].copy()
     effects = result.effects
     if effects.empty:
-        frame = frame.assign(excess=float("nan"), lo=float("nan"), hi=float("nan"), mcse=float("nan"), differing=0.0)
+        frame = frame.assign(**dict.fromkeys(("excess", "lo", "hi", "mcse", "differing"), float("nan")))
     else:
         effects = effects.assign(differing=effects["share_positive"] + effects["share_negative"])
         effects = effects.rename(columns={"mean": "excess"})

@@ -56,7 +56,7 @@ def interval(lo: float, hi: float, places: int = 2) -> str:
 
 
 def percent(share: float) -> str:
-    """A share as per cent: one decimal below 10 %, none above; never rounded to 0 % or 100 % when it is not."""
+    """A share as per cent: one decimal below 10 %, none above; what is not 0 % or 100 % never prints so."""
     if not math.isfinite(share):
         return "-"
     value = 100 * share

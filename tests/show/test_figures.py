@@ -1,0 +1,186 @@
+"""The figures: drawn in every case, all words inside, large and dark enough; the same bytes twice."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from studies import CASES, alike, four_runs
+
+from balance_sim.show.figures.difference import difference_table, difference_title, draw_difference
+from balance_sim.show.figures.fan import draw_fan, fan_table, fan_title
+from balance_sim.show.figures.pairs import SCALE, draw_pairs, pairs_table, pairs_title
+from balance_sim.show.figures.paper import OTHERS, apart, contrast_with_white, readable
+from balance_sim.show.figures.survival import draw_survival, survival_table, survival_title
+from balance_sim.show.save import FIGURES, figure_bytes, save_figures
+
+from matplotlib.figure import Figure  # isort: skip
+from matplotlib.text import Text  # isort: skip
+
+EMPTY = {
+    "all runs failed": {"fan", "difference", "pairs", "survival"},
+    "reference only": {"difference", "pairs"},
+}
+
+
+def words_of(figure: Figure) -> list[Text]:
+    found = figure.findobj(lambda artist: isinstance(artist, Text) and artist.get_visible())
+    return [text for text in found if isinstance(text, Text) and text.get_text().strip()]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+@pytest.mark.parametrize("case", CASES)
+def test_drawn_whole_and_legible(name: str, case: str) -> None:
+    figure = FIGURES[name](CASES[case]())
+    figure.canvas.draw()
+    pixels = np.asarray(figure.canvas.buffer_rgba())[:, :, :3]  # type: ignore[attr-defined]
+    dark = float((pixels.min(axis=2) < 200).mean())
+    assert dark > (0.001 if name in EMPTY.get(case, set()) else 0.005)  # not blank
+    assert (pixels[0] == 255).all()  # the page is white to its edge
+    page = figure.bbox
+    for text in words_of(figure):
+        assert text.get_fontsize() >= 9
+        box = text.get_window_extent()
+        inside = (
+            page.x0 - 1 <= box.x0
+            and box.x1 <= page.x1 + 1
+            and page.y0 - 1 <= box.y0
+            and box.y1 <= page.y1 + 1
+        )
+        assert inside or not _shown(text), text.get_text()
+    if name in EMPTY.get(case, set()):
+        assert any("there is no" in t.get_text() or "there are no" in t.get_text() for t in words_of(figure))
+
+
+def _shown(text: Text) -> bool:
+    """Tick labels out of range are kept by matplotlib and not drawn."""
+    axes = text.axes
+    if axes is None:
+        return True
+    drawn = {id(tick.label1) for axis in (axes.xaxis, axes.yaxis) for tick in axis._update_ticks()}  # type: ignore[attr-defined]
+    every = {
+        id(t)
+        for axis in (axes.xaxis, axes.yaxis)
+        for tick in axis.get_major_ticks()
+        for t in (tick.label1, tick.label2)
+    }
+    return id(text) not in every or id(text) in drawn
+
+
+def test_titles_state_the_finding() -> None:
+    result = four_runs()
+    assert fan_title(fan_table(result)) == (
+        "What with adds to the 1.0 counter-accords that come anyway is not distinguishable from none "
+        "(+0.5, 95 % interval -0.4 to 1.4)"
+    )
+    rows = difference_table(result)
+    assert difference_title(rows[rows["arm"] == "with"]) == (
+        "In 50.0 % of runs with has the same number of counter-accords within 365 days; "
+        "in 50.0 % more, in 0.0 % fewer"
+    )
+    assert pairs_title(pairs_table(result)) == (
+        "None of 15 pairs has an excess whose 95 % interval excludes zero; "
+        "largest: +25.0 points, FRA-IND and 1 other"
+    )
+    assert survival_title(survival_table(result)).startswith(
+        "In 50 % of runs the first counter-accord comes on the same day"
+    )
+    assert fan_title(fan_table(alike())) == (
+        "with adds no counter-accord by day 365 in any of 30 runs; 1.0 come anyway"
+    )
+    assert "none of 30 runs" in difference_title(difference_table(alike()))
+    assert "No counter-accord in any of 12 runs" in survival_title(survival_table(CASES["no accords"]()))
+
+
+def test_a_figure_can_be_drawn_into_axes_of_ones_own() -> None:
+    figure = Figure(figsize=(12, 12))
+    grid = figure.subplots(3, 2)
+    result = four_runs()
+    assert draw_fan(fan_table(result), ax=(grid[0, 0], grid[1, 0])) is figure
+    assert draw_difference(difference_table(result), ax=grid[0, 1], arm="half") is figure
+    assert draw_pairs(pairs_table(result), ax=grid[1, 1]) is figure
+    assert draw_survival(survival_table(result), ax=grid[2, 0]) is figure
+    assert figure.get_suptitle() == ""
+    assert "half has the same" in grid[0, 1].get_title(loc="left") or "half changes" in grid[0, 1].get_title(
+        loc="left"
+    )
+
+
+def test_drawing_leaves_the_users_settings_alone() -> None:
+    import matplotlib as mpl
+
+    with mpl.rc_context({"font.size": 23.0, "font.family": ["serif"], "svg.hashsalt": "mine"}):
+        mine = figure_bytes(FIGURES["survival"](four_runs()), "svg")
+        assert mpl.rcParams["font.size"] == 23.0
+        assert mpl.rcParams["svg.hashsalt"] == "mine"
+    assert mine == figure_bytes(FIGURES["survival"](four_runs()), "svg")
+
+
+def test_words_have_contrast_and_colours_keep_their_sign_in_grey() -> None:
+    from matplotlib.colors import to_rgb
+
+    for colour, _ in OTHERS:
+        assert contrast_with_white(readable(colour)) >= 4.5
+    assert contrast_with_white((0, 0, 0)) == pytest.approx(21)  # WCAG's largest
+    less, more = (contrast_with_white(to_rgb(SCALE[k][1])) for k in (0, -1))
+    assert more > 3 * less  # the far ends cannot be mixed up in grey
+    assert SCALE[[at for at, _ in SCALE].index(0.5)][1] == "#FFFFFF"  # zero is white
+
+
+def test_labels_are_spread_in_order() -> None:
+    spread = apart([1.0, 1.0, 5.0, 1.1], gap=1.0)
+    assert spread[2] == 5.0
+    assert sorted(spread) == pytest.approx([3.1 / 3 - 1, 3.1 / 3, 3.1 / 3 + 1, 5.0])
+    assert apart([3.0, 1.0], gap=1.0) == [3.0, 1.0]
+
+
+def test_saved_twice_the_same_bytes(tmp_path: Path) -> None:
+    first = save_figures(CASES["250 runs"](), tmp_path / "a")
+    second = save_figures(CASES["250 runs"](), tmp_path / "b")
+    assert [p.name for p in first] == [
+        f"{n}.{k}" for n in ("fan", "difference", "pairs", "survival") for k in ("png", "svg")
+    ]
+    for one, other in zip(first, second, strict=True):
+        assert one.read_bytes() == other.read_bytes()
+    assert sorted(p.name for p in (tmp_path / "a" / "figures").iterdir()) == sorted(p.name for p in first)
+    assert b"<dc:date>" not in (tmp_path / "a" / "figures" / "fan.svg").read_bytes()
+
+
+def test_without_a_home_nothing_is_written_elsewhere(tmp_path: Path) -> None:
+    """In a process of its own whose HOME cannot be written: the same bytes, and no file left behind."""
+    home, temporary, out = (tmp_path / name for name in ("home", "tmp", "out"))
+    for folder in (home, temporary, out):
+        folder.mkdir()
+    home.chmod(0o555)
+    code = (
+        "import sys, pathlib; sys.path.insert(0, sys.argv[1])\n"
+        "from studies import four_runs\nfrom balance_sim.show.save import save_figures\n"
+        "save_figures(four_runs(), pathlib.Path(sys.argv[2]))\n"
+    )
+    keep = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "DISPLAY")
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(Path(__file__).parent), str(out)],
+        env=keep | {"HOME": str(home), "TMPDIR": str(temporary), "PYTHONHASHSEED": "5"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert not list(home.iterdir())
+    assert not list(temporary.iterdir())
+    here = save_figures(four_runs(), tmp_path / "here")
+    assert {p.name: digest(p) for p in here} == {p.name: digest(p) for p in (out / "figures").iterdir()}
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

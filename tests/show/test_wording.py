@@ -1,0 +1,80 @@
+"""Numbers in words: nothing rounds away what it should say."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from balance_sim.show.wording import (
+    decimals,
+    interval,
+    largest_unseen_share,
+    number,
+    percent,
+    plural,
+    printable,
+    signed,
+    verdict,
+)
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("mean", "lo", "hi", "differing", "n", "expected"),
+    [
+        (0.16, 0.10, 0.22, 0.17, 200, "more"),
+        (-0.07, -0.11, -0.03, 0.08, 200, "fewer"),
+        (0.03, -0.01, 0.07, 0.1, 200, "not distinguishable"),
+        (0.02, 0.0, 0.04, 0.02, 200, "not distinguishable"),
+        (0.0, 0.0, 0.0, 0.0, 200, "no run differs"),
+        (1.0, 1.0, 1.0, 1.0, 200, "more"),
+        (2.0, NAN, NAN, 1.0, 1, "one run"),
+        (NAN, NAN, NAN, 0.0, 0, "nothing run"),
+    ],
+)
+def test_verdict(mean: float, lo: float, hi: float, differing: float, n: int, expected: str) -> None:
+    assert verdict(mean, lo, hi, differing, n) == expected
+
+
+def test_decimals_follow_the_error_and_keep_a_bound_off_zero() -> None:
+    assert [decimals(e) for e in (0.3, 0.03, 0.1, 0.004, 0.0, NAN)] == [1, 2, 1, 3, 2, 2]
+    assert decimals(0.011, 0.003, 0.047) == 3  # with two, the lower bound would print as 0.00
+    assert interval(0.003, 0.047, decimals(0.011, 0.003, 0.047)) == "0.003 to 0.047"
+
+
+def test_no_negative_zero_and_a_dash_for_what_is_missing() -> None:
+    assert number(-0.001) == "0.00"
+    assert signed(0.001) == "0.00"
+    assert [signed(v) for v in (0.16, -0.07)] == ["+0.16", "-0.07"]
+    assert [number(NAN), signed(NAN), interval(NAN, 1.0), percent(NAN)] == ["-"] * 4
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0.0, "0 %"),
+        (1.0, "100 %"),
+        (0.0001, "under 0.1 %"),
+        (0.0149, "1.5 %"),
+        (0.165, "16 %"),
+        (0.996, "99.6 %"),
+        (0.99999, "over 99.9 %"),
+    ],
+)
+def test_percent_never_rounds_some_to_none_or_all(share: float, words: str) -> None:
+    assert percent(share) == words
+
+
+def test_largest_unseen_share_is_the_exact_bound() -> None:
+    bound = largest_unseen_share(200)
+    assert (1 - bound) ** 200 == pytest.approx(
+        0.05
+    )  # a larger share would hide in 200 runs less often than 5 %
+    assert bound == pytest.approx(3 / 200, rel=0.02)  # the rule of three
+
+
+def test_plural_and_printable() -> None:
+    assert [plural(n, "run") for n in (0, 1, 1200)] == ["0 runs", "1 run", "1,200 runs"]
+    assert printable("a\x1b[31mb\n c") == "a [31mb c"
