@@ -16,7 +16,8 @@ from balance_sim.model.news import members
 from balance_sim.model.willingness import Prospects, consent, most_willing, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
+from balance_sim.scenario.schema import Scenario, Theory
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,12 +43,55 @@ def compile_worlds(scenario: Scenario) -> Worlds:
     grid = time_grid(scenario, list(versions.values()))
     day = focal_day(scenario)
     arms = {name: compile_world(version, name, grid, day) for name, version in versions.items()}
+    arms = at_one_base_rate(arms, versions[scenario.reference_arm])
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     roster = {code: i for i, code in enumerate(arms[scenario.reference_arm].codes)}
     participants = tuple(members(focal.principals, scenario.groups, roster))
     baseline = freeze(arms[scenario.reference_arm], participants)
     most: Floats = np.max(np.stack([most_willing(world, baseline) for world in arms.values()]), axis=0)
     return Worlds(scenario, arms, baseline, most, participants)
+
+
+def own_theory(theory: Theory) -> Theory:
+    """The theory whose level all others are set to: the default preset, with weights that the file gives.
+
+    Those are the weights that differ from what the preset in force says."""
+    preset = weights_under(theory.preset)
+    given = {name: weight for name, weight in theory.weights.items() if weight != preset[name]}
+    weights = {**weights_under(DEFAULT_PRESET), **given}
+    return Theory(preset=DEFAULT_PRESET, equal_hostility=None, weights=weights)
+
+
+def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, World]:
+    """Worlds whose intercepts are shifted, kind by kind, so that a theory keeps the scenario's own level.
+
+    The expected rate at which talks open at the start of the reference arm is that of `own_theory`. Theories
+    then differ in who and when, not in how many. docs/decisions/0008-theories-at-one-base-rate.md.
+    reference: the scenario as it is in the reference arm."""
+    if reference.theory.preset == DEFAULT_PRESET:
+        return arms
+    world = arms[reference.reference_arm]
+    own = reference.model_copy(update={"theory": own_theory(reference.theory)})
+    levels = compile_world(own, world.arm, world.grid, world.focal_day)
+    wanted = freeze(levels, ()).keen.prod(axis=1).sum(axis=0)
+    shift = shift_to(wanted, freeze(world, ()).keen)
+    return {
+        name: replace(arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + shift))
+        for name, arm in arms.items()
+    }
+
+
+def shift_to(wanted: Floats, keen: Floats) -> Floats:
+    """(M,) nats to add to both sides' willingness so that consent of pairs sums to what is wanted.
+
+    wanted: (M,), below the number of pairs; keen: (P, 2, M) probability to consent. By bisection."""
+    u = np.log(keen) - np.log1p(-np.minimum(keen, 1.0 - 1e-16))
+    low, high = np.full(keen.shape[-1], -60.0), np.full(keen.shape[-1], 60.0)
+    for _ in range(60):
+        middle = (low + high) / 2
+        enough = consent(u + middle).prod(axis=1).sum(axis=0) >= wanted
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.asarray((low + high) / 2)
 
 
 def freeze(world: World, participants: tuple[int, ...]) -> Baseline:

@@ -126,6 +126,29 @@ class AtStart:
 
 
 @dataclass(frozen=True)
+class Hazards:
+    """Acts that states commit by chance, K of them, and the T entries of intent that they move."""
+
+    keys: npt.NDArray[np.uint64]  # (K,) from their ids: the same in every arm
+    rate: Floats  # (K,) per year
+    half_life_days: tuple[float | None, ...]
+    act: Ints  # (T,) which of the K
+    target: Ints  # (T,) whose view of
+    state: Ints  # (T,) whom
+    dose: Floats  # (T,) nats, with visibility and the target's attention
+    column: Ints  # (n * n,) which of the T stands at a place of an (n, n) matrix, T where none does
+
+
+@dataclass(frozen=True)
+class Provoked:
+    """Acts drawn for a block of runs, E of them."""
+
+    run: Ints
+    act: Ints
+    day: Floats
+
+
+@dataclass(frozen=True)
 class World:
     """One arm's fixed facts. Matrices (n, n), row acts or looks, column is acted on or looked at."""
 
@@ -163,6 +186,7 @@ class World:
     pair_keys: npt.NDArray[np.uint64]
     kind_keys: npt.NDArray[np.uint64]
     signature_attention: Floats  # (A,)
+    hazards: Hazards | None = None
 
     @property
     def n(self) -> int:
@@ -245,6 +269,7 @@ class State:
     effort: Floats  # (R, n)
     desk: Desk
     accords: Accords = field(default_factory=Accords.none)
+    provoked: Provoked | None = None
 
 
 @dataclass(frozen=True)

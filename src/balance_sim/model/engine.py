@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from balance_sim.model import threat
 from balance_sim.model.core import Accords, Baseline, Opportunities, State, View, World
+from balance_sim.model.hazards import provoke
 from balance_sim.model.network import begin_network, enter, leave, refresh
 from balance_sim.model.perception import perceive
 from balance_sim.model.pipeline import (
@@ -50,6 +51,8 @@ def begin(world: World, baseline: Baseline, seed: int, runs: npt.NDArray[np.uint
     assumed = talks_nobody_recorded(world, baseline, state, seed)
     state.busy[assumed.run, assumed.pair, assumed.kind] = True
     state.accords.append(assumed)
+    if world.hazards is not None:
+        provoke(world, state, seed)
     return state
 
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from balance_sim.model import beliefs, threat
 from balance_sim.model.core import AtStart, Rules, State, View, World
+from balance_sim.model.hazards import provoked_odds
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -86,7 +87,10 @@ def changes(
     against = world.odds_against[step].take(pair, axis=1)
     alignment = beliefs.alignment_with(against, rules.alpha_acc * depth + news)
     own = alignment[world.audience[sides], np.arange(len(where))]
-    hostility = hostility_with(rules, world.intent_odds[step].take(place), calm)
+    odds = world.intent_odds[step].take(place)
+    if state.provoked is not None and world.hazards is not None:
+        odds = odds * provoked_odds(world, state, step)[run, world.hazards.column[place]]
+    hostility = hostility_with(rules, odds, calm)
     lending = threat.backing(depth, own, rules.beta) * world.at_start.reliable[step].take(place)
     seat = run % few  # where the run's matrices lie while it is perceived
     readings = np.arange(len(alignment))[:, None, None]
@@ -96,6 +100,18 @@ def changes(
         Change(in_stack, hostility),
         Change(in_stack, lending),
     )
+
+
+def hostility_seen(world: World, state: State, step: int) -> Floats:
+    """(R, n, n) L_ij of all pairs in a step, as `perceive` has it; diagonal 0. For those who only look on."""
+    n = world.n
+    calm = state.calm[:, world.pair_index]
+    odds = np.broadcast_to(world.intent_odds[step], calm.shape)
+    if state.provoked is not None and world.hazards is not None:
+        odds = odds * provoked_odds(world, state, step)[:, world.hazards.column].reshape(-1, n, n)
+    out = hostility_with(world.rules, odds, calm)
+    _set_diagonal(out, 0.0)
+    return out
 
 
 def announcements(world: World, state: State, day: float) -> Floats:

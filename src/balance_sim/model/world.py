@@ -11,6 +11,7 @@ import numpy.typing as npt
 from balance_sim.model import clocks
 from balance_sim.model.beliefs import prior_alignment, prior_intent
 from balance_sim.model.core import DAYS_PER_YEAR, Docket, Ladder, Rules, World
+from balance_sim.model.hazards import hazards_of
 from balance_sim.model.network import deepest, record_in_force
 from balance_sim.model.news import attention_of_readings, evidence, reading_of, readings
 from balance_sim.model.perception import beliefs_at_start
@@ -97,6 +98,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         ),
         kind_keys=np.array([clocks.label(name) for name in ladder.names]),
         signature_attention=attention_of_readings(scenario, "treaty"),
+        hazards=hazards_of(scenario, audience),
     )
 
 
@@ -218,6 +220,8 @@ def _rules(scenario: Scenario) -> Rules:
         for name in Rules.__dataclass_fields__
         if name in type(parameters).model_fields
     }
+    if scenario.theory.weights["security_gain"] == 0:
+        given["talks_speed_exponent"] = 0.0  # where the gain counts for nothing, it hastens nothing
     return Rules(
         **given,
         equal_hostility=scenario.theory.equal_hostility,

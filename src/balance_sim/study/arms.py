@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from balance_sim.model.baseline import Worlds, freeze
+from balance_sim.model.baseline import Worlds, at_one_base_rate, freeze
 from balance_sim.model.news import members
 from balance_sim.model.willingness import most_willing
 from balance_sim.model.world import compile_world, focal_day, time_grid
@@ -37,6 +37,7 @@ def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
     grid = time_grid(scenario, list(versions.values()))
     day = focal_day(scenario)
     worlds = {name: compile_world(versions[name], name, grid, day) for name in sorted(arms)}
+    worlds = at_one_base_rate(worlds, versions[scenario.reference_arm])
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     roster = {code: i for i, code in enumerate(worlds[scenario.reference_arm].codes)}
     participants = tuple(members(focal.principals, scenario.groups, roster))

@@ -1,0 +1,114 @@
+"""What else states do and feel besides signing: relations, mediation, influence, room, stances.
+
+Pure functions on plain arrays; rows look or act, columns are looked at. All broadcast over leading axes.
+The thresholds below are conventions of measurement: no rule of the model reads them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+STANCES = ("balance", "hedge", "bandwagon", "buck_pass", "abstain")
+ROOM_GAIN = 0.001
+"""Drop in insecurity from which a partner would be worth having: the default of `gain_floor`."""
+ROOM_RATE = 0.1
+"""Occasions a year at which a partner would agree, from which it counts as willing: one in ten years."""
+EFFORT_ACT = 0.005
+"""Rise of effort, as a share of capability, that counts as an act of internal balancing."""
+TIE = 0.2
+"""Depth of an accord in force from which it is a tie: more than a declaration."""
+
+
+def relations(alignment: Floats, against: Floats) -> Floats:
+    """R_ik = a_ik - q_ik, -1 (an enemy) to 1 (a friend), as i sees k. Same shape as given."""
+    return np.asarray(alignment - against)
+
+
+def credibility(
+    against_a: Floats, against_b: Floats, relation_a: Floats, relation_b: Floats, reach: Floats
+) -> Floats:
+    """How credible m is as a mediator between a and b, 0..1.
+
+    (1 - max(q_am, q_bm)) (1 - |R_am - R_bm| / 2) min(p_am, p_bm): neither side fears it, it stands as near to
+    one as to the other, and it can bear on both. Kydd 2003, AJPS 47(4): who is seen to take sides is not
+    believed; Touval, Zartman 1985: leverage. against_a: q_am; relation_a: R_am, both as side a sees m; reach:
+    the lesser of the two."""
+    unfeared = 1.0 - np.maximum(against_a, against_b)
+    even = 1.0 - np.abs(relation_a - relation_b) / 2.0
+    return np.asarray(unfeared * even * reach)
+
+
+def influence(backing: Floats, support: Floats, defence: Floats) -> Floats:
+    """Influence of i over k, 0..1: the share of k's defence that i lends, b_ki s_ki / D_k; 0 without defence.
+
+    Dependence as the source of power: Emerson 1962, ASR 27(1); Keohane, Nye 1977."""
+    lent = backing * support
+    return np.divide(lent, defence, out=np.zeros_like(lent), where=defence > 0)
+
+
+def dependence(backing: Floats, support: Floats, defence: Floats) -> Floats:
+    """Share of a state's defence that others lend, 0..1, (..., n, n) and (..., n) to (..., n)."""
+    return np.asarray(influence(backing, support, defence[..., None]).sum(axis=-1))
+
+
+def room(gain: Floats, consent: Floats, least_gain: float = ROOM_GAIN, least_rate: float = ROOM_RATE) -> Ints:
+    """Room for manoeuvre: partners worth having that would have one.
+
+    gain: (..., partners, kinds) drop in insecurity; consent: the rate, per year, at which the partner would
+    agree. Counts partners for whom both exceed their threshold for some kind. Kuik 2008: options kept."""
+    return np.asarray(((gain > least_gain) & (consent > least_rate)).any(axis=-1).sum(axis=-1))
+
+
+def position(relation_a: Floats, relation_b: Floats) -> Floats:
+    """Where a state is seen to stand between two disputants, -1 (with b) to 1 (with a): (R_am - R_bm) / 2."""
+    return np.asarray((relation_a - relation_b) / 2.0)
+
+
+def neutrality_gap(perceived: Floats, declared: float) -> Floats:
+    """How far a state's perceived position lies from the one it declares, 0..2."""
+    return np.abs(perceived - declared)
+
+
+class Acts(NamedTuple):
+    """What states have done by some day. All arrays broadcast to one shape."""
+
+    counter: Bools  # signed a counter-accord since the focal event
+    joined: Bools  # signed an accord with a participant since then
+    effort: Floats  # change of effort since the start, share of capability
+    tie: Floats  # depth of the deepest accord in force with a participant
+    threatened: Bools
+    others_acted: Bools  # some other state signed a counter-accord
+
+
+def stances(acts: Acts) -> Ints:
+    """Stance of each state towards the bloc, as an index into STANCES, from its acts alone.
+
+    First that applies: it acted against (a counter-accord, or effort up by EFFORT_ACT) and has a tie on the
+    other side (signed with a participant, or TIE in force): hedge; it acted against: balance; it signed
+    with a participant: bandwagon; it is threatened and others acted: buck_pass; else abstain. Walt 1987;
+    Schweller 1994; Christensen, Snyder 1990; Kuik 2008, Contemporary Southeast Asia 30(2)."""
+    against = acts.counter | (acts.effort > EFFORT_ACT)
+    both = against & (acts.joined | (acts.tie >= TIE))
+    passing = acts.threatened & acts.others_acted
+    rule = [both, against, acts.joined, passing]
+    names = ("hedge", "balance", "bandwagon", "buck_pass")
+    return np.asarray(np.select(rule, [STANCES.index(name) for name in names], STANCES.index("abstain")))
+
+
+def polarisation(relation: Floats, capability: Floats) -> Floats:
+    """Spread of mutual relations over pairs, 0 (all alike) to 1 (camps at -1 and 1), (..., n, n) to (...).
+
+    Standard deviation of (R_ij + R_ji) / 2 with weights c_i c_j. After Esteban, Ray 1994."""
+    i, j = np.triu_indices(len(capability), 1)
+    mutual = (relation[..., i, j] + relation[..., j, i]) / 2.0
+    weight = capability[i] * capability[j]
+    weight = weight / weight.sum()
+    mean = (mutual * weight).sum(axis=-1, keepdims=True)
+    return np.asarray(np.sqrt(((mutual - mean) ** 2 * weight).sum(axis=-1)))

@@ -1,0 +1,66 @@
+"""Theories as presets: each runs on every shipped scenario, all at one base rate, the null without effect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from balance_sim.model.baseline import compile_worlds, freeze, own_theory, shift_to
+from balance_sim.scenario import load_scenario
+from balance_sim.scenario.defaults import presets, weights_under
+from balance_sim.study.run import run
+
+SCENARIOS = sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
+
+
+def rate(worlds) -> np.ndarray:
+    return worlds.baseline.keen.prod(axis=1).sum(axis=0) * worlds.reference.ladder.ceiling
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("theory", sorted(presets()))
+def test_every_theory_has_the_level_of_the_scenarios_own_weights(path: Path, theory: str) -> None:
+    own = compile_worlds(load_scenario(path))
+    if own.scenario.theory.preset == "balance_of_threat":
+        assert rate(compile_worlds(load_scenario(path, theory=theory))) == pytest.approx(rate(own), rel=1e-9)
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("theory", sorted(presets()))
+def test_every_theory_runs_on_every_scenario_and_the_null_has_no_effect(path: Path, theory: str) -> None:
+    result = run(load_scenario(path, theory=theory), runs=4, seed=2)
+    accords = result.effects[result.effects["outcome"].str.match("accords_|accelerated_|first_|in_force_")]
+    assert len(accords) and not result.failed
+    if theory == "null":
+        assert (accords["share_positive"] == 0).all() and (accords["share_negative"] == 0).all()
+
+
+def test_the_null_theory_does_not_tell_pairs_apart() -> None:
+    worlds = compile_worlds(load_scenario(SCENARIOS[0], theory="null"))
+    assert np.ptp(worlds.baseline.keen, axis=(0, 1)) == pytest.approx(0.0, abs=1e-15)
+    assert worlds.reference.rules.talks_speed_exponent == 0.0
+
+
+def test_a_preset_without_the_shift_would_have_another_level() -> None:
+    """The check above is not empty: without its shift hub_doubt signs at another rate."""
+    worlds = compile_worlds(load_scenario(SCENARIOS[0], theory="hub_doubt"))
+    plain = compile_worlds(load_scenario(SCENARIOS[0]))
+    unshifted = freeze(
+        worlds.reference.__class__(**{**vars(worlds.reference), "ladder": plain.reference.ladder}), ()
+    )
+    assert abs(unshifted.keen.prod(axis=1).sum() / plain.baseline.keen.prod(axis=1).sum() - 1) > 0.05
+
+
+def test_weights_of_the_file_belong_to_the_level() -> None:
+    theory = load_scenario(SCENARIOS[0], theory="hub_doubt", set=["theory.weights.proximity=0.4"]).theory
+    own = own_theory(theory)
+    assert own.weights == {**weights_under("balance_of_threat"), "proximity": 0.4}
+    assert own.equal_hostility is None
+
+
+def test_the_shift_by_hand() -> None:
+    """One pair, both sides at even odds: consent 0.25. To have 0.5, sigma(s)^2 = 0.5, s = 0.8813736."""
+    keen = np.full((1, 2, 1), 0.5)
+    assert shift_to(np.array([0.5]), keen)[0] == pytest.approx(0.881373587, abs=1e-8)
