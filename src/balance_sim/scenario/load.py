@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from balance_sim.scenario.actors import read_names
-from balance_sim.scenario.assemble import assemble, assemble_arm
+from balance_sim.scenario.assemble import assemble, assemble_arm, without_and_with
 from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.layout import SECTIONS, TOP, row_key
@@ -114,6 +114,8 @@ def arm_scenario(scenario: Scenario, arm: str) -> Scenario:
         near = did_you_mean(arm, scenario.arms)
         why = f"no arm `{shown(arm)}`"
         raise ScenarioError([problem(mark, "arms", "E107", why, listed(scenario.arms), near)])
+    if not scenario.arms[arm].set:
+        return without_and_with(scenario, arm)
     version, problems = assemble_arm(as_tree(scenario, mark), scenario.name, arm)
     return _or_raise(version, problems, scenario.name)
 
