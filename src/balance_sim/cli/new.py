@@ -1,4 +1,4 @@
-"""`balance-sim new NAME`: a commented scenario to start from."""
+"""`balance-sim new NAME`: a commented scenario to start from, or one built from a case of history."""
 
 from __future__ import annotations
 
@@ -6,14 +6,45 @@ from pathlib import Path
 
 import click
 
+SCENARIOS = Path("scenarios")
+
 
 @click.command()
 @click.argument("name")
 @click.option(
-    "--out", metavar="FILE", help="Where to write; - for stdout. Default: NAME.yaml in this folder."
+    "--out",
+    metavar="FILE",
+    help="Where to write; - for stdout. Default: NAME.yaml here; a case goes to ./scenarios if it is there.",
 )
-def command(name: str, out: str | None) -> None:
-    """Write a small commented scenario that checks and runs as it is. Never overwrites a file."""
+@click.option("--from-case", "case_id", metavar="CASE_ID", help="Build the scenario of this case of history.")
+@click.option(
+    "--cases",
+    type=click.Path(path_type=Path),
+    metavar="CSV",
+    help="Table of cases: case_id, signal_date, participants, observers, ...",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder of the public series; see docs/cases.md.",
+)
+def command(name: str, out: str | None, case_id: str | None, cases: Path | None, data: Path | None) -> None:
+    """Write a small commented scenario that checks and runs as it is. Never overwrites a file.
+
+    With --from-case, --cases and --data: the scenario of a case, from what the series know at its date, as
+    NAME.yaml and tables in a folder NAME beside it."""
+    if case_id is None and cases is None and data is None:
+        _starter(name, out)
+        return
+    if case_id is None or cases is None or data is None:
+        raise click.UsageError("a case needs all three of --from-case, --cases and --data")
+    if out == "-":
+        raise click.UsageError("a case is several files; give --out a file name")
+    _from_case(name, out, case_id, cases, data)
+
+
+def _starter(name: str, out: str | None) -> None:
     from balance_sim.scenario.starter import new_scenario
 
     text = new_scenario(name.removesuffix(".yaml"))
@@ -21,11 +52,28 @@ def command(name: str, out: str | None) -> None:
         click.echo(text, nl=False)
         return
     path = Path(out or f"{name.removesuffix('.yaml')}.yaml")
-    try:
-        with path.open("x", encoding="utf-8") as stream:
-            stream.write(text)
-    except FileExistsError:
-        raise click.UsageError(f"{path} exists; choose another name or --out") from None
-    except FileNotFoundError:
-        raise click.UsageError(f"there is no folder {path.parent}") from None
+    _write({path: text})
     click.echo(f"wrote {path}; next: balance-sim check {path}")
+
+
+def _from_case(name: str, out: str | None, case_id: str, cases: Path, data: Path) -> None:
+    from balance_sim.evidence.cases import build_case, case_named
+
+    given = Path((out or name).removesuffix(".yaml"))
+    is_bare = out is None and given.name == str(given)
+    folder = SCENARIOS if is_bare and SCENARIOS.is_dir() else given.parent
+    files = build_case(case_named(cases, case_id), data, given.name)
+    _write({folder / path: text for path, text in files.items()})
+    main = folder / f"{given.name}.yaml"
+    click.echo(f"wrote {main} and {len(files) - 1} tables; next: balance-sim check {main}")
+
+
+def _write(files: dict[Path, str]) -> None:
+    """All of the files, or none: an existing one is never overwritten."""
+    there = [path for path in files if path.exists()]
+    if there:
+        raise click.UsageError(f"{there[0]} exists; choose another name or --out")
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)

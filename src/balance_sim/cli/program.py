@@ -11,8 +11,12 @@ import json
 import os
 import sys
 import traceback
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from balance_sim.evidence.errors import DataError
 
 COMMANDS = {
     "check": "balance_sim.cli.check",
@@ -20,6 +24,7 @@ COMMANDS = {
     "parameters": "balance_sim.cli.parameters",
     "run": "balance_sim.cli.run",
     "schema": "balance_sim.cli.schema",
+    "score": "balance_sim.cli.score",
 }
 AS_JSON = "balance_sim.json"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -87,6 +92,11 @@ class Program(click.Group):
 
 def _report(error: Exception, *, as_json: bool) -> ExitCode:
     """Say what went wrong, and give the exit code for it."""
+    from balance_sim.evidence.errors import DataError
+
+    if isinstance(error, DataError):
+        click.echo(_data_error_as_json(error)) if as_json else click.echo(f"error: {error}", err=True)
+        return ExitCode.BAD_INPUT
     problems = getattr(error, "problems", None)
     if problems is not None:
         if as_json:
@@ -107,6 +117,21 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
     what = " ".join(f"{type(error).__name__}: {error}".split())
     click.echo(f"balance-sim: internal error: {what} (BALANCE_SIM_DEBUG=1 shows where)", err=True)
     return ExitCode.INTERNAL
+
+
+def _data_error_as_json(error: DataError) -> str:
+    record = {
+        "file": str(error.path) if error.path is not None else "",
+        "line": error.line,
+        "col": None,
+        "path": error.column or "",
+        "code": "E600",
+        "message": error.message,
+        "allowed": "",
+        "suggestion": error.next_step,
+        "value": error.value,
+    }
+    return json.dumps({"ok": False, "errors": [record], "warnings": []}, indent=2)
 
 
 def problems_as_json(problems: object, **more: object) -> str:

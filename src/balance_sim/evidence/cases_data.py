@@ -1,0 +1,96 @@
+"""What a case is drawn from: the series of a data folder, each read once, and what they lack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from balance_sim.evidence import codes
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.panel import FILES, READERS
+from balance_sim.evidence.readers.table import Read
+from balance_sim.scenario.codes import code_table, known
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A state of a case. code: as the scenario has it, of the date where the case gives one (SUN, YUG, BUR);
+    iso3: the code of the series; cows: its COW numbers through time; cow: the one that counts at the date."""
+
+    code: str
+    iso3: str
+    name: str
+    cows: tuple[int, ...]
+    cow: int
+
+
+def state_code(text: str) -> str | None:
+    """The ISO3 code (also of a former state) that is meant, or None: COW's abbreviations (AUH, GMY) are read
+    where they are no ISO code."""
+    code = text.strip().upper()
+    if code in code_table():
+        return code
+    table = codes.state_codes()
+    found = sorted({*table.loc[(table["abbreviation"] == code) & (table["iso3"] != ""), "iso3"]})
+    return found[0] if len(found) == 1 and found[0] in code_table() else None
+
+
+def actor(code: str, on: date) -> Actor | None:
+    """The state with that code; None if the code tables have no COW number for it."""
+    iso3 = codes.current_iso3(code)
+    table = codes.state_codes()
+    spells = table[table["iso3"] == iso3].sort_values("start")
+    if spells.empty:
+        return None
+    day = pd.Timestamp(on)
+    now = spells[(spells["start"] <= day) & (spells["end"] >= day)]
+    before = spells[spells["end"] < day]
+    counts = now if len(now) else before.tail(1) if len(before) else spells.head(1)
+    cows = tuple(int(cow) for cow in dict.fromkeys(spells["cow"]))
+    return Actor(code, iso3, code_table()[code].name, cows, int(counts["cow"].iloc[-1]))
+
+
+def is_state_in(code: str, year: int) -> str | None:
+    """None if the code's state existed in that year, else why not, in words."""
+    return known(code, year)
+
+
+class Series:
+    """The tables of a data folder, read when asked for. `notes` says which are not there."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.notes: list[str] = []
+        self._read: dict[str, Read | None] = {}
+        if not self.folder.is_dir():
+            raise DataError("there is no such folder", "Give the folder that holds the series", self.folder)
+
+    def read(self, name: str) -> Read | None:
+        """A series by the panel's name for it (`capability`, `atop`, ...), or None with a note."""
+        if name not in self._read:
+            self._read[name] = self._find(name)
+        return self._read[name]
+
+    def _find(self, name: str) -> Read | None:
+        for candidate in FILES[name]:
+            for path in (self.folder / candidate, self.folder / f"{candidate}.gz"):
+                if path.is_file():
+                    return READERS[name](path)
+        if name == "capability":
+            wanted = " or ".join(FILES[name])
+            raise DataError("there is no file of capabilities", f"Put {wanted} into the folder", self.folder)
+        self.notes.append(f"No file of {name} in the data folder: missing throughout.")
+        return None
+
+
+def placed(frame: pd.DataFrame, actors: Sequence[Actor]) -> pd.DataFrame:
+    """Rows whose two COW numbers belong to two of the actors, with their codes a < b."""
+    code_of = {cow: one.code for one in actors for cow in one.cows}
+    a, b = frame["cow_a"].map(code_of), frame["cow_b"].map(code_of)
+    inside = a.notna() & b.notna() & (a != b)
+    a, b = a[inside].astype(str), b[inside].astype(str)
+    return frame[inside].assign(a=a.where(a < b, b), b=b.where(a < b, a))
