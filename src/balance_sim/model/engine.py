@@ -34,7 +34,7 @@ from balance_sim.model.willingness import (
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-__all__ = ["advance", "begin", "perceive", "simulate", "turn_of_step"]
+__all__ = ["advance", "begin", "close_step", "perceive", "simulate", "turn_of_step", "watch"]
 
 Observer = Callable[[World, State, View], None]
 
@@ -96,6 +96,12 @@ def advance(
     rows = agreed(world, baseline, chances, state, view, np.arange(*chances.starts[step : step + 2]))
     open_talks(world, baseline, chances, state, view, rows, seed)
     sign_talks(world, baseline, state, view, start, stop, seed)
+    close_step(world, baseline, state, view)
+
+
+def close_step(world: World, baseline: Baseline, state: State, view: View) -> None:
+    """Effort follows insecurity, and the day is over."""
+    start, stop = world.grid[view.step], world.grid[view.step + 1]
     share = -np.expm1(-(stop - start) / 365.25 / world.rules.effort_years)
     state.effort = threat.effort_change(
         state.effort,

@@ -1,0 +1,34 @@
+"""A willingness taken apart: the parts that the engine adds up, in the order in which it adds them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model.willingness import LATE, TERMS, Prospects
+
+Floats = npt.NDArray[np.float64]
+
+INTERCEPT, PROPENSITY = "intercept", "propensity"
+ORDER = (INTERCEPT, PROPENSITY, *(name for name in TERMS if name not in LATE), *LATE)
+"""Parts in the order of the sum: floats add up to other bits in another order."""
+
+
+def account(p: Prospects, skip: frozenset[str] = frozenset()) -> dict[str, Floats]:
+    """Each part of u_ij, weighted, (C,) nats, in the order of the sum. Left out: terms of weight 0, and `skip`."""
+    weights = p.world.rules.weights
+    out = {INTERCEPT: p.world.ladder.intercept[p.kind], PROPENSITY: p.world.propensity[p.ego]}
+    for name in ORDER[2:]:
+        if weights[name] != 0 and name not in skip:
+            out[name] = weights[name] * TERMS[name](p)
+    return out
+
+
+def summed(parts: dict[str, Floats]) -> Floats:
+    """u_ij from its parts, bit for bit the willingness that the engine uses."""
+    total: Floats | None = None
+    for name in ORDER:
+        if name in parts:
+            total = parts[name] if total is None else total + parts[name]
+    assert total is not None, "an account has at least the intercept"
+    return total
