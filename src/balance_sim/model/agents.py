@@ -17,10 +17,10 @@ import pandas as pd
 
 from balance_sim.model import engine
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import DAYS_PER_YEAR, ORIGINS, Accords, State, View, World
+from balance_sim.model.core import ORIGINS, Accords, State, View, World
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.pipeline import open_talks, sign_talks
-from balance_sim.model.threat import effort_change, insecurity
+from balance_sim.model.threat import effort_change, effort_share, insecurity
 from balance_sim.model.willingness import Prospects, consent, willingness
 from balance_sim.scenario.schema import Scenario
 
@@ -162,18 +162,18 @@ class BalanceModel(mesa.Model):
         rows = np.arange(*self.chances.starts[self.at : self.at + 2])
         free = ~state.busy[self.chances.run[rows], self.chances.pair[rows], self.chances.kind[rows]]
         self._rows = rows[free]
-        self.share_of_effort = float(-np.expm1(-(stop - start) / DAYS_PER_YEAR / world.rules.effort_years))
+        self.share_of_effort = effort_share(stop - start, world.rules.effort_years)
         for turn in ("perceive", "assess", "decide"):
             self.agents.do(turn)
         agreed = self._agreed()
         open_talks(world, baseline, self.chances, state, self.view, self._rows[agreed], self.key)
-        sign_talks(world, baseline, state, self.view, start, stop, self.key)
+        sign_talks(world, baseline, state, self.view, start, stop)
         for agent in self.agents:
             state.effort[0, agent.index] = agent.effort
         state.day = stop
         self.at += 1
         if self.at == world.steps:
-            engine.turn_of_step(world, state, self.key)
+            engine.turn_of_step(world, state)
             self.why_ended = "the scenario's end"
             self.running = False
         else:
@@ -218,7 +218,7 @@ class BalanceModel(mesa.Model):
         return np.asarray(yes.all(axis=1))
 
     def _look(self) -> None:
-        engine.turn_of_step(self.world, self.state, self.key)
+        engine.turn_of_step(self.world, self.state)
         self.view: View = engine.perceive(self.world, self.state, self.at)
 
 

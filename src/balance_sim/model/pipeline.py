@@ -211,7 +211,7 @@ def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:
 
 
 def sign_talks(
-    world: World, baseline: Baseline, state: State, view: View, start: float, stop: float, seed: int
+    world: World, baseline: Baseline, state: State, view: View, start: float, stop: float
 ) -> None:
     """Talks go on from `start` to `stop`; at their length they are signed, or they fail and are over."""
     a, rules = state.accords, world.rules
@@ -248,3 +248,5 @@ def sign_talks(
     state.touched[few.run, few.pair] = True
     grow = 2.0 ** (few.signed / rules.experience_half_life_days)
     np.add.at(state.experience, (few.run, few.pair), grow)
+    for side in (world.first, world.second):
+        np.add.at(state.active, (few.run, side[few.pair]), 2.0 ** (few.signed / rules.activity_half_life_days))

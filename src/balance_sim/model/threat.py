@@ -117,3 +117,8 @@ def effort_change(
     Waltz 1979, Theory of International Politics, ch. 6. All (..., n); returns the new effort."""
     target = np.clip(slope * (insecure - at_start), -bound, bound)
     return effort + (target - effort) * share
+
+
+def effort_share(days: float, years: float) -> float:
+    """How far of the way to its target effort moves in so many days, time constant in years: 1 - e^(-t / T)."""
+    return float(-np.expm1(-days / 365.25 / years))
