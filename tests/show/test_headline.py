@@ -26,9 +26,9 @@ def one_line(text: str) -> str:
 
 def test_finding_with_an_interval_across_zero() -> None:
     assert finding(four_runs()) == (
-        "In 4 paired runs the excess of counter-accords within 365 days in with over without is "
-        "not distinguishable from none: +0.5 on average (95 % interval -0.4 to 1.4), on top of 1.0 that come anyway. "
-        "The number differs in 50 % of the runs."
+        "In 4 paired runs the excess of counter-accords within 365 days in with over without is not "
+        "distinguishable from none: +0.5 on average (95 % interval -0.4 to 1.4), on top of 1.0 that come "
+        "anyway. The number differs in 50 % of the runs."
     )
 
 

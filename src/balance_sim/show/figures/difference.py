@@ -90,6 +90,9 @@ def difference_title(rows: pd.DataFrame) -> str:
     if at == 1:
         return f"{arm} changes the number of counter-accords in none of {plural(n, 'run')}"
     window = int(rows["window"].iloc[0])
+    if n == 1:
+        only = int(rows.loc[rows["runs"] == 1, "difference"].iloc[0])
+        return f"One run: {arm} has {only:+d} counter-accords within {window} days; one run says little"
     return (
         f"In {tenths(at)} of runs {arm} has the same number of counter-accords within {window} days; "
         f"in {tenths(above)} more, in {tenths(below)} fewer"
@@ -141,10 +144,7 @@ def _mark_shares(ax: Axes, rows: pd.DataFrame) -> None:
         (0.06, "left", f"more: {tenths(above)}"),
     ):
         ax.text(x, 1.11, words, ha=side, va="center", fontsize=10, color=INK, bbox=box)
-    height = below + at / 2
-    ax.annotate(
-        f"same number: {tenths(at)}", (0, height), xytext=(10, 0), textcoords="offset points", va="center",
-        fontsize=10, color=INK, bbox=box,
-    )  # fmt: skip
     if at > 0:
+        words, middle = f"same number: {tenths(at)}", (0.0, below + at / 2)
+        ax.annotate(words, middle, (10, 0), textcoords="offset points", va="center", fontsize=10, bbox=box)
         ax.plot([0, 0], [below, below + at], color=INK, linewidth=3.5, solid_capstyle="butt")

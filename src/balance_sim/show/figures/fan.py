@@ -147,6 +147,8 @@ def draw_fan(
 
 
 def _spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     base = table[table["role"] == "reference"]
     day = base["day"].to_numpy(float)
     labels: list[tuple[float, str, str]] = []
@@ -157,8 +159,8 @@ def _spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None) -> None:
         ax.fill_between(day, base["q05"], base["q95"], step="post", color="#e3e3e3", linewidth=0)
         ax.fill_between(day, base["q25"], base["q75"], step="post", color="#c4c4c4", linewidth=0)
         ends = base.iloc[-1]
-        labels += [(float(ends["q95"]), f"{ends['q95']:.0f}: 95 % of runs at most", QUIET)]
-        labels += [(float(ends["q05"]), f"{ends['q05']:.0f}: 5 % at most", QUIET)]
+        labels += [(float(ends["q95"]) + 0.02, f"{ends['q95']:.0f}: 95 % of runs at most", QUIET)]
+        labels += [(float(ends["q05"]) - 0.01, f"{ends['q05']:.0f}: 5 % of runs at most", QUIET)]
     name = arm_words(str(base["arm"].iloc[0]))
     ax.step(day, base["q50"], where="post", color=INK, linewidth=2.6)
     labels.append((float(base["q50"].iloc[-1]), f"{base['q50'].iloc[-1]:.0f}: median, {name}", INK))
@@ -171,6 +173,7 @@ def _spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None) -> None:
     highest = 0.0 if runs is None or runs.empty else float(runs["count"].max())
     top = max(1.0, highest, float(base["q95"].max()), float(table["q50"].max()))
     ax.set_ylim(0, 1.06 * top)
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     ax.set_ylabel("counter-accords\nin a run")
     _label_ends(ax, float(day[-1]), labels, 1.06 * top * 0.075)
 
@@ -202,6 +205,7 @@ def _excess(ax: Axes, table: pd.DataFrame) -> None:
         bounds = interval(lo, hi, decimals(float(last["mcse"]), lo, hi))
         band = f"Band: 95 % interval of the mean, {bounds} at the end"
         band = band if np.isfinite(lo) else "One run gives no interval"
+        band = "No run differs" if (chosen["differing"] == 0).all() and np.isfinite(lo) else band
         subtitle = f"Mean paired excess over {base}. {band}."
         subtitle += " Thin lines: other arms, without their bands." if others else ""
     low, high = min(ends), max(ends)

@@ -118,6 +118,7 @@ def draw_pairs(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     i, j = table["place_a"].to_numpy(int), table["place_b"].to_numpy(int)
     grid = np.full((count, count), np.nan)
     grid[i, j] = grid[j, i] = np.where(table["seen"], 100 * table["excess"], np.nan)
+    np.fill_diagonal(grid, 0.0)  # white: a state makes no accord with itself
     reach = max(float(np.nanmax(np.abs(grid))) if table["seen"].any() else 0.0, 1.0)
     image = ax.imshow(grid, cmap=colours(), vmin=-reach, vmax=reach, interpolation="nearest")
     _frame(ax, [places[k] for k in range(count)], [groups[k] for k in range(count)])
@@ -128,15 +129,17 @@ def draw_pairs(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     ):
         x, y = rows["place_a"].to_numpy(int), rows["place_b"].to_numpy(int)
         edge = {"edgecolors": INK, "linewidths": 0.7} if marker == "o" else {"linewidths": 1.1}
-        ax.scatter([*x, *y], [*y, *x], s=area, marker=marker, color=colour, zorder=3, **edge)
+        ax.scatter(
+            [*x, *y], [*y, *x], s=area, marker=marker, color=colour, zorder=4 if marker == "_" else 3, **edge
+        )
     bar = owner(ax).colorbar(image, ax=ax, location="bottom", shrink=0.55, aspect=40, pad=0.012)
     bar.outline.set_visible(False)
     bar.set_label("excess, percentage points of runs (amber: fewer, blue: more)")
     n, window = int(table["n"].iloc[0]), int(table["window"].iloc[0])
     reference = arm_words(str(table["reference"].iloc[0]))
     subtitle = (
-        f"Share of {n:,} runs in which the pair makes a new accord within {window} days, minus that in "
-        f"{reference}. Dot: interval excludes zero. Bar: fewer. Light grey: no accord in any run"
+        f"Share of {plural(n, 'run')} in which the pair makes a new accord within {window} days, minus that "
+        f"in {reference}. Dot: interval excludes zero. Bar: fewer. Light grey: no accord in any run"
     )
     head(ax, pairs_title(table), subtitle, own=own, wrap=92)
     note(

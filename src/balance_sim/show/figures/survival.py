@@ -80,9 +80,8 @@ def survival_title(table: pd.DataFrame) -> str:
     sameness = f"In {same} of runs the first counter-accord comes on the same day with and without"
     delay, lo, hi = float(row["delay"]), float(row["delay_lo"]), float(row["delay_hi"])
     if not np.isfinite(lo):
-        return (
-            f"One run: the first counter-accord comes {number(abs(delay), 0)} days {_sense(delay)} in {name}"
-        )
+        days = plural(int(abs(delay)), "day")
+        return f"One run: the first counter-accord comes {days} {_sense(delay)} in {name}"
     if lo <= 0 <= hi:
         return f"{sameness}; the mean delay is not distinguishable from none"
     places = decimals(float(row["delay_mcse"]), lo, hi)
@@ -120,7 +119,7 @@ def draw_survival(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
             linewidth=width,
             label=arm_words(arm),
         )
-    ax.legend(loc="upper right", frameon=False)
+    ax.legend(loc="upper right" if shown_left(table) < 0.8 else "lower left", frameon=False)
     ax.set_xlim(0, end)
     ax.set_ylim(0, 1.03)
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
@@ -147,13 +146,19 @@ def _small_print(table: pd.DataFrame) -> str:
     else:
         still = [f"{arm_words(str(row['arm']))} {percent(row['share'])}" for row in left.to_dict("records")]
         words = f"Still without one at day {horizon}, and cut off there: {', '.join(still)}."
-    if len(chosen) and np.isfinite(chosen["delay_lo"].iloc[0]):
+    if len(chosen) and np.isfinite(chosen["delay_lo"].iloc[0]) and chosen["same_day"].iloc[0] < 1:
         row = chosen.iloc[0]
         places = decimals(float(row["delay_mcse"]), float(row["delay_lo"]), float(row["delay_hi"]))
         bounds = interval(float(row["delay_lo"]), float(row["delay_hi"]), places)
         delay = number(float(row["delay"]), places)
         words += f" Mean paired difference in days without one: {delay} (95 % interval {bounds})."
     return words
+
+
+def shown_left(table: pd.DataFrame) -> float:
+    """The largest share still without one at the end, of the arms that are drawn."""
+    shown = table[table["role"].isin(["reference", "headline"])]
+    return float(shown.loc[shown["day"] == shown["day"].max(), "share"].max())
 
 
 def _last_day(table: pd.DataFrame) -> int:
