@@ -6,10 +6,12 @@ or how the runs are cut into blocks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
@@ -17,10 +19,19 @@ from balance_sim.model.core import DIRECTIONS, ORIGINS, Accords, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.willingness import BoundsBroken
+from balance_sim.study.observed import Cast, Watch, focal_cast
 from balance_sim.study.outcomes import outcomes_of
+
+if TYPE_CHECKING:
+    from balance_sim.model.agents import StateAgent
+    from balance_sim.study.extra_arms import ExtraArms
+
+Batch = tuple[npt.NDArray[np.uint64], dict[str, Accords], Watch]  # run numbers, accords by arm, what was seen
 
 BATCH = 128  # runs lived at once; sized so that a step's arrays stay in the cache
 BATCH_MOST = 2048  # for few states, so that a step's work outweighs its calls; changes no result
+FOCAL = "focal"  # the cast of the focal event
+EXTRA_EVERY = 4  # one run in so many lives the extra arms behind some mechanisms
 
 
 @dataclass(frozen=True)
@@ -42,14 +53,33 @@ class BlockTables:
     accords: pa.Table
 
 
-def live_block(worlds: Worlds, seed: int, block: Block, arms: Sequence[str]) -> BlockTables:
-    """All arms of a block's runs. `arms` holds the reference arm too."""
+def live_block(
+    worlds: Worlds, seed: int, block: Block, arms: Sequence[str], extra: ExtraArms | None = None
+) -> BlockTables:
+    """All arms of a block's runs. `arms` holds the reference arm too. extra: arms lived by a part of the runs."""
     batches = []
     size = batch_runs(worlds.reference.n)
+    casts = {FOCAL: focal_cast(worlds)}
     for first in range(block.first, block.stop, size):
         numbers = np.arange(first, min(first + size, block.stop), dtype=np.uint64)
-        batches.append((numbers, live_runs(worlds, seed, numbers, arms)))
-    return tabulate(worlds, batches)
+        watch = Watch(worlds, casts)
+        batches.append((numbers, live_runs(worlds, seed, numbers, arms, watch), watch))
+    tables = tabulate(worlds, batches)
+    few = extra_runs(block) if extra is not None else ()
+    if extra is None or not len(few):
+        return tables
+    batches = []
+    for first in range(0, len(few), size):
+        numbers = few[first : first + size]
+        watch = Watch(extra.worlds, extra.casts)
+        batches.append((numbers, live_runs(extra.worlds, seed, numbers, extra.lived, watch), watch))
+    return with_extra(tables, extra, batches)
+
+
+def extra_runs(block: Block) -> npt.NDArray[np.uint64]:
+    """The runs of a block that live the extra arms too: every fourth, whatever the block."""
+    numbers = np.arange(block.first, block.stop, dtype=np.uint64)
+    return numbers[numbers % np.uint64(EXTRA_EVERY) == 0]
 
 
 def batch_runs(states: int) -> int:
@@ -57,41 +87,95 @@ def batch_runs(states: int) -> int:
     return max(BATCH, min(BATCH_MOST, BATCH * 2500 // states**2))
 
 
-def live_agents(worlds: Worlds, seed: int, block: Block, arms: Sequence[str], model: str) -> BlockTables:
+def live_agents(
+    worlds: Worlds,
+    seed: int,
+    block: Block,
+    arms: Sequence[str],
+    model: str,
+    extra: ExtraArms | None = None,
+) -> BlockTables:
     """The same, run by run as Mesa agents of the class that `model` names."""
-    from balance_sim.model.agents import BalanceModel, agent_class_named
+    from balance_sim.model.agents import agent_class_named
 
     agent_class = agent_class_named(model)
-    batches = []
-    for run in range(block.first, block.stop):
-        lives = {
-            arm: BalanceModel(worlds.scenario, arm, seed, run=run, worlds=worlds, agent_class=agent_class)
-            for arm in arms
-        }
-        made = {arm: life.run_until_end().state.accords for arm, life in lives.items()}
-        batches.append((np.array([run], dtype=np.uint64), made))
-    return tabulate(worlds, batches)
+    casts = {FOCAL: focal_cast(worlds)}
+    numbers = np.arange(block.first, block.stop, dtype=np.uint64)
+    tables = tabulate(worlds, [_live_agent(worlds, seed, run, arms, casts, agent_class) for run in numbers])
+    few = extra_runs(block) if extra is not None else ()
+    if extra is None or not len(few):
+        return tables
+    parts = [_live_agent(extra.worlds, seed, run, extra.lived, extra.casts, agent_class) for run in few]
+    return with_extra(tables, extra, parts)
 
 
-def tabulate(worlds: Worlds, batches: Sequence[tuple[np.ndarray, dict[str, Accords]]]) -> BlockTables:
-    """Tables of some batches of runs: (run numbers, accords by arm)."""
+def _live_agent(
+    worlds: Worlds,
+    seed: int,
+    run: np.uint64,
+    arms: Sequence[str],
+    casts: Mapping[str, Cast],
+    agent_class: type[StateAgent],
+) -> Batch:
+    from balance_sim.model.agents import BalanceModel
+
+    watch, made = Watch(worlds, casts), {}
+    for arm in arms:
+        life = BalanceModel(worlds.scenario, arm, seed, run=int(run), worlds=worlds, agent_class=agent_class)
+        look = watch.observer(arm)
+        while life.why_ended is None:
+            look(life.world, life.state, life.view)
+            life.step()
+        made[arm] = life.state.accords
+    return np.array([run], dtype=np.uint64), made, watch
+
+
+def tabulate(worlds: Worlds, batches: Sequence[Batch]) -> BlockTables:
+    """Tables of some batches of runs."""
     reference = worlds.scenario.reference_arm
     runs_tables, accord_tables = [], []
-    for numbers, made in batches:
+    for numbers, made, watch in batches:
         for arm in sorted(made):
             columns = outcomes_of(worlds, made[arm], made[reference], len(numbers))
-            words = _words(np.zeros(len(numbers), int), (arm,))
-            runs_tables.append(pa.table({"run": numbers.astype(np.int32), "arm": words} | columns))
+            columns |= watch.columns(arm, FOCAL, made[arm], len(numbers))
+            runs_tables.append(_runs_table(numbers, arm, columns))
             accord_tables.append(accord_table(worlds, arm, made[arm], numbers))
     return BlockTables(pa.concat_tables(runs_tables), pa.concat_tables(accord_tables))
 
 
-def live_runs(worlds: Worlds, seed: int, numbers: np.ndarray, arms: Sequence[str]) -> dict[str, Accords]:
-    """The accords of some runs in every arm. Occasions without a chance are passed over while that is safe."""
+def with_extra(tables: BlockTables, extra: ExtraArms, batches: Sequence[Batch]) -> BlockTables:
+    """The tables with the extra arms' rows of outcomes. Their accords are counted and not kept."""
+    names = [name for name in tables.runs.column_names if name not in ("run", "arm")]
+    rows = [tables.runs]
+    for numbers, made, watch in batches:
+        for row in extra.rows:
+            cast, twin = extra.casts[row.cast], made[row.against]
+            columns = outcomes_of(extra.worlds, made[row.lived], twin, len(numbers), cast)
+            columns |= watch.columns(row.lived, row.cast, made[row.lived], len(numbers))
+            missing = np.full(len(numbers), np.nan)
+            rows.append(_runs_table(numbers, row.name, {name: columns.get(name, missing) for name in names}))
+    return BlockTables(pa.concat_tables(rows), tables.accords)
+
+
+def _runs_table(numbers: npt.NDArray[np.uint64], arm: str, columns: Mapping[str, object]) -> pa.Table:
+    words = _words(np.zeros(len(numbers), int), (arm,))
+    return pa.table({"run": numbers.astype(np.int32), "arm": words} | columns)
+
+
+def live_runs(
+    worlds: Worlds, seed: int, numbers: np.ndarray, arms: Sequence[str], watch: Watch | None = None
+) -> dict[str, Accords]:
+    """The accords of some runs in every arm. Occasions without a chance are passed over while that is safe.
+
+    watch: looks on; what it saw of a life that is lived again is overwritten."""
     for most in (worlds.most, None):
         chances = draw_opportunities(worlds.reference, seed, numbers, most)
+        made = {}
         try:
-            return {arm: simulate(worlds.arms[arm], worlds.baseline, chances, seed, numbers) for arm in arms}
+            for arm in arms:
+                look = watch.observer(arm) if watch is not None else None
+                made[arm] = simulate(worlds.arms[arm], worlds.baseline, chances, seed, numbers, look)
+            return made
         except BoundsBroken:
             continue
     raise AssertionError("without screening no bound can break")

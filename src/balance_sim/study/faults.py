@@ -18,6 +18,13 @@ class WrongRequest(StudyFault):
     exit_code = 2
 
 
+class MissingExtra(WrongRequest):
+    """An optional package is needed that is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} need an optional package: pip install 'balance-sim[{extra}]'")
+
+
 class FolderBusy(StudyFault):
     """Another process writes to the results folder."""
 

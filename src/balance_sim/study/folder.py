@@ -115,6 +115,11 @@ class Folder:
     def failed(self) -> list[dict[str, Any]]:
         return [self._failed[key] for key in sorted(self._failed)]
 
+    def forget_failed(self) -> None:
+        """Take blocks with failed runs away, so that they are run again."""
+        self.store.forget_failed()
+        self._failed, self._blocks_failed = {}, set()
+
     def keep(self, outcome: Outcome) -> None:
         """Keep what came of a task: what failed first, so that no block counts as done without it."""
         task, rows = outcome.task, failed_rows(outcome)

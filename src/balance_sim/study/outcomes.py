@@ -4,11 +4,16 @@ signed nor scheduled at the start; those already in talks are counted among them
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Accords
+
+if TYPE_CHECKING:
+    from balance_sim.study.observed import Cast
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -29,17 +34,23 @@ def is_new(accords: Accords, focal_day: float, window: float) -> Bools:
     return np.isin(accords.origin, _COUNTED) & (after >= 1) & (after <= window)
 
 
-def outcomes_of(worlds: Worlds, made: Accords, twin: Accords, runs: int) -> dict[str, Floats]:
-    """Each outcome as a column over the runs of one arm; `twin`: the same runs in the reference arm."""
+def outcomes_of(
+    worlds: Worlds, made: Accords, twin: Accords, runs: int, cast: Cast | None = None
+) -> dict[str, Floats]:
+    """Each outcome as a column over the runs of one arm; `twin`: the same runs in the reference arm.
+
+    cast: whose day and directions count instead of the focal event's; then windows that the end cuts off are
+    missing."""
     world, windows = worlds.reference, sorted(worlds.scenario.report.windows)
-    day = world.focal_day
+    day = world.focal_day if cast is None else cast.day
+    of_pair = worlds.baseline.direction if cast is None else cast.direction
     horizon = world.grid[-1] - day
 
     def count(rows: Bools) -> Floats:
         return np.bincount(made.run[rows], minlength=runs).astype(float)
 
     out: dict[str, Floats] = {}
-    direction = worlds.baseline.direction[made.pair]
+    direction = of_pair[made.pair]
     for window in windows:
         new = is_new(made, day, window)
         for index, name in enumerate(DIRECTIONS):
@@ -61,6 +72,9 @@ def outcomes_of(worlds: Worlds, made: Accords, twin: Accords, runs: int) -> dict
     out["first_counter_days"] = np.where(np.isfinite(first), first, np.nan)
     out[f"days_without_counter_{longest}"] = np.minimum(first, float(longest))
     out[f"accelerated_{longest}"] = count(earlier_than_twin(made, twin, ACCELERATED_DAYS) & new)
+    if cast is not None:
+        cut = tuple(f"_{window}" for window in windows if window > horizon)
+        out |= {name: np.full(runs, np.nan) for name in out if cut and name.endswith(cut)}
     return out
 
 

@@ -93,19 +93,23 @@ def live(
     for step in range(cast.twin.steps):
         view = _look(cast.twin, cast.baseline, chances, twin, step, seed)
         rows = np.arange(*chances.starts[step : step + 2])
-        seen = Seen(twin, view, int(rows[0]) if len(rows) else 0, _parts(cast.twin, cast, chances, twin, view, rows))
+        seen = Seen(
+            twin, view, int(rows[0]) if len(rows) else 0, _parts(cast.twin, cast, chances, twin, view, rows)
+        )
         for state, terms in zip(lives, frozen, strict=True):
             own = _look(cast.arm, cast.baseline, chances, state, step, seed)
             _advance(cast, chances, state, own, seed, terms, seen)
         advance(cast.twin, cast.baseline, chances, twin, view, seed)
     for world, state in ((cast.twin, twin), *((cast.arm, state) for state in lives)):
         watch(chances, kept=few_signed(world, state))
-        turn_of_step(world, state, seed)
+        turn_of_step(world, state)
     return twin.accords, [state.accords for state in lives]
 
 
-def _look(world: World, baseline: Baseline, chances: Opportunities, state: State, step: int, seed: int) -> View:
-    turn_of_step(world, state, seed)
+def _look(
+    world: World, baseline: Baseline, chances: Opportunities, state: State, step: int, seed: int
+) -> View:
+    turn_of_step(world, state)
     watch(chances, kept=within_margins(baseline, state))
     return perceive(world, state, step)
 
@@ -133,7 +137,7 @@ def _advance(
     if TALKS_SPEED in frozen:  # what an accord would bring is read as the twin reads it
         lens, sight, eyes = cast.arm_as_twin_sees, seen.view, replace(state, depth=seen.state.depth)
     open_talks(lens, cast.baseline, chances, eyes, sight, rows, seed)
-    sign_talks(lens, cast.baseline, eyes, sight, start, stop, seed)
+    sign_talks(lens, cast.baseline, eyes, sight, start, stop)
     close_step(world, cast.baseline, state, view)
 
 
@@ -162,6 +166,9 @@ def most_of_any_mix(cast: Cast) -> Floats:
     )
     bounds = [ranges(world, cast.baseline) for world in both]
     for name in TERMS:
-        most = [np.maximum(*(w.rules.weights[name] * end for end in b[name])) for w, b in zip(both, bounds, strict=True)]
+        most = [
+            np.maximum(*(w.rules.weights[name] * end for end in b[name]))
+            for w, b in zip(both, bounds, strict=True)
+        ]
         u = u + np.maximum(*most)
     return np.asarray(u)

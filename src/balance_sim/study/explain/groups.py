@@ -45,5 +45,7 @@ def parse_groups(text: str) -> Groups:
             seen[term] = name
         groups[name] = members
     if len(groups) > MOST_GROUPS:
-        raise WrongRequest(f"--groups: {len(groups)} groups are 2^{len(groups)} coalitions; at most {MOST_GROUPS}")
+        raise WrongRequest(
+            f"--groups: {len(groups)} groups are 2^{len(groups)} coalitions; at most {MOST_GROUPS}"
+        )
     return groups

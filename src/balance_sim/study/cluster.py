@@ -1,0 +1,123 @@
+"""Tasks on a Dask cluster, through its executor. Workers that die are Dask's to replace; what kills them is ours."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import TYPE_CHECKING, Any
+
+from balance_sim.study.blocks import Block
+from balance_sim.study.faults import MissingExtra, WrongRequest
+from balance_sim.study.jobs import FailedRun, Job, Outcome, Task, joined, live_or_isolate, numbers
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_jobs: OrderedDict[str, Job] = OrderedDict()
+CONNECT_SECONDS = 30
+
+
+def connect(address: str) -> Client:
+    """A client of the scheduler at tcp://HOST:PORT, with at least one worker."""
+    distributed = _distributed()
+    try:
+        client: Client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise WrongRequest(f"no Dask scheduler with workers answers at {address}: {error}") from error
+    return client
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError:
+        raise MissingExtra("clusters", "cluster") from None
+    return distributed
+
+
+def job_queue(kind: str, options: dict[str, Any], jobs: int) -> Any:
+    """A dask-jobqueue cluster of a kind (`slurm`, `pbs`, `sge`, `lsf`), not yet scaled to `jobs`."""
+    try:
+        import dask_jobqueue
+    except ImportError:
+        raise MissingExtra("clusters", "cluster") from None
+    kinds = {
+        name.removesuffix("Cluster").lower(): name for name in dir(dask_jobqueue) if name.endswith("Cluster")
+    }
+    if kind not in kinds:
+        raise WrongRequest(f"unknown cluster `{kind}`; dask-jobqueue has: {', '.join(sorted(kinds))}")
+    asked = {"cores": 1, "memory": "2GB", "processes": 1, "walltime": "01:00:00"} | options
+    try:
+        return getattr(dask_jobqueue, kinds[kind])(n_workers=0, **asked)
+    except (TypeError, ValueError) as error:
+        raise WrongRequest(f"--cluster-option: {error}") from error
+
+
+def threads_of(client: Client) -> int:
+    """Threads of all workers, at least 1."""
+    return max(sum(client.nthreads().values()), 1)
+
+
+def live_packed(packed: bytes, task: Task) -> Outcome:
+    """A worker's part. The job is unpacked once and kept."""
+    digest = hashlib.sha256(packed).hexdigest()
+    job = _jobs.get(digest)
+    if job is None:
+        job = _jobs[digest] = pickle.loads(zlib.decompress(packed))  # from our own driver
+        while len(_jobs) > 2:
+            _jobs.popitem(last=False)
+    return live_or_isolate(job, task)
+
+
+def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[Outcome]:
+    """Outcomes as they finish, at most twice the workers' threads in flight.
+
+    A task that Dask gives up on, because its workers died each time, is run again run by run."""
+    packed = zlib.compress(pickle.dumps(job))
+    executor = client.get_executor(pure=False)
+    rest = iter(tasks)
+    flying: dict[Future[Outcome], Task] = {}
+    try:
+        while True:
+            while len(flying) < 2 * threads_of(client):
+                task = next(rest, None)
+                if task is None:
+                    break
+                flying[executor.submit(live_packed, packed, task)] = task
+            if not flying:
+                return
+            done, _ = wait(flying, return_when=FIRST_COMPLETED)
+            for future in done:
+                task = flying.pop(future)
+                error = future.exception()
+                yield future.result() if error is None else _one_by_one(job, task, packed, executor, error)
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _one_by_one(job: Job, task: Task, packed: bytes, executor: Any, error: BaseException) -> Outcome:
+    if len(task.block) == 1:
+        return Outcome(task, None, (_failed(job, task.block.first, error),))
+    parts, failed = [], []
+    for run in numbers(task.block):
+        single = Task(Block(run, run + 1), task.point, task.values)
+        future = executor.submit(live_packed, packed, single)
+        why = future.exception()
+        if why is not None:
+            failed.append(_failed(job, run, why))
+            continue
+        outcome = future.result()
+        failed += outcome.failed
+        if outcome.tables is not None:
+            parts.append(outcome.tables)
+    return Outcome(task, joined(parts), tuple(failed))
+
+
+def _failed(job: Job, run: int, error: BaseException) -> FailedRun:
+    why = f"the cluster gave the run up: {type(error).__name__}: {error}"
+    return FailedRun(run, job.seed, why)

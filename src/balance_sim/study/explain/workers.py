@@ -1,0 +1,48 @@
+"""A function over batches of runs, in this process or in several; results in the order of the batches."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.study.crew import limit_threads
+
+Runs = npt.NDArray[np.uint64]
+Job = Callable[[Runs], npt.NDArray[np.float64]]
+
+_job: Job | None = None
+
+
+def in_order(
+    job: Job, batches: Sequence[Runs], workers: int
+) -> Iterator[tuple[Runs, npt.NDArray[np.float64]]]:
+    """(batch, job(batch)) one after the other. More than one worker starts processes, which end with this."""
+    if workers <= 1 or len(batches) <= 1:
+        for batch in batches:
+            yield batch, job(batch)
+        return
+    limit_threads()  # before the workers start, so that their linear algebra sees it
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        min(workers, len(batches)), context, initializer=_start, initargs=(job,)
+    ) as pool:
+        try:
+            yield from zip(batches, pool.map(_work, batches), strict=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _start(job: Any) -> None:
+    global _job
+    _job = job
+
+
+def _work(batch: Runs) -> npt.NDArray[np.float64]:
+    assert _job is not None
+    return _job(batch)

@@ -1,0 +1,113 @@
+"""How far a study is, read from its folder without disturbing whoever writes there."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from balance_sim.study.faults import WrongRequest
+from balance_sim.study.plan import spoken
+from balance_sim.study.store import Store, missing
+
+if TYPE_CHECKING:
+    from balance_sim.study.sweep import Standing
+    from balance_sim.study.sweep_result import SweepResult
+
+PROGRESS = "progress.json"
+
+
+def status_of(folder: Path) -> dict[str, Any]:
+    """Plain data: study, running, points, points_done, runs, runs_done, failed_runs, rate, seconds_left.
+
+    runs: of all points together. rate and seconds_left: as last reported by a sweep under way, else null."""
+    store = Store(folder)
+    manifest = store.read_manifest()
+    if manifest is None:
+        raise WrongRequest(f"{folder} holds no results: there is no manifest.json")
+    kept: dict[int, list[Any]] = {}
+    for one in store.kept():
+        kept.setdefault(one.point, []).append(one.block)
+    running = store.is_written()
+    if manifest["study"] == "sweep" and manifest.get("points"):
+        from balance_sim.study.points import PointTable
+
+        numbers, runs = PointTable.load(store, manifest["points"]).numbers(), manifest["runs"]
+    else:
+        numbers, runs = [0], max((block.stop for block in kept.get(0, [])), default=0)
+    left = [sum(len(b) for b in missing(kept.get(n, []), runs, max(runs, 1))) for n in numbers]
+    reported = _reported(folder) if running else {}
+    return {
+        "study": manifest["study"],
+        "scenario": manifest["scenario"]["name"],
+        "experiment": manifest.get("experiment"),
+        "running": running,
+        "finished": not any(left) and not running,
+        "points": len(numbers),
+        "points_done": sum(1 for count in left if count == 0),
+        "runs": len(numbers) * runs,
+        "runs_done": len(numbers) * runs - sum(left),
+        "failed_runs": len(store.failed()),
+        "rate": reported.get("rate"),
+        "seconds_left": reported.get("seconds_left"),
+        "command": manifest.get("command", ""),
+    }
+
+
+def _reported(folder: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return {}
+
+
+def status_lines(found: dict[str, Any]) -> list[str]:
+    """The same for a person."""
+    state = "running" if found["running"] else "finished" if found["finished"] else "stopped"
+    lines = [
+        f"{found['experiment'] or found['scenario']}: {state}",
+        f"points {found['points_done']:,} of {found['points']:,}, runs {found['runs_done']:,} of {found['runs']:,}, "
+        f"failed {found['failed_runs']:,}",
+    ]
+    if found["rate"]:
+        left = found["seconds_left"]
+        ahead = f", about {spoken(left)} left" if left is not None else ""
+        lines.append(f"{found['rate']:,.0f} runs a second{ahead}")
+    if state == "stopped" and found["command"]:
+        lines.append(f"to go on: {found['command']}")
+    return lines
+
+
+def spoken_standing(standing: Standing) -> str:
+    """One line: points and runs done, rate, time left, failures."""
+    left = "" if math.isnan(standing.seconds_left) else f", {spoken(standing.seconds_left)} left"
+    failed = f", {standing.failed:,} failed" if standing.failed else ""
+    return (
+        f"points {standing.points_done:,}/{standing.points:,}, runs {standing.runs_done:,}/{standing.runs:,}, "
+        f"{standing.rate:,.0f} runs/s{left}{failed}"
+    )
+
+
+def effects_lines(result: SweepResult, most: int = 20) -> list[str]:
+    """The paired effect of the headline arm on the first outcome, point by point; the rest is in the folder."""
+    arm = result.headline_arm
+    if arm is None or not len(result.effects):
+        return ["no arm besides the reference: see levels.csv"]
+    outcome = result.outcome_names[0]
+    frame = result.effects
+    rows = frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
+    lines = [f"{outcome}: `{arm}` less `{result.reference}`, with 95 % interval"]
+    for row in rows[:most]:
+        values = ", ".join(f"{path.split('.', 1)[-1]}={_short(row[path])}" for path in result.paths[:4])
+        label = result.table.points[row["point"]].label
+        lines.append(f"  {row['mean']:+8.3f} [{row['lo']:+.3f}, {row['hi']:+.3f}]  {label or values}")
+    if len(rows) > most:
+        lines.append(f"  ... and {len(rows) - most} more points: effects.csv")
+    return lines
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
