@@ -51,6 +51,7 @@ class Rules:
     tau: float
     gain_floor: float
     experience_half_life_days: float
+    activity_half_life_days: float
     talks_speed_exponent: float
     talks_speed_max: float
     collapse_rate: float
@@ -168,6 +169,7 @@ class World:
     gap: Floats  # |x_i - x_j|
     distance_km: Floats
     democracy: Floats  # min of the two scores
+    democracy_gap: Floats  # their distance
     proximity: Floats  # -ln(d + d0)
     trade: Floats  # share of i's trade with k, 0 where missing
     trade_partners: Ints  # columns of `trade` that hold anything
@@ -183,6 +185,7 @@ class World:
     reliability: Floats  # (S, n)
     at_start: AtStart
     experience: Floats  # (P,) at day 0
+    active: Floats  # (n,) each state's own bilateral signatures, fading, at day 0
     pair_keys: npt.NDArray[np.uint64]
     kind_keys: npt.NDArray[np.uint64]
     signature_attention: Floats  # (A,)
@@ -266,6 +269,7 @@ class State:
     log_shared: Floats  # (R, n, n) ln(1 + shared partners), diagonal 0
     shared_mean: Floats  # (R,) mean over pairs of ln(1 + shared partners)
     experience: Floats  # (R, P), scaled to day 0
+    active: Floats  # (R, n), scaled to day 0
     effort: Floats  # (R, n)
     desk: Desk
     accords: Accords = field(default_factory=Accords.none)

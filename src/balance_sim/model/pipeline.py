@@ -248,5 +248,6 @@ def sign_talks(
     state.touched[few.run, few.pair] = True
     grow = 2.0 ** (few.signed / rules.experience_half_life_days)
     np.add.at(state.experience, (few.run, few.pair), grow)
+    grow = 2.0 ** (few.signed / rules.activity_half_life_days)
     for side in (world.first, world.second):
-        np.add.at(state.active, (few.run, side[few.pair]), 2.0 ** (few.signed / rules.activity_half_life_days))
+        np.add.at(state.active, (few.run, side[few.pair]), grow)

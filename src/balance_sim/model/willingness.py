@@ -1,4 +1,4 @@
-"""Why a state would sign: fourteen named terms, each a small function with its paper, and their sum.
+"""Why a state would sign: seventeen named terms, each a small function with its paper, and their sum.
 
 A term looks at prospects: run, ego (who decides), alter (with whom), kind (what). It returns (C,) nats
 before its weight. Its range is stated beside it, for all views that can arise; the clocks use it to pass
@@ -103,12 +103,18 @@ def security_gain(p: Prospects) -> Floats:
     return p.log_gain - p.baseline.gain_norm[p.ego, p.kind]
 
 
+AT_ONCE = 4096  # prospects whose third states are looked at together; changes no result
+
+
 def common_threat(p: Prospects) -> Floats:
     """Overlap of the two states' threats, 0..1; 0 without threat. Walt 1987; Maoz 2010, ch. 2."""
     unopposed = p.view.unopposed.reshape(-1, p.world.n)
-    mine = threat.threat(p.world.at_hand[p.ego], unopposed[p.row])
-    theirs = threat.threat(p.world.at_hand[p.alter], unopposed[p.other])
-    overlap = np.sqrt(mine * theirs).sum(axis=-1)
+    overlap = np.empty(len(p.ego))
+    for first in range(0, len(overlap), AT_ONCE):
+        few = slice(first, first + AT_ONCE)
+        mine = threat.threat(p.world.at_hand[p.ego[few]], unopposed[p.row[few]])
+        theirs = threat.threat(p.world.at_hand[p.alter[few]], unopposed[p.other[few]])
+        overlap[few] = np.sqrt(mine * theirs).sum(axis=-1)
     return _over(overlap, np.sqrt(p.balance * p.view.balance.take(p.other)))
 
 
@@ -130,6 +136,32 @@ def joint_democracy(p: Prospects) -> Floats:
 def proximity(p: Prospects) -> Floats:
     """- ln(d + d0)."""
     return p.world.proximity.take(p.apart)
+
+
+def democracy_gap(p: Prospects) -> Floats:
+    """- distance of the two regime scores. Lai, Reiter 2000, JCR 44(2): alike in regime, whatever it is."""
+    return -p.world.democracy_gap.take(p.apart)
+
+
+def size(p: Prospects) -> Floats:
+    """ln c_j less its mean over states: big states are sought. Gravity: Tinbergen 1962; Kinne 2018."""
+    logs = log_size(p.world)
+    return logs[p.alter] - logs.mean()
+
+
+def log_size(world: World) -> Floats:
+    """(n,) ln c_j; a state without capability counts as one of `SMALLEST`."""
+    return np.log(np.maximum(world.capability, SMALLEST))
+
+
+SMALLEST = 1e-7
+
+
+def activity(p: Prospects) -> Floats:
+    """ln(1 + what alter signed of late) less its mean. Activity of actors: Snijders 2001; Kinne 2018."""
+    fade = 2.0 ** (-p.view.day / p.world.rules.activity_half_life_days)
+    logs = np.log1p(p.state.active * fade)
+    return logs.take(p.other) - logs.mean(axis=-1)[p.run]
 
 
 def popularity(p: Prospects) -> Floats:
@@ -196,7 +228,10 @@ TERMS: dict[str, Term] = {
         distrust,
         similarity,
         joint_democracy,
+        democracy_gap,
         proximity,
+        size,
+        activity,
         popularity,
         closure,
         experience,
@@ -291,6 +326,7 @@ class Margins:
 
     partners: float = 8.0  # gained by one state
     accords: float = 6.0  # signed by one pair
+    signed: float = 24.0  # signed by one state
     log_mean: float = 0.3  # fall of a mean of ln(1 + partners), or of shared partners
 
 
@@ -326,6 +362,10 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
     zero, one = np.zeros(()), np.ones(())
     trade_sum = world.trade.sum(axis=1)[:, None, None]
     doubt = (1.0 - world.reliability.min(axis=0)).max(initial=0.0)
+    logs = log_size(world)
+    last = 2.0 ** (-world.grid[-1] / rules.activity_half_life_days)
+    most_active = np.log1p(world.active + margins.signed)
+    least_active = np.log1p(world.active * last)
     begun = np.zeros((n, n))
     begun[world.first, world.second] = begun[world.second, world.first] = world.experience
     return {
@@ -334,7 +374,13 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
         "distrust": (-one, zero),
         "similarity": (-world.gap[:, :, None],) * 2,
         "joint_democracy": (world.democracy[:, :, None],) * 2,
+        "democracy_gap": (-world.democracy_gap[:, :, None],) * 2,
         "proximity": (world.proximity[:, :, None],) * 2,
+        "size": ((logs - logs.mean())[None, :, None],) * 2,
+        "activity": (
+            (least_active - most_active.mean())[None, :, None],
+            (most_active - least_active.mean())[None, :, None],
+        ),
         "popularity": (-np.log1p(crowd) * one, (most_partners - least_mean)[None, :, None]),
         "closure": (-np.log1p(crowd) * one, (most_shared - least_shared)[:, :, None]),
         "experience": (zero, np.log1p(begun + margins.accords)[:, :, None]),
@@ -358,8 +404,10 @@ def within_margins(baseline: Baseline, state: State) -> bool:
 
 
 def few_signed(world: World, state: State) -> bool:
-    """Whether pairs have signed within the margins up to now: experience, scaled to day 0, only grows."""
-    return bool((state.experience - world.experience).max(initial=0.0) <= MARGINS.accords)
+    """Whether pairs and states have signed within the margins: the counts, scaled to day 0, only grow."""
+    by_pair = (state.experience - world.experience).max(initial=0.0)
+    by_state = (state.active - world.active).max(initial=0.0)
+    return bool(by_pair <= MARGINS.accords and by_state <= MARGINS.signed)
 
 
 def most_willing(world: World, baseline: Baseline) -> Floats:

@@ -78,6 +78,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         gap=gap,
         distance_km=km,
         democracy=lesser([s.democracy for s in scenario.states]),
+        democracy_gap=differences([s.democracy for s in scenario.states]),
         proximity=-np.log(km + parameters.d0_km),
         trade=trade,
         trade_partners=np.flatnonzero(trade.any(axis=0)),
@@ -93,6 +94,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         reliability=reliability,
         at_start=at_start,
         experience=_experience(scenario, pair_index, roster),
+        active=_active(scenario, roster),
         pair_keys=np.array(
             [clocks.label(f"{codes[i]}-{codes[j]}") for i, j in zip(first, second, strict=True)]
         ),
@@ -271,11 +273,28 @@ def _experience(scenario: Scenario, pair_index: npt.NDArray[np.int64], roster: d
     out = np.zeros(len(roster) * (len(roster) - 1) // 2)
     half_life = scenario.parameters.experience_half_life_days
     for accord in scenario.accords:
-        signed = _signing_day(accord)
-        if signed is not None and signed <= scenario.start:
-            age = (scenario.start - signed).days + _IMPRECISION[accord.precision]
-            out[pair_index[roster[accord.a], roster[accord.b]]] += 2.0 ** (-max(age, 0) / half_life)
+        pair = pair_index[roster[accord.a], roster[accord.b]]
+        out[pair] += _left_at_start(accord, scenario.start, half_life)
     return out
+
+
+def _active(scenario: Scenario, roster: dict[str, int]) -> Floats:
+    """(n,) each state's earlier signatures with anyone, fading; legs of multilateral treaties left out."""
+    out = np.zeros(len(roster))
+    half_life = scenario.parameters.activity_half_life_days
+    for accord in scenario.accords:
+        if not accord.multilateral:
+            out[[roster[accord.a], roster[accord.b]]] += _left_at_start(accord, scenario.start, half_life)
+    return out
+
+
+def _left_at_start(accord: Accord, start: date, half_life: float) -> float:
+    """What an earlier signature still counts at the start: 2^(-age / half-life); 0 if it was not signed."""
+    signed = _signing_day(accord)
+    if signed is None or signed > start:
+        return 0.0
+    age = (start - signed).days + _IMPRECISION[accord.precision]
+    return float(2.0 ** (-max(age, 0) / half_life))
 
 
 # A date known to the year stands as 1 January, to the month as the 1st: on average it is half a span later.

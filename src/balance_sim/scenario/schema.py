@@ -23,7 +23,10 @@ TERMS = (
     "distrust",
     "similarity",
     "joint_democracy",
+    "democracy_gap",
     "proximity",
+    "size",
+    "activity",
     "popularity",
     "closure",
     "experience",
@@ -229,6 +232,7 @@ class Parameters(Strict):
     gain_floor: Annotated[float, Field(gt=0.0, le=1.0)]
     d0_km: Positive
     experience_half_life_days: Positive
+    activity_half_life_days: Positive
     talks_speed_exponent: NonNegative
     talks_speed_max: Annotated[float, Field(ge=1.0, le=100.0)]
     collapse_rate: NonNegative
