@@ -19,12 +19,18 @@ if TYPE_CHECKING:
     from balance_sim.evidence.errors import DataError
 
 COMMANDS = {
+    "cases": "balance_sim.cli.cases",
     "check": "balance_sim.cli.check",
+    "compare": "balance_sim.cli.compare",
+    "export": "balance_sim.cli.export",
     "new": "balance_sim.cli.new",
     "parameters": "balance_sim.cli.parameters",
     "run": "balance_sim.cli.run",
     "schema": "balance_sim.cli.schema",
     "score": "balance_sim.cli.score",
+    "sensitivity": "balance_sim.cli.sensitivity",
+    "status": "balance_sim.cli.status",
+    "sweep": "balance_sim.cli.sweep",
 }
 AS_JSON = "balance_sim.json"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli.options import json_option
+from balance_sim.cli.program import ExitCode
 
 if TYPE_CHECKING:
     from balance_sim.study.result import Result
@@ -22,7 +23,8 @@ MEASURES = ("average_precision", "auc", "brier")
 @click.argument("outcomes", type=click.Path(path_type=Path))
 @click.option("--case", "case_id", metavar="CASE_ID", help="The case whose rows count, of several.")
 @json_option
-def command(results: Path, outcomes: Path, case_id: str | None, as_json: bool) -> None:
+@click.pass_context
+def command(ctx: click.Context, results: Path, outcomes: Path, case_id: str | None, as_json: bool) -> None:
     """Score the pairs of a results folder against the responses recorded in OUTCOMES.
 
     OUTCOMES is a table of responses (case_id, state_a, state_b, date, direction, agreement_id): only
@@ -32,20 +34,35 @@ def command(results: Path, outcomes: Path, case_id: str | None, as_json: bool) -
     scored = score_result(open_result(results), outcomes, case_id)
     if as_json:
         click.echo(json.dumps(scored, indent=2, allow_nan=False))
-        return
-    click.echo(scores_text(scored))
+    else:
+        click.echo(scores_text(scored))
+    if scored["failed_runs"]:
+        click.echo(f"{scored['failed_runs']} runs failed and are not in the scores", err=True)
+        ctx.exit(ExitCode.FAILED_RUNS)
 
 
 def score_result(result: Result, outcomes: Path, case_id: str | None) -> dict[str, Any]:
     """The scores of a finished study, in the arm that changes nothing, with what was scored."""
     from balance_sim.evidence.case_responses import responses_of
     from balance_sim.evidence.case_scores import score_case
+    from balance_sim.evidence.errors import DataError
 
     responses = responses_of(outcomes, case_id)
+    finished = int(result.outcomes["run"].nunique())
+    if finished == 0:
+        raise DataError(
+            "no run has finished: there is nothing to score", "Run the study first", result.folder
+        )
     p, excess = chances(result)
     scored = score_case(result.scenario, p, responses, excess)
-    about = {"scenario": result.scenario.name, "case": responses[0].case_id or case_id}
-    return {**about, "arm": result.headline_arm, "runs": result.runs, **scored}
+    return {
+        "scenario": result.scenario.name,
+        "case": responses[0].case_id or case_id,
+        "arm": result.headline_arm,
+        "runs": finished,
+        "failed_runs": len(result.failed),
+        **scored,
+    }
 
 
 def chances(result: Result) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], float]]:
@@ -63,8 +80,8 @@ def chances(result: Result) -> tuple[dict[tuple[str, str], float], dict[tuple[st
 def scores_text(scored: dict[str, Any]) -> str:
     """The scores as lines for a terminal."""
     head = (
-        f"{scored['scenario']}, arm {scored['arm']}, {scored['runs']} runs: {scored['agreements']} agreements, "
-        f"{scored['responding_pairs']} of {scored['pairs']} pairs; "
+        f"{scored['scenario']}, arm {scored['arm']}, {scored['runs']} runs: "
+        f"{scored['agreements']} agreements, {scored['responding_pairs']} of {scored['pairs']} pairs; "
         f"{scored['expected_accords']:.1f} pairs are expected to sign"
     )
     columns = "".join(f"{title:<26}" for title in ("average precision", "AUC", "Brier"))
@@ -75,7 +92,7 @@ def scores_text(scored: dict[str, Any]) -> str:
     ]
     excess = scored.get("excess")
     if excess:
-        by_excess = "".join(f"{_number(excess[m]):<26}" for m in ("average_precision", "auc"))
+        by_excess = "".join(f"{number(excess[m]):<26}" for m in ("average_precision", "auc"))
         lines += [f"{'ranked by excess':<18}{by_excess}".rstrip()]
     lines += ["", "recorded responses, with the model's probability and the rank of the best pair:"]
     for row in scored["responses"]:
@@ -89,9 +106,10 @@ def scores_text(scored: dict[str, Any]) -> str:
 
 def _cell(measures: dict[str, Any], name: str) -> str:
     interval = measures[f"{name}_ci95"]
-    spread = f" ({_number(interval[0])}..{_number(interval[1])})" if interval else ""
-    return _number(measures[name]) + spread
+    spread = f" ({number(interval[0])}..{number(interval[1])})" if interval else ""
+    return number(measures[name]) + spread
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Three decimals; `-` where a score is undefined."""
     return "-" if value is None else f"{value:.3f}"

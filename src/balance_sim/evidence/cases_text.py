@@ -57,8 +57,8 @@ def _yaml(
     who = ", ".join(case.participants)
     head = [
         f"# {_plain(case.label)}, {case.signal_date}. Case {_plain(case.case_id)}.",
-        "# Built from its row and the public series by `balance-sim new NAME --from-case`; rules and what each",
-        "# column means: docs/cases.md. Nothing dated on or after the day of the signal is an input.",
+        "# Built from its row and the public series by `balance-sim new NAME --from-case`; the rules and the",
+        "# columns: docs/cases.md. Nothing dated on or after the day of the signal is an input.",
         "schema: 1",
         f"title: {_text(case.label)}",
         f"question: {_text(f'Which accords of others did the signal of {who} call forth?')}",
@@ -144,7 +144,7 @@ def _text(value: str) -> str:
 
 
 def _plain(value: str) -> str:
-    return " ".join(value.split())[:60]
+    return " ".join(value.split())[:90]
 
 
 def _list(items: Sequence[str]) -> str:

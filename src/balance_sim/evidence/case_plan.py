@@ -1,0 +1,77 @@
+"""A list of cases to run and score in one go: experiments/cases.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from balance_sim.evidence.errors import DataError
+
+KEYS = ("title", "responses", "runs", "seed", "cases")
+
+
+@dataclass(frozen=True)
+class PlannedCase:
+    """A scenario, and the case of the responses that it stands for; None if none are on record."""
+
+    scenario: Path
+    case_id: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the file asks for. Paths are relative to the file's folder."""
+
+    title: str
+    responses: Path
+    runs: int
+    seed: int
+    cases: tuple[PlannedCase, ...]
+
+
+def read_plan(path: Path | str) -> Plan:
+    """The plan in a file. Raises DataError."""
+    path = Path(path)
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError("the file is not there", "Check its name", path) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"this cannot be read: {' '.join(str(error).split())}", "Correct it", path) from None
+    if not isinstance(tree, dict) or not isinstance(tree.get("cases"), list) or not tree["cases"]:
+        raise DataError("there is no list of cases", "Write `cases:` and below it `- {scenario: FILE}`", path)
+    unknown = [str(key) for key in tree if key not in KEYS]
+    if unknown:
+        raise DataError("unknown key", f"The keys are {', '.join(KEYS)}", path, value=unknown[0])
+    return Plan(
+        title=str(tree.get("title", path.stem)),
+        responses=path.parent / _text(tree, "responses", path),
+        runs=_whole(tree, "runs", 400, path),
+        seed=_whole(tree, "seed", 1, path),
+        cases=tuple(_case(row, path) for row in tree["cases"]),
+    )
+
+
+def _case(row: Any, path: Path) -> PlannedCase:
+    if not isinstance(row, dict) or not {*row} <= {"scenario", "case"}:
+        raise DataError(
+            "a case is {scenario: FILE, case: ID}", "Leave `case` out if none", path, value=str(row)
+        )
+    case_id = row.get("case")
+    return PlannedCase(path.parent / _text(row, "scenario", path), None if case_id is None else str(case_id))
+
+
+def _text(tree: dict[str, Any], key: str, path: Path) -> str:
+    if not isinstance(tree.get(key), str):
+        raise DataError(f"`{key}` is missing", "Give the name of a file beside this one", path)
+    return str(tree[key])
+
+
+def _whole(tree: dict[str, Any], key: str, default: int, path: Path) -> int:
+    value = tree.get(key, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise DataError("this is not a whole number", "Write 0 or more", path, column=key, value=str(value))
+    return value
