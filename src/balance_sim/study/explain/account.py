@@ -15,7 +15,9 @@ ORDER = (INTERCEPT, PROPENSITY, *(name for name in TERMS if name not in LATE), *
 
 
 def account(p: Prospects, skip: frozenset[str] = frozenset()) -> dict[str, Floats]:
-    """Each part of u_ij, weighted, (C,) nats, in the order of the sum. Left out: terms of weight 0, and `skip`."""
+    """Each part of u_ij, weighted, (C,) nats, in the order of the sum.
+
+    Left out: terms of weight 0, and `skip`."""
     weights = p.world.rules.weights
     out = {INTERCEPT: p.world.ladder.intercept[p.kind], PROPENSITY: p.world.propensity[p.ego]}
     for name in ORDER[2:]:

@@ -1,4 +1,4 @@
-"""How much of an excess each group of terms owns: Shapley values, run by run, and their mean with its error."""
+"""How much of an excess each group of terms owns: Shapley values of each run, their mean and its error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from balance_sim.model.willingness import TERMS
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.effects import mean_interval, rounded
 from balance_sim.study.explain.coalitions import frozen_terms, live_coalitions
-from balance_sim.study.explain.groups import GROUPS, TALKS_SPEED, Groups
+from balance_sim.study.explain.groups import FIXED, GROUPS, TALKS_SPEED, Groups
 from balance_sim.study.explain.shapley import alone_and_last, shapley
 from balance_sim.study.explain.workers import in_order
 from balance_sim.study.faults import StoreDamaged, WrongRequest
@@ -31,7 +31,6 @@ MOST_RUNS = 400
 """Runs used where no number is given; fewer if the study has fewer."""
 OUTSIDE = "outside"
 LIVES_AT_ONCE = 2048  # of fifty states in one worker: some 300 MB; changes no result
-_STATIC = {"similarity": "gap", "joint_democracy": "democracy", "proximity": "proximity"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Attribution:
             "of_runs": self.of_runs,
             "coalitions": self.worth.shape[1],
             "coalitions_lived": self.lives,
-            "method": "Shapley values; a group is switched off by freezing its terms at the reference twin's values",
+            "method": "Shapley values; a group is off where its terms are frozen at the twin's values",
             "groups": [
                 {"group": row["group"], "terms": row["terms"].split()}
                 | rounded({key: row[key] for key in ("value", "mcse")})
@@ -83,7 +82,7 @@ class Attribution:
 
 
 def attribution_table(found: Attribution) -> pd.DataFrame:
-    """Tidy: group, terms, value, mcse, lo, hi (95 %), alone, last; a row `outside`, and the sum in a row `excess`.
+    """Tidy: group, terms, value, mcse, lo, hi (95 %), alone, last. Last: `outside`, and the sum, `excess`.
 
     alone: what the group adds when all others are frozen; last: what it adds when none is. `outside` is what
     stays when every group is frozen: terms in no group, and what an arm changes besides willingness."""
@@ -112,9 +111,9 @@ def attribute(
 ) -> Attribution:
     """Divide the excess of an arm's outcome among groups of terms, over the first `runs` finished runs.
 
-    arm: the headline arm if not given. outcome: counter-accords within the longest window if not given. All runs
-    up to MOST_RUNS if `runs` is not given. Lives the runs again, 2^groups times, and holds them to the study's
-    own numbers. Raises WrongRequest, or StoreDamaged where the two are not the same."""
+    arm: the headline arm if not given. outcome: counter-accords within the longest window if not given.
+    runs: all, up to MOST_RUNS, if not given. Lives the runs again, 2^groups times, and holds them to the
+    study's own numbers. Raises WrongRequest, or StoreDamaged where the two are not the same."""
     arm = compared_arm(result, arm)
     outcome = outcome if outcome is not None else f"accords_counter_{result.window}"
     reference, numbers, own, twin = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
@@ -173,7 +172,7 @@ def played_terms(*worlds: World) -> frozenset[str]:
     first = worlds[0]
     same = {
         term
-        for term, fact in _STATIC.items()
+        for term, fact in FIXED.items()
         if all(np.array_equal(getattr(first, fact), getattr(world, fact)) for world in worlds)
         and len({world.rules.weights[term] for world in worlds}) == 1
     }

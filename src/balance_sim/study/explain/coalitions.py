@@ -1,9 +1,9 @@
 """One arm lived many times at once: each life with some groups of terms frozen at the twin's values.
 
-A frozen term is read from the reference twin of the same run, at the same occasion: the same row of the table of
-opportunities that all arms share. So nothing is switched off by weight 0, which would change the base rate,
-and no random number moves. With every group frozen the arm opens the twin's talks and no other; with none
-frozen it is the arm as `run` lives it.
+A frozen term is read from the reference twin of the same run, at the same occasion: the same row of the
+table of opportunities that all arms share. So nothing is switched off by weight 0, which would change the
+base rate, and no random number moves. With every group frozen the arm opens the twin's talks and no other;
+with none frozen it is the arm as `run` lives it.
 """
 
 from __future__ import annotations
@@ -91,13 +91,13 @@ def live(
     twin = begin(cast.twin, cast.baseline, seed, runs)
     lives = [begin(cast.arm, cast.baseline, seed, runs) for _ in frozen]
     for step in range(cast.twin.steps):
-        view = _look(cast.twin, cast.baseline, chances, twin, step, seed)
+        view = _look(cast.twin, cast.baseline, chances, twin, step)
         rows = np.arange(*chances.starts[step : step + 2])
         seen = Seen(
             twin, view, int(rows[0]) if len(rows) else 0, _parts(cast.twin, cast, chances, twin, view, rows)
         )
         for state, terms in zip(lives, frozen, strict=True):
-            own = _look(cast.arm, cast.baseline, chances, state, step, seed)
+            own = _look(cast.arm, cast.baseline, chances, state, step)
             _advance(cast, chances, state, own, seed, terms, seen)
         advance(cast.twin, cast.baseline, chances, twin, view, seed)
     for world, state in ((cast.twin, twin), *((cast.arm, state) for state in lives)):
@@ -106,9 +106,7 @@ def live(
     return twin.accords, [state.accords for state in lives]
 
 
-def _look(
-    world: World, baseline: Baseline, chances: Opportunities, state: State, step: int, seed: int
-) -> View:
+def _look(world: World, baseline: Baseline, chances: Opportunities, state: State, step: int) -> View:
     turn_of_step(world, state)
     watch(chances, kept=within_margins(baseline, state))
     return perceive(world, state, step)

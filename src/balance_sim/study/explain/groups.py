@@ -15,19 +15,28 @@ Groups = dict[str, tuple[str, ...]]
 GROUPS: Groups = {
     "gain": ("security_gain", "common_threat", TALKS_SPEED),
     "distrust": ("distrust", "bandwagon"),
-    "network": ("popularity", "closure", "experience", "ladder", "autonomy"),
+    "network": ("activity", "popularity", "closure", "experience", "ladder", "autonomy"),
     "retaliation": ("exposure",),
     "patron": ("hub_doubt",),
 }
-"""What a partner adds to one's security; what one fears of the partner itself; who is tied to whom; what one's
-trade may lose; doubt about a shared patron. In no group: `similarity`, `joint_democracy`, `proximity`, which
-no event changes; an arm that changes them shows in the row `outside`."""
+"""What a partner adds to one's security; what one fears of the partner itself; who is tied to whom; what
+one's trade may lose; doubt about a shared patron. In no group: the terms of FIXED, which no event changes;
+an arm that changes them shows in the row `outside`."""
+
+FIXED = {
+    "similarity": "gap",
+    "joint_democracy": "democracy",
+    "democracy_gap": "democracy_gap",
+    "proximity": "proximity",
+    "size": "capability",
+}
+"""Terms that read one fact of the world and nothing that a run changes, with that fact."""
 
 
 def parse_groups(text: str) -> Groups:
     """`threat=security_gain+common_threat,trade=exposure` as groups.
 
-    Raises WrongRequest for an unknown term, a term in two groups, an empty or repeated group, or more than 8."""
+    Raises WrongRequest for an unknown term, a term in two groups, an empty or repeated group, or too many."""
     groups: Groups = {}
     seen: dict[str, str] = {}
     for part in text.split(","):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +14,7 @@ from balance_sim.study.crew import limit_threads
 Runs = npt.NDArray[np.uint64]
 Job = Callable[[Runs], npt.NDArray[np.float64]]
 
-_job: Job | None = None
+_jobs: list[Job] = []  # in a worker: its one job
 
 
 def in_order(
@@ -38,11 +37,9 @@ def in_order(
             raise
 
 
-def _start(job: Any) -> None:
-    global _job
-    _job = job
+def _start(job: Job) -> None:
+    _jobs.append(job)
 
 
 def _work(batch: Runs) -> npt.NDArray[np.float64]:
-    assert _job is not None
-    return _job(batch)
+    return _jobs[0](batch)
