@@ -1,0 +1,332 @@
+"""Does a 95 % interval hold the truth 95 times in 100? Every interval that is reported, by simulation.
+
+One yardstick for all: of so many draws from a population whose true value is known, so many intervals have to
+hold it. The yardstick rejects an interval that is right with a chance below `FALSE` a test, by the exact binomial
+distribution. With `DRAWS` draws it sees a coverage of 0.932 or 0.967 at least 99 times in 100, with the long form's
+draws one of 0.943 or 0.9565 (`test_the_yardstick_has_the_power_it_claims`). Estimators that are wrong on purpose
+have to fail it.
+
+Elsewhere: the DKW band of the curve of differences, tests/show/test_tables.py.
+The long form: `pytest -n 0 -m long tests/study/test_coverage.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binom, norm
+
+from balance_sim.evidence.score import score_forecasts
+from balance_sim.evidence.score import wilson as wilson_of_counts
+from balance_sim.scenario import load_scenario
+from balance_sim.show.figures.survival import wilson
+from balance_sim.study.effects import effect, mean_interval, share_excess, t_quantile
+from balance_sim.study.run import run
+from balance_sim.study.tally import Counts
+
+SUMMIT = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
+NOMINAL = 0.95
+FALSE = 1e-6
+DRAWS, LONG = 10_000, 60_000
+
+Bounds = tuple[float, float]
+Interval = Callable[[np.ndarray, np.ndarray], Bounds]  # of an arm's and the reference's values, run by run
+Draw = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
+
+
+def allowed(draws: int, low: float = NOMINAL, high: float = NOMINAL) -> tuple[int, int]:
+    """Fewest and most intervals of `draws` that hold the truth, for a coverage within low..high."""
+    return int(binom.ppf(FALSE / 2, draws, low)), int(binom.isf(FALSE / 2, draws, high))
+
+
+def held(interval: Interval, draw: Draw, n: int, truth: float, draws: int, seed: int = 1) -> int:
+    """How many of `draws` intervals, each from n runs of its own, hold the truth."""
+    rng = np.random.default_rng(seed)
+    bounds = (interval(*draw(rng, n)) for _ in range(draws))
+    return sum(low <= truth <= high for low, high in bounds)
+
+
+def passes(count: int, draws: int, low: float = NOMINAL, high: float = NOMINAL) -> bool:
+    least, most = allowed(draws, low, high)
+    return least <= count <= most
+
+
+def test_the_yardstick_has_the_power_it_claims() -> None:
+    for draws, seen in ((DRAWS, (0.932, 0.967)), (LONG, (0.943, 0.9565))):
+        least, most = allowed(draws)
+        assert binom.cdf(least - 1, draws, NOMINAL) + binom.sf(most, draws, NOMINAL) <= FALSE
+        for coverage in seen:
+            missed = binom.cdf(most, draws, coverage) - binom.cdf(least - 1, draws, coverage)
+            assert missed < 0.01, (draws, coverage)
+
+
+# --- the mean of paired differences -----------------------------------------------------------------
+
+
+def paired_effect(arm: np.ndarray, reference: np.ndarray) -> Bounds:
+    found = effect(arm, reference)
+    return found["lo"], found["hi"]
+
+
+def tallied(arm: np.ndarray, reference: np.ndarray) -> Bounds:
+    """The same from how often each difference came, as a sweep gathers it."""
+    counts = Counts()
+    for part in np.array_split(arm - reference, 3):
+        counts.add(part)
+    return counts.interval()[1:]
+
+
+def plain_mean(arm: np.ndarray, reference: np.ndarray) -> Bounds:
+    return mean_interval(arm - reference)[2:]
+
+
+def normal(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Levels that share most of their luck; the difference has mean 0.3."""
+    luck = rng.normal(0, 3, n)
+    return luck + rng.normal(0.3, 1, n), luck
+
+
+def counts_of_accords(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Counts as of accords: some come in both arms, some only with the event (0.4), some only without (0.1)."""
+    both = rng.poisson(3.0, n)
+    return (both + rng.poisson(0.4, n)).astype(float), (both + rng.poisson(0.1, n)).astype(float)
+
+
+RIGHT = {"effect": paired_effect, "tally": tallied, "mean": plain_mean}
+
+
+@pytest.mark.parametrize("n", [2, 5, 60])
+@pytest.mark.parametrize("name", RIGHT)
+def test_an_interval_of_the_mean_holds_it_at_the_nominal_rate(name: str, n: int) -> None:
+    assert passes(held(RIGHT[name], normal, n, 0.3, DRAWS), DRAWS)
+
+
+@pytest.mark.parametrize("n", [100, 400])
+def test_an_effect_on_counts_is_held_at_the_nominal_rate(n: int) -> None:
+    assert passes(held(paired_effect, counts_of_accords, n, 0.3, DRAWS), DRAWS)
+
+
+def unpaired(arm: np.ndarray, reference: np.ndarray) -> Bounds:
+    """Wrong: as if the arms had luck of their own."""
+    middle = arm.mean() - reference.mean()
+    half = 1.96 * np.sqrt((arm.var(ddof=1) + reference.var(ddof=1)) / len(arm))
+    return middle - half, middle + half
+
+
+def spread_of_runs(arm: np.ndarray, reference: np.ndarray) -> Bounds:
+    """Wrong: where runs lie, not where their mean does."""
+    low, high = np.quantile(arm - reference, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def narrow(arm: np.ndarray, reference: np.ndarray) -> Bounds:
+    """Wrong: a 90 % interval sold as one of 95 %."""
+    middle, error, _, _ = mean_interval(arm - reference)
+    half = t_quantile(0.90, len(arm) - 1) * error
+    return middle - half, middle + half
+
+
+def every_run_twice(arm: np.ndarray, reference: np.ndarray) -> Bounds:
+    """Wrong: the same runs counted as if they were twice as many (one seed for two replications)."""
+    return mean_interval(np.tile(arm - reference, 2))[2:]
+
+
+def normal_quantile(arm: np.ndarray, reference: np.ndarray) -> Bounds:
+    """Wrong for few runs."""
+    middle, error, _, _ = mean_interval(arm - reference)
+    return middle - 1.96 * error, middle + 1.96 * error
+
+
+def divided_by_n(arm: np.ndarray, reference: np.ndarray) -> Bounds:
+    """Wrong for few runs: the variance of a sample taken for that of the population."""
+    values = arm - reference
+    half = t_quantile(NOMINAL, len(values) - 1) * float(values.std()) / np.sqrt(len(values))
+    return values.mean() - half, values.mean() + half
+
+
+@pytest.mark.parametrize(
+    ("wrong", "n"),
+    [(unpaired, 60), (spread_of_runs, 60), (narrow, 60), (every_run_twice, 60), (normal_quantile, 5),
+     (divided_by_n, 3)],
+)  # fmt: skip
+def test_wrong_estimators_fail_the_same_test(wrong: Interval, n: int) -> None:
+    assert not passes(held(wrong, normal, n, 0.3, DRAWS), DRAWS)
+
+
+def exact_coverage_of_rare_differences(expected: float, n: int = 400) -> float:
+    """Coverage of the effect's interval where each run differs, by one accord, with chance expected / n."""
+    share = expected / n
+    runs = np.arange(n + 1)
+    weight = binom.pmf(runs, n, share)
+    hold = np.zeros(n + 1, dtype=bool)
+    for k in np.flatnonzero(weight > 1e-12):
+        low, high = paired_effect(np.repeat([1.0, 0.0], [k, n - k]), np.zeros(n))
+        hold[k] = low <= share <= high
+    return float(weight[hold].sum())
+
+
+def test_where_few_runs_differ_the_interval_is_too_short_as_docs_say() -> None:
+    """docs/statistics.md: at least 0.925 from 20 differing runs on, and far too little below 5.
+
+    Student's interval of a mean of rare differences leans on the few that were seen. The exact coverage, summed
+    over all counts, for n = 400."""
+    enough = [exact_coverage_of_rare_differences(float(m)) for m in range(20, 81, 4)]
+    assert min(enough) >= 0.925, enough
+    assert max(enough) <= 0.96
+    assert exact_coverage_of_rare_differences(5) < 0.90
+    assert exact_coverage_of_rare_differences(1) < 0.70
+
+
+# --- shares and their paired difference -------------------------------------------------------------
+
+CELLS = [(0.004, 0.0), (0.02, 0.01), (0.1, 0.05), (0.3, 0.3), (0.6, 0.0)]  # gained only, lost only
+
+
+def drawn_cells(gain: float, loss: float, n: int, draws: int) -> tuple[np.ndarray, np.ndarray]:
+    cells = np.random.default_rng(5).multinomial(n, [gain, loss, 1 - gain - loss], draws)
+    return cells[:, 0].astype(float), cells[:, 1].astype(float)
+
+
+@pytest.mark.parametrize("n", [50, 400])
+@pytest.mark.parametrize(("gain", "loss"), CELLS)
+def test_a_pairs_excess_is_held_at_the_nominal_rate_or_more(gain: float, loss: float, n: int) -> None:
+    """Agresti and Min's interval keeps a coverage of 0.94 or more, also where few runs differ (then near 1)."""
+    _, low, high = share_excess(*drawn_cells(gain, loss, n, DRAWS), n)
+    count = int(((low <= gain - loss) & (gain - loss <= high)).sum())
+    assert passes(count, DRAWS, low=0.94, high=1.0)
+
+
+def wald(arm_only: np.ndarray, reference_only: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Wrong where few runs differ: no run added to any cell."""
+    difference = (arm_only - reference_only) / n
+    half = 1.96 * np.sqrt(np.maximum(arm_only + reference_only - n * difference**2, 0)) / n
+    return difference - half, difference + half
+
+
+def test_a_pairs_excess_without_the_added_runs_fails() -> None:
+    gain, loss = CELLS[0]
+    low, high = wald(*drawn_cells(gain, loss, 400, DRAWS), 400)
+    count = int(((low <= gain - loss) & (gain - loss <= high)).sum())
+    assert not passes(count, DRAWS, low=0.94, high=1.0)
+
+
+def exact_coverage_of_a_share(share: float, n: int, low: np.ndarray, high: np.ndarray) -> float:
+    weight = binom.pmf(np.arange(n + 1), n, share)
+    return float(weight[(low <= share) & (share <= high)].sum())
+
+
+@pytest.mark.parametrize("n", [40, 400])
+def test_wilsons_interval_of_a_share(n: int) -> None:
+    """Exact, summed over all counts: 0.95 on average and never below 0.92 for shares in the middle."""
+    hits = np.arange(n + 1.0)
+    both = [wilson(hits / n, n), wilson_of_counts(hits, np.full(n + 1, float(n)))]
+    np.testing.assert_allclose(both[0], both[1], atol=1e-12)
+    shares = np.linspace(0.05, 0.95, 181)
+    found = [exact_coverage_of_a_share(share, n, *both[0]) for share in shares]
+    assert abs(np.mean(found) - NOMINAL) < 0.006
+    assert min(found) > 0.92
+    half = 1.96 * np.sqrt(hits / n * (1 - hits / n) / n)  # Wald's, wrong for few runs
+    crude = [exact_coverage_of_a_share(share, n, hits / n - half, hits / n + half) for share in shares]
+    assert min(crude) < min(found) - 0.01
+
+
+# --- scores of forecasts ----------------------------------------------------------------------------
+
+
+def skill_draws(draws: int, resamples: int) -> tuple[int, int]:
+    """How many intervals of the log skill hold the true one; as given, and cut to half their length."""
+    rng = np.random.default_rng(11)
+    grid = rng.beta(0.6, 3.0, 200_000)
+    base = float(grid.mean())
+
+    def surprise(p: np.ndarray | float) -> float:
+        return float(np.mean(-grid * np.log(p) - (1 - grid) * np.log1p(-np.asarray(p))))
+
+    truth = 1 - surprise(np.clip(grid, 1e-6, 1 - 1e-6)) / surprise(base)
+    good = short = 0
+    for at in range(draws):
+        p = rng.choice(grid, 400)
+        y = (rng.uniform(size=400) < p).astype(float)
+        forecasts = {"model": p, "base_rate": np.full(400, base)}
+        found = score_forecasts(forecasts, y, np.arange(400), resamples=resamples, seed=at)["model"].log_skill
+        good += found.low <= truth <= found.high
+        middle, half = (found.low + found.high) / 2, (found.high - found.low) / 4
+        short += middle - half <= truth <= middle + half
+    return good, short
+
+
+def test_bootstrap_intervals_of_skill_hold_it() -> None:
+    """60 draws of 400 pairs: true coverage 0.92..0.97 passes but once in a million; 0.68 is seen in 98 of 100."""
+    good, short = skill_draws(60, 150)
+    assert passes(good, 60, 0.92, 0.97)
+    assert not passes(short, 60, 0.92, 0.97)
+
+
+# --- the engine's own runs --------------------------------------------------------------------------
+
+OUTCOMES = ("days_without_counter_365", "accords_counter_365", "insecurity_threatened_365")
+
+
+def groups_held(groups: int, size: int) -> dict[str, tuple[int, int]]:
+    """Of studies of `size` runs each: whose interval holds the mean over all of them. By outcome.
+
+    As it is; and from a study whose runs are one run under many numbers, which holds it by luck alone."""
+    scenario = load_scenario(SUMMIT)
+    result = run(scenario, groups * size, seed=3, arms=["summit"])
+    frame = result.outcomes.set_index(["arm", "run"]).sort_index()
+    out = {}
+    for name in OUTCOMES:
+        level = frame.loc["summit", name].to_numpy(float)
+        whole, split = level.mean(), level.reshape(groups, size)
+        intervals = np.array([mean_interval(part)[2:] for part in split])
+        holds = (intervals[:, 0] <= whole) & (whole <= intervals[:, 1])
+        cloned = [mean_interval(np.repeat(part[:2], size // 2))[2:] for part in split]
+        out[name] = int(holds.sum()), sum(low <= whole <= high for low, high in cloned)
+    return out
+
+
+def test_replications_of_the_engine_are_independent_draws() -> None:
+    """40 studies of 25 runs. Coverage 0.92..0.97 passes; runs that repeat each other do not."""
+    for name, (right, cloned) in groups_held(40, 25).items():
+        assert passes(right, 40, 0.92, 0.97), name
+        if name != "accords_counter_365":  # mostly the same number
+            assert not passes(cloned, 40, 0.92, 0.97), name
+
+
+# --- long ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("n", [2, 10, 100])
+def test_long_mean(name: str, n: int) -> None:
+    assert passes(held(RIGHT[name], normal, n, 0.3, LONG), LONG)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("n", [50, 400, 2000])
+def test_long_counts(n: int) -> None:
+    """Counts are not normal: coverage may be off by 0.003."""
+    assert passes(held(paired_effect, counts_of_accords, n, 0.3, LONG), LONG, 0.947, 0.953)
+
+
+@pytest.mark.long
+def test_long_skill() -> None:
+    good, short = skill_draws(1000, 400)
+    assert passes(good, 1000, 0.93, 0.96)
+    assert not passes(short, 1000, 0.93, 0.96)
+
+
+@pytest.mark.long
+def test_long_engine() -> None:
+    for name, (right, _) in groups_held(400, 50).items():
+        assert passes(right, 400, 0.94, 0.96), name
+
+
+def test_the_quantile_is_students() -> None:
+    """Printed tables: t(0.975) with 1, 10, 30 degrees of freedom; the normal's in the limit."""
+    assert [round(t_quantile(0.95, k), 3) for k in (1, 10, 30)] == [12.706, 2.228, 2.042]
+    assert t_quantile(0.95, 10**7) == pytest.approx(norm.ppf(0.975), abs=1e-5)
