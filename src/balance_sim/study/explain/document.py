@@ -1,0 +1,58 @@
+"""explain.json in the results folder: what was explained last, for the report and the figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from balance_sim.study.faults import WrongRequest
+from balance_sim.study.result import Result
+from balance_sim.study.store import Store
+
+FILE = "explain.json"
+
+
+def explained(folder: Path) -> dict[str, Any]:
+    """The document of a results folder; empty where nothing was explained, or the file cannot be read.
+
+    Keys: `runs`, `seed`, `digest` of the study it speaks of, `attribution`, `pairs` by `A-B`, `timelines` by
+    run number."""
+    try:
+        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def keep(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
+    """Lay new parts over the folder's document and write it. What speaks of other runs is dropped.
+
+    `pairs` and `timelines` are added to those there; anything else replaces. A study without a folder keeps
+    nothing. Returns the whole document."""
+    study = {"runs": result.runs, "seed": result.seed, "digest": result.digest}
+    if result.folder is None:
+        return study | parts
+    with Store(result.folder).lock() as store:
+        before = explained(result.folder)
+        if any(before.get(key) != value for key, value in study.items()):
+            before = {}
+        merged = {
+            key: {**before.get(key, {}), **value} if key in ("pairs", "timelines") else value
+            for key, value in parts.items()
+        }
+        document = before | study | merged
+        store.write_text(FILE, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    return document
+
+
+def explainable(result: Result) -> None:
+    """Raises WrongRequest where runs were lived by agents of another class, whose reasons are their own."""
+    if result.folder is None:
+        return
+    model = (Store(result.folder).read_manifest() or {}).get("model")
+    if model is not None:
+        raise WrongRequest(
+            f"{result.folder} was run with --model {model}. explain reads the terms of the model's own agents; "
+            "it cannot speak for others."
+        )
