@@ -85,11 +85,10 @@ def _alliances(series: Series, name: str, label: str, actors: Sequence[Actor], o
     if read is None:
         return pd.DataFrame(columns=_FIELDS)
     day = pd.Timestamp(on)
-    sides = [read.frame[["alliance_id", c]].set_axis(["id", "cow"], axis=1) for c in ("cow_a", "cow_b")]
-    everyone = pd.concat(sides)
-    members = everyone.groupby("id")["cow"].nunique()
-    frame = placed(read.frame, actors)
-    frame = frame[frame["start"] < day].sort_values("start", kind="stable")
+    begun = read.frame[read.frame["start"] < day]
+    sides = [begun[["alliance_id", c]].set_axis(["id", "cow"], axis=1) for c in ("cow_a", "cow_b")]
+    members = pd.concat(sides).groupby("id")["cow"].nunique()
+    frame = placed(begun, actors).sort_values("start", kind="stable")
     frame = frame.assign(ended=frame["end"].where(frame["end"] < day))
     phases = frame.groupby(["alliance_id", "a", "b"], sort=False)
     last = phases.tail(1).set_index(["alliance_id", "a", "b"])

@@ -59,6 +59,21 @@ def is_state_in(code: str, year: int) -> str | None:
     return known(code, year)
 
 
+TITLES = {
+    "accords": "defence cooperation agreements (DCAD)",
+    "ideal": "ideal points",
+    "democracy": "regime types",
+    "distance": "minimum distances",
+    "contiguity": "contiguity",
+    "capitals": "capitals",
+    "rivalry": "rivalries",
+    "claims": "territorial claims",
+    "disputes": "militarised disputes",
+    "atop": "ATOP alliances",
+    "cow_alliances": "COW alliances",
+}
+
+
 class Series:
     """The tables of a data folder, read when asked for. `notes` says which are not there."""
 
@@ -83,7 +98,7 @@ class Series:
         if name == "capability":
             wanted = " or ".join(FILES[name])
             raise DataError("there is no file of capabilities", f"Put {wanted} into the folder", self.folder)
-        self.notes.append(f"No file of {name} in the data folder: missing throughout.")
+        self.notes.append(f"The data folder has no {TITLES[name]}: missing throughout.")
         return None
 
 

@@ -148,7 +148,7 @@ def _contiguous(series: Series, actors: Sequence[Actor], year: int) -> dict[Pair
         return {}
     frame = placed(read.frame, actors)
     last = read.report.last_year or year
-    frame = frame[(frame["year_from"] <= year) & (frame["year_to"] >= min(year, last))]
+    frame = frame[(frame["year_from"] < year) & (frame["year_to"] >= min(year, last))]
     nearest = frame.groupby(["a", "b"], as_index=False)["type"].min()
     types = zip(nearest["a"], nearest["b"], nearest["type"], strict=True)
     return {(str(a), str(b)): CONTIGUOUS_KM[int(kind)] for a, b, kind in types}

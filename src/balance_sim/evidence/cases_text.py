@@ -25,6 +25,8 @@ COLUMNS: Mapping[str, Sequence[str]] = {
 }
 SIGNAL, NO_SIGNAL = "signal", "no_signal"
 WINDOWS = (30, 90, 365)
+SHORTEST_REST = 7
+"""A window is left out that ends within so many days of the last one."""
 ATTENTION_OF_OTHERS = 0.5
 """A guess, as in the scenario of Beijing 2025: who has no part in a quarrel with the participants, and no
 pact with them, heeds their signals half as much."""
@@ -53,7 +55,7 @@ def _yaml(
     codes = [row["id"] for row in tables["states"]]
     groups = _groups(codes, roles)
     days = (case.last_day - case.signal_date).days
-    windows = [*(d for d in WINDOWS if d < days), days]
+    windows = [*(d for d in WINDOWS if d < days - SHORTEST_REST), days]
     who = ", ".join(case.participants)
     head = [
         f"# {_plain(case.label)}, {case.signal_date}. Case {_plain(case.case_id)}.",

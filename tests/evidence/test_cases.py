@@ -1,0 +1,308 @@
+"""Cases from history: what is known at the date, and nothing later. Extracts around the Pact of Steel, 1939-05-22.
+
+Facts to hold the scenario to: COW NMC 7, CINC of 1938; ATOP 5.1 id 2440 (Britain and Poland, 1939-04-06);
+ICOW; COW MID 5, dispute 258, which began in March 1939 and became the Second World War in September."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from balance_sim.evidence import codes
+from balance_sim.evidence.cases import Case, build_case, case_named, read_cases
+from balance_sim.evidence.cases_data import state_code
+from balance_sim.evidence.errors import DataError
+from balance_sim.scenario import load_scenario
+from balance_sim.scenario.codes import code_table
+
+DATA = Path(__file__).parent / "data_1939"
+STEEL = {
+    "case_id": "STEEL1939",
+    "label": "Pact of Steel",
+    "signal_date": "1939-05-22",
+    "participants": "DEU;ITA",
+    "observers": "GBR;POL;TUR;SUN;SVK;HRV",
+    "window_months": "12",
+}
+
+
+def built(folder, data=DATA, **changes):
+    """The scenario of the case, loaded from the files."""
+    for path, text in build_case({**STEEL, **changes}, data, "steel").items():
+        (folder / path).parent.mkdir(exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return load_scenario(folder / "steel.yaml")
+
+
+@pytest.fixture(scope="module")
+def steel(tmp_path_factory):
+    return built(tmp_path_factory.mktemp("steel"))
+
+
+def states(scenario):
+    return {state.id: state for state in scenario.states}
+
+
+def disputes(scenario):
+    return {(d.a, d.b): d for d in scenario.disputes}
+
+
+def test_roster_time_and_arms(steel):
+    assert steel.codes == ("DEU", "GBR", "ITA", "POL", "SUN", "SVK", "TUR")
+    assert (steel.start, steel.end) == (date(1939, 5, 21), date(1940, 5, 23))
+    assert steel.reference_arm == "no_signal"
+    assert steel.arms["no_signal"].drop == ("signal",) and steel.arms["signal"].drop == ()
+    assert steel.report.windows == (30, 90, 366)
+
+
+def test_the_signal(steel):
+    (signal,) = steel.events
+    assert (signal.kind, signal.date, signal.principals) == ("treaty", date(1939, 5, 22), ("DEU", "ITA"))
+    assert signal.targets == ("GBR", "POL", "SUN", "TUR")  # each has a quarrel with one of the two on record
+
+
+def test_capabilities_are_those_of_the_year_before(steel):
+    assert states(steel)["DEU"].capability == pytest.approx(0.15422215, rel=1e-5)
+    assert states(steel)["SUN"].capability == pytest.approx(0.16435921, rel=1e-5)
+    assert "NMC 1938" in states(steel)["DEU"].source
+
+
+def test_a_state_in_no_series_is_missing_there_and_its_capability_is_a_marked_guess(steel):
+    slovakia, turkey = states(steel)["SVK"], states(steel)["TUR"]
+    assert slovakia.democracy is None and slovakia.ideal_point is None
+    assert slovakia.capability == turkey.capability  # the least of the others
+    assert "capability" in slovakia.guesses.split(";") and "capability" not in turkey.guesses.split(";")
+    assert "Capability of SVK" in steel.notes
+
+
+def test_a_state_that_was_none_yet_is_left_out_and_named(steel):
+    assert "HRV" not in steel.codes
+    assert "`HRV` (Croatia) is valid from 1941, not in 1939" in steel.notes
+
+
+def test_a_dispute_under_way_is_not_yet_the_war_it_became(steel):
+    found = disputes(steel)
+    assert (found["DEU", "POL"].war, found["DEU", "POL"].militarised) == (0.0, 0.75)
+    assert found["DEU", "GBR"].war == 0.0
+
+
+def test_it_is_a_war_half_a_year_later_and_at_once_for_who_joins_it_then(tmp_path):
+    found = disputes(built(tmp_path, signal_date="1940-06-20"))
+    assert found["DEU", "GBR"].war == 1.0
+    assert found["GBR", "ITA"].war == 1.0  # Italy entered on 1940-06-10
+
+
+def test_claims_have_their_salience_and_end(steel):
+    found = disputes(steel)
+    assert found["DEU", "POL"].claim == pytest.approx(10 / 12, abs=1e-3)
+    assert found["ITA", "TUR"].claim == pytest.approx(8 / 12, abs=1e-3)
+    assert found["POL", "SUN"].claim == 0.0  # began in July 1939
+
+
+def test_accords_in_force_and_ended_by_then(steel):
+    accords = {a.id: a for a in steel.accords}
+    guarantee = accords["GBR-POL-pact-1939"]
+    assert (guarantee.kind, guarantee.status) == ("defence_pact", "in_force")
+    assert guarantee.signed == date(1939, 4, 6)
+    rapprochement = accords["DEU-POL-nonaggression-1934"]
+    assert (rapprochement.status, rapprochement.ended) == ("ended", date(1939, 4, 28))
+    assert all(a.signed < date(1939, 5, 22) for a in steel.accords)
+    assert not any(a.signed > date(1939, 4, 6) for a in steel.accords if {a.a, a.b} == {"DEU", "ITA"})
+
+
+def test_an_alliance_that_both_sources_have_is_there_once(steel):
+    between = [a.name for a in steel.accords if (a.a, a.b) == ("GBR", "POL")]
+    assert between == ["ATOP 5.1 id 2440"]
+
+
+def test_distances_by_source(steel):
+    km = {(d.a, d.b): d for d in steel.distances}
+    assert km["DEU", "ITA"].km == 0.0 and "CShapes" in km["DEU", "ITA"].source
+    assert ("DEU", "SUN") not in km  # neighbours from September 1939 on; here their capitals count
+
+
+def test_audiences_by_rule(steel):
+    audiences = {name: a.members for name, a in steel.audiences.items()}
+    assert audiences == {"bloc": ("DEU", "ITA"), "targets": ("GBR", "POL", "SUN", "TUR"), "others": ("SVK",)}
+
+
+def rewritten(folder, name, change):
+    """A copy of the data with one file's rows changed; `change` returns the row, or None to leave it out."""
+    shutil.copytree(DATA, folder, dirs_exist_ok=True)
+    text = (DATA / name).read_text(encoding="utf-8")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    kept = [new for row in rows if (new := change(dict(row))) is not None]
+    assert kept != rows, "the change must change something"
+    with (folder / name).open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(kept)
+
+
+def later(year, month=None):
+    return int(year) > 1939 or (int(year) == 1939 and month is not None and int(month) > 5)
+
+
+def no_later_year(row):
+    return None if int(row["year"]) >= 1939 else row
+
+
+def no_later_dispute(row):
+    if later(row["styear"], row["stmon"]):
+        return None
+    if later(row["endyear"], row["endmon"]):
+        row |= {"endyear": "1949", "endmon": "12", "hostlev": "2"}
+    return row
+
+
+def no_later_treaty(row):
+    if later(row["yrent"], row["moent"]):
+        return None
+    if int(row["yrexit"]) and later(row["yrexit"], row["moexit"]):
+        row |= {"yrexit": "0", "moexit": "0", "dayexit": "0"}
+    return row
+
+
+def no_later_spell(row):
+    if later(row["dyad_st_year"], row["dyad_st_month"]):
+        return None
+    if row["dyad_end_year"] and later(row["dyad_end_year"], row["dyad_end_month"]):
+        row |= {"dyad_end_year": "", "dyad_end_month": "", "dyad_end_day": ""}
+    return row
+
+
+def no_later_claim(row):
+    if row["begclaim"] > "193905":
+        return None
+    return row | ({"endclaim": "201799"} if row["endclaim"] > "193905" else {})
+
+
+def no_later_rivalry(row):
+    return row | ({"end": "2020"} if int(row["end"]) >= 1939 else {})
+
+
+def no_later_border(row):
+    return None if row["stdate"] >= "1939-05" else row
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("nmc_state_year.csv", no_later_year),
+        ("democracy_state_year.csv", no_later_year),
+        ("mid_cow5_participants.csv", no_later_dispute),
+        ("atop_members.csv", no_later_treaty),
+        ("cow_alliance_spells.csv", no_later_spell),
+        ("territorial_claims_icow.csv", no_later_claim),
+        ("rivalries_thompson_sakuwa_suhas.csv", no_later_rivalry),
+        ("contiguity_spells.csv", no_later_border),
+    ],
+)
+def test_nothing_later_changes_the_scenario(tmp_path, name, change):
+    """With the future taken out of a source, or turned into another future, every file is the same."""
+    rewritten(tmp_path / "data", name, change)
+    assert build_case(STEEL, tmp_path / "data", "steel") == build_case(STEEL, DATA, "steel")
+
+
+def test_the_same_inputs_give_the_same_bytes_in_any_order_of_states():
+    turned = {**STEEL, "observers": "HRV;SVK;SUN;TUR;POL;GBR"}
+    one, other = build_case(STEEL, DATA, "steel"), build_case(turned, DATA, "steel")
+    assert one == other
+
+
+def test_a_folder_with_capabilities_only(tmp_path):
+    (tmp_path / "data").mkdir()
+    shutil.copy(DATA / "nmc_state_year.csv", tmp_path / "data")
+    scenario = built(tmp_path, tmp_path / "data", observers="GBR;POL")
+    assert scenario.accords == () and scenario.disputes == ()
+    assert "The data folder has no ATOP alliances" in scenario.notes
+    assert scenario.events[0].targets == ()
+
+
+@pytest.mark.parametrize(
+    ("label", "kind"),
+    [("Tripartite Pact", "treaty"), ("China-Solomon Islands security agreement", "treaty"),
+     ("No-limits statement", "joint_summit"), ("Impact of a parade", "joint_summit"), ("ENTENTE Cordiale", "treaty")],
+)  # fmt: skip
+def test_kind_of_the_signal_by_the_words_of_its_label(label, kind):
+    case = Case("X", label, date(1950, 1, 1), ("SUN", "CHN"), ("USA",))
+    assert case.event_kind == kind
+
+
+def test_the_window_ends_on_the_same_day_of_the_month_or_its_last():
+    def last(day, months):
+        return Case("X", "", day, ("SUN",), ("USA",), window_months=months).last_day
+
+    assert last(date(1940, 9, 27), 24) == date(1942, 9, 27)
+    assert last(date(2021, 12, 31), 2) == date(2022, 2, 28)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"signal_date": "May 1939"}, "whole date"),
+        ({"signal_date": "1899-12-31"}, "start in 1900"),
+        ({"participants": "DEU;XYZ"}, "no state has this code.*XYZ"),
+        ({"participants": ""}, "no participants"),
+        ({"observers": "DEU;GBR"}, "DEU is a participant already"),
+        ({"observers": "GBR;GBR"}, "named twice"),
+        ({"observers": "SUN;RUS"}, "one state"),
+        ({"observers": "HRV"}, "Croatia.*not in 1939"),
+        ({"participants": "HRV;ITA", "observers": "GBR;POL"}, "needs its participants"),
+        ({"visibility": "2"}, "outside 0..1"),
+        ({"window_months": "x"}, "not a number"),
+        ({"kind": "party"}, "no kind of event"),
+    ],
+)
+def test_what_is_refused(changes, message):
+    with pytest.raises(DataError, match=message):
+        build_case({**STEEL, **changes}, DATA, "steel")
+
+
+def test_a_table_of_cases_and_its_errors(tmp_path):
+    path = tmp_path / "cases.csv"
+    path.write_text(
+        "case_id,signal_date,participants,observers\nA,1950-02-14,SUN;CHN,USA\nB,1940-09-27,DEU,GBR\n"
+    )
+    assert [case.window_months for case in read_cases(path).values()] == [24, 24]
+    assert case_named(path, "A").participants == ("SUN", "CHN")
+    with pytest.raises(DataError, match="The cases found are: A, B"):
+        case_named(path, "C")
+    path.write_text("case_id,signal_date,participants\nA,1950-02,SUN\n")
+    with pytest.raises(DataError, match=r"line 2, column signal_date"):
+        read_cases(path)
+    path.write_text("case_id,signal_date\nA,1950-02-14\n")
+    with pytest.raises(DataError, match="needs a column participants"):
+        read_cases(path)
+
+
+def test_codes_of_the_date_and_abbreviations_of_cow():
+    assert [state_code(c) for c in ("SUN", "yug", "BUR", "AUH", "GMY", "NATO")] == [
+        "SUN", "YUG", "BUR", "AUT", "DEU", None,
+    ]  # fmt: skip
+
+
+def test_both_code_tables_name_the_same_states_in_the_same_years():
+    """The scenario's table has ISO codes, the evidence's COW membership. Where they differ is listed here: states
+    that COW does not count as members all that time, or that only one of the two knows."""
+    table = codes.state_codes()
+    table = table[table["iso3"] != ""]
+    first = table.groupby("iso3")["start"].min().dt.year
+    last = table.groupby("iso3")["end"].max()
+    differing = set()
+    for code in first.index:
+        entry = code_table()[code]
+        ended = None if last[code] == codes.FOREVER else last[code].year
+        if (entry.first, entry.last) != (first[code], ended):
+            differing.add(code)
+    assert differing == {"DDR", "HRV", "SVK", "VAT"}
+    former = {
+        code for code, entry in code_table().items() if entry.last is not None and code not in first.index
+    }
+    assert former <= set(codes.FORMER_ISO3)
+    assert {codes.current_iso3(code) for code in former} <= set(first.index)

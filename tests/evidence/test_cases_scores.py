@@ -1,0 +1,248 @@
+"""Scores by agreement: weights, baselines and measures in closed form on a scenario of five made-up powers."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+import balance_sim
+from balance_sim.cli.program import main
+from balance_sim.evidence.case_plan import read_plan
+from balance_sim.evidence.case_responses import read_responses, responses_of, sorted_out
+from balance_sim.evidence.case_scores import baselines, score_case, scored_table
+from balance_sim.evidence.errors import DataError
+from balance_sim.scenario import load_scenario
+
+SCENARIO = """
+schema: 1
+title: five powers
+start: 1940-09-26
+end: 1942-09-28
+focal: signal
+states:
+  - {id: DEU, capability: 0.3, latitude: 52, longitude: 13}
+  - {id: ITA, capability: 0.1, latitude: 42, longitude: 12}
+  - {id: GBR, capability: 0.3, latitude: 51, longitude: 0}
+  - {id: SUN, capability: 0.2, latitude: 56, longitude: 38}
+  - {id: YUG, capability: 0.1, latitude: 45, longitude: 20}
+disputes: [{a: DEU, b: GBR, war: 1}]
+accords:
+  - {id: old, a: GBR, b: SUN, kind: defence_pact, status: ended, signed: 1915-04-26, ended: 1917-11-08}
+events: [{id: signal, date: 1940-09-27, kind: treaty, principals: [DEU, ITA], targets: [GBR]}]
+arms: {no_signal: {reference: true, drop: [signal]}, signal: {}}
+report: {windows: [30, 730]}
+"""
+HEAD = "case_id,state_a,state_b,kind,date,direction,agreement_id\n"
+ROWS = HEAD + (
+    "T,YUG,DEU,membership,1941-03-25,bandwagon,JOIN\n"
+    "T,YUG,ITA,membership,1941-03-25,bandwagon,JOIN\n"
+    "T,GBR,RUS,defense_pact,1941-07-12,counter,PACT\n"
+    "T,GBR,SUN,defense_pact,1942-05-26,counter,TWENTY-YEARS\n"
+    "T,GBR,NATO,membership,1941-01-01,counter,N\n"
+    "T,YUG,HRV,entente,1941-01-01,counter,H\n"
+    "T,DEU,SUN,nonaggression,1941-01-01,other,O\n"
+    "T,DEU,ITA,defense_pact,1941-01-01,bandwagon,P\n"
+    "T,GBR,YUG,entente,1943-01-01,counter,LATE\n"
+)
+
+
+@pytest.fixture
+def scenario(tmp_path):
+    path = tmp_path / "five.yaml"
+    path.write_text(SCENARIO)
+    return load_scenario(path)
+
+
+@pytest.fixture
+def table(tmp_path):
+    path = tmp_path / "responses.csv"
+    path.write_text(ROWS)
+    return path
+
+
+P = {
+    ("DEU", "YUG"): 0.4,
+    ("ITA", "YUG"): 0.1,
+    ("GBR", "SUN"): 0.3,
+    ("DEU", "GBR"): 0.05,
+    ("ITA", "SUN"): 0.2,
+}
+
+
+def test_what_is_scored_and_why_the_rest_is_not(scenario, table):
+    rows = sorted_out(read_responses(table), scenario)
+    assert [row.agreement_id for row in rows if not row.why_not] == ["JOIN", "JOIN", "PACT", "TWENTY-YEARS"]
+    reasons = {row.agreement_id: row.why_not for row in rows if row.why_not}
+    assert reasons == {
+        "N": "NATO: not a state",
+        "H": "HRV: not a state of the scenario",
+        "O": "direction `other`: not a response",
+        "P": "both sides are participants",
+        "LATE": "outside the window 1940-09-27..1942-09-28",
+    }
+
+
+def test_codes_of_the_date_and_of_today_are_one_state(scenario, table):
+    pact = next(row for row in sorted_out(read_responses(table), scenario) if row.agreement_id == "PACT")
+    assert (pact.state_a, pact.state_b) == ("GBR", "SUN")
+
+
+def test_every_agreement_weighs_one(scenario, table):
+    rows = [row for row in sorted_out(read_responses(table), scenario) if not row.why_not]
+    found = scored_table(scenario, rows)
+    assert len(set(found.pairs)) == 9  # ten pairs but that of the participants
+    weights = list(zip(found.pairs, found.happened, found.weight, strict=True))
+    assert weights[:4] == [(("DEU", "YUG"), 1, 0.5), (("ITA", "YUG"), 1, 0.5), (("GBR", "SUN"), 1, 1), (("GBR", "SUN"), 1, 1)]  # fmt: skip
+    assert (found.happened[4:] == 0).all() and (found.weight[4:] == 1).all() and len(found.pairs) == 10
+    per_cluster = np.bincount(found.cluster, weights=found.weight)
+    assert (per_cluster == 1).all()
+
+
+def test_measures_against_their_definitions(scenario, table):
+    rows = [row for row in sorted_out(read_responses(table), scenario) if not row.why_not]
+    found = scored_table(scenario, rows)
+    p = np.array([P.get(pair, 0.0) for pair in found.pairs])
+    scores = score_case(scenario, P, read_responses(table), resamples=50)
+    kwargs = {"sample_weight": found.weight}
+    assert scores["model"]["auc"] == pytest.approx(roc_auc_score(found.happened, p, **kwargs))
+    assert scores["model"]["average_precision"] == pytest.approx(
+        average_precision_score(found.happened, p, **kwargs)
+    )
+    squared = 0.5 * 0.6**2 + 0.5 * 0.9**2 + 2 * 0.7**2 + 0.05**2 + 0.2**2
+    assert scores["model"]["brier"] == pytest.approx(squared / 9)  # 3 agreements and 6 pairs without one
+    assert (scores["agreements"], scores["responding_pairs"], scores["pairs"]) == (3, 3, 9)
+    assert scores["expected_accords"] == pytest.approx(1.05)
+
+
+def test_baselines_in_closed_form(scenario, table):
+    scores = score_case(scenario, P, read_responses(table), resamples=50)
+    base = scores["base_rate"]
+    assert base["auc"] == 0.5
+    assert base["average_precision"] == pytest.approx(3 / 9)
+    assert base["brier"] == pytest.approx(3 / 9 * 6 / 9)
+    # One pair has an earlier accord, and two of the three agreements are its own.
+    rows = [row for row in sorted_out(read_responses(table), scenario) if not row.why_not]
+    found = scored_table(scenario, rows)
+    values = dict(zip(found.pairs, baselines(scenario, found)["earlier_accords"], strict=True))
+    assert values["GBR", "SUN"] == 1.0
+    assert values["DEU", "GBR"] == pytest.approx(1 / 7)
+    assert scores["earlier_accords"]["brier"] == pytest.approx((1 / 7 * 6 / 7) * 7 / 9)
+    gain = base["model_gains"]["brier"]
+    assert gain["value"] == pytest.approx(base["brier"] - scores["model"]["brier"])
+    assert gain["ci95"][0] <= gain["value"] <= gain["ci95"][1]
+
+
+def test_by_pair_counts_every_pair_once(scenario, table):
+    scores = score_case(scenario, P, read_responses(table), resamples=2)
+    assert scores["by_pair"]["base_rate"]["average_precision"] == pytest.approx(3 / 9)
+    squared = 0.6**2 + 0.9**2 + 0.7**2 + 0.05**2 + 0.2**2
+    assert scores["by_pair"]["model"]["brier"] == pytest.approx(squared / 9)
+
+
+def test_a_better_forecast_scores_better(scenario, table):
+    good = {("DEU", "YUG"): 0.9, ("ITA", "YUG"): 0.9, ("GBR", "SUN"): 0.9}
+    bad = {("DEU", "GBR"): 0.9, ("GBR", "ITA"): 0.9}
+    rows = read_responses(table)
+    best, worst = (score_case(scenario, p, rows, resamples=2)["model"] for p in (good, bad))
+    assert best["auc"] == 1.0 and best["average_precision"] == pytest.approx(1.0)
+    assert best["brier"] < worst["brier"] and best["auc"] > worst["auc"]
+
+
+def test_ranking_by_excess(scenario, table):
+    excess = {("DEU", "YUG"): 0.1, ("ITA", "YUG"): 0.1, ("GBR", "SUN"): 0.1, ("DEU", "GBR"): -0.1}
+    assert score_case(scenario, P, read_responses(table), excess, resamples=2)["excess"]["auc"] == 1.0
+
+
+def test_agreements_with_their_forecast_and_rank(scenario, table):
+    listed = {
+        row["agreement_id"]: row
+        for row in score_case(scenario, P, read_responses(table), resamples=2)["responses"]
+    }
+    assert listed["JOIN"]["pairs"] == ["DEU-YUG", "ITA-YUG"]
+    assert listed["JOIN"]["p"] == [0.4, 0.1] and listed["JOIN"]["best_rank"] == 1
+    assert listed["PACT"]["best_rank"] == 2
+
+
+def test_no_scored_response_leaves_no_ranking_to_score(scenario, table):
+    table.write_text(HEAD + "T,GBR,NATO,membership,1941-01-01,counter,N\n")
+    scores = score_case(scenario, P, read_responses(table), resamples=2)
+    assert scores["agreements"] == 0
+    assert scores["model"]["auc"] is None and scores["model"]["average_precision"] is None
+    assert scores["model"]["brier"] == pytest.approx(sum(p**2 for p in P.values()) / 9)
+    json.dumps(scores, allow_nan=False)
+
+
+def test_a_blank_agreement_is_one_of_its_own(table):
+    table.write_text("state_a,state_b,date,direction\nUSA,GBR,1941-03-27,counter\nUSA,SUN,1941-03,counter\n")
+    assert [row.agreement_id for row in responses_of(table, None)] == ["line-2", "line-3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "case_id", "message"),
+    [
+        (ROWS, "BEIJING2025", "no response is recorded for this case.*The cases found are: T"),
+        (ROWS.replace("bandwagon", "sideways"), "T", "line 2, column direction.*no direction"),
+        (ROWS.replace("1941-07-12", "July"), "T", "line 4, column date.*not a date"),
+        (ROWS.replace("T,YUG,ITA", "T,,ITA"), "T", "line 3, column state_a.*a side is missing"),
+        (ROWS + "U,GBR,USA,x,1941-01-01,counter,A\n", None, "Name one by --case"),
+        (ROWS.replace("direction", "way"), "T", "needs a column direction"),
+    ],
+)
+def test_what_is_refused(table, text, case_id, message):
+    table.write_text(text)
+    with pytest.raises(DataError, match=message):
+        responses_of(table, case_id)
+
+
+def test_the_command_scores_a_results_folder(scenario, table, tmp_path):
+    out = tmp_path / "results"
+    result = balance_sim.run(scenario, runs=8, seed=3, out=out)
+    done = CliRunner().invoke(main, ["score", str(out), str(table), "--case", "T", "--json"])
+    assert done.exit_code == 0, done.output
+    scores = json.loads(done.stdout)
+    assert {"average_precision", "auc", "brier"} <= set(scores["model"])
+    assert set(scores["base_rate"]) == set(scores["earlier_accords"]) >= {"brier", "model_gains"}
+    assert (scores["scenario"], scores["case"], scores["arm"], scores["runs"]) == ("five", "T", "signal", 8)
+    frame = result.dyads
+    frame = frame[(frame["kind"] == "any") & (frame["arm"] == "signal")]
+    both_inside = frame["a"].isin(["DEU", "ITA"]) & frame["b"].isin(["DEU", "ITA"])
+    assert scores["expected_accords"] == pytest.approx(frame.loc[~both_inside, "p"].sum())
+    text = CliRunner().invoke(main, ["score", str(out), str(table), "--case", "T"])
+    assert "not scored: GBR-NATO" in text.output
+
+
+def test_a_bad_table_ends_with_exit_code_4(scenario, table, tmp_path):
+    balance_sim.run(scenario, runs=1, out=tmp_path / "results")
+    done = CliRunner().invoke(main, ["score", str(tmp_path / "results"), str(table), "--case", "NONE"])
+    assert done.exit_code == 4
+    assert "The cases found are: T" in done.output
+    as_json = CliRunner().invoke(
+        main, ["score", str(tmp_path / "results"), str(table), "--case", "NONE", "--json"]
+    )
+    assert as_json.exit_code == 4
+    (error,) = json.loads(as_json.stdout)["errors"]
+    assert error["path"] == "case_id" and error["value"] == "NONE"
+
+
+def test_the_plan_of_several_cases(scenario, table, tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "title: two\nresponses: responses.csv\nruns: 4\ncases:\n"
+        "  - {scenario: five.yaml, case: T}\n  - {scenario: five.yaml}\n"
+    )
+    done = CliRunner().invoke(main, ["cases", str(plan), "--workers", "1", "--json"])
+    assert done.exit_code == 0, done.output
+    first, second = json.loads(done.stdout)["cases"]
+    assert first["agreements"] == 3 and first["runs"] == 4
+    assert second == {"scenario": "five", "case": None, "runs": 4}
+    text = CliRunner().invoke(main, ["cases", str(plan), "--workers", "1", "--runs", "2"]).stdout
+    assert "five: no responses on record; not scored" in text and "2 runs" in text
+    plan.write_text("responses: responses.csv\ncases: [{scenario: five.yaml, tuned: yes}]\n")
+    with pytest.raises(DataError, match="a case is"):
+        read_plan(plan)
+    plan.write_text("responses: responses.csv\n")
+    assert CliRunner().invoke(main, ["cases", str(plan)]).exit_code == 4

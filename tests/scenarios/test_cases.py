@@ -1,0 +1,139 @@
+"""The four shipped cases of history: they load and run, hold nothing dated after their signal, and are scored."""
+
+from __future__ import annotations
+
+import csv
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import balance_sim
+from balance_sim.cli.program import main
+from balance_sim.evidence.case_plan import read_plan
+from balance_sim.evidence.case_responses import read_responses, sorted_out
+from balance_sim.evidence.cases import read_cases
+from balance_sim.model.baseline import compile_worlds
+from balance_sim.scenario import load_scenario
+
+ROOT = Path(__file__).parents[2]
+PLAN = ROOT / "experiments" / "cases.yaml"
+CASES = {
+    "tripartite_1940": "TRIPARTITE1940",
+    "sinosov_1950": "SINOSOV1950",
+    "nolimits_2022": "NOLIMITS2022",
+    "solomon_2022": "SOLOMON2022",
+}
+
+
+@pytest.fixture(scope="module", params=list(CASES))
+def shipped(request):
+    case = read_cases(ROOT / "experiments" / "cases.csv")[CASES[request.param]]
+    return case, load_scenario(ROOT / "scenarios" / f"{request.param}.yaml")
+
+
+def test_the_scenario_is_that_of_its_row(shipped):
+    case, scenario = shipped
+    focal = scenario.events[0]
+    assert (focal.date, focal.visibility) == (case.signal_date, case.visibility)
+    assert set(focal.principals) == set(case.participants)
+    left_out = {*case.participants, *case.observers} - set(scenario.codes)
+    assert left_out == ({"HRV"} if case.case_id == "TRIPARTITE1940" else set())
+    assert all(f"`{code}`" in scenario.notes for code in left_out)
+    assert scenario.end == case.last_day + timedelta(days=1)
+
+
+def test_nothing_is_dated_on_or_after_the_signal(shipped):
+    case, scenario = shipped
+    days = [d for a in scenario.accords for d in (a.opened, a.signed, a.in_force, a.ended) if d is not None]
+    assert days and max(days) < case.signal_date
+    assert len(scenario.events) == 1
+    assert not any(a.scheduled_signed or a.scheduled_in_force for a in scenario.accords)
+    years = [
+        int(word) for s in scenario.states for word in s.source.replace(";", " ").split() if word.isdigit()
+    ]
+    assert max(year for year in years if year > 1000) < case.signal_date.year
+
+
+def test_every_row_says_where_it_is_from(shipped):
+    _, scenario = shipped
+    for rows in (scenario.states, scenario.disputes, scenario.distances, scenario.accords, scenario.events):
+        assert all(row.source for row in rows)
+
+
+def test_no_parameter_is_set_for_a_case(shipped):
+    """The same numbers for all: those of the starter, which are the defaults."""
+    _, scenario = shipped
+    other = load_scenario(ROOT / "scenarios" / "solomon_2022.yaml")
+    assert scenario.parameters == other.parameters
+    assert scenario.theory == other.theory
+    assert (scenario.kinds, scenario.event_kinds) == (other.kinds, other.event_kinds)
+    assert all(not state.propensity for state in scenario.states)
+
+
+def test_it_compiles_and_runs(shipped):
+    case, scenario = shipped
+    assert set(compile_worlds(scenario).arms) == {"no_signal", "signal"}
+    result = balance_sim.run(scenario, runs=20, seed=2)
+    assert not result.failed
+    frame = result.dyads
+    assert set(frame["arm"]) == {"no_signal", "signal"}
+    assert frame["p"].between(0, 1).all() and frame.loc[frame["kind"] == "any", "p"].max() > 0
+    assert result.window == (case.last_day - case.signal_date).days
+
+
+def test_most_recorded_responses_can_be_scored(shipped):
+    """All but `other` rows and those with NATO, EU, SCO or a state that was none yet."""
+    case, scenario = shipped
+    rows = sorted_out([r for r in read_responses(ROOT / "experiments" / "case_responses.csv") if r.case_id == case.case_id], scenario)  # fmt: skip
+    reasons = {row.why_not.split(":")[0] for row in rows if row.why_not}
+    assert reasons <= {"direction `other`", "NATO", "EU", "SCO", "HRV"}
+    agreements = {row.agreement_id for row in rows if not row.why_not}
+    counts = {"TRIPARTITE1940": 11, "SINOSOV1950": 10, "NOLIMITS2022": 22, "SOLOMON2022": 9}
+    assert len(agreements) == counts[case.case_id]
+
+
+def test_wars_under_way_in_september_1940():
+    """COW MID 5, dispute 157 (China and Japan) and 258; Greece, the Soviet Union and the United States were not
+    yet at war with the three."""
+    scenario = load_scenario(ROOT / "scenarios" / "tripartite_1940.yaml")
+    wars = {(d.a, d.b) for d in scenario.disputes if d.war}
+    assert wars == {("AUS", "DEU"), ("AUS", "ITA"), ("CAN", "DEU"), ("CAN", "ITA"), ("DEU", "GBR"), ("GBR", "ITA"),
+                    ("CHN", "JPN")}  # fmt: skip
+
+
+def test_japan_in_1950_is_no_member_and_its_capability_is_an_old_one():
+    scenario = load_scenario(ROOT / "scenarios" / "sinosov_1950.yaml")
+    assert "Capability of JPN is that of 1945." in scenario.notes
+    japan = next(state for state in scenario.states if state.id == "JPN")
+    assert japan.ideal_point is None
+
+
+def test_the_plan_names_all_five():
+    plan = read_plan(PLAN)
+    assert [case.scenario.stem for case in plan.cases] == [*CASES, "beijing_2025"]
+    assert [case.case_id for case in plan.cases] == [*CASES.values(), None]
+    assert all(case.scenario.is_file() for case in plan.cases) and plan.responses.is_file()
+
+
+def test_new_never_overwrites_and_needs_all_three_options(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    data = ROOT / "tests" / "evidence" / "data_1939"
+    (tmp_path / "cases.csv").write_text(
+        "case_id,signal_date,participants,observers\nSTEEL,1939-05-22,DEU;ITA,GBR;POL\n"
+    )
+    order = ["new", "steel", "--from-case", "STEEL", "--cases", "cases.csv", "--data", str(data)]
+    first = CliRunner().invoke(main, order)
+    assert first.exit_code == 0, first.output
+    assert load_scenario("steel.yaml").codes == ("DEU", "GBR", "ITA", "POL")
+    with (tmp_path / "steel" / "states.csv").open(encoding="utf-8") as stream:
+        assert [row["id"] for row in csv.DictReader(stream)] == ["DEU", "GBR", "ITA", "POL"]
+    again = CliRunner().invoke(main, order)
+    assert again.exit_code == 2 and "exists" in again.output
+    assert CliRunner().invoke(main, order[:4]).exit_code == 2
+    other = CliRunner().invoke(main, [*order[:3], "NONE", *order[4:]])
+    assert other.exit_code == 4 and "The cases found are: STEEL" in other.output
+    (tmp_path / "scenarios").mkdir()
+    assert CliRunner().invoke(main, order).exit_code == 0
+    assert (tmp_path / "scenarios" / "steel.yaml").is_file()
