@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model", metavar="MODULE:CLASS", help="A StateAgent subclass that decides another way. Runs its code."
 )
+@click.option("--block", type=click.IntRange(1, 100_000), help="Runs a block  [default: two seconds of work]")
 @click.option("--retry-failed", is_flag=True, help="Run blocks with failed runs again.")
 @json_option
 @click.pass_context
@@ -74,6 +75,7 @@ def command(
     max_bytes: int,
     run_timeout: float | None,
     model: str | None,
+    block: int | None,
     retry_failed: bool,
     as_json: bool,
 ) -> None:
@@ -85,7 +87,7 @@ def command(
     if scheduler and cluster:
         raise click.UsageError("give --scheduler or --cluster, not both")
     loaded = load_experiment(experiment, max_runs=max_runs)
-    queue = _queue(cluster, options, jobs)
+    queue = _queue(cluster, options)
     if dry_run and queue is not None:
         click.echo(queue.job_script())
     from balance_sim.study.sweep import Where, default_folder, sweep
@@ -100,7 +102,7 @@ def command(
         result = sweep(
             loaded,
             out=folder,
-            where=Where(workers or cores(), client, model, run_timeout),
+            where=Where(workers or cores(), client, model, run_timeout, block),
             max_bytes=max_bytes,
             dry_run=dry_run,
             retry_failed=retry_failed,
@@ -129,7 +131,7 @@ def _tell_plan(plan: Plan) -> None:
         click.echo(line, err=True)
 
 
-def _queue(cluster: str | None, options: tuple[str, ...], jobs: int) -> Any:
+def _queue(cluster: str | None, options: tuple[str, ...]) -> Any:
     if cluster is None:
         return None
     from balance_sim.study.cluster import job_queue
@@ -204,7 +206,8 @@ def _failures(result: SweepResult, folder: Path) -> str:
     total = len(result.table.numbers()) * result.runs
     first = result.failed[0]
     why = first["traceback"].strip().splitlines()[-1]
+    where = f"run {first['run']} of point {first['point']}"
     return (
-        f"{len(result.failed)} of {total} runs failed, the first: run {first['run']} of point {first['point']}: {why}\n"
+        f"{len(result.failed)} of {total} runs failed, the first: {where}: {why}\n"
         f"see {folder / 'failed.json'}; --retry-failed runs them again"
     )

@@ -40,8 +40,8 @@ def _distributed() -> Any:
     return distributed
 
 
-def job_queue(kind: str, options: dict[str, Any], jobs: int) -> Any:
-    """A dask-jobqueue cluster of a kind (`slurm`, `pbs`, `sge`, `lsf`), not yet scaled to `jobs`."""
+def job_queue(kind: str, options: dict[str, Any]) -> Any:
+    """A dask-jobqueue cluster of a kind (`slurm`, `pbs`, `sge`, `lsf`), without jobs yet."""
     try:
         import dask_jobqueue
     except ImportError:

@@ -28,6 +28,7 @@ class Probe:
     run_seconds: float
     run_bytes: float
     run_memory: float
+    outcomes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def probe(job: Job, values: Values) -> Probe:
     done = time.perf_counter()
     size = sum(len(encode(getattr(tables, name))) for name in TABLES)
     memory = sum(getattr(tables, name).nbytes for name in TABLES)
-    return Probe(made - began, (done - ready) / count, size / count, memory / count)
+    names = tuple(name for name in tables.runs.column_names if name not in ("run", "arm"))
+    return Probe(made - began, (done - ready) / count, size / count, memory / count, names)
 
 
 def block_size(found: Probe, runs: int) -> int:

@@ -218,9 +218,11 @@ class Store:
             if runs.key in accords
         ]
         whole = {one.runs.key for one in done if one.runs}
-        for shard in self.shards(FAILED):
-            if shard.key not in whole and len(self.read_failed(shard)) == len(shard.block):
-                done.append(Kept(shard.point, shard.block, None, None))
+        done += [
+            Kept(shard.point, shard.block, None, None)
+            for shard in self.shards(FAILED)
+            if shard.key not in whole and len(self.read_failed(shard)) == len(shard.block)
+        ]
         done.sort(key=lambda one: (one.point, one.block.first, -one.block.stop))
         out: list[Kept] = []
         for one in done:
@@ -320,7 +322,7 @@ class Store:
         Returns how many shards were taken away. A reader sees the old blocks or the merged one."""
         gone = 0
         for group in _mergeable([one for one in self.kept() if one.runs is not None], rows, self):
-            tables = [list(self.blocks(group[0].point, kept=[one]))[0] for one in group]
+            tables = [next(iter(self.blocks(group[0].point, kept=[one]))) for one in group]
             whole = Block(group[0].block.first, group[-1].block.stop)
             runs, accords = (pa.concat_tables([pair[k] for pair in tables]) for k in (0, 1))
             self.write(group[0].point, whole, BlockTables(runs, accords))
@@ -365,7 +367,7 @@ def encode(table: pa.Table) -> bytes:
         compression_level=1,
         write_page_checksum=True,
     )
-    return sink.getvalue().to_pybytes()
+    return bytes(sink.getvalue().to_pybytes())
 
 
 def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:

@@ -16,7 +16,6 @@ from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
 from balance_sim.study.designs import DesignPoint, design_points
 from balance_sim.study.folder import Folder, manifest_of
-from balance_sim.study.outcome_names import outcome_names
 from balance_sim.study.plan import MOST_BYTES, Plan, block_size, estimate, probe, refuse_absurd
 from balance_sim.study.points import PointTable, drop_old_tables
 from balance_sim.study.run import check_seed, import_model
@@ -47,12 +46,15 @@ class Standing:
 
 @dataclass(frozen=True)
 class Where:
-    """Where blocks run, and what a run may take. client: a Dask cluster instead of local processes."""
+    """Where blocks run, and what a run may take. client: a Dask cluster instead of local processes.
+
+    block: runs a block, None for about two seconds of work."""
 
     workers: int = 1
     client: Client | None = None
     model: str | None = None
     run_timeout: float | None = None
+    block: int | None = None
 
 
 def default_folder(experiment: Experiment) -> Path:
@@ -83,14 +85,13 @@ def sweep(
     check_seed(experiment.head.seed)
     if where.model is not None:
         import_model(where.model)
-    check_outcomes(experiment)
     arms = chosen_arms(experiment.scenario, experiment.head.arms)
     job = Job(experiment.scenario, experiment.head.seed, arms, where.model, where.run_timeout)
     design = list(design_points(experiment))
     folder = Path(out) if out is not None else default_folder(experiment)
     workers = cluster_size(where.client) if where.client is not None else where.workers
     if dry_run:
-        plan = _plan(job, design, experiment.head.runs, [[]] * len(design), workers)
+        plan = _plan(job, experiment, design, [[]] * len(design), workers, where.block)
         if told:
             told(plan)
         refuse_absurd(plan, max_bytes)
@@ -105,7 +106,7 @@ def sweep(
         table = _agree_points(sink, design, experiment)
         done = sink.done()
         numbers = table.numbers()
-        plan = _plan(job, design, experiment.head.runs, [done.get(n, []) for n in numbers], workers)
+        plan = _plan(job, experiment, design, [done.get(n, []) for n in numbers], workers, where.block)
         if told:
             told(plan)
         refuse_absurd(plan, max_bytes)
@@ -132,9 +133,8 @@ def asdict_of(experiment: Experiment) -> dict[str, Any]:
     }
 
 
-def check_outcomes(experiment: Experiment) -> None:
-    """Raises ScenarioError for an outcome that the scenario does not report."""
-    known = outcome_names(experiment.scenario)
+def check_outcomes(experiment: Experiment, known: Sequence[str]) -> None:
+    """Raises ScenarioError for an outcome that is not among those a run gives."""
     mark = experiment.marks["outcomes"]
     problems = [
         problem(
@@ -166,19 +166,26 @@ def _agree_points(sink: Folder, design: Sequence[DesignPoint], experiment: Exper
 
 
 def _plan(
-    job: Job, design: Sequence[DesignPoint], runs: int, done: Sequence[list[Block]], workers: int
+    job: Job,
+    experiment: Experiment,
+    design: Sequence[DesignPoint],
+    done: Sequence[list[Block]],
+    workers: int,
+    block: int | None,
 ) -> Plan:
     """What is to be done, measured on a few runs of the first point that is not done."""
+    runs = experiment.head.runs
     left = [sum(len(b) for b in missing(blocks, runs, max(runs, 1))) for blocks in done]
     todo = [(1, count) for count in left if count]
     if not todo:
         return Plan(len(design), runs, job.arms, 0, 0, max(runs, 1), 0.0, 0.0, workers)
     first = next(at for at, count in enumerate(left) if count)
     found = probe(job, design[first].values)
+    check_outcomes(experiment, found.outcomes)
     seconds, size = estimate(found, todo, workers)
     total = sum(count for _, count in todo)
     return Plan(
-        len(design), runs, job.arms, total, len(todo), block_size(found, runs), seconds, size, workers
+        len(design), runs, job.arms, total, len(todo), block or block_size(found, runs), seconds, size, workers
     )
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import chosen_arms
+from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.digest import Digest
 from balance_sim.study.effects import rounded
 from balance_sim.study.faults import WrongRequest
@@ -84,9 +84,10 @@ class SweepResult:
     @cached_property
     def _gathered(self) -> tuple[pd.DataFrame, pd.DataFrame, str]:
         """Levels, effects and the digest, in one pass over the shards."""
+        asked = self.manifest.get("design", {}).get("outcomes", ())
         levels, effects, digests = [], [], []
         for number in self.table.numbers():
-            tally, digest = Tally(self.arms), Digest(self.arms)
+            tally, digest = Tally(self.arms, asked), Digest(self.arms)
             for runs, accords in self.blocks(number):
                 tally.add(runs)
                 digest.add(runs, accords)
@@ -122,10 +123,8 @@ class SweepResult:
 
     @property
     def headline_arm(self) -> str | None:
-        """The arm that answers the question: the one that changes nothing, else the first after the reference."""
-        others = self.arms[1:]
-        whole = [a for a in others if not _changes(self.scenario, a)]
-        return (whole or list(others) or [None])[0]
+        """The arm that answers the question."""
+        return headline_arm(self.scenario, self.arms)
 
     @property
     def outcome_names(self) -> list[str]:
@@ -152,11 +151,6 @@ class SweepResult:
             "effects": [_record(row, self.paths) for row in shown.to_dict("records")],
             "failed_runs": len(self.failed),
         }
-
-
-def _changes(scenario: Scenario, arm: str) -> bool:
-    declared = scenario.arms[arm]
-    return bool(declared.drop or declared.add or declared.set)
 
 
 def _record(row: dict[str, Any], paths: list[str]) -> dict[str, Any]:

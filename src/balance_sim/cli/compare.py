@@ -1,0 +1,32 @@
+"""`balance-sim compare A B`: two results side by side, paired where the seeds match."""
+
+from __future__ import annotations
+
+import click
+
+from balance_sim.cli.options import json_option
+
+
+@click.command()
+@click.argument("left")
+@click.argument("right")
+@click.option(
+    "--pairs", type=click.IntRange(0, 100_000), default=15, show_default=True, help="Pairs of states shown."
+)
+@json_option
+def command(left: str, right: str, pairs: int, as_json: bool) -> None:
+    """Compare two results folders, or two arms: FOLDER, FOLDER:arm, FOLDER@point, FOLDER@point:arm.
+
+    Differences are RIGHT less LEFT, run by run where both have the same seed. What differs in the inputs is
+    said first."""
+    from balance_sim.study.compare import compare
+    from balance_sim.study.compare_text import as_lines, as_plain
+
+    found = compare(left, right)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(as_plain(found), allow_nan=False))
+        return
+    for line in as_lines(found, pairs):
+        click.echo(line)

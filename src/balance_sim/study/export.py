@@ -1,0 +1,186 @@
+"""One tidy table of everything: CSV or Parquet, written block by block; or the EMA workbench's layout."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
+
+from balance_sim.study.faults import WrongRequest, write_fault
+from balance_sim.study.run import open_result
+from balance_sim.study.store import Store
+from balance_sim.study.sweep_result import SweepResult, open_sweep
+
+Table = Literal["runs", "accords"]
+
+
+def export(folder: Path, out: Path, table: Table = "runs") -> int:
+    """Write all rows of a study to one file, `.csv` or `.parquet` by its name. Returns the number of rows.
+
+    runs: a row a run and arm, with the point and its factors before it in a sweep. accords: a row an accord.
+    The file takes its name when it is whole."""
+    if out.suffix not in (".csv", ".parquet"):
+        raise WrongRequest(f"{out}: the name must end in .csv or .parquet")
+    parts = _tables(folder, table)
+    first = next(parts, None)
+    if first is None:
+        raise WrongRequest(f"{folder} holds no finished runs yet")
+    partial = out.parent / f".{out.name}.partial"
+    rows = 0
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with _writer(partial, out.suffix, first.schema) as writer:
+            for part in chain((first,), parts):
+                writer.write_table(part.cast(first.schema))
+                rows += part.num_rows
+        with open(partial, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, out)
+    except OSError as error:
+        raise write_fault(error, out) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return rows
+
+
+def _writer(path: Path, suffix: str, schema: pa.Schema) -> Any:
+    if suffix == ".parquet":
+        return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
+    return pcsv.CSVWriter(path, schema, write_options=pcsv.WriteOptions(quoting_style="needed"))
+
+
+def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
+    """Block tables with plain text columns and missing days as nulls, sweeps with the point and its factors in front."""
+    manifest = Store(folder).read_manifest()
+    if manifest is None:
+        raise WrongRequest(f"{folder} holds no results: there is no manifest.json")
+    place = 0 if table == "runs" else 1
+    if manifest["study"] != "sweep":
+        for pair in open_result(folder).blocks():
+            yield _plain(pair[place])
+        return
+    sweep = open_sweep(folder)
+    numeric = {path: all(_is_number(p.get(path)) for p in _values(sweep)) for path in sweep.paths}
+    for number in sweep.table.numbers():
+        values = dict(sweep.table.points[number].values)
+        for pair in sweep.blocks(number):
+            yield _fronted(_plain(pair[place]), number, values, numeric)
+
+
+def _values(sweep: SweepResult) -> list[dict[str, Any]]:
+    return [dict(sweep.table.points[number].values) for number in sweep.table.numbers()]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    for at, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(at, field.name, table[field.name].cast(pa.string()))
+        elif pa.types.is_floating(field.type):
+            column = table[field.name]
+            table = table.set_column(at, field.name, pc.if_else(pc.is_nan(column), None, column))
+    return table
+
+
+def _fronted(table: pa.Table, number: int, values: dict[str, Any], numeric: dict[str, bool]) -> pa.Table:
+    n = table.num_rows
+    columns = {"point": pa.array(np.full(n, number, np.int32))}
+    for path, is_numeric in numeric.items():
+        value = float(values[path]) if is_numeric else factor_text(values[path])
+        columns[path] = pa.array([value] * n, pa.float64() if is_numeric else pa.string())
+    return pa.table(columns | {name: table[name] for name in table.column_names})
+
+
+def factor_text(value: Any) -> str:
+    """A factor's value as one cell: lists joined by `+`; never the beginning of a formula."""
+    text = "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+
+
+# -- EMA workbench ----------------------------------------------------------------------------------
+
+
+def ema_frames(sweep: SweepResult) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """(experiments, outcomes) as the EMA workbench has them: a row a point and arm.
+
+    experiments: the factors, `scenario` (the point), `policy` (the arm), `model`. outcomes: the mean of each
+    outcome, and `effect_<outcome>`, its paired difference to the reference arm (0 in that arm). Outcomes that
+    are missing in some run have no mean and are left out."""
+    levels, effects = sweep.levels, sweep.effects
+    if not len(levels):
+        raise WrongRequest(f"{sweep.folder} holds no finished runs yet")
+    names = list(dict.fromkeys(levels["outcome"]))
+    means = levels.pivot(index=["point", "arm"], columns="outcome", values="mean")
+    experiments = means.index.to_frame(index=False)
+    values = {number: dict(sweep.table.points[number].values) for number in sweep.table.numbers()}
+    rows = []
+    for point, arm in means.index:
+        front = {
+            path: float(value) if _is_number(value) else factor_text(value)
+            for path, value in values[point].items()
+        }
+        rows.append(front | {"scenario": int(point), "policy": arm, "model": sweep.scenario.name})
+    experiments = pd.DataFrame(rows)
+    outcomes = {name: means[name].to_numpy(float) for name in names}
+    if len(effects):
+        paired = effects.pivot(index=["point", "arm"], columns="outcome", values="mean").reindex(means.index)
+        is_reference = means.index.get_level_values("arm") == sweep.reference
+        for name in names:
+            outcomes[f"effect_{name}"] = np.where(is_reference, 0.0, paired[name].to_numpy(float))
+    return experiments, {name: column for name, column in outcomes.items() if not np.isnan(column).any()}
+
+
+def export_ema(folder: Path, out: Path) -> int:
+    """Write a sweep as the archive that `ema_workbench.load_results` opens. Returns the number of experiments."""
+    if not out.name.endswith(".tar.gz"):
+        raise WrongRequest(f"{out}: the name must end in .tar.gz")
+    experiments, outcomes = ema_frames(open_sweep(folder))
+    metadata = {
+        "version": 0.1,
+        "outcomes": [["ScalarOutcome", name, f"{name}.cls"] for name in outcomes],
+        "experiments": {name: _dtype_name(experiments[name]) for name in experiments},
+    }
+    partial = out.parent / f".{out.name}.partial"
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with tarfile.open(partial, "w:gz") as archive:
+            _add(archive, "experiments.csv", experiments.to_csv(index=False, lineterminator="\n"))
+            for name, values in outcomes.items():
+                _add(
+                    archive,
+                    f"{name}.cls",
+                    pd.Series(values).to_csv(header=False, index=False, lineterminator="\n"),
+                )
+            _add(archive, "metadata.json", json.dumps(metadata))
+        os.replace(partial, out)
+    except OSError as error:
+        raise write_fault(error, out) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return len(experiments)
+
+
+def _dtype_name(column: pd.Series[Any]) -> str:
+    return str(column.dtype) if column.dtype.kind in "if" else "object"
+
+
+def _add(archive: tarfile.TarFile, name: str, text: str) -> None:
+    content = text.encode("utf-8")
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    archive.addfile(info, io.BytesIO(content))

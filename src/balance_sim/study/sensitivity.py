@@ -1,0 +1,263 @@
+"""From a sweep to statements on its factors: indices, the share of chance, and how many more runs are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from balance_sim.study.effects import t_quantile
+from balance_sim.study.faults import WrongRequest
+from balance_sim.study.indices import Index, morris_effects, sobol_indices, variance_split
+from balance_sim.study.sweep_result import SweepResult
+from balance_sim.study.tally import columns_by_arm
+
+Floats = npt.NDArray[np.float64]
+
+PRECISION = 0.1  # half-width of a 95 % interval of a mean or an effect, in the outcome's unit
+INDEX_PRECISION = 0.05  # the same of an index
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What an index is about: the mean of an outcome in an arm, or its paired effect."""
+
+    of: str  # mean or effect
+    arm: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Tidy frames. indices: factor by factor; split: parameters against chance; convergence: runs wanted."""
+
+    method: str
+    indices: pd.DataFrame
+    split: pd.DataFrame
+    convergence: pd.DataFrame
+    left_out: list[str]
+
+
+def sensitivity(
+    result: SweepResult,
+    outcomes: Sequence[str] | None = None,
+    precision: float = PRECISION,
+    boots: int = 1000,
+    seed: int = 1,
+) -> Sensitivity:
+    """Everything that can be said of a sweep's factors, on means and on paired effects.
+
+    Indices need a sobol or morris design; the split and the convergence report any design.
+    Raises WrongRequest for an unknown outcome or a sweep without results."""
+    names = list(outcomes) if outcomes else result.outcome_names
+    table, points, left_out = run_matrices(result, names)
+    method = str(result.manifest.get("design", {}).get("method", ""))
+    parts = {result.table.points[number].part: at for at, number in enumerate(points)}
+    indices, splits, convergence = [], [], []
+    for quantity, y in table.items():
+        front = {"of": quantity.of, "arm": quantity.arm, "outcome": quantity.outcome}
+        if method == "sobol":
+            indices += [front | row for row in _sobol_rows(result.paths, parts, y, boots, seed)]
+        elif method == "morris":
+            indices += [front | row for row in _morris_rows(result, points, parts, y, boots, seed)]
+        base = _independent(parts, y) if method == "sobol" else y
+        splits.append(front | _split_row(base, boots, seed))
+        convergence.append(front | runs_wanted(y, precision))
+    frame = pd.DataFrame(indices)
+    return Sensitivity(method, frame, pd.DataFrame(splits), pd.DataFrame(convergence), left_out)
+
+
+def run_matrices(
+    result: SweepResult, outcomes: Sequence[str]
+) -> tuple[dict[Quantity, Floats], list[int], list[str]]:
+    """(points, runs) arrays by quantity, the points' numbers, and what was left out and why.
+
+    Only runs that every point has are taken; an outcome with days that never came has no mean and is left out."""
+    by_point: dict[int, dict[Quantity, Floats]] = {}
+    numbers: dict[int, Floats] = {}
+    for number in result.table.numbers():
+        blocks = [columns_by_arm(runs, result.arms) for runs, _ in result.blocks(number)]
+        if not blocks:
+            continue
+        unknown = [name for name in outcomes if name not in blocks[0][result.reference]]
+        if unknown:
+            raise WrongRequest(
+                f"no outcome `{unknown[0]}`; there are: {', '.join(blocks[0][result.reference])}"
+            )
+        by_point[number], numbers[number] = _quantities(result, blocks, outcomes)
+    if not by_point:
+        raise WrongRequest(f"{result.folder} holds no finished runs yet")
+    common = numbers[next(iter(numbers))]
+    for have in numbers.values():
+        common = np.intersect1d(common, have)
+    left_out = []
+    if len(common) < result.runs:
+        left_out.append(f"{result.runs - len(common)} of {result.runs} runs are not there at every point")
+    if len(by_point) < len(result.table.numbers()):
+        left_out.append(f"{len(result.table.numbers()) - len(by_point)} points have no runs")
+    out: dict[Quantity, Floats] = {}
+    for quantity in next(iter(by_point.values())):
+        y = np.stack([by_point[n][quantity][np.isin(numbers[n], common)] for n in by_point])
+        if np.isnan(y).any():
+            left_out.append(
+                f"{quantity.of} of {quantity.outcome} in {quantity.arm}: missing in some runs, no mean"
+            )
+        else:
+            out[quantity] = y
+    return out, list(by_point), left_out
+
+
+def _quantities(
+    result: SweepResult, blocks: list[dict[str, dict[str, Floats]]], outcomes: Sequence[str]
+) -> tuple[dict[Quantity, Floats], Floats]:
+    def column(arm: str, name: str) -> Floats:
+        return np.concatenate([block[arm][name] for block in blocks])
+
+    out = {}
+    for arm in result.arms:
+        for name in outcomes:
+            out[Quantity("mean", arm, name)] = column(arm, name)
+    for arm in result.arms[1:]:
+        for name in outcomes:
+            out[Quantity("effect", arm, name)] = column(arm, name) - column(result.reference, name)
+    return out, column(result.reference, "run")
+
+
+def _sobol_rows(
+    paths: Sequence[str], parts: dict[str, int], y: Floats, boots: int, seed: int
+) -> list[dict[str, Any]]:
+    k = len(paths)
+    rows = [
+        row
+        for row in range(sum(1 for part in parts if part.startswith("B")))
+        if all(f"AB{factor}.{row}" in parts for factor in range(k))
+        and f"A{row}" in parts
+        and f"B{row}" in parts
+    ]
+    if len(rows) < 2:
+        return []
+    a, b = (y[[parts[f"{name}{row}"] for row in rows]] for name in "AB")
+    ab = np.stack([y[[parts[f"AB{factor}.{row}"] for row in rows]] for factor in range(k)])
+    found = sobol_indices(a, b, ab, boots, seed)
+    return [
+        {"factor": path}
+        | _spread("first", first)
+        | _spread("total", total)
+        | {"samples": found.rows, "samples_wanted": _samples_wanted(found.rows, (first, total))}
+        for path, first, total in zip(paths, found.first, found.total, strict=True)
+    ]
+
+
+def _samples_wanted(samples: int, indices: Sequence[Index]) -> float:
+    """Base samples for an interval of half-width INDEX_PRECISION: it shrinks with the root of their number."""
+    width = max((index.high - index.low) / 2 for index in indices)
+    return float(np.ceil(samples * (width / INDEX_PRECISION) ** 2)) if np.isfinite(width) else float("nan")
+
+
+def _independent(parts: dict[str, int], y: Floats) -> Floats:
+    """Rows A and B of a Sobol design: the points that are a sample of the parameters."""
+    rows = [
+        at for part, at in parts.items() if part.startswith("B") or (part[:1] == "A" and part[1:2].isdigit())
+    ]
+    return y[rows]
+
+
+def _morris_rows(
+    result: SweepResult, points: list[int], parts: dict[str, int], y: Floats, boots: int, seed: int
+) -> list[dict[str, Any]]:
+    paths = result.paths
+    levels = int(result.manifest["design"]["levels"])
+    size = levels / (2 * (levels - 1))
+    values = [dict(result.table.points[number].values) for number in points]
+    trajectories = sorted({int(part[1:].split(".")[0]) for part in parts})
+    before, after, steps = [], [], []
+    for trajectory in trajectories:
+        places = [parts.get(f"T{trajectory}.{step}") for step in range(len(paths) + 1)]
+        if any(place is None for place in places):
+            continue
+        whole = [place for place in places if place is not None]
+        moves = _moves(paths, [values[place] for place in whole])
+        if moves is None:
+            continue
+        order = [moves[path] for path in paths]
+        before.append(y[[whole[at] for at, _ in order]])
+        after.append(y[[whole[at + 1] for at, _ in order]])
+        steps.append([size * sign for _, sign in order])
+    if len(before) < 2:
+        return []
+    found = morris_effects(np.stack(before), np.stack(after), np.array(steps), boots, seed)
+    return [
+        {"factor": path}
+        | _spread("mu", found.mu[at])
+        | _spread("mu_star", found.mu_star[at])
+        | _spread("sigma", found.sigma[at])
+        | {"trajectories": found.trajectories}
+        for at, path in enumerate(paths)
+    ]
+
+
+def _moves(paths: Sequence[str], trajectory: list[dict[str, Any]]) -> dict[str, tuple[int, int]] | None:
+    """Which step of a trajectory moves which factor, and up or down; None if it cannot be told.
+
+    A step between two shares with the same value moves the one factor that no other step moves."""
+    moves: dict[str, tuple[int, int]] = {}
+    still = []
+    for step in range(len(paths)):
+        here, there = trajectory[step], trajectory[step + 1]
+        changed = [path for path in paths if here[path] != there[path]]
+        if len(changed) > 1:
+            return None
+        if changed:
+            moves[changed[0]] = (step, _sign(here[changed[0]], there[changed[0]]))
+        else:
+            still.append(step)
+    for path in paths:
+        if path not in moves:
+            moves[path] = (still.pop(), 1)
+    return moves
+
+
+def _sign(here: Any, there: Any) -> int:
+    both_numbers = isinstance(here, int | float) and isinstance(there, int | float)
+    return -1 if both_numbers and there < here else 1
+
+
+def _split_row(y: Floats, boots: int, seed: int) -> dict[str, Any]:
+    found = variance_split(y, boots, seed)
+    return (
+        _spread("parameters", found.parameters)
+        | _spread("chance", found.chance)
+        | _spread("share_parameters", found.share)
+        | {"points": found.points, "runs": found.runs}
+    )
+
+
+def _spread(name: str, index: Index) -> dict[str, float]:
+    return {name: index.value, f"{name}_lo": index.low, f"{name}_hi": index.high}
+
+
+def runs_wanted(y: Floats, precision: float) -> dict[str, Any]:
+    """y: (points, runs). Half-widths of the 95 % intervals over points, and the runs a point needs.
+
+    A half-width shrinks with the root of the runs: n (half-width / precision)^2 reach it."""
+    runs = y.shape[1]
+    if runs < 2:
+        gap = float("nan")
+        return {"runs": runs, "half_width": gap, "half_width_worst": gap, "wanted": precision} | {
+            "runs_wanted": gap,
+            "more_runs": gap,
+        }
+    half = t_quantile(0.95, runs - 1) * y.std(axis=1, ddof=1) / np.sqrt(runs)
+    need = max(int(np.ceil(runs * (float(half.max()) / precision) ** 2)), 1)
+    return {
+        "runs": runs,
+        "half_width": float(np.median(half)),
+        "half_width_worst": float(half.max()),
+        "wanted": precision,
+        "runs_wanted": need,
+        "more_runs": max(need - runs, 0),
+    }

@@ -1,0 +1,303 @@
+"""What a sweep must survive, with real processes. Killed at moments chosen by a fixed seed, never by a clock's luck
+alone: each kill waits until the sweep has begun to write."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from balance_sim.study.store import Store
+
+BLOCKS = ("--block", "4")
+
+
+def blocks_done(folder: Path) -> set[str]:
+    path = folder / "runs"
+    return {name for name in os.listdir(path) if name.endswith(".parquet")} if path.is_dir() else set()
+
+
+def wait_for(condition, seconds: float = 60.0):
+    """Poll until the condition gives something; fail if it never does."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.01)
+    raise AssertionError("waited in vain")
+
+
+def children(pid: int) -> list[int]:
+    """Worker processes of a driver, without the resource tracker."""
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    out = []
+    for word in path.read_text().split() if path.exists() else []:
+        try:
+            line = Path(f"/proc/{word}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"spawn_main" in line:
+            out.append(int(word))
+    return out
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.fixture
+def undisturbed(lab):
+    done = lab.call("sweep", "exp.yaml", "--out", "calm", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    return lab.digest("calm")
+
+
+def killed_and_resumed(lab, kills: int, undisturbed: str) -> None:
+    rng = random.Random(3)
+    struck = 0
+    folder = lab.folder / "out"
+    for _ in range(kills):
+        before = blocks_done(folder)
+        process = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
+        wanted = len(before) + rng.randint(0, 2)
+        delay = rng.random() * 0.05
+        wait_for(lambda p=process, w=wanted: p.poll() is not None or len(blocks_done(folder)) >= w + 1)
+        time.sleep(delay)
+        acknowledged = blocks_done(folder)
+        if process.poll() is None:
+            struck += 1
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+        assert acknowledged <= blocks_done(folder) or (folder / "summary.json").exists()
+    assert struck > 0
+    done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
+    assert done.returncode == 0, done.stderr
+    assert lab.digest("out") == undisturbed
+    kept = [(one.point, run) for one in Store(folder).kept() for run in range(one.block.first, one.block.stop)]
+    assert sorted(kept) == [(point, run) for point in range(6) for run in range(24)]
+
+
+@pytest.mark.slow
+def test_the_whole_group_killed_again_and_again(lab, undisturbed):
+    killed_and_resumed(lab, 4, undisturbed)
+
+
+@pytest.mark.long
+def test_the_whole_group_killed_at_twenty_moments(lab):
+    lab.edit("runs: 24", "runs: 24 ")
+    calm = lab.call("sweep", "exp.yaml", "--out", "calm", "--workers", "1")
+    assert calm.returncode == 0
+    killed_and_resumed(lab, 20, lab.digest("calm"))
+
+
+@pytest.mark.slow
+def test_a_worker_killed_in_mid_sweep_changes_nothing(lab, undisturbed):
+    process = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
+    wait_for(lambda: len(blocks_done(lab.folder / "out")) >= 2)
+    worker = wait_for(lambda: children(process.pid))[0]
+    os.kill(worker, signal.SIGKILL)
+    assert process.wait(timeout=120) == 0
+    assert lab.digest("out") == undisturbed
+
+
+@pytest.mark.slow
+def test_workers_leave_when_only_their_parent_is_killed(lab, undisturbed):
+    process = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
+    workers = wait_for(lambda: children(process.pid) if len(children(process.pid)) == 2 else None)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    wait_for(lambda: not any(alive(pid) for pid in workers), 5.0)
+    done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
+    assert done.returncode == 0, done.stderr
+    assert lab.digest("out") == undisturbed
+
+
+KILLER = '''
+import os
+from balance_sim.model.agents import StateAgent
+
+
+class Killer(StateAgent):
+    """Takes its process with it in one run."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if {when}:
+            {what}
+'''
+
+
+def run_of_agent() -> str:
+    """How an agent tells the number of its run."""
+    return "int(self.model.run) == 2"
+
+
+@pytest.mark.slow
+def test_a_run_that_kills_its_worker_is_named_and_the_rest_completes(lab):
+    text = KILLER.format(when=run_of_agent(), what="os._exit(9)")
+    (lab.folder / "deadly.py").write_text(text)
+    lab.edit("runs: 24", "runs: 4")
+    lab.edit("[0, 0.5, 1]", "[1]")
+    lab.edit("[0.2, 0.4]", "[0.2]")
+    lab.edit("scenario: small.yaml", "scenario: small.yaml\ndesign: {method: list}")
+    done = lab.call(
+        "sweep", "exp.yaml", "--out", "out", "--workers", "2", "--block", "2", "--model", "deadly:Killer"
+    )
+    assert done.returncode == 3, done.stderr
+    assert "run 2 of point 0" in done.stderr
+    failed = json.loads((lab.folder / "out" / "failed.json").read_text())
+    assert [(row["point"], row["run"], row["seed"]) for row in failed] == [(0, 2, 7)]
+    assert "killed its worker" in failed[0]["traceback"]
+    there = {int(run) for runs, _ in Store(lab.folder / "out").blocks(0) for run in runs["run"].to_pylist()}
+    assert there == {0, 1, 3}
+
+
+@pytest.mark.slow
+def test_an_exception_in_one_run_is_kept_with_its_traceback_and_seed(lab):
+    text = KILLER.format(when=run_of_agent(), what='raise RuntimeError("no such treaty")')
+    (lab.folder / "deadly.py").write_text(text)
+    lab.edit("runs: 24", "runs: 4")
+    lab.edit("[0, 0.5, 1]", "[1]")
+    words = ("sweep", "exp.yaml", "--out", "out", "--workers", "1", "--model", "deadly:Killer")
+    done = lab.call(*words)
+    assert done.returncode == 3, done.stderr
+    failed = json.loads((lab.folder / "out" / "failed.json").read_text())
+    assert [(row["point"], row["run"]) for row in failed] == [(0, 2), (1, 2)]
+    assert all('RuntimeError: no such treaty' in row["traceback"] and row["seed"] == 7 for row in failed)
+    again = lab.call(*words)
+    assert again.returncode == 3
+    assert "0 of them still to do" in again.stderr
+    (lab.folder / "deadly.py").write_text(text.replace("== 2", "== -1"))
+    mended = lab.call(*words, "--retry-failed")
+    assert mended.returncode == 0, mended.stderr
+    assert not (lab.folder / "out" / "failed.json").exists()
+
+
+@pytest.mark.slow
+def test_a_run_that_never_ends_is_given_up(lab):
+    text = KILLER.format(when=run_of_agent(), what="import time; time.sleep(600)")
+    (lab.folder / "deadly.py").write_text(text)
+    lab.edit("runs: 24", "runs: 3")
+    lab.edit("[0, 0.5, 1]", "[1]")
+    lab.edit("[0.2, 0.4]", "[0.2]")
+    done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "1", "--run-timeout", "1.5",
+                    "--block", "1", "--model", "deadly:Killer")  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    failed = json.loads((lab.folder / "out" / "failed.json").read_text())
+    assert [row["run"] for row in failed] == [2]
+    assert "TimeoutError" in failed[0]["traceback"]
+
+
+@pytest.mark.slow
+def test_a_second_sweep_on_the_same_folder_is_turned_away_at_once(lab, undisturbed):
+    first = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "1", *BLOCKS)
+    wait_for(lambda: Store(lab.folder / "out").is_written())
+    os.kill(first.pid, signal.SIGSTOP)
+    try:
+        second = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "1")
+        status = lab.call("status", "out", "--json")
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    assert second.returncode == 5
+    assert "being written by another" in second.stderr
+    assert json.loads(status.stdout)["running"] is True
+    assert first.wait(timeout=120) == 0
+    assert lab.digest("out") == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+def test_a_signal_stops_cleanly_and_names_the_command_that_goes_on(lab, number, code):
+    process = subprocess.Popen(
+        lab.args("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS),
+        cwd=lab.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    wait_for(lambda: blocks_done(lab.folder / "out"))
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    if process.returncode == 0:
+        pytest.skip("done before the signal came")
+    assert process.returncode == code, err
+    assert "balance-sim sweep exp.yaml --out out" in err
+    assert not Store(lab.folder / "out").is_written()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("may not mount a small disk here")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+@pytest.mark.slow
+def test_a_full_disk_stops_the_sweep_and_room_lets_it_go_on(lab, undisturbed, small_disk):
+    out = str(small_disk / "out")
+    (small_disk / "ballast").write_bytes(b"x" * 60_000)
+    words = ("sweep", "exp.yaml", "--out", out, "--workers", "1", *BLOCKS)
+    done = lab.call(*words)
+    assert done.returncode == 7, done.stderr
+    assert "No space left" in done.stderr
+    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    done = lab.call(*words)
+    assert done.returncode == 0, done.stderr
+    assert lab.digest(out) == undisturbed
+
+
+def flipped(lab, offsets: int) -> None:
+    """Each time: one bit of one shard turned over, seen by reading, and mended by the same command."""
+    rng = random.Random(11)
+    words = ("sweep", "exp.yaml", "--out", "out", "--workers", "1")
+    assert lab.call(*words).returncode == 0
+    good = lab.digest("out")
+    store = Store(lab.folder / "out")
+    shards = [shard for table in ("runs", "accords") for shard in store.shards(table)]
+    for _ in range(offsets):
+        shard = rng.choice(shards)
+        content = bytearray(shard.path.read_bytes())
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        sound = shard.path.read_bytes()
+        shard.path.write_bytes(bytes(content))
+        assert [bad.path for bad in store.damaged()] == [shard.path]
+        with pytest.raises(Exception, match="not those it was written with"):
+            store.read(shard)
+        shard.path.write_bytes(sound)
+    shard.path.write_bytes(bytes(content))
+    assert lab.call("export", "out").returncode == 6
+    assert lab.call(*words).returncode == 0
+    assert lab.digest("out") == good
+    assert store.damaged() == []
+    assert lab.call("export", "out").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_flipped_bit_is_found_two_hundred_times_and_mended(lab):
+    flipped(lab, 200)
+
+
+def test_a_scenario_edited_in_between_is_refused_with_the_keys(lab):
+    words = ("sweep", "exp.yaml", "--out", "out", "--workers", "1")
+    assert lab.call(*words).returncode == 0
+    text = lab.scenario_path.read_text()
+    lab.scenario_path.write_text(text.replace("rivalry: 0.8", "rivalry: 0.7"))
+    done = lab.call(*words)
+    assert done.returncode == 2
+    assert "disputes.0.rivalry: 0.8 there, 0.7 asked for" in done.stderr
