@@ -25,6 +25,15 @@ def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ..
     return (reference, *(arm for arm in scenario.arms if arm in wanted and arm != reference))
 
 
+def headline_arm(scenario: Scenario, arms: Sequence[str]) -> str | None:
+    """The arm that answers the question: the first that changes nothing, else the first after the reference.
+
+    arms: the reference first."""
+    others = arms[1:]
+    plain = [a for a in others if not (scenario.arms[a].drop or scenario.arms[a].add or scenario.arms[a].set)]
+    return next(iter([*plain, *others]), None)
+
+
 def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
     """What `compile_worlds` gives for these arms, bit for bit, without the arrays of the others.
 
@@ -42,7 +51,7 @@ def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
     roster = {code: i for i, code in enumerate(worlds[scenario.reference_arm].codes)}
     participants = tuple(members(focal.principals, scenario.groups, roster))
     baseline = freeze(worlds[scenario.reference_arm], participants)
-    most = np.max([most_willing(world, baseline) for world in worlds.values()], axis=0)
+    most = np.max(np.stack([most_willing(world, baseline) for world in worlds.values()]), axis=0)
     return Worlds(scenario, worlds, baseline, most, participants)
 
 
