@@ -78,7 +78,8 @@ def test_the_engine_feels_an_act_as_those_who_look_on_do(worlds: Worlds) -> None
     state = begin(world, worlds.baseline, 1, RUNS[:16])
     step = world.steps - 1
     unopposed = perception.perceive(world, state, step).unopposed.copy()
-    hostility = perception.hostility_seen(world, state, step)
+    columns = [perception.hostility_toward(world, state, step, k) for k in range(world.n)]
+    hostility = np.stack(columns, axis=-1)
     view = perception.perceive(world, state, step)
     alignment = view.alignment.copy()
     here = np.arange(world.n)

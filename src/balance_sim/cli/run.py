@@ -47,6 +47,11 @@ def cores() -> int:
     "--model", metavar="MODULE:CLASS", help="A StateAgent subclass that decides another way. Runs its code."
 )
 @click.option("--figures/--no-figures", default=True, help="Draw the figures into the results folder.")
+@click.option(
+    "--mechanisms/--no-mechanisms",
+    default=True,
+    help="Live the extra arms behind some mechanisms too, in every fourth replication.",
+)
 @set_option
 @theory_option
 @json_option
@@ -62,6 +67,7 @@ def command(
     run_timeout: float | None,
     model: str | None,
     figures: bool,
+    mechanisms: bool,
     settings: tuple[str, ...],
     theory: str | None,
     as_json: bool,
@@ -90,6 +96,7 @@ def command(
             progress=progress,
             model=model,
             run_timeout=run_timeout,
+            mechanisms=mechanisms,
         )
         summary = result.summary()
         with Store(folder).lock() as store:
@@ -119,8 +126,11 @@ def draw(result: Result, folder: Path) -> None:
 def show(result: Result) -> None:
     """The headline, for a person."""
     from balance_sim.show.headline import headline
+    from balance_sim.show.mechanisms import mechanism_table
 
     headline(result)
+    if result.headline_arm is not None and not result.outcomes.empty:
+        mechanism_table(result)
 
 
 class progress_bar:  # noqa: N801 - used like a function

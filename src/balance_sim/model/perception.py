@@ -102,15 +102,15 @@ def changes(
     )
 
 
-def hostility_seen(world: World, state: State, step: int) -> Floats:
-    """(R, n, n) L_ij of all pairs in a step, as `perceive` has it; diagonal 0. For those who only look on."""
-    n = world.n
-    calm = state.calm[:, world.pair_index]
-    odds = np.broadcast_to(world.intent_odds[step], calm.shape)
+def hostility_toward(world: World, state: State, step: int, k: int) -> Floats:
+    """(R, n) L_ik: the hostility of k as each i sees it in a step, as `perceive` has it; 0 on itself."""
+    calm = state.calm[:, world.pair_index[:, k]]
+    odds = np.broadcast_to(world.intent_odds[step][:, k], calm.shape)
     if state.provoked is not None and world.hazards is not None:
-        odds = odds * provoked_odds(world, state, step)[:, world.hazards.column].reshape(-1, n, n)
+        places = np.arange(world.n) * world.n + k
+        odds = odds * provoked_odds(world, state, step)[:, world.hazards.column[places]]
     out = hostility_with(world.rules, odds, calm)
-    _set_diagonal(out, 0.0)
+    out[:, k] = 0.0
     return out
 
 

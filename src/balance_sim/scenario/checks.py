@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from balance_sim.scenario.checks_pairs import check_accords, check_pairs
 from balance_sim.scenario.draft import Draft
 from balance_sim.scenario.nodes import NOWHERE, REFUSED, Node
-from balance_sim.scenario.problems import Problem, closest, listed, problem
+from balance_sim.scenario.problems import Problem, closest, listed, problem, shown
 from balance_sim.scenario.rows import Row
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event
 
@@ -311,6 +311,7 @@ def _check_report(draft: Draft) -> Iterator[Problem]:
                 (item for item in _node(draft, "report", "groups").items if item.value == name), draft.tree
             )
             yield problem(node.mark, "report.groups", "E107", f"unknown group `{name}`", listed(groups), hint)
+    yield from _check_positions(draft)
     windows = draft.report.windows
     node = _node(draft, "report", "windows")
     if len(set(windows)) < len(windows):
@@ -324,6 +325,17 @@ def _check_report(draft: Draft) -> Iterator[Problem]:
             room = (draft.head.end - focal).days
             why = f"{listed(map(str, late))} days after {focal} is beyond `end`: {room} days are simulated"
             yield problem(node.mark, "report.windows", "W306", why)
+
+
+def _check_positions(draft: Draft) -> Iterator[Problem]:
+    assert draft.report is not None
+    roster = {row.value.id for row in draft.rows["states"] if row.value is not None}
+    for pair in draft.report.positions:
+        a, dash, b = pair.partition("-")
+        if not dash or a == b or not {a, b} <= roster:
+            why = f"`{shown(pair)}` does not name two states of the roster"
+            node = _node(draft, "report", "positions")
+            yield problem(node.mark, "report.positions", "E107", why, suggestion="as RUS-UKR")
 
 
 def _check_size(draft: Draft) -> Iterator[Problem]:

@@ -261,10 +261,14 @@ class Arm(Strict):
 
 
 class Report(Strict):
-    """What to count and for whom: windows in days from the focal date, groups by name."""
+    """What to count and for whom: windows in days from the focal date, groups by name.
+
+    `positions`: where the focal event's host says it stands between two states, as `RUS-UKR: 0`; 1 with the
+    first, -1 with the second."""
 
     windows: tuple[Annotated[int, Field(ge=1, le=3650)], ...] = (30, 90, 365)
     groups: tuple[Identifier, ...] = ()
+    positions: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}
 
 
 class Scenario(Strict):

@@ -19,13 +19,14 @@ from balance_sim.model.core import DIRECTIONS, ORIGINS, Accords, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.willingness import BoundsBroken
-from balance_sim.study.observed import Cast, Watch, focal_cast
+from balance_sim.study.observed import Watch, focal_cast
 from balance_sim.study.outcomes import outcomes_of
 
 if TYPE_CHECKING:
     from balance_sim.model.agents import StateAgent
     from balance_sim.study.extra_arms import ExtraArms
 
+Floats = npt.NDArray[np.float64]
 Batch = tuple[npt.NDArray[np.uint64], dict[str, Accords], Watch]  # run numbers, accords by arm, what was seen
 
 BATCH = 128  # runs lived at once; sized so that a step's arrays stay in the cache
@@ -56,7 +57,9 @@ class BlockTables:
 def live_block(
     worlds: Worlds, seed: int, block: Block, arms: Sequence[str], extra: ExtraArms | None = None
 ) -> BlockTables:
-    """All arms of a block's runs. `arms` holds the reference arm too. extra: arms lived by a part of the runs."""
+    """All arms of a block's runs. `arms` holds the reference arm too.
+
+    extra: arms that a part of the runs lives too."""
     batches = []
     size = batch_runs(worlds.reference.n)
     casts = {FOCAL: focal_cast(worlds)}
@@ -65,21 +68,20 @@ def live_block(
         watch = Watch(worlds, casts)
         batches.append((numbers, live_runs(worlds, seed, numbers, arms, watch), watch))
     tables = tabulate(worlds, batches)
-    few = extra_runs(block) if extra is not None else ()
-    if extra is None or not len(few):
+    if extra is None:
         return tables
-    batches = []
+    few, batches = runs_with_extra(block), []
     for first in range(0, len(few), size):
         numbers = few[first : first + size]
-        watch = Watch(extra.worlds, extra.casts)
+        watch = Watch(extra.worlds, extra.casts, extra.needed)
         batches.append((numbers, live_runs(extra.worlds, seed, numbers, extra.lived, watch), watch))
     return with_extra(tables, extra, batches)
 
 
-def extra_runs(block: Block) -> npt.NDArray[np.uint64]:
+def runs_with_extra(block: Block) -> npt.NDArray[np.uint64]:
     """The runs of a block that live the extra arms too: every fourth, whatever the block."""
     numbers = np.arange(block.first, block.stop, dtype=np.uint64)
-    return numbers[numbers % np.uint64(EXTRA_EVERY) == 0]
+    return np.asarray(numbers[numbers % np.uint64(EXTRA_EVERY) == 0])
 
 
 def batch_runs(states: int) -> int:
@@ -101,11 +103,14 @@ def live_agents(
     agent_class = agent_class_named(model)
     casts = {FOCAL: focal_cast(worlds)}
     numbers = np.arange(block.first, block.stop, dtype=np.uint64)
-    tables = tabulate(worlds, [_live_agent(worlds, seed, run, arms, casts, agent_class) for run in numbers])
-    few = extra_runs(block) if extra is not None else ()
-    if extra is None or not len(few):
+    lives = [_live_agent(worlds, seed, run, arms, Watch(worlds, casts), agent_class) for run in numbers]
+    tables = tabulate(worlds, lives)
+    if extra is None:
         return tables
-    parts = [_live_agent(extra.worlds, seed, run, extra.lived, extra.casts, agent_class) for run in few]
+    parts = []
+    for run in runs_with_extra(block):
+        watch = Watch(extra.worlds, extra.casts, extra.needed)
+        parts.append(_live_agent(extra.worlds, seed, run, extra.lived, watch, agent_class))
     return with_extra(tables, extra, parts)
 
 
@@ -114,12 +119,12 @@ def _live_agent(
     seed: int,
     run: np.uint64,
     arms: Sequence[str],
-    casts: Mapping[str, Cast],
+    watch: Watch,
     agent_class: type[StateAgent],
 ) -> Batch:
     from balance_sim.model.agents import BalanceModel
 
-    watch, made = Watch(worlds, casts), {}
+    made = {}
     for arm in arms:
         life = BalanceModel(worlds.scenario, arm, seed, run=int(run), worlds=worlds, agent_class=agent_class)
         look = watch.observer(arm)
@@ -157,9 +162,9 @@ def with_extra(tables: BlockTables, extra: ExtraArms, batches: Sequence[Batch]) 
     return BlockTables(pa.concat_tables(rows), tables.accords)
 
 
-def _runs_table(numbers: npt.NDArray[np.uint64], arm: str, columns: Mapping[str, object]) -> pa.Table:
+def _runs_table(numbers: npt.NDArray[np.uint64], arm: str, columns: Mapping[str, Floats]) -> pa.Table:
     words = _words(np.zeros(len(numbers), int), (arm,))
-    return pa.table({"run": numbers.astype(np.int32), "arm": words} | columns)
+    return pa.table({"run": numbers.astype(np.int32), "arm": words, **columns})
 
 
 def live_runs(
@@ -182,7 +187,7 @@ def live_runs(
 
 
 def accord_table(worlds: Worlds, arm: str, made: Accords, numbers: np.ndarray) -> pa.Table:
-    """One row an accord, sorted by run, pair, kind and date. Dates are whole days; null: not by the horizon."""
+    """One row an accord, sorted by run, pair, kind and date. Whole days; null: not by the horizon."""
     world = worlds.arms[arm]
     order = np.lexsort((made.count, made.origin, made.opened, made.kind, made.pair, made.run))
     a = made.take(order)

@@ -1,8 +1,8 @@
-"""Arms that only measures of mechanisms need: the focal event at other visibilities and tensions, placebos, calm.
+"""Arms that only measures of mechanisms need: the event at other visibilities and tensions, placebos, calm.
 
 They are lived by every fourth run, on the same grid and with the same occasions and random numbers as the
-scenario's own arms. A placebo is the same event with other states in its principals' place, or on another date;
-both are drawn by key, so that they do not depend on the seed.
+scenario's own arms. A placebo is the same event with other states in its principals' place, or on another
+date; neither depends on the seed.
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ class ExtraArms:
     rows: tuple[Row, ...]
 
     @property
+    def needed(self) -> dict[str, frozenset[str]]:
+        """The casts whose eyes each arm is seen with."""
+        return {arm: frozenset(row.cast for row in self.rows if row.lived == arm) for arm in self.worlds.arms}
+
+    @property
     def lived(self) -> tuple[str, ...]:
         """What has to be lived."""
         return tuple(sorted(self.worlds.arms))
@@ -69,7 +74,7 @@ class _Plan:
 
 
 def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
-    """The extra arms of a scenario; None without an arm to set against the reference, or without its event."""
+    """The extra arms of a scenario; None without an arm beside the reference, or without the event in it."""
     scenario, reference = worlds.scenario, worlds.scenario.reference_arm
     if headline is None:
         return None
@@ -93,9 +98,8 @@ def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
     for plan in plans:
         compiled = compile_world(plan.version, plan.name, world.grid, world.focal_day)
         arms[plan.name] = replace(compiled, ladder=worlds.arms[plan.of].ladder)
-    most = np.max(
-        np.stack([worlds.most, *(most_willing(arm, worlds.baseline) for arm in arms.values())]), axis=0
-    )
+    bounds = [worlds.most, *(most_willing(arm, worlds.baseline) for arm in arms.values())]
+    most: npt.NDArray[np.float64] = np.max(np.stack(bounds), axis=0)
     rows = []
     for plan in plans:
         against = plan.against or reference
@@ -103,11 +107,6 @@ def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
         if plan.against is None and plan.cast != "focal":
             rows.append(Row(plan.name + BEFORE, reference, plan.cast, reference))
     return ExtraArms(replace(worlds, arms=arms, most=most), casts, tuple(rows))
-
-
-def count_of(extra: ExtraArms) -> int:
-    """Runs that one replication adds: arms lived, the reference anew among them."""
-    return len(extra.lived)
 
 
 def _with_event(scenario: Scenario, event: Event) -> Scenario:
@@ -140,6 +139,7 @@ def _tenser(with_event: Scenario, without: Scenario, headline: str) -> list[_Pla
         for factor in TENSIONS
         for plan in _both(
             f"extra.tension_{round(100 * factor)}",
+            headline,
             *(
                 one.model_copy(
                     update={
@@ -150,7 +150,6 @@ def _tenser(with_event: Scenario, without: Scenario, headline: str) -> list[_Pla
                 )
                 for one in (with_event, without)
             ),
-            headline,
         )
     ]
 
@@ -164,6 +163,7 @@ def _provoked(with_event: Scenario, without: Scenario, headline: str) -> list[_P
         for factor in RATES
         for plan in _both(
             f"extra.provoked_{round(100 * factor)}",
+            headline,
             *(
                 one.model_copy(
                     update={
@@ -174,12 +174,11 @@ def _provoked(with_event: Scenario, without: Scenario, headline: str) -> list[_P
                 )
                 for one in (with_event, without)
             ),
-            headline,
         )
     ]
 
 
-def _both(name: str, with_event: Scenario, without: Scenario, headline: str) -> list[_Plan]:
+def _both(name: str, headline: str, with_event: Scenario, without: Scenario) -> list[_Plan]:
     reference = without.reference_arm
     return [
         _Plan(name, with_event, headline, against=name + BEFORE),
@@ -256,4 +255,4 @@ def _free_days(
     grid: npt.NDArray[np.float64], after: float, last: float, taken: set[int]
 ) -> npt.NDArray[np.float64]:
     whole = grid[(grid == np.floor(grid)) & (grid > after) & (grid <= last)]
-    return whole[~np.isin(whole, sorted(taken))]
+    return np.asarray(whole[~np.isin(whole, sorted(taken))])

@@ -11,15 +11,18 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
+from balance_sim.study.arms import compile_arms, headline_arm
 from balance_sim.study.blocks import Block, BlockTables, live_agents, live_block
+
+if TYPE_CHECKING:
+    from balance_sim.study.extra_arms import ExtraArms
 
 POINTS_KEPT = 4
 Values = tuple[tuple[str, Any], ...]
@@ -57,6 +60,7 @@ class _Compiled:
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, Worlds] = OrderedDict()
+        self._extra: dict[str, ExtraArms | None] = {}
         self._guard = threading.Lock()
 
     def __reduce__(self) -> tuple[type[_Compiled], tuple[()]]:
@@ -73,8 +77,17 @@ class _Compiled:
         with self._guard:
             self._kept[key] = worlds
             while len(self._kept) > POINTS_KEPT:
-                self._kept.popitem(last=False)
+                self._extra.pop(self._kept.popitem(last=False)[0], None)
         return worlds
+
+    def extra(self, job: Job, values: Values) -> ExtraArms | None:
+        """The arms that mechanisms need beside the job's own."""
+        from balance_sim.study.extra_arms import extra_arms
+
+        key, worlds = repr(values), self.worlds(job, values)
+        if key not in self._extra:
+            self._extra[key] = extra_arms(worlds, headline_arm(worlds.scenario, job.arms))
+        return self._extra[key]
 
 
 @dataclass(frozen=True)
@@ -82,13 +95,14 @@ class Job:
     """What every task of a study shares. Sent to a worker once.
 
     arms: the reference first. model: `module:Class` of a StateAgent subclass, None for the block engine.
-    run_timeout: seconds a run."""
+    run_timeout: seconds a run. mechanisms: live the extra arms too."""
 
     scenario: Scenario
     seed: int
     arms: tuple[str, ...]
     model: str | None = None
     run_timeout: float | None = None
+    mechanisms: bool = False
     compiled: _Compiled = field(default_factory=_Compiled, compare=False, repr=False)
 
     def worlds(self, values: Values = ()) -> Worlds:
@@ -98,10 +112,11 @@ class Job:
     def live(self, task: Task) -> BlockTables:
         """The task's tables, or the exception that stopped it."""
         worlds = self.worlds(task.values)
+        extra = self.compiled.extra(self, task.values) if self.mechanisms else None
         with deadline(self.run_timeout and self.run_timeout * len(task.block)):
             if self.model is None:
-                return live_block(worlds, self.seed, task.block, self.arms)
-            return live_agents(worlds, self.seed, task.block, self.arms, self.model)
+                return live_block(worlds, self.seed, task.block, self.arms, extra)
+            return live_agents(worlds, self.seed, task.block, self.arms, self.model, extra)
 
 
 def live_or_isolate(job: Job, task: Task) -> Outcome:

@@ -19,7 +19,8 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 ACCELERATED_DAYS = 30
-_COUNTED = tuple(ORIGINS.index(origin) for origin in ("new", "assumed", "talks"))
+NEW = ("new", "assumed", "talks")
+_COUNTED = tuple(ORIGINS.index(origin) for origin in NEW)
 _FROM_TALKS = tuple(ORIGINS.index(origin) for origin in ("assumed", "talks"))
 
 

@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study import curves
+from balance_sim.study.arms import headline_arm
 from balance_sim.study.digest import digest_of
 from balance_sim.study.effects import effects_table, levels_table, rounded
 from balance_sim.study.pairs import ANY, PairCounts
@@ -40,11 +42,34 @@ class Result:
     point: int = 0  # of a sweep's design; 0 in a single study
 
     def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """(runs, accords) tables in the order of runs."""
+        """(runs, accords) tables in the order of runs, of the study's own arms."""
+        for runs, accords in self._stored():
+            yield runs.filter(pc.is_in(runs["arm"].cast(pa.string()), pa.array(self.arms))), accords
+
+    def _stored(self) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """The tables as they are kept, with the rows of extra arms."""
         if self.folder is None:
             yield from self.memory
             return
         yield from Store(self.folder).blocks(self.point, self.runs)
+
+    @cached_property
+    def extra(self) -> pd.DataFrame:
+        """Outcomes of the extra arms behind some mechanisms, every fourth run; columns as in `outcomes`."""
+        tables = [runs for runs, _ in self._stored()]
+        if not tables:
+            return pd.DataFrame({"run": [], "arm": []})
+        frame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
+        frame["arm"] = frame["arm"].astype(str)
+        frame = frame[~frame["arm"].isin(self.arms)]
+        return pd.DataFrame(frame.sort_values(["arm", "run"], kind="stable", ignore_index=True))
+
+    @cached_property
+    def mechanisms(self) -> dict[str, dict[str, Any]]:
+        """The mechanisms of the founding article, M1 to M17, as measured: see docs/mechanisms.md."""
+        from balance_sim.study.mechanisms import measured
+
+        return measured(self)
 
     @property
     def reference(self) -> str:
@@ -135,13 +160,7 @@ class Result:
     @property
     def headline_arm(self) -> str | None:
         """The arm that answers the question: the one that changes nothing, else the first after the reference."""
-        others = self.arms[1:]
-        whole = [
-            a
-            for a in others
-            if not (self.scenario.arms[a].drop or self.scenario.arms[a].add or self.scenario.arms[a].set)
-        ]
-        return (whole or list(others) or [None])[0]
+        return headline_arm(self.scenario, self.arms)
 
     @cached_property
     def digest(self) -> str:
@@ -180,6 +199,7 @@ class Result:
             "scheduled": json.loads(
                 self.scheduled.assign(date=self.scheduled["date"].astype(str)).to_json(orient="records")
             ),
+            "mechanisms": self.mechanisms,
             "timing": self.timing,
             "failed_runs": len(self.failed),
         }

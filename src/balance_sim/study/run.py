@@ -10,6 +10,7 @@ from pathlib import Path
 
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
+from balance_sim.study.blocks import runs_with_extra
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.folder import Folder, Memory, manifest_of, scenario_of, version
 from balance_sim.study.result import Result
@@ -30,7 +31,7 @@ def default_folder(scenario: Scenario, arms: Sequence[str], seed: int, model: st
     return Path("results") / f"{scenario.name}-{study_key(scenario, arms, seed, model)[:8]}"
 
 
-def run(
+def run(  # noqa: PLR0913 - one keyword for each option of the command
     scenario: Scenario,
     runs: int = 400,
     seed: int = 1,
@@ -43,6 +44,7 @@ def run(
     progress: Progress | None = None,
     model: str | None = None,
     run_timeout: float | None = None,
+    mechanisms: bool = False,
 ) -> Result:
     """Live `runs` replications of the scenario in every arm and return what came of them.
 
@@ -52,7 +54,8 @@ def run(
     starts processes: call it under `if __name__ == "__main__":` from a script.
 
     model: `module:Class` of a StateAgent subclass that decides another way; its code runs. run_timeout: seconds
-    after which a run counts as failed.
+    after which a run counts as failed. mechanisms: every fourth run lives the extra arms too, which some
+    measures of `Result.mechanisms` need; nothing else depends on it, nor does the digest.
 
     Raises WrongRequest for unknown arms or a folder of another study, FolderBusy, CannotWrite."""
     if runs < 1:
@@ -62,10 +65,11 @@ def run(
         import_model(model)
     began = time.monotonic()
     chosen = chosen_arms(scenario, arms)
-    job = Job(scenario, seed, chosen, model, run_timeout)
+    job = Job(scenario, seed, chosen, model, run_timeout, mechanisms)
     sink: Memory | Folder = Memory()
     if out is not None:
-        manifest = manifest_of("run", scenario, chosen, seed, model, files=files or {}, command=command)
+        more = {"files": files or {}, "command": command, "mechanisms": mechanisms}
+        manifest = manifest_of("run", scenario, chosen, seed, model, **more)
         sink = Folder(Path(out), manifest)
     with sink:
         todo = missing(sink.done().get(0, []), runs, SHARD_RUNS)
@@ -78,6 +82,9 @@ def run(
             done += len(outcome.task.block)
             if progress:
                 progress(done, runs, len(sink.failed()))
+    extra_runs = 0
+    if mechanisms and todo and (extra := job.compiled.extra(job, ())) is not None:
+        extra_runs = sum(len(runs_with_extra(block)) for block in todo) * len(extra.lived)
     seconds = time.monotonic() - began
     return Result(
         scenario=scenario,
@@ -90,7 +97,8 @@ def run(
         failed=tuple(row for row in sink.failed() if row["run"] < runs),
         timing={
             "seconds": seconds,
-            "runs_per_second": wanted * len(chosen) / seconds if seconds > 0 else float("nan"),
+            "runs_per_second": (wanted * len(chosen) + extra_runs) / seconds if seconds > 0 else float("nan"),
+            "extra_runs": extra_runs,
             "workers": workers,
         },
     )

@@ -1,0 +1,125 @@
+"""The mechanisms as a table for the terminal: value with its interval, tag, what was found, placebos."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from balance_sim.show.wording import number, percent, plural
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from balance_sim.study.result import Result
+
+NARROW = 76  # columns below which the table becomes lines
+DIGITS = 3
+
+
+def mechanism_rows(result: Result) -> list[dict[str, str]]:
+    """Each mechanism in words: id, name, value, interval, tag, found, placebos, why, note; else empty."""
+    return [_row(key, of) for key, of in result.mechanisms.items()]
+
+
+def mechanism_table(result: Result, console: Console | None = None) -> None:
+    """Print the mechanisms, and what must be known to read them."""
+    from rich.console import Console
+    from rich.text import Text
+
+    page = console or Console(highlight=False)
+    rows = mechanism_rows(result)
+    page.print(Text(""))
+    page.print(Text(f"Mechanisms, {result.headline_arm} against {result.reference}", style="bold"))
+    if page.width < NARROW:
+        for row in rows:
+            page.print(Text(_line(row)))
+    else:
+        _table(page, [row for row in rows if not row["why"]])
+        for row in rows:
+            if row["why"]:
+                page.print(Text(f"{row['id']} {row['name']}: no value: {row['why']}."))
+            elif row["value"] == "-":
+                page.print(Text(f"{row['id']}: {row['note']}."))
+    for line in reading(result):
+        page.print(Text(line))
+
+
+def arms_lived(result: Result) -> set[str]:
+    """The extra arms that were lived: the reference, lived again, is what all placebos are measured against."""
+    seen_anew = ("extra.states_", "extra.date_")
+    arms = set(result.extra["arm"])
+    lived = {name for name in arms if not (name.startswith(seen_anew) and name.endswith(".reference"))}
+    return lived | {result.reference}
+
+
+def reading(result: Result) -> list[str]:
+    """What must be known to read the table."""
+    implied = (
+        "Implied: the sign follows from the model's form, so only the size, and how it compares with placebo "
+        "events, is a finding. Placebos: share of them with a smaller effect."
+    )
+    lines = [implied]
+    if not result.extra.empty:
+        lived = result.extra["run"].nunique()
+        extra = lived * len(arms_lived(result))
+        few = " So few give wide intervals." if lived < 30 else ""
+        lines.append(
+            f"Behind the placebos, M4, M8 and M11: {plural(extra, 'further run')}, in every fourth "
+            f"replication ({lived}); --no-mechanisms leaves them out.{few}"
+        )
+    else:
+        lines.append("Without the extra runs behind placebos, M4, M8 and M11 (--no-mechanisms).")
+    return lines
+
+
+def _row(key: str, of: dict[str, Any]) -> dict[str, str]:
+    value, (lo, hi), share = of["value"], of["ci95"], of["placebo_percentile"]
+    return {
+        "id": key,
+        "name": of["name"],
+        "value": _number(value),
+        "interval": _interval(lo, hi),
+        "tag": of["tag"],
+        "found": of["found"] or ("size only" if value is not None else ""),
+        "placebos": "" if share is None else percent(share),
+        "why": of.get("why", ""),
+        "note": of.get("note", ""),
+    }
+
+
+def _interval(lo: float | None, hi: float | None) -> str:
+    return "" if lo is None and hi is None else f"{_number(lo)} to {_number(hi)}"
+
+
+def _number(value: float | None) -> str:
+    """Three significant digits; small ones as powers of ten."""
+    if value is None:
+        return "-"
+    if value != 0 and abs(value) < 1e-4:
+        return f"{value:.1e}"
+    places = DIGITS - 1 - math.floor(math.log10(abs(value))) if value != 0 else 1
+    return number(value, min(max(places, 0), 6))
+
+
+def _table(page: Console, rows: list[dict[str, str]]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("", "mechanism", "value", "95 % interval", "tag", "found", "placebos"):
+        table.add_column(
+            Text(name), justify="right" if name in ("value", "placebos") else "left", no_wrap=name == "value"
+        )
+    for row in rows:
+        cells = [row[name] for name in ("id", "name", "value", "interval", "tag", "found", "placebos")]
+        table.add_row(*(Text(cell) for cell in cells))
+    page.print(table)
+
+
+def _line(row: dict[str, str]) -> str:
+    if row["why"]:
+        return f"{row['id']} {row['name']}: no value: {row['why']}."
+    bounds = f" ({row['interval']})" if row["interval"] else ""
+    placebos = f", above {row['placebos']} of placebos" if row["placebos"] else ""
+    return f"{row['id']} {row['name']}: {row['value']}{bounds}, {row['tag']}, {row['found']}{placebos}"

@@ -1,0 +1,141 @@
+"""The seventeen mechanisms of the founding article, each measured on any scenario: docs/mechanisms.md.
+
+*Implied*: the sign follows from the model's form, so only the size, and how it compares with placebos, is a
+finding. *Emergent*: the sign is open. A measure that a scenario cannot support says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from balance_sim.study.mechanisms import accords, beliefs, host, spiral
+from balance_sim.study.mechanisms.readings import Found, Measure, Measured, Readings
+
+if TYPE_CHECKING:
+    from balance_sim.study.result import Result
+
+Tag = Literal["implied", "emergent"]
+Verdict = Literal["as expected", "opposite", "not distinguishable"]
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """One claim. name: in short; measure: what the value is; article: what the article expects.
+
+    sign: of the value that the article expects, where the tag is emergent."""
+
+    id: str
+    name: str
+    measure: str
+    article: str
+    tag: Tag
+    sign: int
+    compute: Measure
+
+
+MECHANISMS = (
+    Mechanism("M1", "counter-accords are triggered", "excess counter-accords in the longest window",
+              "up", "emergent", 1, accords.triggered),
+    Mechanism("M2", "balancing is selective",
+              "rate ratio of the excess per base rate, threatened pairs against others, within strata",
+              "concentrated", "implied", 1, accords.selective),
+    Mechanism("M3", "audiences read the signal differently",
+              "rise of the participants' perceived alignment, most against least attentive audience",
+              "West up, mixed elsewhere", "implied", 1, beliefs.audiences),
+    Mechanism("M4", "visibility matters", "elasticity of the excess in the event's visibility",
+              "rising", "implied", 1, accords.visible),
+    Mechanism("M5", "mediator credibility is lost",
+              "change of the host's credibility between the sides of the war",
+              "down", "implied", -1, beliefs.mediation),
+    Mechanism("M6", "relations of Europe and the host worsen", "change of Europe's mean relation to the host",
+              "down", "implied", -1, beliefs.europe),
+    Mechanism("M7", "relations of Asia and the host worsen",
+              "change of Asia's mean relation to the host",
+              "down, less for non-claimants", "emergent", -1, beliefs.asia),
+    Mechanism("M8", "entrapment by unpredictable partners",
+              "share of the host's later loss of standing that starts with its partners' provocations",
+              "up", "emergent", 1, host.entrapment),
+    Mechanism("M9", "room for manoeuvre shrinks",
+              "change of the number of partners worth having that would agree",
+              "down", "implied", -1, host.manoeuvre),
+    Mechanism("M10", "net loss to the host", "change of the host's insecurity",
+              "loss", "emergent", 1, host.net_loss),
+    Mechanism("M11", "background tension amplifies",
+              "excess counter-accords at twice the initial tension less those at half of it",
+              "larger at high", "emergent", 1, accords.tense),
+    Mechanism("M12", "guilt by association",
+              "share of the change of hostility to the host that comes through partners",
+              "up", "implied", 1, beliefs.association),
+    Mechanism("M13", "rivalry inside the bloc",
+              "change of the host's influence over the junior principal less the third's",
+              "inverse, partial recovery", "emergent", 1, host.rivalry),
+    Mechanism("M14", "neutrality gap", "distance of the host's perceived position from its declared one",
+              "wider", "implied", 1, host.neutrality),
+    Mechanism("M15", "the pipeline accelerates", "days gained per accord under way at the start",
+              "shorter", "implied", 1, accords.hastened),
+    Mechanism("M16", "security dilemma", "loop gain: further accords within a year per accord",
+              "up, damped", "emergent", 1, spiral.spiral),
+    Mechanism("M17", "guests bandwagon", "excess new accords of guests with participants in the longest window",
+              "up", "emergent", 1, accords.joined),
+)  # fmt: skip
+
+
+def verdict(lo: float, hi: float, sign: int) -> Verdict:
+    """What a 95 % interval says of a sign that was expected. No interval, or one with zero in it: nothing."""
+    if not (np.isfinite(lo) and np.isfinite(hi)) or lo <= 0 <= hi:
+        return "not distinguishable"
+    return "as expected" if lo * sign > 0 else "opposite"
+
+
+def measured(result: Result) -> dict[str, dict[str, Any]]:
+    """Every mechanism by id: measure, value, ci95, tag, article, placebo_percentile, found, and detail."""
+    arm = result.headline_arm
+    if arm is None or result.outcomes.empty:
+        why = "no run finished" if result.outcomes.empty else "there is no arm beside the reference"
+        return {one.id: as_row(one, why) for one in MECHANISMS}
+    readings = Readings(result, arm)
+    return {one.id: as_row(one, one.compute(readings)) for one in MECHANISMS}
+
+
+def as_row(mechanism: Mechanism, found: Measured) -> dict[str, Any]:
+    """One row as plain data; numbers that do not exist are None, and `why` says why there is none."""
+    row: dict[str, Any] = {
+        "name": mechanism.name,
+        "measure": mechanism.measure,
+        "value": None,
+        "ci95": [None, None],
+        "tag": mechanism.tag,
+        "article": mechanism.article,
+        "placebo_percentile": None,
+        "found": None,
+    }
+    if isinstance(found, str):
+        return row | {"why": found}
+    row |= {
+        "value": _plain(found.value),
+        "ci95": [_plain(found.lo), _plain(found.hi)],
+        "placebo_percentile": _plain(found.percentile),
+        "runs": found.n,
+        "note": found.note,
+        "detail": _plain(found.detail),
+    }
+    if mechanism.tag == "emergent":
+        row["found"] = found.verdict or verdict(found.lo, found.hi, mechanism.sign)
+    return row
+
+
+def _plain(value: Any) -> Any:
+    """Without NaN and infinities, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _plain(of) for key, of in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(of) for of in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value
+
+
+__all__ = ["MECHANISMS", "Found", "Mechanism", "Readings", "measured", "verdict"]

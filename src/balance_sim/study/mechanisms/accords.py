@@ -1,0 +1,242 @@
+"""Mechanisms read off the accords: triggered, selective, visible, tense, hastened, joined."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from balance_sim.model.news import members
+from balance_sim.study.extra_arms import TENSIONS, VISIBILITIES
+from balance_sim.study.mechanisms.readings import (
+    NO_EXTRA,
+    Found,
+    Measured,
+    Readings,
+    detail_of,
+    jackknifed,
+    mean_effect,
+    mean_found,
+    ratio,
+)
+from balance_sim.study.outcomes import ACCELERATED_DAYS
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+STRATA = 5
+SHUFFLES = 999
+_UNDER_WAY = ("assumed", "talks")
+
+
+def triggered(r: Readings) -> Measured:
+    """M1: the excess of counter-accords in the longest window, as in `effects`."""
+    outcome = f"accords_counter_{r.long}"
+    effects = r.result.effects
+    row = effects[(effects["arm"] == r.arm) & (effects["outcome"] == outcome)].iloc[0]
+    counter, other = (mean_effect(f"accords_{name}") for name in ("counter", "other"))
+    share, placebos = r.percentile(lambda a, t, w: counter(a, t, w) + other(a, t, w), 1, r.long)
+    off = r.scenario.theory.weights["exposure"] == 0
+    return Found(
+        value=float(row["mean"]),
+        lo=float(row["lo"]),
+        hi=float(row["hi"]),
+        n=int(row["n"]),
+        percentile=share,
+        note="exposure is off" if off else "",
+        detail={"by_window": r.by_window("accords_counter"), "placebos": placebos},
+    )
+
+
+def strata(rate: Floats, count: int = STRATA) -> Ints:
+    """Stratum of each rate, 0 the lowest: as many in each as can be."""
+    order = np.argsort(np.argsort(rate, kind="stable"), kind="stable")
+    return np.asarray(order * count // max(len(rate), 1))
+
+
+def standardised(excess: Floats, base: Floats, stratum: Ints, threatened: Bools) -> tuple[Floats, Floats]:
+    """Excess of threatened and of other pairs, standardised over strata of the base rate.
+
+    excess: (runs, pairs); the others (pairs,). Returns two columns (runs,), whose means' ratio is the
+    Mantel-Haenszel rate ratio (Mantel, Haenszel 1959; Rothman, Greenland 1998, ch. 15)."""
+    over, under = np.zeros(len(excess)), np.zeros(len(excess))
+    for s in np.unique(stratum):
+        mine, others = (stratum == s) & threatened, (stratum == s) & ~threatened
+        of_mine, of_others = base[mine].sum(), base[others].sum()
+        if of_mine > 0 and of_others > 0:
+            over += excess[:, mine].sum(axis=1) * of_others / (of_mine + of_others)
+            under += excess[:, others].sum(axis=1) * of_mine / (of_mine + of_others)
+    return over, under
+
+
+def pair_excess(r: Readings) -> Floats:
+    """(runs, P) new accords more in the headline arm than in its twin."""
+    pairs = len(r.worlds.reference.first)
+    out = np.zeros((len(r.runs), pairs))
+    for arm, sign in ((r.arm, 1.0), (r.result.reference, -1.0)):
+        new = r.new(arm)
+        np.add.at(out, (np.searchsorted(r.runs, new["run"]), new["pair"].to_numpy(int)), sign)
+    return out
+
+
+def selective(r: Readings) -> Measured:
+    """M2: rate ratio of the excess per base rate, threatened against other pairs, within strata of it."""
+    world, cast = r.worlds.reference, r.cast
+    outside = ~(np.isin(world.first, cast.participants) | np.isin(world.second, cast.participants))
+    base = (r.worlds.baseline.keen.prod(axis=1) * world.ladder.ceiling).sum(axis=1)[outside]
+    first, second, stratum = world.first[outside], world.second[outside], strata(base)
+    excess = pair_excess(r)[:, outside]
+    threatened = cast.threatened[first] | cast.threatened[second]
+    if not threatened.any() or threatened.all():
+        return (
+            "all pairs outside are of one class: either no state is threatened, or each pair has one that is"
+        )
+    if not excess.any():
+        return "no run differs in an accord between states that take no part"
+    over, under = standardised(excess, base, stratum, threatened)
+    value, lo, hi = ratio(over, under)
+    total = excess.sum(axis=0, keepdims=True)
+    real = float(over.sum() - under.sum())
+    states = np.setdiff1d(np.arange(world.n), cast.participants)
+    shuffle, smaller = np.random.default_rng(2), 0
+    for _ in range(SHUFFLES):
+        label = np.zeros(world.n, dtype=bool)
+        label[states] = shuffle.permutation(cast.threatened[states])
+        of, others = standardised(total, base, stratum, label[first] | label[second])
+        smaller += float(of[0] - others[0]) < real
+    note = "" if np.isfinite(lo) else "no bounds: the excess of other pairs is not distinguishable from none"
+    return Found(
+        value if under.mean() > 0 else float("nan"),
+        lo,
+        hi,
+        len(over),
+        percentile=smaller / SHUFFLES,
+        note=note,
+        detail={
+            "threatened": detail_of(over),
+            "others": detail_of(under),
+            "difference": detail_of(over - under),
+            "shuffles": SHUFFLES,
+        },
+    )
+
+
+def elasticity(levels: Floats, excess: Floats) -> tuple[float, float, float]:
+    """Slope of ln(mean excess) on ln(level), with a jackknife interval. excess: (runs, levels).
+
+    NaN where a mean is not above zero, also with some run left out."""
+    x = np.log(levels) - np.log(levels).mean()
+
+    def slope(values: Floats) -> float:
+        means = values.mean(axis=0)
+        return float(x @ np.log(means) / (x @ x)) if (means > 0).all() else float("nan")
+
+    return jackknifed(slope, excess)
+
+
+def visible(r: Readings) -> Measured:
+    """M4: elasticity of the excess of counter-accords in the visibility of the focal event."""
+    names = [f"extra.seen_{round(100 * level)}" for level in VISIBILITIES]
+    if not all(map(r.has_arm, names)):
+        return NO_EXTRA
+    outcome = f"accords_counter_{r.long}"
+    columns = r.columns(outcome, r.result.reference, *names, r.arm)
+    excess, levels = columns[:, 1:] - columns[:, :1], np.array([*VISIBILITIES, 1.0])
+    means = {f"{level:g}": detail_of(excess[:, k]) for k, level in enumerate(levels)}
+    value, lo, hi = elasticity(levels, excess)
+    if not np.isfinite(value):
+        low = ", ".join(f"{name}: {of['value']:+.3g}" for name, of in means.items() if of["value"] <= 0)
+        return f"in {len(excess)} runs the excess is not above zero everywhere ({low}): it has no logarithm"
+    note = "" if np.isfinite(lo) else "no interval: leaving out one run can take an excess to zero"
+    return Found(value, lo, hi, len(excess), note=note, detail={"by_visibility": means})
+
+
+def tense(r: Readings) -> Measured:
+    """M11: excess of counter-accords at twice the initial tension less that at half of it."""
+    low, high = (f"extra.tension_{round(100 * factor)}" for factor in TENSIONS)
+    if not r.has_arm(r.placebo_arms[0] if r.placebo_arms else "extra.seen_25"):
+        return NO_EXTRA
+    if not r.has_arm(low):
+        return "no evidence on intent is dated before the start, so there is no initial tension to scale"
+    outcome, reference = f"accords_counter_{r.long}", ".reference"
+    arms = {
+        TENSIONS[0]: (low, low + reference),
+        1.0: (r.arm, r.result.reference),
+        TENSIONS[1]: (high, high + reference),
+    }
+    excess, by_tension = {}, {}
+    for factor, (arm, twin) in arms.items():
+        of_arm, of_twin = r.columns(outcome, arm, twin, low).T[:2]
+        excess[factor] = of_arm - of_twin
+        share, lo, hi = ratio(excess[factor], of_twin)
+        by_tension[f"{factor:g}"] = detail_of(excess[factor]) | {"per_base": share, "per_base_ci95": [lo, hi]}
+    return mean_found(excess[TENSIONS[1]] - excess[TENSIONS[0]], detail={"by_tension": by_tension})
+
+
+def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
+    """Accords under way that both arms sign after the focal date: run, and days gained on the twin."""
+    under_way = frame[frame["origin"].isin(_UNDER_WAY) & (frame["after"] >= 1)]
+    keys = ["run", "pair", "kind", "origin", "occasion"]
+    one, twin = (under_way[under_way["arm"] == name][[*keys, "after"]] for name in (arm, reference))
+    both = one.merge(twin, on=keys, suffixes=("", "_twin"))
+    return both.assign(days=both["after_twin"] - both["after"])[["run", "days"]]
+
+
+def hastened(r: Readings) -> Measured:
+    """M15: days gained by accords under way at the start, per accord that both arms sign."""
+    both = gained(r.accords, r.arm, r.result.reference)
+    if both.empty:
+        return "no accord under way at the start is signed in both arms"
+    where = np.searchsorted(r.runs, both["run"])
+    days = np.bincount(where, both["days"], minlength=len(r.runs))
+    number = np.bincount(where, minlength=len(r.runs)).astype(float)
+    long = np.bincount(where, both["days"] >= ACCELERATED_DAYS, minlength=len(r.runs))
+    value, lo, hi = ratio(days, number)
+    share = ratio(long, number)
+    return Found(
+        value,
+        lo,
+        hi,
+        len(r.runs),
+        detail={
+            "accords": len(both),
+            f"share_{ACCELERATED_DAYS}_days": {"value": share[0], "ci95": list(share[1:])},
+            "moved": int((both["days"] != 0).sum()),
+        },
+    )
+
+
+def guests_of(r: Readings) -> list[int]:
+    """Guests of the focal event, else of the events of the same day and host; participants left out."""
+    roster = {code: i for i, code in enumerate(r.codes)}
+    same = [
+        one for one in r.scenario.events if one.date == r.focal.date and one.host == r.focal.host and one.host
+    ]
+    names = r.focal.guests or tuple(name for one in same for name in one.guests)
+    return [i for i in members(names, r.scenario.groups, roster) if i not in r.cast.participants]
+
+
+def joined(r: Readings) -> Measured:
+    """M17: excess of new accords between guests and participants in the longest window."""
+    guests = guests_of(r)
+    if not guests:
+        return "the focal event has no guests, nor has another of its day and host"
+    world, cast = r.worlds.reference, r.cast
+    hosting = [np.isin(side, cast.participants) for side in (world.first, world.second)]
+    invited = [np.isin(side, guests) for side in (world.first, world.second)]
+    chosen = (hosting[0] & invited[1]) | (hosting[1] & invited[0])
+
+    def count(arm: str) -> Floats:
+        new = r.new(arm)
+        return r.counts(new[chosen[new["pair"].to_numpy(int)]])
+
+    base = count(r.result.reference)
+    by_arm: dict[str, Any] = {arm: detail_of(count(arm) - base) for arm in r.result.arms[1:]}
+    dropped = [one.id for one in r.scenario.events if one.guests and one.date == r.focal.date]
+    kept = not set(dropped) & set(r.scenario.arms[r.result.reference].drop)
+    note = "the guests are seen with the host in both arms" if kept and not r.focal.guests else ""
+    detail = {"guests": [r.codes[i] for i in guests], "base": float(base.mean()), "by_arm": by_arm}
+    return mean_found(count(r.arm) - base, note=note, detail=detail)

@@ -1,0 +1,175 @@
+"""Mechanisms read off what states believe: audiences, mediation, relations by group, guilt by association."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from balance_sim.model.news import attention_to, members
+from balance_sim.study.mechanisms.readings import (
+    Found,
+    Measured,
+    Readings,
+    detail_of,
+    mean_effect,
+    mean_found,
+    ratio,
+)
+
+Floats = npt.NDArray[np.float64]
+
+NO_HOST = "the focal event names no host in the roster"
+
+
+def audiences(r: Readings) -> Measured:
+    """M3: rise of the participants' perceived alignment where the event is heeded most, less where least."""
+    heed = {name: attention_to(r.scenario, name, r.focal.kind) for name in r.cast.audiences}
+    if len(r.cast.participants) < 2:
+        return "the focal event has fewer than two principals in the roster"
+    if len(set(heed.values())) < 2:
+        return "all audiences heed such an event alike"
+    outside = outsiders(r)
+    most = max(heed, key=lambda name: (heed[name], len(outside[name])))
+    least = min(heed, key=lambda name: (heed[name], -len(outside[name])))
+    column = "alignment_participants_{}_{}".format
+    rise = {name: r.difference(column(name, r.short)) for name in heed}
+    acts = _acts_by_audience(r, outside)
+    of_most, of_least = (mean_effect(f"alignment_participants_{name}") for name in (most, least))
+    share, placebos = r.percentile(lambda a, t, w: of_most(a, t, w) - of_least(a, t, w), 1, r.short)
+    return mean_found(
+        rise[most] - rise[least],
+        percentile=share,
+        note=f"{most} less {least}",
+        detail={
+            "rise": {name: detail_of(of) | {"attention": heed[name]} for name, of in rise.items()},
+            "accords_per_state": {name: detail_of(of) for name, of in acts.items()},
+            "placebos": placebos,
+        },
+    )
+
+
+def outsiders(r: Readings) -> dict[str, list[int]]:
+    """Members of each audience, participants left out."""
+    roster = {code: i for i, code in enumerate(r.codes)}
+    return {
+        name: [
+            i for i in members(audience.members, r.scenario.groups, roster) if i not in r.cast.participants
+        ]
+        for name, audience in r.scenario.audiences.items()
+    }
+
+
+def _acts_by_audience(r: Readings, audiences: dict[str, list[int]]) -> dict[str, Floats]:
+    """(runs,) excess of new accords per state of an audience."""
+    world, out = r.worlds.reference, {}
+    for name, inside in audiences.items():
+        who = np.isin(np.arange(world.n), inside)
+        total = np.zeros(len(r.runs))
+        for arm, sign in ((r.arm, 1.0), (r.result.reference, -1.0)):
+            new = r.new(arm)
+            pair = new["pair"].to_numpy(int)
+            sides = who[world.first[pair]].astype(float) + who[world.second[pair]]
+            total += sign * np.bincount(np.searchsorted(r.runs, new["run"]), sides, minlength=len(r.runs))
+        out[name] = total / max(int(who.sum()), 1)
+    return out
+
+
+def mediation(r: Readings) -> Measured:
+    """M5: change of the host's credibility as a mediator in the war, beside that of all rival mediators."""
+    if r.cast.host is None:
+        return NO_HOST
+    if not r.has(f"credibility_host_{r.short}"):
+        return "no two states of the roster, the host apart, are at war"
+    host, rivals = (r.difference(f"credibility_{who}_{r.short}") for who in ("host", "rivals"))
+    share, placebos = r.percentile(mean_effect("credibility_host"), -1, r.short)
+    level = r.by_arm[r.result.reference][f"credibility_host_{r.short}"].mean()
+    return mean_found(
+        host,
+        percentile=share,
+        detail={
+            "without": float(level),
+            "rivals": detail_of(rivals),
+            "against_rivals": detail_of(host - rivals),
+            "by_window": r.by_window("credibility_host"),
+            "wars": ["-".join(r.codes[i] for i in pair) for pair in r.cast.wars],
+            "placebos": placebos,
+        },
+    )
+
+
+def europe(r: Readings) -> Measured:
+    """M6: change of the mean relation of Europe's states to the host, and how much comes through the war."""
+    if r.cast.host is None:
+        return NO_HOST
+    name = f"relations_europe_host_{r.short}"
+    if not r.has(name):
+        return "the scenario reports no group `europe`"
+    share, placebos = r.percentile(mean_effect("relations_europe_host"), -1, r.short)
+    detail: dict[str, Any] = {"by_window": r.by_window("relations_europe_host"), "placebos": placebos}
+    if r.has(f"drawn_in_war_europe_host_{r.short}"):
+        through, *bounds = ratio(r.difference(f"drawn_in_war_europe_host_{r.short}"), against(r, "europe"))
+        parties = [r.codes[i] for i in r.cast.war_parties]
+        detail["share_through_war"] = {"value": through, "ci95": bounds, "parties": parties}
+    return mean_found(r.difference(name), percentile=share, detail=detail)
+
+
+def against(r: Readings, group: str, arm: str | None = None) -> Floats:
+    """(runs,) change of -ln(1 - q): hostility of the host's own, and what its partners draw it into."""
+    parts = (r.difference(f"{part}_{group}_host_{r.short}", arm) for part in ("hostility", "drawn_in"))
+    return np.asarray(sum(parts))
+
+
+def asia(r: Readings) -> Measured:
+    """M7: change of the mean relation of Asia's states to the host; South Korea apart."""
+    if r.cast.host is None:
+        return NO_HOST
+    sizes = {
+        name: int((who != r.cast.host).sum())
+        for name, who in r.cast.groups.items()
+        if name.startswith("asia") and r.has(f"relations_{name}_host_{r.short}")
+    }
+    if not sizes:
+        return "the scenario reports no group whose name starts with `asia`"
+    total = sum(sizes.values())
+    shares = {name: size / total for name, size in sizes.items()}
+    value = sum(part * r.difference(f"relations_{name}_host_{r.short}") for name, part in shares.items())
+
+    def effect(a: pd.DataFrame, t: pd.DataFrame, w: int) -> float:
+        return sum(part * mean_effect(f"relations_{name}_host")(a, t, w) for name, part in shares.items())
+
+    share, placebos = r.percentile(effect, -1, r.short)
+    apart = [name for name in ("south_korea",) if r.has(f"relations_{name}_host_{r.short}")]
+    groups = {name: detail_of(r.difference(f"relations_{name}_host_{r.short}")) for name in [*sizes, *apart]}
+    detail: dict[str, Any] = {"by_group": groups, "placebos": placebos}
+    if {"asia_claimants", "asia_others"} <= set(sizes):
+        claimants, others = (
+            r.difference(f"relations_asia_{name}_host_{r.short}") for name in ("claimants", "others")
+        )
+        detail["claimants_less_others"] = detail_of(claimants - others)
+    return mean_found(np.asarray(value), percentile=share, detail=detail)
+
+
+def association(r: Readings) -> Measured:
+    """M12: share of the change of hostility to the host that comes through its partners."""
+    if r.cast.host is None:
+        return NO_HOST
+    if not against(r, "outside").any():
+        return "what states think of the host does not differ between the arms"
+    value, lo, hi = ratio(r.difference(f"drawn_in_outside_host_{r.short}"), against(r, "outside"))
+
+    def effect(a: pd.DataFrame, t: pd.DataFrame, w: int) -> float:
+        drawn, own = (mean_effect(f"{part}_outside_host")(a, t, w) for part in ("drawn_in", "hostility"))
+        return drawn / (drawn + own) if drawn + own else float("nan")
+
+    share, placebos = r.percentile(effect, 1, r.short)
+    by_group = {}
+    for name in r.cast.groups:
+        if r.has(f"hostility_{name}_host_{r.short}"):
+            of, *bounds = ratio(r.difference(f"drawn_in_{name}_host_{r.short}"), against(r, name))
+            by_group[name] = {"value": of, "ci95": bounds, "change": detail_of(against(r, name))}
+    return Found(
+        value, lo, hi, len(r.runs), percentile=share, detail={"by_group": by_group, "placebos": placebos}
+    )

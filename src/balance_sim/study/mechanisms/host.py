@@ -1,0 +1,141 @@
+"""Mechanisms read off the host: entrapment, room, net loss, rivalry inside the bloc, the neutrality gap."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from balance_sim.study.mechanisms.beliefs import NO_HOST
+from balance_sim.study.mechanisms.readings import (
+    NO_EXTRA,
+    Found,
+    Measured,
+    Readings,
+    detail_of,
+    mean_effect,
+    mean_found,
+    ratio,
+)
+
+
+def entrapment(r: Readings) -> Measured:
+    """M8: share of the host's loss of standing at the horizon that starts with its partners' provocations.
+
+    Loss: fall of the mean relation of all outsiders to the host. With provocations in the arm, less without
+    them, over the whole loss from the reference without them."""
+    if r.cast.host is None:
+        return NO_HOST
+    beside = {r.codes[i] for i in r.cast.participants if i != r.cast.host}
+    partners = [one for one in r.scenario.provocations if one.rate > 0 and one.state in beside]
+    if not partners:
+        return "the scenario declares no provocations by the host's partners"
+    calm, twice = "extra.provoked_0", "extra.provoked_200"
+    if not r.has_arm(calm):
+        return NO_EXTRA
+    reference = r.result.reference
+    arms = (r.arm, reference, calm, calm + ".reference", twice, twice + ".reference")
+    columns = -r.columns(f"relations_outside_host_{r.long}", *arms)
+    with_it, without, calm_with, calm_without, twice_with, _ = columns.T
+    value, lo, hi = ratio(with_it - calm_with, with_it - calm_without)
+    spread = {"0": calm_with, "1": with_it, "2": twice_with}
+    return Found(
+        value,
+        lo,
+        hi,
+        len(with_it),
+        detail={
+            "loss_by_provocations": detail_of(with_it - calm_with),
+            "added_by_the_event": detail_of((with_it - calm_with) - (without - calm_without)),
+            "standard_deviation_of_loss_by_rate": {
+                rate: float(of.std(ddof=1)) if len(of) > 1 else float("nan") for rate, of in spread.items()
+            },
+            "provocations": [one.id for one in partners],
+        },
+    )
+
+
+def manoeuvre(r: Readings) -> Measured:
+    """M9: change of the host's room for manoeuvre: partners worth having that would agree."""
+    if r.cast.host is None:
+        return NO_HOST
+    share, placebos = r.percentile(mean_effect("room_host"), -1, r.short)
+    level = r.by_arm[r.result.reference][f"room_host_{r.short}"].mean()
+    rate = r.difference(f"room_rate_host_{r.short}")
+    detail = {
+        "without": float(level),
+        "rate_of_agreement": detail_of(rate),
+        "by_window": r.by_window("room_host"),
+        "placebos": placebos,
+    }
+    return mean_found(r.difference(f"room_host_{r.short}"), percentile=share, detail=detail)
+
+
+def net_loss(r: Readings) -> Measured:
+    """M10: change of the host's insecurity: what the others' fear costs it, less what its partners lend."""
+    if r.cast.host is None:
+        return NO_HOST
+    share, placebos = r.percentile(mean_effect("insecurity_host"), 1, r.short)
+    level = r.by_arm[r.result.reference][f"insecurity_host_{r.short}"].mean()
+    return mean_found(
+        r.difference(f"insecurity_host_{r.short}"),
+        percentile=share,
+        note="" if r.scenario.parameters.beta > 0 else "beta is 0: friends without a treaty lend nothing",
+        detail={
+            "without": float(level),
+            "defence": detail_of(r.difference(f"defence_host_{r.short}")),
+            "by_window": r.by_window("insecurity_host"),
+            "placebos": placebos,
+        },
+    )
+
+
+def rivalry(r: Readings) -> Measured:
+    """M13: change of the host's influence over the junior principal less that of the third."""
+    if r.cast.host is None:
+        return NO_HOST
+    if not r.has(f"influence_host_junior_{r.short}"):
+        return "the focal event has fewer than three principals in the roster, one of them its host"
+    assert r.cast.junior is not None
+    assert r.cast.third is not None
+    gap = {
+        w: r.difference(f"influence_host_junior_{w}") - r.difference(f"influence_third_junior_{w}")
+        for w in r.windows
+    }
+    host, third = mean_effect("influence_host_junior"), mean_effect("influence_third_junior")
+    share, placebos = r.percentile(lambda a, t, w: host(a, t, w) - third(a, t, w), 1, r.short)
+    left, *bounds = ratio(gap[r.long], gap[r.short]) if gap[r.short].any() else (np.nan,) * 3
+    base = r.by_arm[r.result.reference]
+    return mean_found(
+        gap[r.short],
+        percentile=share,
+        note=f"host {r.codes[r.cast.host]}, junior {r.codes[r.cast.junior]}, third {r.codes[r.cast.third]}",
+        detail={
+            "host": detail_of(r.difference(f"influence_host_junior_{r.short}")),
+            "third": detail_of(r.difference(f"influence_third_junior_{r.short}")),
+            "without": {
+                who: float(base[f"influence_{who}_junior_{r.short}"].mean()) for who in ("host", "third")
+            },
+            "left_at_the_horizon": {"value": left, "ci95": bounds},
+            "by_window": {str(w): detail_of(of) for w, of in gap.items()},
+            "placebos": placebos,
+        },
+    )
+
+
+def neutrality(r: Readings) -> Measured:
+    """M14: how far the host's perceived position in the war lies from the one it declares."""
+    if r.cast.host is None:
+        return NO_HOST
+    if not r.has(f"neutrality_gap_host_{r.short}"):
+        return "the scenario declares no position of the host between two disputants (`report.positions`)"
+    share, placebos = r.percentile(mean_effect("neutrality_gap_host"), 1, r.short)
+    level = r.by_arm[r.result.reference][f"neutrality_gap_host_{r.short}"].mean()
+    return mean_found(
+        r.difference(f"neutrality_gap_host_{r.short}"),
+        percentile=share,
+        detail={
+            "without": float(level),
+            "declared": dict(r.scenario.report.positions),
+            "by_window": r.by_window("neutrality_gap_host"),
+            "placebos": placebos,
+        },
+    )

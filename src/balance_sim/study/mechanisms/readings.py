@@ -1,0 +1,224 @@
+"""What the measures of mechanisms read of a finished study, and the intervals they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.scenario.schema import Event
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.effects import mean_interval, t_quantile
+from balance_sim.study.observed import Cast, focal_cast
+from balance_sim.study.outcomes import NEW
+
+if TYPE_CHECKING:
+    from balance_sim.study.result import Result
+
+Floats = npt.NDArray[np.float64]
+
+NO_EXTRA = "the extra arms were not run (`--no-mechanisms`, or a folder that was begun without them)"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a measure came to. lo, hi: 95 % interval, NaN where there is none.
+
+    percentile: share of placebos with a smaller effect, None where there are none to compare with.
+    verdict: where the sign of the interval does not decide. n: paired runs behind it."""
+
+    value: float
+    lo: float
+    hi: float
+    n: int
+    percentile: float | None = None
+    verdict: str | None = None
+    note: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+Measured = Found | str
+Measure = Callable[["Readings"], Measured]
+
+
+def mean_found(values: Floats, **more: Any) -> Found:
+    """The mean of paired differences with Student's t interval."""
+    mean, _, lo, hi = mean_interval(values)
+    return Found(mean, lo, hi, len(values), **more)
+
+
+def ratio(over: Floats, under: Floats) -> tuple[float, float, float]:
+    """Ratio of two means over the same runs, with Fieller's 95 % interval.
+
+    over, under: (runs,). A bound is NaN where the interval has none on that side: the lower mean is then not
+    distinguishable from zero. Fieller 1954, JRSS B 16(2); Franz 2007, arXiv:0710.2024."""
+    n = len(over)
+    a, b = float(over.mean()), float(under.mean())
+    if n < 2 or b == 0:
+        return (a / b if b else float("nan")), float("nan"), float("nan")
+    (aa, ab), (_, bb) = np.cov(over, under) / n
+    t2 = t_quantile(0.95, n - 1) ** 2
+    square, cross, rest = b**2 - t2 * bb, a * b - t2 * ab, a**2 - t2 * aa
+    inside = max(cross**2 - square * rest, 0.0)
+    if square <= 0:
+        return a / b, float("nan"), float("nan")
+    return a / b, (cross - np.sqrt(inside)) / square, (cross + np.sqrt(inside)) / square
+
+
+def jackknifed(statistic: Callable[[Floats], float], values: Floats) -> tuple[float, float, float]:
+    """A statistic of runs with a 95 % interval from leaving one run out at a time.
+
+    values: (runs, ...). Efron, Stein 1981, Annals of Statistics 9(3)."""
+    n = len(values)
+    whole = statistic(values)
+    if n < 3:
+        return whole, float("nan"), float("nan")
+    without = np.array([statistic(np.delete(values, k, axis=0)) for k in range(n)])
+    error = np.sqrt((n - 1) / n * ((without - without.mean()) ** 2).sum())
+    half = t_quantile(0.95, n - 1) * float(error)
+    return whole, whole - half, whole + half
+
+
+def detail_of(values: Floats) -> dict[str, Any]:
+    """A mean with its interval, as plain data."""
+    mean, _, lo, hi = mean_interval(values)
+    return {"value": mean, "ci95": [lo, hi]}
+
+
+class Readings:
+    """A study as the measures read it: paired columns by arm, accords, casts, the reference world."""
+
+    def __init__(self, result: Result, arm: str) -> None:
+        self.result, self.arm = result, arm
+        self.scenario = result.scenario
+        self.windows = sorted(result.scenario.report.windows)
+        self.short, self.long = self.windows[0], self.windows[-1]
+
+    @cached_property
+    def by_arm(self) -> dict[str, pd.DataFrame]:
+        """Outcomes by arm, extra rows too, indexed by run."""
+        frames = pd.concat([self.result.outcomes, self.result.extra], ignore_index=True)
+        return {str(arm): part.set_index("run").sort_index() for arm, part in frames.groupby("arm")}
+
+    def has(self, outcome: str) -> bool:
+        """Whether the study holds an outcome."""
+        return outcome in self.result.outcomes.columns
+
+    def has_arm(self, arm: str) -> bool:
+        return arm in self.by_arm
+
+    def difference(self, outcome: str, arm: str | None = None, against: str | None = None) -> Floats:
+        """(runs,) paired difference of an outcome; by default the headline arm's from the reference."""
+        one, other = self.pair(outcome, arm or self.arm, against or self.result.reference)
+        return one - other
+
+    def pair(self, outcome: str, arm: str, against: str) -> tuple[Floats, Floats]:
+        """An outcome in two arms, over the runs that both have."""
+        one, other = self.by_arm[arm], self.by_arm[against]
+        common = one.index.intersection(other.index)
+        return one.loc[common, outcome].to_numpy(float), other.loc[common, outcome].to_numpy(float)
+
+    def columns(self, outcome: str, *arms: str) -> Floats:
+        """(runs, arms) an outcome in several arms, over the runs that all have."""
+        frames = [self.by_arm[arm][outcome] for arm in arms]
+        common = frames[0].index
+        for frame in frames[1:]:
+            common = common.intersection(frame.index)
+        return np.stack([frame.loc[common].to_numpy(float) for frame in frames], axis=1)
+
+    def by_window(self, outcome: str) -> dict[str, Any]:
+        """The effect on an outcome in each window."""
+        return {str(w): detail_of(self.difference(f"{outcome}_{w}")) for w in self.windows}
+
+    @cached_property
+    def worlds(self) -> Worlds:
+        """The reference arm alone, compiled."""
+        return compile_arms(self.scenario, (self.result.reference,))
+
+    @cached_property
+    def cast(self) -> Cast:
+        return focal_cast(self.worlds)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        return self.worlds.reference.codes
+
+    @cached_property
+    def focal(self) -> Event:
+        return next(event for event in self.scenario.events if event.id == self.scenario.focal)
+
+    @cached_property
+    def accords(self) -> pd.DataFrame:
+        """Accords of all arms: as in `Result.accords`, with `pair` and `after` (days from the focal date)."""
+        frame = self.result.accords.copy()
+        place = {code: i for i, code in enumerate(self.codes)}
+        a, b = (frame[side].astype(str).map(place).to_numpy(int) for side in ("a", "b"))
+        frame["pair"] = self.worlds.reference.pair_index[a, b]
+        signed = pd.to_datetime(frame["signed"])
+        focal = pd.Timestamp("1970-01-01") + pd.Timedelta(days=self.result.focal_day)
+        frame["after"] = (signed - focal).dt.days
+        for name in ("arm", "origin", "kind", "direction"):
+            frame[name] = frame[name].astype(str)
+        return frame
+
+    @cached_property
+    def runs(self) -> npt.NDArray[np.int64]:
+        """Numbers of the runs that the study's arms have."""
+        return self.by_arm[self.result.reference].index.to_numpy()
+
+    def new(self, arm: str, window: int | None = None) -> pd.DataFrame:
+        """New accords of an arm within a window, by default the longest."""
+        frame = self.accords
+        within = frame["after"].between(1, window or self.long)
+        return frame[(frame["arm"] == arm) & frame["origin"].isin(NEW) & within]
+
+    def counts(self, frame: pd.DataFrame) -> Floats:
+        """(runs,) rows of a table in each run."""
+        return np.bincount(np.searchsorted(self.runs, frame["run"]), minlength=len(self.runs)).astype(float)
+
+    @property
+    def placebo_arms(self) -> list[str]:
+        """Names of the placebos that were lived."""
+        return [
+            name
+            for name in sorted(self.by_arm)
+            if name.startswith(("extra.states_", "extra.date_")) and not name.endswith(".reference")
+        ]
+
+    def percentile(
+        self, effect: Callable[[pd.DataFrame, pd.DataFrame, int], float], sign: int, window: int
+    ) -> tuple[float | None, int]:
+        """Share of placebos with a smaller effect than the event's, and how many could be compared.
+
+        effect: of (arm's outcomes, twin's outcomes, window); sign: of the direction the article expects. A
+        placebo whose window is cut off by the end is compared in the longest that is not. The event's effect is
+        taken over the same runs."""
+        smaller = total = 0
+        for name in self.placebo_arms:
+            one, twin = self.by_arm[name], self.by_arm[name + ".reference"]
+            event, without = (self.by_arm[arm].loc[one.index] for arm in (self.arm, self.result.reference))
+            for within in [w for w in reversed(self.windows) if w <= window]:
+                of_placebo = sign * effect(one, twin, within)
+                of_event = sign * effect(event, without, within)
+                if np.isfinite(of_placebo) and np.isfinite(of_event):
+                    smaller, total = smaller + (of_placebo < of_event), total + 1
+                    break
+        return (smaller / total if total else None), total
+
+
+def mean_effect(outcome: str) -> Callable[[pd.DataFrame, pd.DataFrame, int], float]:
+    """The mean paired difference of an outcome, as `percentile` takes it."""
+
+    def effect(arm: pd.DataFrame, twin: pd.DataFrame, window: int) -> float:
+        name = f"{outcome}_{window}"
+        return (
+            float((arm[name] - twin.loc[arm.index, name]).mean(skipna=False)) if name in arm else float("nan")
+        )
+
+    return effect
