@@ -1,10 +1,10 @@
 """Does a 95 % interval hold the truth 95 times in 100? Every interval that is reported, by simulation.
 
 One yardstick for all: of so many draws from a population whose true value is known, so many intervals have to
-hold it. The yardstick rejects an interval that is right with a chance below `FALSE` a test, by the exact binomial
-distribution. With `DRAWS` draws it sees a coverage of 0.932 or 0.967 at least 99 times in 100, with the long form's
-draws one of 0.943 or 0.9565 (`test_the_yardstick_has_the_power_it_claims`). Estimators that are wrong on purpose
-have to fail it.
+hold it. The yardstick rejects an interval that is right with a chance below `FALSE` a test, by the exact
+binomial distribution. With `DRAWS` draws it sees a coverage of 0.932 or 0.967 at least 99 times in 100, with
+those of the long form one of 0.943 or 0.9565 (`test_the_yardstick_has_the_power_it_claims`). Estimators that
+are wrong on purpose have to fail it.
 
 Elsewhere: the DKW band of the curve of differences, tests/show/test_tables.py.
 The long form: `pytest -n 0 -m long tests/study/test_coverage.py`.
@@ -90,7 +90,7 @@ def normal(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def counts_of_accords(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Counts as of accords: some come in both arms, some only with the event (0.4), some only without (0.1)."""
+    """Counts as of accords: some in both arms, some only with the event (0.4), some only without (0.1)."""
     both = rng.poisson(3.0, n)
     return (both + rng.poisson(0.4, n)).astype(float), (both + rng.poisson(0.1, n)).astype(float)
 
@@ -171,8 +171,8 @@ def exact_coverage_of_rare_differences(expected: float, n: int = 400) -> float:
 def test_where_few_runs_differ_the_interval_is_too_short_as_docs_say() -> None:
     """docs/statistics.md: at least 0.925 from 20 differing runs on, and far too little below 5.
 
-    Student's interval of a mean of rare differences leans on the few that were seen. The exact coverage, summed
-    over all counts, for n = 400."""
+    Student's interval of a mean of rare differences leans on the few that were seen. The exact coverage,
+    summed over all counts, for n = 400."""
     enough = [exact_coverage_of_rare_differences(float(m)) for m in range(20, 81, 4)]
     assert min(enough) >= 0.925, enough
     assert max(enough) <= 0.96
@@ -193,7 +193,7 @@ def drawn_cells(gain: float, loss: float, n: int, draws: int) -> tuple[np.ndarra
 @pytest.mark.parametrize("n", [50, 400])
 @pytest.mark.parametrize(("gain", "loss"), CELLS)
 def test_a_pairs_excess_is_held_at_the_nominal_rate_or_more(gain: float, loss: float, n: int) -> None:
-    """Agresti and Min's interval keeps a coverage of 0.94 or more, also where few runs differ (then near 1)."""
+    """Agresti and Min's interval keeps 0.94 or more, also where few runs differ (then near 1)."""
     _, low, high = share_excess(*drawn_cells(gain, loss, n, DRAWS), n)
     count = int(((low <= gain - loss) & (gain - loss <= high)).sum())
     assert passes(count, DRAWS, low=0.94, high=1.0)
@@ -259,7 +259,7 @@ def skill_draws(draws: int, resamples: int) -> tuple[int, int]:
 
 
 def test_bootstrap_intervals_of_skill_hold_it() -> None:
-    """60 draws of 400 pairs: true coverage 0.92..0.97 passes but once in a million; 0.68 is seen in 98 of 100."""
+    """60 draws of 400 pairs. A coverage of 0.92..0.97 fails once in a million; half the length is seen."""
     good, short = skill_draws(60, 150)
     assert passes(good, 60, 0.92, 0.97)
     assert not passes(short, 60, 0.92, 0.97)

@@ -1,0 +1,307 @@
+"""What no change of names, units, order, blocks or steps may move, on whole scenarios drawn by Hypothesis.
+
+The same on the bare rules, and more of it: tests/model/test_rules.py (relabelling, scale, monotonicity,
+powerless stranger), tests/model/test_engine.py (blocks, order of arms, unseen event),
+tests/scenario/test_fingerprint.py (order of rows and columns), tests/model/test_landscape.py (camps)."""
+
+from __future__ import annotations
+
+import random
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import DIRECTIONS
+from balance_sim.model.engine import begin, perceive
+from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario.schema import Dispute, Scenario
+from balance_sim.study.arms import chosen_arms, compile_arms
+from balance_sim.study.blocks import Block, live_block
+from balance_sim.study.digest import digest_of
+from balance_sim.study.run import run
+
+SUMMIT = load_scenario(Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml")
+ARMS = ("no_summit", "summit")
+RUNS = 24
+few = settings(
+    max_examples=5,
+    deadline=None,
+    derandomize=True,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=[HealthCheck.too_slow],
+)  # each example lives a study; the seed of Hypothesis is fixed, so that a run is the same everywhere
+
+
+def worlds_of(scenario: Scenario) -> Worlds:
+    return compile_arms(scenario, ARMS)
+
+
+def digest(scenario: Scenario, runs: int = RUNS, seed: int = 5) -> str:
+    return run(scenario, runs, seed, arms=["summit"]).digest
+
+
+@pytest.fixture(scope="module")
+def before() -> str:
+    return digest(SUMMIT)
+
+
+def test_a_study_differs_from_another_at_all(before: str) -> None:
+    """The yardstick of this file: the digest sees one value of one state, one event, one seed."""
+    for change in ({"states.JPN.gdp_bn": 5000.0}, {"events.aid.visibility": 0.5}):
+        assert digest(with_values(SUMMIT, change)) != before
+    assert digest(SUMMIT, seed=6) != before
+
+
+# --- names, order, units ----------------------------------------------------------------------------
+
+
+def by_code(worlds: Worlds) -> dict[str, object]:
+    """What is frozen at the start, by the names of states and pairs instead of by place."""
+    codes, base, world = worlds.reference.codes, worlds.baseline, worlds.reference
+    pairs = [(codes[i], codes[j]) for i, j in zip(world.first, world.second, strict=True)]
+    out: dict[str, object] = {}
+    for at, code in enumerate(codes):
+        out[code] = (base.insecurity[at], base.partners[at], base.threatened[at], *base.gain_norm[at])
+    for at, (a, b) in enumerate(pairs):
+        out[a, b, "direction"] = (base.direction[at],)
+        out[a, b] = tuple(base.keen[at, 0])
+        out[b, a] = tuple(base.keen[at, 1])
+    return out
+
+
+def renamed(scenario: Scenario, names: dict[str, str]) -> Scenario:
+    """Every mention of a state's code replaced by its new one."""
+    text = scenario.model_dump_json(exclude={"sha256"})
+    text = re.sub(r'"([A-Z]{3})"', lambda hit: f'"{names.get(hit[1], hit[1])}"', text)
+    found = Scenario.model_validate_json(text)
+    return found.model_copy(update={"states": tuple(sorted(found.states, key=lambda one: one.id))})
+
+
+@given(st.permutations(SUMMIT.codes))
+@few
+def test_renaming_the_states_renames_what_they_believe_and_want(codes: list[str]) -> None:
+    """Luck is keyed by names; what states believe, fear and consent to at the start is not."""
+    names = dict(zip(SUMMIT.codes, codes, strict=True))
+    plain, moved = by_code(worlds_of(SUMMIT)), by_code(worlds_of(renamed(SUMMIT, names)))
+    for key, values in plain.items():
+        there = tuple(names.get(part, part) for part in key) if isinstance(key, tuple) else names[key]
+        if isinstance(key, tuple) and len(key) == 3 and there not in moved:
+            there = (there[1], there[0], there[2])
+        np.testing.assert_allclose(moved[there], values, atol=1e-9, err_msg=str(key))
+
+
+def test_a_matrix_kept_in_another_order_than_its_names_would_be_seen() -> None:
+    """Headers in one order and values in another: the test above fails such a program."""
+    plain = by_code(worlds_of(SUMMIT))
+    values = [plain[code] for code in SUMMIT.codes]
+    assert len({value[0] for value in values}) == len(values)
+
+
+@given(st.integers(0, 10_000))
+@few
+def test_the_order_of_rows_changes_no_accord(seed: int) -> None:
+    """Past the loader too, which sorts: the engine reads by name whatever order a Scenario keeps.
+
+    Sums taken in another order may differ in the last digit; accords and dates do not."""
+    order = random.Random(seed)
+
+    def shuffled(rows: tuple) -> tuple:
+        return tuple(order.sample(rows, len(rows)))
+
+    rows = ("states", "disputes", "trade", "accords", "events", "outside")
+    update: dict[str, object] = {name: shuffled(getattr(SUMMIT, name)) for name in rows}
+    for name in ("groups", "kinds", "event_kinds", "arms"):
+        update[name] = dict(shuffled(tuple(getattr(SUMMIT, name).items())))
+    plain, moved = (
+        run(SUMMIT, RUNS, 5, arms=["summit"]),
+        run(SUMMIT.model_copy(update=update), RUNS, 5, arms=["summit"]),
+    )
+    rows = [
+        one.accords.drop(columns="occasion").astype(str) for one in (plain, moved)
+    ]  # a docket's row number
+    assert rows[0].equals(rows[1])
+    names = plain.outcome_names
+    np.testing.assert_allclose(moved.outcomes[names], plain.outcomes[names], rtol=1e-9, atol=1e-12)
+
+
+@given(st.integers(-6, 6))
+@few
+def test_the_unit_of_capability_changes_no_accord(before: str, power: int) -> None:
+    """Shares have no unit; a power of two is exact in binary, so not even the last digit moves."""
+    factor = 2.0**power
+    components = ("gdp_bn", "milex_bn", "population_m")
+    states = tuple(
+        state.model_copy(update={name: getattr(state, name) * factor for name in components})
+        for state in SUMMIT.states
+    )
+    assert digest(SUMMIT.model_copy(update={"states": states})) == before
+
+
+# --- blocks, arms, workers, steps -------------------------------------------------------------------
+
+
+@given(st.sets(st.integers(1, RUNS - 1), max_size=4), st.permutations(ARMS))
+@few
+def test_blocks_of_any_cut_and_arms_of_any_order(before: str, cuts: set[int], arms: list[str]) -> None:
+    edges = [0, *sorted(cuts), RUNS]
+    worlds = worlds_of(SUMMIT)
+    tables = [live_block(worlds, 5, Block(first, stop), arms) for first, stop in pairwise(edges)]
+    assert digest_of(((one.runs, one.accords) for one in tables), ARMS) == before
+
+
+def test_more_workers_and_more_arms_change_nothing(before: str) -> None:
+    """Two processes and one; all arms and two of them; 24 of 150 runs and 24."""
+    whole = run(SUMMIT, 150, 5, workers=2)
+    assert whole.digest == run(SUMMIT, 150, 5).digest
+    first = [tuple(t.filter(pa.compute.less(t["run"], RUNS)) for t in pair) for pair in whole.blocks()]
+    assert digest_of(first, ARMS) == before
+
+
+def without_feedback(step_days: float) -> Scenario:
+    """A world in which nothing changes what states want: no news, and accords that leave no trace."""
+    quiet = {
+        f"theory.weights.{n}": 0.0 for n in ("activity", "popularity", "closure", "experience", "ladder")
+    }
+    quiet |= {f"theory.weights.{n}": 0.0 for n in ("exposure", "hub_doubt")}
+    quiet |= {f"kinds.{kind}.{field}": 0.0 for kind in SUMMIT.kinds for field in ("depth", "calm")}
+    quiet |= {f"events.{event.id}.visibility": 0.0 for event in SUMMIT.events}
+    quiet |= {"parameters.effort_max": 0.0, "step_days": step_days}
+    treaty = SUMMIT.event_kinds["treaty"].model_copy(update={"alignment": 0.0})
+    kinds = SUMMIT.event_kinds | {"treaty": treaty}
+    return with_values(SUMMIT, quiet).model_copy(update={"provocations": (), "event_kinds": kinds})
+
+
+@given(st.sampled_from([3.5, 1.0, 10.0, 30.0]))
+@few
+def test_splitting_a_step_changes_nothing_where_nothing_changes(step_days: float) -> None:
+    """Occasions and lags live in continuous time; a step only says how often beliefs are looked at."""
+    weekly = run(without_feedback(7.0), 60, 2, arms=["summit"])
+    assert len(weekly.accords) > 200
+    assert run(without_feedback(step_days), 60, 2, arms=["summit"]).digest == weekly.digest
+
+
+def test_splitting_a_step_moves_no_occasion() -> None:
+    runs = np.arange(4, dtype=np.uint64)
+    found = [
+        draw_opportunities(worlds_of(with_values(SUMMIT, {"step_days": days})).reference, 5, runs)
+        for days in (7.0, 2.0)
+    ]
+    columns = [np.column_stack([f.run, f.pair, f.kind, f.count, f.day, f.needs]) for f in found]
+    first, second = (table[np.lexsort(table.T[::-1])] for table in columns)
+    assert np.array_equal(first, second)
+
+
+# --- events and states that say nothing -------------------------------------------------------------
+
+
+@given(st.sampled_from([event.date for event in SUMMIT.events[1:]]), st.sampled_from(["treaty", "incident"]))
+@few
+def test_an_event_that_nobody_sees_changes_nothing(before: str, when: object, kind: str) -> None:
+    """On a day that ends a step anyway, since a new date also cuts a step in two."""
+    silent = SUMMIT.events[1].model_copy(
+        update={"id": "silent", "date": when, "kind": kind, "visibility": 0.0, "host": None}
+    )
+    assert digest(SUMMIT.model_copy(update={"events": (*SUMMIT.events, silent)})) == before
+
+
+@given(st.floats(0.05, 0.95))
+@few
+def test_one_event_or_two_that_share_its_visibility(share: float) -> None:
+    """Evidence adds up: two acts of one day weigh as one as visible as both. Beliefs to the last digits."""
+    aid = next(event for event in SUMMIT.events if event.id == "aid")
+    rest = tuple(event for event in SUMMIT.events if event.id != "aid")
+    halves = tuple(
+        aid.model_copy(update={"id": name, "visibility": aid.visibility * part})
+        for name, part in (("aid1", share), ("aid2", 1 - share))
+    )
+    one, two = (
+        worlds_of(SUMMIT.model_copy(update={"events": (*rest, *parts)})).arms["summit"]
+        for parts in ((aid,), halves)
+    )
+    np.testing.assert_allclose(one.odds_against, two.odds_against, rtol=1e-12)
+    np.testing.assert_allclose(one.intent_odds, two.intent_odds, rtol=1e-12)
+    np.testing.assert_allclose(one.reliability, two.reliability, rtol=1e-12)
+
+
+def with_stranger(longitude: float) -> Scenario:
+    """One more state, far off, without arms, wealth or people, and of nobody's quarrel."""
+    model = SUMMIT.states[0].model_copy(
+        update={
+            "id": "NZL", "name": "Far", "gdp_bn": 0.0, "milex_bn": 0.0, "population_m": 0.0,
+            "ideal_point": 0.0, "latitude": -41.0, "longitude": longitude, "patrons": (),
+        }
+    )  # fmt: skip
+    states = tuple(sorted((*SUMMIT.states, model), key=lambda one: one.id))
+    plain = SUMMIT.parameters.model_copy(update={"eta_x": 0.0})  # no enmity of ideas with a stranger
+    return SUMMIT.model_copy(update={"states": states, "parameters": plain})
+
+
+@given(st.floats(-180, 180))
+@few
+def test_a_far_powerless_state_changes_nobodys_insecurity(longitude: float) -> None:
+    grown = with_stranger(longitude)
+    alone = grown.model_copy(update={"states": tuple(s for s in grown.states if s.id != "NZL")})
+    plain, wider = by_code(worlds_of(alone)), by_code(worlds_of(grown))
+    for code in SUMMIT.codes:
+        assert wider[code][0] == pytest.approx(plain[code][0], rel=1e-9)
+        assert wider[code][2] == plain[code][2]
+    assert {k: v for k, v in wider.items() if "direction" in k and "NZL" not in k} == {
+        k: v for k, v in plain.items() if "direction" in k
+    }
+    assert wider["NZL"][1] == 0
+
+
+# --- more of one thing never less of another --------------------------------------------------------
+
+
+def felt(scenario: Scenario) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """(threat, insecurity) at the start of the reference arm, and the states' order."""
+    worlds = worlds_of(scenario)
+    state = begin(worlds.reference, worlds.baseline, 0, np.zeros(1, dtype=np.uint64))
+    view = perceive(worlds.reference, state, 0)
+    return view.threat[0], view.insecurity[0], worlds.reference.codes
+
+
+pair = st.sampled_from([(a, b) for a in SUMMIT.codes for b in SUMMIT.codes if a < b])
+
+
+@given(pair, st.floats(0.05, 1.0))
+@few
+def test_more_enmity_never_lowers_a_threat(two: tuple[str, str], rivalry: float) -> None:
+    a, b = two
+    kept = tuple(one for one in SUMMIT.disputes if {one.a, one.b} != {a, b})
+    at = [felt(SUMMIT.model_copy(update={"disputes": (*kept, Dispute(a=a, b=b, rivalry=r, war=w))}))
+          for r, w in ((rivalry / 2, 0.0), (rivalry, rivalry))]  # fmt: skip
+    assert (at[1][0] >= at[0][0] - 1e-12).all()
+    codes = at[0][2]
+    assert at[1][0][codes.index(a), codes.index(b)] > at[0][0][codes.index(a), codes.index(b)]
+
+
+@given(pair, st.floats(0.0, 1.0))
+@few
+def test_more_promised_support_never_raises_insecurity(two: tuple[str, str], depth: float) -> None:
+    """A pact promises more; that alone (no calm, no alignment from it) makes nobody less safe."""
+    a, b = two
+    pact = next(one for one in SUMMIT.accords if one.id == "usa-jpn")
+    given_pact = pact.model_copy(update={"id": "more", "a": a, "b": b})
+    plain = SUMMIT.parameters.model_copy(update={"alpha_acc": 0.0, "eta_acc": 0.0})
+    kinds = {name: kind.model_copy(update={"calm": 0.0}) for name, kind in SUMMIT.kinds.items()}
+    kinds[pact.kind] = kinds[pact.kind].model_copy(update={"depth": depth})
+    scenario = SUMMIT.model_copy(update={"parameters": plain, "kinds": kinds})
+    less = felt(scenario)[1]
+    more = felt(scenario.model_copy(update={"accords": (*SUMMIT.accords, given_pact)}))[1]
+    assert (more <= less + 1e-12).all()
+
+
+def test_the_reference_is_first_and_directions_are_complementary() -> None:
+    worlds = worlds_of(SUMMIT)
+    assert chosen_arms(SUMMIT, ["summit"]) == ARMS
+    assert set(worlds.baseline.direction) <= set(range(len(DIRECTIONS)))
