@@ -241,7 +241,9 @@ def with_stranger(longitude: float) -> Scenario:
     )  # fmt: skip
     states = tuple(sorted((*SUMMIT.states, model), key=lambda one: one.id))
     plain = SUMMIT.parameters.model_copy(update={"eta_x": 0.0})  # no enmity of ideas with a stranger
-    return SUMMIT.model_copy(update={"states": states, "parameters": plain})
+    apart = SUMMIT.audiences["rest"]
+    audiences = SUMMIT.audiences | {"rest": apart.model_copy(update={"members": (*apart.members, "NZL")})}
+    return SUMMIT.model_copy(update={"states": states, "parameters": plain, "audiences": audiences})
 
 
 @given(st.floats(-180, 180))
