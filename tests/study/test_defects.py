@@ -1,0 +1,235 @@
+"""Defects that programs of this kind have had, and the test that would see each here.
+
+| where | defect | here |
+| --- | --- | --- |
+| statesim | the seed reaches only the graph | `test_same_seed_same_bytes_in_another_process` |
+| statesim | percentiles on another scale than meant | `test_summary_statistics_in_closed_form` |
+| statesim | a bare except drops failed runs | test_faults.py, an exception in one run |
+| statesim | a weighted draw that is not | `test_occasions_lead_to_consent_as_often_as_the_weights_say` |
+| msnp | arms share lists, one generator races | `test_a_run_leaves_the_arrays_of_every_arm_alone` |
+| bdm-scholz | a branch that can never be reached | `test_every_kind_of_outcome_occurs` |
+| bdm-scholz | P(i wins) + P(j wins) is not 1 | `test_parts_add_up` |
+| landscape script | headers in another order than values | tests/model/test_invariants.py, order of rows |
+| goldfish #37, #71 | absent actors counted; engines disagree | tests/model/test_agents.py; tests/evidence |
+| mesa #2841 | one seed for all replications | `test_replications_differ`; test_coverage.py |
+| mesa #3342 | an event in the past moves the clock back | `test_no_event_moves_the_clock_back` |
+| Mesa, EMA workbench | one exception loses the sweep | test_faults.py, an exception in one run |
+| Global-Diplomacy-ABM | each pair visited twice a step | `test_each_pair_has_one_clock_a_kind` |
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.blocks import Block, live_block
+from balance_sim.study.effects import effect, level
+from balance_sim.study.result import Result
+from balance_sim.study.run import run
+from balance_sim.study.store import encode
+
+PATH = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
+SUMMIT = load_scenario(PATH)
+RUNS = 400
+
+
+@pytest.fixture(scope="module")
+def lively() -> Scenario:
+    """The small world with more will to sign, so that everything happens within a few hundred runs."""
+    eager = {f"states.{code}.propensity": 3.0 for code in SUMMIT.codes}
+    return with_values(SUMMIT, eager | {"parameters.end_rate": 0.3, "parameters.collapse_rate": 1.0})
+
+
+@pytest.fixture(scope="module")
+def result(lively: Scenario) -> Result:
+    return run(lively, RUNS, 3, arms=["summit"])
+
+
+DIGEST = """
+import sys
+from balance_sim.scenario import load_scenario
+from balance_sim.study.run import run
+from balance_sim.study.store import encode
+for seed in (1, 2):
+    print(run(load_scenario(sys.argv[1]), 20, seed, arms=["summit"]).digest)
+"""
+
+
+def test_same_seed_same_bytes_in_another_process() -> None:
+    """Whatever the hash seed, language, time zone, threads of linear algebra, umask; another seed differs."""
+    answers = []
+    for more in (
+        {"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C"},
+        {"PYTHONHASHSEED": "77", "TZ": "Pacific/Kiritimati", "LC_ALL": "tr_TR.UTF-8", "LANG": "de_DE.UTF-8",
+         "OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "3"},
+    ):  # fmt: skip
+        command = [sys.executable, "-c", DIGEST, str(PATH)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=os.environ | more, check=True, umask=0o077
+        )
+        answers.append(done.stdout.split())
+    assert answers[0] == answers[1]
+    assert answers[0][0] != answers[0][1]
+
+
+def test_summary_statistics_in_closed_form() -> None:
+    """1 to 100 in any order: the smallest value that the share does not exceed; sd by hand."""
+    values = np.random.default_rng(0).permutation(np.arange(1.0, 101.0))
+    found = level(values)
+    assert [found[q] for q in ("q05", "q25", "q50", "q75", "q95")] == [5, 25, 50, 75, 95]
+    assert (found["mean"], found["sd"]) == (50.5, pytest.approx(np.sqrt(100 * 101 / 12)))
+    assert found["mcse"] == pytest.approx(found["sd"] / 10)
+    late = level(np.array([1.0, 2.0, 3.0, np.nan]))  # "not by the horizon": after every day, in no mean
+    assert (late["q25"], late["q50"], late["q75"]) == (1, 2, 3)
+    assert np.isnan([late["q95"], late["mean"], late["sd"]]).all()
+    paired = effect(np.array([3.0, 5.0, 4.0, 9.0]), np.array([1.0, 5.0, 5.0, 5.0]))
+    assert (paired["mean"], paired["share_positive"], paired["share_negative"]) == (1.25, 0.5, 0.25)
+
+
+def test_occasions_lead_to_consent_as_often_as_the_weights_say() -> None:
+    """Each kind's count against its expectation, sum over pairs of rate x p_ij x p_ji x years x runs.
+
+    Within 5 Poisson errors: false failure below 1 in 200,000 for all kinds together. Weights that do not
+    count (every pair as likely as the mean) are told apart pair by pair below."""
+    worlds = compile_arms(SUMMIT, ("no_summit", "summit"))
+    world, keen = worlds.reference, worlds.baseline.keen
+    runs = np.arange(600, dtype=np.uint64)
+    found = draw_opportunities(world, 1, runs)
+    agreed = (found.needs < keen[found.pair, :, found.kind]).all(axis=1)
+    years = world.grid[-1] / 365.25
+    expected = keen.prod(axis=1) * world.ladder.ceiling * years * len(runs)
+    counted = np.zeros(expected.shape)
+    np.add.at(counted, (found.pair[agreed], found.kind[agreed]), 1)
+    by_kind = expected.sum(axis=0)
+    assert (np.abs(counted.sum(axis=0) - by_kind) < 5 * np.sqrt(by_kind)).all()
+    by_pair, pairs = expected.sum(axis=1), counted.sum(axis=1)
+    assert (np.abs(pairs - by_pair) < 5 * np.sqrt(by_pair) + 3).all()
+    alike = np.full(len(by_pair), by_pair.mean())
+    assert (np.abs(pairs - alike) > 5 * np.sqrt(alike) + 3).any()
+
+
+def test_accords_take_effect_at_signature_as_often_as_declared(result: Result, lively: Scenario) -> None:
+    """`at_once` is a share: 5 binomial errors, all kinds together; half the share would be seen."""
+    made = result.accords[(result.accords["origin"] == "new") & result.accords["signed"].notna()]
+    share = made["kind"].map({name: kind.at_once for name, kind in lively.kinds.items()}).to_numpy(float)
+    certain = (share == 0) | (share == 1)
+    expected, error = share[~certain].sum(), np.sqrt((share * (1 - share))[~certain].sum())
+    at_once = (made["signed"] == made["in_force"]).to_numpy()[~certain].sum()
+    assert expected / 2 > 5 * error
+    assert (
+        abs(at_once - expected) < 5 * error + 0.02 * (~certain).sum()
+    )  # a short lag may end on the same day
+
+
+def arrays_of(thing: object) -> dict[str, bytes]:
+    return {
+        one.name: value.tobytes()
+        for one in fields(thing)  # type: ignore[arg-type]
+        if isinstance(value := getattr(thing, one.name), np.ndarray)
+    }
+
+
+def test_a_run_leaves_the_arrays_of_every_arm_alone(lively: Scenario) -> None:
+    worlds = compile_arms(lively, ("no_summit", "summit"))
+    things = [*worlds.arms.values(), worlds.baseline, *(w.at_start for w in worlds.arms.values())]
+    before = [arrays_of(one) for one in things]
+    first = live_block(worlds, 3, Block(0, 20), ["no_summit", "summit"])
+    assert [arrays_of(one) for one in things] == before
+    again = live_block(worlds, 3, Block(0, 20), ["summit", "no_summit"])
+    assert encode(again.runs) == encode(first.runs)
+    assert encode(again.accords) == encode(first.accords)
+
+
+def test_every_kind_of_outcome_occurs(result: Result, lively: Scenario) -> None:
+    """Every origin, direction and kind of accord, and every stage an accord can end in."""
+    made = result.accords
+    assert set(made["origin"]) == set(ORIGINS) - ({"signed"} if not _signed(lively) else set())
+    assert set(made["direction"]) == set(DIRECTIONS)
+    assert set(made["kind"]) == set(lively.kinds)
+    stages = {
+        "talks": made["signed"].isna() & made["ended"].isna(),
+        "collapsed": made["signed"].isna() & made["ended"].notna(),
+        "signed": made["signed"].notna() & made["in_force"].isna(),
+        "in force": made["in_force"].notna() & made["ended"].isna(),
+        "ended": made["in_force"].notna() & made["ended"].notna(),
+    }
+    assert [name for name, rows in stages.items() if not rows.any()] == []
+    counts = [n for n in result.outcome_names if n.startswith(("accords_", "from_talks_", "in_force_"))]
+    assert [name for name in counts if not result.outcomes[name].any()] == []
+    signs = result.effects.set_index("outcome").loc["accords_all_365"]
+    assert signs["share_positive"] > 0 and signs["share_negative"] > 0
+
+
+def _signed(scenario: Scenario) -> bool:
+    return any(a.status == "signed" and a.scheduled_in_force is None for a in scenario.accords)
+
+
+def test_parts_add_up(result: Result) -> None:
+    """Directions to all, kinds to all, windows grow, shares within 1, in every run and arm."""
+    frame = result.outcomes
+    for window in (30, 90, 365):
+        parts = sum(frame[f"accords_{name}_{window}"] for name in DIRECTIONS)
+        assert (parts == frame[f"accords_all_{window}"]).all()
+    kinds = sum(frame[f"accords_{kind}_365"] for kind in result.scenario.kinds)
+    assert (kinds == frame["accords_all_365"]).all()
+    assert (frame["accords_all_30"] <= frame["accords_all_90"]).all()
+    assert (frame["accords_all_90"] <= frame["accords_all_365"]).all()
+    assert (frame["from_talks_365"] <= frame["accords_all_365"]).all()
+    effects = result.effects
+    assert (effects["share_positive"] + effects["share_negative"] <= 1 + 1e-12).all()
+    dyads = result.dyads[result.dyads["arm"] == "summit"]
+    assert np.allclose(dyads["p"] - dyads["p_reference"], dyads["excess"])
+    assert ((dyads["lo"] <= dyads["excess"] + 1e-9) & (dyads["excess"] <= dyads["hi"] + 1e-9)).all()
+
+
+def test_replications_differ(result: Result) -> None:
+    reference = result.outcomes[result.outcomes["arm"] == "no_summit"]
+    assert reference["accords_all_365"].var() > 0
+    assert len(reference["first_counter_days"].unique()) > 50
+
+
+@pytest.mark.parametrize("days", [-5000, -1, 0, 1, 200, 366])
+def test_no_event_moves_the_clock_back(days: int) -> None:
+    """Before the start an event is history, read at its age; the clock runs from the start to the end."""
+    moved = with_values(SUMMIT, {"events.aid.date": SUMMIT.start + timedelta(days=days)})
+    worlds = compile_arms(moved, ("no_summit", "summit"))
+    grid = worlds.reference.grid
+    assert (grid[0], grid[-1]) == (0.0, float((SUMMIT.end - SUMMIT.start).days))
+    assert (np.diff(grid) > 0).all()
+    made = run(moved, 10, 1, arms=["summit"]).accords
+    new = made[made["origin"] == "new"]
+    assert (new["opened"] >= SUMMIT.start).all()
+
+
+def test_dates_of_an_accord_are_in_order(result: Result) -> None:
+    made = result.accords[result.accords["origin"] == "new"]
+    for earlier, later in (("opened", "signed"), ("signed", "in_force"), ("in_force", "ended")):
+        both = made[made[earlier].notna() & made[later].notna()]
+        assert len(both) and (both[earlier] <= both[later]).all()
+
+
+def test_each_pair_has_one_clock_a_kind() -> None:
+    """A pair is listed once, and its occasions of a kind are counted one after the other, none twice."""
+    world = compile_arms(SUMMIT, ("no_summit", "summit")).reference
+    pairs = {frozenset(p) for p in zip(world.first.tolist(), world.second.tolist(), strict=True)}
+    assert len(pairs) == len(world.first) == world.n * (world.n - 1) // 2
+    assert len(np.unique(world.pair_keys)) == len(pairs)
+    found = draw_opportunities(world, 9, np.arange(50, dtype=np.uint64))
+    keys = np.column_stack([found.run, found.pair, found.kind, found.count])
+    assert len(np.unique(keys, axis=0)) == len(keys)
+    order = np.lexsort((found.count, found.kind, found.pair, found.run))
+    same = (keys[order][1:, :3] == keys[order][:-1, :3]).all(axis=1)
+    assert (np.diff(found.count[order])[same] == 1).all()
+    assert (np.diff(found.day[order])[same] > 0).all()
