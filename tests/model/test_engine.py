@@ -23,11 +23,11 @@ SEED, REFERENCE, ACTUAL, UNSEEN = 7, "no_parade", "parade", "unseen"
 
 @pytest.fixture(scope="module")
 def scenario() -> Scenario:
-    """Beijing with three arms: without the parade, with it, and with a parade that nobody sees."""
+    """Beijing with three arms: without the parade, with it, and with a parade that nobody sees; no provocations."""
     loaded = load_scenario(SCENARIO)
     unseen = loaded.arms["half_visibility"].model_copy(update={"set": {"events.parade.visibility": 0.0}})
     arms = {REFERENCE: loaded.arms[REFERENCE], ACTUAL: loaded.arms[ACTUAL], UNSEEN: unseen}
-    return loaded.model_copy(update={"arms": arms})
+    return loaded.model_copy(update={"arms": arms, "provocations": ()})
 
 
 @pytest.fixture(scope="module")
