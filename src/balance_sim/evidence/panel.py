@@ -170,6 +170,16 @@ def load_history(
     )
 
 
+def accords_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
+    """Last year that the accords of a folder, and of further files, cover. Raises DataError."""
+    first = _Sources(Path(data_dir)).read("accords")
+    reports = [read.report for read in (first,) if read] + [read_outcomes(path).report for path in more]
+    ends = [report.last_year for report in reports if report.last_year is not None]
+    if not ends:
+        raise DataError("there is no accord in the data", "Give a file with accords", path=data_dir)
+    return max(ends)
+
+
 def _accords(
     sources: _Sources, more: Sequence[Path | str], states: layers.Roster
 ) -> tuple[pd.DataFrame, tuple[int, int]]:

@@ -1,0 +1,86 @@
+"""`balance-sim fit DATA`: maximum likelihood for the model's weights from dated accords and covariates."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from balance_sim.cli.options import json_option
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--first", type=int, default=1985, show_default=True, help="First year of the period.")
+@click.option("--last", type=int, help="Last year  [default: the last with accords on record]")
+@click.option(
+    "--accords",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="More accords, in DCAD's columns or the generic ones. Repeatable.",
+)
+@click.option("--alliances", type=click.Choice(["atop", "cow"]), default="atop", show_default=True)
+@click.option("--terms", metavar="A,B", help="Only these terms  [default: all that the record can tell]")
+@click.option("--levels/--no-levels", default=True, help="A level of each year, shrunk.")
+@click.option("--propensities/--no-propensities", default=True, help="A propensity of each state, shrunk.")
+@click.option("--cluster/--no-cluster", default=True, help="Standard errors clustered by pair.")
+@click.option(
+    "--ridge", type=click.FloatRange(min=0.0), default=0.0, help="1 / variance of a prior on weights."
+)
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("parameters.yaml"),
+    show_default=True,
+    help="File to write.",
+)
+@json_option
+def command(
+    data: Path,
+    first: int,
+    last: int | None,
+    accords: tuple[Path, ...],
+    alliances: str,
+    terms: str | None,
+    levels: bool,
+    propensities: bool,
+    cluster: bool,
+    ridge: float,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Fit the weights of willingness to the accords in the folder DATA, and write them with their covariance.
+
+    DATA holds the field's files as their authors publish them, or accords.csv in the generic format. Which
+    names are looked for, and what is fitted: docs/evidence.md."""
+    from balance_sim.evidence.choices import choices
+    from balance_sim.evidence.errors import DataError
+    from balance_sim.evidence.fitted_file import fitted_record, summary_lines, write_fitted
+    from balance_sim.evidence.fitting import fit
+    from balance_sim.evidence.panel import accords_end, load_history
+    from balance_sim.evidence.terms import fitted_terms
+
+    end = last if last is not None else accords_end(data, accords)
+    history = load_history(data, first, end, accords=accords, alliances=alliances)
+    wanted = None if terms is None else [name.strip() for name in terms.split(",") if name.strip()]
+    used, left_out = fitted_terms(history, wanted)
+    record = choices(history, used)
+    signed = [kind for kind, count in zip(record.kinds, record.signed.sum(axis=0), strict=True) if count > 0]
+    if not signed:
+        raise DataError("no accord was signed in these years", "Give a longer period", path=data)
+    found = fit(
+        record.with_kinds(signed), propensities=propensities, levels=levels, cluster=cluster, ridge=ridge
+    )
+    command_line = shlex.join(["balance-sim", *sys.argv[1:]])
+    from balance_sim.study.folder import version
+
+    written = fitted_record(found, history, command_line, version())
+    write_fitted(written, out)
+    if as_json:
+        click.echo(json.dumps(written, indent=1, allow_nan=False))
+        return
+    lines = summary_lines(found, history) + [f"note: {why}" for why in left_out]
+    click.echo("\n".join([*lines, "", f"written to {out}"]))

@@ -1,0 +1,220 @@
+"""The record as choices: for each pair and year what both sides would have weighed, and what they signed.
+
+The terms are the model's own functions (model/willingness.py), worked out on the model's own beliefs from
+what was on record on 1 January."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.features import signed_between
+from balance_sim.evidence.history import Floats, History
+from balance_sim.evidence.past import KINDS, members_at, scenario_at
+from balance_sim.model.baseline import freeze
+from balance_sim.model.core import DAYS_PER_YEAR, Ladder, World
+from balance_sim.model.engine import begin, perceive
+from balance_sim.model.willingness import TERMS, Prospects
+from balance_sim.model.world import compile_world, focal_day, time_grid
+from balance_sim.scenario.schema import Scenario
+
+BY_KIND = ("security_gain",)
+"""Terms that depend on the kind of accord. `exposure` does too; the record has no trade, so it is not
+fitted."""
+COMMON = (
+    "common_threat",
+    "distrust",
+    "similarity",
+    "joint_democracy",
+    "democracy_gap",
+    "proximity",
+    "size",
+    "activity",
+    "popularity",
+    "closure",
+    "experience",
+    "ladder",
+    "bandwagon",
+)
+FITTED = (*BY_KIND, *COMMON)
+NOT_ON_RECORD = {
+    "autonomy": "no record of how dear freedom from commitments is to a state",
+    "exposure": "no trade in the record",
+    "hub_doubt": "no patrons and no reliability in the record",
+}
+"""Terms that the record cannot speak to, and why. They keep their defaults."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """N pairs and years, K common terms, B terms by kind, M kinds. Side 0 is a deciding, side 1 is b.
+
+    year, a < b (roster positions), exposure (part of the year): (N,). signed: (N, M) 1 where the pair signed
+    that kind in the year, NaN if not on record. common: (N, 2, K); by_kind: (N, 2, M, B). chance_kept: (M,)
+    accords signed per talks opened; ceiling: (M,) occasions a year."""
+
+    year: NDArray[np.int64]
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    exposure: Floats
+    signed: Floats
+    common: Floats
+    by_kind: Floats
+    common_names: tuple[str, ...]
+    by_kind_names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    ceiling: Floats
+    chance_kept: Floats
+    states: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Terms in the order of the weights: common, then by kind."""
+        return (*self.common_names, *self.by_kind_names)
+
+    @property
+    def pair(self) -> NDArray[np.int64]:
+        """(N,) one number a pair."""
+        return self.a * 100_000 + self.b
+
+    @property
+    def any_signed(self) -> Floats:
+        """(N,) 1 where the pair signed any kind."""
+        return np.asarray(self.signed.max(axis=1), dtype=np.float64)
+
+    def take(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Choices:
+        """Some of the rows."""
+        rows: dict[str, Any] = {f: getattr(self, f)[keep] for f in _ROWS}
+        return replace(self, **rows)
+
+    def within(self, first: int, last: int) -> Choices:
+        """The rows of years first..last."""
+        return self.take((self.year >= first) & (self.year <= last))
+
+    def with_terms(self, names: Sequence[str]) -> Choices:
+        """Only these terms."""
+        return replace(
+            self,
+            common=self.common[:, :, [k for k, name in enumerate(self.common_names) if name in names]],
+            by_kind=self.by_kind[:, :, :, [k for k, name in enumerate(self.by_kind_names) if name in names]],
+            common_names=tuple(name for name in self.common_names if name in names),
+            by_kind_names=tuple(name for name in self.by_kind_names if name in names),
+        )
+
+    def with_kinds(self, names: Sequence[str]) -> Choices:
+        """Only these kinds of accord."""
+        at = [self.kinds.index(name) for name in names]
+        return replace(
+            self,
+            signed=self.signed[:, at],
+            by_kind=self.by_kind[:, :, at],
+            kinds=tuple(names),
+            ceiling=self.ceiling[at],
+            chance_kept=self.chance_kept[at],
+        )
+
+
+_ROWS = ("year", "a", "b", "exposure", "signed", "common", "by_kind")
+
+
+def choices(
+    history: History,
+    terms: Sequence[str] = FITTED,
+    parameters: Mapping[str, float] | None = None,
+    kinds: Sequence[str] = KINDS,
+    years: Sequence[int] | None = None,
+) -> Choices:
+    """All pairs and years of a history. parameters: of beliefs and reach, laid over the defaults.
+
+    Raises DataError for a year whose past is not on record."""
+    wanted = [int(y) for y in (history.years if years is None else years)]
+    if max(wanted) > history.accord_years[1] + 1:
+        raise DataError(
+            f"the accords on record end in {history.accord_years[1]}",
+            f"Give the later accords, or end the period in {history.accord_years[1] + 1}",
+            value=str(max(wanted)),
+        )
+    parts = [_year(history, year, terms, dict(parameters or {}), kinds) for year in wanted]
+    rows: dict[str, Any] = {f: np.concatenate([getattr(p, f) for p in parts]) for f in _ROWS}
+    return replace(parts[0], **rows)
+
+
+def _year(
+    history: History, year: int, terms: Sequence[str], parameters: dict[str, float], kinds: Sequence[str]
+) -> Choices:
+    scenario = scenario_at(
+        history, year, parameters=parameters, weights=dict.fromkeys(TERMS, 0.0), step_days=92.0
+    )
+    who = members_at(history, year)
+    exposure = history.exposure(year)[np.ix_(who, who)]
+    i, j = np.nonzero(np.triu(exposure > 0, 1))
+    world, weighed = terms_at(scenario, terms, kinds, i, j)
+    signed = [signed_between(history, year, year, {kind})[who[i], who[j]] > 0 for kind in kinds]
+    known = history.accord_years[0] <= year <= history.accord_years[1]
+    at = [world.ladder.names.index(kind) for kind in kinds]
+    common = tuple(name for name in terms if name not in BY_KIND)
+    by_kind = tuple(name for name in terms if name in BY_KIND)
+    return Choices(
+        year=np.full(len(i), year, dtype=np.int64),
+        a=who[i],
+        b=who[j],
+        exposure=exposure[i, j],
+        signed=np.where(known, np.stack(signed, axis=1).astype(np.float64), np.nan),
+        common=_stacked([weighed[name][:, :, 0] for name in common], (len(i), 2)),
+        by_kind=_stacked([weighed[name] for name in by_kind], (len(i), 2, len(kinds))),
+        common_names=common,
+        by_kind_names=by_kind,
+        kinds=tuple(kinds),
+        ceiling=world.ladder.ceiling[at],
+        chance_kept=chance_kept(world.ladder, world.rules.collapse_rate)[at],
+        states=history.iso3,
+    )
+
+
+def _stacked(columns: list[Floats], shape: tuple[int, ...]) -> Floats:
+    return np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
+
+
+def terms_at(
+    scenario: Scenario,
+    terms: Sequence[str],
+    kinds: Sequence[str],
+    i: NDArray[np.int64],
+    j: NDArray[np.int64],
+) -> tuple[World, dict[str, Floats]]:
+    """Terms of pairs i, j (positions in the scenario's codes) at its start, both sides: (N, 2, kinds or
+    1)."""
+    world = compile_world(scenario, scenario.reference_arm, time_grid(scenario, []), focal_day(scenario))
+    baseline = freeze(world, ())
+    state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
+    view = perceive(world, state, 0)
+    place = np.array([world.codes.index(code) for code in scenario.codes])
+    ego = np.stack([place[i], place[j]], axis=1)
+    alter = ego[:, ::-1]
+    out = {}
+    for name in terms:
+        which = [world.ladder.names.index(k) for k in (kinds if name in BY_KIND else kinds[:1])]
+        shape = (*ego.shape, len(which))
+        at = [np.broadcast_to(side[:, :, None], shape).ravel() for side in (ego, alter)]
+        kind = np.broadcast_to(np.array(which), shape).ravel()
+        seen = Prospects(world, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind)
+        out[name] = TERMS[name](seen).reshape(shape)
+    return world, out
+
+
+def chance_kept(kinds: Ladder, collapse_rate: float) -> Floats:
+    """(M,) share of talks that are signed and do not collapse first: (1 + f m / k)^-k, gamma lag of mean
+    m."""
+    fails = collapse_rate / DAYS_PER_YEAR
+    return np.asarray((1.0 + fails * kinds.talks_days / kinds.talks_shape) ** -kinds.talks_shape)
+
+
+def by_origin(record: Choices, first: int, last: int, window: int) -> Iterator[tuple[Choices, Choices]]:
+    """For each year first..last: the rows of the `window` years before it, and its own."""
+    for year in range(first, last + 1):
+        yield record.within(year - window, year - 1), record.within(year, year)

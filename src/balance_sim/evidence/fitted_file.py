@@ -1,0 +1,123 @@
+"""Fitted parameters as a file: what `balance-sim fit` writes and `hindcast` and a user read back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from balance_sim.evidence.choices import NOT_ON_RECORD
+from balance_sim.evidence.fitting import Fit
+from balance_sim.evidence.history import History
+
+HEAD = "# Fitted by balance-sim. Estimates in nats; see docs/evidence.md.\n"
+
+
+def key_path(name: str) -> str:
+    """Where a fitted parameter stands in a scenario: `theory.weights.size`, `kinds.logistics.intercept`."""
+    term, _, kind = name.partition(".")
+    return f"kinds.{kind}.intercept" if kind else f"theory.weights.{term}"
+
+
+def fitted_record(fit: Fit, history: History, command: str = "", version: str = "") -> dict[str, object]:
+    """Everything the file holds, as plain values."""
+    paths = [key_path(name) for name in fit.names]
+    error = fit.standard_error
+    covariance = fit.covariance if fit.cluster_covariance is None else fit.cluster_covariance
+    return {
+        "fitted": {
+            "command": command,
+            "version": version,
+            "period": [int(fit.years[0]), int(fit.years[1])],
+            "pair_years": fit.rows,
+            "accords": fit.accords,
+            "log_likelihood": _short(fit.log_likelihood),
+            "marginal_log_likelihood": _short(fit.marginal),
+            "aic": _short(fit.aic),
+            "standard_errors": "second derivatives"
+            if fit.cluster_covariance is None
+            else "clustered by pair",
+            "propensity_variance": _short(fit.propensity_variance),
+            "level_variance": _short(fit.level_variance),
+        },
+        "data": [
+            {
+                "source": report.source,
+                "file": Path(report.path).name,
+                "rows": report.rows_kept,
+                "sha256": _sha256(report.path),
+            }
+            for report in history.reports
+        ],
+        "parameters": {
+            path: {"estimate": _short(value), "standard_error": _short(one)}
+            for path, value, one in zip(paths, fit.estimate, error, strict=True)
+        },
+        "not_fitted": {key_path(name): why for name, why in NOT_ON_RECORD.items()},
+        "weakly_told": [str(way) for way in fit.flat],
+        "covariance": {
+            "names": paths,
+            "matrix": [[_short(value) for value in row] for row in covariance],
+        },
+        "propensities": {
+            code: _short(value)
+            for code, value, seen in zip(fit.states, fit.propensity, fit.seen, strict=True)
+            if seen
+        },
+        "levels": {int(year): _short(value) for year, value in fit.level.items()},
+    }
+
+
+def write_fitted(record: dict[str, object], path: Path | str) -> None:
+    """One YAML file; the matrix a row a line."""
+    text = HEAD + yaml.dump(record, Dumper=_Rows, sort_keys=False, width=1_000_000, allow_unicode=True)
+    Path(path).write_text(text, encoding="utf-8")
+
+
+class _Rows(yaml.SafeDumper):
+    """Lists of numbers on one line, everything else below each other."""
+
+
+def _sequence(dumper: yaml.SafeDumper, value: Sequence[object]) -> yaml.Node:
+    flat = all(isinstance(item, int | float) for item in value)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=flat)
+
+
+_Rows.add_representer(list, _sequence)
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.8g}")
+
+
+def _sha256(path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def summary_lines(fit: Fit, history: History) -> list[str]:
+    """The fit for a terminal: estimate, standard error, z, and what the record leaves open."""
+    error = fit.standard_error
+    lines = [
+        f"{fit.rows} pairs and years, {fit.accords} accords, {fit.years[0]}-{fit.years[1]}",
+        f"{int(fit.seen.sum())} states; log-likelihood {fit.log_likelihood:.1f}, AIC {fit.aic:.1f}",
+        "",
+        f"{'parameter':<44}{'estimate':>10}{'s.e.':>9}{'z':>8}",
+    ]
+    for name, value, one in zip(fit.names, fit.estimate, error, strict=True):
+        lines.append(f"{key_path(name):<44}{value:>10.4f}{one:>9.4f}{value / one:>8.2f}")
+    lines.append(f"{'propensities: variance':<44}{fit.propensity_variance:>10.4f}")
+    if fit.level:
+        lines.append(f"{'levels of years: variance':<44}{fit.level_variance:>10.4f}")
+    if fit.flat:
+        lines += ["", "weakly told apart by the record:", *(f"  {way}" for way in fit.flat)]
+    lines += ["", "not fitted:", *(f"  {key_path(name)}: {why}" for name, why in NOT_ON_RECORD.items())]
+    lines += [f"note: {note}" for note in history.notes]
+    return lines
+
+
+__all__ = ["fitted_record", "key_path", "summary_lines", "write_fitted"]
