@@ -1,4 +1,4 @@
-"""Cases from history: what is known at the date, and nothing later. Extracts around the Pact of Steel, 1939-05-22.
+"""Cases from history: what is known at the date, nothing later. Extracts around the Pact of Steel, May 1939.
 
 Facts to hold the scenario to: COW NMC 7, CINC of 1938; ATOP 5.1 id 2440 (Britain and Poland, 1939-04-06);
 ICOW; COW MID 5, dispute 258, which began in March 1939 and became the Second World War in September."""
@@ -227,7 +227,8 @@ def test_a_folder_with_capabilities_only(tmp_path):
 @pytest.mark.parametrize(
     ("label", "kind"),
     [("Tripartite Pact", "treaty"), ("China-Solomon Islands security agreement", "treaty"),
-     ("No-limits statement", "joint_summit"), ("Impact of a parade", "joint_summit"), ("ENTENTE Cordiale", "treaty")],
+     ("No-limits statement", "joint_summit"), ("Impact of a parade", "joint_summit"),
+     ("ENTENTE Cordiale", "treaty")],
 )  # fmt: skip
 def test_kind_of_the_signal_by_the_words_of_its_label(label, kind):
     case = Case("X", label, date(1950, 1, 1), ("SUN", "CHN"), ("USA",))
@@ -288,8 +289,8 @@ def test_codes_of_the_date_and_abbreviations_of_cow():
 
 
 def test_both_code_tables_name_the_same_states_in_the_same_years():
-    """The scenario's table has ISO codes, the evidence's COW membership. Where they differ is listed here: states
-    that COW does not count as members all that time, or that only one of the two knows."""
+    """The scenario's table has ISO codes, the evidence's COW membership. Where they differ is listed here:
+    states that COW does not count as members all that time, or that only one of the two knows."""
     table = codes.state_codes()
     table = table[table["iso3"] != ""]
     first = table.groupby("iso3")["start"].min().dt.year

@@ -1,4 +1,4 @@
-"""Scores by agreement: weights, baselines and measures in closed form on a scenario of five made-up powers."""
+"""Scores by agreement: weights, baselines and measures in closed form, on a scenario of five powers."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ def test_every_agreement_weighs_one(scenario, table):
     found = scored_table(scenario, rows)
     assert len(set(found.pairs)) == 9  # ten pairs but that of the participants
     weights = list(zip(found.pairs, found.happened, found.weight, strict=True))
-    assert weights[:4] == [(("DEU", "YUG"), 1, 0.5), (("ITA", "YUG"), 1, 0.5), (("GBR", "SUN"), 1, 1), (("GBR", "SUN"), 1, 1)]  # fmt: skip
+    joined, twice = [(("DEU", "YUG"), 1, 0.5), (("ITA", "YUG"), 1, 0.5)], [(("GBR", "SUN"), 1, 1)] * 2
+    assert weights[:4] == joined + twice
     assert (found.happened[4:] == 0).all() and (found.weight[4:] == 1).all() and len(found.pairs) == 10
     per_cluster = np.bincount(found.cluster, weights=found.weight)
     assert (per_cluster == 1).all()

@@ -76,7 +76,7 @@ def test_published_number_of_configurations():
 
 
 def test_published_minima_when_all_are_hostile():
-    """The paper: 209 minima. Its sizes are printed to 0.01, which leaves ties: with them 195 minima are strict,
+    """The paper: 209 minima. Its sizes are printed to 0.01, which leaves ties: with them 195 are strict,
     226 if a state may also be indifferent. 209 lies between, and sizes drawn within the rounding give it."""
     printed = np.array(list(SIZES_1936.values()))
     level = len(landscape(hostile(17), printed))
