@@ -139,9 +139,7 @@ def _queue(cluster: str | None, options: tuple[str, ...]) -> Any:
     pairs = [text.partition("=") for text in options]
     if any(not equals or not key for key, equals, _ in pairs):
         raise click.UsageError("--cluster-option takes KEY=VALUE")
-    return job_queue(
-        cluster, {key: int(value) if value.isdigit() else value for key, _, value in pairs}, jobs
-    )
+    return job_queue(cluster, {key: int(value) if value.isdigit() else value for key, _, value in pairs})
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[
                 error = future.exception()
                 yield future.result() if error is None else _one_by_one(job, task, packed, executor, error)
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
+        executor.shutdown(wait=False)  # takes back what is not done
 
 
 def _one_by_one(job: Job, task: Task, packed: bytes, executor: Any, error: BaseException) -> Outcome:

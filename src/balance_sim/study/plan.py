@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import multiprocessing
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
 from balance_sim.study.blocks import Block, batch_runs
 from balance_sim.study.faults import WrongRequest
@@ -13,6 +16,7 @@ from balance_sim.study.store import TABLES, encode
 
 PROBE_RUNS = 8
 PROBE_MOST = 512
+PROBE_SECONDS = 60.0
 BLOCK_SECONDS = 2.0
 BLOCK_MOST = 8192
 BLOCK_BYTES = 48 << 20
@@ -52,6 +56,8 @@ class Plan:
         left = (
             "" if self.todo_runs == self.points * self.runs else f", {self.todo_runs:,} of them still to do"
         )
+        if math.isnan(self.seconds):
+            return [f"plan: {whole}{left}", "no estimate: the first runs failed"]
         return [
             f"plan: {whole}{left}",
             f"about {spoken(self.seconds)} on {self.workers} worker{'s' * (self.workers != 1)}, "
@@ -59,7 +65,40 @@ class Plan:
         ]
 
 
-def probe(job: Job, values: Values) -> Probe:
+def probe(job: Job, values: Values) -> Probe | None:
+    """Live a few runs of one point and measure; None where they fail, which the sweep itself will report.
+
+    A model of the user's own is tried in a process of its own: it may take the process with it."""
+    if job.model is None:
+        return _measured(job, values)
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_measure_into, args=(theirs, job, values), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        found: Probe | None = ours.recv() if ours.poll(PROBE_SECONDS) else None
+    except (EOFError, OSError):
+        found = None
+    finally:
+        ours.close()
+        process.kill()
+        process.join()
+    return found
+
+
+def _measure_into(conn: Connection, job: Job, values: Values) -> None:
+    conn.send(_measured(job, values))
+
+
+def _measured(job: Job, values: Values) -> Probe | None:
+    try:
+        return measure(job, values)
+    except Exception:  # noqa: BLE001 - whatever it is: the sweep records it run by run
+        return None
+
+
+def measure(job: Job, values: Values) -> Probe:
     """Live a few runs of one point here and measure. Their tables are thrown away."""
     began = time.perf_counter()
     worlds = job.worlds(values)

@@ -11,13 +11,21 @@ from balance_sim.study.jobs import FailedRun, Job, Outcome, Task, live_or_isolat
 if TYPE_CHECKING:
     from distributed import Client
 
-SHARD_RUNS = 64
+SHARD_RUNS = 128  # the most runs a shard holds where a study has one point
+
+
+def runs_a_shard(runs: int, workers: int) -> int:
+    """Runs a block, so that every worker has the same to do and a block is worth its overhead."""
+    rounds = -(-runs // (workers * SHARD_RUNS))
+    return max(16, -(-runs // (workers * max(rounds, 1))))
 
 
 def run_tasks(
     job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None
 ) -> Iterator[Outcome]:
-    """Outcomes as they finish. One worker, or one task: in this process. client: on its cluster instead."""
+    """Outcomes as they finish. One worker, or one task of our own model: in this process.
+
+    client: on its cluster instead."""
     if client is not None:
         from balance_sim.study.cluster import run_on_cluster
 
@@ -25,7 +33,7 @@ def run_tasks(
         return
     rest = iter(tasks)
     few = list(islice(rest, 2))
-    if workers <= 1 or len(few) < 2:
+    if workers <= 1 or (len(few) < 2 and job.model is None):
         for task in chain(few, rest):
             yield live_or_isolate(job, task)
         return
@@ -34,4 +42,4 @@ def run_tasks(
     yield from run_in_processes(job, chain(few, rest), workers)
 
 
-__all__ = ["SHARD_RUNS", "FailedRun", "Job", "Outcome", "Task", "run_tasks"]
+__all__ = ["SHARD_RUNS", "FailedRun", "Job", "Outcome", "Task", "run_tasks", "runs_a_shard"]

@@ -19,7 +19,7 @@ from balance_sim.study.folder import Folder, manifest_of
 from balance_sim.study.plan import MOST_BYTES, Plan, block_size, estimate, probe, refuse_absurd
 from balance_sim.study.points import PointTable, drop_old_tables
 from balance_sim.study.run import check_seed, import_model
-from balance_sim.study.runner import Job, Task, run_tasks
+from balance_sim.study.runner import SHARD_RUNS, Job, Task, run_tasks
 from balance_sim.study.store import Store, missing
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
@@ -181,11 +181,23 @@ def _plan(
         return Plan(len(design), runs, job.arms, 0, 0, max(runs, 1), 0.0, 0.0, workers)
     first = next(at for at, count in enumerate(left) if count)
     found = probe(job, design[first].values)
+    if found is None:
+        unknown = float("nan")
+        size = block or SHARD_RUNS
+        return Plan(len(design), runs, job.arms, sum(left), len(todo), size, unknown, unknown, workers)
     check_outcomes(experiment, found.outcomes)
     seconds, size = estimate(found, todo, workers)
     total = sum(count for _, count in todo)
     return Plan(
-        len(design), runs, job.arms, total, len(todo), block or block_size(found, runs), seconds, size, workers
+        len(design),
+        runs,
+        job.arms,
+        total,
+        len(todo),
+        block or block_size(found, runs),
+        seconds,
+        size,
+        workers,
     )
 
 

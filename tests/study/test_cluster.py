@@ -1,0 +1,83 @@
+"""The same sweep on a Dask cluster: a real scheduler and real workers on loopback, one of them killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytest.importorskip("distributed")
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """(address, worker processes): a scheduler and two workers of one thread each, outside this process."""
+    said = (tmp_path / "scheduler.log").open("w+")
+    started = []
+
+    def start(*words: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", *words], stdout=said, stderr=subprocess.STDOUT, cwd=tmp_path,
+            start_new_session=True,
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    address = None
+    until = time.monotonic() + 60
+    while address is None and time.monotonic() < until:
+        found = re.search(r"Scheduler at:\s+(tcp://[\d.:]+)", (tmp_path / "scheduler.log").read_text())
+        address = found[1] if found else None
+        time.sleep(0.05)
+    assert address, (tmp_path / "scheduler.log").read_text()
+    workers = [
+        start("distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+        for _ in range(2)
+    ]
+    yield address, workers
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_digest_with_one_worker_killed(lab, cluster):
+    address, workers = cluster
+    assert lab.call("sweep", "exp.yaml", "--out", "here", "--workers", "1").returncode == 0
+    process = lab.start("sweep", "exp.yaml", "--out", "there", "--scheduler", address, "--block", "4")
+    folder = lab.folder / "there" / "runs"
+    until = time.monotonic() + 120
+    while time.monotonic() < until and not (folder.is_dir() and len(list(folder.glob("*.parquet"))) >= 2):
+        time.sleep(0.01)
+    os.kill(workers[0].pid, signal.SIGKILL)
+    assert process.wait(timeout=180) == 0
+    assert lab.digest("there") == lab.digest("here")
+
+
+def test_a_scheduler_that_does_not_answer_is_a_wrong_request(lab, monkeypatch):
+    from balance_sim.study import cluster
+    from balance_sim.study.faults import WrongRequest
+
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
+    with pytest.raises(WrongRequest, match=r"no Dask scheduler with workers answers at tcp://127\.0\.0\.1:9"):
+        cluster.connect("tcp://127.0.0.1:9")
+
+
+def test_the_job_script_of_a_queue_is_printed_and_nothing_runs(lab):
+    pytest.importorskip("dask_jobqueue")
+    done = lab.call(
+        "sweep", "exp.yaml", "--out", "out", "--cluster", "slurm", "--cluster-option", "queue=short",
+        "--cluster-option", "cores=4", "--cluster-option", "memory=8GB", "--dry-run",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "#SBATCH -p short" in done.stdout
+    assert "#SBATCH --cpus-per-task=4" in done.stdout
+    assert "plan: 6 points x 24 runs x 2 arms" in done.stderr
+    assert not (lab.folder / "out").exists()
