@@ -14,7 +14,7 @@ from balance_sim.study.blocks import runs_with_extra
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.folder import Folder, Memory, manifest_of, scenario_of, version
 from balance_sim.study.result import Result
-from balance_sim.study.runner import SHARD_RUNS, Job, Task, run_tasks
+from balance_sim.study.runner import Job, Task, run_tasks, runs_a_shard
 from balance_sim.study.store import Store, missing
 
 Progress = Callable[[int, int, int], None]  # runs done, runs wanted, failed
@@ -72,7 +72,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         manifest = manifest_of("run", scenario, chosen, seed, model, **more)
         sink = Folder(Path(out), manifest)
     with sink:
-        todo = missing(sink.done().get(0, []), runs, SHARD_RUNS)
+        todo = missing(sink.done().get(0, []), runs, runs_a_shard(runs, workers))
         wanted = sum(len(block) for block in todo)
         done = runs - wanted
         if progress:
