@@ -53,6 +53,6 @@ def explainable(result: Result) -> None:
     model = (Store(result.folder).read_manifest() or {}).get("model")
     if model is not None:
         raise WrongRequest(
-            f"{result.folder} was run with --model {model}. explain reads the terms of the model's own agents; "
-            "it cannot speak for others."
+            f"{result.folder} was run with --model {model}; explain knows the terms of the program's own "
+            "agents and cannot speak for others."
         )

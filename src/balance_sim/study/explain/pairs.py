@@ -19,7 +19,7 @@ from balance_sim.model.pipeline import clock_of
 from balance_sim.model.willingness import Prospects, consent
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.effects import rounded
-from balance_sim.study.explain.account import account, summed
+from balance_sim.study.explain.account import ORDER, account, summed
 from balance_sim.study.explain.attribution import compared_arm
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.pairs import ANY
@@ -64,12 +64,16 @@ class PairTerms:
     record: pd.DataFrame  # accords of the pair on record at the start
 
     def differences(self) -> pd.DataFrame:
-        """moment, date, side, part, reference, arm, difference; the parts in the order of the sum."""
+        """moment, date, side, part, reference, arm, difference; parts in the order of the sum."""
         keys = ["moment", "date", "side", "part"]
         both = [self.terms[self.terms["arm"] == arm][[*keys, "value"]] for arm in (self.reference, self.arm)]
         frame = both[0].merge(both[1], on=keys, how="outer", suffixes=("_reference", "_arm"), sort=False)
         frame = frame.rename(columns={"value_reference": "reference", "value_arm": "arm"})
-        return frame.assign(difference=frame["arm"] - frame["reference"])
+        frame[["reference", "arm"]] = frame[["reference", "arm"]].fillna(0.0)  # a term of weight 0 in one arm
+        order = {name: place for place, name in enumerate((*ORDER, U, CONSENT))}
+        frame = frame.assign(order=frame["part"].map(order), turn=frame["side"] != self.a)
+        frame = frame.sort_values(["date", "turn", "order"], kind="stable", ignore_index=True)
+        return frame.drop(columns=["order", "turn"]).assign(difference=frame["arm"] - frame["reference"])
 
     def main_difference(self, moment: str, side: str) -> tuple[float, str, float]:
         """(change of u, the part that changes most, its change) of one side at one moment; "": none does."""

@@ -35,7 +35,7 @@ _ORDER = ("event", "provocation", "ended", "collapse", "talks collapse", "talks"
 
 @dataclass(frozen=True)
 class Side:
-    """One state asked at an occasion: it consents if its probability exceeds the number drawn for it."""
+    """One state asked at an occasion: it consents if its probability exceeds the number drawn."""
 
     state: str
     consent: float
@@ -50,7 +50,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Asked:
-    """Both sides at one occasion in one arm. busy: something of that kind was under way, so nobody was asked."""
+    """Both sides at one occasion in one arm. busy: that kind was under way, so nobody was asked."""
 
     arm: str
     busy: bool
@@ -141,11 +141,13 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     )
 
 
-def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
-    """Three runs by rule: least, median and largest paired effect of the headline outcome.
+RULE = """Runs in the order of their paired effect on the headline outcome, ties by run number.
+least: the first; median: the one in the middle, the earlier of two; largest: the
+first of those with the largest effect."""
 
-    Runs stand in the order of their effect, ties in the order of their numbers. least: the first; median: the
-    one in the middle, the earlier of two; largest: the first of those with the largest effect."""
+
+def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
+    """Three runs, `least`, `median` and `largest` by their paired effect, chosen by RULE."""
     arm = compared_arm(result, arm)
     run_numbers(result, 1)
     frame = result.outcomes.pivot(index="run", columns="arm", values=f"accords_counter_{result.window}")

@@ -1,0 +1,283 @@
+"""What `explain` found, as lines of plain text for a terminal of 80 columns or more."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from balance_sim.show.wording import (
+    decimals,
+    interval,
+    number,
+    percent,
+    plural,
+    points,
+    points_interval,
+    printable,
+    signed,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from balance_sim.study.explain.attribution import Attribution
+    from balance_sim.study.explain.pairs import PairTerms
+    from balance_sim.study.explain.timeline import Asked, Entry, Side, Timeline
+
+WIDTH = 80
+SHOWN = 0.00005  # a difference that rounds to no less than 0.0001
+MARKS = {"both": " ", "arm only": "+", "reference only": "-", "earlier": "<", "later": ">", "changed": "~"}
+
+
+def attribution_lines(found: Attribution, table: pd.DataFrame) -> Iterator[str]:
+    """The share of each group of terms. table: `attribution_table(found)`."""
+    rows = table.to_dict("records")
+    total = rows[-1]
+    places = decimals(total["mcse"], total["lo"], total["hi"]) + 1
+    yield f"Which terms own the excess of {found.arm} over {found.reference}"
+    yield from _wrapped(
+        f"{found.outcome}: {signed(total['value'], places)} "
+        f"(95 % interval {interval(total['lo'], total['hi'], places)}), {_of_runs(found)}."
+    )
+    yield ""
+    cells = [["group", "value", "95 % interval", "MC error", "alone", "last"]]
+    cells += [
+        [
+            row["group"],
+            signed(row["value"], places),
+            interval(row["lo"], row["hi"], places) if row["mcse"] != 0 else "no run differs",
+            number(row["mcse"], places),
+            *(signed(row[name], places) for name in ("alone", "last")),
+        ]
+        for row in rows
+        if row["group"] != "outside" or row["value"] != 0 or row["mcse"] != 0
+    ]
+    yield from _table(cells)
+    yield ""
+    for group, terms in found.groups.items():
+        yield from _wrapped(f"{group}: {', '.join(terms)}", indent="  ")
+    yield ""
+    yield from _wrapped(
+        f"Shapley values of {plural(len(found.groups), 'group')} of terms: what a group adds, averaged "
+        "over all orders in which the groups could come in; they sum to the excess. A group is out where its "
+        "terms are read from the reference twin at the same occasion. alone: all other groups out; last: all "
+        f"others in. The arm was lived {plural(found.lives, 'time')} in each run. talks_speed is how fast "
+        "talks run, which follows the gain."
+    )
+
+
+def _of_runs(found: Attribution) -> str:
+    used = len(found.runs)
+    if used == found.of_runs:
+        return plural(used, "run")
+    return f"the first {used:,} of {plural(found.of_runs, 'run')}, so not the effect over all of them"
+
+
+def top_pair_lines(pairs: Sequence[PairTerms], moment: str) -> Iterator[str]:
+    """For the pairs with the largest excess: what moved each side, at one moment."""
+    if not pairs:
+        return
+    runs = plural(len(pairs[0].runs), "run")
+    yield f"Pairs with the largest excess in {pairs[0].arm}, and what moved them ({_moment(moment)}, {runs})"
+    for pair in pairs:
+        row = _share(pair, "any")
+        yield (
+            f"{pair.a}-{pair.b}: {percent(row['p'])} of runs, without {percent(row['p_reference'])}; "
+            f"excess {points(row['excess'])} ({points_interval(row['lo'], row['hi'])}) points"
+            if row
+            else f"{pair.a}-{pair.b}"
+        )
+        for side in (pair.a, pair.b):
+            change, most, by = pair.main_difference(moment, side)
+            why = f"most by {most} {signed(by, 4)}" if most else "no term differs"
+            yield f"    {side} in {pair.kind}: willingness {signed(change, 4)} nats, {why}"
+    yield from _wrapped("They were picked for being the largest, so some are chance.")
+
+
+def pair_lines(pair: PairTerms) -> Iterator[str]:
+    """Both sides' parts in both arms over time, the rate, the pair's accords and its excess."""
+    yield f"{pair.a}-{pair.b}, {pair.kind}: why in {pair.arm}, and why in {pair.reference}"
+    count = len(pair.runs)
+    one = f"mean of {plural(count, 'run')}" if count > 1 else f"run {pair.runs[0]}"
+    yield from _wrapped(
+        f"Parts of willingness in nats, {one}. They sum to u; a side consents with probability "
+        "1 / (1 + e^-u)."
+    )
+    frame = pair.differences()
+    moments = list(dict.fromkeys(frame["moment"]))
+    dates = {row["moment"]: row["date"] for row in frame.to_dict("records")}
+    yield from _wrapped(
+        "Steps beginning: " + ", ".join(f"{_moment(m)} {dates[m]}" for m in moments) + ".",
+    )
+    for side in (pair.a, pair.b):
+        part = frame[frame["side"] == side]
+        other = pair.b if side == pair.a else pair.a
+        yield ""
+        yield f"{side} towards {other}, in {pair.arm}"
+        yield from _table(_wide(part, moments, "arm", keep_zero=True))
+        changed = _wide(part, moments, "difference", keep_zero=False)
+        yield ""
+        if len(changed) > 1:
+            yield f"{side} towards {other}, {pair.arm} less {pair.reference}; parts that differ by 0.0001"
+            yield from _table(changed)
+        else:
+            yield f"{side} towards {other}: nothing differs between {pair.arm} and {pair.reference}"
+    yield ""
+    yield from _rates(pair, moments)
+    yield ""
+    yield from _shares(pair)
+    yield from _record(pair)
+
+
+def _wide(frame: pd.DataFrame, moments: list[str], column: str, *, keep_zero: bool) -> list[list[str]]:
+    cells = [["part", *map(_moment, moments)]]
+    for part in dict.fromkeys(frame["part"]):
+        rows = frame[frame["part"] == part]
+        by_moment = dict(zip(rows["moment"].tolist(), rows[column].tolist(), strict=True))
+        values = [by_moment[moment] for moment in moments]
+        if keep_zero or max(map(abs, values)) >= SHOWN:
+            show = number if column == "arm" else signed
+            cells.append([part, *(show(value, 3 if column == "arm" else 4) for value in values)])
+    return cells
+
+
+def _rates(pair: PairTerms, moments: list[str]) -> Iterator[str]:
+    yield "Talks opened a year if nothing is under way; and share of runs in which something is"
+    cells = [["", *map(_moment, moments)]]
+    for arm in (pair.reference, pair.arm):
+        rows = pair.rates[(pair.rates["arm"] == arm) & (pair.rates["kind"] == pair.kind)]
+        found = {row["moment"]: row for row in rows.to_dict("records")}
+        cells.append([arm, *(number(found[m]["rate"], 4) for m in moments)])
+        cells.append(["  under way", *(percent(found[m]["busy"]) for m in moments)])
+    yield from _table(cells)
+
+
+def _shares(pair: PairTerms) -> Iterator[str]:
+    if pair.shares.empty:
+        yield "No new accord of the two in any run."
+        return
+    yield "New accords, per cent of all runs"
+    cells = [["kind", pair.arm, pair.reference, "excess, points", "95 % interval"]]
+    cells += [
+        [
+            row["kind"],
+            percent(row["p"]),
+            percent(row["p_reference"]),
+            points(row["excess"]),
+            points_interval(row["lo"], row["hi"]),
+        ]
+        for row in pair.shares.to_dict("records")
+    ]
+    yield from _table(cells)
+
+
+def _record(pair: PairTerms) -> Iterator[str]:
+    yield ""
+    if pair.record.empty:
+        yield "On record at the start: nothing between the two."
+        return
+    yield "On record at the start"
+    for row in pair.record.to_dict("records"):
+        dates = [f"{str(n).replace('_', ' ')} {row[n]}" for n in list(row)[4:] if row[n]]
+        name = printable(str(row["name"])) or row["id"]
+        yield from _wrapped(
+            f"{row['kind']}: {name}; {row['status'].replace('_', ' ')}; {', '.join(dates)}", "  "
+        )
+
+
+def _share(pair: PairTerms, kind: str) -> dict[str, float]:
+    rows = pair.shares[pair.shares["kind"] == kind].to_dict("records")
+    return {str(k): v for k, v in rows[0].items()} if rows else {}
+
+
+def timeline_lines(told: Timeline, *, everything: bool = False, why: str = "") -> Iterator[str]:
+    """One run day by day. Without `everything`: events, counter-accords, what differs between the arms."""
+    yield f"Run {told.run} of {told.arm} beside {told.reference}{f': {why}' if why else ''}"
+    yield from _wrapped(
+        f"{told.outcome}: {number(told.value, 0)}, in the reference {number(told.value_reference, 0)}. "
+        f"Marks: + in {told.arm} alone, - in {told.reference} alone, < earlier than in {told.reference}, "
+        "> later, ~ in another form; no mark: the same day in both."
+    )
+    yield ""
+    shown = [entry for entry in told.entries if everything or _matters(entry)]
+    for entry in shown:
+        yield from _entry_lines(told, entry)
+    hidden = len(told.entries) - len(shown)
+    if hidden:
+        yield ""
+        yield from _wrapped(
+            f"{plural(hidden, 'further line')}, the same in both arms and no counter-accord: see --all."
+        )
+
+
+def _matters(entry: Entry) -> bool:
+    known = entry.what in ("event", "provocation") or entry.direction == "counter"
+    return entry.mark != "both" or (known and entry.what in ("event", "provocation", "talks", "signed"))
+
+
+def _entry_lines(told: Timeline, entry: Entry) -> Iterator[str]:
+    head = f"{entry.date} {MARKS[entry.mark]} "
+    if entry.what in ("event", "provocation"):
+        yield from _wrapped(printable(f"{head}{entry.what}: {entry.text}"), rest=" " * len(head))
+        return
+    late = entry.days_later
+    when = f", {plural(abs(late), 'day')} {'later' if late > 0 else 'earlier'}" if late else ""
+    origin = "" if entry.origin == "new" else f", {entry.origin.replace('_', ' ')} at the start"
+    words = "talks open" if entry.what == "talks" else entry.what
+    text = f"{head}{entry.a}-{entry.b} {entry.kind}: {words}{when} ({entry.direction}{origin})"
+    yield from _wrapped(text, rest=" " * len(head))
+    by_arm = {asked.arm: asked for asked in entry.asked}
+    if entry.what != "talks" or not by_arm:
+        return
+    mine, twin = by_arm[told.arm], by_arm[told.reference]
+    opened, other = (twin, mine) if entry.mark == "reference only" else (mine, twin)
+    yield from _wrapped(f"{_asked(opened)}.", indent=" " * len(head))
+    if entry.mark in ("arm only", "reference only"):
+        yield from _wrapped(f"in {other.arm}: {_otherwise(other, told)}.", indent=" " * len(head))
+
+
+def _asked(asked: Asked) -> str:
+    return "; ".join(_side(side) for side in asked.sides)
+
+
+def _side(side: Side) -> str:
+    """`JPN consents at 0.310 against 0.283`, with digits enough to tell the two apart."""
+    places = 3
+    while places < 8 and f"{side.consent:.{places}f}" == f"{side.needs:.{places}f}":
+        places += 1
+    verb = "consents" if side.agrees else "refuses"
+    return f"{side.state} {verb} at {side.consent:.{places}f} against {side.needs:.{places}f}"
+
+
+def _otherwise(asked: Asked, told: Timeline) -> str:
+    if asked.busy:
+        return "nobody is asked, as something of that kind is under way"
+    said = []
+    for side in asked.sides:
+        words = _side(side)
+        if not side.agrees and side.main_part:
+            by = side.main_difference if asked.arm == told.arm else -side.main_difference
+            words += f" (most by {side.main_part}, {signed(by, 4)} nats there)"
+        said.append(words)
+    return "; ".join(said)
+
+
+def _moment(name: str) -> str:
+    return {"start": "at start", "before": "before"}.get(name, f"{name} d")
+
+
+def _wrapped(text: str, indent: str = "", rest: str | None = None) -> Iterable[str]:
+    later = indent + "  " if rest is None and indent else rest or ""
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=later, break_long_words=False)
+
+
+def _table(rows: list[list[str]]) -> Iterator[str]:
+    """Columns aligned, the first to the left and the others to the right."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    for row in rows:
+        first, *others = (
+            cell.ljust(width) if k == 0 else cell.rjust(width)
+            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join([first, *others]).rstrip()
