@@ -22,6 +22,7 @@ COMMANDS = {
     "cases": "balance_sim.cli.cases",
     "check": "balance_sim.cli.check",
     "compare": "balance_sim.cli.compare",
+    "explain": "balance_sim.cli.explain",
     "export": "balance_sim.cli.export",
     "new": "balance_sim.cli.new",
     "parameters": "balance_sim.cli.parameters",
