@@ -149,7 +149,9 @@ class PlainModel(mesa.Model):
         self.alignment = [
             [
                 [
-                    0.0 if j == k else 1 / (1 + one[self.pair[j][k]] * math.exp(-rules.alpha_acc * self.depth[j][k]))
+                    0.0
+                    if j == k
+                    else 1 / (1 + one[self.pair[j][k]] * math.exp(-rules.alpha_acc * self.depth[j][k]))
                     for k in range(self.n)
                 ]
                 for j in range(self.n)

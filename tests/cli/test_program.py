@@ -113,7 +113,8 @@ def test_new_writes_a_file_that_checks_and_never_overwrites(tmp_path, monkeypatc
     assert code == 2 and "mine.yaml exists" in err
     assert Path("mine.yaml").read_bytes() == before
     assert invoke("new", "../mine")[0] == 4
-    assert invoke("new", "x", "--out", "no/such/folder.yaml")[0] == 2
+    assert invoke("new", "x", "--out", "new/folder/x.yaml")[0] == 0
+    assert Path("new/folder/x.yaml").is_file()
     assert invoke("new", "other", "--out", "-")[1].startswith("# other: a scenario to start from")
 
 

@@ -145,7 +145,7 @@ def test_scaling_all_capabilities_leaves_insecurity_as_it_was():
 def test_a_neutral_powerless_stranger_moves_nobodys_opposition():
     # Stated bound: nobody is hostile to it, it sides with others at sigma(alpha0) = 0.076 and is feared by
     # none, so it can draw nobody in: q among the others moves by exactly nothing.
-    hostility, align, capability, reach = worlds(11)
+    hostility, align, _, _ = worlds(11)
     grown = np.zeros((N + 1, N + 1))
     grown[:N, :N] = hostility
     wider = np.full((N + 1, N + 1), 1 / (1 + np.exp(2.5)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,9 @@ from balance_sim.cli.options import json_option, set_option, theory_option
 from balance_sim.cli.program import ExitCode
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
     from balance_sim.study.result import Result
     from balance_sim.study.run import Progress
 
@@ -138,7 +140,8 @@ class progress_bar:  # noqa: N801 - used like a function
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self._bar: object | None = None
+        self._bar: Bar | None = None
+        self._task: TaskID
 
     def __enter__(self) -> Progress | None:
         if not sys.stderr.isatty():
@@ -151,9 +154,8 @@ class progress_bar:  # noqa: N801 - used like a function
             if self._bar is None and time.monotonic() - began > 1.0 and done < wanted:
                 self._start(wanted)
             if self._bar is not None:
-                self._bar.update(
-                    0, completed=done, description=f"{self.what}{f', {failed} failed' if failed else ''}"
-                )  # type: ignore[attr-defined]
+                what = f"{self.what}, {failed} failed" if failed else self.what
+                self._bar.update(self._task, completed=done, description=what)
 
         return tell
 
@@ -161,16 +163,11 @@ class progress_bar:  # noqa: N801 - used like a function
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns: Sequence[object] = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-        )
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)  # type: ignore[arg-type]
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
         self._bar.start()
-        self._bar.add_task(self.what, total=wanted)
+        self._task = self._bar.add_task(self.what, total=wanted)
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
-            self._bar.stop()  # type: ignore[attr-defined]
+            self._bar.stop()

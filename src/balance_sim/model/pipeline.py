@@ -210,9 +210,7 @@ def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:
     return np.clip(np.exp(exponent * (now - opened)), 1.0, most)
 
 
-def sign_talks(
-    world: World, baseline: Baseline, state: State, view: View, start: float, stop: float
-) -> None:
+def sign_talks(world: World, baseline: Baseline, state: State, view: View, start: float, stop: float) -> None:
     """Talks go on from `start` to `stop`; at their length they are signed, or they fail and are over."""
     a, rules = state.accords, world.rules
     rows = np.flatnonzero(a.stage == 0)

@@ -161,7 +161,7 @@ def activity(p: Prospects) -> Floats:
     """ln(1 + what alter signed of late) less its mean. Activity of actors: Snijders 2001; Kinne 2018."""
     fade = 2.0 ** (-p.view.day / p.world.rules.activity_half_life_days)
     logs = np.log1p(p.state.active * fade)
-    return logs.take(p.other) - logs.mean(axis=-1)[p.run]
+    return np.asarray(logs.take(p.other) - logs.mean(axis=-1)[p.run])
 
 
 def popularity(p: Prospects) -> Floats:
@@ -392,28 +392,28 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
     }
 
 
-def within_margins(baseline: Baseline, state: State) -> bool:
+def within_margins(baseline: Baseline, state: State, margins: Margins = MARGINS) -> bool:
     """Whether the networks of runs keep within the margins now."""
     partners, shared_mean = state.partners, state.shared_mean
     fell = np.log1p(baseline.partners).mean() - state.log_partners.mean(axis=-1)
     return bool(
-        (partners - baseline.partners).max(initial=0.0) <= MARGINS.partners
-        and fell.max(initial=0.0) <= MARGINS.log_mean
-        and (baseline.shared_mean - shared_mean).max(initial=0.0) <= MARGINS.log_mean
+        (partners - baseline.partners).max(initial=0.0) <= margins.partners
+        and fell.max(initial=0.0) <= margins.log_mean
+        and (baseline.shared_mean - shared_mean).max(initial=0.0) <= margins.log_mean
     )
 
 
-def few_signed(world: World, state: State) -> bool:
+def few_signed(world: World, state: State, margins: Margins = MARGINS) -> bool:
     """Whether pairs and states have signed within the margins: the counts, scaled to day 0, only grow."""
     by_pair = (state.experience - world.experience).max(initial=0.0)
     by_state = (state.active - world.active).max(initial=0.0)
-    return bool(by_pair <= MARGINS.accords and by_state <= MARGINS.signed)
+    return bool(by_pair <= margins.accords and by_state <= margins.signed)
 
 
-def most_willing(world: World, baseline: Baseline) -> Floats:
+def most_willing(world: World, baseline: Baseline, margins: Margins = MARGINS) -> Floats:
     """(n, n, M) an upper bound of u_ij for every view that can arise while a run keeps within the margins."""
     u = world.ladder.intercept + world.propensity[:, None, None] + np.zeros((world.n, world.n, 1))
-    bounds = ranges(world, baseline)
+    bounds = ranges(world, baseline, margins)
     for name, weight in world.rules.weights.items():
         if weight != 0:
             low, high = bounds[name]

@@ -123,18 +123,18 @@ def live_or_isolate(job: Job, task: Task) -> Outcome:
     """A task; where it fails, its runs one by one, so that a run that fails takes no other with it."""
     try:
         job.worlds(task.values)
-    except Exception:  # the point itself cannot be: no run of it can
+    except Exception:  # noqa: BLE001 - recorded: the point itself cannot be, so no run of it can
         why = traceback.format_exc()
         return Outcome(task, None, tuple(FailedRun(run, job.seed, why) for run in numbers(task.block)))
     try:
         return Outcome(task, job.live(task))
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever it was, its runs are tried one by one
         parts: list[BlockTables] = []
         failed: list[FailedRun] = []
         for run in numbers(task.block):
             try:
                 parts.append(job.live(Task(Block(run, run + 1), task.point, task.values)))
-            except Exception:
+            except Exception:  # noqa: BLE001 - recorded with its traceback
                 failed.append(FailedRun(run, job.seed, traceback.format_exc()))
         return Outcome(task, joined(parts), tuple(failed))
 

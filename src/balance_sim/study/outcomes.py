@@ -93,7 +93,7 @@ def earlier_than_twin(made: Accords, twin: Accords, days: int) -> Bools:
     found = theirs[match] == mine
     both = found & np.isfinite(made.signed) & np.isfinite(twin.signed[match])
     lead = np.floor(np.where(both, twin.signed[match], 0.0)) - np.floor(np.where(both, made.signed, 0.0))
-    return both & (lead >= days)
+    return np.asarray(both & (lead >= days))
 
 
 def _identity(a: Accords) -> npt.NDArray[np.int64]:

@@ -105,4 +105,4 @@ def _positions(table: pa.Table, name: str, words: Sequence[str]) -> npt.NDArray[
     column = table[name].unify_dictionaries().combine_chunks()
     place = {word: k for k, word in enumerate(words)}
     of_word = np.array([place[word] for word in column.dictionary.to_pylist()], dtype=np.int64)
-    return of_word[column.indices.to_numpy()]
+    return np.asarray(of_word[column.indices.to_numpy()])

@@ -59,7 +59,7 @@ class Result:
         tables = [runs for runs, _ in self._stored()]
         if not tables:
             return pd.DataFrame({"run": [], "arm": []})
-        frame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
+        frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
         frame["arm"] = frame["arm"].astype(str)
         frame = frame[~frame["arm"].isin(self.arms)]
         return pd.DataFrame(frame.sort_values(["arm", "run"], kind="stable", ignore_index=True))
@@ -81,7 +81,7 @@ class Result:
         tables = [runs for runs, _ in self.blocks()]
         if not tables:
             return pd.DataFrame({"run": [], "arm": []})
-        frame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
+        frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
         frame["arm"] = frame["arm"].astype(str)
         return frame.sort_values(["arm", "run"], kind="stable", ignore_index=True)
 
@@ -209,20 +209,14 @@ class Result:
         frame = self.dyads
         if frame.empty:
             return []
-        shares = frame.pivot(index=["a", "b", "kind"], columns="arm", values="p")
-        excess = frame[frame["arm"] == arm].set_index(["a", "b", "kind"]) if arm else None
-        out = []
-        for key, share in shares.iterrows():
-            a, b, kind = key  # type: ignore[misc]
-            row: dict[str, Any] = {"a": a, "b": b, "kind": kind, "p": {k: float(share[k]) for k in self.arms}}
-            if excess is not None:
-                found = excess.loc[key]
-                row |= {
-                    "excess": float(found["excess"]),
-                    "excess_ci95": [float(found["lo"]), float(found["hi"])],
-                }
-            out.append(row)
-        return out
+        out: dict[tuple[str, str, str], dict[str, Any]] = {}
+        for row in frame.to_dict("records"):
+            key = (row["a"], row["b"], row["kind"])
+            pair = out.setdefault(key, dict(zip(("a", "b", "kind"), key, strict=True)) | {"p": {}})
+            pair["p"][row["arm"]] = row["p"]
+            if row["arm"] == arm:
+                pair |= {"excess": row["excess"], "excess_ci95": [row["lo"], row["hi"]]}
+        return [out[key] for key in sorted(out)]
 
 
 def _run_numbers(runs: pa.Table) -> npt.NDArray[np.int64]:

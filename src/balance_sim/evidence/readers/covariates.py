@@ -35,14 +35,14 @@ def read_state_covariates(path: Path | str, columns: Sequence[str]) -> Read:
     return Read(frame, table.report(read, frame, _span(frame)))
 
 
-def read_pair_covariates(path: Path | str, columns: Sequence[str], directed: bool = False) -> Read:
+def read_pair_covariates(path: Path | str, columns: Sequence[str], *, directed: bool = False) -> Read:
     """Pair-years or dated values. Frame: a, b, date, and a float column for each of `columns`.
 
     Undirected pairs are put in order (a < b as text); giving both directions of one is an error."""
     names = {"a": _SIDE_A, "b": _SIDE_B, **_WHEN, **{column: (column,) for column in columns}}
     table = open_table(path, "pair covariates", names, ("a", "b", *columns))
     read = len(table.text)
-    frame = _pair_frame(table, directed)
+    frame = _pair_frame(table, directed=directed)
     for column in columns:
         frame[column] = table.number(column)
     _refuse_twice(table, frame, ["a", "b", "date"], "a")
@@ -94,7 +94,7 @@ def read_presence(path: Path | str) -> Read:
     return Read(frame, table.report(read, frame, None))
 
 
-def _pair_frame(table: Table, directed: bool) -> pd.DataFrame:
+def _pair_frame(table: Table, *, directed: bool) -> pd.DataFrame:
     a, b = table.text["a"].str.strip(), table.text["b"].str.strip()
     table.drop((a == "") | (b == ""), "no actor")
     table.drop((a == b)[table.text.index], "both sides are the same actor")

@@ -187,10 +187,10 @@ def read_mid_dyad_years(path: Path | str) -> Read:
     return Read(frame, table.report(read, frame, years, "directed rows folded"))
 
 
-def _month(table: Table, column: str, end: bool = False) -> pd.Series:
+def _month(table: Table, column: str, *, end: bool = False) -> pd.Series:
     raw = table.text[column].str.strip()
     parts = raw.str.extract(r"^(\d{4})(\d{1,2})$")
     bad = parts[0].isna() & ~raw.isin(["", "-9"])
     if bad.any():
         raise table.fault(column, bad, "this is not a month", "Write YYYYMM, with 99 for an unknown month")
-    return day(parts[0], parts[1], pd.Series(pd.NA, index=raw.index), end)[0]
+    return day(parts[0], parts[1], pd.Series(pd.NA, index=raw.index), end=end)[0]

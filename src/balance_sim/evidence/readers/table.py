@@ -118,12 +118,12 @@ class Table:
             )
         return values
 
-    def dates(self, column: str, end: bool = False) -> tuple[pd.Series, pd.Series]:
+    def dates(self, column: str, *, end: bool = False) -> tuple[pd.Series, pd.Series]:
         """ISO dates, whole or partial (YYYY, YYYY-MM), and their precision; see `day`."""
         raw = self.text[column].str.strip()
         blank = raw.isin(MISSING_TEXT)
         parts = raw.str.extract(r"^(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?$")
-        dates, precision = day(parts[0], parts[1], parts[2], end)
+        dates, precision = day(parts[0], parts[1], parts[2], end=end)
         wrong = parts[1].notna() & (precision == "year") | parts[2].notna() & (precision != "day")
         bad = (parts[0].isna() | wrong.fillna(False).astype(bool)) & ~blank
         if bad.any():
@@ -251,7 +251,7 @@ def _text_of(path: Path) -> io.StringIO:
 
 
 def day(
-    year: pd.Series, month: pd.Series, of_month: pd.Series, end: bool = False
+    year: pd.Series, month: pd.Series, of_month: pd.Series, *, end: bool = False
 ) -> tuple[pd.Series, pd.Series]:
     """Dates from parts, and their precision (`day`, `month`, `year`; missing where the year is).
 
