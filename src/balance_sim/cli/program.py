@@ -32,6 +32,7 @@ COMMANDS = {
     "sensitivity": "balance_sim.cli.sensitivity",
     "status": "balance_sim.cli.status",
     "sweep": "balance_sim.cli.sweep",
+    "verify": "balance_sim.cli.verify",
 }
 AS_JSON = "balance_sim.json"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)

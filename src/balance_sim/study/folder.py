@@ -1,4 +1,4 @@
-"""Keeping block tables: in this process, or in a results folder under its lock, with a manifest to go on by."""
+"""Keeping block tables: in this process, or in a results folder under its lock, with a manifest."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block, BlockTables
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.jobs import Outcome
+from balance_sim.study.machine import cpu_type
 from balance_sim.study.store import MANIFEST_VERSION, Store
 
 
@@ -61,7 +62,7 @@ class Memory:
 
 
 class Folder:
-    """Block tables kept in a results folder, under its lock. Damaged blocks are taken away, to be run again."""
+    """Block tables kept in a results folder, under its lock. Damaged blocks are taken away and run again."""
 
     def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
         self.store = Store(folder)
@@ -159,6 +160,7 @@ def manifest_of(
             "pyarrow": pa.__version__,
             "python": platform.python_version(),
         },
+        "cpu": cpu_type(),
     } | more
 
 

@@ -194,19 +194,25 @@ class Store:
         name = f"{point:06d}-{block.first:09d}-{block.stop:09d}.{digest}.{suffix}"
         self.write_bytes(self.folder / table / name, content)
 
-    def shards(self, table: str = "runs") -> list[Shard]:
-        """Shards of a table by point and run, one a block."""
-        found: dict[tuple[int, int, int], Shard] = {}
+    def every_shard(self, table: str = "runs") -> list[Shard]:
+        """Every file of a table that is named as a shard, in the order of names."""
         try:
             names = sorted(os.listdir(self.folder / table))
         except (FileNotFoundError, NotADirectoryError):
             return []
+        found = []
         for name in names:
             match = _NAME.fullmatch(name)
             if match:
                 point, first, stop, digest, _ = match.groups()
-                shard = Shard(int(point), int(first), int(stop), digest, self.folder / table / name)
-                found.setdefault(shard.key, shard)
+                found.append(Shard(int(point), int(first), int(stop), digest, self.folder / table / name))
+        return found
+
+    def shards(self, table: str = "runs") -> list[Shard]:
+        """Shards of a table by point and run, one a block."""
+        found: dict[tuple[int, int, int], Shard] = {}
+        for shard in self.every_shard(table):
+            found.setdefault(shard.key, shard)
         return [found[key] for key in sorted(found)]
 
     def kept(self) -> list[Kept]:
@@ -270,7 +276,10 @@ class Store:
     def damaged(self) -> list[Shard]:
         """Shards whose bytes are not those they were written with."""
         return [
-            shard for table in (*TABLES, FAILED) for shard in self.shards(table) if not self.is_sound(shard)
+            shard
+            for table in (*TABLES, FAILED)
+            for shard in self.every_shard(table)
+            if not self.is_sound(shard)
         ]
 
     def heal(self) -> list[Block]:

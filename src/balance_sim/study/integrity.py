@@ -1,0 +1,217 @@
+"""Is a results folder what it says? Checksums, names, keys and counts of every file; nothing is run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from balance_sim.study.blocks import Block
+from balance_sim.study.faults import StoreDamaged, WrongRequest
+from balance_sim.study.jobs import Values
+from balance_sim.study.pairs import column_words
+from balance_sim.study.points import PointTable
+from balance_sim.study.store import FAILED, TABLES, Kept, Store, missing
+
+Ints = npt.NDArray[np.int64]
+ACCORD_KEY = ("run", "arm", "a", "b", "kind", "origin", "occasion")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is wrong. `block` of `point`: what to run again; None: a file made from the blocks."""
+
+    file: str
+    why: str
+    point: int = 0
+    block: Block | None = None
+
+    def text(self) -> str:
+        return f"{self.file}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a folder should hold, by its manifest and summary."""
+
+    store: Store
+    manifest: dict[str, Any]
+    points: dict[int, Values]  # of the present design, by number
+    known: int  # points the folder has ever had
+    runs: int  # a point; 0 where nothing says
+    summary: dict[str, Any] | None
+
+    @property
+    def is_sweep(self) -> bool:
+        return bool(self.manifest["study"] == "sweep")
+
+    @property
+    def finished(self) -> bool:
+        """The last study in this folder came to its end and wrote its summary."""
+        return self.summary is not None and self.summary.get("runs") == self.runs
+
+
+def contents(folder: Path) -> Contents:
+    """Read manifest, points and summary. Raises StoreDamaged, WrongRequest where there is no manifest."""
+    store = Store(folder)
+    manifest = store.read_manifest()
+    if manifest is None:
+        for table in TABLES:
+            if store.shards(table):
+                raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
+        raise WrongRequest(f"{folder} holds no results: there is no manifest.json")
+    summary = _summary(folder)
+    if manifest["study"] == "sweep":
+        if not manifest.get("points"):
+            return Contents(store, manifest, {}, 0, 0, summary)
+        design = PointTable.load(store, manifest["points"])
+        points = {number: design.points[number].values for number in design.numbers()}
+        return Contents(store, manifest, points, len(design.points), int(manifest["runs"]), summary)
+    runs = int(summary["runs"]) if summary and isinstance(summary.get("runs"), int) else 0
+    return Contents(store, manifest, {0: ()}, 1, runs, summary)
+
+
+def _summary(folder: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads((folder / "summary.json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def check_files(held: Contents) -> list[Damage]:
+    """Every shard: its bytes against its name, one for each key, none without its twin."""
+    out = []
+    store, folder = held.store, held.store.folder
+    for table in (*TABLES, FAILED):
+        seen: dict[tuple[int, int, int], str] = {}
+        for shard in store.every_shard(table):
+            name = f"{table}/{shard.path.name}"
+            if not store.is_sound(shard):
+                out.append(Damage(name, "not the bytes it was written with", shard.point, shard.block))
+            elif shard.key in seen:
+                why = f"a second file for the same runs as {seen[shard.key]}"
+                out.append(Damage(name, why, shard.point, shard.block))
+            elif shard.point >= held.known:
+                out.append(Damage(name, f"the design has no point {shard.point}", shard.point, shard.block))
+            seen.setdefault(shard.key, shard.path.name)
+    twins = {shard.key for shard in store.shards("accords")}
+    for shard in store.shards("runs"):
+        if shard.key not in twins:
+            name = str(shard.path.relative_to(folder))
+            out.append(Damage(name, "its table of accords is missing", shard.point, shard.block))
+    return out
+
+
+def check_counts(held: Contents) -> list[Damage]:
+    """Runs that a finished study should hold and does not."""
+    if not held.finished:
+        return []
+    done: dict[int, list[Block]] = {}
+    for one in held.store.kept():
+        done.setdefault(one.point, []).append(one.block)
+    return [
+        Damage("runs", f"runs {b.first} to {b.stop - 1} of point {number} are missing", number, b)
+        for number in held.points
+        for b in missing(done.get(number, []), held.runs, max(held.runs, 1))
+    ]
+
+
+def check_rows(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
+    """Every block whose files are sound: each run once in every arm, and accords of these runs alone."""
+    failed: dict[int, set[int]] = {}
+    broken = {(d.point, d.block) for d in bad}
+    try:
+        for row in held.store.failed():
+            failed.setdefault(row["point"], set()).add(row["run"])
+    except StoreDamaged:
+        pass  # told of by its checksum
+    for one in held.store.kept():
+        if one.runs is None or one.accords is None or (one.point, one.block) in broken:
+            continue
+        why = _wrong_rows(held, one, failed.get(one.point, set()))
+        if why:
+            yield Damage(f"runs/{one.runs.path.name}", why, one.point, one.block)
+
+
+def _wrong_rows(held: Contents, one: Kept, failed: set[int]) -> str | None:
+    assert one.runs is not None
+    assert one.accords is not None
+    try:
+        runs, accords = held.store.read(one.runs), held.store.read(one.accords)
+        expected = np.array([r for r in range(one.block.first, one.block.stop) if r not in failed], np.int64)
+        return _wrong_runs(held, runs, expected) or _wrong_accords(held, accords, expected)
+    except (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
+        return f"not a table of this kind ({type(error).__name__}: {error})"
+
+
+def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
+    arms, number = column_words(runs, "arm"), runs["run"].to_numpy().astype(np.int64)
+    strangers = set(arms) - set(held.manifest["arms"])
+    if strangers and not held.manifest.get("mechanisms"):
+        return f"rows of an arm the study does not have: {min(strangers)}"
+    for arm in held.manifest["arms"]:
+        mine = np.sort(number[arms == arm])
+        if np.array_equal(mine, expected):
+            continue
+        values, times = np.unique(mine, return_counts=True)
+        if (times > 1).any():
+            return f"run {values[times > 1][0]} of arm {arm} stands there {times.max()} times"
+        left = np.setdiff1d(expected, mine)
+        if len(left):
+            return f"run {left[0]} of arm {arm} is missing"
+        return f"run {np.setdiff1d(mine, expected)[0]} of arm {arm} does not belong there"
+    return None
+
+
+def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | None:
+    number = accords["run"].to_numpy().astype(np.int64)
+    if not np.isin(number, expected).all():
+        return f"an accord of run {number[~np.isin(number, expected)][0]}, which does not belong there"
+    known = {"arm": set(held.manifest["arms"])}
+    known |= {side: {state["id"] for state in held.manifest["inputs"]["states"]} for side in ("a", "b")}
+    for column, words in known.items():
+        strangers = set(column_words(accords, column)) - words
+        if strangers:
+            return f"an accord with {column} {min(strangers)}, which the study does not have"
+    keys = [
+        np.unique(column_words(accords, name).astype(str), return_inverse=True)[1]
+        if pa.types.is_dictionary(accords[name].type)
+        else accords[name].to_numpy()
+        for name in ACCORD_KEY
+    ]
+    table = np.column_stack(keys) if len(accords) else np.empty((0, len(keys)))
+    if len(np.unique(table, axis=0)) != len(table):
+        return "an accord stands there twice"
+    return None
+
+
+def left_over(folder: Path) -> list[str]:
+    """Temporary files of a writer that was stopped; the next writer takes them away."""
+    found = [*folder.glob(".*.partial"), *folder.glob("*/.*.partial")]
+    return sorted(str(path.relative_to(folder)) for path in found)
+
+
+def strangers(folder: Path) -> list[str]:
+    """Files among the shards that no balance-sim wrote there. They are read by nobody."""
+    out = []
+    for table in (*TABLES, FAILED):
+        known = {shard.path.name for shard in Store(folder).every_shard(table)}
+        if (folder / table).is_dir():
+            names = (n for n in os.listdir(folder / table) if n not in known and not n.endswith(".partial"))
+            out += [f"{table}/{name}" for name in sorted(names)]
+    return out
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,214 @@
+"""`verify`: a results folder against itself, and a sample of it against the model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from balance_sim.study.faults import StoreDamaged
+from balance_sim.study.folder import version
+from balance_sim.study.integrity import (
+    Contents,
+    Damage,
+    check_counts,
+    check_files,
+    check_rows,
+    contents,
+    left_over,
+    strangers,
+)
+from balance_sim.study.machine import cpu_type
+from balance_sim.study.rerun import Compared, compare, job_of, repair, sample_of, why_not
+from balance_sim.study.run import open_result
+from balance_sim.study.sweep_result import open_sweep
+
+SAMPLE = 4
+
+
+@dataclass
+class Verified:
+    """What was looked at and what was found. `damage` is empty if all is well."""
+
+    folder: Path
+    study: str
+    blocks: int
+    runs: int
+    digest: str | None = None
+    damage: list[Damage] = field(default_factory=list)
+    rerun: list[Compared] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "study": self.study,
+            "ok": not self.damage,
+            "blocks": self.blocks,
+            "runs": self.runs,
+            "digest": self.digest,
+            "blocks_rerun": len(self.rerun),
+            "runs_rerun": sum(len(one.block) for one in self.rerun),
+            "damage": [{"file": d.file, "why": d.why} for d in self.damage],
+            "notes": self.notes,
+            "mended": self.mended,
+        }
+
+
+def verify(
+    folder: Path | str,
+    *,
+    sample: int | None = SAMPLE,
+    mend: bool = False,
+    model: str | None = None,
+    workers: int = 1,
+) -> Verified:
+    """Check every file of a results folder, and run a sample of its blocks again.
+
+    sample: blocks of which a part is run again; None: all of them, whole; 0: none. mend: take what is damaged
+    away and run it again. model: allows the study's own code to run; without it such a study is not re-run.
+
+    Raises WrongRequest where there are no results, StoreDamaged where not even the manifest can be read."""
+    folder = Path(folder)
+    found = _look(folder, sample, model, workers)
+    if not mend or not found.damage:
+        return found
+    held = contents(folder)
+    job = job_of(held.manifest, model)
+    stop = why_not(held.manifest, model, version())
+    if stop:
+        raise StoreDamaged(f"{folder} is damaged and cannot be mended here: {stop}")
+    told = [d.text() for d in found.damage]
+    repair(held, job, found.damage, workers)
+    _write_summary(contents(folder))
+    again = _look(folder, sample, model, workers)
+    again.mended = told
+    return again
+
+
+def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> Verified:
+    held = contents(folder)
+    whole = {shard.key for shard in held.store.shards("runs")}
+    found = Verified(
+        folder, held.manifest["study"], len(whole), sum(stop - first for _, first, stop in whole)
+    )
+    found.damage = check_files(held)
+    found.damage += list(check_rows(held, found.damage))
+    found.damage += _uncovered(check_counts(held), found.damage)
+    stop = why_not(held.manifest, model, version())
+    if sample == 0:
+        found.notes.append("no block was run again (--sample 0)")
+    elif stop:
+        found.notes.append(f"no block was run again: {stop}")
+    else:
+        parts = sample_of(held, sample, found.damage)
+        found.rerun = compare(held, job_of(held.manifest, model), parts, workers) if parts else []
+        _take_differences(held, found)
+    if not found.damage:
+        found.damage += _check_summary(held, found)
+    if not held.finished:
+        command = held.manifest.get("command") or "the command that made it"
+        found.notes.append(f"the study is not finished; to go on: {command}")
+    found.notes += [f"left over by a writer that was stopped: {name}" for name in left_over(folder)]
+    found.notes += [f"not written by balance-sim and read by nobody: {name}" for name in strangers(folder)]
+    return found
+
+
+def _uncovered(counted: list[Damage], known: list[Damage]) -> list[Damage]:
+    """Missing runs that no damaged file accounts for."""
+    return [
+        d
+        for d in counted
+        if not any(
+            k.block and d.block and k.point == d.point
+            and k.block.first <= d.block.first and d.block.stop <= k.block.stop
+            for k in known
+        )
+    ]  # fmt: skip
+
+
+def _take_differences(held: Contents, found: Verified) -> None:
+    """What differs when run again is damage, unless it is but last digits from another type of processor."""
+    made_on = held.manifest.get("cpu")
+    here = cpu_type()
+    for one in found.rerun:
+        if one.why is None:
+            continue
+        if one.digits and made_on != here:
+            found.notes.append(
+                f"{one.file}: last digits differ, accords and dates do not ({one.why}); "
+                f"made on {made_on or 'an unknown processor'}, this is {here}"
+            )
+        else:
+            block = next(
+                k.block for k in held.store.kept() if k.point == one.point and k.runs is not None
+                and k.block.first <= one.block.first and one.block.stop <= k.block.stop
+            )  # fmt: skip
+            found.damage.append(Damage(one.file, f"differs when run again: {one.why}", one.point, block))
+
+
+def _check_summary(held: Contents, found: Verified) -> list[Damage]:
+    """The tables made from the blocks, made again. Figures and reports are drawn anew by their commands."""
+    folder = held.store.folder
+    if not (folder / "summary.json").exists():
+        return []
+    if held.summary is None:
+        return [Damage("summary.json", "cannot be read")]
+    if not held.finished:
+        return []
+    fresh, tables = _fresh(held)
+    found.digest = fresh["digest"]
+    out = [
+        Damage("summary.json", f"`{key}` is not what the runs give")
+        for key in sorted({*fresh, *held.summary} - {"timing"})
+        if held.summary.get(key) != fresh.get(key)
+    ][:1]
+    for name, text in tables.items():
+        path = folder / name
+        if path.exists() and path.read_bytes() != text.encode():
+            out.append(Damage(name, "is not what the runs give"))
+    rows = held.store.failed()
+    listed = folder / "failed.json"
+    if listed.exists() != bool(rows) or (rows and listed.read_text() != _failed_text(rows)):
+        out.append(Damage("failed.json", "is not what the runs give"))
+    return out
+
+
+def _failed_text(rows: list[dict[str, Any]]) -> str:
+    return json.dumps(rows, indent=1) + "\n"
+
+
+def _fresh(held: Contents) -> tuple[dict[str, Any], dict[str, str]]:
+    """The summary as plain JSON data, and the tables beside it, from the blocks."""
+    folder = held.store.folder
+    if held.is_sweep:
+        sweep = open_sweep(folder)
+        tables = {
+            f"{n}.csv": getattr(sweep, n).to_csv(index=False, lineterminator="\n")
+            for n in ("levels", "effects")
+        }
+        return json.loads(json.dumps(sweep.summary())), tables
+    return json.loads(json.dumps(open_result(folder, held.runs).summary())), {}
+
+
+def _write_summary(held: Contents) -> None:
+    """Put the tables made from the blocks in their place again."""
+    if not held.finished:
+        return
+    fresh, tables = _fresh(held)
+    with held.store.lock() as store:
+        if held.summary and "timing" in held.summary:
+            fresh["timing"] = held.summary["timing"]
+        tables["summary.json"] = json.dumps(fresh, indent=1, allow_nan=False) + "\n"
+        for name, text in tables.items():
+            store.write_text(name, text)
+        rows = store.failed()
+        if rows:
+            store.write_text("failed.json", _failed_text(rows))
+        else:
+            (store.folder / "failed.json").unlink(missing_ok=True)
+
+
+__all__ = ["SAMPLE", "Verified", "verify"]

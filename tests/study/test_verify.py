@@ -1,0 +1,343 @@
+"""`verify` finds what was done to a results folder, names it, and `--repair` puts it right."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from click.testing import CliRunner
+
+from balance_sim.cli import main
+from balance_sim.scenario import new_scenario
+from balance_sim.scenario.experiment import load_experiment
+from balance_sim.study.machine import cpu_type
+from balance_sim.study.run import run
+from balance_sim.study.store import Shard, Store, encode
+from balance_sim.study.sweep import sweep
+from balance_sim.study.verify import verify
+
+EXPERIMENT = """schema: 1
+title: three points
+scenario: small.yaml
+factors: {events.summit.visibility: [0, 0.5, 1]}
+arms: [no_summit, summit]
+runs: 24
+seed: 7
+outcomes: [accords_all_300]
+"""
+
+
+@pytest.fixture(scope="module")
+def sound(small, tmp_path_factory) -> dict[str, Path]:
+    """A finished run of two blocks and a finished sweep of three points, made once."""
+    place = tmp_path_factory.mktemp("sound")
+    run(small, 40, 4, arms=["summit"], out=place / "run")
+    result = run(small, 100, 4, arms=["summit"], out=place / "run")
+    (place / "run" / "summary.json").write_text(json.dumps(result.summary(), indent=1) + "\n")
+    text = new_scenario("small").replace("focal: summit ", "step_days: 30\nfocal: summit ")
+    (place / "small.yaml").write_text(text, encoding="utf-8")
+    (place / "exp.yaml").write_text(EXPERIMENT)
+    sweep(load_experiment(str(place / "exp.yaml")), out=place / "sweep")
+    return {"run": place / "run", "sweep": place / "sweep"}
+
+
+@pytest.fixture(params=["run", "sweep"])
+def folder(sound, request, tmp_path) -> Path:
+    copy = tmp_path / request.param
+    shutil.copytree(sound[request.param], copy)
+    return copy
+
+
+def shard_of(folder: Path, table: str = "runs", at: int = 1) -> Shard:
+    return Store(folder).shards(table)[at]
+
+
+def rewrite(folder: Path, change: Callable[[pa.Table], pa.Table], table: str = "runs") -> str:
+    """Another content under a name that fits it: only keys, counts or a re-run can tell."""
+    shard = shard_of(folder, table)
+    content = encode(change(Store(folder).read(shard)))
+    shard.path.unlink()
+    name = shard.path.name.replace(shard.sha256, hashlib.sha256(content).hexdigest())
+    shard.path.with_name(name).write_bytes(content)
+    return f"{table}/{name}"
+
+
+def flip(path: Path, at: int = -20) -> None:
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(bytes(content))
+
+
+def edited(table: pa.Table) -> pa.Table:
+    """One count one higher, in all rows."""
+    name = next(n for n in table.column_names if n.startswith("accords_all_"))
+    place = table.column_names.index(name)
+    return table.set_column(place, name, pc.add(table[name], 1.0))
+
+
+def flipped_byte(folder: Path) -> str:
+    flip(shard_of(folder).path)
+    return "not the bytes it was written with"
+
+
+def cut_short(folder: Path) -> str:
+    path = shard_of(folder, "accords").path
+    path.write_bytes(path.read_bytes()[:-100])
+    return "not the bytes it was written with"
+
+
+def emptied(folder: Path) -> str:
+    shard_of(folder).path.write_bytes(b"")
+    return "not the bytes it was written with"
+
+
+def block_deleted(folder: Path) -> str:
+    for table in ("runs", "accords"):
+        shard_of(folder, table).path.unlink()
+    return "are missing"
+
+
+def accords_deleted(folder: Path) -> str:
+    shard_of(folder, "accords").path.unlink()
+    return "its table of accords is missing"
+
+
+def row_deleted(folder: Path) -> str:
+    rewrite(folder, lambda t: t.slice(1))
+    return "is missing"
+
+
+def row_doubled(folder: Path) -> str:
+    rewrite(folder, lambda t: pa.concat_tables([t, t.slice(0, 1)]))
+    return "stands there 2 times"
+
+
+def accord_doubled(folder: Path) -> str:
+    rewrite(folder, lambda t: pa.concat_tables([t, t.slice(0, 1)]), "accords")
+    return "an accord stands there twice"
+
+
+def accord_of_another_run(folder: Path) -> str:
+    other = pa.array([100_000], pa.int32())
+    rewrite(
+        folder,
+        lambda t: pa.concat_tables([t, t.slice(0, 1).set_column(0, "run", other)]),
+        "accords",
+    )
+    return "which does not belong there"
+
+
+def number_edited(folder: Path) -> str:
+    rewrite(folder, edited)
+    return "differs when run again: accords_all_"
+
+
+def accord_deleted(folder: Path) -> str:
+    rewrite(folder, lambda t: t.slice(1), "accords")
+    return "when run again"
+
+
+def no_table_at_all(folder: Path) -> str:
+    rewrite(folder, lambda t: pa.table({"x": [1]}))
+    return "not a table of this kind"
+
+
+def second_file(folder: Path) -> str:
+    shard = shard_of(folder)
+    content = encode(edited(Store(folder).read(shard)))
+    name = shard.path.name.replace(shard.sha256, hashlib.sha256(content).hexdigest())
+    shard.path.with_name(name).write_bytes(content)
+    return "a second file for the same runs"
+
+
+def summary_edited(folder: Path) -> str:
+    path = folder / "summary.json"
+    path.write_text(path.read_text().replace('"mean": ', '"mean": 1', 1))
+    return "summary.json"
+
+
+def summary_broken(folder: Path) -> str:
+    path = folder / "summary.json"
+    path.write_bytes(path.read_bytes()[:-30])
+    return "summary.json: cannot be read"
+
+
+DAMAGES = [
+    flipped_byte, cut_short, emptied, block_deleted, accords_deleted, row_deleted, row_doubled,
+    accord_doubled, accord_of_another_run, number_edited, accord_deleted, no_table_at_all, second_file,
+    summary_edited,
+]  # fmt: skip
+
+
+def call(*words: str | Path) -> tuple[int, str]:
+    result = CliRunner().invoke(main, ["verify", *map(str, words)])
+    assert "Traceback" not in result.output and "internal error" not in result.output, result.output
+    return result.exit_code, result.output
+
+
+def test_a_sound_folder_is_sound(folder: Path) -> None:
+    code, said = call(folder, "--all")
+    assert code == 0, said
+    digest = json.loads((folder / "summary.json").read_text())["digest"]
+    assert f"sound; digest {digest}" in said
+    found = verify(folder)
+    assert not found.damage and found.rerun and found.digest == digest
+    assert 0 < sum(len(one.block) for one in found.rerun) <= found.runs
+
+
+def named_and_repaired(folder: Path, damage: Callable[[Path], str]) -> None:
+    before = json.loads((folder / "summary.json").read_text())
+    expected = damage(folder)
+    code, said = call(folder, "--all")
+    assert code == 6, said
+    assert expected in said
+    code, said = call(folder, "--all", "--repair")
+    assert code == 0, said
+    assert "mended: " in said and expected in said
+    assert json.loads((folder / "summary.json").read_text()) == before
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda one: one.__name__)
+def test_damage_to_a_run_is_named_and_repaired(sound, tmp_path, damage: Callable[[Path], str]) -> None:
+    shutil.copytree(sound["run"], tmp_path / "run")
+    named_and_repaired(tmp_path / "run", damage)
+
+
+@pytest.mark.parametrize(
+    "damage", [flipped_byte, block_deleted, row_doubled, number_edited], ids=lambda one: one.__name__
+)
+def test_damage_to_a_sweep_is_named_and_repaired(sound, tmp_path, damage: Callable[[Path], str]) -> None:
+    shutil.copytree(sound["sweep"], tmp_path / "sweep")
+    named_and_repaired(tmp_path / "sweep", damage)
+
+
+def test_a_block_of_another_study_is_told_by_running_it_again(small, tmp_path) -> None:
+    """Right names, right keys, right counts, another seed."""
+    for seed, name in ((4, "mine"), (5, "other")):
+        run(small, 40, seed, arms=["summit"], out=tmp_path / name)
+    for table in ("runs", "accords"):
+        shutil.rmtree(tmp_path / "mine" / table)
+        shutil.copytree(tmp_path / "other" / table, tmp_path / "mine" / table)
+    code, said = call(tmp_path / "mine")
+    assert code == 6 and "differs when run again" in said
+    assert call(tmp_path / "mine", "--sample", "0")[0] == 0
+
+
+def test_a_summary_that_cannot_be_read_is_named(folder: Path) -> None:
+    expected = summary_broken(folder)
+    code, said = call(folder)
+    assert code == 6 and expected in said
+
+
+def test_tables_of_a_sweep_are_made_again_and_compared(sound, tmp_path) -> None:
+    copy = tmp_path / "sweep"
+    shutil.copytree(sound["sweep"], copy)
+    for name in ("levels.csv", "effects.csv"):
+        before = (copy / name).read_bytes()
+        flip(copy / name, 200)
+        code, said = call(copy)
+        assert code == 6 and f"{name}: is not what the runs give" in said
+        assert call(copy, "--repair")[0] == 0
+        assert (copy / name).read_bytes() == before
+
+
+def test_a_damaged_manifest_or_table_of_points_cannot_be_mended(folder: Path) -> None:
+    points = next(iter(folder.glob("points.*.parquet")), None)
+    for path in filter(None, (points, folder / "manifest.json")):
+        flip(path, len(path.read_bytes()) // 2)
+        code, said = call(folder, "--repair")
+        assert code == 6 and path.name in said
+
+
+def test_one_byte_at_many_places_is_always_seen(sound, tmp_path) -> None:
+    """Every 997th byte of every file that holds results, one at a time."""
+    copy = tmp_path / "run"
+    shutil.copytree(sound["run"], copy)
+    store = Store(copy)
+    for table in ("runs", "accords"):
+        for shard in store.shards(table)[:1]:
+            before = shard.path.read_bytes()
+            for at in range(0, len(before), 997):
+                flip(shard.path, at)
+                assert not store.is_sound(shard)
+                shard.path.write_bytes(before)
+    before = (copy / "manifest.json").read_bytes()
+    for at in range(0, len(before), 997):
+        flip(copy / "manifest.json", at)
+        assert call(copy, "--sample", "0")[0] in (2, 6), at  # 2: the version that it names is another
+    (copy / "manifest.json").write_bytes(before)
+    assert call(copy, "--sample", "0")[0] == 0
+
+
+def test_what_is_not_damage_is_said_and_left_alone(sound, tmp_path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(sound["run"], copy)
+    (copy / "runs" / ".x.partial").write_bytes(b"half")
+    (copy / "runs" / "notes.txt").write_text("mine")
+    (copy / "summary.json").unlink()
+    code, said = call(copy)
+    assert code == 0, said
+    for words in ("left over", "read by nobody: runs/notes.txt", "not finished"):
+        assert words in said
+
+
+def test_code_of_a_study_runs_only_if_it_is_named(small, tmp_path, monkeypatch) -> None:
+    """A folder from somebody else cannot bring code in: `--model` is the only door."""
+    (tmp_path / "brought.py").write_text(
+        "from pathlib import Path\nPath('opened').touch()\n"
+        "from balance_sim.model.agents import StateAgent\nclass Mine(StateAgent):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    run(small, 4, 1, arms=["summit"], out=tmp_path / "out", model="brought:Mine")
+    (tmp_path / "opened").unlink()
+    monkeypatch.delitem(__import__("sys").modules, "brought")
+    code, said = call(tmp_path / "out")
+    assert code == 0 and "--model brought:Mine allows it to run" in said
+    assert not (tmp_path / "opened").exists()
+    code, said = call(tmp_path / "out", "--model", "brought:Mine")
+    assert code == 0 and "4 runs of 1 blocks run again" in said
+    assert (tmp_path / "opened").exists()
+
+
+def test_last_digits_of_another_processor_are_no_damage(small, tmp_path, monkeypatch) -> None:
+    """The same accords, a number off by one unit in the last place: damage here, a note if made elsewhere."""
+    out = tmp_path / "out"
+    run(small, 20, 1, arms=["summit"], out=out)
+
+    def nudged(table: pa.Table) -> pa.Table:
+        name = next(n for n in table.column_names if n.startswith("insecurity_"))
+        place = table.column_names.index(name)
+        return table.set_column(place, name, pc.multiply(table[name], 1 + 2**-52))
+
+    shard = Store(out).shards()[0]
+    content = encode(nudged(Store(out).read(shard)))
+    shard.path.unlink()
+    name = shard.path.name.replace(shard.sha256, hashlib.sha256(content).hexdigest())
+    shard.path.with_name(name).write_bytes(content)
+    code, said = call(out, "--all")
+    assert code == 6 and "differs when run again: insecurity_" in said
+    store = Store(out)
+    store.write_manifest(store.read_manifest() | {"cpu": "another"})
+    code, said = call(out, "--all")
+    assert code == 0 and f"made on another, this is {cpu_type()}" in said
+
+
+def test_no_results_is_a_wrong_request(tmp_path) -> None:
+    code, said = call(tmp_path)
+    assert code == 2 and "holds no results" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_as_json(folder: Path) -> None:
+    flip(shard_of(folder).path)
+    result = CliRunner().invoke(main, ["verify", str(folder), "--json"])
+    answer = json.loads(result.stdout)
+    assert (result.exit_code, answer["ok"]) == (6, False)
+    assert [one["why"] for one in answer["damage"]] == ["not the bytes it was written with"]
