@@ -95,14 +95,14 @@ def advance(
     start, stop = world.grid[step], world.grid[step + 1]
     rows = agreed(world, baseline, chances, state, view, np.arange(*chances.starts[step : step + 2]))
     open_talks(world, baseline, chances, state, view, rows, seed)
-    sign_talks(world, baseline, state, view, start, stop, seed)
+    sign_talks(world, baseline, state, view, start, stop)
     close_step(world, baseline, state, view)
 
 
 def close_step(world: World, baseline: Baseline, state: State, view: View) -> None:
     """Effort follows insecurity, and the day is over."""
     start, stop = world.grid[view.step], world.grid[view.step + 1]
-    share = -np.expm1(-(stop - start) / 365.25 / world.rules.effort_years)
+    share = threat.effort_share(stop - start, world.rules.effort_years)
     state.effort = threat.effort_change(
         state.effort,
         view.insecurity,
@@ -114,7 +114,7 @@ def close_step(world: World, baseline: Baseline, state: State, view: View) -> No
     state.day = stop
 
 
-def turn_of_step(world: World, state: State, seed: int) -> None:
+def turn_of_step(world: World, state: State) -> None:
     """What has come into force or ended by now takes effect: accords change depth from the next step on."""
     entered, left = settle(world, state)
     enter(state, entered)
@@ -139,12 +139,12 @@ def simulate(
     """R runs of one arm, start to end. Returns every accord under way or made; `observe` sees each step."""
     state = begin(world, baseline, seed, runs)
     for step in range(world.steps):
-        turn_of_step(world, state, seed)
+        turn_of_step(world, state)
         watch(chances, kept=within_margins(baseline, state))
         view = perceive(world, state, step)
         if observe is not None:
             observe(world, state, view)
         advance(world, baseline, chances, state, view, seed)
     watch(chances, kept=few_signed(world, state))
-    turn_of_step(world, state, seed)
+    turn_of_step(world, state)
     return state.accords

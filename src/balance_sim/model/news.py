@@ -18,13 +18,17 @@ from balance_sim.scenario.schema import Event, Scenario
 Floats = npt.NDArray[np.float64]
 
 
-def members(actors: Iterable[str], groups: Mapping[str, tuple[str, ...]], roster: Mapping[str, int]) -> list[int]:
+def members(
+    actors: Iterable[str], groups: Mapping[str, tuple[str, ...]], roster: Mapping[str, int]
+) -> list[int]:
     """Positions of the actors in the roster, groups expanded, outsiders left out, each once, sorted."""
     codes = {code for actor in actors for code in groups.get(actor, (actor,))}
     return sorted(roster[code] for code in codes if code in roster)
 
 
-def pairs_shown(event: Event, groups: Mapping[str, tuple[str, ...]], roster: Mapping[str, int]) -> list[tuple[int, int]]:
+def pairs_shown(
+    event: Event, groups: Mapping[str, tuple[str, ...]], roster: Mapping[str, int]
+) -> list[tuple[int, int]]:
     """Pairs that an event shows together: principals with each other, guests with principals.
 
     Nobody is shown together with a target of the act."""
@@ -35,7 +39,9 @@ def pairs_shown(event: Event, groups: Mapping[str, tuple[str, ...]], roster: Map
     return shown + [(i, j) for i in principals for j in guests]
 
 
-def pairs_aimed(event: Event, groups: Mapping[str, tuple[str, ...]], roster: Mapping[str, int]) -> list[tuple[int, int]]:
+def pairs_aimed(
+    event: Event, groups: Mapping[str, tuple[str, ...]], roster: Mapping[str, int]
+) -> list[tuple[int, int]]:
     """(target, principal) pairs: who has reason to think worse, or better, of whom."""
     principals = members(event.principals, groups, roster)
     return [(t, p) for t in members(event.targets, groups, roster) for p in principals if t != p]
