@@ -45,7 +45,7 @@ def mechanism_table(result: Result, console: Console | None = None) -> None:
 
 
 def arms_lived(result: Result) -> set[str]:
-    """The extra arms that were lived: the reference, lived again, is what all placebos are measured against."""
+    """The extra arms that were lived. The reference is lived again: placebos are measured against it."""
     seen_anew = ("extra.states_", "extra.date_")
     arms = set(result.extra["arm"])
     lived = {name for name in arms if not (name.startswith(seen_anew) and name.endswith(".reference"))}
@@ -102,18 +102,23 @@ def _number(value: float | None) -> str:
 
 
 def _table(page: Console, rows: list[dict[str, str]]) -> None:
+    """Emergent rows with what was found, then the implied ones, which have a size only."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("", "mechanism", "value", "95 % interval", "tag", "found", "placebos"):
+    for name in ("", "mechanism", "value", "95 % interval", "found", "placebos"):
+        right = name in ("value", "placebos")
         table.add_column(
-            Text(name), justify="right" if name in ("value", "placebos") else "left", no_wrap=name == "value"
+            Text(name), justify="right" if right else "left", no_wrap=name in ("", "value", "95 % interval")
         )
-    for row in rows:
-        cells = [row[name] for name in ("id", "name", "value", "interval", "tag", "found", "placebos")]
-        table.add_row(*(Text(cell) for cell in cells))
+    for tag, words in (("emergent", "emergent: the sign is open"), ("implied", "implied: the size alone")):
+        table.add_row("", Text(words, style="bold"))
+        for row in rows:
+            if row["tag"] == tag:
+                cells = [row[name] for name in ("id", "name", "value", "interval", "found", "placebos")]
+                table.add_row(*(Text(cell) for cell in cells))
     page.print(table)
 
 

@@ -1,0 +1,286 @@
+"""The measures of mechanisms: closed forms on hand-made inputs, and all seventeen rows on Beijing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from balance_sim.model.baseline import compile_worlds
+from balance_sim.model.engine import begin, perceive
+from balance_sim.model.perception import hostility_toward
+from balance_sim.model.responses import STANCES
+from balance_sim.scenario import load_scenario
+from balance_sim.show.mechanisms import mechanism_table
+from balance_sim.study.blocks import FOCAL, Block, live_block
+from balance_sim.study.extra_arms import extra_arms
+from balance_sim.study.mechanisms import MECHANISMS, as_row, measured, verdict
+from balance_sim.study.mechanisms.accords import elasticity, gained, guests_of, standardised, strata
+from balance_sim.study.mechanisms.readings import Readings, jackknifed, ratio
+from balance_sim.study.mechanisms.spiral import loop_gains, sampled
+from balance_sim.study.observed import Scene, Watch, focal_cast
+from balance_sim.study.run import run
+
+SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
+SCENARIOS = sorted(SCENARIO.parent.glob("*.yaml"))
+RUNS, SEED = 12, 3
+ARMS = ["parade", "washington_doubted"]
+
+
+@pytest.fixture(scope="module")
+def scenario():
+    return load_scenario(SCENARIO)
+
+
+@pytest.fixture(scope="module")
+def result(scenario):
+    return run(scenario, runs=RUNS, seed=SEED, arms=ARMS, mechanisms=True)
+
+
+@pytest.fixture(scope="module")
+def plain(scenario):
+    return run(scenario, runs=RUNS, seed=SEED, arms=ARMS)
+
+
+@pytest.fixture(scope="module")
+def worlds(scenario):
+    arms = {name: scenario.arms[name] for name in ("no_parade", "parade")}
+    return compile_worlds(scenario.model_copy(update={"arms": arms}))
+
+
+# --- closed forms ---------------------------------------------------------------------------------------
+
+
+def test_ratio_without_spread_below_is_the_mean_over_it() -> None:
+    value, lo, hi = ratio(np.array([1.0, 2.0, 3.0]), np.full(3, 4.0))
+    half = 4.302652729911275 * 1.0 / np.sqrt(3) / 4  # Student's t, 2 degrees of freedom
+    assert (value, lo, hi) == pytest.approx((0.5, 0.5 - half, 0.5 + half))
+
+
+def test_a_ratio_over_what_may_be_nothing_has_no_bounds() -> None:
+    value, lo, hi = ratio(np.array([1.0, 2.0, 3.0]), np.array([-1.0, 3.0, 0.5]))
+    assert np.isfinite(value)
+    assert np.isnan(lo) and np.isnan(hi)
+
+
+def test_the_jackknife_of_a_mean_is_the_interval_of_a_mean() -> None:
+    values = np.array([0.0, 1.0, 5.0, 2.0])
+    _, lo, hi = jackknifed(lambda x: float(x.mean()), values)
+    half = 3.182446305284263 * values.std(ddof=1) / 2
+    assert (lo, hi) == pytest.approx((2.0 - half, 2.0 + half))
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_elasticity_of_a_power_is_its_exponent(power: float) -> None:
+    levels = np.array([0.25, 0.5, 0.75, 1.0])
+    excess = np.outer([1.0, 2.0, 3.0, 4.0], levels**power)
+    value, lo, hi = elasticity(levels, excess)
+    assert value == pytest.approx(power)
+    assert lo == pytest.approx(power) and hi == pytest.approx(power)
+
+
+def test_elasticity_of_an_excess_that_is_not_there_is_missing() -> None:
+    assert np.isnan(elasticity(np.array([0.5, 1.0]), np.array([[0.0, 1.0], [0.0, 2.0], [0.0, 1.0]]))[0])
+
+
+def test_strata_hold_as_many_each() -> None:
+    assert strata(np.array([5.0, 1.0, 4.0, 2.0, 3.0, 6.0]), 3).tolist() == [2, 0, 1, 0, 1, 2]
+
+
+def test_standardised_excess_by_hand() -> None:
+    """Two strata. Mantel-Haenszel: (2 x 1/2 + 4 x 2/8) / (1 x 1/2 + 1 x 6/8) = 2 / 1.25."""
+    base = np.array([1.0, 1.0, 6.0, 2.0])
+    threatened, stratum = np.array([True, False, True, False]), np.array([0, 0, 1, 1])
+    over, under = standardised(np.array([[2.0, 1.0, 4.0, 1.0]]), base, stratum, threatened)
+    assert over[0] / under[0] == pytest.approx(1.6)
+    # An excess that follows the base rate alone is not called selective.
+    over, under = standardised(base[None], base, stratum, threatened)
+    assert over[0] == pytest.approx(under[0])
+
+
+def test_days_gained_count_the_same_accord_in_both_arms_only() -> None:
+    rows = [
+        ("one", "talks", 1, 10.0), ("ref", "talks", 1, 45.0),  # 35 days earlier
+        ("one", "new", 2, 10.0), ("ref", "new", 2, 45.0),  # not under way at the start
+        ("one", "assumed", 3, 10.0),  # not signed by the twin
+        ("one", "talks", 4, -5.0), ("ref", "talks", 4, 3.0),  # before the focal date
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["arm", "origin", "occasion", "after"])
+    frame = frame.assign(run=0, pair=frame["occasion"], kind="access")
+    assert gained(frame, "one", "ref")["days"].tolist() == [35.0]
+
+
+@pytest.mark.parametrize(
+    ("lo", "hi", "sign", "word"),
+    [
+        (0.1, 0.2, 1, "as expected"),
+        (0.1, 0.2, -1, "opposite"),
+        (-0.2, -0.1, -1, "as expected"),
+        (-0.1, 0.1, 1, "not distinguishable"),
+        (0.0, 0.1, 1, "not distinguishable"),
+        (float("nan"), float("nan"), 1, "not distinguishable"),
+    ],
+)
+def test_an_interval_decides_what_is_found(lo: float, hi: float, sign: int, word: str) -> None:
+    assert verdict(lo, hi, sign) == word
+
+
+# --- what is observed -----------------------------------------------------------------------------------
+
+
+def test_the_watch_sees_what_the_views_own_matrices_say(worlds) -> None:
+    """Columns made for one state equal those of the full matrices, which the view has by other code."""
+    world, n = worlds.arms["parade"], worlds.reference.n
+    state = begin(world, worlds.baseline, 1, np.arange(3, dtype=np.uint64))
+    view = perceive(world, state, 10)
+    scene, cast = Scene(world, worlds.baseline, state, view), focal_cast(worlds)
+    k, a = cast.host, world.codes.index("UKR")
+    assert scene.own(k) == pytest.approx(view.own[:, :, k], abs=1e-14)
+    assert scene.relation(k) == pytest.approx(view.own[:, :, k] - view.against[:, :, k], abs=1e-14)
+    assert scene.relation_of(a) == pytest.approx(view.own[:, a] - view.against[:, a], abs=1e-14)
+    assert scene.support(k) == pytest.approx(view.support[:, k], abs=1e-14)
+    backing = scene.backing(k)
+    backing[:, k] = 0.0
+    assert backing == pytest.approx(view.backing[:, k], abs=1e-14)
+    hostility = np.stack([hostility_toward(world, state, 10, j) for j in range(n)], axis=-1)
+    for i in (world.codes.index("DEU"), world.codes.index("IND")):
+        sides = view.alignment[:, world.audience[i], :, k].copy()
+        sides[:, k] = 0.0
+        drawn = (1 - view.own[:, i, k]) * (hostility[:, i] * sides).sum(axis=1)
+        assert scene.drawn_in(k)[:, i] == pytest.approx(drawn, abs=1e-12)
+        everybody = tuple(j for j in range(n) if j != k)
+        assert scene.drawn_in_through(k, everybody)[:, i] == pytest.approx(drawn, abs=1e-12)
+
+
+def test_observed_columns_do_not_depend_on_how_runs_are_cut(worlds) -> None:
+    arms = ["no_parade", "parade"]
+    whole = live_block(worlds, SEED, Block(0, 6), arms).runs.to_pandas()
+    part = live_block(worlds, SEED, Block(4, 5), arms).runs.to_pandas()
+    pd.testing.assert_frame_equal(
+        whole[whole["run"] == 4].reset_index(drop=True), part.reset_index(drop=True), check_exact=True
+    )
+
+
+def test_arms_agree_in_all_that_is_observed_until_they_differ(worlds) -> None:
+    """A watch whose event is at the start of the grid ends its first windows before the focal event acts."""
+    cast = focal_cast(worlds)
+    early = Watch(worlds, {FOCAL: cast})
+    assert early.step_of(cast, 30) is not None
+    assert early.step_of(cast, 366) is None  # cut off by the end
+    assert worlds.reference.grid[early.step_of(cast, 365)] <= cast.day + 365
+
+
+def test_every_stance_occurs_on_beijing(result) -> None:
+    levels = result.levels.set_index(["arm", "outcome"])["mean"]
+    for stance in STANCES:
+        assert levels["parade", f"states_{stance}_365"] > 0, stance
+    total = sum(levels["parade", f"states_{stance}_365"] for stance in STANCES)
+    assert total == pytest.approx(47)  # fifty less the three participants
+
+
+# --- the rows -------------------------------------------------------------------------------------------
+
+
+def test_all_seventeen_rows_on_beijing(result) -> None:
+    rows = result.summary()["mechanisms"]
+    assert list(rows) == [f"M{k}" for k in range(1, 18)]
+    json.dumps(rows, allow_nan=False)
+    for one in MECHANISMS:
+        row = rows[one.id]
+        assert set(row) >= {"measure", "value", "ci95", "tag", "article", "placebo_percentile", "found"}
+        assert (row["found"] is None) == (one.tag == "implied" or "why" in row)
+        assert row["value"] is not None or row.get("why") or row.get("note")
+        if row["ci95"][0] is not None:
+            assert row["ci95"][0] <= row["value"] <= row["ci95"][1]
+
+
+def test_the_first_mechanism_is_the_excess_in_effects(result) -> None:
+    effect = result.summary()["effects"]["parade"]["accords_counter_365"]
+    row = result.mechanisms["M1"]
+    assert (row["value"], row["ci95"]) == (effect["mean"], effect["ci95"])
+
+
+def test_the_digest_and_all_tables_are_the_same_without_extra_arms(result, plain) -> None:
+    assert result.digest == plain.digest
+    pd.testing.assert_frame_equal(result.outcomes, plain.outcomes)
+    assert plain.extra.empty and set(plain.outcomes["arm"]) == {"no_parade", *ARMS}
+    assert "--no-mechanisms" in plain.mechanisms["M4"]["why"]
+    assert plain.mechanisms["M6"]["value"] == result.mechanisms["M6"]["value"]
+
+
+def test_every_fourth_run_lives_the_extra_arms(result) -> None:
+    assert set(result.extra["run"]) == set(range(0, RUNS, 4))
+    assert (
+        result.timing["extra_runs"] == 3 * 23
+    )  # 3 visibilities, 4 tensions, 4 calm or provoked, 11 placebos, 1
+
+
+def test_an_extra_arm_that_is_an_arm_of_the_scenario_has_its_outcomes(scenario) -> None:
+    """Half the visibility is also an arm of Beijing: the two are the same world."""
+    found = run(scenario, runs=4, seed=SEED, arms=["parade", "half_visibility"], mechanisms=True)
+    names = [name for name in found.outcomes if name.startswith(("accords_", "relations_", "states_"))]
+    one = found.outcomes[(found.outcomes["arm"] == "half_visibility") & (found.outcomes["run"] == 0)]
+    other = found.extra[(found.extra["arm"] == "extra.seen_50") & (found.extra["run"] == 0)]
+    assert (one[names].to_numpy() == other[names].to_numpy()).all()
+
+
+def test_a_placebo_of_other_states_has_a_cast_of_its_own(worlds) -> None:
+    extra = extra_arms(worlds, "parade")
+    assert extra is not None
+    real = set(focal_cast(worlds).participants)
+    trios = [cast.participants for name, cast in extra.casts.items() if name.startswith("extra.states_")]
+    assert len(trios) == 8 and all(len(trio) == 3 and not real & set(trio) for trio in trios)
+    assert len(set(trios)) == 8
+    dates = [cast.day for name, cast in extra.casts.items() if name.startswith("extra.date_")]
+    assert len(dates) == 3 and all(day in worlds.reference.grid and day > 2 for day in dates)
+
+
+def test_an_accord_that_calls_forth_nothing_has_no_loop_gain(scenario) -> None:
+    """Under the null theory every rate is a constant."""
+    null = compile_worlds(load_scenario(SCENARIO, theory="null"))
+    total, frozen = loop_gains(null, *sampled(null, 4))
+    assert total == pytest.approx(0.0, abs=1e-9) and frozen == pytest.approx(0.0, abs=1e-9)
+
+
+def test_with_its_network_frozen_a_network_theory_has_no_loop_gain() -> None:
+    network = compile_worlds(load_scenario(SCENARIO, theory="network_only"))
+    total, frozen = loop_gains(network, *sampled(network, 4))
+    assert frozen == pytest.approx(0.0, abs=1e-9)
+    assert np.abs(total).min() > 1e-3
+
+
+def test_guests_of_the_same_day_and_host_count(result) -> None:
+    readings = Readings(result, "parade")
+    codes = {readings.codes[i] for i in guests_of(readings)}
+    assert {"VNM", "SRB", "KOR"} <= codes and not codes & {"CHN", "RUS", "PRK", "JPN"}
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_every_shipped_scenario_has_seventeen_rows_with_a_value_or_a_reason(path: Path) -> None:
+    rows = run(load_scenario(path), runs=4, seed=1, mechanisms=True).mechanisms
+    assert len(rows) == 17
+    assert all(row["value"] is not None or row.get("why") or row.get("note") for row in rows.values())
+
+
+def test_without_an_arm_to_compare_every_row_says_so(scenario) -> None:
+    rows = measured(run(scenario, runs=2, seed=1, arms=[]))
+    assert all("no arm beside" in row["why"] for row in rows.values())
+
+
+def test_a_reason_is_no_number() -> None:
+    row = as_row(MECHANISMS[13], "the scenario declares no position")
+    assert row["value"] is None and row["found"] is None and row["why"].startswith("the scenario")
+
+
+@pytest.mark.parametrize("width", [50, 80, 120])
+def test_the_terminal_shows_every_row_and_what_implied_means(result, width: int) -> None:
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    mechanism_table(result, console)
+    text = " ".join(console.export_text().split())
+    assert all(f"{one.id} " in text for one in MECHANISMS)
+    assert "only the size" in text and "--no-mechanisms" in text
+    assert "69 further runs" in text
