@@ -38,6 +38,8 @@ KINDS = ("political_declaration", "information_sharing", "logistics", "defence_c
 LONG_AGO = date(1950, 1, 1)
 NOBODY_SIGNS = -60.0
 """Intercept, nats, of kinds that stand in the record as alliances and are not forecast."""
+HARDLY_EVER = 1e-9
+"""Occasions a year for those kinds."""
 FURTHEST_KM = 20_100.0
 
 
@@ -66,15 +68,25 @@ def scenario_at(
     """The world on 1 January of a year, to be run for `years`.
 
     parameters, weights, intercepts (by kind): laid over the shipped defaults. propensity: (n,) by position
-    on the history's roster. States are the members of the year. A missing value stays missing."""
+    on the history's roster. States are the members of the year. A missing value stays missing. An event that
+    says nothing stands on each 1 January, so that a step begins there."""
     t, who = history.at(year), members_at(history, year)
     tree = _defaults()
     start = date(year, 1, 1)
     codes = [history.iso3[i] for i in who]
-    quiet = Event(id="quiet", date=start, kind="statement", visibility=0.0, principals=(codes[0],))
+    quiet = tuple(
+        Event(id=id_, date=date(y, 1, 1), kind="statement", visibility=0.0, principals=(codes[0],))
+        for id_, y in [("quiet", year), *((f"quiet_{y}", y) for y in range(year + 1, year + years))]
+    )
     level = {**dict.fromkeys(tree["kinds"], NOBODY_SIGNS), **dict.fromkeys(KINDS, -3.0), **(intercepts or {})}
     kinds = {
-        name: AccordKind(**{**values, "intercept": float(level[name])})
+        name: AccordKind(
+            **{
+                **values,
+                "intercept": float(level[name]),
+                "ceiling": values["ceiling"] if name in KINDS else HARDLY_EVER,
+            }
+        )
         for name, values in tree["kinds"].items()
     }
     return Scenario(
@@ -90,7 +102,7 @@ def scenario_at(
         disputes=_disputes(history, t, who),
         distances=_distances(history, t, who),
         accords=(*_alliances(history, t, who, kinds), *_accords(history, start, who)),
-        events=(quiet,),
+        events=quiet,
         kinds=kinds,
         event_kinds={name: EventKind(**values) for name, values in tree["event_kinds"].items()},
         parameters=Parameters(**{**tree["parameters"], **(parameters or {})}),

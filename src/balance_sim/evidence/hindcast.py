@@ -1,0 +1,260 @@
+"""Fit on the past, forecast the years after, score against what happened and against baselines.
+
+Two ways: one year ahead, with the history up to 1 January of each year known, and run forward from the origin
+with nothing known after it. Parameters, and every baseline, are fitted once, on years up to the origin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from balance_sim.evidence.baselines import BASELINES, fit_baselines
+from balance_sim.evidence.choices import choices
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.features import PairYears, pair_years
+from balance_sim.evidence.fitting import Fit, fit
+from balance_sim.evidence.forward import simulate_forward
+from balance_sim.evidence.history import Floats, History
+from balance_sim.evidence.panel import load_history
+from balance_sim.evidence.score import Scores, calibration, score_forecasts
+from balance_sim.evidence.terms import fitted_terms
+
+WAYS = ("one_year_ahead", "simulated_forward")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """first: of the history. last: last year of the fit. until: last year forecast. window: years that the
+    fit and the baselines look back. runs, seed: of the engine. resamples: for the intervals."""
+
+    first: int = 1985
+    last: int = 2003
+    until: int = 2010
+    window: int = 10
+    alliances: str = "atop"
+    terms: tuple[str, ...] | None = None
+    propensities: bool = True
+    ways: tuple[str, ...] = WAYS
+    baselines: tuple[str, ...] = tuple(BASELINES)
+    runs: int = 200
+    seed: int = 1
+    resamples: int = 500
+
+
+WHOLE = ("first", "last", "until", "window", "runs", "seed", "resamples")
+LEAST = {"window": 1, "runs": 1, "seed": 0, "resamples": 2, "first": 1816, "last": 1816, "until": 1816}
+
+
+def read_plan(path: Path | str) -> Plan:
+    """A plan from a YAML file; unknown keys and wrong values are refused. Raises DataError."""
+    try:
+        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError("there is no such file", "Give the plan of a hindcast", path=path) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        why = " ".join(str(error).split())
+        raise DataError(f"this cannot be read: {why}", "Correct the file", path=path) from None
+    if not isinstance(tree, dict):
+        raise DataError(
+            "this is not a plan of keys and values", "See experiments/hindcast_dcad.yaml", path=path
+        )
+    tree.pop("title", None)
+    known = set(Plan.__dataclass_fields__)
+    for key in tree:
+        if key not in known:
+            raise DataError("there is no such key", f"Use {', '.join(sorted(known))}", path, column=str(key))
+    return checked_plan({key: _value(key, value, path) for key, value in tree.items()}, path)
+
+
+def _value(key: str, value: object, path: Path | str) -> object:
+    if key in WHOLE:
+        if not isinstance(value, int) or isinstance(value, bool) or value < LEAST[key]:
+            bound = f"Write a whole number of {LEAST[key]} or more"
+            raise DataError("this is not a whole number in range", bound, path, column=key, value=str(value))
+        return value
+    choices_of = {"propensities": ("true", "false"), "alliances": ("atop", "cow")}.get(key)
+    if choices_of is not None:
+        if str(value).lower() not in choices_of or isinstance(value, bool) != (key == "propensities"):
+            raise DataError(
+                "no such value", f"Write {' or '.join(choices_of)}", path, column=key, value=str(value)
+            )
+        return value
+    return None if value is None and key == "terms" else _names(key, value, path)
+
+
+def _names(key: str, value: object, path: Path | str) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value) or not value:
+        raise DataError("this is not a list of names", "Write [a, b]", path, column=key, value=str(value))
+    allowed = {"ways": WAYS, "baselines": tuple(BASELINES)}.get(key)
+    for item in value:
+        if allowed is not None and item not in allowed:
+            raise DataError(
+                "no such name", f"Choose among {', '.join(allowed)}", path, column=key, value=item
+            )
+    return tuple(value)
+
+
+def checked_plan(values: Mapping[str, Any], path: Path | str | None = None) -> Plan:
+    """The plan, with years in order and the base rate among the baselines."""
+    plan = Plan(**values)
+    if not plan.first < plan.last < plan.until:
+        raise DataError(
+            "the years are not in order",
+            "first, last (of the fit), until: each later than the one before",
+            path,
+        )
+    if "base_rate" not in plan.baselines:
+        raise DataError("skills are against the base rate", "Add base_rate", path, column="baselines")
+    return plan
+
+
+@dataclass(frozen=True)
+class Hindcast:
+    """scores: way -> forecast -> scores. calibration: of the model. notes: what was left out, and why."""
+
+    plan: Plan
+    fit: Fit
+    scores: dict[str, dict[str, Scores]]
+    calibration: dict[str, Any]
+    by_year: dict[str, dict[int, dict[str, float]]]
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The JSON: way -> forecast -> scores, then `about`."""
+        out: dict[str, Any] = {
+            way: {name: finite(one.as_dict()) for name, one in scores.items()}
+            for way, scores in self.scores.items()
+        }
+        out["about"] = {
+            "fitted": list(self.fit.years),
+            "forecast": [self.plan.last + 1, self.plan.until],
+            "runs": self.plan.runs,
+            "seed": self.plan.seed,
+            "weights": self.fit.weights,
+            "calibration": self.calibration,
+            "log_skill_by_year": self.by_year,
+            "notes": list(self.notes),
+        }
+        return out
+
+
+def finite(values: Mapping[str, object]) -> dict[str, object]:
+    """The same with null for what is not a number, as JSON has none."""
+
+    def one(value: object) -> object:
+        if isinstance(value, float) and not np.isfinite(value):
+            return None
+        return [one(item) for item in value] if isinstance(value, list) else value
+
+    return {key: one(value) for key, value in values.items()}
+
+
+def hindcast(plan: Plan, data: Path | str, outcomes: Path | str | None = None) -> Hindcast:
+    """Run a plan. outcomes: a file with the accords after the fit's last year, laid over those in `data`.
+
+    Raises DataError if the record of accords does not reach the last year forecast."""
+    more = () if outcomes is None else (outcomes,)
+    history = load_history(data, plan.first, plan.until, accords=more, alliances=plan.alliances)
+    if history.accord_years[1] < plan.until:
+        raise DataError(
+            f"the accords on record end in {history.accord_years[1]}",
+            f"Give the outcomes up to {plan.until}, or set `until` earlier",
+            path=outcomes or data,
+        )
+    terms, notes = fitted_terms(history, plan.terms)
+    record, rows = choices(history, terms), pair_years(history)
+    if not (np.array_equal(record.a, rows.a) and np.array_equal(record.b, rows.b)):
+        raise AssertionError("the model and its baselines look at other pairs")
+    past = record.within(max(plan.first, plan.last - plan.window + 1), plan.last)
+    kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0]
+    found = fit(past.with_kinds(kinds or past.kinds), propensities=plan.propensities)
+    base = fit_baselines(rows.within(plan.first, plan.last), plan.baselines, plan.window)
+    ahead = rows.within(plan.last + 1, plan.until)
+    forecasts: dict[str, dict[str, Floats]] = {}
+    kept = {}
+    if "one_year_ahead" in plan.ways:
+        known = record.within(plan.last + 1, plan.until).with_kinds(found.kinds)
+        forecasts["one_year_ahead"] = {
+            "model": found.chances(known),
+            **{name: predict(ahead) for name, predict in base.items()},
+        }
+        kept["one_year_ahead"] = ahead
+    if "simulated_forward" in plan.ways:
+        model, frozen, there = _forward(plan, found, history, rows)
+        forecasts["simulated_forward"] = {
+            "model": model,
+            **{name: predict(frozen) for name, predict in base.items()},
+        }
+        kept["simulated_forward"] = there
+        lost = len(ahead.y) - len(there.y)
+        notes += (f"simulated_forward: {lost} pairs and years with a state that joined later left out",)
+    return Hindcast(
+        plan=plan,
+        fit=found,
+        scores={
+            way: score_forecasts(p, kept[way].y, kept[way].pair, resamples=plan.resamples, seed=plan.seed)
+            for way, p in forecasts.items()
+        },
+        calibration={
+            way: calibration(p["model"], kept[way].y)[["low", "high", "n", "expected", "happened"]].to_dict(
+                "records"
+            )
+            for way, p in forecasts.items()
+        },
+        by_year={way: _by_year(p, kept[way]) for way, p in forecasts.items()},
+        notes=(*notes, *history.notes),
+    )
+
+
+def _forward(
+    plan: Plan, found: Fit, history: History, rows: PairYears
+) -> tuple[Floats, PairYears, PairYears]:
+    """The model's chances run forward; the rows with what was known at the origin; and the rows to score."""
+    origin = plan.last + 1
+    run = simulate_forward(found, history, origin, plan.until, runs=plan.runs, seed=plan.seed)
+    ahead, first = rows.within(origin, plan.until), rows.within(origin, origin)
+    chance = run.chance[ahead.year - origin, ahead.a, ahead.b]
+    place = {int(pair): k for k, pair in enumerate(first.pair)}
+    at = np.array([place.get(int(pair), -1) for pair in ahead.pair])
+    there = (at >= 0) & ~np.isnan(chance)
+    keep = np.flatnonzero(there)
+    scored = PairYears(
+        ahead.year[keep],
+        ahead.a[keep],
+        ahead.b[keep],
+        ahead.y[keep],
+        ahead.exposure[keep],
+        ahead.x.iloc[keep].reset_index(drop=True),
+    )
+    frozen = PairYears(
+        scored.year,
+        scored.a,
+        scored.b,
+        scored.y,
+        scored.exposure,
+        first.x.iloc[at[keep]].reset_index(drop=True),
+    )
+    part = -np.expm1(np.log1p(-chance[keep]) * scored.exposure)
+    return part, frozen, scored
+
+
+def _by_year(forecasts: Mapping[str, Floats], rows: PairYears) -> dict[int, dict[str, float]]:
+    """Log skill over the base rate, year by year."""
+    from balance_sim.evidence.score import log_score
+
+    out = {}
+    for year in np.unique(rows.year):
+        now = rows.year == year
+        base = log_score(forecasts["base_rate"][now], rows.y[now])
+        out[int(year)] = {
+            name: float(1 - log_score(p[now], rows.y[now]) / base) for name, p in forecasts.items()
+        }
+    return out
+
+
+__all__ = ["Hindcast", "Plan", "hindcast", "read_plan"]
