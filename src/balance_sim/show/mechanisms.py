@@ -38,7 +38,7 @@ def mechanism_table(result: Result, console: Console | None = None) -> None:
         for row in rows:
             if row["why"]:
                 page.print(Text(f"{row['id']} {row['name']}: no value: {row['why']}."))
-            elif row["value"] == "-":
+            elif row["note"]:
                 page.print(Text(f"{row['id']}: {row['note']}."))
     for line in reading(result):
         page.print(Text(line))
@@ -80,7 +80,7 @@ def _row(key: str, of: dict[str, Any]) -> dict[str, str]:
         "value": _number(value),
         "interval": _interval(lo, hi),
         "tag": of["tag"],
-        "found": of["found"] or ("size only" if value is not None else ""),
+        "found": of["found"] or "",
         "placebos": "" if share is None else percent(share),
         "why": of.get("why", ""),
         "note": of.get("note", ""),
@@ -111,7 +111,10 @@ def _table(page: Console, rows: list[dict[str, str]]) -> None:
     for name in ("", "mechanism", "value", "95 % interval", "found", "placebos"):
         right = name in ("value", "placebos")
         table.add_column(
-            Text(name), justify="right" if right else "left", no_wrap=name in ("", "value", "95 % interval")
+            Text(name),
+            justify="right" if right else "left",
+            no_wrap=name in ("", "value", "95 % interval"),
+            min_width=15 if name == "found" else None,
         )
     for tag, words in (("emergent", "emergent: the sign is open"), ("implied", "implied: the size alone")):
         table.add_row("", Text(words, style="bold"))
@@ -127,4 +130,5 @@ def _line(row: dict[str, str]) -> str:
         return f"{row['id']} {row['name']}: no value: {row['why']}."
     bounds = f" ({row['interval']})" if row["interval"] else ""
     placebos = f", above {row['placebos']} of placebos" if row["placebos"] else ""
-    return f"{row['id']} {row['name']}: {row['value']}{bounds}, {row['tag']}, {row['found']}{placebos}"
+    found = row["found"] or "size only"
+    return f"{row['id']} {row['name']}: {row['value']}{bounds}, {row['tag']}, {found}{placebos}"

@@ -36,15 +36,17 @@ def entrapment(r: Readings) -> Measured:
     columns = -r.columns(f"relations_outside_host_{r.long}", *arms)
     with_it, without, calm_with, calm_without, twice_with, _ = columns.T
     value, lo, hi = ratio(with_it - calm_with, with_it - calm_without)
+    added = (with_it - calm_with) - (without - calm_without)
     spread = {"0": calm_with, "1": with_it, "2": twice_with}
     return Found(
         value,
         lo,
         hi,
         len(with_it),
+        note=f"that such acts cost the host is implied; the event adds {added.mean():+.1e} to their cost",
         detail={
             "loss_by_provocations": detail_of(with_it - calm_with),
-            "added_by_the_event": detail_of((with_it - calm_with) - (without - calm_without)),
+            "added_by_the_event": detail_of(added),
             "standard_deviation_of_loss_by_rate": {
                 rate: float(of.std(ddof=1)) if len(of) > 1 else float("nan") for rate, of in spread.items()
             },
