@@ -20,7 +20,7 @@ from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.factors import Factor, Spread, Values, read_takes
 from balance_sim.scenario.files import Sources
 from balance_sim.scenario.layout import NoSuchPath, locate
-from balance_sim.scenario.load import check_scenario, stem
+from balance_sim.scenario.load import check_scenario, scenario_files, stem
 from balance_sim.scenario.nodes import REFUSED, Node, plain
 from balance_sim.scenario.problems import (
     Mark,
@@ -34,7 +34,7 @@ from balance_sim.scenario.problems import (
     shown,
 )
 from balance_sim.scenario.refusals import kind_of, read_piece, unknown_key
-from balance_sim.scenario.schema import Identifier, Scenario, Strict, Text
+from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
 from balance_sim.scenario.values import Change, apply_changes, as_tree, known_kinds, value_at
 
 MOST_RUNS = 1_000_000
@@ -113,10 +113,18 @@ def load_experiment(path: str | os.PathLike[str], *, max_runs: int = MOST_RUNS) 
 
 
 def experiment_files(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The experiment file by its name. Raises ScenarioError if it cannot be read."""
+    """The experiment file by its name, and the files of its scenario as `scenario/NAME`.
+
+    Raises ScenarioError if one cannot be read."""
     sources = Sources(_found(path))
-    sources.main()
-    return {name: data.decode("utf-8", "replace") for name, data in sources.files.items()}
+    tree, _ = read_document(sources.main(), sources.shown)
+    files = {name: data.decode("utf-8", "replace") for name, data in sources.files.items()}
+    node = tree.get("scenario")
+    if node is not None and isinstance(node.value, str):
+        beside = sources.path.parent / node.value
+        found = scenario_files(beside if os.path.lexists(beside) else node.value)
+        files |= {f"scenario/{name}": data.decode("utf-8", "replace") for name, data in found.items()}
+    return files
 
 
 def is_experiment(text: str) -> bool:
@@ -300,7 +308,10 @@ def _changed(
 
 
 def _guesses(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
-    """Every default that is a guess, over its range. A weight that the theory itself names is no guess."""
+    """Every default that is a guess and may move alone, over its range.
+
+    A weight that the theory itself names is no guess. Shares of capability must sum to 1 and signals must rise in
+    their order, so those cannot be drawn one apart from the other: vary them in lists."""
     preset = presets().get(scenario.theory.preset)
     named = {f"theory.weights.{term}" for term in (preset.weights if preset else ())}
     out = []
@@ -308,10 +319,18 @@ def _guesses(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
         path, span = str(row["path"]), row["range"]
         if row["source"] != "guess" or not isinstance(span, list) or span[0] >= span[1]:
             continue
-        if path in taken or path in named or path == "step_days" or not _has(scenario, path):
+        if path in taken or path in named or _is_bound(path) or not _has(scenario, path):
             continue
         out.append(Factor(path, Spread("uniform", float(span[0]), float(span[1])), node))
     return out
+
+
+def _is_bound(path: str) -> bool:
+    """True for what is no parameter of the model, or may not move apart from others."""
+    head, _, rest = path.partition(".")
+    kind, _, name = rest.partition(".")
+    in_order = head == "event_kinds" and kind in SIGNAL_ORDER and name in ("alignment", "intent")
+    return path == "step_days" or head == "capability" or in_order
 
 
 def _has(scenario: Scenario, path: str) -> bool:

@@ -1,0 +1,24 @@
+"""`balance-sim package RESULTS`: a replication archive."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("results", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), metavar="ARCHIVE",
+    help="The archive to write  [default: RESULTS.zip]",
+)  # fmt: skip
+def command(results: Path, out: Path | None) -> None:
+    """Write a replication archive of the finished study in RESULTS, for a journal or a colleague.
+
+    README in the sections data editors ask for, scenario, parameters with sources, versions, seed, tables,
+    digest. No path of this machine is in it, and the same study gives the same bytes."""
+    from balance_sim.study.package import package
+
+    path = package(results, out)
+    click.echo(f"wrote {path} ({path.stat().st_size:,} bytes); next: balance-sim reproduce {path}")

@@ -1,0 +1,158 @@
+"""Zip archives: written so that the same content gives the same bytes, read so that nothing in them can harm.
+
+Everything is checked before anything is written: names, kinds and sizes of all members, then their bytes."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from balance_sim.study.faults import StudyFault, write_fault
+
+LARGEST_ARCHIVE = 256 << 20
+LARGEST_MEMBER = 128 << 20
+LARGEST_WHOLE = 512 << 20
+MOST_MEMBERS = 2_000
+MOST_DEPTH = 8
+MOST_RATIO = 500  # bytes out for a byte in
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\- ]{0,127}")
+_RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(\..*)?", re.IGNORECASE)
+
+
+class BadArchive(StudyFault):
+    """An archive that is refused; the text says why. Nothing of it was written."""
+
+    exit_code = 4
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """Members in the order of names, all of one date, with plain permissions: content alone decides the bytes."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for name in sorted(files):
+            member = zipfile.ZipInfo(name, _EPOCH)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.create_system = 3
+            member.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(member, files[name], compresslevel=9)
+    return sink.getvalue()
+
+
+def unzipped(path: Path) -> dict[str, bytes]:
+    """All members by name, in memory. Raises BadArchive for whatever is not a plain, small, honest archive."""
+    content = _content(path)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            members = [one for one in archive.infolist() if not _is_plain_folder(one)]
+            _check_members(members)
+            return {one.filename: _bytes_of(archive, one) for one in members}
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, zlib.error, EOFError) as error:
+        raise BadArchive(f"{path}: not a zip archive that can be read: {error}") from None
+    except (OSError, ValueError, RuntimeError, OverflowError) as error:
+        raise BadArchive(f"{path}: cannot be read: {error}") from None
+
+
+def _content(path: Path) -> bytes:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise BadArchive(f"{path}: {error.strerror}") from None
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise BadArchive(f"{path}: not a regular file")
+        if status.st_size > LARGEST_ARCHIVE:
+            raise BadArchive(f"{path}: {status.st_size:,} bytes; at most {LARGEST_ARCHIVE:,} are read")
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            return file.read(LARGEST_ARCHIVE + 1)
+    finally:
+        os.close(handle)
+
+
+def _is_plain_folder(member: zipfile.ZipInfo) -> bool:
+    """An entry for a folder, which says nothing; its name is checked with those of its files."""
+    return (
+        member.filename.endswith("/") and member.file_size == 0 and _name_fault(member.filename[:-1]) is None
+    )
+
+
+def _check_members(members: list[zipfile.ZipInfo]) -> None:
+    if len(members) > MOST_MEMBERS:
+        raise BadArchive(f"{len(members):,} files; at most {MOST_MEMBERS:,} are read")
+    whole, seen = 0, set[str]()
+    for one in members:
+        fault = _name_fault(one.filename) or _kind_fault(one)
+        if fault:
+            raise BadArchive(f"{one.filename[:200]!r}: {fault}")
+        if one.filename.casefold() in seen:
+            raise BadArchive(f"{one.filename!r}: stands there twice")
+        seen.add(one.filename.casefold())
+        whole += one.file_size
+        if one.file_size > LARGEST_MEMBER or whole > LARGEST_WHOLE:
+            raise BadArchive(f"{one.filename!r}: too large ({one.file_size:,} bytes, {whole:,} so far)")
+        if one.file_size > (1 << 20) and one.file_size > MOST_RATIO * max(one.compress_size, 1):
+            raise BadArchive(f"{one.filename!r}: {one.file_size:,} bytes packed into {one.compress_size:,}")
+    for name in seen:
+        if any(str(parent).casefold() in seen for parent in PurePosixPath(name).parents):
+            raise BadArchive(f"{name!r}: lies in a file")
+
+
+def _name_fault(name: str) -> str | None:
+    """Why a name is refused: it could lead out of the folder, or mean something to some system."""
+    if name.startswith(("/", "~")) or "\\" in name or ":" in name or "\0" in name:
+        return "leads out of the folder"
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        return "leads out of the folder"
+    if len(parts) > MOST_DEPTH:
+        return f"more than {MOST_DEPTH} folders deep"
+    for part in parts:
+        if not _PART.fullmatch(part) or part.endswith((".", " ")) or _RESERVED.fullmatch(part):
+            return "a name that is not allowed"
+    return None
+
+
+def _kind_fault(member: zipfile.ZipInfo) -> str | None:
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        return "a link" if kind == stat.S_IFLNK else "not a regular file"
+    if member.flag_bits & 0x1:
+        return "encrypted"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "packed in a way that is not read"
+    return None
+
+
+def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """The bytes, never more than the directory says; their check sum is the archive's own."""
+    with archive.open(member) as stream:
+        data = stream.read(member.file_size + 1)
+        if len(data) != member.file_size:
+            raise BadArchive(f"{member.filename!r}: {len(data):,} bytes, {member.file_size:,} were declared")
+        if stream.read(1):
+            raise BadArchive(f"{member.filename!r}: longer than declared")
+    return data
+
+
+def unpack(files: dict[str, bytes], folder: Path) -> None:
+    """Write checked members into a new or empty folder. Raises BadArchive if something is there already."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadArchive(f"{folder} is there already; choose another --out")
+    root = Path(os.path.realpath(folder))
+    for name in files:
+        if not Path(os.path.realpath(root / name)).is_relative_to(root):
+            raise BadArchive(f"{name!r}: leads out of the folder")
+    try:
+        for name, content in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with open(path, "xb") as file:
+                file.write(content)
+    except OSError as error:
+        raise write_fault(error, folder) from error
