@@ -1,0 +1,323 @@
+"""Sweeps: the same numbers however they are run, points and runs reused, and what is read back from them."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from balance_sim.scenario import with_values
+from balance_sim.scenario.experiment import load_experiment
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.blocks import Block, live_block
+from balance_sim.study.compare import compare
+from balance_sim.study.designs import design_points, point_key
+from balance_sim.study.export import ema_frames, export, export_ema
+from balance_sim.study.faults import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
+from balance_sim.study.run import open_result, run
+from balance_sim.study.sensitivity import sensitivity
+from balance_sim.study.status import status_of
+from balance_sim.study.store import Store, missing
+from balance_sim.study.sweep import Where, sweep
+from balance_sim.study.sweep_result import open_sweep
+
+
+def swept(lab, out, **more):
+    where = more.pop("where", Where())
+    return sweep(load_experiment(lab.path), out=lab.folder / out, where=where, **more)
+
+
+def test_a_point_of_a_sweep_is_the_run_with_its_values_set(lab):
+    result = swept(lab, "out")
+    number = result.table.numbers()[4]
+    values = dict(result.table.points[number].values)
+    alone = run(with_values(lab.scenario, values), 24, 7, arms=["summit"])
+    assert result.point(number).digest == alone.digest
+    frame = alone.effects.set_index(["arm", "outcome"])
+    mine = result.effects[result.effects["point"] == number].set_index(["arm", "outcome"])
+    assert mine.loc[("summit", "accords_all_300"), "mean"] == frame.loc[("summit", "accords_all_300"), "mean"]
+
+
+def test_blocks_and_the_order_of_points_change_nothing(lab):
+    whole = swept(lab, "a")
+    pieces = swept(lab, "b", where=Where(block=5))
+    lab.edit("[0, 0.5, 1]", "[1, 0, 0.5]")
+    turned = swept(lab, "c")
+    assert whole.digest == pieces.digest == turned.digest
+    lab.edit("seed: 7", "seed: 8")
+    assert swept(lab, "d").digest != whole.digest
+
+
+@pytest.mark.slow
+def test_workers_language_and_time_zone_change_nothing(lab):
+    here = swept(lab, "a").digest
+    done = lab.call(
+        "sweep", "exp.yaml", "--out", "b", "--workers", "3", "--block", "7",
+        LANG="de_DE.UTF-8", LC_ALL="tr_TR.UTF-8", TZ="Pacific/Kiritimati", PYTHONHASHSEED="5",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert lab.digest("b") == here
+
+
+def test_runs_and_points_added_later_reuse_what_is_there_bit_for_bit(lab):
+    swept(lab, "grown")
+    before = {path.name: path.read_bytes() for path in (lab.folder / "grown" / "runs").iterdir()}
+    lab.edit("[0, 0.5, 1]", "[0.25, 0, 0.5, 1]")
+    plans = []
+    wider = swept(lab, "grown", told=plans.append)
+    assert (plans[0].todo_runs, plans[0].todo_points) == (2 * 24, 2)
+    after = {path.name: path.read_bytes() for path in (lab.folder / "grown" / "runs").iterdir()}
+    assert before.items() <= after.items()
+    assert swept(lab, "fresh").digest == wider.digest
+    lab.edit("runs: 24", "runs: 40")
+    longer = swept(lab, "grown", told=plans.append)
+    assert plans[1].todo_runs == 8 * 16
+    lab.edit("runs: 40", "runs: 24")
+    assert swept(lab, "grown", told=plans.append).digest == wider.digest
+    assert plans[2].todo_runs == 0
+    assert longer.digest != wider.digest
+
+
+def test_an_arm_left_out_changes_no_other_arm(small):
+    every = compile_arms(small, list(small.arms))
+    one = compile_arms(small, ["no_summit"])
+    both = live_block(every, 3, Block(0, 40), ("no_summit", "summit")).runs.to_pandas()
+    alone = live_block(one, 3, Block(0, 40), ("no_summit",)).runs.to_pandas()
+    left = both[both["arm"] == "no_summit"].sort_values("run").reset_index(drop=True)
+    right = alone.sort_values("run").reset_index(drop=True)
+    assert left["run"].tolist() == right["run"].tolist()
+    names = [name for name in left.columns if name != "arm"]
+    pd.testing.assert_frame_equal(left[names], right[names], check_exact=True)
+
+
+@pytest.mark.parametrize("sizes", [(40,), (7, 33), (1, 1, 38)])
+def test_a_run_is_the_same_in_any_block(small, sizes):
+    worlds = compile_arms(small, list(small.arms))
+    whole = live_block(worlds, 3, Block(0, 40), tuple(small.arms)).accords.to_pandas()
+    at, parts = 0, []
+    for size in sizes:
+        parts.append(live_block(worlds, 3, Block(at, at + size), tuple(small.arms)).accords.to_pandas())
+        at += size
+    key = ["arm", "run", "a", "b", "kind", "origin", "occasion", "opened"]
+    got = pd.concat(parts, ignore_index=True).astype(str).sort_values(key).reset_index(drop=True)
+    pd.testing.assert_frame_equal(got, whole.astype(str).sort_values(key).reset_index(drop=True))
+
+
+def test_missing_blocks_fill_the_gaps_and_no_more():
+    found = missing([Block(4, 8), Block(10, 11)], 14, 4)
+    assert [(b.first, b.stop) for b in found] == [(0, 4), (8, 10), (11, 12), (12, 14)]
+    assert missing([Block(0, 20)], 14, 4) == []
+
+
+def test_merged_shards_hold_the_same_runs(lab):
+    pieces = swept(lab, "out", where=Where(block=3))
+    assert len(Store(lab.folder / "out").shards("runs")) == 6  # eight blocks a point were merged
+    assert open_sweep(lab.folder / "out").digest == pieces.digest
+
+
+def test_a_reader_sees_each_run_once_while_shards_are_being_merged(lab):
+    result = swept(lab, "out")
+    store = Store(lab.folder / "out")
+    inner = store.kept()[0]
+    for table in ("runs", "accords"):
+        shard = getattr(inner, table)
+        part = store.read(shard)
+        content = part.filter(np.asarray(part["run"].to_numpy() < 5))
+        from balance_sim.study.store import encode
+
+        store._write_shard(table, inner.point, Block(0, 5), encode(content), "parquet")
+    assert open_sweep(lab.folder / "out").digest == result.digest
+
+
+def test_one_writer_at_a_time_and_a_lock_that_falls(lab):
+    store = Store(lab.folder / "busy").lock()
+    with pytest.raises(FolderBusy, match="being written by another"):
+        Store(lab.folder / "busy").lock()
+    assert Store(lab.folder / "busy").is_written()
+    store.unlock()
+    assert not Store(lab.folder / "busy").is_written()
+    Store(lab.folder / "busy").lock().unlock()
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_no_half_one(lab, monkeypatch):
+    store = Store(lab.folder / "out").lock()
+    store.write_text("note.txt", "old")
+
+    def no_sync(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", no_sync)
+    with pytest.raises(CannotWrite, match=r"note\.txt \(3 bytes needed\): No space left"):
+        store.write_text("note.txt", "new")
+    assert (lab.folder / "out" / "note.txt").read_text() == "old"
+    assert list((lab.folder / "out").glob(".*.partial")) == []
+
+
+def test_a_manifest_changed_by_hand_is_damage(lab):
+    swept(lab, "out")
+    path = lab.folder / "out" / "manifest.json"
+    path.write_text(path.read_text().replace('"seed": 7', '"seed": 8', 1))
+    with pytest.raises(StoreDamaged, match="damaged"):
+        open_sweep(lab.folder / "out")
+
+
+def test_status_of_a_finished_and_of_a_cut_sweep(lab):
+    swept(lab, "out")
+    whole = status_of(lab.folder / "out")
+    assert (whole["points_done"], whole["runs_done"], whole["finished"]) == (6, 144, True)
+    Store(lab.folder / "out").shards("runs")[0].path.unlink()
+    cut = status_of(lab.folder / "out")
+    assert (cut["points_done"], cut["runs_done"], cut["finished"]) == (5, 120, False)
+
+
+def test_absurd_plans_are_refused(lab):
+    with pytest.raises(WrongRequest, match=r"on disk exceeds 10 bytes.*--max-bytes"):
+        swept(lab, "out", max_bytes=10)
+    done = lab.call("sweep", "exp.yaml", "--max-runs", "100")
+    assert done.returncode == 4
+    assert "error[E405] design: 6 points x 24 runs: 144 runs exceeds 100 (`--max-runs`)" in done.stderr
+
+
+def test_a_sobol_design_grows_by_keeping_its_first_samples(lab):
+    lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
+    lab.edit("[0.2, 0.4]", "{distribution: triangular, min: 0, mode: 0.3, max: 1}")
+    lab.edit("arms:", "design: {method: sobol, samples: 8}\narms:")
+    few = [point_key(point.values) for point in design_points(load_experiment(lab.path))]
+    lab.edit("samples: 8", "samples: 16")
+    many = [point_key(point.values) for point in design_points(load_experiment(lab.path))]
+    assert len(few) == 8 * 4
+    assert many[: len(few)] == few
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("method", "points"), [("sobol", 32), ("morris", 24), ("lhs", 8)])
+def test_sensitivity_of_a_sampled_sweep(lab, method, points):
+    pytest.importorskip("SALib")
+    lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
+    lab.edit("[0.2, 0.4]", "{min: 0, max: 1}")
+    lab.edit("arms:", f"design: {{method: {method}, samples: 8}}\narms:")
+    lab.edit("outcomes: [accords_all_300]", "outcomes: [insecurity_threatened_300]")
+    result = swept(lab, "out")
+    assert len(result.table.numbers()) == points
+    found = sensitivity(result, boots=100)
+    assert {(row["of"], row["arm"]) for row in found.split.to_dict("records")} == {
+        ("mean", "no_summit"), ("mean", "summit"), ("effect", "summit"),
+    }  # fmt: skip
+    if method == "lhs":
+        assert found.indices.empty
+        return
+    main = "total" if method == "sobol" else "mu_star"
+    means = found.indices[(found.indices["of"] == "mean") & (found.indices["arm"] == "no_summit")]
+    by_factor = means.set_index("factor")[main]
+    # The reference arm has no summit: its visibility can make no difference there.
+    assert by_factor["events.summit.visibility"] == pytest.approx(0.0, abs=1e-9)
+    assert by_factor["parameters.beta"] > 0
+
+
+def test_without_salib_a_morris_design_names_the_extra(lab, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "SALib.sample", None)
+    lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
+    lab.edit("[0.2, 0.4]", "{min: 0, max: 1}")
+    lab.edit("arms:", "design: {method: morris, samples: 4}\narms:")
+    with pytest.raises(WrongRequest, match=r"pip install 'balance-sim\[sensitivity\]'") as caught:
+        swept(lab, "out")
+    assert caught.value.exit_code == 2
+
+
+def test_two_arms_and_two_points_compared_run_by_run(lab):
+    result = swept(lab, "out")
+    found = compare(f"{lab.folder}/out:no_summit", f"{lab.folder}/out:summit")
+    assert found.paired
+    assert found.differences == []
+    mine = found.outcomes.set_index(["point", "outcome"])["difference"]
+    theirs = result.effects.set_index(["point", "outcome"])["mean"]
+    for number in result.table.numbers():
+        assert mine[number, "accords_all_300"] == theirs[number, "accords_all_300"]
+    between = compare(f"{lab.folder}/out@0", f"{lab.folder}/out@2")
+    assert between.differences == ["point.events.summit.visibility: '0' left, '0.5' right"]
+
+
+def test_two_folders_paired_where_seeds_match_and_not_elsewhere(lab):
+    scenario = lab.scenario
+    other = with_values(scenario, {"parameters.beta": 0.9})
+    run(scenario, 30, 1, out=lab.folder / "a")
+    run(other, 30, 1, out=lab.folder / "b")
+    run(scenario, 30, 2, out=lab.folder / "c")
+    same = compare(f"{lab.folder}/a", f"{lab.folder}/b")
+    assert same.paired
+    assert any(line.startswith("inputs.parameters.beta: 0.3 left, 0.9 right") for line in same.differences)
+    a, b = (open_result(lab.folder / name).outcomes for name in "ab")
+    wide = [frame[frame["arm"] == "summit"].set_index("run")["accords_all_300"] for frame in (a, b)]
+    row = same.outcomes.set_index(["left_arm", "outcome"]).loc[("summit", "accords_all_300")]
+    assert row["difference"] == pytest.approx((wide[1] - wide[0]).mean())
+    assert row["mcse"] == pytest.approx((wide[1] - wide[0]).std(ddof=1) / np.sqrt(30))
+    apart = compare(f"{lab.folder}/a", f"{lab.folder}/c")
+    assert not apart.paired
+    assert "seed: 1 left, 2 right" in apart.differences
+    with pytest.raises(WrongRequest, match="has no arm `none`"):
+        compare(f"{lab.folder}/a:none", f"{lab.folder}/b")
+
+
+def test_export_holds_every_run_with_its_factors(lab):
+    result = swept(lab, "out")
+    for name in ("all.csv", "all.parquet"):
+        assert export(lab.folder / "out", lab.folder / name) == 6 * 24 * 2
+    with (lab.folder / "all.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["first_counter_days"] for row in rows} - {""} or rows[0]["first_counter_days"] == ""
+    assert "nan" not in {value for row in rows for value in row.values()}
+    frame = pq.read_table(lab.folder / "all.parquet").to_pandas()
+    part = frame[(frame["events.summit.visibility"] == 0.5) & (frame["parameters.beta"] == 0.4)]
+    mean = part[part["arm"] == "summit"]["accords_all_300"].mean()
+    level = result.levels[(result.levels["events.summit.visibility"] == 0.5) & (result.levels["arm"] == "summit")]
+    assert mean == level[level["parameters.beta"] == 0.4]["mean"].iloc[0]
+    assert sum(float(row["accords_all_300"]) for row in rows) == frame["accords_all_300"].sum()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.slow
+def test_prim_of_the_ema_workbench_finds_the_box_on_an_export(lab):
+    ema = pytest.importorskip("ema_workbench")
+    from ema_workbench.analysis import prim
+
+    lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
+    lab.edit("[0.2, 0.4]", "{min: 0, max: 1}")
+    lab.edit("arms:", "design: {method: lhs, samples: 120}\narms:")
+    lab.edit("runs: 24", "runs: 2")
+    lab.edit("outcomes: [accords_all_300]", "outcomes: [insecurity_threatened_300]")
+    result = swept(lab, "out")
+    export_ema(lab.folder / "out", lab.folder / "ema.tar.gz")
+    experiments, outcomes = ema.load_results(str(lab.folder / "ema.tar.gz"))
+    ours, same = ema_frames(result)
+    assert experiments["parameters.beta"].tolist() == pytest.approx(ours["parameters.beta"].tolist())
+    assert set(outcomes) == set(same)
+    event = (experiments["policy"] == "summit").to_numpy()
+    x = experiments.loc[event, ["events.summit.visibility", "parameters.beta"]].reset_index(drop=True)
+    effect = outcomes["effect_insecurity_threatened_300"][event]
+    size = np.abs(effect)
+    assert np.corrcoef(x["events.summit.visibility"], size)[0, 1] > 0.5  # seen more, felt more
+    box = prim.Prim(x, size >= np.quantile(size, 0.75)).find_box()
+    limits = box.box_lims[-1]["events.summit.visibility"]
+    assert limits.iloc[0] > 0.3  # the box keeps the visible end
+    assert box.peeling_trajectory["density"].iloc[-1] > 0.6
+
+
+def test_the_plan_is_told_before_anything_is_run(lab):
+    told = []
+    assert swept(lab, "never", told=told.append, dry_run=True) is None
+    assert (told[0].points, told[0].runs, told[0].todo_runs) == (6, 24, 144)
+    assert told[0].seconds > 0 and told[0].bytes > 0
+    assert not (lab.folder / "never").exists()
+
+
+def test_json_of_a_sweep_is_one_document(lab):
+    done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["points"], found["runs"], found["failed_runs"]) == (6, 24, 0)
+    assert len(found["effects"]) == 6
+    assert set(found["effects"][0]["values"]) == {"events.summit.visibility", "parameters.beta"}
