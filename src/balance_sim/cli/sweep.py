@@ -158,7 +158,7 @@ def _client(scheduler: str | None, queue: Any, jobs: int, dry_run: bool) -> Iter
     try:
         yield client
     finally:
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]
         if queue is not None:
             queue.close()
 

@@ -136,7 +136,7 @@ def boosted_trees(rows: PairYears) -> Predictor:
 
     Small steps, few leaves and large leaves: events are rare. Raises DataError without scikit-learn."""
     try:
-        from sklearn.ensemble import HistGradientBoostingClassifier  # type: ignore[import-untyped]
+        from sklearn.ensemble import HistGradientBoostingClassifier
     except ImportError:
         raise DataError("boosted_trees needs scikit-learn", "Install balance-sim[evidence]") from None
     check_outcomes(rows)

@@ -60,7 +60,7 @@ def job_queue(kind: str, options: dict[str, Any]) -> Any:
 
 def threads_of(client: Client) -> int:
     """Threads of all workers, at least 1."""
-    return max(sum(client.nthreads().values()), 1)
+    return max(sum(client.nthreads().values()), 1)  # type: ignore[no-untyped-call]
 
 
 def live_packed(packed: bytes, task: Task) -> Outcome:
@@ -79,7 +79,7 @@ def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[
 
     A task that Dask gives up on, because its workers died each time, is run again run by run."""
     packed = zlib.compress(pickle.dumps(job))
-    executor = client.get_executor(pure=False)
+    executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
     rest = iter(tasks)
     flying: dict[Future[Outcome], Task] = {}
     try:

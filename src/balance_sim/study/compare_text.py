@@ -24,7 +24,7 @@ def as_plain(found: Found) -> dict[str, Any]:
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{k: _plain(v) for k, v in row.items()} for row in frame.to_dict("records")]
+    return [{str(k): _plain(v) for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def _plain(value: Any) -> Any:
@@ -61,14 +61,14 @@ def _title(keys: list[str], key: Any) -> str:
     return f"{point}`{named['right_arm']}` less `{named['left_arm']}`"
 
 
-def _outcome_line(row: dict[str, Any]) -> str:
+def _outcome_line(row: dict[Any, Any]) -> str:
     return (
         f"  {row['outcome']:<34}{row['left']:>10.3f}{row['right']:>10.3f}{row['difference']:>+12.3f}  "
         f"[{row['lo']:+.3f}, {row['hi']:+.3f}]"
     )
 
 
-def _pair_line(row: dict[str, Any]) -> str:
+def _pair_line(row: dict[Any, Any]) -> str:
     arms = "" if row["left_arm"] == row["right_arm"] else f"{row['left_arm']} / "
     return (
         f"  {row['a']}-{row['b']:<6}{row['left']:>8.3f}{row['right']:>8.3f}{row['difference']:>+9.3f}  "

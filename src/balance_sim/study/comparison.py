@@ -65,7 +65,7 @@ def compare_sides(left: Side, right: Side) -> Comparison:
         ]
         numbers = [part.get("run", np.empty(0)) for part in columns]
         if paired:
-            common = np.intersect1d(*numbers)
+            common = np.intersect1d(numbers[0], numbers[1])
             keep = [np.isin(have, common) for have in numbers]
             columns = [
                 {k: v[rows] for k, v in part.items()} for part, rows in zip(columns, keep, strict=True)
@@ -107,7 +107,8 @@ def _side_by_side(left: Side, right: Side) -> Iterator[tuple[Tables | None, Tabl
 
 def _windows(blocks: Iterator[Tables]) -> Iterator[tuple[int, Tables]]:
     """Blocks in the order of runs, cut anew at multiples of WINDOW_RUNS."""
-    at, held = 0, []
+    at = 0
+    held: list[Tables] = []
     for runs, accords in blocks:
         numbers = runs["run"].to_numpy()
         if not len(numbers):

@@ -54,18 +54,18 @@ def _named(key: Any) -> str:
     return f"{of} of {outcome} in `{arm}`"
 
 
-def _index_line(row: dict[str, Any], method: str) -> str:
+def _index_line(row: dict[Any, Any], method: str) -> str:
     names = ("first", "total") if method == "sobol" else ("mu_star", "mu", "sigma")
     return "  " + "  ".join(f"{name} {_interval(row, name)}" for name in names) + f"  {row['factor']}"
 
 
-def _interval(row: dict[str, Any], name: str) -> str:
+def _interval(row: dict[Any, Any], name: str) -> str:
     if pd.isna(row[name]):
         return "- (nothing varies)"
     return f"{row[name]:.3f} [{row[f'{name}_lo']:.3f}, {row[f'{name}_hi']:.3f}]"
 
 
-def _runs_line(row: dict[str, Any]) -> str:
+def _runs_line(row: dict[Any, Any]) -> str:
     named = _named((row["of"], row["arm"], row["outcome"]))
     if pd.isna(row["more_runs"]):
         return f"  {named}: one run a point says nothing of its error"

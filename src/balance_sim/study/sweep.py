@@ -186,7 +186,7 @@ def _plan(
         size = block or SHARD_RUNS
         return Plan(len(design), runs, job.arms, sum(left), len(todo), size, unknown, unknown, workers)
     check_outcomes(experiment, found.outcomes)
-    seconds, size = estimate(found, todo, workers)
+    seconds, room = estimate(found, todo, workers)
     total = sum(count for _, count in todo)
     return Plan(
         len(design),
@@ -196,7 +196,7 @@ def _plan(
         len(todo),
         block or block_size(found, runs),
         seconds,
-        size,
+        room,
         workers,
     )
 

@@ -85,7 +85,9 @@ class SweepResult:
     def _gathered(self) -> tuple[pd.DataFrame, pd.DataFrame, str]:
         """Levels, effects and the digest, in one pass over the shards."""
         asked = self.manifest.get("design", {}).get("outcomes", ())
-        levels, effects, digests = [], [], []
+        levels: list[pd.DataFrame] = []
+        effects: list[pd.DataFrame] = []
+        digests = []
         for number in self.table.numbers():
             tally, digest = Tally(self.arms, asked), Digest(self.arms)
             for runs, accords in self.blocks(number):
@@ -153,7 +155,7 @@ class SweepResult:
         }
 
 
-def _record(row: dict[str, Any], paths: list[str]) -> dict[str, Any]:
+def _record(row: dict[Any, Any], paths: list[str]) -> dict[str, Any]:
     """One effect for JSON: the point's number and values, then the numbers, NaN as null."""
     numbers = {k: float(v) for k, v in row.items() if k not in (*paths, "point", "arm", "outcome", "n")}
     values = {path: _json(row.get(path)) for path in paths}
