@@ -14,9 +14,16 @@ from balance_sim.cli.program import problems_as_json
 @set_option
 @theory_option
 def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | None) -> None:
-    """Validate a scenario; every problem is found in one pass.
+    """Validate a scenario or an experiment; every problem is found in one pass.
 
-    FILE is a path, or the name of a scenario in ./scenarios. Exit code 4 if it is refused."""
+    FILE is a path, or the name of a file in ./scenarios or ./experiments. Exit code 4 if it is refused."""
+    from balance_sim.scenario.experiment import names_experiment
+
+    if names_experiment(file):
+        if settings or theory:
+            raise click.UsageError("an experiment holds its own `set` and `theory`")
+        _check_experiment(file, as_json=as_json)
+        return
     from balance_sim.scenario.load import check_scenario
     from balance_sim.scenario.problems import ScenarioError, report
 
@@ -32,3 +39,20 @@ def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | N
         click.echo(report(problems), err=True)
     what = ", ".join(f"{count} {name}" for name, count in counts.items())
     click.echo(f"{file}: ok ({what}; sha256 {scenario.sha256[:8]})")
+
+
+def _check_experiment(file: str, *, as_json: bool) -> None:
+    from balance_sim.scenario.experiment import check_experiment
+    from balance_sim.scenario.problems import ScenarioError, report
+
+    experiment, problems = check_experiment(file)
+    if experiment is None:
+        raise ScenarioError(problems)
+    counts = {"factors": len(experiment.paths), "points": experiment.count(), "runs": experiment.head.runs}
+    if as_json:
+        click.echo(problems_as_json(problems, experiment={"name": experiment.name, **counts}))
+        return
+    if problems:
+        click.echo(report(problems), err=True)
+    what = f"{counts['factors']} factors, {counts['points']:,} points x {counts['runs']:,} runs"
+    click.echo(f"{file}: ok ({what} of {experiment.scenario.name})")

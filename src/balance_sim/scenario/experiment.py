@@ -4,29 +4,28 @@ Checked as scenarios are: file, line and column of everything that is wrong, in 
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import Field
-
-from balance_sim.scenario.actors import read_names
-from balance_sim.scenario.assemble import assemble
 from balance_sim.scenario.defaults import parameter_table, presets
+from balance_sim.scenario.design import Design, Experiment, Head, Point
 from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.factors import Factor, Spread, Values, read_takes
+from balance_sim.scenario.experiment_checks import (
+    EXAMPLE,
+    changed_scenario,
+    check_arms,
+    check_axes,
+    check_size,
+    check_values,
+)
+from balance_sim.scenario.factors import Factor, Spread, read_takes
 from balance_sim.scenario.files import Sources
-from balance_sim.scenario.layout import NoSuchPath, locate
 from balance_sim.scenario.load import check_scenario, scenario_files, stem
 from balance_sim.scenario.nodes import REFUSED, Node, plain
 from balance_sim.scenario.problems import (
-    Mark,
     Problem,
     ScenarioError,
-    did_you_mean,
     few_suggestions,
     in_order,
     listed,
@@ -34,74 +33,15 @@ from balance_sim.scenario.problems import (
     shown,
 )
 from balance_sim.scenario.refusals import kind_of, read_piece, unknown_key
-from balance_sim.scenario.schema import SIGNAL_ORDER, Identifier, Scenario, Strict, Text
-from balance_sim.scenario.values import Change, apply_changes, as_tree, known_kinds, value_at
+from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
+from balance_sim.scenario.values import Change, value_at
 
 MOST_RUNS = 1_000_000
-MOST_FACTORS = 1_000
 FOLDER = Path("experiments")
-EXAMPLE = "smallest file: `schema: 1`, `scenario`, `factors`, `runs`"
 TOP = (
     *("schema", "title", "question", "notes", "scenario", "set", "theory", "design", "factors", "points"),
     *("guesses", "arms", "runs", "seed", "outcomes"),
 )
-
-
-class Design(Strict):
-    """How points are chosen. samples: of lhs; base samples of sobol, a power of 2; trajectories of morris.
-
-    levels: of morris, even. seed: of the sample, apart from that of the runs."""
-
-    method: Literal["grid", "list", "lhs", "sobol", "morris"] = "grid"
-    samples: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
-    levels: Annotated[int, Field(ge=2, le=1000, multiple_of=2)] = 4
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
-
-
-class Head(Strict):
-    """The plain part of an experiment file."""
-
-    title: Text = ""
-    question: Text = ""
-    notes: Text = ""
-    theory: Identifier | None = None
-    guesses: bool = False
-    arms: tuple[Identifier, ...] | None = None
-    runs: Annotated[int, Field(ge=1, le=1_000_000_000)]
-    seed: Annotated[int, Field(ge=0, le=2**64 - 1)] = 1
-    outcomes: tuple[Identifier, ...] = ()
-
-
-@dataclass(frozen=True)
-class Point:
-    """One row of a list design: values by key path, and a label for people."""
-
-    values: dict[str, object]
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """All that a sweep needs. `scenario` holds the file's `set` and `theory` already."""
-
-    name: str
-    head: Head
-    design: Design
-    scenario: Scenario
-    factors: tuple[Factor, ...]
-    points: tuple[Point, ...] = ()
-    marks: dict[str, Mark] = field(default_factory=dict)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Key paths of what is varied, in the order of the file."""
-        if self.points:
-            return tuple(dict.fromkeys(path for point in self.points for path in point.values))
-        return tuple(factor.path for factor in self.factors)
-
-    def count(self) -> int:
-        """How many points the design has, without making them."""
-        return _count(self.design, self.factors, self.points)
 
 
 def load_experiment(path: str | os.PathLike[str], *, max_runs: int = MOST_RUNS) -> Experiment:
@@ -127,8 +67,12 @@ def experiment_files(path: str | os.PathLike[str]) -> dict[str, str]:
     return files
 
 
-def is_experiment(text: str) -> bool:
-    """True if a file's text names a scenario at its top level, as experiments do and scenarios do not."""
+def names_experiment(path: str | os.PathLike[str]) -> bool:
+    """True if a file names its scenario or factors at its top level, as experiments do and scenarios do not."""
+    try:
+        text = Sources(_found(path)).main()
+    except ScenarioError:
+        return False
     return any(line.startswith(("scenario:", "factors:", "points:")) for line in text.splitlines())
 
 
@@ -186,11 +130,11 @@ def _read(tree: Node, sources: Sources, max_runs: int) -> tuple[Experiment | Non
         factors += _guesses(
             scenario, {factor.path for factor in factors} | _set_paths(tree), tree.fields["guesses"]
         )
-    problems += _check_axes(tree, design, factors, points)
-    problems += _check_arms(tree, head, scenario)
+    problems += check_axes(tree, design, factors, points)
+    problems += check_arms(tree, head, scenario)
     if not any(one.code.startswith("E4") for one in problems):
-        problems += _check_values(scenario, factors, rows)
-        problems += _check_size(tree, head, design, factors, points, max_runs)
+        problems += check_values(scenario, factors, rows)
+        problems += check_size(tree, head, design, factors, points, max_runs)
     marks = {name: (tree.get(name) or tree).mark for name in TOP}
     name = stem(sources.path.name)
     return Experiment(name, head, design, scenario, tuple(factors), tuple(points), marks), problems
@@ -285,26 +229,7 @@ def _with_settings(
         return scenario, [problem(settings.mark, "set", "E201", "write `key.path: value` pairs")]
     if not changes:
         return scenario, []
-    return _changed(scenario, changes, settings or tree)
-
-
-def _changed(
-    scenario: Scenario, changes: Sequence[Change], where: Node
-) -> tuple[Scenario | None, list[Problem]]:
-    """A scenario with changes, checked in every arm; problems point at what was changed."""
-    tree = as_tree(scenario, Mark(scenario.name, 1, 1))
-    names, _ = read_names(tree)
-    tree, problems = apply_changes(tree, changes, names)
-    changed, found = assemble(tree, scenario.name)
-    spots = {change.key: change for change in changes}
-    file, refused = where.mark.file, []
-    for one in (*problems, *found):
-        if one.is_warning:
-            continue
-        mark = next(iter(spots), where.mark)  # where the trouble shows elsewhere in the scenario
-        is_here = one.file == file
-        refused.append(one if is_here else replace(one, file=file, line=mark.line, col=mark.col))
-    return (None if refused else changed), refused
+    return changed_scenario(scenario, changes, settings or tree)
 
 
 def _guesses(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
@@ -340,133 +265,4 @@ def _has(scenario: Scenario, path: str) -> bool:
         return False
 
 
-def _check_axes(
-    tree: Node, design: Design, factors: Sequence[Factor], points: Sequence[Point]
-) -> list[Problem]:
-    node = tree.get("factors") or tree.get("points") or tree
-    problems: list[Problem] = []
-    if points and design.method != "list":
-        why = "`points` are a list: write `design: {method: list}`"
-        problems.append(problem((tree.get("points") or tree).at, "points", "E407", why))
-    if points and factors:
-        why = "give `points`, or `factors`; not both"
-        problems.append(problem((tree.get("factors") or tree).at, "factors", "E407", why))
-    if not points and not factors and not (tree.get("factors") and tree.fields["factors"].fields):
-        problems.append(problem(node.mark, "factors", "E402", "nothing is varied", suggestion=EXAMPLE))
-    if len(factors) > MOST_FACTORS:
-        problems.append(problem(node.mark, "factors", "E022", f"more than {MOST_FACTORS:,} factors"))
-    return problems + _check_method(tree, design, factors, points)
-
-
-def _check_method(
-    tree: Node, design: Design, factors: Sequence[Factor], points: Sequence[Point]
-) -> list[Problem]:
-    problems: list[Problem] = []
-    at = tree.get("design") or tree
-    if design.method in ("grid", "list"):
-        for factor in factors:
-            if isinstance(factor.takes, Spread) and not factor.takes.steps:
-                why = f"a {design.method} needs values: give a list, `steps` or `step`"
-                problems.append(problem(factor.node.mark, f"factors.{factor.path}", "E403", why))
-    if design.method == "list" and not points:
-        lengths = {len(_listed_values(factor)) for factor in factors}
-        if len(lengths) > 1:
-            why = f"the lists of a list design have one length; here {listed(map(str, sorted(lengths)))}"
-            problems.append(problem(at.mark, "design", "E402", why))
-    if design.method in ("lhs", "sobol", "morris") and design.samples is None:
-        problems.append(problem(at.mark, "design", "E103", "`samples` is required (1 or more)"))
-    elif design.method == "sobol" and design.samples is not None and design.samples & (design.samples - 1):
-        low = 1 << (design.samples.bit_length() - 1)
-        why = f"samples {design.samples:,} is not a power of 2"
-        mark = at.fields["samples"].mark
-        problems.append(problem(mark, "design.samples", "E406", why, suggestion=f"write {low} or {2 * low}"))
-    if design.method in ("sobol", "morris") and len(factors) < 2:
-        why = f"{design.method} needs at least 2 factors, got {len(factors)}"
-        problems.append(problem(at.mark, "design", "E406", why))
-    return problems
-
-
-def _check_arms(tree: Node, head: Head, scenario: Scenario) -> list[Problem]:
-    node = tree.get("arms")
-    return [
-        problem(item.mark, f"arms[{at}]", "E107", f"no arm `{shown(item.value)}`", listed(scenario.arms),
-                did_you_mean(str(item.value), scenario.arms))
-        for at, item in enumerate(node.items if node and head.arms is not None else ())
-        if item.value not in scenario.arms
-    ]  # fmt: skip
-
-
-def _listed_values(factor: Factor) -> tuple[object, ...]:
-    return factor.takes.values if isinstance(factor.takes, Values) else factor.takes.grid()
-
-
-def _check_values(scenario: Scenario, factors: Sequence[Factor], rows: Sequence[Node]) -> list[Problem]:
-    """Every key path is one of the scenario, once; every value (of a range: both ends) is one it may take."""
-    tree = as_tree(scenario, Mark(scenario.name, 1, 1))
-    names, _ = read_names(tree)
-    problems: list[Problem] = []
-    seen: dict[tuple[str | int, ...], Mark] = {}
-    keys = [(factor.path, factor.node.at) for factor in factors]
-    keys += [(path, child.at) for path, child in (rows[0].fields.items() if rows else ())]
-    for path, mark in keys:
-        try:
-            steps = tuple(locate(tree, path, known_kinds(names)))
-        except NoSuchPath as error:
-            why = shown(str(error), 120)
-            problems.append(problem(mark, shown(path), "E401", why, suggestion=error.suggestion))
-            continue
-        if steps in seen:
-            problems.append(
-                problem(mark, shown(path), "E404", f"two axes on one key; also at line {seen[steps].line}")
-            )
-        seen[steps] = mark
-    if problems:
-        return problems
-    for changes in _rounds(factors, rows):
-        problems += _changed(scenario, changes, changes[0].node)[1]
-    return problems
-
-
-def _rounds(factors: Sequence[Factor], rows: Sequence[Node]) -> list[list[Change]]:
-    """Sets of changes that together try every value, one of each factor at a time."""
-    if rows:
-        return [[Change(path, child, child.at) for path, child in row.fields.items()] for row in rows]
-    most = max((len(factor.takes.ends()) for factor in factors), default=0)
-    return [[_change(factor, at) for factor in factors] for at in range(most)]
-
-
-def _change(factor: Factor, at: int) -> Change:
-    ends = factor.takes.ends()
-    at = min(at, len(ends) - 1)
-    node, value = factor.node, ends[at]
-    if node.items:
-        return Change(factor.path, node.items[at], node.items[at].mark, f"factors.{factor.path}[{at}]")
-    written = node.get("min" if at == 0 else "max") or node
-    number = Node(value, written.mark, key=node.at, text=f"{value:.12g}")
-    return Change(factor.path, number, written.mark, f"factors.{factor.path}")
-
-
-def _count(design: Design, factors: Sequence[Factor], points: Sequence[Point]) -> int:
-    samples = design.samples or 0
-    if points:
-        return len(points)
-    if design.method == "list":
-        return len(_listed_values(factors[0]))
-    if design.method == "grid":
-        return math.prod(
-            len(factor.takes.values) if isinstance(factor.takes, Values) else factor.takes.steps
-            for factor in factors
-        )
-    return samples * {"lhs": 1, "sobol": len(factors) + 2, "morris": len(factors) + 1}[design.method]
-
-
-def _check_size(
-    tree: Node, head: Head, design: Design, factors: Sequence[Factor], points: Sequence[Point], max_runs: int
-) -> list[Problem]:
-    count = _count(design, factors, points)
-    total = count * head.runs
-    if total <= max_runs:
-        return []
-    why = f"{count:,} points x {head.runs:,} runs: {total:,} runs exceeds {max_runs:,} (`--max-runs`)"
-    mark = (tree.get("design") or tree.get("factors") or tree).mark
-    return [problem(mark, "design", "E405", why, suggestion="fewer values, fewer runs, or a sample")]
+__all__ = ["Design", "Experiment", "Head", "Point", "check_experiment", "experiment_files", "load_experiment"]
