@@ -36,7 +36,11 @@ from balance_sim.study.run import run
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 SEED, RUNS, REFERENCE, ARM = 3, 12, "no_parade", "parade"
 COSTLY = ("joint_summit", "exercise", "arms_or_basing", "treaty", "fighting_together")
-LOUD = {f"event_kinds.{kind}.alignment": 4.0 + 0.1 * place for place, kind in enumerate(COSTLY)}
+LOUD = {
+    f"event_kinds.{kind}.{what}": 4.0 + 0.1 * place
+    for place, kind in enumerate(COSTLY)
+    for what in ("alignment", "intent")
+}
 """Signals that say much more than any would, so that a dozen runs differ."""
 
 
@@ -137,8 +141,8 @@ def test_with_every_group_frozen_the_arm_is_its_twin_and_with_none_itself(worlds
     alone = {
         arm: simulate(worlds.arms[arm], worlds.baseline, chances, SEED, runs) for arm in (REFERENCE, ARM)
     }
-    frozen = [frozen_terms(GROUPS, 0), frozen_terms(GROUPS, 31)]
-    twin, (none_live, all_live) = live_coalitions(worlds, ARM, SEED, runs, frozen)
+    twin, none_live = alone_for(worlds, frozen_terms(GROUPS, 0))
+    _, all_live = alone_for(worlds, frozen_terms(GROUPS, 31))
     assert same(twin, alone[REFERENCE])
     assert same(none_live, alone[REFERENCE])
     assert same(all_live, alone[ARM])
@@ -146,8 +150,7 @@ def test_with_every_group_frozen_the_arm_is_its_twin_and_with_none_itself(worlds
 
 
 def test_freezing_talks_speed_alone_moves_dates_and_opens_the_arms_own_first_talks(worlds: Worlds) -> None:
-    runs = np.arange(RUNS, dtype=np.uint64)
-    _, (whole, slowed) = live_coalitions(worlds, ARM, SEED, runs, [frozenset(), frozenset({TALKS_SPEED})])
+    whole, slowed = (alone_for(worlds, terms)[1] for terms in (frozenset(), frozenset({TALKS_SPEED})))
     first = [made.opened[made.origin == 0].min() for made in (whole, slowed)]
     assert first[0] == first[1]
     assert not same(whole, slowed)
@@ -156,23 +159,42 @@ def test_freezing_talks_speed_alone_moves_dates_and_opens_the_arms_own_first_tal
 def test_passing_over_occasions_changes_no_coalition(worlds: Worlds) -> None:
     runs = np.arange(4, dtype=np.uint64)
     cast = Cast.of(worlds, ARM)
-    frozen = [frozen_terms(GROUPS, coalition) for coalition in (0, 6, 9, 31)]
     few = draw_opportunities(worlds.reference, SEED, runs, most_of_any_mix(cast))
-    every = draw_opportunities(worlds.reference, SEED, runs)
-    assert len(few.day) < len(every.day)
-    screened, unscreened = (live(cast, chances, SEED, runs, frozen) for chances in (few, every))
-    assert same(screened[0], unscreened[0])
-    assert all(same(a, b) for a, b in zip(screened[1], unscreened[1], strict=True))
+    assert len(few.day) < len(draw_opportunities(worlds.reference, SEED, runs).day)
+    for coalitions in ((0, 6), (9, 31)):
+        frozen, lead = [frozen_terms(GROUPS, one) for one in coalitions], np.array([0, 1, 0, 1])
+        passed, asked = (live(cast, SEED, runs, frozen, lead, screen=way) for way in (True, False))
+        assert same(passed[0], asked[0]) and same(passed[1], asked[1])
+        assert (passed[2] >= asked[2]).all()
+
+
+def test_a_life_stands_for_each_coalition_that_would_live_the_same(worlds: Worlds) -> None:
+    """Every coalition lived on its own makes the accords of the life that covers it, run by run."""
+    runs = np.arange(RUNS, dtype=np.uint64)
+    coalitions = range(0, 32, 3)
+    frozen = [frozen_terms(GROUPS, one) for one in coalitions]
+    shared = list(live_coalitions(worlds, ARM, SEED, runs, frozen))
+    covered = np.zeros((RUNS, len(frozen)), dtype=int)
+    for lives in shared:
+        covered[lives.rows] += lives.covers
+    assert (covered == 1).all()
+    assert 2 <= sum(len(lives.rows) for lives in shared) / RUNS < len(frozen)
+    for place, terms in enumerate(frozen):
+        made = alone_for(worlds, terms)[1]
+        for lives in shared:
+            mine = [row for row, covers in enumerate(lives.covers[:, place]) if covers]
+            theirs = [int(lives.rows[row]) for row in mine]
+            assert same(of_runs(lives.made, mine), of_runs(made, theirs))
 
 
 def test_batches_and_groups_of_fixed_terms_change_nothing(
     result: Result, found: Attribution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("balance_sim.study.explain.attribution.LIVES_AT_ONCE", 8)
+    monkeypatch.setattr("balance_sim.study.explain.attribution.batch_runs", lambda states: 2)
     groups = {"gain": GROUPS["gain"], "alike": ("similarity", "proximity"), "rest": rest_of("gain")}
     again = attribute(result, groups=groups, runs=5)
     np.testing.assert_array_equal(again.excess, found.excess[:5])
-    assert again.lives == 4
+    assert again.lives >= 2
     assert (again.by_run[:, 1] == 0).all()
     pooled = [place for place, name in enumerate(GROUPS) if name != "gain"]
     both = sum(1 << place for place in pooled)
@@ -365,3 +387,20 @@ def same(one: Accords, other: Accords) -> bool:
         for a in (one, other)
     ]
     return frames[0].equals(frames[1])
+
+
+def alone_for(worlds: Worlds, frozen: frozenset[str]) -> tuple[Accords, Accords]:
+    """The twin's accords and the arm's, with one set of terms frozen in all runs."""
+    runs = np.arange(RUNS, dtype=np.uint64)
+    (lives,) = live_coalitions(worlds, ARM, SEED, runs, [frozen])
+    assert lives.covers.all()
+    return lives.twin, lives.made
+
+
+def of_runs(made: Accords, runs: list[int]) -> Accords:
+    """The accords of some runs, numbered from 0 in that order."""
+    place = {run: row for row, run in enumerate(runs)}
+    rows = np.flatnonzero(np.isin(made.run, runs))
+    out = made.take(rows)
+    out.run = np.array([place[int(run)] for run in out.run], dtype=np.int64)
+    return out

@@ -62,8 +62,8 @@ def attribution_lines(found: Attribution, table: pd.DataFrame) -> Iterator[str]:
         f"Shapley values of {plural(len(found.groups), 'group')} of terms: what a group adds, averaged "
         "over all orders in which the groups could come in; they sum to the excess. A group is out where its "
         "terms are read from the reference twin at the same occasion. alone: all other groups out; last: all "
-        f"others in. The arm was lived {plural(found.lives, 'time')} in each run. talks_speed is how fast "
-        "talks run, which follows the gain."
+        "others in. talks_speed is how fast talks run, which follows the gain. Coalitions that decide alike "
+        f"share a life: {number(found.lives, 1)} lives of the arm in a run stand for {found.worth.shape[1]}."
     )
 
 

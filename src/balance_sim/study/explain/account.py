@@ -14,14 +14,12 @@ ORDER = (INTERCEPT, PROPENSITY, *(name for name in TERMS if name not in LATE), *
 """Parts in the order of the sum: floats add up to other bits in another order."""
 
 
-def account(p: Prospects, skip: frozenset[str] = frozenset()) -> dict[str, Floats]:
-    """Each part of u_ij, weighted, (C,) nats, in the order of the sum.
-
-    Left out: terms of weight 0, and `skip`."""
+def account(p: Prospects) -> dict[str, Floats]:
+    """Each part of u_ij, weighted, (C,) nats, in the order of the sum. Terms of weight 0 are left out."""
     weights = p.world.rules.weights
     out = {INTERCEPT: p.world.ladder.intercept[p.kind], PROPENSITY: p.world.propensity[p.ego]}
     for name in ORDER[2:]:
-        if weights[name] != 0 and name not in skip:
+        if weights[name] != 0:
             out[name] = weights[name] * TERMS[name](p)
     return out
 

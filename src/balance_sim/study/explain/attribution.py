@@ -14,6 +14,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import World
 from balance_sim.model.willingness import TERMS
 from balance_sim.study.arms import compile_arms
+from balance_sim.study.blocks import batch_runs
 from balance_sim.study.effects import mean_interval, rounded
 from balance_sim.study.explain.coalitions import frozen_terms, live_coalitions
 from balance_sim.study.explain.groups import FIXED, GROUPS, TALKS_SPEED, Groups
@@ -30,7 +31,6 @@ Runs = npt.NDArray[np.uint64]
 MOST_RUNS = 400
 """Runs used where no number is given; fewer if the study has fewer."""
 OUTSIDE = "outside"
-LIVES_AT_ONCE = 2048  # of fifty states in one worker: some 300 MB; changes no result
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Attribution:
     of_runs: int  # finished runs of the study
     worth: Floats  # (R, 2^k) the outcome with the groups of the set bits live and the others frozen
     twin: Floats  # (R,) the outcome in the reference
-    lives: int  # different coalitions that were lived
+    lives: float  # lives of the arm a run: coalitions that decide alike share one
 
     @cached_property
     def by_run(self) -> Floats:
@@ -67,7 +67,7 @@ class Attribution:
             "runs": len(self.runs),
             "of_runs": self.of_runs,
             "coalitions": self.worth.shape[1],
-            "coalitions_lived": self.lives,
+            "lives_per_run": self.lives,
             "method": "Shapley values; a group is off where its terms are frozen at the twin's values",
             "groups": [
                 {"group": row["group"], "terms": row["terms"].split()}
@@ -112,8 +112,8 @@ def attribute(
     """Divide the excess of an arm's outcome among groups of terms, over the first `runs` finished runs.
 
     arm: the headline arm if not given. outcome: counter-accords within the longest window if not given.
-    runs: all, up to MOST_RUNS, if not given. Lives the runs again, 2^groups times, and holds them to the
-    study's own numbers. Raises WrongRequest, or StoreDamaged where the two are not the same."""
+    runs: all, up to MOST_RUNS, if not given. Lives the runs again with every choice of groups frozen, and holds
+    them to the study's own numbers. Raises WrongRequest, or StoreDamaged where the two are not the same."""
     arm = compared_arm(result, arm)
     outcome = outcome if outcome is not None else f"accords_counter_{result.window}"
     reference, numbers, own, twin = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
@@ -122,19 +122,21 @@ def attribute(
     frozen = [frozen_terms(groups, coalition) & played for coalition in range(1 << len(groups))]
     distinct = list(dict.fromkeys(frozen))
     job = Coalitions(worlds, arm, result.seed, tuple(distinct), outcome)
-    parts: list[Floats] = []
+    parts: list[Floats] = []  # each (runs, coalitions + 2)
     done = 0
-    for batch, worth in in_order(job, batches(numbers, worlds.reference.n, len(distinct), workers), workers):
+    for batch, worth in in_order(job, batches(numbers, worlds.reference.n, workers), workers):
         parts.append(worth)
         done += len(batch)
         if progress:
             progress(done, len(numbers), 0)
     worth = np.concatenate(parts)
     lived = worth[:, [distinct.index(terms) for terms in frozen]]
-    _hold(result, numbers, twin, worth[:, -1], reference)
+    _hold(result, numbers, twin, worth[:, -2], reference)
     _hold(result, numbers, own, lived[:, -1], arm)
     of_runs = result.outcomes["run"].nunique()
-    return Attribution(arm, reference, outcome, groups, numbers, of_runs, lived, twin, len(distinct))
+    return Attribution(
+        arm, reference, outcome, groups, numbers, of_runs, lived, twin, float(worth[:, -1].mean())
+    )
 
 
 @dataclass(frozen=True)
@@ -148,12 +150,19 @@ class Coalitions:
     outcome: str
 
     def __call__(self, numbers: Runs) -> Floats:
-        """(R, lives + 1) the outcome of each life, and of the reference twin."""
-        twin, lives = live_coalitions(self.worlds, self.arm, self.seed, numbers, self.frozen)
-        made = [*lives, twin]
-        return np.stack(
-            [outcomes_of(self.worlds, one, twin, len(numbers))[self.outcome] for one in made], axis=1
-        )
+        """(R, F + 2) the outcome with each set of frozen terms, in the reference twin, and the lives lived."""
+        out = np.zeros((len(numbers), len(self.frozen) + 2))
+        for lives in live_coalitions(self.worlds, self.arm, self.seed, numbers, self.frozen):
+            count = len(lives.rows)
+            mine, twin = (
+                outcomes_of(self.worlds, made, lives.twin, count)[self.outcome]
+                for made in (lives.made, lives.twin)
+            )
+            run, coalition = np.nonzero(lives.covers)
+            out[lives.rows[run], coalition] = mine[run]
+            out[lives.rows, -2] = twin
+            out[lives.rows, -1] += 1
+        return out
 
 
 def compared_arm(result: Result, arm: str | None) -> str:
@@ -181,10 +190,9 @@ def played_terms(*worlds: World) -> frozenset[str]:
     return frozenset((weighty - same) | speed)
 
 
-def batches(numbers: Runs, states: int, lives: int, workers: int) -> list[Runs]:
+def batches(numbers: Runs, states: int, workers: int) -> list[Runs]:
     """The runs in equal shares, as many for each worker, each small enough to be lived at once."""
-    most = max(int(LIVES_AT_ONCE * 2500 / states**2 / lives), 1)
-    count = -(-len(numbers) // min(most, 512))
+    count = -(-len(numbers) // batch_runs(states))
     count = min(-(-count // workers) * workers, len(numbers))
     return list(np.array_split(numbers, count))
 

@@ -1,14 +1,17 @@
-"""One arm lived many times at once: each life with some groups of terms frozen at the twin's values.
+"""One arm lived with some groups of terms frozen at the twin's values, for every choice of the groups.
 
 A frozen term is read from the reference twin of the same run, at the same occasion: the same row of the
 table of opportunities that all arms share. So nothing is switched off by weight 0, which would change the
 base rate, and no random number moves. With every group frozen the arm opens the twin's talks and no other;
 with none frozen it is the arm as `run` lives it.
+
+Coalitions part only where a decision does. So one life stands for all that would have decided as it did at
+every occasion, and a coalition is lived on its own from the first run in which it decides otherwise.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,6 +35,7 @@ from balance_sim.study.explain.groups import TALKS_SPEED, Groups
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Runs = npt.NDArray[np.uint64]
 Parts = tuple[dict[str, Floats], dict[str, Floats]]  # of the pair's first and second state
 
@@ -52,13 +56,13 @@ class Cast:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """The twin in one step: its state and view, and its parts of willingness at the step's occasions."""
+class Lives:
+    """Some runs of the arm, each led by one coalition, and the coalitions that would have done the same."""
 
-    state: State
-    view: View
-    first_row: int
-    parts: Parts
+    rows: Ints  # (L,) which of the runs asked for
+    twin: Accords  # `run` counts from 0 to L - 1 here and in `made`
+    made: Accords
+    covers: Bools  # (L, coalitions)
 
 
 def frozen_terms(groups: Groups, coalition: int) -> frozenset[str]:
@@ -70,40 +74,69 @@ def frozen_terms(groups: Groups, coalition: int) -> frozenset[str]:
 
 def live_coalitions(
     worlds: Worlds, arm: str, seed: int, runs: Runs, frozen: Sequence[frozenset[str]]
-) -> tuple[Accords, list[Accords]]:
-    """Accords of the reference twin, and of the arm once for each set of frozen terms.
-
-    Occasions without a chance are passed over while the bounds hold, in all lives or in none."""
+) -> Iterator[Lives]:
+    """Lives of the arm that together cover each run with each set of frozen terms exactly once."""
     cast = Cast.of(worlds, arm)
-    for most in (most_of_any_mix(cast), None):
-        chances = draw_opportunities(worlds.reference, seed, runs, most)
-        try:
-            return live(cast, chances, seed, runs, frozen)
-        except BoundsBroken:
-            continue
-    raise AssertionError("without screening no bound can break")
+    slowed = np.array([TALKS_SPEED in terms for terms in frozen])
+    for family in (np.flatnonzero(~slowed), np.flatnonzero(slowed)):
+        terms = [frozen[int(place)] for place in family]
+        left = np.ones((len(runs), len(family)), dtype=bool)
+        while left.any():
+            rows = np.flatnonzero(left.any(axis=1))
+            twin, made, alike = live(cast, seed, runs[rows], terms, left[rows].argmax(axis=1))
+            covers = np.zeros((len(rows), len(frozen)), dtype=bool)
+            covers[:, family] = alike & left[rows]
+            left[rows] &= ~alike
+            yield Lives(rows, twin, made, covers)
 
 
 def live(
-    cast: Cast, chances: Opportunities, seed: int, runs: Runs, frozen: Sequence[frozenset[str]]
-) -> tuple[Accords, list[Accords]]:
-    """The twin and all lives of the arm, side by side, step by step."""
-    twin = begin(cast.twin, cast.baseline, seed, runs)
-    lives = [begin(cast.arm, cast.baseline, seed, runs) for _ in frozen]
+    cast: Cast, seed: int, runs: Runs, frozen: Sequence[frozenset[str]], lead: Ints, *, screen: bool = True
+) -> tuple[Accords, Accords, Bools]:
+    """The twin, and the arm led by one of the coalitions in each run, side by side, step by step.
+
+    frozen: each coalition's; all freeze the speed of talks, or none does. lead: (R,) index into it. Returns both
+    lives' accords and which coalitions (R, F) would have decided alike throughout. Occasions without a chance
+    are passed over while the bounds hold."""
+    if screen:
+        chances = draw_opportunities(cast.twin, seed, runs, most_of_any_mix(cast))
+        try:
+            return _live(cast, chances, seed, runs, frozen, lead)
+        except BoundsBroken:
+            pass
+    return _live(cast, draw_opportunities(cast.twin, seed, runs), seed, runs, frozen, lead)
+
+
+def _live(
+    cast: Cast, chances: Opportunities, seed: int, runs: Runs, frozen: Sequence[frozenset[str]], lead: Ints
+) -> tuple[Accords, Accords, Bools]:
+    twin, life = (begin(world, cast.baseline, seed, runs) for world in (cast.twin, cast.arm))
+    alike = np.ones((len(runs), len(frozen)), dtype=bool)
+    slowed = TALKS_SPEED in frozen[0]
     for step in range(cast.twin.steps):
-        view = _look(cast.twin, cast.baseline, chances, twin, step)
         rows = np.arange(*chances.starts[step : step + 2])
-        seen = Seen(
-            twin, view, int(rows[0]) if len(rows) else 0, _parts(cast.twin, cast, chances, twin, view, rows)
-        )
-        for state, terms in zip(lives, frozen, strict=True):
-            own = _look(cast.arm, cast.baseline, chances, state, step)
-            _advance(cast, chances, state, own, seed, terms, seen)
-        advance(cast.twin, cast.baseline, chances, twin, view, seed)
-    for world, state in ((cast.twin, twin), *((cast.arm, state) for state in lives)):
+        seen = _look(cast.twin, cast.baseline, chances, twin, step)
+        theirs = _parts(cast.twin, cast, chances, twin, seen, rows)
+        view = _look(cast.arm, cast.baseline, chances, life, step)
+        clock = clock_of(cast.arm, chances.run[rows], chances.pair[rows], chances.kind[rows])
+        free = np.flatnonzero(~life.busy.take(clock))
+        rows, theirs = rows[free], _taken(theirs, free)
+        agree = _agree(chances, rows, _parts(cast.arm, cast, chances, life, view, rows), theirs, frozen)
+        run = chances.run[rows]
+        decided = agree[lead[run], np.arange(len(rows))]
+        coalition, row = np.nonzero(agree != decided)
+        alike[run[row], coalition] = False
+        lens, sight, eyes = cast.arm, view, life
+        if slowed:  # what an accord would bring is read as the twin reads it
+            lens, sight, eyes = cast.arm_as_twin_sees, seen, replace(life, depth=twin.depth)
+        open_talks(lens, cast.baseline, chances, eyes, sight, rows[decided], seed)
+        sign_talks(lens, cast.baseline, eyes, sight, cast.arm.grid[step], cast.arm.grid[step + 1])
+        close_step(cast.arm, cast.baseline, life, view)
+        advance(cast.twin, cast.baseline, chances, twin, seen, seed)
+    for world, state in ((cast.twin, twin), (cast.arm, life)):
         watch(chances, kept=few_signed(world, state))
         turn_of_step(world, state)
-    return twin.accords, [state.accords for state in lives]
+    return twin.accords, life.accords, alike
 
 
 def _look(world: World, baseline: Baseline, chances: Opportunities, state: State, step: int) -> View:
@@ -119,41 +152,22 @@ def _parts(world: World, cast: Cast, chances: Opportunities, state: State, view:
     return first, second
 
 
-def _advance(
-    cast: Cast,
-    chances: Opportunities,
-    state: State,
-    view: View,
-    seed: int,
-    frozen: frozenset[str],
-    seen: Seen,
-) -> None:
-    """One step of a life, as `engine.advance` but for the frozen terms."""
-    world, start, stop = cast.arm, cast.arm.grid[view.step], cast.arm.grid[view.step + 1]
-    rows = _agreed(cast, chances, state, view, frozen, seen)
-    lens, sight, eyes = world, view, state
-    if TALKS_SPEED in frozen:  # what an accord would bring is read as the twin reads it
-        lens, sight, eyes = cast.arm_as_twin_sees, seen.view, replace(state, depth=seen.state.depth)
-    open_talks(lens, cast.baseline, chances, eyes, sight, rows, seed)
-    sign_talks(lens, cast.baseline, eyes, sight, start, stop)
-    close_step(world, cast.baseline, state, view)
+def _taken(parts: Parts, rows: Ints) -> Parts:
+    first, second = ({name: values[rows] for name, values in of_side.items()} for of_side in parts)
+    return first, second
 
 
-def _agreed(
-    cast: Cast, chances: Opportunities, state: State, view: View, frozen: frozenset[str], seen: Seen
-) -> Ints:
-    """Occasions of this step at which both sides consent."""
-    world = cast.arm
-    rows = np.arange(*chances.starts[view.step : view.step + 2])
-    clock = clock_of(world, chances.run[rows], chances.pair[rows], chances.kind[rows])
-    rows = rows[~state.busy.take(clock)]
-    for side in (0, 1):
-        who = one_side(world, cast.baseline, chances, state, view, rows, side)
-        twin, at = seen.parts[side], rows - seen.first_row
-        read = {name: twin[name][at] for name in frozen if name in twin}
-        u = summed(account(who, skip=frozen) | read)
-        rows = rows[chances.needs[rows, side] < consent(u)]
-    return rows
+def _agree(
+    chances: Opportunities, rows: Ints, mine: Parts, theirs: Parts, frozen: Sequence[frozenset[str]]
+) -> Bools:
+    """(F, C) whether both sides consent at each occasion, for each set of frozen terms."""
+    agree = np.ones((len(frozen), len(rows)), dtype=bool)
+    for place, terms in enumerate(frozen):
+        for side in (0, 1):
+            own = {name: values for name, values in mine[side].items() if name not in terms}
+            read = {name: theirs[side][name] for name in terms if name in theirs[side]}
+            agree[place] &= chances.needs[rows, side] < consent(summed(own | read))
+    return agree
 
 
 def most_of_any_mix(cast: Cast) -> Floats:
