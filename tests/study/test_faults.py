@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -75,10 +76,8 @@ def killed_and_resumed(lab, kills: int, undisturbed: str) -> None:
         acknowledged = blocks_done(folder)
         if process.poll() is None:
             struck += 1
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
         assert acknowledged <= blocks_done(folder) or (folder / "summary.json").exists()
     assert struck > 0

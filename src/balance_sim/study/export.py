@@ -62,7 +62,7 @@ def _writer(path: Path, suffix: str, schema: pa.Schema) -> Any:
 
 
 def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
-    """Block tables with plain text columns and missing days as nulls, sweeps with the point and its factors in front."""
+    """Block tables, text as text, missing days as nulls; in a sweep the point and its factors in front."""
     manifest = Store(folder).read_manifest()
     if manifest is None:
         raise WrongRequest(f"{folder} holds no results: there is no manifest.json")
