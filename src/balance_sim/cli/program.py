@@ -86,6 +86,7 @@ class Program(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; whatever goes wrong ends here."""
+        _hold_streams()
         _print_anything()
         try:
             result = super().invoke(ctx)
@@ -98,6 +99,10 @@ class Program(click.Group):
         except BrokenPipeError:
             _silence_stdout()
             raise click.exceptions.Exit(ExitCode.OK) from None
+        except SystemExit as end:
+            if isinstance(end.__context__, BrokenPipeError):  # rich ends with 1 where nobody reads any more
+                raise click.exceptions.Exit(ExitCode.OK) from None
+            raise
         except Exception as error:  # noqa: BLE001 - the one place where every failure ends
             raise click.exceptions.Exit(_report(error, as_json=bool(ctx.meta.get(AS_JSON)))) from None
 
@@ -152,6 +157,17 @@ def problems_as_json(problems: object, **more: object) -> str:
     errors = [one.record() for one in records if not one.is_warning]
     warnings = [one.record() for one in records if one.is_warning]
     return json.dumps({"ok": not errors, **more, "errors": errors, "warnings": warnings}, indent=2)
+
+
+def _hold_streams() -> None:
+    """Give closed standard streams somewhere to go, so that no file of ours is opened in their place."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - for as long as we live
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - for as long as we live
 
 
 def _print_anything() -> None:

@@ -15,6 +15,8 @@ import pandas as pd
 Floats = npt.NDArray[np.float64]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+LEVELS = ["arm", "outcome", "mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse", "n"]
+EFFECTS = ["arm", "outcome", "mean", "mcse", "lo", "hi", "share_positive", "share_negative", "n"]
 
 
 def t_quantile(confidence: float, freedom: int) -> float:
@@ -78,7 +80,7 @@ def levels_table(runs: pd.DataFrame, arms: Sequence[str], outcomes: Sequence[str
         for name in outcomes:
             values = part[name].to_numpy(float)
             rows.append({"arm": arm, "outcome": name} | level(values) | {"n": len(values)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=LEVELS)
 
 
 def effects_table(
@@ -95,7 +97,7 @@ def effects_table(
         for name in outcomes:
             a, b = part.loc[common, name].to_numpy(float), base.loc[common, name].to_numpy(float)
             rows.append({"arm": arm, "outcome": name} | effect(a, b) | {"n": len(common)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=EFFECTS)
 
 
 def share_excess(arm_only: Floats, reference_only: Floats, n: int) -> tuple[Floats, Floats, Floats]:

@@ -1,0 +1,97 @@
+"""A small world in a folder of its own, the program as a real process, and a small disk."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from balance_sim.scenario import load_scenario, new_scenario
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.run import run
+
+RUNS = 60
+
+
+def small_text() -> str:
+    """Five states, a year in steps of a month: a run takes a millisecond or less."""
+    return new_scenario("small").replace("focal: summit ", "step_days: 30\nfocal: summit ")
+
+
+class Bench:
+    """A folder with small.yaml; `call` runs the program there and waits, `start` does not."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "small.yaml").write_text(small_text(), encoding="utf-8")
+
+    def words(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "balance_sim", *words]
+
+    def run_words(self, *words: str, runs: int = RUNS, workers: int = 1) -> tuple[str, ...]:
+        return ("run", "small.yaml", "--runs", str(runs), "--workers", str(workers), "--out", "out",
+                "--no-figures", "--no-mechanisms", *words)  # fmt: skip
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return os.environ | {"PYTHONPATH": str(self.folder), "NO_COLOR": "1"} | more
+
+    def call(self, *words: str, cwd: Path | None = None, **how: object) -> subprocess.CompletedProcess[str]:
+        env = self.environment(**how.pop("env", {}))  # type: ignore[arg-type]
+        done = subprocess.run(
+            self.words(*words), cwd=cwd or self.folder, capture_output=True, text=True, timeout=300, env=env,
+            check=False, **how,
+        )  # type: ignore[call-overload]  # fmt: skip
+        assert "Traceback" not in done.stderr, done.stderr
+        assert "internal error" not in done.stderr, done.stderr
+        return done
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.words(*words), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            start_new_session=True, env=self.environment(),
+        )  # fmt: skip
+
+    def digest(self, out: str | Path = "out") -> str:
+        return str(json.loads((self.folder / out / "summary.json").read_text())["digest"])
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    path = tmp_path_factory.mktemp("small") / "small.yaml"
+    path.write_text(small_text(), encoding="utf-8")
+    return load_scenario(path)
+
+
+@pytest.fixture(scope="session")
+def calm(small: Scenario) -> str:
+    """The digest of an undisturbed study."""
+    return run(small, RUNS, 1).digest
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a real tmpfs of a given size; skips where that is not allowed."""
+    mounted: list[Path] = []
+
+    def mount(size: str) -> Path:
+        place = tmp_path / f"disk{len(mounted)}"
+        place.mkdir()
+        words = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+        if subprocess.run(words, capture_output=True, check=False).returncode:
+            pytest.skip("may not mount a small disk here")
+        mounted.append(place)
+        return place
+
+    yield mount
+    for place in mounted:
+        subprocess.run(["umount", "-l", str(place)], check=False)

@@ -1,0 +1,185 @@
+"""Signals, limits, terminals, languages, homes: what surrounds a study does not change what comes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from balance_sim.study.store import Store
+
+pytestmark = pytest.mark.slow
+
+GREEDY = """
+from balance_sim.model.agents import StateAgent
+
+
+class Greedy(StateAgent):
+    def consents(self, *words, **more):
+        if self.model.state.runs[0] == 2:
+            bytearray(1 << 40)
+        return super().consents(*words, **more)
+"""
+FAILING = """
+from balance_sim.model.agents import StateAgent
+
+
+class Failing(StateAgent):
+    def __init__(self, *words, **more):
+        raise ValueError("no state today")
+"""
+
+
+def until(condition, seconds: float = 60.0) -> None:
+    """Poll; fail if it never holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+
+
+def test_stopped_for_a_while_and_continued(bench, calm) -> None:
+    """F09. Longer than the time limit of its runs: no run is given up, none is done twice."""
+    process = bench.start(*bench.run_words("--run-timeout", "0.4", workers=2))
+    until((bench.folder / "out" / "runs").exists)
+    os.killpg(process.pid, signal.SIGSTOP)
+    time.sleep(1.5)
+    os.killpg(process.pid, signal.SIGCONT)
+    assert process.wait(timeout=120) == 0
+    assert bench.digest() == calm
+
+
+def test_a_run_that_wants_too_much_memory_is_named(bench) -> None:
+    """F07. The error of the allocation itself; the other runs are kept. Exit 3."""
+    (bench.folder / "greedy.py").write_text(GREEDY)
+    done = bench.call(*bench.run_words("--model", "greedy:Greedy", runs=5))
+    assert done.returncode == 3, done.stderr
+    failed = json.loads((bench.folder / "out" / "failed.json").read_text())
+    assert [row["run"] for row in failed] == [2]
+    assert "MemoryError" in failed[0]["traceback"]
+
+
+def test_where_every_run_fails_it_is_said(bench) -> None:
+    """F31. Exit 3; summary, status and verify still answer, and no table holds a number."""
+    (bench.folder / "failing.py").write_text(FAILING)
+    done = bench.call(*bench.run_words("--model", "failing:Failing", runs=3))
+    assert done.returncode == 3, done.stderr
+    assert "3 of 3 runs failed" in done.stderr
+    summary = json.loads((bench.folder / "out" / "summary.json").read_text())
+    assert summary["failed_runs"] == 3
+    assert all(row["mean"] is None for row in summary["arms"].get("summit", {}).values())
+    assert "no state today" in json.loads((bench.folder / "out" / "failed.json").read_text())[0]["traceback"]
+    for words, codes in ((("status", "out"), (0,)), (("verify", "out"), (0,)), (("export", "out"), (0, 2))):
+        assert bench.call(*words).returncode in codes
+
+
+def test_one_run_and_no_difference(bench) -> None:
+    """F31. One run gives no interval; an arm that changes nothing gives an effect of exactly nought."""
+    done = bench.call(*bench.run_words("--json", "--set", "events.summit.visibility=0", runs=1))
+    assert done.returncode == 0, done.stderr
+    effects = json.loads(done.stdout)["effects"]["summit"]
+    assert all(row["mean"] in (0.0, None) and row["ci95"] == [None, None] for row in effects.values())
+
+
+def test_readers_see_a_whole_study_while_it_is_written(bench) -> None:
+    """F22. status, export and verify in mid-run: right answers, and the writer is not disturbed."""
+    process = bench.start(*bench.run_words(runs=200_000))
+    until(lambda: len(Store(bench.folder / "out").shards()) >= 2)
+    done = bench.call("status", "out", "--json")
+    assert json.loads(done.stdout)["running"] is True
+    assert bench.call("export", "out", "--out", "part.csv").returncode == 0
+    done = bench.call("verify", "out", "--sample", "1")
+    assert done.returncode == 0, done.stderr
+    assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    said = process.stderr.read().decode() if process.stderr else ""
+    assert "finished runs are kept" in said and "balance-sim run small.yaml" in said
+
+
+def test_nobody_reads_what_it_prints(bench, calm) -> None:
+    """F34. stdout into a program that leaves, stderr or all streams closed, a terminal of 20 columns."""
+    command = " ".join(bench.words(*bench.run_words()))
+    for shell in (f"{command} | true", f"{command} 2>&-", f"{command} >&- 2>&- <&-", f"COLUMNS=20 {command}"):
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", shell], cwd=bench.folder, env=bench.environment(), text=True,
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, (shell, done.stderr)
+        assert "Traceback" not in done.stderr
+    assert bench.digest() == calm
+
+
+def few_files() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
+
+
+def test_few_open_files(bench, calm) -> None:
+    """F35. 32 file descriptors: done by one process and by two."""
+    for workers in (1, 2):
+        done = bench.call(*bench.run_words("--out", f"out{workers}", workers=workers), preexec_fn=few_files)
+        assert done.returncode == 0, done.stderr
+        assert bench.digest(f"out{workers}") == calm
+
+
+def test_without_a_home_and_without_a_language(bench, calm, tmp_path_factory) -> None:
+    """F28, F36. No HOME, no XDG folders, Turkish, another time zone: the same bytes, none written elsewhere."""
+    elsewhere = tmp_path_factory.mktemp("tmp")
+    env = {"PATH": os.environ["PATH"], "LC_ALL": "tr_TR.UTF-8", "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "9",
+           "TMPDIR": str(elsewhere), "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+    before = set(bench.folder.rglob("*"))
+    words = ("run", "small.yaml", "--runs", "60", "--workers", "1", "--out", "out", "--no-mechanisms")
+    done = subprocess.run(
+        bench.words(*words), cwd=bench.folder, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert bench.digest() == calm
+    new = {p for p in bench.folder.rglob("*") if p not in before}
+    assert all(p.is_relative_to(bench.folder / "out") for p in new)
+    assert [p.name for p in elsewhere.iterdir()] == []
+
+
+def test_a_missing_extra_is_one_line_with_the_command(bench) -> None:
+    """F37. As if SALib were not installed: before anything is run."""
+    code = (
+        "import sys; sys.modules['SALib'] = None\n"
+        "from balance_sim.cli import main\nmain(['sensitivity', 'out'])"
+    )
+    assert bench.call(*bench.run_words(runs=2)).returncode == 0
+    from balance_sim.study.faults import MissingExtra
+
+    said = str(MissingExtra("Sobol and Morris designs", "sensitivity"))
+    assert "pip install 'balance-sim[sensitivity]'" in said and MissingExtra.exit_code == 2
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=bench.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_a_plan_too_large_for_the_disk_is_refused_before_it_begins(bench) -> None:
+    """F33."""
+    (bench.folder / "exp.yaml").write_text(
+        "schema: 1\nscenario: small.yaml\nfactors: {events.summit.visibility: [0, 1]}\nruns: 1000\n"
+    )
+    done = bench.call("sweep", "exp.yaml", "--max-bytes", "1000", "--out", "big")
+    assert done.returncode == 2 and "on disk exceeds 1000 bytes" in done.stderr
+    done = bench.call("sweep", "exp.yaml", "--max-runs", "10", "--out", "big")
+    assert done.returncode == 4 and "E405" in done.stderr
+    assert Store(bench.folder / "big").shards() == []
+
+
+def test_several_starts_on_one_folder(bench, calm) -> None:
+    """F20. Some run to the end or are turned away with 5, at once; nothing is damaged."""
+    started = [bench.start(*bench.run_words()) for _ in range(4)]
+    codes = [process.wait(timeout=120) for process in started]
+    assert set(codes) <= {0, 5} and 0 in codes
+    assert bench.digest() == calm
+    assert bench.call("verify", "out").returncode == 0
+    assert Path(bench.folder / "out" / "lock").exists()

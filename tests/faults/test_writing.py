@@ -1,0 +1,296 @@
+"""Writes that fail, disks that fill, folders that go away: nothing half under a final name, nothing lost."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from balance_sim.study import store as store_module
+from balance_sim.study.faults import CannotWrite, StoreDamaged
+from balance_sim.study.run import run
+from balance_sim.study.store import Store
+
+RUNS = 60
+
+
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Poll; fail if it never holds."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.005)
+
+
+class Nth:
+    """Fails the n-th call of a system function with an error; counts them all."""
+
+    def __init__(self, n: int, code: int) -> None:
+        self.n, self.code, self.calls = n, code, 0
+
+    def due(self) -> bool:
+        self.calls += 1
+        return self.calls == self.n
+
+    def error(self) -> OSError:
+        return OSError(self.code, os.strerror(self.code))
+
+
+class File:
+    """A real file whose write goes wrong when it is due: half of it is written, then the error."""
+
+    def __init__(self, file, nth: Nth) -> None:
+        self.file, self.nth = file, nth
+
+    def __enter__(self) -> File:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def __getattr__(self, name: str):
+        return getattr(self.file, name)
+
+    def write(self, content: bytes) -> int:
+        if self.nth.due():
+            self.file.write(content[: len(content) // 2])
+            self.file.flush()
+            raise self.nth.error()
+        return int(self.file.write(content))
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, what: str, nth: Nth) -> None:
+    """Break `write`, `fsync` or `rename` as the store calls them."""
+    if what == "write":
+
+        def opening(path, mode="r", *rest, **more):
+            file = builtins.open(path, mode, *rest, **more)  # noqa: SIM115 - the store closes it
+            return File(file, nth) if mode == "wb" else file
+
+        monkeypatch.setattr(store_module, "open", opening, raising=False)
+        return
+    name = {"fsync": "fsync", "rename": "replace"}[what]
+    real = getattr(os, name)
+
+    def failing(*words: object) -> object:
+        if nth.due():
+            raise nth.error()
+        return real(*words)
+
+    monkeypatch.setattr(store_module.os, name, failing)
+
+
+def study(small, out: Path):
+    """Three blocks, written in three calls, as a run that is resumed twice."""
+    for runs in (20, 40):
+        run(small, runs, 1, out=out)
+    return run(small, RUNS, 1, out=out)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
+@pytest.mark.parametrize("what", ["write", "fsync", "rename"])
+def test_every_single_write_may_fail(small, calm, tmp_path, monkeypatch, what: str, code: int) -> None:
+    """F12, F13. The n-th call fails, for every n: a clean fault, no half file, and the next call goes on."""
+    with monkeypatch.context() as patch:
+        count = Nth(0, code)
+        broken(patch, what, count)
+        study(small, tmp_path / "count")
+    assert count.calls >= 7
+    for n in range(1, count.calls + 1):
+        out = tmp_path / f"out{n}"
+        with monkeypatch.context() as patch:
+            broken(patch, what, Nth(n, code))
+            with pytest.raises(CannotWrite, match="cannot write"):
+                study(small, out)
+        store = Store(out)
+        assert store.damaged() == []
+        assert store.read_manifest() is None or store.read_manifest()["seed"] == 1
+        assert not list(out.glob("**/.*.partial"))
+        assert study(small, out).digest == calm
+
+
+def test_an_interrupted_call_is_no_fault(small, calm, tmp_path) -> None:
+    """EINTR: a timer that fires all the time; Python takes the calls up again."""
+    before = signal.signal(signal.SIGALRM, lambda *_: None)
+    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+    try:
+        assert study(small, tmp_path / "out").digest == calm
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_shard_cut_anywhere_is_seen(small, tmp_path) -> None:
+    """F15. At every 512th byte."""
+    study(small, tmp_path / "out")
+    store = Store(tmp_path / "out")
+    for table in ("runs", "accords"):
+        shard = store.shards(table)[0]
+        whole = shard.path.read_bytes()
+        for size in range(0, len(whole), 512):
+            shard.path.write_bytes(whole[:size])
+            assert store.damaged() == [shard]
+            with pytest.raises(StoreDamaged, match="not those it was written with"):
+                store.read(shard)
+        shard.path.write_bytes(whole)
+    assert store.damaged() == []
+
+
+def test_left_over_and_empty_files(small, calm, tmp_path) -> None:
+    """F19, F21. Temporary files go, a lock file of a dead process locks nothing, an empty manifest is told of."""
+    out = tmp_path / "out"
+    run(small, 20, 1, out=out)
+    for name in ("runs/.x.partial", ".manifest.json.partial"):
+        (out / name).write_bytes(b"half")
+    (out / "lock").write_text("4711\n")
+    assert run(small, RUNS, 1, out=out).digest == calm
+    assert not list(out.glob("**/.*.partial"))
+    empty = Store(out).shards()[0].path
+    empty.write_bytes(b"")
+    assert run(small, RUNS, 1, out=out).digest == calm
+    (out / "manifest.json").write_bytes(b"")
+    with pytest.raises(StoreDamaged, match=r"manifest\.json is damaged: restore it"):
+        run(small, RUNS, 1, out=out)
+
+
+@pytest.mark.slow
+def test_a_full_disk_names_the_path_and_goes_on_with_room(bench, calm, small_disk) -> None:
+    """F11: in a run, in an export and in a package, on a real disk of 300 kB."""
+    disk = small_disk("300k")
+    (disk / "ballast").write_bytes(bytes(190_000))
+    words = bench.run_words("--out", str(disk / "out"))
+    done = bench.call(*words)
+    assert done.returncode == 7, done.stderr
+    assert str(disk / "out") in done.stderr and "bytes needed" in done.stderr
+    (disk / "ballast").unlink()
+    done = bench.call(*words)
+    assert done.returncode == 0, done.stderr
+    assert bench.digest(disk / "out") == calm
+    with open(disk / "ballast", "wb") as file:
+        try:
+            while file.write(bytes(4096)):
+                file.flush()
+        except OSError:
+            pass
+    for command in ("export", "package"):
+        name = str(disk / {"export": "all.csv", "package": "all.zip"}[command])
+        done = bench.call(command, str(disk / "out"), "--out", name)
+        assert done.returncode == 7, done.stderr
+        assert name in done.stderr
+        assert not Path(name).exists() and not list(disk.glob(".*.partial"))
+
+
+@pytest.mark.slow
+def test_a_disk_that_turned_read_only(bench, calm, small_disk) -> None:
+    """F14. Exit 7 at once; what was finished is read, and gone on with when the disk can be written again."""
+    disk = small_disk("64m")
+    words = ("--out", str(disk / "out"))
+    assert bench.call(*bench.run_words(*words, runs=20)).returncode == 0
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    done = bench.call(*bench.run_words(*words))
+    assert done.returncode == 7 and "Read-only file system" in done.stderr
+    assert bench.call("verify", str(disk / "out")).returncode == 0
+    subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+    assert bench.call(*bench.run_words(*words)).returncode == 0
+    assert bench.digest(disk / "out") == calm
+
+
+@pytest.mark.slow
+def test_a_folder_deleted_in_mid_run(bench) -> None:
+    process = bench.start(*bench.run_words(runs=200_000))
+    until(lambda: len(Store(bench.folder / "out").shards()) >= 2)
+    os.rename(bench.folder / "out", bench.folder / "gone")
+    assert process.wait(timeout=60) == 7
+    assert process.stderr and b"cannot write" in process.stderr.read()
+
+
+def killed_export(bench, times: int) -> None:
+    """Old files stay whole whenever an export is killed."""
+    assert bench.call(*bench.run_words(runs=800)).returncode == 0
+    assert bench.call("export", "out", "--out", "all.csv").returncode == 0
+    before = (bench.folder / "all.csv").read_bytes()
+    for n in range(times):
+        process = bench.start("export", "out", "--out", "all.csv")
+        until(lambda p=process: p.poll() is not None or (bench.folder / ".all.csv.partial").exists())
+        time.sleep(0.002 * n)
+        process.kill()
+        process.wait()
+        assert (bench.folder / "all.csv").read_bytes() == before
+    assert bench.call("export", "out", "--out", "all.csv").returncode == 0
+    assert (bench.folder / "all.csv").read_bytes() == before
+    assert not (bench.folder / ".all.csv.partial").exists()
+
+
+@pytest.mark.slow
+def test_an_export_killed_leaves_the_old_file(bench) -> None:
+    """F10."""
+    killed_export(bench, 2)
+
+
+@pytest.mark.long
+def test_long_export_killed(bench) -> None:
+    killed_export(bench, 20)
+
+
+def killed_runs(bench, times: int, calm: str) -> None:
+    """F01, F10 for `run`: killed at any moment, from the making of the folder on."""
+    for n in range(times):
+        process = bench.start(*bench.run_words())
+        until(lambda p=process: p.poll() is not None or (bench.folder / "out").exists())
+        time.sleep(0.01 * (n % 20))
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert Store(bench.folder / "out").damaged() == []
+    done = bench.call(*bench.run_words())
+    assert done.returncode == 0, done.stderr
+    assert bench.digest() == calm
+    assert bench.call("verify", "out").returncode == 0
+
+
+@pytest.mark.slow
+def test_a_run_killed_again_and_again(bench, calm) -> None:
+    killed_runs(bench, 2, calm)
+
+
+@pytest.mark.long
+def test_long_run_killed_fifty_times(bench, calm) -> None:
+    killed_runs(bench, 50, calm)
+
+
+def test_another_version_is_refused_and_a_manifest_of_the_future_too(small, tmp_path) -> None:
+    """F25, F39."""
+    out = tmp_path / "out"
+    run(small, 20, 1, out=out)
+    store = Store(out)
+    manifest = store.read_manifest()
+    assert manifest is not None
+    store.write_manifest(manifest | {"versions": manifest["versions"] | {"numpy": "1.26.4"}})
+    with pytest.raises(Exception, match=r"versions: .*1\.26\.4.* there") as caught:
+        run(small, 40, 1, out=out)
+    assert caught.value.exit_code == 2  # type: ignore[attr-defined]
+    text = json.loads((out / "manifest.json").read_text()) | {"manifest_version": 99}
+    (out / "manifest.json").write_text(json.dumps(text))
+    with pytest.raises(Exception, match="is of version 99; this balance-sim reads 1") as caught:
+        run(small, 40, 1, out=out)
+    assert caught.value.exit_code == 2  # type: ignore[attr-defined]
+
+
+def test_a_folder_that_moves_and_has_an_odd_name(small, calm, tmp_path) -> None:
+    """F23. Spaces, Unicode, 200 characters, reached through a link, moved between two calls."""
+    odd = tmp_path / ("Würfel — 北京 'x' " + "n" * 160)
+    run(small, 20, 1, out=odd)
+    (tmp_path / "link").symlink_to(odd)
+    run(small, 40, 1, out=tmp_path / "link")
+    shutil.move(odd, tmp_path / "moved")
+    assert run(small, RUNS, 1, out=tmp_path / "moved").digest == calm
