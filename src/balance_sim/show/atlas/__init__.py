@@ -1,0 +1,146 @@
+"""World shapes: world-atlas 2.0.2, Natural Earth's countries at 1:110 million. See README.md in this folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.scenario.codes import code_table
+
+FILE = "countries-110m.json"
+SHA256 = "2516c915867c7baf18ddec727aec46c315541a07cfb3d79a6559b05d5e94eee8"
+CAPTION = "Boundaries: Natural Earth de facto, no endorsement."
+ANTARCTICA = 10
+BERING_STRAIT = -169.0
+
+Ring = npt.NDArray[np.float64]  # (points, 2): longitude, latitude in degrees; longitudes go on past 180
+
+
+class DamagedAtlas(Exception):
+    """The file of world shapes is not the one this version was made with."""
+
+
+@dataclass(frozen=True)
+class Country:
+    """One shape of the atlas: ISO numeric code (None where it has none), name, outer rings and holes."""
+
+    numeric: int | None
+    name: str
+    rings: tuple[Ring, ...]
+
+
+@cache
+def countries() -> tuple[Country, ...]:
+    """All shapes of the atlas. Raises DamagedAtlas if the file is not the expected one."""
+    data = (files("balance_sim.show.atlas") / FILE).read_bytes()
+    if hashlib.sha256(data).hexdigest() != SHA256:
+        raise DamagedAtlas(f"{FILE} is damaged: its sha256 is not {SHA256}. Install balance-sim again.")
+    topology = json.loads(data)
+    arcs = [_points(arc, topology["transform"]) for arc in topology["arcs"]]
+    out = []
+    for shape in topology["objects"]["countries"]["geometries"]:
+        polygons = shape["arcs"] if shape["type"] == "MultiPolygon" else [shape["arcs"]]
+        rings = tuple(unwrapped(_ring(ring, arcs)) for polygon in polygons for ring in polygon)
+        numeric = int(shape["id"]) if shape.get("id") is not None else None
+        out.append(Country(numeric, shape["properties"]["name"], rings))
+    return tuple(out)
+
+
+def by_iso3() -> dict[str, Country]:
+    """The shapes that have a code, by ISO3."""
+    shapes = {country.numeric: country for country in countries() if country.numeric is not None}
+    return {code: shapes[of.numeric] for code, of in code_table().items() if of.numeric in shapes}
+
+
+def _points(arc: list[list[int]], transform: dict[str, Any]) -> Ring:
+    """Differences of whole numbers to degrees: TopoJSON specification, 2.1.2 and 4."""
+    scale, translate = np.array(transform["scale"]), np.array(transform["translate"])
+    return np.asarray(np.cumsum(np.array(arc), axis=0) * scale + translate)
+
+
+def _ring(numbers: list[int], arcs: list[Ring]) -> Ring:
+    """Arcs laid end to end; ~n is arc n backwards. The point two arcs share is kept once."""
+    parts = [arcs[n] if n >= 0 else arcs[~n][::-1] for n in numbers]
+    return np.concatenate([parts[0], *(part[1:] for part in parts[1:])])
+
+
+def unwrapped(ring: Ring) -> Ring:
+    """The same ring with no jump across the antimeridian: longitudes go on past 180."""
+    steps = np.diff(ring[:, 0])
+    turns = np.concatenate(
+        [[0.0], np.cumsum(np.where(steps > 180, -360.0, np.where(steps < -180, 360.0, 0.0)))]
+    )
+    return np.column_stack([ring[:, 0] + turns, ring[:, 1]])
+
+
+def area(ring: Ring) -> float:
+    """Area in square degrees of longitude and latitude; always positive or zero."""
+    x, y = ring[:, 0], ring[:, 1]
+    return float(abs(np.dot(x[:-1], y[1:]) - np.dot(x[1:], y[:-1])) / 2)
+
+
+def between(ring: Ring, low: float, high: float) -> Ring:
+    """What of a ring lies between two longitudes: Sutherland and Hodgman 1974, CACM 17. May be empty."""
+    for bound, sign in ((low, 1.0), (high, -1.0)):
+        ring = _half(ring, bound, sign)
+    return ring
+
+
+def _half(ring: Ring, bound: float, sign: float) -> Ring:
+    kept: list[tuple[float, float]] = []
+    for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+        inside, next_inside = sign * (x0 - bound) >= 0, sign * (x1 - bound) >= 0
+        if inside:
+            kept.append((x0, y0))
+        if inside != next_inside:
+            kept.append((bound, y0 + (bound - x0) / (x1 - x0) * (y1 - y0)))
+    return np.array(kept) if kept else np.zeros((0, 2))
+
+
+def great_circle(start: tuple[float, float], end: tuple[float, float], points: int = 40) -> Ring:
+    """(points, 2) longitudes and latitudes along the shortest way; longitudes go on past 180."""
+    a, b = (_on_sphere(*place) for place in (start, end))
+    angle = float(np.arccos(np.clip(a @ b, -1.0, 1.0)))
+    share = np.linspace(0.0, 1.0, points)[:, None]
+    if angle < 1e-9:
+        return np.tile(np.array(start, dtype=float), (points, 1))
+    way = (np.sin((1 - share) * angle) * a + np.sin(share * angle) * b) / np.sin(angle)
+    degrees = np.column_stack(
+        [np.degrees(np.arctan2(way[:, 1], way[:, 0])), np.degrees(np.arcsin(np.clip(way[:, 2], -1.0, 1.0)))]
+    )
+    return unwrapped(degrees)
+
+
+def _on_sphere(longitude: float, latitude: float) -> npt.NDArray[np.float64]:
+    lon, lat = np.radians(longitude), np.radians(latitude)
+    return np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
+
+
+def equal_earth(longitude: Any, latitude: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """x, y on a sphere of radius 1, areas kept: Savric, Patterson, Jenny 2019, IJGIS 33. Degrees from the middle."""
+    a1, a2, a3, a4 = 1.340264, -0.081106, 0.000893, 0.003796
+    t = np.arcsin(np.sqrt(3) / 2 * np.sin(np.radians(latitude)))
+    slope = 9 * a4 * t**8 + 7 * a3 * t**6 + 3 * a2 * t**2 + a1
+    x = 2 * np.sqrt(3) / 3 * np.radians(longitude) * np.cos(t) / slope
+    return np.asarray(x), np.asarray(t * (a1 + a2 * t**2 + a3 * t**6 + a4 * t**8))
+
+
+def emptiest_meridian(longitudes: list[float]) -> float:
+    """Where a map is best cut: in the widest span of longitudes with no place in it.
+
+    Through Bering Strait (169 W) if the span holds it, where the cut meets least land; else in its middle."""
+    if not longitudes:
+        return BERING_STRAIT
+    ordered = np.sort(np.mod(longitudes, 360.0))
+    gaps = np.diff(np.append(ordered, ordered[0] + 360.0))
+    at = int(np.argmax(gaps))
+    if (BERING_STRAIT - ordered[at]) % 360.0 < gaps[at]:
+        return BERING_STRAIT
+    return float((ordered[at] + gaps[at] / 2 + 180.0) % 360.0 - 180.0)

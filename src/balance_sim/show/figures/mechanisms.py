@@ -1,0 +1,155 @@
+"""Mechanisms M1 to M17 as dots with intervals, each on a scale of its own round one common zero."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from balance_sim.show.figures.paper import (
+    BLUE,
+    INK,
+    QUIET,
+    SMALL,
+    VERMILION,
+    head,
+    note,
+    nothing,
+    owner,
+    sheet,
+    styled,
+)
+from balance_sim.show.mechanisms import mechanism_rows
+from balance_sim.show.wording import arm_words, plural
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from balance_sim.study.result import Result
+
+COLUMNS = [
+    "id",
+    "name",
+    "measure",
+    "value",
+    "lo",
+    "hi",
+    "none",
+    "tag",
+    "found",
+    "placebos",
+    "words",
+    "why",
+    "arm",
+    "reference",
+]
+RATIOS = ("M2",)  # none is 1, not 0
+
+
+def mechanisms_table(result: Result) -> pd.DataFrame:
+    """One row a mechanism: value, 95 % interval (NaN: none), the value that means none (0, or 1 for a ratio),
+
+    tag, what was found, share of placebos with less, the numbers in words, and why there is none."""
+    if result.headline_arm is None or result.outcomes.empty:
+        return pd.DataFrame(columns=COLUMNS)
+    rows = []
+    for words, of in zip(mechanism_rows(result), result.mechanisms.values(), strict=True):
+        value, (lo, hi), placebos = of["value"], of["ci95"], of["placebo_percentile"]
+        rows.append(
+            {
+                "id": words["id"],
+                "name": of["name"],
+                "measure": of["measure"],
+                **{
+                    k: np.nan if v is None else float(v)
+                    for k, v in (("value", value), ("lo", lo), ("hi", hi))
+                },
+                "none": 1.0 if words["id"] in RATIOS else 0.0,
+                "tag": of["tag"],
+                "found": words["found"],
+                "placebos": np.nan if placebos is None else float(placebos),
+                "words": f"{words['value']} ({words['interval']})" if words["interval"] else words["value"],
+                "why": words["why"],
+                "arm": result.headline_arm,
+                "reference": result.reference,
+            }
+        )
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def mechanisms_title(table: pd.DataFrame) -> str:
+    """The finding: of the mechanisms with an open sign, how many are as the article expects."""
+    open_sign = table[(table["tag"] == "emergent") & table["value"].notna()]
+    as_expected = int((open_sign["found"] == "as expected").sum())
+    opposite = int((open_sign["found"] == "opposite").sum())
+    rest = len(open_sign) - as_expected - opposite
+    words = (
+        f"Of {plural(len(open_sign), 'mechanism')} whose sign is open {as_expected} "
+        f"{'is' if as_expected == 1 else 'are'} as expected"
+    )
+    return f"{words}, {opposite} opposite, {rest} not distinguishable"
+
+
+@styled
+def draw_mechanisms(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
+    """A row a mechanism. Filled: sign open; hollow: sign implied by the model's form."""
+    own = ax is None
+    ax = ax if ax is not None else sheet(11.0, 2.4 + 0.36 * max(len(table), 3)).subplots()
+    if table.empty:
+        return nothing(ax, "No arm to compare, or no run finished: there is no mechanism to measure.")
+    heights = np.arange(len(table))[::-1]
+    ax.axvline(0, color=INK, linewidth=1)
+    for y, row in zip(heights, table.to_dict("records"), strict=True):
+        ax.axhline(y, color="#ededed", linewidth=0.7, zorder=0)
+        shift = np.array([row["value"], row["lo"], row["hi"]]) - row["none"]
+        side: dict[str, Any] = {
+            "fontsize": SMALL,
+            "va": "center",
+            "annotation_clip": False,
+            "xycoords": ax.get_yaxis_transform(),
+            "textcoords": "offset points",
+        }
+        if np.isnan(shift[0]):
+            ax.annotate("no value", (1.0, y), (8, 0), color=QUIET, **side)
+            continue
+        # A bound many times the value would squeeze the dot onto zero: the bar then runs to the edge.
+        reach = min(float(np.nanmax(np.abs(shift))), 4 * abs(shift[0])) or 1.0
+        value, low, high = np.clip(shift / reach, -1.04, 1.04)
+        colour = VERMILION if row["found"] == "opposite" else BLUE if row["tag"] == "emergent" else QUIET
+        if np.isfinite(low) and np.isfinite(high):
+            ax.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
+        ax.plot(
+            value,
+            y,
+            "o",
+            color=colour,
+            markerfacecolor=colour if row["tag"] == "emergent" else "white",
+            markersize=7,
+            markeredgewidth=1.5,
+        )
+        ax.annotate(row["words"], (1.0, y), (8, 0), **side)
+        ax.annotate(
+            row["found"], (1.0, y), (170, 0), color=colour if row["found"] == "opposite" else INK, **side
+        )
+    ax.set_yticks(heights, [f"{row['id']}  {row['name']}" for row in table.to_dict("records")])
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlim(-1.04, 1.04)
+    ax.set_ylim(-0.6, len(table) - 0.4)
+    ax.set_xticks([0], ["none"])
+    for name in ("left", "bottom"):
+        ax.spines[name].set_visible(False)
+    arm, reference = (arm_words(str(table[name].iloc[0])) for name in ("arm", "reference"))
+    marks = (
+        f"{arm} against {reference}. Each row has a scale of its own; only the "
+        "line of none is common. Bars: 95 % interval"
+    )
+    head(ax, mechanisms_title(table), marks, own=own, wrap=96)
+    small = (
+        "Filled: the sign is open, and what was found is said at the right. Hollow: the "
+        "model's form implies the sign, so only the size "
+        "is a finding. A bar that ends at the edge goes on beyond it. What each one measures: docs/mechanisms.md."
+    )
+    note(ax, small, own=own, wrap=140)
+    return owner(ax)

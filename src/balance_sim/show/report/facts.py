@@ -1,0 +1,161 @@
+"""What a report says besides its figures: what was scheduled, the inputs with their sources, how it was made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from balance_sim.scenario.defaults import parameter_table
+from balance_sim.show.report.tables import cell
+from balance_sim.show.tables import DIRECTIONS, direction_table
+from balance_sim.show.wording import arm_words, decimals, interval, number, signed
+from balance_sim.study.store import Store
+
+if TYPE_CHECKING:
+    from balance_sim.scenario.schema import Scenario
+    from balance_sim.study.result import Result
+
+Rows = list[list[str]]
+
+LIMITS = (
+    "This is a model. Its numbers are shares of simulated runs, not probabilities of what will happen.",
+    "The intervals hold the chance of the runs at these parameters. They do not hold doubt about the parameters, "
+    "about the coding of events and accords, or about the form of the rules. A sweep shows how far these matter.",
+    "The excess is over the reference arm, which is itself simulated: how many accords come anyway depends on base "
+    "rates that are fitted or assumed, as their sources say.",
+    "Intervals of pairs and states are each by itself. Among hundreds, some exclude zero by chance.",
+    "What the scenario does not know does not happen: no elections, no wars that break out, no third parties beyond "
+    "its roster.",
+)
+
+
+def scheduled_rows(result: Result) -> Rows:
+    """Accords whose date was fixed beforehand: pair, name, kind, stage, date."""
+    return [
+        [f"{row['a']}-{row['b']}", str(row["name"]), str(row["kind"]), str(row["stage"]), str(row["date"])]
+        for row in result.scheduled.to_dict("records")
+    ]
+
+
+def accord_rows(result: Result) -> Rows:
+    """Per arm and direction: mean, excess, interval, Monte Carlo error; the longest window."""
+    rows = []
+    for row in direction_table(result, result.arms).to_dict("records"):
+        front = [arm_words(str(row["arm"])), DIRECTIONS[str(row["direction"])], number(float(row["mean"]), 1)]
+        if row["arm"] == result.reference:
+            rows.append([*front, "reference", "", ""])
+        elif row["differing"] == 0:
+            rows.append([*front, "0", "no run differs", "0"])
+        else:
+            places = decimals(row["mcse"], row["lo"], row["hi"])
+            bounds = interval(row["lo"], row["hi"], places)
+            rows.append([*front, signed(row["excess"], places), bounds, number(row["mcse"], places)])
+    return rows
+
+
+def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
+    """Name, title, and what an arm changes."""
+    rows = []
+    for name in arms:
+        arm = scenario.arms[name]
+        changes = [f"without {event}" for event in arm.drop]
+        changes += [f"with {event.id} ({event.date})" for event in arm.add]
+        changes += [f"{path} = {value}" for path, value in arm.set.items()]
+        rows.append([arm_words(name), arm.title, "; ".join(changes) or "nothing"])
+    return rows
+
+
+def event_rows(scenario: Scenario) -> Rows:
+    """Events by date: date, kind, label, who, visibility, confidence, source."""
+    return [
+        [
+            str(event.date),
+            event.kind.replace("_", " "),
+            event.label or event.id,
+            " ".join(event.principals),
+            cell(event.visibility),
+            event.confidence.replace("_", " "),
+            event.source,
+        ]
+        for event in sorted(scenario.events, key=lambda event: (event.date, event.id))
+    ]
+
+
+def parameter_rows(scenario: Scenario) -> Rows:
+    """Every parameter with the value of this study: path, value, default where it differs, unit, range, source."""
+    content = scenario.model_dump()
+    rows = []
+    for row in parameter_table():
+        here = _at(content, str(row["path"]))
+        used = row["value"] if here is None else here
+        bounds, error = row["range"], row["standard_error"]
+        spread = f"{bounds[0]:g} to {bounds[1]:g}" if isinstance(bounds, list) else ""
+        spread = f"s.e. {error:g}" if error is not None else spread
+        other = "" if used == row["value"] else cell(row["value"])
+        rows.append([str(row["path"]), cell(used), other, str(row["unit"]), spread, str(row["source"])])
+    return rows
+
+
+def _at(content: Any, path: str) -> Any:
+    """The value at a key path; None where the scenario has no such key."""
+    for key in path.split("."):
+        if not isinstance(content, dict) or key not in content:
+            return None
+        content = content[key]
+    return content if isinstance(content, int | float | str) else None
+
+
+def made_rows(result: Result) -> Rows:
+    """How it was made, in a form that can be repeated."""
+    manifest = (Store(result.folder).read_manifest() or {}) if result.folder is not None else {}
+    scenario = result.scenario
+    rows = [
+        ["scenario", f"{scenario.name}, sha256 {scenario.sha256}"],
+        ["time", f"{scenario.start} to {scenario.end}, steps of {scenario.step_days:g} days"],
+        ["focal event", scenario.focal],
+        [
+            "roster",
+            f"{len(scenario.states)} states, {len(scenario.accords)} accords on record, {len(scenario.events)} events",
+        ],
+        ["theory", scenario.theory.preset],
+        ["arms", ", ".join(result.arms)],
+        [
+            "runs",
+            f"{result.runs:,} of every arm" + (f"; {len(result.failed)} failed" if result.failed else ""),
+        ],
+        ["seed", str(result.seed)],
+        ["digest", result.digest],
+        [
+            "versions",
+            ", ".join(
+                f"{name} {v}" for name, v in manifest.get("versions", {"balance_sim": result.version}).items()
+            ),
+        ],
+    ]
+    if manifest.get("model"):
+        rows.append(["agents", str(manifest["model"])])
+    if manifest.get("command"):
+        rows.append(["command", str(manifest["command"])])
+    return rows
+
+
+def state_rows(scenario: Scenario) -> Rows:
+    """The roster: code, name, values, guessed columns, source."""
+    return [
+        [
+            state.id,
+            state.name,
+            *(
+                cell("-" if v is None else v)
+                for v in (
+                    state.gdp_bn,
+                    state.milex_bn,
+                    state.population_m,
+                    state.democracy,
+                    state.ideal_point,
+                )
+            ),
+            state.guesses.replace(";", ", "),
+            state.source,
+        ]
+        for state in scenario.states
+    ]

@@ -1,0 +1,131 @@
+"""The page of a study of one scenario, put together from figures, tables and facts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from balance_sim.show.gallery import fitting, words_of
+from balance_sim.show.headline import finding
+from balance_sim.show.report import facts
+from balance_sim.show.report.svg import inlined
+from balance_sim.show.report.tables import Shown, shown
+from balance_sim.show.save import figure_bytes, save_drawn
+from balance_sim.show.wording import arm_words, printable
+from balance_sim.study.faults import WrongRequest
+from balance_sim.study.store import Store
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from matplotlib.figure import Figure
+
+    from balance_sim.study.result import Result
+
+FILE = "report.html"
+
+
+@dataclass(frozen=True)
+class Plate:
+    """A figure in the page."""
+
+    name: str
+    question: str
+    finding: str
+    svg: str
+    table: Shown
+
+
+def report_html(result: Result, drawn: dict[str, Figure] | None = None, *, world_map: bool = True) -> str:
+    """The report as HTML. drawn: figures by name that need not be drawn again.
+
+    The same bytes for the same results: nothing of it depends on when, where or how fast it was made.
+    Raises WrongRequest where Jinja2 is missing."""
+    plates = []
+    for name, picture in fitting(result).items():
+        if name == "map" and not world_map:
+            continue
+        table = picture.table(result)
+        figure = (drawn or {}).get(name) or picture.draw(result, table)
+        words = words_of(figure)
+        svg = inlined(figure_bytes(figure, "svg", text=True), f"f-{name}", f"Figure: {words}")
+        plates.append(Plate(name, picture.question, words, svg, shown(name, picture.numbers(result, table))))
+    scenario = result.scenario
+    content: dict[str, Any] = {
+        "title": printable(scenario.title),
+        "question": printable(scenario.question),
+        "answer": finding(result),
+        "window": result.window,
+        "reference": arm_words(result.reference),
+        "scheduled": facts.scheduled_rows(result),
+        "accords": facts.accord_rows(result) if not result.outcomes.empty else [],
+        "plates": plates,
+        "arms": facts.arm_rows(scenario, result.arms),
+        "events": facts.event_rows(scenario),
+        "states": facts.state_rows(scenario),
+        "parameters": facts.parameter_rows(scenario),
+        "made": facts.made_rows(result),
+        "failed": [f"run {row['run']}" for row in result.failed[:20]],
+        "failed_count": len(result.failed),
+        "limits": facts.LIMITS,
+        "source": printable(scenario.source),
+        "notes": printable(scenario.notes),
+    }
+    return rendered("run.html", content)
+
+
+def rendered(template: str, content: dict[str, Any], script: str = "") -> str:
+    """A page from a template, with its style and script and a policy that allows these two and nothing else."""
+    style = _text("report.css")
+    allowed = (
+        f"default-src 'none'; style-src '{digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    if script:
+        allowed += f"; script-src '{digest(script)}'"
+    return _environment().get_template(template).render(style=style, policy=allowed, script=script, **content)
+
+
+def digest(text: str) -> str:
+    """A hash as a Content-Security-Policy names it."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def save_report(
+    result: Result, path: Path, drawn: dict[str, Figure] | None = None, *, world_map: bool = True
+) -> Path:
+    """Write the report to `path`, whole or not at all. Raises CannotWrite."""
+    Store(path.parent).write_bytes(path, report_html(result, drawn, world_map=world_map).encode())
+    return path
+
+
+def save_study(result: Result, folder: Path) -> list[Path]:
+    """All figures and the report of a study into its folder; every figure is drawn once. Raises CannotWrite."""
+    drawn = {name: picture.draw(result) for name, picture in fitting(result).items()}
+    return [*save_drawn(drawn, folder), save_report(result, folder / FILE, drawn)]
+
+
+@cache
+def _environment() -> Environment:
+    try:
+        from jinja2 import DictLoader, Environment, StrictUndefined
+    except ImportError as error:
+        raise WrongRequest("the report needs Jinja2: pip install jinja2") from error
+    folder = files("balance_sim.show.report") / "templates"
+    pages = {
+        one.name: one.read_text(encoding="utf-8") for one in folder.iterdir() if one.name.endswith(".html")
+    }
+    return Environment(
+        loader=DictLoader(pages),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _text(name: str) -> str:
+    return (files("balance_sim.show.report") / "templates" / name).read_text(encoding="utf-8")

@@ -1,0 +1,166 @@
+"""An SVG as matplotlib writes it, made fit to stand in a page beside others: own ids, no style, fewer digits."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+
+SVG = "{http://www.w3.org/2000/svg}"
+XLINK = "{http://www.w3.org/1999/xlink}href"
+NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
+GEOMETRY = {"x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height", "transform", "points",
+            "stroke-width", "font-size", "stroke-dasharray", "stroke-miterlimit"}  # fmt: skip
+FONT = re.compile(r"(?P<weight>bold |\d{3} )?(?P<size>[\d.]+)px (?P<family>.+)")
+OURS = "DejaVu Sans"  # every figure is set in it
+FAMILY = "DejaVu Sans, Verdana, Geneva, sans-serif"
+NO_TURN = re.compile(r"rotate\(-?0(?:\.0+)? [^)]*\)")
+DEFAULTS = {
+    ("text-anchor", "start"),
+    ("stroke-linejoin", "round"),
+    ("stroke-linecap", "butt"),
+    ("opacity", "1"),
+}
+DROPPED = {"metadata", "style", "title"}
+
+
+def inlined(svg: bytes, prefix: str, label: str) -> str:
+    """The `<svg>` element: ids start with `prefix`, role img with `label`, styles as attributes, as text.
+
+    Only `id`, references `#name` and `url(#name)` are renamed: a colour such as #ffffff is none of these."""
+    root = ET.fromstring(svg)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if _name(child) in DROPPED:
+                parent.remove(child)
+    used = _used_ids(root)
+    for element in root.iter():
+        _slim(element, prefix, used)
+    box = root.get("viewBox", "0 0 1 1")
+    root.attrib.clear()
+    root.attrib.update({
+        "viewBox": box, "role": "img", "aria-label": label, "font-family": FAMILY,
+        "stroke-linejoin": "round", "stroke-linecap": "butt",
+    })  # fmt: skip
+    _drop_empty(root)
+    return _as_html(root)
+
+
+def _name(element: ET.Element) -> str:
+    return element.tag.removeprefix(SVG)
+
+
+def _used_ids(root: ET.Element) -> set[str]:
+    """Names that something refers to."""
+    used = set()
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            if key in (XLINK, "href") and value.startswith("#"):
+                used.add(value[1:])
+            used.update(re.findall(r"url\(#([^)]+)\)", value))
+    return used
+
+
+def _slim(element: ET.Element, prefix: str, used: set[str]) -> None:
+    attributes = dict(element.attrib)
+    element.attrib.clear()
+    for part in attributes.pop("style", "").split(";"):
+        key, _, value = part.partition(":")
+        if value:
+            attributes.update(_presentation(key.strip(), value.strip()))
+    if OURS in attributes.get("font-family", ""):
+        del attributes["font-family"]
+    for key, value in attributes.items():
+        if (key, value) in DEFAULTS or NO_TURN.fullmatch(value):
+            continue
+        if key == "id":
+            if value in used:
+                element.set("id", f"{prefix}-{value}")
+        elif key in (XLINK, "href"):
+            element.set("href", f"#{prefix}-{value[1:]}" if value.startswith("#") else "".join(value.split()))
+        elif key == "d":
+            element.set(key, path_data(value))
+        elif key in GEOMETRY:
+            element.set(key, _shorter(value))
+        else:
+            element.set(key, re.sub(r"url\(#", f"url(#{prefix}-", value))
+
+
+def _presentation(key: str, value: str) -> dict[str, str]:
+    """A style property as attributes; the shorthand `font` has none and is taken apart."""
+    if key == "font":
+        found = FONT.fullmatch(value)
+        if found is None:
+            return {}
+        weight = {"font-weight": found["weight"].strip()} if found["weight"] else {}
+        family = {} if OURS in found["family"] else {"font-family": found["family"].replace("'", "")}
+        return {"font-size": found["size"], **family, **weight}
+    return {key: value.removesuffix("px") if key == "font-size" else value}
+
+
+def path_data(value: str, places: int = 1) -> str:
+    """The same path in relative steps of so many decimals; errors do not add up. Commands M, L, Q, C, Z as
+    matplotlib writes them; a path with others is only rounded."""
+    tokens = re.findall(r"[A-Za-z]|-?\d*\.?\d+(?:e-?\d+)?", value)
+    if any(token.isalpha() and token not in "MLQCZz" for token in tokens):
+        return _shorter(value)
+    scale = 10**places
+    out: list[str] = []
+    at, start, last, k = (0, 0), (0, 0), "", 0
+    while k < len(tokens):
+        command = tokens[k]
+        if command in "Zz":
+            out.append("z")
+            at, last, k = start, "", k + 1
+            continue
+        count = 2 * {"M": 1, "L": 1, "Q": 2, "C": 3}[command]
+        spots = [round(float(t) * scale) for t in tokens[k + 1 : k + 1 + count]]
+        k += 1 + count
+        steps = [spot - at[place % 2] for place, spot in enumerate(spots)]
+        at = (spots[-2], spots[-1])
+        if command == "M":
+            start = at
+        elif command == "L" and not any(steps) and last:
+            continue
+        letter = "M" if command == "M" and not out else command.lower()
+        numbers = spots if letter == "M" else steps
+        if letter == "l" and 0 in steps:
+            letter, numbers = ("v", steps[1:]) if steps[0] == 0 else ("h", steps[:1])
+        out.append(("" if letter == last else letter) + _packed(numbers, scale, first=letter != last))
+        last = "" if command == "M" else letter
+    return "".join(out)
+
+
+def _packed(numbers: list[int], scale: int, *, first: bool) -> str:
+    """Numbers in units of 1/scale, with no more between them than their signs need."""
+    words = []
+    for place, number in enumerate(numbers):
+        text = f"{number / scale:g}".replace("0.", ".", 1) if abs(number) < scale else f"{number / scale:g}"
+        words.append(text if text.startswith("-") or (first and place == 0) else " " + text)
+    return "".join(words)
+
+
+def _shorter(value: str) -> str:
+    """Numbers with two decimals at most, white space single."""
+    found = NUMBER.sub(lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip(".").replace("-0", "-0"), value)
+    return " ".join(re.sub(r"(?<![\d.])-0(?![\d.])", "0", found).split())
+
+
+def _drop_empty(element: ET.Element) -> None:
+    """Groups and definitions that hold nothing go; groups that say nothing give way to what they hold."""
+    kept: list[ET.Element] = []
+    for child in list(element):
+        _drop_empty(child)
+        if _name(child) == "g" and not child.attrib:
+            kept += list(child)
+        elif len(child) or _name(child) not in ("g", "defs", "clipPath"):
+            kept.append(child)
+    element[:] = kept
+
+
+def _as_html(element: ET.Element) -> str:
+    """The element as HTML reads it: no namespaces, text escaped, no white space between tags."""
+    for one in element.iter():
+        one.tag = _name(one)
+        one.text = one.text if one.tag in ("text", "tspan") and one.text else None
+        one.tail = None
+    return ET.tostring(element, encoding="unicode").replace(" />", "/>")

@@ -1,0 +1,163 @@
+"""What stands under each figure: a table short enough to read, and all of it to take away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+
+MOST_ROWS = 30
+DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A table in the page: heads, rows of words, how many rows there are in all, and a link to all of them."""
+
+    heads: list[str]
+    rows: list[list[str]]
+    numeric: list[bool]
+    count: int
+    link: str
+    file: str
+
+
+def shown(name: str, table: pd.DataFrame) -> Shown:
+    """The table of a figure, in the form of the page."""
+    short = SHORT.get(name, _as_it_is)(table) if len(table) else table
+    whole = WHOLE.get(name, _as_it_is)(table) if len(table) else table
+    head = short.head(MOST_ROWS)
+    return Shown(
+        heads=[str(column).replace("_", " ") for column in head.columns],
+        rows=[[cell(value) for value in row] for row in head.itertuples(index=False)],
+        numeric=[
+            bool(pd.api.types.is_numeric_dtype(head[c]) and head[c].dtype != bool) for c in head.columns
+        ],
+        count=len(whole),
+        link=data_uri(whole),
+        file=f"{name}.csv",
+    )
+
+
+def cell(value: object) -> str:
+    """A value as it is read: numbers with four digits, a dash where there is none."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if isinstance(value, float | np.floating):
+        if not np.isfinite(value):
+            return "-"
+        text = f"{float(value):.{DIGITS}g}"
+        return "0" if float(text) == 0 else text
+    return str(value)
+
+
+def data_uri(table: pd.DataFrame) -> str:
+    """The whole table as CSV in a link: numbers with four digits, yes and no as 1 and 0."""
+    rounded = table.copy()
+    for column in rounded.select_dtypes("float"):
+        rounded[column] = [
+            f"{float(f'{v:.4g}') + 0.0:.10g}" if np.isfinite(v) else "" for v in rounded[column]
+        ]
+    for column in rounded.select_dtypes("bool"):
+        rounded[column] = rounded[column].astype(int)
+    return "data:text/csv;charset=utf-8," + quote(
+        rounded.to_csv(index=False, lineterminator="\n"), safe=",.:-_ "
+    )
+
+
+Cut = Callable[[pd.DataFrame], pd.DataFrame]
+
+
+def _as_it_is(table: pd.DataFrame) -> pd.DataFrame:
+    return table
+
+
+def _fan(table: pd.DataFrame) -> pd.DataFrame:
+    """The last day of each arm, then the headline and the reference about every quarter of the time."""
+    last = table["day"].max()
+    days = [
+        day
+        for day in np.sort(table["day"].unique())
+        if any(abs(day - last * q) < 4 for q in (0.25, 0.5, 0.75, 1.0))
+    ]
+    part = table[
+        table["day"].isin(days) & (table["role"].isin(["reference", "headline"]) | (table["day"] == last))
+    ]
+    columns = ["arm", "day", "mean", "q05", "q50", "q95", "excess", "lo", "hi", "mcse", "differing"]
+    found: pd.DataFrame = part.sort_values(["arm", "day"], kind="stable")[columns]
+    return found
+
+
+def _pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """Pairs furthest from zero first."""
+    part = table[table["seen"]] if "seen" in table else table
+    order = part.assign(far=part["excess"].abs()).sort_values(
+        ["far", "a", "b"], ascending=[False, True, True], kind="stable"
+    )
+    found: pd.DataFrame = order[["a", "b", "p", "p_reference", "excess", "lo", "hi"]]
+    return found
+
+
+def _map(table: pd.DataFrame) -> pd.DataFrame:
+    """States that can be told from none first, then by size."""
+    order = table.assign(far=table["excess"].abs()).sort_values(
+        ["clear", "far", "code"], ascending=[False, False, True], kind="stable"
+    )
+    return order[["code", "excess", "lo", "hi", "clear"]]
+
+
+def _network(table: pd.DataFrame) -> pd.DataFrame:
+    part = table[(table["kind"] != "") | (table["p"] > 0)].sort_values(
+        ["p", "a", "b"], ascending=[False, True, True], kind="stable"
+    )
+    return part[["a", "b", "kind", "p"]].rename(columns={"kind": "accord_at_the_event"})
+
+
+def _outcomes(table: pd.DataFrame) -> pd.DataFrame:
+    wide = table[table["role"].isin(["reference", "headline"])]
+    return wide[["arm", "count", "runs", "share", "lo", "hi"]]
+
+
+def _survival(table: pd.DataFrame) -> pd.DataFrame:
+    """Days on which somebody's first comes, of the two arms that are drawn, in steps."""
+    part = table[table["role"].isin(["reference", "headline"])]
+    changing = part[(part["events"] > 0) | (part["day"] == 0)]
+    step = max(1, -(-len(changing) // MOST_ROWS))
+    return changing.iloc[::step][["arm", "day", "at_risk", "share", "lo", "hi"]]
+
+
+def _survival_whole(table: pd.DataFrame) -> pd.DataFrame:
+    part = table[
+        table["role"].isin(["reference", "headline"]) & ((table["events"] > 0) | (table["day"] == 0))
+    ]
+    return part[["arm", "day", "at_risk", "events", "share", "lo", "hi"]]
+
+
+def _fan_whole(table: pd.DataFrame) -> pd.DataFrame:
+    return table.drop(columns=["role", "n", "q25", "q75"])
+
+
+def _mechanisms(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["id", "name", "value", "lo", "hi", "tag", "found", "placebos", "measure"]]
+
+
+def _convergence(table: pd.DataFrame) -> pd.DataFrame:
+    step = max(1, -(-len(table) // 20))
+    return table.iloc[::-step].iloc[::-1][["runs", "excess", "mcse"]]
+
+
+def _arms(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["label", "title", "level", "excess", "lo", "hi", "mcse", "differing"]]
+
+
+SHORT: dict[str, Cut] = {
+    "fan": _fan, "pairs": _pairs, "map": _map, "network": _network, "outcomes": _outcomes, "survival": _survival,
+    "mechanisms": _mechanisms, "convergence": _convergence, "arms": _arms,
+}  # fmt: skip
+WHOLE: dict[str, Cut] = {
+    "fan": _fan_whole, "pairs": _pairs, "network": _network, "survival": _survival_whole,
+    "mechanisms": _mechanisms,
+}  # fmt: skip

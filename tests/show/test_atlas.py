@@ -1,0 +1,104 @@
+"""World shapes: the decoder, the antimeridian, and what the atlas lacks."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.resources import files
+
+import numpy as np
+import pytest
+
+from balance_sim.scenario import load_scenario
+from balance_sim.show import atlas
+
+
+def test_the_file_is_the_published_one_with_its_licence() -> None:
+    folder = files("balance_sim.show.atlas")
+    assert hashlib.sha256((folder / atlas.FILE).read_bytes()).hexdigest() == atlas.SHA256
+    assert atlas.SHA256 in (folder / "README.md").read_text()
+    assert "Permission to use, copy, modify" in (folder / "LICENSE").read_text()
+
+
+def test_a_damaged_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    atlas.countries.cache_clear()
+    monkeypatch.setattr(atlas, "SHA256", "0" * 64)
+    with pytest.raises(atlas.DamagedAtlas, match="is damaged"):
+        atlas.countries()
+    monkeypatch.undo()
+    assert len(atlas.countries()) == 177
+
+
+def test_every_shape_has_an_area_and_closed_rings() -> None:
+    for country in atlas.countries():
+        assert sum(atlas.area(ring) for ring in country.rings) > 0, country.name
+        for ring in country.rings:
+            if country.numeric != atlas.ANTARCTICA:
+                assert ring[0] == pytest.approx(ring[-1]), country.name
+            assert np.abs(np.diff(ring[:, 0])).max() <= 180, country.name
+
+
+def test_areas_are_about_right() -> None:
+    """Square degrees of shapes far from the poles: Brazil 8.5 million km2 near the equator, 12,300 km2 each."""
+    shapes = atlas.by_iso3()
+    brazil = sum(atlas.area(ring) for ring in shapes["BRA"].rings)
+    assert brazil == pytest.approx(8.5e6 / 12_300, rel=0.05)
+
+
+@pytest.mark.parametrize("middle", [11.0, 0.0, 150.0, -100.0])
+@pytest.mark.parametrize("code", ["RUS", "FJI", "USA"])
+def test_a_state_across_the_edge_keeps_its_area(code: str, middle: float) -> None:
+    """Cut at any meridian, the parts make up the whole, and no part spans the map."""
+    country = atlas.by_iso3()[code]
+    whole = parts = 0.0
+    for ring in country.rings:
+        whole += atlas.area(ring)
+        for turn in (-720.0, -360.0, 0.0, 360.0):
+            part = atlas.between(ring + np.array([turn - middle, 0.0]), -180.0, 180.0)
+            if len(part):
+                assert part[:, 0].min() >= -180 and part[:, 0].max() <= 180
+                parts += atlas.area(np.vstack([part, part[:1]]))
+    assert whole > 0
+    assert parts == pytest.approx(whole)
+
+
+def test_a_square_is_cut_in_half() -> None:
+    square = np.array([[170.0, 0.0], [190.0, 0.0], [190.0, 10.0], [170.0, 10.0], [170.0, 0.0]])
+    part = atlas.between(square, -180.0, 180.0)
+    assert atlas.area(np.vstack([part, part[:1]])) == pytest.approx(100.0)
+    assert len(atlas.between(square, -180.0, 100.0)) == 0
+
+
+def test_great_circles() -> None:
+    """Along the equator straight; from Tokyo to San Francisco over the Aleutians and across the antimeridian."""
+    equator = atlas.great_circle((0.0, 0.0), (90.0, 0.0), 4)
+    assert equator[:, 0] == pytest.approx([0, 30, 60, 90])
+    way = atlas.great_circle((139.7, 35.7), (-122.4, 37.8))
+    assert way[-1, 0] == pytest.approx(360 - 122.4)
+    assert 45 < way[:, 1].max() < 50
+    assert atlas.great_circle((5.0, 5.0), (5.0, 5.0))[-1].tolist() == [5.0, 5.0]
+
+
+def test_equal_earth_keeps_areas() -> None:
+    """Cells of one degree have on the map the area they have on the sphere; the whole is 4 pi."""
+    for latitude in (0.5, 40.5, 80.5):
+        corners = [(0, -0.5), (1, -0.5), (1, 0.5), (0, 0.5), (0, -0.5)]
+        x, y = atlas.equal_earth(*np.array([(lon, latitude + lat) for lon, lat in corners]).T)
+        south, north = np.radians([latitude - 0.5, latitude + 0.5])
+        assert atlas.area(np.column_stack([x, y])) == pytest.approx(
+            np.radians(1) * (np.sin(north) - np.sin(south)), rel=2e-3
+        )
+    x, _ = atlas.equal_earth(180.0, 0.0)
+    assert float(x) == pytest.approx(2.7066, abs=1e-3)  # the published width is 5.4133
+
+
+def test_the_map_is_cut_where_nobody_is() -> None:
+    assert atlas.emptiest_meridian([-77.0, 2.0, 70.0, 139.0, 178.0]) == atlas.BERING_STRAIT
+    assert atlas.emptiest_meridian([-150.0, 100.0, 175.0]) == pytest.approx(-25.0)
+    assert atlas.emptiest_meridian([]) == atlas.BERING_STRAIT
+
+
+def test_states_that_the_atlas_lacks_are_known() -> None:
+    """Of the shipped scenario's fifty only Singapore needs a dot."""
+    scenario = load_scenario("scenarios/beijing_2025.yaml")
+    assert [code for code in scenario.codes if code not in atlas.by_iso3()] == ["SGP"]
+    assert {"MLT", "BHR", "SGP"}.isdisjoint(atlas.by_iso3())

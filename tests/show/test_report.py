@@ -1,0 +1,189 @@
+"""The report: whole, quiet, safe, the same twice, small; and the surgery on its figures."""
+
+from __future__ import annotations
+
+import re
+import urllib.parse
+from html.parser import HTMLParser
+
+import pytest
+from studies import CASES, SCENARIO, alike, four_runs
+
+from balance_sim.show.gallery import fitting
+from balance_sim.show.headline import finding
+from balance_sim.show.report import report_html
+from balance_sim.show.report.page import digest
+from balance_sim.show.report.svg import inlined, path_data
+from balance_sim.show.report.tables import cell
+
+VOID = {"meta", "link", "br", "img", "input"}
+
+
+class Page(HTMLParser):
+    """Elements, ids and references of a page; fails on tags that do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return report_html(four_runs())
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_it_answers_first(text: str, page: Page) -> None:
+    assert finding(four_runs()) in " ".join(" ".join(page.words).split())
+    assert text.index("Does the meeting bring the others together?") < text.index(
+        "is not distinguishable from none"
+    )
+    assert "Quay [pact]" in text[: text.index('id="figures"')]  # what was scheduled, before any figure
+
+
+def test_each_figure_has_its_finding_its_numbers_and_a_download(text: str, page: Page) -> None:
+    svgs = [attrs for tag, attrs in page.elements if tag == "svg"]
+    assert len(svgs) == len(fitting(four_runs()))
+    assert all(attrs["role"] == "img" and len(attrs["aria-label"] or "") > 20 for attrs in svgs)
+    downloads = [attrs for tag, attrs in page.elements if tag == "a" and "download" in attrs]
+    assert len(downloads) == len(svgs)
+    whole = {
+        attrs["download"]: urllib.parse.unquote((attrs["href"] or "").partition(",")[2])
+        for attrs in downloads
+    }
+    lines = whole["difference.csv"].splitlines()
+    assert lines[0].startswith("arm,role,reference,window,difference,runs,share")
+    assert "with,headline,without,365,1,2,0.5,1,0.3209,1,4" in lines
+    assert text.count("<details>") >= len(svgs)
+
+
+def test_nothing_is_fetched_and_nothing_is_run(text: str, page: Page) -> None:
+    tags = {tag for tag, _ in page.elements}
+    assert tags.isdisjoint({"script", "iframe", "object", "embed", "form", "base", "foreignobject"})
+    for tag, attrs in page.elements:
+        assert "style" not in attrs, "the policy would drop it"
+        assert not any(name.startswith("on") for name in attrs)
+        for name in ("src", "href", "xlink:href"):
+            target = attrs.get(name)
+            assert target is None or target.startswith(("#", "data:")), (tag, target)
+    policy = next(a["content"] for t, a in page.elements if t == "meta" and a.get("http-equiv"))
+    style = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    assert len(style) == 1
+    assert f"style-src '{digest(style[0])}'" in (policy or "")
+    assert "default-src 'none'" in (policy or "") and "unsafe" not in (policy or "")
+    assert "@import" not in style[0] and "url(" not in style[0]
+
+
+def test_ids_are_unique_and_references_lead_somewhere(page: Page) -> None:
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    for _, attrs in page.elements:
+        for value in attrs.values():
+            for name in re.findall(r"url\(#([^)]+)\)", value or ""):
+                assert name in ids
+        href = attrs.get("href") or ""
+        assert not href.startswith("#") or href[1:] in ids
+
+
+def test_words_of_the_scenario_stay_words() -> None:
+    nasty = '<script>alert(1)</script> & "quotes" \x1b[31m'
+    result = four_runs()
+    changed = type(result)(
+        **{**vars_of(result), "scenario": SCENARIO.model_copy(update={"title": nasty, "question": nasty})}
+    )
+    text = report_html(changed)
+    assert "<script" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;quotes&#34;" in text
+    assert "\x1b" not in text
+
+
+def vars_of(result: object) -> dict[str, object]:
+    from dataclasses import fields
+
+    return {field.name: getattr(result, field.name) for field in fields(result)}  # type: ignore[arg-type]
+
+
+def test_the_same_bytes_twice(text: str) -> None:
+    assert report_html(four_runs()) == text
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_case_is_a_whole_page(case: str) -> None:
+    text = report_html(CASES[case]())
+    page = Page(text)
+    assert " nan" not in " ".join(page.words)
+    assert len(text.encode()) < 600 * 1024
+
+
+def test_failed_runs_and_the_map_can_be_left_out() -> None:
+    assert "1 of the runs failed and count nowhere here: run 0" in report_html(CASES["all runs failed"]())
+    without = report_html(alike(), world_map=False)
+    assert "Natural Earth" not in without
+    assert "Natural Earth" in report_html(alike())
+
+
+def test_colours_that_look_like_references_are_left_alone() -> None:
+    svg = (
+        b'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">'
+        b'<style>*{}</style><defs><path id="fff" d="M 0 0 L 1.26 0 z"/>'
+        b'<clipPath id="p1"><path d="M0 0"/></clipPath></defs>'
+        b'<g id="unused"><g clip-path="url(#p1)">'
+        b'<use xlink:href="#fff" style="fill: #ffffff; stroke-width: 0.812345"/></g></g>'
+        b"<text style=\"font: bold 12px 'DejaVu Sans', 'Verdana', sans-serif; fill: #fff\">a &lt; b</text></svg>"
+    )
+    assert inlined(svg, "f", 'said "so"') == (
+        '<svg viewBox="0 0 9 9" role="img" aria-label="said &quot;so&quot;" '
+        'font-family="DejaVu Sans, Verdana, Geneva, sans-serif" '
+        'stroke-linejoin="round" stroke-linecap="butt"><defs><path id="f-fff" d="M0 0h1.3z"/>'
+        '<clipPath id="f-p1"><path d="M0 0"/></clipPath></defs>'
+        '<g clip-path="url(#f-p1)"><use href="#f-fff" fill="#ffffff" stroke-width="0.81"/></g>'
+        '<text font-size="12" font-weight="bold" fill="#fff">a &lt; b</text></svg>'
+    )
+
+
+def test_paths_keep_their_points() -> None:
+    """Relative steps of rounded points: errors do not add up, however many there are."""
+    points = [(k / 7, (k * k % 13) / 3) for k in range(60)]
+    data = path_data("M " + " L ".join(f"{x:.6f} {y:.6f}" for x, y in points))
+    x = y = 0.0
+    got = []
+    for letter, numbers in re.findall(r"([MmlhvLz])([^MmlhvLz]*)", data):
+        steps = [float(n) for n in re.findall(r"-?\d*\.?\d+", numbers)]
+        while steps:
+            if letter in "Mml":
+                dx, dy = steps.pop(0), steps.pop(0)
+            else:
+                dx, dy = (steps.pop(0), 0.0) if letter == "h" else (0.0, steps.pop(0))
+            x, y = (dx, dy) if letter == "M" else (x + dx, y + dy)
+            got.append((x, y))
+    ends = [min((abs(px - gx) + abs(py - gy)) for gx, gy in got) for px, py in points]
+    assert max(ends) <= 0.1 + 1e-9
+    assert path_data("M 0 0 A 1 1 0 0 1 2.123 2") == "M 0 0 A 1 1 0 0 1 2.12 2"
+
+
+def test_cells() -> None:
+    values = [0.123456, float("nan"), True, 12345.6, -0.00001, -0.0, "a", 3]
+    assert [cell(v) for v in values] == ["0.1235", "-", "yes", "1.235e+04", "-1e-05", "0", "a", "3"]
