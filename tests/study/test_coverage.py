@@ -23,7 +23,9 @@ from balance_sim.evidence.score import score_forecasts
 from balance_sim.evidence.score import wilson as wilson_of_counts
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures.survival import wilson
+from balance_sim.study.comparison import independent_shares, welch
 from balance_sim.study.effects import effect, mean_interval, share_excess, t_quantile
+from balance_sim.study.mechanisms.readings import jackknifed, ratio
 from balance_sim.study.run import run
 from balance_sim.study.tally import Counts
 
@@ -231,6 +233,67 @@ def test_wilsons_interval_of_a_share(n: int) -> None:
     half = 1.96 * np.sqrt(hits / n * (1 - hits / n) / n)  # Wald's, wrong for few runs
     crude = [exact_coverage_of_a_share(share, n, hits / n - half, hits / n + half) for share in shares]
     assert min(crude) < min(found) - 0.01
+
+
+# --- ratios, slopes and studies that share no luck (mechanisms, compare) ------------------------------
+
+
+def paired_means(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two effects of the same runs, of means 0.6 and 1.5, that share luck."""
+    luck = rng.normal(0, 0.6, n)
+    return luck + rng.normal(0.6, 0.7, n), luck + rng.normal(1.5, 0.7, n)
+
+
+def fieller(over: np.ndarray, under: np.ndarray) -> Bounds:
+    return ratio(over, under)[1:]
+
+
+def ratio_as_if_known(over: np.ndarray, under: np.ndarray) -> Bounds:
+    """Wrong: the lower mean taken as known."""
+    low, high = mean_interval(over)[2:]
+    return low / under.mean(), high / under.mean()
+
+
+def left_out(over: np.ndarray, under: np.ndarray) -> Bounds:
+    """The ratio of means by leaving one run out at a time."""
+    both = np.column_stack([over, under])
+    return jackknifed(lambda v: float(v[:, 0].mean() / v[:, 1].mean()), both)[1:]
+
+
+def unlike(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two studies with luck of their own, unlike spreads and sizes; the second mean is 0.5 lower."""
+    return rng.poisson(2.5, n).astype(float), rng.poisson(2.0, 3 * n) * 1.0
+
+
+def of_welch(left: np.ndarray, right: np.ndarray) -> Bounds:
+    sides = (Counts(), Counts())
+    for side, values in zip(sides, (left, right), strict=True):
+        side.add(values)
+    return welch(*sides)[2:]
+
+
+def test_a_ratio_of_effects_is_held_at_the_nominal_rate() -> None:
+    assert passes(held(fieller, paired_means, 60, 0.4, DRAWS), DRAWS)
+    assert not passes(held(ratio_as_if_known, paired_means, 60, 0.4, DRAWS), DRAWS)
+
+
+def test_what_is_jackknifed_is_held_at_the_nominal_rate() -> None:
+    """Of a ratio of means, over 60 runs: 0.94 to 0.955 passes."""
+    draws = DRAWS // 5
+    assert passes(held(left_out, paired_means, 60, 0.4, draws), draws, 0.94, 0.955)
+
+
+def test_the_difference_of_two_studies_is_held_at_the_nominal_rate() -> None:
+    assert passes(held(of_welch, unlike, 40, -0.5, DRAWS), DRAWS)
+
+
+@pytest.mark.parametrize(("p", "q"), [(0.02, 0.01), (0.2, 0.1), (0.5, 0.5)])
+def test_shares_of_two_studies(p: float, q: float) -> None:
+    """Agresti and Caffo: 0.94 or more."""
+    rng = np.random.default_rng(3)
+    x, y = rng.binomial(200, p, DRAWS).astype(float), rng.binomial(120, q, DRAWS).astype(float)
+    _, low, high = independent_shares(x, 200, y, 120)
+    assert passes(int(((low <= q - p) & (q - p <= high)).sum()), DRAWS, 0.94, 1.0)
 
 
 # --- scores of forecasts ----------------------------------------------------------------------------
