@@ -50,6 +50,11 @@ def cores() -> int:
 )
 @click.option("--figures/--no-figures", default=True, help="Draw the figures into the results folder.")
 @click.option(
+    "--draw-parameters",
+    is_flag=True,
+    help="Each run draws its weights and intercepts from the shipped fit, the same in every arm.",
+)
+@click.option(
     "--mechanisms/--no-mechanisms",
     default=True,
     help="Live the extra arms behind some mechanisms too, in every fourth replication.",
@@ -70,6 +75,7 @@ def command(
     model: str | None,
     figures: bool,
     mechanisms: bool,
+    draw_parameters: bool,
     settings: tuple[str, ...],
     theory: str | None,
     as_json: bool,
@@ -83,7 +89,7 @@ def command(
 
     loaded = load_scenario(scenario, set=settings, theory=theory)
     wanted = [name.strip() for name in arms.split(",") if name.strip()] if arms is not None else None
-    folder = out or default_folder(loaded, chosen_arms(loaded, wanted), seed, model)
+    folder = out or default_folder(loaded, chosen_arms(loaded, wanted), seed, model, draws=draw_parameters)
     command_line = shlex.join(["balance-sim", *sys.argv[1:]])
     with resumable(command_line), progress_bar("runs") as progress:
         result = run(
@@ -99,6 +105,7 @@ def command(
             model=model,
             run_timeout=run_timeout,
             mechanisms=mechanisms,
+            draw_parameters=draw_parameters,
         )
         summary = result.summary()
         with Store(folder).lock() as store:

@@ -108,7 +108,7 @@ class Baseline:
     shared_mean: float
     threatened: Bools  # (n,) by the participants, just before the focal event
     direction: Ints  # (P,) index into DIRECTIONS
-    keen: Floats  # (P, 2, M) probability to consent at the start, for the talks nobody recorded
+    keen: Floats  # (P, 2, M), or (R, P, 2, M): consent at the start, for the talks nobody recorded
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,14 @@ class Provoked:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """Parameters of their own for each run of a block, the same in every arm."""
+
+    weights: dict[str, Floats]  # (R,) by term; a term not named keeps the world's weight
+    level: Floats  # (R, M) added to the intercepts
+
+
+@dataclass(frozen=True)
 class World:
     """One arm's fixed facts. Matrices (n, n), row acts or looks, column is acted on or looked at."""
 
@@ -184,12 +192,14 @@ class World:
     intent_odds: Floats  # (S, n, n) e^(eta0 + ... + evidence), before accords
     reliability: Floats  # (S, n)
     at_start: AtStart
-    experience: Floats  # (P,) at day 0
-    active: Floats  # (n,) each state's own bilateral signatures, fading, at day 0
+    experience: Floats  # (P,) bilateral signatures of the pair, fading, at day 0
+    engaged: Floats  # (n,) the same of each state with anyone
+    active: Floats  # (n,) bilateral signatures of each state, fading sooner, at day 0
     pair_keys: npt.NDArray[np.uint64]
     kind_keys: npt.NDArray[np.uint64]
     signature_attention: Floats  # (A,)
     hazards: Hazards | None = None
+    drawn: Drawn | None = None
 
     @property
     def n(self) -> int:
@@ -269,6 +279,7 @@ class State:
     log_shared: Floats  # (R, n, n) ln(1 + shared partners), diagonal 0
     shared_mean: Floats  # (R,) mean over pairs of ln(1 + shared partners)
     experience: Floats  # (R, P), scaled to day 0
+    engaged: Floats  # (R, n), scaled to day 0
     active: Floats  # (R, n), scaled to day 0
     effort: Floats  # (R, n)
     desk: Desk

@@ -49,6 +49,7 @@ def begin_network(world: World, runs: npt.NDArray[np.uint64]) -> State:
         log_shared=np.empty((r, n, n)),
         shared_mean=np.empty(r),
         experience=np.repeat(world.experience[None], r, axis=0),
+        engaged=np.repeat(world.engaged[None], r, axis=0),
         active=np.repeat(world.active[None], r, axis=0),
         effort=np.zeros((r, n)),
         desk=Desk.lay(r, len(world.audience_names), n),

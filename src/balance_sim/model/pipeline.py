@@ -129,12 +129,13 @@ def talks_nobody_recorded(world: World, baseline: Baseline, state: State, seed: 
     length-biased (gamma with one more in its shape), their age uniform in it, and they have not failed
     by that age (renewal theory: Cox 1962, ch. 5). The same in every arm."""
     kinds = world.ladder
-    rate = kinds.ceiling * baseline.keen.prod(axis=1) / DAYS_PER_YEAR
-    chance = -np.expm1(-rate * kinds.talks_days).reshape(-1)
+    rate = kinds.ceiling * baseline.keen.prod(axis=-2) / DAYS_PER_YEAR
+    chance = -np.expm1(-rate * kinds.talks_days).reshape(-1, rate.shape[-2] * rate.shape[-1])
+    chance = np.broadcast_to(chance, (len(state.runs), chance.shape[-1]))
     run_key, found = run_keys(seed, state.runs), []
     for k in range(0, len(state.runs), FEW):
         key = clock_keys(world, run_key[k : k + FEW], "assumed")
-        run, clock = np.nonzero(clocks.uniform(clocks.draw(key, 1)) < chance)
+        run, clock = np.nonzero(clocks.uniform(clocks.draw(key, 1)) < chance[k : k + FEW])
         found.append((run + k, clock, key[run, clock]))
     run, clock, own = (np.concatenate(column) for column in zip(*found, strict=True))
     pair, kind = np.divmod(clock, len(kinds.names))
@@ -245,7 +246,8 @@ def sign_talks(world: World, baseline: Baseline, state: State, view: View, start
         a.fails[signed] = np.where(np.isnan(fixed), a.fails[signed], NEVER)
     state.touched[few.run, few.pair] = True
     grow = 2.0 ** (few.signed / rules.experience_half_life_days)
+    recent = 2.0 ** (few.signed / rules.activity_half_life_days)
     np.add.at(state.experience, (few.run, few.pair), grow)
-    grow = 2.0 ** (few.signed / rules.activity_half_life_days)
     for side in (world.first, world.second):
-        np.add.at(state.active, (few.run, side[few.pair]), grow)
+        np.add.at(state.engaged, (few.run, side[few.pair]), grow)
+        np.add.at(state.active, (few.run, side[few.pair]), recent)

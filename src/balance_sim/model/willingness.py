@@ -175,9 +175,12 @@ def closure(p: Prospects) -> Floats:
 
 
 def experience(p: Prospects) -> Floats:
-    """ln(1 + earlier accords, fading)."""
+    """Share of what ego signed, fading, that it signed with alter, 0..1: e_ij / (1 + sum_k e_ik).
+
+    Persistence as relative frequency: Butts 2008, Sociological Methodology 38: 155-200, sec. 3."""
     fade = 2.0 ** (-p.view.day / p.world.rules.experience_half_life_days)
-    return np.asarray(np.log1p(p.state.experience.take(p.run * len(p.world.first) + p.pair) * fade))
+    ours = p.state.experience.take(p.run * len(p.world.first) + p.pair) * fade
+    return np.asarray(ours / (1.0 + p.state.engaged.take(p.row) * fade))
 
 
 def ladder(p: Prospects) -> Floats:
@@ -247,7 +250,7 @@ TERMS: dict[str, Term] = {
 def terms(p: Prospects) -> dict[str, Floats]:
     """Each term's weighted part of the willingness, (C,) nats, in the table's order. Weight 0: left out."""
     weights = p.world.rules.weights
-    return {name: weights[name] * term(p) for name, term in TERMS.items() if weights[name] != 0}
+    return {name: weight_of(p, name) * term(p) for name, term in TERMS.items() if weights[name] != 0}
 
 
 Bounds = tuple[float, Floats | float]
@@ -286,10 +289,20 @@ def without_late(p: Prospects) -> Floats:
     """u_ij but for the late terms. (C,) nats."""
     weights = p.world.rules.weights
     u = p.world.ladder.intercept[p.kind] + p.world.propensity[p.ego]
+    if p.world.drawn is not None:
+        u = u + p.world.drawn.level[p.run, p.kind]
     for name, term in TERMS.items():
         if weights[name] != 0 and name not in LATE:
-            u = u + weights[name] * term(p)
+            u = u + weight_of(p, name) * term(p)
     return np.asarray(u)
+
+
+def weight_of(p: Prospects, name: str) -> Floats | float:
+    """A term's weight: the world's, or each run's own where runs have drawn theirs."""
+    drawn = p.world.drawn
+    if drawn is None or name not in drawn.weights:
+        return p.world.rules.weights[name]
+    return drawn.weights[name][p.run]
 
 
 def with_late(p: Prospects, u: Floats) -> Floats:
@@ -297,15 +310,15 @@ def with_late(p: Prospects, u: Floats) -> Floats:
     weights = p.world.rules.weights
     for name in LATE:
         if weights[name] != 0:
-            u = u + weights[name] * TERMS[name](p)
+            u = u + weight_of(p, name) * TERMS[name](p)
     return u
 
 
 def at_most(p: Prospects, u: Floats) -> Floats:
     """An upper bound of u_ij from what it is without the late terms; a margin covers rounding."""
     for name, bounds in LATE.items():
-        weight = p.world.rules.weights[name]
-        if weight != 0:
+        if p.world.rules.weights[name] != 0:
+            weight = weight_of(p, name)
             low, high = bounds(p)
             u = u + np.maximum(weight * low, weight * high)
     return u + 1e-9
@@ -368,6 +381,8 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
     least_active = np.log1p(world.active * last)
     begun = np.zeros((n, n))
     begun[world.first, world.second] = begun[world.second, world.first] = world.experience
+    others = np.maximum(world.engaged[:, None] - begun, 0.0)
+    most_shared_past = (begun + margins.accords) / (1.0 + begun + margins.accords + others)
     return {
         "security_gain": (np.log(rules.gain_floor) - norm, np.log(most_gain + rules.gain_floor) - norm),
         "common_threat": (zero, most_overlap[:, :, None]),
@@ -383,7 +398,7 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
         ),
         "popularity": (-np.log1p(crowd) * one, (most_partners - least_mean)[None, :, None]),
         "closure": (-np.log1p(crowd) * one, (most_shared - least_shared)[:, :, None]),
-        "experience": (zero, np.log1p(begun + margins.accords)[:, :, None]),
+        "experience": (zero, most_shared_past[:, :, None]),
         "ladder": (zero, one),
         "autonomy": (-world.autonomy[:, None, None] * np.log1p(crowd), zero),
         "exposure": (-world.ladder.depth * trade_sum, zero),
@@ -412,10 +427,22 @@ def few_signed(world: World, state: State, margins: Margins = MARGINS) -> bool:
 
 def most_willing(world: World, baseline: Baseline, margins: Margins = MARGINS) -> Floats:
     """(n, n, M) an upper bound of u_ij for every view that can arise while a run keeps within the margins."""
-    u = world.ladder.intercept + world.propensity[:, None, None] + np.zeros((world.n, world.n, 1))
     bounds = ranges(world, baseline, margins)
-    for name, weight in world.rules.weights.items():
+    if world.drawn is None:
+        return _bounded(world, bounds, world.rules.weights, np.zeros(()))
+    most = np.full((world.n, world.n, len(world.ladder.names)), -np.inf)
+    for run, level in enumerate(world.drawn.level):
+        weights = {name: float(drawn[run]) for name, drawn in world.drawn.weights.items()}
+        most = np.maximum(most, _bounded(world, bounds, world.rules.weights | weights, level))
+    return most
+
+
+def _bounded(
+    world: World, bounds: dict[str, tuple[Floats, Floats]], weights: dict[str, float], level: Floats
+) -> Floats:
+    u = world.ladder.intercept + level + world.propensity[:, None, None] + np.zeros((world.n, world.n, 1))
+    for name, weight in weights.items():
         if weight != 0:
             low, high = bounds[name]
             u = u + np.maximum(weight * low, weight * high)
-    return u
+    return np.asarray(u)

@@ -47,6 +47,8 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     trade = np.zeros((n, n))
     for row in scenario.trade:
         trade[roster[row.state], roster[row.partner]] = row.share
+    experience = _signed_by_pair(scenario, pair_index, parameters.experience_half_life_days)
+    lately = _signed_by_pair(scenario, pair_index, parameters.activity_half_life_days)
     audience = reading_of(scenario)
     rules, at_hand = _rules(scenario), capability * reached
     docket = _docket(scenario, roster, pair_index, ladder)
@@ -93,8 +95,9 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         intent_odds=intent_odds,
         reliability=reliability,
         at_start=at_start,
-        experience=_experience(scenario, pair_index, roster),
-        active=_active(scenario, roster),
+        experience=experience,
+        engaged=_by_state(first, second, experience, n),
+        active=_by_state(first, second, lately, n),
         pair_keys=np.array(
             [clocks.label(f"{codes[i]}-{codes[j]}") for i, j in zip(first, second, strict=True)]
         ),
@@ -268,24 +271,19 @@ def _docket(
     )
 
 
-def _experience(scenario: Scenario, pair_index: npt.NDArray[np.int64], roster: dict[str, int]) -> Floats:
-    """(P,) earlier signatures, each fading with its age at the start."""
+def _signed_by_pair(scenario: Scenario, pair_index: npt.NDArray[np.int64], half_life: float) -> Floats:
+    """(P,) earlier signatures of each pair, fading; legs of multilateral treaties left out."""
+    roster = {code: i for i, code in enumerate(scenario.codes)}
     out = np.zeros(len(roster) * (len(roster) - 1) // 2)
-    half_life = scenario.parameters.experience_half_life_days
-    for accord in scenario.accords:
-        pair = pair_index[roster[accord.a], roster[accord.b]]
-        out[pair] += _left_at_start(accord, scenario.start, half_life)
-    return out
-
-
-def _active(scenario: Scenario, roster: dict[str, int]) -> Floats:
-    """(n,) each state's earlier signatures with anyone, fading; legs of multilateral treaties left out."""
-    out = np.zeros(len(roster))
-    half_life = scenario.parameters.activity_half_life_days
     for accord in scenario.accords:
         if not accord.multilateral:
-            out[[roster[accord.a], roster[accord.b]]] += _left_at_start(accord, scenario.start, half_life)
+            pair = pair_index[roster[accord.a], roster[accord.b]]
+            out[pair] += _left_at_start(accord, scenario.start, half_life)
     return out
+
+
+def _by_state(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], by_pair: Floats, n: int) -> Floats:
+    return np.asarray(np.bincount(first, by_pair, n) + np.bincount(second, by_pair, n))
 
 
 def _left_at_start(accord: Accord, start: date, half_life: float) -> float:

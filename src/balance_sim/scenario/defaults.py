@@ -77,6 +77,26 @@ def weights_under(preset: str) -> dict[str, float]:
     return {**default_weights(), **changed}
 
 
+@dataclass(frozen=True)
+class Distribution:
+    """What a fit found of some parameters: estimates and their covariance, by key path."""
+
+    paths: tuple[str, ...]
+    estimate: tuple[float, ...]
+    covariance: tuple[tuple[float, ...], ...]
+
+
+@cache
+def fitted_distribution() -> Distribution:
+    """Of the shipped fit (fitted.yaml, as `balance-sim fit` writes it)."""
+    text = (files("balance_sim.scenario") / "fitted.yaml").read_text(encoding="utf-8")
+    loaded = yaml.load(text, Loader=_Loader)
+    paths = tuple(loaded["covariance"]["names"])
+    estimate = tuple(float(loaded["parameters"][path]["estimate"]) for path in paths)
+    rows = tuple(tuple(float(value) for value in row) for row in loaded["covariance"]["matrix"])
+    return Distribution(paths, estimate, rows)
+
+
 def parameter_table() -> list[dict[str, object]]:
     """Every default: `path` (as `--set` takes it), `value`, `unit`, `source`, `range`,
     `standard_error`, `cite`.

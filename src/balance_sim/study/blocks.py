@@ -19,6 +19,7 @@ from balance_sim.model.core import DIRECTIONS, ORIGINS, Accords, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.willingness import BoundsBroken
+from balance_sim.study.draws import with_draws
 from balance_sim.study.observed import Watch, focal_cast
 from balance_sim.study.outcomes import outcomes_of
 
@@ -55,18 +56,25 @@ class BlockTables:
 
 
 def live_block(
-    worlds: Worlds, seed: int, block: Block, arms: Sequence[str], extra: ExtraArms | None = None
+    worlds: Worlds,
+    seed: int,
+    block: Block,
+    arms: Sequence[str],
+    extra: ExtraArms | None = None,
+    *,
+    draws: bool = False,
 ) -> BlockTables:
     """All arms of a block's runs. `arms` holds the reference arm too.
 
-    extra: arms that a part of the runs lives too."""
+    extra: arms that a part of the runs lives too. draws: each run has parameters of its own."""
     batches = []
     size = batch_runs(worlds.reference.n)
     casts = {FOCAL: focal_cast(worlds)}
     for first in range(block.first, block.stop, size):
         numbers = np.arange(first, min(first + size, block.stop), dtype=np.uint64)
         watch = Watch(worlds, casts)
-        batches.append((numbers, live_runs(worlds, seed, numbers, arms, watch), watch))
+        own = with_draws(worlds, seed, numbers) if draws else worlds
+        batches.append((numbers, live_runs(own, seed, numbers, arms, watch), watch))
     tables = tabulate(worlds, batches)
     if extra is None:
         return tables
@@ -74,7 +82,8 @@ def live_block(
     for first in range(0, len(few), size):
         numbers = few[first : first + size]
         watch = Watch(extra.worlds, extra.casts, extra.needed)
-        batches.append((numbers, live_runs(extra.worlds, seed, numbers, extra.lived, watch), watch))
+        own = with_draws(extra.worlds, seed, numbers) if draws else extra.worlds
+        batches.append((numbers, live_runs(own, seed, numbers, extra.lived, watch), watch))
     return with_extra(tables, extra, batches)
 
 

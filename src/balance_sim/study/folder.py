@@ -154,6 +154,7 @@ def manifest_of(
         "arms": sorted(arms),
         "seed": seed,
         "model": model,
+        "draw_parameters": False,
         "versions": {
             "balance_sim": version(),
             "numpy": np.__version__,
@@ -179,8 +180,8 @@ def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Keys in which two manifests ask for different results, with both values."""
     out = [
         f"{key}: {before.get(key)} there, {now[key]} asked for"
-        for key in ("study", "arms", "seed", "model")
-        if before.get(key) != now[key]
+        for key in ("study", "arms", "seed", "model", "draw_parameters")
+        if before.get(key, False if key == "draw_parameters" else None) != now[key]
     ]
     if before["scenario"]["sha256"] != now["scenario"]["sha256"]:
         out += leaf_differences(before.get("inputs", {}), now["inputs"])[:20] or ["scenario: another content"]

@@ -95,7 +95,7 @@ class Job:
     """What every task of a study shares. Sent to a worker once.
 
     arms: the reference first. model: `module:Class` of a StateAgent subclass, None for the block engine.
-    run_timeout: seconds a run. mechanisms: live the extra arms too."""
+    run_timeout: seconds a run. mechanisms: live the extra arms too. draws: each run draws its parameters."""
 
     scenario: Scenario
     seed: int
@@ -103,6 +103,7 @@ class Job:
     model: str | None = None
     run_timeout: float | None = None
     mechanisms: bool = False
+    draws: bool = False
     compiled: _Compiled = field(default_factory=_Compiled, compare=False, repr=False)
 
     def worlds(self, values: Values = ()) -> Worlds:
@@ -115,7 +116,7 @@ class Job:
         extra = self.compiled.extra(self, task.values) if self.mechanisms else None
         with deadline(self.run_timeout and self.run_timeout * len(task.block)):
             if self.model is None:
-                return live_block(worlds, self.seed, task.block, self.arms, extra)
+                return live_block(worlds, self.seed, task.block, self.arms, extra, draws=self.draws)
             return live_agents(worlds, self.seed, task.block, self.arms, self.model, extra)
 
 

@@ -60,7 +60,14 @@ def job_of(manifest: dict[str, Any], model: str | None) -> Job:
         import_model(model)
     scenario = scenario_of(manifest)
     arms = chosen_arms(scenario, manifest["arms"])
-    return Job(scenario, manifest["seed"], arms, manifest["model"], None, manifest.get("mechanisms", False))
+    return Job(
+        scenario,
+        manifest["seed"],
+        arms,
+        manifest["model"],
+        mechanisms=manifest.get("mechanisms", False),
+        draws=manifest.get("draw_parameters", False),
+    )
 
 
 def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[tuple[Kept, Block]]:

@@ -20,15 +20,20 @@ from balance_sim.study.store import Store, missing
 Progress = Callable[[int, int, int], None]  # runs done, runs wanted, failed
 
 
-def study_key(scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None) -> str:
-    """sha256 of what decides a study's results: scenario with overrides, arms, seed, and a model of one's own."""
-    parts = [scenario.sha256, sorted(arms), seed, *([model] if model else [])]
+def study_key(
+    scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None, *, draws: bool = False
+) -> str:
+    """sha256 of what decides a study's results: scenario with overrides, arms, seed, a model of one's own, and
+    whether runs draw their parameters."""
+    parts = [scenario.sha256, sorted(arms), seed, *([model] if model else []), *(["draws"] if draws else [])]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def default_folder(scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None) -> Path:
+def default_folder(
+    scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None, *, draws: bool = False
+) -> Path:
     """results/<scenario>-<first 8 digits of the study's key>."""
-    return Path("results") / f"{scenario.name}-{study_key(scenario, arms, seed, model)[:8]}"
+    return Path("results") / f"{scenario.name}-{study_key(scenario, arms, seed, model, draws=draws)[:8]}"
 
 
 def run(  # noqa: PLR0913 - one keyword for each option of the command
@@ -45,6 +50,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     model: str | None = None,
     run_timeout: float | None = None,
     mechanisms: bool = False,
+    draw_parameters: bool = False,
 ) -> Result:
     """Live `runs` replications of the scenario in every arm and return what came of them.
 
@@ -55,7 +61,8 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
 
     model: `module:Class` of a StateAgent subclass that decides another way; its code runs. run_timeout: seconds
     after which a run counts as failed. mechanisms: every fourth run lives the extra arms too, which some
-    measures of `Result.mechanisms` need; nothing else depends on it, nor does the digest.
+    measures of `Result.mechanisms` need; nothing else depends on it, nor does the digest. draw_parameters: each
+    run draws its weights and intercepts from the shipped fit, the same in every arm.
 
     Raises WrongRequest for unknown arms or a folder of another study, FolderBusy, CannotWrite."""
     if runs < 1:
@@ -65,10 +72,13 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         import_model(model)
     began = time.monotonic()
     chosen = chosen_arms(scenario, arms)
-    job = Job(scenario, seed, chosen, model, run_timeout, mechanisms)
+    if draw_parameters and model is not None:
+        raise WrongRequest("parameters are not drawn for a model of one's own: leave out one of the two")
+    job = Job(scenario, seed, chosen, model, run_timeout, mechanisms, draw_parameters)
     sink: Memory | Folder = Memory()
     if out is not None:
         more = {"files": files or {}, "command": command, "mechanisms": mechanisms}
+        more |= {"draw_parameters": draw_parameters}
         manifest = manifest_of("run", scenario, chosen, seed, model, **more)
         sink = Folder(Path(out), manifest)
     with sink:

@@ -1,0 +1,86 @@
+"""Parameters drawn for each run from the shipped fit, the same in every arm: `run --draw-parameters`.
+
+A run's draw is a normal deviation with the covariance of the fit, on a key of its own, so that it depends on
+seed and run alone. It is added to the scenario's weights and intercepts. A weight of 0 stays 0: the term is
+switched off. The intercept of a kind that the fit does not hold moves as that of `defence_cooperation`, the
+one told best, since what the fit says of the level all kinds share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model import clocks
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import Baseline, Drawn, World
+from balance_sim.model.engine import begin, perceive
+from balance_sim.model.opportunities import run_keys
+from balance_sim.model.willingness import TERMS, Prospects, consent, most_willing
+from balance_sim.scenario.defaults import Distribution, fitted_distribution
+
+Floats = npt.NDArray[np.float64]
+STANDS_FOR_OTHERS = "defence_cooperation"
+
+
+def deviations(found: Distribution, seed: int, runs: npt.NDArray[np.uint64]) -> dict[str, Floats]:
+    """(R,) by key path: normal with mean 0 and the covariance of the fit."""
+    from scipy.special import ndtri
+
+    key = clocks.absorb(run_keys(seed, runs), clocks.label("parameters"))
+    names = np.array([clocks.label(path) for path in found.paths])
+    standard = ndtri(clocks.uniform(clocks.absorb(key[:, None], names)))
+    values, vectors = np.linalg.eigh(np.array(found.covariance))
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # symmetric: no order of names in it
+    moved = standard @ root
+    return {path: moved[:, k] for k, path in enumerate(found.paths)}
+
+
+def drawn_for(world: World, moved: dict[str, Floats]) -> Drawn:
+    """Each run's weights and levels in one arm."""
+    weights = {}
+    for name, weight in world.rules.weights.items():
+        path = f"theory.weights.{name}"
+        if weight != 0 and path in moved:
+            weights[name] = weight + moved[path]
+    others = moved[f"kinds.{STANDS_FOR_OTHERS}.intercept"]
+    level = [moved.get(f"kinds.{kind}.intercept", others) for kind in world.ladder.names]
+    return Drawn(weights, np.stack(level, axis=1))
+
+
+def with_draws(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64]) -> Worlds:
+    """The worlds of a block of runs with each run's own parameters, consent at the start and bound
+    included."""
+    moved = deviations(fitted_distribution(), seed, runs)
+    arms = {name: replace(world, drawn=drawn_for(world, moved)) for name, world in worlds.arms.items()}
+    reference = arms[worlds.scenario.reference_arm]
+    baseline = replace(worlds.baseline, keen=keen_at_start(reference, worlds.baseline, runs))
+    most: Floats = np.max([most_willing(world, baseline) for world in arms.values()], axis=0)
+    return replace(worlds, arms=arms, baseline=baseline, most=most)
+
+
+def keen_at_start(world: World, baseline: Baseline, runs: npt.NDArray[np.uint64]) -> Floats:
+    """(R, P, 2, M) probability to consent at the start, with each run's own parameters."""
+    one = np.zeros(1, dtype=np.uint64)
+    still = replace(world, drawn=None)
+    state = begin(still, baseline, 0, one)
+    view = perceive(still, state, 0)
+    sides = np.stack([world.first, world.second], axis=1)
+    shape = (*sides.shape, len(world.ladder.names))
+    at = [np.broadcast_to(side[:, :, None], shape).ravel() for side in (sides, sides[:, ::-1])]
+    kind = np.broadcast_to(np.arange(shape[2]), shape).ravel()
+    seen = Prospects(still, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind)
+    weights = {name: weight for name, weight in world.rules.weights.items() if weight != 0}
+    weighed = {name: TERMS[name](seen) for name in weights}
+    steady = world.ladder.intercept[kind] + world.propensity[seen.ego]
+    drawn = world.drawn
+    assert drawn is not None
+    out = np.empty((len(runs), *shape))
+    for run in range(len(runs)):
+        u = steady + drawn.level[run, kind]
+        for name, weight in weights.items():
+            own = drawn.weights[name][run] if name in drawn.weights else weight
+            u = u + own * weighed[name]
+        out[run] = consent(u).reshape(shape)
+    return out
