@@ -29,6 +29,8 @@ COMMANDS = {
     "new": "balance_sim.cli.new",
     "package": "balance_sim.cli.package",
     "parameters": "balance_sim.cli.parameters",
+    "plot": "balance_sim.cli.plot",
+    "report": "balance_sim.cli.report",
     "reproduce": "balance_sim.cli.reproduce",
     "run": "balance_sim.cli.run",
     "schema": "balance_sim.cli.schema",
