@@ -48,7 +48,7 @@ def cores() -> int:
 @click.option(
     "--model", metavar="MODULE:CLASS", help="A StateAgent subclass that decides another way. Runs its code."
 )
-@click.option("--figures/--no-figures", default=True, help="Draw the figures into the results folder.")
+@click.option("--figures/--no-figures", default=True, help="Figures and report in the results folder.")
 @click.option(
     "--draw-parameters",
     is_flag=True,
@@ -126,10 +126,10 @@ def command(
 
 
 def draw(result: Result, folder: Path) -> None:
-    """The figures, as PNG and SVG, into the folder."""
-    from balance_sim.show.save import save_figures
+    """The figures, as PNG and SVG, and the report into the folder."""
+    from balance_sim.show.report import save_study
 
-    save_figures(result, folder)
+    save_study(result, folder)
 
 
 def show(result: Result) -> None:
