@@ -56,7 +56,8 @@ def test_acts_are_the_same_in_every_arm_and_block(worlds: Worlds) -> None:
 
 
 def test_an_act_raises_what_its_targets_think_of_its_author_and_fades(worlds: Worlds) -> None:
-    """By hand: e^(0.6 x 2^(-age / 180)) on the odds, 0.6 nats and 180 days being the kind's defaults."""
+    """By hand: e^(weight x 2^(-age / half-life)) on the odds, with the kind's own weight and half-life."""
+    kind = load_scenario(SCENARIO).event_kinds["incident"]
     world = worlds.reference
     state = begin(world, worlds.baseline, 1, RUNS[:2])
     state.provoked = Provoked(np.array([0]), np.array([0]), np.array([10.0]))
@@ -67,7 +68,9 @@ def test_an_act_raises_what_its_targets_think_of_its_author_and_fades(worlds: Wo
         factor = hazards.provoked_odds(world, state, later)[:, world.hazards.column].reshape(
             -1, world.n, world.n
         )
-        assert factor[0, jpn, prk] == pytest.approx(np.exp(0.6 * 2 ** (-age / 180.0)), rel=1e-12)
+        assert factor[0, jpn, prk] == pytest.approx(
+            np.exp(kind.intent * 2 ** (-age / kind.half_life_days)), rel=1e-12
+        )
         assert factor[1, jpn, prk] == 1.0
         assert factor[0, usa, prk] == factor[0, prk, jpn] == 1.0
     assert (hazards.provoked_odds(world, state, step - 1) == 1.0).all()
@@ -112,7 +115,8 @@ def test_the_mesa_face_lives_the_same_provocations() -> None:
     scenario = with_provocations(24.0)
     worlds = compile_worlds(scenario)
     block = live_runs(worlds, 5, RUNS[:1], ["parade"])["parade"]
-    face = BalanceModel(scenario, "parade", 5, worlds=worlds).run_until_end().state.accords
-    assert np.array_equal(np.sort(block.signed), np.sort(face.signed))
-    quiet = live_runs(compile_worlds(with_provocations(0.0)), 5, RUNS[:1], ["parade"])["parade"]
-    assert not np.array_equal(np.sort(block.signed), np.sort(quiet.signed))
+    life = BalanceModel(scenario, "parade", 5, worlds=worlds).run_until_end()
+    assert np.array_equal(np.sort(block.signed), np.sort(life.state.accords.signed))
+    calm = BalanceModel(with_provocations(0.0), "parade", 5).run_until_end()
+    jpn, prk = (life.world.codes.index(code) for code in ("JPN", "PRK"))
+    assert life.view.against[0, jpn, prk] > calm.view.against[0, jpn, prk]

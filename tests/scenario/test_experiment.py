@@ -94,7 +94,8 @@ def test_all_errors_come_in_one_pass(told):
 
 def test_two_names_of_one_key_are_one_axis(told):
     found = told(
-        "events.summit.visibility: [0, 0.5]", "disputes.XAR-XCO.rivalry: [0, 1]\n  disputes.XCO-XAR.rivalry: [0, 1]"
+        "events.summit.visibility: [0, 0.5]",
+        "disputes.XAR-XCO.rivalry: [0, 1]\n  disputes.XCO-XAR.rivalry: [0, 1]",
     )
     one(found, 6, "E404", "also at line 5")
 

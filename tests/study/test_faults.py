@@ -84,7 +84,9 @@ def killed_and_resumed(lab, kills: int, undisturbed: str) -> None:
     done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
     assert done.returncode == 0, done.stderr
     assert lab.digest("out") == undisturbed
-    kept = [(one.point, run) for one in Store(folder).kept() for run in range(one.block.first, one.block.stop)]
+    kept = [
+        (one.point, run) for one in Store(folder).kept() for run in range(one.block.first, one.block.stop)
+    ]
     assert sorted(kept) == [(point, run) for point in range(6) for run in range(24)]
 
 
@@ -174,7 +176,7 @@ def test_an_exception_in_one_run_is_kept_with_its_traceback_and_seed(lab):
     assert done.returncode == 3, done.stderr
     failed = json.loads((lab.folder / "out" / "failed.json").read_text())
     assert [(row["point"], row["run"]) for row in failed] == [(0, 2), (1, 2)]
-    assert all('RuntimeError: no such treaty' in row["traceback"] and row["seed"] == 7 for row in failed)
+    assert all("RuntimeError: no such treaty" in row["traceback"] and row["seed"] == 7 for row in failed)
     again = lab.call(*words)
     assert again.returncode == 3
     assert "0 of them still to do" in again.stderr
@@ -217,7 +219,9 @@ def test_a_second_sweep_on_the_same_folder_is_turned_away_at_once(lab, undisturb
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+)
 def test_a_signal_stops_cleanly_and_names_the_command_that_goes_on(lab, number, code):
     process = subprocess.Popen(
         lab.args("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS),

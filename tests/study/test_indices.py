@@ -45,7 +45,9 @@ def design(k, n, seed=1):
     return a, b, np.array([[rows[f"AB{f}.{i}"] for i in range(n)] for f in range(k)])
 
 
-@pytest.mark.parametrize(("function", "closed", "k"), [(ishigami, ishigami_closed, 3), (sobol_g, sobol_g_closed, 4)])
+@pytest.mark.parametrize(
+    ("function", "closed", "k"), [(ishigami, ishigami_closed, 3), (sobol_g, sobol_g_closed, 4)]
+)
 def test_sobol_indices_of_functions_with_known_ones(function, closed, k):
     a, b, ab = (function(x)[..., None] for x in design(k, 4096))
     found = sobol_indices(a, b, ab, boots=300)
@@ -102,7 +104,11 @@ def test_morris_of_a_linear_function_is_its_slopes_and_salibs():
     for i in range(n):
         for s in range(k):
             f = int(np.flatnonzero(t[i, s] != t[i, s + 1])[0])
-            before[i, f, 0], after[i, f, 0], step[i, f] = values[i, s], values[i, s + 1], t[i, s + 1, f] - t[i, s, f]
+            before[i, f, 0], after[i, f, 0], step[i, f] = (
+                values[i, s],
+                values[i, s + 1],
+                t[i, s + 1, f] - t[i, s, f],
+            )
     ours = morris_effects(before, after, step)
     problem = {"num_vars": k, "names": list("abc"), "bounds": [[0, 1]] * k}
     theirs = morris.analyze(problem, x, y, num_levels=4, seed=1)

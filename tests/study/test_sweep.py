@@ -273,7 +273,9 @@ def test_export_holds_every_run_with_its_factors(lab):
     frame = pq.read_table(lab.folder / "all.parquet").to_pandas()
     part = frame[(frame["events.summit.visibility"] == 0.5) & (frame["parameters.beta"] == 0.4)]
     mean = part[part["arm"] == "summit"]["accords_all_300"].mean()
-    level = result.levels[(result.levels["events.summit.visibility"] == 0.5) & (result.levels["arm"] == "summit")]
+    level = result.levels[
+        (result.levels["events.summit.visibility"] == 0.5) & (result.levels["arm"] == "summit")
+    ]
     assert mean == level[level["parameters.beta"] == 0.4]["mean"].iloc[0]
     assert sum(float(row["accords_all_300"]) for row in rows) == frame["accords_all_300"].sum()
 

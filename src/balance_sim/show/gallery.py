@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HOME = "balance_sim.show.figures"
 
 
-def _always(_result: Result) -> bool:
+def _always(_result: object) -> bool:
     return True
 
 
@@ -44,7 +44,7 @@ class Picture:
     module: str
     stem: str
     more: tuple[tuple[str, str], ...] = ()
-    fits: Callable[[Result], bool] = _always
+    fits: Callable[[Any], bool] = _always
     listed: str = ""
 
     def table(self, result: Study) -> pd.DataFrame:
@@ -94,9 +94,10 @@ FIGURES: dict[str, Picture] = {
 }  # fmt: skip
 
 
-def fitting(result: Result) -> dict[str, Picture]:
-    """The figures that this study has something to show in."""
-    return {name: picture for name, picture in FIGURES.items() if picture.fits(result)}
+def fitting(result: Study, figures: dict[str, Picture] | None = None) -> dict[str, Picture]:
+    """Those of the figures (of a run, if not given) that this study has something to show in."""
+    every = FIGURES if figures is None else figures
+    return {name: picture for name, picture in every.items() if picture.fits(result)}
 
 
 def words_of(figure: Figure) -> str:

@@ -40,7 +40,7 @@ class Plots:
         """Draw those named, or all that fit, into `folder`/figures. Raises CannotWrite."""
         every = self._all()
         if names is None:
-            names = every if isinstance(self.study, SweepResult) else fitting(self.study)
+            names = fitting(self.study, every)
         return save_drawn({name: every[name].draw(self.study) for name in names}, folder)
 
     def _all(self) -> dict[str, Picture]:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from balance_sim.show.gallery import Picture
+from balance_sim.study.sweep_result import SweepResult
+
+
+def _has_indices(result: object) -> bool:
+    return isinstance(result, SweepResult) and result.manifest.get("design", {}).get("method") in (
+        "sobol",
+        "morris",
+    )
+
 
 SWEEP_FIGURES: dict[str, Picture] = {
     picture.name: picture
     for picture in (
         Picture("multiples", "How does the excess change with each factor?", "sweeps", "multiples"),
         Picture("surface", "And with the two that matter most together?", "sweeps", "surface"),
-        Picture("indices", "Which factor matters how much?", "sweeps", "indices"),
+        Picture("indices", "Which factor matters how much?", "sweeps", "indices", fits=_has_indices),
     )
 }

@@ -56,7 +56,7 @@ def with_draws(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64]) -> World
     arms = {name: replace(world, drawn=drawn_for(world, moved)) for name, world in worlds.arms.items()}
     reference = arms[worlds.scenario.reference_arm]
     baseline = replace(worlds.baseline, keen=keen_at_start(reference, worlds.baseline, runs))
-    most: Floats = np.max([most_willing(world, baseline) for world in arms.values()], axis=0)
+    most = np.max(np.stack([most_willing(world, baseline) for world in arms.values()]), axis=0)
     return replace(worlds, arms=arms, baseline=baseline, most=most)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import State, View
+from balance_sim.model.core import Accords, State, View
 from balance_sim.model.engine import begin
 from balance_sim.model.network import enter, refresh
 from balance_sim.model.perception import perceive
@@ -77,15 +79,14 @@ def loop_gains(worlds: Worlds, pair: Ints, kind: Ints) -> tuple[Floats, Floats]:
 def add_in_force(worlds: Worlds, state: State, run: Ints, pair: Ints, kind: Ints) -> None:
     """One more accord in force, and one more signature of its pair, in each of some runs."""
     world = worlds.reference
-    rows = len(state.accords.run)
-    few = state.accords.take(np.zeros(len(run), dtype=np.int64)) if rows else None
-    if few is None:
-        raise ValueError("no accord on record at the start to take the form of")
+    rows, count = len(state.accords.run), len(run)
+    few = Accords(
+        **{one.name: np.zeros(count, getattr(state.accords, one.name).dtype) for one in fields(Accords)}
+    )
     few.run, few.pair, few.kind = run, pair, kind
-    few.stage = np.full(len(run), 2)
-    few.signed, few.in_force, few.ended = np.zeros(len(run)), np.zeros(len(run)), np.full(len(run), np.inf)
+    few.stage, few.ended = np.full(count, 2), np.full(count, np.inf)
     state.accords.append(few)
-    added = np.arange(rows, rows + len(run))
+    added = np.arange(rows, rows + count)
     enter(state, added)
     refresh(world, state, added)
     np.add.at(state.experience, (run, pair), 1.0)
