@@ -164,33 +164,6 @@ def test_left_over_and_empty_files(small, calm, tmp_path) -> None:
 
 
 @pytest.mark.slow
-def test_a_full_disk_names_the_path_and_goes_on_with_room(bench, calm, small_disk) -> None:
-    """F11: in a run, in an export and in a package, on a real disk of 300 kB."""
-    disk = small_disk("300k")
-    (disk / "ballast").write_bytes(bytes(190_000))
-    words = bench.run_words("--out", str(disk / "out"))
-    done = bench.call(*words)
-    assert done.returncode == 7, done.stderr
-    assert str(disk / "out") in done.stderr and "bytes needed" in done.stderr
-    (disk / "ballast").unlink()
-    done = bench.call(*words)
-    assert done.returncode == 0, done.stderr
-    assert bench.digest(disk / "out") == calm
-    with open(disk / "ballast", "wb") as file:
-        try:
-            while file.write(bytes(4096)):
-                file.flush()
-        except OSError:
-            pass
-    for command in ("export", "package"):
-        name = str(disk / {"export": "all.csv", "package": "all.zip"}[command])
-        done = bench.call(command, str(disk / "out"), "--out", name)
-        assert done.returncode == 7, done.stderr
-        assert name in done.stderr
-        assert not Path(name).exists() and not list(disk.glob(".*.partial"))
-
-
-@pytest.mark.slow
 def test_a_disk_that_turned_read_only(bench, calm, small_disk) -> None:
     """F14. Exit 7 at once; what was finished is read, and gone on with when the disk can be written again."""
     disk = small_disk("64m")
