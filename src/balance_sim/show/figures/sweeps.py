@@ -190,7 +190,7 @@ def draw_surface(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     if table.empty:
         return nothing(ax, "Fewer than two numeric factors with few values: there is no surface to show.")
     wide = table.pivot(index="y", columns="x", values="excess").sort_index(ascending=False)
-    reach = max(float(table["excess"].abs().max()), 1e-9)
+    reach = max(float(table["excess"].abs().max()), 0.01)
     image = ax.imshow(wide, cmap=colours(), vmin=-reach, vmax=reach, aspect="auto", interpolation="nearest")
     ax.set_xticks(range(wide.shape[1]), [f"{v:g}" for v in wide.columns])
     ax.set_yticks(range(wide.shape[0]), [f"{v:g}" for v in wide.index])

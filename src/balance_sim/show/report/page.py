@@ -78,9 +78,11 @@ def report_html(result: Result, drawn: dict[str, Figure] | None = None, *, world
     return rendered("run.html", content)
 
 
-def rendered(template: str, content: dict[str, Any], script: str = "") -> str:
-    """A page from a template, with its style and script and a policy that allows these two and nothing else."""
-    style = _text("report.css")
+def rendered(template: str, content: dict[str, Any], script: str = "", style: str = "") -> str:
+    """A page from a template, with its style and script and a policy that allows these two and nothing else.
+
+    style: the report's if not given."""
+    style = style or text_of("report.css")
     allowed = (
         f"default-src 'none'; style-src '{digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
     )
@@ -127,5 +129,6 @@ def _environment() -> Environment:
     )
 
 
-def _text(name: str) -> str:
+def text_of(name: str) -> str:
+    """A file that stands beside the templates."""
     return (files("balance_sim.show.report") / "templates" / name).read_text(encoding="utf-8")

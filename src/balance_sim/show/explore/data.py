@@ -1,0 +1,161 @@
+"""What an explorer holds of each point, as whole numbers: the page turns them back by `scale`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from balance_sim.show import atlas
+from balance_sim.show.figures.fan import fan_table
+from balance_sim.show.figures.worldmap import states_table, thinned
+from balance_sim.show.report.svg import path_data
+from balance_sim.show.tables import clear
+from balance_sim.show.wording import arm_words, printable
+
+if TYPE_CHECKING:
+    from balance_sim.scenario.schema import Scenario
+    from balance_sim.show.explore.points import Design
+    from balance_sim.study.result import Result
+
+SCALE = 1000
+MOST_DAYS = 14
+MOST_PAIRS = 12
+WIDTH = 960.0  # of the map, in the page's units
+PLANE = 5.4133, 1.3173627  # Equal Earth: width, and height from the equator to a pole
+
+Pairs = dict[tuple[int, int], int]
+
+
+def document(design: Design) -> dict[str, Any]:
+    """The whole of an explorer as plain data. States and pairs are told by number, values in 1/SCALE.
+
+    Empty where no run of any point finished."""
+    points: list[dict[str, Any]] = []
+    first: Result | None = None
+    pairs: Pairs = {}
+    days: list[int] = []
+    for spot, result in design.points():
+        if result.outcomes.empty:
+            continue
+        if first is None:
+            first, days = result, chosen_days(result)
+        points.append({"at": list(spot)} | point(result, days, pairs))
+    if first is None:
+        return {}
+    return {
+        "title": printable(first.scenario.title),
+        "question": printable(first.scenario.question),
+        "arm": arm_words(str(first.headline_arm)),
+        "reference": arm_words(first.reference),
+        "window": first.window,
+        "scale": SCALE,
+        "dials": [{"name": d.name, "values": list(d.values), "start": d.start} for d in design.dials],
+        "days": days,
+        "states": [state.id for state in first.scenario.states],
+        "names": [printable(state.name) or state.id for state in first.scenario.states],
+        "pairs": [list(pair) for pair in pairs],
+        "points": points,
+        "map": shapes(first.scenario),
+    }
+
+
+def chosen_days(result: Result) -> list[int]:
+    """Day 0, the last, and about a dozen between."""
+    days = np.unique(fan_table(result)["day"].to_numpy(int))
+    places = np.unique(np.round(np.linspace(0, len(days) - 1, MOST_DAYS)).astype(int))
+    return [int(days[place]) for place in places]
+
+
+def point(result: Result, days: list[int], pairs: Pairs) -> dict[str, Any]:
+    """n: runs; e: excess by day, l, h: its 95 % interval (null: one run); m: mean of the reference, q: its 5, 50
+
+    and 95 % of runs; d: share of runs that differ at the end; p: [pair, excess, low, high, clear] of the pairs
+    furthest from zero; s: [state, excess] of the states that can be told from none. pairs: their numbers, added to."""
+    table = fan_table(result)
+    table = table[table["day"].isin(days)]
+    base = table[table["role"] == "reference"]
+    chosen = table[table["role"] == "headline"]
+    codes = {code: k for k, code in enumerate(result.scenario.codes)}
+    states = states_table(result)
+    sure = states[states["clear"]].to_dict("records")
+    return {
+        "n": int(base["n"].iloc[0]),
+        "e": whole(chosen["excess"]),
+        "l": whole(chosen["lo"]),
+        "h": whole(chosen["hi"]),
+        "d": whole(chosen["differing"])[-1],
+        "m": whole(base["mean"]),
+        "q": [whole(base[name]) for name in ("q05", "q50", "q95")],
+        "p": _pairs(result, codes, pairs),
+        "s": [[codes[row["code"]], round(SCALE * row["excess"])] for row in sure],
+    }
+
+
+def _pairs(result: Result, codes: dict[str, int], numbers: Pairs) -> list[list[int]]:
+    dyads = result.dyads
+    rows = dyads[(dyads["arm"] == result.headline_arm) & (dyads["kind"] == "any") & (dyads["excess"] != 0)]
+    rows = rows.assign(far=rows["excess"].abs(), clear=clear(rows))
+    rows = rows.sort_values(["far", "a", "b"], ascending=[False, True, True], kind="stable").head(MOST_PAIRS)
+    out = []
+    for row in rows.to_dict("records"):
+        pair = (codes[row["a"]], codes[row["b"]])
+        number = numbers.setdefault(pair, len(numbers))
+        out.append([number, *whole([row["excess"], row["lo"], row["hi"]]), int(row["clear"])])
+    return out
+
+
+def whole(values: Iterable[float]) -> list[Any]:
+    """Values in 1/SCALE; None where there is none."""
+    return [round(SCALE * float(v)) if np.isfinite(v) else None for v in values]
+
+
+def shapes(scenario: Scenario) -> dict[str, Any]:
+    """The map: viewBox, the land outside the roster as one path; by state a path or a dot [x, y] (null: none),
+
+    and the place where its arcs end."""
+    longitudes = [s.longitude for s in scenario.states if s.longitude is not None and s.latitude is not None]
+    middle = (atlas.emptiest_meridian(longitudes) + 360.0) % 360.0 - 180.0
+    by_code = atlas.by_iso3()
+    paths: list[str | None] = []
+    places: list[list[float] | None] = []
+    for state in scenario.states:
+        shape = by_code.get(state.id)
+        paths.append(path_of(shape, middle) if shape else None)
+        place = None
+        if state.longitude is not None and state.latitude is not None:
+            x, y = atlas.equal_earth((state.longitude - middle + 180.0) % 360.0 - 180.0, state.latitude)
+            place = [round(float(v), 1) for v in _placed(x, y)]
+        places.append(place)
+    inside = {shape.numeric for code in scenario.codes if (shape := by_code.get(code))}
+    others = [c for c in atlas.countries() if c.numeric not in inside and c.numeric != atlas.ANTARCTICA]
+    top, bottom = (float(_placed(*atlas.equal_earth(0.0, latitude))[1]) for latitude in (84.0, -57.0))
+    return {
+        "box": f"0 {top:.0f} {WIDTH:.0f} {bottom - top:.0f}",
+        "land": "".join(path_of(country, middle) for country in others),
+        "paths": paths,
+        "dots": [None if path else place for path, place in zip(paths, places, strict=True)],
+        "places": places,
+        "caption": atlas.CAPTION,
+    }
+
+
+def _placed(x: Any, y: Any) -> tuple[Any, Any]:
+    """Of the map's plane in the page's units."""
+    width, height = PLANE
+    return (np.asarray(x) + width / 2) * WIDTH / width, (height - np.asarray(y)) * WIDTH / width
+
+
+def path_of(country: atlas.Country, middle: float) -> str:
+    """A country as an SVG path, cut at the map's edge."""
+    out = []
+    for ring in country.rings:
+        for turn in (-720.0, -360.0, 0.0, 360.0):
+            part = atlas.between(ring + np.array([turn - middle, 0.0]), -180.0, 180.0)
+            if len(part) < 3:
+                continue
+            x, y = _placed(*thinned(*atlas.equal_earth(part[:, 0], part[:, 1])))
+            corners = " L ".join(f"{a:.2f} {b:.2f}" for a, b in zip(x, y, strict=True))
+            out.append(path_data(f"M {corners} z"))
+    return "".join(out)

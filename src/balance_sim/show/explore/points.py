@@ -1,0 +1,139 @@
+"""The points an explorer shows: those of a sweep, or a small design of its own round one study."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from balance_sim.scenario import with_values
+from balance_sim.study.faults import WrongRequest
+from balance_sim.study.run import run
+
+if TYPE_CHECKING:
+    from balance_sim.scenario.schema import Scenario
+    from balance_sim.study.result import Result
+    from balance_sim.study.sweep_result import SweepResult
+
+VISIBILITY, RELIABILITY, ATTENDANCE = "visibility", "patron reliability", "attendance"
+RUNS = 100
+
+
+@dataclass(frozen=True)
+class Dial:
+    """One factor: its name and values in order, as numbers or words, and the place it starts at."""
+
+    name: str
+    values: tuple[Any, ...]
+    start: int
+
+
+@dataclass(frozen=True)
+class Design:
+    """Dials, and points as (place on each dial, study)."""
+
+    dials: tuple[Dial, ...]
+    points: Callable[[], Iterator[tuple[tuple[int, ...], Result]]]
+    count: int
+
+
+def of_sweep(sweep: SweepResult) -> Design:
+    """The factors of a sweep as dials. They start at the values nearest to the scenario's own.
+
+    Raises WrongRequest where no point is finished."""
+    numbers = [n for n in sweep.table.numbers() if len(sweep.point(n).outcomes)]
+    if not numbers:
+        raise WrongRequest(f"{sweep.folder} has no finished point yet")
+    rows = {number: dict(sweep.table.points[number].values) for number in numbers}
+    dials = []
+    for path in sweep.paths:
+        values = ordered([rows[n].get(path) for n in numbers])
+        dials.append(Dial(path, values, _nearest(values, _at(sweep.scenario, path))))
+    places = [{str(value): k for k, value in enumerate(dial.values)} for dial in dials]
+
+    def points() -> Iterator[tuple[tuple[int, ...], Result]]:
+        for number in numbers:
+            row = rows[number]
+            spot = tuple(place[str(row.get(dial.name))] for dial, place in zip(dials, places, strict=True))
+            yield spot, sweep.point(number)
+
+    return Design(tuple(dials), points, len(numbers))
+
+
+def around(result: Result, runs: int = RUNS, progress: Callable[[int, int], None] | None = None) -> Design:
+    """A small design round a study: how visible the focal event is, who takes part, how reliable the patrons are.
+
+    Lives the reference and the headline arm `runs` times at each point, from the study's seed.
+    Raises WrongRequest for a study without an arm to compare."""
+    arm = result.headline_arm
+    if arm is None:
+        raise WrongRequest("there is one arm only, so there is no excess to explore")
+    choices = dials_of(result.scenario)
+    dials = tuple(Dial(name, tuple(words for words, _ in of), start) for name, of, start in choices)
+    spots = list(itertools.product(*(range(len(dial.values)) for dial in dials)))
+
+    def points() -> Iterator[tuple[tuple[int, ...], Result]]:
+        for done, spot in enumerate(spots):
+            if progress:
+                progress(done, len(spots))
+            values: dict[str, Any] = {}
+            for (_, of, _), place in zip(choices, spot, strict=True):
+                values |= of[place][1]
+            scenario = with_values(result.scenario, values)
+            yield spot, run(scenario, runs, result.seed, arms=[result.reference, arm])
+
+    return Design(dials, points, len(spots))
+
+
+Choice = tuple[str, list[tuple[Any, dict[str, Any]]], int]
+
+
+def dials_of(scenario: Scenario) -> list[Choice]:
+    """Per dial: its name, (what is shown, values by key path) for each place, and the place it starts at."""
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    path = f"events.{focal.id}"
+    seen = sorted({0.25, 0.5, 1.0, focal.visibility})
+    steps: list[tuple[Any, dict[str, Any]]] = [(v, {f"{path}.visibility": v}) for v in seen]
+    out: list[Choice] = [(VISIBILITY, steps, seen.index(focal.visibility))]
+    if len(focal.principals) > 2:
+        who: list[tuple[Any, dict[str, Any]]] = [("all", {})]
+        for code in (code for code in focal.principals if code != focal.host):
+            left = [other for other in focal.principals if other != code]
+            who.append((f"without {code}", {f"{path}.principals": left}))
+        out.append((ATTENDANCE, who, 0))
+    patrons = sorted({patron for state in scenario.states for patron in state.patrons})
+    own = {state.id: state.reliability for state in scenario.states}
+    if patrons:
+        start = max(own[patron] for patron in patrons)
+        levels = sorted({0.5, 0.7, start})
+        of = [(v, {f"states.{p}.reliability": v for p in patrons}) for v in levels]
+        out.append((RELIABILITY, of, levels.index(start)))
+    return out
+
+
+def ordered(values: list[Any]) -> tuple[Any, ...]:
+    """Distinct values: numbers by size, all else as words in the order in which they come."""
+    distinct = list({str(value): value for value in values}.values())
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in distinct):
+        return tuple(sorted(distinct))
+    return tuple(str(value) for value in distinct)
+
+
+def _nearest(values: tuple[Any, ...], own: Any) -> int:
+    if isinstance(own, int | float) and all(isinstance(v, int | float) for v in values):
+        return min(range(len(values)), key=lambda k: abs(values[k] - own))
+    return values.index(str(own)) if str(own) in values else 0
+
+
+def _at(scenario: Scenario, path: str) -> Any:
+    """The scenario's own value at a key path; None where it cannot be told."""
+    found: Any = scenario
+    for key in path.split("."):
+        if isinstance(found, tuple):
+            found = next((item for item in found if getattr(item, "id", None) == key), None)
+        elif isinstance(found, dict):
+            found = found.get(key)
+        else:
+            found = getattr(found, key, None)
+    return found
