@@ -23,6 +23,7 @@ COMMANDS = {
     "check": "balance_sim.cli.check",
     "compare": "balance_sim.cli.compare",
     "explain": "balance_sim.cli.explain",
+    "explore": "balance_sim.cli.explore",
     "export": "balance_sim.cli.export",
     "fit": "balance_sim.cli.fit",
     "hindcast": "balance_sim.cli.hindcast",

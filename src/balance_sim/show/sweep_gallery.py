@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from balance_sim.show.gallery import Picture
 from balance_sim.study.sweep_result import SweepResult
-from balance_sim.study.sweep_result import SweepResult
 
 
 def _has_indices(result: object) -> bool:
-    return isinstance(result, SweepResult) and result.manifest.get("design", {}).get("method") in (
-        "sobol",
-        "morris",
-    )
-
-
-def _has_indices(result: object) -> bool:
-    return isinstance(result, SweepResult) and result.manifest.get("design", {}).get("method") in (
-        "sobol",
-        "morris",
-    )
+    methods = ("sobol", "morris")
+    return isinstance(result, SweepResult) and result.manifest.get("design", {}).get("method") in methods
 
 
 SWEEP_FIGURES: dict[str, Picture] = {
