@@ -163,6 +163,41 @@ def test_left_over_and_empty_files(small, calm, tmp_path) -> None:
         run(small, RUNS, 1, out=out)
 
 
+def filled(disk: Path, leave: int) -> None:
+    """Fill a disk to the last byte, then give back about `leave` bytes."""
+    (disk / "ballast").unlink(missing_ok=True)
+    with open(disk / "reserve", "wb") as file:
+        file.write(bytes(leave))
+    with open(disk / "ballast", "wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    (disk / "reserve").unlink()
+
+
+@pytest.mark.slow
+def test_a_full_disk_names_the_path_and_goes_on_with_room(bench, calm, small_disk) -> None:
+    """F11: in a run, in an export and in a package, on a real disk."""
+    disk = small_disk("2m")
+    words = bench.run_words("--out", str(disk / "out"))
+    for leave in (4096, 24 * 1024):  # not even the manifest; no shard
+        filled(disk, leave)
+        done = bench.call(*words)
+        assert done.returncode == 7, done.stderr
+        assert str(disk / "out") in done.stderr
+        assert "make room or choose another --out" in done.stderr
+    (disk / "ballast").unlink()
+    done = bench.call(*words)
+    assert done.returncode == 0, done.stderr
+    assert bench.digest(disk / "out") == calm
+    filled(disk, 4096)
+    for command, name in (("export", "all.csv"), ("package", "all.zip")):
+        done = bench.call(command, str(disk / "out"), "--out", str(disk / name))
+        assert done.returncode == 7, (command, done.stderr)
+        assert name in done.stderr
+        assert not (disk / name).exists()
+        assert not list(disk.glob(".*.partial"))
+
+
 @pytest.mark.slow
 def test_a_disk_that_turned_read_only(bench, calm, small_disk) -> None:
     """F14. Exit 7 at once; what was finished is read, and gone on with when the disk can be written again."""
