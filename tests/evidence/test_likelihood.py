@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,13 +10,9 @@ import pytest
 from balance_sim.evidence.choices import Choices, choices
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.fitting import fit
+from balance_sim.evidence.history import History
 from balance_sim.evidence.likelihood import Design, chances, derivatives, gradient, log_likelihood, scores
 from balance_sim.evidence.recovery import covered, made_record
-
-spec = importlib.util.spec_from_file_location("invented", Path(__file__).with_name("invented.py"))
-module = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(module)
-invented = module.invented
 
 WEIGHTS = {"security_gain": 0.3, "proximity": 0.5, "size": 0.25, "joint_democracy": 0.8, "experience": 1.5}
 INTERCEPTS = {"defence_cooperation": 3.6, "logistics": 2.6}
@@ -27,16 +21,21 @@ TRUTH = {**WEIGHTS, **{f"intercept.{kind}": value for kind, value in INTERCEPTS.
 SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
 
 
-def record_of(run: int, states: int = 30, years: int = 12, spread: float = 0.0) -> Choices:
-    history = invented(states, years)
+def record_of(history: History, run: int, spread: float = 0.0) -> Choices:
+    states = len(history.iso3)
     propensity = spread * np.random.default_rng(run + 100).normal(size=states)
     made = made_record(history, WEIGHTS, {**SILENT, **INTERCEPTS}, propensity=propensity, run=run)
     return choices(made, TERMS, {"collapse_rate": 0.0}, tuple(INTERCEPTS))
 
 
 @pytest.fixture(scope="module")
-def record() -> Choices:
-    return record_of(0)
+def history(invented) -> History:
+    return invented(30, 12)
+
+
+@pytest.fixture(scope="module")
+def record(history: History) -> Choices:
+    return record_of(history, 0)
 
 
 def a_design(record: Choices, propensities: bool = True) -> tuple[Design, np.ndarray]:
@@ -107,14 +106,14 @@ def test_half_a_year_is_half_the_rate(record: Choices) -> None:
 
 
 @pytest.mark.slow
-def test_a_fit_finds_what_the_record_was_made_with() -> None:
+def test_a_fit_finds_what_the_record_was_made_with(history: History) -> None:
     """Records of the engine: 95 % intervals hold the truth in at least 72 of 84 cases.
 
     If intervals were right and cases independent, fewer would come by chance 1 time in 1,000 (binomial). A
     weight off by two standard errors in half of the records would miss it about 9 times in 10."""
     hits = []
     for run in range(12):
-        found = fit(record_of(run), propensities=False)
+        found = fit(record_of(history, run), propensities=False)
         hits += list(covered(found, TRUTH).values())
     assert len(hits) == 84
     assert sum(hits) >= 72
@@ -145,14 +144,14 @@ def test_refusals(record: Choices) -> None:
     with pytest.raises(DataError, match="no accord of kind defence_cooperation"):
         fit(replace(record, signed=np.zeros_like(record.signed)))
     with pytest.raises(DataError, match="not finite"):
-        fit(replace(record, common=record.common * np.inf))
+        fit(replace(record, common=np.full_like(record.common, np.inf)))
     unknown = record.signed.copy()
     unknown[0] = np.nan
     with pytest.raises(DataError, match="no accords on record"):
         fit(replace(record, signed=unknown))
 
 
-def test_nothing_after_the_year_is_used() -> None:
+def test_nothing_after_the_year_is_used(invented) -> None:
     """Chances of a year are the same whatever was signed in that year or later."""
     history = made_record(invented(20, 6), WEIGHTS, {**SILENT, **INTERCEPTS})
     early = replace(history, accords=history.accords[history.accords["signed"] < "1993-01-01"])

@@ -63,12 +63,12 @@ def table_lines(found: Hindcast) -> list[str]:
             "",
             f"{way.replace('_', ' ')}{about}: {one.n} pairs and years, {one.events} with an accord",
             f"smallest log skill that would be seen 8 times in 10: {one.detectable:.3f}",
-            f"{'':<18}{'log skill':<26}{'Brier skill':<14}{'average precision':<20}{'AUC':<8}{'expected':>8}",
+            f"{'':<18}{'log skill':<28}{'Brier skill':<14}{'average precision':<20}{'AUC':<8}{'expected':>8}",
         ]
         for name, s in scores.items():
             spread = f"{s.log_skill.value:.4f} ({s.log_skill.low:.4f}..{s.log_skill.high:.4f})"
             lines.append(
-                f"{name:<18}{spread:<26}{s.brier_skill.value:<14.4f}{s.average_precision:<20.4f}"
+                f"{name:<18}{spread:<28}{s.brier_skill.value:<14.4f}{s.average_precision:<20.4f}"
                 f"{s.auc:<8.4f}{s.expected:>8.0f}"
             )
     return [*lines, "", *(f"note: {note}" for note in found.notes)]

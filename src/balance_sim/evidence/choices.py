@@ -147,9 +147,7 @@ def choices(
 def _year(
     history: History, year: int, terms: Sequence[str], parameters: dict[str, float], kinds: Sequence[str]
 ) -> Choices:
-    scenario = scenario_at(
-        history, year, parameters=parameters, weights=dict.fromkeys(TERMS, 0.0), step_days=92.0
-    )
+    scenario = scenario_at(history, year, parameters=parameters, weights=dict.fromkeys(TERMS, 0.0))
     who = members_at(history, year)
     exposure = history.exposure(year)[np.ix_(who, who)]
     i, j = np.nonzero(np.triu(exposure > 0, 1))
@@ -189,7 +187,8 @@ def terms_at(
 ) -> tuple[World, dict[str, Floats]]:
     """Terms of pairs i, j (positions in the scenario's codes) at its start, both sides: (N, 2, kinds or
     1)."""
-    world = compile_world(scenario, scenario.reference_arm, time_grid(scenario, []), focal_day(scenario))
+    first_step = time_grid(scenario, [])[:2]
+    world = compile_world(scenario, scenario.reference_arm, first_step, focal_day(scenario))
     baseline = freeze(world, ())
     state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
     view = perceive(world, state, 0)

@@ -20,6 +20,8 @@ from balance_sim.evidence.identify import Direction, flat_directions
 from balance_sim.evidence.likelihood import Design, chances, clustered, derivatives, log_likelihood
 
 ROUNDS, STEPS, HALVINGS = 40, 60, 40
+SMALL = 0.002
+"""Changes of a variance below this end the search: it creeps where there is none to be found."""
 CLOSE = 1e-6
 """The search ends when a Newton step would raise the log-likelihood by less."""
 
@@ -120,7 +122,7 @@ def fit(
         ]
         if variance is not None:
             moved[0] = variance
-        close = all(abs(new - old) < 0.01 * old for new, old in zip(moved, spread, strict=True))
+        close = all(abs(new - old) < max(0.01 * old, SMALL) for new, old in zip(moved, spread, strict=True))
         spread = [max(value, 1e-4) for value in moved]
         if close:
             break

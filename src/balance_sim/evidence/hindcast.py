@@ -166,6 +166,11 @@ def hindcast(plan: Plan, data: Path | str, outcomes: Path | str | None = None) -
             f"Give the outcomes up to {plan.until}, or set `until` earlier",
             path=outcomes or data,
         )
+    return hindcast_of(plan, history)
+
+
+def hindcast_of(plan: Plan, history: History) -> Hindcast:
+    """Run a plan on a history that reaches its last year."""
     terms, notes = fitted_terms(history, plan.terms)
     record, rows = choices(history, terms), pair_years(history)
     if not (np.array_equal(record.a, rows.a) and np.array_equal(record.b, rows.b)):

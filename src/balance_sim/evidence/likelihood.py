@@ -249,3 +249,21 @@ def clustered(design: Design, at: Floats, cluster: NDArray[np.int64], covariance
         total[:, : design.fixed] += sums @ dense
         total[:, design.fixed :] += (sums @ design.members[side].multiply(whole[:, None]).tocsr()).toarray()
     return np.asarray(covariance @ (total.T @ total) @ covariance * (groups / (groups - 1.0)))
+
+
+def column_score(design: Design, at: Floats, column: Floats) -> tuple[float, float, Floats, Floats]:
+    """Of one more column (N, 2) with weight 0: slope, curve, its curve against all parameters (size,), and
+    (N, size + 1) first derivatives row by row, the column's last."""
+    _, first, second, s, t = _pulls(design, at)
+    x, z = column[:, 0], column[:, 1]
+    own = -(second * s * s - first * s * (1 - s))
+    other = -(second * t * t - first * t * (1 - t))
+    across = -(second * s * t)
+    slope = (first * s).sum(axis=1) * x + (first * t).sum(axis=1) * z
+    curve = float(
+        (own.sum(axis=1) * x * x + other.sum(axis=1) * z * z + 2 * across.sum(axis=1) * x * z).sum()
+    )
+    here, there = own * x[:, None] + across * z[:, None], other * z[:, None] + across * x[:, None]
+    cross = _pulled(design, here, 0) + _pulled(design, there, 1)
+    rows = np.column_stack([scores(design, at), slope])
+    return float(slope.sum()), curve, cross, rows

@@ -33,8 +33,13 @@ def deviations(found: Distribution, seed: int, runs: npt.NDArray[np.uint64]) -> 
     standard = ndtri(clocks.uniform(clocks.absorb(key[:, None], names)))
     values, vectors = np.linalg.eigh(np.array(found.covariance))
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # symmetric: no order of names in it
-    moved = standard @ root
-    return {path: moved[:, k] for k, path in enumerate(found.paths)}
+    moved = {}
+    for k, path in enumerate(found.paths):  # summed in a fixed order: a product's bits depend on its shape
+        total = np.zeros(len(runs))
+        for other in range(len(found.paths)):
+            total += standard[:, other] * root[other, k]
+        moved[path] = total
+    return moved
 
 
 def drawn_for(world: World, moved: dict[str, Floats]) -> Drawn:

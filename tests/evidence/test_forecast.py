@@ -1,0 +1,85 @@
+"""Forecasts of pairs: frozen, thawed, scored."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.forecast import Forecast, freeze, made, read_pairs, score_forecast, thaw
+
+PAIRS = (("AUS", "JPN"), ("JPN", "PHL"), ("FRA", "GBR"), ("BRA", "IND"))
+FORECAST = Forecast(PAIRS, (0.5, 0.4, 0.1, 0.02), date(1995, 1, 1), date(1995, 12, 31))
+OUTCOMES = """iso3_a,iso3_b,kind,stage,date
+PHL,JPN,access,signed,1995-03-01
+AUS,JPN,logistics,signed,1996-03-01
+GBR,FRA,logistics,in_force,1995-12-31
+"""
+
+
+@pytest.fixture
+def outcomes(tmp_path: Path) -> Path:
+    path = tmp_path / "outcomes.csv"
+    path.write_text(OUTCOMES, encoding="utf-8")
+    return path
+
+
+def test_only_the_window_the_kind_and_the_stage_count(outcomes: Path) -> None:
+    def with_(**changes: object) -> list[float]:
+        return made(Forecast(**{**vars(FORECAST), **changes}), outcomes).tolist()
+
+    assert with_() == [0, 1, 0, 0]
+    assert with_(kinds=("logistics",)) == [0, 0, 0, 0]
+    assert with_(stage="in_force") == [0, 0, 1, 0]
+    assert with_(last=date(1996, 3, 1)) == [1, 1, 0, 0]
+
+
+def test_scores_against_hand(outcomes: Path) -> None:
+    scores, _, y = score_forecast(FORECAST, outcomes, resamples=10)
+    assert scores["model"].brier == pytest.approx((0.25 + 0.36 + 0.01 + 0.0004) / 4)
+    assert scores["model"].auc == pytest.approx(2 / 3)
+    assert scores["base_rate"].expected == pytest.approx(y.sum())
+
+
+def test_a_frozen_forecast_comes_back_and_shows_a_change(tmp_path: Path) -> None:
+    path = tmp_path / "frozen.json"
+    freeze(FORECAST, path)
+    assert sorted(zip(*[thaw(path)[0].pairs, thaw(path)[0].p], strict=True)) == sorted(
+        zip(PAIRS, FORECAST.p, strict=True)
+    )
+    assert thaw(path)[0].sha256 == FORECAST.sha256
+    with pytest.raises(DataError, match="not written over"):
+        freeze(FORECAST, path)
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["forecast"]["pairs"][0][2] = 0.99
+    path.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(DataError, match="changed after it was frozen"):
+        thaw(path)
+
+
+def test_the_hash_does_not_depend_on_the_order() -> None:
+    turned = Forecast(PAIRS[::-1], FORECAST.p[::-1], FORECAST.first, FORECAST.last)
+    assert turned.sha256 == FORECAST.sha256
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [("AUS,JPN,0.3\nJPN,AUS,0.2", "twice"), ("AUS,JPN,1.3", "outside"), ("AUS,JPN,", "no probability")],
+)
+def test_pairs_that_are_refused(tmp_path: Path, row: str, message: str) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"iso3_a,iso3_b,p\n{row}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        read_pairs(path, date(1995, 1, 1), date(1995, 12, 31))
+
+
+def test_pairs_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text("iso3_a,iso3_b,p\nJPN,AUS,0.25\n", encoding="utf-8")
+    read = read_pairs(path, date(1995, 1, 1), date(1995, 12, 31))
+    assert read.pairs == (("AUS", "JPN"),)
+    assert np.array(read.p).tolist() == [0.25]

@@ -1,0 +1,71 @@
+"""Placebos cover zero at their nominal rate, and a real effect does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from balance_sim.evidence import placebo
+from balance_sim.evidence.choices import Choices, choices
+from balance_sim.evidence.fitting import fit
+from balance_sim.evidence.recovery import made_record
+
+SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
+WEIGHTS = {"proximity": 0.8, "size": 0.3, "security_gain": 0.6}
+TERMS = (*WEIGHTS, "joint_democracy")
+
+
+@pytest.fixture(scope="module")
+def record(invented) -> Choices:
+    made = made_record(invented(32, 12), WEIGHTS, {**SILENT, "defence_cooperation": 6.0, "logistics": 5.0})
+    return choices(made, TERMS, {"collapse_rate": 0.0}, ("defence_cooperation", "logistics"))
+
+
+@pytest.fixture(scope="module")
+def null(record: Choices) -> placebo.Null:
+    plain = record.with_terms(("proximity", "size"))
+    return placebo.null_of(plain, fit(plain, propensities=False))
+
+
+def gain_of(record: Choices) -> np.ndarray:
+    return record.by_kind[:, :, 0, 0]
+
+
+def test_one_step_is_near_the_fit(record: Choices, null: placebo.Null) -> None:
+    """The score's one step against the estimate of a whole fit."""
+    column = record.common[:, :, record.common_names.index("joint_democracy")]
+    whole = fit(record.with_terms(("proximity", "size", "joint_democracy")), propensities=False)
+    at = whole.names.index("joint_democracy")
+    step, z = placebo.z_of(null, column)
+    assert step == pytest.approx(whole.estimate[at], abs=0.1 * whole.standard_error[at])
+    assert z == pytest.approx(whole.estimate[at] / whole.standard_error[at], abs=0.4)
+
+
+def test_a_real_effect_is_seen(record: Choices, null: placebo.Null) -> None:
+    assert placebo.z_of(null, gain_of(record))[1] > 3.0
+
+
+def test_permuted_participants_cover_zero(record: Choices, null: placebo.Null) -> None:
+    """Of 200 placebos 0.05 lie beyond 1.96; between 1 and 23 do, but for 1 time in 1,000 (binomial)."""
+    rng = np.random.default_rng(5)
+    zs = [placebo.z_of(null, placebo.permuted(record, gain_of(record), rng))[1] for _ in range(200)]
+    assert 1 <= round(200 * placebo.outside(zs)) <= 23
+
+
+def test_permuting_keeps_the_values(record: Choices) -> None:
+    new = placebo.permuted(record, gain_of(record), np.random.default_rng(1))
+    for year in np.unique(record.year):
+        now = record.year == year
+        np.testing.assert_allclose(np.sort(new[now].ravel()), np.sort(gain_of(record)[now].ravel()))
+    assert not np.allclose(new, gain_of(record))
+
+
+def test_moved_dates_are_other_dates() -> None:
+    rng = np.random.default_rng(1)
+    when = (rng.uniform(size=(12, 30)) < 0.3).astype(float)
+    when[0] = 0.0
+    new = placebo.moved_dates(when, rng)
+    assert (new * when).sum() == 0.0
+    assert (new.sum(axis=0) <= when.sum(axis=0)).all()
+    few = when.sum(axis=0) <= 5
+    np.testing.assert_array_equal(new.sum(axis=0)[few], when.sum(axis=0)[few])

@@ -1,0 +1,87 @@
+"""Parameters drawn for each run from the shipped fit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import balance_sim as bs
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.scenario.defaults import default_weights, fitted_distribution
+from balance_sim.scenario.starter import new_scenario
+from balance_sim.study.draws import deviations, with_draws
+
+RUNS = np.arange(4000, dtype=np.uint64)
+
+
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory: pytest.TempPathFactory):
+    path = tmp_path_factory.mktemp("draws") / "made_up.yaml"
+    path.write_text(new_scenario("made_up"), encoding="utf-8")
+    return bs.load_scenario(path)
+
+
+@pytest.fixture(scope="module")
+def worlds(scenario) -> Worlds:
+    return compile_worlds(scenario)
+
+
+def test_draws_have_the_fits_covariance() -> None:
+    """Correlations within 5 standard errors of a sample of 4,000: about 0.08."""
+    found = fitted_distribution()
+    moved = deviations(found, 1, RUNS)
+    drawn = np.stack([moved[path] for path in found.paths])
+    covariance = np.array(found.covariance)
+    error = np.sqrt(np.diag(covariance))
+    assert np.abs(drawn.mean(axis=1) / error).max() < 5 / np.sqrt(4000)
+    wanted = covariance / np.outer(error, error)
+    assert np.abs(np.corrcoef(drawn) - wanted).max() < 0.08
+    np.testing.assert_allclose(drawn.std(axis=1), error, rtol=0.06)
+
+
+def test_a_run_draws_the_same_wherever_it_is_lived() -> None:
+    found = fitted_distribution()
+    whole, part = deviations(found, 3, RUNS[:10]), deviations(found, 3, RUNS[4:6])
+    for path in found.paths:
+        np.testing.assert_array_equal(whole[path][4:6], part[path])
+    assert not np.array_equal(deviations(found, 4, RUNS[:10])[found.paths[0]], whole[found.paths[0]])
+
+
+def test_shipped_defaults_are_the_fits_estimates() -> None:
+    found = fitted_distribution()
+    weights = default_weights()
+    for path, estimate in zip(found.paths, found.estimate, strict=True):
+        if path.startswith("theory.weights."):
+            assert weights[path.rpartition(".")[2]] == pytest.approx(estimate, rel=1e-3)
+    assert np.linalg.eigvalsh(np.array(found.covariance)).min() > 0
+
+
+def test_arms_share_draws_and_zero_stays_zero(worlds: Worlds) -> None:
+    off = replace(worlds.reference.rules, weights={**worlds.reference.rules.weights, "size": 0.0})
+    arms = {name: replace(world, rules=off) for name, world in worlds.arms.items()}
+    own = with_draws(replace(worlds, arms=arms), 1, RUNS[:6])
+    first, *others = own.arms.values()
+    assert "size" not in first.drawn.weights
+    for other in others:
+        np.testing.assert_array_equal(first.drawn.level, other.drawn.level)
+        for name, value in first.drawn.weights.items():
+            np.testing.assert_array_equal(value, other.drawn.weights[name])
+
+
+def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A covariance of zero gives the same accords as no draws at all, bit for bit."""
+    found = fitted_distribution()
+    none = replace(found, covariance=tuple(tuple(0.0 for _ in row) for row in found.covariance))
+    monkeypatch.setattr("balance_sim.study.draws.fitted_distribution", lambda: none)
+    plain, drawn = bs.run(scenario, runs=20), bs.run(scenario, runs=20, draw_parameters=True)
+    assert plain.digest == drawn.digest
+
+
+def test_draws_change_runs_and_not_their_numbers(scenario) -> None:
+    """The first runs of more are the runs; others than without draws."""
+    few, more = (bs.run(scenario, runs=n, draw_parameters=True) for n in (8, 16))
+    part = more.accords[more.accords["run"] < 8].reset_index(drop=True)
+    assert few.accords.astype(str).equals(part.astype(str))
+    assert bs.run(scenario, runs=16).digest != more.digest
