@@ -183,6 +183,20 @@ def test_no_cell_of_a_table_is_a_formula(text: str) -> None:
     assert cell(-1.5) == "-1.5"
 
 
+def test_markup_and_formulas_of_a_scenario_do_nothing(place: Path, tmp_path: Path) -> None:
+    """Titles, questions and sources are free text: escaped in the README, no formula in the tables."""
+    scenario = load_scenario(place / "small.yaml")
+    states = tuple(one.model_copy(update={"source": "=HYPERLINK(1)"}) for one in scenario.states)
+    hostile = {"title": "<script>alert(1)</script> [x](javascript:1)", "question": "a\n# b <img src=x>"}
+    odd = scenario.model_copy(update=hostile | {"states": states})
+    result = run(odd, 4, 1, out=tmp_path / "odd")
+    (tmp_path / "odd" / "summary.json").write_text(json.dumps(result.summary(), indent=1) + "\n")
+    files = files_of(tmp_path / "odd")
+    text = files["README.md"].decode()
+    assert not re.search(r"(?<!\\)<(script|img)|(?<!\\)\[x|^# b", text, re.MULTILINE)
+    assert b"\nstates,'=HYPERLINK(1)," in files["sources.csv"]
+
+
 def test_what_cannot_be_packaged(place: Path, tmp_path: Path) -> None:
     code, said = call("package", tmp_path)
     assert code == 2 and "holds no results" in said
