@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +167,11 @@ class Result:
     def digest(self) -> str:
         """sha256 of the tidy tables: the same for the same inputs, whatever the workers or the order of arms."""
         return digest_of(self.blocks(), self.arms)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the headline and the fan chart. Found by name, so that nothing is drawn before."""
+        card: str = import_module("balance_sim.show.card").card(self)
+        return card
 
     def summary(self) -> dict[str, Any]:
         """The JSON of `run --json`: see docs/json.md."""

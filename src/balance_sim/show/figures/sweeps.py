@@ -174,6 +174,8 @@ def surface_title(table: pd.DataFrame) -> str:
     """The finding: where the excess is largest."""
     top = table.sort_values(["excess", "x", "y"], ascending=[False, True, True], kind="stable").iloc[0]
     names = [str(table[f"factor_{axis}"].iloc[0]) for axis in "xy"]
+    if float(table["excess"].max()) == float(table["excess"].min()):
+        return f"The excess is the same, {signed(float(top['excess']))}, in every cell"
     return (
         f"The excess is largest, {signed(float(top['excess']))}, at {names[0]} "
         f"{top['x']:g} and {names[1]} {top['y']:g}"

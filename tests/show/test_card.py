@@ -1,0 +1,37 @@
+"""The card a notebook shows."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+from studies import CASES, four_runs
+
+from balance_sim.show.headline import finding
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_card_has_the_finding_and_one_figure(case: str) -> None:
+    result = CASES[case]()
+    text = result._repr_html_()
+    words: list[str] = []
+    parser = HTMLParser()
+    parser.handle_data = words.append  # type: ignore[method-assign]
+    parser.feed(text)
+    assert finding(result) in "".join(words)
+    assert text.count("<svg") == 1
+    assert "<script" not in text and "http" not in text
+
+
+def test_two_cards_share_no_ids() -> None:
+    one, other = four_runs(), CASES["250 runs"]()
+    ids = [{part.split('"')[0] for part in r._repr_html_().split('id="')[1:]} for r in (one, other)]
+    assert ids[0] and ids[1]
+    assert ids[0].isdisjoint(ids[1])
+
+
+def test_a_result_needs_no_matplotlib() -> None:
+    code = "import sys, balance_sim.study.result; sys.exit(any(m in sys.modules for m in ('matplotlib', 'jinja2')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,177 @@
+"""The explorer: its design, its numbers against the study's own, its page."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from studies import CASES, SCENARIO, alike, four_runs, study
+
+from balance_sim.scenario import load_scenario
+from balance_sim.show import atlas
+from balance_sim.show.explore.data import MOST_PAIRS, document, shapes, whole
+from balance_sim.show.explore.page import explorer_html
+from balance_sim.show.explore.points import Design, Dial, around, dials_of, ordered
+from balance_sim.show.figures.fan import fan_table
+from balance_sim.show.report.page import digest
+from balance_sim.study.faults import WrongRequest
+from balance_sim.study.result import Result
+from balance_sim.study.run import run
+
+
+def small() -> Design:
+    """Two points of studies made by hand, the second with floats that print differently in JavaScript."""
+
+    def points() -> Iterator[tuple[tuple[int, ...], Result]]:
+        yield (0,), alike()
+        yield (1,), four_runs()
+
+    return Design((Dial("strength", (1.0, 2.0), 0),), points, 2)
+
+
+def data_of(page: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert found
+    out: dict[str, Any] = json.loads(found[1])
+    return out
+
+
+def test_each_point_has_the_studys_numbers() -> None:
+    found = data_of(explorer_html(small()))
+    assert [point["at"] for point in found["points"]] == [[0], [1]]  # whole numbers, not the dial's values
+    last = fan_table(four_runs()).query("arm == 'with' and day == 365").iloc[0]
+    point = found["points"][1]
+    assert found["days"][0] == 0 and found["days"][-1] == 365
+    assert (point["e"][-1], point["m"][-1], point["n"], point["d"]) == (500, 1000, 4, 500)
+    assert point["l"][-1] == round(1000 * last["lo"])
+    pairs = {frozenset(found["states"][k] for k in found["pairs"][row[0]]): row for row in point["p"]}
+    assert pairs[frozenset(("FRA", "KOR"))][1] == 250
+    assert found["points"][0]["p"] == []
+
+
+def test_pairs_are_the_furthest_from_zero() -> None:
+    codes = SCENARIO.codes
+    everyone = [(3, a, b) for k, a in enumerate(codes) for b in codes[k + 1 :]]
+    lives = [everyone[: 1 + run % 15] for run in range(30)]
+    result = study({"without": [[]] * 30, "with": lives})
+    design = Design((Dial("d", (1,), 0),), lambda: iter([((0,), result)]), 1)
+    rows = document(design)["points"][0]["p"]
+    assert len(rows) == MOST_PAIRS
+    assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
+
+
+def test_the_page_is_quiet_and_allows_its_own_script_alone() -> None:
+    page = explorer_html(small())
+    assert page == explorer_html(small())
+    policy = html.unescape(re.findall(r'Content-Security-Policy" content="([^"]*)"', page)[0])
+    script = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)[0]
+    assert policy.startswith("default-src 'none'; ") and "unsafe" not in policy
+    assert f"script-src '{digest(script)}'" in policy
+    assert page.count("<script") == 2
+    assert not re.search(r"""(?:src|href)=["'](?!#|data:)""", page)
+    assert "fetch(" not in page and "XMLHttpRequest" not in page and "http://www.w3.org/2000/svg" in page
+
+
+def test_words_of_the_scenario_end_no_script() -> None:
+    nasty = "</script><script>alert(1)</script>"
+    result = four_runs()
+    object.__setattr__(result, "scenario", SCENARIO.model_copy(update={"title": nasty}))
+    design = Design((Dial(nasty, (nasty,), 0),), lambda: iter([((0,), result)]), 1)
+    page = explorer_html(design)
+    assert page.count("<script") == 2
+    assert data_of(page)["title"] == nasty
+
+
+def test_a_thousand_points_fit_in_two_mebibytes() -> None:
+    """A full point of the shipped scenario, a thousand times."""
+    scenario = load_scenario("scenarios/beijing_2025.yaml")
+    result = run(scenario, 8, arms=["washington_doubted"])
+    one = Design((Dial("d", (1,), 0),), lambda: iter([((0,), result)]), 1)
+    page, found = len(explorer_html(one).encode()), document(one)
+    point = dict(found["points"][0])
+    point["p"] = [[1000, 125, -170, 370, 0]] * MOST_PAIRS
+    point["s"] = [[k, 500] for k in range(len(scenario.codes) // 2)]  # half of all states stand out
+    rows = (
+        len("<tr><td>0.25</td><td>0.25</td><td>0.25</td>" + '<td class="n">-0.125</td>' * 4 + "</tr>") * 200
+    )
+    assert page + rows + 1000 * len(json.dumps(point, separators=(",", ":"))) < 2 * 1024 * 1024
+
+
+def test_the_small_design_round_a_study() -> None:
+    scenario = load_scenario("scenarios/beijing_2025.yaml")
+    names = {name: ([words for words, _ in of], start) for name, of, start in dials_of(scenario)}
+    assert names["visibility"] == ([0.25, 0.5, 1.0], 2)
+    assert names["attendance"] == (["all", "without PRK", "without RUS"], 0)
+    assert names["patron reliability"] == ([0.5, 0.7, 0.9], 2)
+    paths = {path for _, of, _ in dials_of(scenario) for _, values in of for path in values}
+    assert "states.USA.reliability" in paths and "events.parade.principals" in paths
+
+
+def test_it_starts_where_the_study_stands() -> None:
+    """The point at the start is the study itself: same seed, same runs, same numbers."""
+    result = run(SCENARIO, 6, seed=3)
+    design = around(result, 6)
+    start = tuple(dial.start for dial in design.dials)
+    here = dict(design.points())[start]
+    assert here.scenario.sha256 == result.scenario.sha256
+    columns = ["run", "arm", "accords_counter_365"]
+    mine = result.outcomes[result.outcomes["arm"].isin(here.arms)][columns].reset_index(drop=True)
+    assert here.outcomes[columns].equals(mine)
+    assert design.count == np.prod([len(dial.values) for dial in design.dials])
+
+
+def test_nothing_to_explore_is_said() -> None:
+    with pytest.raises(WrongRequest, match="one arm only"):
+        around(CASES["reference only"]())
+    failed = Design((Dial("d", (1,), 0),), lambda: iter([((0,), CASES["all runs failed"]())]), 1)
+    with pytest.raises(WrongRequest, match="no run finished"):
+        explorer_html(failed)
+
+
+def test_values_in_order() -> None:
+    assert ordered([1.0, 0.25, 0.5, 0.25]) == (0.25, 0.5, 1.0)
+    assert ordered(["b", "a", "b"]) == ("b", "a")
+    assert ordered([("CHN",), ("CHN", "RUS")]) == ("('CHN',)", "('CHN', 'RUS')")
+    assert whole([0.1234, float("nan"), -2]) == [123, None, -2000]
+
+
+def test_every_state_has_a_shape_or_a_dot() -> None:
+    scenario = load_scenario("scenarios/beijing_2025.yaml")
+    found = shapes(scenario)
+    dots = [code for code, dot in zip(scenario.codes, found["dots"], strict=True) if dot]
+    assert dots == ["SGP"]
+    assert all(path or dot for path, dot in zip(found["paths"], found["dots"], strict=True))
+    low, top, width, height = map(float, found["box"].split())
+    assert all(low <= x <= width and top <= y <= top + height for x, y in found["places"])
+    assert found["caption"] == atlas.CAPTION
+
+
+def test_the_command_writes_one_file(tmp_path: Path) -> None:
+    from click.testing import CliRunner
+
+    from balance_sim.cli import main
+
+    runner = CliRunner()
+    folder = tmp_path / "r"
+    few = ["--runs", "3", "--workers", "1", "--no-figures", "--no-mechanisms"]
+    done = runner.invoke(main, ["run", "tests/show/data/quay.yaml", "--out", str(folder), *few])
+    assert done.exit_code == 0, done.output
+    before = sorted(path.name for path in folder.iterdir())
+    done = runner.invoke(main, ["explore", str(folder), "--runs", "2"])
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "explore.html"])
+    done = runner.invoke(main, ["report", str(folder)])
+    assert (folder / "report.html").is_file() and done.exit_code == 0
+    done = runner.invoke(main, ["plot", str(folder), "arms"])
+    assert done.output.split() == [str(folder / "figures" / f"arms.{kind}") for kind in ("png", "svg")]
+    assert runner.invoke(main, ["plot", str(folder), "nonsense"]).exit_code == 2
+    assert "counter-accords" in runner.invoke(main, ["plot", str(folder), "--list"]).output
+    again = (folder / "explore.html").read_bytes()
+    runner.invoke(main, ["explore", str(folder), "--runs", "2"])
+    assert (folder / "explore.html").read_bytes() == again
