@@ -213,4 +213,5 @@
   window.addEventListener("hashchange", () => { set(fromHash()); show(false); });
   set(fromHash());
   show(false);
+  document.getElementById("unscripted").remove();
 })();

@@ -1,0 +1,193 @@
+"""Report and explorer in a real browser: they ask for nothing, complain of nothing, show something, and answer."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Opener
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+SIZES = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
+
+
+def pixels(locator: Any) -> Any:
+    """(height, width, 3) of an element as it is shown."""
+    from PIL import Image
+
+    return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert("RGB")).astype(int)
+
+
+def ink(picture: Any) -> float:
+    """Share of pixels that differ clearly from the commonest colour."""
+    colours, counts = np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
+    page = colours[counts.argmax()]
+    return float((np.abs(picture - page).max(axis=2) > 40).mean())
+
+
+@pytest.mark.parametrize(("width", "scheme"), SIZES)
+def test_every_figure_of_the_report_shows(opener: Opener, report: Path, width: int, scheme: str) -> None:
+    opened = opener(report, width=width, scheme=scheme)
+    figures = opened.page.locator(".paper").all()
+    assert len(figures) >= 11
+    for figure in figures:
+        picture = pixels(figure)
+        assert ink(picture) > 0.004, figure.get_attribute("aria-label")
+        corner = picture[12, 12]  # the paper itself: white by day, nearly black by night
+        assert corner.min() > 240 if scheme == "light" else corner.max() < 60, corner
+    assert opened.requests == []
+    assert opened.complaints == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), SIZES)
+@pytest.mark.parametrize("which", ["report", "explorer"])
+def test_no_serious_hurdle(
+    opener: Opener, axe: str, request: pytest.FixtureRequest, which: str, width: int, scheme: str
+) -> None:
+    """axe-core in an isolated world, which the page's own policy does not bind."""
+    opened = opener(request.getfixturevalue(which), width=width, scheme=scheme)
+    opened.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+    client = opened.page.context.new_cdp_session(opened.page)
+    frame = client.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
+    world = client.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "axe"})[
+        "executionContextId"
+    ]
+    client.send("Runtime.evaluate", {"expression": axe + "; true", "contextId": world})
+    found = client.send(
+        "Runtime.evaluate",
+        {
+            "expression": "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map("
+            "v => [v.impact, v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 120)), v.nodes[0].failureSummary]))",
+            "contextId": world, "awaitPromise": True, "returnByValue": True,
+        },
+    )  # fmt: skip
+    violations = found["result"]["value"]
+    assert [one for one in violations if one[0] in ("serious", "critical")] == []
+
+
+@pytest.mark.parametrize("which", ["report", "explorer"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_is_never_wider_than_the_window(
+    opener: Opener, request: pytest.FixtureRequest, which: str, width: int
+) -> None:
+    page = opener(request.getfixturevalue(which), width=width).page
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_report_needs_no_script(opener: Opener, report: Path) -> None:
+    opened = opener(report, script=False)
+    words = opened.page.locator("body").inner_text()
+    assert "on top of" in words or "is not distinguishable" in words or "No excess" in words
+    opened.page.locator("summary").first.click()
+    assert opened.page.locator("details table").first.is_visible()
+    assert ink(pixels(opened.page.locator(".paper").first)) > 0.01
+
+
+def test_a_download_holds_the_numbers(opener: Opener, report: Path) -> None:
+    page = opener(report).page
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download arms.csv").click()
+    text = Path(waiting.value.path()).read_text(encoding="utf-8")
+    assert waiting.value.suggested_filename == "arms.csv"
+    assert text.splitlines()[0].startswith("label,title,role,excess,lo,hi")
+    assert len(text.splitlines()) == 8
+
+
+def test_it_prints_to_a4(opener: Opener, report: Path) -> None:
+    page = opener(report, scheme="dark").page
+    sheets = page.pdf(prefer_css_page_size=True)
+    boxes = re.findall(rb"/MediaBox\s*\[\s*0 0 ([\d.]+) ([\d.]+)\]", sheets)
+    assert boxes
+    assert {(round(float(w)), round(float(h))) for w, h in boxes} <= {
+        (595, 842),
+        (596, 842),
+        (594, 841),
+        (595, 841),
+    }
+    page.emulate_media(media="print")
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    assert not page.locator(".take").first.is_visible()
+
+
+def answer(page: Any) -> str:
+    return str(page.locator("#answer").inner_text())
+
+
+def test_dials_change_the_numbers_by_keyboard(opener: Opener, explorer: Path) -> None:
+    opened = opener(explorer)
+    page = opened.page
+    assert "by day 365: +1.00 (95 % interval 1.00 to 1.00) counter-accords per run, on top of 1.0" in answer(
+        page
+    )
+    assert "it can be told from none. 40 runs." in answer(page)
+    assert page.locator("#pairs th").first.inner_text() == "FRA-KOR"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.id") == "dial-0"
+    before = pixels(page.locator("#excess"))
+    page.keyboard.press("ArrowLeft")
+    assert "+0.50 (95 % interval -0.42 to 1.42)" in answer(page)
+    assert "it cannot be told from none. 4 runs." in answer(page)
+    assert page.locator("#dial-0").get_attribute("aria-valuetext") == "0.5"
+    assert not np.array_equal(before, pixels(page.locator("#excess")))
+    page.keyboard.press("Home")
+    assert "0.00" in answer(page) and "no run differs" in answer(page)
+    assert page.locator("#pairs").inner_text() == "No pair differs in any run."
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    assert "+0.50" in answer(page)
+    assert page.evaluate("location.hash") == "#d=0,1"
+    assert opened.requests == []
+    assert opened.complaints == []
+
+
+def test_the_state_is_in_the_address(opener: Opener, explorer: Path) -> None:
+    page = opener(explorer, at="#d=1,0").page
+    assert page.locator("#value-0").inner_text() == "0.5"
+    assert "4 runs" in answer(page)
+    page.evaluate("location.hash = '#d=2,0'")
+    page.wait_for_function("document.getElementById('answer').textContent.includes('40 runs')")
+    page.get_by_role("button", name="Back to the start").click()
+    assert page.evaluate("location.hash") == "#d=2,0"
+    bad = opener(explorer, at="#d=99,0").page
+    assert bad.locator("#value-0").inner_text() == "1"
+
+
+def test_where_the_design_has_no_point_the_nearest_is_named(opener: Opener, explorer: Path) -> None:
+    page = opener(explorer, at="#d=2,1").page
+    assert (
+        page.locator("#near").inner_text()
+        == "No point there. Shown: the nearest, visibility 0.5, attendance without RUS."
+    )
+    assert "30 runs" in answer(page)
+
+
+@pytest.mark.parametrize(("width", "scheme"), SIZES)
+def test_charts_of_the_explorer_show(opener: Opener, explorer: Path, width: int, scheme: str) -> None:
+    opened = opener(explorer, width=width, scheme=scheme)
+    for name in ("excess", "fan", "map", "along-0"):
+        assert ink(pixels(opened.page.locator(f"#{name}"))) > 0.004, name
+    assert opened.page.locator("#map path").count() > 5
+    assert opened.requests == []
+    assert opened.complaints == []
+
+
+def test_states_that_gain_are_coloured(opener: Opener, explorer: Path) -> None:
+    """FRA and KOR gain in every run, with an interval of no width: that says nothing, so they stay white."""
+    page = opener(explorer).page
+    titles = page.locator("#map title").evaluate_all("all => all.map(one => one.textContent)")
+    assert "KOR: not told from none" in titles
+    assert page.locator("#map .arc").count() == 1
+
+
+def test_without_script_the_explorer_has_its_table(opener: Opener, explorer: Path) -> None:
+    page = opener(explorer, script=False).page
+    assert page.get_by_text("The dials need JavaScript").is_visible()
+    assert not opener(explorer).page.get_by_text("The dials need JavaScript").is_visible()
+    page.locator("summary").click()
+    assert page.locator("details tbody tr").count() == 5
