@@ -29,7 +29,12 @@ EMPTY = {
     "reference only": {"difference", "pairs", "arms", "map", "mechanisms", "convergence"},
 }
 
-UNOBSERVED = {"relations", "stances"}  # these studies made by hand have no such outcomes
+UNOBSERVED = {
+    "relations",
+    "stances",
+    "attribution",
+    "timeline",
+}  # of these studies made by hand none is observed
 
 
 def words_of(figure: Figure) -> list[Text]:

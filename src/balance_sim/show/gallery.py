@@ -31,6 +31,14 @@ def _observed(result: Result) -> bool:
     return any(str(name).startswith("states_balance") for name in result.outcome_names)
 
 
+def _attributed(result: Result) -> bool:
+    return len(FIGURES["attribution"].table(result)) > 0
+
+
+def _told(result: Result) -> bool:
+    return len(FIGURES["timeline"].table(result)) > 0
+
+
 @dataclass(frozen=True)
 class Picture:
     """One figure. module, stem: `<stem>_table(result)` and `draw_<stem>(table)` stand in that module.
@@ -87,6 +95,9 @@ FIGURES: dict[str, Picture] = {
         Picture("pairs", "Which pairs of states?", "pairs", "pairs"),
         Picture("network", "Who had accords, and who makes new ones?", "network", "network"),
         Picture("mechanisms", "Which mechanisms of the argument hold?", "mechanisms", "mechanisms", fits=_compares),
+        Picture("attribution", "Which terms own the excess?", "explained", "attribution", fits=_attributed),
+        Picture("timeline", "What happens in single runs?", "explained", "timeline",
+                (("steps", "timeline_steps_table"),), fits=_told, listed="timeline_steps_table"),
         Picture("relations", "How do relations with the host change?", "relations", "relations", fits=_compares),
         Picture("stances", "Which states balance, hedge, pass the buck?", "relations", "stances", fits=_observed),
         Picture("convergence", "Were there enough runs?", "convergence", "convergence", fits=_compares),

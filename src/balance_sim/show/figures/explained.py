@@ -1,0 +1,267 @@
+"""Figures of what `explain` found: which terms own the excess, and single runs from day to day."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from balance_sim.show.figures.paper import (
+    BLUE,
+    INK,
+    QUIET,
+    SMALL,
+    folded,
+    head,
+    note,
+    nothing,
+    owner,
+    sheet,
+    styled,
+)
+from balance_sim.show.wording import arm_words, decimals, interval, plural, signed
+from balance_sim.study.explain.document import explained
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from balance_sim.study.result import Result
+
+OWNED = [
+    "group",
+    "terms",
+    "value",
+    "lo",
+    "hi",
+    "mcse",
+    "alone",
+    "last",
+    "excess",
+    "arm",
+    "reference",
+    "outcome",
+    "runs",
+]
+DAYS = ["run", "chosen", "day", "signed", "signed_reference", "arm", "reference"]
+STEPS = ["run", "day", "what", "mark", "a", "b", "kind", "direction", "day_reference"]
+MOST_WORDS = 9
+
+
+def document_of(result: Result) -> dict[str, Any]:
+    """explain.json of a study's folder; empty where there is none or it speaks of other runs."""
+    found = explained(result.folder) if result.folder is not None else {}
+    same = (
+        found.get("seed") == result.seed
+        and found.get("runs") == result.runs
+        and found.get("digest") == result.digest
+    )
+    return found if same else {}
+
+
+def attribution_table(result: Result) -> pd.DataFrame:
+    """One row a group of terms: Shapley value of its part in the excess with 95 % interval, alone and last."""
+    found = document_of(result).get("attribution")
+    if not found:
+        return pd.DataFrame(columns=OWNED)
+    rows = []
+    for group in found["groups"]:
+        lo, hi = (np.nan if v is None else float(v) for v in group["ci95"])
+        numbers = {
+            k: np.nan if group[k] is None else float(group[k]) for k in ("value", "mcse", "alone", "last")
+        }
+        rows.append(
+            {"group": group["group"], "terms": ", ".join(group["terms"]), "lo": lo, "hi": hi} | numbers
+        )
+    more = {name: found[name] for name in ("arm", "reference", "outcome", "runs")}
+    return pd.DataFrame(rows).assign(excess=float(found["excess"]["mean"]), **more)[OWNED]
+
+
+def attribution_title(table: pd.DataFrame) -> str:
+    """The finding: whose part of the excess is largest."""
+    whole = float(table["excess"].iloc[0])
+    top = table.sort_values("value", key=abs, ascending=False, kind="stable").iloc[0]
+    if float(top["value"]) == 0:
+        return f"No group of terms adds to the excess of {signed(whole)}"
+    told = (
+        ""
+        if not np.isfinite(top["lo"])
+        else ", told from none"
+        if top["lo"] > 0 or top["hi"] < 0
+        else ", not told from none"
+    )
+    return f"{top['group']} owns the largest part of the excess: {signed(float(top['value']))} of {signed(whole)}{told}"
+
+
+@styled
+def draw_attribution(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
+    """A bar a group with its interval; ticks: what it adds alone and last."""
+    own = ax is None
+    ax = ax if ax is not None else sheet(9.4, 2.6 + 0.5 * max(len(table), 2)).subplots()
+    if table.empty:
+        return nothing(ax, "Nothing was explained yet, so there is no attribution: see balance-sim explain.")
+    heights = np.arange(len(table))[::-1]
+    ax.axvline(0, color=INK, linewidth=1)
+    for y, row in zip(heights, table.to_dict("records"), strict=True):
+        sure = row["lo"] > 0 or row["hi"] < 0
+        ax.barh(y, row["value"], height=0.62, color=BLUE if sure else "#c4c4c4")
+        if np.isfinite(row["lo"]) and row["hi"] > row["lo"]:
+            ax.plot([row["lo"], row["hi"]], [y, y], color=INK, linewidth=1.4)
+        for name, marker in (("alone", "|"), ("last", "x")):
+            if np.isfinite(row[name]):
+                ax.plot(row[name], y, marker, color=INK, markersize=9 if marker == "|" else 5, linestyle="none",
+                        label=f"{name}" if y == heights[0] else None)  # fmt: skip
+        places = decimals(row["mcse"], row["lo"], row["hi"])
+        words = f"{signed(row['value'], places)}  ({interval(row['lo'], row['hi'], places)})"
+        ax.annotate(words, (1.0, y), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points", va="center",
+                    fontsize=SMALL, annotation_clip=False)  # fmt: skip
+    ax.set_yticks(heights, list(table["group"]))
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.legend(loc="lower right", frameon=False)
+    outcome = str(table["outcome"].iloc[0]).replace("_", " ")
+    ax.set_xlabel(f"part of the excess, {outcome}")
+    arm, reference = (arm_words(str(table[name].iloc[0])) for name in ("arm", "reference"))
+    marks = (
+        f"{arm} less {reference}, {plural(int(table['runs'].iloc[0]), 'run')}. "
+        "Line: 95 % interval. Grey: it holds zero"
+    )
+    head(ax, attribution_title(table), marks, own=own, wrap=78)
+    small = (
+        "Shapley values: what a group of terms adds, averaged over all orders in which the groups could come in. "
+        "alone: with all other groups out; last: with all others in. The parts sum to the excess."
+    )
+    note(ax, small, own=own, wrap=118)
+    return owner(ax)
+
+
+def timelines(result: Result) -> dict[str, dict[str, Any]]:
+    """The runs that explain chose by rule, by what they were chosen for; else all that were told, by number."""
+    found = document_of(result)
+    told = found.get("timelines", {})
+    chosen = {str(why): str(run) for why, run in (found.get("chosen") or {}).items() if str(run) in told}
+    return (
+        {why: told[run] for why, run in chosen.items()}
+        if chosen
+        else {f"run {run}": told[run] for run in told}
+    )
+
+
+def timeline_table(result: Result) -> pd.DataFrame:
+    """Tidy: run, what it was chosen for, day after the event: counter-accords signed by then in both arms."""
+    parts = [pd.DataFrame(columns=DAYS)]
+    for why, told in timelines(result).items():
+        entries = [e for e in told["entries"] if e["what"] == "signed" and e["direction"] == "counter"]
+        focal = date.fromisoformat(told["focal"])
+        here = [_day(e["date"], focal) for e in entries if e["mark"] != "reference only"]
+        there = [_day(e["date_reference"], focal) for e in entries if e["date_reference"]]
+        last = (date.fromisoformat(told["end"]) - focal).days
+        days = np.array(sorted({0, last, *here, *there}))
+        days = days[days >= 0]
+        counts = [[sum(0 < d <= day for d in of) for day in days] for of in (here, there)]
+        part = pd.DataFrame({"day": days, "signed": counts[0], "signed_reference": counts[1]})
+        parts.append(
+            part.assign(run=told["run"], chosen=why, arm=told["arm"], reference=told["reference"])[DAYS]
+        )
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]
+
+
+def timeline_steps_table(result: Result) -> pd.DataFrame:
+    """Tidy: every step of an accord that differs between the two arms of a told run."""
+    rows = []
+    for told in timelines(result).values():
+        focal = date.fromisoformat(told["focal"])
+        for e in told["entries"]:
+            if e["mark"] == "both" or not e["a"]:
+                continue
+            there = _day(e["date_reference"], focal) if e["date_reference"] else np.nan
+            rows.append(
+                [
+                    told["run"],
+                    _day(e["date"], focal),
+                    *(e[k] for k in ("what", "mark", "a", "b", "kind", "direction")),
+                    there,
+                ]
+            )
+    return pd.DataFrame(rows, columns=STEPS).drop_duplicates(ignore_index=True)
+
+
+def _day(words: str, focal: date) -> int:
+    return (date.fromisoformat(words) - focal).days
+
+
+def timeline_title(table: pd.DataFrame) -> str:
+    """The finding: by how many counter-accords the told runs differ."""
+    last = table.sort_values("day", kind="stable").groupby("chosen", sort=False).last()
+    parts = [
+        f"{why}, run {int(row['run'])}: {signed(float(row['signed'] - row['signed_reference']), 0)}"
+        for why, row in last.iterrows()
+    ]
+    return "Runs chosen by rule; counter-accords more than in the twin: " + "; ".join(parts)
+
+
+@styled
+def draw_timeline(table: pd.DataFrame, steps: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figure:
+    """A panel a run: counter-accords as they are signed in both arms, and what differs in words at the right."""
+    own = ax is None
+    chosen = list(dict.fromkeys(table["chosen"])) if len(table) else []
+    if ax is None:
+        rows = max(1, len(chosen))
+        ax = list(np.ravel(sheet(11.0, 2.5 * rows + 1.6).subplots(rows, 1, sharex=True, squeeze=False)))
+    if table.empty:
+        return nothing(ax[0], "No run was told yet, so there is no timeline: see balance-sim explain --run.")
+    for axes, why in zip(ax, chosen, strict=False):
+        part = table[table["chosen"] == why]
+        arm, reference = (arm_words(str(part[name].iloc[0])) for name in ("arm", "reference"))
+        run = int(part["run"].iloc[0])
+        axes.step(
+            part["day"], part["signed_reference"], where="post", color=INK, linewidth=2.6, label=reference
+        )
+        axes.step(
+            part["day"],
+            part["signed"],
+            where="post",
+            color="#56B4E9",
+            linewidth=1.4,
+            linestyle=(0, (4, 2)),
+            label=arm,
+        )
+        axes.set_title(f"{why}: run {run}", loc="left", color=QUIET)
+        axes.set_ylabel("counter-accords\nsigned")
+        axes.set_xlim(0, int(table["day"].max()))
+        axes.set_ylim(0, None)
+        lines = [
+            _step_words(row)
+            for row in steps[steps["run"] == run].sort_values("day", kind="stable").to_dict("records")
+        ]
+        left = len(lines) - MOST_WORDS
+        lines = lines[:MOST_WORDS] + ([f"and {plural(left, 'further step')}"] if left > 0 else [])
+        words = "\n".join(lines) or "No step of any accord differs."
+        axes.annotate(words, (1.0, 1.0), (10, 0), xycoords="axes fraction", textcoords="offset points", va="top",
+                      fontsize=SMALL, annotation_clip=False)  # fmt: skip
+    ax[0].legend(loc="upper left", frameon=False)
+    ax[len(chosen) - 1].set_xlabel("days after the event")
+    if own:
+        title = folded(timeline_title(table), 92)
+        owner(ax[0]).suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
+        small = (
+            "At the right: steps that differ from the twin run. + here alone, "
+            "- there alone, < earlier, > later, by days."
+        )
+        note(ax[0], small, own=own, wrap=140)
+    return owner(ax[0])
+
+
+def _step_words(row: dict[Any, Any]) -> str:
+    mark = {"arm only": "+", "reference only": "-", "earlier": "<", "later": ">", "changed": "~"}.get(
+        row["mark"], "~"
+    )
+    shift = ""
+    if row["mark"] in ("earlier", "later") and np.isfinite(row["day_reference"]):
+        shift = f" by {abs(int(row['day'] - row['day_reference']))}"
+    return f"day {row['day']}  {mark}{shift} {row['a']}-{row['b']} {str(row['kind']).replace('_', ' ')}, {row['what']}"
