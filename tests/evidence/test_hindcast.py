@@ -17,7 +17,7 @@ from balance_sim.evidence.history import History
 from balance_sim.evidence.past import scenario_at
 from balance_sim.evidence.recovery import made_record
 
-WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8, "activity": 0.2}
+WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8, "activity": 0.2, "common_threat": 0.5}
 INTERCEPTS = {
     "defence_cooperation": 5.6,
     "logistics": 4.6,

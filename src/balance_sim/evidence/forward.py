@@ -20,6 +20,7 @@ from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Baseline, State, View, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.threat import threat
 from balance_sim.model.willingness import (
     TERMS,
     BoundsBroken,
@@ -160,8 +161,18 @@ def _willing(world: World, baseline: Baseline, state: State, view: View, run: in
     u = world.propensity[seen.ego]
     for name, weight in world.rules.weights.items():
         if weight != 0 and name not in BY_KIND:
-            u = u + weight * TERMS[name](seen)
+            u = u + weight * (overlap_of_all(seen) if name == "common_threat" else TERMS[name](seen))
     return np.asarray(u)
+
+
+def overlap_of_all(seen: Prospects) -> Floats:
+    """The term `common_threat` for all pairs of one run: one product of matrices instead of a sum for each."""
+    run = int(seen.run[0])
+    root = np.sqrt(threat(seen.world.at_hand, seen.view.unopposed[run]))
+    balance = np.sqrt(seen.view.balance[run])
+    scale = balance[seen.ego] * balance[seen.alter]
+    together = (root @ root.T)[seen.ego, seen.alter]
+    return np.asarray(np.divide(together, scale, out=np.zeros_like(together), where=scale > 0))
 
 
 def _of_kind(
