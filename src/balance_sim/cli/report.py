@@ -16,10 +16,11 @@ import click
 )
 @click.option("--map/--no-map", "world_map", default=True, help="With the world map, which shows borders.")
 def command(results: Path, out: Path | None, world_map: bool) -> None:
-    """Write one HTML file with the answer, the figures, their numbers, the inputs and their sources.
+    """Write one HTML file of RESULTS, a folder of `run` or `sweep`, with the answer, the figures, their numbers,
+    the inputs and their sources.
 
     It needs no network and no script, prints to A4, and is the same file for the same results."""
+    from balance_sim.show.plots import Plots
     from balance_sim.show.report import save_report
-    from balance_sim.study.run import open_result
 
-    click.echo(save_report(open_result(results), out or results / "report.html", world_map=world_map))
+    click.echo(save_report(Plots.of(results).study, out or results / "report.html", world_map=world_map))

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.show.gallery import fitting, words_of
+from balance_sim.show.gallery import Picture, fitting, words_of
 from balance_sim.show.headline import finding
 from balance_sim.show.report import facts
 from balance_sim.show.report.svg import inlined
@@ -19,11 +19,13 @@ from balance_sim.show.save import figure_bytes, save_drawn
 from balance_sim.show.wording import arm_words, printable
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.store import Store
+from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
+    from balance_sim.show.gallery import Study
     from balance_sim.study.result import Result
 
 FILE = "report.html"
@@ -45,15 +47,8 @@ def report_html(result: Result, drawn: dict[str, Figure] | None = None, *, world
 
     The same bytes for the same results: nothing of it depends on when, where or how fast it was made.
     Raises WrongRequest where Jinja2 is missing."""
-    plates = []
-    for name, picture in fitting(result).items():
-        if name == "map" and not world_map:
-            continue
-        table = picture.table(result)
-        figure = (drawn or {}).get(name) or picture.draw(result, table)
-        words = words_of(figure)
-        svg = inlined(figure_bytes(figure, "svg", text=True), f"f-{name}", f"Figure: {words}")
-        plates.append(Plate(name, picture.question, words, svg, shown(name, picture.numbers(result, table))))
+    chosen = {name: one for name, one in fitting(result).items() if world_map or name != "map"}
+    plates = plates_of(result, chosen, drawn)
     scenario = result.scenario
     content: dict[str, Any] = {
         "title": printable(scenario.title),
@@ -78,6 +73,20 @@ def report_html(result: Result, drawn: dict[str, Figure] | None = None, *, world
     return rendered("run.html", content)
 
 
+def plates_of(
+    study: Study, pictures: dict[str, Picture], drawn: dict[str, Figure] | None = None
+) -> list[Plate]:
+    """Figures with their tables, as the page wants them. drawn: those that need not be drawn again."""
+    plates = []
+    for name, picture in pictures.items():
+        table = picture.table(study)
+        figure = (drawn or {}).get(name) or picture.draw(study, table)
+        words = words_of(figure)
+        svg = inlined(figure_bytes(figure, "svg", text=True), f"f-{name}", f"Figure: {words}")
+        plates.append(Plate(name, picture.question, words, svg, shown(name, picture.numbers(study, table))))
+    return plates
+
+
 def rendered(template: str, content: dict[str, Any], script: str = "", style: str = "") -> str:
     """A page from a template, with its style and script and a policy that allows these two and nothing else.
 
@@ -97,10 +106,16 @@ def digest(text: str) -> str:
 
 
 def save_report(
-    result: Result, path: Path, drawn: dict[str, Figure] | None = None, *, world_map: bool = True
+    study: Study, path: Path, drawn: dict[str, Figure] | None = None, *, world_map: bool = True
 ) -> Path:
-    """Write the report to `path`, whole or not at all. Raises CannotWrite."""
-    Store(path.parent).write_bytes(path, report_html(result, drawn, world_map=world_map).encode())
+    """Write the report of a run or a sweep to `path`, whole or not at all. Raises CannotWrite."""
+    from balance_sim.show.report.sweep_page import sweep_html
+
+    if isinstance(study, SweepResult):
+        page = sweep_html(study)
+    else:
+        page = report_html(study, drawn, world_map=world_map)
+    Store(path.parent).write_bytes(path, page.encode())
     return path
 
 
