@@ -237,6 +237,13 @@ def clustered(design: Design, at: Floats, cluster: NDArray[np.int64], covariance
     """Covariance with rows of one cluster (a pair) allowed to hang together: A^-1 B A^-1, with G / (G - 1).
 
     White 1982, Econometrica 50: 1-25; Liang, Zeger 1986, Biometrika 73: 13-22."""
+    total = scores_by(design, at, cluster)
+    groups = len(total)
+    return np.asarray(covariance @ (total.T @ total) @ covariance * (groups / (groups - 1.0)))
+
+
+def scores_by(design: Design, at: Floats, cluster: NDArray[np.int64]) -> Floats:
+    """(clusters, size) first derivatives summed over the rows of each cluster, in the order of its number."""
     _, place = np.unique(cluster, return_inverse=True)
     groups = int(place.max()) + 1
     _, first, _, s, t = _pulls(design, at)
@@ -248,12 +255,12 @@ def clustered(design: Design, at: Floats, cluster: NDArray[np.int64], covariance
         dense = np.concatenate([design.common[side] * whole[:, None], by_kind, weight], axis=1)
         total[:, : design.fixed] += sums @ dense
         total[:, design.fixed :] += (sums @ design.members[side].multiply(whole[:, None]).tocsr()).toarray()
-    return np.asarray(covariance @ (total.T @ total) @ covariance * (groups / (groups - 1.0)))
+    return total
 
 
 def column_score(design: Design, at: Floats, column: Floats) -> tuple[float, float, Floats, Floats]:
     """Of one more column (N, 2) with weight 0: slope, curve, its curve against all parameters (size,), and
-    (N, size + 1) first derivatives row by row, the column's last."""
+    (N,) its slope row by row."""
     _, first, second, s, t = _pulls(design, at)
     x, z = column[:, 0], column[:, 1]
     own = -(second * s * s - first * s * (1 - s))
@@ -265,5 +272,4 @@ def column_score(design: Design, at: Floats, column: Floats) -> tuple[float, flo
     )
     here, there = own * x[:, None] + across * z[:, None], other * z[:, None] + across * x[:, None]
     cross = _pulled(design, here, 0) + _pulled(design, there, 1)
-    rows = np.column_stack([scores(design, at), slope])
-    return float(slope.sum()), curve, cross, rows
+    return float(slope.sum()), curve, cross, slope

@@ -12,18 +12,20 @@ import numpy as np
 from balance_sim.evidence.choices import Choices
 from balance_sim.evidence.fitting import Fit
 from balance_sim.evidence.history import Floats, History
-from balance_sim.evidence.likelihood import Design, column_score, derivatives
+from balance_sim.evidence.likelihood import Design, column_score, derivatives, scores_by
 
 TWO_SIDED = 1.959963984540054
 
 
 @dataclass(frozen=True)
 class Null:
-    """A fit as a null hypothesis: the design, where it peaks, and its information with the shrinkage."""
+    """A fit as a null hypothesis: the design, where it peaks, its information with the shrinkage, and its first
+    derivatives by pair."""
 
     design: Design
     at: Floats
     information: Floats
+    by_pair: Floats
 
 
 def null_of(record: Choices, found: Fit) -> Null:
@@ -36,16 +38,16 @@ def null_of(record: Choices, found: Fit) -> Null:
     if own:
         spot = np.arange(design.fixed, design.size)
         information[spot, spot] += 1.0 / found.propensity_variance
-    return Null(design, at, information)
+    return Null(design, at, information, scores_by(design, at, design.choices.pair))
 
 
 def z_of(null: Null, column: Floats) -> tuple[float, float]:
     """Estimate in one step and z of a column (N, 2) that the null leaves out, clustered by pair."""
-    slope, curve, cross, pulls = column_score(null.design, null.at, column)
+    slope, curve, cross, rows = column_score(null.design, null.at, column)
     solved = np.linalg.solve(null.information, cross)
     left = curve - float(cross @ solved)
     _, place = np.unique(null.design.choices.pair, return_inverse=True)
-    by_pair = np.bincount(place, pulls @ np.append(-solved, 1.0))
+    by_pair = np.bincount(place, rows) - null.by_pair @ solved
     spread = float(np.sqrt((by_pair**2).sum()))
     return slope / left, slope / spread
 
