@@ -111,10 +111,11 @@ def save_report(
     """Write the report of a run or a sweep to `path`, whole or not at all. Raises CannotWrite."""
     from balance_sim.show.report.sweep_page import sweep_html
 
-    if isinstance(study, SweepResult):
-        page = sweep_html(study)
-    else:
-        page = report_html(study, drawn, world_map=world_map)
+    page = (
+        sweep_html(study)
+        if isinstance(study, SweepResult)
+        else report_html(study, drawn, world_map=world_map)
+    )
     Store(path.parent).write_bytes(path, page.encode())
     return path
 
