@@ -143,11 +143,11 @@ def closest(word: str, options: Iterable[str]) -> str | None:
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """`did you mean `x`?`, or nothing."""
     found = closest(word, options)
-    return f"did you mean `{found}`?" if found else ""
+    return f"did you mean `{shown(found)}`?" if found else ""
 
 
 def listed(names: Iterable[str], limit: int = 12) -> str:
     """Names with commas between them, clipped to the first `limit`."""
     names = list(names)
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return ", ".join(names[:limit]) + more
+    return ", ".join(shown(name) for name in names[:limit]) + more
