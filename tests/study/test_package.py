@@ -100,6 +100,21 @@ def test_reproduced_to_the_last_bit(place: Path, kind: str) -> None:
     assert sorted(place.iterdir()) == before
 
 
+def test_a_study_that_draws_its_parameters_is_reproduced_with_its_draws(place: Path, tmp_path: Path) -> None:
+    scenario = load_scenario(place / "small.yaml")
+    drawn = run(
+        scenario, 20, 4, out=tmp_path / "drawn", command="balance-sim run small", draw_parameters=True
+    )
+    (tmp_path / "drawn" / "summary.json").write_text(json.dumps(drawn.summary()))
+    assert drawn.digest != run(scenario, 20, 4).digest
+    package(tmp_path / "drawn", tmp_path / "drawn.zip")
+    code, said = call("reproduce", tmp_path / "drawn.zip", "--workers", "1")
+    assert code == 0 and drawn.digest in said, said
+    with zipfile.ZipFile(tmp_path / "drawn.zip") as archive:
+        readme = next(name for name in archive.namelist() if name.endswith("README.md"))
+        assert "--draw-parameters" in archive.read(readme).decode()
+
+
 def test_the_same_study_gives_the_same_bytes(place: Path, kind: str, tmp_path: Path) -> None:
     """Packaged twice; and a run made again in other blocks, with another command line."""
     again = package(place / kind, tmp_path / "again.zip")

@@ -108,6 +108,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
         "runs": held.runs,
         "seed": manifest["seed"],
         "model": manifest["model"],
+        "draw_parameters": manifest.get("draw_parameters", False),
         "digest": numbers.digest,
         "accords_digest": numbers.accords,
         "means": numbers.means,
@@ -245,6 +246,8 @@ def plain_command(manifest: dict[str, Any], runs: int) -> str | None:
             kept += [option, value]
     if manifest["model"]:
         kept += ["--model", manifest["model"]]
+    if manifest.get("draw_parameters"):
+        kept.append("--draw-parameters")
     return shlex.join(kept)
 
 

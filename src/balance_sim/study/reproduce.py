@@ -128,6 +128,7 @@ def _about(files: dict[str, bytes]) -> dict[str, Any]:
         and isinstance(about["versions"].get("balance_sim"), str)
         and all(isinstance(row, dict) and {"point", "run"} <= set(row) for row in about["failed"])
         and (about.get("model") is None or isinstance(about["model"], str))
+        and isinstance(about.get("draw_parameters", False), bool)
     )
     if not sound:
         raise BadArchive("package.json: a value is out of bounds")
@@ -171,7 +172,8 @@ def reproduce(
 def again(archived: Archived, workers: int = 1) -> Numbers:
     """The numbers of the study run here and now."""
     about = archived.about
-    job = Job(archived.scenario, about["seed"], archived.arms, about.get("model"))
+    draws = about.get("draw_parameters", False)
+    job = Job(archived.scenario, about["seed"], archived.arms, about.get("model"), draws=draws)
     keys = list(archived.points)
     numbers = _numbers_of_points(archived)
     gone = {(row["point"], row["run"]) for row in about["failed"]}
