@@ -103,8 +103,10 @@ def test_reproduced_to_the_last_bit(place: Path, kind: str) -> None:
 def test_a_study_that_draws_its_parameters_is_reproduced_with_its_draws(place: Path, tmp_path: Path) -> None:
     scenario = load_scenario(place / "small.yaml")
     drawn = run(
-        scenario, 20, 4, out=tmp_path / "drawn", command="balance-sim run small", draw_parameters=True
-    )
+        scenario, 20, 4, out=tmp_path / "drawn", draw_parameters=True,
+        command="balance-sim run small.yaml --draw-parameters",
+        files={name: data.decode() for name, data in scenario_files(place / "small.yaml").items()},
+    )  # fmt: skip
     (tmp_path / "drawn" / "summary.json").write_text(json.dumps(drawn.summary()))
     assert drawn.digest != run(scenario, 20, 4).digest
     package(tmp_path / "drawn", tmp_path / "drawn.zip")
