@@ -264,3 +264,9 @@ def test_any_value_at_any_path(folder, path, value):
     text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True).strip()
     scenario, found = check_scenario(folder / "summit.yaml", set=[f"{'.'.join(path)}={text}"])
     assert (scenario is None) == any(not one.is_warning for one in found), report(found)
+
+
+def test_no_control_character_in_a_suggestion(folder):
+    """Found by the test above: a name that stands in the file came back unescaped."""
+    data = TEXT.replace("NATO", "N\tATO", 1).encode()
+    assert any("`N\\tATO`" in one.suggestion for one in outcome(folder, data))

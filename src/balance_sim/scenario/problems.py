@@ -58,8 +58,9 @@ class Problem:
 def problem(
     mark: Mark, path: str, code: str, message: str, allowed: str = "", suggestion: str = ""
 ) -> Problem:
-    """A `Problem` at a mark."""
-    return Problem(mark.file, mark.line, mark.col, shown(path, 200), code, message, allowed, suggestion)
+    """A `Problem` at a mark. What it says is one printable line, whatever names the file holds."""
+    said = (escaped(text) for text in (message, allowed, suggestion))
+    return Problem(mark.file, mark.line, mark.col, shown(path, 200), code, *said)
 
 
 class ScenarioError(ValueError):
@@ -102,9 +103,15 @@ def report(problems: Sequence[Problem]) -> str:
 def shown(value: object, limit: int = 60) -> str:
     """A value as a message may print it: one line, no control characters, clipped."""
     text = value if isinstance(value, str) else str(value)
-    clipped = text if len(text) <= limit else text[: limit - 3] + "..."
+    return escaped(text if len(text) <= limit else text[: limit - 3] + "...")
+
+
+def escaped(text: str) -> str:
+    """Text with its control characters written out; what is printable stays."""
+    if text.isprintable():
+        return text
     return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in clipped
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in text
     )
 
 
