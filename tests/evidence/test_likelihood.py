@@ -125,6 +125,15 @@ def test_a_wrong_model_is_caught(record: Choices) -> None:
     assert not all(covered(found, TRUTH).values())
 
 
+def test_propensities_are_found_and_shrunk(history: History, record: Choices) -> None:
+    made = record_of(history, 3, spread=0.8)
+    found = fit(made)
+    truth = 0.8 * np.random.default_rng(103).normal(size=30)
+    assert np.corrcoef(found.propensity, truth)[0, 1] > 0.7
+    assert 0.2 < found.propensity_variance < 1.5
+    assert fit(record).propensity_variance < 0.1  # made without any
+
+
 def test_clustering_of_single_rows_is_the_sandwich(record: Choices) -> None:
     few = record.take(np.arange(0, len(record.year), 3))
     found = fit(few, propensities=False, cluster=True)
@@ -135,6 +144,21 @@ def test_clustering_of_single_rows_is_the_sandwich(record: Choices) -> None:
     np.add.at(total, groups, pull)
     by_hand = found.covariance @ (total.T @ total) @ found.covariance * len(total) / (len(total) - 1)
     np.testing.assert_allclose(found.cluster_covariance, by_hand, rtol=1e-6)
+
+
+@pytest.mark.parametrize("propensities", [False, True])
+@pytest.mark.parametrize(("times", "plus"), [(2.0, 0.0), (-3.0, 5.0), (1e9, 0.0)])
+def test_same_term_twice_is_named(record: Choices, times: float, plus: float, propensities: bool) -> None:
+    again = record.common[:, :, :1] * times + plus
+    twice = replace(
+        record,
+        common=np.concatenate([record.common, again], axis=2),
+        common_names=(*record.common_names, "again"),
+    )
+    with pytest.raises(DataError, match=r"does not tell these apart: .*again") as caught:
+        fit(twice, propensities=propensities)
+    assert record.common_names[0] in str(caught.value)
+    assert "joint_democracy" not in str(caught.value)  # the innocent are not named
 
 
 def test_refusals(record: Choices) -> None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from balance_sim.evidence.case_responses import Response, sorted_out
 from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.score import _Ranking
+from balance_sim.evidence.score import Ranking
 from balance_sim.scenario.schema import Scenario
 
 Floats = NDArray[np.float64]
@@ -72,7 +72,7 @@ def score_case(
         "by_pair": {name: {m: plain[name][m] for m in MEASURES} for name in forecasts},
     }
     if excess is not None:
-        ranking = _Ranking(_of(excess, table), table.happened)
+        ranking = Ranking(_of(excess, table), table.happened)
         out["excess"] = {
             "average_precision": _plain(ranking.average_precision(table.weight)),
             "auc": _plain(ranking.auc(table.weight)),
@@ -146,7 +146,7 @@ def measured(
 ) -> dict[str, dict[str, object]]:
     """Each forecast's measures with intervals, and, but for the model's own, what the model gains on it."""
     clusters = int(table.cluster.max()) + 1
-    rankings = {name: _Ranking(values, table.happened) for name, values in forecasts.items()}
+    rankings = {name: Ranking(values, table.happened) for name, values in forecasts.items()}
     losses = {name: (values - table.happened) ** 2 for name, values in forecasts.items()}
 
     def at(weight: Floats) -> dict[str, Floats]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from balance_sim.evidence.choices import Choices
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.history import Floats
-from balance_sim.evidence.identify import Direction, flat_directions
+from balance_sim.evidence.identify import Direction, flat_directions, open_directions, profiled
 from balance_sim.evidence.likelihood import Design, chances, clustered, derivatives, log_likelihood
 
 ROUNDS, STEPS, HALVINGS = 40, 60, 40
@@ -236,16 +236,9 @@ def newton_step(information: Floats, slope: Floats, names: Sequence[str]) -> Flo
 
 def refuse_flat(design: Design, information: Floats) -> None:
     """Raise DataError where the record leaves a direction of the weights open, naming it."""
-    try:
-        np.linalg.cholesky(information)
-        covariance = np.linalg.inv(information)[: design.fixed, : design.fixed]
-    except np.linalg.LinAlgError:
-        covariance = np.linalg.pinv(information, rcond=1e-14)[: design.fixed, : design.fixed]
-        named = "; ".join(map(str, flat_directions(covariance, design.names))) or "the propensities"
-        raise DataError(f"the record does not tell these apart: {named}", "Leave one of them out") from None
-    open_ways = [way for way in flat_directions(covariance, design.names) if way.flat]
-    if open_ways:
-        named = "; ".join(str(way) for way in open_ways)
+    ways = open_directions(profiled(information, design.fixed), design.names)
+    named = "; ".join(str(way) for way in ways if way.flat)
+    if named:
         raise DataError(f"the record does not tell these apart: {named}", "Leave one of them out")
 
 

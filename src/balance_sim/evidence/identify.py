@@ -38,7 +38,17 @@ def flat_directions(covariance: Floats, names: Sequence[str]) -> tuple[Direction
     """Directions with little independent information left, the flattest first; loads below 0.2 left out.
 
     Belsley, Kuh, Welsch 1980, Regression Diagnostics, ch. 3, on the information of the estimates."""
-    information = np.linalg.pinv(covariance, rcond=1e-15, hermitian=True)
+    return open_directions(np.linalg.pinv(covariance, rcond=1e-15, hermitian=True), names)
+
+
+def profiled(information: Floats, fixed: int) -> Floats:
+    """(fixed, fixed) information of the first parameters with the others, which are shrunk, profiled out."""
+    across, own = information[:fixed, fixed:], information[fixed:, fixed:]
+    return np.asarray(information[:fixed, :fixed] - across @ np.linalg.solve(own, across.T))
+
+
+def open_directions(information: Floats, names: Sequence[str]) -> tuple[Direction, ...]:
+    """As `flat_directions`, from the information itself: it need not have an inverse."""
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
     out = []

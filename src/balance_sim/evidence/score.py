@@ -38,13 +38,13 @@ def log_score(p: ArrayLike, y: ArrayLike) -> float:
 def auc(p: ArrayLike, y: ArrayLike) -> float:
     """Chance that a random event was given more than a random non-event, ties half. NaN without both."""
     p, y = _checked(p, y)
-    return float(_Ranking(p, y).auc(np.ones_like(p)))
+    return float(Ranking(p, y).auc(np.ones_like(p)))
 
 
 def average_precision(p: ArrayLike, y: ArrayLike) -> float:
     """Sum over thresholds of (gain in recall) x precision, no interpolation. NaN without events."""
     p, y = _checked(p, y)
-    return float(_Ranking(p, y).average_precision(np.ones_like(p)))
+    return float(Ranking(p, y).average_precision(np.ones_like(p)))
 
 
 def skill(score: float, baseline: float) -> float:
@@ -166,7 +166,7 @@ def score_forecasts(
     y = _checked(checked[reference], y)[1]
     _, cluster = np.unique(np.asarray(pair), return_inverse=True)
     clusters = int(cluster.max()) + 1 if len(cluster) else 0
-    rankings = {name: _Ranking(p, y) for name, p in checked.items()}
+    rankings = {name: Ranking(p, y) for name, p in checked.items()}
     losses = {name: _cluster_losses(p, y, cluster, clusters) for name, p in checked.items()}
     whole = {name: _measures(losses[name], rankings[name], np.ones(clusters), cluster) for name in names}
     rng = np.random.default_rng(seed)
@@ -201,7 +201,7 @@ def score_forecasts(
     return out
 
 
-class _Ranking:
+class Ranking:
     """Rows sorted by falling probability once: weighted AUC and average precision are cumulative sums."""
 
     def __init__(self, p: Floats, y: Floats) -> None:
@@ -237,7 +237,7 @@ def _cluster_losses(p: Floats, y: Floats, cluster: NDArray[np.int64], clusters: 
     return np.array([np.bincount(cluster, weights=part, minlength=clusters) for part in parts])
 
 
-def _measures(losses: Floats, ranking: _Ranking, weight: Floats, cluster: NDArray[np.int64]) -> Floats:
+def _measures(losses: Floats, ranking: Ranking, weight: Floats, cluster: NDArray[np.int64]) -> Floats:
     """brier, log score, auc, average precision with a weight for each pair."""
     rows, squared, surprise = losses @ weight
     each = weight[cluster]
