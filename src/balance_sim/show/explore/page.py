@@ -38,7 +38,7 @@ def explorer_html(design: Design) -> str:
     )
     content = {"title": f"{found['title']}: explorer", "found": found, "data": data}
     style = text_of("report.css") + text_of("explore.css")
-    return rendered("explore.html", content, script=text_of("explore.js"), style=style)
+    return rendered("explore.html", content, script=text_of("draw.js") + text_of("explore.js"), style=style)
 
 
 def save_explorer(design: Design, path: Path) -> Path:
