@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import urllib.parse
+import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import pytest
@@ -157,11 +158,46 @@ def test_colours_that_look_like_references_are_left_alone() -> None:
     assert inlined(svg, "f", 'said "so"') == (
         '<svg viewBox="0 0 9 9" role="img" aria-label="said &quot;so&quot;" '
         'font-family="DejaVu Sans, Verdana, Geneva, sans-serif" '
-        'stroke-linejoin="round" stroke-linecap="butt"><defs><path id="f-fff" d="M0 0h1.3z"/>'
-        '<clipPath id="f-p1"><path d="M0 0"/></clipPath></defs>'
-        '<g clip-path="url(#f-p1)"><use href="#f-fff" fill="#ffffff" stroke-width="0.81"/></g>'
+        'stroke-linejoin="round" stroke-linecap="butt"><defs><path id="f-1" d="M0 0h1.3z"/>'
+        '<clipPath id="f-0"><path d="M0 0"/></clipPath></defs>'
+        '<g clip-path="url(#f-0)"><use href="#f-1" fill="#ffffff" stroke-width="0.81"/></g>'
         '<text font-size="12" font-weight="bold" fill="#fff">a &lt; b</text></svg>'
     )
+
+
+def test_what_is_alike_is_said_once_and_nothing_else_changes() -> None:
+    """Every mark keeps the look it had: its own attributes and those of the groups round it."""
+    marks = [(k, "#fff" if k % 3 else "#000", 1 + k // 4) for k in range(12)]
+    ticks = "".join(
+        f'<g id="tick_{k}"><use xlink:href="#m" x="{k}.26" y="0" style="fill: {colour}; stroke-width: {width}"/>'
+        f'<text style="font-size: 9px; text-anchor: middle; fill: {colour}">{k}</text></g>'
+        for k, colour, width in marks
+    )
+    grid = "".join(f'<path d="M {k} 0 L {k} 9" style="fill: none; stroke: #ddd"/>' for k in range(5))
+    tinted = "".join(
+        f'<path d="M {k} 0 L {k} 9" style="fill: none; stroke: #ddd; opacity: 0.5"/>' for k in range(2)
+    )
+    svg = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 9 9">'
+        f'<defs><path id="m" d="M 0 0 L 1 1"/></defs><g id="matplotlib.axis_1">{ticks}</g>{grid}{tinted}</svg>'
+    )
+    root = ET.fromstring(inlined(svg.encode(), "f", "said"))
+    seen: dict[str, list[dict[str, str]]] = {}
+
+    def walk(element: ET.Element, above: dict[str, str]) -> None:
+        looks = {**above, **element.attrib}
+        seen.setdefault(element.tag, []).append({**looks, "words": element.text or ""})
+        for child in element:
+            walk(child, looks if element.tag == "g" else {})
+
+    walk(root, {})
+    assert [(one["x"], one["fill"], one["stroke-width"]) for one in seen["use"]] == [
+        (f"{k + 0.3:g}", colour, str(width)) for k, colour, width in marks
+    ]
+    assert [(one["words"], one["fill"]) for one in seen["text"]] == [(str(k), c) for k, c, _ in marks]
+    assert all(one["text-anchor"] == "middle" and one["font-size"] == "9" for one in seen["text"])
+    strokes = [one for one in seen["path"] if "stroke" in one]
+    assert [one["d"].count("M") for one in strokes] == [5, 1, 1], "only opaque lines may become one path"
 
 
 def test_paths_keep_their_points() -> None:

@@ -120,7 +120,7 @@ def draw_pairs(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     grid[i, j] = grid[j, i] = np.where(table["seen"], 100 * table["excess"], np.nan)
     np.fill_diagonal(grid, 0.0)  # white: a state makes no accord with itself
     reach = max(float(np.nanmax(np.abs(grid))) if table["seen"].any() else 0.0, 1.0)
-    image = ax.imshow(grid, cmap=colours(), vmin=-reach, vmax=reach, interpolation="nearest")
+    image = ax.imshow(grid, cmap=colours(), vmin=-reach, vmax=reach, interpolation="none")
     _frame(ax, [places[k] for k in range(count)], [groups[k] for k in range(count)])
     size = 340.0 / count
     for rows, marker, colour, area in (

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 RELATIONS = ["group", "day", "change", "lo", "hi", "level", "n", "arm", "reference", "host"]
 STANCES = ["group", "stance", "arm", "role", "share", "excess", "lo", "hi", "n", "window"]
 KINDS = ("balance", "hedge", "buck_pass", "bandwagon", "abstain")
-LOOKS = ((BLUE, ""), ("#56B4E9", "//"), ("#c9a3c0", ".."), ("#E69F00", "xx"), ("#e2e2e2", ""))
+LOOKS = ((BLUE, ""), ("#56B4E9", "//"), ("#c9a3c0", "--"), ("#E69F00", "xx"), ("#e2e2e2", ""))
 
 
 def relations_table(result: Result) -> pd.DataFrame:
@@ -189,14 +189,15 @@ def stances_title(table: pd.DataFrame) -> str:
         else table[table["group"] == table["group"].iloc[0]]
     )
     rows = {row["role"]: row for row in whole[whole["stance"] == "balance"].to_dict("records")}
-    base, chosen = percent(float(rows["reference"]["share"])), rows.get("headline")
+    base, chosen = float(rows["reference"]["share"]), rows.get("headline")
     if chosen is None:
-        return f"{base} of states balance within {int(rows['reference']['window'])} days"
+        return f"{percent(base)} of states balance within {int(rows['reference']['window'])} days"
     told = ""
     if np.isfinite(chosen["lo"]):
         told = ", told from none" if chosen["lo"] > 0 or chosen["hi"] < 0 else ", not told from none"
     points = signed(100 * float(chosen["excess"]), 2)
-    return f"{base} of states balance without, {percent(float(chosen['share']))} with ({points} points{told})"
+    shares = f"{100 * base:.1f} % of states balance without, {100 * float(chosen['share']):.1f} % with"
+    return f"{shares} ({points} points{told})"
 
 
 @styled

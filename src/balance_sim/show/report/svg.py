@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
+from balance_sim.show.report.svg_groups import gather, grouped, in_order
+
 SVG = "{http://www.w3.org/2000/svg}"
 XLINK = "{http://www.w3.org/1999/xlink}href"
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
-GEOMETRY = {"x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "width", "height", "transform", "points",
-            "stroke-width", "font-size", "stroke-dasharray", "stroke-miterlimit"}  # fmt: skip
+PLACES = {"x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "width", "height", "points"}
+SIZES = {"r", "transform", "stroke-width", "font-size", "stroke-dasharray", "stroke-miterlimit"}
 FONT = re.compile(r"(?P<weight>bold |\d{3} )?(?P<size>[\d.]+)px (?P<family>.+)")
 OURS = "DejaVu Sans"  # every figure is set in it
 FAMILY = "DejaVu Sans, Verdana, Geneva, sans-serif"
@@ -32,9 +34,12 @@ def inlined(svg: bytes, prefix: str, label: str) -> str:
         for child in list(parent):
             if _name(child) in DROPPED:
                 parent.remove(child)
-    used = _used_ids(root)
     for element in root.iter():
-        _slim(element, prefix, used)
+        element.tag = _name(element)
+    names = {old: f"{prefix}-{k}" for k, old in enumerate(_used_ids(root))}
+    in_order(root)
+    for element in root.iter():
+        _slim(element, names)
     box = root.get("viewBox", "0 0 1 1")
     root.attrib.clear()
     root.attrib.update({
@@ -42,6 +47,8 @@ def inlined(svg: bytes, prefix: str, label: str) -> str:
         "stroke-linejoin": "round", "stroke-linecap": "butt",
     })  # fmt: skip
     _drop_empty(root)
+    gather(root)
+    grouped(root)
     return _as_html(root)
 
 
@@ -49,18 +56,19 @@ def _name(element: ET.Element) -> str:
     return element.tag.removeprefix(SVG)
 
 
-def _used_ids(root: ET.Element) -> set[str]:
-    """Names that something refers to."""
-    used = set()
+def _used_ids(root: ET.Element) -> list[str]:
+    """Names that something refers to, in the order in which it does."""
+    used: dict[str, None] = {}
     for element in root.iter():
         for key, value in element.attrib.items():
             if key in (XLINK, "href") and value.startswith("#"):
-                used.add(value[1:])
-            used.update(re.findall(r"url\(#([^)]+)\)", value))
-    return used
+                used[value[1:]] = None
+            used.update(dict.fromkeys(re.findall(r"url\(#([^)]+)\)", value)))
+    return list(used)
 
 
-def _slim(element: ET.Element, prefix: str, used: set[str]) -> None:
+def _slim(element: ET.Element, names: dict[str, str]) -> None:
+    """Attributes of an element in their shortest form; `names` gives ids that are referred to a new name."""
     attributes = dict(element.attrib)
     element.attrib.clear()
     for part in attributes.pop("style", "").split(";"):
@@ -73,16 +81,18 @@ def _slim(element: ET.Element, prefix: str, used: set[str]) -> None:
         if (key, value) in DEFAULTS or NO_TURN.fullmatch(value):
             continue
         if key == "id":
-            if value in used:
-                element.set("id", f"{prefix}-{value}")
+            if value in names:
+                element.set("id", names[value])
         elif key in (XLINK, "href"):
-            element.set("href", f"#{prefix}-{value[1:]}" if value.startswith("#") else "".join(value.split()))
+            element.set("href", f"#{names[value[1:]]}" if value.startswith("#") else "".join(value.split()))
         elif key == "d":
             element.set(key, path_data(value))
-        elif key in GEOMETRY:
-            element.set(key, _shorter(value))
+        elif key in PLACES:
+            element.set(key, _shorter(value, 1))
+        elif key in SIZES:
+            element.set(key, _shorter(value, 4 if "matrix" in value or "scale" in value else 2))
         else:
-            element.set(key, re.sub(r"url\(#", f"url(#{prefix}-", value))
+            element.set(key, re.sub(r"url\(#([^)]+)\)", lambda m: f"url(#{names[m[1]]})", value))
 
 
 def _presentation(key: str, value: str) -> dict[str, str]:
@@ -139,9 +149,9 @@ def _packed(numbers: list[int], scale: int, *, first: bool) -> str:
     return "".join(words)
 
 
-def _shorter(value: str) -> str:
-    """Numbers with two decimals at most, white space single."""
-    found = NUMBER.sub(lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip(".").replace("-0", "-0"), value)
+def _shorter(value: str, places: int = 2) -> str:
+    """Numbers with so many decimals at most, white space single."""
+    found = NUMBER.sub(lambda m: f"{float(m[0]):.{places}f}".rstrip("0").rstrip("."), value)
     return " ".join(re.sub(r"(?<![\d.])-0(?![\d.])", "0", found).split())
 
 
@@ -150,17 +160,16 @@ def _drop_empty(element: ET.Element) -> None:
     kept: list[ET.Element] = []
     for child in list(element):
         _drop_empty(child)
-        if _name(child) == "g" and not child.attrib:
+        if child.tag == "g" and not child.attrib:
             kept += list(child)
-        elif len(child) or _name(child) not in ("g", "defs", "clipPath"):
+        elif len(child) or child.tag not in ("g", "defs", "clipPath"):
             kept.append(child)
     element[:] = kept
 
 
 def _as_html(element: ET.Element) -> str:
-    """The element as HTML reads it: no namespaces, text escaped, no white space between tags."""
+    """The element as HTML reads it: text escaped, no white space between tags."""
     for one in element.iter():
-        one.tag = _name(one)
         one.text = one.text if one.tag in ("text", "tspan") and one.text else None
         one.tail = None
     return ET.tostring(element, encoding="unicode").replace(" />", "/>")
