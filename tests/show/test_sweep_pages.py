@@ -6,16 +6,18 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.explore.data import document
 from balance_sim.show.explore.points import of_sweep
+from balance_sim.show.figures.indices import indices_table, indices_title
+from balance_sim.show.figures.surface import surface_table, surface_title
 from balance_sim.show.figures.sweeps import (
     multiples_table,
     multiples_title,
     spread_between,
-    surface_table,
     sweep_outcome,
 )
 from balance_sim.show.gallery import fitting, words_of
@@ -23,6 +25,7 @@ from balance_sim.show.plots import Plots
 from balance_sim.show.report import save_report
 from balance_sim.show.report.sweep_page import sweep_html
 from balance_sim.show.sweep_gallery import SWEEP_FIGURES
+from balance_sim.study.sensitivity import sensitivity
 from balance_sim.study.sweep import sweep
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
@@ -59,10 +62,94 @@ def test_no_visibility_no_excess(swept: SweepResult) -> None:
 
 def test_figures_that_fit_a_grid(swept: SweepResult) -> None:
     assert set(fitting(swept, SWEEP_FIGURES)) == {"multiples", "surface"}
-    assert "there are no indices" in words_of(SWEEP_FIGURES["indices"].draw(swept))
+    assert "no indices to show" in words_of(SWEEP_FIGURES["indices"].draw(swept))
     plots = Plots.of(swept.folder)
     paths = plots.save(swept.folder)
     assert [path.name for path in paths] == ["multiples.png", "multiples.svg", "surface.png", "surface.svg"]
+
+
+SAMPLED = """schema: 1
+title: "A small Sobol design"
+scenario: {folder}/smoke/five_states.yaml
+design: {{method: sobol, samples: 8}}
+factors:
+  events.summit.visibility: {{min: 0.2, max: 1}}
+  parameters.beta: {{min: 0.1, max: 0.5}}
+arms: [no_summit, summit]
+runs: 4
+seed: 1
+outcomes: [insecurity_threatened_300]
+"""
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
+    folder: Path = tmp_path_factory.mktemp("sampled")
+    path = folder / "sampled.yaml"
+    path.write_text(SAMPLED.format(folder=Path("experiments").resolve()), encoding="utf-8")
+    sweep(load_experiment(path), out=folder / "r")
+    return open_sweep(folder / "r")
+
+
+def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> None:
+    table = indices_table(sampled)
+    assert len(table) == 2 * 2 * 2  # factors, first and total, of the effect and of the mean
+    found = sensitivity(sampled, ["insecurity_threatened_300"]).indices
+    row = found[(found["of"] == "effect") & (found["factor"] == "events.summit.visibility")].iloc[0]
+    bar = table[(table["of"] == "effect") & (table["factor"] == "events.summit.visibility")].set_index(
+        "index"
+    )
+    for name in ("first", "total"):
+        assert (
+            bar.loc[name, ["value", "lo", "hi"]].tolist() == row[[name, f"{name}_lo", f"{name}_hi"]].tolist()
+        )
+    assert (table["samples"] == 8).all()
+    title = indices_title(table)
+    assert title.startswith(("summit visibility moves the effect most (total index ", "No factor's part"))
+    assert words_of(SWEEP_FIGURES["indices"].draw(sampled)) == title
+    of_chance = table.assign(share_lo=-0.01)
+    assert indices_title(of_chance).startswith(
+        "No factor's part in the effect can be told from none; largest: "
+    )
+    assert indices_title(table.assign(value=0.0)) == "No factor changes the effect at any point"
+
+
+def test_a_sampled_surface_is_cut_into_classes(sampled: SweepResult) -> None:
+    """Every point is in one cell, and a cell's interval is no narrower than its narrowest point's."""
+    table = surface_table(sampled)
+    effects = sampled.effects
+    assert int(table["points"].sum()) == len(effects) == 8 * (2 + 2)
+    assert table["x"].nunique() <= 5 and table["y"].nunique() <= 5
+    assert (table["excess"] * table["points"]).sum() == pytest.approx(effects["mean"].sum())
+    half = (effects["hi"] - effects["lo"]) / 2
+    assert ((table["hi"] - table["lo"]) / 2 >= half.min() - 1e-12).all()
+    assert all(" to " in words for words in table["words_x"])
+    figure = SWEEP_FIGURES["surface"].draw(sampled)
+    labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    assert len(labels) == table["x"].nunique() and max(map(len, labels)) <= 14
+
+
+def test_titles_of_a_sweep_name_their_intervals() -> None:
+    rows = [(0, "a.b.c", 1.0, 0.2, 0.1, 0.3), (1, "a.b.c", 2.0, 0.1, -0.1, 0.3)]
+    table = pd.DataFrame(rows, columns=["point", "factor", "value", "excess", "lo", "hi"])
+    assert (
+        multiples_title(table)
+        == "Over 2 points the excess runs from +0.10 to +0.20, told from none at 1 of them"
+    )
+    cells = table.assign(
+        x=[1.0, 2.0], y=1.0, words_x=["1", "2"], words_y="1", factor_x="a.b.c", factor_y="d.e"
+    )
+    assert surface_title(cells) == (
+        "In 1 of 2 cells the excess can be told from none; largest of them: +0.20 (95 % interval 0.10 to 0.30) "
+        "at b c 1 and e 1"
+    )
+    assert (
+        surface_title(cells.iloc[1:].assign(excess=[0.1])) == "The excess is the same, +0.10, in every cell"
+    )
+    unsure = cells.assign(lo=-1.0)
+    assert surface_title(unsure).startswith(
+        "In none of 2 cells can the excess be told from none; largest: +0.20"
+    )
 
 
 def test_the_report_of_a_sweep(swept: SweepResult) -> None:

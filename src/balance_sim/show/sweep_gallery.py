@@ -15,7 +15,7 @@ SWEEP_FIGURES: dict[str, Picture] = {
     picture.name: picture
     for picture in (
         Picture("multiples", "How does the excess change with each factor?", "sweeps", "multiples"),
-        Picture("surface", "And with the two that matter most together?", "sweeps", "surface"),
-        Picture("indices", "Which factor matters how much?", "sweeps", "indices", fits=_has_indices),
+        Picture("surface", "And with the two that matter most together?", "surface", "surface"),
+        Picture("indices", "Which factor matters how much?", "indices", "indices", fits=_has_indices),
     )
 }

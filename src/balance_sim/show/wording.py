@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal
 
 Verdict = Literal["nothing run", "one run", "no run differs", "not distinguishable", "more", "fewer"]
@@ -99,3 +100,30 @@ def printable(text: str) -> str:
 def arm_words(arm: str) -> str:
     """An arm's name as it is read aloud."""
     return arm.replace("_", " ")
+
+
+_COUNTS = {
+    "counter": "counter-accords",
+    "with_participant": "accords with a participant",
+    "other": "other accords",
+    "all": "accords of any direction",
+}
+
+
+def outcome_words(outcome: str) -> str:
+    """An outcome as it is read aloud: `accords_counter_365` is counter-accords within 365 days."""
+    found = re.fullmatch(r"accords_(.+)_(\d+)", outcome)
+    if found is None:
+        return outcome.replace("_", " ")
+    what = _COUNTS.get(found[1], f"accords of kind {found[1].replace('_', ' ')}")
+    return f"{what} within {found[2]} days"
+
+
+def factor_words(path: str) -> str:
+    """A key path as it is read aloud: `events.parade.visibility` is parade visibility."""
+    if path == "theory.preset":
+        return "theory"
+    head, _, rest = path.partition(".")
+    if head == "theory" and rest.startswith("weights."):
+        return f"weight of {rest.removeprefix('weights.').replace('_', ' ')}"
+    return (rest or head).replace(".", " ").replace("_", " ")

@@ -1,16 +1,17 @@
-"""Figures of a sweep: the excess over its dials, as small multiples and as a surface."""
+"""The excess over the points of a sweep, a panel a factor. What its other figures start from, too."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.scenario.values import value_at
 from balance_sim.show.figures.paper import (
     BLUE,
     INK,
-    OTHERS,
     QUIET,
     SMALL,
     folded,
@@ -21,7 +22,8 @@ from balance_sim.show.figures.paper import (
     sheet,
     styled,
 )
-from balance_sim.show.wording import arm_words, plural, signed
+from balance_sim.show.tables import clear
+from balance_sim.show.wording import arm_words, factor_words, number, outcome_words, plural, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +33,23 @@ if TYPE_CHECKING:
 
     from balance_sim.study.sweep_result import SweepResult
 
-COLUMNS = ["point", "factor", "value", "excess", "lo", "hi", "mcse", "arm", "reference", "outcome", "runs"]
-GRID = ["x", "y", "excess", "points", "factor_x", "factor_y", "arm", "reference", "outcome", "runs"]
+COLUMNS = [
+    "point",
+    "factor",
+    "value",
+    "excess",
+    "lo",
+    "hi",
+    "mcse",
+    "here",
+    "arm",
+    "reference",
+    "outcome",
+    "runs",
+]
 MOST_PANELS = 12
+FEW_POINTS = 60  # up to so many, every point shows its interval
+CLASSES = 5
 
 
 def sweep_outcome(result: SweepResult) -> str:
@@ -54,7 +70,7 @@ def headline_effects(result: SweepResult) -> pd.DataFrame:
 def multiples_table(result: SweepResult) -> pd.DataFrame:
     """Tidy: a row a point and factor: the factor's value there, and the point's mean paired excess with its
 
-    95 % interval. Values that are no numbers keep their words."""
+    95 % interval. Values that are no numbers keep their words. here: the scenario's own value, if a number."""
     found = headline_effects(result)
     parts = [pd.DataFrame(columns=COLUMNS)]
     for factor in result.paths:
@@ -64,30 +80,49 @@ def multiples_table(result: SweepResult) -> pd.DataFrame:
         values = found[factor]
         words = values if pd.api.types.is_numeric_dtype(values) else values.astype(str)
         more = {"arm": result.headline_arm, "reference": result.reference, "runs": result.runs}
-        parts.append(part.assign(factor=factor, value=words.to_numpy(), **more))
+        here = _own_value(result, factor)
+        parts.append(part.assign(factor=factor, value=words.to_numpy(), here=here, **more))
     filled = [part for part in parts if not part.empty]
     return pd.concat(filled, ignore_index=True)[COLUMNS] if filled else parts[0]
 
 
-def spread_between(rows: pd.DataFrame) -> float:
-    """How far the means of the excess over a factor's values lie apart: largest less smallest.
+def _own_value(result: SweepResult, path: str) -> float:
+    try:
+        value = value_at(result.scenario, path)
+    except LookupError:
+        return float("nan")
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if plain else float("nan")
 
-    Numbers of more than eight values are put into five classes of equal counts first."""
+
+def classes_of(values: pd.Series[Any]) -> npt.NDArray[np.int64]:
+    """Numbers of more than eight values in five classes of equal counts, from 0."""
+    found: npt.NDArray[np.int64] = pd.qcut(values.rank(method="first"), CLASSES, labels=False).to_numpy(int)
+    return found
+
+
+def spread_between(rows: pd.DataFrame) -> float:
+    """How far the means of the excess over a factor's values lie apart: largest less smallest."""
     values = rows["value"]
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > 8:
-        values = pd.qcut(values.rank(method="first"), 5, labels=False)
+        values = pd.Series(classes_of(values))
     means = rows["excess"].groupby(np.asarray(values)).mean()
     return float(means.max() - means.min())
 
 
 def multiples_title(table: pd.DataFrame) -> str:
-    """The finding: the range of the excess over the points, and the factor along which it changes most."""
-    low, high = float(table["excess"].min()), float(table["excess"].max())
-    points = int(table["point"].nunique())
+    """The finding: the range of the excess over the points, at how many it can be told from none, and the factor
+
+    along whose values its means lie furthest apart."""
+    points = table.drop_duplicates("point")
+    low, high, sure = float(points["excess"].min()), float(points["excess"].max()), int(clear(points).sum())
     spreads = {str(factor): spread_between(rows) for factor, rows in table.groupby("factor")}
     most = max(spreads, key=lambda factor: (spreads[factor], factor))
-    words = f"Over {plural(points, 'point')} the excess runs from {signed(low)} to {signed(high)}"
-    return f"{words}; it changes most along {most}" if spreads[most] > 0 else f"{words}; no factor changes it"
+    words = f"Over {plural(len(points), 'point')} the excess runs from {signed(low)} to {signed(high)}"
+    words += f", told from none at {sure or 'none'} of them"
+    if spreads[most] == 0:
+        return f"{words}; no factor changes it"
+    return f"{words}; it changes most along {factor_words(most)}" if len(spreads) > 1 else words
 
 
 @styled
@@ -96,9 +131,9 @@ def draw_multiples(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Fig
     own = ax is None
     factors = list(dict.fromkeys(table["factor"]))[:MOST_PANELS] if len(table) else []
     if ax is None:
-        columns = min(max(len(factors), 1), 3)
+        columns = 2 if len(factors) in (2, 4) else min(max(len(factors), 1), 3)
         rows = max(1, -(-len(factors) // columns))
-        figure = sheet(max(3.7 * columns, 8.2), 2.9 * rows + 1.6)
+        figure = sheet(max(3.9 * columns, 8.2), 2.9 * rows + 1.7)
         ax = list(np.ravel(figure.subplots(rows, columns, sharey=True, squeeze=False)))
     if table.empty:
         for axes in ax[1:]:
@@ -108,187 +143,69 @@ def draw_multiples(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Fig
         _panel(axes, table[table["factor"] == factor], factor)
     for axes in list(ax)[len(factors) :]:
         axes.set_axis_off()
-    arm, reference, outcome = (str(table[name].iloc[0]) for name in ("arm", "reference", "outcome"))
-    ax[0].set_ylabel("mean excess per run", fontsize=SMALL)
-    runs = plural(int(table["runs"].iloc[0]), "run")
-    marks = (
-        f"{outcome.replace('_', ' ')}: {arm_words(arm)} less {arm_words(reference)}, "
-        f"{runs} a point. "
-        "Dot and line: a point and its 95 % interval; heavy line: mean by value"
-    )
     if own:
-        owner(ax[0]).suptitle(
-            folded(multiples_title(table), 80), x=0.012, ha="left", fontsize=13, fontweight="bold"
-        )
-        note(ax[0], marks, own=own, wrap=112)
+        title = folded(multiples_title(table), 72 if len(factors) in (1, 2, 4) else 100)
+        owner(ax[0]).suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
+        note(ax[0], _marks(table), own=own, wrap=100 if len(factors) in (1, 2, 4) else 140)
     else:
-        head(ax[0], multiples_title(table), marks, own=own, wrap=60)
+        head(ax[0], multiples_title(table), _marks(table), own=own, wrap=60)
     return owner(ax[0])
 
 
+def _marks(table: pd.DataFrame) -> str:
+    arm, reference, outcome = (str(table[name].iloc[0]) for name in ("arm", "reference", "outcome"))
+    points = table.drop_duplicates("point")
+    runs = plural(int(table["runs"].iloc[0]), "run")
+    words = (
+        f"Excess of {outcome_words(outcome)}, {arm_words(arm)} less {arm_words(reference)}, {runs} a point. "
+    )
+    half = float(((points["hi"] - points["lo"]) / 2).median())
+    if len(points) <= FEW_POINTS:
+        words += "Dot: a point, with its 95 % interval; open: it holds zero. "
+    elif np.isfinite(half):
+        words += f"Dot: a point; open: its 95 % interval, most often {number(half)} each way, holds zero. "
+    many = any(rows["value"].nunique() > 8 for _, rows in table.groupby("factor"))
+    words += f"Heavy line: mean {'of each fifth of the points' if many else 'by value'}. "
+    return words + ("Dotted: the scenario's own value." if table["here"].notna().any() else "")
+
+
 def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
-    numeric = pd.api.types.is_numeric_dtype(rows["value"])
+    rows = rows.sort_values(["value", "point"], kind="stable")
+    numeric = pd.api.types.is_numeric_dtype(rows["value"].infer_objects())
     names = sorted(rows["value"].unique())
     place = {name: k for k, name in enumerate(names)}
     x = rows["value"].to_numpy(float) if numeric else np.array([place[v] for v in rows["value"]], float)
+    y, sure = rows["excess"].to_numpy(float), clear(rows).to_numpy(bool)
     ax.axhline(0, color=INK, linewidth=1)
-    few = len(rows) <= 60
+    if np.isfinite(rows["here"].iloc[0]):
+        ax.axvline(float(rows["here"].iloc[0]), color=QUIET, linewidth=1, linestyle=(0, (1, 2)))
+    few = len(rows) <= FEW_POINTS
+    spots = x + (_aside(x) if len(names) <= 8 else 0.0)
     if few and np.isfinite(rows["lo"]).all():
-        ax.vlines(x, rows["lo"], rows["hi"], color=QUIET, linewidth=0.7, alpha=0.7)
-    ax.plot(x, rows["excess"], "o", color=QUIET, markersize=3.5 if few else 2, alpha=0.8)
-    if len(names) <= 8:
-        means = rows["excess"].groupby(x).mean()
-    else:
-        classes = pd.qcut(pd.Series(x).rank(method="first"), 5, labels=False)
-        grouped = pd.DataFrame({"x": x, "y": rows["excess"].to_numpy(), "c": classes}).groupby("c").mean()
-        means = pd.Series(grouped["y"].to_numpy(), index=grouped["x"].to_numpy())
-    ax.plot(means.index, means, color=BLUE, linewidth=2.2)
+        ax.vlines(spots, rows["lo"], rows["hi"], color=QUIET, linewidth=0.9, alpha=0.6)
+    for of, fill in ((sure, QUIET), (~sure, "white")):
+        ax.plot(spots[of], y[of], "o", color=QUIET, markerfacecolor=fill, markersize=4.5 if few else 3,
+                markeredgewidth=0.9)  # fmt: skip
+    by = x if len(names) <= 8 else classes_of(rows["value"])
+    means = pd.DataFrame({"x": x, "y": y, "by": by}).groupby("by").mean()
+    joined = numeric or len(names) == 2
+    ax.plot(means["x"], means["y"], color=BLUE, linewidth=2.2, marker="" if joined else "_", markersize=16,
+            markeredgewidth=2.2, linestyle="-" if joined else "none", zorder=3)  # fmt: skip
     if not numeric:
-        ax.set_xticks(range(len(names)), [str(name) for name in names])
-    ax.set_xlabel(folded(factor, 34), fontsize=SMALL)
+        ax.set_xticks(range(len(names)), [folded(str(name).replace("_", " "), 12) for name in names])
+        ax.set_xlim(-0.6, len(names) - 0.4)
+    ax.set_xlabel(folded(factor, 40), fontsize=SMALL)
+    ax.set_ylabel("mean excess per run", fontsize=SMALL)
     ax.tick_params(labelleft=True)
 
 
-def surface_table(result: SweepResult) -> pd.DataFrame:
-    """Tidy: mean excess over the points at each pair of values of the two factors that change it most.
-
-    Both must be numbers with at least two and at most 40 values; empty where there are no two such."""
-    table = multiples_table(result)
-    good = {
-        str(factor): spread_between(rows)
-        for factor, rows in table.groupby("factor")
-        if pd.api.types.is_numeric_dtype(rows["value"].infer_objects()) and 2 <= rows["value"].nunique() <= 40
-    }
-    if len(good) < 2:
-        return pd.DataFrame(columns=GRID)
-    first, second = sorted(sorted(good), key=lambda factor: -good[factor])[:2]
-    found = headline_effects(result)
-    grouped = found.groupby([first, second])["mean"]
-    grid = pd.DataFrame({"excess": grouped.mean(), "points": grouped.size()}).reset_index()
-    grid = grid.rename(columns={first: "x", second: "y"})
-    more = {"arm": result.headline_arm, "reference": result.reference, "runs": result.runs}
-    return grid.assign(factor_x=first, factor_y=second, outcome=sweep_outcome(result), **more)[GRID]
-
-
-def surface_title(table: pd.DataFrame) -> str:
-    """The finding: where the excess is largest."""
-    top = table.sort_values(["excess", "x", "y"], ascending=[False, True, True], kind="stable").iloc[0]
-    names = [str(table[f"factor_{axis}"].iloc[0]) for axis in "xy"]
-    if float(table["excess"].max()) == float(table["excess"].min()):
-        return f"The excess is the same, {signed(float(top['excess']))}, in every cell"
-    return (
-        f"The excess is largest, {signed(float(top['excess']))}, at {names[0]} "
-        f"{top['x']:g} and {names[1]} {top['y']:g}"
-    )
-
-
-@styled
-def draw_surface(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
-    """A cell for each pair of values, its mean excess as colour and number."""
-    from balance_sim.show.figures.pairs import colours
-
-    own = ax is None
-    ax = ax if ax is not None else sheet(8.6, 6.2).subplots()
-    if table.empty:
-        return nothing(ax, "Fewer than two numeric factors with few values: there is no surface to show.")
-    wide = table.pivot(index="y", columns="x", values="excess").sort_index(ascending=False)
-    reach = max(float(table["excess"].abs().max()), 0.01)
-    image = ax.imshow(wide, cmap=colours(), vmin=-reach, vmax=reach, aspect="auto", interpolation="nearest")
-    ax.set_xticks(range(wide.shape[1]), [f"{v:g}" for v in wide.columns])
-    ax.set_yticks(range(wide.shape[0]), [f"{v:g}" for v in wide.index])
-    if wide.size <= 100:
-        box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0}
-        for (i, j), value in np.ndenumerate(wide.to_numpy(float)):
-            words = signed(value) if np.isfinite(value) else "-"
-            ax.text(j, i, words, ha="center", va="center", fontsize=SMALL, bbox=box)
-    ax.set_xlabel(str(table["factor_x"].iloc[0]))
-    ax.set_ylabel(str(table["factor_y"].iloc[0]))
-    bar = owner(ax).colorbar(image, ax=ax, shrink=0.8)
-    bar.set_label("mean excess per run (amber: fewer, blue: more)")
-    arm, reference = (arm_words(str(table[name].iloc[0])) for name in ("arm", "reference"))
-    runs = plural(int(table["runs"].iloc[0]), "run")
-    outcome, most = str(table["outcome"].iloc[0]).replace("_", " "), int(table["points"].max())
-    marks = (
-        f"{outcome}: {arm} less {reference}, {runs} a point; mean over up to {plural(most, 'point')} a cell"
-    )
-    head(ax, surface_title(table), marks, own=own, wrap=72)
-    note(ax, "Light grey: no point there. Errors are in the small multiples.", own=own, wrap=112)
-    return owner(ax)
-
-
-INDICES = ["factor", "index", "value", "lo", "hi", "arm", "outcome", "method", "of"]
-
-
-def indices_table(result: SweepResult) -> pd.DataFrame:
-    """Tidy: Sobol (S1, ST) or Morris (mu*, sigma) indices of the headline's effect, with 95 % intervals."""
-    from balance_sim.study.sensitivity import sensitivity
-
-    method = str(result.manifest.get("design", {}).get("method", ""))
-    if method not in ("sobol", "morris") or result.headline_arm is None:
-        return pd.DataFrame(columns=INDICES)
-    found = sensitivity(result, [sweep_outcome(result)]).indices
-    if found.empty:
-        return pd.DataFrame(columns=INDICES)
-    rows = found[(found["of"] == "effect") & (found["arm"] == result.headline_arm)]
-    out: list[dict[str, Any]] = []
-    names = ("s1", "st") if method == "sobol" else ("mu_star", "sigma")
-    for row in rows.to_dict("records"):
-        for name in names:
-            if name not in row:
-                continue
-            front = {key: row[key] for key in ("factor", "arm", "outcome", "of")}
-            bounds = {
-                "value": row[name],
-                "lo": row.get(f"{name}_lo", np.nan),
-                "hi": row.get(f"{name}_hi", np.nan),
-            }
-            out.append(front | bounds | {"index": name, "method": method})
-    return pd.DataFrame(out, columns=INDICES)
-
-
-def indices_title(table: pd.DataFrame) -> str:
-    """The finding: the factor with the largest total index, and whether it can be told from none."""
-    main = table[table["index"] == table["index"].iloc[-1 if table["method"].iloc[0] == "sobol" else 0]]
-    top = main.sort_values(["value", "factor"], ascending=[False, True], kind="stable").iloc[0]
-    told = (
-        "" if not np.isfinite(top["lo"]) else ", told from none" if top["lo"] > 0 else ", not told from none"
-    )
-    return f"{top['factor']} matters most ({top['index']} {top['value']:.2f}{told})"
-
-
-@styled
-def draw_indices(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
-    """Two bars a factor with their intervals; grey where the interval holds zero."""
-    own = ax is None
-    factors = list(dict.fromkeys(table["factor"])) if len(table) else []
-    ax = ax if ax is not None else sheet(9.4, 2.4 + 0.62 * max(len(factors), 2)).subplots()
-    if table.empty:
-        return nothing(
-            ax, "Not a Sobol or Morris design, or no point finished: there are no indices to show."
-        )
-    names = list(dict.fromkeys(table["index"]))
-    order = table[table["index"] == names[-1]].sort_values("value", kind="stable")["factor"].tolist()
-    for k, (name, colour) in enumerate(zip(names, (BLUE, OTHERS[0][0]), strict=False)):
-        for y, factor in enumerate(order):
-            row = table[(table["factor"] == factor) & (table["index"] == name)].iloc[0]
-            spot = y + 0.2 - 0.4 * k
-            holds_zero = bool(np.isfinite(row["lo"]) and row["lo"] <= 0)
-            ax.barh(spot, row["value"], height=0.36, color="#c4c4c4" if holds_zero else colour,
-                    edgecolor=colour, hatch="" if k == 0 else "//", label=name if y == 0 else None)  # fmt: skip
-            if np.isfinite(row["lo"]):
-                ax.plot([row["lo"], row["hi"]], [spot, spot], color=INK, linewidth=1.2)
-    ax.axvline(0, color=INK, linewidth=1)
-    ax.set_yticks(range(len(order)), order)
-    ax.legend(loc="lower right", frameon=False)
-    method = str(table["method"].iloc[0])
-    words = {
-        "sobol": "Sobol indices: s1 alone, st with its interactions",
-        "morris": "Morris: mean absolute step, and its spread",
-    }
-    ax.set_xlabel(
-        "share of the variance" if method == "sobol" else "change of the effect over a factor's range"
-    )
-    arm, outcome = arm_words(str(table["arm"].iloc[0])), str(table["outcome"].iloc[0]).replace("_", " ")
-    marks = f"{words[method]}; of the effect of {arm} on {outcome}. Line: 95 % interval. Grey: it holds zero"
-    head(ax, indices_title(table), marks, own=own, wrap=80)
-    return owner(ax)
+def _aside(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """How far to put points of one value beside each other, a fifth of the way to the next at most."""
+    places = np.unique(x)
+    gap = float(np.diff(places).min()) if len(places) > 1 else 1.0
+    out = np.zeros(len(x))
+    for value in places:
+        here = np.flatnonzero(x == value)
+        if len(here) > 1:
+            out[here] = np.linspace(-0.2, 0.2, len(here)) * gap
+    return out
