@@ -22,7 +22,8 @@ from balance_sim.evidence.coordination import (
 )
 from balance_sim.evidence.effects import Effect
 from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.events import EventData, event_days, load_event_data, ties_from_accords
+from balance_sim.evidence.event_files import load_event_data, ties_from_accords
+from balance_sim.evidence.events import EventData, event_days
 
 EFFECTS = (
     Effect("inertia", "accords"),

@@ -71,7 +71,7 @@ def as_run(line: str) -> list[str] | None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder that looks like the clone to a command, and takes what it writes."""
-    for name in ("scenarios", "benchmarks"):
+    for name in ("scenarios", "benchmarks", "experiments"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
 

@@ -14,6 +14,13 @@ from balance_sim.cli.options import json_option
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--model",
+    type=click.Choice(["rates", "coordination"]),
+    default="rates",
+    show_default=True,
+    help="The model's own rates; or the two-sided choice of partner, with a plan as DATA.",
+)
 @click.option("--first", type=int, default=1985, show_default=True, help="First year of the period.")
 @click.option("--last", type=int, help="Last year  [default: the last with accords on record]")
 @click.option(
@@ -38,8 +45,11 @@ from balance_sim.cli.options import json_option
     help="File to write.",
 )
 @json_option
+@click.pass_context
 def command(
+    ctx: click.Context,
     data: Path,
+    model: str,
     first: int,
     last: int | None,
     accords: tuple[Path, ...],
@@ -55,7 +65,12 @@ def command(
     """Fit the weights of willingness to the accords in the folder DATA, and write them with their covariance.
 
     DATA holds the field's files as their authors publish them, or accords.csv in the generic format. Which
-    names are looked for, and what is fitted: docs/evidence.md."""
+    names are looked for, and what is fitted: docs/evidence.md. With --model coordination DATA is a plan that
+    names dated ties, covariates and effects: docs/coordination.md."""
+    if model == "coordination":
+        refuse_given(ctx)
+        fit_coordination_plan(data, out, as_json=as_json)
+        return
     from balance_sim.evidence.choices import choices
     from balance_sim.evidence.errors import DataError
     from balance_sim.evidence.fitted_file import fitted_record, summary_lines, write_fitted
@@ -84,3 +99,37 @@ def command(
         return
     lines = summary_lines(found, history) + [f"note: {why}" for why in left_out]
     click.echo("\n".join([*lines, "", f"written to {out}"]))
+
+
+RATES_ONLY = ("first", "last", "accords", "alliances", "terms", "levels", "propensities", "cluster", "ridge")
+
+
+def refuse_given(ctx: click.Context) -> None:
+    """Options of the rates have no meaning for the choice of partner."""
+    given = click.core.ParameterSource.COMMANDLINE
+    for name in RATES_ONLY:
+        if ctx.get_parameter_source(name) is given:
+            raise click.UsageError(
+                f"--{name} belongs to --model rates; the plan holds what coordination needs"
+            )
+
+
+def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
+    """Fit the two-sided choice that a plan describes, write it and print it."""
+    from balance_sim.evidence.coordination import fit_coordination
+    from balance_sim.evidence.coordination_file import coordination_lines, coordination_record
+    from balance_sim.evidence.coordination_plan import read_coordination_plan
+    from balance_sim.evidence.fitted_file import write_fitted
+    from balance_sim.study.folder import version
+
+    plan = read_coordination_plan(plan_path)
+    data = plan.load()
+    found = fit_coordination(data, plan.effects, missing=plan.missing)
+    written = coordination_record(
+        found, data, plan.title, shlex.join(["balance-sim", *sys.argv[1:]]), version()
+    )
+    write_fitted(written, out)
+    if as_json:
+        click.echo(json.dumps(written, indent=1, allow_nan=False))
+        return
+    click.echo("\n".join([*coordination_lines(found, data), "", f"written to {out}"]))

@@ -6,14 +6,12 @@ accord needs both (Stadtfeld, Hollway, Block 2017, Sociological Methodology 47: 
     p_ij = exp(b . s_ij) / sum_k exp(b . s_ik)        over the partners k present, k != i
     P{i,j} = p_ij p_ji / sum_{k<l} p_kl p_lk          over the pairs present
 
-The log-likelihood is the sum of ln P over the events, conditional on their times. With
-D_ij = s_ij + s_ji - E_i s_i. - E_j s_j. the score of an event is D_ij less its mean under P, and the Fisher
-information is the covariance of D under P. The log-likelihood need not be concave: Fisher scoring, which goes
-uphill everywhere, with halved steps."""
+The log-likelihood is the sum of ln P over the events, conditional on their times. It need not be concave: Fisher
+scoring, which goes uphill everywhere, with halved steps. Definitions and options: docs/coordination.md."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -25,6 +23,7 @@ from numpy.typing import NDArray
 from balance_sim.evidence.effects import NETWORK_KINDS, STATE_KINDS, Effect, Floats, Moment
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.events import EventData, EventDay, World, event_days
+from balance_sim.evidence.two_sided import ChoiceDay, day_derivatives, day_value, pair_probabilities
 
 FLAT = 1e-9
 """A mix of effects, each scaled to information 1 at the start, with less than this is flat there."""
@@ -33,24 +32,15 @@ LOST = 1e-6
 KEPT_BYTES = 512 * 2**20
 """Statistics of all days are kept in memory up to this size, and computed anew on each pass beyond it."""
 
-Missing = Literal["mean", "refuse"]
-
-
-@dataclass(frozen=True)
-class ChoiceDay:
-    """Statistics of one day. s: (m, m, P) over the m actors present; i, j: sides of each event."""
-
-    s: Floats
-    i: NDArray[np.int64]
-    j: NDArray[np.int64]
+Missing = Literal["mean", "mean_of_all", "refuse"]
 
 
 @dataclass(frozen=True)
 class Choices:
     """The statistics of every event, day by day, for the likelihood.
 
-    missing: covariates without a value take the mean over the actors (or pairs) present that have one, and
-    are counted; or `refuse`."""
+    missing: covariates without a value take the mean over the actors (or pairs) present that have one, or over
+    all that have one (`mean_of_all`), and are counted; or `refuse`."""
 
     data: EventData
     effects: tuple[Effect, ...]
@@ -61,7 +51,8 @@ class Choices:
         return iter(self._kept) if size <= KEPT_BYTES else self._made()
 
     def _made(self) -> Iterator[ChoiceDay]:
-        return (_choice_day(day, self.effects, self.missing) for day in event_days(self.data))
+        days = event_days(self.data, windows_of(self.effects))
+        return (_choice_day(day, self.effects, self.missing) for day in days)
 
     @cached_property
     def _kept(self) -> tuple[ChoiceDay, ...]:
@@ -120,16 +111,19 @@ def choices(data: EventData, effects: Sequence[Effect], missing: Missing = "mean
         )
     for effect in effects:
         known, what = _names(data, effect)
-        if effect.of not in known:
-            raise DataError(
-                f"there is no {what} of this name", f"Known: {', '.join(known) or 'none'}", value=effect.of
-            )
+        for name, among in ((effect.of, known), (effect.repeated, sorted(data.networks))):
+            if name is not None and name not in among:
+                raise DataError(
+                    f"there is no {what if name == effect.of else 'network'} of this name",
+                    f"Known: {', '.join(among) or 'none'}",
+                    value=name,
+                )
     return Choices(data, effects, missing)
 
 
 def log_likelihood(b: Floats, choice: Choices) -> float:
     """Sum over events of ln P{i,j}. b: (P,)."""
-    return float(sum(_day_value(b, day) for day in choice))
+    return float(sum(day_value(b, day) for day in choice))
 
 
 def score(b: Floats, choice: Choices) -> Floats:
@@ -142,11 +136,6 @@ def hessian(b: Floats, choice: Choices) -> Floats:
     return _derivatives(b, choice)[3]
 
 
-def pair_probabilities(b: Floats, day: ChoiceDay) -> Floats:
-    """(m, m) P{i,j}, symmetric with diagonal 0; the upper triangle sums to 1."""
-    return _probabilities(b, day.s)[2]
-
-
 def fit_coordination(
     data: EventData,
     effects: Sequence[Effect],
@@ -154,7 +143,7 @@ def fit_coordination(
     missing: Missing = "mean",
     start: Floats | None = None,
     max_iterations: int = 100,
-    tolerance: float = 1e-8,
+    tolerance: float = 1e-10,
 ) -> CoordinationFit:
     """Maximum likelihood by Fisher scoring. Refuses flat and infinite directions, naming the effects.
 
@@ -168,7 +157,7 @@ def fit_coordination(
     iterations = 0
     while iterations < max_iterations:
         iterations += 1
-        step = np.linalg.solve(information, gradient)
+        step = np.linalg.solve(information / np.outer(scale, scale), gradient / scale) / scale
         if gradient @ step < 2 * tolerance:
             break
         b, (value, gradient, information, curvature) = _uphill(b, step, value, float(gradient @ step), choice)
@@ -178,13 +167,14 @@ def fit_coordination(
             f"no maximum after {max_iterations} steps; the largest score is {np.abs(gradient).max():.2g}",
             "Drop an effect, or start elsewhere",
         )
-    if np.linalg.eigvalsh(-curvature)[0] <= 0:
+    observed = -curvature / np.outer(scale, scale)
+    if np.linalg.eigvalsh(observed)[0] <= 0:
         raise DataError("the fit stopped at a saddle of the likelihood", "Start elsewhere, or drop an effect")
     return CoordinationFit(
         effects=tuple(effect.name for effect in choice.effects),
         estimate=b,
-        covariance=np.linalg.inv(-curvature),
-        fisher_covariance=np.linalg.inv(information),
+        covariance=np.linalg.inv(observed) / np.outer(scale, scale),
+        fisher_covariance=np.linalg.inv(information / np.outer(scale, scale)) / np.outer(scale, scale),
         log_likelihood=value,
         log_likelihood_null=null,
         events=len(data.events),
@@ -213,11 +203,11 @@ def simulate(
     network: str,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Draw one event a date from the model; each adds 1 to `network`, and later dates see it.
+    """Draw one event a date from the model; each adds 1 to `network`, and later dates see it, windows too.
 
     data.events is not read; `network` may stand in data.networks with earlier ties. Returns a, b, date."""
     none = pd.DataFrame({"a": [], "b": [], "date": pd.to_datetime([])})
-    world = World(replace(data, networks={network: none, **data.networks}))
+    world = World(replace(data, networks={network: none, **data.networks}), windows_of(effects))
     made: list[tuple[str, str, np.datetime64]] = []
     for when in np.unique(np.asarray(dates, dtype="datetime64[s]")):
         today = world.on(when)
@@ -226,8 +216,13 @@ def simulate(
         for _ in range(int((np.asarray(dates, dtype="datetime64[s]") == when).sum())):
             i, j = divmod(int(rng.choice(len(chance), p=chance / chance.sum())), len(here))
             made.append((data.actors[here[i]], data.actors[here[j]], when))
-            world.networks[network].add(int(here[i]), int(here[j]), 1.0)
+            world.happens(network, int(here[i]), int(here[j]), when)
     return pd.DataFrame(made, columns=["a", "b", "date"])
+
+
+def windows_of(effects: Iterable[Effect]) -> list[tuple[str, float]]:
+    """The networks that effects read within a window, with its days."""
+    return [(effect.of, effect.window) for effect in effects if effect.window is not None]
 
 
 def _names(data: EventData, effect: Effect) -> tuple[list[str], str]:
@@ -264,39 +259,18 @@ def _among(value: Floats, present: NDArray[np.bool_]) -> Floats:
 
 def _filled(value: Floats, day: EventDay, name: str, missing: Missing) -> Floats:
     cells = _among(value, day.present)
-    known = cells[~np.isnan(cells)]
+    blank = int(np.isnan(cells).sum())
+    known = (value if missing == "mean_of_all" else cells).ravel()
+    known = known[~np.isnan(known)]
     on = day.date.astype("datetime64[D]")
     if len(known) == 0:
         raise DataError(f"{name} has no value for anyone before {on}", "Give values that start earlier")
-    if len(known) < len(cells) and missing == "refuse":
+    if blank and missing == "refuse":
         raise DataError(
-            f"{name} is missing for {len(cells) - len(known)} of {len(cells)} before {on}",
+            f"{name} is missing for {blank} of {len(cells)} before {on}",
             "Fill the gaps, or let the mean stand for them",
         )
     return np.where(np.isnan(value), known.mean(), value)
-
-
-def _probabilities(b: Floats, s: Floats) -> tuple[Floats, Floats, Floats, float]:
-    """ln p_ij p_ji (m, m), p_ij (m, m), P{i,j} (m, m) symmetric, and ln of the sum over pairs."""
-    utility = s @ b
-    np.fill_diagonal(utility, -np.inf)
-    log_p = utility - _log_sum(utility)[:, None]
-    both = log_p + log_p.T
-    top = both.max()
-    weight = np.exp(both - top)
-    total = weight.sum() / 2
-    return both, np.exp(log_p), weight / total, float(top + np.log(total))
-
-
-def _log_sum(utility: Floats) -> Floats:
-    top = utility.max(axis=1)
-    out: Floats = top + np.log(np.exp(utility - top[:, None]).sum(axis=1))
-    return out
-
-
-def _day_value(b: Floats, day: ChoiceDay) -> float:
-    both, _, _, total = _probabilities(b, day.s)
-    return float(both[day.i, day.j].sum() - len(day.i) * total)
 
 
 def _derivatives(b: Floats, choice: Choices) -> tuple[float, Floats, Floats, Floats]:
@@ -304,30 +278,9 @@ def _derivatives(b: Floats, choice: Choices) -> tuple[float, Floats, Floats, Flo
     p = len(b)
     value, gradient, information, curvature = 0.0, np.zeros(p), np.zeros((p, p)), np.zeros((p, p))
     for day in choice:
-        v, g, f, h = _day_derivatives(b, day)
+        v, g, f, h = day_derivatives(b, day)
         value, gradient, information, curvature = value + v, gradient + g, information + f, curvature + h
     return value, gradient, information, curvature
-
-
-def _day_derivatives(b: Floats, day: ChoiceDay) -> tuple[float, Floats, Floats, Floats]:
-    """As `_derivatives`, of one day. V_i is the covariance of s_i. under p_i.:
-    Hessian = sum_i (E q_i - events of i) V_i - E Cov(D), with q_i = P(i takes part) and E events."""
-    s, events = day.s, len(day.i)
-    m, p = s.shape[0], s.shape[2]
-    both, choose, pair, total = _probabilities(b, s)
-    mean = np.einsum("ij,ijp->ip", choose, s)
-    d = s + s.transpose(1, 0, 2) - mean[:, None, :] - mean[None, :, :]
-    flat = d.reshape(m * m, p)
-    weight = pair.ravel() / 2
-    average = weight @ flat
-    information = events * ((flat * weight[:, None]).T @ flat - np.outer(average, average))
-    involved = np.bincount(np.concatenate([day.i, day.j]), minlength=m)
-    excess = events * pair.sum(axis=1) - involved
-    raw = s.reshape(m * m, p)
-    spread = (raw * (excess[:, None] * choose).reshape(-1, 1)).T @ raw - (mean * excess[:, None]).T @ mean
-    gradient = d[day.i, day.j].sum(axis=0) - events * average
-    value = float(both[day.i, day.j].sum() - events * total)
-    return value, gradient, information, spread - information
 
 
 def _uphill(

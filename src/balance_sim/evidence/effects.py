@@ -29,14 +29,16 @@ class Effect:
     """One effect: its kind, the network or covariate that it reads, and its options.
 
     weighted: use the tie's weight instead of its presence (inertia, tie, degree). ignore_repetitions: the
-    statistic is 0 for a pair that already has a tie in this network, so that it speaks of new ties only.
-    transform: `log1p` or `sqrt` of the statistic."""
+    statistic is 0 for a pair that already has a tie in this network, or in the network named, so that it speaks
+    of new ties only. transform: `log1p` or `sqrt` of the statistic. window: days; only what was added to the
+    network within them counts."""
 
     kind: str
     of: str
     weighted: bool = False
-    ignore_repetitions: bool = False
+    ignore_repetitions: bool | str = False
     transform: str = ""
+    window: float | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -45,25 +47,50 @@ class Effect:
             raise ValueError(
                 f"{self.kind} has no weighted form. Use it without, or one of {', '.join(WEIGHABLE)}."
             )
-        if self.ignore_repetitions and self.kind not in NETWORK_KINDS:
-            raise ValueError(f"{self.kind} reads no network: it cannot ignore repetitions.")
+        if self.ignore_repetitions is True and self.kind not in NETWORK_KINDS:
+            raise ValueError(
+                f"{self.kind} reads no network: name the one whose repetitions to ignore, as in "
+                "ignore_repetitions=treaties."
+            )
+        if self.window is not None and (self.kind not in NETWORK_KINDS or not self.window > 0):
+            raise ValueError("a window is a number of days above 0, for an effect of a network. Correct it.")
         if self.transform not in TRANSFORMS:
             raise ValueError(f"no transform is called {self.transform!r}. Use log1p or sqrt.")
 
     @property
     def name(self) -> str:
-        options = [
-            word for word, on in (("weighted", self.weighted), ("new ties", self.ignore_repetitions)) if on
-        ]
+        """The effect as it is written in a plan."""
+        options = ["weighted"] if self.weighted else []
+        if self.ignore_repetitions:
+            of = "" if self.repeated == self.of else f"={self.repeated}"
+            options.append(f"ignore_repetitions{of}")
+        options += [f"window={self.window:g}"] if self.window is not None else []
         options += [self.transform] if self.transform else []
         return f"{self.kind}({', '.join([self.of, *options])})"
+
+    @property
+    def source(self) -> str:
+        """The name under which a `Moment` keeps what the effect reads."""
+        return self.of if self.window is None else windowed(self.of, self.window)
+
+    @property
+    def repeated(self) -> str | None:
+        """The network whose ties are repetitions, if they are ignored."""
+        if self.ignore_repetitions is True:
+            return self.of
+        return self.ignore_repetitions or None
 
     def statistic(self, moment: Moment) -> Floats:
         """(n, n) s_ij for i turning to j; the diagonal means nothing."""
         value = TRANSFORMS[self.transform](KINDS[self.kind](moment, self))
-        if self.ignore_repetitions:
-            value = np.where(moment.networks[self.of] > 0, 0.0, value)
+        if self.repeated is not None:
+            value = np.where(moment.networks[self.repeated] > 0, 0.0, value)
         return value
+
+
+def windowed(network: str, days: float) -> str:
+    """Name of what was added to a network within so many days."""
+    return f"{network} within {days:g} days"
 
 
 def inertia(moment: Moment, effect: Effect) -> Floats:
@@ -148,7 +175,7 @@ TRANSFORMS: Mapping[str, Callable[[Floats], Floats]] = {"": lambda x: x, "log1p"
 
 
 def _tie(moment: Moment, effect: Effect) -> Floats:
-    x = moment.networks[effect.of]
+    x = moment.networks[effect.source]
     out = x.copy() if effect.weighted else (x > 0).astype(np.float64)
     np.fill_diagonal(out, 0.0)
     return out

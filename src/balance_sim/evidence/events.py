@@ -6,22 +6,16 @@ beginning of time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from balance_sim.evidence.effects import Floats, Moment
+from balance_sim.evidence.effects import Floats, Moment, windowed
 from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.readers.covariates import (
-    read_pair_covariates,
-    read_presence,
-    read_state_covariates,
-    read_ties,
-)
+from balance_sim.evidence.readers.table import ReadReport
 
 _NEVER = np.datetime64("0001-01-01", "s")
 _ALWAYS = np.datetime64("9999-12-31", "s")
@@ -32,9 +26,10 @@ _NOBODY = np.empty(0, dtype=np.int64)
 class EventData:
     """Events between actors, in the tidy form that `readers.covariates` gives.
 
-    events: a, b, date. presence: actor, start, end; actors without a row are always there. networks: name ->
-    a, b, date, increment or value. states: name -> actor, date, value. pairs: name -> a, b, date, value
-    (undirected)."""
+    events: a, b, date, and perhaps line. presence: actor, start, end; actors without a row are always there.
+    networks: name -> a, b, date, increment or value. states: name -> actor, date, value. pairs: name -> a, b,
+    date, value (undirected). source: the file of the events, for messages. reports: of the files read; notes:
+    what else was done to them."""
 
     actors: tuple[str, ...]
     events: pd.DataFrame
@@ -42,6 +37,9 @@ class EventData:
     networks: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     states: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     pairs: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    source: str | None = None
+    reports: tuple[ReadReport, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,66 +53,23 @@ class EventDay:
     second: NDArray[np.int64]
 
 
-def ties_from_accords(accords: pd.DataFrame, a: str = "cow_a", b: str = "cow_b") -> pd.DataFrame:
-    """Dated ties of a tidy frame of accords: +1 on the day of signature, -1 on the day the accord ends."""
-    signed = accords[accords["signed"].notna()]
-    ended = signed[signed["ended"].notna()]
-    frames = [
-        pd.DataFrame(
-            {"a": part[a].astype(str), "b": part[b].astype(str), "date": part[when], "increment": by}
-        )
-        for part, when, by in ((signed, "signed", 1.0), (ended, "ended", -1.0))
-    ]
-    out = pd.concat(frames, ignore_index=True)
-    return out.assign(value=np.nan).sort_values("date", kind="stable").reset_index(drop=True)
+def event_days(data: EventData, windows: Iterable[tuple[str, float]] = ()) -> Iterator[EventDay]:
+    """The moments of `data.events` in order, each with what was known before it. windows: of networks, in days.
 
-
-def load_event_data(
-    events: Path | str,
-    *,
-    presence: Path | str | None = None,
-    networks: Mapping[str, Path | str] | None = None,
-    states: Mapping[str, tuple[Path | str, str]] | None = None,
-    pairs: Mapping[str, tuple[Path | str, str]] | None = None,
-) -> EventData:
-    """From files in the generic format. states, pairs: name -> (file, column of the value).
-
-    events: a, b, date and perhaps increment; rows with an increment below 0 end a tie and are no events. The
-    actors are all that any file names. Raises DataError."""
-    made = read_ties(events).frame
-    made = made[~(made["increment"] < 0)][["a", "b", "date"]].reset_index(drop=True)
-    ties = {name: read_ties(path).frame for name, path in (networks or {}).items()}
-    by_state = {
-        name: read_state_covariates(path, [column]).frame.rename(columns={column: "value"})
-        for name, (path, column) in (states or {}).items()
-    }
-    by_pair = {
-        name: read_pair_covariates(path, [column]).frame.rename(columns={column: "value"})
-        for name, (path, column) in (pairs or {}).items()
-    }
-    spells = None if presence is None else read_presence(presence).frame
-    named = {*made["a"], *made["b"], *(() if spells is None else spells["actor"])}
-    for frame in (*ties.values(), *by_pair.values()):
-        named |= {*frame["a"], *frame["b"]}
-    for frame in by_state.values():
-        named |= set(frame["actor"])
-    return EventData(tuple(sorted(named)), made, spells, ties, by_state, by_pair)
-
-
-def event_days(data: EventData) -> Iterator[EventDay]:
-    """The days of `data.events` in order, each with what was known before it. Raises DataError."""
-    world = World(data)
-    first, second, dates = _events(data.events, world.place)
+    Raises DataError."""
+    world = World(data, windows)
+    first, second, dates = _events(data, world.place)
     for day in np.unique(dates):
-        now = dates == day
+        now = np.flatnonzero(dates == day)
         found = world.on(day, first[now], second[now])
         gone = ~(found.present[found.first] & found.present[found.second])
         if gone.any():
-            k = int(np.flatnonzero(gone)[0])
-            raise DataError(
+            row = int(now[int(np.flatnonzero(gone)[0])])
+            raise _fault(
+                data,
+                row,
                 f"an event on {day.astype('datetime64[D]')} has a side that is not present",
                 "Correct the spells of presence, or leave the event out",
-                value=f"{data.actors[found.first[k]]}-{data.actors[found.second[k]]}",
             )
         yield found
 
@@ -122,12 +77,14 @@ def event_days(data: EventData) -> Iterator[EventDay]:
 class World:
     """Ties, covariates and presence of `data`, brought forward day by day (never back)."""
 
-    def __init__(self, data: EventData) -> None:
+    def __init__(self, data: EventData, windows: Iterable[tuple[str, float]] = ()) -> None:
         self.place = {actor: i for i, actor in enumerate(data.actors)}
         if len(self.place) != len(data.actors):
             raise DataError("an actor is listed twice", "List each actor once")
         n = len(data.actors)
-        self.networks = {name: _Ties(frame, self.place, name) for name, frame in data.networks.items()}
+        self.networks = {name: Ties(frame, self.place, name) for name, frame in data.networks.items()}
+        for name, days in dict.fromkeys(windows):
+            self.networks[windowed(name, days)] = Ties(data.networks[name], self.place, name, days)
         self.states = {
             name: _Values(_actor_rows(frame, self.place, name), (n,)) for name, frame in data.states.items()
         }
@@ -150,23 +107,45 @@ class World:
         )
         return EventDay(day, _present(self.spells, day, len(self.place)), moment, first, second)
 
+    def happens(self, network: str, i: int, j: int, when: np.datetime64) -> None:
+        """An event that is not in the data: adds 1 to the network and to its windows."""
+        for ties in self.networks.values():
+            if ties.of == network:
+                ties.add(i, j, 1.0)
+                if ties.days is not None:
+                    length = np.timedelta64(round(ties.days * 86_400), "s")
+                    ties.passing.append((when + length, i, j, 1.0))
 
-class _Ties:
-    """Weights of one undirected network, brought forward in time."""
 
-    def __init__(self, frame: pd.DataFrame, place: Mapping[str, int], name: str) -> None:
+class Ties:
+    """Weights of one undirected network, brought forward in time. days: what was added stays so long.
+
+    Without a window no weight falls below 0: a tie that ends and was never begun stays at 0. `passing`: what a
+    simulation added and when it goes."""
+
+    def __init__(
+        self, frame: pd.DataFrame, place: Mapping[str, int], name: str, days: float | None = None
+    ) -> None:
+        self.of, self.days = name, days
+        self.least = 0.0 if days is None else -np.inf
+        self.passing: list[tuple[np.datetime64, int, int, float]] = []
+        frame = frame.assign(**{k: np.nan for k in ("increment", "value") if k not in frame})
+        if days is not None:
+            frame = _within(frame, name, days)
+        added = frame["increment"].notna()
+        total = frame[added].groupby(["a", "b", "date"], dropna=False)["increment"].sum().reset_index()
+        frame = pd.concat([frame[~added][["a", "b", "date", "value"]], total], ignore_index=True)
         frame = frame.sort_values("date", na_position="first", kind="stable")
         self.a, self.b = _positions(frame["a"], place, name), _positions(frame["b"], place, name)
         self.dates = _days(frame["date"], _NEVER)
-        self.increment = (
-            frame["increment"].to_numpy(np.float64) if "increment" in frame else np.full(len(frame), np.nan)
-        )
-        self.value = frame["value"].to_numpy(np.float64) if "value" in frame else np.full(len(frame), np.nan)
+        self.increment = frame["increment"].to_numpy(np.float64)
+        self.value = frame["value"].to_numpy(np.float64)
         self.x = np.zeros((len(place), len(place)))
         self.done = 0
 
     def add(self, i: int, j: int, weight: float) -> None:
-        self.x[i, j] += weight
+        """Change one tie's weight."""
+        self.x[i, j] = max(self.x[i, j] + weight, self.least)
         self.x[j, i] = self.x[i, j]
 
     def before(self, day: np.datetime64) -> Floats:
@@ -176,7 +155,22 @@ class _Ties:
             by = self.increment[k]
             self.add(i, j, self.value[k] - self.x[i, j] if np.isnan(by) else by)
         self.done = max(self.done, until)
+        for _, i, j, by in (gone for gone in self.passing if gone[0] < day):
+            self.add(i, j, -by)
+        self.passing = [gone for gone in self.passing if gone[0] >= day]
         return self.x.copy()
+
+
+def _within(frame: pd.DataFrame, name: str, days: float) -> pd.DataFrame:
+    """Increments, and the same taken back when the window has passed."""
+    if frame["value"].notna().any() and frame.loc[frame["value"].notna(), "date"].notna().any():
+        raise DataError(
+            f"a window needs ties given by increments, and {name} has dated values",
+            "Give increments, or leave the window out",
+        )
+    frame = frame[frame["increment"].notna() & frame["date"].notna()]
+    passed = frame["date"] + pd.to_timedelta(days * 86_400, unit="s").as_unit("s")
+    return pd.concat([frame, frame.assign(date=passed, increment=-frame["increment"])], ignore_index=True)
 
 
 class _Values:
@@ -238,16 +232,26 @@ def _days(dates: pd.Series, blank: np.datetime64) -> NDArray[np.datetime64]:
 
 
 def _events(
-    events: pd.DataFrame, place: Mapping[str, int]
+    data: EventData, place: Mapping[str, int]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.datetime64]]:
+    events = data.events
     if events.empty:
-        raise DataError("there is no event", "Give at least one dated event")
-    if events["date"].isna().any():
-        raise DataError("an event has no date", "Date every event, or leave it out")
+        raise DataError("there is no event", "Give at least one dated event", path=data.source)
+    undated = events["date"].isna().to_numpy()
+    if undated.any():
+        row = int(np.flatnonzero(undated)[0])
+        raise _fault(data, row, "an event has no date", "Date every event, or leave it out")
     first, second = _positions(events["a"], place, "events"), _positions(events["b"], place, "events")
     if (first == second).any():
-        raise DataError("an event has the same actor on both sides", "Leave it out")
+        row = int(np.flatnonzero(first == second)[0])
+        raise _fault(data, row, "an event has the same actor on both sides", "Leave it out")
     return first, second, _days(events["date"], _NEVER)
+
+
+def _fault(data: EventData, row: int, message: str, next_step: str) -> DataError:
+    event = data.events.iloc[row]
+    line = int(event["line"]) if "line" in event else None
+    return DataError(message, next_step, data.source, line, None, f"{event['a']}-{event['b']}")
 
 
 def _spells(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,10 @@ import pandas as pd
 
 from balance_sim.evidence.errors import DataError
 
+_DATE = (
+    r"^(\d{4})(?:[-/](\d{1,2}))?(?:[-/](\d{1,2}))?"
+    r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?(?:Z| ?UTC)?)?$"
+)
 MISSING_TEXT = ("", "NA", "NaN", "nan", ".", "NULL")
 
 
@@ -119,16 +124,39 @@ class Table:
         return values
 
     def dates(self, column: str, *, end: bool = False) -> tuple[pd.Series, pd.Series]:
-        """ISO dates, whole or partial (YYYY, YYYY-MM), and their precision; see `day`."""
+        """ISO dates, whole or partial (YYYY, YYYY-MM), also YYYY/MM/DD and YYYYMMDD, with or without a time of
+        day; in a column named `time` also seconds since 1970-01-01, if every cell is a whole number and not
+        every one a year or a date. And their precision; see `day`."""
         raw = self.text[column].str.strip()
         blank = raw.isin(MISSING_TEXT)
-        parts = raw.str.extract(r"^(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?$")
+        parts = raw.str.extract(_DATE)
+        whole = raw.str.extract(r"^(\d{4})(\d{2})(\d{2})$")
+        parts[[0, 1, 2]] = parts[[0, 1, 2]].where(parts[0].notna(), whole)
         dates, precision = day(parts[0], parts[1], parts[2], end=end)
         wrong = parts[1].notna() & (precision == "year") | parts[2].notna() & (precision != "day")
+        wrong |= parts[3].notna() & (precision != "day")
         bad = (parts[0].isna() | wrong.fillna(False).astype(bool)) & ~blank
+        is_time = self.published[column].strip().lower() == "time"
+        if bad.any() and is_time and raw[~blank].str.fullmatch(r"-?\d{1,12}").all():
+            seconds = pd.to_numeric(raw.mask(blank), errors="coerce")
+            return _from_seconds(seconds), pd.Series("day", index=raw.index).mask(blank)
         if bad.any():
             raise self.fault(column, bad, "this is not a date", "Write YYYY-MM-DD, YYYY-MM or YYYY")
-        return dates, precision
+        hour, minute, second = (pd.to_numeric(parts[k]).fillna(0) for k in (3, 4, 5))
+        late = (hour > 23) | (minute > 59) | (second > 59)
+        if late.any():
+            raise self.fault(column, late, "this is not a time of day", "Write YYYY-MM-DD HH:MM:SS")
+        of_day = pd.to_timedelta(hour * 3600 + minute * 60 + second, unit="s")
+        return (dates + of_day).astype("datetime64[s]"), precision
+
+    def flag(self, column: str) -> pd.Series:
+        """A column of yes and no: TRUE, T, yes, 1 or FALSE, F, no, 0, in any case. Anything else is an
+        error."""
+        raw = self.text[column].str.strip().str.lower()
+        yes, no = raw.isin(["1", "1.0", "true", "t", "yes"]), raw.isin(["0", "0.0", "false", "f", "no"])
+        if not (yes | no).all():
+            raise self.fault(column, ~(yes | no), "this is neither yes nor no", "Write TRUE or FALSE")
+        return yes
 
     def fault(self, column: str, bad: pd.Series, message: str, next_step: str) -> DataError:
         """The error for the first row where `bad` is true."""
@@ -145,7 +173,7 @@ class Table:
     def lines(self, rows: Sequence[int]) -> list[int]:
         """Physical line on which each row of the file starts (cells may hold line breaks)."""
         wanted, found = set(rows), {}
-        with _text_of(self.path) as handle:
+        with text_of(self.path) as handle:
             reader = csv.reader(handle)
             next(reader)
             start = reader.line_num + 1
@@ -196,7 +224,7 @@ def open_table(
     one of `required`."""
     path = Path(path)
     try:
-        with _text_of(path) as handle:
+        with text_of(path) as handle:
             head = next(csv.reader(handle), [])
     except FileNotFoundError:
         raise DataError("the file is not there", "Check the folder and the file's name", path=path) from None
@@ -233,7 +261,7 @@ def open_table(
 def _columns(path: Path, published: Mapping[str, str], width: int) -> pd.DataFrame:
     wanted = list(dict.fromkeys(published.values()))
     try:
-        with _text_of(path) as handle:
+        with text_of(path) as handle:
             frame = pd.read_csv(handle, dtype=str, keep_default_na=False, na_filter=False, usecols=wanted)
     except pd.errors.ParserError as error:
         raise DataError(
@@ -242,12 +270,24 @@ def _columns(path: Path, published: Mapping[str, str], width: int) -> pd.DataFra
     return pd.DataFrame({ours: frame[theirs] for ours, theirs in published.items()})
 
 
-def _text_of(path: Path) -> io.StringIO:
-    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+def text_of(path: Path) -> io.StringIO:
+    """The text of a file, plain or gzipped, UTF-8 or Latin-1."""
+    raw = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            raw = gzip.decompress(raw)
+        except (EOFError, zlib.error) as error:
+            raise OSError(f"the compressed data are damaged ({error})") from None
     try:
         return io.StringIO(raw.decode("utf-8-sig"), newline="")
     except UnicodeDecodeError:
         return io.StringIO(raw.decode("latin-1"), newline="")
+
+
+def _from_seconds(seconds: pd.Series) -> pd.Series:
+    """Moments from seconds since 1970-01-01 UTC, below 0 before it."""
+    since = pd.to_timedelta(seconds, unit="s")
+    return (pd.Timestamp("1970-01-01") + since).astype("datetime64[s]")
 
 
 def day(

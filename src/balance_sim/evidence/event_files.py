@@ -1,0 +1,271 @@
+"""Events, ties, covariates and presence from files in the generic format: `load_event_data`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from balance_sim.evidence.covariate_sources import (
+    Given,
+    Source,
+    column_of,
+    paths_of,
+    source_of,
+    transformed,
+)
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.events import EventData, World
+from balance_sim.evidence.readers.accords import read_outcomes
+from balance_sim.evidence.readers.covariates import read_pair_covariates, read_state_covariates
+from balance_sim.evidence.readers.labels import SIDES, System, names_of, system_of
+from balance_sim.evidence.readers.table import Read, ReadReport, open_table
+from balance_sim.evidence.readers.ties import (
+    is_matrix,
+    read_matrix,
+    read_presence,
+    read_ties,
+    spells_of,
+)
+
+
+def load_event_data(
+    events: Path | str | Sequence[Path | str],
+    *,
+    presence: Path | str | Sequence[Path | str] | None = None,
+    networks: Mapping[str, Path | str | Sequence[Path | str]] | None = None,
+    states: Mapping[str, Given] | None = None,
+    pairs: Mapping[str, Given] | None = None,
+    actors: Path | str | None = None,
+    others: str = "refuse",
+    absent: str = "refuse",
+    first: date | None = None,
+    last: date | None = None,
+    kinds: Sequence[str] = (),
+) -> EventData:
+    """Read the files of a two-sided choice.
+
+    events: ties; each dated row that adds to a tie, or sets it to a value above 0, is an event; the others, and
+    those before `first` or after `last`, are none. DCAD's columns and accords in stages are read too: signatures
+    are the events; `kinds` picks among them. states, pairs: name -> file, files, (file, column) or `Source`.
+    actors: a file whose actors are the whole list; without it, all that any file names. others: rows naming none
+    of the list are an error (`refuse`) or left out and counted (`drop`); absent: likewise for events with a side
+    that is not present. Raises DataError."""
+    reading = _Reading(system=_ties_system(paths_of(events)[0]), kinds=tuple(kinds))
+    made = reading.ties("events", paths_of(events))
+    if actors is not None:
+        reading.known = reading.list_of(Path(actors))
+        reading.drop_others = others == "drop"
+        made = reading.among(made, paths_of(events))
+    picked, why = _events_of(made, first, last)
+    ties = {
+        name: reading.among(reading.ties(name, paths_of(files)), paths_of(files))
+        for name, files in (networks or {}).items()
+    }
+    by_state = {name: reading.states(name, source_of(given)) for name, given in (states or {}).items()}
+    by_pair = {name: reading.pairs(name, source_of(given)) for name, given in (pairs or {}).items()}
+    spells = None if presence is None else reading.presence(paths_of(presence))
+    named = {*made["a"], *made["b"]}
+    for what, frame in {**ties, **by_pair, **by_state}.items():
+        here = set(frame["actor"]) if "actor" in frame else {*frame["a"], *frame["b"]}
+        if here and not here & {*picked["a"], *picked["b"]}:
+            raise DataError(
+                f"none of the actors of {what} takes part in an event",
+                "Name actors in the same way in all files",
+                value=", ".join(sorted(here)[:3]),
+            )
+        named |= here
+    named |= set() if spells is None else set(spells["actor"])
+    data = EventData(
+        actors=tuple(sorted(reading.known or named)),
+        events=picked,
+        presence=spells,
+        networks=ties,
+        states=by_state,
+        pairs=by_pair,
+        source=str(paths_of(events)[0]),
+        reports=tuple(reading.reports),
+        notes=(*why, *reading.notes, *_unbegun(ties)),
+    )
+    return without_absent(data) if absent == "drop" else data
+
+
+def ties_from_accords(accords: pd.DataFrame, a: str = "cow_a", b: str = "cow_b") -> pd.DataFrame:
+    """Dated ties of a tidy frame of accords: +1 on the day of signature, -1 on the day the accord ends."""
+    signed = accords[accords["signed"].notna()]
+    ended = signed[signed["ended"].notna()]
+    frames = [
+        pd.DataFrame(
+            {"a": part[a].astype(str), "b": part[b].astype(str), "date": part[when], "increment": by}
+        )
+        for part, when, by in ((signed, "signed", 1.0), (ended, "ended", -1.0))
+    ]
+    out = pd.concat(frames, ignore_index=True)
+    swap = out["a"] > out["b"]
+    out = out.assign(a=out["a"].where(~swap, out["b"]), b=out["b"].where(~swap, out["a"]))
+    return out.assign(value=np.nan).sort_values("date", kind="stable").reset_index(drop=True)
+
+
+def without_absent(data: EventData) -> EventData:
+    """The same without events that have a side which is not present, and a note on how many there were."""
+    world = World(replace(data, networks={}, states={}, pairs={}))
+    dates = data.events["date"].to_numpy().astype("datetime64[s]")
+    keep = np.ones(len(data.events), dtype=bool)
+    for k, (a, b) in enumerate(zip(data.events["a"], data.events["b"], strict=True)):
+        there = world.on(dates[k]).present
+        keep[k] = there[world.place[a]] and there[world.place[b]]
+    gone = int((~keep).sum())
+    note = (f"{gone} events with a side that is not present left out",) if gone else ()
+    return replace(data, events=data.events[keep].reset_index(drop=True), notes=(*data.notes, *note))
+
+
+class _Reading:
+    """Reads file after file in one way of naming actors, and remembers the reports."""
+
+    def __init__(self, system: System, kinds: tuple[str, ...]) -> None:
+        self.system, self.kinds = system, kinds
+        self.known: set[str] = set()
+        self.drop_others = False
+        self.reports: list[ReadReport] = []
+        self.notes: list[str] = []
+
+    def kept(self, read: Read) -> pd.DataFrame:
+        self.reports.append(read.report)
+        return read.frame
+
+    def list_of(self, path: Path) -> set[str]:
+        return set(self.kept(read_state_covariates(path, (), self.system))["actor"])
+
+    def ties(self, name: str, paths: Sequence[Path]) -> pd.DataFrame:
+        frames = [self.accords(path) if _is_accords(path) else self.plain(path) for path in paths]
+        if self.kinds and not any(map(_is_accords, paths)) and name == "events":
+            raise DataError("the ties have no kinds", "Leave `kinds` out", path=paths[0])
+        return _joined(frames)
+
+    def plain(self, path: Path) -> pd.DataFrame:
+        return self.kept(read_ties(path, self.system))
+
+    def accords(self, path: Path) -> pd.DataFrame:
+        frame = self.kept(read_outcomes(path))
+        unknown = [kind for kind in self.kinds if kind not in set(frame["kind"])]
+        if unknown:
+            known = ", ".join(sorted(set(frame["kind"])))
+            raise DataError("no accord is of this kind", f"Choose among {known}", path, value=unknown[0])
+        return ties_from_accords(frame[frame["kind"].isin(self.kinds)] if self.kinds else frame)
+
+    def states(self, name: str, source: Source) -> pd.DataFrame:
+        frames = []
+        for path in source.files:
+            column = column_of(path, name, source)
+            read = read_state_covariates(path, [column], self.system)
+            frames.append(self.kept(read).rename(columns={column: "value"}))
+        return transformed(name, self.among(_joined(frames), source.files), source)
+
+    def pairs(self, name: str, source: Source) -> pd.DataFrame:
+        frames = []
+        for path in source.files:
+            if is_matrix(path):
+                frames.append(self.kept(read_matrix(path))[["a", "b", "date", "value"]])
+                continue
+            column = column_of(path, name, source)
+            read = read_pair_covariates(path, [column], system=self.system)
+            frames.append(self.kept(read).rename(columns={column: "value"}))
+        return transformed(name, self.among(_joined(frames), source.files), source)
+
+    def presence(self, paths: Sequence[Path]) -> pd.DataFrame:
+        frames = [self.kept(read_presence(path, self.system)) for path in paths]
+        changes = [frame for frame in frames if "present" in frame]
+        if changes and len(changes) < len(frames):
+            raise DataError(
+                "presence is given both as spells and as changes", "Give one of the two", paths[0]
+            )
+        return self.among(spells_of(_joined(changes)) if changes else _joined(frames), paths)
+
+    def among(self, frame: pd.DataFrame, paths: Sequence[Path]) -> pd.DataFrame:
+        """The rows that name actors of the list, if there is one."""
+        if not self.known:
+            return frame
+        sides = ["actor"] if "actor" in frame else ["a", "b"]
+        stray = ~frame[sides].isin(self.known).all(axis=1)
+        if stray.any() and not self.drop_others:
+            row = frame[stray].iloc[0]
+            label = next(str(row[side]) for side in sides if row[side] not in self.known)
+            raise DataError(
+                "this actor is not on the list",
+                "Add it to the list of actors, or set `others: drop`",
+                path=", ".join(str(path) for path in paths),
+                line=int(row["line"]) if "line" in row and not pd.isna(row["line"]) else None,
+                value=label,
+            )
+        if stray.any():
+            names = ", ".join(path.name for path in paths)
+            self.notes.append(f"{int(stray.sum())} rows of {names} name actors that are not on the list")
+        return frame[~stray].reset_index(drop=True)
+
+
+def _events_of(
+    made: pd.DataFrame, first: date | None, last: date | None
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    begun = (made["increment"] > 0) | (made["value"] > 0)
+    undated = made["date"].isna()
+    early = made["date"] < pd.Timestamp(first) if first is not None else pd.Series(False, index=made.index)
+    late = pd.Series(False, index=made.index)
+    if last is not None:
+        late = made["date"] >= pd.Timestamp(last) + pd.Timedelta(days=1)
+    reasons = {
+        "rows end or lower a tie: no events": ~begun,
+        "ties without a date stand from the beginning: no events": begun & undated,
+        f"ties before {first} are history: no events": begun & early,
+        f"ties after {last} are left out": begun & late,
+    }
+    notes = tuple(f"{int(rows.sum())} {why}" for why, rows in reasons.items() if rows.any())
+    columns = [c for c in ("a", "b", "date", "line") if c in made]
+    events = made[begun & ~undated & ~early & ~late][columns]
+    return events.sort_values("date", kind="stable").reset_index(drop=True), notes
+
+
+def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    filled = [frame for frame in frames if len(frame)] or list(frames[:1])
+    return pd.concat(filled, ignore_index=True)
+
+
+def _ties_system(path: Path) -> System:
+    """How the file of the events names its actors: all files follow it."""
+    if _is_accords(path):
+        return "cow"
+    if is_matrix(path):
+        return "id"
+    names = {"a": names_of(SIDES[0]), "b": names_of(SIDES[1])}
+    return system_of(open_table(path, "ties", names, ("a", "b")), "a")
+
+
+def _is_accords(path: Path) -> bool:
+    """DCAD's columns, or accords with a kind and a stage."""
+    if is_matrix(path):
+        return False
+    probe = open_table(path, "ties", {"year": ("signYear",), "kind": ("kind",), "stage": ("stage",)}, ())
+    return probe.has("year") or probe.has("kind", "stage")
+
+
+def _unbegun(networks: Mapping[str, pd.DataFrame]) -> list[str]:
+    """A note for each network in which ties end that were never begun."""
+    notes = []
+    for name, frame in networks.items():
+        both = frame.assign(
+            since=frame["date"].fillna(pd.Timestamp("0001-01-01").as_unit("s")),
+            key=frame["a"] + "\0" + frame["b"],
+        )
+        both = both[~both["key"].isin(both.loc[both["value"].notna(), "key"])]
+        daily = both.groupby(["key", "since"])["increment"].sum()
+        below = daily.groupby(level="key").cumsum() < 0
+        count = int(below.groupby(level="key").any().sum())
+        if count:
+            notes.append(f"{name}: {count} pairs end ties that were never begun; such a tie stays at 0")
+    return notes
+
+
+__all__ = ["Source", "load_event_data", "ties_from_accords", "without_absent"]

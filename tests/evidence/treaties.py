@@ -1,0 +1,161 @@
+"""An invented treaty record, drawn from the two-sided choice itself with known coefficients, written as files.
+
+    python tests/evidence/treaties.py experiments/invented_treaties
+
+writes the shipped example anew; `test_coordination_files.py` fits it."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from balance_sim.evidence.coordination import simulate
+from balance_sim.evidence.events import EventData
+from balance_sim.evidence.formula import parse_effect
+from balance_sim.evidence.readers.ties import spells_of
+
+TRUTH = {
+    "inertia(treaties)": -0.8,
+    "degree(treaties, ignore_repetitions)": 0.15,
+    "closure(treaties, ignore_repetitions)": 0.3,
+    "tie(contiguity)": 1.0,
+    "alter(regime)": 0.05,
+    "difference(regime)": -0.1,
+    "alter(gdp)": 0.3,
+    "difference(gdp)": -0.3,
+}
+FIRST, YEARS, STATES, A_YEAR = 1960, 10, 40, 24
+PLAN = """title: Invented treaties, drawn from the choice itself with known coefficients
+events: treaties.csv
+presence: [states.csv, presence.csv]
+networks:
+  treaties: treaties.csv
+  contiguity: contiguity.csv
+states:
+  regime: [states.csv, regime.csv]
+  gdp: {file: gdp.csv, transform: log}
+effects:
+"""
+
+
+def made(seed: int = 1, states: int = STATES, years: int = YEARS) -> dict[str, pd.DataFrame]:
+    """The tables by file name, in the columns that users of such data know; gdp as it is, not its logarithm."""
+    rng = np.random.default_rng(seed)
+    labels = [f"S{k:02d}" for k in range(1, states + 1)]
+    start, end = np.datetime64(f"{FIRST}-01-01"), np.datetime64(f"{FIRST + years}-01-01")
+    length = int((end - start).astype(int))
+
+    def day(low: int = 0, high: int = length) -> str:
+        return str(start + np.timedelta64(int(rng.integers(low, high)), "D"))
+
+    changes = pd.DataFrame(
+        [
+            *((day(200), label, True) for label in labels[-6:]),
+            *((day(length // 2), label, False) for label in labels[:2]),
+        ],
+        columns=["time", "node", "replace"],
+    )
+    regime = rng.integers(-10, 11, states)
+    table = pd.DataFrame(
+        {"label": labels, "present": [*[True] * (states - 6), *[False] * 6], "regime": regime}
+    )
+    turns = pd.DataFrame(
+        [(day(), label, int(rng.integers(-10, 11))) for label in rng.choice(labels, states // 2)],
+        columns=["time", "node", "replace"],
+    ).drop_duplicates(["time", "node"])
+    size = rng.normal(10, 1.2, states)
+    gdp = pd.DataFrame(
+        [
+            (label, FIRST - 1 + year, round(float(np.exp(size[k] + 0.04 * year + 0.05 * rng.normal())), 1))
+            for k, label in enumerate(labels)
+            for year in range(years + 1)
+        ],
+        columns=["label", "year", "gdp"],
+    )
+    pairs = list(itertools.combinations(labels, 2))
+    near = [pairs[k] for k in rng.choice(len(pairs), 2 * states, replace=False)]
+    contiguity = pd.DataFrame(
+        [
+            *((a, b, "", 1) for a, b in near),
+            *((a, b, day(), 0) for a, b in near[:5]),
+        ],
+        columns=["sender", "receiver", "time", "replace"],
+    )
+    old = [pairs[k] for k in rng.choice(len(pairs), states, replace=False)]
+    ties = [(a, b, "", 1) for a, b in old]
+    ties += [(a, b, day(), -1) for a, b in old[: states // 2]]
+    tables = {
+        "states.csv": table,
+        "presence.csv": changes,
+        "regime.csv": turns,
+        "gdp.csv": gdp,
+        "contiguity.csv": contiguity,
+    }
+    effects = [parse_effect(name) for name in TRUTH]
+    b = np.array(list(TRUTH.values()))
+    for year in range(FIRST, FIRST + years):
+        days = np.datetime64(f"{year}-01-02") + rng.integers(0, 363, A_YEAR).astype("timedelta64[D]")
+        new = simulate(_data(labels, tables, ties), effects, b, list(np.sort(days)), "treaties", rng)
+        for row in new.itertuples():
+            ties.append((row.a, row.b, str(np.datetime64(row.date, "D")), 1))
+            gone = np.datetime64(f"{year + 1}-01-01") + np.timedelta64(int(rng.exponential(2500)), "D")
+            if gone < end:
+                ties.append((row.a, row.b, str(gone), -1))
+    order = rng.permutation(len(ties))
+    tables["treaties.csv"] = pd.DataFrame(
+        [ties[k] for k in order], columns=["sender", "receiver", "time", "increment"]
+    )
+    return {name: tables[name] for name in sorted(tables)}
+
+
+def written(folder: Path, tables: dict[str, pd.DataFrame], more: str = "") -> Path:
+    """Write the tables and a plan with the effects of `TRUTH`; the plan's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.to_csv(folder / name, index=False, lineterminator="\n")
+    plan = folder / "coordination.yaml"
+    plan.write_text(PLAN + "".join(f"  - {name}\n" for name in TRUTH) + more, encoding="utf-8")
+    return plan
+
+
+def _data(
+    labels: list[str], tables: dict[str, pd.DataFrame], ties: list[tuple[str, str, str, int]]
+) -> EventData:
+    """The record so far, put together here and not by the readers."""
+
+    def dated(frame: pd.DataFrame, actor: str, value: str) -> pd.DataFrame:
+        return pd.DataFrame(
+            {
+                "actor": frame[actor],
+                "date": pd.to_datetime(frame["time"]),
+                "value": frame[value].astype(float),
+            }
+        )
+
+    table = tables["states.csv"]
+    first = pd.DataFrame({"actor": labels, "date": pd.NaT, "present": table["present"]})
+    later = tables["presence.csv"].rename(columns={"node": "actor", "replace": "present"})
+    later = later.assign(date=pd.to_datetime(later["time"]))[["actor", "date", "present"]]
+    regime = pd.DataFrame({"actor": labels, "date": pd.NaT, "value": table["regime"].astype(float)})
+    gdp = tables["gdp.csv"]
+    gdp = gdp.assign(time=gdp["year"].astype(str) + "-01-01", gdp=np.log(gdp["gdp"]))
+    border = tables["contiguity.csv"].rename(columns={"sender": "a", "receiver": "b", "replace": "value"})
+    border = border.assign(date=pd.to_datetime(border["time"].replace("", None)), increment=np.nan)
+    treaties = pd.DataFrame(ties, columns=["a", "b", "date", "increment"])
+    treaties["date"] = pd.to_datetime(treaties["date"].replace("", None))
+    turns = dated(tables["regime.csv"], "node", "replace")
+    return EventData(
+        tuple(labels),
+        pd.DataFrame(),
+        spells_of(pd.concat([first, later], ignore_index=True)),
+        {"treaties": treaties, "contiguity": border},
+        {"regime": pd.concat([regime, turns], ignore_index=True), "gdp": dated(gdp, "label", "gdp")},
+    )
+
+
+if __name__ == "__main__":
+    written(Path(sys.argv[1]), made())
