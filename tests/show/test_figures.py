@@ -82,7 +82,7 @@ def test_titles_state_the_finding() -> None:
     result = four_runs()
     assert fan_title(fan_table(result)) == (
         "What with adds to the 1.0 counter-accords that come anyway is not distinguishable from none "
-        "(+0.5, 95 % interval -0.4 to 1.4)"
+        "(+0.5, 95 % interval -0.5 to 1.6)"
     )
     rows = difference_table(result)
     assert difference_title(rows[rows["arm"] == "with"]) == (

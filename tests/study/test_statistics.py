@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from scipy import stats
 
 from balance_sim.study.comparison import independent_shares
 from balance_sim.study.curves import survival
-from balance_sim.study.effects import effect, level, mean_interval, share_excess, t_quantile
+from balance_sim.study.effects import effect, effects_table, level
+from balance_sim.study.intervals import mean_interval, share_excess, t_quantile
 from balance_sim.study.pairs import ANY, PairCounts
-from balance_sim.study.tally import MOST_VALUES, Counts
+from balance_sim.study.tally import MOST_VALUES, Counts, Tally
 
 
 def test_students_t_as_in_the_printed_table():
@@ -26,6 +28,16 @@ def test_mean_and_interval_of_one_to_five():
     assert (mean, error) == (3.0, pytest.approx(np.sqrt(2.5 / 5)))
     assert high - mean == pytest.approx(2.776445 * np.sqrt(0.5), abs=1e-5)
     assert mean - low == pytest.approx(high - mean)
+
+
+def test_the_interval_of_a_few_differences_by_hand():
+    # Differences 1, 0, 1, 0. Student's: 3.18245 sqrt(1/3) 2 = 3.67478 of the sum. Wilson's of two events:
+    # 1.95996 sqrt(2 + 0.96036) = 3.37224, less or more 1.92073; of none: up to 3.84146. Joined and scaled by
+    # sqrt(1/3) sqrt(4/2) 3.18245 / 1.95996 = 1.32576: 5.4442 below, 7.0170 above. A quarter of what that is more
+    # than Student's is added.
+    _, _, low, high = mean_interval(np.array([1.0, 0.0, 1.0, 0.0]))
+    below, above = 3.67478 + (5.4442 - 3.67478) / 4, 3.67478 + (7.0170 - 3.67478) / 4
+    assert (low, high) == (pytest.approx(0.5 - below / 4, abs=1e-4), pytest.approx(0.5 + above / 4, abs=1e-4))
 
 
 def test_the_paired_error_is_that_of_the_differences():
@@ -46,15 +58,47 @@ def test_days_that_never_came_have_no_mean_but_count_as_later():
     assert level(never)["q25"] == 10.0
 
 
-def test_agresti_and_min_for_the_approval_data():
+def test_a_pairs_excess_for_the_approval_data():
     # Agresti 2002, Categorical Data Analysis, table 10.1: 1600 people asked twice, of whom 150 changed from
     # approval to disapproval and 86 the other way. Difference 0.04, interval 0.02 to 0.06.
     excess, low, high = share_excess(np.array([150.0]), np.array([86.0]), 1600)
     assert excess[0] == pytest.approx(0.04)
-    p12, p21, n = 150.5 / 1602, 86.5 / 1602, 1602
-    half = 1.959964 * np.sqrt(((p12 + p21) - (p12 - p21) ** 2) / n)
-    assert (low[0], high[0]) == (pytest.approx(p12 - p21 - half), pytest.approx(p12 - p21 + half))
     assert (round(low[0], 2), round(high[0], 2)) == (0.02, 0.06)
+
+
+def test_a_pairs_excess_is_the_mean_of_differences_of_one():
+    values = np.repeat([1.0, -1.0, 0.0], [7, 2, 191])
+    mean, _, low, high = mean_interval(values)
+    for found, wanted in zip(
+        share_excess(np.array([7.0]), np.array([2.0]), 200), (mean, low, high), strict=True
+    ):
+        assert found[0] == pytest.approx(wanted, rel=1e-12)
+
+
+def test_the_upper_bound_where_no_run_differs_is_wilsons():
+    # Wilson 1927 for none of n, in the limit of many runs: z^2 / n.
+    _, low, high = share_excess(np.array([0.0]), np.array([0.0]), 100_000)
+    assert high[0] == -low[0] == pytest.approx(1.959964**2 / 100_000, rel=1e-4)
+
+
+def test_an_arm_that_is_its_reference_has_no_interval_and_one_that_might_differ_has():
+    runs = pd.DataFrame({"run": [0, 1, 2] * 2, "arm": ["ref"] * 3 + ["event"] * 3, "accords_all_90": [1.0, 2, 3] * 2,
+                         "scheduled_90": 1.0, "insecurity": [0.1, 0.2, 0.3] * 2})  # fmt: skip
+    names = ["accords_all_90", "scheduled_90"]
+    alike = effects_table(runs, ["ref", "event"], "ref", names).set_index("outcome")
+    assert (alike[["lo", "hi"]] == 0).all(axis=None)
+    runs.loc[5, "insecurity"] += 1e-12
+    other = effects_table(runs, ["ref", "event"], "ref", names).set_index("outcome")
+    assert other.loc["accords_all_90", "hi"] == -other.loc["accords_all_90", "lo"] > 1.0
+    assert (other.loc["scheduled_90", ["mean", "lo", "hi"]] == 0).all()
+    for only in ((), names):
+        tally = Tally(["ref", "event"], only)
+        for first in (0, 1, 2):
+            tally.add(pa.Table.from_pandas(runs[runs["run"] == first], preserve_index=False))
+        whole = tally.effects_frame().set_index("outcome")
+        assert whole.loc[names, ["lo", "hi"]].to_numpy() == pytest.approx(
+            other.loc[names, ["lo", "hi"]].to_numpy()
+        )
 
 
 def test_agresti_and_caffo_add_one_of_each():

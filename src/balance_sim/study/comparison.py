@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from balance_sim.study.effects import share_excess, t_quantile
+from balance_sim.study.intervals import share_excess, t_quantile
 from balance_sim.study.pairs import ANY, NEW_ORIGINS, column_words
 from balance_sim.study.result import Result
 from balance_sim.study.tally import Counts, columns_by_arm
@@ -149,7 +149,7 @@ def _new_accords(tables: Tables | None, side: Side, runs: Floats) -> set[tuple[i
 
 
 def _outcome_row(name: str, left: Counts, right: Counts, difference: Counts | None) -> dict[str, Any]:
-    """Means and their difference with its interval: Student's t of the paired differences, else Welch's."""
+    """Means and their difference with its interval: that of the paired differences, else Welch's."""
     row = {"outcome": name, "left": left.mean(), "right": right.mean()}
     if difference is not None:
         error, low, high = difference.interval()

@@ -12,31 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.study.intervals import mean_interval
+from balance_sim.study.outcomes import counts_accords
+
 Floats = npt.NDArray[np.float64]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LEVELS = ["arm", "outcome", "mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse", "n"]
 EFFECTS = ["arm", "outcome", "mean", "mcse", "lo", "hi", "share_positive", "share_negative", "n"]
-
-
-def t_quantile(confidence: float, freedom: int) -> float:
-    """Two-sided quantile of Student's t; infinite without a degree of freedom."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(freedom, 0.5 + confidence / 2)) if freedom > 0 else float("inf")
-
-
-def mean_interval(values: Floats, confidence: float = 0.95) -> tuple[float, float, float, float]:
-    """Mean, its Monte Carlo error, and Student's t interval. One value: error and interval are NaN.
-
-    All values equal: the interval is that value, which says nothing of what more runs would show."""
-    n = len(values)
-    mean = float(values.mean()) if n else float("nan")
-    if n < 2:
-        return mean, float("nan"), float("nan"), float("nan")
-    error = float(values.std(ddof=1)) / np.sqrt(n)
-    half = t_quantile(confidence, n - 1) * error
-    return mean, error, mean - half, mean + half
 
 
 def level(values: Floats) -> dict[str, float]:
@@ -57,19 +40,26 @@ def level(values: Floats) -> dict[str, float]:
     return out | {"mcse": error}
 
 
-def effect(arm: Floats, reference: Floats) -> dict[str, float]:
-    """The paired effect of one arm on one outcome. Missing counts as later than any day, in the shares."""
+def effect(arm: Floats, reference: Floats, unit: float = 0.0) -> dict[str, float]:
+    """The paired effect of one arm on one outcome. Missing counts as later than any day, in the shares.
+
+    unit: the size a difference has, for the interval where no run differs; 0: unknown, or none can."""
     missing = np.isnan(arm) | np.isnan(reference)
     late = np.where(np.isnan(arm), np.inf, arm), np.where(np.isnan(reference), np.inf, reference)
     both_late = np.isnan(arm) & np.isnan(reference)
     n = max(len(arm), 1)
     out = {"mean": float("nan"), "mcse": float("nan"), "lo": float("nan"), "hi": float("nan")}
     if not missing.any():
-        out = dict(zip(("mean", "mcse", "lo", "hi"), mean_interval(arm - reference), strict=True))
+        out = dict(zip(("mean", "mcse", "lo", "hi"), mean_interval(arm - reference, unit), strict=True))
     return out | {
         "share_positive": float(((late[0] > late[1]) & ~both_late).sum()) / n,
         "share_negative": float(((late[0] < late[1]) & ~both_late).sum()) / n,
     }
+
+
+def unit_of(outcome: str, *, alike: bool) -> float:
+    """Size of a difference of an outcome where no run has one: one accord; 0 where it is unknown or cannot be."""
+    return 1.0 if counts_accords(outcome) and not alike else 0.0
 
 
 def levels_table(runs: pd.DataFrame, arms: Sequence[str], outcomes: Sequence[str]) -> pd.DataFrame:
@@ -86,7 +76,9 @@ def levels_table(runs: pd.DataFrame, arms: Sequence[str], outcomes: Sequence[str
 def effects_table(
     runs: pd.DataFrame, arms: Sequence[str], reference: str, outcomes: Sequence[str]
 ) -> pd.DataFrame:
-    """Tidy: arm, outcome, mean, mcse, lo, hi, share_positive, share_negative, n; paired by run."""
+    """Tidy: arm, outcome, mean, mcse, lo, hi, share_positive, share_negative, n; paired by run.
+
+    An arm that is its reference to the last digit, in every outcome of every run, has effects of exactly zero."""
     base = runs[runs["arm"] == reference].set_index("run").sort_index()
     rows = []
     for arm in arms:
@@ -94,24 +86,14 @@ def effects_table(
             continue
         part = runs[runs["arm"] == arm].set_index("run").sort_index()
         common = part.index.intersection(base.index)
+        columns = part.columns.drop("arm")
+        alike = part.loc[common, columns].equals(base.loc[common, columns])
         for name in outcomes:
             a, b = part.loc[common, name].to_numpy(float), base.loc[common, name].to_numpy(float)
-            rows.append({"arm": arm, "outcome": name} | effect(a, b) | {"n": len(common)})
+            rows.append(
+                {"arm": arm, "outcome": name} | effect(a, b, unit_of(name, alike=alike)) | {"n": len(common)}
+            )
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=EFFECTS)
-
-
-def share_excess(arm_only: Floats, reference_only: Floats, n: int) -> tuple[Floats, Floats, Floats]:
-    """Paired difference of shares and its 95 % interval, per pair of states.
-
-    arm_only, reference_only: numbers of runs, of n, with the accord in one of the two arms alone.
-    The interval is Agresti and Min's (2005, Statistics in Medicine 24): half a run added to each of the
-    four cells, which keeps its coverage where few runs differ."""
-    excess = (arm_only - reference_only) / max(n, 1)
-    total = n + 2.0
-    gain, loss = (arm_only + 0.5) / total, (reference_only + 0.5) / total
-    centre = gain - loss
-    half = 1.959963984540054 * np.sqrt(np.maximum(gain + loss - centre**2, 0.0) / total)
-    return excess, np.maximum(centre - half, -1.0), np.minimum(centre + half, 1.0)
 
 
 def rounded(values: Mapping[str, float]) -> dict[str, float | None]:

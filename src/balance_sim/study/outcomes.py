@@ -35,6 +35,11 @@ def is_new(accords: Accords, focal_day: float, window: float) -> Bools:
     return np.isin(accords.origin, _COUNTED) & (after >= 1) & (after <= window)
 
 
+def counts_accords(outcome: str) -> bool:
+    """Whether an outcome is a number of accords that an arm can change; those scheduled it cannot."""
+    return outcome.startswith(("accords_", "from_talks_", "in_force_", "accelerated_"))
+
+
 def outcomes_of(
     worlds: Worlds, made: Accords, twin: Accords, runs: int, cast: Cast | None = None
 ) -> dict[str, Floats]:

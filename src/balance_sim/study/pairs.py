@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.study.effects import share_excess
+from balance_sim.study.intervals import share_excess
 
 ANY = "any"
 NEW_ORIGINS = ("new", "assumed", "talks")

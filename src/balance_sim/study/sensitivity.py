@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.study.effects import t_quantile
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.indices import Index, morris_effects, sobol_indices, variance_split
+from balance_sim.study.intervals import t_quantile
 from balance_sim.study.sweep_result import SweepResult
 from balance_sim.study.tally import columns_by_arm
 

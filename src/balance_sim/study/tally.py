@@ -13,7 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from balance_sim.study.effects import QUANTILES, t_quantile
+from balance_sim.study.effects import QUANTILES, unit_of
+from balance_sim.study.intervals import Sides, paired_half_widths
 
 Floats = npt.NDArray[np.float64]
 
@@ -87,11 +88,16 @@ class Counts:
         at = int(np.searchsorted(np.cumsum(self.times), max(need, 1)))
         return float(self.values[at]) if at < len(self.values) else float("nan")
 
-    def interval(self, confidence: float = 0.95) -> tuple[float, float, float]:
-        """Monte Carlo error of the mean, and Student's t interval."""
-        error = self.sd() / np.sqrt(self.n) if self.n else float("nan")
-        half = t_quantile(confidence, self.n - 1) * error if self.n > 1 else float("nan")
-        return error, self.mean() - half, self.mean() + half
+    def interval(self, unit: float = 0.0) -> tuple[float, float, float]:
+        """Monte Carlo error of the mean, and its 95 % interval, as `intervals.mean_interval` has them.
+
+        Of merged neighbours each counts as differing; with so many values that is one part in a hundred at most."""
+        sd, mean = self.sd(), self.mean()
+        error = sd / np.sqrt(self.n) if self.n else float("nan")
+        if self.missing or self.n < 2:
+            return error, float("nan"), float("nan")
+        below, above = paired_half_widths(np.asarray(sd), self.n, Sides.of(self.values, self.times), unit)
+        return error, mean - float(below), mean + float(above)
 
 
 class Tally:
@@ -104,12 +110,20 @@ class Tally:
         self.levels: dict[tuple[str, str], Counts] = {}
         self.effects: dict[tuple[str, str], Counts] = {}
         self.signs: dict[tuple[str, str], npt.NDArray[np.int64]] = {}
+        self.alike = set(self.arms[1:])  # arms that are the reference to the last digit so far
 
     def add(self, runs: pa.Table) -> None:
         """One block of outcomes by run and arm."""
+        by_arm = columns_by_arm(runs, self.arms) if self.alike or not self.only else {}
+        for arm in sorted(self.alike):
+            same = (
+                np.array_equal(of, by_arm[self.arms[0]][name], equal_nan=True)
+                for name, of in by_arm[arm].items()
+            )
+            self.alike -= set() if all(same) else {arm}
         if self.only:
             runs = runs.select(["run", "arm", *(name for name in self.only if name in runs.column_names)])
-        by_arm = columns_by_arm(runs, self.arms)
+            by_arm = columns_by_arm(runs, self.arms)
         reference = by_arm[self.arms[0]]
         self.outcomes = [name for name in reference if name != "run"]
         for arm, columns in by_arm.items():
@@ -141,7 +155,7 @@ class Tally:
         for arm in self.arms[1:]:
             for name in self.outcomes:
                 c = self.effects[arm, name]
-                error, low, high = c.interval()
+                error, low, high = c.interval(unit_of(name, alike=arm in self.alike))
                 up, down = self.signs[arm, name] / max(c.n, 1)
                 row = {"arm": arm, "outcome": name, "mean": c.mean(), "mcse": error, "lo": low, "hi": high}
                 rows.append(row | {"share_positive": up, "share_negative": down, "n": c.n})

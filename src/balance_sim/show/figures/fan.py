@@ -27,7 +27,7 @@ from balance_sim.show.figures.paper import (
 from balance_sim.show.figures.roles import arm_with_role, role
 from balance_sim.show.wording import arm_words, decimals, interval, number, plural, signed, verdict
 from balance_sim.study import curves
-from balance_sim.study.effects import t_quantile
+from balance_sim.study.intervals import Sides, paired_half_widths
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,8 +43,8 @@ COLUMNS = [*LEVELS, "excess", "mcse", "lo", "hi", "differing", "n"]
 def fan_table(result: Result) -> pd.DataFrame:
     """Tidy: arm, role, day; mean and quantiles over runs of the counter-accords made by then.
 
-    And the mean paired excess over the reference with its Monte Carlo error and pointwise 95 % interval
-    (Student's t), the share of runs whose count differs, and n. The quantiles are of runs: they do not narrow
+    And the mean paired excess over the reference with its Monte Carlo error and pointwise 95 % interval,
+    the share of runs whose count differs, and n. The quantiles are of runs: they do not narrow
     with more runs; the interval does."""
     counts = result.curves("counter")
     if not counts or not len(counts[result.reference]):
@@ -55,10 +55,12 @@ def fan_table(result: Result) -> pd.DataFrame:
         difference = counts[arm].astype(float) - counts[result.reference]
         n = len(difference)
         mean = difference.mean(axis=0)
-        error = difference.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(len(mean), np.nan)
-        half = t_quantile(0.95, n - 1) * error
-        part = table[table["arm"] == arm].assign(role=role(result, arm), excess=mean, mcse=error, n=n)
-        parts.append(part.assign(lo=mean - half, hi=mean + half, differing=(difference != 0).mean(axis=0)))
+        spread = difference.std(axis=0, ddof=1) if n > 1 else np.full(len(mean), np.nan)
+        sides = Sides.of(difference)
+        below, above = paired_half_widths(spread, n, sides)
+        part = table[table["arm"] == arm].assign(role=role(result, arm), excess=mean, n=n)
+        bounds = {"mcse": spread / np.sqrt(n), "lo": mean - below, "hi": mean + above}
+        parts.append(part.assign(**bounds, differing=sides.differing / n))
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 

@@ -144,7 +144,7 @@ def draw_pairs(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     head(ax, pairs_title(table), subtitle, own=own, wrap=92)
     note(
         ax,
-        "Intervals are for each pair by itself (Agresti and Min 2005): among so many, some exclude zero by "
+        "Intervals are for each pair by itself: among so many, some exclude zero by "
         "chance. Order: participants, then the scenario's groups by name, those of its report first; a state "
         "stands in the first that holds it.",
         own=own,

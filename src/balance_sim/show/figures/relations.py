@@ -24,7 +24,7 @@ from balance_sim.show.figures.paper import (
     styled,
 )
 from balance_sim.show.wording import arm_words, percent, plural, signed
-from balance_sim.study.effects import mean_interval
+from balance_sim.study.intervals import mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

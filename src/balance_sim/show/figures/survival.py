@@ -12,7 +12,7 @@ from balance_sim.show.figures.paper import BLUE, INK, QUIET, SMALL, head, note, 
 from balance_sim.show.figures.roles import arm_with_role, role
 from balance_sim.show.wording import arm_words, decimals, interval, number, percent, plural
 from balance_sim.study import curves
-from balance_sim.study.effects import mean_interval
+from balance_sim.study.intervals import mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

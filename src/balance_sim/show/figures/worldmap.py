@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from balance_sim.show.figures.paper import (
 )
 from balance_sim.show.tables import clear
 from balance_sim.show.wording import arm_words, plural, points, signed
-from balance_sim.study.effects import t_quantile
+from balance_sim.study.intervals import Sides, paired_half_widths
 from balance_sim.study.pairs import NEW_ORIGINS, column_words
 
 if TYPE_CHECKING:
@@ -76,26 +77,23 @@ def _or_nan(value: float | None) -> float:
 
 def states_table(result: Result, arm: str | None = None) -> pd.DataFrame:
     """One row a state: code, excess (pairs with a new accord in the longest window, per run, over the reference,
-    paired by run), its 95 % interval (Student's t), clear (it excludes zero), longitude, latitude."""
+    paired by run), its 95 % interval, clear (it excludes zero), longitude, latitude."""
     arm = arm if arm is not None else result.headline_arm
     codes = list(result.scenario.codes)
     if arm is None or result.outcomes.empty:
         return pd.DataFrame(columns=STATES)
-    n, total, squares = 0, np.zeros(len(codes)), np.zeros(len(codes))
+    n, sums = 0, np.zeros((5, len(codes)))
     for runs, accords in result.blocks():
         here = np.unique(runs["run"].to_numpy())
         difference = partners(accords, here, arm, result) - partners(accords, here, result.reference, result)
-        n, total, squares = (
-            n + len(here),
-            total + difference.sum(axis=0),
-            squares + (difference**2).sum(axis=0),
-        )
-    mean = total / n
+        n, sums = n + len(here), sums + np.stack(astuple(Sides.of(difference)))
+    sides = Sides(*sums)
+    mean, squares = (sides.gained - sides.lost) / n, sides.gained2 + sides.lost2
     spread = (
         np.sqrt(np.maximum(squares - n * mean**2, 0.0) / (n - 1)) if n > 1 else np.full(len(codes), np.nan)
     )
-    half = t_quantile(0.95, n - 1) * spread / np.sqrt(n)
-    table = pd.DataFrame({"code": codes, "excess": mean, "lo": mean - half, "hi": mean + half})
+    below, above = paired_half_widths(spread, n, sides)
+    table = pd.DataFrame({"code": codes, "excess": mean, "lo": mean - below, "hi": mean + above})
     table["clear"] = clear(table) & (spread > 0)
     places = {
         state.id: (_or_nan(state.longitude), _or_nan(state.latitude)) for state in result.scenario.states

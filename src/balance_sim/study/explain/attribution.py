@@ -15,12 +15,13 @@ from balance_sim.model.core import World
 from balance_sim.model.willingness import TERMS
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import batch_runs
-from balance_sim.study.effects import mean_interval, rounded
+from balance_sim.study.effects import rounded
 from balance_sim.study.explain.coalitions import frozen_terms, live_coalitions
 from balance_sim.study.explain.groups import FIXED, GROUPS, TALKS_SPEED, Groups
 from balance_sim.study.explain.shapley import alone_and_last, shapley
 from balance_sim.study.explain.workers import in_order
 from balance_sim.study.faults import StoreDamaged, WrongRequest
+from balance_sim.study.intervals import mean_interval
 from balance_sim.study.outcomes import outcomes_of
 from balance_sim.study.result import Result
 from balance_sim.study.run import Progress

@@ -14,7 +14,7 @@ import pandas as pd
 from balance_sim.model.baseline import Worlds
 from balance_sim.scenario.schema import Event
 from balance_sim.study.arms import compile_arms
-from balance_sim.study.effects import mean_interval, t_quantile
+from balance_sim.study.intervals import mean_interval, t_quantile
 from balance_sim.study.observed import Cast, focal_cast
 from balance_sim.study.outcomes import NEW
 
@@ -48,7 +48,7 @@ Measure = Callable[["Readings"], Measured]
 
 
 def mean_found(values: Floats, **more: Any) -> Found:
-    """The mean of paired differences with Student's t interval."""
+    """The mean of paired differences with its interval."""
     mean, _, lo, hi = mean_interval(values)
     return Found(mean, lo, hi, len(values), **more)
 

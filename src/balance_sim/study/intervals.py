@@ -1,0 +1,111 @@
+"""95 % intervals of a mean over runs, of paired differences above all, most of which may be exactly zero.
+
+Student's t interval leans on the spread it has seen. Where an arm differs from its reference in few runs that
+spread is itself a guess, and the interval too short: docs/statistics.md has the numbers. So it is widened by what a
+score interval of rare events asks for (Wilson 1927), of what was gained and of what was lost each by itself, joined
+by recovery of their variances (Newcombe 1998, Statistics in Medicine 17; Zou, Donner 2008, Statistics in Medicine
+27). What is added is weighted by the squared share of
+runs that do not differ: all of it where differences are rare, nothing where every run has one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+NORMAL = 1.959963984540054  # 97.5 % quantile
+
+
+def t_quantile(confidence: float, freedom: int) -> float:
+    """Two-sided quantile of Student's t; infinite without a degree of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, 0.5 + confidence / 2)) if freedom > 0 else float("inf")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Differences over runs, summed by sign. Arrays of one shape, or numbers.
+
+    gained, lost: sums of the positive and of the negative ones, >= 0; gained2, lost2: of their squares; differing:
+    how many are not zero."""
+
+    gained: Floats
+    gained2: Floats
+    lost: Floats
+    lost2: Floats
+    differing: Floats
+
+    @staticmethod
+    def of(values: Floats, times: npt.NDArray[np.int64] | None = None) -> Sides:
+        """values: (runs, ...) differences; times: (runs,) how many runs each stands for, one if not given."""
+        weight = np.ones(len(values)) if times is None else times.astype(float)
+        up, down = np.maximum(values, 0.0), np.maximum(-values, 0.0)
+        sums = (np.tensordot(weight, part, axes=1) for part in (up, up**2, down, down**2, values != 0.0))
+        return Sides(*(np.asarray(one, dtype=float) for one in sums))
+
+
+def paired_half_widths(sd: Floats, n: int, sides: Sides, unit: float = 0.0) -> tuple[Floats, Floats]:
+    """How far the 95 % interval of a mean difference reaches below and above it; never less than Student's t.
+
+    sd: of the differences over the n runs. unit: the size that differences have where none was seen, 0 if unknown:
+    then no run that differs means no length. Both returned in the shape of `sd`; NaN for one run."""
+    t = t_quantile(0.95, n - 1)
+    if n < 2:
+        return np.full_like(sd, np.nan), np.full_like(sd, np.nan)
+    squares = sides.gained2 + sides.lost2
+    half = t * sd * np.sqrt(n)  # all of the sum; divided by n in the end
+    size = np.where(sides.differing > 0, np.sqrt(squares / np.maximum(sides.differing, 1.0)), unit)
+    gained_below, gained_above = _score(sides.gained, sides.gained2, size)
+    lost_below, lost_above = _score(sides.lost, sides.lost2, size)
+    # events that are rare vary by the sum of their squares; this is how much less these do
+    less = np.where(squares > 0, sd * np.sqrt(n / np.where(squares > 0, squares, 1.0)), 1.0) * t / NORMAL
+    alike = (1.0 - sides.differing / n) ** 2
+    below = half + alike * np.maximum(less * np.hypot(gained_below, lost_above) - half, 0.0)
+    above = half + alike * np.maximum(less * np.hypot(gained_above, lost_below) - half, 0.0)
+    return below / n, above / n
+
+
+def _score(total: Floats, squares: Floats, size: Floats) -> tuple[Floats, Floats]:
+    """How far the score interval of a sum of rare events reaches below and above it.
+
+    The sum counts as that of equal events, as many and as large as give its square and its variance; `size` where
+    there was none."""
+    seen = total > 0
+    each = np.where(seen, squares / np.where(seen, total, 1.0), size)
+    events = np.where(seen, total / np.where(seen, each, 1.0), 0.0)
+    half = NORMAL * np.sqrt(events + NORMAL**2 / 4)
+    return each * (half - NORMAL**2 / 2), each * (half + NORMAL**2 / 2)
+
+
+def mean_interval(values: Floats, unit: float = 0.0) -> tuple[float, float, float, float]:
+    """Mean, its Monte Carlo error, and its 95 % interval. One value: error and interval are NaN.
+
+    unit: size of the differences that none of the runs showed. Without it the interval of values that are all zero
+    is zero, which says nothing of what more runs would show."""
+    n = len(values)
+    mean = float(values.mean()) if n else float("nan")
+    if n < 2:
+        return mean, float("nan"), float("nan"), float("nan")
+    sd = values.std(ddof=1)
+    below, above = paired_half_widths(np.asarray(sd), n, Sides.of(values), unit)
+    return mean, float(sd) / np.sqrt(n), mean - float(below), mean + float(above)
+
+
+def share_excess(arm_only: Floats, reference_only: Floats, n: int) -> tuple[Floats, Floats, Floats]:
+    """Paired difference of shares and its 95 % interval, per pair of states.
+
+    arm_only, reference_only: numbers of runs, of n, with the accord in one of the two arms alone. That is the mean of
+    differences of one, up or down, and has the interval of such a mean; no run differs: one would differ by one."""
+    excess = (arm_only - reference_only) / max(n, 1)
+    if n < 2:
+        return excess, np.full_like(excess, -1.0), np.full_like(excess, 1.0)
+    differing = arm_only + reference_only
+    sd = np.sqrt(np.maximum(differing - n * excess**2, 0.0) / (n - 1))
+    sides = Sides(arm_only, arm_only, reference_only, reference_only, differing)
+    below, above = paired_half_widths(sd, n, sides, unit=1.0)
+    return excess, np.maximum(excess - below, -1.0), np.minimum(excess + above, 1.0)
