@@ -52,7 +52,7 @@ def fan_table(result: Result) -> pd.DataFrame:
     table = curves.fan(counts, result.horizon)
     parts = []
     for arm in result.arms:
-        difference = counts[arm].astype(float) - counts[result.reference]
+        difference = counts[arm].astype(float) - counts[result.reference].astype(float)
         n = len(difference)
         mean = difference.mean(axis=0)
         spread = difference.std(axis=0, ddof=1) if n > 1 else np.full(len(mean), np.nan)
