@@ -85,33 +85,29 @@ class Case:
 
 def read_cases(path: Path | str) -> dict[str, Case]:
     """Every case of a table, by id. Raises DataError with the line of what is wrong."""
-    table = open_table(path, "cases", _COLUMNS, ("case_id", "signal_date", "participants"))
-    text = table.text
-    when, precision = table.dates("signal_date")
-    vague = when.isna() | (precision != "day")
-    if vague.any():
-        raise table.fault("signal_date", vague, "the signal needs a whole date", "Write YYYY-MM-DD")
-    if table.has("window_months"):
-        table.integer("window_months")
-    twice = text["case_id"].str.strip().duplicated()
-    if twice.any():
-        raise table.fault("case_id", twice, "this case has two rows", "Keep one row a case")
-    lines = table.lines(list(range(len(text))))
-    records = text.to_dict("records")
-    return {
-        case.case_id: case
-        for record, line in zip(records, lines, strict=True)
-        for case in [_case({str(k): str(v) for k, v in record.items()}, path, line)]
-    }
+    return {record["case_id"].strip(): _case(record, path, line) for record, line in _records(path)}
 
 
 def case_named(path: Path | str, case_id: str) -> Case:
-    """One case of a table. Raises DataError if it is not there, with the ids that are."""
-    cases = read_cases(path)
-    if case_id not in cases:
-        known = ", ".join(list(cases)[:20]) or "none"
+    """One case of a table; what is wrong in the rows of others is no matter. Raises DataError if it is not
+    there, with the ids that are."""
+    rows = {record["case_id"].strip(): (record, line) for record, line in _records(path)}
+    if case_id not in rows:
+        known = ", ".join(list(rows)[:20]) or "none"
         raise DataError("there is no such case", f"The cases found are: {known}", path, value=case_id)
-    return cases[case_id]
+    record, line = rows[case_id]
+    return _case(record, path, line)
+
+
+def _records(path: Path | str) -> list[tuple[dict[str, str], int]]:
+    """The rows of a table of cases as text by column, and their lines. Ids are there once."""
+    table = open_table(path, "cases", _COLUMNS, ("case_id", "signal_date", "participants"))
+    text = table.text
+    twice = text["case_id"].str.strip().duplicated()
+    if twice.any():
+        raise table.fault("case_id", twice, "this case has two rows", "Keep one row a case")
+    records = [{str(k): str(v) for k, v in record.items()} for record in text.to_dict("records")]
+    return list(zip(records, table.lines(list(range(len(records)))), strict=True))
 
 
 def build_case(case: Case | Mapping[str, str], data_dir: Path | str, name: str) -> dict[str, str]:
