@@ -31,7 +31,9 @@ def test_every_theory_has_the_level_of_the_scenarios_own_weights(path: Path, the
 @pytest.mark.parametrize("theory", sorted(presets()))
 def test_every_theory_runs_on_every_scenario_and_the_null_has_no_effect(path: Path, theory: str) -> None:
     result = run(load_scenario(path, theory=theory), runs=4, seed=2)
-    accords = result.effects[result.effects["outcome"].str.match("accords_|accelerated_|first_|in_force_")]
+    accords = result.effects[
+        result.effects["outcome"].str.match("accords_|accelerated_|first_|in_force_|states_|effort_")
+    ]
     assert len(accords) and not result.failed
     if theory == "null":
         assert (accords["share_positive"] == 0).all() and (accords["share_negative"] == 0).all()

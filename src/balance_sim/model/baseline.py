@@ -6,13 +6,16 @@ Read from an arm's own later beliefs, classes would move accords between them an
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.core import DIRECTIONS, Baseline, State, View, World
 from balance_sim.model.engine import begin, perceive
+from balance_sim.model.landscape import Camps, camps
 from balance_sim.model.news import members
+from balance_sim.model.responses import relations
 from balance_sim.model.willingness import Prospects, consent, most_willing, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
@@ -35,6 +38,15 @@ class Worlds:
     @property
     def reference(self) -> World:
         return self.arms[self.scenario.reference_arm]
+
+    @cached_property
+    def camps(self) -> Camps:
+        """The two camps just before the focal event in the reference arm; where runs' camps start from."""
+        world = self.reference
+        state = begin(world, self.baseline, 0, np.zeros(1, dtype=np.uint64))
+        view = perceive(world, state, step_before(world))
+        relation = relations(view.own, view.against)[0]
+        return camps((relation + relation.T) / 2.0, world.capability)
 
 
 def compile_worlds(scenario: Scenario) -> Worlds:
@@ -123,11 +135,16 @@ def freeze(world: World, participants: tuple[int, ...]) -> Baseline:
     )
     keen = consent(willingness(_all_prospects(world, baseline, state, at_start))).reshape(n, n, kinds)
     keen = np.stack([keen[world.first, world.second], keen[world.second, world.first]], axis=1)
-    before = max(int(np.searchsorted(world.grid, world.focal_day)) - 1, 0)
-    threatened = threatened_by(perceive(world, state, before), participants, world.rules.tau)[0]
+    before = perceive(world, state, step_before(world))
+    threatened = threatened_by(before, participants, world.rules.tau)[0]
     return replace(
         baseline, keen=keen, threatened=threatened, direction=directions(world, threatened, participants)
     )
+
+
+def step_before(world: World) -> int:
+    """The last step that ends before the focal event, or the first step."""
+    return max(int(np.searchsorted(world.grid, world.focal_day)) - 1, 0)
 
 
 def threatened_by(view: View, participants: tuple[int, ...], tau: float) -> npt.NDArray[np.bool_]:

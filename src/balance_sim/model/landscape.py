@@ -7,7 +7,7 @@ the energy is E = sum_i s_i F_i. The sums run over ordered pairs of distinct sta
 counts twice. With symmetric propensities a state that lowers its own frustration by changing sides lowers E.
 
 The names of the sides do not matter, so n states have 2^(n - 1) configurations: the first state is held on
-the first side. Every one is looked at; hence the limit of 20 states.
+the first side. Every one is looked at; hence the limit of 20 states. Beyond it `camps` is a search.
 """
 
 from __future__ import annotations
@@ -62,6 +62,70 @@ def landscape(propensity: npt.ArrayLike, size: npt.ArrayLike) -> list[Minimum]:
     return sorted(found, key=lambda one: (one.energy, one.camps))
 
 
+@dataclass(frozen=True)
+class Camps:
+    """Two camps of a landscape. sides: (n,) 1 with the first state, -1 against it; energy: as in `Minimum`.
+
+    exact: no configuration has a lower energy. Else it is the lowest that a search has found."""
+
+    sides: Floats
+    energy: float
+    exact: bool
+
+
+def camps(propensity: npt.ArrayLike, size: npt.ArrayLike) -> Camps:
+    """The two camps of lowest energy, for any number of states. Arguments as for `landscape`.
+
+    Up to 20 states every configuration is looked at. For more it is a local search: steepest descent from all
+    states on one side and from each state alone against the rest, n + 1 starts in all; of equals, the first
+    found. Raises ValueError."""
+    terms = _terms(propensity, size, most=None)
+    n = len(terms)
+    if n <= MOST_STATES:
+        energies = _energies(terms)
+        at = int(energies.argmin())
+        second = _camps(at, n)[1]
+        sides = np.where(np.isin(np.arange(n), second), -1.0, 1.0)
+        return Camps(sides, float(energies[at]), exact=True)
+    sides = searched(terms)
+    return Camps(sides, float(energy_of(terms, sides)), exact=False)
+
+
+def searched(terms: Floats) -> Floats:
+    """The lowest configuration that the search of `camps` finds, (n, n) to (n,), 1 with the first state."""
+    n = len(terms)
+    starts = np.vstack([np.ones(n), 1.0 - 2.0 * np.eye(n)])
+    ends = settled(np.broadcast_to(terms, (n + 1, n, n)), starts)
+    best = ends[energy_of(terms, ends).argmin()]
+    return np.asarray(best * best[0])
+
+
+def energy_of(terms: Floats, sides: Floats) -> Floats:
+    """Energy of configurations. terms: (..., n, n) s_i s_j p_ij, the diagonal zero; sides: (..., n), 1 and -1.
+
+    Returns (...,): sum over ordered pairs of terms whose two states stand on different sides."""
+    agreeing = np.einsum("...ij,...i,...j->...", terms, sides, sides)
+    return np.asarray((terms.sum(axis=(-2, -1)) - agreeing) / 2)
+
+
+def settled(terms: Floats, sides: Floats) -> Floats:
+    """Where steepest descent from configurations ends, one for each. Ties as in `landscape`.
+
+    terms: (R, n, n) s_i s_j p_ij, symmetric, the diagonal zero; sides: (R, n), 1 and -1. Returns (R, n)."""
+    sides, here = sides.copy(), np.arange(len(sides))
+    close = _CLOSE * np.maximum(np.abs(terms).sum(axis=(-2, -1)), 1e-300)
+    pull = np.einsum("rij,rj->ri", terms, sides)
+    while len(here):
+        gain = 2.0 * sides[here] * pull[here]  # change of the energy if a state changes sides
+        least = gain.min(axis=1)
+        who = (gain <= (least + close[here])[:, None]).argmax(axis=1)
+        moves = least < -close[here]
+        here, who = here[moves], who[moves]
+        sides[here, who] *= -1.0
+        pull[here] += 2.0 * terms[here, who] * sides[here, who][:, None]
+    return sides
+
+
 def frustration(signs: npt.ArrayLike) -> int:
     """Fewest edges to remove (or to turn round) so that a signed graph is balanced; 0 if it is.
 
@@ -78,13 +142,13 @@ def frustration(signs: npt.ArrayLike) -> int:
     return round(float((terms < 0).sum() / 2 + across))
 
 
-def _terms(propensity: npt.ArrayLike, size: npt.ArrayLike) -> Floats:
-    """(n, n) s_i s_j p_ij with a zero diagonal, checked."""
+def _terms(propensity: npt.ArrayLike, size: npt.ArrayLike, most: int | None = MOST_STATES) -> Floats:
+    """(n, n) s_i s_j p_ij with a zero diagonal, checked. most: how many states there may be."""
     p, s = np.asarray(propensity, dtype=np.float64), np.asarray(size, dtype=np.float64)
     if p.ndim != 2 or p.shape[0] != p.shape[1] or s.shape != p.shape[:1]:
         raise ValueError(f"{p.shape} propensities for {s.shape} sizes. Give (n, n) and (n,).")
-    if not 1 <= len(s) <= MOST_STATES:
-        raise ValueError(f"{len(s)} states: every configuration is looked at for 1 to {MOST_STATES}.")
+    if not 1 <= len(s) <= (most or len(s)):
+        raise ValueError(f"{len(s)} states: every configuration is looked at for 1 to {most}.")
     if not (np.isfinite(s).all() and (s >= 0).all()):
         raise ValueError("a size is negative or missing. Give 0 or more.")
     p = np.where(np.eye(len(s), dtype=bool), 0.0, p)

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from balance_sim.model import landscape
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -100,6 +102,39 @@ def stances(acts: Acts) -> Ints:
     rule = [both, against, acts.joined, passing]
     names = ("hedge", "balance", "bandwagon", "buck_pass")
     return np.asarray(np.select(rule, [STANCES.index(name) for name in names], STANCES.index("abstain")))
+
+
+class InCamps(NamedTuple):
+    """How a set of states falls into two camps. Arrays (...,)."""
+
+    energy: Floats  # per unit of weight: the mean mutual relation across, of all pairs; below 0: apart
+    frustration: Floats  # share of pairs on the wrong side: friends across, foes within
+    moved: Floats  # states that stand elsewhere than in the configuration it began from
+
+
+def in_camps(relation: Floats, capability: Floats, before: Floats) -> InCamps:
+    """The camps that states settle into from those of before, (R, n, n) and (n,) to three of (R,).
+
+    The propensity of a pair is its mutual relation (R_ij + R_ji) / 2, size is capability. From `before`, (n,) 1
+    and -1, states change sides one at a time, the one that lowers the energy most first, until none can: Axelrod,
+    Bennett 1993. Energy is divided by the sum of c_i c_j over ordered pairs, so that it is a relation. Frustration:
+    Cartwright, Harary 1956, of the signs of the relations, in these camps; the least there is may be less."""
+    n = len(capability)
+    mutual = np.round((relation + np.swapaxes(relation, -1, -2)) / 2.0, 12)
+    mutual[..., np.arange(n), np.arange(n)] = 0.0
+    weight = np.outer(capability, capability)
+    terms = mutual * weight
+    sides = landscape.settled(terms, np.broadcast_to(before, mutual.shape[:-1]))
+    i, j = np.triu_indices(n, 1)
+    together = sides[..., i] == sides[..., j]
+    wrong = np.where(together, mutual[..., i, j] < 0, mutual[..., i, j] > 0)
+    apart = (sides != before).sum(axis=-1)
+    total = weight.sum() - (capability**2).sum()
+    return InCamps(
+        energy=landscape.energy_of(terms, sides) / total,
+        frustration=wrong.mean(axis=-1),
+        moved=np.minimum(apart, n - apart).astype(float),
+    )
 
 
 def polarisation(relation: Floats, capability: Floats) -> Floats:

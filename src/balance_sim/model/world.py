@@ -227,6 +227,7 @@ def _rules(scenario: Scenario) -> Rules:
     }
     if scenario.theory.weights["security_gain"] == 0:
         given["talks_speed_exponent"] = 0.0  # where the gain counts for nothing, it hastens nothing
+        given["effort_slope"] = 0.0  # and who does not balance with others does not balance alone
     return Rules(
         **given,
         equal_hostility=scenario.theory.equal_hostility,

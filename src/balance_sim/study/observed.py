@@ -312,6 +312,9 @@ class Watch:
             relation = responses.relations(scene.view.own, scene.view.against)
             spread = responses.polarisation(relation, scene.world.capability)
             columns[f"polarisation_{window}"] = np.round(spread, 12)
+            settled = responses.in_camps(relation, scene.world.capability, self.worlds.camps.sides)
+            for part, of in zip(settled._fields, settled, strict=True):
+                columns[f"camps_{part}_{window}"] = np.round(of, 12)
             tie = scene.state.depth[:, :, list(cast.participants)].max(axis=-1)
             self._held[arm, name] = _Held(scene.state.effort.copy(), tie)
 
