@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.study.frames import by_arm
 from balance_sim.study.intervals import mean_interval
 from balance_sim.study.outcomes import counts_accords
 
@@ -64,9 +65,9 @@ def unit_of(outcome: str, *, alike: bool) -> float:
 
 def levels_table(runs: pd.DataFrame, arms: Sequence[str], outcomes: Sequence[str]) -> pd.DataFrame:
     """Tidy: arm, outcome, mean, sd, quantiles, mcse, n."""
-    rows = []
+    rows, parts = [], by_arm(runs)
     for arm in arms:
-        part = runs[runs["arm"] == arm]
+        part = parts[arm] if arm in parts else runs[:0]
         for name in outcomes:
             values = part[name].to_numpy(float)
             rows.append({"arm": arm, "outcome": name} | level(values) | {"n": len(values)})
@@ -79,12 +80,13 @@ def effects_table(
     """Tidy: arm, outcome, mean, mcse, lo, hi, share_positive, share_negative, n; paired by run.
 
     An arm that is its reference to the last digit, in every outcome of every run, has effects of exactly zero."""
-    base = runs[runs["arm"] == reference].set_index("run").sort_index()
-    rows = []
+    nothing = runs[:0].set_index("run")
+    parts = by_arm(runs)
+    base, rows = parts.get(reference, nothing), []
     for arm in arms:
         if arm == reference:
             continue
-        part = runs[runs["arm"] == arm].set_index("run").sort_index()
+        part = parts.get(arm, nothing)
         common = part.index.intersection(base.index)
         columns = part.columns.drop("arm")
         alike = part.loc[common, columns].equals(base.loc[common, columns])

@@ -31,6 +31,19 @@ RATES = (0.0, 2.0)
 PLACEBOS = 8
 DATES = 3
 BEFORE = ".reference"  # ends the name of the row that an extra row is measured against
+READ = (  # beginnings of the names of the outcomes that mechanisms read of extra arms
+    "accords_counter_",
+    "accords_other_",
+    "alignment_participants_",
+    "credibility_host_",
+    "drawn_in_outside_host_",
+    "hostility_outside_host_",
+    "influence_",
+    "insecurity_host_",
+    "neutrality_gap_host_",
+    "relations_",
+    "room_host_",
+)
 
 
 @dataclass(frozen=True)

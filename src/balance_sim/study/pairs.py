@@ -51,9 +51,9 @@ class PairCounts:
         hit = np.zeros((len(self.arms), len(runs), len(i), len(self.kinds)), dtype=bool)
         after = accords["signed"].cast(pa.int32()).fill_null(-(2**30)).to_numpy() - self.focal_day
         new = np.isin(column_words(accords, "origin"), NEW_ORIGINS) & (after >= 1) & (after <= self.window)
-        arm = _positions(accords, "arm", self.arms)[new]
-        kind = _positions(accords, "kind", self.kinds)[new]
-        pair = index[_positions(accords, "a", self.codes)[new], _positions(accords, "b", self.codes)[new]]
+        arm = positions(accords, "arm", self.arms)[new]
+        kind = positions(accords, "kind", self.kinds)[new]
+        pair = index[positions(accords, "a", self.codes)[new], positions(accords, "b", self.codes)[new]]
         run = np.searchsorted(runs, accords["run"].to_numpy()[new])
         hit[arm, run, pair, kind] = True
         hit[arm, run, pair, -1] = True
@@ -100,7 +100,7 @@ def column_words(table: pa.Table, name: str) -> npt.NDArray[np.object_]:
     return np.asarray(np.array(whole.dictionary.to_pylist(), dtype=object)[whole.indices.to_numpy()])
 
 
-def _positions(table: pa.Table, name: str, words: Sequence[str]) -> npt.NDArray[np.int64]:
+def positions(table: pa.Table, name: str, words: Sequence[str]) -> npt.NDArray[np.int64]:
     """Position of each row's word among `words`."""
     column = table[name].unify_dictionaries().combine_chunks()
     place = {word: k for k, word in enumerate(words)}

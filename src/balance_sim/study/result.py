@@ -19,8 +19,11 @@ import pyarrow.compute as pc
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study import curves
 from balance_sim.study.arms import headline_arm
+from balance_sim.study.blocks import EXTRA_EVERY
 from balance_sim.study.digest import digest_of
 from balance_sim.study.effects import effects_table, levels_table, rounded
+from balance_sim.study.extra_arms import READ
+from balance_sim.study.frames import OutcomeRows
 from balance_sim.study.pairs import ANY, PairCounts
 from balance_sim.study.store import Store
 
@@ -55,15 +58,19 @@ class Result:
         yield from Store(self.folder).blocks(self.point, self.runs)
 
     @cached_property
+    def _frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Outcomes of the study's own arms, and of the extra ones, in one pass over the blocks."""
+        own, extra = OutcomeRows(self.runs), OutcomeRows(-(-self.runs // EXTRA_EVERY), READ)
+        for runs, _ in self._stored():
+            ours = pc.is_in(runs["arm"].cast(pa.string()), pa.array(self.arms))
+            own.add(runs.filter(ours))
+            extra.add(runs.filter(pc.invert(ours)))
+        return own.frame(), extra.frame()
+
+    @property
     def extra(self) -> pd.DataFrame:
-        """Outcomes of the extra arms behind some mechanisms, every fourth run; columns as in `outcomes`."""
-        tables = [runs for runs, _ in self._stored()]
-        if not tables:
-            return pd.DataFrame({"run": [], "arm": []})
-        frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
-        frame["arm"] = frame["arm"].astype(str)
-        frame = frame[~frame["arm"].isin(self.arms)]
-        return pd.DataFrame(frame.sort_values(["arm", "run"], kind="stable", ignore_index=True))
+        """Outcomes of the extra arms behind some mechanisms, every fourth run; the columns that these read."""
+        return self._frames[1]
 
     @cached_property
     def mechanisms(self) -> dict[str, dict[str, Any]]:
@@ -76,15 +83,10 @@ class Result:
     def reference(self) -> str:
         return self.arms[0]
 
-    @cached_property
+    @property
     def outcomes(self) -> pd.DataFrame:
         """One row a run and arm: run, arm, and a column an outcome. NaN: not by the horizon."""
-        tables = [runs for runs, _ in self.blocks()]
-        if not tables:
-            return pd.DataFrame({"run": [], "arm": []})
-        frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
-        frame["arm"] = frame["arm"].astype(str)
-        return frame.sort_values(["arm", "run"], kind="stable", ignore_index=True)
+        return self._frames[0]
 
     @cached_property
     def accords(self) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,9 @@ from balance_sim.study.mechanisms.readings import (
     ratio,
 )
 from balance_sim.study.outcomes import ACCELERATED_DAYS
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -57,28 +60,33 @@ def strata(rate: Floats, count: int = STRATA) -> Ints:
     return np.asarray(order * count // max(len(rate), 1))
 
 
-def standardised(excess: Floats, base: Floats, stratum: Ints, threatened: Bools) -> tuple[Floats, Floats]:
+def standardised(
+    excess: Floats | csr_array, base: Floats, stratum: Ints, threatened: Bools
+) -> tuple[Floats, Floats]:
     """Excess of threatened and of other pairs, standardised over strata of the base rate.
 
-    excess: (runs, pairs); the others (pairs,). Returns two columns (runs,), whose means' ratio is the
-    Mantel-Haenszel rate ratio (Mantel, Haenszel 1959; Rothman, Greenland 1998, ch. 15)."""
-    over, under = np.zeros(len(excess)), np.zeros(len(excess))
+    excess: (runs, pairs), dense or sparse; the others (pairs,). Returns two columns (runs,), whose means' ratio
+    is the Mantel-Haenszel rate ratio (Mantel, Haenszel 1959; Rothman, Greenland 1998, ch. 15)."""
+    over, under = np.zeros(len(base)), np.zeros(len(base))
     for s in np.unique(stratum):
         mine, others = (stratum == s) & threatened, (stratum == s) & ~threatened
         of_mine, of_others = base[mine].sum(), base[others].sum()
         if of_mine > 0 and of_others > 0:
-            over += excess[:, mine].sum(axis=1) * of_others / (of_mine + of_others)
-            under += excess[:, others].sum(axis=1) * of_mine / (of_mine + of_others)
-    return over, under
+            over[mine] = of_others / (of_mine + of_others)
+            under[others] = of_mine / (of_mine + of_others)
+    return excess @ over, excess @ under
 
 
-def pair_excess(r: Readings) -> Floats:
-    """(runs, P) new accords more in the headline arm than in its twin."""
-    pairs = len(r.worlds.reference.first)
-    out = np.zeros((len(r.runs), pairs))
-    for arm, sign in ((r.arm, 1.0), (r.result.reference, -1.0)):
-        new = r.new(arm)
-        np.add.at(out, (np.searchsorted(r.runs, new["run"]), new["pair"].to_numpy(int)), sign)
+def pair_excess(r: Readings) -> csr_array:
+    """(runs, P) new accords more in the headline arm than in its twin; sparse."""
+    from scipy.sparse import coo_array
+
+    arms = [(r.new(arm), sign) for arm, sign in ((r.arm, 1.0), (r.result.reference, -1.0))]
+    run = np.concatenate([np.searchsorted(r.runs, new["run"]) for new, _ in arms])
+    pair = np.concatenate([new["pair"].to_numpy(int) for new, _ in arms])
+    signs = np.concatenate([np.full(len(new), sign) for new, sign in arms])
+    out = coo_array((signs, (run, pair)), shape=(len(r.runs), len(r.worlds.reference.first))).tocsr()
+    out.eliminate_zeros()
     return out
 
 
@@ -88,17 +96,17 @@ def selective(r: Readings) -> Measured:
     outside = ~(np.isin(world.first, cast.participants) | np.isin(world.second, cast.participants))
     base = (r.worlds.baseline.keen.prod(axis=1) * world.ladder.ceiling).sum(axis=1)[outside]
     first, second, stratum = world.first[outside], world.second[outside], strata(base)
-    excess = pair_excess(r)[:, outside]
+    excess = pair_excess(r)[:, np.flatnonzero(outside)]
     threatened = cast.threatened[first] | cast.threatened[second]
     if not threatened.any() or threatened.all():
         return (
             "all pairs outside are of one class: either no state is threatened, or each pair has one that is"
         )
-    if not excess.any():
+    if not excess.nnz:
         return "no run differs in an accord between states that take no part"
     over, under = standardised(excess, base, stratum, threatened)
     value, lo, hi = ratio(over, under)
-    total = excess.sum(axis=0, keepdims=True)
+    total = np.asarray(excess.sum(axis=0)).reshape(1, -1)
     real = float(over.sum() - under.sum())
     states = np.setdiff1d(np.arange(world.n), cast.participants)
     shuffle, smaller = np.random.default_rng(2), 0
@@ -177,12 +185,19 @@ def tense(r: Readings) -> Measured:
 
 
 def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
-    """Accords under way that both arms sign after the focal date: run, and days gained on the twin."""
+    """Accords under way that both arms sign after the focal date: run, and days gained on the twin.
+
+    frame: as `Readings.accords`. The same accord: same run, pair, kind, origin and occasion."""
     under_way = frame[frame["origin"].isin(_UNDER_WAY) & (frame["after"] >= 1)]
-    keys = ["run", "pair", "kind", "origin", "occasion"]
-    one, twin = (under_way[under_way["arm"] == name][[*keys, "after"]] for name in (arm, reference))
-    both = one.merge(twin, on=keys, suffixes=("", "_twin"))
-    return both.assign(days=both["after_twin"] - both["after"])[["run", "days"]]
+    key = np.zeros(len(under_way), np.int64)
+    for name in ("run", "pair", "kind", "origin", "occasion"):
+        number, values = pd.factorize(under_way[name])
+        key = key * max(len(values), 1) + number
+    run, after = (under_way[name].to_numpy(np.int64) for name in ("run", "after"))
+    one, twin = (np.flatnonzero(under_way["arm"] == name) for name in (arm, reference))
+    _, mine, theirs = np.intersect1d(key[one], key[twin], assume_unique=True, return_indices=True)
+    mine, theirs = one[mine], twin[theirs]
+    return pd.DataFrame({"run": run[mine], "days": after[theirs] - after[mine]})
 
 
 def hastened(r: Readings) -> Measured:
@@ -229,14 +244,11 @@ def joined(r: Readings) -> Measured:
     invited = [np.isin(side, guests) for side in (world.first, world.second)]
     chosen = (hosting[0] & invited[1]) | (hosting[1] & invited[0])
 
-    def count(arm: str) -> Floats:
-        new = r.new(arm)
-        return r.counts(new[chosen[new["pair"].to_numpy(int)]])
-
-    base = count(r.result.reference)
-    by_arm: dict[str, Any] = {arm: detail_of(count(arm) - base) for arm in r.result.arms[1:]}
+    counted = r.counted(chosen)
+    base = counted[r.result.reference]
+    by_arm: dict[str, Any] = {arm: detail_of(counted[arm] - base) for arm in r.result.arms[1:]}
     dropped = [one.id for one in r.scenario.events if one.guests and one.date == r.focal.date]
     kept = not set(dropped) & set(r.scenario.arms[r.result.reference].drop)
     note = "the guests are seen with the host in both arms" if kept and not r.focal.guests else ""
     detail = {"guests": [r.codes[i] for i in guests], "base": float(base.mean()), "by_arm": by_arm}
-    return mean_found(count(r.arm) - base, note=note, detail=detail)
+    return mean_found(counted[r.arm] - base, note=note, detail=detail)

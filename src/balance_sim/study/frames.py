@@ -1,0 +1,84 @@
+"""Outcomes by run and arm as one frame, laid down once as the blocks come: a large study is copied nowhere."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+class OutcomeRows:
+    """Rows of `runs` tables, an arm beside the other. most: the most runs that an arm can have.
+
+    only: beginnings of the names of outcomes that are kept; all where it is empty."""
+
+    def __init__(self, most: int, only: tuple[str, ...] = ()) -> None:
+        self.most, self.only = most, only
+        self.names: list[str] = []
+        self._place: dict[str, int] = {}  # which stretch of the columns is an arm's
+        self._filled: list[int] = []
+        self._runs: Ints = np.empty(0, np.int64)
+        self._values: Floats = np.empty((0, 0))
+
+    def add(self, table: pa.Table) -> None:
+        """Rows of one block, sorted by run within each arm."""
+        if not table.num_rows:
+            return
+        if not self.names:
+            outcomes = [name for name in table.column_names if name not in ("run", "arm")]
+            self.names = [name for name in outcomes if not self.only or name.startswith(self.only)]
+            self._values = np.empty((len(self.names), 0))
+        words = table["arm"].cast(pa.string())
+        arms = sorted(pc.unique(words).to_pylist())
+        self._make_room([arm for arm in arms if arm not in self._place])
+        for arm in arms:
+            part = table.filter(pc.equal(words, arm))
+            first = self._place[arm] * self.most + self._filled[self._place[arm]]
+            here = slice(first, first + part.num_rows)
+            self._filled[self._place[arm]] += part.num_rows
+            self._runs[here] = part["run"].to_numpy()
+            for row, name in enumerate(self.names):
+                self._values[row, here] = part[name].to_numpy()
+
+    def _make_room(self, arms: list[str]) -> None:
+        if not arms:
+            return
+        for arm in arms:
+            self._place[arm] = len(self._place)
+            self._filled.append(0)
+        more = self.most * len(arms)
+        self._runs = np.concatenate([self._runs, np.empty(more, np.int64)])
+        if self._values.shape[1]:
+            self._values = np.concatenate([self._values, np.empty((len(self.names), more))], axis=1)
+        else:
+            self._values = np.empty((len(self.names), more))
+
+    def frame(self) -> pd.DataFrame:
+        """One row a run and arm, sorted by arm and run: run, arm, and a column an outcome."""
+        if not self._place:
+            return pd.DataFrame({"run": [], "arm": []})
+        arms = sorted(self._place)
+        stretches = [self._place[arm] * self.most + np.arange(self._filled[self._place[arm]]) for arm in arms]
+        order = np.concatenate([rows[np.argsort(self._runs[rows], kind="stable")] for rows in stretches])
+        runs, values = self._runs, self._values
+        if len(order) != len(runs) or (order != np.arange(len(order))).any():
+            runs, values = runs[order], values[:, order]
+        frame = pd.DataFrame(values.T, columns=self.names, copy=False)
+        frame.insert(0, "arm", np.repeat(arms, [len(rows) for rows in stretches]))
+        frame["arm"] = frame["arm"].astype(str)
+        frame.insert(0, "run", runs.astype(np.int32))
+        return frame
+
+
+def by_arm(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Each arm's rows of such a frame, sorted by arm, indexed by run: stretches of it, not copies."""
+    arms = frame["arm"].to_numpy()
+    edges = [0, *(np.flatnonzero(arms[1:] != arms[:-1]) + 1), len(arms)] if len(arms) else []
+    return {str(arms[first]): frame.iloc[first:stop].set_index("run") for first, stop in pairwise(edges)}
