@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from click.testing import CliRunner
 
+from balance_sim.cli import main
+from balance_sim.evidence.codes import state_codes
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.forward import simulate_forward
 from balance_sim.evidence.hindcast import Hindcast, Plan, hindcast_of, read_plan
@@ -79,6 +84,19 @@ def test_run_forward_uses_nothing_after_the_origin(made: History, found: Hindcas
     np.testing.assert_array_equal(first.chance, second.chance)
 
 
+def test_later_outcomes_change_no_earlier_forecast(made: History, found: Hindcast) -> None:
+    """Everything signed in the last year taken away, and something else signed: the fit and the scores of the
+    year before stay to the last bit, those of the last year do not."""
+    accords = made.accords
+    kept, lost = accords[accords["signed"] < "2001-01-01"], accords[accords["signed"] >= "2001-01-01"]
+    other = lost.assign(a=lost["a"].to_numpy()[::-1] // 2, b=16 + lost["b"].to_numpy()[::-1] // 2)
+    changed = hindcast_of(PLAN, replace(made, accords=pd.concat([kept, other], ignore_index=True)))
+    np.testing.assert_array_equal(changed.fit.estimate, found.fit.estimate)
+    for way, by_year in found.by_year.items():
+        assert changed.by_year[way][2000] == by_year[2000]
+        assert changed.by_year[way][2001] != by_year[2001]
+
+
 def test_runs_forward_sign_as_often_as_the_chances_say(made: History, found: Hindcast) -> None:
     """Accords a year in runs against the sum of chances, within 5 standard errors of the mean and a tenth for
     pairs that sign twice, that pass occasions over while in talks, and for what changes within the year."""
@@ -96,6 +114,79 @@ def test_the_past_as_a_scenario(made: History) -> None:
     legs = [accord for accord in scenario.accords if accord.multilateral]
     assert len(legs) == int((np.triu(made.alliance_depth[5], 1) > 0).sum())
     assert {accord.kind for accord in legs} == {"defence_pact"}
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `data`, an outcomes file and a plan: DCAD's columns, invented accords of real states."""
+    rng = np.random.default_rng(1)
+    folder = tmp_path_factory.mktemp("hindcast")
+    states = pd.read_csv(ROOT / "tests" / "evidence" / "data" / "nmc_state_year.csv")["ccode"].unique()
+    data = folder / "data"
+    data.mkdir()
+    everyone = state_codes()["cow"].unique()
+    share = dict(zip(everyone, rng.lognormal(-6, 1, len(everyone)), strict=True))
+    rows = [(code, year, share[code]) for code in everyone for year in range(1999, 2003)]
+    pd.DataFrame(rows, columns=["ccode", "year", "cinc"]).to_csv(data / "nmc_state_year.csv", index=False)
+    pairs = [(a, b) for k, a in enumerate(states) for b in states[k + 1 :]]
+    for first, last, path in ((1999, 2001, data / "dcad_agreements.csv"), (2002, 2003, folder / "later.csv")):
+        signed = [
+            (n, *pairs[rng.integers(len(pairs))], 1, 1 + n % 12, year, ("general", "sector")[n % 2], "TREX")
+            for n, year in enumerate(np.repeat(np.arange(first, last + 1), 12))
+        ]
+        names = ["DCAid", "ccode1", "ccode2", "signDay", "signMonth", "signYear", "type", "category1"]
+        pd.DataFrame(signed, columns=names).to_csv(path, index=False)
+    plan = (
+        "{first: 2000, last: 2001, until: 2003, window: 2, runs: 2, resamples: 10, terms: [size, activity]}"
+    )
+    (folder / "plan.yaml").write_text(plan, encoding="utf-8")
+    return folder
+
+
+def test_hindcast_from_files_as_an_outsider_runs_it(files: Path) -> None:
+    command = ["hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--json", "--outcomes"]
+    done = CliRunner().invoke(main, [*command, str(files / "later.csv")])
+    assert done.exit_code == 0, done.output
+    out = json.loads(done.stdout)
+    for way in ("one_year_ahead", "simulated_forward"):
+        assert set(out[way]) == {"model", *PLAN.baselines}
+        for scores in out[way].values():
+            assert {"log_skill", "brier_skill", "average_precision", "auc"} <= set(scores)
+    assert out["about"]["forecast"] == [2002, 2003]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "the file is not there"),
+        ("", "empty"),
+        ("DCAid,ccode1\n1,2\n", "column"),
+        ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2002-01-01\n", "end in 2002.*up to 2003"),
+        ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2001-01-01\n", "no accord signed after 2001"),
+    ],
+)
+def test_outcomes_that_are_refused(files: Path, tmp_path: Path, text: str | None, message: str) -> None:
+    path = tmp_path / "outcomes.csv"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    command = ["hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--outcomes", str(path)]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 4, done.output
+    assert re.search(message, done.stderr), done.stderr
+    assert "outcomes.csv" in done.stderr
+
+
+def test_fit_writes_what_it_says_of_beliefs(files: Path, tmp_path: Path) -> None:
+    out = tmp_path / "parameters.yaml"
+    command = ["fit", str(files / "data"), "--first", "2000", "--terms", "size,activity", "--out", str(out)]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 0, done.output
+    written = yaml.safe_load(out.read_text(encoding="utf-8"))
+    path = "parameters.activity_half_life_days"
+    assert set(written["beliefs"]) == {path}
+    assert written["beliefs"][path]["range"] == [365.25, 3652.5]
+    assert written["beliefs"][path]["verdict"] in done.stdout
+    assert (path in written["parameters"]) == (written["beliefs"][path]["verdict"] == "identified")
 
 
 def test_the_shipped_plan_is_read() -> None:

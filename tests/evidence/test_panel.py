@@ -153,6 +153,31 @@ def test_more_accords_are_laid_over_the_folder_s(tmp_path: Path) -> None:
     assert len(longer.accords) == len(load_history(DATA, 1992, 1993).accords) + 1
 
 
+def test_outcomes_count_after_the_year_and_the_folder_up_to_it(tmp_path: Path) -> None:
+    """Even where an outcome has the number of an earlier accord of the same pair, that one stands."""
+    known = load_history(DATA, 1990, 1995).accords
+    last = int(known["signed"].dt.year.max()) - 1
+    first = known.iloc[0]
+    codes = load_history(DATA, 1990, 1995).iso3
+    head = "id,iso3_a,iso3_b,kind,stage,date\n"
+    pair = f"{codes[first['a']]},{codes[first['b']]},{first['kind']}"
+    path = tmp_path / "outcomes.csv"
+    path.write_text(
+        f"{head}{first['accord_id']},{pair},signed,{last + 1}-05-01\nold,JPN,KOR,logistics,signed,{last}-05-01\n",
+        encoding="utf-8",
+    )
+    history = load_history(DATA, 1990, 1995, outcomes=(path, last))
+    before = history.accords["signed"].dt.year <= last
+    assert before.sum() == (known["signed"].dt.year <= last).sum()
+    assert first["accord_id"] in set(history.accords[before]["accord_id"])
+    after = history.accords[~before]
+    assert list(after["accord_id"]) == [f"outcome-{first['accord_id']}"]
+    assert any(f"1 outcomes signed up to {last} left out" in note for note in history.notes)
+    assert any("the outcomes count" in note for note in history.notes)
+    with pytest.raises(DataError, match="no accord signed after 2005"):
+        load_history(DATA, 1990, 1995, outcomes=(path, 2005))
+
+
 def test_depths_are_the_shipped_ones() -> None:
     depths = default_depths()
     assert depths["defence_pact"][0] == 1.0

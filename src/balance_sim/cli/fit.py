@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from balance_sim.cli.options import json_option
+
+if TYPE_CHECKING:
+    from balance_sim.evidence.profiles import Profile
 
 
 @click.command()
@@ -38,6 +43,11 @@ from balance_sim.cli.options import json_option
     "--ridge", type=click.FloatRange(min=0.0), default=0.0, help="1 / variance of a prior on weights."
 )
 @click.option(
+    "--beliefs/--no-beliefs",
+    default=True,
+    help="Profile the parameters of beliefs and reach, and fit those that the record tells.",
+)
+@click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
     default=Path("parameters.yaml"),
@@ -59,6 +69,7 @@ def command(
     propensities: bool,
     cluster: bool,
     ridge: float,
+    beliefs: bool,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -71,6 +82,7 @@ def command(
         refuse_given(ctx)
         fit_coordination_plan(data, out, as_json=as_json)
         return
+    from balance_sim.evidence.beliefs import joint_peak, movable, profile, report_lines, shipped_setting
     from balance_sim.evidence.choices import choices
     from balance_sim.evidence.errors import DataError
     from balance_sim.evidence.fitted_file import fitted_record, summary_lines, write_fitted
@@ -86,22 +98,37 @@ def command(
     signed = [kind for kind, count in zip(record.kinds, record.signed.sum(axis=0), strict=True) if count > 0]
     if not signed:
         raise DataError("no accord was signed in these years", "Give a longer period", path=data)
-    found = fit(
-        record.with_kinds(signed), propensities=propensities, levels=levels, cluster=cluster, ridge=ridge
-    )
+    record = record.with_kinds(signed)
+    by_these = partial(fit, propensities=propensities, levels=levels, cluster=cluster, ridge=ridge)
+    found = by_these(record)
+    profiles: list[Profile] = []
+    joint: tuple[Profile, ...] = ()
+    if beliefs:
+        start = shipped_setting(record, found)
+        for name in movable(record):
+            say(name)
+            profiles.append(profile(history, start, name)[0])
+        there, joint = joint_peak(history, start, profiles, say)
+        if joint:
+            found = by_these(there.record, start=dict(zip(found.names, found.estimate, strict=True)))
     command_line = shlex.join(["balance-sim", *sys.argv[1:]])
     from balance_sim.study.folder import version
 
-    written = fitted_record(found, history, command_line, version())
+    written = fitted_record(found, history, command_line, version(), profiles, joint)
     write_fitted(written, out)
     if as_json:
         click.echo(json.dumps(written, indent=1, allow_nan=False))
         return
     lines = summary_lines(found, history) + [f"note: {why}" for why in left_out]
+    if profiles:
+        lines += ["", *report_lines(profiles, joint)]
     click.echo("\n".join([*lines, "", f"written to {out}"]))
 
 
-RATES_ONLY = ("first", "last", "accords", "alliances", "terms", "levels", "propensities", "cluster", "ridge")
+RATES_ONLY = (
+    *("first", "last", "accords", "alliances", "terms"),
+    *("levels", "propensities", "cluster", "ridge", "beliefs"),
+)
 
 
 def refuse_given(ctx: click.Context) -> None:
@@ -133,3 +160,9 @@ def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(written, indent=1, allow_nan=False))
         return
     click.echo("\n".join([*coordination_lines(found, data), "", f"written to {out}"]))
+
+
+def say(name: str) -> None:
+    """Progress, on a terminal only: the parameter that is looked at now."""
+    if sys.stderr.isatty():
+        click.echo(f"profile of {name}", err=True)

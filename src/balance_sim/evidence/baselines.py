@@ -140,7 +140,7 @@ def boosted_trees(rows: PairYears) -> Predictor:
     except ImportError:
         raise DataError("boosted_trees needs scikit-learn", "Install balance-sim[evidence]") from None
     check_outcomes(rows)
-    columns = [*LOGIT, *EARLIER, *EXTRA]
+    columns = [name for name in (*LOGIT, *EARLIER, *EXTRA) if rows.x[name].notna().any()]
     model = HistGradientBoostingClassifier(
         learning_rate=0.03,
         max_iter=200,
@@ -196,10 +196,12 @@ def _class(rows: PairYears) -> NDArray[np.int64]:
 
 
 def standardise(rows: PairYears, columns: Sequence[str]) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each column over its known values; 1 for a column without spread."""
+    """Mean and standard deviation of each column over its known values; 1 for a column without spread, 0 and
+    1 for a column without values."""
     raw = rows.x[list(columns)].to_numpy(np.float64)
-    spread = np.nanstd(raw, axis=0)
-    mean: Floats = np.nanmean(raw, axis=0)
+    known = ~np.isnan(raw).all(axis=0)
+    spread, mean = np.ones(raw.shape[1]), np.zeros(raw.shape[1])
+    spread[known], mean[known] = np.nanstd(raw[:, known], axis=0), np.nanmean(raw[:, known], axis=0)
     return mean, np.where(spread > 0, spread, 1.0)
 
 

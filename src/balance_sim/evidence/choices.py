@@ -16,7 +16,7 @@ from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.features import signed_between
 from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.past import KINDS, members_at, scenario_at
-from balance_sim.model.baseline import freeze
+from balance_sim.model.baseline import gain_norms, unfrozen
 from balance_sim.model.core import DAYS_PER_YEAR, Ladder, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.willingness import TERMS, Prospects
@@ -174,6 +174,37 @@ def _year(
     )
 
 
+def variants(
+    history: History, record: Choices, terms: Sequence[str], points: Sequence[Mapping[str, float]]
+) -> list[Choices]:
+    """The record with these of its terms worked out anew, once for each point.
+
+    points: parameters of beliefs and reach, laid over the defaults. The past is read once a year for all."""
+    names = [name for name in record.names if name in terms]
+    common = [name for name in record.common_names if name in names]
+    by_kind = [name for name in record.by_kind_names if name in names]
+    parts: list[list[dict[str, Floats]]] = [[] for _ in points]
+    for year in (int(y) for y in np.unique(record.year)):
+        scenario = scenario_at(history, year, weights=dict.fromkeys(TERMS, 0.0))
+        now, who = record.year == year, members_at(history, year)
+        i, j = (np.searchsorted(who, side[now]) for side in (record.a, record.b))
+        for k, point in enumerate(points):
+            moved = scenario.parameters.model_copy(update=dict(point))
+            there = scenario.model_copy(update={"parameters": moved})
+            parts[k].append(terms_at(there, names, record.kinds, i, j)[1])
+    out = []
+    for weighed in parts:
+        new_common, new_by_kind = record.common.copy(), record.by_kind.copy()
+        for name in common:
+            column = np.concatenate([year[name][:, :, 0] for year in weighed])
+            new_common[:, :, record.common_names.index(name)] = column
+        for name in by_kind:
+            column = np.concatenate([year[name] for year in weighed])
+            new_by_kind[..., record.by_kind_names.index(name)] = column
+        out.append(replace(record, common=new_common, by_kind=new_by_kind))
+    return out
+
+
 def _stacked(columns: list[Floats], shape: tuple[int, ...]) -> Floats:
     return np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
 
@@ -189,9 +220,11 @@ def terms_at(
     1)."""
     first_step = time_grid(scenario, [])[:2]
     world = compile_world(scenario, scenario.reference_arm, first_step, focal_day(scenario))
-    baseline = freeze(world, ())
+    baseline = unfrozen(world)
     state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
     view = perceive(world, state, 0)
+    if "security_gain" in terms:
+        baseline = replace(baseline, gain_norm=gain_norms(world, baseline, state, view))
     place = np.array([world.codes.index(code) for code in scenario.codes])
     ego = np.stack([place[i], place[j]], axis=1)
     alter = ego[:, ::-1]

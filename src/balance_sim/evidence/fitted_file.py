@@ -11,6 +11,7 @@ import yaml
 from balance_sim.evidence.choices import NOT_ON_RECORD
 from balance_sim.evidence.fitting import Fit
 from balance_sim.evidence.history import History
+from balance_sim.evidence.profiles import Profile
 
 HEAD = "# Fitted by balance-sim. Estimates in nats; see docs/evidence.md.\n"
 
@@ -21,8 +22,16 @@ def key_path(name: str) -> str:
     return f"kinds.{kind}.intercept" if kind else f"theory.weights.{term}"
 
 
-def fitted_record(fit: Fit, history: History, command: str = "", version: str = "") -> dict[str, object]:
-    """Everything the file holds, as plain values."""
+def fitted_record(
+    fit: Fit,
+    history: History,
+    command: str = "",
+    version: str = "",
+    profiles: Sequence[Profile] = (),
+    joint: Sequence[Profile] = (),
+) -> dict[str, object]:
+    """Everything the file holds, as plain values. profiles: of parameters of beliefs and reach, one at a time;
+    joint: of those that the record tells, at the values that the weights were fitted with."""
     paths = [key_path(name) for name in fit.names]
     error = fit.standard_error
     covariance = fit.covariance if fit.cluster_covariance is None else fit.cluster_covariance
@@ -54,7 +63,12 @@ def fitted_record(fit: Fit, history: History, command: str = "", version: str = 
         "parameters": {
             path: {"estimate": _short(value), "standard_error": _short(one)}
             for path, value, one in zip(paths, fit.estimate, error, strict=True)
+        }
+        | {
+            one.path: {"estimate": _short(one.best), "interval": [_short(one.low), _short(one.high)]}
+            for one in joint
         },
+        "beliefs": {one.path: _told(one) for one in profiles},
         "not_fitted": {key_path(name): why for name, why in NOT_ON_RECORD.items()},
         "weakly_told": [str(way) for way in fit.flat],
         "covariance": {
@@ -70,6 +84,21 @@ def fitted_record(fit: Fit, history: History, command: str = "", version: str = 
     }
 
 
+def _told(one: Profile) -> dict[str, object]:
+    """What the record says of one parameter. A bound is null where the likelihood has not fallen far enough by
+    the end of the range."""
+    low = None if one.open_below else _short(one.low)
+    high = None if one.open_above else _short(one.high)
+    return {
+        "verdict": one.verdict,
+        "in_use": _short(one.shipped),
+        "best": _short(one.best),
+        "interval": [low, high],
+        "range": [_short(float(one.points[0])), _short(float(one.points[-1]))],
+        "log_likelihood_gain": _short(one.gain),
+    }
+
+
 def write_fitted(record: dict[str, object], path: Path | str) -> None:
     """One YAML file; the matrix a row a line."""
     text = HEAD + yaml.dump(record, Dumper=_Rows, sort_keys=False, width=1_000_000, allow_unicode=True)
@@ -81,7 +110,7 @@ class _Rows(yaml.SafeDumper):
 
 
 def _sequence(dumper: yaml.SafeDumper, value: Sequence[object]) -> yaml.Node:
-    flat = all(isinstance(item, int | float) for item in value)
+    flat = all(item is None or isinstance(item, int | float) for item in value)
     return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=flat)
 
 

@@ -8,7 +8,7 @@ trace of the covariance) / n (Dempster, Laird, Rubin 1977, JRSS B 39: 1-38; Bres
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,7 @@ class Fit:
     years: tuple[int, int]
     flat: tuple[Direction, ...]
     seen: NDArray[np.bool_]
+    ridge: float = 0.0
 
     @property
     def standard_error(self) -> Floats:
@@ -148,15 +149,7 @@ def _finished(
     back[: len(design.scale)] = 1.0 / design.scale
     whole = clustered(design, at, record.pair, covariance) if cluster else None
     value = log_likelihood(design, at)
-    shrunk = at[fixed:]
-    inside = information[fixed:, fixed:]
-    log_det = np.linalg.slogdet(inside)[1] if len(shrunk) else 0.0
-    marginal = (
-        value
-        - 0.5 * float(penalty[fixed:] @ shrunk**2)
-        + 0.5 * float(np.log(penalty[fixed:]).sum())
-        - 0.5 * log_det
-    )
+    marginal = _marginal(value, at[fixed:], penalty[fixed:], information[fixed:, fixed:])
     states = np.zeros(len(record.states))
     if design.propensities:
         states[:] = at[parts[3]]
@@ -181,7 +174,55 @@ def _finished(
         years=(int(record.year.min()), int(record.year.max())),
         flat=flat_directions(covariance[:fixed, :fixed], design.names),
         seen=seen,
+        ridge=float(penalty[0]) if design.parts[1].stop else 0.0,
     )
+
+
+def _marginal(value: float, shrunk: Floats, penalty: Floats, inside: Floats) -> float:
+    """Log-likelihood with what is shrunk integrated out, by Laplace's approximation."""
+    log_det = np.linalg.slogdet(inside)[1] if len(shrunk) else 0.0
+    prior = 0.5 * float(np.log(penalty).sum() - penalty @ shrunk**2)
+    return float(value + prior - 0.5 * log_det)
+
+
+@dataclass(frozen=True)
+class Peak:
+    """Where a design's likelihood peaks with the variances held: parameters of scaled terms, their penalty,
+    and the marginal log-likelihood."""
+
+    design: Design
+    at: Floats
+    penalty: Floats
+    marginal: float
+
+    def moved(self, record: Choices) -> Peak:
+        """The peak when the terms are those of `record`: same rows, same names. Raises DataError."""
+        design = replace(self.design, choices=record)
+        return _peak_from(design, self.at, self.penalty)
+
+
+def peak_of(record: Choices, found: Fit) -> Peak:
+    """The peak that `found`, a fit of `record`, stands at. Raises DataError."""
+    scale = _checked(record)
+    design = Design(record, found.propensity_variance > 0, tuple(found.level), scale)
+    parts = design.parts
+    at, penalty = np.zeros(design.size), np.zeros(design.size)
+    at[: design.fixed] = found.estimate
+    at[: len(scale)] *= scale
+    at[parts[3]] = found.propensity if design.propensities else 0.0
+    at[parts[4]] = list(found.level.values())
+    for part, variance in zip(parts[3:], (found.propensity_variance, found.level_variance), strict=True):
+        penalty[part] = 1.0 / variance if variance > 0 else 0.0
+    penalty[: len(scale)] = found.ridge
+    return _peak_from(design, at, penalty)
+
+
+def _peak_from(design: Design, at: Floats, penalty: Floats) -> Peak:
+    at, information = climb(design, at, penalty)
+    fixed = design.fixed
+    value = log_likelihood(design, at)
+    marginal = _marginal(value, at[fixed:], penalty[fixed:], information[fixed:, fixed:])
+    return Peak(design, at, penalty, marginal)
 
 
 def climb(design: Design, at: Floats, penalty: Floats) -> tuple[Floats, Floats]:

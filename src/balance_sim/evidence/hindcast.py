@@ -6,7 +6,7 @@ with nothing known after it. Parameters, and every baseline, are fitted once, on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -155,18 +155,26 @@ def finite(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def hindcast(plan: Plan, data: Path | str, outcomes: Path | str | None = None) -> Hindcast:
-    """Run a plan. outcomes: a file with the accords after the fit's last year, laid over those in `data`.
+    """Run a plan. outcomes: a file with the accords after the fit's last year; up to that year those in `data`
+    count, after it the file's alone.
 
     Raises DataError if the record of accords does not reach the last year forecast."""
-    more = () if outcomes is None else (outcomes,)
-    history = load_history(data, plan.first, plan.until, accords=more, alliances=plan.alliances)
+    later = None if outcomes is None else (outcomes, plan.last)
+    history = load_history(data, plan.first, plan.until, outcomes=later, alliances=plan.alliances)
     if history.accord_years[1] < plan.until:
         raise DataError(
             f"the accords on record end in {history.accord_years[1]}",
             f"Give the outcomes up to {plan.until}, or set `until` earlier",
             path=outcomes or data,
         )
-    return hindcast_of(plan, history)
+    return hindcast_of(plan, replace(history, notes=(*history.notes, *_silent_years(plan, history))))
+
+
+def _silent_years(plan: Plan, history: History) -> list[str]:
+    """A line on the years forecast in which nobody signed: more likely a hole in the file than the truth."""
+    signed = set(history.accords["signed"].dt.year)
+    silent = [str(year) for year in range(plan.last + 1, plan.until + 1) if year not in signed]
+    return [f"no accord at all in {', '.join(silent)}: do the outcomes cover them?"] if silent else []
 
 
 def hindcast_of(plan: Plan, history: History) -> Hindcast:

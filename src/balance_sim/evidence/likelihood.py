@@ -134,10 +134,11 @@ def _sigma(u: Floats) -> Floats:
 
 def log_likelihood(design: Design, at: Floats) -> float:
     """Sum over pairs, years and kinds. at: (size,) parameters of scaled terms."""
-    return float(_by_row(design, at).sum())
+    return float(by_row(design, at).sum())
 
 
-def _by_row(design: Design, at: Floats) -> Floats:
+def by_row(design: Design, at: Floats) -> Floats:
+    """(N,) log-likelihood of each pair and year."""
     rate = np.exp(design.log_rate(at)[0])
     return np.asarray(np.where(design.choices.signed > 0, _log_signed(rate), -rate).sum(axis=1))
 

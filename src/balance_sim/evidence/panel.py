@@ -106,6 +106,7 @@ def load_history(
     end_year: int,
     *,
     accords: Sequence[Path | str] = (),
+    outcomes: tuple[Path | str, int] | None = None,
     alliances: str = "atop",
     carry_years: int = 5,
     depths: Mapping[str, tuple[float, float]] | None = None,
@@ -113,7 +114,10 @@ def load_history(
     """Read every source in `data_dir` and lay it out by year.
 
     accords: further files of accords (DCAD's columns or the generic ones), laid over the folder's own by
-    accord id. alliances: `atop` or `cow`. depths: kind -> (depth, calm), the shipped defaults if not given.
+    accord id. outcomes: a file and a year: up to the year the folder's accords count and none of the file's,
+    after it the file's alone. alliances: `atop` or `cow`. depths: kind -> (depth, calm), the shipped defaults
+    if not given.
+
     A source that is not in the folder leaves its arrays missing and says so in `notes`; accords and
     capabilities must be there. Raises DataError."""
     folder = Path(data_dir)
@@ -143,7 +147,7 @@ def load_history(
     distance, filled = layers.distances(sources.read("distance"), sources.read("capitals"), states, years)
     if filled:
         sources.notes.append(f"{filled} pairs without a minimum distance: between capitals instead")
-    frame, accord_years = _accords(sources, accords, states)
+    frame, accord_years = _accords(sources, accords, outcomes, states)
     return History(
         years=years,
         iso3=states.iso3,
@@ -181,7 +185,10 @@ def accords_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
 
 
 def _accords(
-    sources: _Sources, more: Sequence[Path | str], states: layers.Roster
+    sources: _Sources,
+    more: Sequence[Path | str],
+    outcomes: tuple[Path | str, int] | None,
+    states: layers.Roster,
 ) -> tuple[pd.DataFrame, tuple[int, int]]:
     """Accords of both sides' roster positions, and the years that the files cover."""
     first = sources.read("accords")
@@ -192,6 +199,10 @@ def _accords(
     frame = pd.concat([read.frame for read in reads], ignore_index=True)
     frame = frame.drop_duplicates(["accord_id", "cow_a", "cow_b", "kind"], keep="last")
     frame = frame[frame["signed"].notna()]
+    if outcomes is not None:
+        frame, later = _followed_by(frame, *outcomes, notes=sources.notes)
+        reads.append(later)
+        sources.reports.append(later.report)
     placed = states.pairs(frame)
     if len(placed) < len(frame):
         sources.notes.append(f"{len(frame) - len(placed)} accords with a state outside the roster left out")
@@ -203,6 +214,30 @@ def _accords(
     covered = [year for r in reads for year in (r.report.first_year, r.report.last_year) if year is not None]
     placed = placed.sort_values(["signed", "a", "b", "accord_id"], kind="stable").reset_index(drop=True)
     return placed.drop(columns=["cow_a", "cow_b"]), (min(covered, default=0), max(covered, default=-1))
+
+
+def _followed_by(
+    known: pd.DataFrame, path: Path | str, last: int, notes: list[str]
+) -> tuple[pd.DataFrame, Read]:
+    """Accords known up to the end of a year, then those of a file. Ids of the two have nothing in common."""
+    later = read_outcomes(path)
+    signed = later.frame[later.frame["signed"].notna()]
+    after = signed[signed["signed"].dt.year > last]
+    if after.empty:
+        raise DataError(
+            f"there is no accord signed after {last}", "Give the accords of the years forecast", path=path
+        )
+    if len(after) < len(signed):
+        notes.append(
+            f"{len(signed) - len(after)} outcomes signed up to {last} left out: the data count there"
+        )
+    kept = known[known["signed"].dt.year <= last]
+    if len(kept) < len(known):
+        notes.append(
+            f"{len(known) - len(kept)} accords of the data after {last} left out: the outcomes count"
+        )
+    frame = pd.concat([kept, after.assign(accord_id="outcome-" + after["accord_id"])], ignore_index=True)
+    return frame, later
 
 
 def _before_membership(placed: pd.DataFrame, states: layers.Roster) -> pd.Series:

@@ -25,6 +25,7 @@ def made_record(
     intercepts: dict[str, float],
     *,
     propensity: Floats | None = None,
+    parameters: dict[str, float] | None = None,
     run: int = 0,
     seed: int = 1,
 ) -> History:
@@ -32,7 +33,7 @@ def made_record(
 
     States, their figures and quarrels stay as in the first year. Talks last a day and accords enter into
     force at once, so that the lag between opening and signature, which the likelihood leaves out, is not at
-    issue."""
+    issue. parameters: of beliefs and reach, laid over the defaults."""
     years = len(history.years)
     scenario = _short_talks(
         scenario_at(
@@ -41,6 +42,7 @@ def made_record(
             weights={**dict.fromkeys(TERMS, 0.0), **weights},
             intercepts=intercepts,
             propensity=propensity,
+            parameters=parameters,
             years=years,
         )
     )

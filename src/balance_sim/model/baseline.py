@@ -109,25 +109,13 @@ def shift_to(wanted: Floats, keen: Floats) -> Floats:
 def freeze(world: World, participants: tuple[int, ...]) -> Baseline:
     """The baseline from the reference world: gain norms, insecurity and consent at the start; classes
     just before the focal event."""
-    n, kinds, pairs = world.n, len(world.ladder.names), len(world.first)
-    blank = Baseline(
-        gain_norm=np.zeros((n, kinds)),
-        insecurity=np.zeros(n),
-        partners=np.zeros(n),
-        shared=np.zeros((n, n)),
-        shared_mean=0.0,
-        threatened=np.zeros(n, dtype=bool),
-        direction=np.zeros(pairs, dtype=np.int64),
-        keen=np.zeros((pairs, 2, kinds)),
-    )
+    n, kinds = world.n, len(world.ladder.names)
+    blank = unfrozen(world)
     state = begin(world, blank, 0, np.zeros(1, dtype=np.uint64))
     at_start = perceive(world, state, 0)
-    everyone = _all_prospects(world, blank, state, at_start)
-    log_gain = everyone.log_gain.reshape(n, n, kinds)
-    log_gain[np.arange(n), np.arange(n)] = 0.0
     baseline = replace(
         blank,
-        gain_norm=log_gain.sum(axis=1) / (n - 1),
+        gain_norm=gain_norms(world, blank, state, at_start),
         insecurity=at_start.insecurity[0],
         partners=state.partners[0],
         shared=np.expm1(state.log_shared[0]).round(),
@@ -145,6 +133,30 @@ def freeze(world: World, participants: tuple[int, ...]) -> Baseline:
 def step_before(world: World) -> int:
     """The last step that ends before the focal event, or the first step."""
     return max(int(np.searchsorted(world.grid, world.focal_day)) - 1, 0)
+
+
+def unfrozen(world: World) -> Baseline:
+    """A baseline of which nothing is known yet: all 0."""
+    n, kinds, pairs = world.n, len(world.ladder.names), len(world.first)
+    return Baseline(
+        gain_norm=np.zeros((n, kinds)),
+        insecurity=np.zeros(n),
+        partners=np.zeros(n),
+        shared=np.zeros((n, n)),
+        shared_mean=0.0,
+        threatened=np.zeros(n, dtype=bool),
+        direction=np.zeros(pairs, dtype=np.int64),
+        keen=np.zeros((pairs, 2, kinds)),
+    )
+
+
+def gain_norms(world: World, blank: Baseline, state: State, view: View) -> Floats:
+    """(n, M) mean over partners of ln(G + floor), of each state and kind, in the one run of `state`."""
+    n = world.n
+    everyone = _all_prospects(world, blank, state, view)
+    log_gain = everyone.log_gain.reshape(n, n, len(world.ladder.names))
+    log_gain[np.arange(n), np.arange(n)] = 0.0
+    return np.asarray(log_gain.sum(axis=1) / (n - 1))
 
 
 def threatened_by(view: View, participants: tuple[int, ...], tau: float) -> npt.NDArray[np.bool_]:

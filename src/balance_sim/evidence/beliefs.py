@@ -1,0 +1,168 @@
+"""Parameters of beliefs and reach: which the record tells, and what it says of them.
+
+They stand inside the terms (how far strength reaches, what a rivalry says of intent, how long an accord is
+remembered), so the terms are worked out anew at each value, from the same rules, and all weights, intercepts,
+propensities and levels are fitted again from where they were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from balance_sim.evidence.choices import Choices, variants
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.fitting import Fit, Peak, peak_of
+from balance_sim.evidence.history import Floats, History
+from balance_sim.evidence.likelihood import by_row
+from balance_sim.evidence.profiles import Profile, grid, profiled, stretch, vertex
+from balance_sim.scenario.defaults import parameter_table
+
+THREAT = ("security_gain", "common_threat", "distrust", "bandwagon")
+MOVES: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("alpha0", "alpha_x", "alpha_acc"), THREAT),
+    **dict.fromkeys(("eta0", "eta_x", "eta_acc"), THREAT),
+    **dict.fromkeys(("eta_rivalry", "eta_claim", "eta_militarised", "eta_war"), THREAT),
+    **dict.fromkeys(("delta_km", "gamma", "beta", "s0"), THREAT),
+    "gain_floor": ("security_gain",),
+    "d0_km": ("proximity",),
+    "experience_half_life_days": ("experience",),
+    "activity_half_life_days": ("activity",),
+}
+"""Parameter -> terms that it moves."""
+NOT_IN_RATES = {
+    "tau": "sorts accords into classes after the fact: it moves no rate",
+    "prior_tension": "scales dated events, which the record does not hold",
+}
+"""Parameters of beliefs that no likelihood of signing can tell, and why."""
+ROUNDS = 3
+SETTLED = 0.1
+"""A round over the parameters that gains less log-likelihood ends the search for their joint peak."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Values of parameters of beliefs and reach, with the record's terms and the likelihood's peak there.
+
+    by_row: (N,) log-likelihood of each pair and year at the peak."""
+
+    values: dict[str, float]
+    record: Choices
+    peak: Peak
+    by_row: Floats
+
+
+def shipped_setting(record: Choices, found: Fit) -> Setting:
+    """The shipped values, at which `found` was fitted to `record`. Raises DataError."""
+    return _setting({}, record, peak_of(record, found))
+
+
+def _setting(values: dict[str, float], record: Choices, peak: Peak) -> Setting:
+    rows = by_row(peak.design, peak.at)
+    bare = replace(peak, design=replace(peak.design))  # without the matrices it has worked out
+    return Setting(values, record, bare, rows)
+
+
+def moved(history: History, start: Setting, name: str, values: Sequence[float]) -> list[Setting]:
+    """The settings with one parameter at other values. Raises DataError."""
+    points = [{**start.values, name: value} for value in values]
+    records = variants(history, start.record, MOVES[name], points)
+    return [
+        _setting(point, record, start.peak.moved(record))
+        for point, record in zip(points, records, strict=True)
+    ]
+
+
+def movable(record: Choices) -> tuple[str, ...]:
+    """The parameters that move a term of the record."""
+    return tuple(name for name, terms in MOVES.items() if set(terms) & set(record.names))
+
+
+def profile(history: History, start: Setting, name: str) -> tuple[Profile, Setting]:
+    """The profile of one parameter over its range, the others as in `start`, and the setting at its peak.
+
+    Raises DataError for a parameter that moves no term of the record."""
+    terms = set(MOVES[name]) & set(start.record.names)
+    if not terms:
+        wanted = ", ".join(MOVES[name])
+        raise DataError(f"{name} moves no term that is fitted", f"Fit one of {wanted}", value=name)
+    path, in_use, low, high = declared(name)
+    log_scale = low > 0
+    here = start.values.get(name, in_use)
+    points = grid(low, in_use, high, log_scale=log_scale)
+    away = [float(value) for value in points if value != here]
+    settings = dict(zip(away, moved(history, start, name, away), strict=True))
+    if here in points:
+        settings[here] = start
+
+    def heights() -> tuple[Floats, Floats]:
+        at = np.array(sorted(settings))
+        return at, np.array([settings[value].peak.marginal for value in at])
+
+    top = vertex(*heights(), log_scale=log_scale)
+    if top is not None and top not in settings:
+        settings[top] = moved(history, start, name, [top])[0]
+    at, height = heights()
+    rows = np.stack([settings[float(value)].by_row for value in at])
+    widen = stretch(height, rows, start.record.pair)
+    found = profiled(path, in_use, at, height, log_scale=log_scale, widen=widen)
+    return found, settings[float(at[int(np.argmax(height))])]
+
+
+def joint_peak(
+    history: History, start: Setting, profiles: Sequence[Profile], say: Say = lambda _: None
+) -> tuple[Setting, tuple[Profile, ...]]:
+    """Where the parameters that the record tells peak together, and the last profile of each.
+
+    Each is moved to its peak in turn, the others where they are, until a round gains next to nothing."""
+    told = [one.path.rpartition(".")[2] for one in profiles if one.told]
+    here, last = start, dict[str, Profile]()
+    for _ in range(ROUNDS if told else 0):
+        before = here.peak.marginal
+        for name in told:
+            say(name)
+            last[name], here = profile(history, here, name)
+        if here.peak.marginal - before < SETTLED:
+            break
+    return here, tuple(last.values())
+
+
+def declared(name: str) -> tuple[str, float, float, float]:
+    """Path, value in use and range of a parameter, from the table of defaults."""
+    row = next(row for row in parameter_table() if row["path"] == f"parameters.{name}")
+    value, span = row["value"], row["range"]
+    assert isinstance(value, float)
+    assert isinstance(span, list)
+    return str(row["path"]), value, float(span[0]), float(span[1])
+
+
+def report_lines(profiles: Sequence[Profile], joint: Sequence[Profile] = ()) -> list[str]:
+    """The profiles for a terminal: value in use, best value, interval, verdict; then the joint peak."""
+    lines = [f"{'belief or reach':<36}{'in use':>8}{'best':>8}  {'95 % interval':<19}{'gain':>6}  verdict"]
+    lines += [_line(one) for one in profiles]
+    if joint:
+        lines += ["", "those that the record tells, at their joint peak:", *(_line(one) for one in joint)]
+    kept = "all keep" if not joint else "the others keep"
+    lines += ["", f"gain: log-likelihood of the best value over the one in use; {kept} the value in use."]
+    return [*lines, *(f"parameters.{name}: {why}" for name, why in NOT_IN_RATES.items())]
+
+
+def _line(one: Profile) -> str:
+    low, high = ("<" if one.open_below else ""), (">" if one.open_above else "")
+    span = f"{low}{one.low:.3g} .. {high}{one.high:.3g}"
+    return f"{one.path:<36}{one.shipped:>8.4g}{one.best:>8.3g}  {span:<19}{one.gain:>6.2f}  {one.verdict}"
+
+
+__all__ = [
+    "MOVES",
+    "NOT_IN_RATES",
+    "Setting",
+    "joint_peak",
+    "movable",
+    "profile",
+    "report_lines",
+    "shipped_setting",
+]
