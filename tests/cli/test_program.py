@@ -58,6 +58,28 @@ def test_check_of_a_bad_file(bad):
     assert "Traceback" not in err
 
 
+PLANS = [("cases.yaml", "cases`: 5 cases"), ("hindcast_dcad.yaml", "hindcast`: fit to 2003, forecast to 2010"),
+         ("invented_treaties/coordination.yaml", "fit --model coordination`: 8 effects")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "said"), PLANS, ids=[name for name, _ in PLANS])
+def test_check_of_a_plan(name, said):
+    """The files that other commands read are told apart from scenarios and checked as those commands do."""
+    file = Path(__file__).parents[2] / "experiments" / name
+    assert invoke("check", str(file)) == (0, f"{file}: ok (plan of `balance-sim {said})\n", "")
+
+
+def test_check_of_a_bad_plan(tmp_path):
+    path = tmp_path / "plan.yaml"
+    for text, said in (("cases: [{scenario: no.yaml}]\nresponses: r.csv\n", "E001"), ("cases: [\n", "E010"),
+                       ("cases: []\n", "no list of cases"), ("until: x\n", "whole number")):  # fmt: skip
+        path.write_text(text)
+        code, out, err = invoke("check", str(path))
+        assert (code, out) == (4, "") and said in err, err
+        code, out, _ = invoke("check", "--json", str(path))
+        assert code == 4 and json.loads(out)["ok"] is False
+
+
 def test_check_as_json(bad):
     code, out, err = invoke("check", str(bad), "--json")
     assert (code, err) == (4, "")

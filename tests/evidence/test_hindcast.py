@@ -21,6 +21,7 @@ from balance_sim.evidence.hindcast import Hindcast, Plan, hindcast_of, read_plan
 from balance_sim.evidence.history import History
 from balance_sim.evidence.past import scenario_at
 from balance_sim.evidence.recovery import made_record
+from balance_sim.scenario.problems import ScenarioError
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8, "activity": 0.2, "common_threat": 0.5}
 INTERCEPTS = {
@@ -206,7 +207,6 @@ def test_the_shipped_plan_is_read() -> None:
         ("until: 1990", "not in order"),
         ("- 1", "not a plan"),
         ("propensities: 3", "no such value"),
-        ("a: [", "cannot be read"),
     ],
 )
 def test_plans_that_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -214,3 +214,17 @@ def test_plans_that_are_refused(tmp_path: Path, text: str, message: str) -> None
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         read_plan(path)
+
+
+def test_a_plan_is_read_as_carefully_as_a_scenario(tmp_path: Path) -> None:
+    path = tmp_path / "plan.yaml"
+    for text, said in (
+        ("a: [", "E010.*never closed"),
+        ("runs: &a 1", "E020"),
+        ("a: !!python/name:os.system x", "E023"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(ScenarioError, match=rf"plan.yaml:\d:\d+: error\[{said}"):
+            read_plan(path)
+    with pytest.raises(ScenarioError, match="E002"):
+        read_plan("/dev/zero")

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from balance_sim.model.baseline import Worlds
+from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.opportunities import draw_opportunities
@@ -307,3 +307,15 @@ def test_the_reference_is_first_and_directions_are_complementary() -> None:
     worlds = worlds_of(SUMMIT)
     assert chosen_arms(SUMMIT, ["summit"]) == ARMS
     assert set(worlds.baseline.direction) <= set(range(len(DIRECTIONS)))
+
+
+def test_a_state_in_no_audience_is_refused_by_name() -> None:
+    """A scenario changed by hand: without a reading of the news its beliefs would be memory nobody has filled."""
+    fewer = {
+        name: one.model_copy(update={"members": tuple(m for m in one.members if m != "KOR")})
+        for name, one in SUMMIT.audiences.items()
+    }
+    with pytest.raises(ValueError, match=r"no audience for KOR: every state needs one"):
+        run(SUMMIT.model_copy(update={"audiences": fewer}), 2, 1)
+    with pytest.raises(ValueError, match=r"no audience for CHN, .*load_scenario"):
+        compile_worlds(SUMMIT.model_copy(update={"audiences": {}}))

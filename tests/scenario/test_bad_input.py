@@ -299,6 +299,7 @@ WHOLE: list[tuple[str, bytes, str, str, tuple[int, int]]] = [
     ("B07 no mark", "schema: 1\n".encode("utf-16-le"), "E006", "UTF-16", (1, 1)),
     ("B09", b"schema: 1\ntitle: a\0b\n", "E007", r"control character U\+0000", (2, 9)),
     ("B12 all", b"schema:1\n", "E011", "got text `schema:1`\n  help: write `schema: 1`", (1, 1)),
+    ("B11 end", b"schema: 1\ntitle: [", "E010", "opened at line 2, never closed", (3, 1)),
     ("B13", b"- a\n- b\n", "E012", "expected a mapping with keys schema.*got a list", (1, 1)),
     ("B13 text", b"hello\n", "E012", 'got text "hello"', (1, 1)),
     ("B17", b"a: &a [x, x]\nb: [*a, *a, *a]\n", "E020", "anchors are not allowed", (1, 4)),

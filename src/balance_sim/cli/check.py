@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from balance_sim.cli.options import json_option, set_option, theory_option
 from balance_sim.cli.program import problems_as_json
+
+if TYPE_CHECKING:
+    from balance_sim.evidence.plan_file import PlanKind
 
 
 @click.command()
@@ -14,7 +19,7 @@ from balance_sim.cli.program import problems_as_json
 @set_option
 @theory_option
 def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | None) -> None:
-    """Validate a scenario or an experiment; every problem is found in one pass.
+    """Validate a scenario, an experiment or a plan; every problem is found in one pass.
 
     FILE is a path, or the name of a file in ./scenarios or ./experiments. Exit code 4 if it is refused."""
     from balance_sim.scenario.experiment import names_experiment
@@ -24,9 +29,16 @@ def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | N
             raise click.UsageError("an experiment holds its own `set` and `theory`")
         _check_experiment(file, as_json=as_json)
         return
+    from balance_sim.evidence.plan_file import plan_kind
     from balance_sim.scenario.load import check_scenario
     from balance_sim.scenario.problems import ScenarioError, report
 
+    kind = plan_kind(file)
+    if kind is not None:
+        if settings or theory:
+            raise click.UsageError("`set` and `theory` change scenarios; this is a plan")
+        _check_plan(file, kind, as_json=as_json)
+        return
     scenario, problems = check_scenario(file, set=settings, theory=theory)
     if scenario is None:
         raise ScenarioError(problems)
@@ -39,6 +51,33 @@ def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | N
         click.echo(report(problems), err=True)
     what = ", ".join(f"{count} {name}" for name, count in counts.items())
     click.echo(f"{file}: ok ({what}; sha256 {scenario.sha256[:8]})")
+
+
+def _check_plan(file: str, kind: PlanKind, *, as_json: bool) -> None:
+    """What the plan's own command checks before it begins; the scenarios of cases too."""
+    from balance_sim.evidence.plan_file import COMMANDS
+
+    if kind == "cases":
+        from balance_sim.evidence.case_plan import read_plan
+        from balance_sim.scenario import load_scenario
+
+        cases = read_plan(file).cases
+        for case in cases:
+            load_scenario(case.scenario)
+        what = f"{len(cases)} cases"
+    elif kind == "hindcast":
+        from balance_sim.evidence.hindcast import read_plan as read_hindcast
+
+        plan = read_hindcast(file)
+        what = f"fit to {plan.last}, forecast to {plan.until}"
+    else:
+        from balance_sim.evidence.coordination_plan import read_coordination_plan
+
+        what = f"{len(read_coordination_plan(file).effects)} effects"
+    if as_json:
+        click.echo(problems_as_json([], plan={"command": COMMANDS[kind]}))
+        return
+    click.echo(f"{file}: ok (plan of `{COMMANDS[kind]}`: {what})")
 
 
 def _check_experiment(file: str, *, as_json: bool) -> None:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.plan_file import plan_values
 
 KEYS = ("title", "responses", "runs", "seed", "cases")
 
@@ -33,15 +32,11 @@ class Plan:
 
 
 def read_plan(path: Path | str) -> Plan:
-    """The plan in a file. Raises DataError."""
+    """The plan in a file. Raises DataError, or ScenarioError where it is no YAML of ours."""
     path = Path(path)
-    try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError("the file is not there", "Check its name", path) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise DataError(f"this cannot be read: {' '.join(str(error).split())}", "Correct it", path) from None
-    if not isinstance(tree, dict) or not isinstance(tree.get("cases"), list) or not tree["cases"]:
+    tree = plan_values(path)
+    cases = tree.get("cases")
+    if not isinstance(cases, tuple) or not cases:
         raise DataError("there is no list of cases", "Write `cases:` and below it `- {scenario: FILE}`", path)
     unknown = [str(key) for key in tree if key not in KEYS]
     if unknown:
@@ -51,7 +46,7 @@ def read_plan(path: Path | str) -> Plan:
         responses=path.parent / _text(tree, "responses", path),
         runs=_whole(tree, "runs", 400, path),
         seed=_whole(tree, "seed", 1, path),
-        cases=tuple(_case(row, path) for row in tree["cases"]),
+        cases=tuple(_case(row, path) for row in cases),
     )
 
 

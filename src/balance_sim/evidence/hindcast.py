@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from balance_sim.evidence.baselines import BASELINES, fit_baselines
 from balance_sim.evidence.choices import choices
@@ -21,6 +20,7 @@ from balance_sim.evidence.fitting import Fit, fit
 from balance_sim.evidence.forward import simulate_forward
 from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.panel import load_history
+from balance_sim.evidence.plan_file import plan_values
 from balance_sim.evidence.score import Scores, calibration, score_forecasts
 from balance_sim.evidence.terms import fitted_terms
 
@@ -51,18 +51,10 @@ LEAST = {"window": 1, "runs": 1, "seed": 0, "resamples": 2, "first": 1816, "last
 
 
 def read_plan(path: Path | str) -> Plan:
-    """A plan from a YAML file; unknown keys and wrong values are refused. Raises DataError."""
-    try:
-        tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError("there is no such file", "Give the plan of a hindcast", path=path) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        why = " ".join(str(error).split())
-        raise DataError(f"this cannot be read: {why}", "Correct the file", path=path) from None
-    if not isinstance(tree, dict):
-        raise DataError(
-            "this is not a plan of keys and values", "See experiments/hindcast_dcad.yaml", path=path
-        )
+    """A plan from a YAML file; unknown keys and wrong values are refused.
+
+    Raises DataError, or ScenarioError where it is no YAML of ours."""
+    tree = plan_values(path)
     tree.pop("title", None)
     known = set(Plan.__dataclass_fields__)
     for key in tree:
@@ -88,7 +80,7 @@ def _value(key: str, value: object, path: Path | str) -> object:
 
 
 def _names(key: str, value: object, path: Path | str) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value) or not value:
+    if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value) or not value:
         raise DataError("this is not a list of names", "Write [a, b]", path, column=key, value=str(value))
     allowed = {"ways": WAYS, "baselines": tuple(BASELINES)}.get(key)
     for item in value:

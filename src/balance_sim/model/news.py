@@ -94,12 +94,18 @@ def readings(scenario: Scenario) -> tuple[tuple[str, ...], ...]:
 
 
 def reading_of(scenario: Scenario) -> npt.NDArray[np.int64]:
-    """(n,) index of each state's reading."""
+    """(n,) index of each state's reading. Raises ValueError where a state has none."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     of = np.full(len(roster), -1)
     for index, names in enumerate(readings(scenario)):
         for name in names:
             of[members(scenario.audiences[name].members, scenario.groups, roster)] = index
+    without = [code for code, reading in zip(scenario.codes, of, strict=True) if reading < 0]
+    if without:
+        raise ValueError(
+            f"no audience for {', '.join(without)}: every state needs one. A scenario from `load_scenario` has "
+            "them; one that is changed by hand has to name each state in an audience, or a group that holds it"
+        )
     return of
 
 

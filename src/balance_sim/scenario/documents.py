@@ -239,7 +239,7 @@ def _explain(error: yaml.YAMLError, text: str, file: str, last_quote: tuple[int,
     what = getattr(error, "problem", None) or str(error)
     if "depth" in what or "nesting" in what:
         return problem(here, "", "E021", f"nesting deeper than {DEEPEST}")
-    opened = _opened(error, what, mark.line, last_quote)
+    opened = _opened(error, what, lines[: mark.line + 1], mark.line, last_quote)
     if opened is not None:
         why = f"opened at line {opened}, never closed"
         return problem(here, "", "E010", why, suggestion="close the bracket or quote")
@@ -247,13 +247,19 @@ def _explain(error: yaml.YAMLError, text: str, file: str, last_quote: tuple[int,
     return problem(here, "", "E010", why, suggestion="check indentation, brackets and quotes")
 
 
-def _opened(error: yaml.YAMLError, what: str, line: int, last_quote: tuple[int, int]) -> int | None:
-    """The line of a bracket or quote that was not closed, if that is the trouble."""
+def _opened(
+    error: yaml.YAMLError, what: str, read: list[str], line: int, last_quote: tuple[int, int]
+) -> int | None:
+    """The line of a bracket or quote that was not closed, if that is the trouble; read: the lines so far."""
     if last_quote[0] < last_quote[1] == line:
         return last_quote[0] + 1
     context, start = getattr(error, "context", None) or "", getattr(error, "context_mark", None)
     if start is None:
         return None
+    if "flow node" in context:  # nothing follows the bracket, and the place given is where the text ends
+        return next(
+            (n + 1 for n in range(len(read) - 1, -1, -1) if {"[", "{"} & set(read[n])), start.line + 1
+        )
     unended = ("quoted scalar" in context and "end of" in what) or "document indicator" in what
     return start.line + 1 if unended or "flow" in context else None
 

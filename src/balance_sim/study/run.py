@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from balance_sim.model.news import reading_of
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import runs_with_extra
@@ -64,7 +65,8 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     measures of `Result.mechanisms` need; nothing else depends on it, nor does the digest. draw_parameters: each
     run draws its weights and intercepts from the shipped fit, the same in every arm.
 
-    Raises WrongRequest for unknown arms or a folder of another study, FolderBusy, CannotWrite."""
+    Raises WrongRequest for unknown arms or a folder of another study, FolderBusy, CannotWrite; ValueError for a
+    scenario changed by hand that leaves a state without an audience."""
     if runs < 1:
         raise WrongRequest(f"runs must be at least 1, got {runs}")
     check_seed(seed)
@@ -72,6 +74,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         import_model(model)
     began = time.monotonic()
     chosen = chosen_arms(scenario, arms)
+    reading_of(scenario)  # a state in no audience is refused here, not in every run
     if draw_parameters and model is not None:
         raise WrongRequest("parameters are not drawn for a model of one's own: leave out one of the two")
     job = Job(scenario, seed, chosen, model, run_timeout, mechanisms, draw_parameters)
