@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from balance_sim.study.result import Result
 
 NARROW = 76  # columns below which the table becomes lines
+WIDE = 108  # columns from which each mechanism has one line
+NAMES = 39  # columns of the longest name
+STACK = "\n"
 DIGITS = 3
 
 
@@ -102,26 +105,30 @@ def _number(value: float | None) -> str:
 
 
 def _table(page: Console, rows: list[dict[str, str]]) -> None:
-    """Emergent rows with what was found, then the implied ones, which have a size only."""
+    """Emergent rows with what was found, then the implied ones, which have a size only.
+
+    Where the page is too narrow for a line each, the interval stands under its value."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("", "mechanism", "value", "95 % interval", "found", "placebos"):
-        right = name in ("value", "placebos")
-        table.add_column(
-            Text(name),
-            justify="right" if right else "left",
-            no_wrap=name in ("", "value", "95 % interval"),
-            min_width=15 if name == "found" else None,
-        )
-    for tag, words in (("emergent", "emergent: the sign is open"), ("implied", "implied: the size alone")):
-        table.add_row("", Text(words, style="bold"))
-        for row in rows:
-            if row["tag"] == tag:
-                cells = [row[name] for name in ("id", "name", "value", "interval", "found", "placebos")]
-                table.add_row(*(Text(cell) for cell in cells))
+    wide = page.width >= WIDE
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("")
+    table.add_column("mechanism", min_width=NAMES if wide else None, ratio=None if wide else 1)
+    for name in ("value", "95 % interval") if wide else (f"value{STACK}95 % interval",):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("found", min_width=None if wide else 15, no_wrap=wide)
+    table.add_column("placebos" if wide else "above\nplacebos", justify="right", no_wrap=True)
+    for tag, words in (("emergent", "emergent: sign open"), ("implied", "implied: size only")):
+        inside = [row for row in rows if row["tag"] == tag]
+        if inside:
+            table.add_row("", Text(words, style="bold"))
+        for row in inside:
+            number = [row["value"], row["interval"]]
+            numbers = number if wide else [STACK.join(filter(None, number))]
+            cells = [row["id"], row["name"], *numbers, row["found"], row["placebos"]]
+            table.add_row(*(Text(cell) for cell in cells))
     page.print(table)
 
 
