@@ -257,6 +257,24 @@ def test_a_placebo_of_other_states_has_a_cast_of_its_own(worlds) -> None:
     assert len(dates) == 3 and all(day in worlds.reference.grid and day > 2 for day in dates)
 
 
+def test_calm_is_that_of_the_hosts_partners_alone(scenario) -> None:
+    """A provocation by a state that takes no part goes on in the arms without provocations."""
+    arms = {name: scenario.arms[name] for name in ("no_parade", "parade")}
+    (act,) = scenario.provocations
+    other = act.model_copy(update={"id": "usa_act", "state": "USA", "targets": ("RUS",), "rate": 0.5})
+    changes = {"arms": arms, "provocations": (act, other)}
+    extra = extra_arms(compile_worlds(scenario.model_copy(update=changes)), "parade")
+    assert extra is not None
+    rates = {
+        name: world.hazards.rate.tolist() for name, world in extra.worlds.arms.items() if "provoked" in name
+    }
+    assert rates["extra.provoked_0"] == rates["extra.provoked_0.reference"] == [0.5]
+    assert sorted(rates["extra.provoked_200"]) == [0.5, 2 * act.rate]
+    changes["provocations"] = (other,)
+    extra = extra_arms(compile_worlds(scenario.model_copy(update=changes)), "parade")
+    assert extra is not None and not any("provoked" in name for name in extra.worlds.arms)
+
+
 def test_an_accord_that_calls_forth_nothing_has_no_loop_gain(scenario) -> None:
     """Under the null theory every rate is a constant."""
     null = compile_worlds(load_scenario(SCENARIO, theory="null"))

@@ -125,8 +125,8 @@ def _table(page: Console, rows: list[dict[str, str]]) -> None:
         if inside:
             table.add_row("", Text(words, style="bold"))
         for row in inside:
-            number = [row["value"], row["interval"]]
-            numbers = number if wide else [STACK.join(filter(None, number))]
+            pair = [row["value"], row["interval"]]
+            numbers = pair if wide else [STACK.join(filter(None, pair))]
             cells = [row["id"], row["name"], *numbers, row["found"], row["placebos"]]
             table.add_row(*(Text(cell) for cell in cells))
     page.print(table)

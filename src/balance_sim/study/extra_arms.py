@@ -7,7 +7,7 @@ date; neither depends on the seed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -97,10 +97,11 @@ def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
     if focal is None:
         return None
     casts = {"focal": focal_cast(worlds)}
+    partners = {worlds.reference.codes[i] for i in worlds.participants} - {focal.host}
     plans = [
         *_seen_less(with_event, focal, headline),
         *_tenser(with_event, without, headline),
-        *_provoked(with_event, without, headline),
+        *_provoked(with_event, without, headline, partners),
         *_other_states(worlds, without, focal, casts),
         *_other_dates(worlds, without, focal, casts),
     ]
@@ -167,9 +168,11 @@ def _tenser(with_event: Scenario, without: Scenario, headline: str) -> list[_Pla
     ]
 
 
-def _provoked(with_event: Scenario, without: Scenario, headline: str) -> list[_Plan]:
-    """Both arms without the provocations, and with twice their rate; none where there are none."""
-    if not any(one.rate > 0 for one in without.provocations):
+def _provoked(
+    with_event: Scenario, without: Scenario, headline: str, partners: Collection[str | None]
+) -> list[_Plan]:
+    """Both arms without the partners' provocations, and with twice their rate; none where there are none."""
+    if not any(one.rate > 0 and one.state in partners for one in without.provocations):
         return []
     return [
         plan
@@ -181,7 +184,10 @@ def _provoked(with_event: Scenario, without: Scenario, headline: str) -> list[_P
                 one.model_copy(
                     update={
                         "provocations": tuple(
-                            act.model_copy(update={"rate": act.rate * factor}) for act in one.provocations
+                            act.model_copy(update={"rate": act.rate * factor})
+                            if act.state in partners
+                            else act
+                            for act in one.provocations
                         )
                     }
                 )
