@@ -289,3 +289,17 @@ def test_errors_name_line_column_value_and_next_step(tmp_path: Path, reader, tex
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the file is not there"):
         read_nmc(tmp_path / "none.csv")
+
+
+def test_other_words_for_kinds_and_stages(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "iso3_a,iso3_b,kind,stage,date\n"
+        "JPN,AUS,Reciprocal access,signed_not_in_force,2001-01-01\n"
+        "JPN,PHL,acsa,Negotiating,2001-01-02\n"
+        "JPN,IND,access,political_or_nonbinding,2001-01-03\n"
+        "JPN,USA,my_own,,2001-01-04\n",
+    )
+    frame, report = read_accords(path)
+    assert frame["kind"].tolist() == ["access", "my_own", "political_declaration"]
+    assert report.dropped[0].reason == "talks or collapsed: no signature"

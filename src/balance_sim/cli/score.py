@@ -14,8 +14,6 @@ from balance_sim.cli.program import ExitCode
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from balance_sim.evidence.forecast import Forecast
-    from balance_sim.evidence.score import Scores
     from balance_sim.study.result import Result
 
 FORECASTS = ("model", "base_rate", "earlier_accords")
@@ -31,6 +29,7 @@ MEASURES = ("average_precision", "auc", "brier")
 @click.option(
     "--stage", type=click.Choice(["signed", "in_force"]), default="signed", help="What counts as made."
 )
+@click.option("--arm", metavar="ARM", help="Of a results folder  [default: the event as it was]")
 @click.option(
     "--window", type=click.IntRange(min=1), help="Days after the focal event  [default: the longest]"
 )
@@ -51,6 +50,7 @@ def command(
     data: Path | None,
     kinds: tuple[str, ...],
     stage: str,
+    arm: str | None,
     window: int | None,
     first: datetime | None,
     until: datetime | None,
@@ -59,9 +59,9 @@ def command(
 ) -> None:
     """Score the pairs of FORECAST against OUTCOMES.
 
-    FORECAST is a results folder, a CSV (iso3_a, iso3_b, p) with --from and --until, or a file made by
-    --freeze. OUTCOMES is a CSV of accords (iso3_a, iso3_b, kind, stage, date; or DCAD's columns), or a table
-    of a case's responses (state_a, state_b, date, direction): see docs/evidence.md and docs/cases.md."""
+    FORECAST is a results folder, a CSV (iso3_a, iso3_b, p; or COW numbers) with --from and --until, or a file
+    made by --freeze. OUTCOMES is a CSV of accords (iso3_a, iso3_b, kind, stage, date; or DCAD's columns), or a
+    table of a case's responses (state_a, state_b, date, direction): see docs/scoring.md and docs/cases.md."""
     if outcomes is None and freeze is None:
         raise click.UsageError(
             "give OUTCOMES to score the forecast, or --freeze FILE to keep it until they come"
@@ -69,29 +69,44 @@ def command(
     if outcomes is not None and freeze is None and is_case_table(outcomes):
         score_responses(ctx, forecast, outcomes, case_id, as_json)
         return
-    from balance_sim.evidence import forecast as pairs
+    from balance_sim.cli.score_forecast import Asked, score_pairs
 
-    made, frozen, failed = forecast_of(forecast, kinds, stage, window, first, until)
-    out: dict[str, Any] = {"frozen": frozen, "sha256": made.sha256, **{k: made.content[k] for k in ABOUT}}
-    lines = [f"forecast of {len(made.pairs)} pairs, {made.first} to {made.last}, sha256 {made.sha256[:12]}"]
-    if freeze is not None:
-        out["frozen"] = pairs.freeze(made, freeze)["frozen"]
-        lines.append(f"frozen on {out['frozen']} in {freeze}")
-    if outcomes is not None:
-        scores, reliability, y = pairs.score_forecast(made, outcomes, data)
-        out |= {name: finite(one.as_dict()) for name, one in scores.items()}
-        out["calibration"] = [finite(row) for row in reliability]
-        out["reference"] = (
-            "base rate of the past" if data is not None else "share that made one, in hindsight"
-        )
-        lines += [*accord_lines(scores, int(y.sum())), f"skill is against the {out['reference']}"]
+    asked = Asked(forecast, outcomes, data, kinds, stage, arm, window, first, until, freeze)
+    refuse_idle(ctx, forecast)
+    out, lines, failed = score_pairs(asked)
     click.echo(json.dumps(out, indent=1, allow_nan=False) if as_json else "\n".join(lines))
     if failed:
         click.echo(f"{failed} runs failed and are not in the forecast", err=True)
         ctx.exit(ExitCode.FAILED_RUNS)
 
 
-ABOUT = ("first", "last", "kinds", "stage", "about")
+IDLE = {
+    "folder": {"first": "--from", "until": "--until"},
+    "frozen": {
+        "first": "--from",
+        "until": "--until",
+        "kinds": "--kind",
+        "stage": "--stage",
+        "window": "--window",
+        "arm": "--arm",
+    },
+    "csv": {"window": "--window", "arm": "--arm"},
+}
+"""Options that say nothing about a forecast of this form."""
+
+
+def refuse_idle(ctx: click.Context, forecast: Path) -> None:
+    """Refuse options that the forecast leaves no room for."""
+    frozen = forecast.suffix.lower() == ".json"
+    form = "folder" if forecast.is_dir() else "frozen" if frozen else "csv"
+    why = {
+        "folder": "the results hold the days",
+        "frozen": "the frozen forecast says it",
+        "csv": "it is for a results folder",
+    }
+    for name, option in IDLE[form].items():
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"{option} does not apply here: {why[form]}")
 
 
 def is_case_table(outcomes: Path) -> bool:
@@ -100,93 +115,6 @@ def is_case_table(outcomes: Path) -> bool:
 
     probe = open_table(outcomes, "outcomes", {"a": ("state_a",), "direction": ("direction",)}, ())
     return probe.has("a", "direction")
-
-
-def forecast_of(
-    source: Path,
-    kinds: tuple[str, ...],
-    stage: str,
-    window: int | None,
-    first: datetime | None,
-    until: datetime | None,
-) -> tuple[Forecast, str | None, int]:
-    """The forecast, the date on which it was frozen, and how many runs failed."""
-    from balance_sim.evidence.forecast import read_pairs, thaw
-
-    if source.is_dir():
-        made, failed = forecast_of_folder(source, kinds, stage, window)
-        return made, None, failed
-    if source.suffix.lower() == ".json":
-        return *thaw(source), 0
-    if first is None or until is None or first > until:
-        raise click.UsageError("a CSV needs --from and --until, in this order: the days that it is about")
-    return read_pairs(source, first.date(), until.date(), kinds, stage), None, 0
-
-
-def forecast_of_folder(
-    source: Path, kinds: tuple[str, ...], stage: str, window: int | None
-) -> tuple[Forecast, int]:
-    """Share of the headline arm's runs in which a pair makes a new accord, drawn to the mean by one run's
-    worth, so that nothing is held impossible."""
-    from datetime import date
-    from itertools import combinations
-
-    import numpy as np
-
-    from balance_sim.evidence.errors import DataError
-    from balance_sim.evidence.forecast import Forecast, window_of
-    from balance_sim.study.pairs import NEW_ORIGINS
-    from balance_sim.study.run import open_result
-
-    result = open_result(source)
-    unknown = [kind for kind in kinds if kind not in result.scenario.kinds]
-    if unknown:
-        raise click.UsageError(f"the scenario has no kind {unknown[0]}")
-    finished = int(result.outcomes["run"].nunique())
-    if finished == 0:
-        raise DataError("no run has finished: there is nothing to score", "Run the study first", source)
-    first, last = window_of(date.fromordinal(719163 + result.focal_day), window or result.window)
-    frame = result.accords
-    frame = frame[(frame["arm"] == result.headline_arm) & frame[stage].notna()]
-    frame = frame[frame["origin"].isin([*NEW_ORIGINS, *(["signed"] if stage == "in_force" else [])])]
-    if kinds:
-        frame = frame[frame["kind"].isin(kinds)]
-    day = frame[stage].astype("datetime64[s]").dt.date
-    frame = frame[(day >= first) & (day <= last)]
-    sides = [frame[side].astype(str).to_numpy() for side in ("a", "b")]
-    hits: dict[tuple[str, str], set[int]] = {}
-    for a, b, run in zip(*sides, frame["run"], strict=True):
-        hits.setdefault((min(a, b), max(a, b)), set()).add(int(run))
-    every = tuple(combinations(sorted(result.scenario.codes), 2))
-    share = np.array([len(hits.get(pair, ())) for pair in every], dtype=float)
-    p = (share + share.mean() / finished) / (finished + 1)
-    return Forecast(every, tuple(map(float, p)), first, last, kinds, stage, result.scenario.name), len(
-        result.failed
-    )
-
-
-def finite(values: dict[str, Any]) -> dict[str, Any]:
-    """The same with null for what is not a number."""
-    from balance_sim.evidence.hindcast import finite as clean
-
-    return dict(clean(values))
-
-
-def accord_lines(scores: dict[str, Scores], happened: int) -> list[str]:
-    """One line a forecast."""
-    one = scores["model"]
-    lines = [
-        f"{one.n} pairs, {happened} made an accord; smallest log skill seen 8 times in 10: {one.detectable:.3f}",
-        "",
-        f"{'':<18}{'log skill':<28}{'Brier skill':<14}{'average precision':<20}{'AUC':<8}{'expected':>8}",
-    ]
-    for name, s in scores.items():
-        spread = f"{s.log_skill.value:.4f} ({s.log_skill.low:.4f}..{s.log_skill.high:.4f})"
-        lines.append(
-            f"{name:<18}{spread:<28}{s.brier_skill.value:<14.4f}{s.average_precision:<20.4f}{s.auc:<8.4f}"
-            f"{s.expected:>8.1f}"
-        )
-    return lines
 
 
 def score_responses(

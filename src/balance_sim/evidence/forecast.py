@@ -20,16 +20,13 @@ from balance_sim.evidence.features import pair_years
 from balance_sim.evidence.history import Floats
 from balance_sim.evidence.panel import load_history
 from balance_sim.evidence.readers.accords import read_outcomes
-from balance_sim.evidence.readers.table import open_table
-from balance_sim.evidence.score import Scores, calibration, score_forecasts
+from balance_sim.evidence.readers.forecasts import read_forecast
+from balance_sim.evidence.readers.table import ReadReport
+from balance_sim.evidence.score import FLOOR, Scores, calibration, score_forecasts
 
 STAGES = ("signed", "in_force")
 FROZEN = "balance-sim forecast"
-_NAMES = {
-    "a": ("iso3_a", "a", "iso3_1"),
-    "b": ("iso3_b", "b", "iso3_2"),
-    "p": ("p", "probability"),
-}
+FEW = 5
 
 
 @dataclass(frozen=True)
@@ -67,18 +64,10 @@ class Forecast:
 def read_pairs(
     path: Path, first: date, last: date, kinds: Sequence[str] = (), stage: str = "signed"
 ) -> Forecast:
-    """A CSV of pairs and probabilities: iso3_a, iso3_b, p. Raises DataError for a repeated pair or a bad
-    p."""
-    table = open_table(path, "forecast", _NAMES, ("a", "b", "p"))
-    p = table.bounded("p", 0.0, 1.0)
-    if p.isna().any():
-        raise table.fault("p", p.isna(), "there is no probability", "Write a number from 0 to 1")
-    sides = [table.text[side].str.strip().str.upper() for side in ("a", "b")]
-    pairs = [(min(a, b), max(a, b)) for a, b in zip(*sides, strict=True)]
-    twice = pd.Series(pairs, index=table.text.index).duplicated()
-    if twice.any():
-        raise table.fault("a", twice, "this pair stands in the file twice", "Keep one of the rows")
-    return Forecast(tuple(pairs), tuple(map(float, p)), first, last, tuple(kinds), stage, path.name)
+    """A CSV of pairs and probabilities: iso3_a, iso3_b, p (see `readers.forecasts`). Raises DataError."""
+    frame = read_forecast(path, first, kinds).frame
+    pairs = tuple(zip(frame["a"], frame["b"], strict=True))
+    return Forecast(pairs, tuple(map(float, frame["p"])), first, last, tuple(kinds), stage, path.name)
 
 
 def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
@@ -94,6 +83,10 @@ def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
             out.write(json.dumps(record, indent=1) + "\n")
     except FileExistsError:
         raise DataError("a frozen forecast is not written over", "Give another name", path=path) from None
+    except FileNotFoundError:
+        raise DataError(
+            "there is no such folder", "Make it, or give another name", path=path.parent
+        ) from None
     return record
 
 
@@ -121,9 +114,35 @@ def thaw(path: Path) -> tuple[Forecast, str]:
     return forecast, frozen
 
 
-def made(forecast: Forecast, outcomes: Path) -> Floats:
-    """(N,) 1 where the pair made such an accord in the window."""
-    frame = read_outcomes(outcomes).frame
+@dataclass(frozen=True)
+class Happened:
+    """What happened to the pairs of a forecast. y: (N,) 1 where the pair made such an accord in the window.
+
+    accords: such accords in the file; outside: pairs that made one and are not in the forecast; partial: of the
+    accords, dates known to the month or year only; report: of the file."""
+
+    y: Floats
+    accords: int
+    outside: tuple[str, ...]
+    partial: int
+    report: ReadReport
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "file": Path(self.report.path).name,
+            "rows": self.report.rows_read,
+            "dropped": {one.reason: one.count for one in self.report.dropped},
+            "accords": self.accords,
+            "pairs": int(self.y.sum()),
+            "pairs_outside": list(self.outside),
+        }
+
+
+def happened(forecast: Forecast, outcomes: Path) -> Happened:
+    """The accords of a file that count. Rows of one agreement with several parties are pairs of their own."""
+    read = read_outcomes(outcomes)
+    frame = read.frame
     frame = frame[frame[forecast.stage].notna()]
     if forecast.kinds:
         frame = frame[frame["kind"].isin(forecast.kinds)]
@@ -131,7 +150,19 @@ def made(forecast: Forecast, outcomes: Path) -> Floats:
     frame = frame[(day >= pd.Timestamp(forecast.first)) & (day <= pd.Timestamp(forecast.last))]
     sides = [codes.convert(frame[side], frame[forecast.stage], "cow", "iso3") for side in ("cow_a", "cow_b")]
     done = {(min(str(a), str(b)), max(str(a), str(b))) for a, b in zip(*sides, strict=True)}
-    return np.array([float(pair in done) for pair in forecast.pairs])
+    known = set(forecast.pairs)
+    return Happened(
+        y=np.array([float(pair in done) for pair in forecast.pairs]),
+        accords=len(frame),
+        outside=tuple(f"{a}-{b}" for a, b in sorted(done - known)),
+        partial=int((frame["precision"] != "day").sum()),
+        report=read.report,
+    )
+
+
+def made(forecast: Forecast, outcomes: Path) -> Floats:
+    """(N,) 1 where the pair made such an accord in the window."""
+    return happened(forecast, outcomes).y
 
 
 def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
@@ -161,26 +192,83 @@ def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
     return out
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Scores by name (`model` is the forecast), the reliability table, what the skills are against, what
+    happened, and what a reader should know."""
+
+    scores: dict[str, Scores]
+    calibration: list[dict[str, Any]]
+    reference: str
+    outcomes: Happened
+    notes: tuple[str, ...]
+
+
 def score_forecast(
     forecast: Forecast,
     outcomes: Path,
     data: Path | None = None,
     more: Mapping[str, Floats] | None = None,
     resamples: int = 1000,
-) -> tuple[dict[str, Scores], list[dict[str, Any]], Floats]:
-    """Scores by name (`model` is the forecast), the reliability table, and what happened.
+) -> Scored:
+    """Score a forecast beside its baselines.
 
     Without data the reference is the share of pairs that made one, known only afterwards: harder to beat than
-    any base rate of the past."""
-    y = made(forecast, outcomes)
-    base = {"base_rate": np.full(len(y), float(np.clip(y.mean(), 1e-6, 1 - 1e-6)))}
+    any base rate of the past. Where none or all did, that share is right by construction and there is no skill."""
+    there = happened(forecast, outcomes)
+    y = there.y
+    base = {"base_rate": np.full(len(y), y.mean())}
     known = baselines_of(forecast, data) if data is not None else base
     p = {"model": np.array(forecast.p), **known, **(more or {})}
     scores = score_forecasts(p, y, np.arange(len(y)), resamples=resamples)
     reliability = [
         {str(k): v for k, v in row.items()} for row in calibration(p["model"], y).to_dict("records")
     ]
-    return scores, reliability, y
+    reference = "base rate of the past" if data is not None else "share that made one, in hindsight"
+    return Scored(
+        scores,
+        reliability,
+        reference,
+        there,
+        _notes(scores["model"], there, data, forecast.last, forecast.stage),
+    )
+
+
+def _notes(model: Scores, there: Happened, data: Path | None, until: date, stage: str) -> tuple[str, ...]:
+    notes = []
+    if data is None:
+        others = ", ".join(name for name in BASELINES if name != "base_rate")
+        notes.append(f"{others} need a history to train on: give it with --data DIR")
+    elif stage != "signed":
+        notes.append("the baselines are trained on signatures, whatever the stage")
+    if model.events == 0:
+        notes.append(
+            "no pair made such an accord: ranks are undefined, and only the expected number tells much"
+        )
+    elif model.events < FEW:
+        notes.append(
+            f"{model.events} of {model.n} pairs made such an accord: too few to tell forecasts apart"
+        )
+    if model.clipped:
+        notes.append(
+            f"{model.clipped} probabilities of 0 or 1 were kept {FLOOR:g} away from it in the log score"
+        )
+    if there.outside:
+        more = f" and {len(there.outside) - 5} more" if len(there.outside) > 5 else ""
+        notes.append(
+            f"{len(there.outside)} pairs made such an accord and are not in the forecast, so not scored: "
+            f"{', '.join(there.outside[:5])}{more}"
+        )
+    if there.partial:
+        notes.append(f"{there.partial} of the accords are dated to the month or year only")
+    name = Path(there.report.path).name
+    last = there.report.last_year
+    if last is not None and last < until.year:
+        notes.append(
+            f"the accords in {name} end in {last}, the forecast in {until.year}: is the window covered?"
+        )
+    notes += [f"{name}: {one.count} rows dropped: {one.reason}" for one in there.report.dropped]
+    return tuple(notes)
 
 
 def window_of(first: date, days: int) -> tuple[date, date]:

@@ -176,10 +176,10 @@ def score_forecasts(
         for name in names:
             drawn[name].append(_measures(losses[name], rankings[name], weight, cluster))
     out = {}
-    base = np.array(drawn[reference]).reshape(resamples, 4)
+    base = _beatable(np.array(drawn[reference]).reshape(resamples, 4))
     for name in names:
         here = np.array(drawn[name]).reshape(resamples, 4)
-        ours, theirs = whole[name], whole[reference]
+        ours, theirs = whole[name], _beatable(whole[reference][None])[0]
         skills = [_interval(1 - ours[k] / theirs[k], 1 - here[:, k] / base[:, k]) for k in (0, 1)]
         gains = [_interval(ours[k] - theirs[k], here[:, k] - base[:, k]) for k in (2, 3)]
         p = checked[name]
@@ -242,6 +242,13 @@ def _measures(losses: Floats, ranking: Ranking, weight: Floats, cluster: NDArray
     rows, squared, surprise = losses @ weight
     each = weight[cluster]
     return np.array([squared / rows, surprise / rows, ranking.auc(each), ranking.average_precision(each)])
+
+
+def _beatable(measures: Floats) -> Floats:
+    """(R, 4) Brier and log score missing where they are perfect: there is no skill over them."""
+    out = measures.copy()
+    out[out[:, 0] == 0, :2] = np.nan
+    return out
 
 
 def _interval(value: float, draws: Floats) -> Interval:

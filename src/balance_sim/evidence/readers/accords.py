@@ -12,6 +12,7 @@ import pandas as pd
 
 from balance_sim.evidence import codes
 from balance_sim.evidence.readers.table import Read, Table, day, open_table, ordered_pair
+from balance_sim.scenario.vocabulary import ACCORD_KINDS, ACCORD_STATUSES
 
 ACCORD_COLUMNS = (
     "accord_id",
@@ -124,15 +125,16 @@ _GENERIC_NAMES = {
 def read_accords(path: Path | str) -> Read:
     """The generic format: iso3_a, iso3_b (or cow_a, cow_b), kind, stage, date; id and multilateral if known.
 
-    Rows with the same `id` are stages of one accord; without ids each row is an accord of its own. Stage is
-    talks, signed, in_force, ended or collapsed; blank means signed. Talks have no column here: such rows are
-    left out and counted. A pair that is no member on the date is left out and counted."""
+    Rows with the same `id`, pair and kind are stages of one accord; without ids each row is an accord of its own.
+    Stage is talks, signed, in_force, ended or collapsed; blank means signed. Other names of kinds and stages are
+    understood as in `scenario.vocabulary`. Talks have no column here: such rows are left out and counted. A pair
+    that is no member on the date is left out and counted."""
     table = open_table(path, "accords", _GENERIC_NAMES, ("kind", "date"))
     read = len(table.text)
     if not (table.has("iso3_a", "iso3_b") or table.has("cow_a", "cow_b")):
         open_table(path, "accords", _GENERIC_NAMES, ("iso3_a", "iso3_b"))
     stage = table.text["stage"].str.strip() if table.has("stage") else pd.Series("", index=table.text.index)
-    stage = stage.replace("", "signed")
+    stage, kind = _our_words(table, stage)
     wrong = ~stage.isin(STAGES)
     if wrong.any():
         raise table.fault("stage", wrong, "this is not a stage", f"Write one of {', '.join(STAGES)}")
@@ -149,7 +151,7 @@ def read_accords(path: Path | str) -> Read:
             "accord_id": table.text["id"].str.strip() if table.has("id") else _row_ids(kept),
             "cow_a": a[kept],
             "cow_b": b[kept],
-            "kind": table.text["kind"].str.strip(),
+            "kind": kind[kept],
             "stage": stage[kept],
             "date": when[kept],
             "precision": precision[kept],
@@ -160,6 +162,19 @@ def read_accords(path: Path | str) -> Read:
     dates = frame[["signed", "in_force", "ended"]].stack()
     years = (int(dates.dt.year.min()), int(dates.dt.year.max())) if len(dates) else None
     return Read(frame, table.report(read, frame, years))
+
+
+def _our_words(table: Table, stage: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Stages and kinds under our names."""
+    stage = stage.replace("", "signed").str.lower()
+    kind = table.text["kind"].str.strip()
+    plain = kind.str.lower().str.replace("-", "_").str.replace(" ", "_")
+    kind = plain.map(ACCORD_KINDS.get).astype(object).fillna(kind)
+    for other, ours in ACCORD_STATUSES.items():
+        here = stage == other
+        stage = stage.mask(here, ours.status)
+        kind = kind.mask(here, ours.kind) if ours.kind is not None else kind
+    return stage, kind
 
 
 def read_outcomes(path: Path | str) -> Read:
@@ -173,7 +188,7 @@ def _stages_to_columns(long: pd.DataFrame) -> pd.DataFrame:
     long = ordered_pair(long)
     keys = ["accord_id", "cow_a", "cow_b", "kind"]
     dates = long.groupby([*keys, "stage"], sort=False)["date"].min().unstack("stage")
-    dates = dates.reindex(columns=["signed", "in_force", "ended"])
+    dates = dates.reindex(columns=["signed", "in_force", "ended"]).astype("datetime64[s]")
     first = long.sort_values("date").groupby(keys, sort=False)[["precision", "multilateral"]].first()
     return dates.join(first).reset_index()
 

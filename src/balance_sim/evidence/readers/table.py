@@ -170,6 +170,10 @@ class Table:
             value=str(self.text[column].iloc[row]),
         )
 
+    def nothing(self, message: str, next_step: str) -> DataError:
+        """An error about the file as a whole."""
+        return DataError(message, next_step, path=self.path)
+
     def lines(self, rows: Sequence[int]) -> list[int]:
         """Physical line on which each row of the file starts (cells may hold line breaks)."""
         wanted, found = set(rows), {}

@@ -1,0 +1,163 @@
+"""What `balance-sim score` does with a forecast of pairs: get it, freeze it, score it, say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from balance_sim.evidence.forecast import Forecast
+    from balance_sim.evidence.score import Scores
+    from balance_sim.study.result import Result
+
+ABOUT = ("first", "last", "kinds", "stage", "about")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command was given."""
+
+    forecast: Path
+    outcomes: Path | None
+    data: Path | None
+    kinds: tuple[str, ...]
+    stage: str
+    arm: str | None
+    window: int | None
+    first: datetime | None
+    until: datetime | None
+    freeze: Path | None
+
+
+def score_pairs(asked: Asked) -> tuple[dict[str, Any], list[str], int]:
+    """The JSON, the lines for a terminal, and how many runs failed."""
+    from balance_sim.evidence import forecast as pairs
+
+    made, frozen, failed = forecast_of(asked)
+    out: dict[str, Any] = {"frozen": frozen, "sha256": made.sha256, **{k: made.content[k] for k in ABOUT}}
+    lines = [f"forecast of {len(made.pairs)} pairs, {made.first} to {made.last}, sha256 {made.sha256[:12]}"]
+    if asked.freeze is not None:
+        out["frozen"] = pairs.freeze(made, asked.freeze)["frozen"]
+        lines.append(f"frozen on {out['frozen']} in {asked.freeze}")
+    if asked.outcomes is not None:
+        scored = pairs.score_forecast(made, asked.outcomes, asked.data)
+        out |= {name: finite(one.as_dict()) for name, one in scored.scores.items()}
+        out["calibration"] = [finite(row) for row in scored.calibration]
+        out["reference"] = scored.reference
+        out["outcomes"] = scored.outcomes.as_dict()
+        out["notes"] = list(scored.notes)
+        lines += [*accord_lines(scored.scores), f"skill is against the {scored.reference}"]
+        lines += [f"note: {note}" for note in scored.notes]
+    return out, lines, failed
+
+
+def forecast_of(asked: Asked) -> tuple[Forecast, str | None, int]:
+    """The forecast, the date on which it was frozen, and how many runs failed."""
+    from balance_sim.evidence.forecast import read_pairs, thaw
+
+    source, first, until = asked.forecast, asked.first, asked.until
+    if source.is_dir():
+        made, failed = forecast_of_folder(asked)
+        return made, None, failed
+    if source.suffix.lower() == ".json":
+        return *thaw(source), 0
+    if first is None or until is None or first > until:
+        raise click.UsageError("a CSV needs --from and --until, in this order: the days that it is about")
+    return read_pairs(source, first.date(), until.date(), asked.kinds, asked.stage), None, 0
+
+
+def forecast_of_folder(asked: Asked) -> tuple[Forecast, int]:
+    """Share of an arm's runs in which a pair makes a new accord, drawn to the mean by one run's worth, so that
+    nothing is held impossible."""
+    from datetime import date
+    from itertools import combinations
+
+    import numpy as np
+
+    from balance_sim.evidence.errors import DataError
+    from balance_sim.evidence.forecast import Forecast, window_of
+    from balance_sim.study.pairs import NEW_ORIGINS
+    from balance_sim.study.run import open_result
+
+    result = open_result(asked.forecast)
+    arm = _arm(result, asked.arm)
+    unknown = [kind for kind in asked.kinds if kind not in result.scenario.kinds]
+    if unknown:
+        known = ", ".join(sorted(result.scenario.kinds))
+        raise click.UsageError(f"the scenario has no kind {unknown[0]}; it has {known}")
+    window = asked.window or result.window
+    if window > result.horizon:
+        raise click.UsageError(f"--window {window}: the runs end {result.horizon} days after the focal event")
+    finished = int(result.outcomes["run"].nunique())
+    if finished == 0:
+        raise DataError(
+            "no run has finished: there is nothing to score", "Run the study first", asked.forecast
+        )
+    first, last = window_of(date.fromordinal(719163 + result.focal_day), window)
+    frame = result.accords
+    frame = frame[(frame["arm"] == arm) & frame[asked.stage].notna()]
+    frame = frame[frame["origin"].isin([*NEW_ORIGINS, *(["signed"] if asked.stage == "in_force" else [])])]
+    if asked.kinds:
+        frame = frame[frame["kind"].isin(asked.kinds)]
+    day = frame[asked.stage].astype("datetime64[s]").dt.date
+    frame = frame[(day >= first) & (day <= last)]
+    sides = [frame[side].astype(str).to_numpy() for side in ("a", "b")]
+    hits: dict[tuple[str, str], set[int]] = {}
+    for a, b, run in zip(*sides, frame["run"], strict=True):
+        hits.setdefault((min(a, b), max(a, b)), set()).add(int(run))
+    every = tuple(combinations(sorted(result.scenario.codes), 2))
+    share = np.array([len(hits.get(pair, ())) for pair in every], dtype=float)
+    p = (share + share.mean() / finished) / (finished + 1)
+    about = f"{result.scenario.name}, arm {arm}, {finished} runs"
+    made = Forecast(every, tuple(map(float, p)), first, last, asked.kinds, asked.stage, about)
+    return made, len(result.failed)
+
+
+def _arm(result: Result, wanted: str | None) -> str:
+    if wanted is not None:
+        if wanted not in result.arms:
+            raise click.UsageError(f"the results have no arm {wanted}; they have {', '.join(result.arms)}")
+        return wanted
+    if result.headline_arm is None:
+        raise click.UsageError(f"the results hold the reference arm only; --arm {result.reference} scores it")
+    return result.headline_arm
+
+
+def finite(values: dict[str, Any]) -> dict[str, Any]:
+    """The same with null for what is not a number."""
+    from balance_sim.evidence.hindcast import finite as clean
+
+    return dict(clean(values))
+
+
+def accord_lines(scores: dict[str, Scores]) -> list[str]:
+    """One line a forecast."""
+    one = scores["model"]
+    least = _number(one.detectable, 3)
+    lines = [
+        f"{one.n} pairs, {one.events} made an accord; smallest log skill seen 8 times in 10: {least}",
+        "",
+        f"{'':<16}{'log skill':<26}{'Brier skill':<13}{'avg precision':<15}{'AUC':<8}{'expected':>8}",
+    ]
+    for name, s in scores.items():
+        spread = _number(s.log_skill.value)
+        if spread != "-":
+            spread += f" ({_number(s.log_skill.low)}..{_number(s.log_skill.high)})"
+        lines.append(
+            f"{name:<16}{spread:<26}{_number(s.brier_skill.value):<13}{_number(s.average_precision):<15}"
+            f"{_number(s.auc):<8}{s.expected:>8.1f}"
+        )
+    return lines
+
+
+def _number(value: float, digits: int = 4) -> str:
+    """With few decimals, none where it is large; `-` where it is undefined."""
+    if value != value:
+        return "-"
+    size = abs(value)
+    return f"{value:.{digits if size < 10 else 2 if size < 100 else 0}f}"

@@ -1,0 +1,209 @@
+"""`balance-sim score` as a stranger uses it: CSV or results folder, odd outcomes, with and without a history."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+
+import balance_sim as bs
+from balance_sim.cli.program import main
+from balance_sim.evidence.baselines import BASELINES
+from balance_sim.scenario.starter import new_scenario
+
+YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
+HEAD = "id,iso3_a,iso3_b,kind,stage,date\n"
+TRILATERAL = "".join(
+    f"m,{a},{b},logistics,signed,1999-06-01\n" for a, b in (("JPN", "PHL"), ("JPN", "IND"), ("PHL", "IND"))
+)
+FORECAST = "iso3_a,iso3_b,p\nJPN,AUS,0.3\nPHL,JPN,0.2\nUSA,GBR,1\nFRA,DEU,0\n"
+RUNS = 60
+EXTRACT = Path(__file__).parent / "data"
+
+
+def score(*words: object) -> tuple[int, str]:
+    done = CliRunner().invoke(main, ["score", *map(str, words)])
+    return done.exit_code, done.output
+
+
+def scored(*words: object) -> dict:
+    code, text = score(*words, "--json")
+    assert code == 0, text
+    return json.loads(text)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    texts = {
+        "forecast": FORECAST,
+        "by_number": "ccode2,prob,ccode1\n740,0.3,900\n840,0.2,740\n2,1,200\n255,0,220\n",
+        "by_kind": "iso3_a,iso3_b,kind,p\nJPN,AUS,access,0.3\nJPN,PHL,logistics,0.2\nAUS,JPN,logistics,0.1\n",
+        "some": HEAD + "x,AUS,JPN,access,signed,1999-05-01\n" + TRILATERAL,
+        "one": HEAD + "x,AUS,JPN,access,signed,1999-05-01\n",
+        "none": HEAD,
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+    return {name: tmp_path / f"{name}.csv" for name in texts}
+
+
+def test_a_csv_by_iso_codes_or_cow_numbers(files: dict[str, Path]) -> None:
+    """Against hand: probabilities 0.3 and 0.2 of what happened, 1 and 0 of what did not."""
+    for name in ("forecast", "by_number"):
+        found = scored(files[name], files["some"], *YEAR)
+        model = found["model"]
+        assert (model["n"], model["events"], model["clipped"]) == (4, 2, 2)
+        assert model["brier"] == pytest.approx((0.49 + 0.64 + 1 + 0) / 4)
+        surprise = -math.log(0.3) - math.log(0.2) - math.log(1e-9)
+        assert model["log_score"] == pytest.approx(surprise / 4, rel=1e-6)
+        assert model["brier_skill"] == pytest.approx(1 - model["brier"] / 0.25)
+        assert model["log_skill"] == pytest.approx(1 - model["log_score"] / math.log(2))
+        assert (model["auc"], model["average_precision"]) == pytest.approx((0.5, (1 / 2 + 2 / 3) / 2))
+        assert found["outcomes"]["pairs_outside"] == ["IND-JPN", "IND-PHL"]  # one agreement, three pairs
+        assert found["outcomes"]["accords"] == 4
+    assert any("earlier_accords, gravity, logit, boosted_trees need a history" in n for n in found["notes"])
+    assert found["reference"] == "share that made one, in hindsight"
+
+
+def test_no_outcome_and_one_outcome(files: dict[str, Path]) -> None:
+    nothing = scored(files["forecast"], files["none"], *YEAR)
+    for name in ("model", "base_rate"):
+        assert (
+            nothing[name]["auc"] is nothing[name]["average_precision"] is nothing[name]["log_skill"] is None
+        )
+    assert nothing["model"]["brier"] == pytest.approx((0.09 + 0.04 + 1) / 4)
+    assert any("ranks are undefined" in note for note in nothing["notes"])
+    single = scored(files["forecast"], files["one"], *YEAR)
+    assert single["model"]["auc"] == pytest.approx(2 / 3)
+    assert any("1 of 4 pairs made such an accord: too few" in note for note in single["notes"])
+    code, text = score(files["forecast"], files["none"], *YEAR)
+    assert code == 0
+    assert "nan" not in text
+
+
+def test_one_kind_at_a_time(files: dict[str, Path]) -> None:
+    code, text = score(files["by_kind"], files["some"], *YEAR)
+    assert code == 4
+    assert "the forecast is by kind (access, logistics). Score one kind at a time, with --kind" in text
+    found = scored(files["by_kind"], files["some"], *YEAR, "--kind", "logistics")
+    assert (found["model"]["n"], found["model"]["events"]) == (2, 1)
+
+
+def test_a_window_that_the_outcomes_do_not_cover_is_said(files: dict[str, Path]) -> None:
+    found = scored(files["forecast"], files["some"], "--from", "1999-01-01", "--until", "2001-12-31")
+    assert (
+        "the accords in some.csv end in 1999, the forecast in 2001: is the window covered?" in found["notes"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("ZZZ,USA,0.1", "line 2, column iso3_a: no state has this ISO alpha-3 code (found 'ZZZ')"),
+        ("USA,usa,0.1", "line 2, column iso3_b: both sides are the same state"),
+        (
+            "USA,SSD,0.1",
+            "line 2, column iso3_b: this is no member of the state system on 1999-01-01 (found 'SSD')",
+        ),
+        ("USA,GBR,12%", "line 2, column p: this is not a number (found '12%')"),
+        ("USA,GBR,", "line 2, column p: there is no probability"),
+        ("USA,GBR,0.1\nGBR,USA,0.1", "line 3, column iso3_a: this pair stands in the file twice"),
+        ("", "there is no pair to forecast"),
+    ],
+)
+def test_rows_that_are_refused(files: dict[str, Path], rows: str, message: str) -> None:
+    files["forecast"].write_text(f"iso3_a,iso3_b,p\n{rows}\n", encoding="utf-8")
+    code, text = score(files["forecast"], files["some"], *YEAR)
+    assert code == 4
+    assert message in text
+
+
+def test_a_frozen_forecast_keeps_what_it_was_about(files: dict[str, Path], tmp_path: Path) -> None:
+    frozen = tmp_path / "frozen.json"
+    assert score(files["forecast"], *YEAR, "--freeze", frozen)[0] == 0
+    kept = json.loads(frozen.read_text(encoding="utf-8"))
+    later, now = scored(frozen, files["some"]), scored(files["forecast"], files["some"], *YEAR)
+    assert later["sha256"] == now["sha256"] == kept["sha256"]
+    assert later["model"] == now["model"]
+    assert later["frozen"] == kept["frozen"]
+    code, text = score(frozen, files["some"], "--kind", "access")
+    assert (code, "--kind does not apply here: the frozen forecast says it" in text) == (2, True)
+    code, text = score(files["forecast"], *YEAR, "--freeze", tmp_path / "no" / "f.json")
+    assert (code, "there is no such folder" in text) == (4, True)
+
+
+@pytest.mark.slow
+def test_all_five_baselines_with_a_history(files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the small extract; five years are all that it can train on."""
+    pytest.importorskip("sklearn")
+    monkeypatch.setattr("balance_sim.evidence.forecast.WINDOW", 5)
+    found = scored(
+        files["forecast"], files["some"], "--from", "1994-01-01", "--until", "1994-12-31", "--data", EXTRACT
+    )
+    assert set(BASELINES) <= set(found)
+    assert found["reference"] == "base rate of the past"
+    assert found["base_rate"]["log_skill"] == 0
+    for name in BASELINES:
+        assert 0 < found[name]["expected"] < 4
+    assert not any("need a history" in note for note in found["notes"])
+
+
+def test_every_key_is_on_the_page(files: dict[str, Path]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scoring.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", page))
+    found = scored(files["forecast"], files["some"], *YEAR)
+    keys = {*found, *found["model"], *found["outcomes"]}
+    plain = {
+        key
+        for key in keys
+        if not key.endswith(("_se", "_ci95")) and key not in ("file", "rows", "dropped", "accords", "pairs")
+    }
+    assert plain <= named
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("score")
+    path = base / "made_up.yaml"
+    path.write_text(new_scenario("made_up"), encoding="utf-8")
+    bs.run(bs.load_scenario(path), runs=RUNS, seed=1, out=base / "results", workers=1)
+    return base / "results"
+
+
+def test_a_results_folder_by_arm_kind_stage_and_window(folder: Path, tmp_path: Path) -> None:
+    """Summed over pairs, the forecast is the number of pairs and runs with such an accord, over the runs."""
+    result = bs.open_result(folder)
+    focal = pd.Timestamp(next(e for e in result.scenario.events if e.id == result.scenario.focal).date)
+    new = result.accords[result.accords["origin"].isin(["new", "assumed", "talks"])]
+    kind = new["kind"].value_counts().index[0]
+    sums = []
+    for words, arm, kinds, stage, window in (
+        ((), result.headline_arm, None, "signed", result.window),
+        (("--arm", result.reference), result.reference, None, "signed", result.window),
+        (("--kind", kind), result.headline_arm, kind, "signed", result.window),
+        (("--stage", "in_force"), result.headline_arm, None, "in_force", result.window),
+        (("--window", "60"), result.headline_arm, None, "signed", 60),
+    ):
+        file = tmp_path / f"{len(sums)}.json"
+        assert score(folder, "--freeze", file, *words)[0] == 0
+        held = json.loads(file.read_text(encoding="utf-8"))["forecast"]
+        assert held["last"] == str((focal + pd.Timedelta(days=window)).date())
+        rows = new[(new["arm"] == arm) & (True if kinds is None else new["kind"] == kinds)]
+        day = (rows[stage].astype("datetime64[s]") - focal).dt.days
+        hits = len(rows[(day >= 1) & (day <= window)].drop_duplicates(["run", "a", "b"]))
+        sums.append(sum(p for *_, p in held["pairs"]))
+        assert sums[-1] == pytest.approx(hits / RUNS, rel=1e-9)  # drawn to the mean, which stays
+    assert len({round(one, 6) for one in sums}) >= 4
+    for words, message in {
+        ("--arm", "nobody"): "the results have no arm nobody; they have",
+        ("--window", "99999"): "the runs end",
+        ("--kind", "nothing"): "the scenario has no kind nothing; it has",
+        ("--until", "2030-01-01"): "--until does not apply here: the results hold the days",
+    }.items():
+        code, text = score(folder, "--freeze", tmp_path / "x.json", *words)
+        assert (code, message in text) == (2, True), text
