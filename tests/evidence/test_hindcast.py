@@ -14,6 +14,7 @@ import yaml
 from click.testing import CliRunner
 
 from balance_sim.cli import main
+from balance_sim.cli.hindcast import keep
 from balance_sim.evidence.codes import state_codes
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.forward import simulate_forward
@@ -21,7 +22,9 @@ from balance_sim.evidence.hindcast import Hindcast, Plan, hindcast_of, read_plan
 from balance_sim.evidence.history import History
 from balance_sim.evidence.past import scenario_at
 from balance_sim.evidence.recovery import made_record
+from balance_sim.evidence.scored_file import read_scored
 from balance_sim.scenario.problems import ScenarioError
+from balance_sim.study.faults import WrongRequest
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8, "activity": 0.2, "common_threat": 0.5}
 INTERCEPTS = {
@@ -67,6 +70,29 @@ def test_the_model_beats_the_base_rate_on_its_own_record(found: Hindcast) -> Non
         one = scores["model"]
         assert one.log_skill.low > 0.0
         assert abs(one.expected - one.events) < 4.0 * np.sqrt(one.expected)
+
+
+def test_a_folder_of_it_is_read_back_and_is_of_one_plan(found: Hindcast, tmp_path: Path) -> None:
+    record = found.as_dict()
+    record["about"] |= {"version": "0", "command": "balance-sim hindcast x"}
+    folder = tmp_path / "h"
+    keep(record, folder, figures=True)
+    assert {path.name for path in folder.iterdir()} == {"hindcast.json", "figures", "report.html"}
+    first = (folder / "report.html").read_bytes()
+    keep(record, folder, figures=True)  # the same again is the same
+    assert (folder / "report.html").read_bytes() == first
+    scored = read_scored(folder / "hindcast.json")
+    assert [way.name for way in scored.ways] == ["one_year_ahead", "simulated_forward"]
+    model = found.scores["one_year_ahead"]["model"]
+    assert scored.ways[0].scores["model"]["log_skill"] == model.log_skill.value
+    assert sum(row["happened"] for row in scored.ways[0].bins) == model.events
+    assert set(scored.about["standard_errors"]) == set(scored.about["weights"])
+    other = replace(found, plan=replace(found.plan, runs=found.plan.runs + 1)).as_dict()
+    with pytest.raises(WrongRequest, match="holds a hindcast with another plan: choose another --out"):
+        keep(other, folder, figures=False)
+    (folder / "manifest.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(WrongRequest, match="holds results of another kind"):
+        keep(record, folder, figures=False)
 
 
 def test_run_forward_the_first_year_is_the_year_ahead(made: History, found: Hindcast) -> None:
@@ -144,7 +170,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_hindcast_from_files_as_an_outsider_runs_it(files: Path) -> None:
+def test_hindcast_from_files_as_an_outsider_runs_it(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     command = ["hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--json", "--outcomes"]
     done = CliRunner().invoke(main, [*command, str(files / "later.csv")])
     assert done.exit_code == 0, done.output
@@ -154,6 +183,14 @@ def test_hindcast_from_files_as_an_outsider_runs_it(files: Path) -> None:
         for scores in out[way].values():
             assert {"log_skill", "brier_skill", "average_precision", "auc"} <= set(scores)
     assert out["about"]["forecast"] == [2002, 2003]
+    (folder,) = (tmp_path / "results").iterdir()
+    assert re.fullmatch("plan-[0-9a-f]{8}", folder.name)
+    assert json.loads((folder / "hindcast.json").read_text(encoding="utf-8")) == out
+    assert {row["file"] for row in out["about"]["data"]} >= {"dcad_agreements.csv", "later.csv"}
+    assert "<svg" in (folder / "report.html").read_text(encoding="utf-8")
+    done = CliRunner().invoke(main, [*command, str(files / "later.csv"), "--runs", "1", "--out", str(folder)])
+    assert done.exit_code == 2
+    assert "holds a hindcast with another plan: choose another --out" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -205,6 +242,7 @@ def test_the_shipped_plan_is_read() -> None:
         ("ways: [sideways]", "no such name"),
         ("baselines: [logit]", "skills are against the base rate"),
         ("until: 1990", "not in order"),
+        ("title: 3", "not a title"),
         ("- 1", "not a plan"),
         ("propensities: 3", "no such value"),
     ],

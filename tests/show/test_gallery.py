@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from studies import CASES, alike, four_runs, study
 
-from balance_sim.show.figures.arms import arms_table, arms_title, draw_arms, theories_table
+from balance_sim.show.figures.arms import arms_table, arms_title
 from balance_sim.show.figures.convergence import convergence_table, convergence_title
 from balance_sim.show.figures.network import network_table, network_title
 from balance_sim.show.figures.outcomes import middle_half, outcomes_table, outcomes_title, overlap
@@ -44,13 +44,6 @@ def test_arms_carry_the_paired_effect() -> None:
         == "0 of 2 arms can be told from without; furthest: with, +0.5 counter-accords"
     )
     assert arms_title(arms_table(alike())) == "No run of any arm differs from without in its counter-accords"
-
-
-def test_theories_side_by_side_take_the_headline_of_each_study() -> None:
-    both = theories_table({"threat": four_runs(), "power": alike()})
-    assert both["label"].tolist() == ["threat", "power"]
-    assert both["excess"].tolist() == [0.5, 0.0]
-    assert "threat" in [text.get_text() for text in draw_arms(both).axes[0].get_yticklabels()]
 
 
 def test_convergence_ends_at_the_whole_and_is_the_running_mean() -> None:

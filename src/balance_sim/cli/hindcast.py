@@ -3,9 +3,12 @@ happened."""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shlex
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -27,25 +30,91 @@ if TYPE_CHECKING:
 )
 @click.option("--runs", type=click.IntRange(1, 100_000), help="Runs forward  [default: as in EXPERIMENT]")
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: as in EXPERIMENT]")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Results folder  [default: results/<experiment>-<key>]",
+)
+@click.option("--figures/--no-figures", default=True, help="Figures and report in the results folder.")
 @json_option
 def command(
-    experiment: Path, data: Path, outcomes: Path | None, runs: int | None, seed: int | None, as_json: bool
+    experiment: Path,
+    data: Path,
+    outcomes: Path | None,
+    runs: int | None,
+    seed: int | None,
+    out: Path | None,
+    figures: bool,
+    as_json: bool,
 ) -> None:
     """Fit the model up to a year, forecast the years after, and score it beside five baselines.
 
-    Two forecasts: one year ahead with the history known, and run forward from the last year of the fit.
-    EXPERIMENT: see experiments/hindcast_dcad.yaml and docs/evidence.md."""
-    from dataclasses import replace
+    Two forecasts: one year ahead with the history known, and run forward from the last year of the fit. Scores,
+    figures and the report go into the results folder. EXPERIMENT: see experiments/hindcast_dcad.yaml and
+    docs/evidence.md."""
+    from dataclasses import asdict, replace
 
     from balance_sim.evidence.hindcast import hindcast, read_plan
+    from balance_sim.study.folder import version
 
     plan = read_plan(experiment)
     plan = replace(plan, runs=runs or plan.runs, seed=plan.seed if seed is None else seed)
+    if out is not None:
+        refuse_other(out, {"plan": json.loads(json.dumps(asdict(plan)))})
     found = hindcast(plan, data, outcomes)
+    record = found.as_dict()
+    record["about"] |= {"version": version(), "command": shlex.join(["balance-sim", *sys.argv[1:]])}
+    folder = out or Path("results") / f"{experiment.stem}-{key_of(record)[:8]}"
+    keep(record, folder, figures=figures)
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=1, allow_nan=False))
+        click.echo(json.dumps(record, indent=1, allow_nan=False))
         return
-    click.echo("\n".join(table_lines(found)))
+    click.echo("\n".join([*table_lines(found), "", f"wrote {folder}"]))
+
+
+def key_of(record: dict[str, Any]) -> str:
+    """sha256 of what decides a hindcast's results: its plan and the data it read."""
+    decisive = {name: record["about"][name] for name in ("plan", "data")}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+def refuse_other(folder: Path, about: dict[str, Any]) -> None:
+    """Raise WrongRequest if the folder holds another study, or a hindcast with other values of these keys."""
+    from balance_sim.evidence.scored_file import FILE, read_scored
+    from balance_sim.study.faults import WrongRequest
+
+    if (folder / "manifest.json").exists():
+        raise WrongRequest(f"{folder} holds results of another kind: choose another --out")
+    if not (folder / FILE).exists():
+        return
+    there = read_scored(folder / FILE).about
+    other = [name for name, value in about.items() if there.get(name) != value]
+    if other:
+        raise WrongRequest(
+            f"{folder} holds a hindcast with another {' and '.join(other)}: choose another --out"
+        )
+
+
+def keep(record: dict[str, Any], folder: Path, *, figures: bool) -> None:
+    """The scores, and figures and report of them, into the folder. Raises CannotWrite."""
+    from balance_sim.evidence.scored_file import FILE, read_scored
+    from balance_sim.study.faults import write_fault
+    from balance_sim.study.store import Store
+
+    record = json.loads(json.dumps(record))
+    refuse_other(folder, {name: record["about"][name] for name in ("plan", "data")})
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_fault(error, folder) from error
+    Store(folder).write_text(FILE, json.dumps(record, indent=1, allow_nan=False) + "\n")
+    if figures:
+        from balance_sim.show.plots import Plots
+        from balance_sim.show.report import save_report
+
+        plots = Plots(read_scored(folder / FILE))
+        plots.save(folder)
+        save_report(plots.study, folder / "report.html")
 
 
 def table_lines(found: Hindcast) -> list[str]:

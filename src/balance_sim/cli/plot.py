@@ -8,26 +8,32 @@ import click
 
 
 @click.command()
-@click.argument("results", type=click.Path(path_type=Path))
+@click.argument("results", metavar="RESULTS...")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write figures/ into  [default: RESULTS]",
+    help="Folder to write figures/ into  [default: RESULTS; comparison/ in the last of several]",
 )  # fmt: skip
 @click.option(
     "--list", "only_list", is_flag=True, help="Print the names of the figures and what each answers."
 )
-def command(results: Path, names: tuple[str, ...], out: Path | None, only_list: bool) -> None:
-    """Draw the figures of RESULTS, a folder of `run` or `sweep`: all of them, or those named."""
-    from balance_sim.show.plots import Plots
+def command(results: str, names: tuple[str, ...], out: Path | None, only_list: bool) -> None:
+    """Draw the figures of RESULTS: all of them, or those named.
 
-    plots = Plots.of(results)
+    RESULTS is a folder of `run`, `sweep` or `hindcast`, FOLDER@point of a sweep, or a file with the JSON of
+    `hindcast` or `score`. Several folders, or FOLDER:arm, are drawn side by side: theories, for one."""
+    from balance_sim.show.plots import Plots, home_of, is_results
+
+    texts = [results, *(name for name in names if is_results(name))]
+    wanted = [name for name in names if not is_results(name)]
+    plots = Plots.of_all(texts)
     if only_list:
         for name, question in plots.questions().items():
             click.echo(f"{name:<14}{question}")
         return
-    unknown = [name for name in names if name not in plots.questions()]
+    unknown = [name for name in wanted if name not in plots.questions()]
     if unknown:
-        raise click.UsageError(f"no figure `{unknown[0]}`; there are: {', '.join(plots.questions())}")
-    for path in plots.save(out or results, names or None):
+        known = ", ".join(plots.questions())
+        raise click.UsageError(f"no results and no figure `{unknown[0]}`; figures are: {known}")
+    for path in plots.save(out or home_of(texts), wanted or None):
         click.echo(path)

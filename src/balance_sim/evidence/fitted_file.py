@@ -51,15 +51,7 @@ def fitted_record(
             "propensity_variance": _short(fit.propensity_variance),
             "level_variance": _short(fit.level_variance),
         },
-        "data": [
-            {
-                "source": report.source,
-                "file": Path(report.path).name,
-                "rows": report.rows_kept,
-                "sha256": _sha256(report.path),
-            }
-            for report in history.reports
-        ],
+        "data": data_used(history),
         "parameters": {
             path: {"estimate": _short(value), "standard_error": _short(one)}
             for path, value, one in zip(paths, fit.estimate, error, strict=True)
@@ -97,6 +89,19 @@ def _told(one: Profile) -> dict[str, object]:
         "range": [_short(float(one.points[0])), _short(float(one.points[-1]))],
         "log_likelihood_gain": _short(one.gain),
     }
+
+
+def data_used(history: History) -> list[dict[str, object]]:
+    """Every file that was read: source, name, rows kept, sha256."""
+    return [
+        {
+            "source": report.source,
+            "file": Path(report.path).name,
+            "rows": report.rows_kept,
+            "sha256": _sha256(report.path),
+        }
+        for report in history.reports
+    ]
 
 
 def write_fitted(record: dict[str, object], path: Path | str) -> None:

@@ -6,7 +6,7 @@ with nothing known after it. Parameters, and every baseline, are fitted once, on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from balance_sim.evidence.baselines import BASELINES, fit_baselines
 from balance_sim.evidence.choices import choices
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.features import PairYears, pair_years
+from balance_sim.evidence.fitted_file import data_used
 from balance_sim.evidence.fitting import Fit, fit
 from balance_sim.evidence.forward import simulate_forward
 from balance_sim.evidence.history import Floats, History
@@ -32,6 +33,7 @@ class Plan:
     """first: of the history. last: last year of the fit. until: last year forecast. window: years that the
     fit and the baselines look back. runs, seed: of the engine. resamples: for the intervals."""
 
+    title: str = ""
     first: int = 1985
     last: int = 2003
     until: int = 2010
@@ -55,7 +57,6 @@ def read_plan(path: Path | str) -> Plan:
 
     Raises DataError, or ScenarioError where it is no YAML of ours."""
     tree = plan_values(path)
-    tree.pop("title", None)
     known = set(Plan.__dataclass_fields__)
     for key in tree:
         if key not in known:
@@ -68,6 +69,10 @@ def _value(key: str, value: object, path: Path | str) -> object:
         if not isinstance(value, int) or isinstance(value, bool) or value < LEAST[key]:
             bound = f"Write a whole number of {LEAST[key]} or more"
             raise DataError("this is not a whole number in range", bound, path, column=key, value=str(value))
+        return value
+    if key == "title":
+        if not isinstance(value, str):
+            raise DataError("this is not a title", 'Write it in "quotes"', path, column=key, value=str(value))
         return value
     choices_of = {"propensities": ("true", "false"), "alliances": ("atop", "cow")}.get(key)
     if choices_of is not None:
@@ -107,7 +112,8 @@ def checked_plan(values: Mapping[str, Any], path: Path | str | None = None) -> P
 
 @dataclass(frozen=True)
 class Hindcast:
-    """scores: way -> forecast -> scores. calibration: of the model. notes: what was left out, and why."""
+    """scores: way -> forecast -> scores. calibration: of the model. notes: what was left out, and why.
+    data: the files that were read."""
 
     plan: Plan
     fit: Fit
@@ -115,6 +121,7 @@ class Hindcast:
     calibration: dict[str, Any]
     by_year: dict[str, dict[int, dict[str, float]]]
     notes: tuple[str, ...]
+    data: tuple[dict[str, object], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The JSON: way -> forecast -> scores, then `about`."""
@@ -127,7 +134,14 @@ class Hindcast:
             "forecast": [self.plan.last + 1, self.plan.until],
             "runs": self.plan.runs,
             "seed": self.plan.seed,
+            "plan": asdict(self.plan),
             "weights": self.fit.weights,
+            "standard_errors": {
+                name: float(error)
+                for name, error in zip(self.fit.names, self.fit.standard_error, strict=True)
+                if name in self.fit.weights
+            },
+            "data": list(self.data),
             "calibration": self.calibration,
             "log_skill_by_year": self.by_year,
             "notes": list(self.notes),
@@ -213,6 +227,7 @@ def hindcast_of(plan: Plan, history: History) -> Hindcast:
         },
         by_year={way: _by_year(p, kept[way]) for way, p in forecasts.items()},
         notes=(*notes, *history.notes),
+        data=tuple(data_used(history)),
     )
 
 

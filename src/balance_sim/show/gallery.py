@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from balance_sim.evidence.scored_file import Scored
+    from balance_sim.show.comparison import Comparison
     from balance_sim.study.result import Result
     from balance_sim.study.sweep_result import SweepResult
 
-    type Study = Result | SweepResult
+    type Study = Result | SweepResult | Comparison | Scored
 
 HOME = "balance_sim.show.figures"
 

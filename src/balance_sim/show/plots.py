@@ -1,36 +1,63 @@
-"""The figures a results folder has, whatever study it holds."""
+"""The figures that fit what was asked for: a results folder, several side by side, or scored forecasts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from balance_sim.evidence.scored_file import Scored, read_scored, scored_path
+from balance_sim.show.comparison import Comparison
+from balance_sim.show.comparison_gallery import COMPARISON_FIGURES
 from balance_sim.show.gallery import FIGURES, Picture, fitting
 from balance_sim.show.save import save_drawn
+from balance_sim.show.score_gallery import SCORE_FIGURES
 from balance_sim.show.sweep_gallery import SWEEP_FIGURES
+from balance_sim.study.compare import open_side, parse_side
+from balance_sim.study.faults import WrongRequest
 from balance_sim.study.run import open_result
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 if TYPE_CHECKING:
+    from balance_sim.show.gallery import Study
     from balance_sim.study.result import Result
+
+COMPARISON = "comparison"  # folder in the last of the folders compared
 
 
 @dataclass(frozen=True)
-class Plots:
+class Plots[S: Study]:
     """A study and the figures that fit it."""
 
-    study: Result | SweepResult
+    study: S
 
     @staticmethod
-    def of(folder: Path) -> Plots:
-        """The study in a folder. Raises WrongRequest where there is none."""
+    def of(folder: Path) -> Plots[Result | SweepResult]:
+        """The run or the sweep in a folder. Raises WrongRequest where there is none."""
         manifest = Store(folder).read_manifest()
         if manifest is not None and manifest["study"] == "sweep":
             return Plots(open_sweep(folder))
         return Plots(open_result(folder))
+
+    @staticmethod
+    def of_all(texts: Sequence[str]) -> Plots[Any]:
+        """What the texts name: a run, a sweep, FOLDER@point of one, scores of forecasts; several side by side.
+
+        Raises WrongRequest where there is nothing of the kind, DataError for a file that is no scores."""
+        if len(texts) > 1:
+            forecasts = [text for text in texts if scored_path(Path(text)) is not None]
+            if forecasts:
+                raise WrongRequest(f"{forecasts[0]} holds scores of forecasts: these are shown one at a time")
+            return Plots(Comparison.of(texts))
+        scores = scored_path(Path(texts[0]))
+        if scores is not None:
+            return Plots(read_scored(scores))
+        side = parse_side(texts[0])
+        if side.arm is not None:
+            raise WrongRequest(f"{texts[0]} names one arm: give the folder, or two sides to compare")
+        return Plots.of(Path(texts[0])) if side.point is None else Plots(open_side(side))
 
     def questions(self) -> dict[str, str]:
         """Names of all figures of such a study, and what each answers."""
@@ -46,4 +73,24 @@ class Plots:
     def _all(self) -> dict[str, Picture]:
         if isinstance(self.study, SweepResult):
             return SWEEP_FIGURES
+        if isinstance(self.study, Comparison):
+            return COMPARISON_FIGURES
+        if isinstance(self.study, Scored):
+            return SCORE_FIGURES
         return FIGURES
+
+
+def is_results(text: str) -> bool:
+    """Whether a text names something that figures can be made of."""
+    return scored_path(Path(text)) is not None or (parse_side(text).folder / "manifest.json").exists()
+
+
+def home_of(texts: Sequence[str]) -> Path:
+    """The folder that figures and reports of what the texts name go into if none is given."""
+    last = Path(texts[-1])
+    if len(texts) > 1:
+        return parse_side(texts[-1]).folder / COMPARISON
+    if last.is_file():
+        return last.parent
+    side = parse_side(texts[-1])
+    return side.folder if side.point is None else side.folder / f"point-{side.point}"

@@ -11,9 +11,16 @@ def _has_indices(result: object) -> bool:
     return isinstance(result, SweepResult) and result.manifest.get("design", {}).get("method") in methods
 
 
+def _varies_theory(result: object) -> bool:
+    return isinstance(result, SweepResult) and "theory.preset" in result.paths
+
+
 SWEEP_FIGURES: dict[str, Picture] = {
     picture.name: picture
     for picture in (
+        Picture(
+            "theories", "Under which theory is there an excess?", "studies", "theories", fits=_varies_theory
+        ),
         Picture("multiples", "How does the excess change with each factor?", "sweeps", "multiples"),
         Picture("surface", "And with the two that matter most together?", "surface", "surface"),
         Picture("indices", "Which factor matters how much?", "indices", "indices", fits=_has_indices),

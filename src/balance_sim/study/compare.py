@@ -59,9 +59,8 @@ def compare(left: str, right: str) -> Found:
     Without arms named, every arm both have is compared with itself. Two sweeps are compared at every point
     that both have. Raises WrongRequest for what cannot be compared."""
     sides = parse_side(left), parse_side(right)
-    opened = [_open(side) for side in sides]
-    manifests = [_inputs(side) for side in sides]
-    differences = leaf_differences(manifests[0], manifests[1], words="{a!r} left, {b!r} right")
+    opened = [open_side(side) for side in sides]
+    differences = inputs_that_differ(*sides)
     one, two = opened
     if isinstance(one, SweepResult) and isinstance(two, SweepResult):
         pieces = _points_in_both(one, two, sides)
@@ -86,7 +85,13 @@ def compare(left: str, right: str) -> Found:
     )
 
 
-def _open(side: Named) -> Result | SweepResult:
+def inputs_that_differ(left: Named, right: Named) -> list[str]:
+    """Key paths of the inputs that differ, with both values."""
+    return leaf_differences(_inputs(left), _inputs(right), words="{a!r} left, {b!r} right")
+
+
+def open_side(side: Named) -> Result | SweepResult:
+    """The study that a side names, or the one point of it. Raises WrongRequest where there is none."""
     manifest = Store(side.folder).read_manifest()
     if manifest is None:
         raise WrongRequest(f"{side.folder} holds no results: there is no manifest.json")

@@ -1,8 +1,7 @@
-"""Arms side by side: the excess of each with its interval. Also theories side by side, from several studies."""
+"""Arms side by side: the excess of each with its interval."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,17 +63,6 @@ def arms_table(result: Result) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def theories_table(results: Mapping[str, Result]) -> pd.DataFrame:
-    """The headline arm's row of `arms_table` for each study, labelled by the key: one theory each, most often."""
-    parts = []
-    for label, result in results.items():
-        table = arms_table(result)
-        chosen = table[table["role"] == "headline"]
-        title = f"theory {result.scenario.theory.preset}"
-        parts.append(chosen.assign(label=label, title=title, role="other"))
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
-
-
 def arms_title(table: pd.DataFrame) -> str:
     """The finding: which arm adds most, and where the headline stands."""
     reference = arm_words(str(table["reference"].iloc[0]))
@@ -97,7 +85,7 @@ def draw_arms(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     ax = ax if ax is not None else sheet(9.6, 2.3 + 0.52 * max(len(table), 2)).subplots()
     if table.empty:
         return nothing(ax, "No arm to compare, or no run finished: there is no excess to show.")
-    _dots(ax, table)
+    draw_dots(ax, table.assign(label=table["label"].map(arm_words)))
     reference = arm_words(str(table["reference"].iloc[0]))
     window, n = int(table["window"].iloc[0]), int(table["n"].iloc[0])
     ax.set_xlabel(f"excess counter-accords within {window} days, mean per run")
@@ -110,7 +98,10 @@ def draw_arms(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     return owner(ax)
 
 
-def _dots(ax: Axes, table: pd.DataFrame) -> None:
+def draw_dots(ax: Axes, table: pd.DataFrame) -> None:
+    """A row's excess with its interval on a line of its own, and the same in words at the right.
+
+    table: label, role, excess, lo, hi, mcse, differing."""
     ax.axvline(0, color=INK, linewidth=1)
     heights = np.arange(len(table))[::-1]
     sure = clear(table)
@@ -145,7 +136,7 @@ def _dots(ax: Axes, table: pd.DataFrame) -> None:
             words, (1.0, y), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points", va="center",
             fontsize=SMALL, annotation_clip=False,
         )  # fmt: skip
-    ax.set_yticks(heights, [arm_words(str(label)) for label in table["label"]])
+    ax.set_yticks(heights, list(table["label"]))
     ax.tick_params(axis="y", length=0)
     ax.set_ylim(-0.7, len(table) - 0.3)
     ax.spines["left"].set_visible(False)

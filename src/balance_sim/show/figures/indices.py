@@ -169,7 +169,7 @@ def _bars(ax: Axes, rows: pd.DataFrame, order: list[str], method: str) -> bool:
     for k, (name, colour) in enumerate(zip(NAMES[method], (BLUE, OTHERS[0][0]), strict=True)):
         part = rows[rows["index"] == name].set_index("factor")
         for y, factor in enumerate(order[::-1]):
-            row = part.loc[factor]
+            row = part.loc[[factor]].to_dict("records")[0]
             value, lo, hi = (float(row[column]) for column in ("value", "lo", "hi"))
             spot = y + 0.2 - 0.4 * k
             holds_zero = bool(np.isfinite(lo) and lo <= 0)

@@ -135,8 +135,8 @@ def note(ax: Axes, words: str, *, own: bool, wrap: int) -> None:
 
 
 def folded(words: str, width: int) -> str:
-    """Lines of at most `width` characters; a number keeps its per cent sign."""
-    return textwrap.fill(words.replace(" %", "\u00a0%"), width)
+    """Lines of at most `width` characters; a number keeps its per cent sign, and a pair of states stays together."""
+    return textwrap.fill(words.replace(" %", "\u00a0%"), width, break_on_hyphens=False)
 
 
 def readable(colour: Any) -> Any:

@@ -10,6 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from balance_sim.evidence.scored_file import Scored
+from balance_sim.show.comparison import Comparison
 from balance_sim.show.gallery import Picture, fitting, words_of
 from balance_sim.show.headline import finding
 from balance_sim.show.report import facts
@@ -17,7 +19,7 @@ from balance_sim.show.report.svg import inlined
 from balance_sim.show.report.tables import Shown, shown
 from balance_sim.show.save import figure_bytes, save_drawn
 from balance_sim.show.wording import arm_words, printable
-from balance_sim.study.faults import WrongRequest
+from balance_sim.study.faults import WrongRequest, write_fault
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult
 
@@ -108,16 +110,29 @@ def digest(text: str) -> str:
 def save_report(
     study: Study, path: Path, drawn: dict[str, Figure] | None = None, *, world_map: bool = True
 ) -> Path:
-    """Write the report of a run or a sweep to `path`, whole or not at all. Raises CannotWrite."""
-    from balance_sim.show.report.sweep_page import sweep_html
-
-    page = (
-        sweep_html(study)
-        if isinstance(study, SweepResult)
-        else report_html(study, drawn, world_map=world_map)
-    )
+    """Write the report of a study to `path`, whole or not at all. Raises CannotWrite."""
+    page = page_of(study, drawn, world_map=world_map)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_fault(error, path.parent) from error
     Store(path.parent).write_bytes(path, page.encode())
     return path
+
+
+def page_of(study: Study, drawn: dict[str, Figure] | None = None, *, world_map: bool = True) -> str:
+    """The report of a run, a sweep, a comparison or scored forecasts, as HTML."""
+    from balance_sim.show.report.comparison_page import comparison_html
+    from balance_sim.show.report.score_page import score_html
+    from balance_sim.show.report.sweep_page import sweep_html
+
+    if isinstance(study, SweepResult):
+        return sweep_html(study)
+    if isinstance(study, Comparison):
+        return comparison_html(study)
+    if isinstance(study, Scored):
+        return score_html(study)
+    return report_html(study, drawn, world_map=world_map)
 
 
 def save_study(result: Result, folder: Path) -> list[Path]:

@@ -153,11 +153,29 @@ def _arms(table: pd.DataFrame) -> pd.DataFrame:
     return table[["label", "title", "level", "excess", "lo", "hi", "mcse", "differing"]]
 
 
+def _differences(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["label", "outcome", "left", "right", "difference", "lo", "hi", "mcse", "n"]]
+
+
+def _compared_pairs(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["a", "b", "left", "right", "difference", "lo", "hi"]]
+
+
+def _either_pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of a run, or of a comparison."""
+    return _compared_pairs(table) if "difference" in table else _pairs(table)
+
+
+def _scorecard(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["way", "forecast", "measure", "value", "lo", "hi", "level", "expected"]]
+
+
 SHORT: dict[str, Cut] = {
-    "fan": _fan, "pairs": _pairs, "map": _map, "network": _network, "outcomes": _outcomes, "survival": _survival,
+    "fan": _fan, "pairs": _either_pairs, "map": _map, "network": _network, "outcomes": _outcomes, "survival": _survival,
     "mechanisms": _mechanisms, "convergence": _convergence, "arms": _arms,
+    "differences": _differences, "scorecard": _scorecard,
 }  # fmt: skip
 WHOLE: dict[str, Cut] = {
-    "fan": _fan_whole, "pairs": _pairs, "network": _network, "survival": _survival_whole,
-    "mechanisms": _mechanisms,
+    "fan": _fan_whole, "pairs": _either_pairs, "network": _network, "survival": _survival_whole,
+    "mechanisms": _mechanisms, "differences": _differences,
 }  # fmt: skip

@@ -1,0 +1,116 @@
+"""What `hindcast` writes, and what `hindcast --json` and `score --json` print, read back for figures and reports."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.hindcast import WAYS
+
+FILE = "hindcast.json"
+MEASURES = ("log_skill", "brier_skill", "average_precision_gain", "auc_gain")
+COUNTS = (
+    "n",
+    "events",
+    "expected",
+    "brier",
+    "log_score",
+    "auc",
+    "average_precision",
+    "minimum_detectable_log_skill",
+)
+BINS = ("low", "high", "n", "expected", "happened")
+
+Numbers = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way of forecasting. scores: forecast -> measure -> number, `<measure>_ci95` -> [low, high]; None where
+
+    there is none. The first is the model. bins: its reliability table, low to high."""
+
+    name: str
+    scores: dict[str, Numbers]
+    bins: tuple[Numbers, ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Forecasts with their scores. kind: `hindcast` or `score`. about: what was done, as it stands in the file."""
+
+    kind: str
+    path: Path
+    ways: tuple[Way, ...]
+    about: dict[str, Any]
+
+
+def scored_path(path: Path) -> Path | None:
+    """The file to read where a path names scored forecasts: a `.json`, or a folder that holds FILE. Else None."""
+    if path.is_file() and path.suffix.lower() == ".json":
+        return path
+    return path / FILE if (path / FILE).is_file() else None
+
+
+def read_scored(path: Path) -> Scored:
+    """Scores from the file. Raises DataError where it is something else."""
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise DataError(f"this cannot be read: {why}", NEXT, path) from None
+    if not isinstance(tree, dict):
+        raise DataError("this is not a document of scores", NEXT, path)
+    try:
+        if isinstance(tree.get("about"), dict):
+            about = tree["about"]
+            ways = tuple(_way(name, tree[name], about["calibration"][name]) for name in WAYS if name in tree)
+            kind = "hindcast"
+        else:
+            about = {
+                key: value for key, value in tree.items() if not _is_score(value) and key != "calibration"
+            }
+            scores = {key: value for key, value in tree.items() if _is_score(value)}
+            ways, kind = (_way("forecast", scores, tree["calibration"]),), "score"
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            "this is not a document of scores", NEXT, path, column=str(error).strip("'")
+        ) from None
+    if not ways:
+        raise DataError("there is no way of forecasting in it", NEXT, path)
+    return Scored(kind, path, ways, about)
+
+
+NEXT = "Give what `hindcast` wrote, or what `hindcast --json` or `score --json` printed"
+
+
+def _is_score(value: object) -> bool:
+    return isinstance(value, dict) and "log_skill" in value
+
+
+def _way(name: str, scores: dict[str, Numbers], bins: list[Numbers]) -> Way:
+    """The scores as numbers. Raises KeyError, TypeError or ValueError where one is not there."""
+    if "model" not in scores:
+        raise KeyError("model")
+    order = ["model", *(one for one in scores if one != "model")]
+    checked = {}
+    for one in order:
+        held = scores[one]
+        row: Numbers = {key: _number(held[key]) for key in (*COUNTS, *MEASURES)}
+        for key in MEASURES:
+            low, high = held[f"{key}_ci95"]
+            row[f"{key}_ci95"] = (_number(low), _number(high))
+        checked[one] = row
+    rows = tuple({key: float(one[key]) for key in BINS} for one in bins)
+    return Way(name, checked, rows)
+
+
+def _number(value: object) -> float:
+    if value is None:
+        return float("nan")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)

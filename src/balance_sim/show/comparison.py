@@ -1,0 +1,66 @@
+"""Studies side by side, as figures and reports take them: what was asked for, opened, and compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from balance_sim.show.wording import arm_words
+from balance_sim.study.compare import Found, Named, compare, inputs_that_differ, open_side, parse_side
+from balance_sim.study.faults import WrongRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from balance_sim.study.result import Result
+    from balance_sim.study.sweep_result import SweepResult
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two studies or more. sides: as the command names them (FOLDER, FOLDER:arm, FOLDER@point), the first is what
+
+    the others are measured against; studies: the same, opened."""
+
+    sides: tuple[Named, ...]
+    studies: tuple[Result | SweepResult, ...]
+
+    @staticmethod
+    def of(texts: Sequence[str]) -> Comparison:
+        """Open what the texts name. Raises WrongRequest where there is nothing, or fewer than two."""
+        if len(texts) < 2:
+            raise WrongRequest("a comparison takes two results folders or more")
+        sides = tuple(parse_side(text) for text in texts)
+        return Comparison(sides, tuple(open_side(side) for side in sides))
+
+    @cached_property
+    def found(self) -> Found | None:
+        """Outcome by outcome and pair by pair, of exactly two; None of more."""
+        return compare(self.sides[0].text, self.sides[1].text) if len(self.sides) == 2 else None
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """A short name each: what sets them apart of theory, folder, point and arm."""
+        folders = [_last(side.folder) for side in self.sides]
+        theories = [study.scenario.theory.preset for study in self.studies]
+        if len(set(theories)) == len(theories):
+            return tuple(arm_words(theory) for theory in theories)
+        if len(set(folders)) == len(folders):
+            return tuple(folders)
+        return tuple(
+            folder + ("" if side.point is None else f"@{side.point}") + (f":{side.arm}" if side.arm else "")
+            if len({(s.point, s.arm) for s in self.sides}) > 1
+            else side.text
+            for folder, side in zip(folders, self.sides, strict=True)
+        )
+
+    @cached_property
+    def differences(self) -> tuple[list[str], ...]:
+        """Inputs in which each of the others differs from the first."""
+        return tuple(inputs_that_differ(self.sides[0], side) for side in self.sides[1:])
+
+
+def _last(folder: Path) -> str:
+    return folder.resolve().name

@@ -1,0 +1,168 @@
+"""The excess under each of several studies, theories most often, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from balance_sim.show.figures.arms import draw_dots
+from balance_sim.show.figures.paper import folded, head, note, nothing, owner, sheet, styled
+from balance_sim.show.tables import clear
+from balance_sim.show.wording import arm_words, decimals, factor_words, interval, number, plural, signed
+from balance_sim.study.intervals import mean_interval, t_quantile
+from balance_sim.study.result import Result
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from balance_sim.show.comparison import Comparison
+    from balance_sim.study.sweep_result import SweepResult
+
+STUDIES = [
+    "label", "theory", "arm", "reference", "level", "excess", "lo", "hi", "mcse", "differing", "n", "against_first",
+    "against_lo", "against_hi", "against_differing", "paired", "window",
+]  # fmt: skip
+MOST_ROWS = 24
+THEORY = "theory.preset"
+
+
+def studies_table(comparison: Comparison) -> pd.DataFrame:
+    """One row a study: mean paired excess of counter-accords of its headline arm, or of the arm named, over its
+
+    reference, within the longest window that all have; level: mean in the reference. against_first: its excess
+    less that of the first study, run by run where seeds match (Student's t), else of independent runs (Welch).
+    Sweeps have no excess of their own and no row."""
+    every = zip(comparison.names, comparison.sides, comparison.studies, strict=True)
+    return _excesses([(name, side.arm, study) for name, side, study in every if isinstance(study, Result)])
+
+
+def theories_table(sweep: SweepResult) -> pd.DataFrame:
+    """The same with a row a point of a sweep that varies the theory, at most MOST_ROWS of them."""
+    named: list[tuple[str, str | None, Result]] = []
+    for point in sweep.table.numbers()[:MOST_ROWS]:
+        values = dict(sweep.table.points[point].values)
+        others = [f"{factor_words(path)} {cell(value)}" for path, value in values.items() if path != THEORY]
+        label = ", ".join([arm_words(str(values.get(THEORY, sweep.scenario.theory.preset))), *others])
+        named.append((label, None, sweep.point(point)))
+    return _excesses(named)
+
+
+def cell(value: object) -> str:
+    """A factor's value in a label."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _excesses(studies: Sequence[tuple[str, str | None, Result]]) -> pd.DataFrame:
+    """Rows of (name, arm or None for the headline's, study)."""
+    named = [one for one in studies if not one[2].outcomes.empty]
+    windows = [set(study.scenario.report.windows) for _, _, study in named]
+    common = set.intersection(*windows) if windows else set()
+    if not common:
+        return pd.DataFrame(columns=STUDIES)
+    window, rows, first = max(common), [], None
+    outcome = f"accords_counter_{window}"
+    for name, wanted, study in named:
+        arm = wanted or study.headline_arm
+        if arm is None or arm == study.reference:
+            continue
+        first = first if first is not None else (study, arm)
+        found = study.effects[(study.effects["arm"] == arm) & (study.effects["outcome"] == outcome)].iloc[0]
+        level = study.outcomes.loc[study.outcomes["arm"] == study.reference, outcome].mean()
+        differing = float(found["share_positive"] + found["share_negative"])
+        numbers = [float(found[key]) for key in ("mean", "lo", "hi", "mcse")]
+        front = [name, study.scenario.theory.preset, arm, study.reference, float(level)]
+        more = _against(first, (study, arm), outcome)
+        rows.append([*front, *numbers, differing, int(found["n"]), *more, window])
+    return pd.DataFrame(rows, columns=STUDIES)
+
+
+def _excess_by_run(study: Result, arm: str, outcome: str) -> pd.Series[float]:
+    wide = study.outcomes.pivot(index="run", columns="arm", values=outcome).sort_index()
+    excess: pd.Series[float] = (wide[arm] - wide[study.reference]).dropna()
+    return excess
+
+
+def _against(first: tuple[Result, str], other: tuple[Result, str], outcome: str) -> list[Any]:
+    """The other's mean excess less the first's with its 95 % interval, the share of runs in which it differs (NaN
+    if they are not paired), and whether it is paired."""
+    one, two = (_excess_by_run(*of, outcome) for of in (first, other))
+    if first[0].seed == other[0].seed:
+        both = one.index.intersection(two.index)
+        difference = np.asarray(two.loc[both] - one.loc[both], dtype=np.float64)
+        alike = first[0].outcomes.equals(other[0].outcomes) and first[1] == other[1]
+        mean, _, lo, hi = mean_interval(difference, 0.0 if alike else 1.0)
+        return [mean, lo, hi, float((difference != 0).mean()), True]
+    parts = [series.var(ddof=1) / len(series) for series in (one, two)]
+    mean, whole = float(two.mean() - one.mean()), float(sum(parts))
+    if not whole > 0:
+        return [mean, float("nan"), float("nan"), float("nan"), False]
+    freedom = whole**2 / sum(p**2 / (len(s) - 1) for p, s in zip(parts, (one, two), strict=True))
+    half = t_quantile(0.95, max(int(freedom), 1)) * whole**0.5
+    return [mean, mean - half, mean + half, float("nan"), False]
+
+
+def studies_title(table: pd.DataFrame) -> str:
+    """The finding: of two the difference of their excesses, of more where the excess can be told from none."""
+    if len(table) == 2:
+        one, two = table.to_dict("records")
+        places = decimals(max(float(one["mcse"]), float(two["mcse"])))
+        words = " and ".join(f"{signed(row['excess'], places)} in {row['label']}" for row in (one, two))
+        far = f"{signed(two['against_first'], places)}, 95 % interval "
+        far += interval(two["against_lo"], two["against_hi"], places)
+        if not np.isfinite(two["against_lo"]):
+            return f"The excess is {words}; there are too few runs to tell the two apart"
+        if two["against_differing"] == 0:
+            return f"The excess is the same in every run: {words}"
+        told = two["against_lo"] > 0 or two["against_hi"] < 0
+        return f"The excess is {words}; the two can{'' if told else 'not'} be told apart ({far})"
+    sure = table[clear(table) & (table["differing"] > 0)]
+    words = f"The excess can be told from none in {len(sure)} of {len(table)}"
+    if sure.empty:
+        return words
+    top = sure.sort_values("excess", key=abs, ascending=False, kind="stable").iloc[0]
+    places = decimals(float(top["mcse"]), float(top["lo"]), float(top["hi"]))
+    size = f"{signed(top['excess'], places)} ({interval(top['lo'], top['hi'], places)})"
+    return f"{words}; furthest: {top['label']}, {size}"
+
+
+@styled
+def draw_studies(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
+    """A dot and interval a study, the numbers beside it."""
+    own = ax is None
+    ax = ax if ax is not None else sheet(9.8, 2.5 + 0.6 * max(len(table), 2)).subplots()
+    if table.empty:
+        return nothing(
+            ax, "No two studies with an arm to compare and a window in common: there is no excess to show."
+        )
+    draw_dots(ax, table.assign(role="other", label=[_named(row) for row in table.to_dict("records")]))
+    ax.set_xlabel(f"excess counter-accords within {int(table['window'].iloc[0])} days, mean per run")
+    arms = [
+        f"{arm_words(a)} over {arm_words(b)}" for a, b in zip(table["arm"], table["reference"], strict=True)
+    ]
+    which = arms[0] if len(set(arms)) == 1 else "each study's own arm over its reference"
+    marks = (
+        f"Mean paired excess, {which}, {_runs(table)}; line: 95 % interval of the mean. Open: it holds zero"
+    )
+    head(ax, studies_title(table), marks, own=own, wrap=80)
+    note(ax, "Under each name: counter-accords that come anyway, per run. The intervals hold the chance of the runs.",
+         own=own, wrap=118)  # fmt: skip
+    return owner(ax)
+
+
+def _named(row: dict[Any, Any]) -> str:
+    return f"{folded(str(row['label']), 34)}\n{number(float(row['level']), 1)} anyway"
+
+
+def _runs(table: pd.DataFrame) -> str:
+    least, most = int(table["n"].min()), int(table["n"].max())
+    return plural(most, "run") if least == most else f"{least:,} to {most:,} runs"
+
+
+@styled
+def draw_theories(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
+    """The same picture of the points of a sweep."""
+    return draw_studies(table, ax)

@@ -1,0 +1,172 @@
+"""Studies side by side: their excesses, what differs, their pairs, and the report of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from studies import CASES, SCENARIO, alike, four_runs
+
+from balance_sim.cli import main
+from balance_sim.scenario import load_scenario, with_values
+from balance_sim.show.comparison import Comparison
+from balance_sim.show.comparison_gallery import COMPARISON_FIGURES
+from balance_sim.show.figures.comparison import (
+    comparison_pairs_table,
+    comparison_pairs_title,
+    differences_table,
+    differences_title,
+)
+from balance_sim.show.figures.studies import studies_table, studies_title
+from balance_sim.show.gallery import fitting, words_of
+from balance_sim.show.report.comparison_page import comparison_html, input_rows
+from balance_sim.study.compare import Named, compare
+from balance_sim.study.intervals import mean_interval
+from balance_sim.study.result import Result
+from balance_sim.study.run import run
+
+
+def beside(**studies: Result) -> Comparison:
+    sides = tuple(Named(name, Path(name), None, None) for name in studies)
+    return Comparison(sides, tuple(studies.values()))
+
+
+def test_the_excess_of_each_study_and_run_by_run_against_the_first() -> None:
+    """Excesses by run: 1, 0, 1, 0 in the one, 0 in the other; runs that only one has do not count in between."""
+    table = studies_table(beside(first=four_runs(), second=alike())).set_index("label")
+    assert table["excess"].tolist() == [0.5, 0.0]
+    assert table["level"].tolist() == [1.0, 1.0]
+    assert table["n"].tolist() == [4, 30]
+    expected = mean_interval(np.array([-1.0, 0.0, -1.0, 0.0]), 1.0)
+    assert table.loc["second", ["against_first", "against_lo", "against_hi"]].tolist() == pytest.approx(
+        [expected[0], *expected[2:]]
+    )
+    assert table["paired"].all()
+    title = studies_title(table.reset_index())
+    assert title == (
+        "The excess is +0.5 in first and 0.0 in second; the two cannot be told apart "
+        f"(-0.5, 95 % interval {expected[2]:.1f} to {expected[3]:.1f})"
+    )
+
+
+def test_other_seeds_are_not_paired() -> None:
+    """Welch: the variance of the difference is the sum of both."""
+    other = four_runs()
+    moved = Result(**{**{f: getattr(other, f) for f in other.__dataclass_fields__}, "seed": 8})
+    table = studies_table(beside(first=four_runs(), second=moved))
+    assert not table["paired"].iloc[1]
+    half = 2.446912 * np.sqrt(2 * (1 / 3) / 4)  # Student's t with 6 degrees of freedom
+    assert table[["against_lo", "against_hi"]].iloc[1].tolist() == pytest.approx([-half, half], abs=1e-5)
+
+
+def test_of_more_than_two_it_says_where_there_is_an_excess() -> None:
+    gain = CASES["250 runs"]()
+    table = studies_table(beside(a=alike(), b=gain, c=alike()))
+    assert (
+        studies_title(table)
+        == "The excess can be told from none in 1 of 3; furthest: b, +0.10 (0.06 to 0.14)"
+    )
+    assert studies_title(studies_table(beside(a=alike(), b=alike()))) == (
+        "The excess is the same in every run: 0.00 in a and 0.00 in b"
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_case_beside_another_has_a_picture_with_words(case: str) -> None:
+    both = beside(one=four_runs(), other=CASES[case]())
+    assert len(words_of(COMPARISON_FIGURES["studies"].draw(both))) > 10
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Two runs of the small scenario, the second with an event nobody sees."""
+    home = tmp_path_factory.mktemp("compared")
+    names = []
+    for name, visibility in (("seen", 1.0), ("unseen", 0.0)):
+        scenario = with_values(SCENARIO, {f"events.{SCENARIO.focal}.visibility": visibility})
+        run(scenario, 8, seed=3, out=home / name)
+        names.append(str(home / name))
+    return names
+
+
+def test_rows_are_those_of_compare(folders: list[str]) -> None:
+    both = Comparison.of(folders)
+    assert both.names == ("seen", "unseen")
+    table, found = differences_table(both), compare(*folders)
+    assert len(table) == len(found.outcomes)
+    assert table["outcome"].iloc[0] == "accords_counter_365"
+    key = ["outcome", "right_arm"]
+    wanted = found.outcomes.set_index(key)["difference"]
+    pd.testing.assert_series_equal(
+        table.set_index(["outcome", "arm"])["difference"].sort_index(), wanted.sort_index(), check_names=False
+    )
+    assert differences_title(table).startswith("Counter-accords within 365 days")
+    for name, picture in fitting(both, COMPARISON_FIGURES).items():
+        assert len(words_of(picture.draw(both))) > 10, name
+
+
+def test_pairs_that_differ_most_come_first(tmp_path: Path) -> None:
+    """Of five states that sign often; on the right they expect much less of each other."""
+    scenario = load_scenario("experiments/smoke/five_states.yaml")
+    for name, weight in (("left", 0.0), ("right", -3.0)):
+        run(with_values(scenario, {"theory.weights.similarity": weight}), 12, seed=2, out=tmp_path / name)
+    both = Comparison.of([str(tmp_path / "left"), str(tmp_path / "right")])
+    table = comparison_pairs_table(both)
+    assert len(table) > 2
+    assert (table["difference"] - (table["right"] - table["left"])).abs().max() < 1e-12
+    assert table["difference"].abs().is_monotonic_decreasing
+    assert (table["lo"] <= table["difference"]).all() and (table["difference"] <= table["hi"]).all()
+    assert table["arm"].unique().tolist() == ["summit"]
+    title = comparison_pairs_title(table)
+    assert f"{table['a'].iloc[0]}-{table['b'].iloc[0]}" in title or "can be told apart; furthest" in title
+    assert words_of(COMPARISON_FIGURES["pairs"].draw(both)) == title
+    assert comparison_pairs_title(table.assign(difference=0.0)).startswith("None of ")
+
+
+def test_the_same_beside_itself(folders: list[str]) -> None:
+    both = Comparison.of([f"{folders[0]}:with", f"{folders[0]}:half"])
+    assert both.names == ("seen:with", "seen:half")
+    same = Comparison.of([folders[0], folders[0]])
+    assert "The inputs are the same." in comparison_html(same)
+    table = differences_table(same)
+    assert (table["difference"].dropna() == 0).all()
+    assert "cannot be told apart in any of 4 arms" in differences_title(table)
+
+
+def test_the_report_of_a_comparison(folders: list[str]) -> None:
+    text = comparison_html(Comparison.of(folders))
+    assert text == comparison_html(Comparison.of(folders))
+    assert "<script" not in text
+    assert text.count("<svg") == len(fitting(Comparison.of(folders), COMPARISON_FIGURES)) >= 2
+    path = f"inputs.events.{SCENARIO.focal}.visibility"
+    assert f'<th scope="row">{path}</th><td>1.0</td><td>0.0</td>' in text
+    assert "Their inputs differ in 2 values, listed below." in text  # this one, and the scenario's sha256
+    assert len(text.encode()) < 600 * 1024
+
+
+def test_values_that_differ_are_read_back_from_their_lines() -> None:
+    lines = ["versions.numpy: '1' left, '2' right", "inputs.a.b: 'x: y left, z' left, None right"]
+    assert input_rows(lines) == [
+        ["inputs.a.b", "'x: y left, z'", "not there"],
+        ["versions.numpy", "'1'", "'2'"],
+    ]
+
+
+def test_from_the_command_line(folders: list[str], tmp_path: Path) -> None:
+    runner = CliRunner()
+    done = runner.invoke(main, ["report", *folders])
+    assert done.exit_code == 0, done.output
+    assert Path(done.output.strip()) == Path(folders[1]) / "comparison" / "report.html"
+    assert Path(done.output.strip()).read_text(encoding="utf-8").startswith("<!doctype html>")
+    done = runner.invoke(main, ["plot", *folders, "studies", "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == ["studies.png", "studies.svg"]
+    done = runner.invoke(main, ["plot", folders[0], "nowhere"])
+    assert done.exit_code == 2
+    assert "no results and no figure `nowhere`; figures are: fan, " in done.output
+    done = runner.invoke(main, ["report", f"{folders[0]}:with"])
+    assert done.exit_code == 2
+    assert "give the folder, or two sides to compare" in done.output

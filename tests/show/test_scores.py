@@ -1,0 +1,156 @@
+"""Scored forecasts: the file, the scorecard, the reliability diagram and the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from balance_sim.cli import main
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.hindcast import finite
+from balance_sim.evidence.score import calibration, score_forecasts
+from balance_sim.evidence.scored_file import Scored, read_scored
+from balance_sim.show.figures.reliability import reliability_table, reliability_title, within
+from balance_sim.show.figures.scorecard import scorecard_table, scorecard_title
+from balance_sim.show.gallery import words_of
+from balance_sim.show.report.score_page import score_html
+from balance_sim.show.score_gallery import SCORE_FIGURES
+
+
+def way(events: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Scores and bins of two forecasts of 400 rows, of which the first so many happen."""
+    y = np.zeros(400)
+    y[:events] = 1
+    rng = np.random.default_rng(1)
+    sharp = np.where(y > 0, 0.3, 0.02) + rng.uniform(0, 0.02, 400)
+    forecasts = {"base_rate": np.full(400, 0.05), "model": sharp, "logit": np.full(400, 0.04) + 0.1 * y}
+    scores = score_forecasts(forecasts, y, np.arange(400) // 2, resamples=30)
+    bins = calibration(sharp, y)[["low", "high", "n", "expected", "happened"]].to_dict("records")
+    return {name: finite(one.as_dict()) for name, one in scores.items()}, [dict(row) for row in bins]
+
+
+def hindcast_document(events: int = 20) -> dict[str, Any]:
+    scores, bins = way(events)
+    about = {
+        "fitted": [1990, 1999], "forecast": [2000, 2001], "runs": 3, "seed": 1,
+        "plan": {"title": "A <b>trial</b>", "runs": 3},
+        "weights": {"size": 0.5}, "standard_errors": {"size": 0.1}, "notes": ["one left out"],
+        "data": [{"source": "DCAD", "file": "d.csv", "rows": 4, "sha256": "ab"}],
+        "calibration": {"one_year_ahead": bins, "simulated_forward": bins},
+        "log_skill_by_year": {"one_year_ahead": {"2000": {"model": 0.2, "base_rate": 0.0}}},
+    }  # fmt: skip
+    return {"one_year_ahead": scores, "simulated_forward": scores, "about": about}
+
+
+def written(document: object, folder: Path) -> Path:
+    path = folder / "hindcast.json"
+    path.write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def scored(tmp_path: Path) -> Scored:
+    return read_scored(written(hindcast_document(), tmp_path))
+
+
+def test_the_scorecard_has_every_number_of_the_file(scored: Scored) -> None:
+    document = hindcast_document()
+    table = scorecard_table(scored)
+    assert len(table) == 2 * 3 * 4  # ways, forecasts, measures
+    rows = table.set_index(["way", "forecast", "measure"])
+    held = document["simulated_forward"]["model"]
+    row = rows.loc[("simulated_forward", "model", "log_skill")]
+    assert [row["value"], row["lo"], row["hi"]] == [held["log_skill"], *held["log_skill_ci95"]]
+    assert row["level"] == held["log_score"]
+    assert (row["n"], row["events"]) == (400, 20)
+    assert table["forecast"].iloc[0] == "model"
+    title = scorecard_title(table)
+    assert title.startswith(f"The model simulated forward has log skill {held['log_skill']:.3f} (")
+    assert "the best baseline, logit, 0." in title
+
+
+def test_bins_are_counted_and_their_intervals_are_wilsons(scored: Scored) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
+    table = reliability_table(scored)
+    one = table[table["way"] == "one_year_ahead"]
+    assert one["n"].sum() == 400 and one["happened"].sum() == 20
+    for row in one.to_dict("records"):
+        lo, hi = proportion_confint(row["happened"], row["n"], method="wilson")
+        assert (row["lo"], row["hi"]) == pytest.approx((lo, hi))
+        assert row["low"] <= row["forecast"] <= row["high"]
+        assert row["observed"] == row["happened"] / row["n"]
+    agree = int(within(one).sum())
+    assert 0 < agree + 1 <= len(one), "this forecast is not calibrated: its sharp rows happen always"
+    expected = one["expected"].sum()
+    assert (
+        reliability_title(one)
+        == f"{expected:.0f} accords expected, 20 made; in {agree} of {len(one)} bins they agree"
+    )
+
+
+@pytest.mark.parametrize("events", [0, 1, 400])
+def test_degenerate_records_have_pictures_with_words(tmp_path: Path, events: int) -> None:
+    """None happened, one, or all: measures that are undefined are no numbers, and nothing breaks."""
+    scored = read_scored(written(hindcast_document(events), tmp_path))
+    for name, picture in SCORE_FIGURES.items():
+        assert len(words_of(picture.draw(scored))) > 10, name
+    assert " nan" not in score_html(scored).lower()
+
+
+def test_the_report_of_a_hindcast(scored: Scored) -> None:
+    text = score_html(scored)
+    assert text == score_html(scored)
+    assert "A &lt;b&gt;trial&lt;/b&gt;" in text and "<b>trial" not in text
+    assert (
+        "Fitted on 1990 to 1999, how well does the model forecast who signs with whom from 2000 to 2001?"
+        in text
+    )
+    assert text.count("<svg") == 2 and "<script" not in text
+    assert "one left out" in text and "d.csv" in text
+    assert '<th scope="row">size</th><td class="n">0.5</td><td class="n">0.1</td>' in text
+
+
+def test_the_json_of_score_is_taken_too(tmp_path: Path) -> None:
+    scores, bins = way(20)
+    document = {"frozen": None, "first": "2000-01-01", "last": "2001-12-31", **scores, "calibration": bins}
+    path = tmp_path / "s.json"
+    path.write_text(
+        json.dumps(document | {"reference": "share that made one, in hindsight"}), encoding="utf-8"
+    )
+    done = CliRunner().invoke(main, ["report", str(path)])
+    assert done.exit_code == 0, done.output
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "How well was it forecast who signs with whom from 2000-01-01 to 2001-12-31?" in text
+    assert "share that made one, in hindsight" in text
+    done = CliRunner().invoke(main, ["plot", str(path), "reliability"])
+    assert done.exit_code == 0, done.output
+    assert sorted(one.name for one in (tmp_path / "figures").iterdir()) == [
+        "reliability.png",
+        "reliability.svg",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "this cannot be read"),
+        ("[]", "this is not a document of scores"),
+        ("{}", "column calibration: this is not a document of scores"),
+        ('{"about": {"calibration": {}}}', "there is no way of forecasting in it"),
+        ('{"about": {}, "one_year_ahead": {}}', "column calibration"),
+        ('{"calibration": [], "logit": {"log_skill": 1}}', "column model"),
+        ('{"calibration": [], "model": {"log_skill": "high"}}', "column n"),
+    ],
+)
+def test_other_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=message):
+        read_scored(path)
+    assert CliRunner().invoke(main, ["report", str(path)]).exit_code == 4
