@@ -91,7 +91,7 @@ def test_titles_state_the_finding() -> None:
     )
     assert pairs_title(pairs_table(result)) == (
         "None of 15 pairs has an excess whose 95 % interval excludes zero; "
-        "largest: +25.0 points, FRA-IND and 1 other"
+        "the largest difference: FRA-IND and 1 other, +25.0 points"
     )
     assert survival_title(survival_table(result)).startswith(
         "In 50 % of runs the first counter-accord comes on the same day"

@@ -85,7 +85,15 @@ def test_arcs_need_a_clear_excess_of_a_point() -> None:
     assert table.loc[table["arc"], ["a", "b"]].to_numpy().tolist() == [["JPN", "KOR"]]
     assert (table.loc[table["arc"], ["longitude_a", "latitude_a"]].iloc[0] == [140, 36]).all()
     title = map_title(table, states_table(gains))
-    assert title.endswith("1 pair has an arc")
+    assert (
+        title == "No state's number of new partners in with can be told from that without; 1 pair stands out"
+    )
+    told = states_table(gains).assign(
+        clear=[True, False, False, True, True, False], excess=[-2.0, 0, 0, 1, 1, 0]
+    )
+    assert map_title(table, told) == (
+        "In with 2 states of 6 get more new partners and 1 fewer, most CHN, -2.000 a run; 1 pair stands out"
+    )
     assert not map_table(four_runs())["arc"].any()
     assert (
         map_title(map_table(alike()), states_table(alike()))

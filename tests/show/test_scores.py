@@ -70,7 +70,7 @@ def test_the_scorecard_has_every_number_of_the_file(scored: Scored) -> None:
     assert (row["n"], row["events"]) == (400, 20)
     assert table["forecast"].iloc[0] == "model"
     title = scorecard_title(table)
-    assert title.startswith(f"The model simulated forward has log skill {held['log_skill']:.3f} (")
+    assert title.startswith(f"The model, simulated forward, has log skill {held['log_skill']:.3f} (")
     assert "the best baseline, logit, 0." in title
 
 

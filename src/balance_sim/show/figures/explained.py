@@ -21,7 +21,7 @@ from balance_sim.show.figures.paper import (
     sheet,
     styled,
 )
-from balance_sim.show.wording import arm_words, decimals, interval, plural, signed
+from balance_sim.show.wording import arm_words, decimals, interval, outcome_words, plural, signed
 from balance_sim.study.explain.document import explained
 
 if TYPE_CHECKING:
@@ -123,8 +123,7 @@ def draw_attribution(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.legend(loc="lower right", frameon=False)
-    outcome = str(table["outcome"].iloc[0]).replace("_", " ")
-    ax.set_xlabel(f"part of the excess, {outcome}")
+    ax.set_xlabel(f"part of the excess of {outcome_words(str(table['outcome'].iloc[0]))}, mean per run")
     arm, reference = (arm_words(str(table[name].iloc[0])) for name in ("arm", "reference"))
     marks = (
         f"{arm} less {reference}, {plural(int(table['runs'].iloc[0]), 'run')}. "

@@ -15,6 +15,7 @@ from balance_sim.show.figures.paper import (
     INK,
     QUIET,
     SMALL,
+    apart,
     folded,
     note,
     nothing,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 DEEP = 0.5
 WIDTHS = 4  # widths of lines between SHARE and all runs
+LINE = 0.1  # between names of groups, in radii
 SHARE = 0.1  # of runs, from which on a pair's new accord is drawn
 COLUMNS = [
     "a", "b", "group_a", "group_b", "place_a", "place_b", "kind", "depth", "p", "p_reference", "excess", "clear",
@@ -158,21 +160,46 @@ def _ring(ax: Axes, order: list[tuple[str, str]]) -> None:
             1.29 * np.cos(angles), 1.29 * np.sin(angles), color=BASE, linewidth=2.2, solid_capstyle="butt"
         )
         start = stop
-    start, near = 0, False
+    _group_names(ax, order)
+    ax.set_aspect("equal")
+    ax.set_xlim(-1.75, 1.75)
+    ax.set_ylim(-1.42, 1.6)
+    ax.set_axis_off()
+
+
+def _group_names(ax: Axes, order: list[tuple[str, str]]) -> None:
+    """Names of groups outside their arcs. On each side those that would touch are put a line apart."""
+    count, start = len(order), 0
+    sides: dict[str, list[tuple[float, float, str]]] = {"left": [], "right": []}
     for name, members in itertools.groupby(order, key=lambda one: one[1]):
         stop = start + len(list(members))
         angle = (_angle(start, count) + _angle(stop - 1, count)) / 2
-        small = stop - start < 3
-        near = small and not near  # names of small groups stand in turns nearer and further out
-        reach = 1.34 if near or not small else 1.47
-        x, y = reach * np.cos(angle), reach * np.sin(angle)
-        side = "center" if abs(x) < 0.12 else "left" if x > 0 else "right"
-        ax.text(x, y, arm_words(name), fontsize=SMALL, color=QUIET, ha=side, va="bottom" if y > 0 else "top")
+        x, y = float(np.cos(angle)), float(np.sin(angle))
+        sides["right" if x >= 0 else "left"].append((1.36 * y, x, arm_words(name)))
         start = stop
-    ax.set_aspect("equal")
-    ax.set_xlim(-1.75, 1.75)
-    ax.set_ylim(-1.42, 1.62)
-    ax.set_axis_off()
+    for side, names in sides.items():
+        heights = apart([height for height, _, _ in names], LINE)
+        for (natural, x, words), y in zip(names, heights, strict=True):
+            reach = float(np.sqrt(max(1.36**2 - y**2, 0.0)))  # stays outside the ring where it was moved
+            spot = max(reach, 0.06) * (1 if side == "right" else -1)
+            ax.text(
+                spot,
+                y,
+                words,
+                fontsize=SMALL,
+                color=QUIET,
+                ha="left" if side == "right" else "right",
+                va="center",
+            )
+            moved = abs(y - natural) > 0.02
+            if moved:
+                ax.plot(
+                    [1.31 * x, 0.98 * spot],
+                    [natural * 1.31 / 1.36, y],
+                    color=BASE,
+                    linewidth=0.6,
+                    clip_on=False,
+                )
 
 
 def _chords(ax: Axes, rows: pd.DataFrame, count: int, **looks: Any) -> None:

@@ -109,14 +109,16 @@ def draw_outcomes(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figu
             axes.set_axis_off()
         return nothing(ax[0], "No run finished: there are no counts to show.")
     base = table[table["role"] == "reference"]
-    panels = shown or [str(base["arm"].iloc[0])]
+    spare = not shown or len(ax) > len(shown)  # room for the reference by itself
+    panels = [*shown, str(base["arm"].iloc[0])] if spare else shown
     for axes, arm in zip(ax, panels, strict=False):
         _panel(axes, table[table["arm"] == arm], base)
     for axes in list(ax)[len(panels) :]:
         axes.set_axis_off()
+    for axes in list(ax)[: len(panels)]:
+        axes.tick_params(labelbottom=True)
     for axes in list(ax)[: len(panels)][-2:]:
         axes.set_xlabel(f"counter-accords within {int(base['window'].iloc[0])} days")
-        axes.tick_params(labelbottom=True)
     reference = arm_words(str(base["arm"].iloc[0]))
     left = len(others) - len(shown)
     marks = f"Share of {plural(int(base['n'].iloc[0]), 'run')}; steps: {reference}. Whiskers: 95 % interval of a share"
@@ -151,7 +153,9 @@ def _panel(ax: Axes, rows: pd.DataFrame, base: pd.DataFrame) -> None:
     if not reference:
         edges = np.append(count - 0.5, count[-1] + 0.5)
         ax.stairs(100 * base["share"].to_numpy(), edges, color=INK, linewidth=1.3)
-    words = arm_words(str(rows["arm"].iloc[0])) + (" (headline)" if headline else "")
+    words = arm_words(str(rows["arm"].iloc[0])) + (
+        " (headline)" if headline else " (reference)" if reference else ""
+    )
     ax.set_title(words, loc="left", fontsize=10, color=INK if headline else QUIET)
     ax.set_ylabel("% of runs", fontsize=SMALL)
     ax.set_ylim(0, None)

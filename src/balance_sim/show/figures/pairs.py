@@ -81,15 +81,19 @@ def pairs_title(table: pd.DataFrame) -> str:
         return f"{arm} changes the share of runs with an accord for none of {pairs:,} pairs"
     told = f"{sure:,} of {pairs:,} pairs ({percent(sure / pairs)})" if sure else f"None of {pairs:,} pairs"
     have = "has" if sure in (0, 1) else "have"
-    top = table.sort_values(["excess", "a", "b"], ascending=[False, True, True], kind="stable").iloc[0]
-    tied = int((table["excess"] == top["excess"]).sum()) - 1
-    also = f" and {plural(tied, 'other')}" if tied else ""
-    most = (
-        f"largest: {points(float(top['excess']))} points, {top['a']}-{top['b']}{also}"
-        if top["excess"] > 0
-        else "no pair gains"
+    among = table[table["clear"]] if sure else table
+    top = (
+        among.assign(far=among["excess"].abs())
+        .sort_values(["far", "a", "b"], ascending=[False, True, True], kind="stable")
+        .iloc[0]
     )
-    return f"{told} {have} an excess whose 95 % interval excludes zero; {most}"
+    tied = int((among["excess"] == top["excess"]).sum()) - 1
+    also = f" and {plural(tied, 'other')}" if tied else ""
+    most = f"{top['a']}-{top['b']}{also}, {points(float(top['excess']))} points"
+    if sure == 1:
+        return f"{told} has an excess whose 95 % interval excludes zero: {most}"
+    which = "furthest from zero" if sure else "the largest difference"
+    return f"{told} {have} an excess whose 95 % interval excludes zero; {which}: {most}"
 
 
 def colours() -> Colormap:
@@ -125,7 +129,7 @@ def draw_pairs(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     size = 340.0 / count
     for rows, marker, colour, area in (
         (table[table["excess"] < 0], "_", INK, (0.55 * size) ** 2),
-        (table[table["clear"]], "o", "white", (0.34 * size) ** 2),
+        (table[table["clear"]], "o", "white", (0.62 * size) ** 2),
     ):
         x, y = rows["place_a"].to_numpy(int), rows["place_b"].to_numpy(int)
         edge = {"edgecolors": INK, "linewidths": 0.7} if marker == "o" else {"linewidths": 1.1}

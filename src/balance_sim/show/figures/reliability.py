@@ -83,8 +83,8 @@ def draw_reliability(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> F
         _panel(axes, table[table["way"] == way], floor, arm_words(way) if len(ways) > 1 else "")
     ax[0].set_ylabel("share that made an accord (log scale)")
     small = (
-        "Dots: bins of pairs and years by their forecast, with accords made of rows. Line: 95 % interval of the share "
-        "(Wilson), which takes rows as independent. Open: it misses the forecast. Triangle: none made."
+        "Dots: bins of pairs and years by their forecast; above: accords made, of rows. Line: 95 % interval of "
+        "the share (Wilson), which takes rows as independent. Open: it misses the forecast. Triangle: none made."
     )
     title = reliability_title(table)
     if own:
@@ -114,10 +114,9 @@ def _panel(ax: Axes, rows: pd.DataFrame, floor: float, words: str) -> None:
         fill = BLUE if agree else "white"
         ax.plot(x, y, "v" if none else "o", color=BLUE, markerfacecolor=fill, markersize=7, markeredgewidth=1.4,
                 clip_on=False)  # fmt: skip
-        upper = x > floor**0.5  # of the picture: words stand where the line of perfect forecasts does not go
-        ax.annotate(f"{row['happened']:,} of {_short(row['n'])}", (x, y), (-8, 5) if upper else (8, -5),
-                    textcoords="offset points", ha="right" if upper else "left", va="bottom" if upper else "top",
-                    fontsize=SMALL, color=QUIET, annotation_clip=False)  # fmt: skip
+        ax.annotate(f"{row['happened']:,} of {_short(row['n'])}", (x, 1.0), (0, 6), rotation=90, ha="center",
+                    xycoords=("data", "axes fraction"), textcoords="offset points", va="bottom", fontsize=SMALL,
+                    color=QUIET, annotation_clip=False)  # fmt: skip
     ax.set_xscale("log")
     ax.set_yscale("log")
     ax.set_xlim(floor, 1.0)
@@ -127,7 +126,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, floor: float, words: str) -> None:
         axis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("forecast, mean of the bin (log scale)")
     if words:
-        ax.set_title(words, loc="left", color=QUIET)
+        ax.set_title(words, loc="left", color=QUIET, pad=70)
 
 
 def _short(count: int) -> str:

@@ -70,7 +70,7 @@ def scorecard_title(table: pd.DataFrame) -> str:
     part = table[(table["way"] == table["way"].iloc[-1]) & (table["measure"] == "log_skill")]
     model = part[part["forecast"] == "model"].iloc[0]
     words = f"log skill {number(float(model['value']), 3)} ({interval(float(model['lo']), float(model['hi']), 3)})"
-    way = "" if table["way"].nunique() == 1 else f" {arm_words(str(model['way']))}"
+    way = "" if table["way"].nunique() == 1 else f", {arm_words(str(model['way']))},"
     others = part[~part["forecast"].isin(["model", REFERENCE])].dropna(subset=["value"])
     if others.empty:
         return f"The model{way} has {words} over the {model['reference']}"

@@ -131,16 +131,18 @@ def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
         return f"{arm} changes no pair's share of runs with an accord"
     sure = states[states["clear"]]
     pairs = (
-        f"{plural(arcs, 'pair')} {'has' if arcs == 1 else 'have'} an arc" if arcs else "no pair stands out"
+        f"{plural(arcs, 'pair')} {'stands' if arcs == 1 else 'stand'} out" if arcs else "no pair stands out"
     )
     if sure.empty:
-        return f"No state's excess in {arm} can be told from none; {pairs}"
-    top = sure.sort_values(["excess", "code"], ascending=[False, True], kind="stable").iloc[0]
-    most = f"{top['code']} has most ({signed(float(top['excess']), 3)} partners per run)"
-    most = most if top["excess"] > 0 else "all of them have fewer"
-    return (
-        f"In {arm} the excess of {len(sure)} of {len(states)} states can be told from none, {most}; {pairs}"
+        return f"No state's number of new partners in {arm} can be told from that without; {pairs}"
+    more, fewer = int((sure["excess"] > 0).sum()), int((sure["excess"] < 0).sum())
+    top = (
+        sure.assign(far=sure["excess"].abs())
+        .sort_values(["far", "code"], ascending=[False, True], kind="stable")
+        .iloc[0]
     )
+    most = f"most {top['code']}, {signed(float(top['excess']), 3)} a run"
+    return f"In {arm} {plural(more, 'state')} of {len(states)} get more new partners and {fewer} fewer, {most}; {pairs}"
 
 
 @styled
