@@ -88,3 +88,17 @@ def test_the_front_is_lazy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_worker_lives_a_block_without_pandas() -> None:
+    """Half a second for each worker."""
+    code = (
+        "import sys; import balance_sim.study.jobs; from balance_sim.scenario import load_scenario\n"
+        "from balance_sim.study.jobs import Block, Job, Task, live_or_isolate\n"
+        f"scenario = load_scenario({str(ROOT / 'scenarios' / 'beijing_2025.yaml')!r})\n"
+        "job = Job(scenario, 1, ('no_parade', 'parade'), mechanisms=True)\n"
+        "assert live_or_isolate(job, Task(Block(0, 4))).failed == ()\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules} & {'pandas', 'mesa', 'matplotlib'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]", done.stdout

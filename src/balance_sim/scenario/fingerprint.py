@@ -12,6 +12,11 @@ from balance_sim.scenario.schema import Scenario
 
 def canonical(value: Any) -> Any:
     """Plain data in one form: keys as text, dates ISO, numbers as floats, lists for tuples."""
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return value
+    if kind is float:
+        return value + 0.0  # no negative zero
     if isinstance(value, dict):
         return {str(key): canonical(child) for key, child in value.items()}
     if isinstance(value, list | tuple):

@@ -19,6 +19,7 @@ from balance_sim.model.core import DIRECTIONS, ORIGINS, Accords, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.willingness import BoundsBroken
+from balance_sim.study import columns
 from balance_sim.study.draws import with_draws
 from balance_sim.study.observed import Watch, focal_cast
 from balance_sim.study.outcomes import outcomes_of
@@ -150,9 +151,9 @@ def tabulate(worlds: Worlds, batches: Sequence[Batch]) -> BlockTables:
     runs_tables, accord_tables = [], []
     for numbers, made, watch in batches:
         for arm in sorted(made):
-            columns = outcomes_of(worlds, made[arm], made[reference], len(numbers))
-            columns |= watch.columns(arm, FOCAL, made[arm], len(numbers))
-            runs_tables.append(_runs_table(numbers, arm, columns))
+            outcomes = outcomes_of(worlds, made[arm], made[reference], len(numbers))
+            outcomes |= watch.columns(arm, FOCAL, made[arm], len(numbers))
+            runs_tables.append(_runs_table(numbers, arm, outcomes))
             accord_tables.append(accord_table(worlds, arm, made[arm], numbers))
     return BlockTables(pa.concat_tables(runs_tables), pa.concat_tables(accord_tables))
 
@@ -164,16 +165,19 @@ def with_extra(tables: BlockTables, extra: ExtraArms, batches: Sequence[Batch]) 
     for numbers, made, watch in batches:
         for row in extra.rows:
             cast, twin = extra.casts[row.cast], made[row.against]
-            columns = outcomes_of(extra.worlds, made[row.lived], twin, len(numbers), cast)
-            columns |= watch.columns(row.lived, row.cast, made[row.lived], len(numbers))
+            outcomes = outcomes_of(extra.worlds, made[row.lived], twin, len(numbers), cast)
+            outcomes |= watch.columns(row.lived, row.cast, made[row.lived], len(numbers))
             missing = np.full(len(numbers), np.nan)
-            rows.append(_runs_table(numbers, row.name, {name: columns.get(name, missing) for name in names}))
+            rows.append(_runs_table(numbers, row.name, {name: outcomes.get(name, missing) for name in names}))
     return BlockTables(pa.concat_tables(rows), tables.accords)
 
 
-def _runs_table(numbers: npt.NDArray[np.uint64], arm: str, columns: Mapping[str, Floats]) -> pa.Table:
-    words = _words(np.zeros(len(numbers), int), (arm,))
-    return pa.table({"run": numbers.astype(np.int32), "arm": words, **columns})
+def _runs_table(runs: npt.NDArray[np.uint64], arm: str, outcomes: Mapping[str, Floats]) -> pa.Table:
+    front = {
+        "run": columns.numbers(runs.astype(np.int32)),
+        "arm": columns.words(np.zeros(len(runs), int), (arm,)),
+    }
+    return pa.table(front | {name: columns.numbers(values) for name, values in outcomes.items()})
 
 
 def live_runs(
@@ -203,14 +207,14 @@ def accord_table(worlds: Worlds, arm: str, made: Accords, numbers: np.ndarray) -
     codes = world.codes
     return pa.table(
         {
-            "run": numbers[a.run].astype(np.int32),
-            "arm": _words(np.zeros(len(a.run), int), (arm,)),
-            "a": _words(world.first[a.pair], codes),
-            "b": _words(world.second[a.pair], codes),
-            "kind": _words(a.kind, world.ladder.names),
-            "origin": _words(a.origin, ORIGINS),
-            "direction": _words(worlds.baseline.direction[a.pair], DIRECTIONS),
-            "occasion": a.count.astype(np.int32),
+            "run": columns.numbers(numbers[a.run].astype(np.int32)),
+            "arm": columns.words(np.zeros(len(a.run), int), (arm,)),
+            "a": columns.words(world.first[a.pair], codes),
+            "b": columns.words(world.second[a.pair], codes),
+            "kind": columns.words(a.kind, world.ladder.names),
+            "origin": columns.words(a.origin, ORIGINS),
+            "direction": columns.words(worlds.baseline.direction[a.pair], DIRECTIONS),
+            "occasion": columns.numbers(a.count.astype(np.int32)),
             "opened": _dates(world, worlds, a.opened),
             "signed": _dates(world, worlds, a.signed),
             "in_force": _dates(world, worlds, a.in_force),
@@ -219,12 +223,8 @@ def accord_table(worlds: Worlds, arm: str, made: Accords, numbers: np.ndarray) -
     )
 
 
-def _words(index: np.ndarray, words: Sequence[str]) -> pa.DictionaryArray:
-    return pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int16)), pa.array(list(words)))
-
-
 def _dates(world: World, worlds: Worlds, days: np.ndarray) -> pa.Array:
     known = np.isfinite(days) & (days < world.grid[-1])
     whole = np.floor(np.where(known, days, 0.0)).astype(np.int32)
     epoch = worlds.scenario.start.toordinal() - 719163  # days from 1970-01-01
-    return pa.array(whole + np.int32(epoch), mask=~known).cast(pa.date32())
+    return columns.dates(whole + np.int32(epoch), known)

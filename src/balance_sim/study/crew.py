@@ -107,10 +107,13 @@ def _leave_with_parent() -> None:
         os._exit(1)
 
 
-def limit_threads() -> None:
-    """One thread for linear algebra in a worker: cores are shared out by blocks."""
+def set_surroundings() -> None:
+    """One thread for linear algebra in a worker, since cores are shared out by blocks; and glibc, where it is the
+    C library, keeps the memory of a step's arrays for the next step instead of asking the system for it anew."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+    for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
+        os.environ.setdefault(name, str(2**28))
 
 
 class Crew:
@@ -255,7 +258,7 @@ def _reason(code: int | None) -> str:
 
 def run_in_processes(job: Job, tasks: Iterable[Task], workers: int) -> Iterator[Outcome]:
     """Tasks in local processes, outcomes as they finish. The processes end with this generator."""
-    limit_threads()  # before the workers start, so that their linear algebra sees it
+    set_surroundings()  # before the workers start, so that they see it
     crew = Crew(job, workers)
     try:
         yield from crew.run(iter(tasks))

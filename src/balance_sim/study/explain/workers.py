@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.study.crew import limit_threads
+from balance_sim.study.crew import set_surroundings
 
 Runs = npt.NDArray[np.uint64]
 Job = Callable[[Runs], npt.NDArray[np.float64]]
@@ -25,7 +25,7 @@ def in_order(
         for batch in batches:
             yield batch, job(batch)
         return
-    limit_threads()  # before the workers start, so that their linear algebra sees it
+    set_surroundings()  # before the workers start, so that their linear algebra sees it
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(
         min(workers, len(batches)), context, initializer=_start, initargs=(job,)
