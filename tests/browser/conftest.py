@@ -119,6 +119,37 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of two small studies side by side."""
+    from balance_sim.scenario import load_scenario, with_values
+    from balance_sim.show.comparison import Comparison
+    from balance_sim.show.report import save_report
+    from balance_sim.study.run import run
+
+    home = tmp_path_factory.mktemp("comparison")
+    scenario = load_scenario(ROOT / "experiments" / "smoke" / "five_states.yaml")
+    for name, weight in (("left", 0.0), ("right", -3.0)):
+        run(with_values(scenario, {"theory.weights.similarity": weight}), 12, seed=2, out=home / name)
+    both = Comparison.of([str(home / "left"), str(home / "right")])
+    return save_report(both, home / "report.html")
+
+
+@pytest.fixture(scope="session")
+def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a hindcast, of scores made by hand."""
+    import json
+
+    from forecasts import hindcast_document
+
+    from balance_sim.evidence.scored_file import read_scored
+    from balance_sim.show.report import save_report
+
+    path = tmp_path_factory.mktemp("scores") / "hindcast.json"
+    path.write_text(json.dumps(hindcast_document()), encoding="utf-8")
+    return save_report(read_scored(path), path.with_name("report.html"))
+
+
+@pytest.fixture(scope="session")
 def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An explorer of two dials and six points of studies made by hand; one corner has no point."""
     from studies import alike, four_runs, study

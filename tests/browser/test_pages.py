@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Opener
+    from conftest import Opened, Opener
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 SIZES = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
@@ -45,13 +45,8 @@ def test_every_figure_of_the_report_shows(opener: Opener, report: Path, width: i
     assert opened.complaints == []
 
 
-@pytest.mark.parametrize(("width", "scheme"), SIZES)
-@pytest.mark.parametrize("which", ["report", "explorer"])
-def test_no_serious_hurdle(
-    opener: Opener, axe: str, request: pytest.FixtureRequest, which: str, width: int, scheme: str
-) -> None:
-    """axe-core in an isolated world, which the page's own policy does not bind."""
-    opened = opener(request.getfixturevalue(which), width=width, scheme=scheme)
+def serious_hurdles(opened: Opened, axe: str) -> list[Any]:
+    """What axe-core holds against a page, all of it unfolded, in an isolated world that its policy does not bind."""
     opened.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
     client = opened.page.context.new_cdp_session(opened.page)
     frame = client.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
@@ -68,7 +63,34 @@ def test_no_serious_hurdle(
         },
     )  # fmt: skip
     violations = found["result"]["value"]
-    assert [one for one in violations if one[0] in ("serious", "critical")] == []
+    return [one for one in violations if one[0] in ("serious", "critical")]
+
+
+@pytest.mark.parametrize(("width", "scheme"), SIZES)
+@pytest.mark.parametrize("which", ["report", "explorer"])
+def test_no_serious_hurdle(
+    opener: Opener, axe: str, request: pytest.FixtureRequest, which: str, width: int, scheme: str
+) -> None:
+    opened = opener(request.getfixturevalue(which), width=width, scheme=scheme)
+    assert serious_hurdles(opened, axe) == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
+@pytest.mark.parametrize("which", ["comparison", "scores"])
+def test_reports_of_comparisons_and_hindcasts(
+    opener: Opener, axe: str, request: pytest.FixtureRequest, which: str, width: int, scheme: str
+) -> None:
+    """Every figure shows, nothing is asked for or complained of, nothing is wider than the window, no hurdle."""
+    opened = opener(request.getfixturevalue(which), width=width, scheme=scheme)
+    figures = opened.page.locator(".paper").all()
+    assert len(figures) == {"comparison": 3, "scores": 2}[which]
+    for figure in figures:
+        assert ink(pixels(figure)) > 0.004, figure.get_attribute("aria-label")
+    assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert opened.page.locator("figcaption").first.bounding_box()["height"] > (10 if width == 360 else 0)
+    assert serious_hurdles(opened, axe) == []
+    assert opened.requests == []
+    assert opened.complaints == []
 
 
 @pytest.mark.parametrize("which", ["report", "explorer"])

@@ -4,47 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
+from forecasts import hindcast_document, way
 
 from balance_sim.cli import main
 from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.hindcast import finite
-from balance_sim.evidence.score import calibration, score_forecasts
 from balance_sim.evidence.scored_file import Scored, read_scored
 from balance_sim.show.figures.reliability import reliability_table, reliability_title, within
 from balance_sim.show.figures.scorecard import scorecard_table, scorecard_title
 from balance_sim.show.gallery import words_of
 from balance_sim.show.report.score_page import score_html
 from balance_sim.show.score_gallery import SCORE_FIGURES
-
-
-def way(events: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Scores and bins of two forecasts of 400 rows, of which the first so many happen."""
-    y = np.zeros(400)
-    y[:events] = 1
-    rng = np.random.default_rng(1)
-    sharp = np.where(y > 0, 0.3, 0.02) + rng.uniform(0, 0.02, 400)
-    forecasts = {"base_rate": np.full(400, 0.05), "model": sharp, "logit": np.full(400, 0.04) + 0.1 * y}
-    scores = score_forecasts(forecasts, y, np.arange(400) // 2, resamples=30)
-    bins = calibration(sharp, y)[["low", "high", "n", "expected", "happened"]].to_dict("records")
-    return {name: finite(one.as_dict()) for name, one in scores.items()}, [dict(row) for row in bins]
-
-
-def hindcast_document(events: int = 20) -> dict[str, Any]:
-    scores, bins = way(events)
-    about = {
-        "fitted": [1990, 1999], "forecast": [2000, 2001], "runs": 3, "seed": 1,
-        "plan": {"title": "A <b>trial</b>", "runs": 3},
-        "weights": {"size": 0.5}, "standard_errors": {"size": 0.1}, "notes": ["one left out"],
-        "data": [{"source": "DCAD", "file": "d.csv", "rows": 4, "sha256": "ab"}],
-        "calibration": {"one_year_ahead": bins, "simulated_forward": bins},
-        "log_skill_by_year": {"one_year_ahead": {"2000": {"model": 0.2, "base_rate": 0.0}}},
-    }  # fmt: skip
-    return {"one_year_ahead": scores, "simulated_forward": scores, "about": about}
 
 
 def written(document: object, folder: Path) -> Path:

@@ -24,7 +24,7 @@ from balance_sim.show.figures.paper import (
     styled,
 )
 from balance_sim.show.tables import clear
-from balance_sim.show.wording import arm_words, plural, points, signed
+from balance_sim.show.wording import arm_words, number, plural, signed
 from balance_sim.study.intervals import Sides, paired_half_widths
 from balance_sim.study.pairs import NEW_ORIGINS, column_words
 
@@ -188,8 +188,11 @@ def _marks(table: pd.DataFrame, arcs: pd.DataFrame) -> str:
     reference = arm_words(str(table["reference"].iloc[0]))
     words = f"New accords within {window} days in {plural(n, 'run')}, over {reference}. "
     if arcs.empty:
-        return words + f"No arc: no pair has an excess of {points(SHARE)} points or more that excludes zero"
-    least = points(float(arcs["excess"].abs().min()))
+        return (
+            words
+            + f"No arc: no pair's excess is {number(100 * SHARE, 1)} points or more with an interval that excludes zero"
+        )
+    least = number(100 * float(arcs["excess"].abs().min()), 1)
     return words + (
         f"Arc: the pair's share of runs with an accord differs by {least} points or more and its 95 % interval "
         "excludes zero; dashed: fewer"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.scenario.defaults import parameter_table
@@ -36,10 +37,10 @@ def scheduled_rows(result: Result) -> Rows:
     ]
 
 
-def accord_rows(result: Result) -> Rows:
+def accord_rows(result: Result, arms: Sequence[str]) -> Rows:
     """Per arm and direction: mean, excess, interval, Monte Carlo error; the longest window."""
     rows = []
-    for row in direction_table(result, result.arms).to_dict("records"):
+    for row in direction_table(result, arms).to_dict("records"):
         front = [arm_words(str(row["arm"])), DIRECTIONS[str(row["direction"])], number(float(row["mean"]), 1)]
         if row["arm"] == result.reference:
             rows.append([*front, "reference", "", ""])

@@ -18,7 +18,7 @@ from balance_sim.show.report import facts
 from balance_sim.show.report.svg import inlined
 from balance_sim.show.report.tables import Shown, shown
 from balance_sim.show.save import figure_bytes, save_drawn
-from balance_sim.show.wording import arm_words, printable
+from balance_sim.show.wording import arm_words, plural, printable
 from balance_sim.study.faults import WrongRequest, write_fault
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult
@@ -52,6 +52,8 @@ def report_html(result: Result, drawn: dict[str, Figure] | None = None, *, world
     chosen = {name: one for name, one in fitting(result).items() if world_map or name != "map"}
     plates = plates_of(result, chosen, drawn)
     scenario = result.scenario
+    first = [arm for arm in result.arms if arm in (result.reference, result.headline_arm)]
+    others = [arm for arm in result.arms if arm not in first]
     content: dict[str, Any] = {
         "title": printable(scenario.title),
         "question": printable(scenario.question),
@@ -59,7 +61,9 @@ def report_html(result: Result, drawn: dict[str, Figure] | None = None, *, world
         "window": result.window,
         "reference": arm_words(result.reference),
         "scheduled": facts.scheduled_rows(result),
-        "accords": facts.accord_rows(result) if not result.outcomes.empty else [],
+        "accords": facts.accord_rows(result, first) if not result.outcomes.empty else [],
+        "others": facts.accord_rows(result, others) if not result.outcomes.empty else [],
+        "other_arms": plural(len(others), "other arm"),
         "plates": plates,
         "arms": facts.arm_rows(scenario, result.arms),
         "events": facts.event_rows(scenario),

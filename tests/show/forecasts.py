@@ -1,0 +1,35 @@
+"""Scores of forecasts made by hand, in the form that `hindcast` and `score` write."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from balance_sim.evidence.hindcast import finite
+from balance_sim.evidence.score import calibration, score_forecasts
+
+
+def way(events: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Scores and bins of two forecasts of 400 rows, of which the first so many happen."""
+    y = np.zeros(400)
+    y[:events] = 1
+    rng = np.random.default_rng(1)
+    sharp = np.where(y > 0, 0.3, 0.02) + rng.uniform(0, 0.02, 400)
+    forecasts = {"base_rate": np.full(400, 0.05), "model": sharp, "logit": np.full(400, 0.04) + 0.1 * y}
+    scores = score_forecasts(forecasts, y, np.arange(400) // 2, resamples=30)
+    bins = calibration(sharp, y)[["low", "high", "n", "expected", "happened"]].to_dict("records")
+    return {name: finite(one.as_dict()) for name, one in scores.items()}, [dict(row) for row in bins]
+
+
+def hindcast_document(events: int = 20) -> dict[str, Any]:
+    scores, bins = way(events)
+    about = {
+        "fitted": [1990, 1999], "forecast": [2000, 2001], "runs": 3, "seed": 1,
+        "plan": {"title": "A <b>trial</b>", "runs": 3},
+        "weights": {"size": 0.5}, "standard_errors": {"size": 0.1}, "notes": ["one left out"],
+        "data": [{"source": "DCAD", "file": "d.csv", "rows": 4, "sha256": "ab"}],
+        "calibration": {"one_year_ahead": bins, "simulated_forward": bins},
+        "log_skill_by_year": {"one_year_ahead": {"2000": {"model": 0.2, "base_rate": 0.0}}},
+    }  # fmt: skip
+    return {"one_year_ahead": scores, "simulated_forward": scores, "about": about}
