@@ -153,7 +153,7 @@ def test_dials_change_the_numbers_by_keyboard(opener: Opener, explorer: Path) ->
     assert page.evaluate("document.activeElement.id") == "dial-0"
     before = pixels(page.locator("#excess"))
     page.keyboard.press("ArrowLeft")
-    assert "+0.50 (95 % interval -0.42 to 1.42)" in answer(page)
+    assert "+0.50 (95 % interval -0.53 to 1.63)" in answer(page)
     assert "it cannot be told from none. 4 runs." in answer(page)
     assert page.locator("#dial-0").get_attribute("aria-valuetext") == "0.5"
     assert not np.array_equal(before, pixels(page.locator("#excess")))
