@@ -1,7 +1,8 @@
 """Fit on the past, forecast the years after, score against what happened and against baselines.
 
 Two ways: one year ahead, with the history up to 1 January of each year known, and run forward from the origin
-with nothing known after it. Parameters, and every baseline, are fitted once, on years up to the origin."""
+with nothing known after it. Parameters, and every baseline, are fitted once, on years up to the origin. The
+model's propensities of states and its level follow what is known as the years pass (`drift`)."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ import numpy as np
 
 from balance_sim.evidence.baselines import BASELINES, fit_baselines
 from balance_sim.evidence.choices import choices
+from balance_sim.evidence.drift import chances_ahead, fit_at, memory_of
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.features import PairYears, pair_years
 from balance_sim.evidence.fitted_file import data_used
@@ -31,7 +33,8 @@ WAYS = ("one_year_ahead", "simulated_forward")
 @dataclass(frozen=True)
 class Plan:
     """first: of the history. last: last year of the fit. until: last year forecast. window: years that the
-    fit and the baselines look back. runs, seed: of the engine. resamples: for the intervals."""
+    fit and the baselines look back. drift: propensities and level follow the years. runs, seed: of the engine.
+    resamples: for the intervals."""
 
     title: str = ""
     first: int = 1985
@@ -41,6 +44,7 @@ class Plan:
     alliances: str = "atop"
     terms: tuple[str, ...] | None = None
     propensities: bool = True
+    drift: bool = True
     ways: tuple[str, ...] = WAYS
     baselines: tuple[str, ...] = tuple(BASELINES)
     runs: int = 200
@@ -74,9 +78,10 @@ def _value(key: str, value: object, path: Path | str) -> object:
         if not isinstance(value, str):
             raise DataError("this is not a title", 'Write it in "quotes"', path, column=key, value=str(value))
         return value
-    choices_of = {"propensities": ("true", "false"), "alliances": ("atop", "cow")}.get(key)
+    flag = ("true", "false")
+    choices_of = {"propensities": flag, "drift": flag, "alliances": ("atop", "cow")}.get(key)
     if choices_of is not None:
-        if str(value).lower() not in choices_of or isinstance(value, bool) != (key == "propensities"):
+        if str(value).lower() not in choices_of or isinstance(value, bool) != (choices_of is flag):
             raise DataError(
                 "no such value", f"Write {' or '.join(choices_of)}", path, column=key, value=str(value)
             )
@@ -112,11 +117,14 @@ def checked_plan(values: Mapping[str, Any], path: Path | str | None = None) -> P
 
 @dataclass(frozen=True)
 class Hindcast:
-    """scores: way -> forecast -> scores. calibration: of the model. notes: what was left out, and why.
-    data: the files that were read."""
+    """memory: what a year counts beside the one after it. as_fitted: the model one year ahead with everything
+    as at the end of the fit. scores: way -> forecast -> scores. calibration: of the model. notes: what was left
+    out, and why. data: the files that were read."""
 
     plan: Plan
     fit: Fit
+    memory: float
+    as_fitted: Scores | None
     scores: dict[str, dict[str, Scores]]
     calibration: dict[str, Any]
     by_year: dict[str, dict[int, dict[str, float]]]
@@ -142,6 +150,8 @@ class Hindcast:
                 if name in self.fit.weights
             },
             "data": list(self.data),
+            "memory": self.memory,
+            "one_year_ahead_as_fitted": None if self.as_fitted is None else finite(self.as_fitted.as_dict()),
             "calibration": self.calibration,
             "log_skill_by_year": self.by_year,
             "notes": list(self.notes),
@@ -192,19 +202,23 @@ def hindcast_of(plan: Plan, history: History) -> Hindcast:
     past = record.within(max(plan.first, plan.last - plan.window + 1), plan.last)
     kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0]
     found = fit(past.with_kinds(kinds or past.kinds), propensities=plan.propensities)
+    record = record.with_kinds(found.kinds)
+    memory = memory_of(found, record.within(plan.first, plan.last), plan.window) if plan.drift else 1.0
     base = fit_baselines(rows.within(plan.first, plan.last), plan.baselines, plan.window)
     ahead = rows.within(plan.last + 1, plan.until)
     forecasts: dict[str, dict[str, Floats]] = {}
     kept = {}
     if "one_year_ahead" in plan.ways:
-        known = record.within(plan.last + 1, plan.until).with_kinds(found.kinds)
+        still = found.chances(record.within(plan.last + 1, plan.until))
+        years = range(plan.last + 1, plan.until + 1)
         forecasts["one_year_ahead"] = {
-            "model": found.chances(known),
+            "model": chances_ahead(found, record, years, memory, plan.window) if plan.drift else still,
             **{name: predict(ahead) for name, predict in base.items()},
         }
         kept["one_year_ahead"] = ahead
     if "simulated_forward" in plan.ways:
-        model, frozen, there = _forward(plan, found, history, rows)
+        start = fit_at(found, record, plan.last + 1, memory, plan.window) if plan.drift else found
+        model, frozen, there = _forward(plan, start, history, rows)
         forecasts["simulated_forward"] = {
             "model": model,
             **{name: predict(frozen) for name, predict in base.items()},
@@ -212,9 +226,17 @@ def hindcast_of(plan: Plan, history: History) -> Hindcast:
         kept["simulated_forward"] = there
         lost = len(ahead.y) - len(there.y)
         notes += (f"simulated_forward: {lost} pairs and years with a state that joined later left out",)
+    as_fitted = None
+    if "one_year_ahead" in forecasts:
+        both = {"base_rate": forecasts["one_year_ahead"]["base_rate"], "model": still}
+        as_fitted = score_forecasts(both, ahead.y, ahead.pair, resamples=plan.resamples, seed=plan.seed)[
+            "model"
+        ]
     return Hindcast(
         plan=plan,
         fit=found,
+        memory=memory,
+        as_fitted=as_fitted,
         scores={
             way: score_forecasts(p, kept[way].y, kept[way].pair, resamples=plan.resamples, seed=plan.seed)
             for way, p in forecasts.items()

@@ -147,7 +147,7 @@ def _log_signed(rate: Floats) -> Floats:
     return np.log(np.maximum(-np.expm1(-rate), SMALLEST_RATE))
 
 
-def _pulls(design: Design, at: Floats) -> tuple[Floats, ...]:
+def pulls(design: Design, at: Floats) -> tuple[Floats, ...]:
     """(N, M) each: log-likelihood, its first and second derivative by ln r, and 1 - sigma of both sides."""
     log_rate, s, t = design.log_rate(at)
     rate, y = np.exp(log_rate), design.choices.signed > 0
@@ -160,7 +160,7 @@ def _pulls(design: Design, at: Floats) -> tuple[Floats, ...]:
 
 def scores(design: Design, at: Floats) -> Floats:
     """(N, size) first derivatives row by row. Dense: for few parameters or few rows."""
-    _, first, _, s, t = _pulls(design, at)
+    _, first, _, s, t = pulls(design, at)
     return np.asarray(_columns(design, first * s, 0) + _columns(design, first * t, 1))
 
 
@@ -173,7 +173,7 @@ def _columns(design: Design, weight: Floats, side: int) -> Floats:
 
 def gradient(design: Design, at: Floats) -> Floats:
     """(size,) first derivatives."""
-    _, first, _, s, t = _pulls(design, at)
+    _, first, _, s, t = pulls(design, at)
     return _pulled(design, first * s, 0) + _pulled(design, first * t, 1)
 
 
@@ -187,7 +187,7 @@ def _pulled(design: Design, weight: Floats, side: int) -> Floats:
 
 def derivatives(design: Design, at: Floats) -> tuple[float, Floats, Floats]:
     """Log-likelihood, gradient (size,) and minus the second derivatives (size, size)."""
-    value, first, second, s, t = _pulls(design, at)
+    value, first, second, s, t = pulls(design, at)
     slope = _pulled(design, first * s, 0) + _pulled(design, first * t, 1)
     own = -(second * s * s - first * s * (1 - s))
     other = -(second * t * t - first * t * (1 - t))
@@ -247,7 +247,7 @@ def scores_by(design: Design, at: Floats, cluster: NDArray[np.int64]) -> Floats:
     """(clusters, size) first derivatives summed over the rows of each cluster, in the order of its number."""
     _, place = np.unique(cluster, return_inverse=True)
     groups = int(place.max()) + 1
-    _, first, _, s, t = _pulls(design, at)
+    _, first, _, s, t = pulls(design, at)
     total = np.zeros((groups, design.size))
     sums = sparse.csr_array((np.ones(len(place)), (place, np.arange(len(place)))), shape=(groups, len(place)))
     for side, weight in ((0, first * s), (1, first * t)):
@@ -262,7 +262,7 @@ def scores_by(design: Design, at: Floats, cluster: NDArray[np.int64]) -> Floats:
 def column_score(design: Design, at: Floats, column: Floats) -> tuple[float, float, Floats, Floats]:
     """Of one more column (N, 2) with weight 0: slope, curve, its curve against all parameters (size,), and
     (N,) its slope row by row."""
-    _, first, second, s, t = _pulls(design, at)
+    _, first, second, s, t = pulls(design, at)
     x, z = column[:, 0], column[:, 1]
     own = -(second * s * s - first * s * (1 - s))
     other = -(second * t * t - first * t * (1 - t))

@@ -1,0 +1,110 @@
+"""Propensities and level that follow the years, on records that the model made itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from balance_sim.evidence.choices import Choices, choices
+from balance_sim.evidence.drift import MEMORIES, chances_ahead, fit_at, memory_of
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.fitting import Fit, fit
+from balance_sim.evidence.forward import simulate_forward
+from balance_sim.evidence.history import History
+from balance_sim.evidence.recovery import made_record
+from balance_sim.evidence.score import log_score
+
+WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8}
+INTERCEPTS = {"defence_cooperation": 5.6, "logistics": 4.6}
+SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
+FIRST, LAST = 1990, 2001
+
+
+@pytest.fixture(scope="module")
+def history(invented) -> History:
+    """States differ, and half way the eager and the reluctant change places."""
+    blank = invented(32, 12)
+    spread = 1.2 * np.random.default_rng(2).normal(size=32)
+    early, late = (
+        made_record(blank, WEIGHTS, {**SILENT, **INTERCEPTS}, propensity=value, run=run)
+        for run, value in ((0, spread), (1, -spread))
+    )
+    before = early.accords[early.accords["signed"] < "1996-01-01"]
+    after = late.accords[late.accords["signed"] >= "1996-01-01"]
+    accords = type(before)(
+        {name: [*before[name], *after[name]] for name in before}
+        | {"accord_id": range(len(before) + len(after))}
+    )
+    return replace(blank, accords=accords, accord_years=(FIRST, LAST))
+
+
+@pytest.fixture(scope="module")
+def record(history: History) -> Choices:
+    return choices(history, tuple(WEIGHTS), kinds=tuple(INTERCEPTS))
+
+
+@pytest.fixture(scope="module")
+def found(record: Choices) -> Fit:
+    return fit(record.within(FIRST, 1997), variance=0.8)
+
+
+def test_with_a_full_memory_the_fit_s_own_years_tell_what_the_fit_told(record: Choices, found: Fit) -> None:
+    again = fit_at(found, record, 1998, 1.0, 8)
+    np.testing.assert_allclose(again.propensity, found.propensity, atol=1e-3)
+    np.testing.assert_allclose(again.estimate, found.estimate, atol=1e-3)
+
+
+def test_a_short_memory_follows_the_states_that_changed(record: Choices, found: Fit) -> None:
+    """Six years before the change and two after it: forgetting halves a year is nearer to those two."""
+    recent = fit(record.within(1996, 1997), variance=0.8).propensity
+    distance = [
+        np.abs(fit_at(found, record, 1998, memory, 8).propensity - recent).mean()
+        for memory in (1.0, 0.7, 0.5)
+    ]
+    assert distance[0] > distance[1] > distance[2]
+
+
+def test_it_forecasts_better_than_a_fit_left_alone(record: Choices, found: Fit) -> None:
+    later = record.within(1998, LAST)
+    moved = chances_ahead(found, record, range(1998, LAST + 1), 0.7, 10)
+    assert log_score(moved, later.any_signed) < 0.98 * log_score(found.chances(later), later.any_signed)
+
+
+def test_nothing_from_the_year_on_is_used(record: Choices, found: Fit) -> None:
+    later = record.year >= 1999
+    signed = np.where(later[:, None], 1.0 - record.signed, record.signed)
+    other = replace(record, signed=signed)
+    for year, same in ((1999, True), (2000, False)):
+        ours, theirs = (fit_at(found, r, year, 0.8, 10) for r in (record, other))
+        assert np.array_equal(ours.propensity, theirs.propensity) == same
+        assert np.array_equal(ours.estimate, theirs.estimate) == same
+
+
+def test_only_propensities_and_one_level_move(record: Choices, found: Fit) -> None:
+    now = fit_at(found, record, 1999, 0.7, 10)
+    assert now.weights == found.weights
+    shift = [now.intercepts[kind] - found.intercepts[kind] for kind in INTERCEPTS]
+    assert shift[0] == pytest.approx(shift[1], abs=1e-12)
+    assert shift[0] != 0.0
+
+
+def test_the_engine_runs_on_what_was_carried_forward(history: History, record: Choices, found: Fit) -> None:
+    """Its chances on the first 1 January are those of the likelihood: one model."""
+    now = fit_at(found, record, 2000, 0.7, 10)
+    ahead = simulate_forward(now, history, 2000, 2001, runs=2)
+    rows = record.within(2000, 2000)
+    np.testing.assert_allclose(ahead.chance[0, rows.a, rows.b], now.chances(rows), rtol=1e-10)
+
+
+def test_memory_is_chosen_within_the_fit(record: Choices, found: Fit) -> None:
+    """The change lies within its years, so forgetting pays; what comes after is not asked."""
+    memory = memory_of(found, record.within(FIRST, 1997), 10)
+    assert memory in MEMORIES
+    assert memory < 1.0
+    assert memory_of(found, record, 10) == memory
+    short = fit(record.within(1996, 1997), variance=0.8)
+    assert memory_of(short, record, 10) == 1.0
+    with pytest.raises(DataError, match="no year before 1990"):
+        fit_at(found, record, 1990, 0.8, 10)
