@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from balance_sim.evidence import codes
-from balance_sim.evidence.cases import Case, build_case, case_named, read_cases
+from balance_sim.evidence.case_table import Case, case_named, read_cases
+from balance_sim.evidence.cases import build_case
 from balance_sim.evidence.cases_data import state_code
 from balance_sim.evidence.errors import DataError
 from balance_sim.scenario import load_scenario
@@ -254,7 +255,12 @@ def test_the_window_ends_on_the_same_day_of_the_month_or_its_last():
         ({"observers": "GBR;GBR"}, "named twice"),
         ({"observers": "SUN;RUS"}, "one state"),
         ({"observers": "HRV"}, "Croatia.*not in 1939"),
-        ({"participants": "HRV;ITA", "observers": "GBR;POL"}, "needs its participants"),
+        ({"participants": "HRV;ITA", "observers": "GBR;POL"}, "no state at the time.*Croatia"),
+        ({"observers": ""}, "three states"),
+        ({"observers": "GBR;OTAN"}, "no state has this code.*OTAN"),
+        ({"participants": "DEU;NATO"}, "no state has this code.*NATO"),
+        ({"label": "Pact\x07"}, r"control character U\+0007"),
+        ({"window_months": "12.5"}, "not a whole number"),
         ({"visibility": "2"}, "outside 0..1"),
         ({"window_months": "x"}, "not a number"),
         ({"kind": "party"}, "no kind of event"),
@@ -280,6 +286,29 @@ def test_a_table_of_cases_and_its_errors(tmp_path):
     path.write_text("case_id,signal_date\nA,1950-02-14\n")
     with pytest.raises(DataError, match="needs a column participants"):
         read_cases(path)
+
+
+def test_a_case_is_refused_for_its_own_row_with_file_and_line(tmp_path):
+    path = tmp_path / "cases.csv"
+    head = "case_id,label,signal_date,participants,observers\n"
+    path.write_text(head + "A,x,1939-05-22,DEU;ITA,GBR;POL\nB,y,some day,QQQ,\nC,z,1939-05-22,DEU;ISR,GBR\n")
+    assert case_named(path, "A").observers == ("GBR", "POL")
+    with pytest.raises(DataError, match=r"cases.csv, line 3, column participants"):
+        case_named(path, "B")
+    with pytest.raises(DataError, match=r"cases.csv, line 4, column participants: .*Israel.*from 1948"):
+        build_case(case_named(path, "C"), DATA, "c")
+    path.write_text(head + "A,Pact of Steel, so called,1939-05-22,DEU;ITA,GBR;POL\n")
+    with pytest.raises(DataError, match=r"line 2: a row has 6 cells, the header 5.*in quotes"):
+        case_named(path, "A")
+    path.write_text(head + 'A,"Pact of Steel,1939-05-22,DEU;ITA,GBR;POL\n')
+    with pytest.raises(DataError, match="line 2: a quote is opened and not closed"):
+        case_named(path, "A")
+
+
+def test_an_organisation_among_the_observers_is_left_out_and_named(tmp_path):
+    scenario = built(tmp_path, observers="GBR;POL;NATO;eu")
+    assert scenario.codes == ("DEU", "GBR", "ITA", "POL")
+    assert "NATO is no state" in scenario.notes and "EU is no state" in scenario.notes
 
 
 def test_codes_of_the_date_and_abbreviations_of_cow():

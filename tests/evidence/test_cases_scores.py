@@ -183,6 +183,32 @@ def test_a_blank_agreement_is_one_of_its_own(table):
 
 
 @pytest.mark.parametrize(
+    ("written", "inside"),
+    [("1940", True), ("1940-09", True), ("1940-08", False), ("1939", False), ("1942", True), ("1943", False)],
+)
+def test_a_month_or_a_year_is_scored_where_part_of_it_lies_in_the_window(scenario, table, written, inside):
+    """The window is 1940-09-27 to 1942-09-27."""
+    table.write_text(f"state_a,state_b,date,direction\nSUN,GBR,{written},counter\n")
+    (row,) = sorted_out(read_responses(table), scenario)
+    assert (row.why_not == "") == inside
+    scored = score_case(scenario, P, [row], resamples=10)
+    assert scored["agreements"] == int(inside)
+    assert (scored["responses"] + scored["not_scored"])[0]["date"] == written
+
+
+def test_what_is_wrong_in_another_case_is_no_matter(table):
+    table.write_text(ROWS + "U,GBR,USA,x,soon,sideways,A\n")
+    assert len(responses_of(table, "T")) == 9
+    with pytest.raises(DataError, match="line 11"):
+        responses_of(table, "U")
+
+
+def test_a_table_without_cases_is_of_the_case_asked_for(table):
+    table.write_text("state_a,state_b,date,direction\nUSA,GBR,1941-03-27,counter\n")
+    assert len(responses_of(table, "ANY")) == len(responses_of(table, None)) == 1
+
+
+@pytest.mark.parametrize(
     ("text", "case_id", "message"),
     [
         (ROWS, "BEIJING2025", "no response is recorded for this case.*The cases found are: T"),
@@ -191,6 +217,7 @@ def test_a_blank_agreement_is_one_of_its_own(table):
         (ROWS.replace("T,YUG,ITA", "T,,ITA"), "T", "line 3, column state_a.*a side is missing"),
         (ROWS + "U,GBR,USA,x,1941-01-01,counter,A\n", None, "Name one by --case"),
         (ROWS.replace("direction", "way"), "T", "needs a column direction"),
+        (ROWS.replace("T,GBR,RUS", "T,GBR,RUS,USA"), "T", "line 4: a row has 8 cells, the header 7"),
     ],
 )
 def test_what_is_refused(table, text, case_id, message):

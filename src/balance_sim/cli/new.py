@@ -57,7 +57,8 @@ def _starter(name: str, out: str | None) -> None:
 
 
 def _from_case(name: str, out: str | None, case_id: str, cases: Path, data: Path) -> None:
-    from balance_sim.evidence.cases import build_case, case_named
+    from balance_sim.evidence.case_table import case_named
+    from balance_sim.evidence.cases import build_case
 
     given = Path((out or name).removesuffix(".yaml"))
     is_bare = out is None and given.name == str(given)

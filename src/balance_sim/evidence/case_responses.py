@@ -17,7 +17,7 @@ import pandas as pd
 from balance_sim.evidence import codes
 from balance_sim.evidence.cases_data import state_code
 from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.readers.table import open_table
+from balance_sim.evidence.readers.table import Table, open_table
 from balance_sim.scenario.schema import Scenario
 
 RESPONSES = ("counter", "bandwagon")
@@ -48,20 +48,53 @@ class Response:
     direction: str
     agreement_id: str
     confidence: str
+    written: str = ""  # the date as the table has it
+    latest: date | None = None  # a month's or a year's last day where no more is known; `on` is its first
     why_not: str = ""
 
 
 def read_responses(path: Path | str) -> list[Response]:
-    """Every row of the table. A blank agreement_id makes the row an agreement of its own. Raises
-    DataError."""
+    """Every row of the table. A blank agreement_id makes the row an agreement of its own. A date may be
+    a month or a year. Raises DataError."""
+    return _responses(_opened(path))
+
+
+def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
+    """The rows of one case; of the only one there is if none is named; all where none has a case.
+
+    What is wrong in the rows of other cases is no matter. Raises DataError."""
+    table = _opened(path)
+    ids = table.text["case_id"] if table.has("case_id") else pd.Series("", index=table.text.index)
+    known = list(dict.fromkeys(ids))
+    if known != [""] and not (case_id is None and len(known) == 1):
+        hint = f"The cases found are: {', '.join(known[:20]) or 'none'}"
+        if case_id is None:
+            raise DataError("the table has more than one case, or none", f"Name one by --case. {hint}", path)
+        table.text = table.text[ids == case_id]
+        if table.text.empty:
+            raise DataError(
+                "no response is recorded for this case", hint, path, column="case_id", value=case_id
+            )
+    return _responses(table)
+
+
+def _opened(path: Path | str) -> Table:
+    """The table as text, its cells without blanks around them."""
     table = open_table(path, "responses", _COLUMNS, ("state_a", "state_b", "date", "direction"))
-    text = pd.DataFrame({name: table.text[name].str.strip() for name in table.text})
-    table.text = text
+    table.whole_rows()
+    table.text = pd.DataFrame({name: table.text[name].str.strip() for name in table.text})
+    return table
+
+
+def _responses(table: Table) -> list[Response]:
+    """The rows of a table, checked."""
+    text = table.text
     wrong = ~text["direction"].str.lower().isin(DIRECTIONS)
     if wrong.any():
         known = ", ".join(DIRECTIONS)
         raise table.fault("direction", wrong, "this is no direction", f"Write one of {known}")
-    days, _ = table.dates("date")
+    days, precision = table.dates("date")
+    latest, _ = table.dates("date", end=True)
     if days.isna().any():
         raise table.fault("date", days.isna(), "a response needs a date", "Write YYYY-MM-DD")
     for side in ("state_a", "state_b"):
@@ -69,7 +102,7 @@ def read_responses(path: Path | str) -> list[Response]:
             raise table.fault(side, text[side] == "", "a side is missing", "Name a state or an organisation")
     blank = pd.Series("", index=text.index)
     column = {name: text.get(name, blank).tolist() for name in _COLUMNS}
-    lines = table.lines(list(range(len(text))))
+    lines = table.lines([int(row) for row in text.index])
     rows = []
     for i, line in enumerate(lines):
         a, b = column["state_a"][i].upper(), column["state_b"][i].upper()
@@ -81,7 +114,9 @@ def read_responses(path: Path | str) -> list[Response]:
                 state_a=state_code(a) or a,
                 state_b=state_code(b) or b,
                 kind=column["kind"][i],
-                on=days.iloc[i].date(),
+                on=_first(days.iloc[i].date(), precision.iloc[i]),
+                written=column["date"][i],
+                latest=latest.iloc[i].date(),
                 direction=column["direction"][i].lower(),
                 agreement_id=column["agreement_id"][i] or f"line-{line}",
                 confidence=column["confidence"][i],
@@ -90,19 +125,9 @@ def read_responses(path: Path | str) -> list[Response]:
     return rows
 
 
-def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
-    """The rows of one case; of the only one there is if none is named. Raises DataError."""
-    rows = read_responses(path)
-    known = list(dict.fromkeys(row.case_id for row in rows))
-    if case_id is None and len(known) == 1:
-        return rows
-    hint = f"The cases found are: {', '.join(known[:20]) or 'none'}"
-    if case_id is None:
-        raise DataError("the table has more than one case, or none", f"Name one by --case. {hint}", path)
-    found = [row for row in rows if row.case_id == case_id]
-    if not found:
-        raise DataError("no response is recorded for this case", hint, path, column="case_id", value=case_id)
-    return found
+def _first(day: date, precision: str) -> date:
+    """The first day of what is known of a date."""
+    return {"year": day.replace(month=1, day=1), "month": day.replace(day=1)}.get(precision, day)
 
 
 def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
@@ -122,7 +147,7 @@ def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
             why = "both sides are one state"
         elif {a, b} <= {*focal.principals}:
             why = "both sides are participants"
-        elif not focal.date <= row.on < scenario.end:
+        elif (row.latest or row.on) < focal.date or row.on >= scenario.end:
             why = f"outside the window {focal.date}..{scenario.end}"
         else:
             why = ""

@@ -203,7 +203,7 @@ def _by_agreement(
         out.append(
             {
                 "agreement_id": key,
-                "date": str(min(row.on for row in rows)),
+                "date": min((row.on, row.written or str(row.on)) for row in rows)[1],
                 "direction": rows[0].direction,
                 "pairs": [f"{row.state_a}-{row.state_b}" for row in rows],
                 "p": chances,
@@ -219,7 +219,7 @@ def _reported(rows: Sequence[Response]) -> list[dict[str, object]]:
             "line": row.line,
             "state_a": row.state_a,
             "state_b": row.state_b,
-            "date": str(row.on),
+            "date": row.written or str(row.on),
             "direction": row.direction,
             "agreement_id": row.agreement_id,
             "reason": row.why_not,

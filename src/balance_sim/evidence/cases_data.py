@@ -15,6 +15,9 @@ from balance_sim.evidence.panel import FILES, READERS
 from balance_sim.evidence.readers.table import Read
 from balance_sim.scenario.codes import code_table, known
 
+ORGANISATIONS = ("NATO", "EU", "SCO")
+"""Named in tables of cases and of responses, and no states."""
+
 
 @dataclass(frozen=True)
 class Actor:

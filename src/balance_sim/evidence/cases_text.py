@@ -15,7 +15,7 @@ from balance_sim.evidence.cases_pairs import DISPUTE_COLUMNS, DISTANCE_COLUMNS
 from balance_sim.evidence.cases_states import STATE_COLUMNS, Row, short
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.cases import Case
+    from balance_sim.evidence.case_table import Case
 
 COLUMNS: Mapping[str, Sequence[str]] = {
     "states": STATE_COLUMNS,

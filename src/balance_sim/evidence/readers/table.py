@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ _DATE = (
     r"^(\d{4})(?:[-/](\d{1,2}))?(?:[-/](\d{1,2}))?"
     r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?(?:Z| ?UTC)?)?$"
 )
+csv.field_size_limit(1 << 27)  # a longer cell than the reader's own limit is a cell, not a crash
+
 MISSING_TEXT = ("", "NA", "NaN", "nan", ".", "NULL")
 
 
@@ -174,6 +177,23 @@ class Table:
         """An error about the file as a whole."""
         return DataError(message, next_step, path=self.path)
 
+    def whole_rows(self) -> None:
+        """Raises DataError for a row with more cells than the header has: a comma in a cell without quotes.
+
+        What a short row lacks is blank."""
+        with text_of(self.path) as handle:
+            reader = csv.reader(handle)
+            width, start = len(next(reader)), reader.line_num + 1
+            for record in reader:
+                if any(cell.strip() for cell in record[width:]):
+                    raise DataError(
+                        f"a row has {len(record)} cells, the header {width}",
+                        "Put a cell that holds a comma in quotes",
+                        self.path,
+                        start,
+                    )
+                start = reader.line_num + 1
+
     def lines(self, rows: Sequence[int]) -> list[int]:
         """Physical line on which each row of the file starts (cells may hold line breaks)."""
         wanted, found = set(rows), {}
@@ -268,8 +288,12 @@ def _columns(path: Path, published: Mapping[str, str], width: int) -> pd.DataFra
         with text_of(path) as handle:
             frame = pd.read_csv(handle, dtype=str, keep_default_na=False, na_filter=False, usecols=wanted)
     except pd.errors.ParserError as error:
+        unclosed = re.search(r"EOF inside string starting at row (\d+)", str(error))
+        if unclosed:
+            line = int(unclosed[1]) + 1
+            raise DataError("a quote is opened and not closed", "Close it", path, line) from None
         raise DataError(
-            f"a row has more cells than the header's {width}: {error}", "Correct it", path=path
+            f"a row does not fit the header's {width} cells: {error}", "Correct it", path
         ) from None
     return pd.DataFrame({ours: frame[theirs] for ours, theirs in published.items()})
 
