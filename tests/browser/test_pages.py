@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from looking import hurdles, ink, pixels
 
 if TYPE_CHECKING:
-    from conftest import Opened, Opener
+    from conftest import Opener
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 SIZES = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
-
-
-def pixels(locator: Any) -> Any:
-    """(height, width, 3) of an element as it is shown."""
-    from PIL import Image
-
-    return np.asarray(Image.open(io.BytesIO(locator.screenshot())).convert("RGB")).astype(int)
-
-
-def ink(picture: Any) -> float:
-    """Share of pixels that differ clearly from the commonest colour."""
-    colours, counts = np.unique(picture.reshape(-1, 3), axis=0, return_counts=True)
-    page = colours[counts.argmax()]
-    return float((np.abs(picture - page).max(axis=2) > 40).mean())
 
 
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
@@ -45,34 +31,13 @@ def test_every_figure_of_the_report_shows(opener: Opener, report: Path, width: i
     assert opened.complaints == []
 
 
-def serious_hurdles(opened: Opened, axe: str) -> list[Any]:
-    """What axe-core holds against a page, all of it unfolded, in an isolated world that its policy does not bind."""
-    opened.page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
-    client = opened.page.context.new_cdp_session(opened.page)
-    frame = client.send("Page.getFrameTree")["frameTree"]["frame"]["id"]
-    world = client.send("Page.createIsolatedWorld", {"frameId": frame, "worldName": "axe"})[
-        "executionContextId"
-    ]
-    client.send("Runtime.evaluate", {"expression": axe + "; true", "contextId": world})
-    found = client.send(
-        "Runtime.evaluate",
-        {
-            "expression": "axe.run(document, {resultTypes: ['violations']}).then(r => r.violations.map("
-            "v => [v.impact, v.id, v.nodes.slice(0, 3).map(n => n.html.slice(0, 120)), v.nodes[0].failureSummary]))",
-            "contextId": world, "awaitPromise": True, "returnByValue": True,
-        },
-    )  # fmt: skip
-    violations = found["result"]["value"]
-    return [one for one in violations if one[0] in ("serious", "critical")]
-
-
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
 @pytest.mark.parametrize("which", ["report", "explorer"])
 def test_no_serious_hurdle(
     opener: Opener, axe: str, request: pytest.FixtureRequest, which: str, width: int, scheme: str
 ) -> None:
     opened = opener(request.getfixturevalue(which), width=width, scheme=scheme)
-    assert serious_hurdles(opened, axe) == []
+    assert hurdles(opened.page, axe) == []
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "dark"), (1280, "light")])
@@ -88,7 +53,7 @@ def test_reports_of_comparisons_and_hindcasts(
         assert ink(pixels(figure)) > 0.004, figure.get_attribute("aria-label")
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     assert opened.page.locator("figcaption").first.bounding_box()["height"] > (10 if width == 360 else 0)
-    assert serious_hurdles(opened, axe) == []
+    assert hurdles(opened.page, axe) == []
     assert opened.requests == []
     assert opened.complaints == []
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
 import click
+
+from balance_sim.cli.interrupts import resumable
+from balance_sim.cli.run import cores
 
 
 @click.command()
@@ -16,20 +20,59 @@ import click
     help="File to write  [default: RESULTS/explore.html]",
 )
 @click.option(
-    "--runs", type=click.IntRange(2, 100_000), default=100, show_default=True,
-    help="Runs a point, where RESULTS is no sweep and a small one is lived.",
+    "--runs",
+    type=click.IntRange(2, 100_000),
+    show_default="100; 200 with --live",
+    help="Runs a point, where RESULTS is no sweep and a small one is lived; with --live, runs asked for at first.",
+)
+@click.option(
+    "--live", is_flag=True, help="Serve a page on this machine that lives new runs as its dials are moved."
+)
+@click.option(
+    "--port", type=click.IntRange(1024, 65535), help="With --live: where to listen  [default: any free port]"
 )  # fmt: skip
-def command(results: Path, out: Path | None, runs: int) -> None:
+@click.pass_context
+def command(
+    ctx: click.Context, results: Path, out: Path | None, runs: int | None, live: bool, port: int | None
+) -> None:
     """Write one HTML file whose dials are the factors of the sweep in RESULTS.
 
     Of a folder of `run` a small design is lived first: how visible the focal event is, who takes part, how
-    reliable the patrons are. The file needs no network."""
+    reliable the patrons are. The file needs no network.
+
+    With --live nothing is written: the page's address, good for this machine and until Ctrl-C, is printed on
+    stdout; open it in a browser. Its numbers are those of `run` with the same values, runs and seed."""
+    if live:
+        if out is not None:
+            raise click.UsageError("--out does not go with --live, which writes no file.", ctx)
+        _serve(results, 200 if runs is None else runs, port)
+        return
+    if port is not None:
+        raise click.UsageError("--port goes with --live alone.", ctx)
     from balance_sim.show.explore import save_explorer
     from balance_sim.show.explore.page import design_of
     from balance_sim.show.plots import Plots
 
     study = Plots.of(results).study
-    click.echo(save_explorer(design_of(study, runs, _tell), out or results / "explore.html"))
+    design = design_of(study, 100 if runs is None else runs, _tell)
+    click.echo(save_explorer(design, out or results / "explore.html"))
+
+
+def _serve(results: Path, runs: int, port: int | None) -> None:
+    """The live page, until it is stopped."""
+    from balance_sim.live.server import MOST_RUNS, need_extra, serve
+
+    need_extra()
+    if runs > MOST_RUNS:
+        raise click.UsageError(f"--runs: at most {MOST_RUNS:,} with --live.")
+
+    def announce(address: str) -> None:
+        click.echo(address)
+        sys.stdout.flush()
+        click.echo("Open it in a browser on this machine. Ctrl-C ends it.", err=True)
+
+    with resumable(shlex.join(["balance-sim", *sys.argv[1:]]), "to open it again, at another address"):
+        serve(results, runs, port or 0, cores(), announce)
 
 
 def _tell(done: int, wanted: int) -> None:

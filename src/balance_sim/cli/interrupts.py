@@ -17,8 +17,10 @@ class Terminated(BaseException):
 
 
 @contextmanager
-def resumable(command_line: str) -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143."""
+def resumable(command_line: str, said: str = "finished runs are kept. To go on") -> Iterator[None]:
+    """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143.
+
+    said: what the command line after it is good for."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise Terminated
@@ -27,7 +29,7 @@ def resumable(command_line: str) -> Iterator[None]:
     try:
         yield
     except (KeyboardInterrupt, Terminated) as reason:
-        click.echo(f"\nstopped; finished runs are kept. To go on:\n  {command_line}", err=True)
+        click.echo(f"\nstopped; {said}:\n  {command_line}", err=True)
         code = ExitCode.INTERRUPTED if isinstance(reason, KeyboardInterrupt) else ExitCode.TERMINATED
         raise click.exceptions.Exit(code) from None
     finally:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +13,7 @@ from balance_sim.model.news import members
 from balance_sim.model.willingness import most_willing
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.faults import WrongRequest
 
@@ -38,11 +41,7 @@ def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
     """What `compile_worlds` gives for these arms, bit for bit, without the arrays of the others.
 
     arms: the reference among them. The grid is that of all arms, so that leaving one out changes nothing."""
-    versions = {
-        name: arm_scenario(scenario, name)
-        for name, arm in sorted(scenario.arms.items())
-        if name in arms or _moves_events(arm.set)
-    }
+    versions = _versions(scenario, arms)
     grid = time_grid(scenario, list(versions.values()))
     day = focal_day(scenario)
     worlds = {name: compile_world(versions[name], name, grid, day) for name in sorted(arms)}
@@ -53,6 +52,33 @@ def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
     baseline = freeze(worlds[scenario.reference_arm], participants)
     most = np.max(np.stack([most_willing(world, baseline) for world in worlds.values()]), axis=0)
     return Worlds(scenario, worlds, baseline, most, participants)
+
+
+def reference_key(scenario: Scenario) -> str:
+    """sha256 of all that may decide the reference arm's lives and what is counted of them, but the seed.
+
+    Two scenarios with one key live that arm alike. Left out are the other arms, but for the dates of their events,
+    and how visible the focal event is where the reference arm drops it: nobody there can see it."""
+    reference = scenario.reference_arm
+    events = scenario.events
+    if scenario.focal in scenario.arms[reference].drop:
+        events = tuple(
+            event.model_copy(update={"visibility": 1.0}) if event.id == scenario.focal else event
+            for event in events
+        )
+    rest = scenario.model_copy(update={"events": events, "arms": {reference: scenario.arms[reference]}})
+    grid = time_grid(scenario, list(_versions(scenario, []).values()))
+    parts = [content_digest(rest), grid.tolist()]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _versions(scenario: Scenario, arms: Sequence[str]) -> dict[str, Scenario]:
+    """The scenario as it is in these arms, and in those that move events: the grid needs their dates."""
+    return {
+        name: arm_scenario(scenario, name)
+        for name, arm in sorted(scenario.arms.items())
+        if name in arms or _moves_events(arm.set)
+    }
 
 
 def _moves_events(settings: dict[str, object]) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Accords, World
-from balance_sim.model.engine import simulate
+from balance_sim.model.engine import Observer, simulate
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.willingness import BoundsBroken
 from balance_sim.study import columns
@@ -180,8 +180,27 @@ def _runs_table(runs: npt.NDArray[np.uint64], arm: str, outcomes: Mapping[str, F
     return pa.table(front | {name: columns.numbers(values) for name, values in outcomes.items()})
 
 
+def one_arm_tables(
+    worlds: Worlds, arm: str, made: Accords, numbers: npt.NDArray[np.uint64], watch: Watch
+) -> BlockTables:
+    """Tables of one arm that was lived without the reference arm: the outcome that compares their runs is left out."""
+    columns = outcomes_of(worlds, made, None, len(numbers)) | watch.columns(arm, FOCAL, made, len(numbers))
+    return BlockTables(_runs_table(numbers, arm, columns), accord_table(worlds, arm, made, numbers))
+
+
+def focal_watch(worlds: Worlds) -> Watch:
+    """Who looks on for what is told of the focal event's cast."""
+    return Watch(worlds, {FOCAL: focal_cast(worlds)})
+
+
+class Onlooker(Protocol):
+    """Who looks on while arms are lived: for each arm, what is called in each step."""
+
+    def observer(self, arm: str) -> Observer: ...
+
+
 def live_runs(
-    worlds: Worlds, seed: int, numbers: np.ndarray, arms: Sequence[str], watch: Watch | None = None
+    worlds: Worlds, seed: int, numbers: np.ndarray, arms: Sequence[str], watch: Onlooker | None = None
 ) -> dict[str, Accords]:
     """The accords of some runs in every arm. Occasions without a chance are passed over while that is safe.
 

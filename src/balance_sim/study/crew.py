@@ -91,7 +91,7 @@ class _Hand:
 def serve(conn: Connection, job: Job) -> None:
     """A worker's life: tasks in, outcomes out, until the pipe closes or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     try:
         conn.send("ready")
         while True:
@@ -100,7 +100,8 @@ def serve(conn: Connection, job: Job) -> None:
         return
 
 
-def _leave_with_parent() -> None:
+def leave_with_parent() -> None:
+    """End this process as soon as the one that started it is gone. For a thread of its own."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

@@ -41,9 +41,11 @@ def counts_accords(outcome: str) -> bool:
 
 
 def outcomes_of(
-    worlds: Worlds, made: Accords, twin: Accords, runs: int, cast: Cast | None = None
+    worlds: Worlds, made: Accords, twin: Accords | None, runs: int, cast: Cast | None = None
 ) -> dict[str, Floats]:
     """Each outcome as a column over the runs of one arm; `twin`: the same runs in the reference arm.
+
+    twin None: those runs are not at hand, and the outcome that needs them is left out.
 
     cast: whose day and directions count instead of the focal event's; then windows that the end cuts off are
     missing."""
@@ -77,7 +79,8 @@ def outcomes_of(
     np.minimum.at(first, made.run[counter], days_after(made.signed[counter], day))
     out["first_counter_days"] = np.where(np.isfinite(first), first, np.nan)
     out[f"days_without_counter_{longest}"] = np.minimum(first, float(longest))
-    out[f"accelerated_{longest}"] = count(earlier_than_twin(made, twin, ACCELERATED_DAYS) & new)
+    if twin is not None:
+        out[f"accelerated_{longest}"] = count(earlier_than_twin(made, twin, ACCELERATED_DAYS) & new)
     if cast is not None:
         cut = tuple(f"_{window}" for window in windows if window > horizon)
         out |= {name: np.full(runs, np.nan) for name in out if cut and name.endswith(cut)}

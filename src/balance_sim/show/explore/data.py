@@ -44,20 +44,24 @@ def document(design: Design) -> dict[str, Any]:
         points.append({"at": list(spot)} | point(result, days, pairs))
     if first is None:
         return {}
+    dials = [{"name": d.name, "values": list(d.values), "start": d.start} for d in design.dials]
+    found = heading(first.scenario, first.reference, str(first.headline_arm), dials)
+    return found | {"days": days, "pairs": [list(pair) for pair in pairs], "points": points}
+
+
+def heading(scenario: Scenario, reference: str, arm: str, dials: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a page says once: the question, the arms, the dials (name, values, start), states and map."""
     return {
-        "title": printable(first.scenario.title),
-        "question": printable(first.scenario.question),
-        "arm": arm_words(str(first.headline_arm)),
-        "reference": arm_words(first.reference),
-        "window": first.window,
+        "title": printable(scenario.title),
+        "question": printable(scenario.question),
+        "arm": arm_words(arm),
+        "reference": arm_words(reference),
+        "window": max(scenario.report.windows),
         "scale": SCALE,
-        "dials": [{"name": d.name, "values": list(d.values), "start": d.start} for d in design.dials],
-        "days": days,
-        "states": [state.id for state in first.scenario.states],
-        "names": [printable(state.name) or state.id for state in first.scenario.states],
-        "pairs": [list(pair) for pair in pairs],
-        "points": points,
-        "map": shapes(first.scenario),
+        "dials": dials,
+        "states": [state.id for state in scenario.states],
+        "names": [printable(state.name) or state.id for state in scenario.states],
+        "map": shapes(scenario),
     }
 
 

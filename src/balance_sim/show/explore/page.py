@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from balance_sim.show.explore.data import document
 from balance_sim.show.explore.points import RUNS, Design, around, of_sweep
-from balance_sim.show.report.page import rendered, text_of
+from balance_sim.show.report.page import policy, rendered, text_of
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult
@@ -32,13 +32,32 @@ def explorer_html(design: Design) -> str:
     found = document(design)
     if not found:
         raise WrongRequest("no run finished, so there is nothing to explore")
-    # In a script element `<` could end it; as an escape it cannot.
-    data = json.dumps(found, separators=(",", ":"), allow_nan=False, ensure_ascii=False).replace(
-        "<", "\\u003c"
-    )
-    content = {"title": f"{found['title']}: explorer", "found": found, "data": data}
-    style = text_of("report.css") + text_of("explore.css")
-    return rendered("explore.html", content, script=text_of("draw.js") + text_of("explore.js"), style=style)
+    content = {"title": f"{found['title']}: explorer", "found": found, "data": _in_script(found)}
+    return rendered("explore.html", content, script=_script("explore.js"), style=_style())
+
+
+def live_html(found: dict[str, Any]) -> tuple[str, str]:
+    """The live page, and the policy it asks for: like the explorer, but that it may ask its own server.
+
+    found: `heading` of data.py, and `runs`: those asked for at first; `choices`: those that can be."""
+    content = {"title": f"{found['title']}: live", "found": found, "data": _in_script(found)}
+    script, style, server = _script("live.js"), _style(), "'self'"
+    page = rendered("live.html", content, script=script, style=style, connect=server)
+    return page, policy(style, script, server)
+
+
+def _script(own: str) -> str:
+    return text_of("draw.js") + text_of(own)
+
+
+def _style() -> str:
+    return text_of("report.css") + text_of("explore.css")
+
+
+def _in_script(found: dict[str, Any]) -> str:
+    """JSON for a script element, which `<` could end; as an escape it cannot."""
+    text = json.dumps(found, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    return text.replace("<", "\\u003c")
 
 
 def save_explorer(design: Design, path: Path) -> Path:

@@ -93,17 +93,25 @@ def plates_of(
     return plates
 
 
-def rendered(template: str, content: dict[str, Any], script: str = "", style: str = "") -> str:
+def rendered(
+    template: str, content: dict[str, Any], script: str = "", style: str = "", connect: str = "'none'"
+) -> str:
     """A page from a template, with its style and script and a policy that allows these two and nothing else.
 
-    style: the report's if not given."""
+    style: the report's if not given. connect: whom its script may ask."""
     style = style or text_of("report.css")
+    allowed = policy(style, script, connect)
+    return _environment().get_template(template).render(style=style, policy=allowed, script=script, **content)
+
+
+def policy(style: str, script: str, connect: str = "'none'") -> str:
+    """The Content-Security-Policy of a page with this style and script."""
     allowed = (
         f"default-src 'none'; style-src '{digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
     )
     if script:
         allowed += f"; script-src '{digest(script)}'"
-    return _environment().get_template(template).render(style=style, policy=allowed, script=script, **content)
+    return allowed if connect == "'none'" else f"{allowed}; connect-src {connect}"
 
 
 def digest(text: str) -> str:

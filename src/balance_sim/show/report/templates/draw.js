@@ -163,6 +163,7 @@ function drawer(data) {
     dials.forEach((dial, d) => {
       const svg = document.getElementById("along-" + d), n = dial.values.length;
       svg.replaceChildren();
+      if (range[0] === range[1]) return;
       const x = (k) => (n < 2 ? 120 : 8 + 224 * k / (n - 1));
       const y = (v) => 48 - 40 * (v - range[0]) / (range[1] - range[0]);
       svg.append(make("line", { class: "zero", x1: 0, x2: 240, y1: y(0), y2: y(0) }));

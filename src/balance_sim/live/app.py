@@ -1,0 +1,118 @@
+"""The live page and what it asks for: one page, and ensembles told as they are lived, a line of JSON each."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from balance_sim.live.dials import Dial, Wish, as_options, read_wish
+from balance_sim.live.ensembles import Desk, Lived
+from balance_sim.live.faults import BadRequest, PartFailed, Superseded, TooLarge
+from balance_sim.show.explore.data import chosen_days, heading, point
+from balance_sim.show.explore.page import live_html
+from balance_sim.study.effects import effects_table, rounded
+from balance_sim.study.result import Result
+
+CHOICES = (50, 200, 800)
+BODY_SECONDS = 5.0
+LINES = "application/x-ndjson"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Live:
+    """The page of a study. runs: those asked for at first."""
+
+    desk: Desk
+    dials: tuple[Dial, ...]
+    runs: int
+
+    def page(self) -> tuple[str, str]:
+        """The page and its policy."""
+        dials = [{"name": d.name, "values": list(d.offered), "start": d.start} for d in self.dials]
+        reference, arm = self.desk.arms
+        found = heading(self.desk.scenario, reference, arm, dials)
+        more = {"days": [], "pairs": [], "runs": self.runs, "choices": sorted({*CHOICES, self.runs})}
+        return live_html(found | more | {"seed": self.desk.seed})
+
+    def app(self, page: str) -> Starlette:
+        """The application behind the door."""
+
+        async def index(_request: Request) -> Response:
+            return HTMLResponse(page)
+
+        async def ensemble(request: Request) -> Response:
+            kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if kind != "application/json":
+                return _refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
+            try:
+                body = await asyncio.wait_for(request.body(), BODY_SECONDS)
+                wish = read_wish(self.dials, self.runs, body)
+                setting = await self.desk.setting(wish)
+            except TimeoutError:
+                return _refused(HTTPStatus.REQUEST_TIMEOUT, "the request did not come in time")
+            except TooLarge:
+                return _refused(
+                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request is larger than any of the page's"
+                )
+            except ClientDisconnect:
+                return Response()
+            except BadRequest as error:
+                return _refused(HTTPStatus.BAD_REQUEST, str(error))
+            answers = self.desk.answers(setting, wish.runs)
+            return StreamingResponse(self._lines(answers, wish), media_type=LINES)
+
+        async def failed(_request: Request, error: Exception) -> Response:
+            log.error("%s: %s", type(error).__name__, error)
+            return _refused(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error")
+
+        routes = [Route("/", index), Route("/ensemble", ensemble, methods=["POST"])]
+        return Starlette(routes=routes, exception_handlers={Exception: failed})
+
+    async def warm(self) -> None:
+        """Live the setting at the start, so that the page opens on an answer. Raises PartFailed."""
+        async for _ in self.desk.answers(await self.desk.setting(Wish((), self.runs)), self.runs):
+            pass
+
+    async def _lines(self, answers: AsyncIterator[Lived | Result], wish: Wish) -> AsyncIterator[bytes]:
+        try:
+            async for one in answers:
+                if isinstance(one, Lived):
+                    yield _line({"lived": one.runs})
+                else:
+                    said = await asyncio.to_thread(told, one)
+                    options = as_options(Wish(wish.values, one.runs), one.seed, draws=self.desk.workers.draws)
+                    yield _line({"answer": said | {"options": options}})
+        except Superseded:
+            yield _line({"stopped": "a newer request has taken over"})
+        except PartFailed as error:
+            yield _line({"failed": str(error)})
+
+
+def told(result: Result) -> dict[str, Any]:
+    """What the page shows of an ensemble: a point of the explorer, and the effect as `run --json` has it."""
+    pairs: dict[tuple[int, int], int] = {}
+    days = chosen_days(result)
+    outcome = f"accords_counter_{result.window}"
+    row = effects_table(result.outcomes, result.arms, result.reference, [outcome]).to_dict("records")[0]
+    numbers = rounded({name: float(row[name]) for name in ("mean", "mcse", "lo", "hi")})
+    effect = {"outcome": outcome, "window": result.window, **numbers}
+    return point(result, days, pairs) | {"days": days, "pairs": list(pairs), "effect": effect}
+
+
+def _line(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+
+
+def _refused(status: HTTPStatus, words: str) -> Response:
+    return PlainTextResponse(f"{words}\n", status)

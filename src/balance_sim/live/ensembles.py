@@ -1,0 +1,246 @@
+"""Ensembles on request: the newest alone is lived, what was lived is kept, and few runs are told before many."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import pickle
+from collections import OrderedDict, deque
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from balance_sim.live.dials import Wish
+from balance_sim.live.faults import BadRequest, Superseded
+from balance_sim.live.workers import Part, Workers
+from balance_sim.scenario import ScenarioError, with_values
+from balance_sim.study.arms import reference_key
+from balance_sim.study.blocks import Block, BlockTables, batch_runs
+from balance_sim.study.folder import version
+from balance_sim.study.result import Result
+from balance_sim.study.store import missing
+
+if TYPE_CHECKING:
+    from balance_sim.scenario.schema import Scenario
+    from balance_sim.study.jobs import Values
+
+FIRST_RUNS = 50  # told at once
+MORE = 4  # then so many times as many, until all
+FEWEST = 12  # runs a part, at least
+MOST_KEPT = 256 << 20  # bytes of tables
+SETTINGS_KEPT = 64
+
+
+@dataclass(frozen=True)
+class Lived:
+    """How far a request is: runs of it that are lived in every arm."""
+
+    runs: int
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The scenario as the dials have it. packed: the same, pickled; key, reference_key: what its lives and those of
+    its reference arm follow from."""
+
+    scenario: Scenario
+    packed: bytes
+    key: str
+    reference_key: str
+
+
+class Shelf:
+    """Tables of lives by what they follow from, those used last."""
+
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        self.most = most
+        self._kept: OrderedDict[str, dict[Block, BlockTables]] = OrderedDict()
+        self._bytes = 0
+
+    def blocks(self, life: str) -> list[Block]:
+        return list(self._kept.get(life, ()))
+
+    def put(self, life: str, block: Block, tables: BlockTables) -> None:
+        """Keep a block; what was not used for longest goes. A block that is there already stays as it is."""
+        kept = self._kept.setdefault(life, {})
+        self._kept.move_to_end(life)
+        if block in kept:
+            return
+        kept[block] = tables
+        self._bytes += _size(tables)
+        while self._bytes > self.most and len(self._kept) > 2:  # the two arms that are being lived
+            _, old = self._kept.popitem(last=False)
+            self._bytes -= sum(_size(one) for one in old.values())
+
+    def first(self, life: str, runs: int) -> list[BlockTables]:
+        """Tables of the first so many runs, each run once. Blocks of two requests may overlap."""
+        self._kept.move_to_end(life)
+        kept, out, at = self._kept[life], [], 0
+        for block in sorted(kept, key=lambda one: one.first):
+            if at < min(block.stop, runs):
+                out.append(_cut(kept[block], at, runs))
+                at = block.stop
+        return out
+
+
+def _size(tables: BlockTables) -> int:
+    return int(tables.runs.nbytes + tables.accords.nbytes)
+
+
+def _cut(tables: BlockTables, first: int, stop: int) -> BlockTables:
+    def of(table: pa.Table) -> pa.Table:
+        return table.filter(pc.and_(pc.greater_equal(table["run"], first), pc.less(table["run"], stop)))
+
+    return BlockTables(of(tables.runs), of(tables.accords))
+
+
+class Desk:
+    """Takes requests, one at a time: a newer one stops the one before.
+
+    arms: the reference and the headline arm."""
+
+    def __init__(self, scenario: Scenario, seed: int, arms: tuple[str, str], workers: Workers) -> None:
+        self.scenario = scenario
+        self.seed = seed
+        self.arms = arms
+        self.workers = workers
+        self.shelf = Shelf()
+        self._settings: OrderedDict[Values, Setting] = OrderedDict()
+        self._request = 0
+        self._flying: set[asyncio.Task[None]] = set()
+
+    async def setting(self, wish: Wish) -> Setting:
+        """The scenario that a request asks for. Raises BadRequest where it would be refused as a file."""
+        found = self._settings.get(wish.values)
+        if found is None:
+            found = await asyncio.to_thread(self._setting, wish.values)
+            self._settings[wish.values] = found
+            while len(self._settings) > SETTINGS_KEPT:
+                self._settings.popitem(last=False)
+        return found
+
+    def _setting(self, values: Values) -> Setting:
+        try:
+            scenario = with_values(self.scenario, dict(values)) if values else self.scenario
+        except ScenarioError as error:
+            raise BadRequest("; ".join(f"{one.path}: {one.message}" for one in error.problems)) from None
+        packed = pickle.dumps(scenario, pickle.HIGHEST_PROTOCOL)
+        key = hashlib.sha256(packed).hexdigest()
+        return Setting(scenario, packed, key, reference_key(scenario))
+
+    async def answers(self, setting: Setting, runs: int) -> AsyncIterator[Lived | Result]:
+        """First few runs, then more, then all, each as a study of its own, and how far it is in between.
+
+        Raises Superseded as soon as there is a newer request, and PartFailed."""
+        self._request += 1
+        request = self._request
+        self.workers.supersede(request)
+        told, said, ends = 0, 0, list(stages(runs))
+        waiting: deque[Part] = deque()
+        flying: set[asyncio.Task[None]] = set()
+        while True:
+            have = self._have(setting, runs)
+            if have < runs and not waiting and not flying:
+                waiting.extend(self._parts(setting, ends, request))
+            while waiting and len(flying) < self.workers.count:
+                flying.add(self._start(self._life(setting, waiting[0].arm), waiting.popleft()))
+            if reached := max((end for end in ends if told < end <= have), default=0):
+                told = said = reached
+                yield self._result(setting, told)
+            elif have > said:
+                said = have
+                yield Lived(have)
+            if request != self._request:
+                raise Superseded
+            if told == runs:
+                return
+            done, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+            if request != self._request:
+                raise Superseded
+            for one in done:
+                one.result()
+
+    def stop(self) -> None:
+        """Drop what is under way."""
+        self._request += 1
+        self.workers.supersede(self._request)
+
+    def _start(self, life: str, part: Part) -> asyncio.Task[None]:
+        async def live() -> None:
+            self.shelf.put(life, part.block, await self.workers.live(part))
+
+        task = asyncio.create_task(live())
+        self._flying.add(task)
+        task.add_done_callback(self._landed)
+        return task
+
+    def _landed(self, task: asyncio.Task[None]) -> None:
+        self._flying.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits for it hears of it; if nobody does any more, nobody needs to
+
+    def _life(self, setting: Setting, arm: str) -> str:
+        """What the lives of an arm follow from."""
+        return f"{arm} {setting.reference_key if arm == self.arms[0] else setting.key}"
+
+    def _have(self, setting: Setting, runs: int) -> int:
+        """The first runs that are lived in both arms."""
+        return min(
+            next((gap.first for gap in _gaps(self.shelf.blocks(self._life(setting, arm)), runs)), runs)
+            for arm in self.arms
+        )
+
+    def _parts(self, setting: Setting, ends: Sequence[int], request: int) -> Iterator[Part]:
+        """What is still to be lived, what is told first first; enough parts for every process."""
+        first = 0
+        most = batch_runs(len(setting.scenario.states)) * 5 // 4  # 150 runs at once rather than twice 75
+        for end in ends:
+            todo = [
+                (arm, Block(max(gap.first, first), gap.stop))
+                for arm in self.arms
+                for gap in _gaps(self.shelf.blocks(self._life(setting, arm)), end)
+                if gap.stop > first
+            ]
+            size = -(-sum(len(block) for _, block in todo) // self.workers.count)
+            for arm, block in todo:
+                for piece in _pieces(block, min(max(size, FEWEST), most)):
+                    yield Part(setting.key, setting.packed, self.arms, arm, piece, request)
+            first = end
+
+    def _result(self, setting: Setting, runs: int) -> Result:
+        kept = [one for arm in self.arms for one in self.shelf.first(self._life(setting, arm), runs)]
+        tables = pa.concat_tables([one.runs for one in kept]), pa.concat_tables([one.accords for one in kept])
+        return Result(
+            scenario=setting.scenario,
+            runs=runs,
+            seed=self.seed,
+            arms=self.arms,
+            version=version(),
+            memory=(tables,),
+        )
+
+
+def stages(runs: int) -> Iterator[int]:
+    """How many runs are told, one after the other: 50, 200, ... and all."""
+    end = FIRST_RUNS
+    while end < runs:
+        yield end
+        end *= MORE
+    yield runs
+
+
+def _gaps(done: Iterable[Block], runs: int) -> list[Block]:
+    """Ranges of the first `runs` runs that are not done."""
+    return missing(done, runs, runs)
+
+
+def _pieces(block: Block, most: int) -> Iterator[Block]:
+    """A block in equal pieces of at most so many runs."""
+    count = -(-len(block) // most)
+    cuts = [block.first + len(block) * k // count for k in range(count + 1)]
+    for first, stop in pairwise(cuts):
+        yield Block(first, stop)

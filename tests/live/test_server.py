@@ -1,0 +1,303 @@
+"""The live page's server, a real process asked over real connections: whom it answers, and with what numbers."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from serving import FEW, LOUD, ROOT, SCENARIO, Server, program
+
+from balance_sim.study.store import Store
+from balance_sim.study.sweep_result import open_sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+POINTS = [(1.0, "balance_of_threat"), (0.5, "balance_of_power")]
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live")]
+
+
+def by_run(options: str, folder: Path) -> dict[str, Any]:
+    """The headline of `run` with the options that the page names."""
+    from click.testing import CliRunner
+
+    from balance_sim.cli import main
+
+    words = ["run", SCENARIO, *LOUD, *shlex.split(options), "--out", str(folder), "--json", *FEW]
+    done = CliRunner().invoke(main, words)
+    assert done.exit_code == 0, done.output
+    found: dict[str, Any] = json.loads(done.stdout)["effects"]["summit"]["accords_counter_300"]
+    return found
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"visibility": 0.5}, {"visibility": 0.35, "patron reliability": 0.5}, {"visibility": 0}],
+    ids=["the reference arm as before", "both arms anew", "no run differs"],
+)
+def test_the_numbers_are_those_of_run(server: Server, tmp_path: Path, values: dict[str, float]) -> None:
+    """To the last digit, mean and interval, by the options that the page shows."""
+    answer = server.ask(60, values)[-1]["answer"]
+    effect = by_run(answer["options"], tmp_path / "r")
+    shown = answer["effect"]
+    assert (shown["outcome"], shown["window"], answer["n"]) == ("accords_counter_300", 300, 60)
+    assert {"mean": shown["mean"], "ci95": [shown["lo"], shown["hi"]], "mcse": shown["mcse"]} == {
+        name: effect[name] for name in ("mean", "ci95", "mcse")
+    }
+    assert (shown["mean"] > 0) == (values["visibility"] > 0)
+
+
+def test_few_runs_are_told_before_many(server: Server) -> None:
+    """What is over while an answer is being put together is passed over."""
+    lines = server.ask(800, {"visibility": 0.8})
+    answers = [line["answer"] for line in lines if "answer" in line]
+    told = [one["n"] for one in answers]
+    assert told in ([50, 200, 800], [50, 800])
+    assert [int(shlex.split(one["options"])[1]) for one in answers] == told
+    again = [line["answer"] for line in server.ask(800, {"visibility": 0.8})]
+    assert again == answers[-1:]  # what was lived is kept
+    assert [line["answer"] for line in server.ask(50, {"visibility": 0.8})] == answers[:1]
+
+
+def test_the_newest_request_alone_is_lived(server: Server) -> None:
+    """The older one is told so, in time: it would take minutes."""
+    told: list[list[dict[str, Any]]] = []
+    older = threading.Thread(target=lambda: told.append(server.ask(5000, {"visibility": 0.15})))
+    older.start()
+    time.sleep(0.3)
+    newer = server.ask(12, {"visibility": 0.25})
+    older.join(60)
+    assert newer[-1]["answer"]["n"] == 12
+    assert told[0][-1] == {"stopped": "a newer request has taken over"}
+
+
+def test_who_goes_away_stops_what_was_asked(server: Server) -> None:
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    body = json.dumps({"values": {"visibility": 0.45}, "runs": 5000})
+    line.request("POST", f"/{server.token}/ensemble", body, {"Content-Type": "application/json"})
+    assert b"answer" in line.getresponse().readline()
+    line.close()
+    assert server.ask(12, {"visibility": 0.55})[-1]["answer"]["n"] == 12
+
+
+def test_a_process_that_is_killed_is_replaced(server: Server) -> None:
+    before = server.ask(30, {"visibility": 0.65})[-1]["answer"]
+    victims = [pid for pid in children(server.process.pid) if "spawn_main" in command(pid)]
+    assert victims
+    for pid in victims:
+        os.kill(pid, signal.SIGKILL)
+    after = server.ask(60, {"visibility": 0.65})[-1]["answer"]
+    assert after["n"] == 60
+    assert server.ask(30, {"visibility": 0.65})[-1]["answer"] == before
+
+
+def children(parent: int) -> Iterator[int]:
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent and fields[0] != "Z":
+            yield int(path.parent.name)
+
+
+def command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+
+
+def test_the_page_is_strict(server: Server) -> None:
+    status, headers, body = server.call("GET", f"/{server.token}/")
+    assert status == 200
+    policy = headers["content-security-policy"].split("; ")
+    assert (
+        policy[0] == "default-src 'none'" and "connect-src 'self'" in policy and "unsafe" not in str(policy)
+    )
+    assert "frame-ancestors 'none'" in policy
+    assert headers["referrer-policy"] == "no-referrer" and headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store" and "server" not in headers
+    assert not any(name.startswith("access-control") for name in headers)
+    assert server.token not in body.decode()
+
+
+ELSEWHERE = {"Sec-Fetch-Site": "cross-site"}
+STRANGERS = {
+    "no token": ("/", {}),
+    "another token": ("/" + 43 * "A" + "/", {}),
+    "part of the token": ("/{token:.42}/", {}),
+    "a token in the query": ("/?{token}", {}),
+    "another origin": ("/{token}/", {"Origin": "http://example.org"}),
+    "no origin to speak of": ("/{token}/", {"Origin": "null"}),
+    "the same host on another port": ("/{token}/", {"Origin": "http://127.0.0.1:1"}),
+    "the same port, encrypted": ("/{token}/", {"Origin": "https://127.0.0.1:{port}"}),
+    "another name for this address": ("/{token}/", {"Host": "rebound.example.org:{port}"}),
+    "localhost": ("/{token}/", {"Host": "localhost:{port}"}),
+    "no port": ("/{token}/", {"Host": "127.0.0.1"}),
+    "a page of another site": ("/{token}/", ELSEWHERE | {"Sec-Fetch-Mode": "no-cors"}),
+    "a frame": ("/{token}/", ELSEWHERE | {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}),
+}
+
+
+@pytest.mark.parametrize(("path", "headers"), STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize(("method", "page"), [("GET", ""), ("POST", "ensemble")])
+def test_strangers_stay_outside(
+    server: Server, method: str, page: str, path: str, headers: dict[str, str]
+) -> None:
+    head, mark, query = path.format(token=server.token).partition("?")
+    given = {name: value.format(port=server.port) for name, value in headers.items()}
+    body = b"{}" if method == "POST" else None
+    given |= {"Content-Type": "application/json"} if body else {}
+    status, _, text = server.call(method, head + page + mark + query, body, given)
+    assert status == 403
+    assert server.token.encode() not in text and len(text) < 200
+
+
+def test_a_host_named_twice_or_not_at_all(server: Server) -> None:
+    for hosts in ([], [f"127.0.0.1:{server.port}", "example.org"]):
+        line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        line.putrequest("GET", f"/{server.token}/", skip_host=True)
+        for host in hosts:
+            line.putheader("Host", host)
+        line.endheaders()
+        assert line.getresponse().status in (400, 403)
+        line.close()
+
+
+def test_the_page_itself_comes_in(server: Server) -> None:
+    assert server.post(b'{"runs": 2}', Origin=server.origin, Sec_Fetch_Site="same-origin")[0] == 200
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert server.call("GET", f"/{server.token}/", None, link)[0] == 200  # a link that a person follows
+
+
+def test_it_listens_on_loopback_alone(server: Server) -> None:
+    port = f"{server.port:04X}"
+    tables = [Path(f"/proc/net/{name}") for name in ("tcp", "tcp6")]
+    if not tables[0].exists():
+        pytest.skip("no /proc/net/tcp to look at")
+    rows = [line.split() for table in tables if table.exists() for line in table.read_text().splitlines()[1:]]
+    listening = [row[1].split(":")[0] for row in rows if row[1].endswith(f":{port}") and row[3] == "0A"]
+    assert listening == ["0100007F"]
+
+
+BAD = {
+    "above the bound": (b'{"values": {"visibility": 1.5}}', "visibility: `1.5` is outside 0 to 1"),
+    "below the bound": (b'{"values": {"visibility": -1}}', "visibility: `-1` is outside 0 to 1"),
+    "NaN": (b'{"values": {"visibility": NaN}}', "NaN is no number"),
+    "infinite": (b'{"values": {"visibility": 1e999}}', "visibility: `Infinity` is outside 0 to 1"),
+    "huge": (b'{"values": {"visibility": ' + b"9" * 400 + b"}}", "is outside 0 to 1"),
+    "longer than Python reads": (b'{"values": {"visibility": ' + b"9" * 9000 + b"}}", "is not JSON"),
+    "a word": (b'{"values": {"visibility": "high"}}', 'visibility: expected a number, got `"high"`'),
+    "true": (b'{"values": {"visibility": true}}', "visibility: expected a number, got `true`"),
+    "null": (b'{"values": {"visibility": null}}', "visibility: expected a number, got `null`"),
+    "unknown dial": (b'{"values": {"visibilty": 1}}', "no dial `visibilty`; did you mean `visibility`?"),
+    "a key path": (b'{"values": {"parameters.tau": 0}}', "no dial `parameters.tau`; there are: visibility"),
+    "unknown key": (b'{"seed": 3}', "unknown key `seed`; there are `values` and `runs`"),
+    "no run": (b'{"runs": 0}', "runs: expected a whole number from 2 to 5000, got `0`"),
+    "many runs": (b'{"runs": 100000}', "runs: expected a whole number from 2 to 5000, got `100000`"),
+    "half a run": (b'{"runs": 2.5}', "got `2.5`"),
+    "a key twice": (b'{"runs": 2, "runs": 3}', "a key stands twice"),
+    "a list": (b"[]", "expected a mapping with `values` and `runs`, got `[]`"),
+    "values as a list": (b'{"values": []}', "values: expected a mapping, got `[]`"),
+    "nothing": (b"", "is not JSON"),
+    "no UTF-8": (b"\xff\xfe\x00", "is not JSON"),
+    "deep": (b"[" * 12000, "is not JSON"),
+    "control characters": (b'{"\\u001b[31m\\ud800": 1}', "unknown key `\\x1b[31m\\ud800`"),
+}
+
+
+@pytest.mark.parametrize(("body", "words"), BAD.values(), ids=BAD)
+def test_bad_values_are_refused_in_plain_words(server: Server, body: bytes, words: str) -> None:
+    status, text = server.post(body)
+    assert (status, words in text, text.count("\n")) == (400, True, 1), text
+    assert "Traceback" not in text and len(text) < 300
+
+
+def test_what_is_no_request_of_the_page(server: Server) -> None:
+    assert server.post(b"{}", Content_Type="text/plain")[0] == 415  # what a form of any page could send
+    assert server.post(b" " * 20_000)[0] == 413
+    chunks = (b" " * 5000 for _ in range(5))
+    assert server.post(chunks)[0] == 413  # type: ignore[arg-type]
+    assert server.call("GET", f"/{server.token}/ensemble")[0] == 405
+    for path in ("nothing", "../..//etc/passwd", "%2e%2e/x", "ensemble/"):
+        assert server.call("GET", f"/{server.token}/{path}")[0] in (404, 405, 307), path
+
+
+def test_a_sweep_has_its_factors_as_dials_and_ctrl_c_ends_it(tmp_path: Path) -> None:
+    shutil.copy(SCENARIO, tmp_path / "five.yaml")
+    loud = dict(word.split("=", 1) for word in LOUD[1::2])
+    points = [{**loud, "events.summit.visibility": v, "theory.preset": t} for v, t in POINTS]
+    lines = [f"  - {{{', '.join(f'{path}: {value}' for path, value in point.items())}}}" for point in points]
+    file = tmp_path / "two.yaml"
+    head = "schema: 1\nscenario: five.yaml\nruns: 30\nseed: 5\ndesign: {method: list}\npoints:\n"
+    file.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
+    folder = tmp_path / "sweep"
+    done = program("sweep", str(file), "--out", str(folder), "--workers", "1")
+    assert done.returncode == 0, done.stderr + done.stdout
+    sweep = open_sweep(folder)
+    effects = sweep.effects.query("outcome == 'accords_counter_300'")
+    assert effects["mean"].nunique() == len(POINTS)
+    server = Server.of(folder, "--runs", "20")
+    for row in effects.to_dict("records"):
+        answer = server.ask(30, {path: row[path] for path in sweep.paths})[-1]["answer"]
+        assert (answer["n"], answer["effect"]["mean"]) == (30, row["mean"])
+        assert "--seed 5" in answer["options"]
+    processes = list(children(server.process.pid))
+    code, errors = server.stop(signal.SIGINT)
+    assert code == 130
+    assert errors.endswith(f"balance-sim explore {folder} --live --runs 20\n")
+    assert "Traceback" not in errors and "KeyboardInterrupt" not in errors
+    assert server.token not in errors
+    assert not [pid for pid in processes if Path(f"/proc/{pid}").exists()]
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", server.port), 5)
+
+
+WITHOUT = """
+import sys
+sys.modules["starlette"] = None
+from balance_sim.cli import main
+main(sys.argv[1:], prog_name="balance-sim")
+"""
+
+
+def test_without_the_extra_one_line_says_how_to_get_it(study: Path) -> None:
+    import subprocess
+
+    words = [sys.executable, "-c", WITHOUT, "explore", str(study), "--live"]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert (
+        done.stderr == "balance-sim: live pages need an optional package: pip install 'balance-sim[live]'\n"
+    )
+
+
+def test_requests_that_cannot_be(study: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = program("explore", str(study), "--live", "--port", str(port))
+    assert done.returncode == 2
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr and "another --port" in done.stderr
+    done = program("explore", str(study), "--live", "--out", "x.html")
+    assert done.returncode == 2 and "--out does not go with --live" in done.stderr
+    done = program("explore", str(study), "--port", "8000")
+    assert done.returncode == 2 and "--port goes with --live" in done.stderr
+    foreign = tmp_path / "foreign"
+    shutil.copytree(study, foreign)
+    with Store(foreign).lock() as store:
+        store.write_manifest((store.read_manifest() or {}) | {"model": "some.module:Agent"})
+    done = program("explore", str(foreign), "--live")
+    assert done.returncode == 2 and "runs no code of a study's own" in done.stderr

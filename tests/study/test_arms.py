@@ -1,0 +1,81 @@
+"""The reference arm lived once for several scenarios: only where it is the same life."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from balance_sim.scenario import load_scenario, with_values
+from balance_sim.study.arms import compile_arms, reference_key
+from balance_sim.study.blocks import Block, BlockTables, focal_watch, live_block, live_runs, one_arm_tables
+
+SCENARIO = load_scenario(Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml")
+ARMS = ("no_parade", "parade")
+RUNS = 6
+
+
+def alone(arm: str, values: dict[str, Any]) -> BlockTables:
+    """One arm of the scenario with these values, lived without the other."""
+    worlds = compile_arms(with_values(SCENARIO, values), ARMS)
+    numbers = np.arange(RUNS, dtype=np.uint64)
+    watch = focal_watch(worlds)
+    made = live_runs(worlds, 1, numbers, (arm,), watch)[arm]
+    return one_arm_tables(worlds, arm, made, numbers, watch)
+
+
+def test_one_key_one_life() -> None:
+    """How visible the event is that the reference arm drops changes nothing there, to the last digit."""
+    values = {"events.parade.visibility": 0.25}
+    assert reference_key(with_values(SCENARIO, values)) == reference_key(SCENARIO)
+    faint, loud = alone("no_parade", values), alone("no_parade", {})
+    assert faint.runs.equals(loud.runs)
+    assert faint.accords.equals(loud.accords)
+
+
+ADDED = "arms.parade_and_doubt.add.washington_rebuff"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"audiences.south.attention.default": 0.4},
+        {"states.USA.reliability": 0.5},
+        {"events.xi_putin_beijing_2025.visibility": 0.1},
+        {"events.parade.principals": ("CHN", "RUS")},  # who the participants are decides every direction
+        {"events.parade.date": "2025-09-04"},
+        {"parameters.tau": 0.2},
+        {f"{ADDED}.date": "2025-10-01"},  # another arm's event: its date is a boundary of steps in all arms
+    ],
+    ids=lambda values: next(iter(values)),
+)
+def test_another_life_has_another_key(values: dict[str, Any]) -> None:
+    assert reference_key(with_values(SCENARIO, values)) != reference_key(SCENARIO)
+
+
+def test_what_other_arms_see_leaves_the_key_as_it_is() -> None:
+    assert reference_key(with_values(SCENARIO, {f"{ADDED}.visibility": 0.3})) == reference_key(SCENARIO)
+
+
+def test_where_the_focal_event_stays_its_visibility_counts() -> None:
+    kept = SCENARIO.arms["no_parade"].model_copy(update={"drop": ()})
+    scenario = SCENARIO.model_copy(update={"arms": SCENARIO.arms | {"no_parade": kept}})
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    events = tuple(
+        event.model_copy(update={"visibility": 0.3}) if event is focal else event for event in scenario.events
+    )
+    assert reference_key(scenario.model_copy(update={"events": events})) != reference_key(scenario)
+
+
+def test_an_arm_alone_is_the_arm_among_others() -> None:
+    """But for what compares it with its twin in the reference arm."""
+    whole = live_block(compile_arms(SCENARIO, ARMS), 1, Block(0, RUNS), ARMS)
+    for arm in ARMS:
+        mine = alone(arm, {})
+        theirs = whole.runs.filter([word == arm for word in whole.runs["arm"].to_pylist()])
+        assert set(theirs.column_names) - set(mine.runs.column_names) == {"accelerated_365"}
+        assert theirs.select(mine.runs.column_names).to_pandas().equals(mine.runs.to_pandas())
+        accords = whole.accords.filter([word == arm for word in whole.accords["arm"].to_pylist()])
+        assert accords.to_pandas().astype(str).equals(mine.accords.to_pandas().astype(str))
