@@ -67,6 +67,11 @@ def test_the_page_is_never_wider_than_the_window(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+def test_the_report_is_small(report: Path) -> None:
+    """Of few runs, in all eight arms. At 400 runs: tests/show/test_report_size.py."""
+    assert report.stat().st_size < 600 * 1024
+
+
 def test_the_report_needs_no_script(opener: Opener, report: Path) -> None:
     opened = opener(report, script=False)
     words = opened.page.locator("body").inner_text()
