@@ -64,6 +64,17 @@ def test_both_ways_have_the_model_and_all_baselines(found: Hindcast) -> None:
         assert out[way]["base_rate"]["log_skill"] == 0.0
 
 
+def test_its_keys_are_documented(found: Hindcast) -> None:
+    text = (ROOT / "docs" / "json.md").read_text(encoding="utf-8").split("## What `hindcast` writes")[1]
+    cells = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    keys = [name for cell in cells for name in re.findall(r"`about\.([^`]+)`", cell)]
+    named = {re.split(r"[.\[]", key)[0] for key in keys}
+    assert named == {*found.as_dict()["about"], "version", "command"}
+    row = found.as_dict()["one_year_ahead"]["model"]
+    plain = {name.removesuffix("_se").removesuffix("_ci95") for name in row}
+    assert all(f"`{name}`" in text for name in plain), plain
+
+
 def test_the_model_beats_the_base_rate_on_its_own_record(found: Hindcast) -> None:
     """And expects about as many accords as there were: within 4 standard deviations of a Poisson count."""
     for scores in found.scores.values():

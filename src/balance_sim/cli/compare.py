@@ -18,7 +18,7 @@ def command(left: str, right: str, pairs: int, as_json: bool) -> None:
     """Compare two results folders, or two arms: FOLDER, FOLDER:arm, FOLDER@point, FOLDER@point:arm.
 
     Differences are RIGHT less LEFT, run by run where both have the same seed. What differs in the inputs is
-    said first."""
+    said first. `balance-sim report LEFT RIGHT` makes a page of it."""
     from balance_sim.study.compare import compare
     from balance_sim.study.compare_text import as_lines, as_plain
 
