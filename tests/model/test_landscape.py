@@ -178,6 +178,11 @@ def test_camps_of_a_run_by_hand():
     ).frustration == pytest.approx(1 / 6)
 
 
+def test_a_lone_state_is_in_no_camp_against_another():
+    found = in_camps(np.ones((2, 1, 1)), np.ones(1), np.ones(1))
+    assert [values.tolist() for values in found] == [[0.0, 0.0]] * 3
+
+
 def test_the_names_of_states_do_not_matter():
     rng = np.random.default_rng(5)
     p = rng.normal(size=(9, 9))

@@ -184,6 +184,18 @@ def test_every_stance_occurs_on_beijing(result) -> None:
     assert total == pytest.approx(47)  # fifty less the three participants
 
 
+def test_camps_before_the_event_are_named_and_runs_settle_near_them(result) -> None:
+    before = result.summary()["camps"]
+    assert (
+        sorted(code for camp in before["camps"] for code in camp) == sorted(result.scenario.codes)
+        and not before["exact"]
+    )
+    assert {"CHN", "RUS", "PRK"} <= set(next(camp for camp in before["camps"] if "CHN" in camp))
+    levels = result.levels.set_index(["arm", "outcome"])["mean"]
+    assert -1 < levels["parade", "camps_energy_365"] < 0 < levels["parade", "camps_frustration_365"] < 0.5
+    assert levels["parade", "camps_moved_365"] <= 25
+
+
 # --- the rows -------------------------------------------------------------------------------------------
 
 

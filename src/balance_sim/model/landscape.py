@@ -100,6 +100,11 @@ def searched(terms: Floats) -> Floats:
     return np.asarray(best * best[0])
 
 
+def weight_of_pairs(size: Floats) -> float:
+    """Sum of s_i s_j over ordered pairs of distinct states: what an energy is a share of. Above 0."""
+    return max(float(size.sum() ** 2 - (size**2).sum()), 1e-300)
+
+
 def energy_of(terms: Floats, sides: Floats) -> Floats:
     """Energy of configurations. terms: (..., n, n) s_i s_j p_ij, the diagonal zero; sides: (..., n), 1 and -1.
 

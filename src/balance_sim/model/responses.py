@@ -129,10 +129,9 @@ def in_camps(relation: Floats, capability: Floats, before: Floats) -> InCamps:
     together = sides[..., i] == sides[..., j]
     wrong = np.where(together, mutual[..., i, j] < 0, mutual[..., i, j] > 0)
     apart = (sides != before).sum(axis=-1)
-    total = weight.sum() - (capability**2).sum()
     return InCamps(
-        energy=landscape.energy_of(terms, sides) / total,
-        frustration=wrong.mean(axis=-1),
+        energy=landscape.energy_of(terms, sides) / landscape.weight_of_pairs(capability),
+        frustration=wrong.sum(axis=-1) / max(len(i), 1),
         moved=np.minimum(apart, n - apart).astype(float),
     )
 

@@ -16,9 +16,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.landscape import weight_of_pairs
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study import curves
-from balance_sim.study.arms import headline_arm
+from balance_sim.study.arms import compile_arms, headline_arm
 from balance_sim.study.blocks import EXTRA_EVERY
 from balance_sim.study.digest import digest_of
 from balance_sim.study.effects import effects_table, levels_table, rounded
@@ -82,6 +84,23 @@ class Result:
     @property
     def reference(self) -> str:
         return self.arms[0]
+
+    @cached_property
+    def worlds(self) -> Worlds:
+        """The reference arm alone, compiled."""
+        return compile_arms(self.scenario, (self.reference,))
+
+    @property
+    def camps(self) -> dict[str, Any]:
+        """The two camps just before the event, which `camps_*` start from: codes, energy per unit of weight,
+        and whether no configuration has less."""
+        found, world = self.worlds.camps, self.worlds.reference
+        sides = [
+            [code for code, at in zip(world.codes, found.sides, strict=True) if at == side]
+            for side in (1, -1)
+        ]
+        energy = found.energy / weight_of_pairs(world.capability)
+        return {"camps": sides, "energy": energy, "exact": found.exact}
 
     @property
     def outcomes(self) -> pd.DataFrame:
@@ -208,6 +227,7 @@ class Result:
                 self.scheduled.assign(date=self.scheduled["date"].astype(str)).to_json(orient="records")
             ),
             "mechanisms": self.mechanisms,
+            "camps": self.camps,
             "timing": self.timing,
             "failed_runs": len(self.failed),
         }

@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.scenario.schema import Event
-from balance_sim.study.arms import compile_arms
 from balance_sim.study.frames import by_arm
 from balance_sim.study.intervals import mean_interval, t_quantile
 from balance_sim.study.observed import Cast, focal_cast
@@ -142,7 +141,7 @@ class Readings:
     @cached_property
     def worlds(self) -> Worlds:
         """The reference arm alone, compiled."""
-        return compile_arms(self.scenario, (self.result.reference,))
+        return self.result.worlds
 
     @cached_property
     def cast(self) -> Cast:
