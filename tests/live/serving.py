@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
+
+from balance_sim.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 SCENARIO = str(ROOT / "experiments" / "smoke" / "five_states.yaml")
@@ -27,10 +30,9 @@ FEW = ["--workers", "1", "--no-figures", "--no-mechanisms"]
 LIMIT = 120  # seconds that nothing here should take
 
 
-def program(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
-    """The program, done."""
-    words = [sys.executable, "-m", "balance_sim", *arguments]
-    return subprocess.run(words, capture_output=True, text=True, timeout=LIMIT, **more)
+def program(*arguments: str) -> Result:
+    """The program, done, in this process."""
+    return CliRunner().invoke(main, arguments)
 
 
 @dataclass
@@ -73,6 +75,13 @@ class Server:
         finally:
             line.close()
 
+    def begin(self, body: dict[str, Any]) -> http.client.HTTPResponse:
+        """A request for an ensemble whose answer is still to be read."""
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT)
+        given = {"Content-Type": "application/json"}
+        line.request("POST", f"/{self.token}/ensemble", json.dumps(body), given)
+        return line.getresponse()
+
     def post(self, body: bytes, **headers: str) -> tuple[int, str]:
         """Ask for an ensemble; status and text."""
         given = {"Content-Type": "application/json"} | {k.replace("_", "-"): v for k, v in headers.items()}
@@ -95,5 +104,5 @@ class Server:
 def loud_study(folder: Path) -> Path:
     """A results folder of `run`."""
     done = program("run", SCENARIO, *LOUD, "--runs", "4", "--out", str(folder), *FEW)
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     return folder

@@ -10,13 +10,11 @@ import shutil
 import signal
 import socket
 import sys
-import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from serving import FEW, LOUD, ROOT, SCENARIO, Server, program
+from serving import FEW, LOUD, SCENARIO, Server, program
 
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import open_sweep
@@ -31,12 +29,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("live")]
 
 def by_run(options: str, folder: Path) -> dict[str, Any]:
     """The headline of `run` with the options that the page names."""
-    from click.testing import CliRunner
-
-    from balance_sim.cli import main
-
-    words = ["run", SCENARIO, *LOUD, *shlex.split(options), "--out", str(folder), "--json", *FEW]
-    done = CliRunner().invoke(main, words)
+    done = program("run", SCENARIO, *LOUD, *shlex.split(options), "--out", str(folder), "--json", *FEW)
     assert done.exit_code == 0, done.output
     found: dict[str, Any] = json.loads(done.stdout)["effects"]["summit"]["accords_counter_300"]
     return found
@@ -61,34 +54,30 @@ def test_the_numbers_are_those_of_run(server: Server, tmp_path: Path, values: di
 
 def test_few_runs_are_told_before_many(server: Server) -> None:
     """What is over while an answer is being put together is passed over."""
-    lines = server.ask(800, {"visibility": 0.8})
+    lines = server.ask(230, {"visibility": 0.8})
     answers = [line["answer"] for line in lines if "answer" in line]
     told = [one["n"] for one in answers]
-    assert told in ([50, 200, 800], [50, 800])
+    assert told in ([50, 200, 230], [50, 230])
     assert [int(shlex.split(one["options"])[1]) for one in answers] == told
-    again = [line["answer"] for line in server.ask(800, {"visibility": 0.8})]
+    again = [line["answer"] for line in server.ask(230, {"visibility": 0.8})]
     assert again == answers[-1:]  # what was lived is kept
     assert [line["answer"] for line in server.ask(50, {"visibility": 0.8})] == answers[:1]
 
 
 def test_the_newest_request_alone_is_lived(server: Server) -> None:
-    """The older one is told so, in time: it would take minutes."""
-    told: list[list[dict[str, Any]]] = []
-    older = threading.Thread(target=lambda: told.append(server.ask(5000, {"visibility": 0.15})))
-    older.start()
-    time.sleep(0.3)
-    newer = server.ask(12, {"visibility": 0.25})
-    older.join(60)
-    assert newer[-1]["answer"]["n"] == 12
-    assert told[0][-1] == {"stopped": "a newer request has taken over"}
+    """The older one is told so, long before it could be done."""
+    older = server.begin({"values": {"visibility": 0.15}, "runs": 5000})
+    assert b'"n":50' in older.readline()
+    assert server.ask(12, {"visibility": 0.25})[-1]["answer"]["n"] == 12
+    lines = older.read().splitlines()
+    assert json.loads(lines[-1]) == {"stopped": "a newer request has taken over"}
+    assert not any(b'"n":5000' in line for line in lines)
 
 
-def test_who_goes_away_stops_what_was_asked(server: Server) -> None:
-    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    body = json.dumps({"values": {"visibility": 0.45}, "runs": 5000})
-    line.request("POST", f"/{server.token}/ensemble", body, {"Content-Type": "application/json"})
-    assert b"answer" in line.getresponse().readline()
-    line.close()
+def test_who_goes_away_leaves_the_server_well(server: Server) -> None:
+    older = server.begin({"values": {"visibility": 0.45}, "runs": 5000})
+    older.readline()
+    older.close()
     assert server.ask(12, {"visibility": 0.55})[-1]["answer"]["n"] == 12
 
 
@@ -243,7 +232,7 @@ def test_a_sweep_has_its_factors_as_dials_and_ctrl_c_ends_it(tmp_path: Path) -> 
     file.write_text(head + "\n".join(lines) + "\n", encoding="utf-8")
     folder = tmp_path / "sweep"
     done = program("sweep", str(file), "--out", str(folder), "--workers", "1")
-    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.exit_code == 0, done.output
     sweep = open_sweep(folder)
     effects = sweep.effects.query("outcome == 'accords_counter_300'")
     assert effects["mean"].nunique() == len(POINTS)
@@ -263,21 +252,11 @@ def test_a_sweep_has_its_factors_as_dials_and_ctrl_c_ends_it(tmp_path: Path) -> 
         socket.create_connection(("127.0.0.1", server.port), 5)
 
 
-WITHOUT = """
-import sys
-sys.modules["starlette"] = None
-from balance_sim.cli import main
-main(sys.argv[1:], prog_name="balance-sim")
-"""
-
-
-def test_without_the_extra_one_line_says_how_to_get_it(study: Path) -> None:
-    import subprocess
-
-    words = [sys.executable, "-c", WITHOUT, "explore", str(study), "--live"]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 2
-    assert done.stdout == ""
+def test_without_the_extra_one_line_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before anything is read or run."""
+    monkeypatch.setitem(sys.modules, "starlette", None)
+    done = program("explore", "no/such/folder", "--live")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert (
         done.stderr == "balance-sim: live pages need an optional package: pip install 'balance-sim[live]'\n"
     )
@@ -289,15 +268,22 @@ def test_requests_that_cannot_be(study: Path, tmp_path: Path) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         done = program("explore", str(study), "--live", "--port", str(port))
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert f"cannot listen on 127.0.0.1:{port}" in done.stderr and "another --port" in done.stderr
     done = program("explore", str(study), "--live", "--out", "x.html")
-    assert done.returncode == 2 and "--out does not go with --live" in done.stderr
+    assert done.exit_code == 2 and "--out does not go with --live" in done.stderr
     done = program("explore", str(study), "--port", "8000")
-    assert done.returncode == 2 and "--port goes with --live" in done.stderr
+    assert done.exit_code == 2 and "--port goes with --live" in done.stderr
+    done = program("explore", str(study), "--live", "--runs", "9999")
+    assert done.exit_code == 2 and "at most 5,000" in done.stderr
     foreign = tmp_path / "foreign"
     shutil.copytree(study, foreign)
     with Store(foreign).lock() as store:
         store.write_manifest((store.read_manifest() or {}) | {"model": "some.module:Agent"})
     done = program("explore", str(foreign), "--live")
-    assert done.returncode == 2 and "runs no code of a study's own" in done.stderr
+    assert done.exit_code == 2 and "runs no code of a study's own" in done.stderr
+    alone = tmp_path / "alone"
+    done = program("run", SCENARIO, "--arms", "no_summit", "--runs", "2", "--out", str(alone), *FEW)
+    assert done.exit_code == 0
+    done = program("explore", str(alone), "--live")
+    assert done.exit_code == 2 and "one arm only" in done.stderr
