@@ -13,6 +13,7 @@ from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.explore.data import document
 from balance_sim.show.explore.points import of_sweep
 from balance_sim.show.figures.indices import indices_table, indices_title
+from balance_sim.show.figures.studies import theories_table
 from balance_sim.show.figures.surface import surface_table, surface_title
 from balance_sim.show.figures.sweeps import (
     multiples_table,
@@ -129,6 +130,36 @@ def test_a_sampled_surface_is_cut_into_classes(sampled: SweepResult) -> None:
     assert len(labels) == table["x"].nunique() and max(map(len, labels)) <= 14
 
 
+def test_theories_beside_each_other(tmp_path: Path) -> None:
+    """A row a theory, each with the effect that the sweep has for it, and the accords that come anyway."""
+    path = tmp_path / "theories.yaml"
+    path.write_text(
+        f"""schema: 1
+title: "Two theories"
+scenario: {Path("experiments").resolve()}/smoke/five_states.yaml
+factors:
+  theory.preset: [hub_doubt, "null"]
+arms: [no_summit, summit]
+runs: 4
+outcomes: [accords_counter_300]
+""",
+        encoding="utf-8",
+    )
+    sweep(load_experiment(path), out=tmp_path / "r")
+    swept = open_sweep(tmp_path / "r")
+    assert "theories" in fitting(swept, SWEEP_FIGURES)
+    table = theories_table(swept)
+    assert table["label"].tolist() == ["hub doubt", "null"]
+    effects = swept.effects[swept.effects["outcome"] == "accords_counter_300"]
+    for name, column in (("excess", "mean"), ("lo", "lo"), ("hi", "hi")):
+        assert table[name].tolist() == effects[column].tolist()
+    levels = swept.levels[
+        (swept.levels["arm"] == "no_summit") & (swept.levels["outcome"] == "accords_counter_300")
+    ]
+    assert table["level"].tolist() == levels["mean"].tolist()
+    assert words_of(SWEEP_FIGURES["theories"].draw(swept)).startswith("The excess is ")
+
+
 def test_titles_of_a_sweep_name_their_intervals() -> None:
     rows = [(0, "a.b.c", 1.0, 0.2, 0.1, 0.3), (1, "a.b.c", 2.0, 0.1, -0.1, 0.3)]
     table = pd.DataFrame(rows, columns=["point", "factor", "value", "excess", "lo", "hi"])
@@ -140,7 +171,7 @@ def test_titles_of_a_sweep_name_their_intervals() -> None:
         x=[1.0, 2.0], y=1.0, words_x=["1", "2"], words_y="1", factor_x="a.b.c", factor_y="d.e"
     )
     assert surface_title(cells) == (
-        "In 1 of 2 cells the excess can be told from none; largest of them: +0.20 (95 % interval 0.10 to 0.30) "
+        "In 1 of 2 cells the excess can be told from none; largest of them: +0.20 (0.10 to 0.30) "
         "at b c 1 and e 1"
     )
     assert (
@@ -155,7 +186,7 @@ def test_titles_of_a_sweep_name_their_intervals() -> None:
 def test_the_report_of_a_sweep(swept: SweepResult) -> None:
     text = sweep_html(swept)
     assert text == sweep_html(open_sweep(swept.folder))
-    assert "It can be told from none at " in text and "Over 6 points the excess runs from" in text
+    assert "summit over no summit, 40 runs a point." in text and "Over 6 points the excess runs from" in text
     assert text.count("<svg") == 2 and "<script" not in text
     assert '<td class="n">3</td><td>0, 0.5, 1</td>' in text
     assert swept.digest in text

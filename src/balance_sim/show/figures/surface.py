@@ -82,7 +82,7 @@ def surface_title(table: pd.DataFrame) -> str:
     )
     top = order.iloc[0]
     where = " and ".join(f"{factor_words(str(top[f'factor_{a}']))} {top[f'words_{a}']}" for a in "xy")
-    size = f"{signed(float(top['excess']))} (95 % interval {interval(float(top['lo']), float(top['hi']))})"
+    size = f"{signed(float(top['excess']))} ({interval(float(top['lo']), float(top['hi']))})"
     if not sure:
         return f"In none of {len(table)} cells can the excess be told from none; largest: {size} at {where}"
     return f"In {sure} of {len(table)} cells the excess can be told from none; largest of them: {size} at {where}"
@@ -123,7 +123,7 @@ def draw_surface(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
         bar.ax.set_ylim(low, high)
         bar.set_label("mean excess per run (amber: fewer, blue: more)")
     head(ax, surface_title(table), _marks(table), own=own, wrap=74)
-    small = "Bold: the interval excludes zero. " + (
+    small = "Bold: the 95 % interval excludes zero. " + (
         "Where a cell has more than one point, its interval is the mean of theirs, which is rather too wide. "
         if int(table["points"].max()) > 1
         else ""

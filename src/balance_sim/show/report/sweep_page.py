@@ -24,8 +24,8 @@ def sweep_html(sweep: SweepResult) -> str:
     found = headline_effects(sweep)
     scenario = sweep.scenario
     content: dict[str, Any] = {
-        "title": f"{printable(sweep.name)}: a sweep of {printable(scenario.title)}",
-        "question": printable(scenario.question),
+        "title": printable(str(sweep.manifest.get("design", {}).get("title") or sweep.name)),
+        "question": f"{printable(scenario.title)}. {printable(scenario.question)}",
         "answer": answer(sweep, found),
         "plates": plates_of(sweep, fitting(sweep, SWEEP_FIGURES)),
         "heads": [*sweep.paths, "excess", "low", "high", "MC error", "runs"],
@@ -44,15 +44,15 @@ def sweep_html(sweep: SweepResult) -> str:
 
 
 def answer(sweep: SweepResult, found: pd.DataFrame) -> str:
-    """The range of the excess over the points, and at how many of them it can be told from none."""
+    """The range of the excess over the points, at how many of them it can be told from none, and which way."""
     if found.empty:
         return "No arm to compare, or no point finished, so there is nothing to report."
     sure = found[clear(found)]
     more, fewer = int((sure["mean"] > 0).sum()), int((sure["mean"] < 0).sum())
-    told = f"It can be told from none at {len(sure)} of them, {more} with more and {fewer} with fewer"
     arm, reference = arm_words(str(sweep.headline_arm)), arm_words(sweep.reference)
     runs = plural(sweep.runs, "run")
-    return f"{multiples_title(multiples_table(sweep))}. {told} ({arm} over {reference}, {runs} a point)."
+    told = f" Of those told from none {more} have more and {fewer} fewer." if len(sure) else ""
+    return f"{multiples_title(multiples_table(sweep))}.{told} {arm} over {reference}, {runs} a point."
 
 
 def point_rows(sweep: SweepResult, found: pd.DataFrame) -> facts.Rows:
