@@ -236,7 +236,7 @@ def test_gzip_mark_and_latin_1_are_read(tmp_path: Path) -> None:
         ),
         (
             read_nmc,
-            "ccode,year,cinc\n2,2000,0.1\n2,2000,0.1\n",
+            "ccode,year,cinc\n2,2000,0.1\n2,2000,0.2\n",
             "line 3, column ccode: this state has two rows in one year",
         ),
         (

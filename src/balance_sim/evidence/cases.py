@@ -24,7 +24,7 @@ def build_case(case: Case | Mapping[str, str], data_dir: Path | str, name: str) 
     """The files of a scenario, by their path beside NAME.yaml: NAME.yaml itself and NAME/*.csv.
 
     case: a row of the table of cases, read or as text by column. data_dir: folder of the series, under the
-    names that evidence.panel.FILES lists; only the capabilities must be there. Nothing dated on or after the
+    names that evidence.data_files.FILES lists; only the capabilities must be there. Nothing dated on or after the
     signal is read into the scenario. Raises DataError."""
     if not isinstance(case, Case):
         case = case_of(dict(case), None, None)

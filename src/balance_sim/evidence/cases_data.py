@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from balance_sim.evidence import codes
+from balance_sim.evidence.data_files import FILES, READERS, file_of
 from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.panel import FILES, READERS
 from balance_sim.evidence.readers.table import Read
 from balance_sim.scenario.codes import code_table, known
 
@@ -94,10 +94,9 @@ class Series:
         return self._read[name]
 
     def _find(self, name: str) -> Read | None:
-        for candidate in FILES[name]:
-            for path in (self.folder / candidate, self.folder / f"{candidate}.gz"):
-                if path.is_file():
-                    return READERS[name](path)
+        path, _ = file_of(self.folder, name)
+        if path is not None:
+            return READERS[name](path)
         if name == "capability":
             wanted = " or ".join(FILES[name])
             raise DataError("there is no file of capabilities", f"Put {wanted} into the folder", self.folder)

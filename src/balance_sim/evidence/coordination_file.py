@@ -76,7 +76,7 @@ def coordination_lines(fit: CoordinationFit, data: EventData) -> list[str]:
     notes = [*data.notes, *_imputed(fit)]
     for report in data.reports:
         name = Path(report.path).name
-        notes += [f"{name}: {one.count} rows dropped: {one.reason}" for one in report.dropped]
+        notes += report.losses
         notes += [f"{name}: {note}" for note in report.notes]
     return [*lines, "", *(f"note: {note}" for note in dict.fromkeys(notes))] if notes else lines
 

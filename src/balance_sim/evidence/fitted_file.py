@@ -92,12 +92,13 @@ def _told(one: Profile) -> dict[str, object]:
 
 
 def data_used(history: History) -> list[dict[str, object]]:
-    """Every file that was read: source, name, rows kept, sha256."""
+    """Every file that was read: source, name, rows kept, rows left out by reason, sha256."""
     return [
         {
             "source": report.source,
             "file": Path(report.path).name,
             "rows": report.rows_kept,
+            **({"dropped": {one.reason: one.count for one in report.dropped}} if report.dropped else {}),
             "sha256": _sha256(report.path),
         }
         for report in history.reports
@@ -151,6 +152,7 @@ def summary_lines(fit: Fit, history: History) -> list[str]:
         lines += ["", "weakly told apart by the record:", *(f"  {way}" for way in fit.flat)]
     lines += ["", "not fitted:", *(f"  {key_path(name)}: {why}" for name, why in NOT_ON_RECORD.items())]
     lines += [f"note: {note}" for note in history.notes]
+    lines += [f"note: {line}" for report in history.reports for line in report.losses]
     return lines
 
 

@@ -267,7 +267,7 @@ def _notes(model: Scores, there: Happened, data: Path | None, until: date, stage
         notes.append(
             f"the accords in {name} end in {last}, the forecast in {until.year}: is the window covered?"
         )
-    notes += [f"{name}: {one.count} rows dropped: {one.reason}" for one in there.report.dropped]
+    notes += there.report.losses
     return tuple(notes)
 
 

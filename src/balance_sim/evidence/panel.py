@@ -8,7 +8,7 @@ has no earlier value, gives that of its first year. Quarrels, alliances and acco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,63 +17,15 @@ import pandas as pd
 import yaml
 
 from balance_sim.evidence import layers
+from balance_sim.evidence.data_files import FILES, READERS, file_of
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.readers.accords import read_outcomes
-from balance_sim.evidence.readers.alignment import read_ideal_points
-from balance_sim.evidence.readers.alliances import read_atop_members, read_cow_alliances
-from balance_sim.evidence.readers.capabilities import read_nmc
-from balance_sim.evidence.readers.geography import read_capitals, read_contiguity, read_minimum_distance
-from balance_sim.evidence.readers.regime import read_vdem
-from balance_sim.evidence.readers.rivalry import (
-    read_mid_participants,
-    read_rivalries,
-    read_territorial_claims,
-)
 from balance_sim.evidence.readers.table import Read, ReadReport
 
 __all__ = ["FILES", "History", "default_depths", "load_history"]
 
-READERS: Mapping[str, Callable[[Path], Read]] = {
-    "accords": read_outcomes,
-    "capability": read_nmc,
-    "ideal": read_ideal_points,
-    "democracy": read_vdem,
-    "distance": read_minimum_distance,
-    "contiguity": read_contiguity,
-    "capitals": read_capitals,
-    "rivalry": read_rivalries,
-    "claims": read_territorial_claims,
-    "disputes": read_mid_participants,
-    "atop": read_atop_members,
-    "cow_alliances": read_cow_alliances,
-}
 NEEDED = ("accords", "capability")
-
-FILES: Mapping[str, tuple[str, ...]] = {
-    "accords": ("dcad_agreements.csv", "DCAD-v1.0-main.csv", "accords.csv"),
-    "capability": ("nmc_state_year.csv", "NMC-70-abridged.csv", "NMC-60-abridged.csv", "NMC_v6_0.csv"),
-    "ideal": (
-        "unga_ideal_points.csv",
-        "IdealpointestimatesAll_Jul2025.csv",
-        "IdealpointestimatesAll_Jun2024.csv",
-    ),
-    "democracy": ("democracy_state_year.csv", "V-Dem-CY-Core-v16.csv", "V-Dem-CY-Full+Others-v16.csv"),
-    "distance": ("min_distance_spells.csv", "cow_mindist.csv"),
-    "contiguity": ("contiguity_spells.csv", "contdir.csv", "contdird.csv"),
-    "capitals": ("capitals.csv", "cow_capitals.csv"),
-    "rivalry": ("rivalries_thompson_sakuwa_suhas.csv", "tss_rivalries.csv", "rivalries_thompson_dreyer.csv"),
-    "claims": ("territorial_claims_icow.csv", "ICOWprov101.csv"),
-    "disputes": ("mid_cow5_participants.csv", "MIDB 5.0.csv", "MIDB-5.0.csv"),
-    "atop": ("atop_members.csv", "atop5_1m.csv"),
-    "cow_alliances": (
-        "cow_alliance_spells.csv",
-        "alliance_v4.1_by_directed.csv",
-        "alliance_v4.1_by_dyad.csv",
-    ),
-}
-"""File names looked for in the data folder, plain or with .gz, the first that is there."""
-
 
 ALLIANCES: Mapping[str, str] = {"atop": "atop", "cow": "cow_alliances"}
 
@@ -87,12 +39,13 @@ class _Sources:
         self.notes: list[str] = []
 
     def read(self, name: str) -> Read | None:
-        for candidate in FILES[name]:
-            for path in (self.folder / candidate, self.folder / f"{candidate}.gz"):
-                if path.is_file():
-                    read = READERS[name](path)
-                    self.reports.append(read.report)
-                    return read
+        path, others = file_of(self.folder, name)
+        if path is not None:
+            if others:
+                self.notes.append(f"{path.name} is read as {name}, not {', '.join(others)}")
+            read = READERS[name](path)
+            self.reports.append(read.report)
+            return read
         if name in NEEDED:
             wanted = " or ".join(FILES[name])
             raise DataError(f"there is no file of {name}", f"Put {wanted} into the folder", path=self.folder)
@@ -176,6 +129,8 @@ def load_history(
 
 def accords_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
     """Last year that the accords of a folder, and of further files, cover. Raises DataError."""
+    if not Path(data_dir).is_dir():
+        raise DataError("there is no such folder", "Give the folder that holds the data files", path=data_dir)
     first = _Sources(Path(data_dir)).read("accords")
     reports = [read.report for read in (first,) if read] + [read_outcomes(path).report for path in more]
     ends = [report.last_year for report in reports if report.last_year is not None]

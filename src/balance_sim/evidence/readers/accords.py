@@ -11,7 +11,15 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence import codes
-from balance_sim.evidence.readers.table import Read, Table, day, open_table, ordered_pair
+from balance_sim.evidence.readers.table import (
+    MISSING_CODES,
+    MISSING_TEXT,
+    Read,
+    Table,
+    day,
+    open_table,
+    ordered_pair,
+)
 from balance_sim.scenario.vocabulary import ACCORD_KINDS, ACCORD_STATUSES
 
 ACCORD_COLUMNS = (
@@ -38,7 +46,7 @@ DCAD_SECTOR_KINDS = {
 """Rung of a sector agreement by category, our reading: a standing committee consults, research shares
 knowledge, procurement, industry, training and exchange move goods and people. The deepest one counts."""
 
-DCAD_MISSING = (-77, -88, -99)
+DCAD_MISSING = (-77, -88, -99, *MISSING_CODES)
 DCAD_LAST_YEAR = 2010
 _RUNGS = ("political_declaration", "information_sharing", "logistics", "defence_cooperation")
 
@@ -69,7 +77,8 @@ def read_dcad(path: Path | str) -> Read:
     read = len(table.text)
     table.drop_broken_pairs()
     table.drop(table.year("sign_year", DCAD_MISSING).isna(), "no year of signature")
-    unknown = ~table.text["type"].str.strip().isin(["general", "sector"])
+    table.drop(table.text["type"].str.strip().isin(MISSING_TEXT), "neither general nor sector")
+    unknown = ~table.text["type"].str.strip().str.lower().isin(["general", "sector"])
     if unknown.any():
         raise table.fault("type", unknown, "type is general or sector", "Correct the cell")
     signed, precision = day(
@@ -201,15 +210,15 @@ def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _dcad_kind(table: Table) -> pd.Series:
     depth = {kind: rung for rung, kind in enumerate(_RUNGS)}
-    best = pd.Series(-1, index=table.text.index)
+    best = pd.Series(-1.0, index=table.text.index)
     for column in ("category1", "category2", "category3"):
         if table.has(column):
             category = table.text[column].str.strip().str.upper()
-            rung = category.map(DCAD_SECTOR_KINDS).map(depth)
-            best = best.where(best > rung.fillna(-1), rung.fillna(-1)).astype(int)
-    best = best.where(best >= 0, depth["information_sharing"])
-    general = table.text["type"].str.strip() == "general"
-    return pd.Series(np.array(_RUNGS, dtype=object)[best], index=best.index).mask(
+            rung = category.map(DCAD_SECTOR_KINDS).map(depth).astype(np.float64)
+            best = best.where(best > rung.fillna(-1), rung.fillna(-1))
+    rung_of = best.where(best >= 0, depth["information_sharing"]).astype(int)
+    general = table.text["type"].str.strip().str.lower() == "general"
+    return pd.Series(np.array(_RUNGS, dtype=object)[rung_of], index=best.index).mask(
         general, "defence_cooperation"
     )
 

@@ -6,13 +6,22 @@ consultation as entente), kind (the deepest rung that follows)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.readers.table import Read, Table, day, open_table, ordered_pair
+from balance_sim.evidence.readers.table import (
+    MISSING_CODES,
+    Read,
+    Table,
+    day,
+    folded,
+    open_table,
+    ordered_pair,
+)
 
 ALLIANCE_COLUMNS = (
     "alliance_id",
@@ -26,9 +35,10 @@ ALLIANCE_COLUMNS = (
     "entente",
     "kind",
 )
+_OBLIGATIONS = ["defense", "neutrality", "nonaggression", "entente"]
 COW_LAST_DAY = date(2012, 12, 31)
 ATOP_LAST_DAY = date(2018, 12, 31)
-UNKNOWN = (0, -9, -99)
+UNKNOWN = (0, -99, *MISSING_CODES)
 """Codes of an unknown or open part of a date."""
 
 _COW_NAMES = {
@@ -65,12 +75,19 @@ def read_cow_alliances(path: Path | str) -> Read:
     )
     table = open_table(path, "COW alliances", _COW_NAMES, required)
     read = len(table.text)
+    table.drop_broken_pairs()
     start, _ = day(
-        table.year("start_year"), table.part("start_month", UNKNOWN), table.part("start_day", UNKNOWN)
+        table.year("start_year", UNKNOWN),
+        table.part("start_month", UNKNOWN),
+        table.part("start_day", UNKNOWN),
     )
     table.drop(start.isna(), "no start")
+    start = start[table.text.index]
     end, _ = day(
-        table.year("end_year"), table.part("end_month", UNKNOWN), table.part("end_day", UNKNOWN), end=True
+        table.year("end_year", UNKNOWN),
+        table.part("end_month", UNKNOWN),
+        table.part("end_day", UNKNOWN),
+        end=True,
     )
     table.drop((end < start)[table.text.index], "the spell ends before it starts")
     kept = table.text.index
@@ -87,9 +104,9 @@ def read_cow_alliances(path: Path | str) -> Read:
             },
         }
     )
-    frame = _tidy(frame)
+    frame, notes = _tidy(frame)
     return Read(
-        frame, table.report(read, frame, (1816, COW_LAST_DAY.year), "directed and yearly rows folded")
+        frame, table.report(read, frame, (1816, COW_LAST_DAY.year), *notes, *_uncoded(table, _OBLIGATIONS))
     )
 
 
@@ -129,14 +146,15 @@ def read_atop_members(path: Path | str) -> Read:
     )
     table = open_table(path, "ATOP members", _ATOP_MEMBER_NAMES, required)
     read = len(table.text)
+    table.drop_blank("member", "no member")
     start, _ = day(
-        table.year("entry_year", (0, -9)),
+        table.year("entry_year", UNKNOWN),
         table.part("entry_month", UNKNOWN),
         table.part("entry_day", UNKNOWN),
     )
     table.drop(start.isna(), "no date of entry")
     end, _ = day(
-        table.year("exit_year", (0, -9)),
+        table.year("exit_year", UNKNOWN),
         table.part("exit_month", UNKNOWN),
         table.part("exit_day", UNKNOWN),
         end=True,
@@ -171,10 +189,11 @@ def read_atop_members(path: Path | str) -> Read:
         }
     )
     together = frame["end"].isna() | (frame["start"] < frame["end"])
-    frame = _tidy(frame[together])
+    frame, notes = _tidy(frame[together])
     alone = int((~together).sum())
     note = f"{alone} pairs of members that never belonged at the same time left out"
-    return Read(frame, table.report(read, frame, (1815, ATOP_LAST_DAY.year), note))
+    notes = (note, *notes, *_uncoded(table, ("defense", "offense", "neutral", "nonagg", "consul")))
+    return Read(frame, table.report(read, frame, (1815, ATOP_LAST_DAY.year), *notes))
 
 
 _ATOP_YEAR_NAMES = {
@@ -195,6 +214,8 @@ def read_atop_dyad_years(path: Path | str) -> Read:
     Frame: cow_a < cow_b, year, defense, neutrality, nonaggression, entente, kind (of either side)."""
     table = open_table(path, "ATOP dyad-years", _ATOP_YEAR_NAMES, ("cow_a", "cow_b", "year"))
     read = len(table.text)
+    table.drop_broken_pairs()
+    table.drop_blank("year", "no year")
     years = table.year("year")
     frame = pd.DataFrame(
         {"cow_a": table.integer("cow_a"), "cow_b": table.integer("cow_b"), "year": years.astype(np.int64)}
@@ -209,11 +230,12 @@ def read_atop_dyad_years(path: Path | str) -> Read:
         frame[name] = np.any([_obligation(table, column) for column in columns], axis=0) if columns else False
     frame = ordered_pair(frame)
     frame = frame.groupby(["cow_a", "cow_b", "year"], as_index=False).max()
-    frame = frame[frame[["defense", "neutrality", "nonaggression", "entente"]].any(axis=1)]
+    some = frame[_OBLIGATIONS].any(axis=1)
+    frame = frame[some].copy()
     frame["kind"] = alliance_kind(frame)
     span = (int(frame["year"].min()), int(frame["year"].max())) if len(frame) else None
     frame = frame.reset_index(drop=True)
-    return Read(frame, table.report(read, frame, span, "rows without any obligation are no alliance"))
+    return Read(frame, table.report(read, frame, span, *_without(int((~some).sum()))))
 
 
 def alliance_kind(frame: pd.DataFrame) -> np.ndarray:
@@ -223,18 +245,32 @@ def alliance_kind(frame: pd.DataFrame) -> np.ndarray:
     )
 
 
-def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
-    obligations = ["defense", "neutrality", "nonaggression", "entente"]
+def _tidy(frame: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """One row a spell, and notes on what was folded and what was left out."""
+    rows = len(frame)
     frame = ordered_pair(frame)
     frame = frame.groupby(["alliance_id", "cow_a", "cow_b", "start", "end"], as_index=False, dropna=False)[
-        obligations
+        _OBLIGATIONS
     ].max()
+    notes = folded(rows - len(frame))
+    some = frame[_OBLIGATIONS].any(axis=1)
+    frame = frame[some].copy()
     frame["kind"] = alliance_kind(frame)
-    frame = frame[frame[obligations].any(axis=1)]
     order = ["start", "cow_a", "cow_b", "alliance_id"]
-    return frame[list(ALLIANCE_COLUMNS)].sort_values(order, kind="stable").reset_index(drop=True)
+    frame = frame[list(ALLIANCE_COLUMNS)].sort_values(order, kind="stable").reset_index(drop=True)
+    return frame, (*notes, *_without(int((~some).sum())))
+
+
+def _without(count: int) -> tuple[str, ...]:
+    return (f"{count} spells or years without any obligation are no alliance: left out",) if count else ()
+
+
+def _uncoded(table: Table, columns: Sequence[str]) -> tuple[str, ...]:
+    """A note on obligations that the source does not code."""
+    count = sum(int(table.number(column, MISSING_CODES).isna().sum()) for column in columns)
+    return (f"{count} obligations are not coded and count as none on record",) if count else ()
 
 
 def _obligation(table: Table, column: str) -> pd.Series:
     """True where the source codes 1 or more; -9 and blank are no obligation on record."""
-    return table.number(column, (-9,)).fillna(0) > 0
+    return table.number(column, MISSING_CODES).fillna(0) > 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from balance_sim.evidence.readers.state_years import finish, key_columns
-from balance_sim.evidence.readers.table import Read, open_table
+from balance_sim.evidence.readers.table import MISSING_CODES, Read, open_table
 
 COMPONENTS = ("milex", "milper", "irst", "pec", "tpop", "upop")
 _NAMES = {
@@ -22,12 +22,12 @@ _NAMES = {
 def read_nmc(path: Path | str) -> Read:
     """National Material Capabilities. Singer, Bremer, Stuckey 1972; Singer 1987.
 
-    -9 is missing."""
+    -9 is missing, as are -8 and -7."""
     table = open_table(path, "COW NMC", _NAMES, ("cow", "year", "cinc"))
     read = len(table.text)
     frame = key_columns(table)
-    frame["cinc"] = table.bounded("cinc", 0.0, 1.0, missing=(-9,))
+    frame["cinc"] = table.bounded("cinc", 0.0, 1.0, missing=MISSING_CODES)
     for component in COMPONENTS:
         if table.has(component):
-            frame[component] = table.number(component, missing=(-9,))
+            frame[component] = table.number(component, missing=MISSING_CODES)
     return finish(table, read, frame, "cinc")

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.readers.table import Read, Table, open_table, ordered_pair
+from balance_sim.evidence.readers.table import (
+    MISSING_CODES,
+    MISSING_TEXT,
+    Read,
+    Table,
+    folded,
+    open_table,
+    ordered_pair,
+)
 
 CONTIGUITY_LAST_YEAR = 2016
 LONGEST_KM = 20_040.0
@@ -33,7 +41,9 @@ def read_minimum_distance(path: Path | str) -> Read:
     if not spells:
         open_table(path, "minimum distance", _DISTANCE_NAMES, ("cow_a", "cow_b", "km", "year"))
     table.drop_broken_pairs()
-    km = table.bounded("km", 0.0, LONGEST_KM, missing=(-9,))
+    for column in ("year_from", "year_to") if spells else ("year",):
+        table.drop_blank(column, "no year")
+    km = table.bounded("km", 0.0, LONGEST_KM, missing=MISSING_CODES)
     table.drop(km.isna(), "no distance")
     frame = pd.DataFrame(
         {
@@ -44,11 +54,12 @@ def read_minimum_distance(path: Path | str) -> Read:
             "km": km[table.text.index],
         }
     )
+    rows = len(frame)
     frame = ordered_pair(frame).drop_duplicates()
     keys = ["cow_a", "cow_b", "year_from"]
     frame = frame.sort_values(keys, kind="stable").reset_index(drop=True)
     years = (int(frame["year_from"].min()), int(frame["year_to"].max())) if len(frame) else None
-    return Read(frame, table.report(read, frame, years))
+    return Read(frame, table.report(read, frame, years, *folded(rows - len(frame))))
 
 
 _CONTIGUITY_NAMES = {
@@ -71,10 +82,14 @@ def read_contiguity(path: Path | str) -> Read:
     if not (table.has("begin", "end") or table.has("year")):
         open_table(path, "COW contiguity", _CONTIGUITY_NAMES, ("begin", "end"))
     table.drop_broken_pairs()
+    table.drop(table.bounded("type", 0, 5, MISSING_CODES).isna(), "no type")
     table.drop(table.bounded("type", 0, 5) == 0, "type 0: not contiguous")
     if table.has("begin", "end"):
-        begin, end = _year_of(table, "begin"), _year_of(table, "end")
+        table.drop(_year_of(table, "begin").isna(), "no beginning")
+        begin = _year_of(table, "begin").astype(np.int64)
+        end = _year_of(table, "end").fillna(CONTIGUITY_LAST_YEAR).astype(np.int64)
     else:
+        table.drop_blank("year", "no year")
         begin = end = table.year("year").astype(np.int64)
     frame = pd.DataFrame(
         {
@@ -85,10 +100,11 @@ def read_contiguity(path: Path | str) -> Read:
             "year_to": end,
         }
     )
+    rows = len(frame)
     frame = ordered_pair(frame).drop_duplicates()
     frame = frame.sort_values(["cow_a", "cow_b", "year_from"], kind="stable").reset_index(drop=True)
     years = (int(frame["year_from"].min()), int(frame["year_to"].max())) if len(frame) else None
-    return Read(frame, table.report(read, frame, years, "each pair once"))
+    return Read(frame, table.report(read, frame, years, *folded(rows - len(frame))))
 
 
 _CAPITAL_NAMES = {
@@ -105,6 +121,7 @@ def read_capitals(path: Path | str) -> Read:
     """Capitals with their dates. Frame: cow, capital, start, end, latitude, longitude."""
     table = open_table(path, "capitals", _CAPITAL_NAMES, ("cow", "start", "end", "latitude", "longitude"))
     read = len(table.text)
+    table.drop_blank("cow", "a state without a COW number")
     frame = pd.DataFrame(
         {
             "cow": table.integer("cow").astype(np.int64),
@@ -121,9 +138,11 @@ def read_capitals(path: Path | str) -> Read:
 
 
 def _year_of(table: Table, column: str) -> pd.Series:
-    """Year of a cell written YYYYMM (the authors' form) or as an ISO date."""
+    """Year of a cell written YYYYMM (the authors' form), as an ISO date or as a year; missing where blank."""
     raw = table.text[column].str.strip()
+    blank = raw.isin([*MISSING_TEXT, *map(str, MISSING_CODES)])
     parts = raw.str.extract(r"^(\d{4})(?:-?(\d{2}))?(?:-?\d{2})?$")
-    if parts[0].isna().any():
-        raise table.fault(column, parts[0].isna(), "this is not a month", "Write YYYYMM or YYYY-MM-DD")
-    return parts[0].astype(np.int64)
+    bad = parts[0].isna() & ~blank
+    if bad.any():
+        raise table.fault(column, bad, "this is not a month", "Write YYYYMM or YYYY-MM-DD")
+    return pd.to_numeric(parts[0]).astype("Int64")

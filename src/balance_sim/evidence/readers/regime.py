@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from balance_sim.evidence.readers.state_years import finish, key_columns
-from balance_sim.evidence.readers.table import Read, open_table
+from balance_sim.evidence.readers.table import MISSING_CODES, Read, open_table
 
 _NAMES = {
     "cow": ("COWcode", "ccode"),
@@ -24,7 +24,7 @@ def read_vdem(path: Path | str) -> Read:
     table = open_table(path, "V-Dem", _NAMES, ("cow", "year", "polyarchy"))
     read = len(table.text)
     frame = key_columns(table)
-    frame["polyarchy"] = table.bounded("polyarchy", 0.0, 1.0)
+    frame["polyarchy"] = table.bounded("polyarchy", 0.0, 1.0, missing=MISSING_CODES)
     if table.has("polity2"):
-        frame["polity2"] = table.bounded("polity2", -10.0, 10.0, missing=(-66, -77, -88))
+        frame["polity2"] = table.bounded("polity2", -10.0, 10.0, missing=(-66, -77, -88, -99))
     return finish(table, read, frame, "polyarchy")

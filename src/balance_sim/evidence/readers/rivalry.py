@@ -7,7 +7,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.readers.table import Read, Table, day, open_table, ordered_pair
+from balance_sim.evidence.readers.table import (
+    MISSING_CODES,
+    MISSING_TEXT,
+    Read,
+    Table,
+    day,
+    folded,
+    open_table,
+    ordered_pair,
+)
 
 RIVALRY_LAST_YEAR = {"start": 2020, "styear": 2010}
 """Last year of Thompson, Sakuwa, Suhas 2021 (`start`) and of Thompson, Dreyer 2012 (`styear`): an end in
@@ -15,8 +24,9 @@ that year is the end of the data."""
 CLAIMS_LAST_MONTH = "201799"
 HIGHEST_SALIENCE = 12.0
 MID_LAST_YEAR = 2014
-UNKNOWN = (0, -9)
-"""Codes of an unknown part of a date."""
+UNKNOWN = (0, *MISSING_CODES)
+ONGOING = (9999, *MISSING_CODES)
+"""Codes of an unknown part of a date, and of an end that has not come."""
 
 _RIVALRY_NAMES = {
     "cow_a": ("ccode1", "ccodea"),
@@ -33,14 +43,14 @@ def read_rivalries(path: Path | str) -> Read:
     table = open_table(path, "strategic rivalries", _RIVALRY_NAMES, ("cow_a", "cow_b", "start", "end"))
     read = len(table.text)
     table.drop_broken_pairs()
-    table.drop(table.year("start", (-9,)).isna(), "no first year")
+    table.drop(table.year("start", MISSING_CODES).isna(), "no first year")
     last = RIVALRY_LAST_YEAR.get(table.published["start"].strip().lower(), 2020)
-    end = table.year("end", (-9,))
+    end = table.year("end", ONGOING)
     frame = pd.DataFrame(
         {
             "cow_a": table.integer("cow_a"),
             "cow_b": table.integer("cow_b"),
-            "year_from": table.year("start", (-9,)).astype(np.int64),
+            "year_from": table.year("start", MISSING_CODES).astype(np.int64),
             "year_to": end.where(end < last),
         }
     )
@@ -68,14 +78,17 @@ def read_territorial_claims(path: Path | str) -> Read:
     table = open_table(path, "ICOW territorial claims", _CLAIM_NAMES, ("cow_a", "cow_b", "begin", "end"))
     read = len(table.text)
     table.drop_broken_pairs()
+    table.drop(_month(table, "begin").isna(), "no beginning")
     begin, end = _month(table, "begin"), _month(table, "end", end=True)
     frame = pd.DataFrame(
         {
             "cow_a": table.integer("cow_a"),
             "cow_b": table.integer("cow_b"),
             "start": begin,
-            "end": end.mask(table.text["end"].str.strip().isin([CLAIMS_LAST_MONTH, "-9"])),
-            "salience": table.bounded("salience", 0, HIGHEST_SALIENCE, (-9,)) / HIGHEST_SALIENCE
+            "end": end.mask(
+                table.text["end"].str.strip().isin([CLAIMS_LAST_MONTH, *map(str, MISSING_CODES)])
+            ),
+            "salience": table.bounded("salience", 0, HIGHEST_SALIENCE, MISSING_CODES) / HIGHEST_SALIENCE
             if table.has("salience")
             else np.nan,
             "challenger": table.integer("cow_a").astype(np.int64),
@@ -108,11 +121,16 @@ def read_mid_participants(path: Path | str) -> Read:
     required = ("dispute", "cow", "start_year", "end_year", "side_a", "hostility")
     table = open_table(path, "COW MID participants", _PARTICIPANT_NAMES, required)
     read = len(table.text)
+    table.drop_blank("dispute", "no number of a dispute")
+    table.drop_blank("cow", "a state without a COW number")
+    table.drop_blank("side_a", "no side")
     start, _ = day(
-        table.year("start_year", (-9,)), table.part("start_month", UNKNOWN), table.part("start_day", UNKNOWN)
+        table.year("start_year", UNKNOWN),
+        table.part("start_month", UNKNOWN),
+        table.part("start_day", UNKNOWN),
     )
     end, _ = day(
-        table.year("end_year", (-9,)),
+        table.year("end_year", UNKNOWN),
         table.part("end_month", UNKNOWN),
         table.part("end_day", UNKNOWN),
         end=True,
@@ -126,7 +144,7 @@ def read_mid_participants(path: Path | str) -> Read:
             "start": start[kept],
             "end": end[kept],
             "side_a": table.integer("side_a").astype(np.int64),
-            "hostility": table.bounded("hostility", 1, 5, (-9,)),
+            "hostility": table.bounded("hostility", 1, 5, MISSING_CODES),
         }
     )
     pairs = side[side["side_a"] == 1].merge(side[side["side_a"] == 0], on="dispute", suffixes=("_a", "_b"))
@@ -150,7 +168,7 @@ def read_mid_participants(path: Path | str) -> Read:
 
 
 _DISPUTE_YEAR_NAMES = {
-    "dispute": ("dispnum",),
+    "dispute": ("dispnum", "disno"),
     "cow_a": ("ccode1", "statea"),
     "cow_b": ("ccode2", "stateb"),
     "year": ("year",),
@@ -168,9 +186,12 @@ def read_mid_dyad_years(path: Path | str) -> Read:
     table = open_table(path, "MID dyad-years", _DISPUTE_YEAR_NAMES, ("dispute", "cow_a", "cow_b", "year"))
     read = len(table.text)
     table.drop_broken_pairs()
+    table.drop_blank("year", "no year")
     if table.has("ongoing"):
+        table.drop_blank("ongoing", "not said whether a dispute is under way")
         table.drop(table.integer("ongoing") == 0, "no dispute under way")
-    levels = [table.bounded(c, 0, 5, (-9,)) for c in ("hostility_a", "hostility_b") if table.has(c)]
+    table.drop_blank("dispute", "no number of a dispute")
+    levels = [table.bounded(c, 0, 5, MISSING_CODES) for c in ("hostility_a", "hostility_b") if table.has(c)]
     frame = pd.DataFrame(
         {
             "dispute": table.integer("dispute").astype(np.int64),
@@ -181,16 +202,16 @@ def read_mid_dyad_years(path: Path | str) -> Read:
             "hostility": pd.concat(levels, axis=1).max(axis=1) if levels else np.nan,
         }
     )
-    keys = ["dispute", "cow_a", "cow_b", "year"]
+    keys, rows = ["dispute", "cow_a", "cow_b", "year"], len(frame)
     frame = ordered_pair(frame).groupby(keys, as_index=False).max()
     years = (int(frame["year"].min()), int(frame["year"].max())) if len(frame) else None
-    return Read(frame, table.report(read, frame, years, "directed rows folded"))
+    return Read(frame, table.report(read, frame, years, *folded(rows - len(frame))))
 
 
 def _month(table: Table, column: str, *, end: bool = False) -> pd.Series:
     raw = table.text[column].str.strip()
     parts = raw.str.extract(r"^(\d{4})(\d{1,2})$")
-    bad = parts[0].isna() & ~raw.isin(["", "-9"])
+    bad = parts[0].isna() & ~raw.isin([*MISSING_TEXT, *map(str, MISSING_CODES)])
     if bad.any():
         raise table.fault(column, bad, "this is not a month", "Write YYYYMM, with 99 for an unknown month")
     return day(parts[0], parts[1], pd.Series(pd.NA, index=raw.index), end=end)[0]

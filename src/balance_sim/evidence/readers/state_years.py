@@ -10,8 +10,9 @@ from balance_sim.evidence.readers.table import Read, Table
 
 def key_columns(table: Table) -> pd.DataFrame:
     """Checked `cow` and `year`; rows without either are dropped. Raises DataError on a row given twice."""
-    table.drop(table.integer("cow").isna(), "a state without a COW number")
-    table.drop(table.year("year").isna(), "no year")
+    table.drop_blank("cow", "a state without a COW number")
+    table.drop_blank("year", "no year")
+    table.drop(table.text.duplicated(), "the same row again")
     frame = pd.DataFrame(
         {"cow": table.integer("cow").astype(np.int64), "year": table.year("year").astype(np.int64)}
     )

@@ -1,15 +1,11 @@
 """A CSV file read as text and turned into checked columns; and the report of what a reader left out.
 
-Files may be plain or gzipped, UTF-8 (with or without mark) or Latin-1. Column names are matched without
-regard to case, and each column may go by several published names."""
+Files may be plain or gzipped, UTF-8 (with or without mark) or Latin-1, with commas, tabs or semicolons between
+the columns, or Stata's (.dta). Column names are matched without regard to case, and each column may go by several
+published names."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import re
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,14 +15,15 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.readers.text import columns_of, records, text_of
 
 _DATE = (
     r"^(\d{4})(?:[-/](\d{1,2}))?(?:[-/](\d{1,2}))?"
     r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?(?:Z| ?UTC)?)?$"
 )
-csv.field_size_limit(1 << 27)  # a longer cell than the reader's own limit is a cell, not a crash
-
-MISSING_TEXT = ("", "NA", "NaN", "nan", ".", "NULL")
+MISSING_TEXT = ("", "NA", "NaN", "nan", ".", "..", "NULL", "N/A", "#N/A")
+MISSING_CODES = (-9, -8, -7)
+"""What the Correlates of War and those who follow it write for missing, inapplicable and not yet known."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +47,12 @@ class ReadReport:
     last_year: int | None
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """A line for each reason why rows were left out."""
+        name = Path(self.path).name
+        return tuple(f"{name}: {one.count} rows left out: {one.reason}" for one in self.dropped)
 
     def __str__(self) -> str:
         years = f", {self.first_year}-{self.last_year}" if self.first_year is not None else ""
@@ -182,7 +185,7 @@ class Table:
 
         What a short row lacks is blank."""
         with text_of(self.path) as handle:
-            reader = csv.reader(handle)
+            reader = records(handle)
             width, start = len(next(reader)), reader.line_num + 1
             for record in reader:
                 if any(cell.strip() for cell in record[width:]):
@@ -198,7 +201,7 @@ class Table:
         """Physical line on which each row of the file starts (cells may hold line breaks)."""
         wanted, found = set(rows), {}
         with text_of(self.path) as handle:
-            reader = csv.reader(handle)
+            reader = records(handle)
             next(reader)
             start = reader.line_num + 1
             row = 0
@@ -217,6 +220,10 @@ class Table:
             first = [int(i) for i in self.text.index[mask][:5]]
             self.dropped.append(Dropped(reason, int(mask.sum()), tuple(self.lines(first))))
             self.text = self.text[~mask]
+
+    def drop_blank(self, column: str, reason: str, missing: Iterable[float] = MISSING_CODES) -> None:
+        """Leave out rows without a number in a column that they cannot do without."""
+        self.drop(self.integer(column, missing).isna(), reason)
 
     def drop_broken_pairs(self) -> None:
         """Leave out rows of `cow_a`, `cow_b` that name no state or the same one twice."""
@@ -249,7 +256,7 @@ def open_table(
     path = Path(path)
     try:
         with text_of(path) as handle:
-            head = next(csv.reader(handle), [])
+            head: list[str] = next(records(handle), [])
     except FileNotFoundError:
         raise DataError("the file is not there", "Check the folder and the file's name", path=path) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -279,37 +286,7 @@ def open_table(
                 path=path,
                 line=1,
             )
-    return Table(path, source, _columns(path, published, len(head)), published)
-
-
-def _columns(path: Path, published: Mapping[str, str], width: int) -> pd.DataFrame:
-    wanted = list(dict.fromkeys(published.values()))
-    try:
-        with text_of(path) as handle:
-            frame = pd.read_csv(handle, dtype=str, keep_default_na=False, na_filter=False, usecols=wanted)
-    except pd.errors.ParserError as error:
-        unclosed = re.search(r"EOF inside string starting at row (\d+)", str(error))
-        if unclosed:
-            line = int(unclosed[1]) + 1
-            raise DataError("a quote is opened and not closed", "Close it", path, line) from None
-        raise DataError(
-            f"a row does not fit the header's {width} cells: {error}", "Correct it", path
-        ) from None
-    return pd.DataFrame({ours: frame[theirs] for ours, theirs in published.items()})
-
-
-def text_of(path: Path) -> io.StringIO:
-    """The text of a file, plain or gzipped, UTF-8 or Latin-1."""
-    raw = path.read_bytes()
-    if path.suffix == ".gz":
-        try:
-            raw = gzip.decompress(raw)
-        except (EOFError, zlib.error) as error:
-            raise OSError(f"the compressed data are damaged ({error})") from None
-    try:
-        return io.StringIO(raw.decode("utf-8-sig"), newline="")
-    except UnicodeDecodeError:
-        return io.StringIO(raw.decode("latin-1"), newline="")
+    return Table(path, source, columns_of(path, published, len(head)), published)
 
 
 def _from_seconds(seconds: pd.Series) -> pd.Series:
@@ -340,6 +317,11 @@ def day(
     dates = (first + pd.to_timedelta(of - 1, unit="D")).where(y.notna())
     precision = pd.Series(np.where(has_day, "day", np.where(has_month, "month", "year")), index=y.index)
     return dates.astype("datetime64[s]"), precision.where(y.notna())
+
+
+def folded(rows: int) -> tuple[str, ...]:
+    """The note on rows that say of a pair what another says, in the other order or again."""
+    return (f"{rows} rows repeat another in the other order or again: each pair once",) if rows else ()
 
 
 def ordered_pair(frame: pd.DataFrame, a: str = "cow_a", b: str = "cow_b") -> pd.DataFrame:

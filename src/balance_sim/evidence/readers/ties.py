@@ -5,7 +5,6 @@ add up; values have to agree, and count once."""
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ import pandas as pd
 
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.readers.labels import ACTOR, SIDES, WHEN, System, labels, moments, names_of
-from balance_sim.evidence.readers.table import MISSING_TEXT, Read, ReadReport, Table, open_table, text_of
+from balance_sim.evidence.readers.table import MISSING_TEXT, Read, ReadReport, Table, open_table
+from balance_sim.evidence.readers.text import records, text_of
 
 SHORT = pd.Timedelta(seconds=1)
 """An actor that leaves at a moment was there until this long before it."""
@@ -150,7 +150,7 @@ def is_matrix(path: Path | str) -> bool:
     """True if the file is a square table with the same labels on its first line and in its first column."""
     try:
         with text_of(Path(path)) as handle:
-            reader = (row for row in csv.reader(handle) if row)
+            reader = (row for row in records(handle) if row)
             head, first = next(reader, []), next(reader, [])
             if not first or first[0].strip() not in [cell.strip() for cell in head[:2]]:
                 return False
@@ -167,7 +167,7 @@ def read_matrix(path: Path | str) -> Read:
     Blank cells are left out. The diagonal is not looked at. Raises DataError where both halves disagree."""
     path = Path(path)
     with text_of(path) as handle:
-        rows = [row for row in csv.reader(handle) if row]
+        rows = [row for row in records(handle) if row]
     names = [row[0].strip() for row in rows[1:]]
     if len(set(names)) < len(names) or "" in names:
         raise DataError("a label of the matrix is blank or given twice", "Give each actor its own", path, 1)
