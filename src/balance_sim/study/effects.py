@@ -74,6 +74,10 @@ def levels_table(runs: pd.DataFrame, arms: Sequence[str], outcomes: Sequence[str
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=LEVELS)
 
 
+def _same(one: pd.Series[float], other: pd.Series[float]) -> bool:
+    return np.array_equal(one.to_numpy(float), other.to_numpy(float), equal_nan=True)
+
+
 def effects_table(
     runs: pd.DataFrame, arms: Sequence[str], reference: str, outcomes: Sequence[str]
 ) -> pd.DataFrame:
@@ -88,10 +92,10 @@ def effects_table(
             continue
         part = parts.get(arm, nothing)
         common = part.index.intersection(base.index)
-        columns = part.columns.drop("arm")
-        alike = part.loc[common, columns].equals(base.loc[common, columns])
+        part, twin = (one if len(one) == len(common) else one.loc[common] for one in (part, base))
+        alike = all(_same(part[name], twin[name]) for name in outcomes)
         for name in outcomes:
-            a, b = part.loc[common, name].to_numpy(float), base.loc[common, name].to_numpy(float)
+            a, b = part[name].to_numpy(float), twin[name].to_numpy(float)
             rows.append(
                 {"arm": arm, "outcome": name} | effect(a, b, unit_of(name, alike=alike)) | {"n": len(common)}
             )

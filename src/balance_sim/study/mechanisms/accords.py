@@ -79,13 +79,16 @@ def standardised(
 
 def pair_excess(r: Readings) -> csr_array:
     """(runs, P) new accords more in the headline arm than in its twin; sparse."""
-    from scipy.sparse import coo_array
+    from scipy.sparse import csr_array
 
-    arms = [(r.new(arm), sign) for arm, sign in ((r.arm, 1.0), (r.result.reference, -1.0))]
-    run = np.concatenate([np.searchsorted(r.runs, new["run"]) for new, _ in arms])
-    pair = np.concatenate([new["pair"].to_numpy(int) for new, _ in arms])
-    signs = np.concatenate([np.full(len(new), sign) for new, sign in arms])
-    out = coo_array((signs, (run, pair)), shape=(len(r.runs), len(r.worlds.reference.first))).tocsr()
+    shape = len(r.runs), len(r.worlds.reference.first)
+
+    def made(arm: str) -> csr_array:
+        new = r.new(arm)
+        place = np.searchsorted(r.runs, new["run"]).astype(np.int32), new["pair"].to_numpy(np.int32)
+        return csr_array((np.ones(len(new), np.int32), place), shape=shape)
+
+    out = made(r.arm) - made(r.result.reference)
     out.eliminate_zeros()
     return out
 

@@ -197,10 +197,10 @@ class Readings:
         return self.by_arm[self.result.reference].index.to_numpy()
 
     def new(self, arm: str, window: int | None = None) -> pd.DataFrame:
-        """New accords of the headline arm or its reference within a window, by default the longest."""
+        """run and pair of the new accords of the headline arm or its reference in a window, by default the longest."""
         frame = self.accords
         within = frame["after"].between(1, window or self.long)
-        return frame[(frame["arm"] == arm) & frame["origin"].isin(NEW) & within]
+        return frame.loc[(frame["arm"] == arm) & frame["origin"].isin(NEW) & within, ["run", "pair"]]
 
     @property
     def placebo_arms(self) -> list[str]:
