@@ -93,7 +93,7 @@ def effects_table(
         part = parts.get(arm, nothing)
         common = part.index.intersection(base.index)
         part, twin = (one if len(one) == len(common) else one.loc[common] for one in (part, base))
-        alike = all(_same(part[name], twin[name]) for name in outcomes)
+        alike = all(_same(part[name], twin[name]) for name in part.columns.drop("arm"))
         for name in outcomes:
             a, b = part[name].to_numpy(float), twin[name].to_numpy(float)
             rows.append(
