@@ -12,6 +12,7 @@ from studies import CASES, SCENARIO, alike, four_runs
 
 from balance_sim.cli import main
 from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.comparison_gallery import COMPARISON_FIGURES
 from balance_sim.show.figures.comparison import (
@@ -24,9 +25,11 @@ from balance_sim.show.figures.studies import studies_table, studies_title
 from balance_sim.show.gallery import fitting, words_of
 from balance_sim.show.report.comparison_page import comparison_html, input_rows
 from balance_sim.study.compare import Named, compare
+from balance_sim.study.faults import WrongRequest
 from balance_sim.study.intervals import mean_interval
 from balance_sim.study.result import Result
 from balance_sim.study.run import run
+from balance_sim.study.sweep import sweep
 
 
 def beside(**studies: Result) -> Comparison:
@@ -145,6 +148,27 @@ def test_the_report_of_a_comparison(folders: list[str]) -> None:
     assert f'<th scope="row">{path}</th><td>1.0</td><td>0.0</td>' in text
     assert "Their inputs differ in 2 values, listed below." in text  # this one, and the scenario's sha256
     assert len(text.encode()) < 600 * 1024
+
+
+def test_folders_of_any_name_and_sweeps_by_their_points(folders: list[str], tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    for part in Path(folders[0]).iterdir():
+        (tmp_path / "real" / part.name).symlink_to(part)
+    named = (tmp_path / "real").rename(tmp_path / "b | $x_{$\n<b>")
+    both = Comparison.of([folders[1], str(named)])
+    assert both.names == ("unseen", "b | $x_{$ <b>")
+    text = comparison_html(both)
+    assert "b | $x_{$ &lt;b&gt;" in text and "$x_{$ <b>" not in text
+    experiment = load_experiment("experiments/smoke.yaml")
+    sweep(experiment, out=tmp_path / "s")
+    with pytest.raises(WrongRequest, match="is a sweep: beside more than one other, name a point"):
+        Comparison.of([folders[0], folders[1], str(tmp_path / "s")])
+    with pytest.raises(WrongRequest, match="two results folders or more"):
+        Comparison.of([folders[0]])
+    of_sweeps = Comparison.of([str(tmp_path / "s"), str(tmp_path / "s")])
+    assert "point 0, summit" in set(differences_table(of_sweeps)["label"])
+    assert fitting(of_sweeps, COMPARISON_FIGURES).keys() == {"differences"}
+    assert "cannot be told apart in any of 12 arms and points" in comparison_html(of_sweeps)
 
 
 def test_values_that_differ_are_read_back_from_their_lines() -> None:

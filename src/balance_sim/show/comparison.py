@@ -7,15 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from balance_sim.show.wording import arm_words
+from balance_sim.show.wording import arm_words, printable
 from balance_sim.study.compare import Found, Named, compare, inputs_that_differ, open_side, parse_side
 from balance_sim.study.faults import WrongRequest
+from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from balance_sim.study.result import Result
-    from balance_sim.study.sweep_result import SweepResult
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,15 @@ class Comparison:
         if len(texts) < 2:
             raise WrongRequest("a comparison takes two results folders or more")
         sides = tuple(parse_side(text) for text in texts)
-        return Comparison(sides, tuple(open_side(side) for side in sides))
+        studies = tuple(open_side(side) for side in sides)
+        sweeps = [
+            side.text for side, study in zip(sides, studies, strict=True) if isinstance(study, SweepResult)
+        ]
+        if len(sides) > 2 and sweeps:
+            raise WrongRequest(
+                f"{sweeps[0]} is a sweep: beside more than one other, name a point, {sweeps[0]}@0"
+            )
+        return Comparison(sides, studies)
 
     @cached_property
     def found(self) -> Found | None:
@@ -42,7 +50,10 @@ class Comparison:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """A short name each: what sets them apart of theory, folder, point and arm."""
+        """A short name each, on one line: what sets them apart of theory, folder, point and arm."""
+        return tuple(printable(name) for name in self._names())
+
+    def _names(self) -> tuple[str, ...]:
         folders = [_last(side.folder) for side in self.sides]
         theories = [study.scenario.theory.preset for study in self.studies]
         if len(set(theories)) == len(theories):

@@ -54,9 +54,10 @@ OUTCOMES = [
     "mcse",
     "n",
     "paired",
-    "names",
+    "left_name",
+    "right_name",
 ]
-PAIRS = ["a", "b", "left", "right", "difference", "lo", "hi", "paired", "arm", "names"]
+PAIRS = ["a", "b", "left", "right", "difference", "lo", "hi", "paired", "arm", "left_name", "right_name"]
 MOST_ROWS, MOST_PAIRS = 24, 16
 
 
@@ -68,12 +69,16 @@ def differences_table(comparison: Comparison) -> pd.DataFrame:
     if found is None or found.outcomes.empty:
         return pd.DataFrame(columns=OUTCOMES)
     frame = found.outcomes.assign(label=[_row_words(row) for row in found.outcomes.to_dict("records")])
-    frame = frame.assign(arm=frame["right_arm"], paired=found.paired, names=" | ".join(comparison.names))
+    frame = frame.assign(arm=frame["right_arm"], paired=found.paired, **_names(comparison))
     first = frame["outcome"].isin(_shown_outcomes(frame))
     if "point" in frame:  # two sweeps: of their many rows those asked for
         asked = frame["outcome"].isin(comparison.studies[-1].outcome_names)
         frame, first = frame[first | asked], first[first | asked]
     return pd.concat([frame[first], frame[~first]], ignore_index=True)[OUTCOMES]
+
+
+def _names(comparison: Comparison) -> dict[str, str]:
+    return dict(zip(("left_name", "right_name"), comparison.names, strict=True))
 
 
 def _row_words(row: dict[Any, Any]) -> str:
@@ -152,7 +157,7 @@ def draw_differences(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> F
         axes.locator_params(axis="x", nbins=4)
     ax[0].set_yticks(range(len(labels)), [folded(label, 34) for label in labels[::-1]])
     ax[0].set_ylim(-0.7, len(labels) - 0.3)
-    left, right = str(table["names"].iloc[0]).split(" | ")
+    left, right = (str(table[f"{side}_name"].iloc[0]) for side in ("left", "right"))
     how = "run by run" if bool(table["paired"].iloc[0]) else "of independent runs, as the seeds differ"
     marks = (
         f"Mean per run, {right} less {left}, {how}. Line: 95 % interval of the mean; open: it holds zero. "
@@ -177,7 +182,7 @@ def comparison_pairs_table(comparison: Comparison) -> pd.DataFrame:
     arms = list(dict.fromkeys(found.dyads["right_arm"]))
     arm = study.headline_arm if study.headline_arm in arms else arms[0]
     rows = found.dyads[(found.dyads["kind"] == ANY) & (found.dyads["right_arm"] == arm)]
-    more = {"paired": found.paired, "arm": arm, "names": " | ".join(comparison.names)}
+    more = {"paired": found.paired, "arm": arm, **_names(comparison)}
     return rows.assign(**more)[PAIRS].reset_index(drop=True)
 
 
@@ -217,7 +222,7 @@ def draw_comparison_pairs(table: pd.DataFrame, ax: Axes | None = None) -> Figure
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x", color="#e6e6e6", linewidth=0.6)
     ax.set_xlabel("% of runs in which the pair makes a new accord")
-    left, right = str(table["names"].iloc[0]).split(" | ")
+    left, right = (str(table[f"{side}_name"].iloc[0]) for side in ("left", "right"))
     marks = f"{arm_words(str(table['arm'].iloc[0]))}. Open: {left}; filled: {right} (blue more, red fewer). "
     marks += "At the right: percentage points with 95 % interval; bold: it excludes zero"
     head(ax, comparison_pairs_title(table), marks, own=own, wrap=78)

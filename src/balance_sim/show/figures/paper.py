@@ -52,6 +52,7 @@ _STYLE: dict[str, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "balance-sim",
     "path.simplify": True,
+    "text.parse_math": False,  # a $ in a name is a $
 }
 
 
