@@ -1,0 +1,60 @@
+"""Ensembles on request, with a process of its own, against the study of the same scenario."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from serving import LOUD, SCENARIO
+
+from balance_sim.live.dials import Wish, dials_round, read_wish
+from balance_sim.live.ensembles import Desk
+from balance_sim.live.faults import BadRequest
+from balance_sim.live.workers import Workers
+from balance_sim.scenario import load_scenario, with_values
+from balance_sim.study.result import Result
+from balance_sim.study.run import run
+
+ARMS = ("no_summit", "summit")
+SMALL = load_scenario(SCENARIO, set=LOUD[1::2])
+
+
+async def last(desk: Desk, wish: Wish) -> Result:
+    """The whole answer."""
+    setting = await desk.setting(wish)
+    found = [one async for one in desk.answers(setting, wish.runs)][-1]
+    assert isinstance(found, Result)
+    return found
+
+
+@pytest.mark.slow
+def test_a_study_that_draws_its_parameters() -> None:
+    """What is lived anew draws them too; accords and outcomes are those of the study, table by table."""
+    wish = read_wish(dials_round(SMALL), 40, json.dumps({"values": {"visibility": 0.5}}).encode())
+    study = run(with_values(SMALL, dict(wish.values)), 40, 3, draw_parameters=True)
+    plain = run(with_values(SMALL, dict(wish.values)), 40, 3)
+    workers = Workers(1, 3, draws=True)
+    try:
+        found = asyncio.run(last(Desk(SMALL, 3, ARMS, workers), wish))
+    finally:
+        workers.close()
+    shown = found.outcomes
+    assert shown.equals(study.outcomes[shown.columns])
+    assert not shown.equals(plain.outcomes[shown.columns])
+    rows = ["run", "arm", "a", "b", "kind", "signed"]
+    mine, theirs = (
+        one.accords[rows].astype(str).sort_values(rows, ignore_index=True) for one in (found, study)
+    )
+    assert mine.equals(theirs)
+
+
+def test_a_setting_that_no_file_could_have_is_refused() -> None:
+    """Each dial may be within its bounds and the whole still be no scenario."""
+    workers = Workers(1, 1)  # starts no process before it is given something
+    desk = Desk(SMALL, 1, ARMS, workers)
+    wish = Wish((("events.summit.principals", ("XAR", "XAR")),), 10)
+    with pytest.raises(BadRequest, match=r"events\.summit\.principals") as refused:
+        asyncio.run(desk.setting(wish))
+    assert "\n" not in str(refused.value)
+    workers.close()
