@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
+from balance_sim.model import responses
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.perception import hostility_toward
@@ -24,7 +25,7 @@ from balance_sim.study.mechanisms import MECHANISMS, as_row, measured, verdict
 from balance_sim.study.mechanisms.accords import elasticity, gained, guests_of, standardised, strata
 from balance_sim.study.mechanisms.readings import Readings, jackknifed, ratio
 from balance_sim.study.mechanisms.spiral import loop_gains, sampled
-from balance_sim.study.observed import Scene, Watch, focal_cast
+from balance_sim.study.observed import Scene, Watch, focal_cast, seen
 from balance_sim.study.run import run
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
@@ -145,6 +146,12 @@ def test_the_watch_sees_what_the_views_own_matrices_say(worlds) -> None:
     assert scene.relation(k) == pytest.approx(view.own[:, :, k] - view.against[:, :, k], abs=1e-14)
     assert scene.relation_of(a) == pytest.approx(view.own[:, a] - view.against[:, a], abs=1e-14)
     assert scene.support(k) == pytest.approx(view.support[:, k], abs=1e-14)
+    held = scene.backing(k)
+    held[:, k] = 0.0
+    lent = responses.dependence(held[:, None], view.support[:, None, k], view.defence[:, None, k])[:, 0]
+    columns = seen(scene, cast, apart=True)
+    assert columns["dependence_host"] == pytest.approx(lent, abs=1e-14)
+    assert (columns["dependence_host_partners"] < lent).all() and (lent < 1).all()
     backing = scene.backing(k)
     backing[:, k] = 0.0
     assert backing == pytest.approx(view.backing[:, k], abs=1e-14)

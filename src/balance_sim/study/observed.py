@@ -225,6 +225,10 @@ def seen_of_host(scene: Scene, cast: Cast, host: int, *, apart: bool) -> dict[st
         "room_host": room,
         "room_rate_host": agreeing,
     }
+    lent = scene.influence(host)
+    lent[:, host] = 0.0
+    beside = [i for i in cast.participants if i != host]
+    out |= {"dependence_host": lent.sum(axis=1), "dependence_host_partners": lent[:, beside].sum(axis=1)}
     if cast.declared:
         out["neutrality_gap_host"] = scene.neutrality_gap(host, cast.declared)
     parts = {"relations": scene.relation(host)}

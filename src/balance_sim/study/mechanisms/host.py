@@ -84,6 +84,8 @@ def net_loss(r: Readings) -> Measured:
         detail={
             "without": float(level),
             "defence": detail_of(r.difference(f"defence_host_{r.short}")),
+            "dependence": detail_of(r.difference(f"dependence_host_{r.short}")),
+            "dependence_on_partners": detail_of(r.difference(f"dependence_host_partners_{r.short}")),
             "by_window": r.by_window("insecurity_host"),
             "placebos": placebos,
         },
