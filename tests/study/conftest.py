@@ -6,7 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +77,51 @@ class Lab:
 
     def digest(self, out: str) -> str:
         return str(json.loads((self.folder / out / "summary.json").read_text())["digest"])
+
+    def blocks(self, out: str) -> set[str]:
+        """Names of the blocks that are done."""
+        path = self.folder / out / "runs"
+        return {name for name in os.listdir(path) if name.endswith(".parquet")} if path.is_dir() else set()
+
+    @staticmethod
+    def wait_for(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
+        """Poll until the condition gives something; fail if it never does."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            found = condition()
+            if found:
+                return found
+            time.sleep(0.01)
+        raise AssertionError("waited in vain")
+
+    @staticmethod
+    def workers(driver: subprocess.Popen[Any]) -> list[int]:
+        """Worker processes of a driver, without the resource tracker."""
+        path = Path(f"/proc/{driver.pid}/task/{driver.pid}/children")
+        out = []
+        for word in path.read_text().split() if path.exists() else []:
+            try:
+                line = Path(f"/proc/{word}/cmdline").read_bytes()
+            except OSError:
+                continue
+            if b"spawn_main" in line:
+                out.append(int(word))
+        return out
+
+    @staticmethod
+    def alive(pid: int) -> bool:
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def undisturbed(lab: Lab) -> str:
+    """The digest of the small sweep, in one process."""
+    done = lab.call("sweep", "exp.yaml", "--out", "calm", "--workers", "1")
+    assert done.returncode == 0, done.stderr
+    return lab.digest("calm")
 
 
 @pytest.fixture

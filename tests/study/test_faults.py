@@ -9,7 +9,6 @@ import random
 import signal
 import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
@@ -18,68 +17,24 @@ from balance_sim.study.store import Store
 BLOCKS = ("--block", "4")
 
 
-def blocks_done(folder: Path) -> set[str]:
-    path = folder / "runs"
-    return {name for name in os.listdir(path) if name.endswith(".parquet")} if path.is_dir() else set()
-
-
-def wait_for(condition, seconds: float = 60.0):
-    """Poll until the condition gives something; fail if it never does."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError("waited in vain")
-
-
-def children(pid: int) -> list[int]:
-    """Worker processes of a driver, without the resource tracker."""
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    out = []
-    for word in path.read_text().split() if path.exists() else []:
-        try:
-            line = Path(f"/proc/{word}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"spawn_main" in line:
-            out.append(int(word))
-    return out
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-@pytest.fixture
-def undisturbed(lab):
-    done = lab.call("sweep", "exp.yaml", "--out", "calm", "--workers", "1")
-    assert done.returncode == 0, done.stderr
-    return lab.digest("calm")
-
-
 def killed_and_resumed(lab, kills: int, undisturbed: str) -> None:
     rng = random.Random(3)
     struck = 0
     folder = lab.folder / "out"
     for _ in range(kills):
-        before = blocks_done(folder)
+        before = lab.blocks("out")
         process = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
         wanted = len(before) + rng.randint(0, 2)
         delay = rng.random() * 0.05
-        wait_for(lambda p=process, w=wanted: p.poll() is not None or len(blocks_done(folder)) >= w + 1)
+        lab.wait_for(lambda p=process, w=wanted: p.poll() is not None or len(lab.blocks("out")) >= w + 1)
         time.sleep(delay)
-        acknowledged = blocks_done(folder)
+        acknowledged = lab.blocks("out")
         if process.poll() is None:
             struck += 1
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        assert acknowledged <= blocks_done(folder) or (folder / "summary.json").exists()
+        assert acknowledged <= lab.blocks("out") or (folder / "summary.json").exists()
     assert struck > 0
     done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
     assert done.returncode == 0, done.stderr
@@ -106,8 +61,8 @@ def test_the_whole_group_killed_at_twenty_moments(lab):
 @pytest.mark.slow
 def test_a_worker_killed_in_mid_sweep_changes_nothing(lab, undisturbed):
     process = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
-    wait_for(lambda: len(blocks_done(lab.folder / "out")) >= 2)
-    worker = wait_for(lambda: children(process.pid))[0]
+    lab.wait_for(lambda: len(lab.blocks("out")) >= 2)
+    worker = lab.wait_for(lambda: lab.workers(process))[0]
     os.kill(worker, signal.SIGKILL)
     assert process.wait(timeout=120) == 0
     assert lab.digest("out") == undisturbed
@@ -116,10 +71,10 @@ def test_a_worker_killed_in_mid_sweep_changes_nothing(lab, undisturbed):
 @pytest.mark.slow
 def test_workers_leave_when_only_their_parent_is_killed(lab, undisturbed):
     process = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
-    workers = wait_for(lambda: children(process.pid) if len(children(process.pid)) == 2 else None)
+    workers = lab.wait_for(lambda: lab.workers(process) if len(lab.workers(process)) == 2 else None)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    wait_for(lambda: not any(alive(pid) for pid in workers), 5.0)
+    lab.wait_for(lambda: not any(lab.alive(pid) for pid in workers), 2.0)
     done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
     assert done.returncode == 0, done.stderr
     assert lab.digest("out") == undisturbed
@@ -204,7 +159,7 @@ def test_a_run_that_never_ends_is_given_up(lab):
 @pytest.mark.slow
 def test_a_second_sweep_on_the_same_folder_is_turned_away_at_once(lab, undisturbed):
     first = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "1", *BLOCKS)
-    wait_for(lambda: blocks_done(lab.folder / "out"))
+    lab.wait_for(lambda: lab.blocks("out"))
     os.kill(first.pid, signal.SIGSTOP)
     try:
         second = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "1")
@@ -227,7 +182,7 @@ def test_a_signal_stops_cleanly_and_names_the_command_that_goes_on(lab, number, 
         lab.args("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS),
         cwd=lab.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
-    wait_for(lambda: blocks_done(lab.folder / "out"))
+    lab.wait_for(lambda: lab.blocks("out"))
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     if process.returncode == 0:

@@ -9,20 +9,26 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 
 from balance_sim.study.blocks import Block, BlockTables
-from balance_sim.study.jobs import FailedRun, Job, Outcome, Task, joined, live_or_isolate, numbers
+from balance_sim.study.jobs import FailedRun, Job, Outcome, Task, joined, numbers
+from balance_sim.study.worker import HERE, READY, serve
 
 TRIES = 3
 AT_HAND = 2  # tasks a worker holds: the one it lives and the next
+PATIENCE = 1.0  # seconds the driver waits before it looks around: at signals, and at workers that are late
 GRACE = 10.0  # seconds beyond twice its time limit after which a worker that does not answer is killed
+START = 120.0  # the same for one that has still to begin
 log = logging.getLogger(__name__)
 
 
@@ -57,23 +63,41 @@ class _Try:
 
 
 class _Hand:
-    """One worker: its process, our end of its pipe, and the tasks it holds, in order."""
+    """One worker: its process, our end of its pipe, and the tasks it holds, in order.
 
-    def __init__(self, job: Job) -> None:
+    The job goes over the pipe once the worker is there to read it. Among the process's own arguments it would
+    fill a pipe whose reading end we hold too, and a worker killed before it reads would leave us writing for ever.
+    """
+
+    def __init__(self, job: bytes) -> None:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs, job), daemon=True)
+        self.process = context.Process(target=serve, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
         self.conn: Connection = ours
+        self.job = job
         self.holding: deque[_Try] = deque()
         self.since = time.monotonic()
+        self.briefed = False
         self.ready = False
+
+    def brief(self) -> bool:
+        """Send the job and the tasks that wait for it. False if the worker is gone."""
+        self.briefed = True
+        try:
+            self.conn.send_bytes(self.job)
+            for one in self.holding:
+                self.conn.send(one.task)
+        except OSError:
+            return False
+        return True
 
     def give(self, one: _Try) -> bool:
         """False if the worker is gone."""
         try:
-            self.conn.send(one.task)
+            if self.briefed:
+                self.conn.send(one.task)
         except OSError:
             return False
         if not self.holding:
@@ -86,26 +110,6 @@ class _Hand:
         if self.process.is_alive():
             self.process.kill()
         self.process.join()
-
-
-def serve(conn: Connection, job: Job) -> None:
-    """A worker's life: tasks in, outcomes out, until the pipe closes or the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides
-    threading.Thread(target=leave_with_parent, daemon=True).start()
-    try:
-        conn.send("ready")
-        while True:
-            conn.send(live_or_isolate(job, conn.recv()))
-    except (EOFError, OSError):
-        return
-
-
-def leave_with_parent() -> None:
-    """End this process as soon as the one that started it is gone. For a thread of its own."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
 
 
 def set_surroundings() -> None:
@@ -122,7 +126,9 @@ class Crew:
 
     def __init__(self, job: Job, workers: int) -> None:
         self.job = job
-        self.hands = [_Hand(job) for _ in range(workers)]
+        self.packed = pickle.dumps(job)
+        self.hands = [_Hand(self.packed) for _ in range(workers)]
+        self.seen = time.monotonic()
         self.waiting: deque[_Try] = deque()
         self.stillborn = 0
 
@@ -134,15 +140,15 @@ class Crew:
                 if self.waiting:
                     continue  # given to a worker that died before it took it
                 return
-            ready = wait([hand.conn for hand in self.hands], timeout=self._patience())
+            ready = wait([hand.conn for hand in self.hands], timeout=PATIENCE)
             for place, hand in enumerate(self.hands):
                 if hand.conn in ready:
                     yield from self._hear(place, hand)
             self._kill_late()
 
     def dismiss(self) -> None:
-        for hand in self.hands:
-            hand.dismiss()
+        while self.hands:
+            self.hands.pop().dismiss()
 
     def _hand_out(self, tasks: Iterator[Task]) -> None:
         for depth in range(AT_HAND):
@@ -162,8 +168,13 @@ class Crew:
         except (EOFError, OSError):
             yield from self._bury(place, hand)
             return
-        if said == "ready":
+        if said == HERE:
+            if not hand.brief():
+                yield from self._bury(place, hand)
+            return
+        if said == READY:
             hand.ready = True
+            hand.since = time.monotonic()
             self.stillborn = 0
             return
         one = hand.holding.popleft()
@@ -202,7 +213,7 @@ class Crew:
                     "try --workers 1"
                 )
         hand.dismiss()
-        self.hands[place] = _Hand(self.job)
+        self.hands[place] = _Hand(self.packed)
 
     def _split(self, task: Task) -> None:
         log.warning("%s killed its worker %d times: now run by run", _named(task), TRIES)
@@ -223,16 +234,26 @@ class Crew:
         outcome = Outcome(one.task, None, (FailedRun(run, self.job.seed, why),))
         return one.split.take(outcome) if one.split else outcome
 
-    def _patience(self) -> float | None:
-        return 1.0 if self.job.run_timeout else None
+    def wake(self) -> None:
+        """Let processes go on that were stopped with us: workers, and the tracker that Python waits for at its end."""
+        tracker = getattr(getattr(resource_tracker, "_resource_tracker", None), "_pid", None)
+        for pid in (tracker, *(hand.process.pid for hand in self.hands)):
+            if pid is not None:
+                with suppress(OSError):
+                    os.kill(pid, signal.SIGCONT)
 
     def _kill_late(self) -> None:
-        """A worker stuck where no Python runs cannot stop itself."""
+        """A worker stuck where no Python runs cannot stop itself. The time we were away does not count."""
         if not self.job.run_timeout:
             return
+        now = time.monotonic()
+        away, self.seen = max(now - self.seen - PATIENCE, 0.0), now
+        for hand in self.hands:
+            hand.since += away
         for hand in self.hands:
             if hand.holding:
-                limit = 2 * self.job.run_timeout * len(hand.holding[0].task.block) + GRACE
+                limit = 2 * self.job.run_timeout * len(hand.holding[0].task.block)
+                limit += GRACE if hand.ready else START
                 if time.monotonic() - hand.since > limit:
                     hand.process.kill()
 
@@ -261,7 +282,14 @@ def run_in_processes(job: Job, tasks: Iterable[Task], workers: int) -> Iterator[
     """Tasks in local processes, outcomes as they finish. The processes end with this generator."""
     set_surroundings()  # before the workers start, so that they see it
     crew = Crew(job, workers)
+    _wake_with_us(crew)
     try:
         yield from crew.run(iter(tasks))
     finally:
         crew.dismiss()
+
+
+def _wake_with_us(crew: Crew) -> None:
+    """Where SIGSTOP reached all processes and SIGCONT the driver alone, the others go on with it, to its end."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCONT, lambda _number, _frame: crew.wake())

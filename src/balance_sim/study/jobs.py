@@ -6,6 +6,7 @@ A point's scenario is made and compiled where it is lived, for the arms asked fo
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from balance_sim.study.extra_arms import ExtraArms
 
 POINTS_KEPT = 4
+TICKS = 20  # looks at the clock within a run's time limit
 Values = tuple[tuple[str, Any], ...]
 
 
@@ -171,14 +173,24 @@ def deadline(seconds: float | None) -> Iterator[None]:
 
 @contextmanager
 def _alarm(seconds: float) -> Iterator[None]:
+    """Raises TimeoutError in the main thread. Counted in ticks: while the process is stopped, none pass."""
     import signal
     from types import FrameType
 
-    def late(_number: int, _frame: FrameType | None) -> None:
-        raise TimeoutError(f"not done within {seconds:g} s")
+    tick = min(seconds / TICKS, 1.0)
+    spent, last, busy = 0.0, time.monotonic(), time.process_time()
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    def ticked(_number: int, _frame: FrameType | None) -> None:
+        nonlocal spent, last, busy
+        now, work = time.monotonic(), time.process_time()
+        spent += min(now - last, max(1.5 * tick, work - busy))  # one tick, or one long call at work
+        last, busy = now, work
+        if spent >= seconds - tick / 2:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise TimeoutError(f"not done within {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, ticked)
+    signal.setitimer(signal.ITIMER_REAL, tick, tick)
     try:
         yield
     finally:

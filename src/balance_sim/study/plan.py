@@ -73,10 +73,11 @@ def probe(job: Job, values: Values) -> Probe | None:
         return _measured(job, values)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_measure_into, args=(theirs, job, values), daemon=True)
+    process = context.Process(target=_measure_into, args=(theirs, values), daemon=True)
     process.start()
     theirs.close()
     try:
+        ours.send(job)  # not among the arguments: see `crew._Hand`
         found: Probe | None = ours.recv() if ours.poll(PROBE_SECONDS) else None
     except (EOFError, OSError):
         found = None
@@ -87,8 +88,8 @@ def probe(job: Job, values: Values) -> Probe | None:
     return found
 
 
-def _measure_into(conn: Connection, job: Job, values: Values) -> None:
-    conn.send(_measured(job, values))
+def _measure_into(conn: Connection, values: Values) -> None:
+    conn.send(_measured(conn.recv(), values))
 
 
 def _measured(job: Job, values: Values) -> Probe | None:

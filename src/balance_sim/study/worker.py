@@ -1,0 +1,40 @@
+"""A worker's life, from its first moment on. Imports nothing of the study before it watches its parent.
+
+It says `HERE` and is sent the study's job, which it unpickles, and with it imports; says `READY`; then takes tasks
+and gives outcomes until the pipe closes.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.connection import Connection, wait
+
+HERE = "here"
+READY = "ready"
+
+
+def serve(conn: Connection) -> None:
+    """Tasks in, outcomes out, until the pipe closes or the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    try:
+        conn.send(HERE)
+        job = conn.recv()
+        from balance_sim.study.jobs import live_or_isolate
+
+        conn.send(READY)
+        while True:
+            conn.send(live_or_isolate(job, conn.recv()))
+    except (EOFError, OSError):
+        return
+
+
+def leave_with_parent() -> None:
+    """End this process as soon as the one that started it is gone. For a thread of its own."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

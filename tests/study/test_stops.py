@@ -1,0 +1,95 @@
+"""Processes stopped, continued and killed at awkward moments: a sweep goes on, and gives the same digest."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytestmark = pytest.mark.slow
+BLOCKS = ("--block", "4")
+
+
+def test_a_worker_killed_before_it_has_read_the_study(lab):
+    """A study larger than a pipe holds: whoever writes it into one must not wait for a reader that is dead."""
+    text = lab.scenario_path.read_text()
+    told = f", source: {'x' * 9_900}}}\n"
+    lab.scenario_path.write_text(re.sub(r"(?m)^(  - \{[ais].*|     ideal_.*)\}\n", r"\1" + told, text))
+    assert len(lab.scenario.model_dump_json()) > 100_000  # a pipe holds 65,536
+    words = ("run", "small.yaml", "--runs", "64", "--no-figures", "--no-mechanisms")
+    process = lab.start(*words, "--workers", "2", "--out", "out")
+    os.kill(lab.wait_for(lambda: lab.workers(process))[0], signal.SIGKILL)
+    try:
+        assert process.wait(timeout=120) == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert lab.call(*words, "--workers", "1", "--out", "calm").returncode == 0
+    assert lab.digest("out") == lab.digest("calm")
+
+
+def test_all_stopped_and_only_the_driver_continued(lab, undisturbed):
+    """F09. The workers go on with it."""
+    process = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
+    lab.wait_for(lambda: len(lab.blocks("out")) >= 2)
+    os.killpg(process.pid, signal.SIGSTOP)
+    time.sleep(0.2)
+    os.kill(process.pid, signal.SIGCONT)
+    try:
+        assert process.wait(timeout=120) == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert lab.digest("out") == undisturbed
+
+
+LIMITED = """
+import time
+from balance_sim.study.jobs import deadline
+with deadline(1.0):
+    print("begun", flush=True)
+    for _ in range({pieces}):
+        time.sleep(0.02)
+"""
+
+
+@pytest.mark.parametrize(("pieces", "code"), [(10, 0), (1000, 1)])
+def test_a_time_limit_counts_no_time_in_which_the_process_stood_still(pieces, code):
+    """F09. Stopped for longer than the limit: what takes 0.2 s is in time, what takes 20 s is not."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LIMITED.format(pieces=pieces)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(1.3)
+    process.send_signal(signal.SIGCONT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert (b"TimeoutError: not done within 1 s" in err) == (code == 1)
+
+
+@pytest.mark.long
+def test_stopped_and_continued_at_twenty_moments(lab, undisturbed):
+    """F09. The whole group, from its start to its end, up to three times a sweep, with a limit on its runs."""
+    rng = random.Random(9)
+    for n in range(20):
+        out = f"out{n}"
+        process = lab.start(
+            "sweep", "exp.yaml", "--out", out, "--workers", "2", "--run-timeout", "1", *BLOCKS
+        )
+        for _ in range(rng.randint(1, 3)):
+            time.sleep(rng.random() * 2)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGSTOP)
+                time.sleep(rng.choice([0.1, 1.5]))
+                os.killpg(process.pid, signal.SIGCONT)
+        assert process.wait(timeout=120) == 0
+        assert lab.digest(out) == undisturbed
