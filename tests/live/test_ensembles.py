@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from serving import LOUD, SCENARIO
@@ -18,6 +21,12 @@ from balance_sim.study.run import run
 
 ARMS = ("no_summit", "summit")
 SMALL = load_scenario(SCENARIO, set=LOUD[1::2])
+
+
+def done(work: Coroutine[Any, Any, Any]) -> Any:
+    """What comes of it, in a loop and a thread of its own: tests in a browser leave a loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 async def last(desk: Desk, wish: Wish) -> Result:
@@ -36,7 +45,7 @@ def test_a_study_that_draws_its_parameters() -> None:
     plain = run(with_values(SMALL, dict(wish.values)), 40, 3)
     workers = Workers(1, 3, draws=True)
     try:
-        found = asyncio.run(last(Desk(SMALL, 3, ARMS, workers), wish))
+        found = done(last(Desk(SMALL, 3, ARMS, workers), wish))
     finally:
         workers.close()
     shown = found.outcomes
@@ -55,6 +64,6 @@ def test_a_setting_that_no_file_could_have_is_refused() -> None:
     desk = Desk(SMALL, 1, ARMS, workers)
     wish = Wish((("events.summit.principals", ("XAR", "XAR")),), 10)
     with pytest.raises(BadRequest, match=r"events\.summit\.principals") as refused:
-        asyncio.run(desk.setting(wish))
+        done(desk.setting(wish))
     assert "\n" not in str(refused.value)
     workers.close()
