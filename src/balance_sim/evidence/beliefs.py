@@ -141,7 +141,7 @@ def declared(name: str) -> tuple[str, float, float, float]:
 
 def report_lines(profiles: Sequence[Profile], joint: Sequence[Profile] = ()) -> list[str]:
     """The profiles for a terminal: value in use, best value, interval, verdict; then the joint peak."""
-    lines = [f"{'belief or reach':<36}{'in use':>8}{'best':>8}  {'95 % interval':<19}{'gain':>6}  verdict"]
+    lines = [f"{'belief or reach':<36}{'in use':>9}{'best':>10}  {'95 % interval':<20}{'gain':>6}  verdict"]
     lines += [_line(one) for one in profiles]
     if joint:
         lines += ["", "those that the record tells, at their joint peak:", *(_line(one) for one in joint)]
@@ -152,8 +152,8 @@ def report_lines(profiles: Sequence[Profile], joint: Sequence[Profile] = ()) -> 
 
 def _line(one: Profile) -> str:
     low, high = ("<" if one.open_below else ""), (">" if one.open_above else "")
-    span = f"{low}{one.low:.3g} .. {high}{one.high:.3g}"
-    return f"{one.path:<36}{one.shipped:>8.4g}{one.best:>8.3g}  {span:<19}{one.gain:>6.2f}  {one.verdict}"
+    span = f"{low}{one.low:.4g} .. {high}{one.high:.4g}"
+    return f"{one.path:<36}{one.shipped:>9.4g}{one.best:>10.4g}  {span:<20}{one.gain:>6.2f}  {one.verdict}"
 
 
 __all__ = [
