@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,8 +17,10 @@ from balance_sim.show.figures.indices import indices_table, indices_title
 from balance_sim.show.figures.studies import theories_table
 from balance_sim.show.figures.surface import surface_table, surface_title
 from balance_sim.show.figures.sweeps import (
+    draw_multiples,
     multiples_table,
     multiples_title,
+    shown_factors,
     spread_between,
     sweep_outcome,
 )
@@ -158,6 +161,27 @@ outcomes: [accords_counter_300]
     ]
     assert table["level"].tolist() == levels["mean"].tolist()
     assert words_of(SWEEP_FIGURES["theories"].draw(swept)).startswith("The excess is ")
+
+
+def test_of_many_factors_those_that_matter_have_a_panel() -> None:
+    """Fourteen factors of two values; the excess changes by k along the k-th: the first two are left out."""
+    rows = [
+        (2 * k + end, f"p.f{k:02}", float(end), float(k * end), -1.0, 20.0, 0.5, np.nan)
+        for k in range(14)
+        for end in (0, 1)
+    ]
+    columns = ["point", "factor", "value", "excess", "lo", "hi", "mcse", "here"]
+    table = pd.DataFrame(rows, columns=columns).assign(
+        arm="a", reference="b", outcome="accords_all_9", runs=3
+    )
+    assert shown_factors(table) == [f"p.f{k:02}" for k in range(2, 14)]
+    figure = draw_multiples(table)
+    labels = [axes.get_xlabel() for axes in figure.axes if axes.get_xlabel()]
+    assert labels == shown_factors(table)
+    assert "2 factors along which it changes less" in " ".join(figure.get_supxlabel().split())
+    assert words_of(figure).startswith(
+        "Over 28 points the excess runs from 0.00 to +13.00, told from none at none"
+    )
 
 
 def test_titles_of_a_sweep_name_their_intervals() -> None:

@@ -125,11 +125,21 @@ def multiples_title(table: pd.DataFrame) -> str:
     return f"{words}; it changes most along {factor_words(most)}" if len(spreads) > 1 else words
 
 
+def shown_factors(table: pd.DataFrame) -> list[str]:
+    """The factors that get a panel, in the order of the design: of too many those along which it changes most."""
+    factors = list(dict.fromkeys(table["factor"])) if len(table) else []
+    if len(factors) <= MOST_PANELS:
+        return factors
+    spreads = {str(factor): spread_between(rows) for factor, rows in table.groupby("factor")}
+    most = set(sorted(factors, key=lambda factor: (-spreads[factor], factor))[:MOST_PANELS])
+    return [factor for factor in factors if factor in most]
+
+
 @styled
 def draw_multiples(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figure:
     """A panel a factor: every point's excess with its interval, and the mean by value."""
     own = ax is None
-    factors = list(dict.fromkeys(table["factor"]))[:MOST_PANELS] if len(table) else []
+    factors = shown_factors(table)
     if ax is None:
         columns = 2 if len(factors) in (2, 4) else min(max(len(factors), 1), 3)
         rows = max(1, -(-len(factors) // columns))
@@ -166,7 +176,12 @@ def _marks(table: pd.DataFrame) -> str:
         words += f"Dot: a point; open: its 95 % interval, most often {number(half)} each way, holds zero. "
     many = any(rows["value"].nunique() > 8 for _, rows in table.groupby("factor"))
     words += f"Heavy line: mean {'of each fifth of the points' if many else 'by value'}. "
-    return words + ("Dotted: the scenario's own value." if table["here"].notna().any() else "")
+    if table["here"].notna().any():
+        words += "Dotted: the scenario's own value. "
+    left = table["factor"].nunique() - MOST_PANELS
+    return words + (
+        f"{plural(left, 'factor')} along which it changes less: in the table." if left > 0 else ""
+    )
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
