@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -11,8 +12,10 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from balance_sim.study.run import open_result
 from balance_sim.study.store import Store
 
 pytestmark = pytest.mark.slow
@@ -183,3 +186,41 @@ def test_several_starts_on_one_folder(bench, calm) -> None:
     assert bench.digest() == calm
     assert bench.call("verify", "out").returncode == 0
     assert Path(bench.folder / "out" / "lock").exists()
+
+
+ODD = """
+from balance_sim.model.agents import StateAgent
+
+
+class Odd(StateAgent):
+    def {method}(self, *words):
+        value = super().{method}(*words)
+        return value * float("{number}") if self.model.state.runs[0] == 2 and self.model.day >= 60 else value
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "number", "said"),
+    [("willingness", "nan", r"willingness of [A-Z]{3} for [A-Z]{3} is nan on day \d+ after the start"),
+     ("effort_after", "inf", r"effort of [A-Z]{3} is (inf|nan) on day \d+ after the start, in run 2")],
+)  # fmt: skip
+def test_a_number_that_is_none_makes_the_run_fail(bench, method: str, number: str, said: str) -> None:
+    """F30. Named with variable, state and day; counted as failed; in no mean, which are those of the other runs."""
+    (bench.folder / "odd.py").write_text(ODD.format(method=method, number=number))
+    (bench.folder / "even.py").write_text("from balance_sim.model.agents import StateAgent as Even\n")
+    done = bench.call(*bench.run_words("--model", "odd:Odd", "--json", runs=4))
+    assert done.returncode == 3 and "1 of 4 runs failed" in done.stderr, done.stderr
+    failed = json.loads((bench.folder / "out" / "failed.json").read_text())
+    assert [row["run"] for row in failed] == [2]
+    assert re.search(said, failed[0]["traceback"].splitlines()[-1]), failed[0]["traceback"]
+    summary = json.loads(done.stdout)
+    assert summary["failed_runs"] == 1
+    sound = bench.call(*bench.run_words("--model", "even:Even", "--out", "sound", runs=4))
+    assert sound.returncode == 0, sound.stderr
+    kept = {name: open_result(bench.folder / name).outcomes for name in ("out", "sound")}
+    others = kept["sound"][kept["sound"]["run"] != 2].reset_index(drop=True)
+    assert kept["out"].reset_index(drop=True).equals(others)
+    for outcome, row in summary["effects"]["summit"].items():
+        by_arm = others.set_index(["run", "arm"])[outcome].unstack()
+        mean = (by_arm["summit"] - by_arm.drop(columns="summit").iloc[:, 0]).mean(skipna=False)
+        assert row["mean"] == pytest.approx(mean) or (row["mean"] is None and np.isnan(mean))

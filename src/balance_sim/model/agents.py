@@ -17,7 +17,7 @@ import pandas as pd
 
 from balance_sim.model import engine
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import ORIGINS, Accords, State, View, World
+from balance_sim.model.core import ORIGINS, Accords, InvalidNumber, State, View, World, refuse_invalid
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.pipeline import open_talks, sign_talks
 from balance_sim.model.threat import effort_change, effort_share, insecurity
@@ -71,8 +71,15 @@ class StateAgent(mesa.Agent):
         return willingness(prospects)
 
     def consents(self, prospects: Prospects, needs: Floats) -> Bools:
-        """(C,) yes where the probability to consent exceeds the occasion's uniform."""
-        return np.asarray(needs < consent(self.willingness(prospects)))
+        """(C,) yes where the probability to consent exceeds the occasion's uniform. NaN raises InvalidNumber."""
+        wanted = np.asarray(self.willingness(prospects), dtype=float)
+        if np.isnan(wanted).any():
+            alter = self.model.world.codes[prospects.alter[np.isnan(wanted)][0]]
+            day = self.model.day
+            raise InvalidNumber(
+                f"willingness of {self.code} for {alter} is nan on day {day:g} after the start"
+            )
+        return np.asarray(needs < consent(wanted))
 
     def effort_after(self, share: float) -> float:
         """Effort after this step: part of the way to a target that rises with insecurity."""
@@ -170,6 +177,9 @@ class BalanceModel(mesa.Model):
         sign_talks(world, baseline, state, self.view, start, stop)
         for agent in self.agents:
             state.effort[0, agent.index] = agent.effort
+        felt = np.array([[agent.insecurity for agent in sorted(self.agents, key=lambda one: one.index)]])
+        for name, values in (("insecurity", felt), ("effort", state.effort)):
+            refuse_invalid(name, values, world.codes, start, state.runs)
         state.day = stop
         self.at += 1
         if self.at == world.steps:

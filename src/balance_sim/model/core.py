@@ -263,6 +263,24 @@ class Accords:
             setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
 
 
+class InvalidNumber(ArithmeticError):
+    """A run came to a number that is none: NaN, or infinite. Such a run is recorded as failed and in no table."""
+
+
+def refuse_invalid(
+    name: str, values: Floats, codes: tuple[str, ...], day: float, runs: npt.NDArray[np.uint64]
+) -> None:
+    """Raises InvalidNumber, with the variable, the state, the day and the run, unless all are finite.
+
+    values: (R, n) of R runs and n states."""
+    if np.isfinite(values).all():
+        return
+    run, state = np.argwhere(~np.isfinite(values))[0]
+    raise InvalidNumber(
+        f"{name} of {codes[state]} is {values[run, state]} on day {day:g} after the start, in run {runs[run]}"
+    )
+
+
 @dataclass
 class State:
     """What a block of R runs carries from step to step. Owned and changed by `advance` alone."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import threat
-from balance_sim.model.core import Accords, Baseline, Opportunities, State, View, World
+from balance_sim.model.core import Accords, Baseline, Opportunities, State, View, World, refuse_invalid
 from balance_sim.model.hazards import provoke
 from balance_sim.model.network import begin_network, enter, leave, refresh
 from balance_sim.model.perception import perceive
@@ -100,7 +100,7 @@ def advance(
 
 
 def close_step(world: World, baseline: Baseline, state: State, view: View) -> None:
-    """Effort follows insecurity, and the day is over."""
+    """Effort follows insecurity, and the day is over. Raises InvalidNumber where either is no number."""
     start, stop = world.grid[view.step], world.grid[view.step + 1]
     share = threat.effort_share(stop - start, world.rules.effort_years)
     state.effort = threat.effort_change(
@@ -111,6 +111,8 @@ def close_step(world: World, baseline: Baseline, state: State, view: View) -> No
         world.rules.effort_max,
         share,
     )
+    refuse_invalid("insecurity", view.insecurity, world.codes, start, state.runs)
+    refuse_invalid("effort", state.effort, world.codes, start, state.runs)
     state.day = stop
 
 
