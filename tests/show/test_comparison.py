@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from matplotlib.figure import Figure
 from studies import CASES, SCENARIO, alike, four_runs
 
 from balance_sim.cli import main
@@ -21,7 +22,7 @@ from balance_sim.show.figures.comparison import (
     differences_table,
     differences_title,
 )
-from balance_sim.show.figures.studies import studies_table, studies_title
+from balance_sim.show.figures.studies import draw_studies, studies_table, studies_title
 from balance_sim.show.gallery import fitting, words_of
 from balance_sim.show.report.comparison_page import comparison_html, input_rows
 from balance_sim.study.compare import Named, compare
@@ -81,6 +82,15 @@ def test_of_more_than_two_it_says_where_there_is_an_excess() -> None:
 def test_every_case_beside_another_has_a_picture_with_words(case: str) -> None:
     both = beside(one=four_runs(), other=CASES[case]())
     assert len(words_of(COMPARISON_FIGURES["studies"].draw(both))) > 10
+
+
+def test_it_draws_on_axes_of_ones_own() -> None:
+    figure = Figure()
+    ax = figure.subplots()
+    table = studies_table(beside(first=four_runs(), second=alike()))
+    assert draw_studies(table, ax=ax) is figure
+    assert figure.get_suptitle() == "" and "The excess is +0.5 in first" in ax.get_title(loc="left")
+    assert [label.get_text().split("\n")[0] for label in ax.get_yticklabels()] == ["first", "second"]
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from forecasts import hindcast_document, way
+from matplotlib.figure import Figure
 
 from balance_sim.cli import main
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.scored_file import Scored, read_scored
-from balance_sim.show.figures.reliability import reliability_table, reliability_title, within
-from balance_sim.show.figures.scorecard import scorecard_table, scorecard_title
+from balance_sim.show.figures.reliability import (
+    draw_reliability,
+    reliability_table,
+    reliability_title,
+    within,
+)
+from balance_sim.show.figures.scorecard import draw_scorecard, scorecard_table, scorecard_title
 from balance_sim.show.gallery import words_of
 from balance_sim.show.report.score_page import score_html
 from balance_sim.show.score_gallery import SCORE_FIGURES
@@ -73,6 +79,18 @@ def test_degenerate_records_have_pictures_with_words(tmp_path: Path, events: int
     for name, picture in SCORE_FIGURES.items():
         assert len(words_of(picture.draw(scored))) > 10, name
     assert " nan" not in score_html(scored).lower()
+
+
+def test_they_draw_on_axes_of_ones_own(scored: Scored) -> None:
+    figure = Figure()
+    axes = list(figure.subplots(2, 3).flat)
+    assert draw_scorecard(scorecard_table(scored), ax=axes[:4]) is figure
+    assert draw_reliability(reliability_table(scored), ax=axes[4:]) is figure
+    assert figure.get_suptitle() == ""
+    assert "log skill" in axes[0].get_title(loc="left") and "accords expected" in axes[4].get_title(
+        loc="left"
+    )
+    assert draw_scorecard(scorecard_table(scored).iloc[:0], ax=axes[:4]) is figure
 
 
 def test_the_report_of_a_hindcast(scored: Scored) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.explore.data import document
 from balance_sim.show.explore.points import of_sweep
-from balance_sim.show.figures.indices import indices_table, indices_title
+from balance_sim.show.figures.indices import draw_indices, indices_table, indices_title
 from balance_sim.show.figures.studies import theories_table
-from balance_sim.show.figures.surface import surface_table, surface_title
+from balance_sim.show.figures.surface import draw_surface, surface_table, surface_title
 from balance_sim.show.figures.sweeps import (
     draw_multiples,
     multiples_table,
@@ -131,6 +132,14 @@ def test_a_sampled_surface_is_cut_into_classes(sampled: SweepResult) -> None:
     figure = SWEEP_FIGURES["surface"].draw(sampled)
     labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert len(labels) == table["x"].nunique() and max(map(len, labels)) <= 14
+
+
+def test_they_draw_on_axes_of_ones_own(sampled: SweepResult) -> None:
+    figure = Figure()
+    axes = list(figure.subplots(1, 3))
+    assert draw_indices(indices_table(sampled), ax=axes[:2]) is figure
+    assert draw_surface(surface_table(sampled), ax=axes[2]) is figure
+    assert figure.get_suptitle() == "" and "cells" in axes[2].get_title(loc="left")
 
 
 def test_theories_beside_each_other(tmp_path: Path) -> None:
