@@ -6,16 +6,20 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
-from balance_sim.study.run import open_result
+from balance_sim.cli import main
+from balance_sim.study.run import run
 from balance_sim.study.store import Store
 
 pytestmark = pytest.mark.slow
@@ -204,23 +208,98 @@ class Odd(StateAgent):
     [("willingness", "nan", r"willingness of [A-Z]{3} for [A-Z]{3} is nan on day \d+ after the start"),
      ("effort_after", "inf", r"effort of [A-Z]{3} is (inf|nan) on day \d+ after the start, in run 2")],
 )  # fmt: skip
-def test_a_number_that_is_none_makes_the_run_fail(bench, method: str, number: str, said: str) -> None:
+def test_a_number_that_is_none_makes_the_run_fail(bench, small, monkeypatch, method, number, said) -> None:
     """F30. Named with variable, state and day; counted as failed; in no mean, which are those of the other runs."""
-    (bench.folder / "odd.py").write_text(ODD.format(method=method, number=number))
-    (bench.folder / "even.py").write_text("from balance_sim.model.agents import StateAgent as Even\n")
-    done = bench.call(*bench.run_words("--model", "odd:Odd", "--json", runs=4))
-    assert done.returncode == 3 and "1 of 4 runs failed" in done.stderr, done.stderr
-    failed = json.loads((bench.folder / "out" / "failed.json").read_text())
-    assert [row["run"] for row in failed] == [2]
-    assert re.search(said, failed[0]["traceback"].splitlines()[-1]), failed[0]["traceback"]
-    summary = json.loads(done.stdout)
-    assert summary["failed_runs"] == 1
-    sound = bench.call(*bench.run_words("--model", "even:Even", "--out", "sound", runs=4))
-    assert sound.returncode == 0, sound.stderr
-    kept = {name: open_result(bench.folder / name).outcomes for name in ("out", "sound")}
-    others = kept["sound"][kept["sound"]["run"] != 2].reset_index(drop=True)
-    assert kept["out"].reset_index(drop=True).equals(others)
+    monkeypatch.syspath_prepend(bench.folder)
+    name = f"odd_{method}"
+    (bench.folder / f"{name}.py").write_text(ODD.format(method=method, number=number))
+    found = run(small, 4, 1, model=f"{name}:Odd", mechanisms=False, out=bench.folder / "out")
+    assert [row["run"] for row in found.failed] == [2]
+    assert re.search(said, found.failed[0]["traceback"].splitlines()[-1]), found.failed[0]["traceback"]
+    summary = found.summary()
+    assert summary["failed_runs"] == 1 and "failed 1" in invoke("status", str(bench.folder / "out"))[1]
+    sound = run(small, 4, 1, model="balance_sim.model.agents:StateAgent", mechanisms=False).outcomes
+    others = sound[sound["run"] != 2].reset_index(drop=True)
+    assert found.outcomes.reset_index(drop=True).equals(others)
     for outcome, row in summary["effects"]["summit"].items():
         by_arm = others.set_index(["run", "arm"])[outcome].unstack()
-        mean = (by_arm["summit"] - by_arm.drop(columns="summit").iloc[:, 0]).mean(skipna=False)
+        mean = (by_arm["summit"] - by_arm["no_summit"]).mean(skipna=False)
         assert row["mean"] == pytest.approx(mean) or (row["mean"] is None and np.isnan(mean))
+
+
+def invoke(*words: str) -> tuple[int, str]:
+    """Exit code, and all that was said, of the program in this process."""
+    done = CliRunner().invoke(main, list(words))
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+@pytest.mark.parametrize("name", ["failed", "one", "alike"])
+def test_nothing_to_show_is_shown(bench, small, monkeypatch, name) -> None:
+    """F31. No run, one, or no difference: commands that read the study answer. Figures and reports of all three:
+    tests/show."""
+    monkeypatch.chdir(bench.folder)
+    monkeypatch.syspath_prepend(bench.folder)
+    (bench.folder / "failing.py").write_text(FAILING)
+    runs, model = {"failed": (3, "failing:Failing"), "one": (1, None), "alike": (20, None)}[name]
+    unseen = [one.model_copy(update={"visibility": 0.0}) for one in small.events]
+    scenario = small.model_copy(update={"events": tuple(unseen)}) if name == "alike" else small
+    run(scenario, runs, 1, out=bench.folder / "out", model=model, mechanisms=False)
+    assert invoke("status", "out")[0] == 0
+    assert invoke("compare", "out", "out")[0] == 0
+    code, said = invoke("export", "out", "--out", "out.csv")
+    assert (code, "no finished runs" in said) == ((2, True) if name == "failed" else (0, False)), said
+    if name == "failed":
+        assert invoke("report", "out")[0] == 0
+        assert "No run finished" in (bench.folder / "out" / "report.html").read_text()
+        assert invoke("explore", "out")[0] == 0
+
+
+NOBODY = 54_321  # a user without processes: root itself is bound by no limit on them
+
+
+def few_processes() -> None:
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    resource.setrlimit(resource.RLIMIT_NPROC, (2, 2))
+
+
+def test_no_further_process_or_thread_may_be_started(bench, calm) -> None:
+    """F35. A limit on processes, which are threads too: said, and the runs are done in this one. The same bytes."""
+    with tempfile.TemporaryDirectory(prefix="few") as place:
+        shutil.copy(bench.folder / "small.yaml", place)
+        os.chmod(place, 0o777)
+        words = [sys.executable, "-m", "balance_sim"]
+        how = {"cwd": place, "preexec_fn": few_processes, "capture_output": True, "text": True, "timeout": 120,
+               "env": bench.environment(HOME="/nowhere", OPENBLAS_NUM_THREADS="1", PYTHONPATH="")}  # fmt: skip
+        try:
+            tried = subprocess.run([*words, "--version"], check=False, **how)
+        except PermissionError:
+            pytest.skip("another user may not use this Python")
+        if tried.returncode:
+            pytest.skip("another user may not use this Python")
+        done = subprocess.run([*words, *bench.run_words(workers=2)], check=False, **how)
+        assert done.returncode == 0, done.stderr
+        assert "0 of 2 worker processes could be started" in done.stderr
+        assert "done in this process, one after the other" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert bench.digest(Path(place) / "out") == calm
+
+
+def test_without_shared_memory(bench, calm) -> None:
+    """F35. No /dev/shm: workers have pipes."""
+    hidden = (
+        'mkdir -p /dev/shm && mount -t tmpfs -o ro tmpfs /dev/shm && ! touch /dev/shm/x 2>&- && exec "$@"'
+    )
+    cut = ["unshare", "-m", "sh", "-c", hidden, "sh"]
+    if subprocess.run([*cut, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("may not take /dev/shm away here")
+    done = subprocess.run(
+        [*cut, *bench.words(*bench.run_words(workers=2))], cwd=bench.folder, env=bench.environment(),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert bench.digest() == calm

@@ -21,7 +21,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 
 from balance_sim.study.blocks import Block, BlockTables
-from balance_sim.study.jobs import FailedRun, Job, Outcome, Task, joined, numbers
+from balance_sim.study.jobs import FailedRun, Job, Outcome, Task, joined, live_or_isolate, numbers
 from balance_sim.study.worker import HERE, READY, serve
 
 TRIES = 3
@@ -125,19 +125,53 @@ def set_surroundings() -> None:
         os.environ.setdefault(name, str(2**28))
 
 
+class _NoWorkers(Exception):
+    """No worker process can be started any more."""
+
+
 class Crew:
     """Workers and what they are doing."""
 
     def __init__(self, job: Job, workers: int) -> None:
         self.job = job
         self.packed = pickle.dumps(job)
-        self.hands = [_Hand(self.packed) for _ in range(workers)]
+        self.hands: list[_Hand] = []
         self.seen = time.monotonic()
         self.waiting: deque[_Try] = deque()
         self.stillborn = 0
+        try:
+            for _ in range(workers):
+                self.hands.append(_Hand(self.packed))
+        except OSError as error:
+            log.warning("%d of %d worker processes could be started: %s", len(self.hands), workers, error)
 
     def run(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
-        """Outcomes as they come; at most twice the workers in flight."""
+        """Outcomes as they come; at most twice the workers in flight.
+
+        Where no worker can be started, by a limit on processes or threads, this process does the work."""
+        try:
+            if self.hands:
+                yield from self._shared(tasks)
+                return
+        except _NoWorkers as error:
+            log.warning("worker processes do not start: %s", error)
+        log.warning("the runs are done in this process, one after the other, as with --workers 1")
+        yield from self._alone(tasks)
+
+    def _alone(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
+        """What the workers held, what waits, and the rest, here."""
+        left = [one for hand in self.hands for one in hand.holding] + list(self.waiting)
+        self.dismiss()
+        self.hands = []
+        for one in left:
+            outcome = live_or_isolate(self.job, one.task)
+            whole = one.split.take(outcome) if one.split else outcome
+            if whole is not None:
+                yield whole
+        for task in tasks:
+            yield live_or_isolate(self.job, task)
+
+    def _shared(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
         while True:
             self._hand_out(tasks)
             if not any(hand.holding for hand in self.hands):
@@ -212,12 +246,13 @@ class Crew:
         if not hand.ready:
             self.stillborn += 1
             if self.stillborn > TRIES * len(self.hands):
-                raise RuntimeError(
-                    f"worker processes do not start (the last one ended: {_reason(hand.process.exitcode)}); "
-                    "try --workers 1"
-                )
+                raise _NoWorkers(f"the last one ended: {_reason(hand.process.exitcode)}")
+        try:
+            another = _Hand(self.packed)
+        except OSError as error:
+            raise _NoWorkers(str(error)) from error
         hand.dismiss()
-        self.hands[place] = _Hand(self.packed)
+        self.hands[place] = another
 
     def _split(self, task: Task) -> None:
         log.warning("%s killed its worker %d times: now run by run", _named(task), TRIES)

@@ -9,12 +9,11 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from balance_sim.study.designs import DesignPoint, point_key
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.jobs import Values
-from balance_sim.study.store import Store, encode
+from balance_sim.study.store import Store, encode, parquet_table
 
 FIXED = ("point", "place", "key", "label", "part")
 
@@ -84,7 +83,7 @@ class PointTable:
             raise StoreDamaged(f"{path}: {error.strerror}. Restore it, or start in a new folder.") from error
         if hashlib.sha256(content).hexdigest() != said["sha256"]:
             raise StoreDamaged(f"{path}: damaged. Restore it, or start in a new folder.")
-        table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True).to_pydict()
+        table = parquet_table(content).to_pydict()
         paths = [name for name in table if name not in FIXED]
         points = []
         for at in range(len(table["point"])):

@@ -140,7 +140,7 @@ def difference(kept: Pair, again: Pair) -> tuple[str, bool]:
     """What differs in words, and whether it is but the last digits of numbers."""
     frames = []
     for table in (*kept, *again):
-        frame = table.unify_dictionaries().to_pandas()
+        frame = table.unify_dictionaries().to_pandas(use_threads=False)
         words = [name for name in frame.columns if frame[name].dtype.name == "category"]
         frame[words] = frame[words].astype(str)
         frames.append(frame)

@@ -111,7 +111,11 @@ class Result:
     def accords(self) -> pd.DataFrame:
         """One row an accord under way or made, in every run and arm. Large: about 80 rows a run and arm."""
         tables = [accords for _, accords in self.blocks()]
-        return pa.concat_tables(tables).unify_dictionaries().to_pandas() if tables else pd.DataFrame()
+        return (
+            pa.concat_tables(tables).unify_dictionaries().to_pandas(use_threads=False)
+            if tables
+            else pd.DataFrame()
+        )
 
     @property
     def outcome_names(self) -> list[str]:

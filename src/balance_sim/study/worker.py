@@ -19,7 +19,10 @@ READY = "ready"
 def serve(conn: Connection) -> None:
     """Tasks in, outcomes out, until the pipe closes or the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides
-    threading.Thread(target=leave_with_parent, daemon=True).start()
+    try:
+        threading.Thread(target=leave_with_parent, daemon=True).start()
+    except RuntimeError:  # a limit on threads: without that thread it would outlive its parent
+        os._exit(1)
     try:
         conn.send(HERE)
         job = conn.recv()

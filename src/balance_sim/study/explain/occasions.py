@@ -73,7 +73,7 @@ def all_chances(worlds: Worlds, seed: int, run: int) -> Opportunities:
 def accords_of(worlds: Worlds, lived: Lived, run: int) -> pd.DataFrame:
     """The run's accords as the study stores them: same rows, same whole days."""
     table: pa.Table = accord_table(worlds, lived.arm, lived.made, np.array([run], dtype=np.uint64))
-    return as_stored(table.to_pandas())
+    return as_stored(table.to_pandas(use_threads=False))
 
 
 def as_stored(frame: pd.DataFrame) -> pd.DataFrame:

@@ -162,7 +162,7 @@ class Readings:
         run, arm, pair, kind, origin, occasion, after (days from the focal date). Gathered block by block: the
         study's own tables of accords are many times larger."""
         tables = [self._signed_later(accords) for _, accords in self.result.blocks()]
-        frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas()
+        frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas(use_threads=False)
         return frame
 
     def _signed_later(self, accords: pa.Table) -> pa.Table:
