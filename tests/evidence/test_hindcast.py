@@ -135,6 +135,17 @@ def test_later_outcomes_change_no_earlier_forecast(made: History, found: Hindcas
         assert changed.by_year[way][2001] != by_year[2001]
 
 
+def test_without_drift_the_forecast_is_the_fit(made: History, found: Hindcast) -> None:
+    """And with it the same fit stands beside it, scored as it would have been."""
+    few = replace(PLAN, drift=False, ways=("one_year_ahead",), baselines=("base_rate",))
+    still = hindcast_of(few, made)
+    assert still.as_fitted is None
+    assert still.memory == 1.0
+    assert found.as_fitted is not None
+    assert found.as_fitted.log_skill.value == still.scores["one_year_ahead"]["model"].log_skill.value
+    assert found.as_fitted.log_skill.value != found.scores["one_year_ahead"]["model"].log_skill.value
+
+
 def test_runs_forward_sign_as_often_as_the_chances_say(made: History, found: Hindcast) -> None:
     """Accords a year in runs against the sum of chances, within 5 standard errors of the mean and a tenth for
     pairs that sign twice, that pass occasions over while in talks, and for what changes within the year."""

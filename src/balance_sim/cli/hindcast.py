@@ -140,4 +140,10 @@ def table_lines(found: Hindcast) -> list[str]:
                 f"{name:<18}{spread:<28}{s.brier_skill.value:<14.4f}{s.average_precision:<20.4f}"
                 f"{s.auc:<8.4f}{s.expected:>8.0f}"
             )
+        if way == "one_year_ahead" and found.as_fitted is not None:
+            left = found.as_fitted
+            lines.append(
+                f"model: propensities and level follow the years, memory {found.memory:g}; left as fitted: "
+                f"log skill {left.log_skill.value:.4f}, Brier skill {left.brier_skill.value:.4f}"
+            )
     return [*lines, "", *(f"note: {note}" for note in found.notes)]

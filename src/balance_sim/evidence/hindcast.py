@@ -118,8 +118,8 @@ def checked_plan(values: Mapping[str, Any], path: Path | str | None = None) -> P
 @dataclass(frozen=True)
 class Hindcast:
     """memory: what a year counts beside the one after it. as_fitted: the model one year ahead with everything
-    as at the end of the fit. scores: way -> forecast -> scores. calibration: of the model. notes: what was left
-    out, and why. data: the files that were read."""
+    as at the end of the fit; None where that is the forecast itself. scores: way -> forecast -> scores.
+    calibration: of the model. notes: what was left out, and why. data: the files that were read."""
 
     plan: Plan
     fit: Fit
@@ -227,7 +227,7 @@ def hindcast_of(plan: Plan, history: History) -> Hindcast:
         lost = len(ahead.y) - len(there.y)
         notes += (f"simulated_forward: {lost} pairs and years with a state that joined later left out",)
     as_fitted = None
-    if "one_year_ahead" in forecasts:
+    if plan.drift and "one_year_ahead" in forecasts:
         both = {"base_rate": forecasts["one_year_ahead"]["base_rate"], "model": still}
         as_fitted = score_forecasts(both, ahead.y, ahead.pair, resamples=plan.resamples, seed=plan.seed)[
             "model"
