@@ -21,7 +21,8 @@ from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.willingness import TERMS, Prospects, consent, willingness
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.study.arms import compile_arms
-from balance_sim.study.explain.account import INTERCEPT, PROPENSITY, account, summed
+from balance_sim.study.draws import with_draws
+from balance_sim.study.explain.account import DRAWN, INTERCEPT, PROPENSITY, account, summed
 from balance_sim.study.explain.attribution import Attribution, attribute, attribution_table
 from balance_sim.study.explain.coalitions import Cast, frozen_terms, live, live_coalitions, most_of_any_mix
 from balance_sim.study.explain.document import explained
@@ -31,7 +32,7 @@ from balance_sim.study.explain.shapley import alone_and_last, shapley
 from balance_sim.study.explain.timeline import Timeline, chosen_runs, tell
 from balance_sim.study.faults import StoreDamaged, WrongRequest
 from balance_sim.study.result import Result
-from balance_sim.study.run import run
+from balance_sim.study.run import open_result, run
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 SEED, RUNS, REFERENCE, ARM = 3, 12, "no_parade", "parade"
@@ -255,6 +256,35 @@ def test_a_pairs_parts_sum_up_and_part_at_the_event(result: Result) -> None:
     change, most, by = pair.main_difference("+7", "JPN")
     assert change == frame.loc[("+7", "JPN", U)]
     assert by == frame.loc[("+7", "JPN", most)]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    loud = with_values(load_scenario(SCENARIO.with_name("tripartite_1940.yaml")), LOUD | {"step_days": 14})
+    return run(loud, 10, SEED, out=tmp_path_factory.mktemp("drawn") / "results", draw_parameters=True)
+
+
+def test_runs_that_draw_their_parameters_are_explained_with_their_own(drawn: Result) -> None:
+    """`tell` and `attribute` hold every run to the stored accords; the parts are those of the run."""
+    again = open_result(drawn.folder)
+    assert again.draws and drawn.draws
+    apart = attribute(again)
+    assert (apart.by_run.sum(axis=1) == pytest.approx(apart.excess, abs=1e-9)) and apart.excess.any()
+    assert tell(again, 3).run == 3
+    levels = set()
+    for number in (2, 3):
+        pair = explain_pairs(again, [("GBR", "SUN")], run=number, kind="access")[0]
+        rows = pair.terms[(pair.terms["moment"] == "start") & (pair.terms["side"] == "GBR")]
+        values = dict(zip(rows["part"], rows["value"], strict=True))
+        levels.add(values[DRAWN])
+    assert len(levels) == 2 and 0.0 not in levels
+
+
+def test_the_bound_holds_for_every_run_that_draws(drawn: Result) -> None:
+    plain = compile_arms(drawn.scenario, ("no_signal", "signal"))
+    own = with_draws(plain, SEED, np.arange(10, dtype=np.uint64))
+    bound = most_of_any_mix(Cast.of(own, "signal"))
+    assert (bound >= own.most - 1e-9).all()
 
 
 def test_a_pairs_rate_is_the_ceiling_times_both_consents(result: Result, worlds: Worlds) -> None:

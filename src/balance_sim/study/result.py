@@ -45,6 +45,7 @@ class Result:
     memory: tuple[tuple[pa.Table, pa.Table], ...] = ()
     failed: tuple[dict[str, Any], ...] = ()
     timing: dict[str, float] = field(default_factory=dict)
+    draws: bool = False  # each run drew its parameters
     point: int = 0  # of a sweep's design; 0 in a single study
 
     def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:

@@ -107,6 +107,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         version=version(),
         folder=None if out is None else Path(out),
         memory=sink.tables() if isinstance(sink, Memory) else (),
+        draws=draw_parameters,
         failed=tuple(row for row in sink.failed() if row["run"] < runs),
         timing={
             "seconds": seconds,
@@ -158,6 +159,7 @@ def open_result(folder: Path | str, runs: int | None = None) -> Result:
         arms=chosen_arms(scenario, manifest["arms"]),
         version=manifest["versions"]["balance_sim"],
         folder=Path(folder),
+        draws=bool(manifest.get("draw_parameters")),
         failed=tuple(row for row in store.failed() if row["run"] < wanted),
         timing=timing,
     )

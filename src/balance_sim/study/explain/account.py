@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.willingness import LATE, TERMS, Prospects
+from balance_sim.model.willingness import LATE, TERMS, Prospects, weight_of
 
 Floats = npt.NDArray[np.float64]
 
-INTERCEPT, PROPENSITY = "intercept", "propensity"
-ORDER = (INTERCEPT, PROPENSITY, *(name for name in TERMS if name not in LATE), *LATE)
+INTERCEPT, PROPENSITY, DRAWN = "intercept", "propensity", "drawn level"
+ORDER = (INTERCEPT, PROPENSITY, DRAWN, *(name for name in TERMS if name not in LATE), *LATE)
 """Parts in the order of the sum: floats add up to other bits in another order."""
 
 
@@ -18,9 +18,11 @@ def account(p: Prospects) -> dict[str, Floats]:
     """Each part of u_ij, weighted, (C,) nats, in the order of the sum. Terms of weight 0 are left out."""
     weights = p.world.rules.weights
     out = {INTERCEPT: p.world.ladder.intercept[p.kind], PROPENSITY: p.world.propensity[p.ego]}
-    for name in ORDER[2:]:
+    if p.world.drawn is not None:
+        out[DRAWN] = p.world.drawn.level[p.run, p.kind]
+    for name in ORDER[3:]:
         if weights[name] != 0:
-            out[name] = weights[name] * TERMS[name](p)
+            out[name] = weight_of(p, name) * TERMS[name](p)
     return out
 
 

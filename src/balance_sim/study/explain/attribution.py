@@ -122,7 +122,7 @@ def attribute(
     played = played_terms(worlds.reference, worlds.arms[arm])
     frozen = [frozen_terms(groups, coalition) & played for coalition in range(1 << len(groups))]
     distinct = list(dict.fromkeys(frozen))
-    job = Coalitions(worlds, arm, result.seed, tuple(distinct), outcome)
+    job = Coalitions(worlds, arm, result.seed, tuple(distinct), outcome, result.draws)
     parts: list[Floats] = []  # each (runs, coalitions + 2)
     done = 0
     for batch, worth in in_order(job, batches(numbers, worlds.reference.n, workers), workers):
@@ -149,11 +149,14 @@ class Coalitions:
     seed: int
     frozen: tuple[frozenset[str], ...]
     outcome: str
+    draws: bool = False
 
     def __call__(self, numbers: Runs) -> Floats:
         """(R, F + 2) the outcome with each set of frozen terms, in the reference twin, and the lives lived."""
         out = np.zeros((len(numbers), len(self.frozen) + 2))
-        for lives in live_coalitions(self.worlds, self.arm, self.seed, numbers, self.frozen):
+        for lives in live_coalitions(
+            self.worlds, self.arm, self.seed, numbers, self.frozen, draws=self.draws
+        ):
             count = len(lives.rows)
             mine, twin = (
                 outcomes_of(self.worlds, made, lives.twin, count)[self.outcome]

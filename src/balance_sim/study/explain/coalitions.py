@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ from balance_sim.model.willingness import (
     ranges,
     within_margins,
 )
+from balance_sim.study.draws import with_draws
 from balance_sim.study.explain.account import account, summed
 from balance_sim.study.explain.groups import TALKS_SPEED, Groups
 
@@ -73,16 +75,24 @@ def frozen_terms(groups: Groups, coalition: int) -> frozenset[str]:
 
 
 def live_coalitions(
-    worlds: Worlds, arm: str, seed: int, runs: Runs, frozen: Sequence[frozenset[str]]
+    worlds: Worlds,
+    arm: str,
+    seed: int,
+    runs: Runs,
+    frozen: Sequence[frozenset[str]],
+    *,
+    draws: bool = False,
 ) -> Iterator[Lives]:
-    """Lives of the arm that together cover each run with each set of frozen terms exactly once."""
-    cast = Cast.of(worlds, arm)
+    """Lives of the arm that together cover each run with each set of frozen terms exactly once.
+
+    draws: each run has parameters of its own."""
     slowed = np.array([TALKS_SPEED in terms for terms in frozen])
     for family in (np.flatnonzero(~slowed), np.flatnonzero(slowed)):
         terms = [frozen[int(place)] for place in family]
         left = np.ones((len(runs), len(family)), dtype=bool)
         while left.any():
             rows = np.flatnonzero(left.any(axis=1))
+            cast = Cast.of(with_draws(worlds, seed, runs[rows]) if draws else worlds, arm)
             twin, made, alike = live(cast, seed, runs[rows], terms, left[rows].argmax(axis=1))
             covers = np.zeros((len(rows), len(frozen)), dtype=bool)
             covers[:, family] = alike & left[rows]
@@ -174,13 +184,32 @@ def most_of_any_mix(cast: Cast) -> Floats:
     """(n, n, M) upper bound of u_ij with each term the arm's own or the twin's, within the margins."""
     both = (cast.arm, cast.twin)
     u = np.maximum(
-        *(w.ladder.intercept + w.propensity[:, None, None] + np.zeros((w.n, w.n, 1)) for w in both)
+        *(
+            w.ladder.intercept + most_drawn(w) + w.propensity[:, None, None] + np.zeros((w.n, w.n, 1))
+            for w in both
+        )
     )
     bounds = [ranges(world, cast.baseline) for world in both]
     for name in TERMS:
-        most = [
-            np.maximum(*(w.rules.weights[name] * end for end in b[name]))
-            for w, b in zip(both, bounds, strict=True)
+        ends = [
+            weight * end
+            for world, bound in zip(both, bounds, strict=True)
+            for end in bound[name]
+            for weight in _weights(world, name)
         ]
-        u = u + np.maximum(*most)
+        u = u + reduce(np.maximum, ends)
     return np.asarray(u)
+
+
+def most_drawn(world: World) -> Floats:
+    """(M,) the highest level that any run has drawn on top of the intercepts; 0 where none draws."""
+    kinds = len(world.ladder.names)
+    return np.zeros(kinds) if world.drawn is None else np.asarray(world.drawn.level.max(axis=0))
+
+
+def _weights(world: World, name: str) -> tuple[float, float]:
+    """The least and the greatest weight of a term in any run."""
+    if world.drawn is None or name not in world.drawn.weights:
+        return (world.rules.weights[name],) * 2
+    of_runs = world.drawn.weights[name]
+    return float(of_runs.min()), float(of_runs.max())

@@ -18,6 +18,7 @@ from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.willingness import Prospects, consent
 from balance_sim.study.arms import compile_arms
+from balance_sim.study.draws import with_draws
 from balance_sim.study.effects import rounded
 from balance_sim.study.explain.account import ORDER, account, summed
 from balance_sim.study.explain.attribution import compared_arm
@@ -122,6 +123,7 @@ def explain_pairs(
             f"unknown kind `{kind}`; the scenario has: {', '.join(sorted(result.scenario.kinds))}"
         )
     worlds = compile_arms(result.scenario, (result.reference, arm))
+    worlds = with_draws(worlds, result.seed, numbers) if result.draws else worlds
     read = {
         name: _read(worlds, name, result.seed, numbers, pairs, result.scenario.start)
         for name in (result.reference, arm)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from balance_sim.model.baseline import Worlds
@@ -14,6 +15,7 @@ from balance_sim.model.core import Opportunities
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.arms import compile_arms
+from balance_sim.study.draws import with_draws
 from balance_sim.study.explain.attribution import compared_arm
 from balance_sim.study.explain.occasions import (
     Lived,
@@ -111,6 +113,8 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     arm = compared_arm(result, arm)
     run_numbers(result, 1, run)
     worlds = compile_arms(result.scenario, (result.reference, arm))
+    if result.draws:
+        worlds = with_draws(worlds, result.seed, np.array([run], dtype=np.uint64))
     chances = all_chances(worlds, result.seed, run)
     lives = {name: live_run(worlds, name, result.seed, run, chances) for name in (result.reference, arm)}
     accords = {name: accords_of(worlds, lived, run) for name, lived in lives.items()}
