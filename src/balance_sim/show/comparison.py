@@ -69,8 +69,9 @@ class Comparison:
 
     @cached_property
     def differences(self) -> tuple[list[str], ...]:
-        """Inputs in which each of the others differs from the first."""
-        return tuple(inputs_that_differ(self.sides[0], side) for side in self.sides[1:])
+        """Inputs in which each of the others differs from the first; the scenario's sha256 follows from the rest."""
+        found = (inputs_that_differ(self.sides[0], side) for side in self.sides[1:])
+        return tuple([line for line in lines if not line.startswith("scenario.sha256:")] for lines in found)
 
 
 def _last(folder: Path) -> str:
