@@ -143,7 +143,7 @@ def _wide(frame: pd.DataFrame, moments: list[str], column: str, *, keep_zero: bo
 
 
 def _rates(pair: PairTerms, moments: list[str]) -> Iterator[str]:
-    yield "Talks opened a year if nothing is under way; and share of runs in which something is"
+    yield "Talks opened a year if nothing is under way, and how often something is"
     cells = [["", *map(_moment, moments)]]
     for arm in (pair.reference, pair.arm):
         rows = pair.rates[(pair.rates["arm"] == arm) & (pair.rates["kind"] == pair.kind)]

@@ -143,11 +143,11 @@ def explain_pairs(
 
 
 def moments_of(world: World) -> list[Moment]:
-    """The start, the last step before the focal event, and the steps that hold the days after it."""
+    """The start, the last step before the focal event if it is another, and the steps that hold the days after."""
     before = max(int(np.searchsorted(world.grid, world.focal_day)) - 1, 0)
     days = [(f"+{d}", world.focal_day + d) for d in AFTER if world.focal_day + d <= world.grid[-1]]
     later = [(name, int(np.searchsorted(world.grid[:-1], day, side="right")) - 1) for name, day in days]
-    steps = [(START, 0), (BEFORE, before), *later]
+    steps = [(START, 0), *([(BEFORE, before)] if before else []), *later]
     return [Moment(name, step, float(world.grid[step])) for name, step in steps]
 
 
