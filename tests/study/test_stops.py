@@ -50,6 +50,23 @@ def test_all_stopped_and_only_the_driver_continued(lab, undisturbed):
     assert lab.digest("out") == undisturbed
 
 
+@pytest.mark.parametrize(("second", "gap"), [(signal.SIGINT, 0.0), (signal.SIGTERM, 0.05)])
+def test_a_second_signal_while_the_first_is_obeyed(lab, second, gap):
+    """F08. To the whole group, as a terminal sends Ctrl-C: one message, no traceback, the first one's code."""
+    process = subprocess.Popen(
+        lab.args("sweep", "exp.yaml", "--out", "out", "--workers", "2", "--block", "1"), cwd=lab.folder,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    lab.wait_for(lambda: lab.blocks("out"))
+    os.kill(process.pid, signal.SIGINT)
+    time.sleep(gap)
+    os.killpg(process.pid, second)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert err.count("To go on:\n  balance-sim sweep exp.yaml --out out") == 1
+
+
 LIMITED = """
 import time
 from balance_sim.study.jobs import deadline

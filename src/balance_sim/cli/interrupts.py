@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -11,6 +12,8 @@ import click
 
 from balance_sim.cli.program import ExitCode
 
+CLEARING = 5.0  # seconds after a signal in which others change nothing: finishing is under way
+
 
 class Terminated(BaseException):
     """SIGTERM or SIGHUP came."""
@@ -18,17 +21,24 @@ class Terminated(BaseException):
 
 @contextmanager
 def resumable(command_line: str, said: str = "finished runs are kept. To go on") -> Iterator[None]:
-    """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143.
+    """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143, also where they come twice.
 
     said: what the command line after it is good for."""
+    last = -CLEARING
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        raise Terminated
+    def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal last
+        if time.monotonic() - last < CLEARING:
+            return
+        last = time.monotonic()
+        raise KeyboardInterrupt if number == signal.SIGINT else Terminated
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, stop) for number in numbers}
     try:
         yield
     except (KeyboardInterrupt, Terminated) as reason:
+        before = dict.fromkeys(numbers, signal.SIG_IGN)  # the process ends, and with the code below
         click.echo(f"\nstopped; {said}:\n  {command_line}", err=True)
         code = ExitCode.INTERRUPTED if isinstance(reason, KeyboardInterrupt) else ExitCode.TERMINATED
         raise click.exceptions.Exit(code) from None
