@@ -8,9 +8,11 @@ import pytest
 
 from balance_sim.show.wording import (
     decimals,
+    factor_words,
     interval,
     largest_unseen_share,
     number,
+    outcome_words,
     percent,
     plural,
     printable,
@@ -78,3 +80,31 @@ def test_largest_unseen_share_is_the_exact_bound() -> None:
 def test_plural_and_printable() -> None:
     assert [plural(n, "run") for n in (0, 1, 1200)] == ["0 runs", "1 run", "1,200 runs"]
     assert printable("a\x1b[31mb\n c") == "a [31mb c"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        ("accords_counter_365", "counter-accords within 365 days"),
+        ("accords_with_participant_90", "accords with a participant within 90 days"),
+        ("accords_all_30", "accords of any direction within 30 days"),
+        ("accords_defence_pact_365", "accords of kind defence pact within 365 days"),
+        ("insecurity_host_30", "insecurity host 30"),
+    ],
+)
+def test_outcomes_are_read_aloud(outcome: str, words: str) -> None:
+    assert outcome_words(outcome) == words
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("events.parade.visibility", "parade visibility"),
+        ("parameters.prior_tension", "prior tension"),
+        ("theory.weights.common_threat", "weight of common threat"),
+        ("theory.preset", "theory"),
+        ("step_days", "step days"),
+    ],
+)
+def test_factors_are_read_aloud(path: str, words: str) -> None:
+    assert factor_words(path) == words
