@@ -323,3 +323,15 @@ def test_json_of_a_sweep_is_one_document(lab):
     assert (found["points"], found["runs"], found["failed_runs"]) == (6, 24, 0)
     assert len(found["effects"]) == 6
     assert set(found["effects"][0]["values"]) == {"events.summit.visibility", "parameters.beta"}
+
+
+def test_an_unknown_outcome_is_told_by_check_as_by_sweep(lab):
+    lab.edit("[accords_all_300]", "[accords_all_300, acords_all_90]")
+    for command in ("check", "sweep"):
+        done = lab.call(command, "exp.yaml")
+        assert done.returncode == 4, done.stderr
+        assert "exp.yaml:10:11: " in done.stderr
+        assert "error[E107] outcomes[1]: no outcome `acords_all_90`" in done.stderr
+        assert "accords_all_90" in done.stderr.split("no outcome `acords_all_90`")[1]
+    lab.edit("acords_all_90", "insecurity_threatened_300")
+    assert lab.call("check", "exp.yaml").returncode == 0

@@ -87,6 +87,12 @@ def _check_experiment(file: str, *, as_json: bool) -> None:
     experiment, problems = check_experiment(file)
     if experiment is None:
         raise ScenarioError(problems)
+    if experiment.head.outcomes:
+        from balance_sim.study.outcome_names import check_named_outcomes
+
+        unknown = check_named_outcomes(experiment)
+        if unknown:
+            raise ScenarioError([*unknown, *problems])
     counts = {"factors": len(experiment.paths), "points": experiment.count(), "runs": experiment.head.runs}
     if as_json:
         click.echo(problems_as_json(problems, experiment={"name": experiment.name, **counts}))

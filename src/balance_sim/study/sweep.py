@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.scenario.experiment import Experiment
-from balance_sim.scenario.problems import ScenarioError, did_you_mean, listed, problem
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
 from balance_sim.study.designs import DesignPoint, design_points
 from balance_sim.study.folder import Folder, manifest_of
+from balance_sim.study.outcome_names import check_outcomes
 from balance_sim.study.plan import MOST_BYTES, Plan, block_size, estimate, probe, refuse_absurd
 from balance_sim.study.points import PointTable, drop_old_tables
 from balance_sim.study.run import check_seed, import_model
@@ -131,20 +131,6 @@ def asdict_of(experiment: Experiment) -> dict[str, Any]:
         "outcomes": list(experiment.head.outcomes),
         "title": experiment.head.title,
     }
-
-
-def check_outcomes(experiment: Experiment, known: Sequence[str]) -> None:
-    """Raises ScenarioError for an outcome that is not among those a run gives."""
-    mark = experiment.marks["outcomes"]
-    problems = [
-        problem(
-            mark, f"outcomes[{at}]", "E107", f"no outcome `{name}`", listed(known), did_you_mean(name, known)
-        )
-        for at, name in enumerate(experiment.head.outcomes)
-        if name not in known
-    ]
-    if problems:
-        raise ScenarioError(problems)
 
 
 def _agree_points(sink: Folder, design: Sequence[DesignPoint], experiment: Experiment) -> PointTable:
