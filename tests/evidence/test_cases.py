@@ -16,7 +16,7 @@ import pytest
 from balance_sim.evidence import codes
 from balance_sim.evidence.case_table import Case, case_named, read_cases
 from balance_sim.evidence.cases import build_case
-from balance_sim.evidence.cases_data import state_code
+from balance_sim.evidence.cases_data import is_state_in, state_code
 from balance_sim.evidence.errors import DataError
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.codes import code_table
@@ -309,6 +309,21 @@ def test_an_organisation_among_the_observers_is_left_out_and_named(tmp_path):
     scenario = built(tmp_path, observers="GBR;POL;NATO;eu")
     assert scenario.codes == ("DEU", "GBR", "ITA", "POL")
     assert "NATO is no state" in scenario.notes and "EU is no state" in scenario.notes
+
+
+@pytest.mark.parametrize(
+    ("code", "year", "there"),
+    [
+        ("KOR", 1904, True), ("KOR", 1919, False), ("KOR", 1950, True),
+        ("EST", 1939, True), ("EST", 1979, False), ("EST", 2008, True),
+        ("POL", 1914, False), ("POL", 1943, True), ("JPN", 1950, True), ("DEU", 1949, True),
+        ("AUT", 1950, True), ("DDR", 1955, True), ("DDR", 1991, False), ("SUN", 1991, True), ("SUN", 1992, False),
+        ("SVK", 1940, True), ("ISR", 1939, False), ("SSD", 2008, False),
+    ],
+)  # fmt: skip
+def test_which_states_there_were(code, year, there):
+    """COW membership; an occupation of less than twenty years does not end a state."""
+    assert (is_state_in(code, year) is None) == there
 
 
 def test_codes_of_the_date_and_abbreviations_of_cow():

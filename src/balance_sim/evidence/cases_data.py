@@ -57,9 +57,24 @@ def actor(code: str, on: date) -> Actor | None:
     return Actor(code, iso3, code_table()[code].name, cows, int(counts["cow"].iloc[-1]))
 
 
+LONG_GAP = 20
+"""Years without membership of the COW system, between two spells of it, after which a state had ceased to be
+one: Korea 1905-49, the Baltic states 1940-91. A shorter one is an occupation that a government outlived."""
+
+
 def is_state_in(code: str, year: int) -> str | None:
     """None if the code's state existed in that year, else why not, in words."""
-    return known(code, year)
+    wrong = known(code, year)
+    if wrong is not None:
+        return wrong
+    table = codes.state_codes()
+    spells = table[table["iso3"] == codes.current_iso3(code)]
+    last = spells[spells["start"].dt.year <= year]["end"].max()
+    first = spells[spells["end"].dt.year >= year]["start"].min()
+    if pd.isna(last) or pd.isna(first) or not last.year < year < first.year:
+        return None
+    gone = f"`{code}` ({code_table()[code].name}) was no member of the state system from {last.year} to {first.year}"
+    return gone if first.year - last.year >= LONG_GAP else None
 
 
 TITLES = {
