@@ -19,12 +19,15 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
+from balance_sim.evidence.case_scores import Table as CaseTable
+from balance_sim.evidence.case_scores import measured as case_measures
 from balance_sim.evidence.score import score_forecasts
 from balance_sim.evidence.score import wilson as wilson_of_counts
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures.survival import wilson
 from balance_sim.study.comparison import independent_shares, welch
 from balance_sim.study.effects import effect
+from balance_sim.study.indices import Index, morris_effects, sobol_indices, variance_split
 from balance_sim.study.intervals import mean_interval, share_excess, t_quantile
 from balance_sim.study.mechanisms.readings import jackknifed, ratio
 from balance_sim.study.run import run
@@ -402,6 +405,130 @@ def test_bootstrap_intervals_of_skill_hold_it() -> None:
     good, short = skill_draws(60, 150)
     assert passes(good, 60, 0.92, 0.97)
     assert not passes(short, 60, 0.92, 0.97)
+
+
+def case_draws(draws: int, *, by_agreement: bool) -> int:
+    """How many intervals of the weighted Brier score hold the true one; 120 agreements of eight to fourteen pairs
+    that share their forecast, and 200 pairs without a response. Wrong unless whole agreements are resampled."""
+    rng, held_ones = np.random.default_rng(13), 0
+    truth = 120 / 320 * (1 - 2 * 0.3 + 0.7 * 0.3 / 11 + 0.09) + 200 / 320 * (0.9 * 0.1 / 11 + 0.01)
+    for at in range(draws):
+        responses = rng.binomial(320, 120 / 320)
+        sizes = rng.integers(8, 15, responses)
+        p = np.concatenate([np.repeat(rng.beta(3, 7, responses), sizes), rng.beta(1, 9, 320 - responses)])
+        happened = np.arange(len(p)) < sizes.sum()
+        cluster = np.concatenate([np.repeat(np.arange(responses), sizes), np.arange(responses, 320)])
+        weight = np.concatenate([np.repeat(1 / sizes, sizes), np.ones(320 - responses)])
+        pairs = tuple((f"A{n}", f"B{n}") for n in range(len(p)))
+        table = CaseTable(pairs, happened, weight, cluster if by_agreement else np.arange(len(p)))
+        low, high = case_measures({"model": p}, table, 120, at)["model"]["brier_ci95"]  # type: ignore[misc]
+        held_ones += low <= truth <= high
+    return held_ones
+
+
+def test_bootstrap_intervals_of_case_scores_hold_them() -> None:
+    """80 draws: 0.91 to 0.97 passes; resamples of single pairs instead of whole agreements do not."""
+    assert passes(case_draws(80, by_agreement=True), 80, 0.91, 0.97)
+    assert not passes(case_draws(80, by_agreement=False), 80, 0.91, 0.97)
+
+
+# --- sensitivity ------------------------------------------------------------------------------------
+
+SLOPES = np.array([1.0, 0.6, 0.2])
+
+
+def surface(x: np.ndarray) -> np.ndarray:
+    """Three factors, uniform on 0..1; the first two act together."""
+    return np.asarray(x @ SLOPES + 0.8 * (x[..., 0] - 0.5) * (x[..., 1] - 0.5))
+
+
+def narrowed(index: Index) -> Index:
+    """Wrong: half as long."""
+    middle, quarter = (index.low + index.high) / 2, (index.high - index.low) / 4
+    return Index(index.value, middle - quarter, middle + quarter)
+
+
+def sobol_draws(
+    draws: int, rows: int, noise: float, *, average: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """(2, 3) how many intervals of first and total order hold the exact index, as given and cut by half.
+
+    Eight runs a point. average: their mean alone is handed over, so that its noise counts as interaction."""
+    own, both = SLOPES**2 / 12, 0.64 / 144
+    whole = own.sum() + both
+    truth = np.stack([own / whole, (own + np.array([both, both, 0.0])) / whole])
+    rng, good, cut = np.random.default_rng(17), np.zeros((2, 3), int), np.zeros((2, 3), int)
+    for at in range(draws):
+        a, b = rng.random((rows, 3)), rng.random((rows, 3))
+        points = [a, b, *(np.where(np.arange(3) == k, b, a) for k in range(3))]
+        y = [surface(x)[:, None] + rng.normal(0, noise, (rows, 8)) for x in points]
+        y = [of.mean(axis=1, keepdims=True) for of in y] if average else y
+        found = sobol_indices(y[0], y[1], np.stack(y[2:]), 400, at)
+        for order, indices in enumerate((found.first, found.total)):
+            for k, one in enumerate(indices):
+                good[order, k] += one.low <= truth[order, k] <= one.high
+                short = narrowed(one)
+                cut[order, k] += short.low <= truth[order, k] <= short.high
+    return good, cut
+
+
+def test_bootstrap_intervals_of_sobol_indices_hold_them() -> None:
+    """150 draws of 64 rows. 0.91 to 0.97 passes; half the length, and noise taken for interaction, do not."""
+    good, cut = sobol_draws(150, 64, 0.1)
+    assert all(passes(count, 150, 0.91, 0.97) for count in good.ravel()), good
+    assert not any(passes(count, 150, 0.91, 0.97) for count in cut.ravel()), cut
+    noisy, _ = sobol_draws(150, 64, 0.5, average=True)
+    assert not any(passes(count, 150, 0.91, 0.97) for count in noisy[1, 1:]), noisy
+
+
+def morris_draws(draws: int, trajectories: int) -> tuple[np.ndarray, np.ndarray]:
+    """(3,) how many intervals of mu hold the true slope, as given and cut by half."""
+    rng, good, cut = np.random.default_rng(19), np.zeros(3, int), np.zeros(3, int)
+    for at in range(draws):
+        step = rng.choice([-0.5, 0.5], (trajectories, 3))
+        y = np.empty((2, trajectories, 3, 8))
+        for k in range(3):
+            x = rng.random((trajectories, 3))
+            x[:, k] = x[:, k] / 2 + np.where(step[:, k] > 0, 0.0, 0.5)
+            for side in (0, 1):
+                y[side, :, k] = surface(x)[:, None] + rng.normal(0, 0.1, (trajectories, 8))
+                x[:, k] += step[:, k]
+        for k, one in enumerate(morris_effects(y[0], y[1], step, 400, at).mu):
+            short = narrowed(one)
+            good[k] += one.low <= SLOPES[k] <= one.high
+            cut[k] += short.low <= SLOPES[k] <= short.high
+    return good, cut
+
+
+def test_bootstrap_intervals_of_morris_effects_hold_them() -> None:
+    """200 draws of 20 trajectories: 0.92 to 0.97 passes; half the length does not."""
+    good, cut = morris_draws(200, 20)
+    assert all(passes(count, 200, 0.92, 0.97) for count in good), good
+    assert not any(passes(count, 200, 0.92, 0.97) for count in cut), cut
+
+
+def split_draws(draws: int, points: int) -> tuple[int, int, int]:
+    """How many intervals of the parameters' variance, of chance's and of the share hold 1, 4 and 0.2."""
+    rng, good = np.random.default_rng(23), [0, 0, 0]
+    for at in range(draws):
+        y = rng.normal(0, 1, (points, 1)) + rng.normal(0, 2, (points, 20))
+        found = variance_split(y, 400, at)
+        for k, (one, truth) in enumerate(((found.parameters, 1), (found.chance, 4), (found.share, 0.2))):
+            good[k] += one.low <= truth <= one.high
+    return good[0], good[1], good[2]
+
+
+def test_bootstrap_intervals_of_the_variance_split_hold_it() -> None:
+    """200 draws of 50 points: 0.91 to 0.97 passes."""
+    assert all(passes(count, 200, 0.91, 0.97) for count in split_draws(200, 50))
+
+
+@pytest.mark.long
+def test_long_sensitivity() -> None:
+    """2,000 draws: 0.92 to 0.965 for Sobol and the split, 0.93 to 0.97 for Morris."""
+    assert all(passes(count, 2000, 0.92, 0.965) for count in sobol_draws(2000, 64, 0.1)[0].ravel())
+    assert all(passes(count, 2000, 0.93, 0.97) for count in morris_draws(2000, 20)[0])
+    assert all(passes(count, 2000, 0.92, 0.965) for count in split_draws(2000, 50))
 
 
 # --- the engine's own runs --------------------------------------------------------------------------

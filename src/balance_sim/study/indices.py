@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from balance_sim.study.intervals import t_quantile
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -51,8 +53,8 @@ def sobol_indices(a: Floats, b: Floats, ab: Floats, boots: int = 1000, seed: int
     variance = square - mean**2 - noisy
     scale = np.where(variance > 1e-12 * max(square[0], 1e-300), variance, np.nan)
     return SobolIndices(
-        [_index(weights @ row / scale) for row in first],
-        [_index(weights @ row / scale) for row in total],
+        [_index(weights @ row / scale, n) for row in first],
+        [_index(weights @ row / scale, n) for row in total],
         float(variance[0]),
         n,
     )
@@ -82,7 +84,7 @@ def morris_effects(
     mu, size = weights @ effect, weights @ np.abs(effect)
     scale = t / max(t - 1, 1)
     spread = np.sqrt(np.maximum((weights @ effect**2 - mu**2) * scale - weights @ noise, 0.0))
-    columns = [[_index(table[:, at]) for at in range(k)] for table in (mu, size, spread)]
+    columns = [[_index(table[:, at], t) for at in range(k)] for table in (mu, size, spread)]
     return MorrisEffects(columns[0], columns[1], columns[2], t)
 
 
@@ -116,7 +118,8 @@ def variance_split(y: Floats, boots: int = 1000, seed: int = 1) -> VarianceSplit
     parameters[1:] += (square[1:] - m[1:] ** 2) / (points - 1)  # a resample holds (P - 1) / P of the variance
     whole = parameters + chance
     share = np.divide(parameters, whole, out=np.full_like(whole, np.nan), where=whole > 0)
-    return VarianceSplit(_index(parameters), _index(chance), _index(share), points, runs)
+    parts = [_index(one, points) for one in (parameters, chance, share)]
+    return VarianceSplit(parts[0], parts[1], parts[2], points, runs)
 
 
 def own_noise(y: Floats) -> Floats:
@@ -152,8 +155,16 @@ def _resampled(n: int, boots: int, seed: int) -> Floats:
     return np.random.default_rng(seed).multinomial(n, np.full(n, 1.0 / n), size=boots).astype(float)
 
 
-def _index(values: Floats) -> Index:
-    """The first is the estimate, the others are resampled."""
+def _index(values: Floats, drawn: int) -> Index:
+    """The first is the estimate, the others are of resamples of so many rows, trajectories or points.
+
+    The percentiles are further out the fewer these are, since a resample varies less than a sample does and its
+    variance is a guess: Hesterberg 2015, The American Statistician 69, section 5.1 (expanded percentiles)."""
+    from scipy.special import ndtr
+
     known = values[1:][np.isfinite(values[1:])]
-    low, high = np.quantile(known, (0.025, 0.975)) if len(known) else (np.nan, np.nan)
+    if not len(known) or drawn < 2:
+        return Index(float(values[0]), float("nan"), float("nan"))
+    tail = float(ndtr(-np.sqrt(drawn / (drawn - 1)) * t_quantile(0.95, drawn - 1)))
+    low, high = np.quantile(known, (tail, 1 - tail))
     return Index(float(values[0]), float(low), float(high))
