@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -329,6 +330,20 @@ def test_without_an_arm_to_compare_every_row_says_so(scenario) -> None:
 def test_a_reason_is_no_number() -> None:
     row = as_row(MECHANISMS[13], "the scenario declares no position")
     assert row["value"] is None and row["found"] is None and row["why"].startswith("the scenario")
+
+
+@pytest.mark.parametrize(("width", "lines"), [(80, 2), (120, 1)])
+def test_no_name_in_the_terminal_is_cut_and_no_row_takes_more_lines(result, width: int, lines: int) -> None:
+    console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    mechanism_table(result, console)
+    text = console.export_text()
+    assert "…" not in text and max(map(len, text.splitlines())) <= width
+    table = text[text.index("──") : text.index("Implied:")].splitlines()
+    starts = [k for k, line in enumerate(table) if re.match(r"M\d+ {2,}[a-z]", line)]
+    assert len(starts) == sum(not row.get("why") for row in result.mechanisms.values())
+    assert all(
+        b - a <= lines for a, b in itertools.pairwise(starts) if "sign" not in table[b - 1] + table[b - 2]
+    )
 
 
 @pytest.mark.parametrize("width", [50, 80, 120])

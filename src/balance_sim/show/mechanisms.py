@@ -91,6 +91,8 @@ def _row(key: str, of: dict[str, Any]) -> dict[str, str]:
 
 
 def _interval(lo: float | None, hi: float | None) -> str:
+    if lo == hi == 0:
+        return "no run differs"
     return "" if lo is None and hi is None else f"{_number(lo)} to {_number(hi)}"
 
 
