@@ -222,7 +222,9 @@ def test_what_is_no_request_of_the_page(server: Server) -> None:
         assert server.call("GET", f"/{server.token}/{path}")[0] in (404, 405, 307), path
 
 
-def test_a_sweep_has_its_factors_as_dials_and_ctrl_c_ends_it(tmp_path: Path) -> None:
+def test_a_sweep_has_its_factors_as_dials_and_ctrl_c_ends_it(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     shutil.copy(SCENARIO, tmp_path / "five.yaml")
     loud = dict(word.split("=", 1) for word in LOUD[1::2])
     points = [{**loud, "events.summit.visibility": v, "theory.preset": t} for v, t in POINTS]
@@ -237,6 +239,7 @@ def test_a_sweep_has_its_factors_as_dials_and_ctrl_c_ends_it(tmp_path: Path) -> 
     effects = sweep.effects.query("outcome == 'accords_counter_300'")
     assert effects["mean"].nunique() == len(POINTS)
     server = Server.of(folder, "--runs", "20")
+    request.addfinalizer(server.process.kill)
     for row in effects.to_dict("records"):
         answer = server.ask(30, {path: row[path] for path in sweep.paths})[-1]["answer"]
         assert (answer["n"], answer["effect"]["mean"]) == (30, row["mean"])
