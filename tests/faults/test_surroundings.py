@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import re
@@ -18,6 +20,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+import balance_sim
 from balance_sim.cli import main
 from balance_sim.study.run import run
 from balance_sim.study.store import Store
@@ -303,3 +306,36 @@ def test_without_shared_memory(bench, calm) -> None:
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     assert bench.digest() == calm
+
+
+def test_a_damaged_table_of_the_package_is_told_of(bench) -> None:
+    """F38. A copy of the package with the record that an installation writes; one table cut, edited, gone."""
+    site = bench.folder / "site"
+    source = Path(balance_sim.__file__).parent
+    shutil.copytree(source, site / "balance_sim", ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    about = site / "balance_sim-0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: balance-sim\nVersion: 0\n")
+    rows = []
+    for path in sorted(one for one in (site / "balance_sim").rglob("*") if one.is_file()):
+        digest = base64.urlsafe_b64encode(hashlib.sha256(path.read_bytes()).digest()).rstrip(b"=").decode()
+        rows.append(f"{path.relative_to(site)},sha256={digest},{path.stat().st_size}\n")
+    (about / "RECORD").write_text("".join(rows))
+
+    def check() -> subprocess.CompletedProcess[str]:
+        return bench.call("check", "small.yaml", env={"PYTHONPATH": str(site)})
+
+    assert check().returncode == 0
+    damages = {"codes.csv": (lambda one: one[: len(one) // 2], None),
+               "defaults.yaml": (lambda one: one.replace(b"0.1", b"0.2"),)}  # fmt: skip
+    for name, ways in damages.items():
+        table = site / "balance_sim" / "scenario" / name
+        sound = table.read_bytes()
+        for damage in ways:
+            table.write_bytes(damage(sound)) if damage is not None else table.unlink()
+            done = check()
+            assert done.returncode == 4, done.stderr
+            assert (
+                f"{table}:1:1: error[E008]" in done.stderr and "pip install --force-reinstall" in done.stderr
+            )
+        table.write_bytes(sound)

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
-from importlib.resources import files
+from io import BytesIO
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.errors import DataError
+from balance_sim.scenario.shipped import shipped
 
 System = Literal["cow", "iso3", "gw"]
 
@@ -46,8 +47,8 @@ FOREVER = pd.Timestamp("2261-12-31")
 
 @cache
 def _table() -> pd.DataFrame:
-    with files("balance_sim.evidence").joinpath("state_codes.csv").open("rb") as handle:
-        table = pd.read_csv(handle, keep_default_na=False, dtype=str)
+    content = BytesIO(shipped("balance_sim.evidence", "state_codes.csv"))
+    table = pd.read_csv(content, keep_default_na=False, dtype=str)
     for column in ("cow", "gw"):
         table[column] = table[column].astype(np.int64)
     table["start"] = pd.to_datetime(table["start"])

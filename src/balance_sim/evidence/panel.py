@@ -9,7 +9,6 @@ has no earlier value, gives that of its first year. Quarrels, alliances and acco
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.readers.accords import read_outcomes
 from balance_sim.evidence.readers.table import Read, ReadReport
+from balance_sim.scenario.shipped import shipped_text
 
 __all__ = ["FILES", "History", "default_depths", "load_history"]
 
@@ -206,6 +206,6 @@ def _before_membership(placed: pd.DataFrame, states: layers.Roster) -> pd.Series
 
 def default_depths() -> dict[str, tuple[float, float]]:
     """kind -> (depth, calm), from the shipped defaults."""
-    text = files("balance_sim.scenario").joinpath("defaults.yaml").read_text(encoding="utf-8")
+    text = shipped_text("balance_sim.scenario", "defaults.yaml")
     kinds = yaml.safe_load(text)["kinds"]
     return {k: (float(v["depth"]["value"]), float(v["calm"]["value"])) for k, v in kinds.items()}

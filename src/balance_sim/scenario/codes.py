@@ -12,9 +12,9 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 from balance_sim.scenario.problems import closest, listed, may_suggest, shown
+from balance_sim.scenario.shipped import shipped_text
 
 _INVENTED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-WYZ][A-Z]|ZZ[A-Z]")
 
@@ -47,7 +47,7 @@ class Code:
 @cache
 def code_table() -> dict[str, Code]:
     """Every known code, by ISO3."""
-    text = (files("balance_sim.scenario") / "codes.csv").read_text(encoding="utf-8")
+    text = shipped_text("balance_sim.scenario", "codes.csv")
 
     def number(cell: str) -> int | None:
         return int(cell) if cell else None

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 
 import yaml
 
 from balance_sim.scenario.nodes import Node, from_plain
+from balance_sim.scenario.shipped import shipped_text
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TREES = ("step_days", "capability", "parameters", "kinds", "event_kinds")
@@ -28,7 +28,7 @@ class Preset:
 
 @cache
 def _shipped() -> dict[str, object]:
-    text = (files("balance_sim.scenario") / "defaults.yaml").read_text(encoding="utf-8")
+    text = shipped_text("balance_sim.scenario", "defaults.yaml")
     loaded = yaml.load(text, Loader=_Loader)
     assert isinstance(loaded, dict)
     return loaded
@@ -89,7 +89,7 @@ class Distribution:
 @cache
 def fitted_distribution() -> Distribution:
     """Of the shipped fit (fitted.yaml, as `balance-sim fit` writes it)."""
-    text = (files("balance_sim.scenario") / "fitted.yaml").read_text(encoding="utf-8")
+    text = shipped_text("balance_sim.scenario", "fitted.yaml")
     loaded = yaml.load(text, Loader=_Loader)
     paths = tuple(loaded["covariance"]["names"])
     estimate = tuple(float(loaded["parameters"][path]["estimate"]) for path in paths)

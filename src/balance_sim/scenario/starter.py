@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from balance_sim.scenario.actors import IDENTIFIER
 from balance_sim.scenario.problems import Mark, ScenarioError, problem, shown
+from balance_sim.scenario.shipped import shipped_text
 
 
 def new_scenario(name: str) -> str:
@@ -15,5 +14,5 @@ def new_scenario(name: str) -> str:
         raise ScenarioError(
             [problem(Mark("NAME", 1, 1), "", "E106", why, "[A-Za-z0-9_-], 1 to 64 characters")]
         )
-    text = (files("balance_sim.scenario") / "starter.yaml").read_text(encoding="utf-8")
+    text = shipped_text("balance_sim.scenario", "starter.yaml")
     return text.replace("NAME", name)
