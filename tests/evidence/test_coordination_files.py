@@ -229,6 +229,46 @@ def test_size_of_a_covariate_changes_its_unit_alone() -> None:
     assert scaled.standard_error * unit == pytest.approx(plain.standard_error, rel=1e-4)
 
 
+def test_the_same_record_in_the_tables_of_another_program(tmp_path: Path) -> None:
+    """Nodes with starting values, dated changes, matrices with row names, moments in seconds, a formula."""
+    table = pd.read_csv(SHIPPED / "states.csv")
+    gdp = pd.read_csv(SHIPPED / "gdp.csv")
+    first = gdp[gdp["year"] == gdp["year"].min()].set_index("label")["gdp"]
+    table["gdp"] = np.log(table["label"].map(first))
+    yes = {True: "TRUE", False: "FALSE"}
+    table.assign(present=table["present"].map(yes)).to_csv(tmp_path / "states.csv")
+    later = gdp[gdp["year"] > gdp["year"].min()]
+    days = pd.to_datetime(later["year"].astype(str) + "-01-01") - pd.Timestamp("1970-01-01")
+    changes = pd.DataFrame(
+        {"time": days.dt.days * 86_400, "node": later["label"], "replace": np.log(later["gdp"])}
+    )
+    changes.to_csv(tmp_path / "gdpchanges.csv", index=False)
+    presence = pd.read_csv(SHIPPED / "presence.csv")
+    presence = presence.assign(time=presence["time"] + " 00:00:00", replace=presence["replace"].map(yes))
+    presence.to_csv(tmp_path / "sovchanges.csv")
+    pd.read_csv(SHIPPED / "regime.csv").to_csv(tmp_path / "regchanges.csv")
+    for name in ("treaties", "contiguity"):
+        ties = pd.read_csv(SHIPPED / f"{name}.csv")
+        net = pd.DataFrame(0, index=list(table["label"]), columns=list(table["label"]))
+        for row in ties[ties["time"].isna()].itertuples():
+            net.loc[row.sender, row.receiver] = net.loc[row.receiver, row.sender] = 1
+        net.to_csv(tmp_path / f"{name}net.csv", quoting=csv.QUOTE_NONNUMERIC)
+        ties[ties["time"].notna()].to_csv(tmp_path / f"{name}changes.csv")
+    (tmp_path / "coordination.yaml").write_text(
+        "events: treatieschanges.csv\nactors: states.csv\npresence: [states.csv, sovchanges.csv]\nnetworks:\n"
+        "  treaties: [treatiesnet.csv, treatieschanges.csv]\n  contiguity: [contiguitynet.csv, contiguitychanges.csv]\n"
+        "states:\n  regime: [states.csv, regchanges.csv]\n  gdp: [states.csv, gdpchanges.csv]\n"
+        "effects: create ~ inertia(treaties) + indeg(treaties, ignoreRep = TRUE) + trans(treaties, ignoreRep = TRUE)"
+        " + tie(contiguity) + alter(states$regime) + diff(states$regime) + alter(states$gdp) + diff(states$gdp)\n",
+        encoding="utf-8",
+    )
+    ours, theirs = (read_coordination_plan(folder) for folder in (SHIPPED, tmp_path))
+    assert theirs.effects == ours.effects
+    b = np.array(list(treaties.TRUTH.values()))
+    values = [log_likelihood(b, choices(plan.load(), plan.effects)) for plan in (ours, theirs)]
+    assert values[1] == pytest.approx(values[0], rel=1e-12)
+
+
 def test_usual_names_are_understood() -> None:
     ours = parse_formula(
         "inertia(t, weighted) + degree(t, ignore_repetitions) + closure(t, ignore_repetitions=u, log1p)"
@@ -515,7 +555,7 @@ def test_others_and_absent_may_be_left_out(tmp_path: Path) -> None:
     put(
         tmp_path,
         t=GOOD + "A,X,2000-03-01,1\n",
-        n="label\nA\nB\nC\n",
+        n="label,since\nA,1900\nB,1900\nC,1900\nA,1950\n",
         p="actor,start,end\nC,,2000-01-15\n",
     )
     plan = tmp_path / "coordination.yaml"
@@ -535,3 +575,6 @@ def test_options_of_the_rates_are_refused() -> None:
     result = CliRunner().invoke(main, ["fit", str(SHIPPED), "--model", "coordination", "--first", "1990"])
     assert result.exit_code == 2
     assert "--first belongs to --model rates" in result.output
+    result = CliRunner().invoke(main, ["fit", str(SHIPPED / "coordination.yaml")])
+    assert result.exit_code == 2
+    assert "a plan needs --model coordination" in result.output

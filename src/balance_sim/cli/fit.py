@@ -82,6 +82,8 @@ def command(
         refuse_given(ctx)
         fit_coordination_plan(data, out, as_json=as_json)
         return
+    if data.suffix.lower() in (".yaml", ".yml"):
+        raise click.UsageError("a plan needs --model coordination; the rates need a folder of data")
     from balance_sim.evidence.beliefs import joint_peak, movable, profile, report_lines, shipped_setting
     from balance_sim.evidence.choices import choices
     from balance_sim.evidence.errors import DataError

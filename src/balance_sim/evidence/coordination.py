@@ -150,8 +150,8 @@ def fit_coordination(
     tolerance: on the gain in log-likelihood that the next step promises. Raises DataError."""
     choice = choices(data, effects, missing)
     b = np.zeros(len(choice.effects)) if start is None else np.asarray(start, dtype=np.float64)
-    null = log_likelihood(np.zeros_like(b), choice)
     value, gradient, information, curvature = _derivatives(b, choice)
+    null = value if start is None else log_likelihood(np.zeros_like(b), choice)
     scale = np.sqrt(np.diag(information))
     _refuse_flat(information, scale, choice.effects, FLAT, "the likelihood is flat along a mix of them")
     iterations = 0

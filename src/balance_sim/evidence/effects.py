@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 Floats = NDArray[np.float64]
 
@@ -110,8 +111,9 @@ def degree(moment: Moment, effect: Effect) -> Floats:
 
 def closure(moment: Moment, effect: Effect) -> Floats:
     """s_ij = sum_k I(x_ik > 0) I(x_kj > 0), k other than i and j: shared partners (transitivity)."""
-    present = _tie(moment, effect)
-    return present @ present
+    present = sparse.csr_array(_tie(moment, effect))  # networks are thin: a dense product costs far more
+    shared: Floats = (present @ present).toarray()
+    return shared
 
 
 def alter(moment: Moment, effect: Effect) -> Floats:

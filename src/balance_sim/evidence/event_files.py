@@ -26,6 +26,7 @@ from balance_sim.evidence.readers.labels import SIDES, System, names_of, system_
 from balance_sim.evidence.readers.table import Read, ReadReport, open_table
 from balance_sim.evidence.readers.ties import (
     is_matrix,
+    read_actors,
     read_matrix,
     read_presence,
     read_ties,
@@ -138,7 +139,7 @@ class _Reading:
         return read.frame
 
     def list_of(self, path: Path) -> set[str]:
-        return set(self.kept(read_state_covariates(path, (), self.system))["actor"])
+        return set(self.kept(read_actors(path, self.system))["actor"])
 
     def ties(self, name: str, paths: Sequence[Path]) -> pd.DataFrame:
         frames = [self.accords(path) if _is_accords(path) else self.plain(path) for path in paths]

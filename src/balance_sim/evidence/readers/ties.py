@@ -65,6 +65,17 @@ def read_ties(path: Path | str, system: System | None = None) -> Read:
     return Read(frame, table.report(read_rows, frame, span(frame), *notes))
 
 
+def read_actors(path: Path | str, system: System | None = None) -> Read:
+    """A list of actors, each as often as the file likes. Frame: actor."""
+    table = open_table(path, "actors", {"actor": names_of(ACTOR, system)}, ("actor",))
+    read = len(table.text)
+    never = pd.Series(pd.NaT, index=table.text.index, dtype="datetime64[s]")
+    actor = labels(table, "actor", never, system)
+    table.drop(actor == "", "no actor")
+    frame = pd.DataFrame({"actor": actor[actor != ""]}).drop_duplicates().reset_index(drop=True)
+    return Read(frame, table.report(read, frame, None))
+
+
 def read_presence(path: Path | str, system: System | None = None) -> Read:
     """When actors are there. Frame: actor, start, end (moments, both count; missing is open); spells may repeat.
 
