@@ -335,3 +335,27 @@ def test_an_unknown_outcome_is_told_by_check_as_by_sweep(lab):
         assert "accords_all_90" in done.stderr.split("no outcome `acords_all_90`")[1]
     lab.edit("acords_all_90", "insecurity_threatened_300")
     assert lab.call("check", "exp.yaml").returncode == 0
+
+
+def test_sensitivity_and_comparison_fit_a_terminal(lab):
+    """Rows in columns within 80 characters; what does not differ is counted, not listed; no minus nought."""
+    from balance_sim.study import compare_text, sensitivity_text
+
+    lab.edit("[accords_all_300]", "[accords_all_300, insecurity_threatened_300]")
+    result = swept(lab, "out")
+    found = sensitivity(result, boots=50)
+    lines = sensitivity_text.as_lines(found)
+    assert [line for line in lines if len(line) > 80] == []
+    starts = [line.index("insecurity") for line in lines if "insecurity" in line]
+    assert len(starts) == 6 and len(set(starts)) == 1
+    alike = found.convergence[found.convergence["points_alike"] > 0]
+    assert {("effect", "summit")} == set(
+        zip(alike["of"], alike["arm"], strict=True)
+    )  # visibility 0: no effect
+    compared = compare(f"{lab.folder}/out@0", f"{lab.folder}/out@2")
+    text = compare_text.as_lines(compared, 0)
+    still = [line for line in text if line.startswith("  no difference: ")]
+    assert next(line.split()[2] for line in still) == "78"  # the reference arm holds no summit
+    assert [line for line in text if line.startswith("  ") and len(line) > 86] == []
+    assert not any("-0.000" in line or "nan" in line for line in [*lines, *text])
+    assert any("insecurity_threatened_300" in line for line in text)

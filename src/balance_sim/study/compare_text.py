@@ -10,6 +10,8 @@ import pandas as pd
 from balance_sim.study.compare import Found
 from balance_sim.study.pairs import ANY
 
+SIDES = ("left", "right")
+
 
 def as_plain(found: Found) -> dict[str, Any]:
     """For JSON: lists of records, NaN as null."""
@@ -46,8 +48,16 @@ def as_lines(found: Found, pairs: int) -> list[str]:
     keys = [name for name in found.outcomes.columns if name in ("point", "left_arm", "right_arm")]
     for key, part in found.outcomes.groupby(keys, sort=False):
         lines.append(_title(keys, key))
-        lines.append(f"  {'outcome':<34}{'left':>10}{'right':>10}{'difference':>12}  95 % interval")
-        lines += [_outcome_line(row) for row in part.to_dict("records")]
+        rows = part.to_dict("records")
+        still = [row["outcome"] for row in rows if row["difference"] == row["lo"] == row["hi"] == 0.0]
+        moved = [row for row in rows if row["outcome"] not in still]
+        wide = max((len(row["outcome"]) for row in moved), default=0)
+        if moved:
+            head = f"  {'outcome':<{wide}}{'left':>9}{'right':>9}{'difference':>12}  95 % interval"
+            lines += [head, *(_outcome_line(row, wide) for row in moved)]
+        if still:
+            some = still[0] + (", ..." if len(still) > 1 else "")
+            lines.append(f"  no difference: {len(still)} of {len(rows)} outcomes ({some})")
     shown = found.dyads[found.dyads["kind"] == ANY].head(pairs) if len(found.dyads) else found.dyads
     if len(shown):
         lines.append("pairs of states, share of runs with a new accord:")
@@ -61,11 +71,17 @@ def _title(keys: list[str], key: Any) -> str:
     return f"{point}`{named['right_arm']}` less `{named['left_arm']}`"
 
 
-def _outcome_line(row: dict[Any, Any]) -> str:
-    return (
-        f"  {row['outcome']:<34}{row['left']:>10.3f}{row['right']:>10.3f}{row['difference']:>+12.3f}  "
-        f"[{row['lo']:+.3f}, {row['hi']:+.3f}]"
-    )
+def _outcome_line(row: dict[Any, Any], wide: int) -> str:
+    sides = "".join(f"{'-' if pd.isna(row[side]) else format(row[side], 'z.3f'):>9}" for side in SIDES)
+    if pd.isna(row["difference"]):
+        return f"  {row['outcome']:<{wide}}{sides}{'-':>12}  missing in some runs"
+    interval = f"[{_signed(row['lo'])}, {_signed(row['hi'])}]"
+    return f"  {row['outcome']:<{wide}}{sides}{_signed(row['difference']):>12}  {interval}"
+
+
+def _signed(value: float) -> str:
+    """Three decimals; a small number two figures, so that it is not shown as nought."""
+    return f"{value:+z.3f}" if abs(value) >= 0.01 or value == 0 else f"{value:+.2g}"
 
 
 def _pair_line(row: dict[Any, Any]) -> str:

@@ -56,6 +56,8 @@ class Plan:
         left = (
             "" if self.todo_runs == self.points * self.runs else f", {self.todo_runs:,} of them still to do"
         )
+        if not self.todo_runs:
+            return [f"plan: {whole}, all of them done"]
         if math.isnan(self.seconds):
             return [f"plan: {whole}{left}", "no estimate: the first runs failed"]
         return [

@@ -243,13 +243,16 @@ def _spread(name: str, index: Index) -> dict[str, float]:
 def runs_wanted(y: Floats, precision: float) -> dict[str, Any]:
     """y: (points, runs). Half-widths of the 95 % intervals over points, and the runs a point needs.
 
-    A half-width shrinks with the root of the runs: n (half-width / precision)^2 reach it."""
+    A half-width shrinks with the root of the runs: n (half-width / precision)^2 reach it. points_alike: points at
+    which all runs are the same, so that nothing is known of their error; they count as exact here."""
     runs = y.shape[1]
+    alike = {"points": len(y), "points_alike": int((y == y[:, :1]).all(axis=1).sum())}
     if runs < 2:
         gap = float("nan")
         return {"runs": runs, "half_width": gap, "half_width_worst": gap, "wanted": precision} | {
             "runs_wanted": gap,
             "more_runs": gap,
+            **alike,
         }
     half = t_quantile(0.95, runs - 1) * y.std(axis=1, ddof=1) / np.sqrt(runs)
     need = max(int(np.ceil(runs * (float(half.max()) / precision) ** 2)), 1)
@@ -260,4 +263,5 @@ def runs_wanted(y: Floats, precision: float) -> dict[str, Any]:
         "wanted": precision,
         "runs_wanted": need,
         "more_runs": max(need - runs, 0),
+        **alike,
     }

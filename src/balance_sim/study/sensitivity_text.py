@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -31,43 +32,67 @@ def as_lines(found: Sensitivity, most: int = 15) -> list[str]:
     if found.indices.empty:
         lines.append(f"no indices: they need a sobol or morris design, this one is {found.method}")
     else:
-        main = "total" if found.method == "sobol" else "mu_star"
+        lines.append("indices, with 95 % intervals")
         for key, part in found.indices.groupby(["of", "arm", "outcome"], sort=False):
-            lines.append(f"{_named(key)}:")
-            ranked = part.sort_values(main, ascending=False, kind="stable")
-            lines += [_index_line(row, found.method) for row in ranked.head(most).to_dict("records")]
-            if len(ranked) > most:
-                lines.append(f"  ... and {len(ranked) - most} more: --json")
-    lines.append("variance over points and runs, noise of the means removed:")
-    for row in found.split.to_dict("records"):
-        share = _interval(row, "share_parameters")
-        lines.append(
-            f"  {_named((row['of'], row['arm'], row['outcome']))}: parameters {share} of it, chance the rest"
-        )
-    lines.append("runs wanted at every point:")
-    lines += [_runs_line(row) for row in found.convergence.to_dict("records")]
+            lines += _index_lines(key, part, found.method, most)
+    lines += ["", "variance over points and runs: share of the parameters, the rest is chance"]
+    lines += _table(found.split, lambda row: _interval(row, "share_parameters"))
+    wanted = found.convergence["wanted"].iloc[0]
+    lines += [
+        "",
+        f"runs: the worst point's half-width now, and how many more make it {wanted:g}",
+    ]
+    lines += _table(found.convergence, _runs_wanted)
     return [*lines, *(f"left out: {what}" for what in found.left_out)]
 
 
-def _named(key: Any) -> str:
+def _table(frame: pd.DataFrame, last: Callable[[dict[Any, Any]], str]) -> list[str]:
+    """One row a quantity, in columns: mean or effect, arm, outcome, and what is said of it."""
+    rows = frame.to_dict("records")
+    wide = {name: max((len(str(row[name])) for row in rows), default=0) for name in ("of", "arm", "outcome")}
+    return [
+        "  " + "  ".join(f"{row[name]!s:<{size}}" for name, size in wide.items()) + f"  {last(row)}"
+        for row in rows
+    ]
+
+
+def _index_lines(key: Any, part: pd.DataFrame, method: str, most: int) -> list[str]:
     of, arm, outcome = key
-    return f"{of} of {outcome} in `{arm}`"
+    main, names = ("total", ("first", "total")) if method == "sobol" else ("mu_star", ("mu_star", "sigma"))
+    digits = 3 if method == "sobol" else _digits(part[main].max())
+    ranked = part.sort_values(main, ascending=False, kind="stable")
+    rows = ranked.head(most).to_dict("records")
+    if ranked[main].isna().all():
+        return ["", f"{of} of {outcome} in `{arm}`: nothing varies"]
+    cells = [[_interval(row, name, digits) for name in names] for row in rows]
+    wide = [max(len(name), *(len(row[at]) for row in cells)) for at, name in enumerate(names)]
+    lines = ["", f"{of} of {outcome} in `{arm}`"]
+    head = "  ".join(f"{name:<{size}}" for name, size in zip(names, wide, strict=True))
+    lines.append(f"  {head}  factor")
+    for row, texts in zip(rows, cells, strict=True):
+        values = "  ".join(f"{text:<{size}}" for text, size in zip(texts, wide, strict=True))
+        lines.append(f"  {values}  {row['factor']}")
+    if len(ranked) > most:
+        lines.append(f"  ... and {len(ranked) - most} more: --json")
+    return lines
 
 
-def _index_line(row: dict[Any, Any], method: str) -> str:
-    names = ("first", "total") if method == "sobol" else ("mu_star", "mu", "sigma")
-    return "  " + "  ".join(f"{name} {_interval(row, name)}" for name in names) + f"  {row['factor']}"
+def _digits(largest: float) -> int:
+    """Decimals that leave the largest number three figures."""
+    return 3 if not largest > 0 else max(0, min(6, 2 - math.floor(math.log10(largest))))
 
 
-def _interval(row: dict[Any, Any], name: str) -> str:
+def _interval(row: dict[Any, Any], name: str, digits: int = 3) -> str:
     if pd.isna(row[name]):
-        return "- (nothing varies)"
-    return f"{row[name]:.3f} [{row[f'{name}_lo']:.3f}, {row[f'{name}_hi']:.3f}]"
+        return "nothing varies"
+    value, low, high = (f"{row[key]:z.{digits}f}" for key in (name, f"{name}_lo", f"{name}_hi"))
+    return f"{value} [{low}, {high}]"
 
 
-def _runs_line(row: dict[Any, Any]) -> str:
-    named = _named((row["of"], row["arm"], row["outcome"]))
+def _runs_wanted(row: dict[Any, Any]) -> str:
     if pd.isna(row["more_runs"]):
-        return f"  {named}: one run a point says nothing of its error"
-    ahead = f"{row['more_runs']:,} more, {row['runs_wanted']:,} in all" if row["more_runs"] else "enough"
-    return f"  {named}: half-width {row['half_width_worst']:.3g} at worst, {row['wanted']:g} wanted: {ahead}"
+        return "one run: error unknown"
+    if row["points_alike"] == row["points"]:
+        return "no runs differ: error unknown"
+    more = f"{row['more_runs']:,} more" if row["more_runs"] else "enough"
+    return f"{row['half_width_worst']:>9.3g}  {more}"
