@@ -84,6 +84,9 @@ def test_no_outcome_and_one_outcome(files: dict[str, Path]) -> None:
     code, text = score(files["forecast"], files["none"], *YEAR)
     assert code == 0
     assert "nan" not in text
+    table = score(files["forecast"], files["some"], *YEAR)[1].split("\n\n")[1].splitlines()[:3]
+    assert [line.split()[0] for line in table] == ["log", "model", "base_rate"]
+    assert all(len(line) <= 80 for line in table)
 
 
 def test_one_kind_at_a_time(files: dict[str, Path]) -> None:

@@ -142,15 +142,15 @@ def accord_lines(scores: dict[str, Scores]) -> list[str]:
     lines = [
         f"{one.n} pairs, {one.events} made an accord; smallest log skill seen 8 times in 10: {least}",
         "",
-        f"{'':<16}{'log skill':<26}{'Brier skill':<13}{'avg precision':<15}{'AUC':<8}{'expected':>8}",
+        f"{'':<16}{'log skill':<26}{'Brier skill':<13}{'av. prec.':<11}{'AUC':<7}{'expect':>7}",
     ]
     for name, s in scores.items():
         spread = _number(s.log_skill.value)
         if spread != "-":
             spread += f" ({_number(s.log_skill.low)}..{_number(s.log_skill.high)})"
         lines.append(
-            f"{name:<16}{spread:<26}{_number(s.brier_skill.value):<13}{_number(s.average_precision):<15}"
-            f"{_number(s.auc):<8}{s.expected:>8.1f}"
+            f"{name:<16}{spread:<26}{_number(s.brier_skill.value):<13}{_number(s.average_precision):<11}"
+            f"{_number(s.auc):<7}{s.expected:>7.1f}"
         )
     return lines
 
