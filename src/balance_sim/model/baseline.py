@@ -5,6 +5,7 @@ Read from an arm's own later beliefs, classes would move accords between them an
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -49,19 +50,26 @@ class Worlds:
         return camps((relation + relation.T) / 2.0, world.capability)
 
 
-def compile_worlds(scenario: Scenario) -> Worlds:
-    """Arrays for all arms, on one grid, with one baseline. The order of the arms changes nothing."""
-    versions = {name: arm_scenario(scenario, name) for name in sorted(scenario.arms)}
+def compile_worlds(
+    scenario: Scenario, arms: Sequence[str] | None = None, versions: Mapping[str, Scenario] | None = None
+) -> Worlds:
+    """Arrays for all arms, on one grid, with one baseline. The order of the arms changes nothing.
+
+    arms: only these, the reference among them. versions: the scenario as it is in each arm that has a say in the
+    grid, by name, and in `arms`; all arms if None."""
+    if versions is None:
+        versions = {name: arm_scenario(scenario, name) for name in sorted(scenario.arms)}
     grid = time_grid(scenario, list(versions.values()))
     day = focal_day(scenario)
-    arms = {name: compile_world(version, name, grid, day) for name, version in versions.items()}
-    arms = at_one_base_rate(arms, versions[scenario.reference_arm])
+    wanted = versions if arms is None else arms
+    worlds = {name: compile_world(versions[name], name, grid, day) for name in sorted(wanted)}
+    worlds = at_one_base_rate(worlds, versions[scenario.reference_arm])
     focal = next(event for event in scenario.events if event.id == scenario.focal)
-    roster = {code: i for i, code in enumerate(arms[scenario.reference_arm].codes)}
+    roster = {code: i for i, code in enumerate(worlds[scenario.reference_arm].codes)}
     participants = tuple(members(focal.principals, scenario.groups, roster))
-    baseline = freeze(arms[scenario.reference_arm], participants)
-    most: Floats = np.max(np.stack([most_willing(world, baseline) for world in arms.values()]), axis=0)
-    return Worlds(scenario, arms, baseline, most, participants)
+    baseline = freeze(worlds[scenario.reference_arm], participants)
+    most: Floats = np.max(np.stack([most_willing(world, baseline) for world in worlds.values()]), axis=0)
+    return Worlds(scenario, worlds, baseline, most, participants)
 
 
 def own_theory(theory: Theory) -> Theory:

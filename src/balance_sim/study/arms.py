@@ -6,12 +6,8 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-import numpy as np
-
-from balance_sim.model.baseline import Worlds, at_one_base_rate, freeze
-from balance_sim.model.news import members
-from balance_sim.model.willingness import most_willing
-from balance_sim.model.world import compile_world, focal_day, time_grid
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.world import time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
@@ -41,17 +37,7 @@ def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
     """What `compile_worlds` gives for these arms, bit for bit, without the arrays of the others.
 
     arms: the reference among them. The grid is that of all arms, so that leaving one out changes nothing."""
-    versions = _versions(scenario, arms)
-    grid = time_grid(scenario, list(versions.values()))
-    day = focal_day(scenario)
-    worlds = {name: compile_world(versions[name], name, grid, day) for name in sorted(arms)}
-    worlds = at_one_base_rate(worlds, versions[scenario.reference_arm])
-    focal = next(event for event in scenario.events if event.id == scenario.focal)
-    roster = {code: i for i, code in enumerate(worlds[scenario.reference_arm].codes)}
-    participants = tuple(members(focal.principals, scenario.groups, roster))
-    baseline = freeze(worlds[scenario.reference_arm], participants)
-    most = np.max(np.stack([most_willing(world, baseline) for world in worlds.values()]), axis=0)
-    return Worlds(scenario, worlds, baseline, most, participants)
+    return compile_worlds(scenario, arms, _versions(scenario, arms))
 
 
 def reference_key(scenario: Scenario) -> str:
