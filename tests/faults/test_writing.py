@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from balance_sim.study import store as store_module
-from balance_sim.study.faults import CannotWrite, StoreDamaged
+from balance_sim.study.faults import CannotWrite, StoreDamaged, WrongRequest
 from balance_sim.study.run import run
 from balance_sim.study.store import Store
 
@@ -292,6 +292,24 @@ def test_another_version_is_refused_and_a_manifest_of_the_future_too(small, tmp_
     with pytest.raises(Exception, match="is of version 99; this balance-sim reads 1") as caught:
         run(small, 40, 1, out=out)
     assert caught.value.exit_code == 2  # type: ignore[attr-defined]
+
+
+def test_a_manifest_that_is_none(small, tmp_path) -> None:
+    """F39. Of no version, of another kind, or nested without end: exit 6 or 2, never an error of ours."""
+    out = tmp_path / "out"
+    run(small, 20, 1, out=out)
+    for text in (
+        "",
+        "[]",
+        "null",
+        '{"seed": 1}',
+        '{"manifest_version": 0}',
+        '{"manifest_version": "1"}',
+        "[" * 100_000,
+    ):
+        (out / "manifest.json").write_text(text)
+        with pytest.raises((StoreDamaged, WrongRequest), match=r"manifest\.json is (damaged|of version)"):
+            run(small, 20, 1, out=out)
 
 
 def test_a_folder_that_moves_and_has_an_odd_name(small, calm, tmp_path) -> None:

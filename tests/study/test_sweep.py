@@ -25,6 +25,7 @@ from balance_sim.study.status import status_of
 from balance_sim.study.store import Store, missing
 from balance_sim.study.sweep import Where, sweep
 from balance_sim.study.sweep_result import open_sweep
+from balance_sim.study.verify import verify
 
 
 def swept(lab, out, **more):
@@ -360,3 +361,17 @@ def test_sensitivity_and_comparison_fit_a_terminal(lab):
     assert [line for line in text if line.startswith("  ") and len(line) > 86] == []
     assert not re.search(r"-0\.0+\b|\bnan\b", "\n".join([*lines, *text]))
     assert any("insecurity_threatened_300" in line for line in text)
+
+
+def test_no_formula_in_the_tables_of_a_sweep(lab) -> None:
+    """A factor may be free text: in every CSV it begins with an apostrophe where it would be a formula."""
+    lab.path.write_text(
+        "schema: 1\nscenario: small.yaml\nfactors: {title: ['=1+1', '@x', '+x', '-x', plain]}\nruns: 2\n"
+    )
+    swept(lab, "out")
+    export(lab.folder / "out", lab.folder / "all.csv", "runs")
+    for table in ("all.csv", "out/levels.csv", "out/effects.csv"):
+        with open(lab.folder / table, newline="") as file:
+            titles = {row["title"] for row in csv.DictReader(file)}
+        assert titles == {"'=1+1", "'@x", "'+x", "'-x", "plain"}, table
+    assert not verify(lab.folder / "out", sample=0).damage

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
+from balance_sim.study.cells import harmless
 from balance_sim.study.faults import WrongRequest, write_fault
 from balance_sim.study.run import open_result
 from balance_sim.study.store import Store
@@ -109,7 +110,7 @@ def _fronted(table: pa.Table, number: int, values: dict[str, Any], numeric: dict
 def factor_text(value: Any) -> str:
     """A factor's value as one cell: lists joined by `+`; never the beginning of a formula."""
     text = "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    return harmless(text)
 
 
 # -- EMA workbench ----------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from balance_sim.scenario import parameter_table, value_at
 from balance_sim.scenario.layout import NoSuchPath
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.archive import zipped
+from balance_sim.study.cells import frame_csv, harmless
 from balance_sim.study.citations import named_sources
 from balance_sim.study.digest import Digest, row_bytes
 from balance_sim.study.faults import StoreDamaged, WrongRequest, write_fault
@@ -291,7 +292,7 @@ def _json(content: Any) -> bytes:
 
 
 def _frame(frame: Any) -> bytes:
-    return bytes(frame.to_csv(index=False, lineterminator="\n").encode())
+    return frame_csv(frame).encode()
 
 
 def cell(value: object) -> str:
@@ -299,7 +300,7 @@ def cell(value: object) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(value)
     text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    return harmless(text)
 
 
 def _csv(rows: Sequence[Sequence[object]]) -> bytes:

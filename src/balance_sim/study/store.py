@@ -141,7 +141,7 @@ class Store:
         try:
             manifest = json.loads(text)
             version = manifest["manifest_version"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise StoreDamaged(damaged) from None
         if version != MANIFEST_VERSION:
             raise WrongRequest(

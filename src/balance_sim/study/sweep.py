@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.scenario.experiment import Experiment
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
+from balance_sim.study.cells import frame_csv
 from balance_sim.study.designs import DesignPoint, design_points
 from balance_sim.study.folder import Folder, manifest_of
 from balance_sim.study.outcome_names import check_outcomes
@@ -121,7 +122,7 @@ def _write_tables(store: Store, result: SweepResult) -> None:
     """summary.json, levels.csv and effects.csv: what a person or a script reads first."""
     store.write_text("summary.json", json.dumps(result.summary(), indent=1, allow_nan=False) + "\n")
     for name in ("levels", "effects"):
-        store.write_text(f"{name}.csv", getattr(result, name).to_csv(index=False, lineterminator="\n"))
+        store.write_text(f"{name}.csv", frame_csv(getattr(result, name)))
 
 
 def asdict_of(experiment: Experiment) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from balance_sim.study.cells import frame_csv
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.folder import version
 from balance_sim.study.integrity import (
@@ -185,10 +186,7 @@ def _fresh(held: Contents) -> tuple[dict[str, Any], dict[str, str]]:
     folder = held.store.folder
     if held.is_sweep:
         sweep = open_sweep(folder)
-        tables = {
-            f"{n}.csv": getattr(sweep, n).to_csv(index=False, lineterminator="\n")
-            for n in ("levels", "effects")
-        }
+        tables = {f"{n}.csv": frame_csv(getattr(sweep, n)) for n in ("levels", "effects")}
         return json.loads(json.dumps(sweep.summary())), tables
     return json.loads(json.dumps(open_result(folder, held.runs).summary())), {}
 
