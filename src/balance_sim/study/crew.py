@@ -198,7 +198,8 @@ class Crew:
                     return
                 if not hand.give(one):
                     self.waiting.appendleft(one)
-                    self._replace(place, hand)
+                    if not hand.holding:  # else `_hear` takes what it still has to say, and buries it
+                        self._replace(place, hand)
 
     def _hear(self, place: int, hand: _Hand) -> Iterator[Outcome]:
         try:
