@@ -247,6 +247,7 @@ def test_gzip_mark_and_latin_1_are_read(tmp_path: Path) -> None:
         (read_nmc, "ccode,year,cinc\n2,200,0.1\n", "line 2, column year: this is not a year (found '200')"),
         (read_nmc, 'ccode,year,cinc\n2,2000,"0\n.1"\n', "line 2, column cinc: this is not a number"),
         (read_nmc, 'ccode,year,cinc,note\n2,2000,0.1,"a\nb"\n2,2001,x,\n', "line 4, column cinc"),
+        (read_nmc, "ccode,year,cinc\n2,2000,0.1\n  \n\n , ,\n2,2001,x\n", "line 6, column cinc"),
         (read_nmc, "", "the file is empty"),
         (
             read_accords,

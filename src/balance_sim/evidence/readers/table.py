@@ -206,7 +206,7 @@ class Table:
             start = reader.line_num + 1
             row = 0
             for record in reader:
-                if record:
+                if record and not (len(record) == 1 and record[0].isspace()):  # blank to pandas too
                     if row in wanted:
                         found[row] = start
                     row += 1
