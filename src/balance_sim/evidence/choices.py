@@ -5,7 +5,7 @@ what was on record on 1 January."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -244,9 +244,3 @@ def chance_kept(kinds: Ladder, collapse_rate: float) -> Floats:
     m."""
     fails = collapse_rate / DAYS_PER_YEAR
     return np.asarray((1.0 + fails * kinds.talks_days / kinds.talks_shape) ** -kinds.talks_shape)
-
-
-def by_origin(record: Choices, first: int, last: int, window: int) -> Iterator[tuple[Choices, Choices]]:
-    """For each year first..last: the rows of the `window` years before it, and its own."""
-    for year in range(first, last + 1):
-        yield record.within(year - window, year - 1), record.within(year, year)

@@ -32,7 +32,6 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "absent": ("refuse", "drop"),
     "missing": ("mean", "mean_of_all", "refuse"),
 }
-NAMED = ("networks", "states", "pairs")
 FILE_NAME = "coordination.yaml"
 """The plan looked for where a folder is given."""
 

@@ -56,11 +56,6 @@ class Profile:
         """Whether the record tells it: a peak inside the range with an end on both sides."""
         return self.verdict == TOLD
 
-    @property
-    def holds_shipped(self) -> bool:
-        """Whether the value in use lies within the interval."""
-        return self.low <= self.shipped <= self.high
-
 
 def grid(low: float, shipped: float, high: float, *, log_scale: bool) -> Floats:
     """(<= 5,) ends of the range, the value in use, and the middles between; rising, each once."""
