@@ -514,6 +514,7 @@ PLAN = "events: t.csv\nnetworks: {t: t.csv}\nstates: {z: z.csv}\neffects: [inert
             {"n": "label\nA\nB\n"},
             "t.csv, line 3: this actor is not on the list (found 'C')",
         ),
+        (PLAN + "actors: n.csv\n", {"n": "label,since\n,1900\n"}, "n.csv: the list names no actor"),
         (
             PLAN,
             {"z": "label,A,B\nA,1,2\n", "t": "x,A,B\nA,0,1\nB,2,0\n"},
@@ -569,6 +570,13 @@ def test_others_and_absent_may_be_left_out(tmp_path: Path) -> None:
     assert len(data.events) == 1
     assert "1 events with a side that is not present left out" in data.notes
     assert sum("not on the list" in note for note in data.notes) == 2
+
+
+def test_a_network_and_a_covariate_of_one_name(tmp_path: Path) -> None:
+    """Each brings its own actors."""
+    files = put(tmp_path, t=GOOD, n="a,b,value\nA,D,1\n", z="actor,z\nA,1\nE,2\n")
+    data = load_event_data(files["t"], networks={"z": files["n"]}, states={"z": files["z"]})
+    assert data.actors == ("A", "B", "C", "D", "E")
 
 
 def test_options_of_the_rates_are_refused() -> None:

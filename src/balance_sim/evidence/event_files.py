@@ -71,7 +71,7 @@ def load_event_data(
     by_pair = {name: reading.pairs(name, source_of(given)) for name, given in (pairs or {}).items()}
     spells = None if presence is None else reading.presence(paths_of(presence))
     named = {*made["a"], *made["b"]}
-    for what, frame in {**ties, **by_pair, **by_state}.items():
+    for what, frame in (*ties.items(), *by_pair.items(), *by_state.items()):  # names may be shared
         here = set(frame["actor"]) if "actor" in frame else {*frame["a"], *frame["b"]}
         if here and not here & {*picked["a"], *picked["b"]}:
             raise DataError(
@@ -139,7 +139,10 @@ class _Reading:
         return read.frame
 
     def list_of(self, path: Path) -> set[str]:
-        return set(self.kept(read_actors(path, self.system))["actor"])
+        found = set(self.kept(read_actors(path, self.system))["actor"])
+        if not found:
+            raise DataError("the list names no actor", "Name one a line, or leave `actors` out", path)
+        return found
 
     def ties(self, name: str, paths: Sequence[Path]) -> pd.DataFrame:
         frames = [self.accords(path) if _is_accords(path) else self.plain(path) for path in paths]
