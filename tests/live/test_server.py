@@ -218,6 +218,7 @@ def test_what_is_no_request_of_the_page(server: Server) -> None:
     chunks = (b" " * 5000 for _ in range(5))
     assert server.post(chunks)[0] == 413  # type: ignore[arg-type]
     assert server.call("GET", f"/{server.token}/ensemble")[0] == 405
+    assert server.call("OPTIONS", "*")[0] == 403
     for path in ("nothing", "../..//etc/passwd", "%2e%2e/x", "ensemble/"):
         assert server.call("GET", f"/{server.token}/{path}")[0] in (404, 405, 307), path
 

@@ -67,7 +67,7 @@ class Door:
         site = request.headers.get("sec-fetch-site", "none")
         if site not in ("none", "same-origin") and not _opens_a_page(request):
             return "no other origin is served\n"
-        given = request.scope["path"].split("/", 2)[1]
+        given = request.scope["path"].removeprefix("/").partition("/")[0]  # `OPTIONS *` has no slash
         if not secrets.compare_digest(given.encode(), self.token.encode()):
             return WITHOUT_TOKEN
         return ""
