@@ -184,8 +184,8 @@ def one_arm_tables(
     worlds: Worlds, arm: str, made: Accords, numbers: npt.NDArray[np.uint64], watch: Watch
 ) -> BlockTables:
     """Tables of one arm that was lived without the reference arm: the outcome that compares their runs is left out."""
-    columns = outcomes_of(worlds, made, None, len(numbers)) | watch.columns(arm, FOCAL, made, len(numbers))
-    return BlockTables(_runs_table(numbers, arm, columns), accord_table(worlds, arm, made, numbers))
+    outcomes = outcomes_of(worlds, made, None, len(numbers)) | watch.columns(arm, FOCAL, made, len(numbers))
+    return BlockTables(_runs_table(numbers, arm, outcomes), accord_table(worlds, arm, made, numbers))
 
 
 def focal_watch(worlds: Worlds) -> Watch:
