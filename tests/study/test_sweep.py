@@ -264,6 +264,23 @@ def test_two_folders_paired_where_seeds_match_and_not_elsewhere(lab):
         compare(f"{lab.folder}/a:none", f"{lab.folder}/b")
 
 
+def test_one_run_a_side_says_nothing_of_the_error(lab):
+    """Paired or not: no interval, rather than one of no length."""
+    from balance_sim.study import compare_text
+
+    for name, seed in (("a", 1), ("c", 2)):
+        run(lab.scenario, 1, seed, out=lab.folder / name)
+    for left, right in ((f"{lab.folder}/a", f"{lab.folder}/c"),
+                        (f"{lab.folder}/a:no_summit", f"{lab.folder}/a:summit")):  # fmt: skip
+        found = compare(left, right)
+        known = found.outcomes["difference"].notna()
+        assert known.any()
+        assert found.outcomes.loc[known, ["lo", "hi", "mcse"]].isna().all(axis=None)
+        text = "\n".join(compare_text.as_lines(found, 0))
+        assert text.count("unknown: one run") == known.sum()
+        assert "nan" not in text and "no difference" not in text
+
+
 def test_export_holds_every_run_with_its_factors(lab):
     result = swept(lab, "out")
     for name in ("all.csv", "all.parquet"):

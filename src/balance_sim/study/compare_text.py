@@ -75,7 +75,7 @@ def _outcome_line(row: dict[Any, Any], wide: int) -> str:
     sides = "".join(f"{'-' if pd.isna(row[side]) else format(row[side], 'z.3f'):>9}" for side in SIDES)
     if pd.isna(row["difference"]):
         return f"  {row['outcome']:<{wide}}{sides}{'-':>12}  missing in some runs"
-    interval = f"[{_signed(row['lo'])}, {_signed(row['hi'])}]"
+    interval = "unknown: one run" if pd.isna(row["lo"]) else f"[{_signed(row['lo'])}, {_signed(row['hi'])}]"
     return f"  {row['outcome']:<{wide}}{sides}{_signed(row['difference']):>12}  {interval}"
 
 

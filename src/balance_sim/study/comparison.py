@@ -165,12 +165,14 @@ def _outcome_row(name: str, left: Counts, right: Counts, difference: Counts | No
 
 
 def welch(left: Counts, right: Counts) -> tuple[float, float, float, float]:
-    """Difference of two independent means, its error and 95 % interval. Welch 1947, Biometrika 34."""
+    """Difference of two independent means, its error and 95 % interval. Welch 1947, Biometrika 34.
+
+    NaN but for the difference where a side has one run, which says nothing of its error."""
     parts = [left.sd() ** 2 / max(left.n, 1), right.sd() ** 2 / max(right.n, 1)]
     error = float(np.sqrt(sum(parts)))
     mean = right.mean() - left.mean()
     if not error > 0:
-        return mean, error, mean, mean
+        return mean, error, mean + error, mean + error  # no spread, or NaN: one run
     freedom = sum(parts) ** 2 / sum(p**2 / (c.n - 1) for p, c in zip(parts, (left, right), strict=True))
     half = t_quantile(0.95, max(int(freedom), 1)) * error
     return mean, error, mean - half, mean + half
