@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -64,7 +65,7 @@ def test_bins_are_counted_and_their_intervals_are_wilsons(scored: Scored) -> Non
         assert row["low"] <= row["forecast"] <= row["high"]
         assert row["observed"] == row["happened"] / row["n"]
     agree = int(within(one).sum())
-    assert 0 < agree + 1 <= len(one), "this forecast is not calibrated: its sharp rows happen always"
+    assert agree < len(one), "this forecast is not calibrated: its sharp rows happen always"
     expected = one["expected"].sum()
     assert (
         reliability_title(one)
@@ -136,6 +137,8 @@ def test_the_json_of_score_is_taken_too(tmp_path: Path) -> None:
         ('{"about": {}, "one_year_ahead": {}}', "column calibration"),
         ('{"calibration": [], "logit": {"log_skill": 1}}', "column model"),
         ('{"calibration": [], "model": {"log_skill": "high"}}', "column n"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"calibration": NaN}', "NaN is no number"),
     ],
 )
 def test_other_files_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -144,3 +147,29 @@ def test_other_files_are_refused(tmp_path: Path, text: str, message: str) -> Non
     with pytest.raises(DataError, match=message):
         read_scored(path)
     assert CliRunner().invoke(main, ["report", str(path)]).exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "message"),
+    [
+        (("about", "fitted"), [1990], "this is not a document of scores"),
+        (("about", "plan"), 3, "column plan"),
+        (("about", "log_skill_by_year"), {"one_year_ahead": [1]}, "this is not a document of scores"),
+        (("about", "weights", "size"), None, "column size"),
+        (("about", "data"), [1], "column data"),
+        (("about", "calibration", "one_year_ahead"), [], "column calibration"),
+        (("about", "calibration", "one_year_ahead", 0, "happened"), None, "column happened"),
+        (("one_year_ahead", "model", "n"), None, "column n"),
+        (("one_year_ahead", "model", "n"), 10**400, "this is not a document of scores"),
+    ],
+)
+def test_what_a_report_could_not_read_is_refused(
+    tmp_path: Path, keys: tuple[str | int, ...], value: object, message: str
+) -> None:
+    document = hindcast_document()
+    at: Any = document
+    for key in keys[:-1]:
+        at = at[key]
+    at[keys[-1]] = value
+    with pytest.raises(DataError, match=message):
+        read_scored(written(document, tmp_path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,11 @@ COUNTS = (
     "minimum_detectable_log_skill",
 )
 BINS = ("low", "high", "n", "expected", "happened")
+FORMS = {
+    "plan": dict, "weights": dict, "standard_errors": dict, "log_skill_by_year": dict, "data": list, "notes": list,
+}  # fmt: skip
+"""What stands under these keys beside the scores, where it stands there at all."""
+NEXT = "Give what `hindcast` wrote, or what `hindcast --json` or `score --json` printed"
 
 Numbers = dict[str, Any]
 
@@ -58,9 +64,9 @@ def scored_path(path: Path) -> Path | None:
 def read_scored(path: Path) -> Scored:
     """Scores from the file. Raises DataError where it is something else."""
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        why = " ".join(str(error).split())
+        tree = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+    except (OSError, ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
         raise DataError(f"this cannot be read: {why}", NEXT, path) from None
     if not isinstance(tree, dict):
         raise DataError("this is not a document of scores", NEXT, path)
@@ -75,16 +81,14 @@ def read_scored(path: Path) -> Scored:
             }
             scores = {key: value for key, value in tree.items() if _is_score(value)}
             ways, kind = (_way("forecast", scores, tree["calibration"]),), "score"
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            "this is not a document of scores", NEXT, path, column=str(error).strip("'")
-        ) from None
+        if ways:
+            _check_about(about, kind)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        key = str(error.args[0]) if isinstance(error, KeyError) else None
+        raise DataError("this is not a document of scores", NEXT, path, column=key) from None
     if not ways:
         raise DataError("there is no way of forecasting in it", NEXT, path)
     return Scored(kind, path, ways, about)
-
-
-NEXT = "Give what `hindcast` wrote, or what `hindcast --json` or `score --json` printed"
 
 
 def _is_score(value: object) -> bool:
@@ -92,7 +96,7 @@ def _is_score(value: object) -> bool:
 
 
 def _way(name: str, scores: dict[str, Numbers], bins: list[Numbers]) -> Way:
-    """The scores as numbers. Raises KeyError, TypeError or ValueError where one is not there."""
+    """The scores as numbers. Raises KeyError, TypeError, ValueError or OverflowError where one is not there."""
     if "model" not in scores:
         raise KeyError("model")
     order = ["model", *(one for one in scores if one != "model")]
@@ -100,12 +104,42 @@ def _way(name: str, scores: dict[str, Numbers], bins: list[Numbers]) -> Way:
     for one in order:
         held = scores[one]
         row: Numbers = {key: _number(held[key]) for key in (*COUNTS, *MEASURES)}
+        row |= {key: _finite(held, key) for key in ("n", "events")}
         for key in MEASURES:
             low, high = held[f"{key}_ci95"]
             row[f"{key}_ci95"] = (_number(low), _number(high))
         checked[one] = row
-    rows = tuple({key: float(one[key]) for key in BINS} for one in bins)
+    rows = tuple({key: _finite(one, key) for key in BINS} for one in bins)
+    if not any(one["n"] > 0 for one in rows):
+        raise KeyError("calibration")
     return Way(name, checked, rows)
+
+
+def _check_about(about: Numbers, kind: str) -> None:
+    """Raises KeyError, TypeError, ValueError or AttributeError where a report could not read it."""
+    for key, form in FORMS.items():
+        if not isinstance(about.get(key, form()), form):
+            raise KeyError(key)
+    if kind == "hindcast":
+        for key in ("fitted", "forecast"):
+            _, _ = about[key]
+    by_year = [skills for years in about.get("log_skill_by_year", {}).values() for skills in years.values()]
+    for numbers in (about.get("weights", {}), about.get("standard_errors", {}), *by_year):
+        for key in numbers.keys():  # noqa: SIM118 - a list has none
+            _finite(numbers, key)
+    if not all(isinstance(one, dict) for one in about.get("data", [])):
+        raise KeyError("data")
+
+
+def _finite(held: Numbers, key: str) -> float:
+    value = _number(held[key])
+    if not math.isfinite(value):
+        raise KeyError(key)
+    return value
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number")
 
 
 def _number(value: object) -> float:
