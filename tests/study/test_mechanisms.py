@@ -353,3 +353,15 @@ def test_the_terminal_shows_every_row_and_what_implied_means(result, width: int)
     assert all(f"{one.id} " in text for one in MECHANISMS)
     assert "only the size" in text and "--no-mechanisms" in text
     assert "69 further runs" in text
+
+
+def test_an_accord_signed_longer_ago_than_a_small_number_holds(tmp_path):
+    """45,637 days before the event, and not in force yet: more than 16 bits."""
+    text = (SCENARIO.parents[1] / "experiments" / "smoke" / "five_states.yaml").read_text(encoding="utf-8")
+    old = "status: in_force, signed: 2015-03-01"
+    assert old in text
+    path = tmp_path / "old.yaml"
+    path.write_text(text.replace(old, "status: signed, signed: 1900-03-01"), encoding="utf-8")
+    found = run(load_scenario(path), runs=4, seed=1, mechanisms=True)
+    assert (found.accords["signed"].astype(str) == "1900-03-01").any()
+    assert set(found.mechanisms) == {f"M{number}" for number in range(1, 18)}

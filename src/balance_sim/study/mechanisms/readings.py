@@ -169,7 +169,7 @@ class Readings:
         arms = pa.array([self.arm, self.result.reference])
         after = pc.subtract(accords["signed"].cast(pa.int32()), self.result.focal_day)
         kept = pc.and_(pc.is_in(accords["arm"].cast(pa.string()), arms), pc.greater_equal(after, 1))
-        few = accords.append_column("after", after.cast(pa.int16())).filter(kept)
+        few = accords.append_column("after", after.cast(pa.int32())).filter(kept)
         return pa.table(
             {name: few[name] for name in ("run", "arm", "kind", "origin", "occasion", "after")}
             | {"pair": self._pairs(few).astype(np.int32)}
