@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.explore.data import document
@@ -119,6 +120,11 @@ def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> N
     assert indices_title(table.assign(value=0.0)) == "No factor changes the effect at any point"
 
 
+def _all_text(figure: Figure) -> str:
+    """Every word on a figure, in one line."""
+    return " ".join(" ".join(text.get_text() for text in figure.findobj(Text)).split())
+
+
 def test_a_sampled_surface_is_cut_into_classes(sampled: SweepResult) -> None:
     """Every point is in one cell, and a cell's interval is no narrower than its narrowest point's."""
     table = surface_table(sampled)
@@ -130,6 +136,10 @@ def test_a_sampled_surface_is_cut_into_classes(sampled: SweepResult) -> None:
     assert ((table["hi"] - table["lo"]) / 2 >= half.min() - 1e-12).all()
     assert all(" to " in words for words in table["words_x"])
     figure = SWEEP_FIGURES["surface"].draw(sampled)
+    assert "mean over 4 points a cell" in _all_text(draw_surface(table.assign(points=4)))
+    assert "mean over 1 to 4 points a cell" in _all_text(
+        draw_surface(table.assign(points=[1, *[4] * (len(table) - 1)]))
+    )
     labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert len(labels) == table["x"].nunique() and max(map(len, labels)) <= 14
 

@@ -135,7 +135,9 @@ def draw_surface(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
 
 def _marks(table: pd.DataFrame) -> str:
     arm, reference = (arm_words(str(table[name].iloc[0])) for name in ("arm", "reference"))
-    runs, most = plural(int(table["runs"].iloc[0]), "run"), int(table["points"].max())
-    each = "" if most == 1 else f"; mean over {plural(int(table['points'].min()), 'point')} to {most} a cell"
+    runs = plural(int(table["runs"].iloc[0]), "run")
+    least, most = int(table["points"].min()), int(table["points"].max())
+    count = plural(most, "point") if least == most else f"{least} to {plural(most, 'point')}"
+    each = "" if most == 1 else f"; mean over {count} a cell"
     outcome = outcome_words(str(table["outcome"].iloc[0]))
     return f"Excess of {outcome}: {arm} less {reference}, {runs} a point{each}"
