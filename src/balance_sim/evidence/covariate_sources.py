@@ -48,7 +48,7 @@ def source_of(given: Given) -> Source:
 
 
 def _looks_like_file(name: Path | str) -> bool:
-    return isinstance(name, Path) or str(name).endswith((".csv", ".gz"))
+    return isinstance(name, Path) or str(name).endswith((".csv", ".gz", ".dta"))
 
 
 def column_of(path: Path, name: str, source: Source) -> str:

@@ -24,7 +24,7 @@ from balance_sim.evidence.forward import simulate_forward
 from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.panel import load_history
 from balance_sim.evidence.plan_file import plan_values
-from balance_sim.evidence.score import Scores, calibration, score_forecasts
+from balance_sim.evidence.score import Scores, calibration, log_score, score_forecasts
 from balance_sim.evidence.terms import fitted_terms
 
 WAYS = ("one_year_ahead", "simulated_forward")
@@ -287,8 +287,6 @@ def _forward(
 
 def _by_year(forecasts: Mapping[str, Floats], rows: PairYears) -> dict[int, dict[str, float]]:
     """Log skill over the base rate, year by year."""
-    from balance_sim.evidence.score import log_score
-
     out = {}
     for year in np.unique(rows.year):
         now = rows.year == year

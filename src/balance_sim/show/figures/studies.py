@@ -34,7 +34,7 @@ def studies_table(comparison: Comparison) -> pd.DataFrame:
     """One row a study: mean paired excess of counter-accords of its headline arm, or of the arm named, over its
 
     reference, within the longest window that all have; level: mean in the reference. against_first: its excess
-    less that of the first study, run by run where seeds match (Student's t), else of independent runs (Welch).
+    less that of the first study, run by run where seeds match, else of independent runs (Welch).
     Sweeps have no excess of their own and no row."""
     every = zip(comparison.names, comparison.sides, comparison.studies, strict=True)
     return _excesses([(name, side.arm, study) for name, side, study in every if isinstance(study, Result)])
