@@ -325,6 +325,18 @@ def test_b01_missing_file(world):
     assert "did you mean" in found[0].suggestion and "summit.yaml" in found[0].suggestion
 
 
+def test_b01_of_two_files_of_one_name_the_one_in_the_folder_that_was_meant(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("summit", "parade", "treaty", "blockade", "visit", "exercise", "embargo", "doctrine")
+    (tmp_path / "scenarios").mkdir()
+    for name in names:
+        for folder in (".", "scenarios"):
+            (tmp_path / folder / f"{name}.yaml").write_text("schema: 1\n", encoding="utf-8")
+    for name in names:
+        found = check_scenario(f"{name}s.yaml")[1][0]
+        assert found.suggestion == f"did you mean `{name}.yaml`?"
+
+
 @pytest.mark.parametrize("path", ["", "a\0b", "nowhere/at/all.yaml", "x" * 5000, "."])
 def test_b01_odd_paths(path):
     scenario, found = check_scenario(path)

@@ -108,13 +108,13 @@ def _find(written: str) -> Path:
 
 def _not_found(written: str) -> ScenarioError:
     path = Path(written.replace("\0", ""))
-    near: set[str] = set()
-    for folder in {path.parent, SHIPPED}:
+    names: dict[str, str] = {}
+    for folder in (SHIPPED, path.parent):  # of two of one name the one in the folder that was meant
         try:
-            near |= {str(found) for found in folder.glob("*.yaml")}
+            near = sorted(str(found) for found in folder.glob("*.yaml"))
         except OSError:
             continue
-    names = {Path(name).name: name for name in near} | {Path(name).stem: name for name in near}
+        names |= {word: name for name in near for word in (Path(name).name, Path(name).stem)}
     found = closest(path.name, names)
     hint = f"did you mean `{shown(names[found], 200)}`?" if found else "give the path of a scenario file"
     return _refused(Mark(shown(written, 200), 1, 1), "", "E001", f"not found: `{shown(written, 200)}`", hint)
