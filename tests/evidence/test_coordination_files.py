@@ -19,7 +19,13 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli.program import main
-from balance_sim.evidence.coordination import choices, fit_coordination, log_likelihood, simulate
+from balance_sim.evidence.coordination import (
+    choices,
+    fit_coordination,
+    imputed_share,
+    log_likelihood,
+    simulate,
+)
 from balance_sim.evidence.coordination_plan import KEYS, read_coordination_plan
 from balance_sim.evidence.covariate_sources import Source
 from balance_sim.evidence.effects import KINDS, Effect
@@ -577,6 +583,14 @@ def test_a_network_and_a_covariate_of_one_name(tmp_path: Path) -> None:
     files = put(tmp_path, t=GOOD, n="a,b,value\nA,D,1\n", z="actor,z\nA,1\nE,2\n")
     data = load_event_data(files["t"], networks={"z": files["n"]}, states={"z": files["z"]})
     assert data.actors == ("A", "B", "C", "D", "E")
+
+
+def test_what_is_imputed_is_of_the_covariate_that_is_read(tmp_path: Path) -> None:
+    """Of states a third is missing, of pairs of the same name nothing."""
+    files = put(tmp_path, t=GOOD, z="actor,z\nA,1\nB,2\nC,\n", p="a,b,z\nA,B,1\nA,C,1\nB,C,1\n")
+    data = load_event_data(files["t"], states={"z": files["z"]}, pairs={"z": files["p"]})
+    found = imputed_share(choices(data, [Effect("alter", "z")], missing="mean"))
+    assert found == {"z": pytest.approx(1 / 3)}
 
 
 def test_options_of_the_rates_are_refused() -> None:

@@ -187,11 +187,13 @@ def fit_coordination(
 def imputed_share(choice: Choices) -> dict[str, float]:
     """Covariate -> share of its cells (actors or pairs present, days with events) without a value."""
     blank: dict[str, list[float]] = {}
-    used = {effect.of for effect in choice.effects}
+    of_states = {effect.of for effect in choice.effects if effect.kind in STATE_KINDS}
+    of_pairs = {effect.of for effect in choice.effects if effect.kind not in (*STATE_KINDS, *NETWORK_KINDS)}
     for day in event_days(choice.data):
-        for name, value in {**day.moment.states, **day.moment.pairs}.items():
-            if name in used:
-                blank.setdefault(name, []).append(float(np.isnan(_among(value, day.present)).mean()))
+        states = ((name, value) for name, value in day.moment.states.items() if name in of_states)
+        pairs = ((name, value) for name, value in day.moment.pairs.items() if name in of_pairs)
+        for name, value in (*states, *pairs):
+            blank.setdefault(name, []).append(float(np.isnan(_among(value, day.present)).mean()))
     return {name: float(np.mean(shares)) for name, shares in blank.items() if any(shares)}
 
 
