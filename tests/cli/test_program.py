@@ -124,6 +124,47 @@ def test_missing_file_ends_with_4():
     assert err.startswith("no_such_scenario.yaml:1:1: error[E001] not found")
 
 
+def test_misspelt_names_are_sought_among_scenarios_and_experiments(tmp_path, monkeypatch):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments" / "tension.yaml").write_text("scenario: none\n")
+    monkeypatch.chdir(tmp_path)
+    code, _, err = invoke("sweep", "tensoin")
+    assert code == 4 and "did you mean `experiments/tension.yaml`?" in err
+    code, _, err = invoke("sweep", "nothing_like_it")
+    assert code == 4 and "did you mean" not in err
+
+
+def test_a_file_of_another_command_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("sweep.yaml").write_text("schema: 1\nscenario: summit.yaml\nruns: 2\n")
+    code, _, err = invoke("run", "sweep.yaml")
+    assert code == 4 and "an experiment, not a scenario\n  help: balance-sim sweep sweep.yaml" in err
+    code, _, err = invoke("sweep", str(SUMMIT))
+    assert code == 4 and f"a scenario, not an experiment\n  help: balance-sim run {SUMMIT}" in err
+    assert err.count("error[") == 1
+
+
+def test_a_folder_without_results_names_those_that_have_some(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = invoke("explain", "results/mine")
+    assert code == 2 and err.endswith("there is no manifest.json\n")
+    assert (
+        invoke("run", str(SUMMIT), "--runs", "2", "--no-figures", "--no-mechanisms", "--out", "results/min")[
+            0
+        ]
+        == 0
+    )
+    for folder in ("results/mine", "results", "mine"):
+        code, _, err = invoke("status", folder)
+        assert code == 2 and err.endswith("there is no manifest.json; results are in: results/min\n")
+    code, _, err = invoke("sensitivity", "results/min")
+    assert code == 2 and "give a folder of `balance-sim sweep`" in err
+    code, _, err = invoke("compare", "results/min@1", "results/min")
+    assert code == 2 and "leave out @1" in err
+    code, out, _ = invoke("compare", "results/min", "results/min")
+    assert code == 0 and "the same share on both sides: " in out and "+0.000" not in out
+
+
 def test_new_writes_a_file_that_checks_and_never_overwrites(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, out, _ = invoke("new", "mine")

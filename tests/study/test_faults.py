@@ -14,6 +14,7 @@ import pytest
 
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.study.faults import StoreDamaged
+from balance_sim.study.folder import leaf_differences
 from balance_sim.study.store import TABLES, Store
 from balance_sim.study.sweep import sweep
 
@@ -273,3 +274,17 @@ def test_a_scenario_edited_in_between_is_refused_with_the_keys(lab):
     done = lab.call(*words)
     assert done.returncode == 2
     assert "disputes.0.rivalry: 0.8 there, 0.7 asked for" in done.stderr
+
+
+def test_lists_of_names_differ_by_name_and_others_by_place():
+    a, b = {"arms": ["x", "y"], "windows": [30, 90]}, {"arms": ["y", "z"], "windows": [30, 60]}
+    assert leaf_differences(a, b) == [
+        "arms.x: 'x' there, None asked for",
+        "arms.z: None there, 'z' asked for",
+        "windows.1: 90 there, 60 asked for",
+    ]
+    assert leaf_differences({"a": ["x", "y"]}, {"a": ["y", "x"]}) == [
+        "a.0: 'x' there, 'y' asked for",
+        "a.1: 'y' there, 'x' asked for",
+    ]
+    assert leaf_differences(["x"], []) == ["x: 'x' there, None asked for"]

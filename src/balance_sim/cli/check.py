@@ -99,5 +99,6 @@ def _check_experiment(file: str, *, as_json: bool) -> None:
         return
     if problems:
         click.echo(report(problems), err=True)
-    what = f"{counts['factors']} factors, {counts['points']:,} points x {counts['runs']:,} runs"
+    factors = f"{counts['factors']} factor{'' if counts['factors'] == 1 else 's'}"
+    what = f"{factors}, {counts['points']:,} points x {counts['runs']:,} runs"
     click.echo(f"{file}: ok ({what} of {experiment.scenario.name})")

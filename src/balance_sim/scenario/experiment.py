@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from pathlib import Path
 
 from balance_sim.scenario.defaults import parameter_table, presets
 from balance_sim.scenario.design import Design, Experiment, Head, Point
@@ -20,7 +19,7 @@ from balance_sim.scenario.experiment_checks import (
     check_values,
 )
 from balance_sim.scenario.factors import Factor, Spread, read_takes
-from balance_sim.scenario.files import Sources
+from balance_sim.scenario.files import EXPERIMENTS, Sources
 from balance_sim.scenario.load import check_scenario, scenario_files, stem
 from balance_sim.scenario.nodes import REFUSED, Node, plain
 from balance_sim.scenario.problems import (
@@ -37,7 +36,6 @@ from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
 from balance_sim.scenario.values import Change, value_at
 
 MOST_RUNS = 1_000_000
-FOLDER = Path("experiments")
 TOP = (
     *("schema", "title", "question", "notes", "scenario", "set", "theory", "design", "factors", "points"),
     *("guesses", "arms", "runs", "seed", "outcomes"),
@@ -91,6 +89,9 @@ def check_experiment(
         if not isinstance(tree.value, dict):
             why = f"expected a mapping with keys {listed(TOP, 4)}, got {kind_of(tree)}"
             return None, [problem(tree.mark, "", "E012", why, suggestion=EXAMPLE)]
+        if tree.get("states") and not tree.get("scenario"):
+            why = "this is a scenario, not an experiment"
+            return None, [problem(tree.mark, "", "E012", why, suggestion=f"balance-sim run {first}")]
         problems = [_twice(one) for one in problems]
         experiment, found = _read(tree, sources, max_runs)
         problems = in_order([*problems, *found], first)
@@ -100,7 +101,7 @@ def check_experiment(
 
 def _found(path: str | os.PathLike[str]) -> str:
     written = os.fspath(path)
-    here = FOLDER / f"{written}.yaml"
+    here = EXPERIMENTS / f"{written}.yaml"
     return str(here) if not os.path.lexists(written) and here.is_file() else written
 
 

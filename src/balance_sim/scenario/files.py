@@ -20,6 +20,7 @@ from balance_sim.scenario.problems import (
 LARGEST_SCENARIO = 1 << 20
 LARGEST_TABLE = 8 << 20
 SHIPPED = Path("scenarios")
+EXPERIMENTS = Path("experiments")
 _OUTSIDE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|~|[/\\]")
 
 
@@ -109,14 +110,18 @@ def _find(written: str) -> Path:
 def _not_found(written: str) -> ScenarioError:
     path = Path(written.replace("\0", ""))
     names: dict[str, str] = {}
-    for folder in (SHIPPED, path.parent):  # of two of one name the one in the folder that was meant
+    for folder in (
+        EXPERIMENTS,
+        SHIPPED,
+        path.parent,
+    ):  # of two of one name the one in the folder that was meant
         try:
             near = sorted(str(found) for found in folder.glob("*.yaml"))
         except OSError:
             continue
         names |= {word: name for name in near for word in (Path(name).name, Path(name).stem)}
     found = closest(path.name, names)
-    hint = f"did you mean `{shown(names[found], 200)}`?" if found else "give the path of a scenario file"
+    hint = f"did you mean `{shown(names[found], 200)}`?" if found else "give the path of a file"
     return _refused(Mark(shown(written, 200), 1, 1), "", "E001", f"not found: `{shown(written, 200)}`", hint)
 
 

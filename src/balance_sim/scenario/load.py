@@ -67,6 +67,9 @@ def _check(path: Path, settings: Sequence[str], theory: str | None) -> tuple[Sce
         tree, problems = read_files(sources)
     except ScenarioError as error:
         return None, in_order(error.problems, first)
+    if tree.get("scenario") and not tree.get("states"):
+        why = "this is an experiment, not a scenario"
+        return None, [problem(tree.mark, "", "E012", why, suggestion=f"balance-sim sweep {first}")]
     names, _ = read_names(tree)
     changes, found = _options(settings, theory)
     problems += found

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from balance_sim.study.comparison import Comparison, Side, arms_in_both, compare_sides
-from balance_sim.study.faults import WrongRequest
+from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import leaf_differences
 from balance_sim.study.result import Result
 from balance_sim.study.run import open_result
@@ -94,8 +94,10 @@ def open_side(side: Named) -> Result | SweepResult:
     """The study that a side names, or the one point of it. Raises WrongRequest where there is none."""
     manifest = Store(side.folder).read_manifest()
     if manifest is None:
-        raise WrongRequest(f"{side.folder} holds no results: there is no manifest.json")
+        raise no_results(side.folder)
     if manifest["study"] != "sweep":
+        if side.point is not None:
+            raise WrongRequest(f"{side.folder} is no sweep and has no points; leave out @{side.point}")
         return open_result(side.folder)
     whole = open_sweep(side.folder)
     if side.point is None:

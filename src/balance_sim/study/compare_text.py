@@ -58,10 +58,21 @@ def as_lines(found: Found, pairs: int) -> list[str]:
         if still:
             some = still[0] + (", ..." if len(still) > 1 else "")
             lines.append(f"  no difference: {len(still)} of {len(rows)} outcomes ({some})")
-    shown = found.dyads[found.dyads["kind"] == ANY].head(pairs) if len(found.dyads) else found.dyads
-    if len(shown):
-        lines.append("pairs of states, share of runs with a new accord:")
-        lines += [_pair_line(row) for row in shown.to_dict("records")]
+    return lines + _pair_lines(found.dyads, pairs)
+
+
+def _pair_lines(dyads: pd.DataFrame, most: int) -> list[str]:
+    """The pairs that differ most; how many do not is counted."""
+    if not len(dyads) or not most:
+        return []
+    every = dyads[dyads["kind"] == ANY]
+    moved = every[every["difference"] != 0]
+    lines = ["pairs of states, share of runs with a new accord:"] if len(every) else []
+    lines += [_pair_line(row) for row in moved.head(most).to_dict("records")]
+    if len(moved) > most:
+        lines.append(f"  {len(moved) - most} more differ: --pairs")
+    if len(moved) < len(every):
+        lines.append(f"  the same share on both sides: {len(every) - len(moved)} of {len(every)}")
     return lines
 
 

@@ -19,7 +19,7 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from balance_sim.study.cells import harmless
-from balance_sim.study.faults import WrongRequest, write_fault
+from balance_sim.study.faults import WrongRequest, no_results, write_fault
 from balance_sim.study.run import open_result
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult, open_sweep
@@ -66,7 +66,7 @@ def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
     """Block tables, text as text, missing days as nulls; in a sweep the point and its factors in front."""
     manifest = Store(folder).read_manifest()
     if manifest is None:
-        raise WrongRequest(f"{folder} holds no results: there is no manifest.json")
+        raise no_results(folder)
     place = 0 if table == "runs" else 1
     if manifest["study"] != "sweep":
         for pair in open_result(folder).blocks():

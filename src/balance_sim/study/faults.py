@@ -18,6 +18,16 @@ class WrongRequest(StudyFault):
     exit_code = 2
 
 
+def no_results(folder: Path | str) -> WrongRequest:
+    """The fault of a folder without a manifest; names the folders inside or beside it that have one."""
+    path = Path(folder)
+    places = (path, path.parent, Path("results"))
+    there = next((found for place in places if (found := sorted(place.glob("*/manifest.json")))), [])
+    names = [str(one.parent) for one in there[:8]] + (["..."] if len(there) > 8 else [])
+    nearby = f"; results are in: {', '.join(names)}" if names else ""
+    return WrongRequest(f"{folder} holds no results: there is no manifest.json{nearby}")
+
+
 class MissingExtra(WrongRequest):
     """An optional package is needed that is not installed."""
 

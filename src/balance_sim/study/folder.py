@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from balance_sim.study.faults import WrongRequest
 from balance_sim.study.jobs import Outcome
 from balance_sim.study.machine import cpu_type
 from balance_sim.study.store import MANIFEST_VERSION, Store
+
+MOST_NAMED = 8  # differences that a refusal spells out
 
 
 def version() -> str:
@@ -101,9 +104,12 @@ class Folder:
             return
         differences = differing(self.before, self.manifest)
         if differences:
+            lines = [textwrap.shorten(line, 200, placeholder=" ...") for line in differences[:MOST_NAMED]]
+            if len(differences) > MOST_NAMED:
+                lines.append(f"... and {len(differences) - MOST_NAMED} more")
             raise WrongRequest(
                 f"{self.store.folder} holds another study; choose another --out. What differs:\n  "
-                + "\n  ".join(differences[:20])
+                + "\n  ".join(lines)
             )
 
     def done(self) -> dict[int, list[Block]]:
@@ -183,14 +189,14 @@ def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         for key in ("study", "arms", "seed", "model", "draw_parameters")
         if before.get(key, False if key == "draw_parameters" else None) != now[key]
     ]
-    if before["scenario"]["sha256"] != now["scenario"]["sha256"]:
-        out += leaf_differences(before.get("inputs", {}), now["inputs"])[:20] or ["scenario: another content"]
     there, here = before["versions"], now["versions"]
     if (
         there["balance_sim"] != here["balance_sim"]
         or there["numpy"].split(".")[0] != here["numpy"].split(".")[0]
     ):
         out.append(f"versions: {there} there, {here} here")
+    if before["scenario"]["sha256"] != now["scenario"]["sha256"]:
+        out += leaf_differences(before.get("inputs", {}), now["inputs"]) or ["scenario: another content"]
     return out
 
 
@@ -199,7 +205,8 @@ def leaf_differences(
 ) -> list[str]:
     """Key paths at which two trees differ, with both values."""
     if isinstance(a, list) and isinstance(b, list):
-        a, b = (_by_id(value) for value in (a, b))
+        named = _are_names(a) and _are_names(b) and {*a} != {*b}
+        a, b = ({item: item for item in value} if named else _by_id(value) for value in (a, b))
     if isinstance(a, dict) and isinstance(b, dict):
         return [
             line
@@ -207,6 +214,10 @@ def leaf_differences(
             for line in leaf_differences(a.get(key), b.get(key), f"{path}.{key}" if path else str(key), words)
         ]
     return [] if a == b else [f"{path}: {words.format(a=a, b=b)}"]
+
+
+def _are_names(items: list[Any]) -> bool:
+    return all(isinstance(item, str) for item in items) and len({*items}) == len(items)
 
 
 def _by_id(items: list[Any]) -> Any:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from balance_sim.study.blocks import Block
-from balance_sim.study.faults import StoreDamaged, WrongRequest
+from balance_sim.study.faults import StoreDamaged, no_results
 from balance_sim.study.jobs import Values
 from balance_sim.study.pairs import column_words
 from balance_sim.study.points import PointTable
@@ -67,7 +67,7 @@ def contents(folder: Path) -> Contents:
         for table in TABLES:
             if store.shards(table):
                 raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
-        raise WrongRequest(f"{folder} holds no results: there is no manifest.json")
+        raise no_results(folder)
     summary = _summary(folder)
     if manifest["study"] == "sweep":
         if not manifest.get("points"):

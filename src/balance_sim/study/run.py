@@ -12,7 +12,7 @@ from balance_sim.model.news import reading_of
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import runs_with_extra
-from balance_sim.study.faults import WrongRequest
+from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import Folder, Memory, manifest_of, scenario_of, version
 from balance_sim.study.result import Result
 from balance_sim.study.runner import Job, Task, run_tasks, runs_a_shard
@@ -139,9 +139,9 @@ def open_result(folder: Path | str, runs: int | None = None) -> Result:
     store = Store(Path(folder))
     manifest = store.read_manifest()
     if manifest is None:
-        raise WrongRequest(f"{folder} holds no results: there is no manifest.json")
+        raise no_results(folder)
     if manifest["study"] == "sweep":
-        raise WrongRequest(f"{folder} holds a sweep; open one of its points with `open_sweep`")
+        raise WrongRequest(f"{folder} holds a sweep, not a run (from Python: open_sweep(folder).point(0))")
     scenario = scenario_of(manifest)
     have = max((one.block.stop for one in store.kept()), default=0)
     timing: dict[str, float] = {}

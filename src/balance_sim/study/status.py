@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.study.faults import WrongRequest
+from balance_sim.study.faults import no_results
 from balance_sim.study.plan import spoken
 from balance_sim.study.store import Store, missing
 
@@ -25,7 +25,7 @@ def status_of(folder: Path) -> dict[str, Any]:
     store = Store(folder)
     manifest = store.read_manifest()
     if manifest is None:
-        raise WrongRequest(f"{folder} holds no results: there is no manifest.json")
+        raise no_results(folder)
     kept: dict[int, list[Any]] = {}
     for one in store.kept():
         kept.setdefault(one.point, []).append(one.block)

@@ -17,7 +17,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.digest import Digest
 from balance_sim.study.effects import rounded
-from balance_sim.study.faults import WrongRequest
+from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.points import FIXED, PointTable
 from balance_sim.study.result import Result
@@ -176,9 +176,9 @@ def open_sweep(folder: Path | str) -> SweepResult:
     store = Store(Path(folder))
     manifest = store.read_manifest()
     if manifest is None:
-        raise WrongRequest(f"{folder} holds no results: there is no manifest.json")
+        raise no_results(folder)
     if manifest["study"] != "sweep" or not manifest.get("points"):
-        raise WrongRequest(f"{folder} holds no sweep")
+        raise WrongRequest(f"{folder} holds no sweep: give a folder of `balance-sim sweep`")
     scenario = scenario_of(manifest)
     table = PointTable.load(store, manifest["points"])
     inside = set(table.numbers())

@@ -145,9 +145,9 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
     )
 
 
-RULE = """Runs in the order of their paired effect on the headline outcome, ties by run number.
-least: the first; median: the one in the middle, the earlier of two; largest: the
-first of those with the largest effect."""
+RULE = """Runs in the order of their paired effect on the headline outcome, ties by run
+number. least: the first; median: the one in the middle, the earlier of two;
+largest: the first of those with the largest effect."""
 
 
 def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
