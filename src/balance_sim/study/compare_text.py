@@ -72,7 +72,7 @@ def _pair_lines(dyads: pd.DataFrame, most: int) -> list[str]:
     if len(moved) > most:
         lines.append(f"  {len(moved) - most} more differ: --pairs")
     if len(moved) < len(every):
-        lines.append(f"  the same share on both sides: {len(every) - len(moved)} of {len(every)}")
+        lines.append(f"  the same share on both sides: {len(every) - len(moved)} of {len(every)} rows")
     return lines
 
 
