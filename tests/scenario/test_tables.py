@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
 
@@ -109,6 +110,14 @@ def test_no_table_at_all(world, data, code, said):
     digest = hashlib.sha256(data).hexdigest()
     found = world.write(re.sub(r"(states\.csv, sha256: )\w+", rf"\g<1>{digest}", world.text)).errors()
     assert any(one.code == code and said in one.message for one in found), report(found)
+
+
+def test_a_long_cell_is_refused_whatever_limit_another_reader_has_set(world):
+    import balance_sim.evidence.readers.text  # noqa: F401 - sets a limit of its own for the process
+
+    before = csv.field_size_limit()
+    test_no_table_at_all(world, *next(t[1:] for t in TABLES if t[0] == "one long cell"))
+    assert csv.field_size_limit() == before
 
 
 def test_a_table_too_large(world):

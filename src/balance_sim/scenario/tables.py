@@ -75,6 +75,9 @@ def _check_digest(item: Node, name: str, file: str, data: bytes) -> list[Problem
     return [problem(declared.mark, f"{name}[].sha256", "E610", why, suggestion=hint)]
 
 
+LONGEST_CELL = 1 << 17  # characters
+
+
 def parse_table(text: str, file: str, name: str, section: Section) -> tuple[list[Node], list[Problem]]:
     """Rows of a table's text. A problem with the header ends it; others are gathered."""
     if not text.strip():
@@ -89,6 +92,7 @@ def parse_table(text: str, file: str, name: str, section: Section) -> tuple[list
     problems: list[Problem] = []
     header: list[str] | None = None
     line = 1
+    before = csv.field_size_limit(LONGEST_CELL)  # one limit for the whole process: others may have moved it
     try:
         for cells in reader:
             first, line = line, reader.line_num + 1
@@ -114,6 +118,8 @@ def parse_table(text: str, file: str, name: str, section: Section) -> tuple[list
     except csv.Error as error:
         mark = Mark(file, max(1, reader.line_num), 1)
         problems.append(problem(mark, name, "E604", f"not a CSV row: {error}", suggestion="check the quotes"))
+    finally:
+        csv.field_size_limit(before)
     return rows, problems
 
 
