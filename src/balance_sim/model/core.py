@@ -313,10 +313,8 @@ class Desk:
     sided: Floats  # (R, n, n)
     total: Floats  # (R, n)
     defence: Floats  # (R, n)
-    alignment: Floats  # (few, A, n, n)
-    hostility: Floats  # (few, n, n), and so on
-    lending: Floats
-    scratch: Floats
+    beliefs: Floats  # (A + 3, few, n, n): a_jk as each audience sees it, a_ik as i sees it, L_ik, rho_j c_j p_ij b_ij
+    scratch: Floats  # (few, n, n)
 
     @staticmethod
     def lay(runs: int, audiences: int, n: int) -> Desk:
@@ -326,9 +324,7 @@ class Desk:
             sided=np.empty((runs, n, n)),
             total=np.empty((runs, n)),
             defence=np.empty((runs, n)),
-            alignment=np.empty((few, audiences, n, n)),
-            hostility=np.empty((few, n, n)),
-            lending=np.empty((few, n, n)),
+            beliefs=np.empty((audiences + 3, few, n, n)),
             scratch=np.empty((few, n, n)),
         )
 

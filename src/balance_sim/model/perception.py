@@ -55,10 +55,15 @@ def beliefs_at_start(
 
 @dataclass(frozen=True)
 class Change:
-    """Entries of a stack of matrices that differ in some runs from what they are at the start."""
+    """Entries of a few runs' beliefs that differ from what they are at the start, sorted by run."""
 
-    places: Ints  # (..., K) flat positions in the stack of a few runs' matrices
-    values: Floats  # (..., K), or with 1 where places have several
+    starts: Ints  # (R + 1,) where each run's begin
+    places: Ints  # (A + 3, 2, K) flat positions on the desk; both sides of K pairs
+    values: Floats  # (A + 3, 2, K)
+
+    def rows(self, runs: slice) -> slice:
+        """Which entries belong to these runs."""
+        return slice(self.starts[runs.start], self.starts[runs.stop])
 
     def put(self, stack: Floats, rows: slice) -> Floats:
         """Set these entries; returns what stood there."""
@@ -71,12 +76,8 @@ class Change:
         stack.reshape(-1)[self.places[..., rows]] = before
 
 
-def changes(
-    world: World, state: State, step: int, announced: Floats
-) -> tuple[Ints, tuple[Change, Change, Change]]:
-    """What the pairs touched so far believe and are believed in this step: alignment, hostility, lending.
-
-    announced: (R, P) nats. Pairs are sorted by run; the first array (R + 1,) tells where each run begins."""
+def change(world: World, state: State, step: int, announced: Floats) -> Change:
+    """What the pairs touched so far believe and are believed in this step. announced: (R, P) nats."""
     rules, n, pairs, few = world.rules, world.n, len(world.first), len(state.desk.scratch)
     where = np.flatnonzero(state.touched)
     run, pair = np.divmod(where, pairs)
@@ -92,14 +93,14 @@ def changes(
         odds = odds * provoked_odds(world, state, step)[run, world.hazards.column[place]]
     hostility = hostility_with(rules, odds, calm)
     lending = threat.backing(depth, own, rules.beta) * world.at_start.reliable[step].take(place)
-    seat = run % few  # where the run's matrices lie while it is perceived
-    readings = np.arange(len(alignment))[:, None, None]
-    in_stack, in_readings = seat * n * n + place, (seat * len(alignment) + readings) * n * n + place
-    return np.searchsorted(run, np.arange(len(state.runs) + 1)), (
-        Change(in_readings, alignment[:, None]),
-        Change(in_stack, hostility),
-        Change(in_stack, lending),
-    )
+    values = np.empty((len(alignment) + 3, 2, len(where)))  # in the desk's order
+    values[:-3] = alignment[:, None]
+    values[-3:] = own, hostility, lending
+    seat = (
+        np.arange(len(values))[:, None] * few + run % few
+    )  # where the run's matrices lie while it is perceived
+    places = (seat * n * n)[:, None] + place
+    return Change(np.searchsorted(run, np.arange(len(state.runs) + 1)), places, values)
 
 
 def hostility_toward(world: World, state: State, step: int, k: int) -> Floats:
@@ -133,18 +134,20 @@ def perceive(world: World, state: State, step: int) -> View:
     desk, s0 = state.desk, world.rules.s0
     middle = (world.grid[step] + world.grid[step + 1]) / 2
     announced = announcements(world, state, middle)
-    starts, changed = changes(world, state, step, announced)
+    touched = change(world, state, step, announced)
     few, start = len(desk.scratch), world.at_start
-    stacks = desk.alignment, desk.hostility, desk.lending
-    for stack, common in zip(stacks, (start.alignment, start.hostility, start.lending), strict=True):
-        stack[:] = common[step]
+    alignment = start.alignment[step]
+    own = alignment[world.audience, np.arange(world.n)]
+    for matrix, of_all in zip(
+        desk.beliefs, (*alignment, own, start.hostility[step], start.lending[step]), strict=True
+    ):
+        matrix[:] = of_all
     for first in range(0, len(state.runs), few):
         runs = slice(first, min(first + few, len(state.runs)))
-        rows = slice(starts[runs.start], starts[runs.stop])
-        before = [change.put(stack, rows) for change, stack in zip(changed, stacks, strict=True)]
+        rows = touched.rows(runs)
+        before = touched.put(desk.beliefs, rows)
         _weigh(world, state, runs)
-        for change, stack, values in zip(changed, stacks, before, strict=True):
-            change.put_back(stack, rows, values)
+        touched.put_back(desk.beliefs, rows, before)
     return View(
         world=world,
         step=step,
@@ -167,19 +170,19 @@ def _weigh(world: World, state: State, runs: slice) -> None:
     """From the beliefs of a few runs, laid on the desk, to the threat to each state and what defends it."""
     desk, few = state.desk, runs.stop - runs.start
     unopposed, sided = desk.unopposed[runs], desk.sided[runs]
-    alignment, hostility, scratch = desk.alignment[:few], desk.hostility[:few], desk.scratch[:few]
-    _set_diagonal(alignment, 0.0)
-    for a, seen_by in enumerate(world.audience_rows):
-        drawn_in = np.matmul(hostility[:, seen_by], alignment[:, a], out=scratch[:, seen_by])
-        own = alignment[:, a, seen_by]
-        threat.unopposed(hostility[:, seen_by], own, drawn_in, out=unopposed[:, seen_by])
+    *alignment, own, hostility, lending = desk.beliefs[:, :few]
+    scratch = desk.scratch[:few]
+    _set_diagonal(desk.beliefs[: len(alignment)], 0.0)
+    for seen_by, as_seen in zip(world.audience_rows, alignment, strict=True):
+        np.matmul(hostility[:, seen_by], as_seen, out=scratch[:, seen_by])
+    threat.unopposed(hostility, own, drawn_in=scratch, out=unopposed)
     _set_diagonal(unopposed, 1.0)
-    _set_diagonal(alignment, 1.0)
+    _set_diagonal(desk.beliefs[: len(alignment)], 1.0)
     threats = threat.threat(world.at_hand, unopposed, out=scratch)
     total = threat.row_sums(threats, out=desk.total[runs])
-    for a, seen_by in enumerate(world.audience_rows):
-        np.matmul(threats[:, seen_by], alignment[:, a], out=sided[:, seen_by])
-    lent = threat.lent(desk.lending[:few], unopposed, sided, total, out=scratch)
+    for seen_by, as_seen in zip(world.audience_rows, alignment, strict=True):
+        np.matmul(threats[:, seen_by], as_seen, out=sided[:, seen_by])
+    lent = threat.lent(lending, unopposed, sided, total, out=scratch)
     np.add(lent, world.capability * (1.0 + state.effort[runs]), out=desk.defence[runs])
 
 

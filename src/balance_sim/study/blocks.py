@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Batch = tuple[npt.NDArray[np.uint64], dict[str, Accords], Watch]  # run numbers, accords by arm, what was seen
 
-BATCH = 128  # runs lived at once; sized so that a step's arrays stay in the cache
+BATCH = 256  # runs lived at once; more would not be faster, fewer would; changes no result
 BATCH_MOST = 2048  # for few states, so that a step's work outweighs its calls; changes no result
 FOCAL = "focal"  # the cast of the focal event
 EXTRA_EVERY = 4  # one run in so many lives the extra arms behind some mechanisms

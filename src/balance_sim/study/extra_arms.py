@@ -88,26 +88,10 @@ class _Plan:
 
 def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
     """The extra arms of a scenario; None without an arm beside the reference, or without the event in it."""
-    scenario, reference = worlds.scenario, worlds.scenario.reference_arm
-    if headline is None:
-        return None
-    with_event = by_audience(arm_scenario(scenario, headline))
-    without = by_audience(arm_scenario(scenario, reference))
-    focal = next((event for event in with_event.events if event.id == scenario.focal), None)
-    if focal is None:
-        return None
-    casts = {"focal": focal_cast(worlds)}
-    partners = {worlds.reference.codes[i] for i in worlds.participants} - {focal.host}
-    plans = [
-        *_seen_less(with_event, focal, headline),
-        *_tenser(with_event, without, headline),
-        *_provoked(with_event, without, headline, partners),
-        *_other_states(worlds, without, focal, casts),
-        *_other_dates(worlds, without, focal, casts),
-    ]
+    plans, casts = _planned(worlds, headline)
     if not plans:
         return None
-    world = worlds.reference
+    world, reference = worlds.reference, worlds.scenario.reference_arm
     arms = {reference: world}
     for plan in plans:
         compiled = compile_world(plan.version, plan.name, world.grid, world.focal_day)
@@ -121,6 +105,35 @@ def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
         if plan.against is None and plan.cast != "focal":
             rows.append(Row(plan.name + BEFORE, reference, plan.cast, reference))
     return ExtraArms(replace(worlds, arms=arms, most=most), casts, tuple(rows))
+
+
+def lives_of_a_run(worlds: Worlds, headline: str | None) -> int:
+    """How many lives a run has in the extra arms, their reference among them; compiles none.
+
+    worlds: of the reference arm at least."""
+    plans, _ = _planned(worlds, headline)
+    return 1 + len(plans) if plans else 0
+
+
+def _planned(worlds: Worlds, headline: str | None) -> tuple[list[_Plan], dict[str, Cast]]:
+    scenario, reference = worlds.scenario, worlds.scenario.reference_arm
+    if headline is None:
+        return [], {}
+    with_event = by_audience(arm_scenario(scenario, headline))
+    without = by_audience(arm_scenario(scenario, reference))
+    focal = next((event for event in with_event.events if event.id == scenario.focal), None)
+    if focal is None:
+        return [], {}
+    casts = {"focal": focal_cast(worlds)}
+    partners = {worlds.reference.codes[i] for i in worlds.participants} - {focal.host}
+    plans = [
+        *_seen_less(with_event, focal, headline),
+        *_tenser(with_event, without, headline),
+        *_provoked(with_event, without, headline, partners),
+        *_other_states(worlds, without, focal, casts),
+        *_other_dates(worlds, without, focal, casts),
+    ]
+    return plans, casts
 
 
 def _with_event(scenario: Scenario, event: Event) -> Scenario:

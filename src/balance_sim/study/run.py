@@ -10,8 +10,9 @@ from pathlib import Path
 
 from balance_sim.model.news import reading_of
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import chosen_arms
+from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.blocks import runs_with_extra
+from balance_sim.study.extra_arms import lives_of_a_run
 from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import Folder, Memory, manifest_of, scenario_of, version
 from balance_sim.study.result import Result
@@ -96,8 +97,9 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
             if progress:
                 progress(done, runs, len(sink.failed()))
     extra_runs = 0
-    if mechanisms and todo and (extra := job.compiled.extra(job, ())) is not None:
-        extra_runs = sum(len(runs_with_extra(block)) for block in todo) * len(extra.lived)
+    if mechanisms and todo:
+        lives = lives_of_a_run(compile_arms(scenario, chosen[:1]), headline_arm(scenario, chosen))
+        extra_runs = sum(len(runs_with_extra(block)) for block in todo) * lives
     seconds = time.monotonic() - began
     return Result(
         scenario=scenario,

@@ -11,13 +11,14 @@ from balance_sim.study.jobs import FailedRun, Job, Outcome, Task, live_or_isolat
 if TYPE_CHECKING:
     from distributed import Client
 
-SHARD_RUNS = 128  # the most runs a shard holds where a study has one point
+SHARD_RUNS = 256  # the most runs a shard holds where a study has one point
+ROUNDS = 2  # the fewest shards for each worker: progress shows, and a stop loses half at most
 
 
 def runs_a_shard(runs: int, workers: int) -> int:
     """Runs a block, so that every worker has the same to do and a block is worth its overhead."""
-    rounds = -(-runs // (workers * SHARD_RUNS))
-    return max(16, -(-runs // (workers * max(rounds, 1))))
+    rounds = max(ROUNDS, -(-runs // (workers * SHARD_RUNS)))
+    return max(16, -(-runs // (workers * rounds)))
 
 
 def run_tasks(
