@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pandas as pd
 import pytest
 from serving import LOUD, SCENARIO
 
@@ -16,6 +17,7 @@ from balance_sim.live.ensembles import Desk
 from balance_sim.live.faults import BadRequest
 from balance_sim.live.workers import Workers
 from balance_sim.scenario import load_scenario, with_values
+from balance_sim.study.pairs import NEW_ORIGINS
 from balance_sim.study.result import Result
 from balance_sim.study.run import run
 
@@ -39,7 +41,7 @@ async def last(desk: Desk, wish: Wish) -> Result:
 
 @pytest.mark.slow
 def test_a_study_that_draws_its_parameters() -> None:
-    """What is lived anew draws them too; accords and outcomes are those of the study, table by table."""
+    """What is lived anew draws them too; new accords and outcomes are those of the study, table by table."""
     wish = read_wish(dials_round(SMALL), 40, json.dumps({"values": {"visibility": 0.5}}).encode())
     study = run(with_values(SMALL, dict(wish.values)), 40, 3, draw_parameters=True)
     plain = run(with_values(SMALL, dict(wish.values)), 40, 3)
@@ -52,10 +54,34 @@ def test_a_study_that_draws_its_parameters() -> None:
     assert shown.equals(study.outcomes[shown.columns])
     assert not shown.equals(plain.outcomes[shown.columns])
     rows = ["run", "arm", "a", "b", "kind", "signed"]
+    new = study.accords["origin"].isin(NEW_ORIGINS) & study.accords["signed"].notna()
+    new &= pd.to_datetime(study.accords["signed"]) > pd.Timestamp(study.focal_day, unit="D")
+    assert 0 < new.sum() < len(new)
     mine, theirs = (
-        one.accords[rows].astype(str).sort_values(rows, ignore_index=True) for one in (found, study)
+        one[rows].astype(str).sort_values(rows, ignore_index=True)
+        for one in (found.accords, study.accords[new])
     )
     assert mine.equals(theirs)
+
+
+@pytest.mark.slow
+def test_few_lives_are_lived_in_one_go_and_many_are_told_in_between() -> None:
+    """Once the reference arm is on the shelf, a setting that moves the event alone is half the work."""
+    workers = Workers(1, 3)
+    desk = Desk(SMALL, 3, ARMS, workers)
+
+    async def told(visibility: float) -> list[int]:
+        wish = read_wish(dials_round(SMALL), 180, json.dumps({"values": {"visibility": visibility}}).encode())
+        answers = desk.answers(await desk.setting(wish), wish.runs)
+        return [one.runs async for one in answers if isinstance(one, Result)]
+
+    async def both() -> tuple[list[int], list[int]]:
+        return await told(0.5), await told(0.25)
+
+    try:
+        assert done(both()) == ([50, 180], [180])
+    finally:
+        workers.close()
 
 
 def test_a_setting_that_no_file_could_have_is_refused() -> None:

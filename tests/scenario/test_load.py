@@ -12,6 +12,7 @@ import pytest
 from balance_sim.scenario import (
     Scenario,
     ScenarioError,
+    Variations,
     arm_scenario,
     load_scenario,
     scenario_files,
@@ -205,6 +206,34 @@ def test_with_values_takes_numpy_scalars(world):
     )
     assert changed.parameters.beta == 0.5
     assert changed.report.windows == (5, 9)
+
+
+def test_variations_one_after_the_other_are_those_made_anew(world, monkeypatch):
+    """Whatever was read before: other values, the same again, a refusal, and what was forgotten in between."""
+    monkeypatch.setattr("balance_sim.scenario.load.MOST_READ", 5)
+    scenario = world.load()
+    variations = Variations(scenario)
+    asked = [
+        {"events.summit.visibility": 0.25},
+        {"states.JPN.autonomy": 0.5, "parameters.beta": 0.7},
+        {"events.summit.visibility": 1.5},
+        {"theory.preset": "hub_doubt"},
+        {},
+        {"arms.half.set.events.summit.visibility": 1.0},
+        {"events.summit.visibility": 0.25},
+    ]
+    found = [made(variations.with_values, values) for values in asked]
+    assert found == [made(lambda values: with_values(scenario, values), values) for values in asked]
+    assert found[0] == found[-1] != found[4] == scenario
+    assert "1.5 is outside" in str(found[2])
+
+
+def made(vary, values):
+    """The scenario, or the text of its refusal."""
+    try:
+        return vary(values)
+    except ScenarioError as error:
+        return str(error)
 
 
 def test_an_arms_own_setting_wins_in_that_arm_only(world):

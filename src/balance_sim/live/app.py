@@ -20,6 +20,7 @@ from balance_sim.live.ensembles import Desk, Lived
 from balance_sim.live.faults import BadRequest, PartFailed, Superseded, TooLarge
 from balance_sim.show.explore.data import chosen_days, heading, point
 from balance_sim.show.explore.page import live_html
+from balance_sim.show.figures.fan import fan_table
 from balance_sim.study.effects import effects_table, rounded
 from balance_sim.study.result import Result
 
@@ -102,12 +103,13 @@ class Live:
 def told(result: Result) -> dict[str, Any]:
     """What the page shows of an ensemble: a point of the explorer, and the effect as `run --json` has it."""
     pairs: dict[tuple[int, int], int] = {}
-    days = chosen_days(result)
+    table = fan_table(result)
+    days = chosen_days(table)
     outcome = f"accords_counter_{result.window}"
     row = effects_table(result.outcomes, result.arms, result.reference, [outcome]).to_dict("records")[0]
     numbers = rounded({name: float(row[name]) for name in ("mean", "mcse", "lo", "hi")})
     effect = {"outcome": outcome, "window": result.window, **numbers}
-    return point(result, days, pairs) | {"days": days, "pairs": list(pairs), "effect": effect}
+    return point(result, table, days, pairs) | {"days": days, "pairs": list(pairs), "effect": effect}
 
 
 def _line(content: dict[str, Any]) -> bytes:

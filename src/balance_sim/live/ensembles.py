@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import pickle
+import threading
 from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from balance_sim.live.dials import Wish
 from balance_sim.live.faults import BadRequest, Superseded
 from balance_sim.live.workers import Part, Workers
-from balance_sim.scenario import ScenarioError, with_values
+from balance_sim.scenario import ScenarioError, Variations
 from balance_sim.study.arms import reference_key
 from balance_sim.study.blocks import Block, BlockTables, batch_runs
 from balance_sim.study.folder import version
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 FIRST_RUNS = 50  # told at once
 MORE = 4  # then so many times as many, until all
+AT_ONCE = 200  # lives of one arm that are soon over: they are lived in one go, in fewer and larger parts
 FEWEST = 12  # runs a part, at least
 MOST_KEPT = 256 << 20  # bytes of tables
 SETTINGS_KEPT = 64
@@ -110,6 +112,8 @@ class Desk:
         self.workers = workers
         self.shelf = Shelf()
         self._settings: OrderedDict[Values, Setting] = OrderedDict()
+        self._variations = Variations(scenario)
+        self._one_at_a_time = threading.Lock()
         self._request = 0
         self._flying: set[asyncio.Task[None]] = set()
 
@@ -125,7 +129,8 @@ class Desk:
 
     def _setting(self, values: Values) -> Setting:
         try:
-            scenario = with_values(self.scenario, dict(values)) if values else self.scenario
+            with self._one_at_a_time:
+                scenario = self._variations.with_values(dict(values)) if values else self.scenario
         except ScenarioError as error:
             raise BadRequest("; ".join(f"{one.path}: {one.message}" for one in error.problems)) from None
         packed = pickle.dumps(scenario, pickle.HIGHEST_PROTOCOL)
@@ -139,7 +144,8 @@ class Desk:
         self._request += 1
         request = self._request
         self.workers.supersede(request)
-        told, said, ends = 0, 0, list(stages(runs))
+        told, said = 0, 0
+        ends = list(stages(runs)) if self._todo(setting, runs) > AT_ONCE else [runs]
         waiting: deque[Part] = deque()
         flying: set[asyncio.Task[None]] = set()
         while True:
@@ -193,6 +199,11 @@ class Desk:
             next((gap.first for gap in _gaps(self.shelf.blocks(self._life(setting, arm)), runs)), runs)
             for arm in self.arms
         )
+
+    def _todo(self, setting: Setting, runs: int) -> int:
+        """Lives of one arm that are not lived yet."""
+        gaps = [_gaps(self.shelf.blocks(self._life(setting, arm)), runs) for arm in self.arms]
+        return sum(len(gap) for of_arm in gaps for gap in of_arm)
 
     def _parts(self, setting: Setting, ends: Sequence[int], request: int) -> Iterator[Part]:
         """What is still to be lived, what is told first first; enough parts for every process."""

@@ -3,6 +3,7 @@
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.scenario.json_schema import json_schema
 from balance_sim.scenario.load import (
+    Variations,
     arm_scenario,
     check_scenario,
     load_scenario,
@@ -18,6 +19,7 @@ __all__ = [
     "Problem",
     "Scenario",
     "ScenarioError",
+    "Variations",
     "arm_scenario",
     "check_scenario",
     "json_schema",

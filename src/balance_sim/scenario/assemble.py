@@ -29,9 +29,11 @@ class _Version:
     draft: Draft
 
 
-def assemble(tree: Node, name: str) -> tuple[Scenario | None, list[Problem]]:
-    """The scenario of `tree`, or None, and every problem of it and of any of its arms."""
-    reader = Reader()
+def assemble(tree: Node, name: str, reader: Reader | None = None) -> tuple[Scenario | None, list[Problem]]:
+    """The scenario of `tree`, or None, and every problem of it and of any of its arms.
+
+    reader: one that has read trees with the same nodes reads those no second time."""
+    reader = reader or Reader()
     base = reader.draft(tree)
     problems = [*base.problems, *check(base)]
     versions = _read_arms(tree, base, reader, problems)

@@ -9,7 +9,6 @@ from datetime import date
 from itertools import pairwise
 
 from balance_sim.scenario.draft import Draft
-from balance_sim.scenario.layout import SECTIONS, row_key
 from balance_sim.scenario.nodes import Node
 from balance_sim.scenario.problems import Problem, problem
 from balance_sim.scenario.rows import Row
@@ -21,18 +20,16 @@ DONE = ("opened", "signed", "in_force", "ended")
 def check_pairs(draft: Draft) -> Iterator[Problem]:
     """Each undirected pair once whatever its order, each directed pair once; trade shares within 1."""
     for name in ("disputes", "distances", "trade"):
-        section = SECTIONS[name]
         seen: dict[str, Node] = {}
         for row in draft.rows[name]:
-            key = row_key(section, row.node)
-            if key is None:
+            if row.key is None:
                 continue
-            if key in seen:
-                first = seen[key].mark
+            if row.key in seen:
+                first = seen[row.key].mark
                 other = f" of {first.file}" if first.file != row.node.mark.file else ""
                 why = f"the pair conflicts with line {first.line}{other}: each pair once"
                 yield problem(row.node.mark, row.path, "E308", why, suggestion="remove one")
-            seen.setdefault(key, row.node)
+            seen.setdefault(row.key, row.node)
     shares: defaultdict[str, list[float]] = defaultdict(list)
     last: dict[str, Row] = {}
     for row in draft.rows["trade"]:

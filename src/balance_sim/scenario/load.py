@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from balance_sim.scenario.actors import read_names
 from balance_sim.scenario.assemble import assemble, assemble_arm, without_and_with
 from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
+from balance_sim.scenario.draft import Reader
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.layout import SECTIONS, TOP, row_key
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
@@ -29,6 +30,7 @@ from balance_sim.scenario.tables import read_table
 from balance_sim.scenario.values import EXPANDED, Change, apply_changes, as_tree
 
 DEEPEST_EXTENDS = 8
+MOST_READ = 100  # variations whose rows are held on to
 Path = str | os.PathLike[str]
 
 
@@ -97,15 +99,36 @@ def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
     """The scenario with other values at some key paths (`events.parade.visibility`); checked in every arm.
 
     Raises ScenarioError for a path that leads nowhere or a value that is refused."""
-    tree = as_tree(scenario, Mark(scenario.name, 1, 1))
-    names, _ = read_names(tree)
-    changes = []
-    for at, (path, value) in enumerate(values.items(), 1):
-        mark = Mark("values", at, 1)
-        changes.append(Change(path, from_plain(value, mark), mark))
-    tree, problems = apply_changes(tree, changes, names, EXPANDED)
-    changed, found = assemble(tree, scenario.name)
-    return _or_raise(changed, [*problems, *found], scenario.name)
+    return Variations(scenario).with_values(values)
+
+
+class Variations:
+    """A scenario whose values are changed again and again: what a change leaves as it is, is read once.
+
+    For one thread at a time."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._mark = Mark(scenario.name, 1, 1)
+        self._tree = as_tree(scenario, self._mark)
+        self._names, _ = read_names(self._tree)
+        self._forget()
+
+    def _forget(self) -> None:
+        self._reader, self._read = Reader(), 0
+
+    def with_values(self, values: Mapping[str, object]) -> Scenario:
+        """What `with_values` gives, and raises, for the scenario."""
+        if self._read == MOST_READ:
+            self._forget()
+        self._read += 1
+        changes = []
+        for at, (path, value) in enumerate(values.items(), 1):
+            mark = Mark("values", at, 1)
+            changes.append(Change(path, from_plain(value, mark), mark))
+        tree, problems = apply_changes(self._tree, changes, self._names, EXPANDED)
+        changed, found = assemble(tree, self.scenario.name, self._reader)
+        return _or_raise(changed, [*problems, *found], self.scenario.name)
 
 
 def arm_scenario(scenario: Scenario, arm: str) -> Scenario:

@@ -13,7 +13,7 @@ from balance_sim.scenario.actors import (
     many_actors,
     one_actor,
 )
-from balance_sim.scenario.layout import SECTIONS
+from balance_sim.scenario.layout import SECTIONS, row_key
 from balance_sim.scenario.nodes import REFUSED, Node
 from balance_sim.scenario.problems import Problem, closest, listed, problem, shown
 from balance_sim.scenario.refusals import read_piece
@@ -22,12 +22,13 @@ from balance_sim.scenario.vocabulary import ACCORD_KINDS, ACCORD_STATUSES, EVENT
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row as it was written and as it was read; `value` is None if it was refused."""
+    """A row as it was written and as it was read; `value` is None if it was refused. key: see `row_key`."""
 
     value: Any
     node: Node
     path: str
     problems: tuple[Problem, ...] = ()
+    key: str | None = None
 
     def at(self, *fields: str) -> Node:
         """The node of the first of `fields` that was written, else the row's."""
@@ -51,7 +52,8 @@ def read_row(name: str, node: Node, path: str, names: Names) -> Row:
         if prepare is not None:
             node = prepare(node, path, names, problems)
     value, found = read_piece(section.model, node, path)
-    return Row(None if problems or value is None else tidy(value), node, path, (*problems, *found))
+    read = None if problems or value is None else tidy(value)
+    return Row(read, node, path, (*problems, *found), row_key(section, node))
 
 
 def tidy(piece: Any) -> Any:

@@ -22,7 +22,7 @@ from balance_sim.model.willingness import BoundsBroken
 from balance_sim.study import columns
 from balance_sim.study.draws import with_draws
 from balance_sim.study.observed import Watch, focal_cast
-from balance_sim.study.outcomes import outcomes_of
+from balance_sim.study.outcomes import is_new, outcomes_of
 
 if TYPE_CHECKING:
     from balance_sim.model.agents import StateAgent
@@ -183,9 +183,15 @@ def _runs_table(runs: npt.NDArray[np.uint64], arm: str, outcomes: Mapping[str, F
 def one_arm_tables(
     worlds: Worlds, arm: str, made: Accords, numbers: npt.NDArray[np.uint64], watch: Watch
 ) -> BlockTables:
-    """Tables of one arm that was lived without the reference arm: the outcome that compares their runs is left out."""
+    """Tables of one arm that was lived without the reference arm: the outcome that compares their runs is left out.
+
+    Of the accords those that are new: no more is told of one arm alone."""
     outcomes = outcomes_of(worlds, made, None, len(numbers)) | watch.columns(arm, FOCAL, made, len(numbers))
-    return BlockTables(_runs_table(numbers, arm, outcomes), accord_table(worlds, arm, made, numbers))
+    world = worlds.arms[arm]
+    new = np.flatnonzero(is_new(made, world.focal_day, world.grid[-1] - world.focal_day))
+    return BlockTables(
+        _runs_table(numbers, arm, outcomes), accord_table(worlds, arm, made.take(new), numbers)
+    )
 
 
 def focal_watch(worlds: Worlds) -> Watch:

@@ -15,6 +15,8 @@ from balance_sim.show.tables import clear
 from balance_sim.show.wording import arm_words, printable
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from balance_sim.scenario.schema import Scenario
     from balance_sim.show.explore.points import Design
     from balance_sim.study.result import Result
@@ -39,9 +41,10 @@ def document(design: Design) -> dict[str, Any]:
     for spot, result in design.points():
         if result.outcomes.empty:
             continue
+        table = fan_table(result)
         if first is None:
-            first, days = result, chosen_days(result)
-        points.append({"at": list(spot)} | point(result, days, pairs))
+            first, days = result, chosen_days(table)
+        points.append({"at": list(spot)} | point(result, table, days, pairs))
     if first is None:
         return {}
     dials = [{"name": d.name, "values": list(d.values), "start": d.start} for d in design.dials]
@@ -65,19 +68,19 @@ def heading(scenario: Scenario, reference: str, arm: str, dials: list[dict[str, 
     }
 
 
-def chosen_days(result: Result) -> list[int]:
-    """Day 0, the last, and about a dozen between."""
-    days = np.unique(fan_table(result)["day"].to_numpy(int))
+def chosen_days(table: pd.DataFrame) -> list[int]:
+    """Of a fan's table: day 0, the last, and about a dozen between."""
+    days = np.unique(table["day"].to_numpy(int))
     places = np.unique(np.round(np.linspace(0, len(days) - 1, MOST_DAYS)).astype(int))
     return [int(days[place]) for place in places]
 
 
-def point(result: Result, days: list[int], pairs: Pairs) -> dict[str, Any]:
-    """n: runs; e: excess by day, l, h: its 95 % interval (null: one run); m: mean of the reference, q: its 5, 50
+def point(result: Result, table: pd.DataFrame, days: list[int], pairs: Pairs) -> dict[str, Any]:
+    """What a page shows of a study; table: its fan's.
 
+    n: runs; e: excess by day, l, h: its 95 % interval (null: one run); m: mean of the reference, q: its 5, 50
     and 95 % of runs; d: share of runs that differ at the end; p: [pair, excess, low, high, clear] of the pairs
     furthest from zero; s: [state, excess] of the states that can be told from none. pairs: their numbers, added to."""
-    table = fan_table(result)
     table = table[table["day"].isin(days)]
     base = table[table["role"] == "reference"]
     chosen = table[table["role"] == "headline"]
