@@ -1,15 +1,57 @@
-"""Workers that die between two tasks: what they held is not lost."""
+"""Workers that die, or cannot be started: what they held is done again, and no task takes the driver with it."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from balance_sim.study.blocks import Block
 from balance_sim.study.crew import Crew
 from balance_sim.study.jobs import Job, Task
+
+NOBODY = 54_322  # a user without processes: root itself is bound by no limit on them
+
+WORK = """
+import os, resource, signal, sys, threading, time
+from dataclasses import dataclass
+
+import numpy
+
+@dataclass
+class Work:
+    deadly: int = -1
+
+    def do(self, task):
+        if task == self.deadly:
+            os._exit(9)
+        return task, "done", os.getpid()
+
+    def named(self, task): return f"task {task}"
+    def limit(self, task): return None
+    def pieces(self, task): return ()
+    def whole(self, task, outcomes): raise AssertionError
+    def lost(self, task, why): return task, why, 0
+"""
+
+
+def program(cwd: Path, body: str, *words: str, more: str = "", user: Callable[[], None] | None = None):
+    """A program of its own with a crew at small tasks; a task that is `deadly` kills the process that does it."""
+    main = 'if __name__ == "__main__":\n    from balance_sim.study.crew import Crew, run_in_processes\n'
+    (cwd / "program.py").write_text(WORK + more + main + textwrap.indent(body, "    "))
+    return subprocess.run(
+        [sys.executable, "program.py", *words], cwd=cwd, capture_output=True, text=True, timeout=60,
+        check=False, preexec_fn=user,
+    )  # fmt: skip
 
 
 @pytest.mark.slow
@@ -35,3 +77,174 @@ def test_a_worker_that_is_found_dead_when_it_is_given_its_next_task(lab):
             crew.dismiss()
     assert held == [wanted[1]]
     assert sorted(found, key=lambda block: block.first) == wanted
+
+
+def as_nobody() -> None:
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that another user may use; skips where that user may not use this Python."""
+    with tempfile.TemporaryDirectory(prefix="crew") as place:
+        os.chmod(place, 0o777)
+        words = [sys.executable, "-c", "import balance_sim.study.crew"]
+        try:
+            if subprocess.run(words, cwd=place, preexec_fn=as_nobody, capture_output=True).returncode:
+                pytest.skip("another user may not use this Python")
+        except PermissionError:
+            pytest.skip("another user may not use this Python")
+        yield Path(place)
+
+
+NO_MORE = """crew = Crew(Work(2), int(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))  # from here on no process can be started
+for task, said, pid in crew.run(iter(range(12))):
+    print(task, pid == os.getpid(), said, sep="|")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("workers", "why"), [(1, "no other can be started"), (4, "each time it was tried")])
+def test_what_may_have_killed_a_worker_is_not_done_in_the_driver(open_folder, workers, why):
+    """No worker can take a dead one's place. With one worker its task is given up and the driver does the rest;
+    with four, three die of the task and the fourth goes on."""
+    done = program(open_folder, NO_MORE, str(workers), user=as_nobody)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    rows = {int(row[0]): row[1:] for row in (line.split("|") for line in done.stdout.splitlines())}
+    assert sorted(rows) == list(range(12))
+    assert why in rows[2][1]
+    assert {said for task, (_, said) in rows.items() if task != 2} == {"done"}
+    in_driver = {task for task, (here, _) in rows.items() if here == "True"}
+    assert in_driver == (set(range(3, 12)) if workers == 1 else set())
+    assert ("done in this process" in done.stderr) == (workers == 1)
+
+
+HANDLERS = """before = lambda *_: None
+signal.signal(signal.SIGCONT, before)
+for _ in run_in_processes(Work(), range(4), 2):
+    assert signal.getsignal(signal.SIGCONT) is not before
+print(signal.getsignal(signal.SIGCONT) is before)
+for stopped in [run_in_processes(Work(), range(40), 2)]:
+    next(stopped)
+    stopped.close()
+print(signal.getsignal(signal.SIGCONT) is before)
+"""
+
+
+def test_a_signal_handler_is_put_back(tmp_path):
+    """SIGCONT is heard while there are workers, and then again as before; also where the caller stops early."""
+    done = program(tmp_path, HANDLERS)
+    assert done.stdout.split() == ["True", "True"], done.stderr
+
+
+STUBBORN = """
+class Stubborn(Work):
+    def do(self, task):
+        if task == 2 and not os.path.exists("struck"):
+            open("struck", "w").close()
+            threading.Thread(target=time.sleep, args=(600,)).start()
+            os.closerange(3, 64)
+        return super().do(task)
+
+"""
+
+
+def test_a_worker_that_says_no_more_and_does_not_end_is_ended(tmp_path):
+    """Its pipe is closed by what it does, and a thread of its own would keep it for ever."""
+    body = "print(len({pid for task, said, pid in run_in_processes(Stubborn(), range(6), 1)}))\n"
+    done = program(tmp_path, body, more=STUBBORN)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["2"], done.stderr
+
+
+FROM_INPUT = """
+import balance_sim as bs
+print(bs.run(bs.load_scenario("small.yaml"), 64, 1, mechanisms=False, workers={workers}).digest)
+"""
+
+
+@pytest.mark.slow
+def test_a_program_from_standard_input_is_told_in_one_line_that_no_worker_can_read_it(lab):
+    """It has no file for a worker to begin with; the runs are done in the one process."""
+    said = [
+        subprocess.run(
+            [sys.executable, "-"], input=FROM_INPUT.format(workers=workers), cwd=lab.folder, text=True,
+            capture_output=True, timeout=120, check=True,
+        )
+        for workers in (2, 1)
+    ]  # fmt: skip
+    assert said[0].stdout == said[1].stdout and len(said[0].stdout.strip()) == 64
+    assert said[1].stderr == ""
+    assert said[0].stderr.count("\n") == 1 and "save the program as a file" in said[0].stderr
+
+
+EXPLAINING = """from balance_sim.study.explain.workers import in_order
+work = Explained(b"x" * 1_000_000, sys.argv[1])  # a pipe holds 65,536
+for runs, found in in_order(work, [numpy.arange(k, k + 3, dtype=numpy.uint64) for k in (0, 3, 6, 9)], 2):
+    print(int(runs[0]), int(found.sum()))
+"""
+EXPLAINED = """
+@dataclass
+class Explained:
+    ballast: bytes
+    how: str
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        if self.how == "each":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.how == "first" and not os.path.exists("struck"):
+            open("struck", "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def __call__(self, runs):
+        if self.how == "batch" and runs[0] == 3:
+            os._exit(9)
+        if self.how == "error" and runs[0] == 3:
+            raise ValueError("no such term")
+        return runs.astype(float)
+
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("calm", ""), ("first", ""), ("each", "done in this process"),
+     ("batch", "StudyFault: explaining runs 3 to 5 killed its worker each time it was tried: exit code 9"),
+     ("error", "ValueError: no such term")],
+)  # fmt: skip
+def test_explain_s_workers_killed_at_their_start_or_later(tmp_path, how, said):
+    """The first one killed as it reads its job; each of them; a batch that kills whoever does it; an error in one."""
+    done = program(tmp_path, EXPLAINING, how, more=EXPLAINED)
+    assert said in done.stderr
+    if how in ("batch", "error"):
+        assert done.returncode == 1
+        assert done.stdout.split("\n")[0] in ("0 3", "")
+        return
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["0 3", "3 12", "6 21", "9 30"]
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_explain_with_a_worker_killed_as_soon_as_it_is_there(lab):
+    """The command itself: the same answer as one process gives."""
+    assert lab.call("run", "small.yaml", "--runs", "40", "--workers", "1", "--no-figures",
+                    "--no-mechanisms", "--out", "out").returncode == 0  # fmt: skip
+    shutil.copytree(lab.folder / "out", lab.folder / "calm")
+    process = lab.start("explain", "out", "--attribution", "--workers", "2")
+    os.kill(lab.wait_for(lambda: lab.workers(process))[0], signal.SIGKILL)
+    try:
+        assert process.wait(timeout=120) == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert lab.call("explain", "calm", "--attribution", "--workers", "1").returncode == 0
+    found, calm = ((lab.folder / name / "explain.json").read_text() for name in ("out", "calm"))
+    assert found == calm

@@ -23,7 +23,10 @@ class Terminated(BaseException):
 def resumable(command_line: str, said: str = "finished runs are kept. To go on") -> Iterator[None]:
     """Turn Ctrl-C, SIGTERM and SIGHUP into a clean stop with exit code 130 or 143, also where they come twice.
 
+    Where SIGCONT reaches this process alone after all were stopped, Python's own helper goes on with it.
     said: what the command line after it is good for."""
+    from balance_sim.study.hands import wake
+
     last = -CLEARING
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -35,6 +38,7 @@ def resumable(command_line: str, said: str = "finished runs are kept. To go on")
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, stop) for number in numbers}
+    asleep = signal.signal(signal.SIGCONT, lambda _number, _frame: wake([]))
     try:
         yield
     except (KeyboardInterrupt, Terminated) as reason:
@@ -45,3 +49,4 @@ def resumable(command_line: str, said: str = "finished runs are kept. To go on")
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        signal.signal(signal.SIGCONT, asleep if asleep is not None else signal.SIG_DFL)

@@ -18,8 +18,8 @@ import numpy as np
 from balance_sim.live.faults import PartFailed, Superseded
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, BlockTables, focal_watch, live_runs, one_arm_tables
-from balance_sim.study.crew import set_surroundings
 from balance_sim.study.draws import with_draws
+from balance_sim.study.hands import set_surroundings
 from balance_sim.study.worker import leave_with_parent
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.study.blocks import Block
 from balance_sim.study.faults import MissingExtra, WrongRequest
-from balance_sim.study.jobs import FailedRun, Job, Outcome, Task, joined, live_or_isolate, numbers
+from balance_sim.study.jobs import FailedRun, Job, Outcome, Task, joined, live_or_isolate, singles
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -104,12 +103,11 @@ def _one_by_one(job: Job, task: Task, packed: bytes, executor: Any, error: BaseE
     if len(task.block) == 1:
         return Outcome(task, None, (_failed(job, task.block.first, error),))
     parts, failed = [], []
-    for run in numbers(task.block):
-        single = Task(Block(run, run + 1), task.point, task.values)
+    for single in singles(task):
         future = executor.submit(live_packed, packed, single)
         why = future.exception()
         if why is not None:
-            failed.append(_failed(job, run, why))
+            failed.append(_failed(job, single.block.first, why))
             continue
         outcome = future.result()
         failed += outcome.failed

@@ -1,151 +1,108 @@
-"""Local worker processes that may die: a dead one is replaced, and what it was given is lived again.
+"""Local worker processes that may die: a dead one is replaced, and what it was given is done again.
 
 Each worker has a pipe of its own, so it is known which task it was at when it died. A task that was at work in
-three deaths is cut into single runs; a run that still kills its worker is recorded as failed.
+three deaths is cut into pieces; a piece that still kills its worker is given up. What the tasks are, and what is
+kept of one that was given up, is for the work to say.
 """
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
 import pickle
 import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
+from typing import Protocol
 
-from balance_sim.study.blocks import Block, BlockTables
-from balance_sim.study.jobs import FailedRun, Job, Outcome, Task, joined, live_or_isolate, numbers
-from balance_sim.study.worker import HERE, READY, serve
+from balance_sim.study.hands import Hand, reason, set_surroundings, unstartable, wake
+from balance_sim.study.worker import HERE, READY
 
 TRIES = 3
-AT_HAND = 2  # tasks a worker holds: the one it lives and the next
+AT_HAND = 2  # tasks a worker holds: the one it is at and the next
 PATIENCE = 1.0  # seconds the driver waits before it looks around: at signals, and at workers that are late
 GRACE = 10.0  # seconds beyond twice its time limit after which a worker that does not answer is killed
 START = 120.0  # the same for one that has still to begin
 log = logging.getLogger(__name__)
 
 
-@dataclass
-class _Split:
-    """A task cut into single runs: what has come back, and how many are still out."""
+class Work[T, R](Protocol):
+    """What a crew does: outcomes of tasks. Sent to each worker once."""
 
-    task: Task
+    def do(self, task: T) -> R:
+        """The outcome of a task. Whatever goes wrong in it is part of the outcome."""
+
+    def named(self, task: T) -> str:
+        """The task in a message."""
+
+    def limit(self, task: T) -> float | None:
+        """Seconds it may take; None: any."""
+
+    def pieces(self, task: T) -> Sequence[T]:
+        """Smaller tasks that come to the same; none where it cannot be cut."""
+
+    def whole(self, task: T, outcomes: Sequence[R]) -> R:
+        """The outcome of a task from those of its pieces, in their order."""
+
+    def lost(self, task: T, why: str) -> R:
+        """What is kept of a task that cannot be done."""
+
+
+@dataclass
+class _Split[T, R]:
+    """A task cut into pieces: what has come back, and how many are still out."""
+
+    task: T
     out: int
-    parts: dict[int, BlockTables] = field(default_factory=dict)
-    failed: list[FailedRun] = field(default_factory=list)
-
-    def take(self, outcome: Outcome) -> Outcome | None:
-        """The whole outcome once the last run has come back."""
-        self.out -= 1
-        if outcome.tables is not None:
-            self.parts[outcome.task.block.first] = outcome.tables
-        self.failed += outcome.failed
-        if self.out:
-            return None
-        tables = joined([self.parts[run] for run in sorted(self.parts)])
-        return Outcome(self.task, tables, tuple(sorted(self.failed, key=lambda one: one.run)))
+    back: dict[int, R] = field(default_factory=dict)
 
 
 @dataclass
-class _Try:
-    """A task on its way, and in how many deaths it was at work."""
+class _Try[T, R]:
+    """A task on its way, and in how many deaths it was at work. place: among the pieces of a split."""
 
-    task: Task
+    task: T
     deaths: int = 0
-    split: _Split | None = None
+    split: _Split[T, R] | None = None
+    place: int = 0
 
-
-class _Hand:
-    """One worker: its process, our end of its pipe, and the tasks it holds, in order.
-
-    The job goes over the pipe once the worker is there to read it. Among the process's own arguments it would
-    fill a pipe whose reading end we hold too, and a worker killed before it reads would leave us writing for ever.
-    """
-
-    def __init__(self, job: bytes) -> None:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs,), daemon=True)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is the driver's to hear
-        try:
-            self.process.start()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        theirs.close()
-        self.conn: Connection = ours
-        self.job = job
-        self.holding: deque[_Try] = deque()
-        self.since = time.monotonic()
-        self.briefed = False
-        self.ready = False
-
-    def brief(self) -> bool:
-        """Send the job and the tasks that wait for it. False if the worker is gone."""
-        self.briefed = True
-        try:
-            self.conn.send_bytes(self.job)
-            for one in self.holding:
-                self.conn.send(one.task)
-        except OSError:
-            return False
-        return True
-
-    def give(self, one: _Try) -> bool:
-        """False if the worker is gone."""
-        try:
-            if self.briefed:
-                self.conn.send(one.task)
-        except OSError:
-            return False
-        if not self.holding:
-            self.since = time.monotonic()
-        self.holding.append(one)
-        return True
-
-    def dismiss(self) -> None:
-        self.conn.close()
-        if self.process.is_alive():
-            self.process.kill()
-        self.process.join()
-
-
-def set_surroundings() -> None:
-    """One thread for linear algebra in a worker, since cores are shared out by blocks; and glibc, where it is the
-    C library, keeps the memory of a step's arrays for the next step instead of asking the system for it anew."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
-    for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
-        os.environ.setdefault(name, str(2**28))
+    @property
+    def is_suspect(self) -> bool:
+        """True if it, or what it was cut from, may have killed a worker."""
+        return self.deaths > 0 or self.split is not None
 
 
 class _NoWorkers(Exception):
     """No worker process can be started any more."""
 
 
-class Crew:
+class Crew[T, R]:
     """Workers and what they are doing."""
 
-    def __init__(self, job: Job, workers: int) -> None:
-        self.job = job
-        self.packed = pickle.dumps(job)
-        self.hands: list[_Hand] = []
+    def __init__(self, work: Work[T, R], workers: int) -> None:
+        self.work = work
+        self.packed = pickle.dumps(work)
+        self.hands: list[Hand[_Try[T, R]]] = []
         self.seen = time.monotonic()
-        self.waiting: deque[_Try] = deque()
+        self.waiting: deque[_Try[T, R]] = deque()
         self.stillborn = 0
+        why = unstartable()
+        if why is not None:
+            log.warning("%s; all is done in this one, as with one worker", why)
+            return
         try:
             for _ in range(workers):
-                self.hands.append(_Hand(self.packed))
+                self.hands.append(Hand(self.packed))
         except OSError as error:
             log.warning("%d of %d worker processes could be started: %s", len(self.hands), workers, error)
+            if not self.hands:
+                _say_alone()
 
-    def run(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
+    def run(self, tasks: Iterator[T]) -> Iterator[R]:
         """Outcomes as they come; at most twice the workers in flight.
 
         Where no worker can be started, by a limit on processes or threads, this process does the work."""
@@ -155,23 +112,29 @@ class Crew:
                 return
         except _NoWorkers as error:
             log.warning("worker processes do not start: %s", error)
-        log.warning("the runs are done in this process, one after the other, as with --workers 1")
+            _say_alone()
         yield from self._alone(tasks)
 
-    def _alone(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
-        """What the workers held, what waits, and the rest, here."""
+    def _alone(self, tasks: Iterator[T]) -> Iterator[R]:
+        """What the workers held, what waits, and the rest, here. What may have killed a worker is given up: it
+        would take this process with it, and all that is still to be done."""
         left = [one for hand in self.hands for one in hand.holding] + list(self.waiting)
         self.dismiss()
-        self.hands = []
         for one in left:
-            outcome = live_or_isolate(self.job, one.task)
-            whole = one.split.take(outcome) if one.split else outcome
-            if whole is not None:
-                yield whole
+            if one.is_suspect:
+                why = (
+                    f"{self.work.named(one.task)} was at work when a worker died, and no other can be started. "
+                    "It is not tried in the main process, which it might end."
+                )
+                log.error("%s", why)
+                outcome = self.work.lost(one.task, why)
+            else:
+                outcome = self.work.do(one.task)
+            yield from self._back(one, outcome)
         for task in tasks:
-            yield live_or_isolate(self.job, task)
+            yield self.work.do(task)
 
-    def _shared(self, tasks: Iterator[Task]) -> Iterator[Outcome]:
+    def _shared(self, tasks: Iterator[T]) -> Iterator[R]:
         while True:
             self._hand_out(tasks)
             if not any(hand.holding for hand in self.hands):
@@ -179,37 +142,37 @@ class Crew:
                     continue  # given to a worker that died before it took it
                 return
             ready = wait([hand.conn for hand in self.hands], timeout=PATIENCE)
-            for place, hand in enumerate(self.hands):
+            for hand in list(self.hands):
                 if hand.conn in ready:
-                    yield from self._hear(place, hand)
+                    yield from self._hear(hand)
             self._kill_late()
 
     def dismiss(self) -> None:
         while self.hands:
             self.hands.pop().dismiss()
 
-    def _hand_out(self, tasks: Iterator[Task]) -> None:
+    def _hand_out(self, tasks: Iterator[T]) -> None:
         for depth in range(AT_HAND):
-            for place, hand in enumerate(self.hands):
+            for hand in list(self.hands):
                 if len(hand.holding) > depth:
                     continue
                 one = self.waiting.popleft() if self.waiting else _next(tasks)
                 if one is None:
                     return
-                if not hand.give(one):
+                if not hand.give(one, one.task):
                     self.waiting.appendleft(one)
                     if not hand.holding:  # else `_hear` takes what it still has to say, and buries it
-                        self._replace(place, hand)
+                        self._replace(hand)
 
-    def _hear(self, place: int, hand: _Hand) -> Iterator[Outcome]:
+    def _hear(self, hand: Hand[_Try[T, R]]) -> Iterator[R]:
         try:
             said = hand.conn.recv()
         except (EOFError, OSError):
-            yield from self._bury(place, hand)
+            yield from self._bury(hand)
             return
         if said == HERE:
-            if not hand.brief():
-                yield from self._bury(place, hand)
+            if not hand.brief([one.task for one in hand.holding]):
+                yield from self._bury(hand)
             return
         if said == READY:
             hand.ready = True
@@ -218,118 +181,104 @@ class Crew:
             return
         one = hand.holding.popleft()
         hand.since = time.monotonic()
-        whole = one.split.take(said) if one.split else said
-        if whole is not None:
-            yield whole
+        yield from self._back(one, said)
 
-    def _bury(self, place: int, hand: _Hand) -> Iterator[Outcome]:
+    def _back(self, one: _Try[T, R], outcome: R) -> Iterator[R]:
+        """An outcome; of a piece, only the last that comes back, as the whole."""
+        split = one.split
+        if split is None:
+            yield outcome
+            return
+        split.out -= 1
+        split.back[one.place] = outcome
+        if not split.out:
+            yield self.work.whole(split.task, [split.back[place] for place in sorted(split.back)])
+
+    def _bury(self, hand: Hand[_Try[T, R]]) -> Iterator[R]:
         """A worker has died: its tasks go back, the one it was at with a mark against it."""
-        hand.process.join()
-        code = hand.process.exitcode
+        code = hand.end()
         held = list(hand.holding)
-        was_ready = hand.ready
-        self._replace(place, hand)
-        if held and was_ready:
+        if held and hand.ready:
             held[0].deaths += 1
-            log.warning("a worker died (%s) at %s", _reason(code), _named(held[0].task))
+            log.warning("a worker died (%s) at %s", reason(code), self.work.named(held[0].task))
+        self._replace(hand)
         for one in reversed(held):
             limit = 1 if one.split else TRIES
             if one.deaths < limit:
                 self.waiting.appendleft(one)
-            elif len(one.task.block) > 1:
-                self._split(one.task)
+            elif pieces := self.work.pieces(one.task):
+                self._cut(one.task, pieces)
             else:
-                whole = self._gave_up(one, code)
-                if whole is not None:
-                    yield whole
+                why = (
+                    f"{self.work.named(one.task)} killed its worker each time it was tried: {reason(code)}. "
+                    "A crash in compiled code, or no memory left."
+                )
+                log.error("%s", why)
+                yield from self._back(one, self.work.lost(one.task, why))
 
-    def _replace(self, place: int, hand: _Hand) -> None:
+    def _replace(self, hand: Hand[_Try[T, R]]) -> None:
+        """Another worker in its place; fewer workers where none can be started. Raises _NoWorkers without any."""
+        place = self.hands.index(hand)
         if not hand.ready:
             self.stillborn += 1
             if self.stillborn > TRIES * len(self.hands):
-                raise _NoWorkers(f"the last one ended: {_reason(hand.process.exitcode)}")
+                raise _NoWorkers(f"the last one ended: {reason(hand.end())}")
         try:
-            another = _Hand(self.packed)
+            self.hands[place] = Hand(self.packed)
         except OSError as error:
-            raise _NoWorkers(str(error)) from error
+            if len(self.hands) == 1:
+                raise _NoWorkers(str(error)) from error
+            del self.hands[place]
+            log.warning("no worker process in a dead one's place, %d left: %s", len(self.hands), error)
         hand.dismiss()
-        self.hands[place] = another
 
-    def _split(self, task: Task) -> None:
-        log.warning("%s killed its worker %d times: now run by run", _named(task), TRIES)
-        split = _Split(task, len(task.block))
-        singles = [
-            _Try(Task(Block(run, run + 1), task.point, task.values), split=split)
-            for run in numbers(task.block)
-        ]
-        self.waiting.extendleft(reversed(singles))
-
-    def _gave_up(self, one: _Try, code: int | None) -> Outcome | None:
-        run = one.task.block.first
-        why = (
-            f"run {run} of point {one.task.point} killed its worker each time it was tried: {_reason(code)}. "
-            "A crash in compiled code, or no memory left."
-        )
-        log.error("%s", why)
-        outcome = Outcome(one.task, None, (FailedRun(run, self.job.seed, why),))
-        return one.split.take(outcome) if one.split else outcome
-
-    def wake(self) -> None:
-        """Let processes go on that were stopped with us: workers, and the tracker that Python waits for at its end."""
-        tracker = getattr(getattr(resource_tracker, "_resource_tracker", None), "_pid", None)
-        for pid in (tracker, *(hand.process.pid for hand in self.hands)):
-            if pid is not None:
-                with suppress(OSError):
-                    os.kill(pid, signal.SIGCONT)
+    def _cut(self, task: T, pieces: Sequence[T]) -> None:
+        log.warning("%s killed its worker %d times: now piece by piece", self.work.named(task), TRIES)
+        split: _Split[T, R] = _Split(task, len(pieces))
+        tries = [_Try(piece, split=split, place=place) for place, piece in enumerate(pieces)]
+        self.waiting.extendleft(reversed(tries))
 
     def _kill_late(self) -> None:
         """A worker stuck where no Python runs cannot stop itself. The time we were away does not count."""
-        if not self.job.run_timeout:
-            return
         now = time.monotonic()
         away, self.seen = max(now - self.seen - PATIENCE, 0.0), now
         for hand in self.hands:
             hand.since += away
-        for hand in self.hands:
-            if hand.holding:
-                limit = 2 * self.job.run_timeout * len(hand.holding[0].task.block)
-                limit += GRACE if hand.ready else START
-                if time.monotonic() - hand.since > limit:
-                    hand.process.kill()
+            limit = self.work.limit(hand.holding[0].task) if hand.holding else None
+            if limit is not None and now - hand.since > 2 * limit + (GRACE if hand.ready else START):
+                hand.process.kill()
 
 
-def _next(tasks: Iterator[Task]) -> _Try | None:
-    task = next(tasks, None)
-    return None if task is None else _Try(task)
+def _next[T, R](tasks: Iterator[T]) -> _Try[T, R] | None:
+    for task in tasks:
+        return _Try(task)
+    return None
 
 
-def _named(task: Task) -> str:
-    return f"point {task.point}, runs {task.block.first} to {task.block.stop - 1}"
+def _say_alone() -> None:
+    log.warning("the runs are done in this process, one after the other, as with --workers 1")
 
 
-def _reason(code: int | None) -> str:
-    if code is None:
-        return "no exit code"
-    if code < 0:
-        try:
-            return f"killed by {signal.Signals(-code).name}"
-        except ValueError:
-            return f"killed by signal {-code}"
-    return f"exit code {code}"
-
-
-def run_in_processes(job: Job, tasks: Iterable[Task], workers: int) -> Iterator[Outcome]:
+def run_in_processes[T, R](work: Work[T, R], tasks: Iterable[T], workers: int) -> Iterator[R]:
     """Tasks in local processes, outcomes as they finish. The processes end with this generator."""
     set_surroundings()  # before the workers start, so that they see it
-    crew = Crew(job, workers)
-    _wake_with_us(crew)
+    crew = Crew(work, workers)
     try:
-        yield from crew.run(iter(tasks))
+        with _woken_with_us(crew):
+            yield from crew.run(iter(tasks))
     finally:
         crew.dismiss()
 
 
-def _wake_with_us(crew: Crew) -> None:
+@contextmanager
+def _woken_with_us[T, R](crew: Crew[T, R]) -> Iterator[None]:
     """Where SIGSTOP reached all processes and SIGCONT the driver alone, the others go on with it, to its end."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGCONT, lambda _number, _frame: crew.wake())
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGCONT, lambda _number, _frame: wake(crew.hands))
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():  # a generator may be closed in another one
+            signal.signal(signal.SIGCONT, before if before is not None else signal.SIG_DFL)

@@ -1,6 +1,7 @@
 """What a worker is given: the study's job once, then tasks, each a block of one point of a design.
 
-A point's scenario is made and compiled where it is lived, for the arms asked for alone; the last few are kept.
+A task that kills its worker is cut into single runs: the run to blame is known, the others are kept. A point's
+scenario is made and compiled where it is lived, for the arms asked for alone; the last few are kept.
 """
 
 from __future__ import annotations
@@ -116,10 +117,34 @@ class Job:
         """The task's tables, or the exception that stopped it."""
         worlds = self.worlds(task.values)
         extra = self.compiled.extra(self, task.values) if self.mechanisms else None
-        with deadline(self.run_timeout and self.run_timeout * len(task.block)):
+        with deadline(self.limit(task)):
             if self.model is None:
                 return live_block(worlds, self.seed, task.block, self.arms, extra, draws=self.draws)
             return live_agents(worlds, self.seed, task.block, self.arms, self.model, extra)
+
+    # -- as the work of a crew --------------------------------------------------------------------
+
+    def do(self, task: Task) -> Outcome:
+        return live_or_isolate(self, task)
+
+    def named(self, task: Task) -> str:
+        block = task.block
+        if len(block) == 1:
+            return f"run {block.first} of point {task.point}"
+        return f"point {task.point}, runs {block.first} to {block.stop - 1}"
+
+    def limit(self, task: Task) -> float | None:
+        return self.run_timeout and self.run_timeout * len(task.block)
+
+    def pieces(self, task: Task) -> list[Task]:
+        return singles(task) if len(task.block) > 1 else []
+
+    def whole(self, task: Task, outcomes: Sequence[Outcome]) -> Outcome:
+        tables = joined([one.tables for one in outcomes if one.tables is not None])
+        return Outcome(task, tables, tuple(run for one in outcomes for run in one.failed))
+
+    def lost(self, task: Task, why: str) -> Outcome:
+        return Outcome(task, None, tuple(FailedRun(run, self.seed, why) for run in numbers(task.block)))
 
 
 def live_or_isolate(job: Job, task: Task) -> Outcome:
@@ -127,24 +152,28 @@ def live_or_isolate(job: Job, task: Task) -> Outcome:
     try:
         job.worlds(task.values)
     except Exception:  # noqa: BLE001 - recorded: the point itself cannot be, so no run of it can
-        why = traceback.format_exc()
-        return Outcome(task, None, tuple(FailedRun(run, job.seed, why) for run in numbers(task.block)))
+        return job.lost(task, traceback.format_exc())
     try:
         return Outcome(task, job.live(task))
     except Exception:  # noqa: BLE001 - whatever it was, its runs are tried one by one
         parts: list[BlockTables] = []
         failed: list[FailedRun] = []
-        for run in numbers(task.block):
+        for single in singles(task):
             try:
-                parts.append(job.live(Task(Block(run, run + 1), task.point, task.values)))
+                parts.append(job.live(single))
             except Exception:  # noqa: BLE001 - recorded with its traceback
-                failed.append(FailedRun(run, job.seed, traceback.format_exc()))
+                failed.append(FailedRun(single.block.first, job.seed, traceback.format_exc()))
         return Outcome(task, joined(parts), tuple(failed))
 
 
 def numbers(block: Block) -> range:
     """The numbers of a block's runs."""
     return range(block.first, block.stop)
+
+
+def singles(task: Task) -> list[Task]:
+    """A task's runs, each as a task of its own."""
+    return [Task(Block(run, run + 1), task.point, task.values) for run in numbers(task.block)]
 
 
 def joined(parts: Sequence[BlockTables]) -> BlockTables | None:

@@ -1,6 +1,6 @@
 """A worker's life, from its first moment on. Imports nothing of the study before it watches its parent.
 
-It says `HERE` and is sent the study's job, which it unpickles, and with it imports; says `READY`; then takes tasks
+It says `HERE` and is sent its work, which it unpickles, and with it imports; says `READY`; then takes tasks
 and gives outcomes until the pipe closes.
 """
 
@@ -25,12 +25,10 @@ def serve(conn: Connection) -> None:
         os._exit(1)
     try:
         conn.send(HERE)
-        job = conn.recv()
-        from balance_sim.study.jobs import live_or_isolate
-
+        work = conn.recv()
         conn.send(READY)
         while True:
-            conn.send(live_or_isolate(job, conn.recv()))
+            conn.send(work.do(conn.recv()))
     except (EOFError, OSError):
         return
 
