@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import Accords, State, View, World
+from balance_sim.model.core import World
 from balance_sim.model.engine import simulate
+from balance_sim.model.margins import ranges
 from balance_sim.model.opportunities import draw_opportunities
-from balance_sim.model.willingness import LATE, TERMS, Prospects, at_most, ranges, willingness, without_late
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.state import Accords, State
+from balance_sim.model.view import View
+from balance_sim.model.willingness import LATE, TERMS, at_most, willingness, without_late
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import live_runs

@@ -10,8 +10,8 @@ import pytest
 from balance_sim.model import hazards, perception
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import Provoked
 from balance_sim.model.engine import begin
+from balance_sim.model.state import Provoked
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Provocation, Scenario
 from balance_sim.study.blocks import live_runs

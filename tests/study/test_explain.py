@@ -15,10 +15,13 @@ from click.testing import CliRunner
 
 from balance_sim.cli.program import main
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import Accords, State, View, World
+from balance_sim.model.core import World
 from balance_sim.model.engine import simulate
 from balance_sim.model.opportunities import draw_opportunities
-from balance_sim.model.willingness import TERMS, Prospects, consent, willingness
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.state import Accords, State
+from balance_sim.model.view import View
+from balance_sim.model.willingness import TERMS, consent, willingness
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import with_draws

@@ -21,13 +21,15 @@ from balance_sim.model.responses import STANCES
 from balance_sim.scenario import load_scenario
 from balance_sim.show.mechanisms import mechanism_table
 from balance_sim.study.blocks import FOCAL, Block, live_block
+from balance_sim.study.cast import focal_cast
 from balance_sim.study.extra_arms import extra_arms
 from balance_sim.study.mechanisms import MECHANISMS, as_row, measured, verdict
 from balance_sim.study.mechanisms.accords import elasticity, gained, guests_of, standardised, strata
 from balance_sim.study.mechanisms.readings import Readings, jackknifed, ratio
 from balance_sim.study.mechanisms.spiral import loop_gains, sampled
-from balance_sim.study.observed import Scene, Watch, focal_cast, seen
+from balance_sim.study.observed import Watch
 from balance_sim.study.run import run
+from balance_sim.study.scene import Scene, seen
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 SCENARIOS = sorted(SCENARIO.parent.glob("*.yaml"))

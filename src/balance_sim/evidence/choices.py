@@ -19,7 +19,8 @@ from balance_sim.evidence.past import KINDS, members_at, scenario_at
 from balance_sim.model.baseline import gain_norms, unfrozen
 from balance_sim.model.core import DAYS_PER_YEAR, Ladder, World
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.willingness import TERMS, Prospects
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.willingness import TERMS
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario.schema import Scenario
 

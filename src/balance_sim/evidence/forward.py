@@ -17,20 +17,15 @@ from balance_sim.evidence.fitting import Fit
 from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.past import members_at, scenario_at
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.model.core import Baseline, State, View, World
+from balance_sim.model.core import Baseline, World
 from balance_sim.model.engine import simulate
+from balance_sim.model.margins import BoundsBroken, Margins, few_signed, most_willing, within_margins
 from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.state import State
 from balance_sim.model.threat import threat
-from balance_sim.model.willingness import (
-    TERMS,
-    BoundsBroken,
-    Margins,
-    Prospects,
-    consent,
-    few_signed,
-    most_willing,
-    within_margins,
-)
+from balance_sim.model.view import View
+from balance_sim.model.willingness import TERMS, consent
 from balance_sim.scenario.schema import Scenario
 
 RUNS_TOGETHER = 20

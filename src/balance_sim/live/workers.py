@@ -24,8 +24,10 @@ from balance_sim.study.worker import leave_with_parent
 
 if TYPE_CHECKING:
     from balance_sim.model.baseline import Worlds
-    from balance_sim.model.core import State, View, World
+    from balance_sim.model.core import World
     from balance_sim.model.engine import Observer
+    from balance_sim.model.state import State
+    from balance_sim.model.view import View
     from balance_sim.study.observed import Watch
 
 TRIES = 2  # a part whose process dies is lived once more

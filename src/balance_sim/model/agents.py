@@ -17,11 +17,14 @@ import pandas as pd
 
 from balance_sim.model import engine
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import ORIGINS, Accords, InvalidNumber, State, View, World, refuse_invalid
+from balance_sim.model.core import ORIGINS, World
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.pipeline import open_talks, sign_talks
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.state import Accords, InvalidNumber, State, refuse_invalid
 from balance_sim.model.threat import effort_change, effort_share, insecurity
-from balance_sim.model.willingness import Prospects, consent, willingness
+from balance_sim.model.view import View
+from balance_sim.model.willingness import consent, willingness
 from balance_sim.scenario.schema import Scenario
 
 Floats = npt.NDArray[np.float64]

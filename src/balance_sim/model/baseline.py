@@ -12,12 +12,16 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.core import DIRECTIONS, Baseline, State, View, World
+from balance_sim.model.core import DIRECTIONS, Baseline, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.landscape import Camps, camps
+from balance_sim.model.margins import most_willing
 from balance_sim.model.news import members
+from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
-from balance_sim.model.willingness import Prospects, consent, most_willing, willingness
+from balance_sim.model.state import State
+from balance_sim.model.view import View
+from balance_sim.model.willingness import consent, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under

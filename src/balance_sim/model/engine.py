@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import threat
-from balance_sim.model.core import Accords, Baseline, Opportunities, State, View, World, refuse_invalid
+from balance_sim.model.core import Baseline, Opportunities, World
 from balance_sim.model.hazards import provoke
+from balance_sim.model.margins import BoundsBroken, few_signed, within_margins
 from balance_sim.model.network import begin_network, enter, leave, refresh
 from balance_sim.model.perception import perceive
 from balance_sim.model.pipeline import (
@@ -20,16 +21,10 @@ from balance_sim.model.pipeline import (
     sign_talks,
     talks_nobody_recorded,
 )
-from balance_sim.model.willingness import (
-    BoundsBroken,
-    Prospects,
-    at_most,
-    consent,
-    few_signed,
-    with_late,
-    within_margins,
-    without_late,
-)
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.state import Accords, State, refuse_invalid
+from balance_sim.model.view import View
+from balance_sim.model.willingness import at_most, consent, with_late, without_late
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

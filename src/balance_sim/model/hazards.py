@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import beliefs, clocks
-from balance_sim.model.core import DAYS_PER_YEAR, Hazards, Provoked, State, World
+from balance_sim.model.core import DAYS_PER_YEAR, Hazards, World
 from balance_sim.model.news import attention_of_readings, members
 from balance_sim.model.opportunities import run_keys
+from balance_sim.model.state import Provoked, State
 from balance_sim.scenario.schema import Scenario
 
 Floats = npt.NDArray[np.float64]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.core import Desk, Docket, Ladder, State, World
+from balance_sim.model.core import Docket, Ladder, World
+from balance_sim.model.state import Desk, State
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

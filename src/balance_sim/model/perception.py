@@ -13,8 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import beliefs, threat
-from balance_sim.model.core import AtStart, Rules, State, View, World
+from balance_sim.model.core import AtStart, Rules, World
 from balance_sim.model.hazards import provoked_odds
+from balance_sim.model.state import State
+from balance_sim.model.view import View
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

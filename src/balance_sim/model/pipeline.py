@@ -10,19 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import clocks
-from balance_sim.model.core import (
-    DAYS_PER_YEAR,
-    NEVER,
-    ORIGINS,
-    Accords,
-    Baseline,
-    Opportunities,
-    State,
-    View,
-    World,
-)
+from balance_sim.model.core import DAYS_PER_YEAR, NEVER, ORIGINS, Baseline, Opportunities, World
 from balance_sim.model.opportunities import FEW, clock_keys, run_keys
-from balance_sim.model.willingness import Prospects
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.state import Accords, State
+from balance_sim.model.view import View
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -15,13 +15,15 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, ORIGINS, Accords, World
+from balance_sim.model.core import DIRECTIONS, ORIGINS, World
 from balance_sim.model.engine import Observer, simulate
+from balance_sim.model.margins import BoundsBroken
 from balance_sim.model.opportunities import draw_opportunities
-from balance_sim.model.willingness import BoundsBroken
+from balance_sim.model.state import Accords
 from balance_sim.study import columns
+from balance_sim.study.cast import focal_cast
 from balance_sim.study.draws import with_draws
-from balance_sim.study.observed import Watch, focal_cast
+from balance_sim.study.observed import Watch
 from balance_sim.study.outcomes import is_new, outcomes_of
 
 if TYPE_CHECKING:

@@ -16,8 +16,10 @@ from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Baseline, Drawn, World
 from balance_sim.model.engine import begin, perceive
+from balance_sim.model.margins import most_willing
 from balance_sim.model.opportunities import run_keys
-from balance_sim.model.willingness import TERMS, Prospects, consent, most_willing
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.willingness import TERMS, consent
 from balance_sim.scenario.defaults import Distribution, fitted_distribution
 
 Floats = npt.NDArray[np.float64]

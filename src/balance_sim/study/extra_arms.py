@@ -18,12 +18,12 @@ from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds, directions, threatened_by
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
+from balance_sim.model.margins import most_willing
 from balance_sim.model.news import members
-from balance_sim.model.willingness import most_willing
 from balance_sim.model.world import by_audience, compile_world
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Event, Scenario
-from balance_sim.study.observed import Cast, cast_of, focal_cast
+from balance_sim.study.cast import Cast, cast_of, focal_cast
 
 VISIBILITIES = (0.25, 0.5, 0.75)
 TENSIONS = (0.5, 2.0)

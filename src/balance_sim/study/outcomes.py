@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, ORIGINS, Accords
+from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.state import Accords
 
 if TYPE_CHECKING:
-    from balance_sim.study.observed import Cast
+    from balance_sim.study.cast import Cast
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.willingness import LATE, TERMS, Prospects, weight_of
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.willingness import LATE, TERMS, weight_of
 
 Floats = npt.NDArray[np.float64]
 

@@ -19,18 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import Accords, Baseline, Opportunities, State, View, World
+from balance_sim.model.core import Baseline, Opportunities, World
 from balance_sim.model.engine import advance, begin, close_step, one_side, perceive, turn_of_step, watch
+from balance_sim.model.margins import BoundsBroken, few_signed, ranges, within_margins
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.pipeline import clock_of, open_talks, sign_talks
-from balance_sim.model.willingness import (
-    TERMS,
-    BoundsBroken,
-    consent,
-    few_signed,
-    ranges,
-    within_margins,
-)
+from balance_sim.model.state import Accords, State
+from balance_sim.model.view import View
+from balance_sim.model.willingness import TERMS, consent
 from balance_sim.study.draws import with_draws
 from balance_sim.study.explain.account import account, summed
 from balance_sim.study.explain.groups import TALKS_SPEED, Groups

@@ -11,10 +11,12 @@ import pandas as pd
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import ORIGINS, Accords, Opportunities, State, View, World
+from balance_sim.model.core import ORIGINS, Opportunities, World
 from balance_sim.model.engine import one_side, simulate
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.pipeline import clock_of
+from balance_sim.model.state import Accords, State
+from balance_sim.model.view import View
 from balance_sim.model.willingness import consent
 from balance_sim.study.blocks import accord_table
 from balance_sim.study.explain.account import account, summed

@@ -12,11 +12,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import State, View, World
+from balance_sim.model.core import World
 from balance_sim.model.engine import simulate
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.pipeline import clock_of
-from balance_sim.model.willingness import Prospects, consent
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.state import State
+from balance_sim.model.view import View
+from balance_sim.model.willingness import consent
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import with_draws
 from balance_sim.study.effects import rounded

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.scenario.schema import Event
+from balance_sim.study.cast import Cast, focal_cast
 from balance_sim.study.frames import by_arm
 from balance_sim.study.intervals import mean_interval, t_quantile
-from balance_sim.study.observed import Cast, focal_cast
 from balance_sim.study.outcomes import NEW
 from balance_sim.study.pairs import column_words, positions
 

@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import Accords, State, View
 from balance_sim.model.engine import begin
 from balance_sim.model.network import enter, refresh
 from balance_sim.model.perception import perceive
-from balance_sim.model.willingness import Prospects, consent, terms
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.state import Accords, State
+from balance_sim.model.view import View
+from balance_sim.model.willingness import consent, terms
 from balance_sim.study.mechanisms.readings import Measured, Readings, detail_of, mean_found
 
 Floats = npt.NDArray[np.float64]

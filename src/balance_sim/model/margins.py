@@ -1,0 +1,136 @@
+"""How willing a state can become at the most, while a run keeps near its start.
+
+The clocks use it to pass over occasions that could not lead to consent. It decides speed and never a result:
+a run that leaves the margins is lived again with every occasion asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model.core import Baseline, World
+from balance_sim.model.state import State
+from balance_sim.model.willingness import log_size, over
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Margins:
+    """How far a run may move from the start before the ranges below no longer hold.
+
+    Generous for a year or two. The engine watches them (`BoundsBroken`) and the block is then lived again
+    with every occasion asked, so they decide speed and never a result."""
+
+    partners: float = 8.0  # gained by one state
+    accords: float = 6.0  # signed by one pair
+    signed: float = 24.0  # signed by one state
+    log_mean: float = 0.3  # fall of a mean of ln(1 + partners), or of shared partners
+
+
+MARGINS = Margins()
+
+
+class BoundsBroken(Exception):
+    """A run left the margins: its occasions must be asked without passing any over."""
+
+
+def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict[str, tuple[Floats, Floats]]:
+    """Least and most that each term can be while a run keeps within the margins. Broadcast to (n, n, M).
+
+    Rests on: 0 <= q, b, w, depth <= 1; Theta_ij <= c_j p_ij; balance >= c_i + s0 while effort cannot
+    fall below its bound; partners and shared partners < n; experience only grows with the accords signed."""
+    n = world.n
+    rules = world.rules
+    most_support = world.reliability.max(axis=0) * world.at_hand
+    least_balance = world.capability * max(1.0 - rules.effort_max, 0.0) + rules.s0
+    added = most_support[:, :, None] * world.ladder.depth
+    root = np.sqrt(least_balance)[:, None, None] + np.sqrt(least_balance[:, None, None] + added)
+    most_gain = over(added, root**2)  # Theta added / ((Theta + c)(Theta + c + added)) at its highest
+    most_threat = world.at_hand.sum(axis=1)
+    most_insecure = over(most_threat, most_threat + least_balance)
+    most_overlap = np.sqrt(most_insecure[:, None] * most_insecure)
+    most_of_one = over(world.at_hand, world.at_hand + least_balance[:, None])
+    norm = baseline.gain_norm[:, None, :]
+    crowd = float(n - 1)
+    most_partners = np.log1p(np.minimum(baseline.partners + margins.partners, crowd))
+    most_shared = np.log1p(np.minimum(baseline.shared + 2 * margins.partners, crowd))
+    least_mean = np.log1p(baseline.partners).mean() - margins.log_mean
+    least_shared = baseline.shared_mean - margins.log_mean
+    zero, one = np.zeros(()), np.ones(())
+    trade_sum = world.trade.sum(axis=1)[:, None, None]
+    doubt = (1.0 - world.reliability.min(axis=0)).max(initial=0.0)
+    logs = log_size(world)
+    last = 2.0 ** (-world.grid[-1] / rules.activity_half_life_days)
+    most_active = np.log1p(world.active + margins.signed)
+    least_active = np.log1p(world.active * last)
+    begun = np.zeros((n, n))
+    begun[world.first, world.second] = begun[world.second, world.first] = world.experience
+    others = np.maximum(world.engaged[:, None] - begun, 0.0)
+    most_shared_past = (begun + margins.accords) / (1.0 + begun + margins.accords + others)
+    return {
+        "security_gain": (np.log(rules.gain_floor) - norm, np.log(most_gain + rules.gain_floor) - norm),
+        "common_threat": (zero, most_overlap[:, :, None]),
+        "distrust": (-one, zero),
+        "similarity": (-world.gap[:, :, None],) * 2,
+        "joint_democracy": (world.democracy[:, :, None],) * 2,
+        "democracy_gap": (-world.democracy_gap[:, :, None],) * 2,
+        "proximity": (world.proximity[:, :, None],) * 2,
+        "size": ((logs - logs.mean())[None, :, None],) * 2,
+        "activity": (
+            (least_active - most_active.mean())[None, :, None],
+            (most_active - least_active.mean())[None, :, None],
+        ),
+        "popularity": (-np.log1p(crowd) * one, (most_partners - least_mean)[None, :, None]),
+        "closure": (-np.log1p(crowd) * one, (most_shared - least_shared)[:, :, None]),
+        "experience": (zero, most_shared_past[:, :, None]),
+        "ladder": (zero, one),
+        "autonomy": (-world.autonomy[:, None, None] * np.log1p(crowd), zero),
+        "exposure": (-world.ladder.depth * trade_sum, zero),
+        "hub_doubt": (zero, doubt * one),
+        "bandwagon": (zero, most_of_one[:, :, None]),
+    }
+
+
+def within_margins(baseline: Baseline, state: State, margins: Margins = MARGINS) -> bool:
+    """Whether the networks of runs keep within the margins now."""
+    partners, shared_mean = state.partners, state.shared_mean
+    fell = np.log1p(baseline.partners).mean() - state.log_partners.mean(axis=-1)
+    return bool(
+        (partners - baseline.partners).max(initial=0.0) <= margins.partners
+        and fell.max(initial=0.0) <= margins.log_mean
+        and (baseline.shared_mean - shared_mean).max(initial=0.0) <= margins.log_mean
+    )
+
+
+def few_signed(world: World, state: State, margins: Margins = MARGINS) -> bool:
+    """Whether pairs and states have signed within the margins: the counts, scaled to day 0, only grow."""
+    by_pair = (state.experience - world.experience).max(initial=0.0)
+    by_state = (state.active - world.active).max(initial=0.0)
+    return bool(by_pair <= margins.accords and by_state <= margins.signed)
+
+
+def most_willing(world: World, baseline: Baseline, margins: Margins = MARGINS) -> Floats:
+    """(n, n, M) an upper bound of u_ij for every view that can arise while a run keeps within the margins."""
+    bounds = ranges(world, baseline, margins)
+    if world.drawn is None:
+        return _bounded(world, bounds, world.rules.weights, np.zeros(()))
+    most = np.full((world.n, world.n, len(world.ladder.names)), -np.inf)
+    for run, level in enumerate(world.drawn.level):
+        weights = {name: float(drawn[run]) for name, drawn in world.drawn.weights.items()}
+        most = np.maximum(most, _bounded(world, bounds, world.rules.weights | weights, level))
+    return most
+
+
+def _bounded(
+    world: World, bounds: dict[str, tuple[Floats, Floats]], weights: dict[str, float], level: Floats
+) -> Floats:
+    u = world.ladder.intercept + level + world.propensity[:, None, None] + np.zeros((world.n, world.n, 1))
+    for name, weight in weights.items():
+        if weight != 0:
+            low, high = bounds[name]
+            u = u + np.maximum(weight * low, weight * high)
+    return np.asarray(u)

@@ -1,0 +1,125 @@
+"""What a block of runs carries from step to step: the accords of all runs, the network, the room to work in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+RUNS_AT_ONCE = 8  # runs perceived together, so that their matrices stay in the cache; changes no result
+
+
+@dataclass(frozen=True)
+class Provoked:
+    """Acts drawn for a block of runs, E of them."""
+
+    run: Ints
+    act: Ints
+    day: Floats
+
+
+@dataclass
+class Accords:
+    """Accords under way or made in a block, one row each. Days; NEVER where it has not happened."""
+
+    run: Ints
+    pair: Ints
+    kind: Ints
+    origin: Ints
+    count: Ints  # which opportunity of its clock, or row of the docket
+    key: npt.NDArray[np.uint64]  # of its own clocks
+    opened: Floats
+    length: Floats  # days of talks it takes at speed 1, from `opened`
+    progress: Floats  # days of talks done, at speed
+    gain: Floats  # ln gain of both sides when talks opened
+    fails: Floats  # day the talks, or the signed accord, collapse
+    signed: Floats
+    in_force: Floats
+    ended: Floats
+    stage: Ints  # 0 talks, 1 signed, 2 in force, 3 over
+
+    @staticmethod
+    def none() -> Accords:
+        kinds = {"Ints": np.int64, "Floats": np.float64}
+        return Accords(
+            **{one.name: np.empty(0, kinds.get(str(one.type), np.uint64)) for one in fields(Accords)}
+        )
+
+    def take(self, rows: Ints) -> Accords:
+        """These rows, copied."""
+        return Accords(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+    def append(self, more: Accords) -> None:
+        for name in self.__dataclass_fields__:
+            setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
+
+
+class InvalidNumber(ArithmeticError):
+    """A run came to a number that is none: NaN, or infinite. Such a run is recorded as failed and in no table."""
+
+
+def refuse_invalid(
+    name: str, values: Floats, codes: tuple[str, ...], day: float, runs: npt.NDArray[np.uint64]
+) -> None:
+    """Raises InvalidNumber, with the variable, the state, the day and the run, unless all are finite.
+
+    values: (R, n) of R runs and n states."""
+    if np.isfinite(values).all():
+        return
+    run, state = np.argwhere(~np.isfinite(values))[0]
+    raise InvalidNumber(
+        f"{name} of {codes[state]} is {values[run, state]} on day {day:g} after the start, in run {runs[run]}"
+    )
+
+
+@dataclass
+class State:
+    """What a block of R runs carries from step to step. Owned and changed by `advance` alone."""
+
+    runs: npt.NDArray[np.uint64]
+    day: float
+    in_force: npt.NDArray[np.int16]  # (R, P, M) accords of a kind in force
+    busy: Bools  # (R, P, M) in talks or signed
+    depth: Floats  # (R, n, n)
+    calm: Floats  # (R, P)
+    touched: Bools  # (R, P) something was signed, took effect or ended: beliefs may differ from the start's
+    partners: Floats  # (R, n)
+    log_partners: Floats  # (R, n) ln(1 + partners)
+    log_shared: Floats  # (R, n, n) ln(1 + shared partners), diagonal 0
+    shared_mean: Floats  # (R,) mean over pairs of ln(1 + shared partners)
+    experience: Floats  # (R, P), scaled to day 0
+    engaged: Floats  # (R, n), scaled to day 0
+    active: Floats  # (R, n), scaled to day 0
+    effort: Floats  # (R, n)
+    desk: Desk
+    accords: Accords = field(default_factory=Accords.none)
+    provoked: Provoked | None = None
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Room to work in, laid out once a block: matrices and sums by state, for all runs or for a few."""
+
+    unopposed: Floats  # (R, n, n)
+    sided: Floats  # (R, n, n)
+    total: Floats  # (R, n)
+    defence: Floats  # (R, n)
+    beliefs: Floats  # (A + 3, few, n, n): a_jk as each audience sees it, a_ik as i sees it, L_ik, rho_j c_j p_ij b_ij
+    scratch: Floats  # (few, n, n)
+
+    @staticmethod
+    def lay(runs: int, audiences: int, n: int) -> Desk:
+        few = min(runs, RUNS_AT_ONCE)
+        return Desk(
+            unopposed=np.empty((runs, n, n)),
+            sided=np.empty((runs, n, n)),
+            total=np.empty((runs, n)),
+            defence=np.empty((runs, n)),
+            beliefs=np.empty((audiences + 3, few, n, n)),
+            scratch=np.empty((few, n, n)),
+        )

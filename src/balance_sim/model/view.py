@@ -1,0 +1,74 @@
+"""What the states of a block of runs see and feel in one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model import beliefs, threat
+from balance_sim.model.core import World
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class View:
+    """What the states of R runs see and feel in one step. Good until the next step is perceived.
+
+    What the engine needs of all pairs is at hand; the matrices below are worked out when asked for."""
+
+    world: World
+    step: int
+    day: float  # middle of the step
+    depth: Floats  # (R, n, n)
+    announced: Floats  # (R, P) evidence, in nats, of accords signed and not yet in force
+    unopposed: Floats  # (R, n, n) 1 - q_ik
+    total: Floats  # (R, n) Theta_i
+    sided: Floats  # (R, n, n) sum_k Theta_ik a_jk: the threat to i that j would side with
+    defence: Floats  # (R, n) D_i
+    balance: Floats  # (R, n) Theta_i + D_i + s0
+    insecurity: Floats  # (R, n) g_i
+    partners_log_mean: Floats  # (R,) mean over states of ln(1 + partners)
+    reliability: Floats  # (n,)
+    reliable: Floats  # (n, n) rho_j c_j p_ij
+
+    @cached_property
+    def against(self) -> Floats:
+        """(R, n, n) q_ik."""
+        return np.asarray(1.0 - self.unopposed)
+
+    @cached_property
+    def threat(self) -> Floats:
+        """(R, n, n) Theta_ik."""
+        return threat.threat(self.world.at_hand, self.unopposed)
+
+    @cached_property
+    def alignment(self) -> Floats:
+        """(R, A, n, n) a_jk as each audience sees it, diagonal 1."""
+        world, here = self.world, np.arange(self.world.n)
+        news = self.announced.reshape(len(self.depth), 1, -1) * world.signature_attention[:, None]
+        depth = self.depth[:, None, world.first, world.second]
+        by_pair = beliefs.alignment_with(world.odds_against[self.step], world.rules.alpha_acc * depth + news)
+        out = by_pair[..., world.pair_index]
+        out[..., here, here] = 1.0
+        return np.asarray(out)
+
+    @cached_property
+    def own(self) -> Floats:
+        """(R, n, n) a_ik as i sees it, diagonal 1."""
+        return np.asarray(self.alignment[:, self.world.audience, np.arange(self.world.n)])
+
+    @cached_property
+    def support(self) -> Floats:
+        """(R, n, n) s_ij."""
+        return threat.support(
+            self.reliable, threat.firmness(self.sided, self.total[:, :, None]), self.unopposed
+        )
+
+    @cached_property
+    def backing(self) -> Floats:
+        """(R, n, n) b_ij, diagonal 0."""
+        return threat.backing(self.depth, self.own, self.world.rules.beta) * ~np.eye(self.world.n, dtype=bool)
