@@ -25,10 +25,11 @@ from balance_sim.evidence.score import score_forecasts
 from balance_sim.evidence.score import wilson as wilson_of_counts
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures.survival import wilson
-from balance_sim.study.comparison import independent_shares, welch
+from balance_sim.study.comparison import independent_shares
 from balance_sim.study.effects import effect
 from balance_sim.study.indices import Index, morris_effects, sobol_indices, variance_split
-from balance_sim.study.intervals import mean_interval, share_excess, t_quantile
+from balance_sim.study.intervals import Sample, mean_interval, share_excess, t_quantile, welch
+from balance_sim.study.mechanisms.accords import FEWEST, elasticity
 from balance_sim.study.mechanisms.readings import jackknifed, ratio
 from balance_sim.study.run import run
 from balance_sim.study.tally import Counts
@@ -348,12 +349,33 @@ def of_welch(left: np.ndarray, right: np.ndarray) -> Bounds:
     sides = (Counts(), Counts())
     for side, values in zip(sides, (left, right), strict=True):
         side.add(values)
-    return welch(*sides)[2:]
+    return welch(*(side.sample() for side in sides))[2:]
 
 
 def test_a_ratio_of_effects_is_held_at_the_nominal_rate() -> None:
     assert passes(held(fieller, paired_means, 60, 0.4, DRAWS), DRAWS)
     assert not passes(held(ratio_as_if_known, paired_means, 60, 0.4, DRAWS), DRAWS)
+
+
+def rare_over_many(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Three runs gain one, of eight or so in each."""
+    return (rng.uniform(size=n) < 3 / n).astype(float), rng.poisson(8, n).astype(float)
+
+
+def fieller_alone(over: np.ndarray, under: np.ndarray) -> Bounds:
+    """Wrong where few runs have any of the upper: Student's t, in all but name."""
+    share = over.mean() / under.mean()
+    half = t_quantile(NOMINAL, len(over) - 1) * (over - share * under).std(ddof=1)
+    return tuple(share + side * half / np.sqrt(len(over)) / under.mean() for side in (-1, 1))
+
+
+def test_a_ratio_of_something_rare_is_held_at_the_nominal_rate_or_more() -> None:
+    """As of accords that come 30 days earlier (M15): 0.945 or more; by Fieller's alone 0.80 or so."""
+    draws, truth = DRAWS // 5, 3 / 60 / 8
+    assert passes(
+        held(lambda x, y: ratio(x, y, 1.0)[1:], rare_over_many, 60, truth, draws), draws, 0.945, 1.0
+    )
+    assert not passes(held(fieller_alone, rare_over_many, 60, truth, draws), draws, 0.945, 1.0)
 
 
 def test_what_is_jackknifed_is_held_at_the_nominal_rate() -> None:
@@ -362,8 +384,69 @@ def test_what_is_jackknifed_is_held_at_the_nominal_rate() -> None:
     assert passes(held(left_out, paired_means, 60, 0.4, draws), draws, 0.94, 0.955)
 
 
+LEVELS = np.array([0.25, 0.5, 0.75, 1.0])
+
+
+def slope_draws(differing: float, draws: int, fewest: int) -> tuple[int, int]:
+    """How many intervals of the elasticity hold the true one, and of how many: of the draws that have any.
+
+    100 runs; what a run gains at a low visibility it gains at a higher one too, in proportion, so the elasticity is 1;
+    so many gains at the highest, on average. fewest: runs that have to differ."""
+    rng, good, given = np.random.default_rng(29), 0, 0
+    x = np.log(LEVELS) - np.log(LEVELS).mean()
+    for _ in range(draws):
+        excess = np.cumsum(rng.poisson(differing / 400, (4, 100)), axis=0).T.astype(float)
+        _, low, high = elasticity(LEVELS, excess)
+        if fewest < FEWEST and excess.any(axis=0).all():  # wrong: whatever there is
+            _, low, high = jackknifed(lambda v: float(x @ np.log(v.mean(axis=0)) / (x @ x)), excess)
+        given += np.isfinite(low)
+        good += low <= 1.0 <= high
+    return good, given
+
+
+def test_an_elasticity_is_held_where_it_has_an_interval() -> None:
+    """M4: 0.93 to 0.97 passes, with 12 or with 40 gains. From fewer, without a floor, down to 0.8."""
+    for differing in (12.0, 40.0):
+        good, given = slope_draws(differing, 600, FEWEST)
+        assert given > 300
+        assert passes(good, given, 0.93, 0.97), (differing, good, given)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        good, given = slope_draws(4.0, 1200, 0)
+    assert not passes(good, given, 0.93, 0.97), (good, given)
+
+
 def test_the_difference_of_two_studies_is_held_at_the_nominal_rate() -> None:
     assert passes(held(of_welch, unlike, 40, -0.5, DRAWS), DRAWS)
+
+
+def exact_coverage_of_two_rare_means(
+    expected: tuple[float, float], n: int, interval: Callable[[Sample, Sample], Bounds]
+) -> float:
+    """Of two studies of n runs each, runs with one accord come with chance expected / n: over all counts."""
+    seen = [np.flatnonzero(binom.pmf(np.arange(n + 1), n, m / n) > 1e-9) for m in expected]
+    samples = [{k: Sample.of(np.repeat([1.0, 0.0], [k, n - k])) for k in counts} for counts in seen]
+    total = 0.0
+    for k, left in samples[0].items():
+        for m, right in samples[1].items():
+            low, high = interval(left, right)
+            if low <= (expected[1] - expected[0]) / n <= high:
+                total += binom.pmf(k, n, expected[0] / n) * binom.pmf(m, n, expected[1] / n)
+    return float(total)
+
+
+def welch_alone(left: Sample, right: Sample) -> Bounds:
+    """Wrong where few runs have any: Welch's interval as it stands."""
+    _, error, _, _ = welch(left, right)
+    half = t_quantile(NOMINAL, min(left.n, right.n)) * error
+    return right.mean - left.mean - half, right.mean - left.mean + half
+
+
+def test_rare_accords_of_two_studies_are_held_at_the_nominal_rate_or_more() -> None:
+    """Exact: 0.945 or more where 0.3 to 20 runs of 400 have one; Welch's alone falls below 0.75."""
+    cases = [(0.3, 1.0), (0.5, 3.0), (2.0, 2.0), (5.0, 12.0), (20.0, 10.0)]
+    found = [exact_coverage_of_two_rare_means(m, 400, lambda x, y: welch(x, y, 1.0)[2:]) for m in cases]
+    assert min(found) >= 0.945, found
+    assert exact_coverage_of_two_rare_means(cases[0], 400, welch_alone) < 0.75
 
 
 @pytest.mark.parametrize(("p", "q"), [(0.02, 0.01), (0.2, 0.1), (0.5, 0.5)])

@@ -7,6 +7,7 @@ import pytest
 
 from balance_sim.study.designs import morris_rows, sobol_rows
 from balance_sim.study.indices import morris_effects, sobol_indices, variance_split
+from balance_sim.study.intervals import mean_interval
 from balance_sim.study.sensitivity import runs_wanted
 
 
@@ -139,10 +140,23 @@ def test_points_that_differ_in_nothing_but_luck_have_no_share():
 
 
 def test_four_times_the_runs_for_half_the_width():
-    y = np.tile(np.array([[0.0, 2.0] * 50]), (3, 1))
+    y = np.tile(np.array([[1.0, 3.0] * 50]), (3, 1))  # none is zero, so the interval is Student's
     found = runs_wanted(y, precision=0.1)
     half = found["half_width"]
     assert half == pytest.approx(1.984217 * np.std(y[0], ddof=1) / 10, rel=1e-5)
     assert found["runs_wanted"] == int(np.ceil(100 * (half / 0.1) ** 2))
     assert runs_wanted(y, precision=half)["more_runs"] <= 1
     assert runs_wanted(y, precision=half / 2)["runs_wanted"] == pytest.approx(400, abs=1)
+
+
+def test_the_runs_wanted_are_those_of_the_interval_that_is_reported():
+    """Two runs of 100 differ: longer than Student's, of the two sides the upper. None does: that of one accord,
+    none at points where the arm is its reference."""
+    rare, none = np.repeat([[1.0, 0.0]], [2, 98], axis=1), np.zeros((1, 100))
+    y = np.concatenate([rare, none, none])
+    found = runs_wanted(y, 0.01, np.array([1.0, 1.0, 0.0]))
+    mean, _, low, high = mean_interval(rare[0], 1.0)
+    assert found["half_width_worst"] == pytest.approx(high - mean) and high - mean > mean - low
+    assert found["half_width"] == pytest.approx(mean_interval(none[0], 1.0)[3]) and found["half_width"] > 0.03
+    assert found["points_alike"] == 2
+    assert runs_wanted(none, 0.01)["half_width"] == 0.0

@@ -239,6 +239,13 @@ def test_two_arms_and_two_points_compared_run_by_run(lab):
     theirs = result.effects.set_index(["point", "outcome"])["mean"]
     for number in result.table.numbers():
         assert mine[number, "accords_all_300"] == theirs[number, "accords_all_300"]
+    bounds = ["mcse", "lo", "hi"]
+    there = result.effects.set_index(["point", "outcome"])[bounds]
+    here = found.outcomes.set_index(["point", "outcome"])[bounds].loc[there.index]
+    np.testing.assert_array_equal(here.to_numpy(), there.to_numpy())  # the interval of `run` and `sweep`
+    none = (found.outcomes["difference"] == 0) & (found.outcomes["hi"] > 0)
+    assert none.any()  # counts that no run changes have an interval, where the event can change any
+    assert not none[found.outcomes["point"] == 0].any()  # visibility 0: the arms are alike
     between = compare(f"{lab.folder}/out@0", f"{lab.folder}/out@2")
     assert between.differences == ["point.events.summit.visibility: '0' left, '0.5' right"]
 
@@ -375,6 +382,7 @@ def test_sensitivity_and_comparison_fit_a_terminal(lab):
     text = compare_text.as_lines(compared, 0)
     still = [line for line in text if line.startswith("  no difference: ")]
     assert next(line.split()[2] for line in still) == "78"  # the reference arm holds no summit
+    assert still[1].endswith("; accords: +-0.17")  # t z / n: 24 runs, none of which differs
     assert [line for line in text if line.startswith("  ") and len(line) > 86] == []
     assert not re.search(r"-0\.0+\b|\bnan\b", "\n".join([*lines, *text]))
     assert any("insecurity_threatened_300" in line for line in text)

@@ -49,16 +49,22 @@ def as_lines(found: Found, pairs: int) -> list[str]:
     for key, part in found.outcomes.groupby(keys, sort=False):
         lines.append(_title(keys, key))
         rows = part.to_dict("records")
-        still = [row["outcome"] for row in rows if row["difference"] == row["lo"] == row["hi"] == 0.0]
-        moved = [row for row in rows if row["outcome"] not in still]
+        still = [row for row in rows if row["difference"] == row["mcse"] == 0.0]
+        moved = [row for row in rows if not row["difference"] == row["mcse"] == 0.0]
         wide = max((len(row["outcome"]) for row in moved), default=0)
         if moved:
             head = f"  {'outcome':<{wide}}{'left':>9}{'right':>9}{'difference':>12}  95 % interval"
             lines += [head, *(_outcome_line(row, wide) for row in moved)]
         if still:
-            some = still[0] + (", ..." if len(still) > 1 else "")
-            lines.append(f"  no difference: {len(still)} of {len(rows)} outcomes ({some})")
+            some = still[0]["outcome"] + (", ..." if len(still) > 1 else "")
+            lines.append(f"  no difference: {len(still)} of {len(rows)} outcomes ({some}){_reach(still)}")
     return lines + _pair_lines(found.dyads, pairs)
+
+
+def _reach(still: list[dict[Any, Any]]) -> str:
+    """How far the intervals reach where no run differs; that of counts of accords has a length all the same."""
+    reach = max(row["hi"] for row in still)
+    return f"; accords: +-{reach:.2g}" if reach > 0 else ""
 
 
 def _pair_lines(dyads: pd.DataFrame, most: int) -> list[str]:

@@ -12,7 +12,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from balance_sim.study.intervals import share_excess, t_quantile
+from balance_sim.study.effects import unit_of
+from balance_sim.study.intervals import share_excess, welch
 from balance_sim.study.pairs import ANY, NEW_ORIGINS, column_words
 from balance_sim.study.result import Result
 from balance_sim.study.tally import Counts, columns_by_arm
@@ -58,6 +59,7 @@ def compare_sides(left: Side, right: Side) -> Comparison:
     differences: dict[str, Counts] = {}
     pairs = _Pairs()
     runs = [0, 0]
+    alike = paired
     for one, other in _side_by_side(left, right):
         columns = [
             columns_by_arm(tables[0], [side.arm])[side.arm] if tables else {}
@@ -78,9 +80,15 @@ def compare_sides(left: Side, right: Side) -> Comparison:
         if paired:
             for name in columns[0].keys() & columns[1].keys():
                 differences.setdefault(name, Counts()).add(columns[1][name] - columns[0][name])
+                alike = alike and np.array_equal(columns[1][name], columns[0][name], equal_nan=True)
         pairs.add(_new_accords(one, left, numbers[0]), _new_accords(other, right, numbers[1]))
     names = [name for name in levels[0] if name in levels[1] and name != "run"]
-    rows = [_outcome_row(name, levels[0][name], levels[1][name], differences.get(name)) for name in names]
+    rows = [
+        _outcome_row(
+            name, levels[0][name], levels[1][name], differences.get(name), unit_of(name, alike=alike)
+        )
+        for name in names
+    ]
     return Comparison(
         paired, (runs[0], runs[1]), pd.DataFrame(rows), _pairs_frame(pairs, runs[0], runs[1], paired=paired)
     )
@@ -148,11 +156,15 @@ def _new_accords(tables: Tables | None, side: Side, runs: Floats) -> set[tuple[i
     return found | {(run, a, b, ANY) for run, a, b, _ in found}
 
 
-def _outcome_row(name: str, left: Counts, right: Counts, difference: Counts | None) -> dict[str, Any]:
-    """Means and their difference with its interval: that of the paired differences, else Welch's."""
+def _outcome_row(
+    name: str, left: Counts, right: Counts, difference: Counts | None, unit: float
+) -> dict[str, Any]:
+    """Means and their difference with its interval: that of the paired differences, as `run` has it, else Welch's.
+
+    unit: as in `effects.unit_of`; two sides that are the same in every outcome of every run are alike."""
     row = {"outcome": name, "left": left.mean(), "right": right.mean()}
     if difference is not None:
-        error, low, high = difference.interval()
+        error, low, high = difference.interval(unit)
         return row | {
             "difference": difference.mean(),
             "mcse": error,
@@ -160,22 +172,8 @@ def _outcome_row(name: str, left: Counts, right: Counts, difference: Counts | No
             "hi": high,
             "n": difference.n,
         }
-    mean, error, low, high = welch(left, right)
+    mean, error, low, high = welch(left.sample(), right.sample(), unit)
     return row | {"difference": mean, "mcse": error, "lo": low, "hi": high, "n": min(left.n, right.n)}
-
-
-def welch(left: Counts, right: Counts) -> tuple[float, float, float, float]:
-    """Difference of two independent means, its error and 95 % interval. Welch 1947, Biometrika 34.
-
-    NaN but for the difference where a side has one run, which says nothing of its error."""
-    parts = [left.sd() ** 2 / max(left.n, 1), right.sd() ** 2 / max(right.n, 1)]
-    error = float(np.sqrt(sum(parts)))
-    mean = right.mean() - left.mean()
-    if not error > 0:
-        return mean, error, mean + error, mean + error  # no spread, or NaN: one run
-    freedom = sum(parts) ** 2 / sum(p**2 / (c.n - 1) for p, c in zip(parts, (left, right), strict=True))
-    half = t_quantile(0.95, max(int(freedom), 1)) * error
-    return mean, error, mean - half, mean + half
 
 
 def _pairs_frame(pairs: _Pairs, left_runs: int, right_runs: int, *, paired: bool) -> pd.DataFrame:

@@ -74,6 +74,25 @@ def levels_table(runs: pd.DataFrame, arms: Sequence[str], outcomes: Sequence[str
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=LEVELS)
 
 
+def alike_arms(runs: pd.DataFrame, reference: str) -> set[str]:
+    """Arms that are the reference to the last digit, in every outcome of every run that both have."""
+    parts = by_arm(runs)
+    base = parts.get(reference, runs[:0].set_index("run"))
+    return {arm for arm, part in parts.items() if arm != reference and alike(*_in_common(part, base))}
+
+
+def alike(one: pd.DataFrame, other: pd.DataFrame) -> bool:
+    """Whether two frames of outcomes, rows and columns in the same order, are the same to the last digit."""
+    return all(_same(one[name], other[name]) for name in one.columns if name != "arm")
+
+
+def _in_common(one: pd.DataFrame, other: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of the runs that both have."""
+    common = one.index.intersection(other.index)
+    first, second = (frame if len(frame) == len(common) else frame.loc[common] for frame in (one, other))
+    return first, second
+
+
 def _same(one: pd.Series[float], other: pd.Series[float]) -> bool:
     return np.array_equal(one.to_numpy(float), other.to_numpy(float), equal_nan=True)
 
@@ -91,13 +110,12 @@ def effects_table(
         if arm == reference:
             continue
         part = parts.get(arm, nothing)
-        common = part.index.intersection(base.index)
-        part, twin = (one if len(one) == len(common) else one.loc[common] for one in (part, base))
-        alike = all(_same(part[name], twin[name]) for name in part.columns.drop("arm"))
+        part, twin = _in_common(part, base)
+        same = alike(part, twin)
         for name in outcomes:
             a, b = part[name].to_numpy(float), twin[name].to_numpy(float)
             rows.append(
-                {"arm": arm, "outcome": name} | effect(a, b, unit_of(name, alike=alike)) | {"n": len(common)}
+                {"arm": arm, "outcome": name} | effect(a, b, unit_of(name, alike=same)) | {"n": len(part)}
             )
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=EFFECTS)
 

@@ -49,11 +49,12 @@ class Sides:
         return Sides(*(np.asarray(one, dtype=float) for one in sums))
 
 
-def paired_half_widths(sd: Floats, n: int, sides: Sides, unit: float = 0.0) -> tuple[Floats, Floats]:
+def paired_half_widths(sd: Floats, n: int, sides: Sides, unit: float | Floats = 0.0) -> tuple[Floats, Floats]:
     """How far the 95 % interval of a mean difference reaches below and above it; never less than Student's t.
 
     sd: of the differences over the n runs. unit: the size that differences have where none was seen, 0 if unknown:
-    then no run that differs means no length. Both returned in the shape of `sd`; NaN for one run."""
+    then no run that differs means no length; a number, or in the shape of `sd`. Both returned in the shape of `sd`;
+    NaN for one run."""
     t = t_quantile(0.95, n - 1)
     if n < 2:
         return np.full_like(sd, np.nan), np.full_like(sd, np.nan)
@@ -94,6 +95,47 @@ def mean_interval(values: Floats, unit: float = 0.0) -> tuple[float, float, floa
     sd = values.std(ddof=1)
     below, above = paired_half_widths(np.asarray(sd), n, Sides.of(values), unit)
     return mean, float(sd) / np.sqrt(n), mean - float(below), mean + float(above)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the interval of a difference needs to know of one of two studies: n values, their mean and spread."""
+
+    n: int
+    mean: float
+    sd: float
+    sides: Sides
+
+    @staticmethod
+    def of(values: Floats) -> Sample:
+        """values: (runs,). NaN where there are too few."""
+        n = len(values)
+        sd = float(values.std(ddof=1)) if n > 1 else float("nan")
+        return Sample(n, float(values.mean()) if n else float("nan"), sd, Sides.of(values))
+
+
+def welch(left: Sample, right: Sample, unit: float = 0.0) -> tuple[float, float, float, float]:
+    """Difference right - left of two means that share no luck, its error and 95 % interval.
+
+    Student's t with Welch's degrees of freedom (1947, Biometrika 34). It leans on the spreads that were seen, as
+    that of one mean does: so it is widened by as much as the intervals of the two means are, joined by recovery of
+    their variances (Zou, Donner 2008). Where no value is zero nothing is added. unit: as in `mean_interval`. NaN
+    but for the difference where a side has one run, which says nothing of its error."""
+    mean = right.mean - left.mean
+    if min(left.n, right.n) < 2 or not np.isfinite(left.sd + right.sd):
+        return mean, float("nan"), float("nan"), float("nan")
+    parts = [one.sd**2 / one.n for one in (left, right)]
+    error = float(np.sqrt(sum(parts)))
+    freedom = 1.0
+    if error > 0:
+        freedom = sum(parts) ** 2 / sum(p**2 / (s.n - 1) for p, s in zip(parts, (left, right), strict=True))
+    half = t_quantile(0.95, max(int(freedom), 1)) * error
+    reach = [paired_half_widths(np.asarray(one.sd), one.n, one.sides, unit) for one in (left, right)]
+    plain = [t_quantile(0.95, one.n - 1) * one.sd / np.sqrt(one.n) for one in (left, right)]
+    (left_below, left_above), (right_below, right_above) = reach
+    below = half + max(float(np.hypot(right_below, left_above) - np.hypot(*plain)), 0.0)
+    above = half + max(float(np.hypot(right_above, left_below) - np.hypot(*plain)), 0.0)
+    return mean, error, mean - below, mean + above
 
 
 def share_excess(arm_only: Floats, reference_only: Floats, n: int) -> tuple[Floats, Floats, Floats]:

@@ -23,7 +23,7 @@ from balance_sim.study import curves
 from balance_sim.study.arms import compile_arms, headline_arm
 from balance_sim.study.blocks import EXTRA_EVERY
 from balance_sim.study.digest import digest_of
-from balance_sim.study.effects import effects_table, levels_table, rounded
+from balance_sim.study.effects import alike_arms, effects_table, levels_table, rounded
 from balance_sim.study.extra_arms import READ
 from balance_sim.study.frames import OutcomeRows
 from balance_sim.study.pairs import ANY, PairCounts
@@ -131,6 +131,11 @@ class Result:
     def effects(self) -> pd.DataFrame:
         """Tidy: arm, outcome, mean, mcse, lo, hi (95 %), share_positive, share_negative, n; paired by run."""
         return effects_table(self.outcomes, self.arms, self.reference, self.outcome_names)
+
+    @cached_property
+    def alike(self) -> set[str]:
+        """Arms that are the reference to the last digit: no more runs would show a difference."""
+        return alike_arms(self.outcomes, self.reference)
 
     @property
     def focal_day(self) -> int:

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.study.effects import unit_of
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.indices import Index, morris_effects, sobol_indices, variance_split
-from balance_sim.study.intervals import t_quantile
+from balance_sim.study.intervals import Sides, paired_half_widths
 from balance_sim.study.sweep_result import SweepResult
 from balance_sim.study.tally import columns_by_arm
 
@@ -54,7 +55,8 @@ def sensitivity(
     Indices need a sobol or morris design; the split and the convergence report any design.
     Raises WrongRequest for an unknown outcome or a sweep without results."""
     names = list(outcomes) if outcomes else result.outcome_names
-    table, points, left_out = run_matrices(result, names)
+    matrices = run_matrices(result, names)
+    table, points, left_out = matrices.values, matrices.points, matrices.left_out
     method = str(result.manifest.get("design", {}).get("method", ""))
     parts = {result.table.points[number].part: at for at, number in enumerate(points)}
     indices, splits, convergence = [], [], []
@@ -66,19 +68,35 @@ def sensitivity(
             indices += [front | row for row in _morris_rows(result, points, parts, y, boots, seed)]
         base = _independent(parts, y) if method == "sobol" else y
         splits.append(front | _split_row(base, boots, seed))
-        convergence.append(front | runs_wanted(y, precision))
+        convergence.append(front | runs_wanted(y, precision, matrices.unit(quantity)))
     frame = pd.DataFrame(indices)
     return Sensitivity(method, frame, pd.DataFrame(splits), pd.DataFrame(convergence), left_out)
 
 
-def run_matrices(
-    result: SweepResult, outcomes: Sequence[str]
-) -> tuple[dict[Quantity, Floats], list[int], list[str]]:
-    """(points, runs) arrays by quantity, the points' numbers, and what was left out and why.
+@dataclass(frozen=True)
+class Matrices:
+    """values: (points, runs) arrays by quantity; points: their numbers; left_out: what, and why. alike: by arm,
+    (points,) whether it is its reference there, to the last digit in every outcome of every run."""
+
+    values: dict[Quantity, Floats]
+    points: list[int]
+    left_out: list[str]
+    alike: dict[str, npt.NDArray[np.bool_]]
+
+    def unit(self, of: Quantity) -> Floats:
+        """(points,) size of a value where no run has one."""
+        size = unit_of(of.outcome, alike=False)
+        same = self.alike[of.arm] if of.of == "effect" else np.zeros(len(self.points), dtype=bool)
+        return np.where(same, 0.0, size)
+
+
+def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
+    """A sweep's outcomes point by point and run by run.
 
     Only runs that every point has are taken; an outcome with days that never came has no mean and is left out."""
     by_point: dict[int, dict[Quantity, Floats]] = {}
     numbers: dict[int, Floats] = {}
+    same: dict[str, list[bool]] = {arm: [] for arm in result.arms[1:]}
     for number in result.table.numbers():
         blocks = [columns_by_arm(runs, result.arms) for runs, _ in result.blocks(number)]
         if not blocks:
@@ -89,6 +107,8 @@ def run_matrices(
                 f"no outcome `{unknown[0]}`; there are: {', '.join(blocks[0][result.reference])}"
             )
         by_point[number], numbers[number] = _quantities(result, blocks, outcomes)
+        for arm, found in same.items():
+            found.append(all(_alike(block[arm], block[result.reference]) for block in blocks))
     if not by_point:
         raise WrongRequest(f"{result.folder} holds no finished runs yet")
     common = numbers[next(iter(numbers))]
@@ -108,7 +128,12 @@ def run_matrices(
             )
         else:
             out[quantity] = y
-    return out, list(by_point), left_out
+    alike = {arm: np.array(found) for arm, found in same.items()}
+    return Matrices(out, list(by_point), left_out, alike)
+
+
+def _alike(one: dict[str, Floats], other: dict[str, Floats]) -> bool:
+    return all(np.array_equal(values, other[name], equal_nan=True) for name, values in one.items())
 
 
 def _quantities(
@@ -240,11 +265,13 @@ def _spread(name: str, index: Index) -> dict[str, float]:
     return {name: index.value, f"{name}_lo": index.low, f"{name}_hi": index.high}
 
 
-def runs_wanted(y: Floats, precision: float) -> dict[str, Any]:
+def runs_wanted(y: Floats, precision: float, unit: float | Floats = 0.0) -> dict[str, Any]:
     """y: (points, runs). Half-widths of the 95 % intervals over points, and the runs a point needs.
 
-    A half-width shrinks with the root of the runs: n (half-width / precision)^2 reach it. points_alike: points at
-    which all runs are the same, so that nothing is known of their error; they count as exact here."""
+    The intervals are those of `run` and `sweep`, of two sides the longer. A half-width shrinks with the root of the
+    runs, or faster where few runs differ: n (half-width / precision)^2 reach it. unit: (points,) size of a value
+    where all are zero, as in `intervals.paired_half_widths`. points_alike: points at which all runs are the same;
+    they count as exact but for what the unit gives."""
     runs = y.shape[1]
     alike = {"points": len(y), "points_alike": int((y == y[:, :1]).all(axis=1).sum())}
     if runs < 2:
@@ -254,7 +281,7 @@ def runs_wanted(y: Floats, precision: float) -> dict[str, Any]:
             "more_runs": gap,
             **alike,
         }
-    half = t_quantile(0.95, runs - 1) * y.std(axis=1, ddof=1) / np.sqrt(runs)
+    half = np.maximum(*paired_half_widths(y.std(axis=1, ddof=1), runs, Sides.of(y.T), unit))
     need = max(int(np.ceil(runs * (float(half.max()) / precision) ** 2)), 1)
     return {
         "runs": runs,

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.study.effects import QUANTILES, unit_of
-from balance_sim.study.intervals import Sides, paired_half_widths
+from balance_sim.study.intervals import Sample, Sides, paired_half_widths
 
 Floats = npt.NDArray[np.float64]
 
@@ -98,6 +98,10 @@ class Counts:
             return error, float("nan"), float("nan")
         below, above = paired_half_widths(np.asarray(sd), self.n, Sides.of(self.values, self.times), unit)
         return error, mean - float(below), mean + float(above)
+
+    def sample(self) -> Sample:
+        """What the difference from another study needs to know."""
+        return Sample(self.n, self.mean(), self.sd(), Sides.of(self.values, self.times))
 
 
 class Tally:

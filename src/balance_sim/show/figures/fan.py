@@ -44,8 +44,9 @@ def fan_table(result: Result) -> pd.DataFrame:
     """Tidy: arm, role, day; mean and quantiles over runs of the counter-accords made by then.
 
     And the mean paired excess over the reference with its Monte Carlo error and pointwise 95 % interval,
-    the share of runs whose count differs, and n. The quantiles are of runs: they do not narrow
-    with more runs; the interval does."""
+    the share of runs whose count differs, and n. The interval is that of `effects`: where no run differs yet it has
+    the length that one accord would give, but on the day of the event, when none can be new. The quantiles are of
+    runs: they do not narrow with more runs; the interval does."""
     counts = result.curves("counter")
     if not counts or not len(counts[result.reference]):
         return pd.DataFrame(columns=COLUMNS)
@@ -57,7 +58,9 @@ def fan_table(result: Result) -> pd.DataFrame:
         mean = difference.mean(axis=0)
         spread = difference.std(axis=0, ddof=1) if n > 1 else np.full(len(mean), np.nan)
         sides = Sides.of(difference)
-        below, above = paired_half_widths(spread, n, sides)
+        unit = np.full(len(mean), 0.0 if arm == result.reference or arm in result.alike else 1.0)
+        unit[0] = 0.0
+        below, above = paired_half_widths(spread, n, sides, unit)
         part = table[table["arm"] == arm].assign(role=role(result, arm), excess=mean, n=n)
         bounds = {"mcse": spread / np.sqrt(n), "lo": mean - below, "hi": mean + above}
         parts.append(part.assign(**bounds, differing=sides.differing / n))

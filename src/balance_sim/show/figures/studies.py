@@ -12,7 +12,8 @@ from balance_sim.show.figures.arms import draw_dots
 from balance_sim.show.figures.paper import folded, head, note, nothing, owner, sheet, styled
 from balance_sim.show.tables import clear
 from balance_sim.show.wording import arm_words, decimals, factor_words, interval, number, plural, signed
-from balance_sim.study.intervals import mean_interval, t_quantile
+from balance_sim.study.effects import unit_of
+from balance_sim.study.intervals import Sample, mean_interval, welch
 from balance_sim.study.result import Result
 
 if TYPE_CHECKING:
@@ -94,15 +95,11 @@ def _against(first: tuple[Result, str], other: tuple[Result, str], outcome: str)
         both = one.index.intersection(two.index)
         difference = np.asarray(two.loc[both] - one.loc[both], dtype=np.float64)
         alike = first[0].outcomes.equals(other[0].outcomes) and first[1] == other[1]
-        mean, _, lo, hi = mean_interval(difference, 0.0 if alike else 1.0)
+        mean, _, lo, hi = mean_interval(difference, unit_of(outcome, alike=alike))
         return [mean, lo, hi, float((difference != 0).mean()), True]
-    parts = [series.var(ddof=1) / len(series) for series in (one, two)]
-    mean, whole = float(two.mean() - one.mean()), float(sum(parts))
-    if not whole > 0:
-        return [mean, float("nan"), float("nan"), float("nan"), False]
-    freedom = whole**2 / sum(p**2 / (len(s) - 1) for p, s in zip(parts, (one, two), strict=True))
-    half = t_quantile(0.95, max(int(freedom), 1)) * whole**0.5
-    return [mean, mean - half, mean + half, float("nan"), False]
+    left, right = (Sample.of(np.asarray(series, dtype=np.float64)) for series in (one, two))
+    mean, _, lo, hi = welch(left, right, unit_of(outcome, alike=False))
+    return [mean, lo, hi, float("nan"), False]
 
 
 def studies_title(table: pd.DataFrame) -> str:

@@ -92,7 +92,7 @@ def states_table(result: Result, arm: str | None = None) -> pd.DataFrame:
     spread = (
         np.sqrt(np.maximum(squares - n * mean**2, 0.0) / (n - 1)) if n > 1 else np.full(len(codes), np.nan)
     )
-    below, above = paired_half_widths(spread, n, sides)
+    below, above = paired_half_widths(spread, n, sides, 0.0 if arm in result.alike else 1.0)
     table = pd.DataFrame({"code": codes, "excess": mean, "lo": mean - below, "hi": mean + above})
     table["clear"] = clear(table) & (spread > 0)
     places = {

@@ -15,7 +15,7 @@ from balance_sim.model.core import World
 from balance_sim.model.willingness import TERMS
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import batch_runs
-from balance_sim.study.effects import rounded
+from balance_sim.study.effects import rounded, unit_of
 from balance_sim.study.explain.coalitions import frozen_terms, live_coalitions
 from balance_sim.study.explain.groups import FIXED, GROUPS, TALKS_SPEED, Groups
 from balance_sim.study.explain.shapley import alone_and_last, shapley
@@ -47,6 +47,8 @@ class Attribution:
     worth: Floats  # (R, 2^k) the outcome with the groups of the set bits live and the others frozen
     twin: Floats  # (R,) the outcome in the reference
     lives: float  # lives of the arm a run: coalitions that decide alike share one
+    unit: float = 0.0  # size of a part where no run has one: of an accord, 0 if unknown or if none can come
+    still: frozenset[str] = frozenset()  # groups none of whose terms can differ from the twin's
 
     @cached_property
     def by_run(self) -> Floats:
@@ -86,14 +88,16 @@ def attribution_table(found: Attribution) -> pd.DataFrame:
     """Tidy: group, terms, value, mcse, lo, hi (95 %), alone, last. Last: `outside`, and the sum, `excess`.
 
     alone: what the group adds when all others are frozen; last: what it adds when none is. `outside` is what
-    stays when every group is frozen: terms in no group, and what an arm changes besides willingness."""
+    stays when every group is frozen: terms in no group, and what an arm changes besides willingness; most studies
+    have neither, so its interval has no length where no run shows any."""
     alone, last = (values.mean(axis=0) for values in alone_and_last(found.worth))
     columns = [*found.by_run.T, found.worth[:, 0] - found.twin, found.excess]
     names = [*found.groups, OUTSIDE, "excess"]
     terms = [" ".join(members) for members in found.groups.values()] + ["", ""]
     rows = []
     for place, values in enumerate(columns):
-        row = dict(zip(("value", "mcse", "lo", "hi"), mean_interval(values), strict=True))
+        unit = 0.0 if names[place] in (OUTSIDE, *found.still) else found.unit
+        row = dict(zip(("value", "mcse", "lo", "hi"), mean_interval(values, unit), strict=True))
         inside = place < len(found.groups)
         more = {"alone": alone[place] if inside else np.nan, "last": last[place] if inside else np.nan}
         rows.append({"group": names[place], "terms": terms[place]} | row | more)
@@ -135,9 +139,10 @@ def attribute(
     _hold(result, numbers, twin, worth[:, -2], reference)
     _hold(result, numbers, own, lived[:, -1], arm)
     of_runs = result.outcomes["run"].nunique()
-    return Attribution(
-        arm, reference, outcome, groups, numbers, of_runs, lived, twin, float(worth[:, -1].mean())
-    )
+    lives = float(worth[:, -1].mean())
+    unit = unit_of(outcome, alike=arm in result.alike)
+    still = frozenset(name for name in groups if not frozen_terms({name: groups[name]}, 0) & played)
+    return Attribution(arm, reference, outcome, groups, numbers, of_runs, lived, twin, lives, unit, still)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,9 @@ Bools = npt.NDArray[np.bool_]
 
 STRATA = 5
 SHUFFLES = 999
+FEWEST = (
+    10  # runs that have to differ at some visibility for an interval of the elasticity: below it is too short
+)
 _UNDER_WAY = ("assumed", "talks")
 
 
@@ -108,7 +111,7 @@ def selective(r: Readings) -> Measured:
     if not excess.nnz:
         return "no run differs in an accord between states that take no part"
     over, under = standardised(excess, base, stratum, threatened)
-    value, lo, hi = ratio(over, under)
+    value, lo, hi = ratio(over, under, 1.0)
     total = np.asarray(excess.sum(axis=0)).reshape(1, -1)
     real = float(over.sum() - under.sum())
     states = np.setdiff1d(np.arange(world.n), cast.participants)
@@ -127,9 +130,9 @@ def selective(r: Readings) -> Measured:
         percentile=smaller / SHUFFLES,
         note=note,
         detail={
-            "threatened": detail_of(over),
-            "others": detail_of(under),
-            "difference": detail_of(over - under),
+            "threatened": detail_of(over, 1.0),  # a difference of one accord weighs 1 at most
+            "others": detail_of(under, 1.0),
+            "difference": detail_of(over - under, 1.0),
             "shuffles": SHUFFLES,
         },
     )
@@ -138,13 +141,16 @@ def selective(r: Readings) -> Measured:
 def elasticity(levels: Floats, excess: Floats) -> tuple[float, float, float]:
     """Slope of ln(mean excess) on ln(level), with a jackknife interval. excess: (runs, levels).
 
-    NaN where a mean is not above zero, also with some run left out."""
+    NaN where a mean is not above zero; no interval where one is not with some run left out, or fewer than FEWEST
+    runs differ at every level: a logarithm of so few is too uneven (docs/statistics.md)."""
     x = np.log(levels) - np.log(levels).mean()
 
     def slope(values: Floats) -> float:
         means = values.mean(axis=0)
         return float(x @ np.log(means) / (x @ x)) if (means > 0).all() else float("nan")
 
+    if (excess != 0).sum(axis=0).max() < FEWEST:
+        return slope(excess), float("nan"), float("nan")
     return jackknifed(slope, excess)
 
 
@@ -156,12 +162,15 @@ def visible(r: Readings) -> Measured:
     outcome = f"accords_counter_{r.long}"
     columns = r.columns(outcome, r.result.reference, *names, r.arm)
     excess, levels = columns[:, 1:] - columns[:, :1], np.array([*VISIBILITIES, 1.0])
-    means = {f"{level:g}": detail_of(excess[:, k]) for k, level in enumerate(levels)}
+    units = [r.unit(outcome, arm) for arm in (*names, r.arm)]
+    means = {f"{level:g}": detail_of(excess[:, k], units[k]) for k, level in enumerate(levels)}
     value, lo, hi = elasticity(levels, excess)
     if not np.isfinite(value):
         low = ", ".join(f"{name}: {of['value']:+.3g}" for name, of in means.items() if of["value"] <= 0)
         return f"in {len(excess)} runs the excess is not above zero everywhere ({low}): it has no logarithm"
-    note = "" if np.isfinite(lo) else "no interval: leaving out one run can take an excess to zero"
+    few = (excess != 0).sum(axis=0).max() < FEWEST
+    why = f"fewer than {FEWEST} runs differ" if few else "leaving out one run can take an excess to zero"
+    note = "" if np.isfinite(lo) else f"no interval: {why}"
     return Found(value, lo, hi, len(excess), note=note, detail={"by_visibility": means})
 
 
@@ -178,13 +187,17 @@ def tense(r: Readings) -> Measured:
         1.0: (r.arm, r.result.reference),
         TENSIONS[1]: (high, high + reference),
     }
-    excess, by_tension = {}, {}
+    excess, by_tension, units = {}, {}, {}
     for factor, (arm, twin) in arms.items():
         of_arm, of_twin = r.columns(outcome, arm, twin, low).T[:2]
         excess[factor] = of_arm - of_twin
-        share, lo, hi = ratio(excess[factor], of_twin)
-        by_tension[f"{factor:g}"] = detail_of(excess[factor]) | {"per_base": share, "per_base_ci95": [lo, hi]}
-    return mean_found(excess[TENSIONS[1]] - excess[TENSIONS[0]], detail={"by_tension": by_tension})
+        units[factor] = r.unit(outcome, arm, twin)
+        share, lo, hi = ratio(excess[factor], of_twin, units[factor])
+        of_mean = detail_of(excess[factor], units[factor])
+        by_tension[f"{factor:g}"] = of_mean | {"per_base": share, "per_base_ci95": [lo, hi]}
+    least, most = TENSIONS
+    unit = max(units[least], units[most])
+    return mean_found(excess[most] - excess[least], unit, detail={"by_tension": by_tension})
 
 
 def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
@@ -213,7 +226,7 @@ def hastened(r: Readings) -> Measured:
     number = np.bincount(where, minlength=len(r.runs)).astype(float)
     long = np.bincount(where, both["days"] >= ACCELERATED_DAYS, minlength=len(r.runs))
     value, lo, hi = ratio(days, number)
-    share = ratio(long, number)
+    share = ratio(long, number, 1.0 if days.any() else 0.0)
     return Found(
         value,
         lo,
@@ -249,9 +262,10 @@ def joined(r: Readings) -> Measured:
 
     counted = r.counted(chosen)
     base = counted[r.result.reference]
-    by_arm: dict[str, Any] = {arm: detail_of(counted[arm] - base) for arm in r.result.arms[1:]}
+    unit = {arm: 0.0 if arm in r.result.alike else 1.0 for arm in r.result.arms[1:]}
+    by_arm: dict[str, Any] = {arm: detail_of(counted[arm] - base, unit[arm]) for arm in r.result.arms[1:]}
     dropped = [one.id for one in r.scenario.events if one.guests and one.date == r.focal.date]
     kept = not set(dropped) & set(r.scenario.arms[r.result.reference].drop)
     note = "the guests are seen with the host in both arms" if kept and not r.focal.guests else ""
     detail = {"guests": [r.codes[i] for i in guests], "base": float(base.mean()), "by_arm": by_arm}
-    return mean_found(counted[r.arm] - base, note=note, detail=detail)
+    return mean_found(counted[r.arm] - base, unit[r.arm], note=note, detail=detail)

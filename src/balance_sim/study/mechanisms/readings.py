@@ -16,8 +16,9 @@ import pyarrow.compute as pc
 from balance_sim.model.baseline import Worlds
 from balance_sim.scenario.schema import Event
 from balance_sim.study.cast import Cast, focal_cast
+from balance_sim.study.effects import alike, unit_of
 from balance_sim.study.frames import by_arm
-from balance_sim.study.intervals import mean_interval, t_quantile
+from balance_sim.study.intervals import Sides, mean_interval, paired_half_widths, t_quantile
 from balance_sim.study.outcomes import NEW
 from balance_sim.study.pairs import column_words, positions
 
@@ -50,28 +51,36 @@ Measured = Found | str
 Measure = Callable[["Readings"], Measured]
 
 
-def mean_found(values: Floats, **more: Any) -> Found:
-    """The mean of paired differences with its interval."""
-    mean, _, lo, hi = mean_interval(values)
+def mean_found(values: Floats, unit: float = 0.0, **more: Any) -> Found:
+    """The mean of paired differences with its interval. unit: as in `intervals.mean_interval`."""
+    mean, _, lo, hi = mean_interval(values, unit)
     return Found(mean, lo, hi, len(values), **more)
 
 
-def ratio(over: Floats, under: Floats) -> tuple[float, float, float]:
+def ratio(over: Floats, under: Floats, unit: float = 0.0) -> tuple[float, float, float]:
     """Ratio of two means over the same runs, with Fieller's 95 % interval.
 
     over, under: (runs,). A bound is NaN where the interval has none on that side: the lower mean is then not
-    distinguishable from zero. Fieller 1954, JRSS B 16(2); Franz 2007, arXiv:0710.2024."""
+    distinguishable from zero. Fieller 1954, JRSS B 16(2); Franz 2007, arXiv:0710.2024. Where the upper mean is of
+    values most of which are zero the interval is widened by as much as that mean's own is beyond Student's t, over
+    the lower mean. unit: size of the upper values where none is seen, as in `intervals.mean_interval`."""
     n = len(over)
     a, b = float(over.mean()), float(under.mean())
     if n < 2 or b == 0:
         return (a / b if b else float("nan")), float("nan"), float("nan")
     (aa, ab), (_, bb) = np.cov(over, under) / n
-    t2 = t_quantile(0.95, n - 1) ** 2
+    t = t_quantile(0.95, n - 1)
+    t2 = t**2
     square, cross, rest = b**2 - t2 * bb, a * b - t2 * ab, a**2 - t2 * aa
     inside = max(cross**2 - square * rest, 0.0)
     if square <= 0:
         return a / b, float("nan"), float("nan")
-    return a / b, (cross - np.sqrt(inside)) / square, (cross + np.sqrt(inside)) / square
+    reach = paired_half_widths(np.sqrt(np.asarray(aa * n)), n, Sides.of(over), unit)
+    below, above = (
+        max(float(one) - t * np.sqrt(aa), 0.0) / abs(b) for one in (reach if b > 0 else reach[::-1])
+    )
+    low, high = (cross - np.sqrt(inside)) / square, (cross + np.sqrt(inside)) / square
+    return a / b, low - below, high + above
 
 
 def jackknifed(statistic: Callable[[Floats], float], values: Floats) -> tuple[float, float, float]:
@@ -88,9 +97,9 @@ def jackknifed(statistic: Callable[[Floats], float], values: Floats) -> tuple[fl
     return whole, whole - half, whole + half
 
 
-def detail_of(values: Floats) -> dict[str, Any]:
-    """A mean with its interval, as plain data."""
-    mean, _, lo, hi = mean_interval(values)
+def detail_of(values: Floats, unit: float = 0.0) -> dict[str, Any]:
+    """A mean with its interval, as plain data. unit: as in `intervals.mean_interval`."""
+    mean, _, lo, hi = mean_interval(values, unit)
     return {"value": mean, "ci95": [lo, hi]}
 
 
@@ -134,9 +143,17 @@ class Readings:
             common = common.intersection(frame.index)
         return np.stack([frame.loc[common].to_numpy(float) for frame in frames], axis=1)
 
+    def unit(self, outcome: str, arm: str | None = None, against: str | None = None) -> float:
+        """Size of a difference of an outcome where no run has one, as in `effects`; arms as in `difference`."""
+        one, other = self.by_arm[arm or self.arm], self.by_arm[against or self.result.reference]
+        common = one.index.intersection(other.index)
+        shared = one.columns.intersection(other.columns)
+        return unit_of(outcome, alike=alike(one.loc[common, shared], other.loc[common, shared]))
+
     def by_window(self, outcome: str) -> dict[str, Any]:
         """The effect on an outcome in each window."""
-        return {str(w): detail_of(self.difference(f"{outcome}_{w}")) for w in self.windows}
+        unit = self.unit(f"{outcome}_{self.long}")
+        return {str(w): detail_of(self.difference(f"{outcome}_{w}"), unit) for w in self.windows}
 
     @cached_property
     def worlds(self) -> Worlds:
