@@ -600,3 +600,14 @@ def test_options_of_the_rates_are_refused() -> None:
     result = CliRunner().invoke(main, ["fit", str(SHIPPED / "coordination.yaml")])
     assert result.exit_code == 2
     assert "a plan needs --model coordination" in result.output
+
+
+def test_words_that_an_option_does_not_know_are_refused(tmp_path: Path) -> None:
+    """From Python too, where no plan has checked them."""
+    (tmp_path / "t.csv").write_text("a,b,date\nx,y,2000-01-01\n", encoding="utf-8")
+    for option in ("others", "absent"):
+        with pytest.raises(DataError, match=f"{option} has no such value .*'Drop'.*refuse or drop"):
+            load_event_data(tmp_path / "t.csv", **{option: "Drop"})
+    data = load_event_data(tmp_path / "t.csv")
+    with pytest.raises(DataError, match="missing has no such value"):
+        fit_coordination(data, (), missing="median")  # type: ignore[arg-type]

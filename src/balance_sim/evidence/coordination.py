@@ -14,14 +14,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from balance_sim.evidence.effects import NETWORK_KINDS, STATE_KINDS, Effect, Floats, Moment
-from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.errors import DataError, refuse_unless_one_of
 from balance_sim.evidence.events import EventData, EventDay, World, event_days
 from balance_sim.evidence.two_sided import ChoiceDay, day_derivatives, day_value, pair_probabilities
 
@@ -102,6 +102,7 @@ class CoordinationFit:
 
 def choices(data: EventData, effects: Sequence[Effect], missing: Missing = "mean") -> Choices:
     """Events and effects made ready. Raises DataError on names that the data do not have."""
+    refuse_unless_one_of("missing", missing, get_args(Missing))
     effects = tuple(effects)
     if not effects:
         raise DataError("there is no effect", "Name at least one")

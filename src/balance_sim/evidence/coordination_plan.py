@@ -9,12 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from balance_sim.evidence.coordination import Missing
 from balance_sim.evidence.covariate_sources import CHANGES, Source
 from balance_sim.evidence.effects import NETWORK_KINDS, STATE_KINDS, Effect
-from balance_sim.evidence.event_files import load_event_data
+from balance_sim.evidence.event_files import Strays, load_event_data
 from balance_sim.evidence.events import EventData
 from balance_sim.evidence.formula import parse_effect, parse_formula
 from balance_sim.scenario.cells import iso_date
@@ -28,9 +28,9 @@ KEYS = (
     *("networks", "states", "pairs", "missing", "effects"),
 )
 CHOICES: Mapping[str, tuple[str, ...]] = {
-    "others": ("refuse", "drop"),
-    "absent": ("refuse", "drop"),
-    "missing": ("mean", "mean_of_all", "refuse"),
+    "others": get_args(Strays),
+    "absent": get_args(Strays),
+    "missing": get_args(Missing),
 }
 FILE_NAME = "coordination.yaml"
 """The plan looked for where a folder is given."""
@@ -48,8 +48,8 @@ class CoordinationPlan:
     first: date | None = None
     last: date | None = None
     actors: Path | None = None
-    others: str = "refuse"
-    absent: str = "refuse"
+    others: Strays = "refuse"
+    absent: Strays = "refuse"
     presence: tuple[Path, ...] = ()
     networks: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     states: Mapping[str, Source] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -32,3 +33,9 @@ class DataError(Exception):
         head = ", ".join(where)
         found = f" (found {self.value!r})" if self.value is not None else ""
         return f"{head}{': ' if head else ''}{self.message}{found}. {self.next_step}."
+
+
+def refuse_unless_one_of(name: str, value: object, allowed: Sequence[str]) -> None:
+    """Raise DataError for a word that is none of those that an option knows."""
+    if value not in allowed:
+        raise DataError(f"{name} has no such value", f"Use {' or '.join(allowed)}", value=str(value))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from balance_sim.evidence.covariate_sources import (
     source_of,
     transformed,
 )
-from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.errors import DataError, refuse_unless_one_of
 from balance_sim.evidence.events import EventData, World
 from balance_sim.evidence.readers.accords import read_outcomes
 from balance_sim.evidence.readers.covariates import read_pair_covariates, read_state_covariates
@@ -33,6 +34,9 @@ from balance_sim.evidence.readers.ties import (
     spells_of,
 )
 
+Strays = Literal["refuse", "drop"]
+"""What to do with what does not fit: an error, or leave it out and count it."""
+
 
 def load_event_data(
     events: Path | str | Sequence[Path | str],
@@ -42,8 +46,8 @@ def load_event_data(
     states: Mapping[str, Given] | None = None,
     pairs: Mapping[str, Given] | None = None,
     actors: Path | str | None = None,
-    others: str = "refuse",
-    absent: str = "refuse",
+    others: Strays = "refuse",
+    absent: Strays = "refuse",
     first: date | None = None,
     last: date | None = None,
     kinds: Sequence[str] = (),
@@ -56,6 +60,8 @@ def load_event_data(
     actors: a file whose actors are the whole list; without it, all that any file names. others: rows naming none
     of the list are an error (`refuse`) or left out and counted (`drop`); absent: likewise for events with a side
     that is not present. Raises DataError."""
+    for name, word in (("others", others), ("absent", absent)):
+        refuse_unless_one_of(name, word, get_args(Strays))
     reading = _Reading(system=_ties_system(paths_of(events)[0]), kinds=tuple(kinds))
     made = reading.ties("events", paths_of(events))
     if actors is not None:
@@ -272,4 +278,4 @@ def _unbegun(networks: Mapping[str, pd.DataFrame]) -> list[str]:
     return notes
 
 
-__all__ = ["Source", "load_event_data", "ties_from_accords", "without_absent"]
+__all__ = ["Source", "Strays", "load_event_data", "ties_from_accords", "without_absent"]

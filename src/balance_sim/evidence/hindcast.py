@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from balance_sim.evidence.baselines import BASELINES, fit_baselines
+from balance_sim.evidence.carried import carried_forward
 from balance_sim.evidence.choices import choices
 from balance_sim.evidence.drift import chances_ahead, fit_at, memory_of
 from balance_sim.evidence.errors import DataError
@@ -172,7 +173,7 @@ def finite(values: Mapping[str, object]) -> dict[str, object]:
 
 def hindcast(plan: Plan, data: Path | str, outcomes: Path | str | None = None) -> Hindcast:
     """Run a plan. outcomes: a file with the accords after the fit's last year; up to that year those in `data`
-    count, after it the file's alone.
+    count, after it the file's alone. Covariates that end earlier are carried forward, and a note says which.
 
     Raises DataError if the record of accords does not reach the last year forecast."""
     later = None if outcomes is None else (outcomes, plan.last)
@@ -183,6 +184,7 @@ def hindcast(plan: Plan, data: Path | str, outcomes: Path | str | None = None) -
             f"Give the outcomes up to {plan.until}, or set `until` earlier",
             path=outcomes or data,
         )
+    history = carried_forward(history)
     return hindcast_of(plan, replace(history, notes=(*history.notes, *_silent_years(plan, history))))
 
 
