@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +18,7 @@ import yaml
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.cli.hindcast import keep
+from balance_sim.cli.hindcast import held, keep
 from balance_sim.evidence.codes import state_codes
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.forward import simulate_forward
@@ -25,6 +29,7 @@ from balance_sim.evidence.recovery import made_record
 from balance_sim.evidence.scored_file import read_scored
 from balance_sim.scenario.problems import ScenarioError
 from balance_sim.study.faults import WrongRequest
+from balance_sim.study.store import Store
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8, "activity": 0.2, "common_threat": 0.5}
 INTERCEPTS = {
@@ -87,10 +92,13 @@ def test_a_folder_of_it_is_read_back_and_is_of_one_plan(found: Hindcast, tmp_pat
     record = found.as_dict()
     record["about"] |= {"version": "0", "command": "balance-sim hindcast x"}
     folder = tmp_path / "h"
-    keep(record, folder, figures=True)
-    assert {path.name for path in folder.iterdir()} == {"hindcast.json", "figures", "report.html"}
+    about = {name: json.loads(json.dumps(record["about"][name])) for name in ("plan", "data")}
+    with held(folder, about):
+        keep(record, folder, figures=True)
+    assert {path.name for path in folder.iterdir()} == {"hindcast.json", "figures", "report.html", "lock"}
     first = (folder / "report.html").read_bytes()
-    keep(record, folder, figures=True)  # the same again is the same
+    with held(folder, about):
+        keep(record, folder, figures=True)  # the same again is the same
     assert (folder / "report.html").read_bytes() == first
     scored = read_scored(folder / "hindcast.json")
     assert [way.name for way in scored.ways] == ["one_year_ahead", "simulated_forward"]
@@ -98,12 +106,12 @@ def test_a_folder_of_it_is_read_back_and_is_of_one_plan(found: Hindcast, tmp_pat
     assert scored.ways[0].scores["model"]["log_skill"] == model.log_skill.value
     assert sum(row["happened"] for row in scored.ways[0].bins) == model.events
     assert set(scored.about["standard_errors"]) == set(scored.about["weights"])
-    other = replace(found, plan=replace(found.plan, runs=found.plan.runs + 1)).as_dict()
+    other = about | {"plan": about["plan"] | {"runs": found.plan.runs + 1}}
     with pytest.raises(WrongRequest, match="holds a hindcast with another plan: choose another --out"):
-        keep(other, folder, figures=False)
+        held(folder, other).__enter__()
     (folder / "manifest.json").write_text("{}", encoding="utf-8")
     with pytest.raises(WrongRequest, match="holds results of another kind"):
-        keep(record, folder, figures=False)
+        held(folder, about).__enter__()
 
 
 def test_run_forward_the_first_year_is_the_year_ahead(made: History, found: Hindcast) -> None:
@@ -213,6 +221,29 @@ def test_hindcast_from_files_as_an_outsider_runs_it(
     done = CliRunner().invoke(main, [*command, str(files / "later.csv"), "--runs", "1", "--out", str(folder)])
     assert done.exit_code == 2
     assert "holds a hindcast with another plan: choose another --out" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(files: Path, tmp_path: Path) -> None:
+    """F20. The first is stopped while it holds the folder: the second ends with 5, before it fits anything."""
+    words = ["hindcast", str(files / "plan.yaml"), "--data", str(files / "data"), "--no-figures"]
+    command = [sys.executable, "-m", "balance_sim", *words, "--outcomes", str(files / "later.csv")]
+    first = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 60
+        while not any(Store(folder).is_written() for folder in tmp_path.glob("results/*")):
+            assert first.poll() is None and time.monotonic() < until, "waited in vain"
+            time.sleep(0.005)
+        first.send_signal(signal.SIGSTOP)
+        second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    finally:
+        first.kill()
+        first.wait()
+    assert second.returncode == 5, second.stderr
+    assert "is being written by another balance-sim" in second.stderr and "Traceback" not in second.stderr
+    (folder,) = (tmp_path / "results").iterdir()
+    assert {path.name for path in folder.iterdir()} == {"lock"}
+    assert not Store(folder).is_written()
 
 
 @pytest.mark.parametrize(

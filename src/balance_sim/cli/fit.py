@@ -87,7 +87,7 @@ def command(
     from balance_sim.evidence.beliefs import joint_peak, movable, profile, report_lines, shipped_setting
     from balance_sim.evidence.choices import choices
     from balance_sim.evidence.errors import DataError
-    from balance_sim.evidence.fitted_file import fitted_record, summary_lines, write_fitted
+    from balance_sim.evidence.fitted_file import fitted_record, summary_lines
     from balance_sim.evidence.fitting import fit
     from balance_sim.evidence.panel import accords_end, load_history
     from balance_sim.evidence.terms import fitted_terms
@@ -117,7 +117,7 @@ def command(
     from balance_sim.study.folder import version
 
     written = fitted_record(found, history, command_line, version(), profiles, joint)
-    write_fitted(written, out)
+    _write(written, out)
     if as_json:
         click.echo(json.dumps(written, indent=1, allow_nan=False))
         return
@@ -148,7 +148,6 @@ def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
     from balance_sim.evidence.coordination import fit_coordination
     from balance_sim.evidence.coordination_file import coordination_lines, coordination_record
     from balance_sim.evidence.coordination_plan import read_coordination_plan
-    from balance_sim.evidence.fitted_file import write_fitted
     from balance_sim.study.folder import version
 
     plan = read_coordination_plan(plan_path)
@@ -157,7 +156,7 @@ def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
     written = coordination_record(
         found, data, plan.title, shlex.join(["balance-sim", *sys.argv[1:]]), version()
     )
-    write_fitted(written, out)
+    _write(written, out)
     if as_json:
         click.echo(json.dumps(written, indent=1, allow_nan=False))
         return
@@ -168,3 +167,11 @@ def say(name: str) -> None:
     """Progress, on a terminal only: the parameter that is looked at now."""
     if sys.stderr.isatty():
         click.echo(f"profile of {name}", err=True)
+
+
+def _write(record: dict[str, object], out: Path) -> None:
+    """The file, put in its place whole. Raises CannotWrite."""
+    from balance_sim.evidence.fitted_file import fitted_text
+    from balance_sim.study.store import Store
+
+    Store(out.parent).write_bytes(out, fitted_text(record).encode())

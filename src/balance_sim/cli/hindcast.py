@@ -7,6 +7,8 @@ import hashlib
 import json
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,28 +56,41 @@ def command(
     docs/evidence.md."""
     from dataclasses import asdict, replace
 
-    from balance_sim.evidence.hindcast import hindcast, read_plan
+    from balance_sim.evidence.hindcast import data_used, hindcast_of, read_history, read_plan
     from balance_sim.study.folder import version
 
     plan = read_plan(experiment)
     plan = replace(plan, runs=runs or plan.runs, seed=plan.seed if seed is None else seed)
-    if out is not None:
-        refuse_other(out, {"plan": json.loads(json.dumps(asdict(plan)))})
-    found = hindcast(plan, data, outcomes)
-    record = found.as_dict()
-    record["about"] |= {"version": version(), "command": shlex.join(["balance-sim", *sys.argv[1:]])}
-    folder = out or Path("results") / f"{experiment.stem}-{key_of(record)[:8]}"
-    keep(record, folder, figures=figures)
+    history = read_history(plan, data, outcomes)
+    about = json.loads(json.dumps({"plan": asdict(plan), "data": data_used(history)}))
+    folder = out or Path("results") / f"{experiment.stem}-{key_of(about)[:8]}"
+    with held(folder, about):
+        found = hindcast_of(plan, history)
+        record = found.as_dict()
+        record["about"] |= {"version": version(), "command": shlex.join(["balance-sim", *sys.argv[1:]])}
+        keep(record, folder, figures=figures)
     if as_json:
         click.echo(json.dumps(record, indent=1, allow_nan=False))
         return
     click.echo("\n".join([*table_lines(found), "", f"wrote {folder}"]))
 
 
-def key_of(record: dict[str, Any]) -> str:
+def key_of(about: dict[str, Any]) -> str:
     """sha256 of what decides a hindcast's results: its plan and the data it read."""
-    decisive = {name: record["about"][name] for name in ("plan", "data")}
-    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def held(folder: Path, about: dict[str, Any]) -> Iterator[None]:
+    """The folder, made if need be, is ours to write for as long as this lasts.
+
+    Raises FolderBusy, CannotWrite, and WrongRequest if it holds another study or a hindcast of another plan or data."""
+    from balance_sim.study.store import Store
+
+    refuse_other(folder, about)
+    with Store(folder).lock(places=()):
+        refuse_other(folder, about)
+        yield
 
 
 def refuse_other(folder: Path, about: dict[str, Any]) -> None:
@@ -96,17 +111,11 @@ def refuse_other(folder: Path, about: dict[str, Any]) -> None:
 
 
 def keep(record: dict[str, Any], folder: Path, *, figures: bool) -> None:
-    """The scores, and figures and report of them, into the folder. Raises CannotWrite."""
+    """The scores, and figures and report of them, into a folder that is held. Raises CannotWrite."""
     from balance_sim.evidence.scored_file import FILE, read_scored
-    from balance_sim.study.faults import write_fault
     from balance_sim.study.store import Store
 
     record = json.loads(json.dumps(record))
-    refuse_other(folder, {name: record["about"][name] for name in ("plan", "data")})
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise write_fault(error, folder) from error
     Store(folder).write_text(FILE, json.dumps(record, indent=1, allow_nan=False) + "\n")
     if figures:
         from balance_sim.show.plots import Plots

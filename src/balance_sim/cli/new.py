@@ -76,5 +76,10 @@ def _write(files: dict[Path, str]) -> None:
         raise click.UsageError(f"{there[0]} exists; choose another name or --out")
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
+        stream = path.open("x", encoding="utf-8", newline="\n")
+        try:
+            with stream:
+                stream.write(text)
+        except OSError:
+            path.unlink(missing_ok=True)  # half a file
+            raise

@@ -105,10 +105,9 @@ def data_used(history: History) -> list[dict[str, object]]:
     ]
 
 
-def write_fitted(record: dict[str, object], path: Path | str) -> None:
-    """One YAML file; the matrix a row a line."""
-    text = HEAD + yaml.dump(record, Dumper=_Rows, sort_keys=False, width=1_000_000, allow_unicode=True)
-    Path(path).write_text(text, encoding="utf-8")
+def fitted_text(record: dict[str, object]) -> str:
+    """One YAML document; the matrix a row a line."""
+    return HEAD + yaml.dump(record, Dumper=_Rows, sort_keys=False, width=1_000_000, allow_unicode=True)
 
 
 class _Rows(yaml.SafeDumper):
@@ -156,4 +155,4 @@ def summary_lines(fit: Fit, history: History) -> list[str]:
     return lines
 
 
-__all__ = ["fitted_record", "key_path", "summary_lines", "write_fitted"]
+__all__ = ["fitted_record", "fitted_text", "key_path", "summary_lines"]

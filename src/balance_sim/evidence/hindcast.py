@@ -172,8 +172,13 @@ def finite(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def hindcast(plan: Plan, data: Path | str, outcomes: Path | str | None = None) -> Hindcast:
-    """Run a plan. outcomes: a file with the accords after the fit's last year; up to that year those in `data`
-    count, after it the file's alone. Covariates that end earlier are carried forward, and a note says which.
+    """Run a plan on the files of `read_history`."""
+    return hindcast_of(plan, read_history(plan, data, outcomes))
+
+
+def read_history(plan: Plan, data: Path | str, outcomes: Path | str | None = None) -> History:
+    """What a plan needs. outcomes: a file with the accords after the fit's last year; up to that year those in
+    `data` count, after it the file's alone. Covariates that end earlier are carried forward, and a note says which.
 
     Raises DataError if the record of accords does not reach the last year forecast."""
     later = None if outcomes is None else (outcomes, plan.last)
@@ -185,7 +190,7 @@ def hindcast(plan: Plan, data: Path | str, outcomes: Path | str | None = None) -
             path=outcomes or data,
         )
     history = carried_forward(history)
-    return hindcast_of(plan, replace(history, notes=(*history.notes, *_silent_years(plan, history))))
+    return replace(history, notes=(*history.notes, *_silent_years(plan, history)))
 
 
 def _silent_years(plan: Plan, history: History) -> list[str]:
@@ -299,4 +304,4 @@ def _by_year(forecasts: Mapping[str, Floats], rows: PairYears) -> dict[int, dict
     return out
 
 
-__all__ = ["Hindcast", "Plan", "hindcast", "read_plan"]
+__all__ = ["Hindcast", "Plan", "data_used", "hindcast", "hindcast_of", "read_history", "read_plan"]

@@ -13,7 +13,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,11 +80,11 @@ class Store:
     def __exit__(self, *_: object) -> None:
         self.unlock()
 
-    def lock(self) -> Store:
-        """Take the kernel lock, or say that the folder is busy. Makes the folder if need be."""
+    def lock(self, places: Sequence[str] = (*TABLES, FAILED)) -> Store:
+        """Take the kernel lock, or say that the folder is busy. Makes the folder, and `places` in it, if need be."""
         try:
-            for table in (*TABLES, FAILED):
-                (self.folder / table).mkdir(parents=True, exist_ok=True)
+            for place in (".", *places):
+                (self.folder / place).mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise write_fault(error, self.folder) from error
