@@ -10,9 +10,10 @@ from studies import CASES, alike, four_runs, study
 
 from balance_sim.show.figures.arms import arms_table, arms_title
 from balance_sim.show.figures.convergence import convergence_table, convergence_title
+from balance_sim.show.figures.land import thinned
 from balance_sim.show.figures.network import network_table, network_title
 from balance_sim.show.figures.outcomes import middle_half, outcomes_table, outcomes_title, overlap
-from balance_sim.show.figures.worldmap import map_table, map_title, states_table, thinned
+from balance_sim.show.figures.worldmap import map_table, map_title, states_table
 from balance_sim.show.gallery import FIGURES, fitting, words_of
 from balance_sim.study.effects import effect
 

@@ -54,7 +54,11 @@ def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
     assert spread_between(table[table["factor"] == "parameters.beta"]) == pytest.approx(
         means.max() - means.min()
     )
-    assert multiples_title(table).startswith("Over 6 points the excess runs from ")
+    assert multiples_title(table) == "The excess is the same, 0.00, at each of 6 points"
+    moved = table.assign(excess=table["value"] / 10, lo=table["value"] / 10 - 0.05)
+    assert multiples_title(moved[moved["factor"] == "parameters.beta"]) == (
+        "Over 6 points the excess runs from +0.02 to +0.04, told from none at none of them"
+    )
 
 
 def test_no_visibility_no_excess(swept: SweepResult) -> None:
@@ -229,7 +233,8 @@ def test_titles_of_a_sweep_name_their_intervals() -> None:
 def test_the_report_of_a_sweep(swept: SweepResult) -> None:
     text = sweep_html(swept)
     assert text == sweep_html(open_sweep(swept.folder))
-    assert "summit over no summit, 40 runs a point." in text and "Over 6 points the excess runs from" in text
+    assert "summit over no summit, 40 runs a point." in text
+    assert "The excess is the same, 0.00, at each of 6 points" in text
     assert text.count("<svg") == 2 and "<script" not in text
     assert '<td class="n">3</td><td>0, 0.5, 1</td>' in text
     assert swept.digest in text

@@ -37,6 +37,7 @@ class Asked:
 def score_pairs(asked: Asked) -> tuple[dict[str, Any], list[str], int]:
     """The JSON, the lines for a terminal, and how many runs failed."""
     from balance_sim.evidence import forecast as pairs
+    from balance_sim.evidence.hindcast import finite
 
     made, frozen, failed = forecast_of(asked)
     out: dict[str, Any] = {"frozen": frozen, "sha256": made.sha256, **{k: made.content[k] for k in ABOUT}}
@@ -126,13 +127,6 @@ def _arm(result: Result, wanted: str | None) -> str:
     if result.headline_arm is None:
         raise click.UsageError(f"the results hold the reference arm only; --arm {result.reference} scores it")
     return result.headline_arm
-
-
-def finite(values: dict[str, Any]) -> dict[str, Any]:
-    """The same with null for what is not a number."""
-    from balance_sim.evidence.hindcast import finite as clean
-
-    return dict(clean(values))
 
 
 def accord_lines(scores: dict[str, Scores]) -> list[str]:

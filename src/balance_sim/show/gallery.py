@@ -29,6 +29,10 @@ def _compares(result: Result) -> bool:
     return result.headline_arm is not None
 
 
+def _repeats(result: Result) -> bool:
+    return _compares(result) and result.runs > 1
+
+
 def _observed(result: Result) -> bool:
     return any(str(name).startswith("states_balance") for name in result.outcome_names)
 
@@ -89,12 +93,12 @@ FIGURES: dict[str, Picture] = {
         Picture("fan", "How many counter-accords come, and what does the event add?", "fan", "fan",
                 (("runs", "fan_runs_table"),)),
         Picture("arms", "How do the arms compare?", "arms", "arms", fits=_compares),
-        Picture("difference", "How often does a run differ from its twin?", "difference", "difference"),
+        Picture("difference", "How often does a run differ from its twin?", "difference", "difference", fits=_compares),
         Picture("outcomes", "How far apart are the runs of each arm?", "outcomes", "outcomes"),
         Picture("survival", "When does the first counter-accord come?", "survival", "survival"),
         Picture("map", "Where?", "worldmap", "map", (("states", "states_table"),), fits=_compares,
                 listed="states_table"),
-        Picture("pairs", "Which pairs of states?", "pairs", "pairs"),
+        Picture("pairs", "Which pairs of states?", "pairs", "pairs", fits=_compares),
         Picture("network", "Who had accords, and who makes new ones?", "network", "network"),
         Picture("mechanisms", "Which mechanisms of the argument hold?", "mechanisms", "mechanisms", fits=_compares),
         Picture("attribution", "Which terms own the excess?", "explained", "attribution", fits=_attributed),
@@ -102,7 +106,7 @@ FIGURES: dict[str, Picture] = {
                 (("steps", "timeline_steps_table"),), fits=_told, listed="timeline_steps_table"),
         Picture("relations", "How do relations with the host change?", "relations", "relations", fits=_compares),
         Picture("stances", "Which states balance, hedge, pass the buck?", "relations", "stances", fits=_observed),
-        Picture("convergence", "Were there enough runs?", "convergence", "convergence", fits=_compares),
+        Picture("convergence", "Were there enough runs?", "convergence", "convergence", fits=_repeats),
     )
 }  # fmt: skip
 

@@ -66,6 +66,8 @@ def _sentences(row: dict[str, float], arm: str, reference: str, within: str, any
             f"With 95 % confidence fewer than {percent(largest_unseen_share(n))} of runs would differ."
         )
     if found == "one run":
+        if row["mean"] == 0:
+            return f"In the one run, {arm} has as many {within} as {reference}, {anyway}. One run gives no interval."
         return (
             f"In the one run, {arm} has {signed(row['mean'], 0)} {within} against {reference}, "
             f"where {anyway} come anyway. One run gives no interval."

@@ -119,6 +119,11 @@ def outcome_words(outcome: str) -> str:
     return f"{what} within {found[2]} days"
 
 
+def factor_value(value: object) -> str:
+    """A factor's value in a label."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def factor_words(path: str) -> str:
     """A key path as it is read aloud: `events.parade.visibility` is parade visibility."""
     if path == "theory.preset":

@@ -9,7 +9,8 @@ import numpy as np
 
 from balance_sim.show import atlas
 from balance_sim.show.figures.fan import fan_table
-from balance_sim.show.figures.worldmap import states_table, thinned
+from balance_sim.show.figures.land import rings_on_map
+from balance_sim.show.figures.partners import states_table
 from balance_sim.show.report.svg import path_data
 from balance_sim.show.tables import clear
 from balance_sim.show.wording import arm_words, printable
@@ -157,12 +158,8 @@ def _placed(x: Any, y: Any) -> tuple[Any, Any]:
 def path_of(country: atlas.Country, middle: float) -> str:
     """A country as an SVG path, cut at the map's edge."""
     out = []
-    for ring in country.rings:
-        for turn in (-720.0, -360.0, 0.0, 360.0):
-            part = atlas.between(ring + np.array([turn - middle, 0.0]), -180.0, 180.0)
-            if len(part) < 3:
-                continue
-            x, y = _placed(*thinned(*atlas.equal_earth(part[:, 0], part[:, 1])))
-            corners = " L ".join(f"{a:.2f} {b:.2f}" for a, b in zip(x, y, strict=True))
-            out.append(path_data(f"M {corners} z"))
+    for ring in rings_on_map(country, middle):
+        x, y = _placed(*ring)
+        corners = " L ".join(f"{a:.2f} {b:.2f}" for a, b in zip(x, y, strict=True))
+        out.append(path_data(f"M {corners} z"))
     return "".join(out)

@@ -16,6 +16,7 @@ from balance_sim.show.figures.paper import (
     SMALL,
     VERMILION,
     folded,
+    frame_words,
     head,
     note,
     nothing,
@@ -164,11 +165,7 @@ def draw_differences(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> F
         f"Scales differ from panel to panel. All outcomes are in the table."
     )
     title = differences_title(table)
-    if own:
-        owner(ax[0]).suptitle(folded(title, 84), x=0.012, ha="left", fontsize=13, fontweight="bold")
-        note(ax[0], marks, own=own, wrap=124)
-    else:
-        head(ax[0], title, marks, own=own, wrap=60)
+    frame_words(ax[0], title, marks, own=own, wrap=84, small_wrap=124)
     return owner(ax[0])
 
 

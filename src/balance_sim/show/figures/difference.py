@@ -87,15 +87,16 @@ def difference_title(rows: pd.DataFrame) -> str:
     """The finding of one arm's rows."""
     below, at, above = shares(rows)
     arm, n = arm_words(str(rows["arm"].iloc[0])), int(rows["n"].iloc[0])
-    if at == 1:
-        return f"{arm} changes the number of counter-accords in none of {plural(n, 'run')}"
     window = int(rows["window"].iloc[0])
     if n == 1:
         only = int(rows.loc[rows["runs"] == 1, "difference"].iloc[0])
-        return f"One run: {arm} has {only:+d} counter-accords within {window} days; one run says little"
+        count = f"{only:+d}" if only else "no more and no fewer"
+        return f"One run: {arm} has {count} counter-accords within {window} days; one run says little"
+    if at == 1:
+        return f"{arm} changes the number of counter-accords in none of {plural(n, 'run')}"
     return (
         f"In {tenths(at)} of runs {arm} has the same number of counter-accords within {window} days; "
-        f"in {tenths(above)} more, in {tenths(below)} fewer"
+        f"in {tenths(above) if above else 'none'} more, in {tenths(below) if below else 'none'} fewer"
     )
 
 

@@ -13,8 +13,8 @@ from balance_sim.show.figures.paper import (
     INK,
     QUIET,
     SMALL,
-    folded,
     head,
+    head_over,
     note,
     nothing,
     owner,
@@ -246,8 +246,7 @@ def draw_timeline(table: pd.DataFrame, steps: pd.DataFrame, ax: Sequence[Axes] |
     ax[0].legend(loc="upper left", frameon=False)
     ax[len(chosen) - 1].set_xlabel("days after the event")
     if own:
-        title = folded(timeline_title(table), 92)
-        owner(ax[0]).suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
+        head_over(ax[0], timeline_title(table), 92)
         small = (
             "At the right: steps that differ from the twin run. + here alone, "
             "- there alone, < earlier, > later, by days."

@@ -94,7 +94,8 @@ def fan_title(table: pd.DataFrame) -> str:
     if found == "no run differs":
         return f"{name} adds no counter-accord by day {day} in any of {n:,} runs; {anyway} come anyway"
     if found == "one run":
-        return f"One run: {name} has {signed(mean, 0)} counter-accords by day {day}; {anyway} come anyway"
+        count = signed(mean, 0) if mean else "no more and no fewer"
+        return f"One run: {name} has {count} counter-accords by day {day}; {anyway} come anyway"
     if found == "not distinguishable":
         bounds = f"{signed(mean, places)}, 95 % interval {interval(lo, hi, places)}"
         anyhow = f"the {anyway} counter-accords that come anyway"
@@ -124,30 +125,36 @@ def draw_fan(
 
     ax: a pair, upper and lower. runs: of `fan_runs_table`, drawn instead of the bands where it has rows."""
     own = ax is None
-    if ax is None:
-        figure = sheet(9.0, 7.0)
-        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    else:
+    alone = own and set(table["role"]) == {"reference"}
+    if ax is not None:
         upper, lower = ax
+    elif alone:
+        upper = lower = sheet(9.0, 4.6).subplots()
+    else:
+        upper, lower = sheet(9.0, 7.0).subplots(2, 1, sharex=True, height_ratios=[3, 2])
     if table.empty:
         lower.set_axis_off()
         return nothing(upper, "No run finished: there are no accords to count.")
     _spread(upper, held(table), runs)
-    _excess(lower, held(table))
+    if not alone:
+        _excess(lower, held(table))
+    _days(lower, int(table["day"].max()))
     n = int(table["n"].iloc[0])
     few = runs is not None and not runs.empty
     marks = "a line a run" if few else f"50 % and 90 % of {plural(n, 'run')} (spread of runs, not error)"
     reference = arm_words(arm_with_role(table, "reference") or "")
     marks = f"Counter-accords since the event. Grey: {reference}, {marks}"
     head(upper, fan_title(table), marks, own=own, wrap=76)
-    note(
-        lower,
-        "Counter-accord: a new accord of two states that take no part in the event, at least one of them "
-        "threatened. The interval is for each day by itself; it holds the chance of the runs, not doubt "
-        "about the parameters.",
-        own=own,
-        wrap=112,
+    small = (
+        "Counter-accord: a new accord of two states that take no part in the event, "
+        "at least one of them threatened."
     )
+    if not alone:
+        small += (
+            " The interval is for each day by itself; it holds the chance of the runs, "
+            "not doubt about the parameters."
+        )
+    note(lower, small, own=own, wrap=112)
     return owner(upper)
 
 
@@ -184,7 +191,8 @@ def _spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None) -> None:
 
 
 def _excess(ax: Axes, table: pd.DataFrame) -> None:
-    others = [str(arm) for arm in table.loc[table["role"] == "other", "arm"].unique()][: len(OTHERS)]
+    every = [str(arm) for arm in table.loc[table["role"] == "other", "arm"].unique()]
+    others = every[: len(OTHERS)]
     chosen = table[table["role"] == "headline"]
     day = table.loc[table["role"] == "reference", "day"].to_numpy()
     base = arm_words(str(arm_with_role(table, "reference")))
@@ -212,7 +220,8 @@ def _excess(ax: Axes, table: pd.DataFrame) -> None:
         band = band if np.isfinite(lo) else "One run gives no interval"
         band = "No run differs" if (chosen["differing"] == 0).all() and np.isfinite(lo) else band
         subtitle = f"Mean paired excess over {base}. {band}."
-        subtitle += " Thin lines: other arms, without their bands." if others else ""
+        which = f"{len(others)} of {len(every)} other arms" if len(others) < len(every) else "other arms"
+        subtitle += f" Thin lines: {which}, without their bands." if others else ""
     low, high = min(ends), max(ends)
     if high - low < 1e-12:
         low, high = -0.05, 0.05
@@ -220,10 +229,14 @@ def _excess(ax: Axes, table: pd.DataFrame) -> None:
     ax.set_ylim(low - margin, high + margin)
     ax.set_title(folded(subtitle, 90), loc="left", color=QUIET)
     ax.set_ylabel("excess,\naccords per run")
-    ax.set_xlabel("days after the event")
-    ax.set_xlim(0, float(day[-1]))
-    ax.set_xticks(range(0, int(day[-1]) + 1, _tick_days(int(day[-1]))))
     _label_ends(ax, float(day[-1]), labels, (high - low + 2 * margin) * 0.115)
+
+
+def _days(ax: Axes, last: int) -> None:
+    """The axis of days, to the end of the held last step."""
+    ax.set_xlabel("days after the event")
+    ax.set_xlim(0, 1.01 * last)
+    ax.set_xticks(range(0, last + 1, _tick_days(last)))
 
 
 def _tick_days(horizon: int) -> int:

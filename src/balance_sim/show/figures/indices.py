@@ -14,8 +14,7 @@ from balance_sim.show.figures.paper import (
     QUIET,
     SMALL,
     folded,
-    head,
-    note,
+    frame_words,
     nothing,
     owner,
     sheet,
@@ -139,13 +138,7 @@ def draw_indices(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figur
         small += "An index below 0 or above 1 says that there are too few samples or runs."
     left = table["factor"].nunique() - count
     small += f" {left} more factors are in the table." if left else ""
-    if own:
-        owner(ax[0]).suptitle(
-            folded(indices_title(table), 84), x=0.012, ha="left", fontsize=13, fontweight="bold"
-        )
-        note(ax[0], small, own=own, wrap=132)
-    else:
-        head(ax[0], indices_title(table), small, own=own, wrap=60)
+    frame_words(ax[0], indices_title(table), small, own=own, wrap=84, small_wrap=132)
     return owner(ax[0])
 
 
@@ -163,7 +156,7 @@ def _bars(ax: Axes, rows: pd.DataFrame, order: list[str], method: str) -> bool:
     low, high = (
         REACH
         if method == "sobol"
-        else (0.0, 1.08 * max(float(np.nanmax(rows[["value", "hi"]].to_numpy(float))), 1e-9))
+        else (0.0, 1.08 * float(np.nanmax(rows[["value", "hi"]].to_numpy(float))) or 1.0)
     )
     cut = False
     for k, (name, colour) in enumerate(zip(NAMES[method], (BLUE, OTHERS[0][0]), strict=True)):

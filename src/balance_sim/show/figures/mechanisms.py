@@ -45,6 +45,7 @@ COLUMNS = [
     "arm",
     "reference",
 ]
+FOUND = {"as expected": BLUE, "opposite": VERMILION}  # all else is grey
 RATIOS = ("M2",)  # none is 1, not 0
 
 
@@ -117,7 +118,7 @@ def draw_mechanisms(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
         # A bound many times the value would squeeze the dot onto zero: the bar then runs to the edge.
         reach = min(float(np.nanmax(np.abs(shift))), 4 * abs(shift[0])) or 1.0
         value, low, high = np.clip(shift / reach, -1.04, 1.04)
-        colour = VERMILION if row["found"] == "opposite" else BLUE if row["tag"] == "emergent" else QUIET
+        colour = FOUND.get(row["found"], QUIET)
         if np.isfinite(low) and np.isfinite(high):
             ax.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
         ax.plot(

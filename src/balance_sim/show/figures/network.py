@@ -17,6 +17,7 @@ from balance_sim.show.figures.paper import (
     SMALL,
     apart,
     folded,
+    head_over,
     note,
     nothing,
     owner,
@@ -114,12 +115,10 @@ def draw_network(table: pd.DataFrame, ax: tuple[Axes, Axes] | None = None) -> Fi
     )
     right.set_title(folded(after, 62), loc="left", color=QUIET)
     if own:
-        figure = owner(left)
-        figure.suptitle(folded(network_title(table), 104), x=0.012, ha="left", fontsize=13, fontweight="bold")
-    small = (
-        "Blue: the excess over the reference arm has a 95 % interval that excludes "
-        "zero. States in the order of the pair map."
-    )
+        head_over(left, network_title(table), 104)
+    small = "States in the order of the pair map."
+    if (often["clear"]).any():
+        small = "Blue: the excess over the reference arm has a 95 % interval that excludes zero. " + small
     note(left, small, own=own, wrap=160)
     return owner(left)
 

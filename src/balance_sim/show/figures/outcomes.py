@@ -13,8 +13,8 @@ from balance_sim.show.figures.paper import (
     INK,
     QUIET,
     SMALL,
-    folded,
     head,
+    head_over,
     note,
     nothing,
     owner,
@@ -78,6 +78,11 @@ def outcomes_title(table: pd.DataFrame) -> str:
     chosen = table[table["role"] == "headline"]
     if int(base["n"].iloc[0]) == 1:
         return f"One run: {half} counter-accords in {name}, {middle_half(chosen)[0]} in {arm_words(arm)}"
+    if np.array_equal(base["runs"].to_numpy(), chosen["runs"].to_numpy()):
+        return (
+            f"The middle half of runs has {half} counter-accords in {name} and in {arm_words(arm)}: "
+            "the two distributions are the same"
+        )
     common = percent(overlap(table, arm, str(base["arm"].iloc[0])))
     now = _span(*middle_half(chosen))
     return (
@@ -121,18 +126,15 @@ def draw_outcomes(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figu
         axes.set_xlabel(f"counter-accords within {int(base['window'].iloc[0])} days")
     reference = arm_words(str(base["arm"].iloc[0]))
     left = len(others) - len(shown)
-    marks = f"Share of {plural(int(base['n'].iloc[0]), 'run')}; steps: {reference}. Whiskers: 95 % interval of a share"
+    n = int(base["n"].iloc[0])
+    marks = f"Share of {plural(n, 'run')}{f'; steps: {reference}' if shown else ''}."
+    if n > 1:
+        marks += " Whiskers: 95 % interval of a share (Wilson)."
     if own:
-        figure = owner(ax[0])
-        figure.suptitle(
-            folded(outcomes_title(table), 84 if len(shown) > 1 else 64),
-            x=0.012,
-            ha="left",
-            fontsize=13,
-            fontweight="bold",
-        )
-        note(ax[0], f"{marks} (Wilson). They narrow with more runs; the spread of the bars does not."
-             + (f" {left} more arms are in the table." if left else ""), own=own, wrap=118)  # fmt: skip
+        head_over(ax[0], outcomes_title(table), 84 if len(shown) > 1 else 64)
+        marks += " They narrow with more runs; the spread of the bars does not." if n > 1 else ""
+        marks += f" {plural(left, 'more arm is', 'more arms are')} in the table." if left else ""
+        note(ax[0], marks, own=own, wrap=118)
     else:
         head(ax[0], outcomes_title(table), marks, own=own, wrap=60)
     return owner(ax[0])

@@ -25,6 +25,7 @@ OTHERS = (
     (PURPLE, ":"),
     ("#7a5c00", (0, (5, 1, 1, 1, 1, 1))),
     (INK, (0, (1, 3))),
+    (ORANGE, (0, (7, 1.5))),
 )
 SMALL = 9.0
 
@@ -123,7 +124,7 @@ def head(ax: Axes, title: str, subtitle: str, *, own: bool, wrap: int) -> None:
     """The finding, and under it what the marks are. own: the title is the figure's, else the axes'."""
     under = folded(subtitle, int(wrap * 1.2))
     if own:
-        owner(ax).suptitle(folded(title, wrap), x=0.012, ha="left", fontsize=13, fontweight="bold")
+        head_over(ax, title, wrap)
         ax.set_title(under, loc="left", color=QUIET, pad=8)
     else:
         ax.set_title(folded(title, wrap) + "\n" + under, loc="left", pad=8)
@@ -135,9 +136,31 @@ def note(ax: Axes, words: str, *, own: bool, wrap: int) -> None:
         owner(ax).supxlabel(folded(words, wrap), x=0.012, ha="left", fontsize=SMALL, color=QUIET)
 
 
+def head_over(ax: Axes, title: str, wrap: int) -> None:
+    """The finding over a figure of our own with several parts; ax: one of them."""
+    owner(ax).suptitle(folded(title, wrap), x=0.012, ha="left", fontsize=13, fontweight="bold")
+
+
+def frame_words(ax: Axes, title: str, small: str, *, own: bool, wrap: int, small_wrap: int) -> None:
+    """The finding over a figure with several parts, and what the marks are under it; of somebody's axes, above them."""
+    if own:
+        head_over(ax, title, wrap)
+        note(ax, small, own=own, wrap=small_wrap)
+    else:
+        head(ax, title, small, own=own, wrap=60)
+
+
 def folded(words: str, width: int) -> str:
-    """Lines of at most `width` characters; a number keeps its per cent sign, and a pair of states stays together."""
-    return textwrap.fill(words.replace(" %", "\u00a0%"), width, break_on_hyphens=False)
+    """Lines of at most `width` characters, as few as can be and about as long as each other: no word stands alone.
+
+    A number keeps its per cent sign, and a pair of states stays together."""
+    kept = words.replace(" %", "\u00a0%")
+    lines = textwrap.wrap(kept, width, break_on_hyphens=False)
+    least = max([-(-len(kept) // max(len(lines), 1)), *map(len, kept.split())], default=1)
+    for narrow in range(min(least, width), width):
+        if len(found := textwrap.wrap(kept, narrow, break_on_hyphens=False)) == len(lines):
+            return "\n".join(found)
+    return "\n".join(lines)
 
 
 def readable(colour: Any) -> Any:

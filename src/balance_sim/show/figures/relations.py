@@ -23,7 +23,7 @@ from balance_sim.show.figures.paper import (
     sheet,
     styled,
 )
-from balance_sim.show.wording import arm_words, percent, plural, signed
+from balance_sim.show.wording import arm_words, decimals, percent, plural, signed
 from balance_sim.study.intervals import mean_interval
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def relations_title(table: pd.DataFrame) -> str:
     day = int(last["day"].iloc[0])
     if last["change"].isna().all() or int(last["n"].iloc[0]) < 2:
         return f"One run: no interval for the change of relations with {host}"
+    if not table[["change", "lo", "hi"]].to_numpy(float).any():
+        return f"Relations with {host} change in no group, in none of {plural(int(last['n'].iloc[0]), 'run')}"
     words = f"By day {day} relations with {host} are worse in {len(worse)} of {plural(len(last), 'group')}"
     words += f", better in {len(better)}" if len(better) else ""
     if worse.empty:
@@ -91,7 +93,7 @@ def draw_relations(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     if table.empty:
         return nothing(ax, "No arm to compare, no host or no group: there is no relation to follow.")
     ax.axhline(0, color=INK, linewidth=1)
-    looks = [(BLUE, "-"), *OTHERS, ("#56B4E9", "-"), (BASE, "--"), ("#E69F00", "-.")]
+    looks = [(BLUE, "-"), *OTHERS, ("#56B4E9", "-"), (BASE, "--")]
     labels = []
     for (group, rows), (colour, dashes) in zip(table.groupby("group", sort=True), looks * 9, strict=False):
         ax.plot(
@@ -108,7 +110,7 @@ def draw_relations(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
         labels.append(
             (
                 float(rows["change"].iloc[-1]),
-                f"{signed(float(rows['change'].iloc[-1]), 3)} {arm_words(str(group))}",
+                f"{_change(float(rows['change'].iloc[-1]))} {arm_words(str(group))}",
                 colour,
             )
         )
@@ -148,6 +150,11 @@ def draw_relations(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     )
     note(ax, small, own=own, wrap=120)
     return owner(ax)
+
+
+def _change(value: float) -> str:
+    """With three decimals; more where it would print as none."""
+    return signed(value, decimals(0.001, value))
 
 
 def stances_table(result: Result) -> pd.DataFrame:
@@ -192,6 +199,8 @@ def stances_title(table: pd.DataFrame) -> str:
     base, chosen = float(rows["reference"]["share"]), rows.get("headline")
     if chosen is None:
         return f"{percent(base)} of states balance within {int(rows['reference']['window'])} days"
+    if int(chosen["n"]) > 1 and not any(chosen[name] for name in ("excess", "lo", "hi")):
+        return f"{percent(base)} of states balance, with and without: no run differs"
     told = ""
     if np.isfinite(chosen["lo"]):
         told = ", told from none" if chosen["lo"] > 0 or chosen["hi"] < 0 else ", not told from none"

@@ -14,9 +14,7 @@ from balance_sim.show.figures.paper import (
     INK,
     QUIET,
     SMALL,
-    folded,
-    head,
-    note,
+    frame_words,
     nothing,
     owner,
     sheet,
@@ -87,13 +85,8 @@ def draw_reliability(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> F
         "the share (Wilson), which takes rows as independent. Open: it misses the forecast. Triangle: none made."
     )
     title = reliability_title(table)
-    if own:
-        owner(ax[0]).suptitle(
-            folded(title, 88 if len(ways) > 1 else 60), x=0.012, ha="left", fontsize=13, fontweight="bold"
-        )
-        note(ax[0], small, own=own, wrap=128 if len(ways) > 1 else 84)
-    else:
-        head(ax[0], title, small, own=own, wrap=60)
+    wrap, small_wrap = (88, 128) if len(ways) > 1 else (60, 84)
+    frame_words(ax[0], title, small, own=own, wrap=wrap, small_wrap=small_wrap)
     return owner(ax[0])
 
 

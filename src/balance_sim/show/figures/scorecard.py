@@ -14,9 +14,7 @@ from balance_sim.show.figures.paper import (
     QUIET,
     SMALL,
     VERMILION,
-    folded,
-    head,
-    note,
+    frame_words,
     nothing,
     owner,
     sheet,
@@ -110,11 +108,7 @@ def draw_scorecard(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Fig
             f"A log skill below {number(float(one['detectable']), 3)} would be missed 2 times in 10 or more."
         )
     title = scorecard_title(table)
-    if own:
-        owner(ax[0]).suptitle(folded(title, 96), x=0.012, ha="left", fontsize=13, fontweight="bold")
-        note(ax[0], small, own=own, wrap=144)
-    else:
-        head(ax[0], title, small, own=own, wrap=60)
+    frame_words(ax[0], title, small, own=own, wrap=96, small_wrap=144)
     return owner(ax[0])
 
 

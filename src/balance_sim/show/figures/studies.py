@@ -11,7 +11,16 @@ import pandas as pd
 from balance_sim.show.figures.arms import draw_dots
 from balance_sim.show.figures.paper import folded, head, note, nothing, owner, sheet, styled
 from balance_sim.show.tables import clear
-from balance_sim.show.wording import arm_words, decimals, factor_words, interval, number, plural, signed
+from balance_sim.show.wording import (
+    arm_words,
+    decimals,
+    factor_value,
+    factor_words,
+    interval,
+    number,
+    plural,
+    signed,
+)
 from balance_sim.study.effects import unit_of
 from balance_sim.study.intervals import Sample, mean_interval, welch
 from balance_sim.study.result import Result
@@ -46,15 +55,12 @@ def theories_table(sweep: SweepResult) -> pd.DataFrame:
     named: list[tuple[str, str | None, Result]] = []
     for point in sweep.table.numbers()[:MOST_ROWS]:
         values = dict(sweep.table.points[point].values)
-        others = [f"{factor_words(path)} {cell(value)}" for path, value in values.items() if path != THEORY]
+        others = [
+            f"{factor_words(path)} {factor_value(value)}" for path, value in values.items() if path != THEORY
+        ]
         label = ", ".join([arm_words(str(values.get(THEORY, sweep.scenario.theory.preset))), *others])
         named.append((label, None, sweep.point(point)))
     return _excesses(named)
-
-
-def cell(value: object) -> str:
-    """A factor's value in a label."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _excesses(studies: Sequence[tuple[str, str | None, Result]]) -> pd.DataFrame:

@@ -15,8 +15,7 @@ from balance_sim.show.figures.paper import (
     QUIET,
     SMALL,
     folded,
-    head,
-    note,
+    frame_words,
     nothing,
     owner,
     sheet,
@@ -118,10 +117,12 @@ def multiples_title(table: pd.DataFrame) -> str:
     low, high, sure = float(points["excess"].min()), float(points["excess"].max()), int(clear(points).sum())
     spreads = {str(factor): spread_between(rows) for factor, rows in table.groupby("factor")}
     most = max(spreads, key=lambda factor: (spreads[factor], factor))
+    if low == high and sure == 0:
+        return f"The excess is the same, {signed(low)}, at each of {plural(len(points), 'point')}"
     words = f"Over {plural(len(points), 'point')} the excess runs from {signed(low)} to {signed(high)}"
     words += f", told from none at {sure or 'none'} of them"
     if spreads[most] == 0:
-        return f"{words}; no factor changes it"
+        return f"{words}; no factor changes its mean"
     return f"{words}; it changes most along {factor_words(most)}" if len(spreads) > 1 else words
 
 
@@ -153,12 +154,8 @@ def draw_multiples(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Fig
         _panel(axes, table[table["factor"] == factor], factor)
     for axes in list(ax)[len(factors) :]:
         axes.set_axis_off()
-    if own:
-        title = folded(multiples_title(table), 72 if len(factors) in (1, 2, 4) else 100)
-        owner(ax[0]).suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
-        note(ax[0], _marks(table), own=own, wrap=100 if len(factors) in (1, 2, 4) else 140)
-    else:
-        head(ax[0], multiples_title(table), _marks(table), own=own, wrap=60)
+    wrap, small_wrap = (72, 100) if len(factors) in (1, 2, 4) else (100, 140)
+    frame_words(ax[0], multiples_title(table), _marks(table), own=own, wrap=wrap, small_wrap=small_wrap)
     return owner(ax[0])
 
 
@@ -174,6 +171,8 @@ def _marks(table: pd.DataFrame) -> str:
         words += "Dot: a point, with its 95 % interval; open: it holds zero. "
     elif np.isfinite(half):
         words += f"Dot: a point; open: its 95 % interval, most often {number(half)} each way, holds zero. "
+    shared = any(rows["value"].duplicated().any() for _, rows in table.groupby("factor"))
+    words += "Points of one value stand side by side. " if shared else ""
     many = any(rows["value"].nunique() > 8 for _, rows in table.groupby("factor"))
     words += f"Heavy line: mean {'of each fifth of the points' if many else 'by value'}. "
     if table["here"].notna().any():
@@ -215,12 +214,12 @@ def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
 
 
 def _aside(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """How far to put points of one value beside each other, a fifth of the way to the next at most."""
+    """How far to put points of one value beside each other, a tenth of the way to the next at most."""
     places = np.unique(x)
     gap = float(np.diff(places).min()) if len(places) > 1 else 1.0
     out = np.zeros(len(x))
     for value in places:
         here = np.flatnonzero(x == value)
         if len(here) > 1:
-            out[here] = np.linspace(-0.2, 0.2, len(here)) * gap
+            out[here] = np.linspace(-0.1, 0.1, len(here)) * gap
     return out
