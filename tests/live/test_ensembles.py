@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pickle
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,9 +16,10 @@ from serving import LOUD, SCENARIO
 
 from balance_sim.live.dials import Wish, dials_round, read_wish
 from balance_sim.live.ensembles import Desk
-from balance_sim.live.faults import BadRequest
-from balance_sim.live.workers import Workers
+from balance_sim.live.faults import BadRequest, PartFailed
+from balance_sim.live.workers import Part, Workers
 from balance_sim.scenario import load_scenario, with_values
+from balance_sim.study.blocks import Block, BlockTables
 from balance_sim.study.pairs import NEW_ORIGINS
 from balance_sim.study.result import Result
 from balance_sim.study.run import run
@@ -93,3 +96,37 @@ def test_a_setting_that_no_file_could_have_is_refused() -> None:
         done(desk.setting(wish))
     assert "\n" not in str(refused.value)
     workers.close()
+
+
+class Deadly:
+    """Unpacked, it takes its process with it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (9,)
+
+
+@pytest.mark.slow
+def test_a_part_that_kills_its_process_takes_no_other_part_with_it() -> None:
+    """All that is under way dies with it, twice if they go on together; it alone is to blame."""
+    workers = Workers(1, 3)
+    workers.supersede(1)
+    scenario, deadly = pickle.dumps(SMALL), pickle.dumps(Deadly())
+    parts = [
+        Part("deadly" if k == 0 else "small", deadly if k == 0 else scenario, ARMS, ARMS[1], block, 1)
+        for k, block in enumerate([Block(0, 9), Block(0, 20), Block(20, 40)])
+    ]
+
+    async def all_at_once() -> list[BlockTables | BaseException]:
+        found = await asyncio.gather(*map(workers.live, parts), return_exceptions=True)
+        assert (await workers.live(parts[1])).runs.equals(found[1].runs)  # and it goes on
+        return found
+
+    try:
+        first, *others = done(all_at_once())
+    finally:
+        workers.close()
+    assert isinstance(first, PartFailed)
+    assert "runs 0 to 8 of arm summit killed their process twice" in str(first)
+    assert [one.runs["run"].to_pylist() for one in others] == [
+        list(range(part.block.first, part.block.stop)) for part in parts[1:]
+    ]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from serving import FEW, LOUD, SCENARIO, Server, program
 
+from balance_sim.live.server import listen, serve
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import open_sweep
 
@@ -264,6 +265,17 @@ def test_without_the_extra_one_line_says_how_to_get_it(monkeypatch: pytest.Monke
     assert (
         done.stderr == "balance-sim: live pages need an optional package: pip install 'balance-sim[live]'\n"
     )
+
+
+def test_a_start_that_fails_leaves_no_port_taken(study: Path) -> None:
+    """Here because no process may be started at all."""
+    one = listen("127.0.0.1", 0)
+    port = one.getsockname()[1]
+    one.close()
+    with pytest.raises(ValueError, match="max_workers") as kept:  # which keeps what the start has made, too
+        serve(study, 20, port, 0, pytest.fail)
+    listen("127.0.0.1", port).close()
+    assert kept.value.args
 
 
 def test_requests_that_cannot_be(study: Path, tmp_path: Path) -> None:

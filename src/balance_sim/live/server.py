@@ -58,19 +58,17 @@ def serve(folder: Path, runs: int, port: int, workers: int, announce: Callable[[
     if manifest.get("model"):
         raise WrongRequest(f"{folder} was made with --model, and the live page runs no code of a study's own")
     dials = dials_of_sweep(study) if isinstance(study, SweepResult) else dials_round(study.scenario)
-    listening = listen(HOST, port)
-    crew = Workers(workers, study.seed, draws=bool(manifest.get("draw_parameters")))
-    try:
-        from balance_sim.live.app import Live
-        from balance_sim.live.ensembles import Desk
+    with contextlib.closing(listen(HOST, port)) as listening:
+        drawing = bool(manifest.get("draw_parameters"))
+        with contextlib.closing(Workers(workers, study.seed, draws=drawing)) as crew:
+            from balance_sim.live.app import Live
+            from balance_sim.live.ensembles import Desk
 
-        live = Live(Desk(study.scenario, study.seed, (study.arms[0], arm), crew), dials, runs)
-        page, policy = live.page()
-        door = Door(live.app(page), listening.getsockname()[1], secrets.token_urlsafe(TOKEN_BYTES), policy)
-        _until_stopped(live, door, listening, announce)
-    finally:
-        listening.close()
-        crew.close()
+            live = Live(Desk(study.scenario, study.seed, (study.arms[0], arm), crew), dials, runs)
+            page, policy = live.page()
+            token = secrets.token_urlsafe(TOKEN_BYTES)
+            door = Door(live.app(page), listening.getsockname()[1], token, policy)
+            _until_stopped(live, door, listening, announce)
 
 
 def listen(host: str, port: int) -> socket.socket:

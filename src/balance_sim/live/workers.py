@@ -1,4 +1,8 @@
-"""Warm processes that live parts of ensembles, and drop what they are at once a newer request is in."""
+"""Warm processes that live parts of ensembles, and drop what they are at once a newer request is in.
+
+Where a process dies, what all of them were at is lost, and whose fault it was is not known. So each of these parts
+is lived again in a process apart, one after the other: what kills that one is to blame, and no other part is.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
     from balance_sim.model.view import View
     from balance_sim.study.observed import Watch
 
-TRIES = 2  # a part whose process dies is lived once more
+TRIES = 2  # of a part in a process apart
 SETTINGS_KEPT = 4
 
 
@@ -56,7 +60,9 @@ class Workers:
         self._spawn = multiprocessing.get_context("spawn")
         self._newest = self._spawn.RawValue("Q", 0)
         self._begin = (self._newest, seed, draws)
-        self._pool = self._new_pool()
+        self._pool = self._new_pool(count)
+        self._apart: ProcessPoolExecutor | None = None
+        self._turn = asyncio.Lock()  # for the process apart
 
     def supersede(self, request: int) -> None:
         """Parts of requests other than this one are dropped, those under way within a step of theirs."""
@@ -64,27 +70,35 @@ class Workers:
 
     async def live(self, part: Part) -> BlockTables:
         """The part's tables. Raises Superseded, or PartFailed."""
+        pool = self._pool
+        try:
+            return _lived(await asyncio.wrap_future(self._submit(pool, part)))
+        except BrokenProcessPool:
+            if pool is self._pool:
+                self._pool = self._new_pool(self.count)
+                pool.shutdown(wait=False, cancel_futures=True)
+        async with self._turn:
+            return await self._live_apart(part)
+
+    async def _live_apart(self, part: Part) -> BlockTables:
         for _ in range(TRIES):
-            pool = self._pool
+            self._apart = self._apart or self._new_pool(1)
             try:
-                tables = await asyncio.wrap_future(self._submit(pool, part))
+                return _lived(await asyncio.wrap_future(self._submit(self._apart, part)))
             except BrokenProcessPool:
-                if pool is self._pool:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    self._pool = self._new_pool()
-                continue
-            if tables is None:
-                raise Superseded
-            return tables
+                self._apart.shutdown(wait=False, cancel_futures=True)
+                self._apart = None
         raise PartFailed(f"{_named(part)} killed their process twice: no memory left, or a crash")
 
     def close(self) -> None:
         """End the processes; what they are at is dropped."""
         self.supersede(0)
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self._pool, self._apart):
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
 
-    def _new_pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(self.count, self._spawn, _begin, self._begin)
+    def _new_pool(self, count: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(count, self._spawn, _begin, self._begin)
 
     def _submit(self, pool: ProcessPoolExecutor, part: Part) -> Future[BlockTables | None]:
         """Starts processes where there are too few; Ctrl-C is not theirs to hear, from their first moment on."""
@@ -153,6 +167,12 @@ def _compiled(part: Part) -> Worlds:
             kept.popitem(last=False)
     kept.move_to_end(part.key)
     return kept[part.key]
+
+
+def _lived(tables: BlockTables | None) -> BlockTables:
+    if tables is None:
+        raise Superseded
+    return tables
 
 
 def _named(part: Part) -> str:
