@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 import math
 import re
+from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 import balance_sim as bs
 from balance_sim.cli.program import main
+from balance_sim.cli.score_forecast import kinds_of
+from balance_sim.cli.score_text import accord_lines, case_lines, detectable_lines, gain_lines, wrapped
 from balance_sim.evidence.baselines import BASELINES
+from balance_sim.evidence.forecast import Forecast, score_forecast
+from balance_sim.evidence.score import best_baseline, score_forecasts
 from balance_sim.scenario.starter import new_scenario
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
@@ -87,6 +93,96 @@ def test_no_outcome_and_one_outcome(files: dict[str, Path]) -> None:
     table = score(files["forecast"], files["some"], *YEAR)[1].split("\n\n")[1].splitlines()[:3]
     assert [line.split()[0] for line in table] == ["log", "model", "base_rate"]
     assert all(len(line) <= 80 for line in table)
+
+
+def test_the_model_less_the_best_baseline_is_paired(files: dict[str, Path]) -> None:
+    """Against hand: three rows; one baseline is the model itself but for a hair, so that what is left is tiny."""
+    y = np.array([1.0, 0.0, 0.0] * 20)
+    p = {
+        "model": np.tile([0.5, 0.2, 0.1], 20),
+        "base_rate": np.full(60, 1 / 3),
+        "near": np.tile([0.49, 0.2, 0.1], 20),
+    }
+    found = score_forecasts(p, y, np.arange(60), resamples=200)
+    gain = found["near"].model_gains["log_skill"]
+    skills = found["model"].log_skill, found["near"].log_skill
+    assert gain.value == pytest.approx(skills[0].value - skills[1].value)
+    assert gain.high - gain.low < 0.1 * (
+        skills[0].high - skills[0].low
+    )  # unpaired it would be wider than either
+    assert gain.low > 0
+    assert found["base_rate"].model_gains["log_skill"].value == pytest.approx(skills[0].value)
+    assert not found["model"].model_gains
+    names = {name: s.log_skill.value for name, s in found.items()}
+    assert best_baseline(names) == "near"
+    assert best_baseline({"model": 0.2, "base_rate": 0.0}) is None
+    lines = gain_lines(found)
+    assert lines[0] == "model less near, the best baseline, on the same resamples:"
+    assert lines[1].split()[:2] == ["log", "skill"] and len(lines) == 5
+    held = scored(files["forecast"], files["some"], *YEAR)["base_rate"]["model_gains"]
+    assert set(held) == {"log_skill", "brier_skill", "auc", "average_precision"}
+    assert set(held["auc"]) == {"value", "se", "ci95"}
+
+
+def test_a_wide_table_stays_within_a_terminal() -> None:
+    """Negative skills with intervals of as many digits as there are, and the longest names."""
+    rng = np.random.default_rng(1)
+    y = (rng.uniform(size=4000) < 0.3).astype(float)
+    names = ("model", "base_rate", "earlier_accords", "gravity", "logit", "boosted_trees")
+    found = score_forecasts(
+        {name: rng.uniform(0, 1, 4000) if name != "base_rate" else np.full(4000, 0.3) for name in names},
+        y, np.arange(4000), resamples=30,
+    )  # fmt: skip
+    lines = [*accord_lines(found), *gain_lines(found), *detectable_lines(found["model"])]
+    assert max(map(len, lines)) <= 80
+    assert len({line.index("(") for line in lines[1:] if line.startswith(names[2:])}) == 1
+    measures = {"average_precision": 0.123, "auc": 0.456, "brier": 0.789}
+    cell = measures | {f"{name}_ci95": [-0.123, -0.456] for name in measures}
+    gains = {name: {"value": -value, "ci95": [-0.123, -0.456]} for name, value in measures.items()}
+    case = {name: cell | {"model_gains": gains} for name in names[:3]} | {"excess": measures}
+    assert max(map(len, case_lines(case))) <= 84  # minus signs in all; scores have none: 80
+    assert max(map(len, wrapped("word " * 60))) <= 80
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "message"),
+    [
+        ("x,AUS,JPN,acess,signed,1999-05-01", (), "some.csv, line 2, column kind: no kind is called `acess`, so it "
+         "counts as a kind of its own; did you mean `access`?"),
+        ("x,AUS,JPN,Access,signed,1999-05-01", ("--kind", "access"), "no kind is called `Access`, so it counts for no "
+         "--kind; did you mean `access`?"),
+        ("x,AUS,JPN,zzz,signed,1999-05-01", (), "no kind is called `zzz`, so it counts as a kind of its own. Kinds: "),
+        ("x,AUS,JPN,access,signed,1999-05-01", ("--kind", "acess"), "--kind acess: no kind is called so, in some.csv "
+         "neither; did you mean `access`?"),
+        ("x,AUS,JPN,reciprocal_access,signed,1999-05-01", ("--kind", "access"), None),
+    ],
+)  # fmt: skip
+def test_a_misspelt_kind_is_said(
+    files: dict[str, Path], rows: str, words: tuple[str, ...], message: str | None
+) -> None:
+    files["some"].write_text(HEAD + rows + "\n", encoding="utf-8")
+    notes = scored(files["forecast"], files["some"], *YEAR, *words)["notes"]
+    if message is None:
+        assert not any("no kind is called" in note for note in notes)
+        return
+    assert any(message in note for note in notes), notes
+    code, text = score(files["forecast"], files["some"], *YEAR, *words)
+    assert code == 0 and max(map(len, text.splitlines())) <= 80
+    assert message in " ".join(text.split())
+
+
+def test_kinds_of_the_scenario_are_known(folder: Path, tmp_path: Path) -> None:
+    """A kind that a scenario adds is a kind; one misspelt is not, and where a file has many the first few are named."""
+    file = tmp_path / "many.csv"
+    rows = "".join(f"{k},AUS,JPN,word{k},signed,1999-05-01\n" for k in range(9))
+    file.write_text(HEAD + rows, encoding="utf-8")
+    forecast = Forecast((("AUS", "JPN"),), (0.5,), date(1999, 1, 1), date(1999, 12, 31))
+    found = score_forecast(forecast, file, kinds=["word0", "word1"], resamples=10).notes
+    said = [note for note in found if "word" in note]
+    assert [f"`word{k}`" in note for k, note in zip(range(2, 7), said[:5], strict=True)] == [True] * 5
+    assert said[5] == "many.csv: 2 more words for kinds that are none"
+    assert kinds_of(folder) == tuple(bs.open_result(folder).scenario.kinds)
+    assert kinds_of(file) == ()
 
 
 def test_one_kind_at_a_time(files: dict[str, Path]) -> None:

@@ -40,7 +40,7 @@ def scored(tmp_path: Path) -> Scored:
 def test_the_scorecard_has_every_number_of_the_file(scored: Scored) -> None:
     document = hindcast_document()
     table = scorecard_table(scored)
-    assert len(table) == 2 * 3 * 4  # ways, forecasts, measures
+    assert len(table) == 2 * 4 * 4  # ways, forecasts and the model less the best baseline, measures
     rows = table.set_index(["way", "forecast", "measure"])
     held = document["simulated_forward"]["model"]
     row = rows.loc[("simulated_forward", "model", "log_skill")]
@@ -48,9 +48,30 @@ def test_the_scorecard_has_every_number_of_the_file(scored: Scored) -> None:
     assert row["level"] == held["log_score"]
     assert (row["n"], row["events"]) == (400, 20)
     assert table["forecast"].iloc[0] == "model"
+    gain = rows.loc[("simulated_forward", "model less logit", "log_skill")]
+    theirs = document["simulated_forward"]["logit"]
+    assert gain["value"] == pytest.approx(held["log_skill"] - theirs["log_skill"])
+    assert [gain["value"], gain["lo"], gain["hi"]] == [
+        theirs["model_gains"]["log_skill"]["value"],
+        *theirs["model_gains"]["log_skill"]["ci95"],
+    ]
     title = scorecard_title(table)
+    assert f"; the difference is {gain['value']:+.3f} ({gain['lo']:.3f} to {gain['hi']:.3f})" in title
     assert title.startswith(f"The model, simulated forward, has log skill {held['log_skill']:.3f} (")
     assert "the best baseline, logit, 0." in title
+
+
+def test_a_file_of_an_earlier_version_has_no_differences(tmp_path: Path) -> None:
+    document = hindcast_document()
+    for held in (document["one_year_ahead"], document["simulated_forward"]):
+        for scores in held.values():
+            scores.pop("model_gains", None)
+    table = scorecard_table(read_scored(written(document, tmp_path)))
+    assert len(table) == 2 * 3 * 4
+    assert "difference" not in scorecard_title(table)
+    document["simulated_forward"]["logit"]["model_gains"] = {"log_skill": {"value": 1.0, "ci95": [0.0, 2.0]}}
+    with pytest.raises(DataError, match="column brier_skill: this is not a document of scores"):
+        read_scored(written(document, tmp_path))
 
 
 def test_bins_are_counted_and_their_intervals_are_wilsons(scored: Scored) -> None:

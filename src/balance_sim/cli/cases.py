@@ -11,7 +11,8 @@ import click
 from balance_sim.cli.options import json_option
 from balance_sim.cli.program import ExitCode
 from balance_sim.cli.run import cores
-from balance_sim.cli.score import FORECASTS, MEASURES, number, score_result
+from balance_sim.cli.score import score_result
+from balance_sim.cli.score_text import case_lines
 
 
 @click.command()
@@ -75,26 +76,13 @@ def command(
 def cases_text(title: str, found: list[dict[str, Any]]) -> str:
     """One block a case: three forecasts by three measures, and what the model gains on each baseline."""
     lines = [title, ""]
-    columns = "".join(f"{name:<26}" for name in ("average precision", "AUC", "Brier"))
     for scored in found:
         if scored["case"] is None:
             lines += [f"{scored['scenario']}: no responses on record; not scored", ""]
             continue
         how_many = f"{scored['responding_pairs']} of {scored['pairs']} pairs; {scored['runs']} runs"
         lines.append(f"{scored['scenario']}: {scored['agreements']} agreements, {how_many}")
-        lines.append(f"  {'':<24}{columns}".rstrip())
-        for name in FORECASTS:
-            cells = [_with(scored[name][m], scored[name][f"{m}_ci95"]) for m in MEASURES]
-            lines.append(f"  {name:<24}" + "".join(f"{cell:<26}" for cell in cells).rstrip())
-        for name in FORECASTS[1:]:
-            gains = scored[name]["model_gains"]
-            cells = [_with(gains[m]["value"], gains[m]["ci95"]) for m in MEASURES]
-            label = f"gain on {name}"
-            lines.append(f"  {label:<24}" + "".join(f"{cell:<26}" for cell in cells).rstrip())
+        lines += case_lines(scored)
         lines.append("")
     lines.append("A gain above 0 is the model's: higher average precision and AUC, lower Brier score.")
     return "\n".join(lines)
-
-
-def _with(value: float | None, interval: list[float] | None) -> str:
-    return number(value) + (f" ({number(interval[0])}..{number(interval[1])})" if interval else "")

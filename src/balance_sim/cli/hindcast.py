@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli.options import json_option
+from balance_sim.cli.score_text import accord_lines, detectable_lines, gain_lines, wrapped
 
 if TYPE_CHECKING:
     from balance_sim.evidence.hindcast import Hindcast
@@ -140,19 +141,14 @@ def table_lines(found: Hindcast) -> list[str]:
         lines += [
             "",
             f"{way.replace('_', ' ')}{about}: {one.n} pairs and years, {one.events} with an accord",
-            f"smallest log skill that would be seen 8 times in 10: {one.detectable:.3f}",
-            f"{'':<18}{'log skill':<28}{'Brier skill':<14}{'average precision':<20}{'AUC':<8}{'expected':>8}",
+            *detectable_lines(one),
+            *accord_lines(scores),
+            *gain_lines(scores),
         ]
-        for name, s in scores.items():
-            spread = f"{s.log_skill.value:.4f} ({s.log_skill.low:.4f}..{s.log_skill.high:.4f})"
-            lines.append(
-                f"{name:<18}{spread:<28}{s.brier_skill.value:<14.4f}{s.average_precision:<20.4f}"
-                f"{s.auc:<8.4f}{s.expected:>8.0f}"
-            )
         if way == "one_year_ahead" and found.as_fitted is not None:
             left = found.as_fitted
-            lines.append(
+            lines += wrapped(
                 f"model: propensities and level follow the years, memory {found.memory:g}; left as fitted: "
                 f"log skill {left.log_skill.value:.4f}, Brier skill {left.brier_skill.value:.4f}"
             )
-    return [*lines, "", *(f"note: {note}" for note in found.notes)]
+    return [*lines, "", *(line for note in found.notes for line in wrapped(f"note: {note}"))]

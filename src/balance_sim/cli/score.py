@@ -10,14 +10,12 @@ import click
 
 from balance_sim.cli.options import json_option
 from balance_sim.cli.program import ExitCode
+from balance_sim.cli.score_text import case_lines, wrapped
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from balance_sim.study.result import Result
-
-FORECASTS = ("model", "base_rate", "earlier_accords")
-MEASURES = ("average_precision", "auc", "brier")
 
 
 @click.command()
@@ -176,32 +174,14 @@ def scores_text(scored: dict[str, Any]) -> str:
         f"{scored['agreements']} agreements, {scored['responding_pairs']} of {scored['pairs']} pairs; "
         f"{scored['expected_accords']:.1f} pairs are expected to sign"
     )
-    columns = "".join(f"{title:<26}" for title in ("average precision", "AUC", "Brier"))
-    lines = [head, "", f"{'':<18}{columns}".rstrip()]
-    lines += [
-        f"{name:<18}" + "".join(f"{_cell(scored[name], m):<26}" for m in MEASURES).rstrip()
-        for name in FORECASTS
-    ]
-    excess = scored.get("excess")
-    if excess:
-        by_excess = "".join(f"{number(excess[m]):<26}" for m in ("average_precision", "auc"))
-        lines += [f"{'ranked by excess':<18}{by_excess}".rstrip()]
-    lines += ["", "recorded responses, with the model's probability and the rank of the best pair:"]
+    lines = [*wrapped(head), "", *case_lines(scored)]
+    lines += ["", "recorded responses: rank of the best pair, and the model's probabilities"]
     for row in scored["responses"]:
         who = ", ".join(f"{pair} {p:.3f}" for pair, p in zip(row["pairs"][:4], row["p"], strict=False))
         more = ", ..." if len(row["pairs"]) > 4 else ""
-        lines.append(f"  {row['date']} {row['direction']:<10}{row['best_rank']:>4}  {who}{more}")
+        front = f"  {row['date']:<10} {row['direction']:<9} {row['best_rank']:>4}"
+        lines += wrapped(f"{front}  {who}{more}", " " * (len(front) + 2))
     for row in scored["not_scored"]:
-        lines.append(f"  not scored: {row['state_a']}-{row['state_b']} {row['date']}: {row['reason']}")
+        text = f"not scored: {row['state_a']}-{row['state_b']} {row['date']}: {row['reason']}"
+        lines += [f"  {line}" for line in wrapped(text)]
     return "\n".join(lines)
-
-
-def _cell(measures: dict[str, Any], name: str) -> str:
-    interval = measures[f"{name}_ci95"]
-    spread = f" ({number(interval[0])}..{number(interval[1])})" if interval else ""
-    return number(measures[name]) + spread
-
-
-def number(value: float | None) -> str:
-    """Three decimals; `-` where a score is undefined."""
-    return "-" if value is None else f"{value:.3f}"

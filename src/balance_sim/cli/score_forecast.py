@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from balance_sim.cli.score_text import accord_lines, detectable_lines, gain_lines, wrapped
+
 if TYPE_CHECKING:
     from datetime import datetime
 
     from balance_sim.evidence.forecast import Forecast
-    from balance_sim.evidence.score import Scores
     from balance_sim.study.result import Result
 
 ABOUT = ("first", "last", "kinds", "stage", "about")
@@ -40,21 +41,37 @@ def score_pairs(asked: Asked) -> tuple[dict[str, Any], list[str], int]:
     from balance_sim.evidence.hindcast import finite
 
     made, frozen, failed = forecast_of(asked)
+    kinds = kinds_of(asked.forecast)
     out: dict[str, Any] = {"frozen": frozen, "sha256": made.sha256, **{k: made.content[k] for k in ABOUT}}
     lines = [f"forecast of {len(made.pairs)} pairs, {made.first} to {made.last}, sha256 {made.sha256[:12]}"]
     if asked.freeze is not None:
         out["frozen"] = pairs.freeze(made, asked.freeze)["frozen"]
         lines.append(f"frozen on {out['frozen']} in {asked.freeze}")
     if asked.outcomes is not None:
-        scored = pairs.score_forecast(made, asked.outcomes, asked.data)
+        scored = pairs.score_forecast(made, asked.outcomes, asked.data, kinds=kinds)
         out |= {name: finite(one.as_dict()) for name, one in scored.scores.items()}
         out["calibration"] = [finite(row) for row in scored.calibration]
         out["reference"] = scored.reference
         out["outcomes"] = scored.outcomes.as_dict()
         out["notes"] = list(scored.notes)
-        lines += [*accord_lines(scored.scores), f"skill is against the {scored.reference}"]
-        lines += [f"note: {note}" for note in scored.notes]
+        one = scored.scores["model"]
+        lines += [
+            f"{one.n} pairs, {one.events} made an accord",
+            *detectable_lines(one),
+            "",
+            *accord_lines(scored.scores),
+            f"skill is against the {scored.reference}",
+            *gain_lines(scored.scores),
+        ]
+        lines += [line for note in scored.notes for line in wrapped(f"note: {note}")]
     return out, lines, failed
+
+
+def kinds_of(source: Path) -> tuple[str, ...]:
+    """Kinds of accord that a results folder's scenario knows; none of another forecast."""
+    from balance_sim.study.run import open_result
+
+    return tuple(open_result(source).scenario.kinds) if source.is_dir() else ()
 
 
 def forecast_of(asked: Asked) -> tuple[Forecast, str | None, int]:
@@ -127,31 +144,3 @@ def _arm(result: Result, wanted: str | None) -> str:
     if result.headline_arm is None:
         raise click.UsageError(f"the results hold the reference arm only; --arm {result.reference} scores it")
     return result.headline_arm
-
-
-def accord_lines(scores: dict[str, Scores]) -> list[str]:
-    """One line a forecast."""
-    one = scores["model"]
-    least = _number(one.detectable, 3)
-    lines = [
-        f"{one.n} pairs, {one.events} made an accord; smallest log skill seen 8 times in 10: {least}",
-        "",
-        f"{'':<16}{'log skill':<26}{'Brier skill':<13}{'av. prec.':<11}{'AUC':<7}{'expect':>7}",
-    ]
-    for name, s in scores.items():
-        spread = _number(s.log_skill.value)
-        if spread != "-":
-            spread += f" ({_number(s.log_skill.low)}..{_number(s.log_skill.high)})"
-        lines.append(
-            f"{name:<16}{spread:<26}{_number(s.brier_skill.value):<13}{_number(s.average_precision):<11}"
-            f"{_number(s.auc):<7}{s.expected:>7.1f}"
-        )
-    return lines
-
-
-def _number(value: float, digits: int = 4) -> str:
-    """With few decimals, none where it is large; `-` where it is undefined."""
-    if value != value:
-        return "-"
-    size = abs(value)
-    return f"{value:.{digits if size < 10 else 2 if size < 100 else 0}f}"

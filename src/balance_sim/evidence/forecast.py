@@ -18,11 +18,12 @@ from balance_sim.evidence.baselines import BASELINES, WINDOW, fit_baselines
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.features import pair_years
 from balance_sim.evidence.history import Floats
-from balance_sim.evidence.panel import load_history
+from balance_sim.evidence.panel import default_depths, load_history
 from balance_sim.evidence.readers.accords import read_outcomes
 from balance_sim.evidence.readers.forecasts import read_forecast
 from balance_sim.evidence.readers.table import ReadReport
 from balance_sim.evidence.score import FLOOR, Scores, calibration, score_forecasts
+from balance_sim.scenario.problems import did_you_mean, listed, shown
 
 STAGES = ("signed", "in_force")
 FROZEN = "balance-sim forecast"
@@ -210,8 +211,9 @@ def score_forecast(
     data: Path | None = None,
     more: Mapping[str, Floats] | None = None,
     resamples: int = 1000,
+    kinds: Sequence[str] = (),
 ) -> Scored:
-    """Score a forecast beside its baselines.
+    """Score a forecast beside its baselines. kinds: of accords that are known besides the shipped ones.
 
     Without data the reference is the share of pairs that made one, known only afterwards: harder to beat than
     any base rate of the past. Where none or all did, that share is right by construction and there is no skill."""
@@ -230,8 +232,38 @@ def score_forecast(
         reliability,
         reference,
         there,
-        _notes(scores["model"], there, data, forecast.last, forecast.stage),
+        (
+            *unknown_kinds(forecast, there.report, (*default_depths(), *kinds)),
+            *_notes(scores["model"], there, data, forecast.last, forecast.stage),
+        ),
     )
+
+
+def unknown_kinds(forecast: Forecast, report: ReadReport, known: Sequence[str]) -> list[str]:
+    """A note for each word that is the name of no kind, with its line and what may be meant.
+
+    Misspelt, a row counts for no kind that is asked for, and for `any` as much as another."""
+    file = Path(report.path).name
+    counts = "so it counts for no --kind" if forecast.kinds else "so it counts as a kind of its own"
+    odd = [kind for kind in report.kinds if kind.name not in {*known, *forecast.kinds}]
+    notes = [
+        f"{file}, line {kind.line}, column kind: no kind is called `{shown(kind.word)}`, "
+        f"{counts}{_meant(kind.name, known)}"
+        for kind in odd[:FEW]
+    ]
+    if len(odd) > FEW:
+        notes.append(f"{file}: {len(odd) - FEW} more words for kinds that are none")
+    there = {*known, *(kind.name for kind in report.kinds)}
+    return notes + [
+        f"--kind {shown(name)}: no kind is called so, in {file} neither{_meant(name, known)}"
+        for name in forecast.kinds
+        if name not in there
+    ]
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    found = did_you_mean(word, known)
+    return f"; {found}" if found else f". Kinds: {listed(sorted(known))}"
 
 
 def _notes(model: Scores, there: Happened, data: Path | None, until: date, stage: str) -> tuple[str, ...]:

@@ -166,6 +166,8 @@ def finite(values: Mapping[str, object]) -> dict[str, object]:
     def one(value: object) -> object:
         if isinstance(value, float) and not np.isfinite(value):
             return None
+        if isinstance(value, dict):
+            return {key: one(item) for key, item in value.items()}
         return [one(item) for item in value] if isinstance(value, list) else value
 
     return {key: one(value) for key, value in values.items()}

@@ -7,7 +7,7 @@ Gneiting, Raftery 2007, JASA 102: 359-378; Murphy 1973, Journal of Applied Meteo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ FLOOR = 1e-9
 """Probabilities are kept this far from 0 and 1 in the log score, so that one surprise does not make it
 infinite; `clipped` counts those that were nearer."""
 EDGES = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+MODEL = "model"
+GAINS = ("brier_skill", "log_skill", "auc", "average_precision")
 DETECTION = 2.80
 """Normal quantiles 0.975 and 0.8 added: an effect of this many standard errors is seen 8 times in 10."""
 
@@ -117,7 +119,9 @@ class Interval:
 @dataclass(frozen=True)
 class Scores:
     """One forecast's scores and, against the reference, its skills. Differences in auc and average precision
-    are plain differences. `detectable`: smallest true log skill that this sample would show 8 times in 10."""
+    are plain differences. `detectable`: smallest true log skill that this sample would show 8 times in 10.
+    `model_gains`: by measure of GAINS, how much better the forecast named `model` is than this one, from the same
+    resamples; none for the model itself."""
 
     n: int
     events: int
@@ -132,17 +136,22 @@ class Scores:
     auc_gain: Interval
     average_precision_gain: Interval
     detectable: float
+    model_gains: Mapping[str, Interval] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, object]:
         """For JSON: numbers, and each interval as value, `_se` and `_ci95`."""
         out: dict[str, object] = {}
         for name, value in vars(self).items():
             if isinstance(value, Interval):
-                out[name] = value.value
-                out[f"{name}_se"] = value.standard_error
+                out |= {name: value.value, f"{name}_se": value.standard_error}
                 out[f"{name}_ci95"] = [value.low, value.high]
-            else:
+            elif name != "model_gains":
                 out[name] = value
+        if self.model_gains:
+            out["model_gains"] = {
+                name: {"value": gain.value, "se": gain.standard_error, "ci95": [gain.low, gain.high]}
+                for name, gain in self.model_gains.items()
+            }
         out["minimum_detectable_log_skill"] = out.pop("detectable")
         return out
 
@@ -177,12 +186,18 @@ def score_forecasts(
             drawn[name].append(_measures(losses[name], rankings[name], weight, cluster))
     out = {}
     base = _beatable(np.array(drawn[reference]).reshape(resamples, 4))
+    theirs = _beatable(whole[reference][None])[0]
+    over = {name: _over(whole[name], theirs) for name in names}
+    over_drawn = {name: _over(np.array(drawn[name]).reshape(resamples, 4), base) for name in names}
     for name in names:
-        here = np.array(drawn[name]).reshape(resamples, 4)
-        ours, theirs = whole[name], _beatable(whole[reference][None])[0]
-        skills = [_interval(1 - ours[k] / theirs[k], 1 - here[:, k] / base[:, k]) for k in (0, 1)]
-        gains = [_interval(ours[k] - theirs[k], here[:, k] - base[:, k]) for k in (2, 3)]
+        ours = whole[name]
+        skills = [_interval(over[name][k], over_drawn[name][:, k]) for k in (0, 1)]
+        gains = [_interval(over[name][k], over_drawn[name][:, k]) for k in (2, 3)]
         p = checked[name]
+        model = {}
+        if MODEL in names and name != MODEL:
+            gap, gaps = over[MODEL] - over[name], over_drawn[MODEL] - over_drawn[name]
+            model = {of: _interval(gap[k], gaps[:, k]) for k, of in enumerate(GAINS)}
         out[name] = Scores(
             n=len(y),
             events=int(y.sum()),
@@ -197,8 +212,26 @@ def score_forecasts(
             auc_gain=gains[0],
             average_precision_gain=gains[1],
             detectable=DETECTION * skills[1].standard_error,
+            model_gains=model,
         )
     return out
+
+
+def best_baseline(log_skill: Mapping[str, float], reference: str = "base_rate") -> str | None:
+    """The forecast with the highest log skill but for the model and the reference; None where there is none.
+
+    Of equals the first in the order of the names. It is picked on the rows that it is scored on, so what the model
+    gains on it is rather too small."""
+    others = {
+        name: value for name, value in log_skill.items() if name not in (MODEL, reference) and value == value
+    }
+    return min(others, key=lambda name: (-others[name], name)) if others else None
+
+
+def _over(measures: Floats, reference: Floats) -> Floats:
+    """(..., 4) Brier and log skill over the reference, and differences in AUC and average precision."""
+    skills = 1 - measures[..., :2] / reference[..., :2]
+    return np.concatenate([skills, measures[..., 2:] - reference[..., 2:]], axis=-1)
 
 
 class Ranking:

@@ -23,6 +23,7 @@ COUNTS = (
     "average_precision",
     "minimum_detectable_log_skill",
 )
+GAINS = ("log_skill", "brier_skill", "average_precision", "auc")
 BINS = ("low", "high", "n", "expected", "happened")
 FORMS = {
     "plan": dict, "weights": dict, "standard_errors": dict, "log_skill_by_year": dict, "data": list, "notes": list,
@@ -37,7 +38,8 @@ Numbers = dict[str, Any]
 class Way:
     """One way of forecasting. scores: forecast -> measure -> number, `<measure>_ci95` -> [low, high]; None where
 
-    there is none. The first is the model. bins: its reliability table, low to high."""
+    there is none. The first is the model. Of the others `model_gains`: measure of GAINS -> (value, low, high), what
+    the model gains on it; empty in a file of an earlier version. bins: its reliability table, low to high."""
 
     name: str
     scores: dict[str, Numbers]
@@ -108,11 +110,18 @@ def _way(name: str, scores: dict[str, Numbers], bins: list[Numbers]) -> Way:
         for key in MEASURES:
             low, high = held[f"{key}_ci95"]
             row[f"{key}_ci95"] = (_number(low), _number(high))
+        gains = held.get("model_gains", {})
+        row["model_gains"] = {key: _with_bounds(gains[key]) for key in GAINS if gains}
         checked[one] = row
     rows = tuple({key: _finite(one, key) for key in BINS} for one in bins)
     if not any(one["n"] > 0 for one in rows):
         raise KeyError("calibration")
     return Way(name, checked, rows)
+
+
+def _with_bounds(of: Numbers) -> tuple[float, float, float]:
+    low, high = of["ci95"]
+    return _number(of["value"]), _number(low), _number(high)
 
 
 def _check_about(about: Numbers, kind: str) -> None:

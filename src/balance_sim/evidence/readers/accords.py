@@ -5,6 +5,7 @@ not known), precision of `signed` (day, month, year), multilateral."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from balance_sim.evidence import codes
 from balance_sim.evidence.readers.table import (
     MISSING_CODES,
     MISSING_TEXT,
+    Kind,
     Read,
     Table,
     day,
@@ -144,6 +146,7 @@ def read_accords(path: Path | str) -> Read:
         open_table(path, "accords", _GENERIC_NAMES, ("iso3_a", "iso3_b"))
     stage = table.text["stage"].str.strip() if table.has("stage") else pd.Series("", index=table.text.index)
     stage, kind = _our_words(table, stage)
+    kinds = _kinds(table, kind)
     wrong = ~stage.isin(STAGES)
     if wrong.any():
         raise table.fault("stage", wrong, "this is not a stage", f"Write one of {', '.join(STAGES)}")
@@ -170,7 +173,15 @@ def read_accords(path: Path | str) -> Read:
     frame = _tidy(_stages_to_columns(long))
     dates = frame[["signed", "in_force", "ended"]].stack()
     years = (int(dates.dt.year.min()), int(dates.dt.year.max())) if len(dates) else None
-    return Read(frame, table.report(read, frame, years))
+    return Read(frame, replace(table.report(read, frame, years), kinds=kinds))
+
+
+def _kinds(table: Table, kind: pd.Series) -> tuple[Kind, ...]:
+    """Each word for a kind, in the order of the file. kind: our names, row by row."""
+    words = table.text["kind"].str.strip()
+    first = ~words.duplicated()
+    lines = table.lines([int(row) for row in words.index[first]])
+    return tuple(map(Kind, words[first], kind[first], lines))
 
 
 def _our_words(table: Table, stage: pd.Series) -> tuple[pd.Series, pd.Series]:

@@ -35,9 +35,19 @@ class Dropped:
     lines: tuple[int, ...]
 
 
+class Kind(NamedTuple):
+    """A kind of accord as a file writes it, our name for it, and the line on which it stands first."""
+
+    word: str
+    name: str
+    line: int
+
+
 @dataclass(frozen=True)
 class ReadReport:
-    """What a reader took from a file. The years are those the source covers, not those of its events."""
+    """What a reader took from a file. The years are those the source covers, not those of its events.
+
+    kinds: the words that a list of accords has for kinds, where they are words of its own."""
 
     source: str
     path: str
@@ -47,6 +57,7 @@ class ReadReport:
     last_year: int | None
     dropped: tuple[Dropped, ...] = ()
     notes: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ()
 
     @property
     def losses(self) -> tuple[str, ...]:

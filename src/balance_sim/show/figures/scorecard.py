@@ -1,4 +1,5 @@
-"""Scorecard: the model beside its baselines, every measure with its interval over pairs of states."""
+"""Scorecard: the model beside its baselines, every measure with its interval over pairs of states; and beneath
+them the model less the best baseline."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.scored_file import MEASURES, Scored
+from balance_sim.evidence.score import best_baseline
+from balance_sim.evidence.scored_file import MEASURES, Scored, Way
 from balance_sim.show.figures.paper import (
     BLUE,
     INK,
@@ -20,7 +22,7 @@ from balance_sim.show.figures.paper import (
     sheet,
     styled,
 )
-from balance_sim.show.wording import arm_words, interval, number, plural
+from balance_sim.show.wording import arm_words, interval, number, plural, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +46,13 @@ LEVELS = {
     "average_precision_gain": "average_precision",
     "auc_gain": "auc",
 }
+GAINED = {
+    "log_skill": "log_skill",
+    "brier_skill": "brier_skill",
+    "average_precision_gain": "average_precision",
+    "auc_gain": "auc",
+}
+LESS = "model less "
 LOOKS = ((BLUE, "o"), (VERMILION, "s"))
 
 
@@ -51,7 +60,9 @@ def scorecard_table(scored: Scored) -> pd.DataFrame:
     """Tidy: way, forecast, measure: skill or gain over the reference with 95 % interval (bootstrap over pairs of
 
     states), level: the score itself; n rows scored, events among them, expected by the forecast; detectable:
-    smallest log skill that such a sample would show 8 times in 10."""
+    smallest log skill that such a sample would show 8 times in 10. Where there is a baseline but the reference,
+    `model less <baseline>` of each way: what the model gains on the best of them by log skill, on the same
+    resamples."""
     rows = []
     for way in scored.ways:
         for name, held in way.scores.items():
@@ -59,8 +70,22 @@ def scorecard_table(scored: Scored) -> pd.DataFrame:
                 lo, hi = held[f"{measure}_ci95"]
                 counts = [held[key] for key in ("n", "events", "expected", "minimum_detectable_log_skill")]
                 rows.append([way.name, name, measure, held[measure], lo, hi, held[LEVELS[measure]], *counts])
+        rows += _less_the_best(way)
     reference = str(scored.about.get("reference", "base rate"))
     return pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(reference=reference)
+
+
+def _less_the_best(way: Way) -> list[list[object]]:
+    """Rows of the model less the best baseline; none where there is none, or in a file without them."""
+    best = best_baseline({name: held["log_skill"] for name, held in way.scores.items()}, REFERENCE)
+    if best is None or not way.scores[best]["model_gains"]:
+        return []
+    gains, nan = way.scores[best]["model_gains"], float("nan")
+    counts = [way.scores["model"][key] for key in ("n", "events")]
+    return [
+        [way.name, LESS + best, measure, *gains[GAINED[measure]], nan, *counts, nan, nan]
+        for measure in MEASURES
+    ]
 
 
 def scorecard_title(table: pd.DataFrame) -> str:
@@ -69,12 +94,19 @@ def scorecard_title(table: pd.DataFrame) -> str:
     model = part[part["forecast"] == "model"].iloc[0]
     words = f"log skill {number(float(model['value']), 3)} ({interval(float(model['lo']), float(model['hi']), 3)})"
     way = "" if table["way"].nunique() == 1 else f", {arm_words(str(model['way']))},"
-    others = part[~part["forecast"].isin(["model", REFERENCE])].dropna(subset=["value"])
+    less = part["forecast"].str.startswith(LESS)
+    others = part[~part["forecast"].isin(["model", REFERENCE]) & ~less].dropna(subset=["value"])
     if others.empty:
         return f"The model{way} has {words} over the {model['reference']}"
     best = others.sort_values(["value", "forecast"], ascending=[False, True], kind="stable").iloc[0]
     size = f"{number(float(best['value']), 3)} ({interval(float(best['lo']), float(best['hi']), 3)})"
-    return f"The model{way} has {words}; the best baseline, {arm_words(str(best['forecast']))}, {size}"
+    found = f"The model{way} has {words}; the best baseline, {arm_words(str(best['forecast']))}, {size}"
+    gap = part[less].dropna(subset=["value", "lo", "hi"])
+    if gap.empty:
+        return found
+    value, lo, hi = (float(gap.iloc[0][name]) for name in ("value", "lo", "hi"))
+    told = "" if lo > 0 or hi < 0 else ", not told from none"
+    return f"{found}; the difference is {signed(value, 3)} ({interval(lo, hi, 3)}){told}"
 
 
 @styled
@@ -89,7 +121,8 @@ def draw_scorecard(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Fig
         for axes in ax[1:]:
             axes.set_axis_off()
         return nothing(ax[0], "No forecast was scored: there is nothing to show.")
-    names = ["model", *(one for one in names if one not in ("model", REFERENCE)), REFERENCE]
+    less = [one for one in names if one.startswith(LESS)]
+    names = ["model", *(one for one in names if one not in ("model", REFERENCE, *less)), REFERENCE, *less]
     names = [one for one in names if (table["forecast"] == one).any()]
     ways = list(dict.fromkeys(table["way"]))
     for axes, measure in zip(ax, MEASURES, strict=True):
@@ -97,12 +130,19 @@ def draw_scorecard(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Fig
         axes.set_title(WORDS[measure], loc="left", color=QUIET)
     ax[0].set_yticks(range(len(names)), [arm_words(one) for one in names[::-1]])
     ax[0].get_yticklabels()[-1].set_fontweight("bold")
+    for at in range(len(less)):
+        ax[0].get_yticklabels()[at].set_fontweight("bold")
     one = table.iloc[0]
     keys = " ".join(f"{('Circle' if k == 0 else 'Square')}: {arm_words(way)}." for k, way in enumerate(ways))
     small = (
         f"{keys} Line: 95 % interval over resampled pairs of states. Zero: the {one['reference']}; right is better. "
         f"{plural(int(one['n']), 'row')}, {plural(int(one['events']), 'accord')} among them. "
     )
+    if less:
+        small += (
+            "Under the line: the model less the best baseline by log skill, on the same resamples; open where it "
+            "holds zero. "
+        )
     if np.isfinite(one["detectable"]):
         small += (
             f"A log skill below {number(float(one['detectable']), 3)} would be missed 2 times in 10 or more."
@@ -114,6 +154,9 @@ def draw_scorecard(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Fig
 
 def _panel(ax: Axes, rows: pd.DataFrame, names: list[str], ways: list[str]) -> None:
     ax.axvline(0, color=INK, linewidth=1)
+    less = sum(name.startswith(LESS) for name in names)
+    if less:
+        ax.axhline(less - 0.5, color=QUIET, linewidth=0.8, clip_on=False)
     for k, way in enumerate(ways):
         colour, marker = LOOKS[k % len(LOOKS)]
         part = rows[rows["way"] == way].set_index("forecast")
@@ -129,7 +172,8 @@ def _panel(ax: Axes, rows: pd.DataFrame, names: list[str], ways: list[str]) -> N
                 ax.plot(
                     [row["lo"], row["hi"]], [spot, spot], color=colour, linewidth=1.6, solid_capstyle="butt"
                 )
-            fill = colour if name == "model" else "white"
+            clear = name.startswith(LESS) and (row["lo"] > 0 or row["hi"] < 0)
+            fill = colour if name == "model" or clear else "white"
             ax.plot(
                 row["value"],
                 spot,
