@@ -181,7 +181,8 @@ def test_new_writes_a_file_that_checks_and_never_overwrites(tmp_path, monkeypatc
     assert invoke("new", "other", "--out", "-")[1].startswith("# other: a scenario to start from")
 
 
-def test_parameters(tmp_path):
+def test_parameters(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "111")
     code, out, _ = invoke("parameters")
     assert code == 0
     header, first, *_ = out.splitlines()
@@ -194,6 +195,30 @@ def test_parameters(tmp_path):
         "theory.weights.closure",
         "kinds.access.depth",
     }
+
+
+@pytest.mark.parametrize("width", [80, 110])
+def test_parameters_on_a_narrow_terminal(monkeypatch, width):
+    """No line is longer than the terminal, and every path can be read off: what is above, and the name."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    _, out, _ = invoke("parameters")
+    paths, values, above = [], [], ""
+    for line in out.splitlines()[3:]:
+        assert len(line) <= width
+        if line.startswith("   "):
+            continue  # the rest of a unit
+        cells = line.split()
+        if line.startswith("  "):
+            paths.append(f"{above}.{cells[0]}")
+            values.append(cells[1])
+        elif len(cells) > 1:
+            paths.append(cells[0])
+            values.append(cells[1])
+        elif cells:
+            above = cells[0]
+    table = json.loads(invoke("parameters", "--json")[1])
+    assert paths == [row["path"] for row in table]
+    assert values == [f"{row['value']:g}" for row in table]
 
 
 def test_schema_is_one_json_document():

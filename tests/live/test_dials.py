@@ -146,6 +146,22 @@ def test_the_options_give_the_same_scenario() -> None:
     assert "--draw-parameters" in as_options(Wish((), 5), 7, draws=True)
 
 
+WORDS = [
+    "plain words", "yes", "null", "~", "1", "1e3", "0x1f", "2025-09-04", "a: b", "a #b", "# c", "[a]", "{a: b}", "it's",
+    'the "word"', "'quoted'", "- a", "*a", "&a", "!a", "%a", "@a", "`a`", "a, b", "a\\b", "Über", "true", "key=value",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", WORDS)
+def test_words_are_read_back_as_the_same_words(words: str) -> None:
+    """Also those that YAML would take for something else."""
+    wish = Wish((("question", words), ("title", words)), 5)
+    options = shlex.split(as_options(wish, 1))
+    settings = [word for flag, word in zip(options[4::2], options[5::2], strict=True) if flag == "--set"]
+    again = load_scenario(Path(ROOT / "experiments" / "smoke" / "five_states.yaml"), set=settings)
+    assert (again.title, again.question) == (words, words)
+
+
 def test_stages_and_pieces() -> None:
     assert list(stages(20)) == [20]
     assert list(stages(FIRST_RUNS)) == [50]

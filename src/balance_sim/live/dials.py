@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from balance_sim.live.faults import BadRequest
 from balance_sim.scenario import value_at
+from balance_sim.scenario.documents import is_plain_text
 from balance_sim.scenario.problems import did_you_mean, shown
 from balance_sim.show.explore.points import dials_of
 from balance_sim.study.jobs import Values
@@ -215,7 +216,7 @@ def as_options(wish: Wish, seed: int, *, draws: bool = False) -> str:
 
 
 def _written(value: Any) -> str:
-    """A value as `--set` reads it."""
-    if isinstance(value, str | date):
+    """A value as `--set` reads it: a text in quotes where it would be read as something else without."""
+    if isinstance(value, date):
         return str(value)
-    return json.dumps(value)
+    return value if isinstance(value, str) and is_plain_text(value) else json.dumps(value, ensure_ascii=False)

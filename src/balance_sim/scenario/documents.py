@@ -164,6 +164,15 @@ def read_document(text: str, file: str) -> tuple[Node, list[Problem]]:
     return builder.root, builder.problems
 
 
+def is_plain_text(text: str) -> bool:
+    """Whether these words, written without quotes, are read as the same words."""
+    try:
+        node, problems = read_document(text, "")
+    except ScenarioError:
+        return False
+    return not problems and isinstance(node.value, str) and node.value == text
+
+
 def _take(builder: _Builder, event: happening.Event) -> None:
     at = event.start_mark
     mark = Mark(builder.file, at.line + 1, at.column + 1) if at else Mark(builder.file, 1, 1)

@@ -11,6 +11,10 @@ def _has_indices(result: object) -> bool:
     return isinstance(result, SweepResult) and result.manifest.get("design", {}).get("method") in methods
 
 
+def _has_surface(result: object) -> bool:
+    return isinstance(result, SweepResult) and len(SWEEP_FIGURES["surface"].table(result)) > 0
+
+
 def _varies_theory(result: object) -> bool:
     return isinstance(result, SweepResult) and "theory.preset" in result.paths
 
@@ -22,7 +26,9 @@ SWEEP_FIGURES: dict[str, Picture] = {
             "theories", "Under which theory is there an excess?", "studies", "theories", fits=_varies_theory
         ),
         Picture("multiples", "How does the excess change with each factor?", "sweeps", "multiples"),
-        Picture("surface", "And with the two that matter most together?", "surface", "surface"),
+        Picture(
+            "surface", "And with the two that matter most together?", "surface", "surface", fits=_has_surface
+        ),
         Picture("indices", "Which factor matters how much?", "indices", "indices", fits=_has_indices),
     )
 }

@@ -92,7 +92,7 @@ def indices_title(table: pd.DataFrame) -> str:
     rows = main_index(table[table["of"] == "effect"])
     name = "total index" if rows["method"].iloc[0] == "sobol" else "mean step"
     sure = rows[(rows["lo"] > 0) & (rows["share_lo"] > 0)]
-    if (rows["value"] == 0).all():
+    if (rows["value"].fillna(0.0) == 0).all():  # Sobol's are undefined then
         return "No factor changes the effect at any point"
     top = (sure if len(sure) else rows).iloc[0]
     size = (

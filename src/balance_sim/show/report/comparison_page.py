@@ -79,6 +79,8 @@ def input_rows(lines: list[str]) -> facts.Rows:
 
 def _cut(text: str) -> str:
     text = "not there" if text == "None" else printable(text)
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1]  # words stand without their quotes
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}..."
 
 

@@ -60,9 +60,13 @@ def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
         arm = scenario.arms[name]
         changes = [f"without {event}" for event in arm.drop]
         changes += [f"with {event.id} ({event.date})" for event in arm.add]
-        changes += [f"{path} = {value}" for path, value in arm.set.items()]
+        changes += [f"{path} = {_listed(value)}" for path, value in arm.set.items()]
         rows.append([arm_words(name), arm.title, "; ".join(changes) or "nothing"])
     return rows
+
+
+def _listed(value: object) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
 
 
 def event_rows(scenario: Scenario) -> Rows:

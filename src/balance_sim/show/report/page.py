@@ -60,6 +60,7 @@ def report_html(result: Result, drawn: dict[str, Figure] | None = None, *, world
         "answer": finding(result),
         "window": result.window,
         "reference": arm_words(result.reference),
+        "compares": len(result.arms) > 1,
         "scheduled": facts.scheduled_rows(result),
         "accords": facts.accord_rows(result, first) if not result.outcomes.empty else [],
         "others": facts.accord_rows(result, others) if not result.outcomes.empty else [],
