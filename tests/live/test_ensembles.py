@@ -15,7 +15,7 @@ import pytest
 from serving import LOUD, SCENARIO
 
 from balance_sim.live.dials import Wish, dials_round, read_wish
-from balance_sim.live.ensembles import Desk
+from balance_sim.live.ensembles import Clerk
 from balance_sim.live.faults import BadRequest, PartFailed
 from balance_sim.live.workers import Part, Workers
 from balance_sim.scenario import load_scenario, with_values
@@ -34,10 +34,10 @@ def done(work: Coroutine[Any, Any, Any]) -> Any:
         return pool.submit(asyncio.run, work).result()
 
 
-async def last(desk: Desk, wish: Wish) -> Result:
+async def last(clerk: Clerk, wish: Wish) -> Result:
     """The whole answer."""
-    setting = await desk.setting(wish)
-    found = [one async for one in desk.answers(setting, wish.runs)][-1]
+    setting = await clerk.setting(wish)
+    found = [one async for one in clerk.answers(setting, wish.runs)][-1]
     assert isinstance(found, Result)
     return found
 
@@ -50,7 +50,7 @@ def test_a_study_that_draws_its_parameters() -> None:
     plain = run(with_values(SMALL, dict(wish.values)), 40, 3)
     workers = Workers(1, 3, draws=True)
     try:
-        found = done(last(Desk(SMALL, 3, ARMS, workers), wish))
+        found = done(last(Clerk(SMALL, 3, ARMS, workers), wish))
     finally:
         workers.close()
     shown = found.outcomes
@@ -71,11 +71,11 @@ def test_a_study_that_draws_its_parameters() -> None:
 def test_few_lives_are_lived_in_one_go_and_many_are_told_in_between() -> None:
     """Once the reference arm is on the shelf, a setting that moves the event alone is half the work."""
     workers = Workers(1, 3)
-    desk = Desk(SMALL, 3, ARMS, workers)
+    clerk = Clerk(SMALL, 3, ARMS, workers)
 
     async def told(visibility: float) -> list[int]:
         wish = read_wish(dials_round(SMALL), 180, json.dumps({"values": {"visibility": visibility}}).encode())
-        answers = desk.answers(await desk.setting(wish), wish.runs)
+        answers = clerk.answers(await clerk.setting(wish), wish.runs)
         return [one.runs async for one in answers if isinstance(one, Result)]
 
     async def both() -> tuple[list[int], list[int]]:
@@ -90,10 +90,10 @@ def test_few_lives_are_lived_in_one_go_and_many_are_told_in_between() -> None:
 def test_a_setting_that_no_file_could_have_is_refused() -> None:
     """Each dial may be within its bounds and the whole still be no scenario."""
     workers = Workers(1, 1)  # starts no process before it is given something
-    desk = Desk(SMALL, 1, ARMS, workers)
+    clerk = Clerk(SMALL, 1, ARMS, workers)
     wish = Wish((("events.summit.principals", ("XAR", "XAR")),), 10)
     with pytest.raises(BadRequest, match=r"events\.summit\.principals") as refused:
-        done(desk.setting(wish))
+        done(clerk.setting(wish))
     assert "\n" not in str(refused.value)
     workers.close()
 

@@ -188,8 +188,8 @@ def test_folders_of_any_name_and_sweeps_by_their_points(folders: list[str], tmp_
 def test_values_that_differ_are_read_back_from_their_lines() -> None:
     lines = ["versions.numpy: '1' left, '2' right", "inputs.a.b: 'x: y left, z' left, None right"]
     assert input_rows(lines) == [
-        ["inputs.a.b", "'x: y left, z'", "not there"],
-        ["versions.numpy", "'1'", "'2'"],
+        ["inputs.a.b", "x: y left, z", "not there"],
+        ["versions.numpy", "1", "2"],
     ]
 
 

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response, Strea
 from starlette.routing import Route
 
 from balance_sim.live.dials import Dial, Wish, as_options, read_wish
-from balance_sim.live.ensembles import Desk, Lived
+from balance_sim.live.ensembles import Clerk, Lived
 from balance_sim.live.faults import BadRequest, PartFailed, Superseded, TooLarge
 from balance_sim.show.explore.data import chosen_days, heading, point
 from balance_sim.show.explore.page import live_html
@@ -34,17 +34,17 @@ log = logging.getLogger(__name__)
 class Live:
     """The page of a study. runs: those asked for at first."""
 
-    desk: Desk
+    clerk: Clerk
     dials: tuple[Dial, ...]
     runs: int
 
     def page(self) -> tuple[str, str]:
         """The page and its policy."""
         dials = [{"name": d.name, "values": list(d.offered), "start": d.start} for d in self.dials]
-        reference, arm = self.desk.arms
-        found = heading(self.desk.scenario, reference, arm, dials)
+        reference, arm = self.clerk.arms
+        found = heading(self.clerk.scenario, reference, arm, dials)
         more = {"days": [], "pairs": [], "runs": self.runs, "choices": sorted({*CHOICES, self.runs})}
-        return live_html(found | more | {"seed": self.desk.seed})
+        return live_html(found | more | {"seed": self.clerk.seed})
 
     def app(self, page: str) -> Starlette:
         """The application behind the door."""
@@ -59,7 +59,7 @@ class Live:
             try:
                 body = await asyncio.wait_for(request.body(), BODY_SECONDS)
                 wish = read_wish(self.dials, self.runs, body)
-                setting = await self.desk.setting(wish)
+                setting = await self.clerk.setting(wish)
             except TimeoutError:
                 return _refused(HTTPStatus.REQUEST_TIMEOUT, "the request did not come in time")
             except TooLarge:
@@ -70,7 +70,7 @@ class Live:
                 return Response()
             except BadRequest as error:
                 return _refused(HTTPStatus.BAD_REQUEST, str(error))
-            answers = self.desk.answers(setting, wish.runs)
+            answers = self.clerk.answers(setting, wish.runs)
             return StreamingResponse(self._lines(answers, wish), media_type=LINES)
 
         async def failed(_request: Request, error: Exception) -> Response:
@@ -82,7 +82,7 @@ class Live:
 
     async def warm(self) -> None:
         """Live the setting at the start, so that the page opens on an answer. Raises PartFailed."""
-        async for _ in self.desk.answers(await self.desk.setting(Wish((), self.runs)), self.runs):
+        async for _ in self.clerk.answers(await self.clerk.setting(Wish((), self.runs)), self.runs):
             pass
 
     async def _lines(self, answers: AsyncIterator[Lived | Result], wish: Wish) -> AsyncIterator[bytes]:
@@ -92,7 +92,9 @@ class Live:
                     yield _line({"lived": one.runs})
                 else:
                     said = await asyncio.to_thread(told, one)
-                    options = as_options(Wish(wish.values, one.runs), one.seed, draws=self.desk.workers.draws)
+                    options = as_options(
+                        Wish(wish.values, one.runs), one.seed, draws=self.clerk.workers.draws
+                    )
                     yield _line({"answer": said | {"options": options}})
         except Superseded:
             yield _line({"stopped": "a newer request has taken over"})

@@ -100,7 +100,7 @@ def _cut(tables: BlockTables, first: int, stop: int) -> BlockTables:
     return BlockTables(of(tables.runs), of(tables.accords))
 
 
-class Desk:
+class Clerk:
     """Takes requests, one at a time: a newer one stops the one before.
 
     arms: the reference and the headline arm."""

@@ -60,11 +60,11 @@ def serve(folder: Path, runs: int, port: int, workers: int, announce: Callable[[
     dials = dials_of_sweep(study) if isinstance(study, SweepResult) else dials_round(study.scenario)
     with contextlib.closing(listen(HOST, port)) as listening:
         drawing = bool(manifest.get("draw_parameters"))
-        with contextlib.closing(Workers(workers, study.seed, draws=drawing)) as crew:
+        with contextlib.closing(Workers(workers, study.seed, draws=drawing)) as processes:
             from balance_sim.live.app import Live
-            from balance_sim.live.ensembles import Desk
+            from balance_sim.live.ensembles import Clerk
 
-            live = Live(Desk(study.scenario, study.seed, (study.arms[0], arm), crew), dials, runs)
+            live = Live(Clerk(study.scenario, study.seed, (study.arms[0], arm), processes), dials, runs)
             page, policy = live.page()
             token = secrets.token_urlsafe(TOKEN_BYTES)
             door = Door(live.app(page), listening.getsockname()[1], token, policy)
@@ -120,7 +120,7 @@ async def _served(
         stopped.append(number)
         warm.cancel()
         server.should_exit = True
-        live.desk.stop()
+        live.clerk.stop()
 
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in STOPPING}

@@ -36,14 +36,14 @@ def failed_rows(outcome: Outcome) -> list[dict[str, Any]]:
     ]
 
 
-class Memory:
+class InMemory:
     """Block tables kept in this process."""
 
     def __init__(self) -> None:
         self._kept: dict[int, BlockTables] = {}
         self._failed: list[dict[str, Any]] = []
 
-    def __enter__(self) -> Memory:
+    def __enter__(self) -> InMemory:
         return self
 
     def __exit__(self, *_: object) -> None:

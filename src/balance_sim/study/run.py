@@ -14,7 +14,7 @@ from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.blocks import runs_with_extra
 from balance_sim.study.extra_arms import lives_of_a_run
 from balance_sim.study.faults import WrongRequest, no_results
-from balance_sim.study.folder import Folder, Memory, manifest_of, scenario_of, version
+from balance_sim.study.folder import Folder, InMemory, manifest_of, scenario_of, version
 from balance_sim.study.result import Result
 from balance_sim.study.runner import Job, Task, run_tasks, runs_a_shard
 from balance_sim.study.store import Store, missing
@@ -79,7 +79,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     if draw_parameters and model is not None:
         raise WrongRequest("parameters are not drawn for a model of one's own: leave out one of the two")
     job = Job(scenario, seed, chosen, model, run_timeout, mechanisms, draw_parameters)
-    sink: Memory | Folder = Memory()
+    sink: InMemory | Folder = InMemory()
     if out is not None:
         more = {"files": files or {}, "command": command, "mechanisms": mechanisms}
         more |= {"draw_parameters": draw_parameters}
@@ -108,7 +108,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         arms=chosen,
         version=version(),
         folder=None if out is None else Path(out),
-        memory=sink.tables() if isinstance(sink, Memory) else (),
+        memory=sink.tables() if isinstance(sink, InMemory) else (),
         draws=draw_parameters,
         failed=tuple(row for row in sink.failed() if row["run"] < runs),
         timing={

@@ -155,7 +155,7 @@ def draw_multiples(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Fig
     for axes in list(ax)[len(factors) :]:
         axes.set_axis_off()
     shown = ["excess", "lo", "hi"] if table["point"].nunique() <= FEW_POINTS else ["excess"]
-    if not float(table[shown].abs().max(axis=None)) > 1e-12:  # flat
+    if not np.nanmax(np.abs(table[shown].to_numpy(float))) > 1e-12:  # flat
         ax[0].set_ylim(-0.05, 0.05)
     wrap, small_wrap = (72, 100) if len(factors) in (1, 2, 4) else (100, 140)
     frame_words(ax[0], multiples_title(table), _marks(table), own=own, wrap=wrap, small_wrap=small_wrap)
