@@ -564,30 +564,101 @@ def test_bootstrap_intervals_of_sobol_indices_hold_them() -> None:
     assert not any(passes(count, 150, 0.91, 0.97) for count in noisy[1, 1:]), noisy
 
 
-def morris_draws(draws: int, trajectories: int) -> tuple[np.ndarray, np.ndarray]:
-    """(3,) how many intervals of mu hold the true slope, as given and cut by half."""
-    rng, good, cut = np.random.default_rng(19), np.zeros(3, int), np.zeros(3, int)
-    for at in range(draws):
+MORRIS = ("mu", "mu_star", "sigma")
+
+
+def morris_draws(
+    draws: int, trajectories: int, noise: float, wrong: Callable[[str, Index, np.ndarray], Index]
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """By measure: (3,) how many intervals hold the truth of each factor; as given, and made wrong.
+
+    Eight runs a point. All slopes are above zero, so mu star is mu; the first two factors act together."""
+    rng = np.random.default_rng(19)
+    acting = 0.8 / np.sqrt(12)  # the spread of the first two factors' effects
+    truth = {"mu": SLOPES, "mu_star": SLOPES, "sigma": np.array([acting, acting, 0.0])}
+    good, bad = ({name: np.zeros(3, int) for name in MORRIS} for _ in range(2))
+    for _ in range(draws):
         step = rng.choice([-0.5, 0.5], (trajectories, 3))
         y = np.empty((2, trajectories, 3, 8))
         for k in range(3):
             x = rng.random((trajectories, 3))
             x[:, k] = x[:, k] / 2 + np.where(step[:, k] > 0, 0.0, 0.5)
             for side in (0, 1):
-                y[side, :, k] = surface(x)[:, None] + rng.normal(0, 0.1, (trajectories, 8))
+                y[side, :, k] = surface(x)[:, None] + rng.normal(0, noise, (trajectories, 8))
                 x[:, k] += step[:, k]
-        for k, one in enumerate(morris_effects(y[0], y[1], step, 400, at).mu):
-            short = narrowed(one)
-            good[k] += one.low <= SLOPES[k] <= one.high
-            cut[k] += short.low <= SLOPES[k] <= short.high
-    return good, cut
+        found = morris_effects(y[0], y[1], step)
+        effects = (y[1] - y[0]).mean(axis=2) / step
+        for name in MORRIS:
+            for k, one in enumerate(getattr(found, name)):
+                good[name][k] += one.low <= truth[name][k] <= one.high
+                other = wrong(name, one, effects[:, k])
+                bad[name][k] += other.low <= truth[name][k] <= other.high
+    return good, bad
 
 
-def test_bootstrap_intervals_of_morris_effects_hold_them() -> None:
-    """200 draws of 20 trajectories: 0.92 to 0.97 passes; half the length does not."""
-    good, cut = morris_draws(200, 20)
-    assert all(passes(count, 200, 0.92, 0.97) for count in good), good
-    assert not any(passes(count, 200, 0.92, 0.97) for count in cut), cut
+def halved(name: str, one: Index, effects: np.ndarray) -> Index:
+    return narrowed(one)
+
+
+@pytest.mark.parametrize("trajectories", [6, 10, 20])
+def test_intervals_of_morris_effects_hold_them(trajectories: int) -> None:
+    """500 draws. mu and mu star: 0.93 to 0.97 passes. sigma: 0.94 or more, of few trajectories near 1; where it is
+    zero the interval ends there. Half the length does not pass."""
+    good, cut = morris_draws(500, trajectories, 0.1, halved)
+    assert all(passes(count, 500, 0.93, 0.97) for count in good["mu"]), good
+    assert all(passes(count, 500, 0.93, 1.0) for count in (*good["mu_star"], *good["sigma"])), good
+    assert not any(passes(count, 500, 0.93, 1.0) for count in (*cut["mu"], *cut["mu_star"])), cut
+    assert not any(passes(count, 500, 0.93, 1.0) for count in cut["sigma"][:2]) or trajectories < 20, cut
+
+
+def as_it_was(name: str, one: Index, effects: np.ndarray) -> Index:
+    """Wrong: noise taken for size, and for spread; percentiles of resampled trajectories."""
+    rng = np.random.default_rng(1)
+    drawn = effects[rng.integers(0, len(effects), (200, len(effects)))]
+    values = {"mu": drawn.mean(axis=1), "mu_star": np.abs(drawn).mean(axis=1), "sigma": drawn.std(axis=1)}[
+        name
+    ]
+    return Index(one.value, *(float(v) for v in np.quantile(values, [0.025, 0.975])))
+
+
+def test_noise_is_not_taken_for_an_effect() -> None:
+    """300 draws of 10 trajectories whose noise is three times the least slope: 0.94 or more holds. Percentiles of
+    what is seen do not, of mu star and sigma."""
+    good, wrong = morris_draws(300, 10, 0.6, as_it_was)
+    assert all(passes(count, 300, 0.94, 1.0) for name in MORRIS for count in good[name]), good
+    assert not passes(wrong["mu_star"][2], 300, 0.94, 1.0), wrong
+    assert not any(passes(count, 300, 0.94, 1.0) for count in wrong["sigma"]), wrong
+
+
+def sigma_draws(draws: int, trajectories: int, effects: Callable[..., np.ndarray]) -> tuple[int, int]:
+    """How many intervals of sigma hold 1; ours, and percentiles of resampled trajectories. No noise."""
+    rng, good, wrong = np.random.default_rng(31), 0, 0
+    for _ in range(draws):
+        e = effects(rng, trajectories)
+        found = morris_effects(np.zeros((trajectories, 1, 1)), e[:, None, None], np.ones((trajectories, 1)))
+        good += found.sigma[0].low <= 1.0 <= found.sigma[0].high
+        other = as_it_was("sigma", found.sigma[0], e)
+        wrong += other.low <= 1.0 <= other.high
+    return good, wrong
+
+
+SPREADS = {
+    "even": (lambda rng, n: rng.uniform(-np.sqrt(3), np.sqrt(3), n), 0.94),
+    "normal": (lambda rng, n: rng.normal(0, 1, n), 0.94),
+    "two signs": (lambda rng, n: rng.choice([-1.0, 1.0], n), 0.94),
+    "long tails": (lambda rng, n: rng.laplace(0, np.sqrt(0.5), n), 0.91),
+    "skewed": (lambda rng, n: rng.exponential(1, n), 0.87),
+}
+
+
+@pytest.mark.parametrize("name", SPREADS)
+def test_the_interval_of_sigma_by_the_form_of_the_effects(name: str) -> None:
+    """400 draws of 10 trajectories: 0.94 or more for effects that are even, normal or of two signs, 0.91 for long
+    tails and 0.87 for skewed ones, as docs/statistics.md says. Percentiles, as they were, fail but for two signs."""
+    effects, least = SPREADS[name]
+    good, wrong = sigma_draws(400, 10, effects)
+    assert passes(good, 400, least, 1.0), good
+    assert not passes(wrong, 400, least, 1.0) or name == "two signs", wrong
 
 
 def split_draws(draws: int, points: int) -> tuple[int, int, int]:
@@ -608,9 +679,15 @@ def test_bootstrap_intervals_of_the_variance_split_hold_it() -> None:
 
 @pytest.mark.long
 def test_long_sensitivity() -> None:
-    """2,000 draws: 0.92 to 0.965 for Sobol and the split, 0.93 to 0.97 for Morris."""
+    """2,000 draws: 0.92 to 0.965 for Sobol and the split; 0.94 to 0.96 for mu, and for the others 0.945 or more. Sigma
+    by the form of the effects: 0.95 or more, 0.925 for long tails, 0.875 for skewed effects."""
     assert all(passes(count, 2000, 0.92, 0.965) for count in sobol_draws(2000, 64, 0.1)[0].ravel())
-    assert all(passes(count, 2000, 0.93, 0.97) for count in morris_draws(2000, 20)[0])
+    for trajectories in (6, 10, 20, 40):
+        good, _ = morris_draws(2000, trajectories, 0.1, halved)
+        assert all(passes(count, 2000, 0.94, 0.96) for count in good["mu"]), good
+        assert all(passes(count, 2000, 0.94, 1.0) for count in (*good["mu_star"], *good["sigma"])), good
+        for effects, least in SPREADS.values():
+            assert passes(sigma_draws(2000, trajectories, effects)[0], 2000, least, 1.0)
     assert all(passes(count, 2000, 0.92, 0.965) for count in split_draws(2000, 50))
 
 

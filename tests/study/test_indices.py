@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from balance_sim.study.convergence import runs_wanted
 from balance_sim.study.designs import morris_rows, sobol_rows
 from balance_sim.study.indices import morris_effects, sobol_indices, variance_split
 from balance_sim.study.intervals import mean_interval
-from balance_sim.study.sensitivity import runs_wanted
 
 
 def ishigami(shares):
@@ -160,3 +160,20 @@ def test_the_runs_wanted_are_those_of_the_interval_that_is_reported():
     assert found["half_width"] == pytest.approx(mean_interval(none[0], 1.0)[3]) and found["half_width"] > 0.03
     assert found["points_alike"] == 2
     assert runs_wanted(none, 0.01)["half_width"] == 0.0
+
+
+def test_four_trajectories_give_no_interval_of_sigma():
+    before, after = np.zeros((4, 1, 3)), np.arange(12.0).reshape(4, 1, 3)
+    found = morris_effects(before, after, np.ones((4, 1)))
+    assert np.isnan([found.sigma[0].low, found.sigma[0].high]).all() and found.sigma[0].value > 0
+    assert np.isfinite([found.mu[0].low, found.mu_star[0].low]).all()
+
+
+def test_bonetts_interval_of_a_spread_by_hand():
+    # Effects 0, 1, 2, 3, 4, no noise: variance 2.5, mean trimmed by int(5 / 2) = 2 from each end is 2, kurtosis
+    # 5 (16 + 1 + 0 + 1 + 16) / 10^2 = 1.7. c = 5 / (5 - 1.959964) = 1.644742; error c sqrt((1.7 - 0.4) / 4)
+    # 2.776445 = 2.603321. Variance 2.5 c exp(-+ error): 0.304413 and 55.541.
+    effect = np.arange(5.0)
+    found = morris_effects(np.zeros((5, 1, 1)), effect[:, None, None], np.ones((5, 1))).sigma[0]
+    assert found.value == pytest.approx(np.sqrt(2.5))
+    assert (found.low**2, found.high**2) == pytest.approx((0.304413, 55.5410), rel=1e-4)

@@ -198,6 +198,8 @@ def test_a_sobol_design_grows_by_keeping_its_first_samples(lab):
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "points"), [("sobol", 32), ("morris", 24), ("lhs", 8)])
 def test_sensitivity_of_a_sampled_sweep(lab, method, points):
+    from balance_sim.study import sensitivity_text
+
     pytest.importorskip("SALib")
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
     lab.edit("[0.2, 0.4]", "{min: 0, max: 1}")
@@ -209,6 +211,12 @@ def test_sensitivity_of_a_sampled_sweep(lab, method, points):
     assert {(row["of"], row["arm"]) for row in found.split.to_dict("records")} == {
         ("mean", "no_summit"), ("mean", "summit"), ("effect", "summit"),
     }  # fmt: skip
+    points_few = "fewer than 20 points"
+    few = {"sobol": ["fewer than 32 base samples", points_few], "morris": [], "lhs": [points_few]}[method]
+    assert [note.split(":")[0] for note in found.notes] == few
+    text = "\n".join(sensitivity_text.as_lines(found))
+    assert all(f"note: {words}" in text for words in few)
+    assert sensitivity_text.as_plain(found)["notes"] == found.notes
     if method == "lhs":
         assert found.indices.empty
         return

@@ -12,14 +12,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.study.intervals import t_quantile
+from balance_sim.study.intervals import NORMAL, mean_interval, t_quantile
 
 Floats = npt.NDArray[np.float64]
 
 
+SIZE_OF_NOISE = float(
+    np.sqrt(2 / np.pi)
+)  # mean size of a normal deviate: what noise alone adds to a mean size
+FEWEST = 5  # trajectories for an interval of sigma
+
+
 @dataclass(frozen=True)
 class Index:
-    """An estimate with its bootstrap interval."""
+    """An estimate with its 95 % interval."""
 
     value: float
     low: float
@@ -62,7 +68,7 @@ def sobol_indices(a: Floats, b: Floats, ab: Floats, boots: int = 1000, seed: int
 
 @dataclass(frozen=True)
 class MorrisEffects:
-    """By factor: mean of elementary effects, mean of their size, and spread with the noise removed."""
+    """By factor: mean of elementary effects, mean of their size as it is seen, and spread with the noise removed."""
 
     mu: list[Index]
     mu_star: list[Index]
@@ -70,22 +76,69 @@ class MorrisEffects:
     trajectories: int
 
 
-def morris_effects(
-    before: Floats, after: Floats, step: Floats, boots: int = 1000, seed: int = 1
-) -> MorrisEffects:
+def morris_effects(before: Floats, after: Floats, step: Floats) -> MorrisEffects:
     """before, after: (T, k, R) outcomes on both sides of each trajectory's step in each factor.
 
     step: (T, k) signed step in shares of the factor's range. Morris 1991, Technometrics 33; mu star:
-    Campolongo, Cariboni, Saltelli 2007. mu star counts noise as size where an effect is small beside it."""
+    Campolongo, Cariboni, Saltelli 2007. Intervals: of mu that of a mean over trajectories; of mu star the same, and
+    further down by what noise alone would give, since it counts as size where an effect is small beside it; of sigma
+    `_sigma`. One run a side tells nothing of the noise: then it counts as effect in mu star and sigma."""
     t, k, runs = before.shape
     effect = (after - before).mean(axis=2) / step
     noise = _variance(after - before) / runs / step**2
-    weights = np.vstack([np.ones(t), _resampled(t, boots, seed)]) / t
-    mu, size = weights @ effect, weights @ np.abs(effect)
-    scale = t / max(t - 1, 1)
-    spread = np.sqrt(np.maximum((weights @ effect**2 - mu**2) * scale - weights @ noise, 0.0))
-    columns = [[_index(table[:, at], t) for at in range(k)] for table in (mu, size, spread)]
-    return MorrisEffects(columns[0], columns[1], columns[2], t)
+    mu, size, spread = [], [], []
+    for at in range(k):
+        mean, _, low, high = mean_interval(effect[:, at])
+        mu.append(Index(mean, low, high))
+        mean, _, low, high = mean_interval(np.abs(effect[:, at]))
+        size.append(Index(mean, max(low - SIZE_OF_NOISE * float(np.sqrt(noise[:, at]).mean()), 0.0), high))
+        spread.append(_sigma(effect[:, at], noise[:, at], runs))
+    return MorrisEffects(mu, size, spread, t)
+
+
+def _sigma(effect: Floats, noise: Floats, runs: int) -> Index:
+    """Spread of true effects: the root of the variance of those seen less the mean noise, with its 95 % interval.
+
+    effect, noise: (T,), the noise as a variance from so many runs. Interval of the variance: Bonett 2006,
+    Computational Statistics and Data Analysis 50, which allows for the kurtosis, with Student's quantile for his
+    normal one; of the noise: chi square, with the freedom of Satterthwaite 1946; of their difference: recovery of
+    both (Zou, Donner 2008). NaN below FEWEST trajectories."""
+    t = len(effect)
+    seen = float(effect.var(ddof=1)) if t > 1 else 0.0
+    taken = float(noise.mean())
+    value = float(np.sqrt(max(seen - taken, 0.0)))
+    if t < FEWEST:
+        return Index(value, float("nan"), float("nan"))
+    low, high = _variance_bounds(effect)
+    least, most = _noise_bounds(noise, runs)
+    below, above = np.hypot(seen - low, most - taken), np.hypot(high - seen, taken - least)
+    floor, roof = seen - taken - float(below), seen - taken + float(above)
+    return Index(value, float(np.sqrt(max(floor, 0.0))), max(float(np.sqrt(max(roof, 0.0))), value))
+
+
+def _variance_bounds(values: Floats) -> tuple[float, float]:
+    n, variance = len(values), float(values.var(ddof=1))
+    if variance == 0:
+        return 0.0, 0.0
+    ordered, cut = (
+        np.sort(values),
+        int(n / (2 * np.sqrt(n - 4))),
+    )  # from each end, for a middle that skew moves less
+    middle = ordered[cut : n - cut].mean()
+    kurtosis = n * float(((values - middle) ** 4).sum()) / ((n - 1) * variance) ** 2
+    scale = n / (n - NORMAL)
+    error = scale * np.sqrt(max(kurtosis - (n - 3) / n, 0.0) / (n - 1)) * t_quantile(0.95, n - 1)
+    return variance * scale * float(np.exp(-error)), variance * scale * float(np.exp(error))
+
+
+def _noise_bounds(noise: Floats, runs: int) -> tuple[float, float]:
+    from scipy.special import chdtri
+
+    mean = float(noise.mean())
+    if runs < 2 or mean == 0:
+        return mean, mean
+    freedom = float(noise.sum() ** 2 / (noise**2).sum()) * (runs - 1)
+    return mean * freedom / float(chdtri(freedom, 0.025)), mean * freedom / float(chdtri(freedom, 0.975))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from balance_sim.study.sensitivity import Sensitivity
 def as_plain(found: Sensitivity) -> dict[str, Any]:
     """For JSON: lists of records, NaN as null."""
     frames = {"indices": found.indices, "variance": found.split, "convergence": found.convergence}
-    return {"method": found.method, "left_out": found.left_out} | {
+    return {"method": found.method, "left_out": found.left_out, "notes": found.notes} | {
         name: [{key: _plain(value) for key, value in row.items()} for row in frame.to_dict("records")]
         for name, frame in frames.items()
     }
@@ -43,7 +44,10 @@ def as_lines(found: Sensitivity, most: int = 15) -> list[str]:
         f"runs: the worst point's half-width now, and how many more make it {wanted:g}",
     ]
     lines += _table(found.convergence, _runs_wanted)
-    return [*lines, *(f"left out: {what}" for what in found.left_out)]
+    lines += [f"left out: {what}" for what in found.left_out]
+    for note in found.notes:
+        lines += textwrap.wrap(f"note: {note}", 80, subsequent_indent="  ")
+    return lines
 
 
 def _table(frame: pd.DataFrame, last: Callable[[dict[Any, Any]], str]) -> list[str]:
@@ -86,7 +90,7 @@ def _interval(row: dict[Any, Any], name: str, digits: int = 3) -> str:
     if pd.isna(row[name]):
         return "nothing varies"
     value, low, high = (f"{row[key]:z.{digits}f}" for key in (name, f"{name}_lo", f"{name}_hi"))
-    return f"{value} [{low}, {high}]"
+    return f"{value} [{low}, {high}]" if pd.notna(row[f"{name}_lo"]) else value
 
 
 def _runs_wanted(row: dict[Any, Any]) -> str:

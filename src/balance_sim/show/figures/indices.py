@@ -133,7 +133,8 @@ def draw_indices(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figur
     kind = f"Sobol, {samples} base samples" if method == "sobol" else f"Morris, {samples} trajectories"
     plain, hatched = (f"{name.replace('_', ' ')}, {WORDS[name]}" for name in NAMES[method])
     small = f"{kind}; {outcome}. Plain bar: {plain}; hatched: {hatched}. "
-    small += "Line: 95 % interval (bootstrap over the samples); grey bar: it holds zero. "
+    how = "bootstrap over the samples" if method == "sobol" else "over trajectories"
+    small += f"Line: 95 % interval ({how}); grey bar: it holds zero. "
     if method == "sobol":
         small += "An index below 0 or above 1 says that there are too few samples or runs."
     left = table["factor"].nunique() - count

@@ -1,0 +1,41 @@
+"""How many more runs the wanted precision needs, by the intervals that are reported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.study.intervals import Sides, paired_half_widths
+
+Floats = npt.NDArray[np.float64]
+
+
+def runs_wanted(y: Floats, precision: float, unit: float | Floats = 0.0) -> dict[str, Any]:
+    """y: (points, runs). Half-widths of the 95 % intervals over points, and the runs a point needs.
+
+    The intervals are those of `run` and `sweep`, of two sides the longer. A half-width shrinks with the root of the
+    runs, or faster where few runs differ: n (half-width / precision)^2 reach it. unit: (points,) size of a value
+    where all are zero, as in `intervals.paired_half_widths`. points_alike: points at which all runs are the same;
+    they count as exact but for what the unit gives."""
+    runs = y.shape[1]
+    alike = {"points": len(y), "points_alike": int((y == y[:, :1]).all(axis=1).sum())}
+    if runs < 2:
+        gap = float("nan")
+        return {"runs": runs, "half_width": gap, "half_width_worst": gap, "wanted": precision} | {
+            "runs_wanted": gap,
+            "more_runs": gap,
+            **alike,
+        }
+    half = np.maximum(*paired_half_widths(y.std(axis=1, ddof=1), runs, Sides.of(y.T), unit))
+    need = max(int(np.ceil(runs * (float(half.max()) / precision) ** 2)), 1)
+    return {
+        "runs": runs,
+        "half_width": float(np.median(half)),
+        "half_width_worst": float(half.max()),
+        "wanted": precision,
+        "runs_wanted": need,
+        "more_runs": max(need - runs, 0),
+        **alike,
+    }
