@@ -391,7 +391,9 @@ def test_sensitivity_and_comparison_fit_a_terminal(lab):
     still = [line for line in text if line.startswith("  no difference: ")]
     assert next(line.split()[2] for line in still) == "78"  # the reference arm holds no summit
     assert still[1].endswith("; accords: +-0.17")  # t z / n: 24 runs, none of which differs
-    assert [line for line in text if line.startswith("  ") and len(line) > 86] == []
+    narrow = compare_text.as_lines(compared, 0, 80)
+    assert [line for line in narrow if line.startswith("  ") and len(line) > 80] == []
+    assert " ".join(narrow).split() == " ".join(text).split() and len(narrow) > len(text)
     assert not re.search(r"-0\.0+\b|\bnan\b", "\n".join([*lines, *text]))
     assert any("insecurity_threatened_300" in line for line in text)
 

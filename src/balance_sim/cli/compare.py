@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import click
 
 from balance_sim.cli.options import json_option
@@ -20,7 +22,7 @@ def command(left: str, right: str, pairs: int, as_json: bool) -> None:
     Differences are RIGHT less LEFT, run by run where both have the same seed. What differs in the inputs is
     said first. `balance-sim report LEFT RIGHT` makes a page of it."""
     from balance_sim.study.compare import compare
-    from balance_sim.study.compare_text import as_lines, as_plain
+    from balance_sim.study.compare_text import WITHOUT_LIMIT, as_lines, as_plain
 
     found = compare(left, right)
     if as_json:
@@ -28,5 +30,5 @@ def command(left: str, right: str, pairs: int, as_json: bool) -> None:
 
         click.echo(json.dumps(as_plain(found), allow_nan=False))
         return
-    for line in as_lines(found, pairs):
+    for line in as_lines(found, pairs, shutil.get_terminal_size((WITHOUT_LIMIT, 24)).columns):
         click.echo(line)

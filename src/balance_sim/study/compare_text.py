@@ -11,6 +11,9 @@ from balance_sim.study.compare import Found
 from balance_sim.study.pairs import ANY
 
 SIDES = ("left", "right")
+HEAD = ("outcome", "left", "right", "difference", "95 % interval")
+NARROWEST = 16  # columns of an outcome's name, at least
+WITHOUT_LIMIT = 1000  # columns, where no terminal says how many there are
 
 
 def as_plain(found: Found) -> dict[str, Any]:
@@ -37,8 +40,10 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def as_lines(found: Found, pairs: int) -> list[str]:
-    """Inputs that differ, then every outcome, then the pairs of states that differ most."""
+def as_lines(found: Found, pairs: int, width: int = WITHOUT_LIMIT) -> list[str]:
+    """Inputs that differ, then every outcome, then the pairs of states that differ most.
+
+    width: columns there are; where a row would be longer, its numbers stand under its name."""
     how = "paired run by run" if found.paired else "seeds differ: not paired"
     lines = [f"left {found.left}, right {found.right}; {how}"]
     lines.append("inputs that differ:" if found.differences else "the inputs are the same")
@@ -51,10 +56,8 @@ def as_lines(found: Found, pairs: int) -> list[str]:
         rows = part.to_dict("records")
         still = [row for row in rows if row["difference"] == row["mcse"] == 0.0]
         moved = [row for row in rows if not row["difference"] == row["mcse"] == 0.0]
-        wide = max((len(row["outcome"]) for row in moved), default=0)
         if moved:
-            head = f"  {'outcome':<{wide}}{'left':>9}{'right':>9}{'difference':>12}  95 % interval"
-            lines += [head, *(_outcome_line(row, wide) for row in moved)]
+            lines += _table(moved, width)
         if still:
             some = still[0]["outcome"] + (", ..." if len(still) > 1 else "")
             lines.append(f"  no difference: {len(still)} of {len(rows)} outcomes ({some}){_reach(still)}")
@@ -88,12 +91,26 @@ def _title(keys: list[str], key: Any) -> str:
     return f"{point}`{named['right_arm']}` less `{named['left_arm']}`"
 
 
-def _outcome_line(row: dict[Any, Any], wide: int) -> str:
-    sides = "".join(f"{'-' if pd.isna(row[side]) else format(row[side], 'z.3f'):>9}" for side in SIDES)
+def _table(rows: list[dict[Any, Any]], width: int) -> list[str]:
+    """Outcomes with both sides, their difference and its interval."""
+    cells = [HEAD, *(_cells(row) for row in rows)]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(HEAD))]
+    name = min(widths[0], max(width - 2 - sum(2 + one for one in widths[1:]), NARROWEST))
+    lines = []
+    for first, *numbers, last in cells:
+        middle = "".join(f"  {text:>{one}}" for text, one in zip(numbers, widths[1:], strict=False))
+        fits = len(first) <= name
+        lines += [] if fits else [f"  {first}"]
+        lines.append(f"  {first if fits else '':<{name}}{middle}  {last}")
+    return lines
+
+
+def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
+    sides = ["-" if pd.isna(row[side]) else format(row[side], "z.3f") for side in SIDES]
     if pd.isna(row["difference"]):
-        return f"  {row['outcome']:<{wide}}{sides}{'-':>12}  missing in some runs"
+        return (row["outcome"], *sides, "-", "missing in some runs")
     interval = "unknown: one run" if pd.isna(row["lo"]) else f"[{_signed(row['lo'])}, {_signed(row['hi'])}]"
-    return f"  {row['outcome']:<{wide}}{sides}{_signed(row['difference']):>12}  {interval}"
+    return (row["outcome"], *sides, _signed(row["difference"]), interval)
 
 
 def _signed(value: float) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.scenario.problems import did_you_mean, listed
 from balance_sim.study.convergence import runs_wanted
 from balance_sim.study.effects import unit_of
 from balance_sim.study.faults import WrongRequest
@@ -128,8 +129,10 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
             continue
         unknown = [name for name in outcomes if name not in blocks[0][result.reference]]
         if unknown:
+            known = [name for name in blocks[0][result.reference] if name != "run"]
+            near = did_you_mean(unknown[0], known)
             raise WrongRequest(
-                f"no outcome `{unknown[0]}`; there are: {', '.join(blocks[0][result.reference])}"
+                f"no outcome `{unknown[0]}` at point {number}; {near or f'there are: {listed(known)}'}"
             )
         by_point[number], numbers[number] = _quantities(result, blocks, outcomes)
         for arm, found in same.items():

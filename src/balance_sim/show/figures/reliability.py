@@ -107,7 +107,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, floor: float, words: str) -> None:
         fill = BLUE if agree else "white"
         ax.plot(x, y, "v" if none else "o", color=BLUE, markerfacecolor=fill, markersize=7, markeredgewidth=1.4,
                 clip_on=False)  # fmt: skip
-        ax.annotate(f"{row['happened']:,} of {_short(row['n'])}", (x, 1.0), (0, 6), rotation=90, ha="center",
+        ax.annotate(f"{row['happened']:,} of {_short(row['n'])}", (x, 1.0), (0, 10), rotation=90, ha="center",
                     xycoords=("data", "axes fraction"), textcoords="offset points", va="bottom", fontsize=SMALL,
                     color=QUIET, annotation_clip=False)  # fmt: skip
     ax.set_xscale("log")
