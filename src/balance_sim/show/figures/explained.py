@@ -78,7 +78,9 @@ def attribution_table(result: Result) -> pd.DataFrame:
             {"group": group["group"], "terms": ", ".join(group["terms"]), "lo": lo, "hi": hi} | numbers
         )
     more = {name: found[name] for name in ("arm", "reference", "outcome", "runs")}
-    return pd.DataFrame(rows).assign(excess=float(found["excess"]["mean"]), **more)[OWNED]
+    table = pd.DataFrame(rows).assign(excess=float(found["excess"]["mean"]), **more)[OWNED]
+    nothing_left = (table["group"] == "outside") & (table["value"] == 0) & (table["mcse"] == 0)
+    return table[~nothing_left].reset_index(drop=True)
 
 
 def attribution_title(table: pd.DataFrame) -> str:
@@ -105,6 +107,7 @@ def draw_attribution(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     if table.empty:
         return nothing(ax, "Nothing was explained yet, so there is no attribution: see balance-sim explain.")
     heights = np.arange(len(table))[::-1]
+    places = decimals(float(table["mcse"].max())) + 1
     ax.axvline(0, color=INK, linewidth=1)
     for y, row in zip(heights, table.to_dict("records"), strict=True):
         sure = row["lo"] > 0 or row["hi"] < 0
@@ -115,8 +118,8 @@ def draw_attribution(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
             if np.isfinite(row[name]):
                 ax.plot(row[name], y, marker, color=INK, markersize=9 if marker == "|" else 5, linestyle="none",
                         label=f"{name}" if y == heights[0] else None)  # fmt: skip
-        places = decimals(row["mcse"], row["lo"], row["hi"])
-        words = f"{signed(row['value'], places)}  ({interval(row['lo'], row['hi'], places)})"
+        bounds = interval(row["lo"], row["hi"], places) if row["mcse"] != 0 else "no run differs"
+        words = f"{signed(row['value'], places)}  ({bounds})"
         ax.annotate(words, (1.0, y), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points", va="center",
                     fontsize=SMALL, annotation_clip=False)  # fmt: skip
     ax.set_yticks(heights, list(table["group"]))
@@ -207,6 +210,8 @@ def timeline_title(table: pd.DataFrame) -> str:
 @styled
 def draw_timeline(table: pd.DataFrame, steps: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figure:
     """A panel a run: counter-accords as they are signed in both arms, and what differs in words at the right."""
+    from matplotlib.ticker import MaxNLocator
+
     own = ax is None
     chosen = list(dict.fromkeys(table["chosen"])) if len(table) else []
     if ax is None:
@@ -234,6 +239,7 @@ def draw_timeline(table: pd.DataFrame, steps: pd.DataFrame, ax: Sequence[Axes] |
         axes.set_ylabel("counter-accords\nsigned")
         axes.set_xlim(0, int(table["day"].max()))
         axes.set_ylim(0, None)
+        axes.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
         lines = [
             _step_words(row)
             for row in steps[steps["run"] == run].sort_values("day", kind="stable").to_dict("records")
