@@ -6,16 +6,20 @@ import hashlib
 import os
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from studies import CASES, alike, four_runs
 
 from balance_sim.show.figures.difference import difference_table, difference_title, draw_difference
 from balance_sim.show.figures.fan import draw_fan, fan_table, fan_title
+from balance_sim.show.figures.outcomes import outcomes_table, outcomes_title
 from balance_sim.show.figures.pairs import SCALE, draw_pairs, pairs_table, pairs_title
-from balance_sim.show.figures.paper import OTHERS, apart, contrast_with_white, readable
+from balance_sim.show.figures.paper import OTHERS, apart, contrast_with_white, folded, readable
+from balance_sim.show.figures.relations import relations_title
 from balance_sim.show.figures.survival import draw_survival, survival_table, survival_title
 from balance_sim.show.gallery import fitting
 from balance_sim.show.save import FIGURES, figure_bytes, save_figures
@@ -102,6 +106,32 @@ def test_titles_state_the_finding() -> None:
     )
     assert "none of 30 runs" in difference_title(difference_table(alike()))
     assert "No counter-accord in any of 12 runs" in survival_title(survival_table(CASES["no accords"]()))
+
+
+def test_one_run_and_no_difference_are_told_in_words() -> None:
+    alike_outcomes = outcomes_title(outcomes_table(alike()))
+    assert alike_outcomes.endswith("in without and in with: the two distributions are the same")
+    one = CASES["one run"]()
+    assert difference_title(difference_table(one)).startswith("One run: with has ")
+    changes = pd.DataFrame(
+        {"day": [0, 30], "change": 0.0, "lo": 0.0, "hi": 0.0, "n": 9, "host": "CHN", "group": "x"}
+    )
+    assert relations_title(changes) == "Relations with CHN change in no group, in none of 9 runs"
+    moved = changes.assign(change=[0, -0.2], lo=[0, -0.3], hi=[0, -0.1])
+    assert relations_title(moved).startswith("By day 30 relations with CHN are worse in 1 of 1 group")
+
+
+@pytest.mark.parametrize("width", [30, 48, 76])
+def test_no_word_stands_alone_on_a_line(width: int) -> None:
+    """As few lines as can be, and the last one not a stub; per cent signs stay with their numbers."""
+    words = (
+        "parade adds 0.12 counter-accords by day 365 (95 % interval 0.08 to 0.16), to 23.5 that come anyway"
+    )
+    lines = folded(words, width).split("\n")
+    assert len(lines) == len(textwrap.wrap(words.replace(" %", "\u00a0%"), width, break_on_hyphens=False))
+    assert max(map(len, lines)) <= width
+    assert " ".join(lines).replace("\u00a0", " ") == words
+    assert min(map(len, lines)) > 0.5 * max(map(len, lines))
 
 
 def test_a_figure_can_be_drawn_into_axes_of_ones_own() -> None:

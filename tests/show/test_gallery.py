@@ -95,6 +95,10 @@ def test_arcs_need_a_clear_excess_of_a_point() -> None:
     assert map_title(table, told) == (
         "In with 2 states of 6 get more new partners and 1 fewer, most CHN, -2.000 a run; 1 pair stands out"
     )
+    one = told.assign(clear=[True, *[False] * 5], excess=[-2.0, *[0.0] * 5])
+    assert map_title(table, one).startswith(
+        "In with 1 state of 6 gets fewer new partners, most CHN, -2.000 a run"
+    )
     assert not map_table(four_runs())["arc"].any()
     assert (
         map_title(map_table(alike()), states_table(alike()))
@@ -133,3 +137,11 @@ def test_what_fits_a_study_without_a_comparison() -> None:
     assert {"fan", "survival", "outcomes"} <= names
     assert names.isdisjoint({"arms", "map", "convergence", "mechanisms"})
     assert set(FIGURES) > names
+
+
+def test_with_one_arm_or_one_run_what_has_nothing_to_show_is_left_out() -> None:
+    alone = set(fitting(CASES["reference only"]()))
+    assert {"fan", "outcomes", "network"} <= alone
+    assert not {"arms", "difference", "map", "pairs", "mechanisms", "relations", "convergence"} & alone
+    assert len(FIGURES["fan"](CASES["reference only"]()).axes) == 1  # no empty panel of the excess
+    assert "convergence" in fitting(four_runs()) and "convergence" not in fitting(CASES["one run"]())
