@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from balance_sim.live.faults import PartFailed, Superseded
+from balance_sim.live.occasions import Occasions
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, BlockTables, focal_watch, live_runs, one_arm_tables
 from balance_sim.study.draws import with_draws
@@ -110,18 +111,20 @@ class Workers:
 
 
 class _Seat:
-    """What a process holds: the study's seed, the newest request's number, the settings compiled last."""
+    """What a process holds: the seed, the newest request's number, settings compiled and occasions drawn last."""
 
     newest: Any
     seed: int
     draws: bool
     compiled: OrderedDict[str, Worlds]
+    occasions: Occasions
 
 
 def _begin(newest: Any, seed: int, draws: bool) -> None:  # noqa: FBT001 - given by place by the pool
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=leave_with_parent, daemon=True).start()
     _Seat.newest, _Seat.seed, _Seat.draws, _Seat.compiled = newest, seed, draws, OrderedDict()
+    _Seat.occasions = Occasions()
 
 
 @dataclass(frozen=True)
@@ -151,8 +154,9 @@ def _live(part: Part) -> BlockTables | None:
         numbers = np.arange(part.block.first, part.block.stop, dtype=np.uint64)
         own = with_draws(worlds, _Seat.seed, numbers) if _Seat.draws else worlds
         watch = focal_watch(worlds)
-        made = live_runs(own, _Seat.seed, numbers, (part.arm,), _Impatience(watch, part.request))[part.arm]
-        return one_arm_tables(worlds, part.arm, made, numbers, watch)
+        look = _Impatience(watch, part.request)
+        made = live_runs(own, _Seat.seed, numbers, (part.arm,), look, _Seat.occasions.draw)
+        return one_arm_tables(worlds, part.arm, made[part.arm], numbers, watch)
     except Superseded:
         return None
     except Exception as error:

@@ -60,13 +60,16 @@ def assemble_arm(tree: Node, name: str, arm: str) -> tuple[Scenario | None, list
     return _sealed(_build(draft, name, bare), bare), problems
 
 
-def without_and_with(scenario: Scenario, arm: str) -> Scenario:
-    """The same for an arm that sets nothing: its events dropped and added, all of which was checked at loading."""
+def without_and_with(scenario: Scenario, arm: str, *, sealed: bool = True) -> Scenario:
+    """The same for an arm that sets nothing: its events dropped and added, all of which was checked at loading.
+
+    sealed: with a sha256 of its own; else with none."""
     change = scenario.arms[arm]
     kept = [event for event in scenario.events if event.id not in change.drop]
     events = tuple(sorted([*kept, *change.add], key=lambda event: (event.date, event.id)))
     bare = {key: Arm(title=value.title, reference=value.reference) for key, value in scenario.arms.items()}
-    return _sealed(scenario.model_copy(update={"events": events}), bare)
+    version = scenario.model_copy(update={"events": events})
+    return _sealed(version, bare) if sealed else version.model_copy(update={"arms": bare, "sha256": ""})
 
 
 def _read_arms(tree: Node, base: Draft, reader: Reader, problems: list[Problem]) -> dict[str, _Version]:

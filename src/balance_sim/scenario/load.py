@@ -131,17 +131,18 @@ class Variations:
         return _or_raise(changed, [*problems, *found], self.scenario.name)
 
 
-def arm_scenario(scenario: Scenario, arm: str) -> Scenario:
+def arm_scenario(scenario: Scenario, arm: str, *, sealed: bool = True) -> Scenario:
     """The scenario as it is in one arm: without what the arm drops, with what it adds and sets.
 
-    Its `arms` keep titles and the reference mark only. Raises ScenarioError for an unknown arm."""
+    Its `arms` keep titles and the reference mark only. sealed False: its sha256 may be missing, which takes as long
+    to work out as its arrays. Raises ScenarioError for an unknown arm."""
     mark = Mark(scenario.name, 1, 1)
     if arm not in scenario.arms:
         near = did_you_mean(arm, scenario.arms)
         why = f"no arm `{shown(arm)}`"
         raise ScenarioError([problem(mark, "arms", "E107", why, listed(scenario.arms), near)])
     if not scenario.arms[arm].set:
-        return without_and_with(scenario, arm)
+        return without_and_with(scenario, arm, sealed=sealed)
     version, problems = assemble_arm(as_tree(scenario, mark), scenario.name, arm)
     return _or_raise(version, problems, scenario.name)
 

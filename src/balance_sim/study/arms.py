@@ -61,7 +61,7 @@ def reference_key(scenario: Scenario) -> str:
 def _versions(scenario: Scenario, arms: Sequence[str]) -> dict[str, Scenario]:
     """The scenario as it is in these arms, and in those that move events: the grid needs their dates."""
     return {
-        name: arm_scenario(scenario, name)
+        name: arm_scenario(scenario, name, sealed=False)
         for name, arm in sorted(scenario.arms.items())
         if name in arms or _moves_events(arm.set)
     }

@@ -6,7 +6,7 @@ or how the runs are cut into blocks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, ORIGINS, World
+from balance_sim.model.core import DIRECTIONS, ORIGINS, Opportunities, World
 from balance_sim.model.engine import Observer, simulate
 from balance_sim.model.margins import BoundsBroken
 from balance_sim.model.opportunities import draw_opportunities
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from balance_sim.study.extra_arms import ExtraArms
 
 Floats = npt.NDArray[np.float64]
+Draw = Callable[[World, int, npt.NDArray[np.uint64], Floats | None], Opportunities]
 Batch = tuple[npt.NDArray[np.uint64], dict[str, Accords], Watch]  # run numbers, accords by arm, what was seen
 
 BATCH = 256  # runs lived at once; more would not be faster, fewer would; changes no result
@@ -208,13 +209,19 @@ class Onlooker(Protocol):
 
 
 def live_runs(
-    worlds: Worlds, seed: int, numbers: np.ndarray, arms: Sequence[str], watch: Onlooker | None = None
+    worlds: Worlds,
+    seed: int,
+    numbers: np.ndarray,
+    arms: Sequence[str],
+    watch: Onlooker | None = None,
+    draw: Draw = draw_opportunities,
 ) -> dict[str, Accords]:
     """The accords of some runs in every arm. Occasions without a chance are passed over while that is safe.
 
-    watch: looks on; what it saw of a life that is lived again is overwritten."""
+    watch: looks on; what it saw of a life that is lived again is overwritten. draw: gives what `draw_opportunities`
+    gives, drawn now or kept from before."""
     for most in (worlds.most, None):
-        chances = draw_opportunities(worlds.reference, seed, numbers, most)
+        chances = draw(worlds.reference, seed, numbers, most)
         made = {}
         try:
             for arm in arms:
