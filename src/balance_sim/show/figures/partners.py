@@ -11,7 +11,7 @@ import pandas as pd
 
 from balance_sim.show.tables import clear
 from balance_sim.study.intervals import Sides, paired_half_widths
-from balance_sim.study.pairs import NEW_ORIGINS, column_words
+from balance_sim.study.pairs import NEW_ORIGINS, column_words, positions
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,16 +63,8 @@ def partners(accords: pa.Table, runs: npt.NDArray[Any], arm: str, result: Result
     after = accords["signed"].cast("int32").fill_null(-(2**30)).to_numpy() - result.focal_day
     wanted = (column_words(accords, "arm") == arm) & np.isin(column_words(accords, "origin"), NEW_ORIGINS)
     wanted &= (after >= 1) & (after <= result.window)
-    rows = pd.DataFrame(
-        {
-            "run": np.searchsorted(runs, accords["run"].to_numpy()[wanted]),
-            **{
-                side: np.searchsorted(codes, column_words(accords, side)[wanted].astype(str))
-                for side in ("a", "b")
-            },
-        }
-    ).drop_duplicates()
-    counts = np.zeros((len(runs), len(codes)))
-    for side in ("a", "b"):
-        np.add.at(counts, (rows["run"].to_numpy(int), rows[side].to_numpy(int)), 1.0)
-    return counts
+    run = np.searchsorted(runs, accords["run"].to_numpy()[wanted])
+    a, b = (positions(accords, side, codes)[wanted] for side in ("a", "b"))
+    met = np.zeros((len(runs), len(codes), len(codes)), dtype=bool)
+    met[run, a, b] = True
+    return np.asarray(met.sum(axis=1) + met.sum(axis=2), dtype=np.float64)
