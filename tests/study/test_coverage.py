@@ -12,7 +12,7 @@ The long form: `pytest -n 0 -m long tests/study/test_coverage.py`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +21,20 @@ from scipy.stats import binom, norm
 
 from balance_sim.evidence.case_scores import Table as CaseTable
 from balance_sim.evidence.case_scores import measured as case_measures
+from balance_sim.evidence.profiles import grid, profiled, traced
 from balance_sim.evidence.score import score_forecasts
 from balance_sim.evidence.score import wilson as wilson_of_counts
+from balance_sim.model.baseline import Worlds
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures.survival import wilson
+from balance_sim.study.arms import compile_arms
 from balance_sim.study.comparison import independent_shares
 from balance_sim.study.effects import effect
 from balance_sim.study.indices import Index, morris_effects, sobol_indices, variance_split
 from balance_sim.study.intervals import Sample, mean_interval, share_excess, t_quantile, welch
 from balance_sim.study.mechanisms.accords import FEWEST, elasticity
 from balance_sim.study.mechanisms.readings import jackknifed, ratio
+from balance_sim.study.mechanisms.spiral import SAMPLE, loop_gains, rates, sampled
 from balance_sim.study.run import run
 from balance_sim.study.tally import Counts
 
@@ -461,33 +465,109 @@ def test_shares_of_two_studies(p: float, q: float) -> None:
 # --- scores of forecasts ----------------------------------------------------------------------------
 
 
-def skill_draws(draws: int, resamples: int) -> tuple[int, int]:
-    """How many intervals of the log skill hold the true one; as given, and cut to half their length."""
+MEASURED = {"log_skill": "log_skill", "brier_skill": "brier_skill", "auc": "auc_gain",
+            "average_precision": "average_precision_gain"}  # fmt: skip
+
+
+def population_scores(p: np.ndarray, chance: np.ndarray) -> dict[str, float]:
+    """What a forecast p scores over a population whose rows happen with these chances: skills over their mean."""
+    base = np.full(len(p), chance.mean())
+
+    def surprise(q: np.ndarray) -> float:
+        return float(np.mean(-chance * np.log(q) - (1 - chance) * np.log1p(-q)))
+
+    def square(q: np.ndarray) -> float:
+        return float(np.mean(chance * (q - 1) ** 2 + (1 - chance) * q**2))
+
+    order = np.argsort(-p)
+    hits, misses = np.cumsum(chance[order]), np.cumsum(1 - chance[order])
+    auc = float(
+        (chance[order] * (misses[-1] - misses + (1 - chance[order]) / 2)).sum() / hits[-1] / misses[-1]
+    )
+    precision = float((chance[order] * hits / np.arange(1, len(p) + 1)).sum() / hits[-1])
+    return {
+        "log_skill": 1 - surprise(p) / surprise(base), "brier_skill": 1 - square(p) / square(base),
+        "auc": auc - 0.5, "average_precision": precision - base[0],
+    }  # fmt: skip
+
+
+def score_draws(draws: int, resamples: int) -> tuple[dict[str, int], dict[str, int]]:
+    """By measure: how many intervals hold the true one; as given, and cut to a third. With `less ` in front:
+
+    of what the model gains on a forecast that blurs it."""
     rng = np.random.default_rng(11)
-    grid = rng.beta(0.6, 3.0, 200_000)
+    grid = np.clip(rng.beta(0.6, 3.0, 200_000), 1e-6, 1 - 1e-6)
+    blurred = 1 / (1 + np.exp(0.6 - 0.6 * (np.log(grid / (1 - grid)) + rng.normal(0, 1, len(grid)))))
     base = float(grid.mean())
-
-    def surprise(p: np.ndarray | float) -> float:
-        return float(np.mean(-grid * np.log(p) - (1 - grid) * np.log1p(-np.asarray(p))))
-
-    truth = 1 - surprise(np.clip(grid, 1e-6, 1 - 1e-6)) / surprise(base)
-    good = short = 0
+    ours, theirs = population_scores(grid, grid), population_scores(blurred, grid)
+    truth = ours | {f"less {name}": ours[name] - theirs[name] for name in ours}
+    good, short = (dict.fromkeys(truth, 0) for _ in range(2))
     for at in range(draws):
-        p = rng.choice(grid, 400)
-        y = (rng.uniform(size=400) < p).astype(float)
-        forecasts = {"model": p, "base_rate": np.full(400, base)}
-        found = score_forecasts(forecasts, y, np.arange(400), resamples=resamples, seed=at)["model"].log_skill
-        good += found.low <= truth <= found.high
-        middle, half = (found.low + found.high) / 2, (found.high - found.low) / 4
-        short += middle - half <= truth <= middle + half
+        rows = rng.integers(0, len(grid), 400)
+        y = (rng.uniform(size=400) < grid[rows]).astype(float)
+        forecasts = {"model": grid[rows], "base_rate": np.full(400, base), "blurred": blurred[rows]}
+        scores = score_forecasts(forecasts, y, np.arange(400), resamples=resamples, seed=at)
+        found = {name: getattr(scores["model"], field) for name, field in MEASURED.items()}
+        found |= {f"less {name}": one for name, one in scores["blurred"].model_gains.items()}
+        for name, one in found.items():
+            good[name] += one.low <= truth[name] <= one.high
+            middle, half = (one.low + one.high) / 2, (one.high - one.low) / 6
+            short[name] += middle - half <= truth[name] <= middle + half
     return good, short
 
 
-def test_bootstrap_intervals_of_skill_hold_it() -> None:
-    """60 draws of 400 pairs. A coverage of 0.92..0.97 fails once in a million; half the length is seen."""
-    good, short = skill_draws(60, 150)
-    assert passes(good, 60, 0.92, 0.97)
-    assert not passes(short, 60, 0.92, 0.97)
+def test_bootstrap_intervals_of_scores_and_of_what_the_model_gains_hold_them() -> None:
+    """60 draws of 400 pairs. A coverage of 0.92..0.97 fails once in a million; a third of the length is seen."""
+    good, short = score_draws(60, 150)
+    assert len(good) == 8
+    assert all(passes(count, 60, 0.92, 0.97) for count in good.values()), good
+    assert not any(passes(count, 60, 0.92, 0.97) for count in short.values()), short
+
+
+# --- profiles of parameters (fit) ------------------------------------------------------------------------
+
+
+def profile_draws(draws: int, frailty: float) -> tuple[int, int, int]:
+    """How many 95 % intervals of a slope hold 0.5: as `fit` has them; without a second look at their ends; and with
+
+    rows of a pair taken as apart. 120 pairs of eight years, Poisson counts; frailty: squared spread of what pairs
+    have of their own, which the likelihood leaves out. The level is fitted anew at each value."""
+    rng, held_ones = np.random.default_rng(37), np.zeros(3, int)
+    pair = np.repeat(np.arange(120), 8)
+    for _ in range(draws):
+        x = rng.normal(0, 1, 120)[pair]
+        own = rng.gamma(1 / frailty, frailty, 120)[pair] if frailty else 1.0
+        y = rng.poisson(0.25 * own * np.exp(0.5 * x))
+
+        def rows(slopes: np.ndarray, x: np.ndarray = x, y: np.ndarray = y) -> np.ndarray:
+            shape = np.exp(np.multiply.outer(slopes, x))
+            mean = shape * (y.sum() / shape.sum(axis=-1, keepdims=True))
+            return np.asarray(y * np.log(mean) - mean)
+
+        points = grid(-1.0, 0.0, 2.0, log_scale=False)
+        found = traced("s", 0.0, points, lambda at: (rows(at).sum(axis=1), rows(at)), pair, log_scale=False)
+        once = profiled("s", 0.0, points, rows(points).sum(axis=1), log_scale=False, widen=found.stretch)
+        apart = profiled("s", 0.0, found.points, found.height, log_scale=False)
+        held_ones += [one.low <= 0.5 <= one.high for one in (found, once, apart)]
+    return int(held_ones[0]), int(held_ones[1]), int(held_ones[2])
+
+
+def test_intervals_of_profiles_hold_the_truth() -> None:
+    """250 draws. 0.93 to 0.97 where rows are alike but for chance; 0.87 to 0.95 where pairs differ as much again as
+
+    they would by chance. Five points alone, or rows taken as apart, do not pass."""
+    right, coarse, _ = profile_draws(250, 0.0)
+    assert passes(right, 250, 0.93, 0.97), right
+    assert not passes(coarse, 250, 0.93, 0.97), coarse
+    right, coarse, apart = profile_draws(250, 2 / 3)
+    assert passes(right, 250, 0.87, 0.95), right
+    assert not passes(apart, 250, 0.87, 0.95), apart
+
+
+@pytest.mark.long
+def test_long_profiles() -> None:
+    assert passes(profile_draws(3000, 0.0)[0], 3000, 0.945, 0.96)
+    assert passes(profile_draws(3000, 2 / 3)[0], 3000, 0.88, 0.92)
 
 
 def case_draws(draws: int, *, by_agreement: bool) -> int:
@@ -678,17 +758,73 @@ def test_bootstrap_intervals_of_the_variance_split_hold_it() -> None:
 
 
 @pytest.mark.long
-def test_long_sensitivity() -> None:
-    """2,000 draws: 0.92 to 0.965 for Sobol and the split; 0.94 to 0.96 for mu, and for the others 0.945 or more. Sigma
-    by the form of the effects: 0.95 or more, 0.925 for long tails, 0.875 for skewed effects."""
+def test_long_sobol_and_split() -> None:
+    """2,000 draws: 0.92 to 0.965. Of few rows or points, where a note says so: 0.89 to 0.95, and 0.80 to 0.93."""
     assert all(passes(count, 2000, 0.92, 0.965) for count in sobol_draws(2000, 64, 0.1)[0].ravel())
-    for trajectories in (6, 10, 20, 40):
-        good, _ = morris_draws(2000, trajectories, 0.1, halved)
-        assert all(passes(count, 2000, 0.94, 0.96) for count in good["mu"]), good
-        assert all(passes(count, 2000, 0.94, 1.0) for count in (*good["mu_star"], *good["sigma"])), good
-        for effects, least in SPREADS.values():
-            assert passes(sigma_draws(2000, trajectories, effects)[0], 2000, least, 1.0)
+    assert all(passes(count, 2000, 0.89, 0.95) for count in sobol_draws(2000, 8, 0.1)[0].ravel())
     assert all(passes(count, 2000, 0.92, 0.965) for count in split_draws(2000, 50))
+    assert all(passes(count, 2000, 0.89, 0.95) for count in split_draws(2000, 20))
+    assert all(passes(count, 2000, 0.80, 0.93) for count in split_draws(2000, 6))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("trajectories", [6, 10, 20, 40])
+def test_long_morris(trajectories: int) -> None:
+    """2,000 draws: 0.94 to 0.96 for mu, 0.94 or more for mu star and sigma; sigma by the form of the effects."""
+    good, _ = morris_draws(2000, trajectories, 0.1, halved)
+    assert all(passes(count, 2000, 0.94, 0.96) for count in good["mu"]), good
+    assert all(passes(count, 2000, 0.94, 1.0) for count in (*good["mu_star"], *good["sigma"])), good
+    for effects, least in SPREADS.values():
+        assert passes(sigma_draws(2000, trajectories, effects)[0], 2000, least, 1.0)
+
+
+# --- loop gain (M16) ----------------------------------------------------------------------------------
+
+Sampling = Callable[[Worlds, int, float], tuple[np.ndarray, np.ndarray]]
+
+
+def evenly(worlds: Worlds, size: int, start: float) -> tuple[np.ndarray, np.ndarray]:
+    """Wrong: every pair and kind as likely as another, however seldom it signs."""
+    at = np.floor((np.arange(size) + start) / size * len(rates(worlds))).astype(int)
+    return np.divmod(at, len(worlds.reference.ladder.names))
+
+
+def loop_gains_held(path: Path, samplings: Sequence[Sampling], starts: int = 2000) -> list[float]:
+    """Share of the starts of the sample whose interval holds the mean over all accords, by their rates.
+
+    Exact for so many starts, evenly apart: every pair and kind is looked at once, so there is no false failure."""
+    scenario = load_scenario(path)
+    worlds = compile_arms(scenario, (next(iter(scenario.arms)),))
+    weight, kinds = rates(worlds), len(worlds.reference.ladder.names)
+    everything = np.array_split(np.arange(len(weight)), -(-len(weight) // 100))
+    gains = np.concatenate([loop_gains(worlds, *np.divmod(part, kinds))[0] for part in everything])
+    truth = float(weight @ gains / weight.sum())
+    shares = []
+    for sampling in samplings:
+        hold = 0
+        for start in (np.arange(starts) + 0.5) / starts:
+            pair, kind = sampling(worlds, SAMPLE, start)
+            low, high = mean_interval(gains[pair * kinds + kind])[2:]
+            hold += low <= truth <= high
+        shares.append(hold / starts)
+    return shares
+
+
+def test_the_loop_gains_interval_holds_that_of_all_accords() -> None:
+    """Of a small scenario, over all starts of the sample: 0.95 or more. A sample without regard to rates does not."""
+    right, wrong = loop_gains_held(SUMMIT, [sampled, evenly])
+    assert right >= 0.95
+    assert wrong < 0.5
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["tripartite_1940", "solomon_2022"])
+def test_long_loop_gain(name: str) -> None:
+    right, wrong = loop_gains_held(
+        Path(__file__).parents[2] / "scenarios" / f"{name}.yaml", [sampled, evenly]
+    )
+    assert right >= 0.95
+    assert wrong < 0.95
 
 
 # --- the engine's own runs --------------------------------------------------------------------------
@@ -742,10 +878,10 @@ def test_long_counts(n: int) -> None:
 
 
 @pytest.mark.long
-def test_long_skill() -> None:
-    good, short = skill_draws(1000, 400)
-    assert passes(good, 1000, 0.93, 0.96)
-    assert not passes(short, 1000, 0.93, 0.96)
+def test_long_scores() -> None:
+    good, short = score_draws(1000, 400)
+    assert all(passes(count, 1000, 0.93, 0.96) for count in good.values()), good
+    assert not any(passes(count, 1000, 0.93, 0.96) for count in short.values()), short
 
 
 @pytest.mark.long

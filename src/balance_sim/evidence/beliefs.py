@@ -16,7 +16,7 @@ from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.fitting import Fit, Peak, peak_of
 from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.likelihood import by_row
-from balance_sim.evidence.profiles import Profile, grid, profiled, stretch, vertex
+from balance_sim.evidence.profiles import Profile, grid, traced
 from balance_sim.scenario.defaults import parameter_table
 
 THREAT = ("security_gain", "common_threat", "distrust", "bandwagon")
@@ -93,23 +93,17 @@ def profile(history: History, start: Setting, name: str) -> tuple[Profile, Setti
     log_scale = low > 0
     here = start.values.get(name, in_use)
     points = grid(low, in_use, high, log_scale=log_scale)
-    away = [float(value) for value in points if value != here]
-    settings = dict(zip(away, moved(history, start, name, away), strict=True))
-    if here in points:
-        settings[here] = start
+    settings = {here: start} if here in points else {}
 
-    def heights() -> tuple[Floats, Floats]:
-        at = np.array(sorted(settings))
-        return at, np.array([settings[value].peak.marginal for value in at])
+    def look(values: Floats) -> tuple[Floats, Floats]:
+        away = [float(value) for value in values if float(value) not in settings]
+        if away:
+            settings.update(zip(away, moved(history, start, name, away), strict=True))
+        there = [settings[float(value)] for value in values]
+        return np.array([one.peak.marginal for one in there]), np.stack([one.by_row for one in there])
 
-    top = vertex(*heights(), log_scale=log_scale)
-    if top is not None and top not in settings:
-        settings[top] = moved(history, start, name, [top])[0]
-    at, height = heights()
-    rows = np.stack([settings[float(value)].by_row for value in at])
-    widen = stretch(height, rows, start.record.pair)
-    found = profiled(path, in_use, at, height, log_scale=log_scale, widen=widen)
-    return found, settings[float(at[int(np.argmax(height))])]
+    found = traced(path, in_use, points, look, start.record.pair, log_scale=log_scale)
+    return found, settings[float(found.points[int(np.argmax(found.height))])]
 
 
 def joint_peak(

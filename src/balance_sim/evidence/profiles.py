@@ -10,6 +10,7 @@ Profile likelihood: Venzon, Moolgavkar 1988, Applied Statistics 37: 87-94."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ from balance_sim.evidence.history import Floats
 HALF_CHI2 = 1.920729410347062
 """Half of the 95 % point of chi-squared with one degree of freedom."""
 FINE = 2001
+REFINED = 2
 TOLD, ONE_SIDED, AT_BOUND, NOT_TOLD = "identified", "bounded on one side", "at a bound", "not identified"
 
 
@@ -116,8 +118,30 @@ def profiled(
     )
 
 
+Look = Callable[[Floats], tuple[Floats, Floats]]
+"""values (V,) -> log-likelihood (V,) and that of each row (V, N), all other parameters at their best."""
+
+
+def traced(
+    path: str, shipped: float, points: Floats, look: Look, cluster: NDArray[np.int64], *, log_scale: bool
+) -> Profile:
+    """The profile, looked at where it matters: at `points`, at the vertex of the highest three, and, where it is
+    told, REFINED times at its peak and at both ends, since between points far apart its form is a guess."""
+    at = np.unique(points)
+    top = vertex(at, look(at)[0], log_scale=log_scale)
+    at = at if top is None else np.union1d(at, [top])
+    for left in reversed(range(REFINED + 1)):
+        height, by_row = look(at)
+        widen = stretch(height, by_row, cluster)
+        found = profiled(path, shipped, at, height, log_scale=log_scale, widen=widen)
+        if not found.told or not left:
+            break
+        at = np.union1d(at, [found.low, found.best, found.high])
+    return found
+
+
 def _scaled(points: Floats, *, log_scale: bool) -> Floats:
     return np.log(points) if log_scale else points
 
 
-__all__ = ["Profile", "grid", "profiled", "stretch", "vertex"]
+__all__ = ["Profile", "grid", "profiled", "stretch", "traced", "vertex"]
