@@ -46,6 +46,7 @@ COLUMNS = [
     "reference",
 ]
 FOUND = {"as expected": BLUE, "opposite": VERMILION}  # all else is grey
+LETTER = 5.4  # points a letter of small print takes, figures mostly
 RATIOS = ("M2",)  # none is 1, not 0
 
 
@@ -101,6 +102,9 @@ def draw_mechanisms(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     if table.empty:
         return nothing(ax, "No arm to compare, or no run finished: there is no mechanism to measure.")
     heights = np.arange(len(table))[::-1]
+    beside = max(
+        170.0, 16.0 + LETTER * int(table["words"].str.len().max())
+    )  # points: behind the longest numbers
     ax.axvline(0, color=INK, linewidth=1)
     for y, row in zip(heights, table.to_dict("records"), strict=True):
         ax.axhline(y, color="#ededed", linewidth=0.7, zorder=0)
@@ -116,7 +120,8 @@ def draw_mechanisms(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
             ax.annotate("no value", (1.0, y), (8, 0), color=QUIET, **side)
             continue
         # A bound many times the value would squeeze the dot onto zero: the bar then runs to the edge.
-        reach = min(float(np.nanmax(np.abs(shift))), 4 * abs(shift[0])) or 1.0
+        widest = float(np.nanmax(np.abs(shift)))
+        reach = (min(widest, 4 * abs(shift[0])) if shift[0] else widest) or 1.0
         value, low, high = np.clip(shift / reach, -1.04, 1.04)
         colour = FOUND.get(row["found"], QUIET)
         if np.isfinite(low) and np.isfinite(high):
@@ -132,7 +137,7 @@ def draw_mechanisms(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
         )
         ax.annotate(row["words"], (1.0, y), (8, 0), **side)
         ax.annotate(
-            row["found"], (1.0, y), (170, 0), color=colour if row["found"] == "opposite" else INK, **side
+            row["found"], (1.0, y), (beside, 0), color=colour if row["found"] == "opposite" else INK, **side
         )
     ax.set_yticks(heights, [f"{row['id']}  {row['name']}" for row in table.to_dict("records")])
     ax.tick_params(axis="y", length=0)
