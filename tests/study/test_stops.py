@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import json
 import os
 import random
 import re
@@ -10,8 +12,11 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
+
+import balance_sim
 
 pytestmark = pytest.mark.slow
 BLOCKS = ("--block", "4")
@@ -91,6 +96,42 @@ def test_a_time_limit_counts_no_time_in_which_the_process_stood_still(pieces, co
     _, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert (b"TimeoutError: not done within 1 s" in err) == (code == 1)
+
+
+JUMPING = """
+import itertools, time
+
+real, step = time.time, itertools.count()
+time.time = lambda: real() + 86_400 * (-1) ** next(step)
+time.time_ns = lambda: int(time.time() * 1e9)
+"""
+
+
+def test_a_clock_that_jumps_by_two_days_at_every_look_changes_nothing(lab, undisturbed):
+    """F09. In the driver and in every worker. No run is given up though each has a limit of ten seconds."""
+    (lab.folder / "sitecustomize.py").write_text(JUMPING)
+    done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "2", "--run-timeout", "10", *BLOCKS)
+    assert done.returncode == 0, done.stderr
+    told = json.loads((lab.folder / "out" / "progress.json").read_text())
+    assert abs(told["updated"] - time.time()) > 43_200, "the clock did not jump"
+    assert told["rate"] > 0 and told["failed"] == 0
+    assert lab.digest("out") == undisturbed
+
+
+WALL = {"time", "time_ns", "now", "utcnow", "today", "gmtime", "localtime", "ctime", "strftime"}
+
+
+def test_what_the_program_reads_from_the_clock_on_the_wall():
+    """When progress was told, and when a forecast was frozen: no wait, no limit, no result."""
+    found = []
+    for path in sorted(Path(balance_sim.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                if node.value.id in ("time", "datetime", "date") and node.attr in WALL:
+                    found.append((path.name, f"{node.value.id}.{node.attr}"))
+            elif isinstance(node, ast.ImportFrom) and node.module == "time":
+                found.append((path.name, "from time import"))
+    assert found == [("forecast.py", "datetime.now"), ("sweep.py", "time.time")]
 
 
 @pytest.mark.long
