@@ -37,6 +37,10 @@ def _observed(result: Result) -> bool:
     return any(str(name).startswith("states_balance") for name in result.outcome_names)
 
 
+def _dates_the_first(result: Result) -> bool:
+    return result.outcomes.empty or "first_counter_days" in result.outcomes
+
+
 def _attributed(result: Result) -> bool:
     return len(FIGURES["attribution"].table(result)) > 0
 
@@ -95,7 +99,8 @@ FIGURES: dict[str, Picture] = {
         Picture("arms", "How do the arms compare?", "arms", "arms", fits=_compares),
         Picture("difference", "How often does a run differ from its twin?", "difference", "difference", fits=_compares),
         Picture("outcomes", "How far apart are the runs of each arm?", "outcomes", "outcomes"),
-        Picture("survival", "When does the first counter-accord come?", "survival", "survival"),
+        Picture("survival", "When does the first counter-accord come?", "survival", "survival",
+                fits=_dates_the_first),
         Picture("map", "Where?", "worldmap", "map", (("states", "states_table"),), fits=_compares,
                 listed="states_table"),
         Picture("pairs", "Which pairs of states?", "pairs", "pairs", fits=_compares),

@@ -35,11 +35,14 @@ class Plots[S: Study]:
 
     @staticmethod
     def of(folder: Path) -> Plots[Result | SweepResult]:
-        """The run or the sweep in a folder. Raises WrongRequest where there is none."""
+        """The run or the sweep in a folder. Raises WrongRequest where there is none, or one of another version that
+        lacks what figures speak of."""
         manifest = Store(folder).read_manifest()
         if manifest is not None and manifest["study"] == "sweep":
             return Plots(open_sweep(folder))
-        return Plots(open_result(folder))
+        result = open_result(folder)
+        result.need(f"accords_counter_{result.window}")  # which every page and most figures speak of
+        return Plots(result)
 
     @staticmethod
     def of_all(texts: Sequence[str]) -> Plots[Any]:

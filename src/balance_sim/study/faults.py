@@ -28,6 +28,16 @@ def no_results(folder: Path | str) -> WrongRequest:
     return WrongRequest(f"{folder} holds no results: there is no manifest.json{nearby}")
 
 
+class LacksOutcome(WrongRequest):
+    """The results have no such outcome: another version made them."""
+
+    def __init__(self, outcome: str, version: str) -> None:
+        super().__init__(
+            f"these results, made by balance-sim {version}, have no outcome `{outcome}`: "
+            "run the scenario again into a new folder"
+        )
+
+
 class MissingExtra(WrongRequest):
     """An optional package is needed that is not installed."""
 

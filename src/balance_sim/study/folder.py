@@ -16,7 +16,7 @@ from balance_sim.study.blocks import Block, BlockTables
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.jobs import Outcome
 from balance_sim.study.machine import cpu_type
-from balance_sim.study.store import MANIFEST_VERSION, Store
+from balance_sim.study.store import MANIFEST_VERSION, Store, differing_names
 
 MOST_NAMED = 8  # differences that a refusal spells out
 
@@ -74,6 +74,7 @@ class Folder:
         self.healed: list[Block] = []
         self._failed: dict[tuple[int, int], dict[str, Any]] = {}
         self._blocks_failed: set[tuple[int, int, int]] = set()
+        self._columns: list[str] | None = None
 
     def __enter__(self) -> Folder:
         self.store.lock()
@@ -137,7 +138,18 @@ class Folder:
                 self._failed.pop((task.point, run), None)
             self._failed |= {(row["point"], row["run"]): row for row in rows}
         if outcome.tables is not None:
+            self._refuse_other_columns(outcome.tables.runs.column_names)
             self.store.write(task.point, task.block, outcome.tables)
+
+    def _refuse_other_columns(self, names: list[str]) -> None:
+        """Blocks with other outcomes than those that are there are of another version: the two do not mix."""
+        if self._columns is None:
+            self._columns = self.store.columns() or names
+        if self._columns != names:
+            raise WrongRequest(
+                f"{self.store.folder} was begun by another version of balance-sim, with other outcomes "
+                f"({differing_names(self._columns, names)}); choose another --out."
+            )
 
     def _list_failed(self) -> None:
         """All failed runs in one file, for people."""

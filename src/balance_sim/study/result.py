@@ -25,6 +25,7 @@ from balance_sim.study.blocks import EXTRA_EVERY
 from balance_sim.study.digest import digest_of
 from balance_sim.study.effects import alike_arms, effects_table, levels_table, rounded
 from balance_sim.study.extra_arms import READ
+from balance_sim.study.faults import LacksOutcome
 from balance_sim.study.frames import OutcomeRows
 from balance_sim.study.pairs import ANY, PairCounts
 from balance_sim.study.store import Store
@@ -121,6 +122,11 @@ class Result:
     @property
     def outcome_names(self) -> list[str]:
         return [name for name in self.outcomes.columns if name not in ("run", "arm")]
+
+    def need(self, outcome: str) -> None:
+        """Raises LacksOutcome where runs finished, and none of them has it."""
+        if not self.outcomes.empty and outcome not in self.outcomes:
+            raise LacksOutcome(outcome, self.version)
 
     @cached_property
     def levels(self) -> pd.DataFrame:

@@ -29,6 +29,7 @@ MANIFEST_VERSION = 1
 TABLES = ("accords", "runs")  # in the order of writing
 FAILED = "failed"
 _NAME = re.compile(r"(\d{6,})-(\d{9,})-(\d{9,})\.([0-9a-f]{64})\.(parquet|json)")
+FEW = 3  # names that a message spells out
 _LOCK_TRIES = 3  # a reader may hold the lock for an instant to see whether somebody writes
 
 
@@ -73,6 +74,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock: int | None = None
+        self._first: tuple[Path, list[str]] | None = None  # the shard of outcomes read first, and its columns
 
     def __enter__(self) -> Store:
         return self
@@ -317,6 +319,12 @@ class Store:
             if runs is not None and one.block.first >= runs:
                 continue
             pair = self.read(one.runs), self.read(one.accords)
+            why = self.unlike_first(one.runs.path, pair[0].column_names)
+            if why is not None:
+                raise StoreDamaged(
+                    f"{one.runs.path} has {why}: two versions wrote into one folder. Run the study into a new one, "
+                    "or `balance-sim verify --all --repair`."
+                )
             if runs is not None and one.block.stop > runs:
                 pair = (
                     pair[0].filter(pc.less(pair[0]["run"], runs)),
@@ -329,6 +337,18 @@ class Store:
                 )
             at = max(at, one.block.stop)
             yield pair
+
+    def unlike_first(self, path: Path, names: list[str]) -> str | None:
+        """How a shard's outcomes differ from those of the shard asked about first; None: they do not."""
+        first, known = self._first = self._first or (path, names)
+        return (
+            None if known == names else f"other outcomes than {first.name} ({differing_names(names, known)})"
+        )
+
+    def columns(self) -> list[str] | None:
+        """Columns of a shard of outcomes; None where there is none that is sound."""
+        found = next((shard for shard in self.shards() if self.is_sound(shard)), None)
+        return None if found is None else list(pq.read_schema(found.path).names)
 
     def compact(self, rows: int) -> int:
         """Merge neighbouring blocks of a point as long as the merged `runs` shard keeps to `rows` rows.
@@ -364,6 +384,16 @@ def _mergeable(kept: list[Kept], rows: int, store: Store) -> Iterator[list[Kept]
         total += count
     if len(group) > 1:
         yield group
+
+
+def differing_names(there: Sequence[str], here: Sequence[str]) -> str:
+    """What the outcomes there lack of those here, and have besides, a few of each; or that their order differs."""
+    parts = [
+        f"{word} {', '.join(found[:FEW])}{f' and {len(found) - FEW} more' if len(found) > FEW else ''}"
+        for word, one, other in (("without", here, there), ("with", there, here))
+        if (found := [name for name in one if name not in set(other)])
+    ]
+    return "; ".join(parts) or "in another order"
 
 
 def _seal(manifest: dict[str, Any]) -> str:

@@ -77,6 +77,7 @@ def _excesses(studies: Sequence[tuple[str, str | None, Result]]) -> pd.DataFrame
         if arm is None or arm == study.reference:
             continue
         first = first if first is not None else (study, arm)
+        study.need(outcome)
         found = study.effects[(study.effects["arm"] == arm) & (study.effects["outcome"] == outcome)].iloc[0]
         level = study.outcomes.loc[study.outcomes["arm"] == study.reference, outcome].mean()
         differing = float(found["share_positive"] + found["share_negative"])

@@ -46,6 +46,7 @@ def survival_table(result: Result) -> pd.DataFrame:
     frame = result.outcomes
     if frame.empty:
         return pd.DataFrame(columns=COLUMNS)
+    result.need("first_counter_days")
     first = frame.pivot(index="run", columns="arm", values="first_counter_days")
     parts = []
     for arm in (a for a in result.arms if a in first):

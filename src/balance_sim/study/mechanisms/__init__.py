@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from balance_sim.study.mechanisms import accords, beliefs, host, spiral
-from balance_sim.study.mechanisms.readings import Found, Measure, Measured, Readings
+from balance_sim.study.mechanisms.readings import Found, Lacking, Measure, Measured, Readings
 
 if TYPE_CHECKING:
     from balance_sim.study.result import Result
@@ -97,7 +97,14 @@ def measured(result: Result) -> dict[str, dict[str, Any]]:
         why = "no run finished" if result.outcomes.empty else "there is no arm beside the reference"
         return {one.id: as_row(one, why) for one in MECHANISMS}
     readings = Readings(result, arm)
-    return {one.id: as_row(one, one.compute(readings)) for one in MECHANISMS}
+    return {one.id: as_row(one, _computed(one, readings)) for one in MECHANISMS}
+
+
+def _computed(mechanism: Mechanism, readings: Readings) -> Measured:
+    try:
+        return mechanism.compute(readings)
+    except Lacking as lacking:
+        return str(lacking)
 
 
 def as_row(mechanism: Mechanism, found: Measured) -> dict[str, Any]:

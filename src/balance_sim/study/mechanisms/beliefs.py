@@ -85,12 +85,12 @@ def mediation(r: Readings) -> Measured:
         return "no two states of the roster, the host apart, are at war"
     host, rivals = (r.difference(f"credibility_{who}_{r.short}") for who in ("host", "rivals"))
     share, placebos = r.percentile(mean_effect("credibility_host"), -1, r.short)
-    level = r.by_arm[r.result.reference][f"credibility_host_{r.short}"].mean()
+    level = r.level(f"credibility_host_{r.short}")
     return mean_found(
         host,
         percentile=share,
         detail={
-            "without": float(level),
+            "without": level,
             "rivals": detail_of(rivals),
             "against_rivals": detail_of(host - rivals),
             "by_window": r.by_window("credibility_host"),

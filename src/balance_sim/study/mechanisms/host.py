@@ -60,10 +60,10 @@ def manoeuvre(r: Readings) -> Measured:
     if r.cast.host is None:
         return NO_HOST
     share, placebos = r.percentile(mean_effect("room_host"), -1, r.short)
-    level = r.by_arm[r.result.reference][f"room_host_{r.short}"].mean()
+    level = r.level(f"room_host_{r.short}")
     rate = r.difference(f"room_rate_host_{r.short}")
     detail = {
-        "without": float(level),
+        "without": level,
         "rate_of_agreement": detail_of(rate),
         "by_window": r.by_window("room_host"),
         "placebos": placebos,
@@ -76,16 +76,19 @@ def net_loss(r: Readings) -> Measured:
     if r.cast.host is None:
         return NO_HOST
     share, placebos = r.percentile(mean_effect("insecurity_host"), 1, r.short)
-    level = r.by_arm[r.result.reference][f"insecurity_host_{r.short}"].mean()
+    level = r.level(f"insecurity_host_{r.short}")
+    depends = {
+        "dependence": f"dependence_host_{r.short}",
+        "dependence_on_partners": f"dependence_host_partners_{r.short}",
+    }
     return mean_found(
         r.difference(f"insecurity_host_{r.short}"),
         percentile=share,
         note="" if r.scenario.parameters.beta > 0 else "beta is 0: friends without a treaty lend nothing",
         detail={
-            "without": float(level),
+            "without": level,
             "defence": detail_of(r.difference(f"defence_host_{r.short}")),
-            "dependence": detail_of(r.difference(f"dependence_host_{r.short}")),
-            "dependence_on_partners": detail_of(r.difference(f"dependence_host_partners_{r.short}")),
+            **{name: detail_of(r.difference(outcome)) for name, outcome in depends.items() if r.has(outcome)},
             "by_window": r.by_window("insecurity_host"),
             "placebos": placebos,
         },
@@ -107,7 +110,6 @@ def rivalry(r: Readings) -> Measured:
     host, third = mean_effect("influence_host_junior"), mean_effect("influence_third_junior")
     share, placebos = r.percentile(lambda a, t, w: host(a, t, w) - third(a, t, w), 1, r.short)
     left, *bounds = ratio(gap[r.long], gap[r.short]) if gap[r.short].any() else (np.nan,) * 3
-    base = r.by_arm[r.result.reference]
     return mean_found(
         gap[r.short],
         percentile=share,
@@ -115,9 +117,7 @@ def rivalry(r: Readings) -> Measured:
         detail={
             "host": detail_of(r.difference(f"influence_host_junior_{r.short}")),
             "third": detail_of(r.difference(f"influence_third_junior_{r.short}")),
-            "without": {
-                who: float(base[f"influence_{who}_junior_{r.short}"].mean()) for who in ("host", "third")
-            },
+            "without": {who: r.level(f"influence_{who}_junior_{r.short}") for who in ("host", "third")},
             "left_at_the_horizon": {"value": left, "ci95": bounds},
             "by_window": {str(w): detail_of(of) for w, of in gap.items()},
             "placebos": placebos,
@@ -132,12 +132,12 @@ def neutrality(r: Readings) -> Measured:
     if not r.has(f"neutrality_gap_host_{r.short}"):
         return "the scenario declares no position of the host between two disputants (`report.positions`)"
     share, placebos = r.percentile(mean_effect("neutrality_gap_host"), 1, r.short)
-    level = r.by_arm[r.result.reference][f"neutrality_gap_host_{r.short}"].mean()
+    level = r.level(f"neutrality_gap_host_{r.short}")
     return mean_found(
         r.difference(f"neutrality_gap_host_{r.short}"),
         percentile=share,
         detail={
-            "without": float(level),
+            "without": level,
             "declared": dict(r.scenario.report.positions),
             "by_window": r.by_window("neutrality_gap_host"),
             "placebos": placebos,

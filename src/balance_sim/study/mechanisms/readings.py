@@ -47,6 +47,13 @@ class Found:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+class Lacking(LookupError):
+    """The results, of another version, have no such outcome."""
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(f"the results lack the outcome `{outcome}`: another version made them")
+
+
 Measured = Found | str
 Measure = Callable[["Readings"], Measured]
 
@@ -131,13 +138,17 @@ class Readings:
 
     def pair(self, outcome: str, arm: str, against: str) -> tuple[Floats, Floats]:
         """An outcome in two arms, over the runs that both have."""
-        one, other = self.by_arm[arm], self.by_arm[against]
+        one, other = (column(self.by_arm[name], outcome) for name in (arm, against))
         common = one.index.intersection(other.index)
-        return one.loc[common, outcome].to_numpy(float), other.loc[common, outcome].to_numpy(float)
+        return one.loc[common].to_numpy(float), other.loc[common].to_numpy(float)
+
+    def level(self, outcome: str) -> float:
+        """The mean of an outcome in the reference arm."""
+        return float(column(self.by_arm[self.result.reference], outcome).mean())
 
     def columns(self, outcome: str, *arms: str) -> Floats:
         """(runs, arms) an outcome in several arms, over the runs that all have."""
-        frames = [self.by_arm[arm][outcome] for arm in arms]
+        frames = [column(self.by_arm[arm], outcome) for arm in arms]
         common = frames[0].index
         for frame in frames[1:]:
             common = common.intersection(frame.index)
@@ -249,11 +260,18 @@ class Readings:
         return (smaller / total if total else None), total
 
 
+def column(frame: pd.DataFrame, outcome: str) -> pd.Series[Any]:
+    """An outcome of a frame of runs. Raises Lacking."""
+    if outcome not in frame:
+        raise Lacking(outcome)
+    return frame[outcome]
+
+
 def mean_effect(outcome: str) -> Callable[[pd.DataFrame, pd.DataFrame, int], float]:
     """The mean paired difference of an outcome, as `percentile` takes it."""
 
     def effect(arm: pd.DataFrame, twin: pd.DataFrame, window: int) -> float:
         name = f"{outcome}_{window}"
-        return float((arm[name] - twin.loc[arm.index, name]).mean(skipna=False))
+        return float((column(arm, name) - column(twin, name).loc[arm.index]).mean(skipna=False))
 
     return effect

@@ -1,0 +1,119 @@
+"""Results of a version that knew fewer outcomes: read for what they hold, gone on with by nobody, never half mixed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from balance_sim.cli import main
+from balance_sim.study.blocks import BlockTables
+from balance_sim.study.faults import WrongRequest
+from balance_sim.study.mechanisms import measured
+from balance_sim.study.run import open_result, run
+from balance_sim.study.store import Store
+
+RUNS = 20
+
+
+@pytest.fixture(scope="module")
+def now(small, tmp_path_factory) -> Path:
+    """Results of several blocks, by this version."""
+    out = tmp_path_factory.mktemp("now") / "out"
+    for runs in (RUNS // 2, RUNS):
+        run(small, runs, 1, out=out, mechanisms=False)
+    return out
+
+
+def older(now: Path, out: Path, keeps: Callable[[str], bool], blocks: int | None = None) -> Path:
+    """The same results without the outcomes that are not kept, in the first so many blocks or in all."""
+    shutil.copytree(now, out)
+    with Store(out).lock() as store:
+        for one in store.kept()[:blocks]:
+            assert one.runs is not None and one.accords is not None
+            runs, accords = store.read(one.runs), store.read(one.accords)
+            kept = [name for name in runs.column_names if name in ("run", "arm") or keeps(name)]
+            assert len(kept) < len(runs.column_names)
+            one.runs.path.unlink()
+            store.write(one.point, one.block, BlockTables(runs.select(kept), accords))
+    return out
+
+
+def said(*words: object) -> tuple[int, str]:
+    """Exit code, and all that was said. Never an internal error."""
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    assert "internal error" not in done.output, done.output
+    return done.exit_code, done.output
+
+
+def test_a_mechanism_says_which_outcome_is_lacking(now, tmp_path):
+    """The others are measured as before; what a detail alone lacks is left out."""
+    old = older(now, tmp_path / "old", lambda name: not name.startswith(("room_host", "dependence_host")))
+    there, here = (measured(open_result(folder)) for folder in (old, now))
+    room, loss = there.pop("M9"), there.pop("M10")
+    assert room["value"] is None
+    assert room["why"] == "the results lack the outcome `room_host_30`: another version made them"
+    assert here.pop("M9")["value"] is not None
+    full = here.pop("M10")
+    assert full["detail"].keys() - loss["detail"].keys() == {"dependence", "dependence_on_partners"}
+    assert loss["value"] == full["value"]
+    assert there == here
+
+
+@pytest.mark.slow
+def test_results_that_have_little_but_counts_of_accords(now, tmp_path):
+    """Pages leave out what cannot be drawn; a figure asked for by name says what is missing."""
+    old = older(now, tmp_path / "old", lambda name: name.startswith("accords_"))
+    assert said("report", old)[0] == 0
+    page = (old / "report.html").read_text(encoding="utf-8")
+    assert 'id="fan"' in page and 'id="survival"' not in page
+    assert said("report", now, "--out", tmp_path / "now.html")[0] == 0
+    assert 'id="survival"' in (tmp_path / "now.html").read_text(encoding="utf-8")
+    code, words = said("plot", old, "survival")
+    assert code == 2
+    assert "have no outcome `first_counter_days`: run the scenario again into a new folder" in words
+    for command in (("explore", old), ("compare", old, now), ("compare", now, old), ("status", old)):
+        assert said(*command)[0] == 0, command
+    code, words = said("explain", old, "--outcome", "dependence_host_30", "--workers", "1")
+    assert code == 2 and "unknown outcome `dependence_host_30`" in words
+
+
+def test_results_without_the_count_that_all_pages_speak_of(now, tmp_path):
+    old = older(now, tmp_path / "old", lambda name: not name.startswith("accords_counter"))
+    for command in (("plot", old), ("report", old), ("explore", old), ("report", now, old)):
+        code, words = said(*command)
+        assert code == 2 and "have no outcome `accords_counter_300`" in words, command
+
+
+def test_a_folder_of_other_outcomes_is_not_gone_on_with(small, now, tmp_path):
+    """F25. Also where both versions have one number. Nothing is written."""
+    old = older(now, tmp_path / "old", lambda name: not name.startswith("dependence_host"))
+    before = Store(old).shards()
+    with pytest.raises(
+        WrongRequest, match=r"with other outcomes \(without dependence_host_30, .*choose another"
+    ):
+        run(small, 2 * RUNS, 1, out=old, mechanisms=False)
+    assert Store(old).shards() == before
+
+
+@pytest.mark.slow
+def test_blocks_of_two_versions_are_told_of_and_mended(now, tmp_path):
+    """F18, F25. Every reader ends with 6; `verify` names the block; all run again, it is one study."""
+    mixed = older(now, tmp_path / "mixed", lambda name: not name.startswith("dependence_host"), blocks=1)
+    for command in (
+        ("plot", mixed, "fan"),
+        ("export", mixed, "--out", tmp_path / "all.csv"),
+        ("compare", mixed, now),
+    ):
+        code, words = said(*command)
+        assert code == 6 and "two versions wrote into one folder" in words, command
+    code, words = said("verify", mixed, "--sample", "0")
+    assert code == 6 and "(with dependence_host_30, " in words
+    code, words = said("verify", mixed, "--all", "--repair")
+    assert code == 0, words
+    assert said("compare", mixed, now)[0] == 0
+    assert said("verify", mixed, "--all")[0] == 0
