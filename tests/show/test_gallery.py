@@ -66,6 +66,9 @@ def test_partners_are_counted_by_state_and_run() -> None:
     # Differences 1, 0, 1, 0: worked out by hand in tests/study/test_statistics.py.
     assert table.loc["FRA", ["lo", "hi"]].tolist() == pytest.approx([-0.5293, 1.6276], abs=1e-4)
     assert not table["clear"].any()
+    # No run differs in JPN: the length that one partner would give. An arm that is its reference has none.
+    assert table.loc["JPN", "hi"] == -table.loc["JPN", "lo"] > 0.5
+    assert (states_table(four_runs(), "half")[["lo", "hi"]] == 0).all(axis=None)
 
 
 # The same pair twice in a run is one partner; an accord after the window counts for nothing.

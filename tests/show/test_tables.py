@@ -43,6 +43,21 @@ def test_fan_counts_by_day_and_the_paired_excess() -> None:
     }
 
 
+def test_the_fans_band_is_the_interval_of_effects() -> None:
+    """On the last day as `effects` has it. Where no run differs it has the length of one accord, but on the day of the
+
+    event, and none for an arm that is its reference."""
+    result = four_runs()
+    table = fan_table(result).set_index(["arm", "day"])
+    wanted = result.effects.set_index(["arm", "outcome"]).loc[("with", "accords_counter_365"), ["lo", "hi"]]
+    assert table.loc[("with", 365), ["lo", "hi"]].tolist() == pytest.approx(wanted.tolist())
+    idle = table.loc["with"].query("day > 0 and differing == 0")
+    assert len(idle) and (idle["hi"] > 0.5).all() and (idle["lo"] == -idle["hi"]).all()
+    assert (table.loc[("with", 0), ["lo", "hi"]] == 0).all()
+    assert result.alike == {"half"}
+    assert (table.loc["half", ["lo", "hi"]] == 0).all(axis=None)
+
+
 def test_few_runs_are_drawn_one_by_one_and_many_are_not() -> None:
     runs = fan_runs_table(four_runs())
     assert runs[runs["day"] == 365]["count"].tolist() == [1, 2, 0, 1]

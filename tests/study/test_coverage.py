@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -587,6 +588,50 @@ def case_draws(draws: int, *, by_agreement: bool) -> int:
         low, high = case_measures({"model": p}, table, 120, at)["model"]["brier_ci95"]  # type: ignore[misc]
         held_ones += low <= truth <= high
     return held_ones
+
+
+def case_gain_draws(draws: int) -> dict[str, int]:
+    """Of a case as above, by measure: how many intervals of the model's score hold the true one, and, with `less` in
+
+    front, of what it gains on a forecast that blurs it. The truth is that of 400 cases taken as one."""
+    rng = np.random.default_rng(41)
+
+    def case() -> tuple[dict[str, np.ndarray], CaseTable]:
+        responses = rng.binomial(320, 120 / 320)
+        sizes = rng.integers(8, 15, responses)
+        chance = np.concatenate([rng.beta(3, 7, responses), rng.beta(1, 9, 320 - responses)])
+        other = chance / 2 + np.concatenate([rng.beta(2, 8, responses), rng.beta(2, 8, 320 - responses)]) / 2
+        times = np.concatenate([sizes, np.ones(320 - responses, int)])
+        happened = np.repeat(np.arange(320) < responses, times).astype(float)
+        pairs = tuple((f"A{n}", f"B{n}") for n in range(len(happened)))
+        cluster = np.repeat(np.arange(320), times)
+        table = CaseTable(pairs, happened, np.repeat(1.0 / times, times), cluster)
+        return {"model": np.repeat(chance, times), "blurred": np.repeat(other, times)}, table
+
+    many = [case() for _ in range(400)]
+    whole = CaseTable(
+        (), np.concatenate([t.happened for _, t in many]), np.concatenate([t.weight for _, t in many]),
+        np.zeros(sum(len(t.happened) for _, t in many), int),
+    )  # fmt: skip
+    forecasts = {name: np.concatenate([f[name] for f, _ in many]) for name in ("model", "blurred")}
+    truth: dict[str, Any] = case_measures(forecasts, whole, 0, 1)
+    held_ones = dict.fromkeys(("average_precision", "auc", "brier"), 0)
+    held_ones |= dict.fromkeys([f"less {name}" for name in held_ones], 0)
+    for at in range(draws):
+        found: dict[str, Any] = case_measures(*case(), 150, at)
+        for name in ("average_precision", "auc", "brier"):
+            low, high = found["model"][f"{name}_ci95"]
+            held_ones[name] += low <= truth["model"][name] <= high
+            low, high = found["blurred"]["model_gains"][name]["ci95"]
+            held_ones[f"less {name}"] += low <= truth["blurred"]["model_gains"][name]["value"] <= high
+    return held_ones
+
+
+@pytest.mark.long
+def test_long_cases() -> None:
+    """1,000 draws: every measure and what is gained, 0.90 to 0.97."""
+    found = case_gain_draws(1000)
+    assert all(passes(count, 1000, 0.90, 0.97) for count in found.values()), found
 
 
 def test_bootstrap_intervals_of_case_scores_hold_them() -> None:

@@ -34,6 +34,7 @@ from balance_sim.study.explain.pairs import CONSENT, U, explain_pairs
 from balance_sim.study.explain.shapley import alone_and_last, shapley
 from balance_sim.study.explain.timeline import Timeline, chosen_runs, tell
 from balance_sim.study.faults import StoreDamaged, WrongRequest
+from balance_sim.study.intervals import mean_interval
 from balance_sim.study.result import Result
 from balance_sim.study.run import open_result, run
 
@@ -136,6 +137,13 @@ def test_shares_sum_to_the_effect(result: Result, found: Attribution) -> None:
     assert abs(table.loc["excess", "value"] - mean) <= 1e-9
     np.testing.assert_allclose(found.by_run.sum(axis=1), found.excess, atol=1e-9)
     assert (found.excess != 0).any(), "no run differs: nothing was tested"
+    assert table.loc["excess", ["lo", "hi"]].tolist() == pytest.approx(
+        mean_interval(found.excess, 1.0)[2:]
+    )  # counts of accords, as in `effects`
+    for name in found.still:  # weight nought, or facts that are the same in both arms
+        assert table.loc[name, ["value", "lo", "hi"]].tolist() == [0, 0, 0]
+    idle = [name for name in found.groups if name not in found.still and table.loc[name, "mcse"] == 0]
+    assert all(table.loc[name, "hi"] > 0 for name in idle)
     assert (table["lo"] <= table["value"]).all()
 
 

@@ -23,6 +23,7 @@ from balance_sim.show.mechanisms import mechanism_table
 from balance_sim.study.blocks import FOCAL, Block, live_block
 from balance_sim.study.cast import focal_cast
 from balance_sim.study.extra_arms import extra_arms
+from balance_sim.study.intervals import mean_interval
 from balance_sim.study.mechanisms import MECHANISMS, as_row, measured, verdict
 from balance_sim.study.mechanisms.accords import elasticity, gained, guests_of, standardised, strata
 from balance_sim.study.mechanisms.readings import Readings, jackknifed, ratio
@@ -226,6 +227,20 @@ def test_the_first_mechanism_is_the_excess_in_effects(result) -> None:
     effect = result.summary()["effects"]["parade"]["accords_counter_365"]
     row = result.mechanisms["M1"]
     assert (row["value"], row["ci95"]) == (effect["mean"], effect["ci95"])
+    effects = result.summary()["effects"]["parade"]
+    for window, of in row["detail"]["by_window"].items():
+        assert of["ci95"] == pytest.approx(effects[f"accords_counter_{window}"]["ci95"])
+    assert result.mechanisms["M16"]["detail"]["network_frozen"]["ci95"] == [None, None]
+
+
+def test_a_ratio_of_something_that_no_run_shows_has_a_length() -> None:
+    """None of 40 runs has any of the upper: the length of one, over the mean of the lower, a little rounder."""
+    none, under = np.zeros(40), np.full(40, 8.0) + np.arange(40) % 2
+    value, lo, hi = ratio(none, under, 1.0)
+    _, _, low, high = mean_interval(none, 1.0)
+    assert (value, lo, hi) == pytest.approx((0.0, low / 8.5, high / 8.5))
+    assert ratio(none, under)[1:] == (0.0, 0.0)
+    assert ratio(none, -under, 1.0)[1:] == pytest.approx((-high / 8.5, -low / 8.5))
 
 
 def test_the_digest_and_all_tables_are_the_same_without_extra_arms(result, plain) -> None:
