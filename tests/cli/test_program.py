@@ -144,6 +144,79 @@ def test_a_file_of_another_command_is_called_so(tmp_path, monkeypatch):
     assert err.count("error[") == 1
 
 
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+KINDS_OF_FILES = {
+    "scenario": (EXPERIMENTS / "smoke" / "five_states.yaml", "run"),
+    "experiment": (EXPERIMENTS / "smoke.yaml", "sweep"),
+    "plan of a hindcast": (EXPERIMENTS / "hindcast_dcad.yaml", "hindcast --data DIR"),
+    "plan of cases": (EXPERIMENTS / "cases.yaml", "cases"),
+    "plan of a two-sided choice": (
+        EXPERIMENTS / "invented_treaties" / "coordination.yaml",
+        "fit --model coordination",
+    ),
+}
+TAKES = {
+    ("run",): "scenario",
+    ("sweep",): "experiment",
+    ("hindcast", "--data", "."): "plan of a hindcast",
+    ("cases",): "plan of cases",
+    ("fit", "--model", "coordination"): "plan of a two-sided choice",
+}
+
+
+@pytest.mark.parametrize("command", TAKES, ids=lambda words: words[0])
+def test_every_command_says_what_the_file_of_another_is(command):
+    for kind, (path, right) in KINDS_OF_FILES.items():
+        if kind != TAKES[command]:
+            code, out, err = invoke(*command, str(path))
+            assert (code, out) == (4, ""), (kind, err)
+            assert f"{kind}, not " in err and TAKES[command] in err, err
+            assert f"balance-sim {right} {path}" in err, err
+
+
+def test_fit_says_what_a_file_is_that_is_no_folder_of_data():
+    code, _, err = invoke("fit", str(SUMMIT))
+    assert code == 2 and "is a scenario, no folder of data: balance-sim run" in err
+
+
+def test_check_of_a_folder(tmp_path):
+    plan = EXPERIMENTS / "invented_treaties"
+    assert invoke("check", str(plan)) == invoke("check", str(plan / "coordination.yaml"))
+    (tmp_path / "a.yaml").write_text("schema: 1\n")
+    code, _, err = invoke("check", str(tmp_path))
+    assert code == 2 and "give the path of a file; it holds a.yaml" in err
+    (tmp_path / "manifest.json").write_text("{}")
+    code, _, err = invoke("check", str(tmp_path))
+    assert code == 2 and f"is a results folder: balance-sim verify {tmp_path}" in err
+
+
+BAD_ARGUMENTS = [
+    (("run", "{scenario}", "--run-timeout", "nan"), 2, "'nan' is not a number"),
+    (("fit", ".", "--ridge", "nan"), 2, "'nan' is not a number"),
+    (("run", "{scenario}", "--arms", "sumit"), 2, "unknown arm `sumit`"),
+    (("run", "{scenario}", "--arms", "x" * 9000), 2, "unknown arm `" + "x" * 57 + "...`"),
+    (("run", "{scenario}", "--arms", "\x1b[31m\u202e"), 2, "unknown arm `\\x1b[31m\\u202e`"),
+    (("\x1b]0;x\x07",), 2, "No such command '\\x1b]0;x\\x07'"),
+    (("sweep", "x" * 5000), 4, "not found: `xxx"),
+    (("check", "x" * 5000), 4, "not found: `xxx"),
+    (("verify", "x" * 5000), 4, "File name too long"),
+    (("reproduce", "x" * 5000), 4, "File name too long"),
+    (("verify", "{scenario}"), 2, "is a file: give the results folder"),
+    (("report", "/dev/null"), 2, "/dev/null holds no results"),
+    (("reproduce", "/proc/self/mem"), 4, "/proc/self/mem: "),
+    (("verify", "a\x1b[31m"), 2, "a\\x1b[31m holds no results"),
+    (("check", "{scenario}", "--set", "title=\u202eabc"), 4, "error[E007] control character U+202E"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), BAD_ARGUMENTS)
+def test_arguments_that_nobody_means(arguments, code, said):
+    ended, out, err = invoke(*(word.format(scenario=SUMMIT) for word in arguments))
+    assert (ended, out) == (code, ""), err
+    assert said in err and len(err) < 2000
+    assert "\x1b" not in err and "\u202e" not in err
+
+
 def test_a_folder_without_results_names_those_that_have_some(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     code, _, err = invoke("explain", "results/mine")

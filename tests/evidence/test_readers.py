@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -275,6 +276,23 @@ def test_gzip_mark_and_latin_1_are_read(tmp_path: Path) -> None:
             "chal,tgt,begclaim,endclaim\n2,20,soon,201799\n",
             "column begclaim: this is not a month",
         ),
+        (
+            read_nmc,
+            "ccode,year,cinc\n99999999999999999999,2000,0.1\n",
+            "column ccode: this is not a whole number",
+        ),
+        (read_nmc, f"ccode,year,cinc\n2,2000,{'x' * 9000}\n", f"(found '{'x' * 80}'...)"),
+        (read_nmc, "ccode,year,cinc\n2,2000,0.1,9,9\n", "line 2: rows have 5 cells, the header 3"),
+        (
+            read_accords,
+            "iso3_a,iso3_b,kind,date\nJPN,USA,access,0000-01-01\n",
+            "column date: this is not a date (found '0000-01-01')",
+        ),
+        (
+            read_accords,
+            "iso3_a,iso3_b,kind,date\nJPN,USA,access,9999-12-31\n",
+            "column date: this is not a date (found '9999-12-31')",
+        ),
         (read_ties, "a,b,date,increment,value\nA,B,2000,1,1\n", "a tie needs either an increment or a value"),
     ],
 )
@@ -285,6 +303,54 @@ def test_errors_name_line_column_value_and_next_step(tmp_path: Path, reader, tex
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
     assert caught.value.next_step
+
+
+OTHER_FORMATS = [
+    (b"PK\x03\x04\x14\x00", "an Excel workbook or a zip archive, not a CSV file. Save the sheet as CSV"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1", "an Excel workbook of the old kind"),
+    (b"<stata_dta><header>", "a Stata file, not a CSV file. Let its name end in .dta"),
+    (b"PAR1\x15", "a Parquet file"),
+    (b"RDX3\nX\n", "an R workspace"),
+    (b"<!DOCTYPE html>\n<html>", "a web page, not a CSV file. Download the data file itself"),
+    ("ccode,year\n2,1990\n".encode("utf-16"), "text in UTF-16, not a CSV file. Save it as UTF-8"),
+    (b"ccode,ye\0ar\n", "no text"),
+]
+
+
+@pytest.mark.parametrize(("content", "said"), OTHER_FORMATS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_of_another_format_is_called_so(
+    tmp_path: Path, content: bytes, said: str, packed: bool
+) -> None:
+    path = tmp_path / "nmc_state_year.csv"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(DataError) as caught:
+        read_nmc(path)
+    assert str(caught.value).startswith(f"{path}: this is {said}")
+
+
+def test_a_gzipped_file_under_another_name_is_read_and_a_false_one_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(gzip.compress((DATA / "nmc_state_year.csv").read_bytes()))
+    assert len(read_nmc(tmp_path / "a.csv").frame) == len(read_nmc(DATA / "nmc_state_year.csv").frame)
+    with pytest.raises(DataError, match=r"the name ends in \.gz and the file is not gzipped"):
+        read_nmc(written(tmp_path, "ccode,year\n", "b.csv.gz"))
+    (tmp_path / "c.csv.gz").write_bytes(gzip.compress(b"ccode,year\n" * 50)[:30])
+    with pytest.raises(DataError, match="the compressed data are damaged"):
+        read_nmc(tmp_path / "c.csv.gz")
+
+
+def test_a_gzipped_bomb_is_not_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.csv.gz"
+    path.write_bytes(gzip.compress(b"\0" * (40 << 20), 6))
+    with pytest.raises(DataError, match=r"bytes unpack to 3\d,\d{3},\d{3} and more"):
+        read_nmc(path)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", Path("/dev/zero"), tmp_path):
+        with pytest.raises(DataError, match="not a regular file"):
+            read_nmc(path)
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from balance_sim.cli import main
 from balance_sim.scenario import load_scenario, new_scenario, scenario_files
 from balance_sim.scenario.experiment import experiment_files, load_experiment
+from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.study import archive, reproduce
 from balance_sim.study.archive import BadArchive, unzipped, zipped
 from balance_sim.study.package import cell, files_of, package
@@ -206,6 +207,7 @@ def test_markup_and_formulas_of_a_scenario_do_nothing(place: Path, tmp_path: Pat
     states = tuple(one.model_copy(update={"source": "=HYPERLINK(1)"}) for one in scenario.states)
     hostile = {"title": "<script>alert(1)</script> [x](javascript:1)", "question": "a\n# b <img src=x>"}
     odd = scenario.model_copy(update=hostile | {"states": states})
+    odd = odd.model_copy(update={"sha256": content_digest(odd)})
     result = run(odd, 4, 1, out=tmp_path / "odd")
     (tmp_path / "odd" / "summary.json").write_text(json.dumps(result.summary(), indent=1) + "\n")
     files = files_of(tmp_path / "odd")

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +17,8 @@ from click.testing import CliRunner
 from balance_sim.cli import main
 from balance_sim.scenario import new_scenario
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.schema import Scenario
 from balance_sim.study.machine import cpu_type
 from balance_sim.study.run import run
 from balance_sim.study.store import Shard, Store, encode
@@ -253,6 +256,65 @@ def test_a_damaged_manifest_or_table_of_points_cannot_be_mended(folder: Path) ->
         flip(path, len(path.read_bytes()) // 2)
         code, said = call(folder, "--repair")
         assert code == 6 and path.name in said
+
+
+HAND_MADE = [
+    (lambda m: m.pop("study"), "`study` is missing"),
+    (lambda m: m.update(study="walk"), "`study` is not `run` or `sweep`"),
+    (lambda m: m.pop("inputs"), "`inputs` is missing"),
+    (lambda m: m.update(inputs=[]), "`inputs` is not the scenario's content"),
+    (lambda m: m.update(seed=-1), "`seed` is not a whole number"),
+    (lambda m: m.update(seed=True), "`seed` is not a whole number"),
+    (lambda m: m.update(arms=["summit", None]), "`arms` is not a list of names"),
+    (lambda m: m.update(versions={}), "`versions` is not versions by program"),
+    (lambda m: m.update(files={"a": 1}), "`files` is not texts by name"),
+    (lambda m: m.update(model=["os:system"]), "`model` is not module:Class, or null"),
+    (lambda m: m["scenario"].update(name="\x1b[31m"), "`scenario` is not a name and a sha256"),
+    (lambda m: m["inputs"].update(start="2025-99-01"), "`inputs` is no scenario: start"),
+    (lambda m: m["inputs"].update(title="another"), "`inputs` is not the scenario of that sha256"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), HAND_MADE, ids=[said for _, said in HAND_MADE])
+def test_a_manifest_edited_by_hand_and_sealed_again(sound, tmp_path, change, said) -> None:
+    """Whoever writes a manifest can write its sha256 too: each key is looked at, in every reader."""
+    folder = tmp_path / "run"
+    shutil.copytree(sound["run"], folder)
+    _sealed(folder, change)
+    for command in ("verify", "export", "package"):
+        ended = CliRunner().invoke(main, [command, str(folder)])
+        assert ended.exit_code == 6, ended.output
+        assert said in ended.output and "internal error" not in ended.output
+
+
+def test_a_title_that_steers_a_terminal_is_refused_with_any_digest(sound, tmp_path) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(sound["run"], folder)
+
+    def steer(manifest: dict[str, Any]) -> None:
+        manifest["inputs"]["title"] = "\x1b]0;x\x07"
+        scenario = Scenario.model_validate_json(json.dumps(manifest["inputs"]))
+        manifest["scenario"]["sha256"] = content_digest(scenario)
+
+    _sealed(folder, steer)
+    ended = CliRunner().invoke(main, ["export", str(folder)])
+    assert ended.exit_code == 6 and "is no scenario that would be read from a file" in ended.output
+
+
+def test_the_points_of_a_sweep_are_sought_in_its_folder_alone(sound, tmp_path) -> None:
+    folder = tmp_path / "sweep"
+    shutil.copytree(sound["sweep"], folder)
+    _sealed(folder, lambda manifest: manifest["points"].update(sha256="../../points"))
+    code, said = call(folder)
+    assert code == 6 and "`points` is not a sha256 and counts, or null" in said
+
+
+def _sealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    store = Store(folder)
+    manifest = store.read_manifest()
+    assert manifest is not None
+    change(manifest)
+    store.write_manifest(manifest)
 
 
 def test_one_byte_at_many_places_is_always_seen(sound, tmp_path) -> None:

@@ -24,6 +24,7 @@ def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | N
     FILE is a path, or the name of a file in ./scenarios or ./experiments. Exit code 4 if it is refused."""
     from balance_sim.scenario.experiment import names_experiment
 
+    file = _file_in(file)
     if names_experiment(file):
         if settings or theory:
             raise click.UsageError("an experiment holds its own `set` and `theory`")
@@ -51,6 +52,25 @@ def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | N
         click.echo(report(problems), err=True)
     what = ", ".join(f"{count} {name}" for name, count in counts.items())
     click.echo(f"{file}: ok ({what}; sha256 {scenario.sha256[:8]})")
+
+
+def _file_in(file: str) -> str:
+    """The plan in a folder that `fit --model coordination` would take; a file as it is."""
+    import os
+
+    if not os.path.isdir(file):
+        return file
+    plan = os.path.join(file, "coordination.yaml")
+    if os.path.isfile(plan):
+        return plan
+    from balance_sim.scenario.problems import listed, shown
+
+    name = shown(file, 200)
+    if os.path.isfile(os.path.join(file, "manifest.json")):
+        raise click.UsageError(f"{name} is a results folder: balance-sim verify {name}")
+    files = sorted(one for one in os.listdir(file) if one.endswith((".yaml", ".yml")))
+    inside = f"it holds {listed(files)}" if files else "it holds no YAML file"
+    raise click.UsageError(f"{name} is a folder: give the path of a file; {inside}")
 
 
 def _check_plan(file: str, kind: PlanKind, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from balance_sim.cli.options import json_option
+from balance_sim.cli.options import FiniteRange, json_option
 
 if TYPE_CHECKING:
     from balance_sim.evidence.profiles import Profile
@@ -39,9 +39,7 @@ if TYPE_CHECKING:
 @click.option("--levels/--no-levels", default=True, help="A level of each year, shrunk.")
 @click.option("--propensities/--no-propensities", default=True, help="A propensity of each state, shrunk.")
 @click.option("--cluster/--no-cluster", default=True, help="Standard errors clustered by pair.")
-@click.option(
-    "--ridge", type=click.FloatRange(min=0.0), default=0.0, help="1 / variance of a prior on weights."
-)
+@click.option("--ridge", type=FiniteRange(min=0.0), default=0.0, help="1 / variance of a prior on weights.")
 @click.option(
     "--beliefs/--no-beliefs",
     default=True,
@@ -83,7 +81,7 @@ def command(
         fit_coordination_plan(data, out, as_json=as_json)
         return
     if data.suffix.lower() in (".yaml", ".yml"):
-        raise click.UsageError("a plan needs --model coordination; the rates need a folder of data")
+        refuse_file(data)
     from balance_sim.evidence.beliefs import joint_peak, movable, profile, report_lines, shipped_setting
     from balance_sim.evidence.choices import choices
     from balance_sim.evidence.errors import DataError
@@ -125,6 +123,18 @@ def command(
     if profiles:
         lines += ["", *report_lines(profiles, joint)]
     click.echo("\n".join([*lines, "", f"written to {out}"]))
+
+
+def refuse_file(data: Path) -> None:
+    """Say what a YAML file is that was given instead of a folder of data."""
+    from balance_sim.evidence.plan_file import kind_of_file
+    from balance_sim.scenario.problems import shown
+
+    kind = kind_of_file(data)
+    if kind is not None and kind.name != "coordination":
+        name = shown(str(data), 200)
+        raise click.UsageError(f"{name} is {kind.what}, no folder of data: {kind.command} {name}")
+    raise click.UsageError("a plan needs --model coordination; the rates need a folder of data")
 
 
 RATES_ONLY = (

@@ -12,6 +12,17 @@ from balance_sim.cli.program import AS_JSON
 Decorated = Callable[..., Any]
 
 
+class FiniteRange(click.FloatRange):
+    """A range of numbers that `nan` is not in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, within the range."""
+        found = super().convert(value, param, ctx)
+        if found != found:
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return found
+
+
 def _remember(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
     if value:
         ctx.meta[AS_JSON] = True

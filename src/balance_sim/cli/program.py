@@ -42,6 +42,7 @@ COMMANDS = {
     "verify": "balance_sim.cli.verify",
 }
 AS_JSON = "balance_sim.json"
+UNREADABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -95,7 +96,12 @@ class Program(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except click.ClickException as error:
+            from balance_sim.scenario.problems import escaped
+
+            vars(error)["message"] = "\n".join(map(escaped, error.message.split("\n")))
+            raise
+        except (click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
             raise click.exceptions.Exit(ExitCode.INTERRUPTED) from None
@@ -115,28 +121,42 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
     from balance_sim.evidence.errors import DataError
 
     if isinstance(error, DataError):
-        click.echo(_data_error_as_json(error)) if as_json else click.echo(f"error: {error}", err=True)
+        click.echo(_data_error_as_json(error)) if as_json else _say(f"error: {error}")
         return ExitCode.BAD_INPUT
     problems = getattr(error, "problems", None)
     if problems is not None:
         if as_json:
             click.echo(problems_as_json(problems))
         else:
-            click.echo(str(error), err=True)
+            _say(str(error))
         return ExitCode.BAD_INPUT
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
-        click.echo(f"balance-sim: {error}", err=True)
+        _say(f"balance-sim: {error}")
         return ExitCode(code)
     if isinstance(error, OSError) and error.errno in UNWRITABLE:
         _silence_stdout()
-        click.echo(f"balance-sim: cannot write: {error}", err=True)
+        _say(f"balance-sim: cannot write: {error}")
         return ExitCode.UNWRITABLE
+    if isinstance(error, OSError) and error.errno in UNREADABLE and error.filename is not None:
+        _say(f"balance-sim: {_clipped(os.fsdecode(error.filename))}: {error.strerror}")
+        return ExitCode.BAD_INPUT
     if os.environ.get("BALANCE_SIM_DEBUG") == "1":
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     what = " ".join(f"{type(error).__name__}: {error}".split())
-    click.echo(f"balance-sim: internal error: {what} (BALANCE_SIM_DEBUG=1 shows where)", err=True)
+    _say(f"balance-sim: internal error: {what} (BALANCE_SIM_DEBUG=1 shows where)")
     return ExitCode.INTERNAL
+
+
+def _clipped(name: str) -> str:
+    return name if len(name) <= 200 else name[:197] + "..."
+
+
+def _say(text: str) -> None:
+    """To stderr; whatever a file or a name holds that could steer a terminal is written out."""
+    from balance_sim.scenario.problems import escaped
+
+    click.echo("\n".join(escaped(line) for line in text.split("\n")), err=True)
 
 
 def _data_error_as_json(error: DataError) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from balance_sim.cli.interrupts import resumable
-from balance_sim.cli.options import json_option, set_option, theory_option
+from balance_sim.cli.options import FiniteRange, json_option, set_option, theory_option
 from balance_sim.cli.program import ExitCode
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def cores() -> int:
 @click.option("--workers", type=click.IntRange(1, 512), default=None, help="Processes  [default: cores]")
 @click.option("--arms", metavar="A,B", help="Only these arms; the reference arm is always run.")
 @click.option(
-    "--run-timeout", type=click.FloatRange(min=0.001), metavar="SECONDS", help="Give up a run after so long."
+    "--run-timeout", type=FiniteRange(min=0.001), metavar="SECONDS", help="Give up a run after so long."
 )
 @click.option(
     "--model", metavar="MODULE:CLASS", help="A StateAgent subclass that decides another way. Runs its code."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from balance_sim.cli.options import json_option
+from balance_sim.cli.options import FiniteRange, json_option
 
 
 @click.command()
@@ -15,7 +15,7 @@ from balance_sim.cli.options import json_option
     "--outcome", "outcomes", multiple=True, help="Only this outcome. Repeatable.  [default: the file's]"
 )
 @click.option(
-    "--precision", type=click.FloatRange(min=1e-9), default=0.1, show_default=True,
+    "--precision", type=FiniteRange(min=1e-9), default=0.1, show_default=True,
     help="Wanted half-width of the 95 % intervals of means and effects.",
 )  # fmt: skip
 @click.option(

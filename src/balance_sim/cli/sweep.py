@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from balance_sim.cli.interrupts import resumable
-from balance_sim.cli.options import json_option
+from balance_sim.cli.options import FiniteRange, json_option
 from balance_sim.cli.program import ExitCode
 from balance_sim.cli.run import cores
 
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     help="Refuse a plan that would fill more disk.",
 )  # fmt: skip
 @click.option(
-    "--run-timeout", type=click.FloatRange(min=0.001), metavar="SECONDS", help="Give up a run after so long."
+    "--run-timeout", type=FiniteRange(min=0.001), metavar="SECONDS", help="Give up a run after so long."
 )
 @click.option(
     "--model", metavar="MODULE:CLASS", help="A StateAgent subclass that decides another way. Runs its code."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ class PlannedCase:
     case_id: str | None
 
 
+BOUNDS = {"runs": (1, 10_000_000), "seed": (0, 2**64 - 1)}
+
+
 @dataclass(frozen=True)
 class Plan:
     """What the file asks for. Paths are relative to the file's folder."""
@@ -34,13 +38,20 @@ class Plan:
 def read_plan(path: Path | str) -> Plan:
     """The plan in a file. Raises DataError, or ScenarioError where it is no YAML of ours."""
     path = Path(path)
-    tree = plan_values(path)
+    tree = plan_values(path, "cases")
+    try:
+        return _plan(tree, path)
+    except DataError as error:
+        raise tree.placed(error) from None
+
+
+def _plan(tree: Mapping[str, Any], path: Path) -> Plan:
     cases = tree.get("cases")
     if not isinstance(cases, tuple) or not cases:
         raise DataError("there is no list of cases", "Write `cases:` and below it `- {scenario: FILE}`", path)
     unknown = [str(key) for key in tree if key not in KEYS]
     if unknown:
-        raise DataError("unknown key", f"The keys are {', '.join(KEYS)}", path, value=unknown[0])
+        raise DataError("there is no such key", f"The keys are {', '.join(KEYS)}", path, column=unknown[0])
     return Plan(
         title=str(tree.get("title", path.stem)),
         responses=path.parent / _text(tree, "responses", path),
@@ -59,14 +70,16 @@ def _case(row: Any, path: Path) -> PlannedCase:
     return PlannedCase(path.parent / _text(row, "scenario", path), None if case_id is None else str(case_id))
 
 
-def _text(tree: dict[str, Any], key: str, path: Path) -> str:
+def _text(tree: Mapping[str, Any], key: str, path: Path) -> str:
     if not isinstance(tree.get(key), str):
         raise DataError(f"`{key}` is missing", "Give the name of a file beside this one", path)
     return str(tree[key])
 
 
-def _whole(tree: dict[str, Any], key: str, default: int, path: Path) -> int:
+def _whole(tree: Mapping[str, Any], key: str, default: int, path: Path) -> int:
     value = tree.get(key, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise DataError("this is not a whole number", "Write 0 or more", path, column=key, value=str(value))
+    low, high = BOUNDS[key]
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        bound = f"Write a whole number, {low}..{high}"
+        raise DataError("this is not a whole number in range", bound, path, column=key, value=str(value))
     return value

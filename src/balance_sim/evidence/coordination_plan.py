@@ -19,9 +19,18 @@ from balance_sim.evidence.events import EventData
 from balance_sim.evidence.formula import parse_effect, parse_formula
 from balance_sim.scenario.cells import iso_date
 from balance_sim.scenario.documents import read_document
+from balance_sim.scenario.file_kinds import other_kind
 from balance_sim.scenario.files import Sources
 from balance_sim.scenario.nodes import Node
-from balance_sim.scenario.problems import Problem, ScenarioError, did_you_mean, in_order, listed, problem
+from balance_sim.scenario.problems import (
+    Problem,
+    ScenarioError,
+    did_you_mean,
+    in_order,
+    listed,
+    problem,
+    shown,
+)
 
 KEYS = (
     *("title", "notes", "events", "kinds", "first", "last", "actors", "others", "absent", "presence"),
@@ -98,6 +107,11 @@ class _Reading:
     def plan(self, tree: Node) -> CoordinationPlan | None:
         if not isinstance(tree.value, dict):
             self.refuse(tree, "", "E012", f"expected a mapping with keys {listed(KEYS, 4)}")
+            return None
+        other = other_kind(tree.fields, "coordination", shown(str(self.path), 200))
+        if other is not None:
+            self.problems.clear()
+            self.refuse(tree, "", "E012", *other)
             return None
         self.known_keys(tree, "", KEYS)
         found: dict[str, Any] = {}
@@ -178,8 +192,8 @@ class _Reading:
             )
             return None
         found = self.path.parent / node.value
-        if not found.is_file():
-            beside = sorted(os.listdir(found.parent)) if found.parent.is_dir() else []
+        if not os.path.isfile(found):
+            beside = sorted(os.listdir(found.parent)) if os.path.isdir(found.parent) else []
             near = did_you_mean(found.name, beside)
             self.refuse(node, path, "E001", f"not found: `{node.value}`", near)
             return None

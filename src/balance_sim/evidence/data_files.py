@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 
+from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.readers.accords import read_outcomes
 from balance_sim.evidence.readers.alignment import read_ideal_points
 from balance_sim.evidence.readers.alliances import read_atop_members, read_cow_alliances
@@ -56,12 +57,25 @@ FILES: Mapping[str, tuple[str, ...]] = {
 fit a `*`, the last in the alphabet, which is the newest version."""
 
 
+UNREAD = (
+    ".xlsx",
+    ".xls",
+    ".ods",
+    ".zip",
+    ".rds",
+    ".rdata",
+    ".rda",
+    ".sav",
+    ".parquet",
+    ".dta",
+    ".tab",
+    ".txt",
+)
+
+
 def file_of(folder: Path, name: str) -> tuple[Path | None, tuple[str, ...]]:
     """The file of a source, and the names of others that would have done too."""
-    listing = sorted(
-        (path for path in folder.iterdir() if path.is_file()),
-        key=lambda path: (path.name.lower().removesuffix(".gz"), path.suffix != ".gz"),
-    )
+    listing = _listing(folder)
     for wanted in FILES[name]:
         fits = [path for path in listing if fnmatch(path.name.lower().removesuffix(".gz"), wanted.lower())]
         if fits:
@@ -69,4 +83,26 @@ def file_of(folder: Path, name: str) -> tuple[Path | None, tuple[str, ...]]:
     return None, ()
 
 
-__all__ = ["FILES", "READERS", "file_of"]
+def unread(folder: Path, name: str) -> tuple[str, ...]:
+    """Names of files that hold a source by their name, in a format that is not read: NMC-60-abridged.xlsx."""
+    stems = [Path(wanted).stem.lower() for wanted in FILES[name]]
+    return tuple(
+        path.name
+        for path in _listing(folder)
+        if path.suffix.lower() in UNREAD and any(fnmatch(path.stem.lower(), stem) for stem in stems)
+    )
+
+
+def _listing(folder: Path) -> list[Path]:
+    try:
+        return sorted(
+            (path for path in folder.iterdir() if path.is_file()),
+            key=lambda path: (path.name.lower().removesuffix(".gz"), path.suffix != ".gz"),
+        )
+    except OSError as error:
+        raise DataError(
+            f"the folder cannot be read: {error.strerror}", "Look at its rights", folder
+        ) from None
+
+
+__all__ = ["FILES", "READERS", "file_of", "unread"]

@@ -31,7 +31,11 @@ class DataError(Exception):
         if self.column is not None:
             where.append(f"column {self.column}")
         head = ", ".join(where)
-        found = f" (found {self.value!r})" if self.value is not None else ""
+        found = (
+            f" (found {self.value[:80]!r}{'...' if len(self.value) > 80 else ''})"
+            if self.value is not None
+            else ""
+        )
         return f"{head}{': ' if head else ''}{self.message}{found}. {self.next_step}."
 
 

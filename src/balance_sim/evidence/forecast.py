@@ -23,11 +23,14 @@ from balance_sim.evidence.readers.accords import read_outcomes
 from balance_sim.evidence.readers.forecasts import read_forecast
 from balance_sim.evidence.readers.table import ReadReport
 from balance_sim.evidence.score import FLOOR, Scores, calibration, score_forecasts
+from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.problems import did_you_mean, listed, shown
 
 STAGES = ("signed", "in_force")
 FROZEN = "balance-sim forecast"
 FEW = 5
+LARGEST = 64 << 20
+"""Bytes of a frozen forecast that are read at most."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
 def thaw(path: Path) -> tuple[Forecast, str]:
     """A frozen forecast and the date of freezing. Raises DataError if it is not as it was frozen."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = json.loads(regular_bytes(path, LARGEST))
         held = record["forecast"]
         forecast = Forecast(
             pairs=tuple((str(a), str(b)) for a, b, _ in held["pairs"]),
@@ -106,7 +109,7 @@ def thaw(path: Path) -> tuple[Forecast, str]:
             about=str(held["about"]),
         )
         frozen, sha256 = str(record["frozen"]), record["sha256"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise DataError(
             "this is no frozen forecast", "Give a file made by `score --freeze`, a CSV or a folder", path=path
         ) from None

@@ -27,6 +27,7 @@ from balance_sim.evidence.panel import load_history
 from balance_sim.evidence.plan_file import plan_values
 from balance_sim.evidence.score import Scores, calibration, log_score, score_forecasts
 from balance_sim.evidence.terms import fitted_terms
+from balance_sim.scenario.problems import closest
 
 WAYS = ("one_year_ahead", "simulated_forward")
 
@@ -61,12 +62,17 @@ def read_plan(path: Path | str) -> Plan:
     """A plan from a YAML file; unknown keys and wrong values are refused.
 
     Raises DataError, or ScenarioError where it is no YAML of ours."""
-    tree = plan_values(path)
+    tree = plan_values(path, "hindcast")
     known = set(Plan.__dataclass_fields__)
-    for key in tree:
-        if key not in known:
-            raise DataError("there is no such key", f"Use {', '.join(sorted(known))}", path, column=str(key))
-    return checked_plan({key: _value(key, value, path) for key, value in tree.items()}, path)
+    try:
+        for key in tree:
+            if key not in known:
+                near = closest(key, known)
+                use = f"Write `{near}`" if near else f"Use {', '.join(sorted(known))}"
+                raise DataError("there is no such key", use, path, column=key)
+        return checked_plan({key: _value(key, value, path) for key, value in tree.items()}, path)
+    except DataError as error:
+        raise tree.placed(error) from None
 
 
 def _value(key: str, value: object, path: Path | str) -> object:

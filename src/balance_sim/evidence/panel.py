@@ -16,7 +16,7 @@ import pandas as pd
 import yaml
 
 from balance_sim.evidence import layers
-from balance_sim.evidence.data_files import FILES, READERS, file_of
+from balance_sim.evidence.data_files import FILES, READERS, file_of, unread
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.readers.accords import read_outcomes
@@ -48,8 +48,12 @@ class _Sources:
             return read
         if name in NEEDED:
             wanted = " or ".join(FILES[name])
-            raise DataError(f"there is no file of {name}", f"Put {wanted} into the folder", path=self.folder)
-        self.notes.append(f"no file of {name} in {self.folder}: it is missing throughout")
+            near = unread(self.folder, name)
+            next_step = f"Save {near[0]} as CSV" if near else f"Put {wanted} into the folder"
+            raise DataError(f"there is no file of {name}", next_step, path=self.folder)
+        near = unread(self.folder, name)
+        but = f"; {near[0]} is not read: save it as CSV" if near else ""
+        self.notes.append(f"no file of {name} in {self.folder}: it is missing throughout{but}")
         return None
 
 

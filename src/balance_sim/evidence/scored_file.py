@@ -10,8 +10,10 @@ from typing import Any
 
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.hindcast import WAYS
+from balance_sim.scenario.files import regular_bytes
 
 FILE = "hindcast.json"
+LARGEST = 64 << 20  # bytes that are read at most
 MEASURES = ("log_skill", "brier_skill", "average_precision_gain", "auc_gain")
 COUNTS = (
     "n",
@@ -66,7 +68,7 @@ def scored_path(path: Path) -> Path | None:
 def read_scored(path: Path) -> Scored:
     """Scores from the file. Raises DataError where it is something else."""
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        tree = json.loads(regular_bytes(path, LARGEST), parse_constant=_no_number)
     except (OSError, ValueError, RecursionError) as error:
         why = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
         raise DataError(f"this cannot be read: {why}", NEXT, path) from None

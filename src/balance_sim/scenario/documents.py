@@ -13,14 +13,13 @@ from yaml import events as happening
 
 from balance_sim.scenario.cells import Unclear, plain_scalar
 from balance_sim.scenario.nodes import REFUSED, Node
-from balance_sim.scenario.problems import Mark, Problem, ScenarioError, problem, shown
+from balance_sim.scenario.problems import CONTROL, Mark, Problem, ScenarioError, problem, shown
 
 DEEPEST = 20
 MOST_ITEMS = 10_000
 MOST_NODES = 200_000
 MOST_REFUSED = 500
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 _NO_SPACE = re.compile(r"^\s*(?:- +)?(?:\{ *)?(?P<key>[A-Za-z_][\w-]*):(?P<value>[^\s/:][^,}]*)")
 EXAMPLE = (
     "smallest file: `schema: 1`, `title`, `start`, `end`, `focal`, `states`, `events`, `arms`; "
@@ -128,7 +127,7 @@ class _Builder:
         return ""
 
     def find_controls(self, text: str, mark: Mark) -> bool:
-        found = _CONTROL.search(text)
+        found = CONTROL.search(text)
         if found:
             self.refuse(mark, "E007", f"control character U+{ord(found.group()):04X}", "remove it")
         return found is not None
@@ -220,7 +219,7 @@ def _take_node(builder: _Builder, event: happening.NodeEvent, mark: Mark) -> Non
 
 
 def _refuse_controls(text: str, file: str) -> None:
-    found = _CONTROL.search(text)
+    found = CONTROL.search(text)
     if found is None:
         return
     lines = re.split("\r\n|\r|\n", text[: found.start()])

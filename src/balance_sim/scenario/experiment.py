@@ -19,6 +19,7 @@ from balance_sim.scenario.experiment_checks import (
     check_values,
 )
 from balance_sim.scenario.factors import Factor, Spread, read_takes
+from balance_sim.scenario.file_kinds import other_kind
 from balance_sim.scenario.files import EXPERIMENTS, Sources
 from balance_sim.scenario.load import check_scenario, scenario_files, stem
 from balance_sim.scenario.nodes import REFUSED, Node, plain
@@ -89,9 +90,9 @@ def check_experiment(
         if not isinstance(tree.value, dict):
             why = f"expected a mapping with keys {listed(TOP, 4)}, got {kind_of(tree)}"
             return None, [problem(tree.mark, "", "E012", why, suggestion=EXAMPLE)]
-        if tree.get("states") and not tree.get("scenario"):
-            why = "this is a scenario, not an experiment"
-            return None, [problem(tree.mark, "", "E012", why, suggestion=f"balance-sim run {first}")]
+        other = other_kind(tree.fields, "experiment", first)
+        if other:
+            return None, [problem(tree.mark, "", "E012", other[0], suggestion=other[1])]
         problems = [_twice(one) for one in problems]
         experiment, found = _read(tree, sources, max_runs)
         problems = in_order([*problems, *found], first)
@@ -102,7 +103,7 @@ def check_experiment(
 def _found(path: str | os.PathLike[str]) -> str:
     written = os.fspath(path)
     here = EXPERIMENTS / f"{written}.yaml"
-    return str(here) if not os.path.lexists(written) and here.is_file() else written
+    return str(here) if not os.path.lexists(written) and os.path.isfile(here) else written
 
 
 def _twice(one: Problem) -> Problem:

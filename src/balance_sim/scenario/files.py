@@ -125,28 +125,42 @@ def _not_found(written: str) -> ScenarioError:
     return _refused(Mark(shown(written, 200), 1, 1), "", "E001", f"not found: `{shown(written, 200)}`", hint)
 
 
-def _read(path: Path, mark: Mark, where: str, largest: int, named: str | None = None) -> bytes:
-    """The whole file. Opens without blocking, so that a pipe or a device is refused and not waited for."""
-    named = shown(str(path) if named is None else named, 200)
-    try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    except OSError as error:
-        raise _cannot_open(error, path, mark, where, named) from None
+class TooLarge(OSError):
+    """A file of more bytes than are read; `size` tells how many, as far as they were counted."""
+
+    def __init__(self, size: int, largest: int) -> None:
+        super().__init__(errno.EFBIG, f"{size:,} bytes; at most {largest:,} are read")
+        self.size = size
+
+
+def regular_bytes(path: str | os.PathLike[str], largest: int | None = None) -> bytes:
+    """The whole of a regular file. Opens without blocking, so that no pipe and no device is waited for.
+
+    Raises OSError: of EISDIR for whatever is not a regular file, `TooLarge` beyond `largest` bytes."""
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise _refused(mark, where, "E002", f"`{named}` is not a regular file", "give the path of a file")
-        if status.st_size > largest:
-            raise _too_large(mark, where, named, status.st_size, largest)
+            raise OSError(errno.EISDIR, "not a regular file")
+        if largest is not None and status.st_size > largest:
+            raise TooLarge(status.st_size, largest)
         with os.fdopen(handle, "rb", closefd=False) as stream:
-            data = stream.read(largest + 1)
-    except OSError as error:
-        raise _cannot_open(error, path, mark, where, named) from None
+            data = stream.read(-1 if largest is None else largest + 1)
     finally:
         os.close(handle)
-    if len(data) > largest:
-        raise _too_large(mark, where, named, len(data), largest)
+    if largest is not None and len(data) > largest:
+        raise TooLarge(len(data), largest)
     return data
+
+
+def _read(path: Path, mark: Mark, where: str, largest: int, named: str | None = None) -> bytes:
+    named = shown(str(path) if named is None else named, 200)
+    try:
+        return regular_bytes(path, largest)
+    except TooLarge as error:
+        raise _too_large(mark, where, named, error.size, largest) from None
+    except OSError as error:
+        raise _cannot_open(error, path, mark, where, named) from None
 
 
 def _cannot_open(error: OSError, path: Path, mark: Mark, where: str, named: str) -> ScenarioError:

@@ -10,6 +10,7 @@ from balance_sim.scenario.actors import read_names
 from balance_sim.scenario.assemble import assemble, assemble_arm, without_and_with
 from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
 from balance_sim.scenario.draft import Reader
+from balance_sim.scenario.file_kinds import other_kind
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.layout import SECTIONS, TOP, row_key
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
@@ -69,9 +70,9 @@ def _check(path: Path, settings: Sequence[str], theory: str | None) -> tuple[Sce
         tree, problems = read_files(sources)
     except ScenarioError as error:
         return None, in_order(error.problems, first)
-    if tree.get("scenario") and not tree.get("states"):
-        why = "this is an experiment, not a scenario"
-        return None, [problem(tree.mark, "", "E012", why, suggestion=f"balance-sim sweep {first}")]
+    other = other_kind(tree.fields, "scenario", first)
+    if other:
+        return None, [problem(tree.mark, "", "E012", other[0], suggestion=other[1])]
     names, _ = read_names(tree)
     changes, found = _options(settings, theory)
     problems += found

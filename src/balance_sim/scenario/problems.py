@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,10 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
+CONTROL = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
+)
+"""What no text of a file may hold: it would steer a terminal, or show letters in another order than they stand."""
 MOST_SUGGESTIONS = 200
 SHOWN_AT_ONCE = 20
 SHOWN_PER_COLUMN = 5

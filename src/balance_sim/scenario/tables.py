@@ -19,6 +19,7 @@ from balance_sim.scenario.layout import (
 )
 from balance_sim.scenario.nodes import REFUSED, Node
 from balance_sim.scenario.problems import (
+    CONTROL,
     Mark,
     Problem,
     ScenarioError,
@@ -29,7 +30,6 @@ from balance_sim.scenario.problems import (
 )
 
 MOST_COLUMNS = 100
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _DELIMITERS = {";": "`;`", "\t": "a tab", "|": "`|`"}
 
@@ -124,7 +124,7 @@ def parse_table(text: str, file: str, name: str, section: Section) -> tuple[list
 
 
 def _controls(text: str, file: str, name: str) -> list[Problem]:
-    found = _CONTROL.search(text)
+    found = CONTROL.search(text)
     if found is None:
         return []
     line = text.count("\n", 0, found.start()) + 1

@@ -12,6 +12,8 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.problems import shown
 from balance_sim.study.faults import StudyFault, write_fault
 
 LARGEST_ARCHIVE = 256 << 20
@@ -53,26 +55,16 @@ def unzipped(path: Path) -> dict[str, bytes]:
             _check_members(members)
             return {one.filename: _bytes_of(archive, one) for one in members}
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, zlib.error, EOFError) as error:
-        raise BadArchive(f"{path}: not a zip archive that can be read: {error}") from None
+        raise BadArchive(f"{shown(path, 200)}: not a zip archive that can be read: {error}") from None
     except (OSError, ValueError, RuntimeError, OverflowError) as error:
-        raise BadArchive(f"{path}: cannot be read: {error}") from None
+        raise BadArchive(f"{shown(path, 200)}: cannot be read: {error}") from None
 
 
 def _content(path: Path) -> bytes:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return regular_bytes(path, LARGEST_ARCHIVE)
     except OSError as error:
-        raise BadArchive(f"{path}: {error.strerror}") from None
-    try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode):
-            raise BadArchive(f"{path}: not a regular file")
-        if status.st_size > LARGEST_ARCHIVE:
-            raise BadArchive(f"{path}: {status.st_size:,} bytes; at most {LARGEST_ARCHIVE:,} are read")
-        with os.fdopen(handle, "rb", closefd=False) as file:
-            return file.read(LARGEST_ARCHIVE + 1)
-    finally:
-        os.close(handle)
+        raise BadArchive(f"{shown(path, 200)}: {error.strerror}") from None
 
 
 def _is_plain_folder(member: zipfile.ZipInfo) -> bool:

@@ -10,6 +10,7 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.world import time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.problems import did_you_mean, listed, shown
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.faults import WrongRequest
 
@@ -19,7 +20,10 @@ def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ..
     reference = scenario.reference_arm
     unknown = [arm for arm in arms or () if arm not in scenario.arms]
     if unknown:
-        raise WrongRequest(f"unknown arm `{unknown[0]}`; the scenario has: {', '.join(scenario.arms)}")
+        near = did_you_mean(unknown[0], scenario.arms)
+        raise WrongRequest(
+            f"unknown arm `{shown(unknown[0])}`; {near + ' ' if near else ''}the scenario has: {listed(scenario.arms)}"
+        )
     wanted = set(arms) if arms is not None else set(scenario.arms)
     return (reference, *(arm for arm in scenario.arms if arm in wanted and arm != reference))
 

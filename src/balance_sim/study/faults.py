@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 
@@ -21,8 +22,13 @@ class WrongRequest(StudyFault):
 def no_results(folder: Path | str) -> WrongRequest:
     """The fault of a folder without a manifest; names the folders inside or beside it that have one."""
     path = Path(folder)
+    if os.path.isfile(path):
+        return WrongRequest(f"{folder} is a file: give the results folder, the one that holds manifest.json")
     places = (path, path.parent, Path("results"))
-    there = next((found for place in places if (found := sorted(place.glob("*/manifest.json")))), [])
+    try:
+        there = next((found for place in places if (found := sorted(place.glob("*/manifest.json")))), [])
+    except OSError:  # a name too long, or a folder that may not be read
+        there = []
     names = [str(one.parent) for one in there[:8]] + (["..."] if len(there) > 8 else [])
     nearby = f"; results are in: {', '.join(names)}" if names else ""
     return WrongRequest(f"{folder} holds no results: there is no manifest.json{nearby}")
@@ -72,6 +78,12 @@ _WRITE_FAULTS = {
     errno.EIO,
     errno.ENOENT,
     errno.EFBIG,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+    errno.ENXIO,
 }
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import platform
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.problems import CONTROL
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block, BlockTables
-from balance_sim.study.faults import WrongRequest
+from balance_sim.study.faults import StoreDamaged, WrongRequest
 from balance_sim.study.jobs import Outcome
 from balance_sim.study.machine import cpu_type
 from balance_sim.study.store import MANIFEST_VERSION, Store, differing_names
@@ -189,9 +192,35 @@ def inputs_of(scenario: Scenario) -> dict[str, Any]:
 
 
 def scenario_of(manifest: dict[str, Any]) -> Scenario:
-    """The scenario a manifest holds."""
-    scenario = Scenario.model_validate_json(json.dumps(manifest["inputs"]))
-    return scenario.model_copy(update={"sha256": manifest["scenario"]["sha256"]})
+    """The scenario a manifest holds. Raises StoreDamaged where it is none, or not the one of its sha256."""
+    inputs, declared = manifest["inputs"], manifest["scenario"]["sha256"]
+    try:
+        scenario = Scenario.model_validate_json(json.dumps(inputs))
+        digest = content_digest(scenario)
+    except ValueError as error:
+        where = " ".join(line.strip() for line in str(error).splitlines()[1:3])
+        raise StoreDamaged(f"manifest.json: `inputs` is no scenario: {where}. Restore it.") from None
+    if digest != declared:
+        raise StoreDamaged("manifest.json: `inputs` is not the scenario of that sha256. Restore it.")
+    has_focal = any(event.id == scenario.focal for event in scenario.events)
+    if any(CONTROL.search(text) for text in _texts(inputs)) or not has_focal:
+        raise StoreDamaged(
+            "manifest.json: `inputs` is no scenario that would be read from a file. Restore it."
+        )
+    return scenario.model_copy(update={"sha256": declared})
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in plain data, keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            yield key
+            yield from _texts(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _texts(child)
 
 
 def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

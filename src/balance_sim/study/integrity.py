@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from balance_sim.study.faults import StoreDamaged, no_results
 from balance_sim.study.jobs import Values
 from balance_sim.study.pairs import column_words
 from balance_sim.study.points import PointTable
-from balance_sim.study.store import FAILED, TABLES, Kept, Store, missing
+from balance_sim.study.store import FAILED, TABLES, Kept, Store, missing, read_summary
 
 Ints = npt.NDArray[np.int64]
 ACCORD_KEY = ("run", "arm", "a", "b", "kind", "origin", "occasion")
@@ -68,7 +67,7 @@ def contents(folder: Path) -> Contents:
             if store.shards(table):
                 raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
         raise no_results(folder)
-    summary = _summary(folder)
+    summary = read_summary(folder)
     if manifest["study"] == "sweep":
         if not manifest.get("points"):
             return Contents(store, manifest, {}, 0, 0, summary)
@@ -77,14 +76,6 @@ def contents(folder: Path) -> Contents:
         return Contents(store, manifest, points, len(design.points), int(manifest["runs"]), summary)
     runs = int(summary["runs"]) if summary and isinstance(summary.get("runs"), int) else 0
     return Contents(store, manifest, {0: ()}, 1, runs, summary)
-
-
-def _summary(folder: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads((folder / "summary.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
 
 
 def check_files(held: Contents) -> list[Damage]:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from balance_sim.scenario.files import regular_bytes
 from balance_sim.study.designs import DesignPoint, point_key
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.jobs import Values
@@ -78,7 +79,7 @@ class PointTable:
         """The table the manifest names, its bytes checked."""
         path = store.folder / f"points.{said['sha256']}.parquet"
         try:
-            content = path.read_bytes()
+            content = regular_bytes(path)
         except OSError as error:
             raise StoreDamaged(f"{path}: {error.strerror}. Restore it, or start in a new folder.") from error
         if hashlib.sha256(content).hexdigest() != said["sha256"]:

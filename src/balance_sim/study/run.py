@@ -17,7 +17,7 @@ from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import Folder, InMemory, manifest_of, scenario_of, version
 from balance_sim.study.result import Result
 from balance_sim.study.runner import Job, Task, run_tasks, runs_a_shard
-from balance_sim.study.store import Store, missing
+from balance_sim.study.store import Store, missing, read_summary
 
 Progress = Callable[[int, int, int], None]  # runs done, runs wanted, failed
 
@@ -146,13 +146,7 @@ def open_result(folder: Path | str, runs: int | None = None) -> Result:
         raise WrongRequest(f"{folder} holds a sweep, not a run (from Python: open_sweep(folder).point(0))")
     scenario = scenario_of(manifest)
     have = max((one.block.stop for one in store.kept()), default=0)
-    timing: dict[str, float] = {}
-    summary = Path(folder) / "summary.json"
-    if summary.exists():
-        try:
-            timing = json.loads(summary.read_text(encoding="utf-8")).get("timing", {})
-        except ValueError:
-            timing = {}
+    timing = (read_summary(Path(folder)) or {}).get("timing")
     wanted = min(have, runs) if runs is not None else have
     return Result(
         scenario=scenario,
@@ -163,7 +157,7 @@ def open_result(folder: Path | str, runs: int | None = None) -> Result:
         folder=Path(folder),
         draws=bool(manifest.get("draw_parameters")),
         failed=tuple(row for row in store.failed() if row["run"] < wanted),
-        timing=timing,
+        timing=timing if isinstance(timing, dict) else {},
     )
 
 

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.problems import escaped
 from balance_sim.study.faults import no_results
 from balance_sim.study.plan import spoken
 from balance_sim.study.store import Store, missing
@@ -57,8 +59,11 @@ def status_of(folder: Path) -> dict[str, Any]:
 
 def _reported(folder: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads((folder / PROGRESS).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+        found = json.loads(regular_bytes(folder / PROGRESS, 1 << 20))
+        rate, left = found["rate"], found["seconds_left"]
+        sound = all(one is None or isinstance(one, int | float) for one in (rate, left))
+        return {"rate": rate, "seconds_left": left} if sound else {}
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return {}
 
 
@@ -75,7 +80,7 @@ def status_lines(found: dict[str, Any]) -> list[str]:
         ahead = f", about {spoken(left)} left" if left is not None else ""
         lines.append(f"{found['rate']:,.0f} runs a second{ahead}")
     if state == "stopped" and found["command"]:
-        lines.append(f"to go on: {found['command']}")
+        lines.append(f"to go on: {escaped(found['command'])}")
     return lines
 
 

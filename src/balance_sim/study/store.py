@@ -7,6 +7,7 @@ A block counts as done when both its shards stand, or when every run in it is on
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -22,8 +23,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from balance_sim.scenario.files import regular_bytes
 from balance_sim.study.blocks import Block, BlockTables
 from balance_sim.study.faults import FolderBusy, StoreDamaged, WrongRequest, write_fault
+from balance_sim.study.manifest import manifest_fault
 
 MANIFEST_VERSION = 1
 TABLES = ("accords", "runs")  # in the order of writing
@@ -136,9 +139,11 @@ class Store:
     def read_manifest(self) -> dict[str, Any] | None:
         """The manifest, or None where there is none. Its own sha256 is checked."""
         try:
-            text = self.manifest_path.read_bytes().decode("utf-8", "replace")
-        except FileNotFoundError:
-            return None
+            text = regular_bytes(self.manifest_path).decode("utf-8", "replace")
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                return None
+            raise StoreDamaged(f"{self.manifest_path} cannot be read: {error.strerror}.") from None
         damaged = f"{self.manifest_path} is damaged: restore it, or start in a new folder."
         try:
             manifest = json.loads(text)
@@ -152,6 +157,9 @@ class Store:
         declared = manifest.pop("sha256", None)
         if declared is not None and declared != _seal(manifest):
             raise StoreDamaged(damaged)
+        wrong = manifest_fault(manifest)
+        if wrong is not None:
+            raise StoreDamaged(f"{self.manifest_path}: {wrong}. Restore it, or start in a new folder.")
         return dict(manifest)
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
@@ -265,15 +273,14 @@ class Store:
     def is_sound(self, shard: Shard) -> bool:
         """True if the bytes are those the shard was written with."""
         try:
-            with open(shard.path, "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest() == shard.sha256
+            return hashlib.sha256(regular_bytes(shard.path)).hexdigest() == shard.sha256
         except OSError:
             return False
 
     def _bytes_of(self, shard: Shard) -> bytes:
         again = "Give the command that wrote the folder again to re-run that block."
         try:
-            content = shard.path.read_bytes()
+            content = regular_bytes(shard.path)
         except OSError as error:
             raise StoreDamaged(f"{shard.path}: {error.strerror}. {again}") from error
         if hashlib.sha256(content).hexdigest() != shard.sha256:
@@ -394,6 +401,15 @@ def differing_names(there: Sequence[str], here: Sequence[str]) -> str:
         if (found := [name for name in one if name not in set(other)])
     ]
     return "; ".join(parts) or "in another order"
+
+
+def read_summary(folder: Path) -> dict[str, Any] | None:
+    """The folder's summary.json; None where there is none that can be read."""
+    try:
+        found = json.loads(regular_bytes(folder / "summary.json"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _seal(manifest: dict[str, Any]) -> str:

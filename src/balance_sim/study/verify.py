@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from balance_sim.scenario.files import regular_bytes
 from balance_sim.study.cells import frame_csv
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.folder import version
@@ -168,13 +170,20 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
     ][:1]
     for name, text in tables.items():
         path = folder / name
-        if path.exists() and path.read_bytes() != text.encode():
+        if os.path.lexists(path) and _content(path) != text.encode():
             out.append(Damage(name, "is not what the runs give"))
     rows = held.store.failed()
     listed = folder / "failed.json"
-    if listed.exists() != bool(rows) or (rows and listed.read_text() != _failed_text(rows)):
+    if os.path.lexists(listed) != bool(rows) or (rows and _content(listed) != _failed_text(rows).encode()):
         out.append(Damage("failed.json", "is not what the runs give"))
     return out
+
+
+def _content(path: Path) -> bytes | None:
+    try:
+        return regular_bytes(path)
+    except OSError:
+        return None
 
 
 def _failed_text(rows: list[dict[str, Any]]) -> str:

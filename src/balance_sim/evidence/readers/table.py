@@ -6,6 +6,7 @@ published names."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,15 @@ import pandas as pd
 
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.readers.text import columns_of, records, text_of
+from balance_sim.scenario.problems import listed
 
 _DATE = (
     r"^(\d{4})(?:[-/](\d{1,2}))?(?:[-/](\d{1,2}))?"
     r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?(?:Z| ?UTC)?)?$"
 )
 MISSING_TEXT = ("", "NA", "NaN", "nan", ".", "..", "NULL", "N/A", "#N/A")
+LARGEST_INTEGER = 2.0**53
+"""Beyond it a float64 no longer holds every whole number."""
 MISSING_CODES = (-9, -8, -7)
 """What the Correlates of War and those who follow it write for missing, inapplicable and not yet known."""
 
@@ -107,7 +111,7 @@ class Table:
     def integer(self, column: str, missing: Iterable[float] = ()) -> pd.Series:
         """A column as Int64 with missing; a fraction is an error."""
         values = self.number(column, missing)
-        bad = values.notna() & (values % 1 != 0)
+        bad = values.notna() & ((values % 1 != 0) | (values.abs() > LARGEST_INTEGER))
         if bad.any():
             raise self.fault(
                 column, bad, "this is not a whole number", "Write a whole number, or leave it blank"
@@ -152,6 +156,7 @@ class Table:
         dates, precision = day(parts[0], parts[1], parts[2], end=end)
         wrong = parts[1].notna() & (precision == "year") | parts[2].notna() & (precision != "day")
         wrong |= parts[3].notna() & (precision != "day")
+        wrong |= ~pd.to_numeric(parts[0]).between(1000, 2200) & parts[0].notna()
         bad = (parts[0].isna() | wrong.fillna(False).astype(bool)) & ~blank
         is_time = self.published[column].strip().lower() == "time"
         if bad.any() and is_time and raw[~blank].str.fullmatch(r"-?\d{1,12}").all():
@@ -272,8 +277,12 @@ def open_table(
         raise DataError("the file is not there", "Check the folder and the file's name", path=path) from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(
-            f"the file cannot be read: {error}", "Give a CSV file, plain or gzipped", path=path
+            f"the file cannot be read: {getattr(error, 'strerror', None) or error}",
+            "Give a CSV file, plain or gzipped",
+            path=path,
         ) from None
+    except csv.Error as error:
+        raise DataError(f"this is no table: {error}", "Give a CSV file", path=path, line=1) from None
     if not any(cell.strip() for cell in head):
         raise DataError("the file is empty", "The first line must name the columns", path=path, line=1)
     lowered: dict[str, str] = {}
@@ -293,7 +302,7 @@ def open_table(
             known = " or ".join(names[ours])
             raise DataError(
                 f"{source} needs a column {known}",
-                f"The columns found are {', '.join(head[:12])}{', ...' if len(head) > 12 else ''}",
+                f"The columns found are {listed(head)}",
                 path=path,
                 line=1,
             )

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from balance_sim.scenario.files import regular_bytes
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.result import Result
 from balance_sim.study.store import Store
@@ -19,8 +20,8 @@ def explained(folder: Path) -> dict[str, Any]:
     Keys: `runs`, `seed`, `digest` of the study it speaks of, `attribution`, `pairs` by `A-B`, `timelines` by
     run number."""
     try:
-        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = json.loads(regular_bytes(folder / FILE))
+    except (OSError, ValueError, RecursionError):
         return {}
     return dict(found) if isinstance(found, dict) else {}
 
