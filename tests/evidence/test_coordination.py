@@ -20,7 +20,7 @@ from balance_sim.evidence.coordination import (
     score,
     simulate,
 )
-from balance_sim.evidence.effects import Effect
+from balance_sim.evidence.effects import Effect, Moment
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.event_files import load_event_data, ties_from_accords
 from balance_sim.evidence.events import EventData, event_days
@@ -318,3 +318,26 @@ def test_accords_become_dated_ties() -> None:
     ties = ties_from_accords(accords)
     assert ties["increment"].tolist() == [1.0, 1.0, -1.0]
     assert ties["a"].tolist() == ["2", "2", "2"]
+
+
+def test_four_cycles_by_loops_and_by_closed_forms() -> None:
+    """Loops over a graph of ten; 1 along a path of four, (n - 2)(n - 3) in a complete graph, 0 across a star."""
+
+    def counted(x: np.ndarray) -> np.ndarray:
+        return Effect("four_cycles", "t").statistic(Moment({"t": x}, {}, {}))
+
+    upper = np.triu(np.random.default_rng(3).uniform(size=(10, 10)) < 0.4, 1)
+    x = 2.0 * (upper | upper.T)
+    off = ~np.eye(10, dtype=bool)
+    loops = np.zeros((10, 10))
+    for i, k, m, j in itertools.permutations(range(10), 4):
+        loops[i, j] += (x[i, k] > 0) * (x[k, m] > 0) * (x[m, j] > 0)
+    np.testing.assert_array_equal(counted(x)[off], loops[off])
+    path = np.diag(np.ones(3), 1)
+    assert counted(path + path.T)[0, 3] == 1.0
+    assert (counted(off.astype(float))[off] == 8 * 7).all()
+    star = np.zeros((6, 6))
+    star[0, 1:] = star[1:, 0] = 1.0
+    assert not counted(star)[~np.eye(6, dtype=bool)].any()
+    new = Effect("four_cycles", "t", ignore_repetitions=True).statistic(Moment({"t": x}, {}, {}))
+    np.testing.assert_array_equal(new[off], np.where(x > 0, 0.0, loops)[off])

@@ -116,6 +116,18 @@ def closure(moment: Moment, effect: Effect) -> Floats:
     return shared
 
 
+def four_cycles(moment: Moment, effect: Effect) -> Floats:
+    """s_ij = sum_kl I(x_ik > 0) I(x_kl > 0) I(x_lj > 0), all four different: what a tie would close into a
+    cycle of four.
+
+    Walks of three steps less those that come back: (A^3)_ij - a_ij (d_i + d_j - 1)."""
+    tied = _tie(moment, effect)
+    present = sparse.csr_array(tied)
+    walks: Floats = (present @ present @ present).toarray()
+    ties = tied.sum(axis=0)
+    return np.asarray(walks - tied * (ties[:, None] + ties[None, :] - 1.0))
+
+
 def alter(moment: Moment, effect: Effect) -> Floats:
     """s_ij = z_j."""
     return _alter(moment.states[effect.of])
@@ -162,6 +174,7 @@ KINDS: Mapping[str, Callable[[Moment, Effect], Floats]] = {
     "tie": tie,
     "degree": degree,
     "closure": closure,
+    "four_cycles": four_cycles,
     "alter": alter,
     "ego": ego,
     "difference": difference,
@@ -170,7 +183,7 @@ KINDS: Mapping[str, Callable[[Moment, Effect], Floats]] = {
     "ego_alter": ego_alter,
     "pair": pair,
 }
-NETWORK_KINDS = ("inertia", "tie", "degree", "closure")
+NETWORK_KINDS = ("inertia", "tie", "degree", "closure", "four_cycles")
 STATE_KINDS = ("alter", "ego", "difference", "similarity", "same", "ego_alter")
 WEIGHABLE = ("inertia", "tie", "degree")
 TRANSFORMS: Mapping[str, Callable[[Floats], Floats]] = {"": lambda x: x, "log1p": np.log1p, "sqrt": np.sqrt}

@@ -19,6 +19,7 @@ ALSO: Mapping[str, str] = {
     "trans": "closure",
     "transitivity": "closure",
     "common_partners": "closure",
+    "four": "four_cycles",
     "diff": "difference",
     "absdiff": "difference",
     "sim": "similarity",
