@@ -176,7 +176,7 @@ def filled(disk: Path, leave: int) -> None:
 
 @pytest.mark.slow
 def test_a_full_disk_names_the_path_and_goes_on_with_room(bench, calm, small_disk) -> None:
-    """F11: in a run, in an export and in a package, on a real disk."""
+    """F11: in a run, an export, a package, a report and an explorer, on a real disk."""
     disk = small_disk("2m")
     words = bench.run_words("--out", str(disk / "out"))
     for leave in (4096, 24 * 1024):  # not even the manifest; no shard
@@ -190,7 +190,12 @@ def test_a_full_disk_names_the_path_and_goes_on_with_room(bench, calm, small_dis
     assert done.returncode == 0, done.stderr
     assert bench.digest(disk / "out") == calm
     filled(disk, 4096)
-    for command, name in (("export", "all.csv"), ("package", "all.zip")):
+    for command, name in (
+        ("export", "all.csv"),
+        ("package", "all.zip"),
+        ("report", "r.html"),
+        ("explore", "e.html"),
+    ):
         done = bench.call(command, str(disk / "out"), "--out", str(disk / name))
         assert done.returncode == 7, (command, done.stderr)
         assert name in done.stderr

@@ -65,8 +65,8 @@ def test_the_whole_group_killed_at_twenty_moments(lab):
 @pytest.mark.slow
 def test_a_worker_killed_in_mid_sweep_changes_nothing(lab, undisturbed):
     process = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
-    lab.wait_for(lambda: len(lab.blocks("out")) >= 2)
     worker = lab.wait_for(lambda: lab.workers(process))[0]
+    lab.wait_for(lambda: len(lab.blocks("out")) >= 2)
     os.kill(worker, signal.SIGKILL)
     assert process.wait(timeout=120) == 0
     assert lab.digest("out") == undisturbed
@@ -102,6 +102,23 @@ class Killer(StateAgent):
 def run_of_agent() -> str:
     """How an agent tells the number of its run."""
     return "int(self.model.state.runs[0]) == 2"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (8, 2)], ids=["while the plan is made", "workers"])
+def test_processes_in_the_middle_of_a_long_run_leave_with_their_parent(lab, first, count):
+    """F02. They read no pipe then, from which they could learn it."""
+    sleep = "open(f'at-{os.getpid()}', 'w').close(); import time; time.sleep(600)"
+    text = KILLER.format(when=run_of_agent().replace("== 2", f">= {first}"), what=sleep)
+    (lab.folder / "deadly.py").write_text(text)
+    words = ("sweep", "exp.yaml", "--out", "out", "--workers", "2", "--model", "deadly:Killer", *BLOCKS)
+    process = lab.start(*words)
+    lab.wait_for(lambda: len(list(lab.folder.glob("at-*"))) == count)
+    asleep = [int(path.name[3:]) for path in lab.folder.glob("at-*")]
+    assert process.pid not in asleep and all(lab.alive(pid) for pid in asleep)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    lab.wait_for(lambda: not any(lab.alive(pid) for pid in asleep), 2.0)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from multiprocessing.connection import Connection
 
 from balance_sim.study.blocks import Block, batch_runs
 from balance_sim.study.faults import WrongRequest
+from balance_sim.study.hands import unstartable
 from balance_sim.study.jobs import Job, Task, Values
 from balance_sim.study.store import TABLES, encode
+from balance_sim.study.worker import leave_with_parent
 
 PROBE_RUNS = 8
 PROBE_MOST = 512
@@ -73,13 +76,18 @@ def probe(job: Job, values: Values) -> Probe | None:
     A model of the user's own is tried in a process of its own: it may take the process with it."""
     if job.model is None:
         return _measured(job, values)
+    if unstartable():
+        return None
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_measure_into, args=(theirs, values), daemon=True)
-    process.start()
+    try:
+        process.start()
+    except OSError:  # no further process may be started
+        return None
     theirs.close()
     try:
-        ours.send(job)  # not among the arguments: see `crew._Hand`
+        ours.send(job)  # not among the arguments: see `hands.Hand`
         found: Probe | None = ours.recv() if ours.poll(PROBE_SECONDS) else None
     except (EOFError, OSError):
         found = None
@@ -91,6 +99,7 @@ def probe(job: Job, values: Values) -> Probe | None:
 
 
 def _measure_into(conn: Connection, values: Values) -> None:
+    threading.Thread(target=leave_with_parent, daemon=True).start()
     conn.send(_measured(conn.recv(), values))
 
 

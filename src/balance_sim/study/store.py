@@ -15,6 +15,7 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,8 @@ class Store:
                 ) from None
         self._lock = descriptor
         for left_over in (*self.folder.glob(".*.partial"), *self.folder.glob("*/.*.partial")):
-            left_over.unlink(missing_ok=True)
+            with suppress(OSError):  # told of by the first write
+                left_over.unlink(missing_ok=True)
         return self
 
     def unlock(self) -> None:
@@ -186,7 +188,8 @@ class Store:
             finally:
                 os.close(directory)
         except OSError as error:
-            partial.unlink(missing_ok=True)
+            with suppress(OSError):  # where nothing may be taken away any more either
+                partial.unlink(missing_ok=True)
             raise write_fault(error, path, len(content)) from error
 
     # -- shards -----------------------------------------------------------------------------------
