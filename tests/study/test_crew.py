@@ -232,7 +232,7 @@ def test_explain_s_workers_killed_at_their_start_or_later(tmp_path, how, said):
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_explain_with_a_worker_killed_as_soon_as_it_is_there(lab):
     """The command itself: the same answer as one process gives."""
     assert lab.call("run", "small.yaml", "--runs", "40", "--workers", "1", "--no-figures",

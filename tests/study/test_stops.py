@@ -107,6 +107,7 @@ time.time_ns = lambda: int(time.time() * 1e9)
 """
 
 
+@pytest.mark.long
 def test_a_clock_that_jumps_by_two_days_at_every_look_changes_nothing(lab, undisturbed):
     """F09. In the driver and in every worker. No run is given up though each has a limit of ten seconds."""
     (lab.folder / "sitecustomize.py").write_text(JUMPING)
