@@ -19,7 +19,11 @@ from balance_sim.cli.options import FiniteRange, json_option
     help="Wanted half-width of the 95 % intervals of means and effects.",
 )  # fmt: skip
 @click.option(
-    "--bootstrap", type=click.IntRange(10, 100_000), default=1000, show_default=True, help="Resamples, for Sobol and the variances."
+    "--bootstrap",
+    type=click.IntRange(10, 100_000),
+    default=1000,
+    show_default=True,
+    help="Resamples, for Sobol and the variances.",
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True, help="Of the resampling."
