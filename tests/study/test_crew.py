@@ -162,6 +162,34 @@ def test_a_worker_that_says_no_more_and_does_not_end_is_ended(tmp_path):
     assert done.stdout.split() == ["2"], done.stderr
 
 
+LATE = """
+class Late(Work):
+    def do(self, task):
+        if task == 2:
+            time.sleep(600)  # as in compiled code that never comes back
+        return super().do(task)
+
+    def limit(self, task): return 0.2
+
+"""
+
+
+@pytest.mark.slow
+def test_a_task_stuck_beyond_its_time_limit_is_given_up(tmp_path):
+    """F06. Where no Python runs a run cannot stop itself: the driver kills its worker, and says why."""
+    body = (
+        "from balance_sim.study import crew\n"
+        "crew.GRACE, crew.PATIENCE = 0.4, 0.1\n"
+        "for task, said, _ in run_in_processes(Late(), range(6), 1):\n"
+        "    print(task, said, sep='|')\n"
+    )
+    done = program(tmp_path, body, more=LATE)
+    assert done.returncode == 0, done.stderr
+    rows = dict(line.split("|") for line in done.stdout.splitlines())
+    assert rows.pop("2") == "task 2 killed its worker each time it was tried: stuck beyond its time limit."
+    assert rows == dict.fromkeys("01345", "done")
+
+
 FROM_INPUT = """
 import balance_sim as bs
 print(bs.run(bs.load_scenario("small.yaml"), 64, 1, mechanisms=False, workers={workers}).digest)

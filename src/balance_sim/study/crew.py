@@ -197,10 +197,11 @@ class Crew[T, R]:
     def _bury(self, hand: Hand[_Try[T, R]]) -> Iterator[R]:
         """A worker has died: its tasks go back, the one it was at with a mark against it."""
         code = hand.end()
+        how = "stuck beyond its time limit" if hand.is_late else reason(code)
         held = list(hand.holding)
         if held and hand.ready:
             held[0].deaths += 1
-            log.warning("a worker died (%s) at %s", reason(code), self.work.named(held[0].task))
+            log.warning("a worker died (%s) at %s", how, self.work.named(held[0].task))
         self._replace(hand)
         for one in reversed(held):
             limit = 1 if one.split else TRIES
@@ -209,10 +210,8 @@ class Crew[T, R]:
             elif pieces := self.work.pieces(one.task):
                 self._cut(one.task, pieces)
             else:
-                why = (
-                    f"{self.work.named(one.task)} killed its worker each time it was tried: {reason(code)}. "
-                    "A crash in compiled code, or no memory left."
-                )
+                cause = "" if hand.is_late else " A crash in compiled code, or no memory left."
+                why = f"{self.work.named(one.task)} killed its worker each time it was tried: {how}.{cause}"
                 log.error("%s", why)
                 yield from self._back(one, self.work.lost(one.task, why))
 
@@ -246,6 +245,7 @@ class Crew[T, R]:
             hand.since += away
             limit = self.work.limit(hand.holding[0].task) if hand.holding else None
             if limit is not None and now - hand.since > 2 * limit + (GRACE if hand.ready else START):
+                hand.is_late = True
                 hand.process.kill()
 
 

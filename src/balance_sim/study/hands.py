@@ -42,6 +42,7 @@ class Hand[H]:
         self.since = time.monotonic()
         self.briefed = False
         self.ready = False
+        self.is_late = False  # beyond its time limit, and killed for it
 
     def brief(self, tasks: list[object]) -> bool:
         """Send the job, and the tasks that wait for it. False if the worker is gone."""
