@@ -81,7 +81,7 @@ def by_arm(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Each arm's rows of such a frame, sorted by arm, indexed by run: stretches of it, not copies.
 
     Arms of the same runs share their index."""
-    arms, runs = frame["arm"].to_numpy(), frame["run"].to_numpy()
+    arms, runs = frame["arm"].to_numpy(), frame["run"].to_numpy(np.int64)
     edges = [0, *(np.flatnonzero(arms[1:] != arms[:-1]) + 1), len(arms)] if len(arms) else []
     found: dict[str, pd.DataFrame] = {}
     index = pd.Index(runs[:0], name="run")
