@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import stat
 import zipfile
@@ -12,16 +13,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from balance_sim.cli import main
 from balance_sim.scenario import load_scenario, new_scenario, scenario_files
 from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.problems import ScenarioError
 from balance_sim.study import archive, reproduce
 from balance_sim.study.archive import BadArchive, unzipped, zipped
+from balance_sim.study.faults import StudyFault
 from balance_sim.study.package import cell, files_of, package
+from balance_sim.study.reproduce import read_archive
 from balance_sim.study.run import run
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
@@ -392,6 +396,12 @@ def test_a_password_another_packing_and_no_zip(tmp_path: Path) -> None:
         ({"about": b'{"runs": "40"}'}, 4, "`runs` is missing or of another kind"),
         ({"about": b'{"seed": -1}'}, 4, "out of bounds"),
         ({"about": b'{"arms": ["nobody"]}'}, 2, "unknown arm `nobody`"),
+        ({"about": b'{"failed": [{"point": [], "run": {}}]}'}, 4, "out of bounds"),
+        ({"about": b'{"failed": [{"point": 0, "run": "x"}]}'}, 4, "out of bounds"),
+        ({"about": b'{"digest": "\\u001b[31m"}'}, 4, "out of bounds"),
+        ({"about": b'{"cpu": "\\u001b[31m"}'}, 4, "out of bounds"),
+        ({"about": b'{"name": "\\u202e"}'}, 4, "out of bounds"),
+        ({"about": b'{"versions": {"balance_sim": "\\u0007"}}'}, 4, "out of bounds"),
         ({"scenario__json": b"{}"}, 4, "scenario.json: "),
         ({"scenario__json": b"["}, 4, "scenario.json: "),
         ({"scenario__json": None}, 4, "scenario.json is missing"),
@@ -403,6 +413,60 @@ def test_a_content_that_does_not_hold(place, tmp_path, changed, code, said) -> N
     found, words = call("reproduce", path, "--out", tmp_path / "out")
     assert (found, said in words) == (code, True), words
     assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
+
+
+def test_a_refused_archive_as_json(place: Path, tmp_path: Path) -> None:
+    path = remade(place, "run", tmp_path / "bad.zip", about=b'{"runs": 0}')
+    ended = CliRunner().invoke(main, ["reproduce", str(path), "--json"])
+    told = json.loads(ended.stdout)
+    assert (ended.exit_code, told["ok"], told["errors"][0]["code"]) == (4, False, "E704")
+    assert "out of bounds" in told["errors"][0]["message"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+FEW = settings(
+    max_examples=int(os.environ.get("BALANCE_SIM_FUZZ", "40")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def read_or_refused(path: Path) -> None:
+    """What is read at all is sound; all else ends in a fault with a text."""
+    try:
+        archived = read_archive(path)
+    except (StudyFault, ScenarioError) as error:
+        assert str(error)
+        return
+    assert archived.points and archived.arms
+
+
+@FEW
+@given(data=st.data())
+def test_any_value_in_the_papers_of_an_archive(place: Path, kind: str, data: st.DataObject) -> None:
+    about = json.loads(unzipped(place / f"{kind}.zip")["package.json"])
+    key = data.draw(st.sampled_from(sorted(set(about) - {"files"})))
+    changed = {"about": json.dumps({key: data.draw(JSON)}).encode()}
+    if kind == "sweep" and data.draw(st.booleans()):
+        changed = {"points__json": json.dumps(data.draw(JSON | st.lists(st.fixed_dictionaries(
+            {"values": st.dictionaries(st.text(max_size=5), JSON, max_size=2), "point": JSON}), max_size=2))).encode()}  # fmt: skip
+    read_or_refused(remade(place, kind, place / "fuzzed.zip", **changed))
+    (place / "fuzzed.zip").unlink()
+
+
+@FEW
+@given(cut=st.integers(0, 60_000), at=st.integers(0, 60_000), byte=st.integers(0, 255), whole=st.booleans())
+def test_any_byte_of_an_archive(place: Path, cut: int, at: int, byte: int, whole: bool) -> None:
+    content = bytearray((place / "run.zip").read_bytes())
+    content = content if whole else content[: cut % len(content) + 1]
+    content[at % len(content)] = byte
+    (place / "fuzzed.zip").write_bytes(content)
+    read_or_refused(place / "fuzzed.zip")
+    (place / "fuzzed.zip").unlink()
 
 
 def test_a_scenario_that_breaks_a_rule_is_refused_with_its_problems(place, tmp_path) -> None:

@@ -132,6 +132,8 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
         return ExitCode.BAD_INPUT
     code = getattr(error, "exit_code", None)
     if isinstance(code, int):
+        if as_json:
+            click.echo(_fault_as_json(str(error), code))
         _say(f"balance-sim: {error}")
         return ExitCode(code)
     if isinstance(error, OSError) and error.errno in UNWRITABLE:
@@ -171,6 +173,13 @@ def _data_error_as_json(error: DataError) -> str:
         "suggestion": error.next_step,
         "value": error.value,
     }
+    return json.dumps({"ok": False, "errors": [record], "warnings": []}, indent=2)
+
+
+def _fault_as_json(message: str, code: int) -> str:
+    """A fault of a study or an archive, which has no line: its code ends with the exit code."""
+    record = {"file": "", "line": None, "col": None, "path": "", "code": f"E70{code}", "message": message}
+    record |= {"allowed": "", "suggestion": ""}
     return json.dumps({"ok": False, "errors": [record], "warnings": []}, indent=2)
 
 

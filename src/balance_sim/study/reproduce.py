@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -31,6 +32,7 @@ TOLERANCE = 1e-9
 BLOCK = 128
 MOST_RUNS = 10_000_000
 LISTED = 5
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -126,13 +128,26 @@ def _about(files: dict[str, bytes]) -> dict[str, Any]:
         and all(value is None or isinstance(value, int | float) for value in about["means"].values())
         and isinstance(about["scenario"].get("sha256"), str)
         and isinstance(about["versions"].get("balance_sim"), str)
-        and all(isinstance(row, dict) and {"point", "run"} <= set(row) for row in about["failed"])
+        and all(_names_a_run(row) for row in about["failed"])
+        and all(_SHA256.fullmatch(about[key]) for key in ("digest", "accords_digest"))
+        and all(_is_line(text) for text in (about["name"], about["cpu"], *about["versions"].values()))
         and (about.get("model") is None or isinstance(about["model"], str))
         and isinstance(about.get("draw_parameters", False), bool)
     )
     if not sound:
         raise BadArchive("package.json: a value is out of bounds")
     return about
+
+
+def _names_a_run(row: object) -> bool:
+    if not isinstance(row, dict):
+        return False
+    return all(type(row.get(key)) is int and 0 <= row[key] < 2**31 for key in ("point", "run"))
+
+
+def _is_line(text: object) -> bool:
+    """True for a line that steers no terminal."""
+    return isinstance(text, str) and len(text) <= 200 and text.isprintable()
 
 
 def _points(files: dict[str, bytes], about: dict[str, Any], scenario: Scenario) -> dict[str, Values]:
@@ -144,8 +159,14 @@ def _points(files: dict[str, bytes], about: dict[str, Any], scenario: Scenario) 
             tuple((str(path), tuple(v) if isinstance(v, list) else v) for path, v in row["values"].items())
             for row in rows
         ]
+        sound = all(type(row.get("point", 0)) is int and 0 <= row.get("point", 0) < 2**31 for row in rows)
+        sound = sound and all(
+            isinstance(hash(value), int) for value in values
+        )  # no mappings, no lists in lists
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
-        raise BadArchive("points.json: missing, or not the points of a sweep") from None
+        sound = False
+    if not sound:
+        raise BadArchive("points.json: missing, or not the points of a sweep")
     for value in values[:1]:
         with_values(scenario, dict(value))
     return {point_key(value): value for value in values}

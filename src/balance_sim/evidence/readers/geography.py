@@ -122,6 +122,7 @@ def read_capitals(path: Path | str) -> Read:
     table = open_table(path, "capitals", _CAPITAL_NAMES, ("cow", "start", "end", "latitude", "longitude"))
     read = len(table.text)
     table.drop_blank("cow", "a state without a COW number")
+    table.drop(table.text["start"].str.strip().isin(MISSING_TEXT), "no first day")
     frame = pd.DataFrame(
         {
             "cow": table.integer("cow").astype(np.int64),
@@ -133,7 +134,8 @@ def read_capitals(path: Path | str) -> Read:
         }
     )
     frame = frame.sort_values(["cow", "start"], kind="stable").reset_index(drop=True)
-    years = (int(frame["start"].dt.year.min()), int(frame["end"].dt.year.max())) if len(frame) else None
+    last = frame["end"].fillna(frame["start"])
+    years = (int(frame["start"].dt.year.min()), int(last.dt.year.max())) if len(frame) else None
     return Read(frame, table.report(read, frame, years))
 
 

@@ -222,7 +222,7 @@ class Table:
             start = reader.line_num + 1
             row = 0
             for record in reader:
-                if record and not (len(record) == 1 and record[0].isspace()):  # blank to pandas too
+                if record and not (len(record) == 1 and not record[0].strip(" \t")):  # blank to pandas too
                     if row in wanted:
                         found[row] = start
                     row += 1

@@ -1,0 +1,114 @@
+"""Whatever the bytes: a reader gives a tidy frame or a DataError, never another exception.
+
+BALANCE_SIM_FUZZ: examples a test."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from balance_sim.evidence.data_files import FILES, READERS, file_of
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.readers.covariates import read_pair_covariates, read_presence, read_state_covariates
+from balance_sim.evidence.readers.forecasts import read_forecast
+from balance_sim.evidence.readers.table import Read
+from balance_sim.evidence.readers.ties import read_ties
+
+DATA = Path(__file__).parent / "data"
+TREATIES = Path(__file__).parents[2] / "experiments" / "invented_treaties"
+QUICK = settings(
+    max_examples=int(os.environ.get("BALANCE_SIM_FUZZ", "40")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+Reader = Callable[[Path], Read]
+FORECAST = b"iso3_a,iso3_b,p\nUSA,JPN,0.2\nUSA,FRA,0.1\nDEU,FRA,1\n"
+PAIRS = b"a,b,year,trade\nS01,S02,1960,0.5\nS01,S03,1960,\nS02,S01,1961,2\n"
+CASES: dict[str, tuple[Reader, bytes]] = {
+    **{name: (READERS[name], file_of(DATA, name)[0].read_bytes()) for name in FILES},  # type: ignore[union-attr]
+    "ties": (read_ties, (TREATIES / "treaties.csv").read_bytes()[:600]),
+    "presence": (read_presence, (TREATIES / "presence.csv").read_bytes()),
+    "gdp": (lambda path: read_state_covariates(path, ["gdp"]), (TREATIES / "gdp.csv").read_bytes()[:600]),
+    "pairs": (lambda path: read_pair_covariates(path, ["trade"]), PAIRS),
+    "forecast": (lambda path: read_forecast(path, date(2004, 1, 1)), FORECAST),
+}
+ODD = [
+    *("", " ", "-1", "0", "1e400", "99999999999999999999", "nan", "inf", "1.5", "0,5", "50%", "2004-02-30"),
+    *(
+        "9999-12-31",
+        "0000-01-01",
+        "-9",
+        '"',
+        "\0",
+        "\x1b[31m",
+        "\u202e",
+        "\u0661",
+        "TRUE",
+        "a;b",
+        "x\ty",
+        "\n",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def path() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name) / "file.csv"
+
+
+def outcome(path: Path, reader: Reader, data: bytes) -> None:
+    path.write_bytes(data)
+    try:
+        read = reader(path)
+    except DataError as error:
+        assert error.message and error.next_step
+        assert error.line is None or error.line >= 1
+        assert len(str(error)) < 3000
+        return
+    assert len(read.frame) <= max(read.report.rows_read, 1) ** 2
+    assert str(read.report)
+
+
+@QUICK
+@given(name=st.sampled_from(sorted(CASES)), data=st.binary(max_size=200))
+def test_arbitrary_bytes(path, name, data):
+    outcome(path, CASES[name][0], data)
+
+
+@QUICK
+@given(
+    name=st.sampled_from(sorted(CASES)),
+    at=st.integers(0, 10**6),
+    word=st.sampled_from(ODD) | st.text(max_size=8),
+)
+def test_one_cell_is_another(path, name, at, word):
+    """Of the header or of a row."""
+    reader, data = CASES[name]
+    lines = data.decode().split("\n")
+    line = at % len(lines)
+    cells = lines[line].split(",")
+    cells[at % len(cells)] = word
+    lines[line] = ",".join(cells)
+    outcome(path, reader, "\n".join(lines).encode("utf-8", "surrogatepass"))
+
+
+@QUICK
+@given(
+    name=st.sampled_from(sorted(CASES)),
+    cut=st.integers(0, 2000),
+    byte=st.integers(0, 255),
+    at=st.integers(0, 2000),
+)
+def test_a_file_cut_off_with_one_byte_changed(path, name, cut, byte, at):
+    reader, data = CASES[name]
+    part = bytearray(data[: cut + 1])
+    part[at % len(part)] = byte
+    outcome(path, reader, bytes(part))
