@@ -78,15 +78,7 @@ class OutcomeRows:
 
 
 def by_arm(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Each arm's rows of such a frame, sorted by arm, indexed by run: stretches of it, not copies.
-
-    Arms of the same runs share their index."""
-    arms, runs = frame["arm"].to_numpy(), frame["run"].to_numpy(np.int64)
+    """Each arm's rows of such a frame, sorted by arm, indexed by run: stretches of it, not copies."""
+    arms = frame["arm"].to_numpy()
     edges = [0, *(np.flatnonzero(arms[1:] != arms[:-1]) + 1), len(arms)] if len(arms) else []
-    found: dict[str, pd.DataFrame] = {}
-    index = pd.Index(runs[:0], name="run")
-    for first, stop in pairwise(edges):
-        if not np.array_equal(index.to_numpy(), runs[first:stop]):
-            index = pd.Index(runs[first:stop], name="run")
-        found[str(arms[first])] = frame.iloc[first:stop].drop(columns="run").set_axis(index)
-    return found
+    return {str(arms[first]): frame.iloc[first:stop].set_index("run") for first, stop in pairwise(edges)}

@@ -139,7 +139,7 @@ class Readings:
     def pair(self, outcome: str, arm: str, against: str) -> tuple[Floats, Floats]:
         """An outcome in two arms, over the runs that both have."""
         one, other = (column(self.by_arm[name], outcome) for name in (arm, against))
-        if one.index is other.index:
+        if one.index.equals(other.index):
             return one.to_numpy(float), other.to_numpy(float)
         common = one.index.intersection(other.index)
         return one.loc[common].to_numpy(float), other.loc[common].to_numpy(float)
