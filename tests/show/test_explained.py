@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from balance_sim.show.report import report_html
 from balance_sim.study.explain.attribution import attribute
 from balance_sim.study.explain.document import keep
 from balance_sim.study.explain.timeline import chosen_runs, tell
+from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.result import Result
 from balance_sim.study.run import run
 
@@ -52,6 +54,20 @@ def test_a_told_run_ends_at_its_own_count(explained: Result) -> None:
         assert last["signed_reference"] == wide.loc[run_number, explained.reference]
     steps = timeline_steps_table(explained)
     assert (steps["mark"] != "both").all()
+
+
+def test_a_file_edited_by_hand_is_named(explained: Result) -> None:
+    """It speaks of this study and is not as explain writes it: damage, exit 6, and no figure of it."""
+    assert explained.folder is not None
+    path = explained.folder / "explain.json"
+    before = path.read_text()
+    try:
+        for key, value in (("attribution", 5), ("attribution", {"groups": [{}]}), ("timelines", {"0": [1]})):
+            path.write_text(json.dumps(json.loads(before) | {key: value, "chosen": {}}))
+            with pytest.raises(StoreDamaged, match=r"explain\.json is not as `explain` writes it"):
+                fitting(explained)
+    finally:
+        path.write_text(before)
 
 
 def test_they_are_in_the_report_and_only_of_the_same_study(explained: Result) -> None:

@@ -69,6 +69,11 @@ def load_event_data(
         reading.drop_others = others == "drop"
         made = reading.among(made, paths_of(events))
     picked, why = _events_of(made, first, last)
+    if picked.empty:
+        because = f": {'; '.join(why)}" if why else ""
+        raise DataError(
+            f"there is no event in it{because}", "Give dated ties that begin", paths_of(events)[0]
+        )
     ties = {
         name: reading.among(reading.ties(name, paths_of(files)), paths_of(files))
         for name, files in (networks or {}).items()

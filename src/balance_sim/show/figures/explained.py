@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from balance_sim.show.figures.paper import (
 )
 from balance_sim.show.wording import arm_words, decimals, interval, outcome_words, plural, signed
 from balance_sim.study.explain.document import explained
+from balance_sim.study.faults import StoreDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +53,7 @@ OWNED = [
 DAYS = ["run", "chosen", "day", "signed", "signed_reference", "arm", "reference"]
 STEPS = ["run", "day", "what", "mark", "a", "b", "kind", "direction", "day_reference"]
 MOST_WORDS = 9
+Table = Callable[["Result"], pd.DataFrame]
 
 
 def document_of(result: Result) -> dict[str, Any]:
@@ -63,6 +67,25 @@ def document_of(result: Result) -> dict[str, Any]:
     return found if same else {}
 
 
+def _from_document(table: Table) -> Table:
+    """A table of explain.json. Raises StoreDamaged where the file is not as `explain` writes it."""
+
+    @wraps(table)
+    def read(result: Result) -> pd.DataFrame:
+        try:
+            return table(result)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if not document_of(result):
+                raise
+            raise StoreDamaged(
+                f"{result.folder}/explain.json is not as `explain` writes it "
+                f"({type(error).__name__}: {error}): delete it, or explain again."
+            ) from error
+
+    return read
+
+
+@_from_document
 def attribution_table(result: Result) -> pd.DataFrame:
     """One row a group of terms: Shapley value of its part in the excess with 95 % interval, alone and last."""
     found = document_of(result).get("attribution")
@@ -153,6 +176,7 @@ def timelines(result: Result) -> dict[str, dict[str, Any]]:
     )
 
 
+@_from_document
 def timeline_table(result: Result) -> pd.DataFrame:
     """Tidy: run, what it was chosen for, day after the event: counter-accords signed by then in both arms."""
     parts = [pd.DataFrame(columns=DAYS)]
@@ -173,6 +197,7 @@ def timeline_table(result: Result) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True) if filled else parts[0]
 
 
+@_from_document
 def timeline_steps_table(result: Result) -> pd.DataFrame:
     """Tidy: every step of an accord that differs between the two arms of a told run."""
     rows = []
