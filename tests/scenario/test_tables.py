@@ -163,3 +163,19 @@ def test_inline_items_and_a_table_give_the_same(world):
     )
     world.table("states", CHINA, b"\n").edit("  - {id: KOR,", f"  - {item}\n  - {{id: KOR,")
     assert world.load().sha256 == before
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("id,name\nCHN,China\n".encode("utf-16"), "error[E006] UTF-16 or UTF-32 found"),
+        (b"PK\x03\x04\x14\x00\x06\x00", "error[E006] an Excel workbook or a zip archive found"),
+        (b"\x1f\x8b\x08\x00", "error[E006] a gzipped file found"),
+        (b"", "the table is empty"),
+    ],
+)
+def test_a_table_that_cannot_be_read_is_told_alone(world, data, said):
+    """None of the scenario's states is known then; that is no news about the lines that name them."""
+    found = world.table("states", data).errors()
+    assert any(said in one.text() for one in found), report(found)
+    assert not any("unknown state" in one.message for one in found), report(found)

@@ -22,6 +22,11 @@ LARGEST_TABLE = 8 << 20
 SHIPPED = Path("scenarios")
 EXPERIMENTS = Path("experiments")
 _OUTSIDE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|~|[/\\]")
+_PACKED = {
+    b"PK\x03\x04": "an Excel workbook or a zip archive",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind",
+    b"\x1f\x8b": "a gzipped file",
+}
 
 
 class Sources:
@@ -74,6 +79,9 @@ class Sources:
 
 def decoded(data: bytes, file: str) -> str:
     """UTF-8 text, a byte order mark dropped. Raises ScenarioError for anything else."""
+    packed = next((what for start, what in _PACKED.items() if data.startswith(start)), None)
+    if packed is not None:
+        raise _refused(Mark(file, 1, 1), "", "E006", f"{packed} found", "give a text file in UTF-8")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data.startswith(b"\x00\x00\xfe\xff"):
         raise _refused(Mark(file, 1, 1), "", "E006", "UTF-16 or UTF-32 found", "save as UTF-8")
     if len(data) >= 4 and data[1::2][:16].count(0) == len(data[1::2][:16]):

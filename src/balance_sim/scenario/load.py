@@ -73,12 +73,17 @@ def _check(path: Path, settings: Sequence[str], theory: str | None) -> tuple[Sce
     other = other_kind(tree.fields, "scenario", first)
     if other:
         return None, [problem(tree.mark, "", "E012", other[0], suggestion=other[1])]
+    is_table_lost = any(
+        not one.is_warning and one.file != first and one.line == one.col == 1 for one in problems
+    )
     names, _ = read_names(tree)
     changes, found = _options(settings, theory)
     problems += found
     tree, found = apply_changes(tree, changes, names)
     problems += found
     scenario, found = assemble(tree, stem(sources.path.name))
+    if is_table_lost:  # its states are unknown everywhere: only the table itself is worth telling
+        found = [one for one in found if not (one.code == "E301" and one.message.startswith("unknown state"))]
     problems = in_order([*problems, *found], first)
     refused = any(not one.is_warning for one in problems)
     return None if refused else scenario, problems
