@@ -154,6 +154,20 @@ def test_without_drift_the_forecast_is_the_fit(made: History, found: Hindcast) -
     assert found.as_fitted.log_skill.value != found.scores["one_year_ahead"]["model"].log_skill.value
 
 
+def test_a_yearly_refit_is_a_hindcast_of_each_year(made: History, found: Hindcast) -> None:
+    """The first year is that of the fit once made; the next is that of a plan whose fit ends a year later, for
+    the baselines too."""
+    names = ("base_rate", "boosted_trees")
+    few = replace(PLAN, ways=("one_year_ahead",), baselines=names, refit="yearly")
+    yearly = hindcast_of(few, made)
+    later = hindcast_of(replace(few, last=2000, refit="once"), made)
+    ours = yearly.by_year["one_year_ahead"]
+    assert {name: found.by_year["one_year_ahead"][2000][name] for name in ours[2000]} == ours[2000]
+    assert yearly.memory == later.memory
+    assert later.by_year["one_year_ahead"][2001] == ours[2001]
+    assert ours[2001]["boosted_trees"] != found.by_year["one_year_ahead"][2001]["boosted_trees"]
+
+
 def test_runs_forward_sign_as_often_as_the_chances_say(made: History, found: Hindcast) -> None:
     """Accords a year in runs against the sum of chances, within 5 standard errors of the mean and a tenth for
     pairs that sign twice, that pass occasions over while in talks, and for what changes within the year."""
@@ -298,6 +312,10 @@ def test_the_shipped_plan_is_read() -> None:
         ("title: 3", "not a title"),
         ("- 1", "not a plan"),
         ("propensities: 3", "no such value"),
+        ("refit: daily", "no such value"),
+        ("persistence: 1.5", "number from 0 to 1"),
+        ("persistence: yes", "number from 0 to 1"),
+        ("pair_variance: -1", "number from 0 to 4"),
     ],
 )
 def test_plans_that_are_refused(tmp_path: Path, text: str, message: str) -> None:

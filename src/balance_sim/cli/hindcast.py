@@ -18,7 +18,7 @@ from balance_sim.cli.options import json_option
 from balance_sim.cli.score_text import accord_lines, detectable_lines, gain_lines, wrapped
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.hindcast import Hindcast
+    from balance_sim.evidence.hindcast import Hindcast, Plan
 
 
 @click.command()
@@ -127,6 +127,17 @@ def keep(record: dict[str, Any], folder: Path, *, figures: bool) -> None:
         save_report(plots.study, folder / "report.html")
 
 
+def following(plan: Plan, memory: float) -> list[str]:
+    """What of the forecasts is not as it was fitted up to the origin."""
+    lines = []
+    if plan.refit == "yearly":
+        lines.append("model and baselines are fitted anew for each year ahead")
+    if plan.drift:
+        pairs = f", factors of pairs with variance {plan.pair_variance:g}" if plan.pair_variance > 0 else ""
+        lines.append(f"model: propensities and level follow the years, memory {memory:g}{pairs}")
+    return lines
+
+
 def table_lines(found: Hindcast) -> list[str]:
     """One table: both ways, the model and its baselines."""
     plan = found.plan
@@ -137,18 +148,23 @@ def table_lines(found: Hindcast) -> list[str]:
     ]
     for way, scores in found.scores.items():
         one = scores["model"]
-        about = f", {plan.runs} runs" if way == "simulated_forward" else ""
+        about = ""
+        if way == "simulated_forward":
+            kept = plan.persistence if plan.drift else 1.0
+            about = f", {plan.runs} runs" + (f", propensities persist by {kept:g} a year" if kept < 1 else "")
         lines += [
             "",
-            f"{way.replace('_', ' ')}{about}: {one.n} pairs and years, {one.events} with an accord",
+            *wrapped(f"{way.replace('_', ' ')}{about}: {one.n} pairs and years, {one.events} with an accord"),
             *detectable_lines(one),
             *accord_lines(scores),
             *gain_lines(scores),
         ]
         if way == "one_year_ahead" and found.as_fitted is not None:
             left = found.as_fitted
-            lines += wrapped(
-                f"model: propensities and level follow the years, memory {found.memory:g}; left as fitted: "
-                f"log skill {left.log_skill.value:.4f}, Brier skill {left.brier_skill.value:.4f}"
+            said = (
+                *following(plan, found.memory),
+                f"model left as fitted: log skill {left.log_skill.value:.4f}, "
+                f"Brier skill {left.brier_skill.value:.4f}",
             )
+            lines += [line for one in said for line in wrapped(one)]
     return [*lines, "", *(line for note in found.notes for line in wrapped(f"note: {note}"))]

@@ -20,6 +20,7 @@ from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.fitting import Fit
 from balance_sim.evidence.history import Floats
 from balance_sim.evidence.likelihood import Design, pulls
+from balance_sim.evidence.pair_factors import pair_factors
 from balance_sim.evidence.score import log_score
 
 MEMORIES = (0.6, 0.7, 0.8, 0.9, 1.0)
@@ -32,9 +33,20 @@ a factor of 3."""
 STEPS, CLOSE, LONGEST = 40, 1e-4, 2.0
 
 
-def chances_ahead(found: Fit, record: Choices, years: range, memory: float, window: int) -> Floats:
-    """Chances of the rows of each year, from the years before it alone; years rising."""
-    parts = [fit_at(found, record, year, memory, window).chances(record.within(year, year)) for year in years]
+def chances_ahead(
+    found: Fit, record: Choices, years: range, memory: float, window: int, pair_variance: float = 0.0
+) -> Floats:
+    """Chances of the rows of each year, from the years before it alone; years rising.
+
+    pair_variance: of the pairs' factors (`pair_factors`); 0 for none."""
+    parts = []
+    for year in years:
+        now, rows = fit_at(found, record, year, memory, window), record.within(year, year)
+        p = now.chances(rows)
+        if pair_variance > 0:
+            factors = pair_factors(now, record, year, window, pair_variance)
+            p = factors.chances(-np.log1p(-p), rows.a, rows.b)
+        parts.append(p)
     return np.concatenate(parts)
 
 

@@ -2,7 +2,12 @@
 
 The forecast for a pair and a later year is the mean over runs of the probability to sign, given what the
 run's world has come to by 1 January of that year (its network, experience, activity). That is the expectation
-of the share of runs in which the pair signs, without the noise of counting, and never 0."""
+of the share of runs in which the pair signs, without the noise of counting, and never 0.
+
+States change. In a year k after the origin a state's propensity is normal with mean rho^k u and variance
+v (1 - rho^2k), where u is what is known at the origin, v the variance of propensities in the fit and rho their
+persistence: a stationary autoregression (Harvey 1989, Forecasting, Structural Time Series Models). A batch of runs
+lives one drawn path of them, and the chances are the mean over that distribution."""
 
 from __future__ import annotations
 
@@ -15,10 +20,11 @@ from numpy.typing import NDArray
 from balance_sim.evidence.choices import BY_KIND, chance_kept
 from balance_sim.evidence.fitting import Fit
 from balance_sim.evidence.history import Floats, History
+from balance_sim.evidence.pair_factors import PairFactors, mixed_chance
 from balance_sim.evidence.past import members_at, scenario_at
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.model.core import Baseline, World
-from balance_sim.model.engine import simulate
+from balance_sim.model.core import Baseline, Opportunities, World
+from balance_sim.model.engine import advance, begin, perceive, turn_of_step
 from balance_sim.model.margins import BoundsBroken, Margins, few_signed, most_willing, within_margins
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.prospects import Prospects
@@ -69,77 +75,161 @@ def simulate_forward(
     runs: int = 200,
     seed: int = 1,
     parameters: dict[str, float] | None = None,
+    persistence: float = 1.0,
+    factors: PairFactors | None = None,
 ) -> Ahead:
-    """Years origin..last from 1 January of `origin`. Only the history before that day is used."""
+    """Years origin..last from 1 January of `origin`. Only the history before that day is used.
+
+    persistence: of propensities from year to year; 1 leaves them as they are. factors: of the pairs, for the
+    chances; occasions in the runs know nothing of them."""
     scenario = scenario_of_fit(fit, history, origin, last - origin + 1, parameters or {})
     worlds = compile_worlds(scenario)
     world, baseline = worlds.reference, worlds.baseline
-    most = most_willing(world, baseline, WIDE)
     years = np.arange(origin, last + 1)
     starts = np.array([float((date(int(y), 1, 1) - scenario.start).days) for y in years])
     kinds = [world.ladder.names.index(kind) for kind in fit.kinds]
+    who = {history.iso3[i]: i for i in members_at(history, origin)}
+    place = np.array([who[code] for code in world.codes])
+    i, j = place[world.first], place[world.second]
+    ahead = _Outlook(world, starts, persistence, fit.propensity_variance, kinds, None)
+    if factors is not None:
+        ahead = replace(ahead, gamma=(factors.shape[i, j], factors.inverse[i, j]))
     total = np.zeros((len(years), len(world.first)))
     signed = np.zeros(len(years))
     for first in range(0, runs, RUNS_TOGETHER):
         numbers = np.arange(first, min(first + RUNS_TOGETHER, runs), dtype=np.uint64)
-        seen, made = _batch(world, baseline, seed, numbers, most, starts, kinds)
+        seen, made = _batch(ahead, baseline, seed, numbers)
         total += seen
-        place = np.searchsorted(starts, made, side="right") - 1
-        signed += np.bincount(place, minlength=len(years))
+        signed += np.bincount(np.searchsorted(starts, made, side="right") - 1, minlength=len(years))
     chance = np.full((len(years), len(history.iso3), len(history.iso3)), np.nan)
-    who = {history.iso3[i]: i for i in members_at(history, origin)}
-    place = np.array([who[code] for code in world.codes])
-    i, j = place[world.first], place[world.second]
     chance[:, i, j] = chance[:, j, i] = total / runs
     return Ahead(years, chance, signed / runs, runs)
 
 
+@dataclass(frozen=True)
+class _Outlook:
+    """What all batches share. starts: (Y,) days of the 1 Januaries. gamma: (P,) shape and inverse scale of the
+    pairs' factors."""
+
+    world: World
+    starts: Floats
+    persistence: float
+    variance: float
+    kinds: list[int]
+    gamma: tuple[Floats, Floats] | None
+
+    @property
+    def moves(self) -> bool:
+        """Whether propensities change at all."""
+        return self.persistence < 1.0 and self.variance > 0
+
+    def expected(self, year: int) -> tuple[World, float]:
+        """The world with the propensities expected of a year ahead, and the variance about them."""
+        kept = self.persistence**year
+        if not self.moves or year == 0:
+            return self.world, 0.0
+        return replace(self.world, propensity=kept * self.world.propensity), self.variance * (1.0 - kept**2)
+
+    def paths(self, seed: int, first: int) -> list[World]:
+        """The world of each year with the propensities of one drawn path. first: number of the batch's first
+        run."""
+        draw = np.random.default_rng((seed, first))
+        worlds, now = [self.world], self.world.propensity
+        scale = np.sqrt(self.variance * (1.0 - self.persistence**2)) if self.moves else 0.0
+        for _ in self.starts[1:]:
+            if self.moves:
+                now = self.persistence * now + scale * draw.standard_normal(len(now))
+            worlds.append(replace(self.world, propensity=now))
+        return worlds
+
+
 def _batch(
-    world: World,
-    baseline: Baseline,
-    seed: int,
-    numbers: NDArray[np.uint64],
-    most: Floats,
-    starts: Floats,
-    kinds: list[int],
+    ahead: _Outlook, baseline: Baseline, seed: int, numbers: NDArray[np.uint64]
 ) -> tuple[Floats, Floats]:
     """(Y, P) chances summed over the runs, and the days on which something was signed."""
-    for bound in (most, None):
-        chances = replace(draw_opportunities(world, seed, numbers, bound), screened=False)
-        seen = np.zeros((len(starts), len(world.first)))
-
-        def look(
-            world: World, state: State, view: View, seen: Floats = seen, *, asked: bool = bound is not None
-        ) -> None:
-            if asked and not (within_margins(baseline, state, WIDE) and few_signed(world, state, WIDE)):
-                raise BoundsBroken
-            year = np.flatnonzero(starts == world.grid[view.step])
-            if len(year):
-                seen[year[0]] = chance_now(world, baseline, state, view, kinds).sum(axis=0)
-
+    worlds = ahead.paths(seed, int(numbers[0]))
+    most = np.stack([world.propensity for world in worlds]).max(axis=0)
+    highest = replace(ahead.world, propensity=most)
+    for bound in (most_willing(highest, baseline, WIDE), None):
+        chances = replace(draw_opportunities(ahead.world, seed, numbers, bound), screened=False)
         try:
-            made = simulate(world, baseline, chances, seed, numbers, look)
+            return _lived(ahead, worlds, baseline, chances, seed, numbers, watched=bound is not None)
         except BoundsBroken:
             continue
-        ours = np.isin(made.kind, kinds) & (made.signed >= 0) & (made.signed < world.grid[-1])
-        return seen, made.signed[ours]
     raise AssertionError("without screening no bound can break")
 
 
-def chance_now(world: World, baseline: Baseline, state: State, view: View, kinds: list[int]) -> Floats:
-    """(R, P) probability that each pair signs any of the kinds within a year, as things stand."""
+def _lived(
+    ahead: _Outlook,
+    worlds: list[World],
+    baseline: Baseline,
+    chances: Opportunities,
+    seed: int,
+    numbers: NDArray[np.uint64],
+    *,
+    watched: bool,
+) -> tuple[Floats, Floats]:
+    """The engine's own steps, each in the world of its year. Raises BoundsBroken if a watched run leaves the
+    margins."""
+    seen = np.zeros((len(ahead.starts), len(ahead.world.first)))
+    grid = ahead.world.grid
+    state = begin(ahead.world, baseline, seed, numbers)
+    for step in range(ahead.world.steps):
+        year = int(np.searchsorted(ahead.starts, grid[step], side="right")) - 1
+        world = worlds[year]
+        turn_of_step(world, state)
+        view = perceive(world, state, step)
+        if watched and not (within_margins(baseline, state, WIDE) and few_signed(world, state, WIDE)):
+            raise BoundsBroken
+        if ahead.starts[year] == grid[step]:
+            expected, variance = ahead.expected(year)
+            now = chance_now(expected, baseline, state, view, ahead.kinds, variance, ahead.gamma)
+            seen[year] = now.sum(axis=0)
+        advance(world, baseline, chances, state, view, seed)
+    turn_of_step(ahead.world, state)
+    made = state.accords
+    ours = np.isin(made.kind, ahead.kinds) & (made.signed >= 0) & (made.signed < grid[-1])
+    return seen, made.signed[ours]
+
+
+NODES, SHARES = np.polynomial.hermite_e.hermegauss(7)
+
+
+def mean_consent(u: Floats, variance: float) -> Floats:
+    """The mean of sigma(u + e) over normal e of this variance, by Gauss-Hermite quadrature."""
+    if variance == 0:
+        return consent(u)
+    parts = [share * consent(u + np.sqrt(variance) * node) for node, share in zip(NODES, SHARES, strict=True)]
+    return np.asarray(sum(parts) / SHARES.sum())
+
+
+def chance_now(
+    world: World,
+    baseline: Baseline,
+    state: State,
+    view: View,
+    kinds: list[int],
+    variance: float = 0.0,
+    gamma: tuple[Floats, Floats] | None = None,
+) -> Floats:
+    """(R, P) probability that each pair signs any of the kinds within a year, as things stand.
+
+    variance: of each side's propensity about the world's. gamma: of the pairs' factors."""
     out = np.empty((len(state.runs), len(world.first)))
     for run in range(len(state.runs)):
         rate = np.zeros(len(world.first))
         common = [_willing(world, baseline, state, view, run, side) for side in (0, 1)]
         for m in kinds:
             both = [
-                consent(u + world.ladder.intercept[m] + _of_kind(world, baseline, state, view, run, side, m))
+                mean_consent(
+                    u + world.ladder.intercept[m] + _of_kind(world, baseline, state, view, run, side, m),
+                    variance,
+                )
                 for side, u in enumerate(common)
             ]
             kept = chance_kept(world.ladder, world.rules.collapse_rate)[m]
             rate += world.ladder.ceiling[m] * kept * both[0] * both[1]
-        out[run] = -np.expm1(-rate)
+        out[run] = -np.expm1(-rate) if gamma is None else mixed_chance(rate, *gamma)
     return out
 
 

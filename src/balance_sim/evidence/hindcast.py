@@ -1,8 +1,9 @@
 """Fit on the past, forecast the years after, score against what happened and against baselines.
 
 Two ways: one year ahead, with the history up to 1 January of each year known, and run forward from the origin
-with nothing known after it. Parameters, and every baseline, are fitted once, on years up to the origin. The
-model's propensities of states and its level follow what is known as the years pass (`drift`)."""
+with nothing known after it. Parameters, and every baseline, are fitted once, on years up to the origin, or, one
+year ahead and `refit: yearly`, anew for each year. The model's propensities of states, its level and the factors
+of pairs follow what is known as the years pass (`drift`, `pair_factors`)."""
 
 from __future__ import annotations
 
@@ -13,113 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from balance_sim.evidence.baselines import BASELINES, fit_baselines
+from balance_sim.evidence.baselines import fit_baselines
 from balance_sim.evidence.carried import carried_forward
-from balance_sim.evidence.choices import choices
+from balance_sim.evidence.choices import Choices, choices
 from balance_sim.evidence.drift import chances_ahead, fit_at, memory_of
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.features import PairYears, pair_years
 from balance_sim.evidence.fitted_file import data_used
 from balance_sim.evidence.fitting import Fit, fit
 from balance_sim.evidence.forward import simulate_forward
+from balance_sim.evidence.hindcast_plan import WAYS, Plan, read_plan
 from balance_sim.evidence.history import Floats, History
+from balance_sim.evidence.pair_factors import PairFactors, pair_factors
 from balance_sim.evidence.panel import load_history
-from balance_sim.evidence.plan_file import plan_values
 from balance_sim.evidence.score import Scores, calibration, log_score, score_forecasts
 from balance_sim.evidence.terms import fitted_terms
-from balance_sim.scenario.problems import closest
-
-WAYS = ("one_year_ahead", "simulated_forward")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """first: of the history. last: last year of the fit. until: last year forecast. window: years that the
-    fit and the baselines look back. drift: propensities and level follow the years. runs, seed: of the engine.
-    resamples: for the intervals."""
-
-    title: str = ""
-    first: int = 1985
-    last: int = 2003
-    until: int = 2010
-    window: int = 10
-    alliances: str = "atop"
-    terms: tuple[str, ...] | None = None
-    propensities: bool = True
-    drift: bool = True
-    ways: tuple[str, ...] = WAYS
-    baselines: tuple[str, ...] = tuple(BASELINES)
-    runs: int = 200
-    seed: int = 1
-    resamples: int = 500
-
-
-WHOLE = ("first", "last", "until", "window", "runs", "seed", "resamples")
-LEAST = {"window": 1, "runs": 1, "seed": 0, "resamples": 2, "first": 1816, "last": 1816, "until": 1816}
-
-
-def read_plan(path: Path | str) -> Plan:
-    """A plan from a YAML file; unknown keys and wrong values are refused.
-
-    Raises DataError, or ScenarioError where it is no YAML of ours."""
-    tree = plan_values(path, "hindcast")
-    known = set(Plan.__dataclass_fields__)
-    try:
-        for key in tree:
-            if key not in known:
-                near = closest(key, known)
-                use = f"Write `{near}`" if near else f"Use {', '.join(sorted(known))}"
-                raise DataError("there is no such key", use, path, column=key)
-        return checked_plan({key: _value(key, value, path) for key, value in tree.items()}, path)
-    except DataError as error:
-        raise tree.placed(error) from None
-
-
-def _value(key: str, value: object, path: Path | str) -> object:
-    if key in WHOLE:
-        if not isinstance(value, int) or isinstance(value, bool) or value < LEAST[key]:
-            bound = f"Write a whole number of {LEAST[key]} or more"
-            raise DataError("this is not a whole number in range", bound, path, column=key, value=str(value))
-        return value
-    if key == "title":
-        if not isinstance(value, str):
-            raise DataError("this is not a title", 'Write it in "quotes"', path, column=key, value=str(value))
-        return value
-    flag = ("true", "false")
-    choices_of = {"propensities": flag, "drift": flag, "alliances": ("atop", "cow")}.get(key)
-    if choices_of is not None:
-        if str(value).lower() not in choices_of or isinstance(value, bool) != (choices_of is flag):
-            raise DataError(
-                "no such value", f"Write {' or '.join(choices_of)}", path, column=key, value=str(value)
-            )
-        return value
-    return None if value is None and key == "terms" else _names(key, value, path)
-
-
-def _names(key: str, value: object, path: Path | str) -> tuple[str, ...]:
-    if not isinstance(value, tuple) or not all(isinstance(item, str) for item in value) or not value:
-        raise DataError("this is not a list of names", "Write [a, b]", path, column=key, value=str(value))
-    allowed = {"ways": WAYS, "baselines": tuple(BASELINES)}.get(key)
-    for item in value:
-        if allowed is not None and item not in allowed:
-            raise DataError(
-                "no such name", f"Choose among {', '.join(allowed)}", path, column=key, value=item
-            )
-    return tuple(value)
-
-
-def checked_plan(values: Mapping[str, Any], path: Path | str | None = None) -> Plan:
-    """The plan, with years in order and the base rate among the baselines."""
-    plan = Plan(**values)
-    if not plan.first < plan.last < plan.until:
-        raise DataError(
-            "the years are not in order",
-            "first, last (of the fit), until: each later than the one before",
-            path,
-        )
-    if "base_rate" not in plan.baselines:
-        raise DataError("skills are against the base rate", "Add base_rate", path, column="baselines")
-    return plan
 
 
 @dataclass(frozen=True)
@@ -214,10 +123,8 @@ def hindcast_of(plan: Plan, history: History) -> Hindcast:
     record, rows = choices(history, terms), pair_years(history)
     if not (np.array_equal(record.a, rows.a) and np.array_equal(record.b, rows.b)):
         raise AssertionError("the model and its baselines look at other pairs")
-    past = record.within(max(plan.first, plan.last - plan.window + 1), plan.last)
-    kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0]
-    found = fit(past.with_kinds(kinds or past.kinds), propensities=plan.propensities)
-    record = record.with_kinds(found.kinds)
+    found = _fitted(plan, record, plan.last)
+    every, record = record, record.with_kinds(found.kinds)
     memory = memory_of(found, record.within(plan.first, plan.last), plan.window) if plan.drift else 1.0
     base = fit_baselines(rows.within(plan.first, plan.last), plan.baselines, plan.window)
     ahead = rows.within(plan.last + 1, plan.until)
@@ -225,15 +132,22 @@ def hindcast_of(plan: Plan, history: History) -> Hindcast:
     kept = {}
     if "one_year_ahead" in plan.ways:
         still = found.chances(record.within(plan.last + 1, plan.until))
-        years = range(plan.last + 1, plan.until + 1)
-        forecasts["one_year_ahead"] = {
-            "model": chances_ahead(found, record, years, memory, plan.window) if plan.drift else still,
-            **{name: predict(ahead) for name, predict in base.items()},
-        }
+        if plan.refit == "yearly":
+            forecasts["one_year_ahead"] = _refitted(plan, every, rows, memory)
+        else:
+            forecasts["one_year_ahead"] = {
+                "model": _followed(plan, found, record, memory, plan.last + 1, plan.until),
+                **{name: predict(ahead) for name, predict in base.items()},
+            }
         kept["one_year_ahead"] = ahead
     if "simulated_forward" in plan.ways:
         start = fit_at(found, record, plan.last + 1, memory, plan.window) if plan.drift else found
-        model, frozen, there = _forward(plan, start, history, rows)
+        factors = (
+            pair_factors(start, record, plan.last + 1, plan.window, plan.pair_variance)
+            if plan.drift and plan.pair_variance > 0
+            else None
+        )
+        model, frozen, there = _forward(plan, start, factors, history, rows)
         forecasts["simulated_forward"] = {
             "model": model,
             **{name: predict(frozen) for name, predict in base.items()},
@@ -242,7 +156,7 @@ def hindcast_of(plan: Plan, history: History) -> Hindcast:
         lost = len(ahead.y) - len(there.y)
         notes += (f"simulated_forward: {lost} pairs and years with a state that joined later left out",)
     as_fitted = None
-    if plan.drift and "one_year_ahead" in forecasts:
+    if (plan.drift or plan.refit == "yearly") and "one_year_ahead" in forecasts:
         both = {"base_rate": forecasts["one_year_ahead"]["base_rate"], "model": still}
         as_fitted = score_forecasts(both, ahead.y, ahead.pair, resamples=plan.resamples, seed=plan.seed)[
             "model"
@@ -268,12 +182,49 @@ def hindcast_of(plan: Plan, history: History) -> Hindcast:
     )
 
 
+def _fitted(plan: Plan, record: Choices, last: int) -> Fit:
+    """The model fitted on the window that ends with a year."""
+    past = record.within(max(plan.first, last - plan.window + 1), last)
+    kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0]
+    return fit(past.with_kinds(kinds or past.kinds), propensities=plan.propensities)
+
+
+def _followed(plan: Plan, found: Fit, record: Choices, memory: float, first: int, last: int) -> Floats:
+    """The model's chances one year ahead, weights held."""
+    if not plan.drift:
+        return found.chances(record.within(first, last))
+    years = range(first, last + 1)
+    return chances_ahead(found, record, years, memory, plan.window, plan.pair_variance)
+
+
+def _refitted(plan: Plan, record: Choices, rows: PairYears, memory: float) -> dict[str, Floats]:
+    """Model and baselines one year ahead, all of them fitted anew for each year on the window before it."""
+    parts: dict[str, list[Floats]] = {}
+    for year in range(plan.last + 1, plan.until + 1):
+        found = _fitted(plan, record, year - 1)
+        ours = _followed(plan, found, record.with_kinds(found.kinds), memory, year, year)
+        parts.setdefault("model", []).append(ours)
+        base = fit_baselines(rows.within(plan.first, year - 1), plan.baselines, plan.window)
+        for name, predict in base.items():
+            parts.setdefault(name, []).append(predict(rows.within(year, year)))
+    return {name: np.concatenate(part) for name, part in parts.items()}
+
+
 def _forward(
-    plan: Plan, found: Fit, history: History, rows: PairYears
+    plan: Plan, found: Fit, factors: PairFactors | None, history: History, rows: PairYears
 ) -> tuple[Floats, PairYears, PairYears]:
     """The model's chances run forward; the rows with what was known at the origin; and the rows to score."""
     origin = plan.last + 1
-    run = simulate_forward(found, history, origin, plan.until, runs=plan.runs, seed=plan.seed)
+    run = simulate_forward(
+        found,
+        history,
+        origin,
+        plan.until,
+        runs=plan.runs,
+        seed=plan.seed,
+        persistence=plan.persistence if plan.drift else 1.0,
+        factors=factors,
+    )
     ahead, first = rows.within(origin, plan.until), rows.within(origin, origin)
     chance = run.chance[ahead.year - origin, ahead.a, ahead.b]
     place = {int(pair): k for k, pair in enumerate(first.pair)}
@@ -312,4 +263,4 @@ def _by_year(forecasts: Mapping[str, Floats], rows: PairYears) -> dict[int, dict
     return out
 
 
-__all__ = ["Hindcast", "Plan", "data_used", "hindcast", "hindcast_of", "read_history", "read_plan"]
+__all__ = ["WAYS", "Hindcast", "Plan", "data_used", "hindcast", "hindcast_of", "read_history", "read_plan"]

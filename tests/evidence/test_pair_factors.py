@@ -1,0 +1,80 @@
+"""Factors of pairs: a gamma distribution on the model's own rates, told by what pairs signed and did not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from balance_sim.evidence.choices import Choices, choices
+from balance_sim.evidence.drift import chances_ahead, fit_at
+from balance_sim.evidence.fitting import Fit, fit
+from balance_sim.evidence.pair_factors import mixed_chance, pair_factors
+from balance_sim.evidence.recovery import made_record
+from balance_sim.evidence.score import log_score
+
+WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8}
+INTERCEPTS = {"defence_cooperation": 5.6, "logistics": 4.6}
+SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
+
+
+@pytest.fixture(scope="module")
+def record(invented) -> Choices:
+    history = made_record(invented(32, 12), WEIGHTS, {**SILENT, **INTERCEPTS})
+    return choices(history, tuple(WEIGHTS), kinds=tuple(INTERCEPTS))
+
+
+@pytest.fixture(scope="module")
+def found(record: Choices) -> Fit:
+    return fit(record.within(1990, 1999), variance=0.3)
+
+
+@pytest.mark.parametrize(("rate", "shape", "inverse"), [(0.02, 4.0, 4.6), (0.9, 6.0, 4.2), (2.0, 0.5, 0.7)])
+def test_the_chance_is_the_mean_over_the_factor(rate: float, shape: float, inverse: float) -> None:
+    gamma = stats.gamma(shape, scale=1.0 / inverse)
+    mean = integrate.quad(lambda x: -np.expm1(-x * rate) * gamma.pdf(x), 0, np.inf)[0]
+    assert mixed_chance(np.array([rate]), np.array([shape]), np.array([inverse]))[0] == pytest.approx(mean)
+
+
+def test_it_counts_what_was_expected_and_signed_in_the_window(record: Choices, found: Fit) -> None:
+    factors = pair_factors(found, record, 1999, 4, 0.25)
+    p = found.chances(record)
+    expected, signed = 4.0, 4.0
+    for k in np.flatnonzero((record.a == 3) & (record.b == 7)):
+        if 1995 <= record.year[k] <= 1998:
+            expected -= np.log(1.0 - p[k])
+            signed += record.signed[k].sum()
+    assert factors.inverse[3, 7] == factors.inverse[7, 3] == pytest.approx(expected)
+    assert factors.shape[3, 7] == factors.shape[7, 3] == pytest.approx(signed)
+
+
+def test_nothing_from_the_year_on_is_used(record: Choices, found: Fit) -> None:
+    later = (record.year >= 1999)[:, None]
+    other = replace(record, signed=np.where(later, 1.0 - record.signed, record.signed))
+    ours, theirs = (pair_factors(found, r, 1999, 8, 0.25) for r in (record, other))
+    np.testing.assert_array_equal(ours.shape, theirs.shape)
+    np.testing.assert_array_equal(ours.inverse, theirs.inverse)
+
+
+def test_a_small_variance_leaves_the_forecast_as_it_was(record: Choices, found: Fit) -> None:
+    years = range(2000, 2002)
+    plain, close = (chances_ahead(found, record, years, 1.0, 10, variance) for variance in (0.0, 1e-9))
+    np.testing.assert_allclose(close, plain, rtol=1e-5)
+
+
+def test_it_forecasts_better_where_pairs_differ(record: Choices, found: Fit) -> None:
+    """Records drawn with a factor a pair of variance 1: with factors the log score is better in each of ten."""
+    rng = np.random.default_rng(4)
+    rate = -np.log1p(-found.chances(record))
+    _, pair = np.unique(record.pair, return_inverse=True)
+    for _ in range(10):
+        factor = rng.gamma(1.0, 1.0, pair.max() + 1)
+        signed = np.zeros_like(record.signed)
+        signed[:, 0] = rng.uniform(size=len(rate)) < -np.expm1(-factor[pair] * rate)
+        other = replace(record, signed=signed)
+        now, rows = fit_at(found, other, 2001, 1.0, 11), other.within(2001, 2001)
+        p = now.chances(rows)
+        mixed = pair_factors(now, other, 2001, 11, 1.0).chances(-np.log1p(-p), rows.a, rows.b)
+        assert log_score(mixed, rows.any_signed) < log_score(p, rows.any_signed)
