@@ -54,6 +54,30 @@ def test_blocks_and_the_order_of_points_change_nothing(lab):
     assert swept(lab, "d").digest != whole.digest
 
 
+def test_points_may_have_outcomes_that_others_lack(lab):
+    """Nobody is threatened where it takes the whole balance to count as threatened: no mean over nobody."""
+    lab.edit("  parameters.beta: [0.2, 0.4]\n", "  parameters.tau: [0.001, 1]\n")
+    lab.edit("outcomes: [accords_all_300]\n", "")
+    swept(lab, "out", where=Where(block=7))
+    lab.edit("runs: 24", "runs: 30")
+    result = swept(lab, "out")
+    name = f"insecurity_threatened_{lab.scenario.report.windows[0]}"
+    taus = {n: dict(result.table.points[n].values)["parameters.tau"] for n in result.table.numbers()}
+    held = {n: name in result.point(n).outcome_names for n in taus}
+    assert held == {n: tau < 1 for n, tau in taus.items()} and len(set(held.values())) == 2
+    for out in (lab.folder / "all.csv", lab.folder / "all.parquet"):
+        assert export(result.folder, out) == 6 * 30 * 2
+        frame = pd.read_csv(out) if out.suffix == ".csv" else pd.read_parquet(out)
+        assert list(frame[name].notna()) == list(frame["parameters.tau"] < 1)
+        assert frame["accords_all_300"].notna().all()
+    found = sensitivity(result)
+    assert any(name in line for line in found.left_out)
+    assert "accords_all_300" in set(found.convergence["outcome"])
+    with pytest.raises(WrongRequest, match=r"no outcome `insecurity_threatend_"):
+        sensitivity(result, ["insecurity_threatend_30"])
+    assert not verify(result.folder).damage
+
+
 @pytest.mark.slow
 def test_workers_language_and_time_zone_change_nothing(lab):
     here = swept(lab, "a").digest

@@ -42,9 +42,10 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
     rows = 0
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with _writer(partial, out.suffix, first.schema) as writer:
+        schema = _schema(folder, first) if table == "runs" else first.schema
+        with _writer(partial, out.suffix, schema) as writer:
             for part in chain((first,), parts):
-                writer.write_table(part.cast(first.schema))
+                writer.write_table(_filled(part, schema))
                 rows += part.num_rows
         with open(partial, "rb") as file:
             os.fsync(file.fileno())
@@ -54,6 +55,28 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
     finally:
         partial.unlink(missing_ok=True)
     return rows
+
+
+def _schema(folder: Path, first: pa.Table) -> pa.Schema:
+    """The columns of a study's rows: those of its first block, then those that only other points have."""
+    schema, seen = first.schema, set[int]()
+    store = Store(folder)
+    for shard in store.shards():
+        if shard.point in seen:
+            continue
+        seen.add(shard.point)
+        for name in store.columns(shard) or ():
+            if name not in schema.names:
+                schema = schema.append(pa.field(name, pa.float64()))
+    return schema
+
+
+def _filled(part: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The rows with all columns, empty where their point lacks one."""
+    for field in schema:
+        if field.name not in part.column_names:
+            part = part.append_column(field, pa.nulls(part.num_rows, field.type))
+    return part.select(schema.names).cast(schema)
 
 
 def _writer(path: Path, suffix: str, schema: pa.Schema) -> Any:

@@ -6,6 +6,7 @@ import json
 import platform
 import textwrap
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from balance_sim.study.blocks import Block, BlockTables
 from balance_sim.study.faults import StoreDamaged, WrongRequest
 from balance_sim.study.jobs import Outcome
 from balance_sim.study.machine import cpu_type
-from balance_sim.study.store import MANIFEST_VERSION, Store, differing_names
+from balance_sim.study.store import MANIFEST_VERSION, Shard, Store, differing_names
 
 MOST_NAMED = 8  # differences that a refusal spells out
 
@@ -77,7 +78,7 @@ class Folder:
         self.healed: list[Block] = []
         self._failed: dict[tuple[int, int], dict[str, Any]] = {}
         self._blocks_failed: set[tuple[int, int, int]] = set()
-        self._columns: list[str] | None = None
+        self._columns: dict[int, list[str]] = {}  # outcomes of each point
 
     def __enter__(self) -> Folder:
         self.store.lock()
@@ -141,18 +142,26 @@ class Folder:
                 self._failed.pop((task.point, run), None)
             self._failed |= {(row["point"], row["run"]): row for row in rows}
         if outcome.tables is not None:
-            self._refuse_other_columns(outcome.tables.runs.column_names)
+            self._refuse_other_columns(task.point, outcome.tables.runs.column_names)
             self.store.write(task.point, task.block, outcome.tables)
 
-    def _refuse_other_columns(self, names: list[str]) -> None:
-        """Blocks with other outcomes than those that are there are of another version: the two do not mix."""
-        if self._columns is None:
-            self._columns = self.store.columns() or names
-        if self._columns != names:
+    def _refuse_other_columns(self, point: int, names: list[str]) -> None:
+        """Blocks with other outcomes than those that a point has are of another version: the two do not mix.
+
+        Points may differ: where nobody is threatened, say, there is no mean over the threatened."""
+        if point not in self._columns:
+            shard = self._found.get(point)
+            self._columns[point] = (shard and self.store.columns(shard)) or names
+        if self._columns[point] != names:
             raise WrongRequest(
                 f"{self.store.folder} was begun by another version of balance-sim, with other outcomes "
-                f"({differing_names(self._columns, names)}); choose another --out."
+                f"({differing_names(self._columns[point], names)}); choose another --out."
             )
+
+    @cached_property
+    def _found(self) -> dict[int, Shard]:
+        """A shard of outcomes of each point that had one when the first block was kept."""
+        return {shard.point: shard for shard in self.store.shards()}
 
     def _list_failed(self) -> None:
         """All failed runs in one file, for people."""

@@ -140,7 +140,7 @@ def _wrong_rows(held: Contents, one: Kept, failed: set[int]) -> str | None:
         runs, accords = held.store.read(one.runs), held.store.read(one.accords)
         expected = np.array([r for r in range(one.block.first, one.block.stop) if r not in failed], np.int64)
         wrong = _wrong_runs(held, runs, expected) or _wrong_accords(held, accords, expected)
-        unlike = None if wrong else held.store.unlike_first(one.runs.path, runs.column_names)
+        unlike = None if wrong else held.store.unlike_first(one.runs, runs.column_names)
         return f"{unlike}, by another version; --all --repair runs all again" if unlike else wrong
     except (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
         return f"not a table of this kind ({type(error).__name__}: {error})"

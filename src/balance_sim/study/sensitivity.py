@@ -119,26 +119,26 @@ class Matrices:
 def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
     """A sweep's outcomes point by point and run by run.
 
-    Only runs that every point has are taken; an outcome with days that never came has no mean and is left out."""
+    Only runs that every point has are taken; an outcome with days that never came has no mean and is left out, and
+    so is one that some points lack: where nobody is threatened, say, there is no mean over the threatened."""
     by_point: dict[int, dict[Quantity, Floats]] = {}
     numbers: dict[int, Floats] = {}
+    known: dict[str, None] = {}  # outcomes that some point has
     same: dict[str, list[bool]] = {arm: [] for arm in result.arms[1:]}
     for number in result.table.numbers():
         blocks = [columns_by_arm(runs, result.arms) for runs, _ in result.blocks(number)]
         if not blocks:
             continue
-        unknown = [name for name in outcomes if name not in blocks[0][result.reference]]
-        if unknown:
-            known = [name for name in blocks[0][result.reference] if name != "run"]
-            near = did_you_mean(unknown[0], known)
-            raise WrongRequest(
-                f"no outcome `{unknown[0]}` at point {number}; {near or f'there are: {listed(known)}'}"
-            )
+        known |= dict.fromkeys(name for name in blocks[0][result.reference] if name != "run")
         by_point[number], numbers[number] = _quantities(result, blocks, outcomes)
         for arm, found in same.items():
             found.append(all(_alike(block[arm], block[result.reference]) for block in blocks))
     if not by_point:
         raise WrongRequest(f"{result.folder} holds no finished runs yet")
+    unknown = [name for name in outcomes if name not in known]
+    if unknown:
+        near = did_you_mean(unknown[0], list(known))
+        raise WrongRequest(f"no outcome `{unknown[0]}`; {near or f'there are: {listed(list(known))}'}")
     common = numbers[next(iter(numbers))]
     for have in numbers.values():
         common = np.intersect1d(common, have)
@@ -167,8 +167,12 @@ def _alike(one: dict[str, Floats], other: dict[str, Floats]) -> bool:
 def _quantities(
     result: SweepResult, blocks: list[dict[str, dict[str, Floats]]], outcomes: Sequence[str]
 ) -> tuple[dict[Quantity, Floats], Floats]:
+    """What a point's blocks hold of the outcomes, NaN where the point lacks one; and the numbers of the runs."""
+
     def column(arm: str, name: str) -> Floats:
-        return np.concatenate([block[arm][name] for block in blocks])
+        return np.concatenate(
+            [block[arm].get(name, np.full(len(block[arm]["run"]), np.nan)) for block in blocks]
+        )
 
     out = {}
     for arm in result.arms:

@@ -78,7 +78,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock: int | None = None
-        self._first: tuple[Path, list[str]] | None = None  # the shard of outcomes read first, and its columns
+        self._first: dict[int, tuple[Path, list[str]]] = {}  # by point: shard read first, its columns
 
     def __enter__(self) -> Store:
         return self
@@ -329,7 +329,7 @@ class Store:
             if runs is not None and one.block.first >= runs:
                 continue
             pair = self.read(one.runs), self.read(one.accords)
-            why = self.unlike_first(one.runs.path, pair[0].column_names)
+            why = self.unlike_first(one.runs, pair[0].column_names)
             if why is not None:
                 raise StoreDamaged(
                     f"{one.runs.path} has {why}: two versions wrote into one folder. Run the study into a new one, "
@@ -348,17 +348,16 @@ class Store:
             at = max(at, one.block.stop)
             yield pair
 
-    def unlike_first(self, path: Path, names: list[str]) -> str | None:
-        """How a shard's outcomes differ from those of the shard asked about first; None: they do not."""
-        first, known = self._first = self._first or (path, names)
+    def unlike_first(self, shard: Shard, names: list[str]) -> str | None:
+        """How a shard's outcomes differ from those of its point's shard asked about first; None: they do not."""
+        first, known = self._first.setdefault(shard.point, (shard.path, names))
         return (
             None if known == names else f"other outcomes than {first.name} ({differing_names(names, known)})"
         )
 
-    def columns(self) -> list[str] | None:
-        """Columns of a shard of outcomes; None where there is none that is sound."""
-        found = next((shard for shard in self.shards() if self.is_sound(shard)), None)
-        return None if found is None else list(pq.read_schema(found.path).names)
+    def columns(self, shard: Shard) -> list[str] | None:
+        """Columns of a shard; None where it is not sound."""
+        return list(pq.read_schema(shard.path).names) if self.is_sound(shard) else None
 
     def compact(self, rows: int) -> int:
         """Merge neighbouring blocks of a point as long as the merged `runs` shard keeps to `rows` rows.
