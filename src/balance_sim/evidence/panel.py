@@ -28,6 +28,8 @@ __all__ = ["FILES", "History", "default_depths", "load_history"]
 NEEDED = ("accords", "capability")
 
 ALLIANCES: Mapping[str, str] = {"atop": "atop", "cow": "cow_alliances"}
+FIRST_YEAR, LAST_YEAR = 1816, 2200
+"""The state system of the Correlates of War begins in 1816."""
 
 
 class _Sources:
@@ -86,6 +88,12 @@ def load_history(
             "Give the earlier year first",
             value=f"{start_year}-{end_year}",
         )
+    for year in (start_year, end_year):
+        if not FIRST_YEAR <= year <= LAST_YEAR:
+            bounds = f"{FIRST_YEAR}..{LAST_YEAR}"
+            raise DataError(
+                f"this year lies outside {bounds}", f"Give years within {bounds}", value=str(year)
+            )
     years = np.arange(start_year, end_year + 1, dtype=np.int64)
     states = layers.roster(start_year, end_year)
     sources = _Sources(folder)

@@ -9,6 +9,7 @@ import numpy as np
 from balance_sim.evidence.choices import FITTED, NOT_ON_RECORD
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.history import Floats, History
+from balance_sim.scenario.problems import closest
 
 NEEDS = {
     "similarity": ("ideal",),
@@ -33,7 +34,9 @@ def fitted_terms(
         if name in NOT_ON_RECORD:
             raise DataError(f"{name} cannot be fitted: {NOT_ON_RECORD[name]}", "Leave it out", value=name)
         if name not in FITTED:
-            raise DataError("there is no such term", f"Choose among {', '.join(FITTED)}", value=name)
+            near = closest(name, FITTED)
+            use = f"Write {near}" if near else f"Choose among {', '.join(FITTED)}"
+            raise DataError("there is no such term", use, value=name)
     silent = {
         name: layers
         for name, layers in NEEDS.items()
