@@ -33,3 +33,8 @@ def content_digest(scenario: Scenario) -> str:
     content = canonical(scenario.model_dump(exclude={"name", "sha256"}))
     text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def sealed(scenario: Scenario) -> Scenario:
+    """The scenario with the sha256 of what it holds: a copy that Python code has changed carries an old one."""
+    return scenario.model_copy(update={"sha256": content_digest(scenario)})

@@ -179,7 +179,7 @@ def manifest_of(
     return {
         "manifest_version": MANIFEST_VERSION,
         "study": study,
-        "scenario": {"name": scenario.name, "sha256": scenario.sha256},
+        "scenario": {"name": scenario.name, "sha256": content_digest(scenario)},
         "inputs": inputs_of(scenario),
         "arms": sorted(arms),
         "seed": seed,

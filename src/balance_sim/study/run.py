@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from balance_sim.model.news import reading_of
+from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.blocks import runs_with_extra
@@ -74,6 +75,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     if model is not None:
         import_model(model)
     began = time.monotonic()
+    scenario = sealed(scenario)
     chosen = chosen_arms(scenario, arms)
     reading_of(scenario)  # a state in no audience is refused here, not in every run
     if draw_parameters and model is not None:
