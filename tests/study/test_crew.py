@@ -142,6 +142,19 @@ def test_a_signal_handler_is_put_back(tmp_path):
     assert done.stdout.split() == ["True", "True"], done.stderr
 
 
+STOPPED_LATE = """from multiprocessing import resource_tracker
+for _ in run_in_processes(Work(), range(4), 2):
+    pass
+os.kill(resource_tracker._resource_tracker._pid, signal.SIGSTOP)
+os.kill(os.getpid(), signal.SIGCONT)
+"""
+
+
+def test_a_stop_after_the_last_task_does_not_hold_the_program(tmp_path):
+    """F09. Python waits for the process that tracks its resources: it has to go on with the driver, too."""
+    assert program(tmp_path, STOPPED_LATE).returncode == 0
+
+
 STUBBORN = """
 class Stubborn(Work):
     def do(self, task):

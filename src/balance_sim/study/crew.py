@@ -281,4 +281,9 @@ def _woken_with_us[T, R](crew: Crew[T, R]) -> Iterator[None]:
         yield
     finally:
         if threading.current_thread() is threading.main_thread():  # a generator may be closed in another one
-            signal.signal(signal.SIGCONT, before if before is not None else signal.SIG_DFL)
+            # Where nobody had one, a handler stays: Python waits for its tracker process at its very end.
+            signal.signal(signal.SIGCONT, before if before not in (None, signal.SIG_DFL) else _wake_tracker)
+
+
+def _wake_tracker(_number: int, _frame: object) -> None:
+    wake([])
