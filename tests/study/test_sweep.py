@@ -346,7 +346,7 @@ def test_prim_of_the_ema_workbench_finds_the_box_on_an_export(lab):
 
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
     lab.edit("[0.2, 0.4]", "{min: 0, max: 1}")
-    lab.edit("arms:", "design: {method: lhs, samples: 120}\narms:")
+    lab.edit("arms:", "design: {method: lhs, samples: 80}\narms:")
     lab.edit("runs: 24", "runs: 2")
     lab.edit("outcomes: [accords_all_300]", "outcomes: [insecurity_threatened_300]")
     result = swept(lab, "out")
