@@ -103,8 +103,8 @@ def test_no_trace_of_where_it_was_made(pattern: re.Pattern[str]) -> None:
 
 def test_patterns_would_find_a_trace() -> None:
     """The two patterns above see what they are for, and leave web addresses and relative paths alone."""
-    assert MACHINE.search("cp /home/ann/x .")
-    assert MACHINE.search('"/' + 'work/anywhere/src"')  # in two parts, so that no path stands here
+    for top in ("home", "work"):  # put together here, so that no path stands in this file
+        assert MACHINE.search(f"cp /{top}/ann/x .")
     assert REGISTRY.search("numpy @ https://files.pythonhosted.org/x.whl")
     assert REGISTRY.search("https://user:secret@example.org/")
     for fine in ("https://docs.astral.sh/uv/", "src/work/x", "https://example.org/home/x", "../root/x"):

@@ -8,6 +8,7 @@ import pytest
 
 from balance_sim.show.wording import (
     decimals,
+    digits,
     factor_words,
     interval,
     largest_unseen_share,
@@ -44,6 +45,20 @@ def test_decimals_follow_the_error_and_keep_a_bound_off_zero() -> None:
     assert [decimals(e) for e in (0.3, 0.03, 0.1, 0.004, 0.0, NAN)] == [1, 2, 1, 3, 2, 2]
     assert decimals(0.011, 0.003, 0.047) == 3  # with two, the lower bound would print as 0.00
     assert interval(0.003, 0.047, decimals(0.011, 0.003, 0.047)) == "0.003 to 0.047"
+
+
+def test_digits_follow_the_largest_value() -> None:
+    assert [digits(v) for v in (12.0, 0.12, 0.04, 0.0062, -0.0062, 1e-9, 0.0, NAN)] == [
+        2,
+        2,
+        2,
+        4,
+        4,
+        6,
+        2,
+        2,
+    ]
+    assert signed(0.0062, digits(0.0062, 0.0001)) == "+0.0062"
 
 
 def test_no_negative_zero_and_a_dash_for_what_is_missing() -> None:

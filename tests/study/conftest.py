@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -74,6 +76,15 @@ class Lab:
             self.args(*words), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True, env=os.environ | {"PYTHONPATH": str(self.folder)} | env,
         )  # fmt: skip
+
+    @staticmethod
+    def ended(process: subprocess.Popen[bytes], seconds: float = 120.0) -> int:
+        """The exit code of a process when it has ended; its whole group is gone then, also where it did not end."""
+        try:
+            return process.wait(timeout=seconds)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def digest(self, out: str) -> str:
         return str(json.loads((self.folder / out / "summary.json").read_text())["digest"])

@@ -281,11 +281,7 @@ def test_explain_with_a_worker_killed_as_soon_as_it_is_there(lab):
     shutil.copytree(lab.folder / "out", lab.folder / "calm")
     process = lab.start("explain", "out", "--attribution", "--workers", "2")
     os.kill(lab.wait_for(lambda: lab.workers(process))[0], signal.SIGKILL)
-    try:
-        assert process.wait(timeout=120) == 0
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    assert lab.ended(process) == 0
     assert lab.call("explain", "calm", "--attribution", "--workers", "1").returncode == 0
     found, calm = ((lab.folder / name / "explain.json").read_text() for name in ("out", "calm"))
     assert found == calm

@@ -31,11 +31,7 @@ def test_a_worker_killed_before_it_has_read_the_study(lab):
     words = ("run", "small.yaml", "--runs", "64", "--no-figures", "--no-mechanisms")
     process = lab.start(*words, "--workers", "2", "--out", "out")
     os.kill(lab.wait_for(lambda: lab.workers(process))[0], signal.SIGKILL)
-    try:
-        assert process.wait(timeout=120) == 0
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    assert lab.ended(process) == 0
     assert lab.call(*words, "--workers", "1", "--out", "calm").returncode == 0
     assert lab.digest("out") == lab.digest("calm")
 
@@ -47,11 +43,7 @@ def test_all_stopped_and_only_the_driver_continued(lab, undisturbed):
     os.killpg(process.pid, signal.SIGSTOP)
     time.sleep(0.2)
     os.kill(process.pid, signal.SIGCONT)
-    try:
-        assert process.wait(timeout=120) == 0
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+    assert lab.ended(process) == 0
     assert lab.digest("out") == undisturbed
 
 

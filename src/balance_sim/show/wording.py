@@ -35,6 +35,13 @@ def decimals(error: float, *bounds: float) -> int:
     return places
 
 
+def digits(*values: float) -> int:
+    """Decimals for some values: two, or where none reaches 0.01 as many as show two significant digits of the
+    largest: 0.0062 -> 4; 6 at most."""
+    most = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    return min(1 - math.floor(math.log10(most)), 6) if 0 < most < 0.01 else 2
+
+
 def number(value: float, places: int = 2) -> str:
     """A number with fixed decimals; never "-0.00". NaN is a dash."""
     if not math.isfinite(value):

@@ -21,7 +21,7 @@ from balance_sim.show.figures.paper import (
     styled,
 )
 from balance_sim.show.figures.sweeps import sweep_outcome
-from balance_sim.show.wording import arm_words, factor_words, interval, number, outcome_words, percent
+from balance_sim.show.wording import arm_words, digits, factor_words, interval, number, outcome_words, percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -95,9 +95,9 @@ def indices_title(table: pd.DataFrame) -> str:
     if (rows["value"].fillna(0.0) == 0).all():  # Sobol's are undefined then
         return "No factor changes the effect at any point"
     top = (sure if len(sure) else rows).iloc[0]
-    size = (
-        f"{name} {number(float(top['value']))}, 95 % interval {interval(float(top['lo']), float(top['hi']))}"
-    )
+    value, lo, hi = (float(top[column]) for column in ("value", "lo", "hi"))
+    places = digits(value)
+    size = f"{name} {number(value, places)}, 95 % interval {interval(lo, hi, places)}"
     if len(sure):
         return f"{factor_words(str(top['factor']))} moves the effect most ({size})"
     return f"No factor's part in the effect can be told from none; largest: {factor_words(str(top['factor']))} ({size})"
@@ -123,7 +123,7 @@ def draw_indices(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figur
         cut = _bars(axes, rows, order, method)
         axes.set_title(folded(f"{words} of {arm}{_chance(rows)}", 46), loc="left", color=QUIET)
         axes.set_xlabel(
-            "share of the variance" if method == "sobol" else "accords per run, over the factor's range"
+            "share of the variance" if method == "sobol" else "steps in the outcome, over the factor's range"
         )
         if cut:
             axes.annotate("lines go on beyond the edge", (1.0, 1.0), (0, 2), xycoords="axes fraction",

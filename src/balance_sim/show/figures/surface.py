@@ -16,7 +16,7 @@ from balance_sim.show.figures.sweeps import (
     sweep_outcome,
 )
 from balance_sim.show.tables import clear
-from balance_sim.show.wording import arm_words, factor_words, interval, outcome_words, plural, signed
+from balance_sim.show.wording import arm_words, digits, factor_words, interval, outcome_words, plural, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,15 +74,16 @@ def _classes(values: Any) -> tuple[Any, list[str]]:
 
 def surface_title(table: pd.DataFrame) -> str:
     """The finding: where the excess is largest, and in how many cells it can be told from none."""
+    places = digits(*table["excess"])
     if float(table["excess"].max()) == float(table["excess"].min()):
-        return f"The excess is the same, {signed(float(table['excess'].iloc[0]))}, in every cell"
+        return f"The excess is the same, {signed(float(table['excess'].iloc[0]), places)}, in every cell"
     sure = int(clear(table).sum())
     order = table.assign(clear=clear(table)).sort_values(
         ["clear", "excess", "x", "y"], ascending=[False, False, True, True], kind="stable"
     )
     top = order.iloc[0]
     where = " and ".join(f"{factor_words(str(top[f'factor_{a}']))} {top[f'words_{a}']}" for a in "xy")
-    size = f"{signed(float(top['excess']))} ({interval(float(top['lo']), float(top['hi']))})"
+    size = f"{signed(float(top['excess']), places)} ({interval(float(top['lo']), float(top['hi']), places)})"
     if not sure:
         return f"In none of {len(table)} cells can the excess be told from none; largest: {size} at {where}"
     return f"In {sure} of {len(table)} cells the excess can be told from none; largest of them: {size} at {where}"
@@ -101,7 +102,8 @@ def draw_surface(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
         )
     wide = table.pivot(index="y", columns="x", values="excess").sort_index(ascending=False)
     low, high = min(float(table["excess"].min()), 0.0), max(float(table["excess"].max()), 0.0)
-    reach = max(-low, high, 0.01)
+    reach = max(-low, high) or 0.01
+    places = digits(low, high)
     image = ax.imshow(wide, cmap=colours(), vmin=-reach, vmax=reach, aspect="auto", interpolation="none")
     for axis, values in (("x", wide.columns), ("y", wide.index)):
         words = dict(zip(table[axis], table[f"words_{axis}"], strict=True))
@@ -111,7 +113,7 @@ def draw_surface(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0}
     for row, told in zip(table.to_dict("records"), clear(table), strict=True):
         ax.text(
-            columns.index(row["x"]), rows.index(row["y"]), signed(row["excess"]), ha="center", va="center",
+            columns.index(row["x"]), rows.index(row["y"]), signed(row["excess"], places), ha="center", va="center",
             fontsize=SMALL, fontweight="bold" if told else "normal", bbox=box,
         )  # fmt: skip
     ax.set_xlabel(str(table["factor_x"].iloc[0]))
@@ -121,7 +123,7 @@ def draw_surface(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
         bar = owner(ax).colorbar(image, ax=ax, shrink=0.8)
         bar.outline.set_visible(False)
         bar.ax.set_ylim(low, high)
-        bar.set_label("mean excess per run (amber: fewer, blue: more)")
+        bar.set_label("mean excess per run (amber: less, blue: more)")
     head(ax, surface_title(table), _marks(table), own=own, wrap=74)
     small = "Bold: the 95 % interval excludes zero. " + (
         "Where a cell has more than one point, its interval is the mean of theirs, which is rather too wide. "

@@ -22,7 +22,7 @@ from balance_sim.show.figures.paper import (
     styled,
 )
 from balance_sim.show.tables import clear
-from balance_sim.show.wording import arm_words, factor_words, number, outcome_words, plural, signed
+from balance_sim.show.wording import arm_words, digits, factor_words, number, outcome_words, plural, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,9 +117,10 @@ def multiples_title(table: pd.DataFrame) -> str:
     low, high, sure = float(points["excess"].min()), float(points["excess"].max()), int(clear(points).sum())
     spreads = {str(factor): spread_between(rows) for factor, rows in table.groupby("factor")}
     most = max(spreads, key=lambda factor: (spreads[factor], factor))
+    places = digits(low, high)
     if low == high and sure == 0:
-        return f"The excess is the same, {signed(low)}, at each of {plural(len(points), 'point')}"
-    words = f"Over {plural(len(points), 'point')} the excess runs from {signed(low)} to {signed(high)}"
+        return f"The excess is the same, {signed(low, places)}, at each of {plural(len(points), 'point')}"
+    words = f"Over {plural(len(points), 'point')} the excess runs from {signed(low, places)} to {signed(high, places)}"
     words += f", told from none at {sure or 'none'} of them"
     if spreads[most] == 0:
         return f"{words}; no factor changes its mean"
@@ -173,7 +174,8 @@ def _marks(table: pd.DataFrame) -> str:
     if len(points) <= FEW_POINTS:
         words += "Dot: a point, with its 95 % interval; open: it holds zero. "
     elif np.isfinite(half):
-        words += f"Dot: a point; open: its 95 % interval, most often {number(half)} each way, holds zero. "
+        usual = number(half, digits(half))
+        words += f"Dot: a point; open: its 95 % interval, most often {usual} each way, holds zero. "
     shared = any(rows["value"].duplicated().any() for _, rows in table.groupby("factor"))
     words += "Points of one value stand side by side. " if shared else ""
     many = any(rows["value"].nunique() > 8 for _, rows in table.groupby("factor"))
