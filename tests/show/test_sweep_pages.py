@@ -80,6 +80,7 @@ def test_figures_that_fit_a_grid(swept: SweepResult) -> None:
 
 SAMPLED = """schema: 1
 title: "A small Sobol design"
+question: "Which of the two moves it?"
 scenario: {folder}/smoke/five_states.yaml
 design: {{method: sobol, samples: 8}}
 factors:
@@ -228,6 +229,12 @@ def test_titles_of_a_sweep_name_their_intervals() -> None:
     assert surface_title(unsure).startswith(
         "In none of 2 cells can the excess be told from none; largest: +0.20"
     )
+
+
+def test_the_page_asks_what_the_experiment_asks(sampled: SweepResult, swept: SweepResult) -> None:
+    """The scenario's own question where the experiment has none."""
+    assert f"{sampled.scenario.title}. Which of the two moves it?" in sweep_html(sampled)
+    assert f"{swept.scenario.title}. {swept.scenario.question}" in sweep_html(swept)
 
 
 def test_the_report_of_a_sweep(swept: SweepResult) -> None:

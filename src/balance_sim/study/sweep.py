@@ -131,6 +131,7 @@ def asdict_of(experiment: Experiment) -> dict[str, Any]:
         "paths": list(experiment.paths),
         "outcomes": list(experiment.head.outcomes),
         "title": experiment.head.title,
+        "question": experiment.head.question,
     }
 
 

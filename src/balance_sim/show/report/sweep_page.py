@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 def sweep_html(sweep: SweepResult) -> str:
     """The report of a sweep as HTML; the same bytes for the same results."""
     found = headline_effects(sweep)
-    scenario = sweep.scenario
+    scenario, design = sweep.scenario, sweep.manifest.get("design", {})
+    asked = str(design.get("question") or scenario.question)
     content: dict[str, Any] = {
-        "title": printable(str(sweep.manifest.get("design", {}).get("title") or sweep.name)),
-        "question": f"{printable(scenario.title)}. {printable(scenario.question)}",
+        "title": printable(str(design.get("title") or sweep.name)),
+        "question": f"{printable(scenario.title)}. {printable(asked)}",
         "answer": answer(sweep, found),
         "plates": plates_of(sweep, fitting(sweep, SWEEP_FIGURES)),
         "heads": [*sweep.paths, "excess", "low", "high", "MC error", "runs"],
