@@ -55,6 +55,20 @@ def test_each_point_has_the_studys_numbers() -> None:
     assert found["points"][0]["p"] == []
 
 
+def test_values_of_a_sample_are_shown_short_and_kept_whole() -> None:
+    values = (0.25, 0.9878411190584302, 2.0, 1e-6, 12345.678, "CHN+RUS", True, 3)
+    design = Design((Dial("d", values, 1),), lambda: iter([((1,), four_runs())]), 1, "Which one?")
+    page = explorer_html(design)
+    found = data_of(page)
+    dial = found["dials"][0]
+    assert tuple(dial["values"]) == values
+    assert dial["words"] == ["0.25", "0.9878", "2", "1e-06", "12345.7", "CHN+RUS", "true", "3"]
+    assert "<td>0.9878</td>" in page and ">0.9878</output>" in page
+    assert (
+        found["question"] == "Which one?" and data_of(explorer_html(small()))["question"] == SCENARIO.question
+    )
+
+
 def test_pairs_are_the_furthest_from_zero() -> None:
     codes = SCENARIO.codes
     everyone = [(3, a, b) for k, a in enumerate(codes) for b in codes[k + 1 :]]

@@ -47,6 +47,11 @@ class SweepResult:
         return self.arms[0]
 
     @property
+    def question(self) -> str:
+        """What the experiment asks, or its scenario."""
+        return str(self.manifest.get("design", {}).get("question") or self.scenario.question)
+
+    @property
     def paths(self) -> list[str]:
         """Key paths of the factors."""
         return self.table.paths()

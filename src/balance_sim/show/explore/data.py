@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -50,11 +51,13 @@ def document(design: Design) -> dict[str, Any]:
         return {}
     dials = [{"name": d.name, "values": list(d.values), "start": d.start} for d in design.dials]
     found = heading(first.scenario, first.reference, str(first.headline_arm), dials)
+    if design.question:
+        found["question"] = printable(design.question)
     return found | {"days": days, "pairs": [list(pair) for pair in pairs], "points": points}
 
 
 def heading(scenario: Scenario, reference: str, arm: str, dials: list[dict[str, Any]]) -> dict[str, Any]:
-    """What a page says once: the question, the arms, the dials (name, values, start), states and map."""
+    """What a page says once: the question, the arms, the dials (name, values, words for them, start), states, map."""
     return {
         "title": printable(scenario.title),
         "question": printable(scenario.question),
@@ -62,11 +65,19 @@ def heading(scenario: Scenario, reference: str, arm: str, dials: list[dict[str, 
         "reference": arm_words(reference),
         "window": max(scenario.report.windows),
         "scale": SCALE,
-        "dials": dials,
+        "dials": [dial | {"words": [in_words(value) for value in dial["values"]]} for dial in dials],
         "states": [state.id for state in scenario.states],
         "names": [printable(state.name) or state.id for state in scenario.states],
         "map": shapes(scenario),
     }
+
+
+def in_words(value: Any) -> str:
+    """A dial's value as it is shown: four significant digits of a number of a sample."""
+    if isinstance(value, float):
+        places = ".4g" if abs(value) < 1000 else ".1f"
+        return str(int(value)) if value.is_integer() else format(value, places)
+    return json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def chosen_days(table: pd.DataFrame) -> list[int]:

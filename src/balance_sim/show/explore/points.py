@@ -31,11 +31,12 @@ class Dial:
 
 @dataclass(frozen=True)
 class Design:
-    """Dials, and points as (place on each dial, study)."""
+    """Dials, and points as (place on each dial, study). question: what is asked, where not the scenario's own."""
 
     dials: tuple[Dial, ...]
     points: Callable[[], Iterator[tuple[tuple[int, ...], Result]]]
     count: int
+    question: str = ""
 
 
 def of_sweep(sweep: SweepResult) -> Design:
@@ -58,7 +59,7 @@ def of_sweep(sweep: SweepResult) -> Design:
             spot = tuple(place[str(row.get(dial.name))] for dial, place in zip(dials, places, strict=True))
             yield spot, sweep.point(number)
 
-    return Design(tuple(dials), points, len(numbers))
+    return Design(tuple(dials), points, len(numbers), sweep.question)
 
 
 def around(result: Result, runs: int = RUNS, progress: Callable[[int, int], None] | None = None) -> Design:

@@ -22,11 +22,10 @@ if TYPE_CHECKING:
 def sweep_html(sweep: SweepResult) -> str:
     """The report of a sweep as HTML; the same bytes for the same results."""
     found = headline_effects(sweep)
-    scenario, design = sweep.scenario, sweep.manifest.get("design", {})
-    asked = str(design.get("question") or scenario.question)
+    scenario = sweep.scenario
     content: dict[str, Any] = {
-        "title": printable(str(design.get("title") or sweep.name)),
-        "question": f"{printable(scenario.title)}. {printable(asked)}",
+        "title": printable(str(sweep.manifest.get("design", {}).get("title") or sweep.name)),
+        "question": f"{printable(scenario.title)}. {printable(sweep.question)}",
         "answer": answer(sweep, found),
         "plates": plates_of(sweep, fitting(sweep, SWEEP_FIGURES)),
         "heads": [*sweep.paths, "excess", "low", "high", "MC error", "runs"],

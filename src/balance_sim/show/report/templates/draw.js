@@ -16,7 +16,7 @@ function drawer(data) {
   const clean = (text) => (Number(text) === 0 ? text.replace("-", "") : text);
   const number = (value, digits) => (value === null ? "-" : clean((value / scale).toFixed(digits)));
   const signed = (value, digits) => { const text = number(value, digits); return Number(text) > 0 ? "+" + text : text; };
-  const word = (dial, place) => String(dials[dial].values[place]);
+  const word = (dial, place) => dials[dial].words[place];
   const last = () => data.days[data.days.length - 1];
 
   /* The axes hold every point that was seen, so that two points can be compared. */
