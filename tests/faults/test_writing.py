@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.study import store as store_module
+from balance_sim.study import whole_files
 from balance_sim.study.faults import CannotWrite, StoreDamaged, WrongRequest
 from balance_sim.study.run import run
 from balance_sim.study.store import Store
@@ -77,7 +77,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, what: str, nth: Nth) -> None:
             file = builtins.open(path, mode, *rest, **more)  # noqa: SIM115 - the store closes it
             return File(file, nth) if mode == "wb" else file
 
-        monkeypatch.setattr(store_module, "open", opening, raising=False)
+        monkeypatch.setattr(whole_files, "open", opening, raising=False)
         return
     name = {"fsync": "fsync", "rename": "replace"}[what]
     real = getattr(os, name)
@@ -87,7 +87,7 @@ def broken(monkeypatch: pytest.MonkeyPatch, what: str, nth: Nth) -> None:
             raise nth.error()
         return real(*words)
 
-    monkeypatch.setattr(store_module.os, name, failing)
+    monkeypatch.setattr(whole_files.os, name, failing)
 
 
 def study(small, out: Path):

@@ -38,7 +38,7 @@ from balance_sim.study.blocks import Block, live_block
 from balance_sim.study.effects import effect, level
 from balance_sim.study.result import Result
 from balance_sim.study.run import run
-from balance_sim.study.store import encode
+from balance_sim.study.shards import encode
 
 PATH = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
 SUMMIT = load_scenario(PATH)
@@ -61,7 +61,7 @@ DIGEST = """
 import sys
 from balance_sim.scenario import load_scenario
 from balance_sim.study.run import run
-from balance_sim.study.store import encode
+from balance_sim.study.shards import encode
 for seed in (1, 2):
     print(run(load_scenario(sys.argv[1]), 20, seed, arms=["summit"]).digest)
 """

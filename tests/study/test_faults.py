@@ -15,7 +15,8 @@ import pytest
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.folder import leaf_differences
-from balance_sim.study.store import TABLES, Store
+from balance_sim.study.shards import TABLES
+from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
 
 BLOCKS = ("--block", "4")

@@ -153,7 +153,7 @@ def test_a_reader_sees_each_run_once_while_shards_are_being_merged(lab):
         shard = getattr(inner, table)
         part = store.read(shard)
         content = part.filter(np.asarray(part["run"].to_numpy() < 5))
-        from balance_sim.study.store import encode
+        from balance_sim.study.shards import encode
 
         store._write_shard(table, inner.point, Block(0, 5), encode(content), "parquet")
     assert open_sweep(lab.folder / "out").digest == result.digest

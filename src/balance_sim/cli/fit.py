@@ -182,6 +182,6 @@ def say(name: str) -> None:
 def _write(record: dict[str, object], out: Path) -> None:
     """The file, put in its place whole. Raises CannotWrite."""
     from balance_sim.evidence.fitted_file import fitted_text
-    from balance_sim.study.store import Store
+    from balance_sim.study.whole_files import write_whole
 
-    Store(out.parent).write_bytes(out, fitted_text(record).encode())
+    write_whole(out, fitted_text(record).encode())

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from balance_sim.show.figures.paper import style
 from balance_sim.show.gallery import FIGURES, fitting
-from balance_sim.study.faults import write_fault
-from balance_sim.study.store import Store
+from balance_sim.study.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,16 +42,13 @@ def save_figures(result: Result, folder: Path | str, names: Iterable[str] | None
 
 def save_drawn(figures: dict[str, Figure], folder: Path | str) -> list[Path]:
     """Figures that are drawn already, by name. Raises CannotWrite."""
-    store, place = Store(Path(folder)), Path(folder) / FOLDER
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise write_fault(error, place) from error
+    place = Path(folder) / FOLDER
+    make_folder(place)
     paths = []
     for name, figure in figures.items():
         for kind in ("png", "svg"):
             path = place / f"{name}.{kind}"
-            store.write_bytes(path, figure_bytes(figure, kind))
+            write_whole(path, figure_bytes(figure, kind))
             paths.append(path)
     return paths
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import tarfile
 from collections.abc import Iterator
 from itertools import chain
@@ -19,10 +18,11 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
 from balance_sim.study.cells import harmless
-from balance_sim.study.faults import WrongRequest, no_results, write_fault
+from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.run import open_result
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult, open_sweep
+from balance_sim.study.whole_files import make_folder, whole_file
 
 Table = Literal["runs", "accords"]
 
@@ -38,22 +38,13 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
     first = next(parts, None)
     if first is None:
         raise WrongRequest(f"{folder} holds no finished runs yet")
-    partial = out.parent / f".{out.name}.partial"
+    schema = _schema(folder, first) if table == "runs" else first.schema
     rows = 0
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        schema = _schema(folder, first) if table == "runs" else first.schema
-        with _writer(partial, out.suffix, schema) as writer:
-            for part in chain((first,), parts):
-                writer.write_table(_filled(part, schema))
-                rows += part.num_rows
-        with open(partial, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, out)
-    except OSError as error:
-        raise write_fault(error, out) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    make_folder(out.parent)
+    with whole_file(out) as partial, _writer(partial, out.suffix, schema) as writer:
+        for part in chain((first,), parts):
+            writer.write_table(_filled(part, schema))
+            rows += part.num_rows
     return rows
 
 
@@ -179,23 +170,13 @@ def export_ema(folder: Path, out: Path) -> int:
         "outcomes": [["ScalarOutcome", name, f"{name}.cls"] for name in outcomes],
         "experiments": {name: _dtype_name(experiments[name]) for name in experiments},
     }
-    partial = out.parent / f".{out.name}.partial"
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tarfile.open(partial, "w:gz") as archive:
-            _add(archive, "experiments.csv", experiments.to_csv(index=False, lineterminator="\n"))
-            for name, values in outcomes.items():
-                _add(
-                    archive,
-                    f"{name}.cls",
-                    pd.Series(values).to_csv(header=False, index=False, lineterminator="\n"),
-                )
-            _add(archive, "metadata.json", json.dumps(metadata))
-        os.replace(partial, out)
-    except OSError as error:
-        raise write_fault(error, out) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    make_folder(out.parent)
+    with whole_file(out) as partial, tarfile.open(partial, "w:gz") as archive:
+        _add(archive, "experiments.csv", experiments.to_csv(index=False, lineterminator="\n"))
+        for name, values in outcomes.items():
+            text = pd.Series(values).to_csv(header=False, index=False, lineterminator="\n")
+            _add(archive, f"{name}.cls", text)
+        _add(archive, "metadata.json", json.dumps(metadata))
     return len(experiments)
 
 

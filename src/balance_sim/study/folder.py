@@ -20,7 +20,9 @@ from balance_sim.study.blocks import Block, BlockTables
 from balance_sim.study.faults import StoreDamaged, WrongRequest
 from balance_sim.study.jobs import Outcome
 from balance_sim.study.machine import cpu_type
-from balance_sim.study.store import MANIFEST_VERSION, Shard, Store, differing_names
+from balance_sim.study.manifest import MANIFEST_VERSION
+from balance_sim.study.shards import Shard, differing_names
+from balance_sim.study.store import Store
 
 MOST_NAMED = 8  # differences that a refusal spells out
 

@@ -18,7 +18,9 @@ from balance_sim.study.faults import StoreDamaged, no_results
 from balance_sim.study.jobs import Values
 from balance_sim.study.pairs import column_words
 from balance_sim.study.points import PointTable
-from balance_sim.study.store import FAILED, TABLES, Kept, Store, missing, read_summary
+from balance_sim.study.shards import FAILED, TABLES, Kept
+from balance_sim.study.store import Store, missing, read_summary
+from balance_sim.study.whole_files import half_written
 
 Ints = npt.NDArray[np.int64]
 ACCORD_KEY = ("run", "arm", "a", "b", "kind", "origin", "occasion")
@@ -86,7 +88,7 @@ def check_files(held: Contents) -> list[Damage]:
         seen: dict[tuple[int, int, int], str] = {}
         for shard in store.every_shard(table):
             name = f"{table}/{shard.path.name}"
-            if not store.is_sound(shard):
+            if not shard.is_sound():
                 out.append(Damage(name, "not the bytes it was written with", shard.point, shard.block))
             elif shard.key in seen:
                 why = f"a second file for the same runs as {seen[shard.key]}"
@@ -189,8 +191,7 @@ def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | N
 
 def left_over(folder: Path) -> list[str]:
     """Temporary files of a writer that was stopped; the next writer takes them away."""
-    found = [*folder.glob(".*.partial"), *folder.glob("*/.*.partial")]
-    return sorted(str(path.relative_to(folder)) for path in found)
+    return [str(path.relative_to(folder)) for path in half_written(folder)]
 
 
 def strangers(folder: Path) -> list[str]:

@@ -1,11 +1,23 @@
-"""What a manifest has to hold before anything is read by it: keys, kinds, bounds. It may come from a stranger."""
+"""The manifest of a results folder: what decides its results. It carries its own sha256.
+
+Keys, kinds and bounds are checked before anything is read by it, for it may come from a stranger."""
 
 from __future__ import annotations
 
+import errno
+import hashlib
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from balance_sim.scenario.files import regular_bytes
+from balance_sim.study.faults import StoreDamaged, WrongRequest
+from balance_sim.study.whole_files import write_whole
+
+FILE = "manifest.json"
+MANIFEST_VERSION = 1
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 Check = Callable[[Any], bool]
 
@@ -72,6 +84,43 @@ _SWEEP: dict[str, tuple[Check, str]] = {
 }
 
 
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The folder's manifest, or None where there is none. Raises StoreDamaged, WrongRequest for another version."""
+    path = folder / FILE
+    try:
+        text = regular_bytes(path).decode("utf-8", "replace")
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            return None
+        raise StoreDamaged(f"{path} cannot be read: {error.strerror}.") from None
+    damaged = f"{path} is damaged: restore it, or start in a new folder."
+    try:
+        manifest = json.loads(text)
+        version = manifest["manifest_version"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise StoreDamaged(damaged) from None
+    if version != MANIFEST_VERSION:
+        raise WrongRequest(f"{path} is of version {version}; this balance-sim reads {MANIFEST_VERSION}.")
+    declared = manifest.pop("sha256", None)
+    if declared is not None and declared != _seal(manifest):
+        raise StoreDamaged(damaged)
+    wrong = manifest_fault(manifest)
+    if wrong is not None:
+        raise StoreDamaged(f"{path}: {wrong}. Restore it, or start in a new folder.")
+    return dict(manifest)
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Put the manifest in its place, with its own sha256."""
+    sealed = manifest | {"sha256": _seal(manifest)}
+    write_whole(folder / FILE, (json.dumps(sealed, indent=1) + "\n").encode("utf-8"))
+
+
+def _seal(manifest: dict[str, Any]) -> str:
+    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def manifest_fault(manifest: dict[str, Any]) -> str | None:
     """The first key that is missing or not of its kind, in words; None where all are sound."""
     wanted = _ALWAYS | (_SWEEP if manifest.get("study") == "sweep" else {})
@@ -82,6 +131,3 @@ def manifest_fault(manifest: dict[str, Any]) -> str | None:
         elif not check(manifest[key]):
             return f"`{key}` is not {what}"
     return None
-
-
-__all__ = ["manifest_fault"]

@@ -15,7 +15,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
@@ -35,7 +34,7 @@ from balance_sim.study.archive import zipped
 from balance_sim.study.cells import frame_csv, harmless
 from balance_sim.study.citations import named_sources
 from balance_sim.study.digest import Digest, row_bytes
-from balance_sim.study.faults import StoreDamaged, WrongRequest, write_fault
+from balance_sim.study.faults import StoreDamaged, WrongRequest
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.integrity import contents
 from balance_sim.study.machine import cpu_type
@@ -46,6 +45,7 @@ from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import open_sweep
 from balance_sim.study.tally import Tally
 from balance_sim.study.verify import verify
+from balance_sim.study.whole_files import make_folder, write_whole
 
 FORMAT = 1
 CHUNK = 128  # runs added up at a time, so that the last digit of a mean does not hang on the blocks
@@ -75,17 +75,8 @@ def package(folder: Path, out: Path | None = None) -> Path:
     if path.exists():
         raise WrongRequest(f"{path} is there already; choose another --out")
     data = zipped(files_of(folder))
-    partial = path.parent / f".{path.name}.partial"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(partial, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise write_fault(error, path, len(data)) from error
+    make_folder(path.parent)
+    write_whole(path, data)
     return path
 
 

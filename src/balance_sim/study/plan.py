@@ -14,7 +14,7 @@ from balance_sim.study.blocks import Block, batch_runs
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.hands import unstartable
 from balance_sim.study.jobs import Job, Task, Values
-from balance_sim.study.store import TABLES, encode
+from balance_sim.study.shards import TABLES, encode
 from balance_sim.study.worker import leave_with_parent
 
 PROBE_RUNS = 8

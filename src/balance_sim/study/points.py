@@ -14,7 +14,9 @@ from balance_sim.scenario.files import regular_bytes
 from balance_sim.study.designs import DesignPoint, point_key
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.jobs import Values
-from balance_sim.study.store import Store, encode, parquet_table
+from balance_sim.study.shards import encode, parquet_table
+from balance_sim.study.store import Store
+from balance_sim.study.whole_files import write_whole
 
 FIXED = ("point", "place", "key", "label", "part")
 
@@ -71,7 +73,7 @@ class PointTable:
         digest = hashlib.sha256(content).hexdigest()
         path = store.folder / f"points.{digest}.parquet"
         if not path.exists():
-            store.write_bytes(path, content)
+            write_whole(path, content)
         return {"sha256": digest, "count": len(self.numbers()), "known": len(self.points)}
 
     @staticmethod

@@ -21,7 +21,8 @@ from balance_sim.study.jobs import Job, Outcome, Task
 from balance_sim.study.pairs import column_words
 from balance_sim.study.run import import_model
 from balance_sim.study.runner import SHARD_RUNS, run_tasks
-from balance_sim.study.store import Kept, missing
+from balance_sim.study.shards import Kept
+from balance_sim.study.store import missing
 
 RUNS_OF_A_BLOCK = 16  # run again of each block in a sample
 CLOSE = 1e-9  # relative difference of a number that another type of processor may show
@@ -192,7 +193,7 @@ def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) ->
                 inside = any(
                     p == shard.point and b.first < shard.stop and shard.first < b.stop for p, b in hit if b
                 )
-                if inside or not store.is_sound(shard):
+                if inside or not shard.is_sound():
                     hit.add((shard.point, shard.block))
                     shard.path.unlink(missing_ok=True)
         done: dict[int, list[Block]] = {}

@@ -7,16 +7,10 @@ A block counts as done when both its shards stand, or when every run in it is on
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import hashlib
 import json
 import os
-import re
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,50 +20,21 @@ import pyarrow.parquet as pq
 
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.study.blocks import Block, BlockTables
-from balance_sim.study.faults import FolderBusy, StoreDamaged, WrongRequest, write_fault
-from balance_sim.study.manifest import manifest_fault
-
-MANIFEST_VERSION = 1
-TABLES = ("accords", "runs")  # in the order of writing
-FAILED = "failed"
-_NAME = re.compile(r"(\d{6,})-(\d{9,})-(\d{9,})\.([0-9a-f]{64})\.(parquet|json)")
-FEW = 3  # names that a message spells out
-_LOCK_TRIES = 3  # a reader may hold the lock for an instant to see whether somebody writes
-
-
-@dataclass(frozen=True, order=True)
-class Shard:
-    """One file: the block of one point of a design (0 for a single run)."""
-
-    point: int
-    first: int
-    stop: int
-    sha256: str
-    path: Path
-
-    @property
-    def block(self) -> Block:
-        return Block(self.first, self.stop)
-
-    @property
-    def key(self) -> tuple[int, int, int]:
-        return (self.point, self.first, self.stop)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A block that is done: its two shards, or None where every run of it failed."""
-
-    point: int
-    block: Block
-    runs: Shard | None
-    accords: Shard | None
-
-
-def parquet_table(content: bytes) -> pa.Table:
-    """A table from a Parquet file's bytes, in this thread: where no further one may be started Arrow waits for ever."""
-    file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, pre_buffer=False)
-    return file.read(use_threads=False)
+from balance_sim.study.faults import StoreDamaged
+from balance_sim.study.lock import Lock
+from balance_sim.study.manifest import read_manifest, write_manifest
+from balance_sim.study.shards import (
+    FAILED,
+    TABLES,
+    Kept,
+    Shard,
+    differing_names,
+    encode,
+    parquet_table,
+    shard_name,
+    shard_of,
+)
+from balance_sim.study.whole_files import half_written, make_folder, write_whole
 
 
 class Store:
@@ -77,7 +42,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lock: int | None = None
+        self._lock = Lock(folder)
         self._first: dict[int, tuple[Path, list[str]]] = {}  # by point: shard read first, its columns
 
     def __enter__(self) -> Store:
@@ -88,111 +53,32 @@ class Store:
 
     def lock(self, places: Sequence[str] = (*TABLES, FAILED)) -> Store:
         """Take the kernel lock, or say that the folder is busy. Makes the folder, and `places` in it, if need be."""
-        try:
-            for place in (".", *places):
-                (self.folder / place).mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise write_fault(error, self.folder) from error
-        for attempt in range(_LOCK_TRIES):
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if attempt + 1 < _LOCK_TRIES:
-                    time.sleep(0.02)
-                    continue
-                os.close(descriptor)
-                raise FolderBusy(
-                    f"{self.folder} is being written by another balance-sim; "
-                    "wait for it, or choose another --out."
-                ) from None
-        self._lock = descriptor
-        for left_over in (*self.folder.glob(".*.partial"), *self.folder.glob("*/.*.partial")):
+        for place in (".", *places):
+            make_folder(self.folder / place)
+        self._lock.take()
+        for left_over in half_written(self.folder):
             with suppress(OSError):  # told of by the first write
                 left_over.unlink(missing_ok=True)
         return self
 
     def unlock(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._lock.leave()
 
     def is_written(self) -> bool:
         """True while some process holds the lock."""
-        try:
-            descriptor = os.open(self.folder / "lock", os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
-
-    # -- manifest ---------------------------------------------------------------------------------
-
-    @property
-    def manifest_path(self) -> Path:
-        return self.folder / "manifest.json"
+        return self._lock.is_taken()
 
     def read_manifest(self) -> dict[str, Any] | None:
         """The manifest, or None where there is none. Its own sha256 is checked."""
-        try:
-            text = regular_bytes(self.manifest_path).decode("utf-8", "replace")
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
-                return None
-            raise StoreDamaged(f"{self.manifest_path} cannot be read: {error.strerror}.") from None
-        damaged = f"{self.manifest_path} is damaged: restore it, or start in a new folder."
-        try:
-            manifest = json.loads(text)
-            version = manifest["manifest_version"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            raise StoreDamaged(damaged) from None
-        if version != MANIFEST_VERSION:
-            raise WrongRequest(
-                f"{self.manifest_path} is of version {version}; this balance-sim reads {MANIFEST_VERSION}."
-            )
-        declared = manifest.pop("sha256", None)
-        if declared is not None and declared != _seal(manifest):
-            raise StoreDamaged(damaged)
-        wrong = manifest_fault(manifest)
-        if wrong is not None:
-            raise StoreDamaged(f"{self.manifest_path}: {wrong}. Restore it, or start in a new folder.")
-        return dict(manifest)
+        return read_manifest(self.folder)
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Put the manifest in its place, with its own sha256."""
-        sealed = manifest | {"sha256": _seal(manifest)}
-        self.write_text("manifest.json", json.dumps(sealed, indent=1) + "\n")
+        write_manifest(self.folder, manifest)
 
     def write_text(self, name: str, text: str) -> None:
-        """Put a small text file in its place whole, or not at all."""
-        self.write_bytes(self.folder / name, text.encode("utf-8"))
-
-    def write_bytes(self, path: Path, content: bytes) -> None:
-        """Write beside the place, sync, rename, sync the folder."""
-        partial = path.parent / f".{path.name[:80]}.partial"
-        try:
-            with open(partial, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-            directory = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
-        except OSError as error:
-            with suppress(OSError):  # where nothing may be taken away any more either
-                partial.unlink(missing_ok=True)
-            raise write_fault(error, path, len(content)) from error
-
-    # -- shards -----------------------------------------------------------------------------------
+        """Put a small text file of the folder in its place."""
+        write_whole(self.folder / name, text.encode("utf-8"))
 
     def write(self, point: int, block: Block, tables: BlockTables) -> None:
         """Keep a block. It counts as done once its `runs` shard has its name."""
@@ -209,9 +95,7 @@ class Store:
             self._write_shard(FAILED, point, block, content, "json")
 
     def _write_shard(self, table: str, point: int, block: Block, content: bytes, suffix: str) -> None:
-        digest = hashlib.sha256(content).hexdigest()
-        name = f"{point:06d}-{block.first:09d}-{block.stop:09d}.{digest}.{suffix}"
-        self.write_bytes(self.folder / table / name, content)
+        write_whole(self.folder / table / shard_name(point, block, content, suffix), content)
 
     def every_shard(self, table: str = "runs") -> list[Shard]:
         """Every file of a table that is named as a shard, in the order of names."""
@@ -219,13 +103,8 @@ class Store:
             names = sorted(os.listdir(self.folder / table))
         except (FileNotFoundError, NotADirectoryError):
             return []
-        found = []
-        for name in names:
-            match = _NAME.fullmatch(name)
-            if match:
-                point, first, stop, digest, _ = match.groups()
-                found.append(Shard(int(point), int(first), int(stop), digest, self.folder / table / name))
-        return found
+        found = (shard_of(self.folder / table / name) for name in names)
+        return [shard for shard in found if shard is not None]
 
     def shards(self, table: str = "runs") -> list[Shard]:
         """Shards of a table by point and run, one a block."""
@@ -267,36 +146,16 @@ class Store:
 
     def read_failed(self, shard: Shard) -> list[dict[str, Any]]:
         """The failed runs of a block."""
-        return list(json.loads(self._bytes_of(shard)))
+        return list(json.loads(shard.content()))
 
     def read(self, shard: Shard) -> pa.Table:
         """A shard's table, its bytes checked against its name."""
-        return parquet_table(self._bytes_of(shard))
-
-    def is_sound(self, shard: Shard) -> bool:
-        """True if the bytes are those the shard was written with."""
-        try:
-            return hashlib.sha256(regular_bytes(shard.path)).hexdigest() == shard.sha256
-        except OSError:
-            return False
-
-    def _bytes_of(self, shard: Shard) -> bytes:
-        again = "Give the command that wrote the folder again to re-run that block."
-        try:
-            content = regular_bytes(shard.path)
-        except OSError as error:
-            raise StoreDamaged(f"{shard.path}: {error.strerror}. {again}") from error
-        if hashlib.sha256(content).hexdigest() != shard.sha256:
-            raise StoreDamaged(f"{shard.path}: its bytes are not those it was written with. {again}")
-        return content
+        return parquet_table(shard.content())
 
     def damaged(self) -> list[Shard]:
         """Shards whose bytes are not those they were written with."""
         return [
-            shard
-            for table in (*TABLES, FAILED)
-            for shard in self.every_shard(table)
-            if not self.is_sound(shard)
+            shard for table in (*TABLES, FAILED) for shard in self.every_shard(table) if not shard.is_sound()
         ]
 
     def heal(self) -> list[Block]:
@@ -357,14 +216,14 @@ class Store:
 
     def columns(self, shard: Shard) -> list[str] | None:
         """Columns of a shard; None where it is not sound."""
-        return list(pq.read_schema(shard.path).names) if self.is_sound(shard) else None
+        return list(pq.read_schema(shard.path).names) if shard.is_sound() else None
 
     def compact(self, rows: int) -> int:
         """Merge neighbouring blocks of a point as long as the merged `runs` shard keeps to `rows` rows.
 
         Returns how many shards were taken away. A reader sees the old blocks or the merged one."""
         gone = 0
-        for group in _mergeable([one for one in self.kept() if one.runs is not None], rows, self):
+        for group in _mergeable([one for one in self.kept() if one.runs is not None], rows):
             tables = [next(iter(self.blocks(group[0].point, kept=[one]))) for one in group]
             whole = Block(group[0].block.first, group[-1].block.stop)
             runs, accords = (pa.concat_tables([pair[k] for pair in tables]) for k in (0, 1))
@@ -377,13 +236,13 @@ class Store:
         return gone
 
 
-def _mergeable(kept: list[Kept], rows: int, store: Store) -> Iterator[list[Kept]]:
+def _mergeable(kept: list[Kept], rows: int) -> Iterator[list[Kept]]:
     """Groups of at least two neighbouring blocks that together keep to `rows` rows."""
     group: list[Kept] = []
     total = 0
     for one in kept:
         assert one.runs is not None
-        count = pq.read_metadata(one.runs.path).num_rows if store.is_sound(one.runs) else rows
+        count = pq.read_metadata(one.runs.path).num_rows if one.runs.is_sound() else rows
         neighbour = group and group[-1].point == one.point and group[-1].block.stop == one.block.first
         if not neighbour or total + count > rows:
             if len(group) > 1:
@@ -395,16 +254,6 @@ def _mergeable(kept: list[Kept], rows: int, store: Store) -> Iterator[list[Kept]
         yield group
 
 
-def differing_names(there: Sequence[str], here: Sequence[str]) -> str:
-    """What the outcomes there lack of those here, and have besides, a few of each; or that their order differs."""
-    parts = [
-        f"{word} {', '.join(found[:FEW])}{f' and {len(found) - FEW} more' if len(found) > FEW else ''}"
-        for word, one, other in (("without", here, there), ("with", there, here))
-        if (found := [name for name in one if name not in set(other)])
-    ]
-    return "; ".join(parts) or "in another order"
-
-
 def read_summary(folder: Path) -> dict[str, Any] | None:
     """The folder's summary.json; None where there is none that can be read."""
     try:
@@ -412,24 +261,6 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
-
-
-def _seal(manifest: dict[str, Any]) -> str:
-    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def encode(table: pa.Table) -> bytes:
-    """A table as Parquet bytes, with page checksums. The same table gives the same bytes."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        table.combine_chunks().unify_dictionaries(),
-        sink,
-        compression="zstd",
-        compression_level=1,
-        write_page_checksum=True,
-    )
-    return bytes(sink.getvalue().to_pybytes())
 
 
 def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:

@@ -21,7 +21,8 @@ from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.points import FIXED, PointTable
 from balance_sim.study.result import Result
-from balance_sim.study.store import Kept, Store
+from balance_sim.study.shards import Kept
+from balance_sim.study.store import Store
 from balance_sim.study.tally import Tally
 
 

@@ -11,8 +11,8 @@ from balance_sim.show.explore.data import document
 from balance_sim.show.explore.points import RUNS, Design, around, of_sweep
 from balance_sim.show.report.page import policy, rendered, text_of
 from balance_sim.study.faults import WrongRequest
-from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult
+from balance_sim.study.whole_files import write_whole
 
 if TYPE_CHECKING:
     from balance_sim.study.result import Result
@@ -62,5 +62,5 @@ def _in_script(found: dict[str, Any]) -> str:
 
 def save_explorer(design: Design, path: Path) -> Path:
     """Write the page, whole or not at all. Raises CannotWrite."""
-    Store(path.parent).write_bytes(path, explorer_html(design).encode())
+    write_whole(path, explorer_html(design).encode())
     return path

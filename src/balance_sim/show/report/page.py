@@ -19,9 +19,9 @@ from balance_sim.show.report.svg import inlined
 from balance_sim.show.report.tables import Shown, shown
 from balance_sim.show.save import figure_bytes, save_drawn
 from balance_sim.show.wording import arm_words, plural, printable
-from balance_sim.study.faults import WrongRequest, write_fault
-from balance_sim.study.store import Store
+from balance_sim.study.faults import WrongRequest
 from balance_sim.study.sweep_result import SweepResult
+from balance_sim.study.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -125,11 +125,8 @@ def save_report(
 ) -> Path:
     """Write the report of a study to `path`, whole or not at all. Raises CannotWrite."""
     page = page_of(study, drawn, world_map=world_map)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise write_fault(error, path.parent) from error
-    Store(path.parent).write_bytes(path, page.encode())
+    make_folder(path.parent)
+    write_whole(path, page.encode())
     return path
 
 
