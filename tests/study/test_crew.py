@@ -224,6 +224,42 @@ def test_a_program_from_standard_input_is_told_in_one_line_that_no_worker_can_re
     assert said[0].stderr.count("\n") == 1 and "save the program as a file" in said[0].stderr
 
 
+UNGUARDED = """
+import balance_sim as bs
+from balance_sim.scenario.experiment import load_experiment
+from balance_sim.study.sweep import Where, sweep
+
+out = "{name}"
+if out == "run":
+    print(bs.run(bs.load_scenario("small.yaml"), 64, 7, out=out, workers={workers}).digest)
+else:
+    print(sweep(load_experiment("exp.yaml"), out=out, where=Where({workers}, block=4)).digest)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["run", "sweep"])
+def test_a_program_without_a_main_guard_is_told_in_one_line(lab, name):
+    """Each worker reads the program, which begins the study once more: no tracebacks, and the same digest."""
+    said = []
+    for workers in (2, 1):
+        (lab.folder / "program.py").write_text(UNGUARDED.format(name=name, workers=workers))
+        said.append(
+            subprocess.run(
+                [sys.executable, "program.py"],
+                cwd=lab.folder,
+                text=True,
+                capture_output=True,
+                timeout=120,
+                check=True,
+            )
+        )
+        shutil.rmtree(lab.folder / name)
+    assert said[0].stdout == said[1].stdout and len(said[0].stdout.strip()) == 64
+    assert said[1].stderr == ""
+    assert said[0].stderr.count("\n") == 1 and '`if __name__ == "__main__":`' in said[0].stderr
+
+
 EXPLAINING = """from balance_sim.study.explain.workers import in_order
 work = Explained(b"x" * 1_000_000, sys.argv[1])  # a pipe holds 65,536
 for runs, found in in_order(work, [numpy.arange(k, k + 3, dtype=numpy.uint64) for k in (0, 3, 6, 9)], 2):

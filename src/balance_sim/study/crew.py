@@ -19,7 +19,15 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import Protocol
 
-from balance_sim.study.hands import Hand, reason, set_surroundings, unstartable, wake
+from balance_sim.study.hands import (
+    UNGUARDED,
+    Hand,
+    not_in_a_worker,
+    reason,
+    set_surroundings,
+    unstartable,
+    wake,
+)
 from balance_sim.study.worker import HERE, READY
 
 TRIES = 3
@@ -77,7 +85,14 @@ class _Try[T, R]:
 
 
 class _NoWorkers(Exception):
-    """No worker process can be started any more."""
+    """No worker process can be started any more; the text says so in one line."""
+
+
+_ALONE = "the runs are done in this process, one after the other, as with --workers 1"
+_UNGUARDED = (
+    "each worker process begins the study anew as it reads the main program: put what the program does under "
+    '`if __name__ == "__main__":`; all is done in this process, as with one worker'
+)
 
 
 class Crew[T, R]:
@@ -90,6 +105,7 @@ class Crew[T, R]:
         self.seen = time.monotonic()
         self.waiting: deque[_Try[T, R]] = deque()
         self.stillborn = 0
+        not_in_a_worker()
         why = unstartable()
         if why is not None:
             log.warning("%s; all is done in this one, as with one worker", why)
@@ -100,7 +116,7 @@ class Crew[T, R]:
         except OSError as error:
             log.warning("%d of %d worker processes could be started: %s", len(self.hands), workers, error)
             if not self.hands:
-                _say_alone()
+                log.warning("%s", _ALONE)
 
     def run(self, tasks: Iterator[T]) -> Iterator[R]:
         """Outcomes as they come; at most twice the workers in flight.
@@ -111,8 +127,7 @@ class Crew[T, R]:
                 yield from self._shared(tasks)
                 return
         except _NoWorkers as error:
-            log.warning("worker processes do not start: %s", error)
-            _say_alone()
+            log.warning("%s", error)
         yield from self._alone(tasks)
 
     def _alone(self, tasks: Iterator[T]) -> Iterator[R]:
@@ -197,6 +212,8 @@ class Crew[T, R]:
     def _bury(self, hand: Hand[_Try[T, R]]) -> Iterator[R]:
         """A worker has died: its tasks go back, the one it was at with a mark against it."""
         code = hand.end()
+        if code == UNGUARDED and not hand.briefed:
+            raise _NoWorkers(_UNGUARDED)
         how = "stuck beyond its time limit" if hand.is_late else reason(code)
         held = list(hand.holding)
         if held and hand.ready:
@@ -221,12 +238,14 @@ class Crew[T, R]:
         if not hand.ready:
             self.stillborn += 1
             if self.stillborn > TRIES * len(self.hands):
-                raise _NoWorkers(f"the last one ended: {reason(hand.end())}")
+                raise _NoWorkers(
+                    f"worker processes do not start, the last one ended: {reason(hand.end())}; {_ALONE}"
+                )
         try:
             self.hands[place] = Hand(self.packed)
         except OSError as error:
             if len(self.hands) == 1:
-                raise _NoWorkers(str(error)) from error
+                raise _NoWorkers(f"worker processes do not start: {error}; {_ALONE}") from error
             del self.hands[place]
             log.warning("no worker process in a dead one's place, %d left: %s", len(self.hands), error)
         hand.dismiss()
@@ -253,10 +272,6 @@ def _next[T, R](tasks: Iterator[T]) -> _Try[T, R] | None:
     for task in tasks:
         return _Try(task)
     return None
-
-
-def _say_alone() -> None:
-    log.warning("the runs are done in this process, one after the other, as with --workers 1")
 
 
 def run_in_processes[T, R](work: Work[T, R], tasks: Iterable[T], workers: int) -> Iterator[R]:

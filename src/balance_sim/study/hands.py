@@ -16,6 +16,8 @@ from pathlib import Path
 from balance_sim.study.worker import serve
 
 LEAVING = 2.0  # seconds within which a worker whose pipe has closed ends by itself
+NAME = "balance-sim worker"
+UNGUARDED = 77  # exit code of a worker that was told to begin a study while it read the main program
 
 
 class Hand[H]:
@@ -29,7 +31,7 @@ class Hand[H]:
         """Starts the process. Raises OSError where none can be started."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        self.process = context.Process(target=serve, args=(theirs,), daemon=True)
+        self.process = context.Process(target=serve, args=(theirs,), name=NAME, daemon=True)
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is the driver's to hear
         try:
             self.process.start()
@@ -104,6 +106,15 @@ def unstartable() -> str | None:
     if file is None or getattr(main, "__spec__", None) is not None or Path(file).is_file():
         return None
     return f"no worker process can read the main program ({file}): save the program as a file"
+
+
+def not_in_a_worker() -> None:
+    """Ends a worker that is still reading the main program, where that program begins a study as it is read.
+
+    Without `if __name__ == "__main__":` each worker would live the study once more, and start workers for it."""
+    process = multiprocessing.current_process()
+    if process.name == NAME and getattr(process, "_inheriting", False):
+        os._exit(UNGUARDED)
 
 
 def wake[H](hands: list[Hand[H]]) -> None:

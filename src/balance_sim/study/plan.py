@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 
 from balance_sim.study.blocks import Block, batch_runs
 from balance_sim.study.faults import WrongRequest
-from balance_sim.study.hands import unstartable
+from balance_sim.study.hands import NAME, not_in_a_worker, unstartable
 from balance_sim.study.jobs import Job, Task, Values
 from balance_sim.study.shards import TABLES, encode
 from balance_sim.study.worker import leave_with_parent
@@ -76,11 +76,12 @@ def probe(job: Job, values: Values) -> Probe | None:
     A model of the user's own is tried in a process of its own: it may take the process with it."""
     if job.model is None:
         return _measured(job, values)
+    not_in_a_worker()
     if unstartable():
         return None
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_measure_into, args=(theirs, values), daemon=True)
+    process = context.Process(target=_measure_into, args=(theirs, values), name=NAME, daemon=True)
     try:
         process.start()
     except OSError:  # no further process may be started

@@ -16,6 +16,7 @@ from balance_sim.study.blocks import runs_with_extra
 from balance_sim.study.extra_arms import lives_of_a_run
 from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import Folder, InMemory, manifest_of, scenario_of, version
+from balance_sim.study.hands import not_in_a_worker
 from balance_sim.study.result import Result
 from balance_sim.study.runner import Job, Task, run_tasks, runs_a_shard
 from balance_sim.study.store import Store, missing, read_summary
@@ -69,6 +70,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
 
     Raises WrongRequest for unknown arms or a folder of another study, FolderBusy, CannotWrite; ValueError for a
     scenario changed by hand that leaves a state without an audience."""
+    not_in_a_worker()
     if runs < 1:
         raise WrongRequest(f"runs must be at least 1, got {runs}")
     check_seed(seed)

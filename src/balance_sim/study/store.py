@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from balance_sim.study.shards import (
     shard_name,
     shard_of,
 )
-from balance_sim.study.whole_files import half_written, make_folder, write_whole
+from balance_sim.study.whole_files import clear_half_written, make_folder, write_whole
 
 
 class Store:
@@ -56,9 +55,7 @@ class Store:
         for place in (".", *places):
             make_folder(self.folder / place)
         self._lock.take()
-        for left_over in half_written(self.folder):
-            with suppress(OSError):  # told of by the first write
-                left_over.unlink(missing_ok=True)
+        clear_half_written(self.folder)
         return self
 
     def unlock(self) -> None:

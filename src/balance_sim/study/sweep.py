@@ -16,6 +16,7 @@ from balance_sim.study.blocks import Block
 from balance_sim.study.cells import frame_csv
 from balance_sim.study.designs import DesignPoint, design_points
 from balance_sim.study.folder import Folder, manifest_of
+from balance_sim.study.hands import not_in_a_worker
 from balance_sim.study.outcome_names import check_outcomes
 from balance_sim.study.plan import MOST_BYTES, Plan, block_size, estimate, probe, refuse_absurd
 from balance_sim.study.points import PointTable, drop_old_tables
@@ -82,6 +83,7 @@ def sweep(
     told: called with the plan before anything is run. progress: called about once a second.
 
     Raises WrongRequest for another study's folder or an absurd plan, FolderBusy, CannotWrite."""
+    not_in_a_worker()
     where = where or Where()
     check_seed(experiment.head.seed)
     if where.model is not None:

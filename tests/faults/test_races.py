@@ -1,0 +1,52 @@
+"""Two processes that meet at one file or one folder: one writes, the other is told, and nothing is mixed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from balance_sim.study.faults import FolderBusy
+from balance_sim.study.run import run
+from balance_sim.study.whole_files import half_written, whole_file, write_whole
+
+
+def test_one_file_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    """The second is told at once; what the first puts in its place is its own."""
+    path = tmp_path / "all.csv"
+    with whole_file(path) as partial:
+        partial.write_bytes(b"first")
+        with pytest.raises(FolderBusy, match=r"all\.csv is being written by another"):
+            write_whole(path, b"second")
+    assert path.read_bytes() == b"first"
+    write_whole(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert [one.name for one in tmp_path.iterdir()] == ["all.csv"]
+
+
+def test_a_half_written_file_is_taken_away_unless_somebody_writes_it(small, tmp_path: Path) -> None:
+    """A report that is being written while a run begins in its folder is not taken from under it."""
+    out = tmp_path / "out"
+    run(small, 4, 1, out=out, mechanisms=False)
+    (out / "runs" / ".x.partial").write_bytes(b"half")
+    with whole_file(out / "report.html") as partial:
+        partial.write_bytes(b"page")
+        run(small, 8, 1, out=out, mechanisms=False)
+        assert half_written(out) == [partial]
+    assert (out / "report.html").read_bytes() == b"page"
+    assert half_written(out) == []
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_nothing_is_written_through_what_lies_in_the_place_of_a_half_written_file(
+    tmp_path, kind: str
+) -> None:
+    """A folder from a stranger may hold it."""
+    (tmp_path / "precious").write_bytes(b"mine")
+    partial = tmp_path / ".report.html.partial"
+    partial.symlink_to(tmp_path / "precious") if kind == "link" else os.mkfifo(partial)
+    write_whole(tmp_path / "report.html", b"page")
+    assert (tmp_path / "precious").read_bytes() == b"mine"
+    assert (tmp_path / "report.html").read_bytes() == b"page"
+    assert not partial.exists()
