@@ -237,6 +237,7 @@ def test_hindcast_from_files_as_an_outsider_runs_it(
     assert "holds a hindcast with another plan: choose another --out" in done.stderr
 
 
+@pytest.mark.fault("F20")
 @pytest.mark.slow
 def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(files: Path, tmp_path: Path) -> None:
     """F20. The first is stopped while it holds the folder: the second ends with 5, before it fits anything."""

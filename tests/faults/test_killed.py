@@ -102,17 +102,20 @@ def killed_run(bench, times: int, calm: str) -> int:
     return struck
 
 
+@pytest.mark.fault("F10")
 @pytest.mark.slow
 def test_a_writer_killed_leaves_old_files_whole(bench) -> None:
     killed_writer(bench, "package", 1)
 
 
+@pytest.mark.fault("F10")
 @pytest.mark.long
 @pytest.mark.parametrize("name", WRITERS)
 def test_long_a_writer_killed_twenty_times(bench, name: str) -> None:
     assert killed_writer(bench, name, 20) > 0
 
 
+@pytest.mark.fault("F01", "F10")
 @pytest.mark.long
 def test_long_a_run_killed_forty_times(bench, calm) -> None:
     assert killed_run(bench, 40, calm) > 0

@@ -12,6 +12,7 @@ from balance_sim.study.run import run
 from balance_sim.study.whole_files import half_written, whole_file, write_whole
 
 
+@pytest.mark.fault("F20")
 def test_one_file_has_one_writer_at_a_time(tmp_path: Path) -> None:
     """The second is told at once; what the first puts in its place is its own."""
     path = tmp_path / "all.csv"
@@ -25,6 +26,7 @@ def test_one_file_has_one_writer_at_a_time(tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir()] == ["all.csv"]
 
 
+@pytest.mark.fault("F19", "F22")
 def test_a_half_written_file_is_taken_away_unless_somebody_writes_it(small, tmp_path: Path) -> None:
     """A report that is being written while a run begins in its folder is not taken from under it."""
     out = tmp_path / "out"
@@ -38,6 +40,7 @@ def test_a_half_written_file_is_taken_away_unless_somebody_writes_it(small, tmp_
     assert half_written(out) == []
 
 
+@pytest.mark.fault("F19")
 @pytest.mark.parametrize("kind", ["link", "pipe"])
 def test_nothing_is_written_through_what_lies_in_the_place_of_a_half_written_file(
     tmp_path, kind: str

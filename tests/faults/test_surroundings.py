@@ -55,6 +55,7 @@ def until(condition, seconds: float = 60.0) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.fault("F09")
 def test_stopped_for_a_while_and_continued(bench, calm) -> None:
     """F09. Longer than the time limit of its runs: no run is given up, none is done twice."""
     process = bench.start(*bench.run_words("--run-timeout", "0.4", workers=2))
@@ -66,6 +67,7 @@ def test_stopped_for_a_while_and_continued(bench, calm) -> None:
     assert bench.digest() == calm
 
 
+@pytest.mark.fault("F07")
 def test_a_run_that_wants_too_much_memory_is_named(bench) -> None:
     """F07. The error of the allocation itself; the other runs are kept. Exit 3."""
     (bench.folder / "greedy.py").write_text(GREEDY)
@@ -76,6 +78,7 @@ def test_a_run_that_wants_too_much_memory_is_named(bench) -> None:
     assert "MemoryError" in failed[0]["traceback"]
 
 
+@pytest.mark.fault("F31")
 def test_where_every_run_fails_it_is_said(bench) -> None:
     """F31. Exit 3; summary, status and verify still answer, and no table holds a number."""
     (bench.folder / "failing.py").write_text(FAILING)
@@ -90,6 +93,7 @@ def test_where_every_run_fails_it_is_said(bench) -> None:
         assert bench.call(*words).returncode in codes
 
 
+@pytest.mark.fault("F31")
 def test_one_run_and_no_difference(bench) -> None:
     """F31. One run gives no interval; an arm that changes nothing gives an effect of exactly nought."""
     done = bench.call(*bench.run_words("--json", "--set", "events.summit.visibility=0", runs=1))
@@ -98,6 +102,7 @@ def test_one_run_and_no_difference(bench) -> None:
     assert all(row["mean"] in (0.0, None) and row["ci95"] == [None, None] for row in effects.values())
 
 
+@pytest.mark.fault("F08", "F22")
 def test_readers_see_a_whole_study_while_it_is_written(bench) -> None:
     """F22. status, export and verify in mid-run: right answers, and the writer is not disturbed."""
     process = bench.start(*bench.run_words(runs=200_000))
@@ -114,6 +119,7 @@ def test_readers_see_a_whole_study_while_it_is_written(bench) -> None:
     assert "finished runs are kept" in said and "balance-sim run small.yaml" in said
 
 
+@pytest.mark.fault("F34")
 def test_nobody_reads_what_it_prints(bench, calm) -> None:
     """F34. stdout into a program that leaves, stderr or all streams closed, a terminal of 20 columns."""
     command = " ".join(bench.words(*bench.run_words()))
@@ -131,6 +137,7 @@ def few_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
 
 
+@pytest.mark.fault("F35")
 def test_few_open_files(bench, calm) -> None:
     """F35. 32 file descriptors: done by one process and by two."""
     for workers in (1, 2):
@@ -139,6 +146,7 @@ def test_few_open_files(bench, calm) -> None:
         assert bench.digest(f"out{workers}") == calm
 
 
+@pytest.mark.fault("F28", "F36")
 def test_without_a_home_and_without_a_language(bench, calm, tmp_path_factory) -> None:
     """F28, F36. No HOME, no XDG folders, Turkish, another time zone: the same bytes, none written elsewhere."""
     elsewhere = tmp_path_factory.mktemp("tmp")
@@ -156,6 +164,7 @@ def test_without_a_home_and_without_a_language(bench, calm, tmp_path_factory) ->
     assert [p.name for p in elsewhere.iterdir()] == []
 
 
+@pytest.mark.fault("F37")
 def test_a_missing_extra_is_one_line_with_the_command(bench) -> None:
     """F37. As if SALib were not installed: before anything is run."""
     code = (
@@ -173,6 +182,7 @@ def test_a_missing_extra_is_one_line_with_the_command(bench) -> None:
     assert done.returncode == 2 and "Traceback" not in done.stderr
 
 
+@pytest.mark.fault("F33")
 def test_a_plan_too_large_for_the_disk_is_refused_before_it_begins(bench) -> None:
     """F33."""
     (bench.folder / "exp.yaml").write_text(
@@ -185,6 +195,7 @@ def test_a_plan_too_large_for_the_disk_is_refused_before_it_begins(bench) -> Non
     assert Store(bench.folder / "big").shards() == []
 
 
+@pytest.mark.fault("F20")
 def test_several_starts_on_one_folder(bench, calm) -> None:
     """F20. Some run to the end or are turned away with 5, at once; nothing is damaged."""
     started = [bench.start(*bench.run_words()) for _ in range(4)]
@@ -206,6 +217,7 @@ class Odd(StateAgent):
 """
 
 
+@pytest.mark.fault("F30")
 @pytest.mark.parametrize(
     ("method", "number", "said"),
     [("willingness", "nan", r"willingness of [A-Z]{3} for [A-Z]{3} is nan on day \d+ after the start"),
@@ -237,6 +249,7 @@ def invoke(*words: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
+@pytest.mark.fault("F31")
 @pytest.mark.parametrize("name", ["failed", "one", "alike"])
 def test_nothing_to_show_is_shown(bench, small, monkeypatch, name) -> None:
     """F31. No run, one, or no difference: commands that read the study answer. Figures and reports of all three:
@@ -269,6 +282,7 @@ def few_processes() -> None:
     resource.setrlimit(resource.RLIMIT_NPROC, (2, 2))
 
 
+@pytest.mark.fault("F35")
 def test_no_further_process_or_thread_may_be_started(bench, calm) -> None:
     """F35. A limit on processes, which are threads too: said, and the runs are done in this one. The same bytes."""
     with tempfile.TemporaryDirectory(prefix="few") as place:
@@ -291,6 +305,7 @@ def test_no_further_process_or_thread_may_be_started(bench, calm) -> None:
         assert bench.digest(Path(place) / "out") == calm
 
 
+@pytest.mark.fault("F35")
 def test_without_shared_memory(bench, calm) -> None:
     """F35. No /dev/shm: workers have pipes."""
     hidden = (
@@ -308,6 +323,7 @@ def test_without_shared_memory(bench, calm) -> None:
     assert bench.digest() == calm
 
 
+@pytest.mark.fault("F38")
 def test_a_damaged_table_of_the_package_is_told_of(bench) -> None:
     """F38. A copy of the package with the record that an installation writes; one table cut, edited, gone."""
     site = bench.folder / "site"

@@ -97,6 +97,7 @@ def study(small, out: Path):
     return run(small, RUNS, 1, out=out)
 
 
+@pytest.mark.fault("F12", "F13")
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
 @pytest.mark.parametrize("what", ["write", "fsync", "rename"])
 def test_every_single_write_may_fail(small, calm, tmp_path, monkeypatch, what: str, code: int) -> None:
@@ -119,6 +120,7 @@ def test_every_single_write_may_fail(small, calm, tmp_path, monkeypatch, what: s
         assert study(small, out).digest == calm
 
 
+@pytest.mark.fault("F12")
 def test_an_interrupted_call_is_no_fault(small, calm, tmp_path) -> None:
     """EINTR: a timer that fires all the time; Python takes the calls up again."""
     before = signal.signal(signal.SIGALRM, lambda *_: None)
@@ -130,6 +132,7 @@ def test_an_interrupted_call_is_no_fault(small, calm, tmp_path) -> None:
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.fault("F15")
 def test_a_shard_cut_anywhere_is_seen(small, tmp_path) -> None:
     """F15. At every 512th byte."""
     study(small, tmp_path / "out")
@@ -146,6 +149,7 @@ def test_a_shard_cut_anywhere_is_seen(small, tmp_path) -> None:
     assert store.damaged() == []
 
 
+@pytest.mark.fault("F19", "F21")
 def test_left_over_and_empty_files(small, calm, tmp_path) -> None:
     """F19, F21. Temporary files go, a lock file of a dead process locks nothing, an empty manifest is told of."""
     out = tmp_path / "out"
@@ -174,6 +178,7 @@ def filled(disk: Path, leave: int) -> None:
     (disk / "reserve").unlink()
 
 
+@pytest.mark.fault("F11")
 @pytest.mark.slow
 def test_a_full_disk_names_the_path_and_goes_on_with_room(bench, calm, small_disk) -> None:
     """F11: in a run, an export, a package, a report and an explorer, on a real disk."""
@@ -203,6 +208,7 @@ def test_a_full_disk_names_the_path_and_goes_on_with_room(bench, calm, small_dis
         assert not list(disk.glob(".*.partial"))
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.slow
 def test_a_disk_that_turned_read_only(bench, calm, small_disk) -> None:
     """F14. Exit 7 at once; what was finished is read, and gone on with when the disk can be written again."""
@@ -218,6 +224,7 @@ def test_a_disk_that_turned_read_only(bench, calm, small_disk) -> None:
     assert bench.digest(disk / "out") == calm
 
 
+@pytest.mark.fault("F14")
 @pytest.mark.slow
 def test_a_folder_deleted_in_mid_run(bench) -> None:
     process = bench.start(*bench.run_words(runs=200_000))
@@ -244,12 +251,14 @@ def killed_export(bench, times: int) -> None:
     assert not (bench.folder / ".all.csv.partial").exists()
 
 
+@pytest.mark.fault("F10")
 @pytest.mark.slow
 def test_an_export_killed_leaves_the_old_file(bench) -> None:
     """F10."""
     killed_export(bench, 2)
 
 
+@pytest.mark.fault("F10")
 @pytest.mark.long
 def test_long_export_killed(bench) -> None:
     killed_export(bench, 20)
@@ -271,16 +280,19 @@ def killed_runs(bench, times: int, calm: str) -> None:
     assert bench.call("verify", "out").returncode == 0
 
 
+@pytest.mark.fault("F01", "F10")
 @pytest.mark.slow
 def test_a_run_killed_again_and_again(bench, calm) -> None:
     killed_runs(bench, 2, calm)
 
 
+@pytest.mark.fault("F01", "F10")
 @pytest.mark.long
 def test_long_run_killed_fifty_times(bench, calm) -> None:
     killed_runs(bench, 50, calm)
 
 
+@pytest.mark.fault("F25", "F39")
 def test_another_version_is_refused_and_a_manifest_of_the_future_too(small, tmp_path) -> None:
     """F25, F39."""
     out = tmp_path / "out"
@@ -299,6 +311,7 @@ def test_another_version_is_refused_and_a_manifest_of_the_future_too(small, tmp_
     assert caught.value.exit_code == 2  # type: ignore[attr-defined]
 
 
+@pytest.mark.fault("F39")
 def test_a_manifest_that_is_none(small, tmp_path) -> None:
     """F39. Of no version, of another kind, or nested without end: exit 6 or 2, never an error of ours."""
     out = tmp_path / "out"
@@ -317,6 +330,7 @@ def test_a_manifest_that_is_none(small, tmp_path) -> None:
             run(small, 20, 1, out=out)
 
 
+@pytest.mark.fault("F23")
 def test_a_folder_that_moves_and_has_an_odd_name(small, calm, tmp_path) -> None:
     """F23. Spaces, Unicode, 200 characters, reached through a link, moved between two calls."""
     odd = tmp_path / ("Würfel — 北京 'x' " + "n" * 160)

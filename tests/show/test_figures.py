@@ -108,6 +108,7 @@ def test_titles_state_the_finding() -> None:
     assert "No counter-accord in any of 12 runs" in survival_title(survival_table(CASES["no accords"]()))
 
 
+@pytest.mark.fault("F31")
 def test_one_run_and_no_difference_are_told_in_words() -> None:
     alike_outcomes = outcomes_title(outcomes_table(alike()))
     assert alike_outcomes.endswith("in without and in with: the two distributions are the same")
@@ -188,6 +189,7 @@ def test_saved_twice_the_same_bytes(tmp_path: Path) -> None:
     assert b"<dc:date>" not in (tmp_path / "a" / "figures" / "fan.svg").read_bytes()
 
 
+@pytest.mark.fault("F36")
 def test_without_a_home_nothing_is_written_elsewhere(tmp_path: Path) -> None:
     """In a process of its own whose HOME cannot be written: the same bytes, and no file left behind."""
     home, temporary, out = (tmp_path / name for name in ("home", "tmp", "out"))

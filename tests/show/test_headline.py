@@ -45,6 +45,7 @@ def test_finding_of_more_and_of_fewer() -> None:
     assert "(95 % interval 0.16 to 0.35), where 1.0 come" in words
 
 
+@pytest.mark.fault("F31")
 def test_finding_when_no_run_differs_gives_a_bound() -> None:
     words = finding(alike(30))
     assert words.startswith(
@@ -53,6 +54,7 @@ def test_finding_when_no_run_differs_gives_a_bound() -> None:
     assert "fewer than 9.5 % of runs would differ" in words  # 1 - 0.05 ** (1 / 30)
 
 
+@pytest.mark.fault("F31")
 def test_finding_of_the_degenerate() -> None:
     assert "One run gives no interval" in finding(CASES["one run"]())
     assert "Nothing to compare" in finding(CASES["reference only"]())

@@ -47,6 +47,7 @@ def cluster(tmp_path):
         process.wait()
 
 
+@pytest.mark.fault("F03", "F27")
 @pytest.mark.slow
 def test_a_cluster_gives_the_same_digest_with_one_worker_killed(lab, cluster):
     address, workers = cluster

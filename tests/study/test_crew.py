@@ -54,6 +54,7 @@ def program(cwd: Path, body: str, *words: str, more: str = "", user: Callable[[]
     )  # fmt: skip
 
 
+@pytest.mark.fault("F03")
 @pytest.mark.slow
 def test_a_worker_that_is_found_dead_when_it_is_given_its_next_task(lab):
     """It still holds another one, which has to come back too."""
@@ -107,6 +108,7 @@ for task, said, pid in crew.run(iter(range(12))):
 """
 
 
+@pytest.mark.fault("F04", "F35")
 @pytest.mark.slow
 @pytest.mark.parametrize(("workers", "why"), [(1, "no other can be started"), (4, "each time it was tried")])
 def test_what_may_have_killed_a_worker_is_not_done_in_the_driver(open_folder, workers, why):
@@ -150,6 +152,7 @@ os.kill(os.getpid(), signal.SIGCONT)
 """
 
 
+@pytest.mark.fault("F09")
 def test_a_stop_after_the_last_task_does_not_hold_the_program(tmp_path):
     """F09. Python waits for the process that tracks its resources: it has to go on with the driver, too."""
     assert program(tmp_path, STOPPED_LATE).returncode == 0
@@ -167,6 +170,7 @@ class Stubborn(Work):
 """
 
 
+@pytest.mark.fault("F03")
 def test_a_worker_that_says_no_more_and_does_not_end_is_ended(tmp_path):
     """Its pipe is closed by what it does, and a thread of its own would keep it for ever."""
     body = "print(len({pid for task, said, pid in run_in_processes(Stubborn(), range(6), 1)}))\n"
@@ -187,6 +191,7 @@ class Late(Work):
 """
 
 
+@pytest.mark.fault("F06")
 @pytest.mark.slow
 def test_a_task_stuck_beyond_its_time_limit_is_given_up(tmp_path):
     """F06. Where no Python runs a run cannot stop itself: the driver kills its worker, and says why."""
@@ -209,6 +214,7 @@ print(bs.run(bs.load_scenario("small.yaml"), 64, 1, mechanisms=False, workers={w
 """
 
 
+@pytest.mark.fault("F35")
 @pytest.mark.slow
 def test_a_program_from_standard_input_is_told_in_one_line_that_no_worker_can_read_it(lab):
     """It has no file for a worker to begin with; the runs are done in the one process."""
@@ -237,6 +243,7 @@ else:
 """
 
 
+@pytest.mark.fault("F35")
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["run", "sweep"])
 def test_a_program_without_a_main_guard_is_told_in_one_line(lab, name):
@@ -289,6 +296,7 @@ class Explained:
 """
 
 
+@pytest.mark.fault("F03")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "said"),
@@ -309,6 +317,7 @@ def test_explain_s_workers_killed_at_their_start_or_later(tmp_path, how, said):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.fault("F03")
 @pytest.mark.long
 def test_explain_with_a_worker_killed_as_soon_as_it_is_there(lab):
     """The command itself: the same answer as one process gives."""

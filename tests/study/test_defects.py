@@ -67,6 +67,7 @@ for seed in (1, 2):
 """
 
 
+@pytest.mark.fault("F28", "F29")
 def test_same_seed_same_bytes_in_another_process() -> None:
     """Whatever the hash seed, language, time zone, threads of linear algebra, umask; another seed differs."""
     answers = []

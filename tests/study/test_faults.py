@@ -50,11 +50,13 @@ def killed_and_resumed(lab, kills: int, undisturbed: str) -> None:
     assert sorted(kept) == [(point, run) for point in range(6) for run in range(24)]
 
 
+@pytest.mark.fault("F01")
 @pytest.mark.slow
 def test_the_whole_group_killed_again_and_again(lab, undisturbed):
     killed_and_resumed(lab, 4, undisturbed)
 
 
+@pytest.mark.fault("F01")
 @pytest.mark.long
 def test_the_whole_group_killed_at_twenty_moments(lab):
     lab.edit("runs: 24", "runs: 24 ")
@@ -63,6 +65,7 @@ def test_the_whole_group_killed_at_twenty_moments(lab):
     killed_and_resumed(lab, 20, lab.digest("calm"))
 
 
+@pytest.mark.fault("F03")
 @pytest.mark.slow
 def test_a_worker_killed_in_mid_sweep_changes_nothing(lab, undisturbed):
     process = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
@@ -73,6 +76,7 @@ def test_a_worker_killed_in_mid_sweep_changes_nothing(lab, undisturbed):
     assert lab.digest("out") == undisturbed
 
 
+@pytest.mark.fault("F02")
 @pytest.mark.slow
 def test_workers_leave_when_only_their_parent_is_killed(lab, undisturbed):
     process = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
@@ -105,6 +109,7 @@ def run_of_agent() -> str:
     return "int(self.model.state.runs[0]) == 2"
 
 
+@pytest.mark.fault("F02")
 @pytest.mark.slow
 @pytest.mark.parametrize(("first", "count"), [(0, 1), (8, 2)], ids=["while the plan is made", "workers"])
 def test_processes_in_the_middle_of_a_long_run_leave_with_their_parent(lab, first, count):
@@ -122,6 +127,7 @@ def test_processes_in_the_middle_of_a_long_run_leave_with_their_parent(lab, firs
     lab.wait_for(lambda: not any(lab.alive(pid) for pid in asleep), 2.0)
 
 
+@pytest.mark.fault("F04")
 @pytest.mark.slow
 def test_a_run_that_kills_its_worker_is_named_and_the_rest_completes(lab):
     text = KILLER.format(when=run_of_agent(), what="os._exit(9)")
@@ -142,6 +148,7 @@ def test_a_run_that_kills_its_worker_is_named_and_the_rest_completes(lab):
     assert there == {0, 1, 3}
 
 
+@pytest.mark.fault("F05")
 @pytest.mark.slow
 def test_an_exception_in_one_run_is_kept_with_its_traceback_and_seed(lab):
     text = KILLER.format(when=run_of_agent(), what='raise RuntimeError("no such treaty")')
@@ -163,6 +170,7 @@ def test_an_exception_in_one_run_is_kept_with_its_traceback_and_seed(lab):
     assert not (lab.folder / "out" / "failed.json").exists()
 
 
+@pytest.mark.fault("F06")
 @pytest.mark.slow
 def test_a_run_that_never_ends_is_given_up(lab):
     text = KILLER.format(when=run_of_agent(), what="import time; time.sleep(600)")
@@ -178,6 +186,7 @@ def test_a_run_that_never_ends_is_given_up(lab):
     assert "TimeoutError" in failed[0]["traceback"]
 
 
+@pytest.mark.fault("F20", "F22")
 @pytest.mark.slow
 def test_a_second_sweep_on_the_same_folder_is_turned_away_at_once(lab, undisturbed):
     first = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "1", *BLOCKS)
@@ -195,6 +204,7 @@ def test_a_second_sweep_on_the_same_folder_is_turned_away_at_once(lab, undisturb
     assert lab.digest("out") == undisturbed
 
 
+@pytest.mark.fault("F08")
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
@@ -227,6 +237,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(place)], check=False)
 
 
+@pytest.mark.fault("F11")
 @pytest.mark.slow
 def test_a_full_disk_stops_the_sweep_and_room_lets_it_go_on(lab, undisturbed, small_disk):
     out = str(small_disk / "out")
@@ -261,16 +272,19 @@ def flipped(lab, offsets: int, at_once: int) -> None:
         assert {shard: shard.path.read_bytes() for shard in sound} == sound
 
 
+@pytest.mark.fault("F16")
 @pytest.mark.slow
 def test_flipped_bits_are_found_and_healed(lab):
     flipped(lab, 60, at_once=10)
 
 
+@pytest.mark.fault("F16")
 @pytest.mark.long
 def test_two_hundred_flipped_bits_are_found_and_healed_one_at_a_time(lab):
     flipped(lab, 200, at_once=1)
 
 
+@pytest.mark.fault("F16")
 def test_a_flipped_bit_ends_an_export_with_6_until_the_same_command_is_given_again(lab):
     words = ("sweep", "exp.yaml", "--out", "out", "--workers", "1")
     assert lab.call(*words).returncode == 0
@@ -284,6 +298,7 @@ def test_a_flipped_bit_ends_an_export_with_6_until_the_same_command_is_given_aga
     assert lab.call("export", "out").returncode == 0
 
 
+@pytest.mark.fault("F24")
 def test_a_scenario_edited_in_between_is_refused_with_the_keys(lab):
     words = ("sweep", "exp.yaml", "--out", "out", "--workers", "1")
     assert lab.call(*words).returncode == 0

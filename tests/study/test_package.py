@@ -97,6 +97,7 @@ def remade(place: Path, name: str, out: Path, **changed: bytes | None) -> Path:
 # --- what is in it ----------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("F40")
 def test_reproduced_to_the_last_bit(place: Path, kind: str) -> None:
     before = sorted(place.iterdir())
     code, said = call("reproduce", place / f"{kind}.zip", "--workers", "1")
@@ -123,6 +124,7 @@ def test_a_study_that_draws_its_parameters_is_reproduced_with_its_draws(place: P
         assert "--draw-parameters" in archive.read(readme).decode()
 
 
+@pytest.mark.fault("F40")
 def test_the_same_study_gives_the_same_bytes(place: Path, kind: str, tmp_path: Path) -> None:
     """Packaged twice; and a run made again in other blocks, with another command line."""
     again = package(place / kind, tmp_path / "again.zip")
@@ -322,6 +324,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.fault("F41")
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name)[:20])
 def test_no_name_leads_out_of_the_folder(name: str, tmp_path: Path) -> None:
     path = raw(tmp_path / "bad.zip", [("package.json", b"{}"), (name, b"x")])
@@ -330,6 +333,7 @@ def test_no_name_leads_out_of_the_folder(name: str, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
 
 
+@pytest.mark.fault("F41")
 @pytest.mark.parametrize(
     ("kind", "said"),
     [(stat.S_IFLNK, "a link"), (stat.S_IFIFO, "not a regular"), (stat.S_IFCHR, "not a regular"),
@@ -342,6 +346,7 @@ def test_no_links_and_no_devices(kind: int, said: str, tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
 
 
+@pytest.mark.fault("F41")
 def test_bombs_are_refused_before_they_burst(tmp_path: Path, monkeypatch) -> None:
     """Ten gigabytes of zeros as the directory declares them; a bomb that lies about its size; many members."""
     path = raw(tmp_path / "zeros.zip", [("zeros", bytes(8 << 20))])

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.slow
 BLOCKS = ("--block", "4")
 
 
+@pytest.mark.fault("F03")
 def test_a_worker_killed_before_it_has_read_the_study(lab):
     """A study larger than a pipe holds: whoever writes it into one must not wait for a reader that is dead."""
     text = lab.scenario_path.read_text()
@@ -36,6 +37,7 @@ def test_a_worker_killed_before_it_has_read_the_study(lab):
     assert lab.digest("out") == lab.digest("calm")
 
 
+@pytest.mark.fault("F09")
 def test_all_stopped_and_only_the_driver_continued(lab, undisturbed):
     """F09. The workers go on with it."""
     process = lab.start("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
@@ -47,6 +49,7 @@ def test_all_stopped_and_only_the_driver_continued(lab, undisturbed):
     assert lab.digest("out") == undisturbed
 
 
+@pytest.mark.fault("F08")
 @pytest.mark.parametrize(("second", "gap"), [(signal.SIGINT, 0.0), (signal.SIGTERM, 0.05)])
 def test_a_second_signal_while_the_first_is_obeyed(lab, second, gap):
     """F08. To the whole group, as a terminal sends Ctrl-C: one message, no traceback, the first one's code."""
@@ -74,6 +77,7 @@ with deadline(1.0):
 """
 
 
+@pytest.mark.fault("F06", "F09")
 @pytest.mark.parametrize(("pieces", "code"), [(10, 0), (1000, 1)])
 def test_a_time_limit_counts_no_time_in_which_the_process_stood_still(pieces, code):
     """F09. Stopped for longer than the limit: what takes 0.2 s is in time, what takes 20 s is not."""
@@ -99,6 +103,7 @@ time.time_ns = lambda: int(time.time() * 1e9)
 """
 
 
+@pytest.mark.fault("F09")
 @pytest.mark.long
 def test_a_clock_that_jumps_by_two_days_at_every_look_changes_nothing(lab, undisturbed):
     """F09. In the driver and in every worker. No run is given up though each has a limit of ten seconds."""
@@ -114,6 +119,7 @@ def test_a_clock_that_jumps_by_two_days_at_every_look_changes_nothing(lab, undis
 WALL = {"time", "time_ns", "now", "utcnow", "today", "gmtime", "localtime", "ctime", "strftime"}
 
 
+@pytest.mark.fault("F09")
 def test_what_the_program_reads_from_the_clock_on_the_wall():
     """When progress was told, and when a forecast was frozen: no wait, no limit, no result."""
     found = []
@@ -127,6 +133,7 @@ def test_what_the_program_reads_from_the_clock_on_the_wall():
     assert found == [("forecast.py", "datetime.now"), ("sweep.py", "time.time")]
 
 
+@pytest.mark.fault("F09")
 @pytest.mark.long
 def test_stopped_and_continued_at_twenty_moments(lab, undisturbed):
     """F09. The whole group, from its start to its end, up to three times a sweep, with a limit on its runs."""

@@ -44,6 +44,7 @@ def test_a_point_of_a_sweep_is_the_run_with_its_values_set(lab):
     assert mine.loc[("summit", "accords_all_300"), "mean"] == frame.loc[("summit", "accords_all_300"), "mean"]
 
 
+@pytest.mark.fault("F26", "F27")
 def test_blocks_and_the_order_of_points_change_nothing(lab):
     whole = swept(lab, "a")
     pieces = swept(lab, "b", where=Where(block=5))
@@ -78,6 +79,7 @@ def test_points_may_have_outcomes_that_others_lack(lab):
     assert not verify(result.folder).damage
 
 
+@pytest.mark.fault("F27", "F28", "F42")
 @pytest.mark.slow
 def test_workers_language_and_time_zone_change_nothing(lab):
     here = swept(lab, "a").digest
@@ -89,6 +91,7 @@ def test_workers_language_and_time_zone_change_nothing(lab):
     assert lab.digest("b") == here
 
 
+@pytest.mark.fault("F26")
 def test_runs_and_points_added_later_reuse_what_is_there_bit_for_bit(lab):
     swept(lab, "grown")
     before = {path.name: path.read_bytes() for path in (lab.folder / "grown" / "runs").iterdir()}
@@ -108,6 +111,7 @@ def test_runs_and_points_added_later_reuse_what_is_there_bit_for_bit(lab):
     assert longer.digest != wider.digest
 
 
+@pytest.mark.fault("F26")
 def test_an_arm_left_out_changes_no_other_arm(small):
     every = compile_arms(small, list(small.arms))
     one = compile_arms(small, ["no_summit"])
@@ -120,6 +124,7 @@ def test_an_arm_left_out_changes_no_other_arm(small):
     pd.testing.assert_frame_equal(left[names], right[names], check_exact=True)
 
 
+@pytest.mark.fault("F27")
 @pytest.mark.parametrize("sizes", [(40,), (7, 33), (1, 1, 38)])
 def test_a_run_is_the_same_in_any_block(small, sizes):
     worlds = compile_arms(small, list(small.arms))
@@ -145,6 +150,7 @@ def test_merged_shards_hold_the_same_runs(lab):
     assert open_sweep(lab.folder / "out").digest == pieces.digest
 
 
+@pytest.mark.fault("F22")
 def test_a_reader_sees_each_run_once_while_shards_are_being_merged(lab):
     result = swept(lab, "out")
     store = Store(lab.folder / "out")
@@ -159,6 +165,7 @@ def test_a_reader_sees_each_run_once_while_shards_are_being_merged(lab):
     assert open_sweep(lab.folder / "out").digest == result.digest
 
 
+@pytest.mark.fault("F20", "F21")
 def test_one_writer_at_a_time_and_a_lock_that_falls(lab):
     store = Store(lab.folder / "busy").lock()
     with pytest.raises(FolderBusy, match="being written by another"):
@@ -169,6 +176,7 @@ def test_one_writer_at_a_time_and_a_lock_that_falls(lab):
     Store(lab.folder / "busy").lock().unlock()
 
 
+@pytest.mark.fault("F12")
 def test_a_write_that_fails_leaves_the_old_file_and_no_half_one(lab, monkeypatch):
     store = Store(lab.folder / "out").lock()
     store.write_text("note.txt", "old")
@@ -183,6 +191,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_half_one(lab, monkeypatch
     assert list((lab.folder / "out").glob(".*.partial")) == []
 
 
+@pytest.mark.fault("F17")
 def test_a_manifest_changed_by_hand_is_damage(lab):
     swept(lab, "out")
     path = lab.folder / "out" / "manifest.json"
@@ -200,6 +209,7 @@ def test_status_of_a_finished_and_of_a_cut_sweep(lab):
     assert (cut["points_done"], cut["runs_done"], cut["finished"]) == (5, 120, False)
 
 
+@pytest.mark.fault("F33")
 def test_absurd_plans_are_refused(lab):
     with pytest.raises(WrongRequest, match=r"on disk exceeds 10 bytes.*--max-bytes"):
         swept(lab, "out", max_bytes=10)
@@ -252,6 +262,7 @@ def test_sensitivity_of_a_sampled_sweep(lab, method, points):
     assert by_factor["parameters.beta"] > 0
 
 
+@pytest.mark.fault("F37")
 def test_without_salib_a_morris_design_names_the_extra(lab, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "SALib.sample", None)
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
@@ -366,6 +377,7 @@ def test_prim_of_the_ema_workbench_finds_the_box_on_an_export(lab):
     assert box.peeling_trajectory["density"].iloc[-1] > 0.6
 
 
+@pytest.mark.fault("F33")
 def test_the_plan_is_told_before_anything_is_run(lab):
     told = []
     assert swept(lab, "never", told=told.append, dry_run=True) is None

@@ -207,12 +207,14 @@ def named_and_repaired(folder: Path, damage: Callable[[Path], str]) -> None:
     assert json.loads((folder / "summary.json").read_text()) == before
 
 
+@pytest.mark.fault("F17", "F18")
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda one: one.__name__)
 def test_damage_to_a_run_is_named_and_repaired(sound, tmp_path, damage: Callable[[Path], str]) -> None:
     shutil.copytree(sound["run"], tmp_path / "run")
     named_and_repaired(tmp_path / "run", damage)
 
 
+@pytest.mark.fault("F17", "F18")
 @pytest.mark.parametrize(
     "damage", [flipped_byte, block_deleted, row_doubled, number_edited], ids=lambda one: one.__name__
 )
@@ -221,6 +223,7 @@ def test_damage_to_a_sweep_is_named_and_repaired(sound, tmp_path, damage: Callab
     named_and_repaired(tmp_path / "sweep", damage)
 
 
+@pytest.mark.fault("F18")
 def test_a_block_of_another_study_is_told_by_running_it_again(small, tmp_path) -> None:
     """Right names, right keys, right counts, another seed."""
     for seed, name in ((4, "mine"), (5, "other")):
@@ -233,12 +236,14 @@ def test_a_block_of_another_study_is_told_by_running_it_again(small, tmp_path) -
     assert call(tmp_path / "mine", "--sample", "0")[0] == 0
 
 
+@pytest.mark.fault("F17")
 def test_a_summary_that_cannot_be_read_is_named(folder: Path) -> None:
     expected = summary_broken(folder)
     code, said = call(folder)
     assert code == 6 and expected in said
 
 
+@pytest.mark.fault("F17")
 def test_tables_of_a_sweep_are_made_again_and_compared(sound, tmp_path) -> None:
     copy = tmp_path / "sweep"
     shutil.copytree(sound["sweep"], copy)
@@ -251,6 +256,7 @@ def test_tables_of_a_sweep_are_made_again_and_compared(sound, tmp_path) -> None:
         assert (copy / name).read_bytes() == before
 
 
+@pytest.mark.fault("F17")
 def test_a_damaged_manifest_or_table_of_points_cannot_be_mended(folder: Path) -> None:
     points = next(iter(folder.glob("points.*.parquet")), None)
     for path in filter(None, (points, folder / "manifest.json")):
@@ -318,6 +324,7 @@ def _sealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     store.write_manifest(manifest)
 
 
+@pytest.mark.fault("F16", "F17")
 def test_one_byte_at_many_places_is_always_seen(sound, tmp_path) -> None:
     """Every 997th byte of every file that holds results, one at a time."""
     copy = tmp_path / "run"
@@ -338,6 +345,7 @@ def test_one_byte_at_many_places_is_always_seen(sound, tmp_path) -> None:
     assert call(copy, "--sample", "0")[0] == 0
 
 
+@pytest.mark.fault("F19")
 def test_what_is_not_damage_is_said_and_left_alone(sound, tmp_path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(sound["run"], copy)
