@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -95,3 +96,48 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     yield mount
     for place in mounted:
         subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+NOBODY = 54_323  # a user without rights: root may write anywhere
+
+
+def as_nobody() -> None:
+    if os.geteuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+
+
+@pytest.fixture
+def nobodys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """A bench whose folder belongs to another user, as whom its `call` and `start` run the program. Skips where that
+    user may not use this Python."""
+    with tempfile.TemporaryDirectory(prefix="nobody") as place:
+        bench = Nobodys(Path(place))
+        os.chmod(place, 0o777)
+        if os.geteuid() == 0:
+            for path in (Path(place), *Path(place).iterdir()):
+                os.chown(path, NOBODY, NOBODY)
+        try:
+            may = bench.call("--version").returncode == 0
+        except (PermissionError, AssertionError):
+            may = False
+        if not may:
+            pytest.skip("another user may not use this Python")
+        yield bench
+
+
+class Nobodys(Bench):
+    """A bench of another user."""
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return super().environment(HOME="/nowhere", **more)
+
+    def call(self, *words: str, cwd: Path | None = None, **how: object) -> subprocess.CompletedProcess[str]:
+        return super().call(*words, cwd=cwd, preexec_fn=as_nobody, **how)
+
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            self.words(*words), cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            start_new_session=True, env=self.environment(), preexec_fn=as_nobody,  # noqa: PLW1509
+        )  # fmt: skip

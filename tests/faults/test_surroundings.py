@@ -166,20 +166,17 @@ def test_without_a_home_and_without_a_language(bench, calm, tmp_path_factory) ->
 
 @pytest.mark.fault("F37")
 def test_a_missing_extra_is_one_line_with_the_command(bench) -> None:
-    """F37. As if SALib were not installed: before anything is run."""
-    code = (
-        "import sys; sys.modules['SALib'] = None\n"
-        "from balance_sim.cli import main\nmain(['sensitivity', 'out'])"
+    """F37. As if SALib were not installed: a sweep that needs it ends with 2 before anything is run or written."""
+    (bench.folder / "exp.yaml").write_text(
+        "schema: 1\nscenario: small.yaml\nfactors:\n"
+        "  events.summit.visibility: {min: 0, max: 1}\n  parameters.beta: {min: 0, max: 1}\n"
+        "design: {method: morris, samples: 4}\nruns: 10\n"
     )
-    assert bench.call(*bench.run_words(runs=2)).returncode == 0
-    from balance_sim.study.faults import MissingExtra
-
-    said = str(MissingExtra("Sobol and Morris designs", "sensitivity"))
-    assert "pip install 'balance-sim[sensitivity]'" in said and MissingExtra.exit_code == 2
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=bench.folder, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2 and "Traceback" not in done.stderr
+    (bench.folder / "SALib.py").write_text("raise ImportError('none')\n")
+    done = bench.call("sweep", "exp.yaml", "--out", "out", "--workers", "1")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.count("\n") == 1 and "pip install 'balance-sim[sensitivity]'" in done.stderr
+    assert not (bench.folder / "out").exists()
 
 
 @pytest.mark.fault("F33")
@@ -190,6 +187,14 @@ def test_a_plan_too_large_for_the_disk_is_refused_before_it_begins(bench) -> Non
     )
     done = bench.call("sweep", "exp.yaml", "--max-bytes", "1000", "--out", "big")
     assert done.returncode == 2 and "on disk exceeds 1000 bytes" in done.stderr
+    assert done.stderr.index("about ") < done.stderr.index("exceeds"), "the estimate comes first"
+    many = ", ".join(f"{n / 100}" for n in range(100))
+    (bench.folder / "cells.yaml").write_text(
+        "schema: 1\nscenario: small.yaml\nruns: 1\n"
+        f"factors: {{events.summit.visibility: [{many}], parameters.beta: [{many}]}}\n"
+    )
+    done = bench.call("sweep", "cells.yaml", "--dry-run", "--max-bytes", "1000")
+    assert done.returncode == 2 and "10,000 points x 1 runs" in done.stderr, done.stderr
     done = bench.call("sweep", "exp.yaml", "--max-runs", "10", "--out", "big")
     assert done.returncode == 4 and "E405" in done.stderr
     assert Store(bench.folder / "big").shards() == []

@@ -7,6 +7,7 @@ from __future__ import annotations
 import enum
 import errno
 import importlib
+import io
 import json
 import os
 import sys
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
     from balance_sim.evidence.errors import DataError
 
 COMMANDS = {
@@ -91,6 +94,7 @@ class Program(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; whatever goes wrong ends here."""
         _hold_streams()
+        _say_to_nobody()
         _print_anything()
         try:
             result = super().invoke(ctx)
@@ -200,6 +204,29 @@ def _hold_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest free number: this one
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - for as long as we live
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115 - for as long as we live
+
+
+class _Unheard(io.FileIO):
+    """stderr, also where its reader has left or its terminal is gone: what nobody hears stops no work."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        try:
+            return super().write(data)
+        except OSError:
+            return len(memoryview(data).cast("B"))
+
+
+def _say_to_nobody() -> None:
+    """Let messages to a stderr that nobody reads any more go nowhere, instead of ending the command."""
+    try:
+        if sys.stderr.fileno() != 2:
+            return
+    except (OSError, ValueError, AttributeError):
+        return
+    raw = _Unheard(2, "w", closefd=False)
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(raw), encoding=sys.stderr.encoding, line_buffering=True, write_through=True
+    )
 
 
 def _print_anything() -> None:

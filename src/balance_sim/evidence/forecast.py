@@ -83,14 +83,19 @@ def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
         "forecast": forecast.content,
     }
     try:
-        with path.open("x", encoding="utf-8") as out:
-            out.write(json.dumps(record, indent=1) + "\n")
+        out = path.open("x", encoding="utf-8")
     except FileExistsError:
         raise DataError("a frozen forecast is not written over", "Give another name", path=path) from None
     except FileNotFoundError:
         raise DataError(
             "there is no such folder", "Make it, or give another name", path=path.parent
         ) from None
+    try:
+        with out:
+            out.write(json.dumps(record, indent=1) + "\n")
+    except OSError:
+        path.unlink(missing_ok=True)  # half a file
+        raise
     return record
 
 

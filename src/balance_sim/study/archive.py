@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.problems import shown
-from balance_sim.study.faults import StudyFault, write_fault
+from balance_sim.study.faults import StudyFault
+from balance_sim.study.whole_files import make_folder, write_whole
 
 LARGEST_ARCHIVE = 256 << 20
 LARGEST_MEMBER = 128 << 20
@@ -140,11 +141,6 @@ def unpack(files: dict[str, bytes], folder: Path) -> None:
     for name in files:
         if not Path(os.path.realpath(root / name)).is_relative_to(root):
             raise BadArchive(f"{name!r}: leads out of the folder")
-    try:
-        for name, content in files.items():
-            path = root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with open(path, "xb") as file:
-                file.write(content)
-    except OSError as error:
-        raise write_fault(error, folder) from error
+    for name, content in files.items():
+        make_folder((root / name).parent)
+        write_whole(root / name, content)

@@ -84,14 +84,17 @@ _WRITE_FAULTS = {
     errno.ENAMETOOLONG,
     errno.ELOOP,
     errno.ENXIO,
+    errno.ENOLCK,
+    errno.ENOTSUP,
+    errno.ESTALE,
 }
 
 
-def write_fault(error: OSError, path: Path, size: int | None = None) -> StudyFault:
-    """The fault for a failed write; other errors of the system are passed on as they are."""
+def write_fault(error: OSError, path: Path, need: str = "") -> StudyFault:
+    """The fault for a failed write; other errors of the system are passed on as they are. need: how much room."""
     if error.errno not in _WRITE_FAULTS:
         raise error
-    need = f" ({size:,} bytes needed)" if size is not None else ""
+    need = f" ({need} needed)" if need else ""
     return CannotWrite(
         f"cannot write {path}{need}: {error.strerror}. What was finished is safe; "
         "make room or choose another --out, then give the same command to go on."

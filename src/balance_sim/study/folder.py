@@ -115,8 +115,8 @@ class Folder:
             if len(differences) > MOST_NAMED:
                 lines.append(f"... and {len(differences) - MOST_NAMED} more")
             raise WrongRequest(
-                f"{self.store.folder} holds another study; choose another --out. What differs:\n  "
-                + "\n  ".join(lines)
+                f"{self.store.folder} holds another study; choose another --out, or delete the folder to start anew. "
+                "What differs:\n  " + "\n  ".join(lines)
             )
 
     def done(self) -> dict[int, list[Block]]:

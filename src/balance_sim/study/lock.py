@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from balance_sim.study.faults import FolderBusy, write_fault
+from balance_sim.study.faults import CannotWrite, FolderBusy, write_fault
 
 FILE = "lock"
 _TRIES = 3  # a reader may hold the lock for an instant to see whether somebody writes
@@ -39,7 +39,24 @@ class Lock:
                     f"{self.folder} is being written by another balance-sim; "
                     "wait for it, or choose another --out."
                 ) from None
+            except OSError as error:  # a file system without locks
+                os.close(descriptor)
+                raise write_fault(error, self.folder / FILE) from error
         self._descriptor = descriptor
+
+    def check(self) -> None:
+        """Raise CannotWrite if it was taken here, but the folder holds another lock now, which others may take."""
+        if self._descriptor is None:
+            return
+        try:
+            if os.path.samestat(os.stat(self.folder / FILE), os.fstat(self._descriptor)):
+                return
+        except OSError:
+            pass
+        raise CannotWrite(
+            f"cannot write {self.folder}: it was moved, replaced or deleted while it was being written. "
+            "What was finished is where it is now; give the same command to go on."
+        )
 
     def leave(self) -> None:
         """Give it back, if it was taken."""

@@ -71,10 +71,12 @@ class Store:
 
     def write_manifest(self, manifest: dict[str, Any]) -> None:
         """Put the manifest in its place, with its own sha256."""
+        self._lock.check()
         write_manifest(self.folder, manifest)
 
     def write_text(self, name: str, text: str) -> None:
         """Put a small text file of the folder in its place."""
+        self._lock.check()
         write_whole(self.folder / name, text.encode("utf-8"))
 
     def write(self, point: int, block: Block, tables: BlockTables) -> None:
@@ -92,6 +94,7 @@ class Store:
             self._write_shard(FAILED, point, block, content, "json")
 
     def _write_shard(self, table: str, point: int, block: Block, content: bytes, suffix: str) -> None:
+        self._lock.check()
         write_whole(self.folder / table / shard_name(point, block, content, suffix), content)
 
     def every_shard(self, table: str = "runs") -> list[Shard]:
@@ -230,7 +233,26 @@ class Store:
                     if shard is not None:
                         shard.path.unlink(missing_ok=True)
                         gone += 1
-        return gone
+        return gone + self._drop_covered()
+
+    def _drop_covered(self) -> int:
+        """Take away shards within a larger one, left by a merger that was killed. Returns how many."""
+        blocks: dict[int, list[Block]] = {}
+        for one in self.kept():
+            if one.runs is not None:
+                blocks.setdefault(one.point, []).append(one.block)
+        covered = [
+            shard
+            for table in reversed(TABLES)  # a block of runs is never without its accords
+            for shard in self.shards(table)
+            if any(
+                block != shard.block and block.first <= shard.first and shard.stop <= block.stop
+                for block in blocks.get(shard.point, ())
+            )
+        ]
+        for shard in covered:
+            shard.path.unlink(missing_ok=True)
+        return len(covered)
 
 
 def _mergeable(kept: list[Kept], rows: int) -> Iterator[list[Kept]]:

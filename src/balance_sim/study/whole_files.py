@@ -36,6 +36,7 @@ def whole_file(path: Path, size: int | None = None) -> Iterator[Path]:
 
     size: how many bytes it will be, for the message."""
     partial = path.parent / f".{path.name[:50]}.partial"
+    need = "" if size is None else f"{size:,} bytes"
     try:
         with _held(partial, path):
             try:
@@ -43,12 +44,13 @@ def whole_file(path: Path, size: int | None = None) -> Iterator[Path]:
                 _sync(partial)
                 os.replace(partial, path)
             except BaseException:
+                need = need or _more_than(partial)
                 with suppress(OSError):  # where nothing may be taken away any more either
                     partial.unlink(missing_ok=True)
                 raise
         _sync(path.parent)
     except OSError as error:
-        raise write_fault(error, path, size) from error
+        raise write_fault(error, path, need) from error
 
 
 @contextmanager
@@ -69,6 +71,13 @@ def _held(partial: Path, path: Path) -> Iterator[None]:
             return
         finally:
             os.close(descriptor)
+
+
+def _more_than(partial: Path) -> str:
+    """How much room a file needs of which so much could be written."""
+    with suppress(OSError):
+        return f"more than {partial.stat().st_size:,} bytes"
+    return ""
 
 
 def _clear_strange(partial: Path) -> None:

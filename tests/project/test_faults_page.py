@@ -1,0 +1,116 @@
+"""docs/faults.md, the marks of the tests and the line at the end of a run say the same."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+PAGE = TESTS.parent / "docs" / "faults.md"
+ROWS = [f"F{number:02d}" for number in range(1, 43)]
+
+
+def mark(decorator: ast.expr) -> tuple[str, list[str]]:
+    """Name and arguments of the pytest mark that a decorator is; no name where it is none."""
+    call = decorator if isinstance(decorator, ast.Call) else None
+    name = ast.unparse(call.func if call else decorator)
+    if not name.startswith("pytest.mark."):
+        return "", []
+    is_fault = call is not None and name.endswith(".fault")
+    return name.rsplit(".", 1)[1], [ast.literal_eval(arg) for arg in call.args] if call and is_fault else []
+
+
+def marked() -> dict[str, set[tuple[str, bool]]]:
+    """By row: files with tests that hold it, and whether such a test is a long one."""
+    out: dict[str, set[tuple[str, bool]]] = defaultdict(set)
+    for path in TESTS.rglob("test_*.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.FunctionDef) or not node.name.startswith("test_"):
+                continue
+            found = [mark(decorator) for decorator in node.decorator_list]
+            is_long = any(name == "long" for name, _ in found)
+            for name, rows in found:
+                for row in rows if name == "fault" else ():
+                    out[row].add((path.relative_to(TESTS).as_posix(), is_long))
+    return out
+
+
+def page() -> dict[str, list[str]]:
+    """By row: its cells."""
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if re.match(r"\| F\d", line)]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+    return {row[0].split()[0]: row for row in cells}
+
+
+def files_of(found: set[tuple[str, bool]]) -> str:
+    """The cell that names the files of a row's tests; `long` behind those that hold long ones alone."""
+    short = {file for file, is_long in found if not is_long}
+    names = sorted({file for file, _ in found})
+    return ", ".join(f"`{file}`{'' if file in short else ' (long)'}" for file in names)
+
+
+def test_the_page_has_every_row_once_in_order() -> None:
+    assert list(page()) == ROWS
+    assert PAGE.read_text(encoding="utf-8").count("\n| F") == len(ROWS)
+
+
+def test_no_test_is_marked_with_a_row_that_is_none() -> None:
+    assert set(marked()) <= set(ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_each_row_has_tests_and_names_their_files(row: str) -> None:
+    """Also one of those that run without `-m long`."""
+    found = marked().get(row, set())
+    assert any(not is_long for _, is_long in found), f"no test is marked with {row}"
+    assert page()[row][-1] == files_of(found)
+
+
+THREE = """import pytest
+
+@pytest.mark.fault("F01", "F02")
+def test_good():
+    pass
+
+@pytest.mark.fault("F02")
+@pytest.mark.parametrize("n", [0, 1])
+def test_bad(n):
+    assert n
+
+@pytest.mark.fault("F01", "F03", "F04")
+def test_good_too():
+    pass
+
+@pytest.mark.fault("F04")
+def test_left_out():
+    pytest.skip("not here")
+
+@pytest.fixture
+def broken():
+    raise ValueError
+
+@pytest.mark.fault("F05")
+def test_error(broken):
+    pass
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_the_line_at_the_end_of_a_run(tmp_path: Path, processes: str) -> None:
+    """Counted over all processes; pytest's own last line stays the last."""
+    shutil.copy(TESTS / "conftest.py", tmp_path)
+    (tmp_path / "test_three.py").write_text(THREE)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = fault: x\n")
+    words = [sys.executable, "-m", "pytest", "-n", processes, "-p", "no:cacheprovider", str(tmp_path)]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    *_, last = lines = done.stdout.rstrip().splitlines()
+    assert "faults survived, nothing lost: 2 of 42 rows; failed: F02, F05; skipped: F04; not run: 37" in lines
+    assert re.fullmatch(r"=+ 1 failed, 3 passed, 1 skipped, 1 error in .* =+", last)
