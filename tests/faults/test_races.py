@@ -40,6 +40,30 @@ def test_a_half_written_file_is_taken_away_unless_somebody_writes_it(small, tmp_
     assert half_written(out) == []
 
 
+@pytest.mark.fault("F10", "F19")
+@pytest.mark.parametrize("left", [("runs", "accords"), ("accords",)], ids=["all", "accords alone"])
+def test_what_a_killed_merger_left_is_taken_away(small, tmp_path: Path, left) -> None:
+    """The merged block stands, and beside it the blocks it was made of, whole or in part."""
+    out = tmp_path / "out"
+    for runs in (4, 8):
+        good = run(small, runs, 1, out=out, mechanisms=False).digest
+    store = Store(out)
+    before = [shard.path for table in left for shard in store.shards(table)]
+    contents = [path.read_bytes() for path in before]
+    with store.lock():
+        assert store.compact(1000) == 4
+    merged = store.kept()
+    assert [(one.block.first, one.block.stop) for one in merged] == [(0, 8)]
+    for path, content in zip(before, contents, strict=True):
+        path.write_bytes(content)
+    assert run(small, 8, 1, out=out, mechanisms=False).digest == good
+    with store.lock():
+        assert store.compact(1000) == len(before)
+    assert not any(path.exists() for path in before)
+    assert store.kept() == merged
+    assert run(small, 8, 1, out=out, mechanisms=False).digest == good
+
+
 @pytest.mark.fault("F19")
 @pytest.mark.parametrize("kind", ["link", "pipe"])
 def test_nothing_is_written_through_what_lies_in_the_place_of_a_half_written_file(
