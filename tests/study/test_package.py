@@ -104,7 +104,8 @@ def test_reproduced_to_the_last_bit(place: Path, kind: str) -> None:
     code, said = call("reproduce", place / f"{kind}.zip", "--workers", "1")
     assert code == 0, said
     digest = json.loads((place / kind / "summary.json").read_text())["digest"]
-    assert said == f"reproduced to the last bit: digest {digest}\n"
+    tables = {"run": 4, "sweep": 3}[kind]
+    assert said == f"reproduced to the last bit: digest {digest}; {tables} tables compared\n"
     assert sorted(place.iterdir()) == before
 
 
@@ -260,22 +261,24 @@ def test_last_digits_of_another_processor(place: Path, kind: str, tmp_path: Path
     about = json.loads(unzipped(place / f"{kind}.zip")["package.json"])
     means = {k: None if v is None else v * (1 + 1e-13) for k, v in about["means"].items()}
     nudged = {"digest": "0" * 64, "means": means}
-    here = remade(place, kind, tmp_path / "here.zip", about=json.dumps(nudged).encode())
-    code, said = call("reproduce", here, "--workers", "1")
-    assert code == 6 and "though the machine is of the same type" in said
-    there = remade(place, kind, tmp_path / "there.zip", about=json.dumps(nudged | {"cpu": "z80"}).encode())
-    code, said = call("reproduce", there, "--workers", "1", "--json")
+    summary = unzipped(place / f"{kind}.zip")["results/summary.json"].decode()
+    summary = summary.replace(about["digest"], "0" * 64)
+
+    def told(name: str, **more: object) -> tuple[int, str]:
+        changed = {"about": json.dumps(nudged | more).encode(), "results/summary.json": summary.encode()}
+        return call("reproduce", remade(place, kind, tmp_path / name, **changed), "--workers", "1", "--json")
+
+    code, said = told("here.zip")
+    assert code == 6 and "though the arithmetic is the same here" in said
+    code, said = told("there.zip", cpu="z80")
     answer = json.loads(said)
     assert (code, answer["ok"], answer["how"]) == (0, True, "digits")
     assert "accords and dates are the same in every run" in answer["said"]
+    code, said = told("numpy.zip", versions=about["versions"] | {"numpy": "2.1.0"})
+    assert code == 0 and json.loads(said)["how"] == "digits"
     far = {k: None if v is None else v + 1e-6 for k, v in means.items()}
-    apart = remade(
-        place, kind, tmp_path / "far.zip", about=json.dumps(nudged | {"cpu": "z80", "means": far}).encode()
-    )
-    assert call("reproduce", apart, "--workers", "1")[0] == 6
-    lost = nudged | {"cpu": "z80", "accords_digest": "1" * 64}
-    dates = remade(place, kind, tmp_path / "dates.zip", about=json.dumps(lost).encode())
-    assert call("reproduce", dates, "--workers", "1")[0] == 6
+    assert told("far.zip", cpu="z80", means=far)[0] == 6
+    assert told("dates.zip", cpu="z80", accords_digest="1" * 64)[0] == 6
 
 
 def test_code_of_a_study_runs_only_if_it_is_named(place: Path, tmp_path: Path, monkeypatch) -> None:
@@ -422,7 +425,7 @@ def test_a_password_another_packing_and_no_zip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "code", "said"),
     [
-        ({"about": b'{"format": 99}'}, 2, "format 99; this balance-sim reads 1"),
+        ({"about": b'{"format": 99}'}, 2, "format 99; this balance-sim reads 2"),
         ({"about": b'{"runs": 0}'}, 4, "out of bounds"),
         ({"about": b'{"runs": 99999999999}'}, 4, "out of bounds"),
         ({"about": b'{"runs": "40"}'}, 4, "`runs` is missing or of another kind"),
@@ -433,6 +436,12 @@ def test_a_password_another_packing_and_no_zip(tmp_path: Path) -> None:
         ({"about": b'{"digest": "\\u001b[31m"}'}, 4, "out of bounds"),
         ({"about": b'{"cpu": "\\u001b[31m"}'}, 4, "out of bounds"),
         ({"about": b'{"name": "\\u202e"}'}, 4, "out of bounds"),
+        ({"about": b'{"means": {"\\u001b[31m": 1.0}}'}, 4, "out of bounds"),
+        ({"about": b'{"means": {"x": true}}'}, 4, "out of bounds"),
+        ({"about": b'{"by_hand": {"file": 1}}'}, 4, "out of bounds"),
+        ({"about": b'{"by_hand": {"file": "../x.yaml"}}'}, 4, "do not give this study"),
+        ({"about": b'{"by_hand": {"file": "/etc/passwd"}}'}, 4, "do not give this study"),
+        ({"about": b'{"mechanisms": 1}'}, 4, "out of bounds"),
         ({"about": b'{"versions": {"balance_sim": "\\u0007"}}'}, 4, "out of bounds"),
         ({"scenario__json": b"{}"}, 4, "scenario.json: "),
         ({"scenario__json": b"["}, 4, "scenario.json: "),

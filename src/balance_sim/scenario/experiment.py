@@ -5,6 +5,7 @@ Checked as scenarios are: file, line and column of everything that is wrong, in 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 
 from balance_sim.scenario.defaults import parameter_table, presets
@@ -43,9 +44,13 @@ TOP = (
 )
 
 
-def load_experiment(path: str | os.PathLike[str], *, max_runs: int = MOST_RUNS) -> Experiment:
-    """The experiment in a file; `path` may also name one in ./experiments. Raises ScenarioError."""
-    experiment, problems = check_experiment(path, max_runs=max_runs)
+def load_experiment(
+    path: str | os.PathLike[str], *, max_runs: int = MOST_RUNS, held: Mapping[str, bytes] | None = None
+) -> Experiment:
+    """The experiment in a file; `path` may also name one in ./experiments. Raises ScenarioError.
+
+    held: files by name, `path` among them, to read from instead of the disk."""
+    experiment, problems = check_experiment(path, max_runs=max_runs, held=held)
     if experiment is None:
         raise ScenarioError(one for one in problems if not one.is_warning)
     return experiment
@@ -66,6 +71,16 @@ def experiment_files(path: str | os.PathLike[str]) -> dict[str, str]:
     return files
 
 
+def scenario_named(data: bytes) -> str | None:
+    """What an experiment file says its scenario is; None where it is no experiment that can be read."""
+    held = {"experiment.yaml": data}
+    try:
+        node = read_document(Sources("experiment.yaml", held).main(), "experiment.yaml")[0].get("scenario")
+    except ScenarioError:
+        return None
+    return node.value if node is not None and isinstance(node.value, str) else None
+
+
 def names_experiment(path: str | os.PathLike[str]) -> bool:
     """True if a file names its scenario or factors at its top level, as experiments do and scenarios do not."""
     try:
@@ -76,13 +91,13 @@ def names_experiment(path: str | os.PathLike[str]) -> bool:
 
 
 def check_experiment(
-    path: str | os.PathLike[str], *, max_runs: int = MOST_RUNS
+    path: str | os.PathLike[str], *, max_runs: int = MOST_RUNS, held: Mapping[str, bytes] | None = None
 ) -> tuple[Experiment | None, list[Problem]]:
     """The experiment, or None if it is refused, and all problems and warnings in the order of the file."""
     first = shown(os.fspath(path), 200)
     with few_suggestions():
         try:
-            sources = Sources(_found(path))
+            sources = Sources(path if held is not None else _found(path), held)
             first = sources.shown
             tree, problems = read_document(sources.main(), sources.shown)
         except ScenarioError as error:
@@ -204,8 +219,8 @@ def _read_scenario(tree: Node, sources: Sources, head: Head | None) -> tuple[Sce
     if "://" in node.value:
         return None, [problem(node.mark, "scenario", "E501", "URLs are not read", suggestion="write a path")]
     beside = sources.path.parent / node.value
-    is_beside = os.path.lexists(beside)
-    scenario, problems = check_scenario(beside if is_beside else node.value)
+    is_beside = sources.held is not None or os.path.lexists(beside)
+    scenario, problems = check_scenario(beside if is_beside else node.value, held=sources.held)
     problems = [one for one in problems if not one.is_warning]
     if [one.code for one in problems] == ["E001"]:
         return None, [replace(problems[0], file=node.mark.file, line=node.mark.line, col=node.mark.col)]
@@ -267,4 +282,13 @@ def _has(scenario: Scenario, path: str) -> bool:
         return False
 
 
-__all__ = ["Design", "Experiment", "Head", "Point", "check_experiment", "experiment_files", "load_experiment"]
+__all__ = [
+    "Design",
+    "Experiment",
+    "Head",
+    "Point",
+    "check_experiment",
+    "experiment_files",
+    "load_experiment",
+    "scenario_named",
+]

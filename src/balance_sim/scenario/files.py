@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import posixpath
 import re
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from balance_sim.scenario.problems import (
@@ -30,18 +32,21 @@ _PACKED = {
 
 
 class Sources:
-    """The files that one scenario was read from: `files` maps names within its folder to bytes."""
+    """The files that one scenario was read from: `files` maps names within its folder to bytes.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    held: files by name to read from instead of the disk, which is then not looked at; `path` is one of the names."""
+
+    def __init__(self, path: str | os.PathLike[str], held: Mapping[str, bytes] | None = None) -> None:
         written = os.fspath(path)
-        self.path = _find(written)
+        self.held = held
+        self.path = _find(written) if held is None else Path(posixpath.normpath(written))
         self.shown = shown(str(self.path), 200)
-        self.folder = Path(os.path.realpath(self.path.parent))
+        self.folder = Path(os.path.realpath(self.path.parent)) if held is None else self.path.parent
         self.files: dict[str, bytes] = {}
 
     def main(self) -> str:
         """The text of the scenario file itself."""
-        data = _read(self.path, Mark(self.shown, 1, 1), "", LARGEST_SCENARIO)
+        data = self._read(self.path, Mark(self.shown, 1, 1), "", LARGEST_SCENARIO)
         self.files[self.path.name] = data
         return decoded(data, self.shown)
 
@@ -60,7 +65,7 @@ class Sources:
             raise _refused(mark, path, "E501", f"`{shown(written)}`: {why}", "write a path within the folder")
         inside = self.folder / Path(base).parent / written
         try:
-            real = Path(os.path.realpath(inside))
+            real = Path(os.path.realpath(inside) if self.held is None else posixpath.normpath(inside))
             within = real.relative_to(self.folder)
         except ValueError:
             raise _refused(
@@ -73,8 +78,18 @@ class Sources:
         name = within.as_posix()
         data = self.files.get(name)
         if data is None:
-            data = self.files[name] = _read(real, mark, path, largest, named=written)
+            data = self.files[name] = self._read(real, mark, path, largest, named=written)
         return name, os.path.join(os.path.dirname(self.shown), name), data
+
+    def _read(self, path: Path, mark: Mark, where: str, largest: int, named: str | None = None) -> bytes:
+        if self.held is None:
+            return _read(path, mark, where, largest, named)
+        data, name = self.held.get(path.as_posix()), shown(named or path.as_posix(), 200)
+        if data is None:
+            raise _refused(mark, where, "E001", f"not found: `{name}`", "it is not among the files given")
+        if len(data) > largest:
+            raise _too_large(mark, where, name, len(data), largest)
+        return data
 
 
 def decoded(data: bytes, file: str) -> str:

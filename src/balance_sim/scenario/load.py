@@ -40,12 +40,14 @@ def load_scenario(
     *,
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
+    held: Mapping[str, bytes] | None = None,
 ) -> Scenario:
     """The scenario in a file, complete. `path` may also name one in ./scenarios.
 
     set: `key.path=value` texts laid over the file. theory: a preset that replaces the file's.
+    held: files by name, `path` among them, to read from instead of the disk.
     Raises ScenarioError with everything that is wrong."""
-    scenario, problems = check_scenario(path, set=set, theory=theory)
+    scenario, problems = check_scenario(path, set=set, theory=theory, held=held)
     if scenario is None:
         raise ScenarioError(one for one in problems if not one.is_warning)
     return scenario
@@ -56,16 +58,19 @@ def check_scenario(
     *,
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
+    held: Mapping[str, bytes] | None = None,
 ) -> tuple[Scenario | None, list[Problem]]:
     """The scenario, or None if it is refused, and all problems and warnings in the order of the file."""
     with few_suggestions():
-        return _check(path, set, theory)
+        return _check(path, set, theory, held)
 
 
-def _check(path: Path, settings: Sequence[str], theory: str | None) -> tuple[Scenario | None, list[Problem]]:
+def _check(
+    path: Path, settings: Sequence[str], theory: str | None, held: Mapping[str, bytes] | None
+) -> tuple[Scenario | None, list[Problem]]:
     first = shown(os.fspath(path), 200)
     try:
-        sources = Sources(path)
+        sources = Sources(path, held)
         first = sources.shown
         tree, problems = read_files(sources)
     except ScenarioError as error:

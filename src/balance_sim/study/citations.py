@@ -20,6 +20,10 @@ class DataSet:
     citation: str
     terms: str = FREE
 
+    def is_named_in(self, text: str) -> bool:
+        """Whether a text names it."""
+        return re.search(self.pattern, text) is not None
+
 
 DATA_SETS = (
     DataSet("World Development Indicators", r"World Bank|WDI",
@@ -67,4 +71,4 @@ def named_sources(scenario: Scenario) -> list[tuple[str, str, int]]:
 def data_sets_of(texts: Iterable[str]) -> list[DataSet]:
     """Those that any of these texts names."""
     joined = "\n".join(texts)
-    return [one for one in DATA_SETS if re.search(one.pattern, joined)]
+    return [one for one in DATA_SETS if one.is_named_in(joined)]

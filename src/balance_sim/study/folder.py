@@ -29,9 +29,13 @@ MOST_NAMED = 8  # differences that a refusal spells out
 
 def version() -> str:
     """The installed version of balance-sim."""
+    return _installed("balance-sim")
+
+
+def _installed(name: str) -> str:
     from importlib.metadata import version as installed
 
-    return installed("balance-sim")
+    return installed(name)
 
 
 def failed_rows(outcome: Outcome) -> list[dict[str, Any]]:
@@ -190,8 +194,10 @@ def manifest_of(
         "versions": {
             "balance_sim": version(),
             "numpy": np.__version__,
+            "pandas": _installed("pandas"),
             "pyarrow": pa.__version__,
             "python": platform.python_version(),
+            "scipy": _installed("scipy"),
         },
         "cpu": cpu_type(),
     } | more

@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import re
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+CHOSEN = "OPENBLAS_CORETYPE"
 
 
 def cpu_type() -> str:
-    """Architecture and model, e.g. `x86_64 Intel(R) Xeon(R) Processor @ 2.60GHz`; nothing of whose it is."""
+    """Architecture, model and the instructions that NumPy uses of it; nothing of whose it is.
+
+    E.g. `x86_64 Intel(R) Xeon(R) Processor @ 2.60GHz, X86_V3 X86_V4`. The instructions belong to it: a machine may
+    hide some of one model's, and an exponential may then differ in the last digit; so may a product of matrices
+    where a variable makes OpenBLAS take this processor for another."""
+    chosen = os.environ.get(CHOSEN, "")
+    told = [_model(), " ".join(_instructions()) or "plain instructions"]
+    return ", ".join([*told, f"{CHOSEN}={chosen}"] if re.fullmatch(r"\w{1,40}", chosen) else told)
+
+
+def arithmetic(cpu: object, numpy: object) -> str:
+    """What the last digit of a number may hang on, in words."""
+    return f"{cpu or 'an unknown processor'} with NumPy {numpy}"
+
+
+def arithmetic_here() -> str:
+    """The same of this process."""
+    return arithmetic(cpu_type(), np.__version__)
+
+
+def _model() -> str:
     machine = platform.machine() or "unknown"
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
@@ -16,3 +42,9 @@ def cpu_type() -> str:
         return f"{machine} {platform.processor()}".strip()
     found = re.search(r"^(?:model name|CPU part|uarch)\s*:\s*(.+)$", text, re.MULTILINE)
     return f"{machine} {found[1].strip()}" if found else machine
+
+
+def _instructions() -> list[str]:
+    """Those beyond the least that NumPy was built for; NPY_DISABLE_CPU_FEATURES takes some away."""
+    about: Any = np.show_config(mode="dicts")
+    return list(about.get("SIMD Extensions", {}).get("found", ()))

@@ -7,6 +7,7 @@ scenario.json      the complete scenario that was run, after every default and e
 points.json        of a sweep: the values of each point
 parameters.csv     every parameter: value here, default, unit, range, source
 sources.csv        every source that the scenario names, and how many rows rest on it
+requirements.txt   versions for pip
 results/           summary and tables
 """
 
@@ -15,15 +16,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,23 +33,21 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.archive import zipped
 from balance_sim.study.cells import frame_csv, harmless
 from balance_sim.study.citations import named_sources
-from balance_sim.study.digest import Digest, row_bytes
+from balance_sim.study.digest import row_bytes
 from balance_sim.study.faults import StoreDamaged, WrongRequest
-from balance_sim.study.folder import scenario_of
+from balance_sim.study.folder import inputs_of, scenario_of
+from balance_sim.study.inputs import by_hand, input_files
 from balance_sim.study.integrity import contents
 from balance_sim.study.machine import cpu_type
-from balance_sim.study.points import PointTable
 from balance_sim.study.readme_text import Facts, readme
+from balance_sim.study.result import Result
 from balance_sim.study.run import open_result
-from balance_sim.study.store import Store
-from balance_sim.study.sweep_result import open_sweep
-from balance_sim.study.tally import Tally
+from balance_sim.study.sweep_result import SweepResult, combined, open_sweep
+from balance_sim.study.tally import Tally, in_chunks
 from balance_sim.study.verify import verify
 from balance_sim.study.whole_files import make_folder, write_whole
 
-FORMAT = 1
-CHUNK = 128  # runs added up at a time, so that the last digit of a mean does not hang on the blocks
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.\-]")
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -84,17 +82,14 @@ def files_of(folder: Path) -> dict[str, bytes]:
     """Every member of the archive by its name."""
     held = contents(folder)
     manifest, scenario = held.manifest, scenario_of(held.manifest)
-    numbers = numbers_of(folder)
-    files = {f"inputs/{_safe(name)}": text.encode() for name, text in sorted(manifest["files"].items())}
-    files["scenario.json"] = _json(manifest["inputs"])
-    files["parameters.csv"] = _csv(parameter_rows(scenario))
-    files["sources.csv"] = _csv([("section", "source", "rows"), *named_sources(scenario)])
-    summary, tables = _results(folder, held.runs)
-    files["results/summary.json"] = _json(summary)
-    files |= {f"results/{name}.csv": text for name, text in tables.items()}
-    if held.is_sweep:
-        files["points.json"] = _json(_points(held.store, manifest))
-    failed = [{key: row[key] for key in ("point", "run")} for row in held.store.failed()]
+    study = open_sweep(folder) if held.is_sweep else open_result(folder, held.runs)
+    numbers = _numbers_of(study)
+    inputs, main = input_files(manifest)
+    files = inputs | derived_files(scenario) | results_files(study)
+    points: list[dict[str, Any]] = []
+    if isinstance(study, SweepResult):
+        points = _points(study)
+        files["points.json"] = _json(points)
     about: dict[str, Any] = {
         "format": FORMAT,
         "study": manifest["study"],
@@ -105,18 +100,24 @@ def files_of(folder: Path) -> dict[str, bytes]:
         "seed": manifest["seed"],
         "model": manifest["model"],
         "draw_parameters": manifest.get("draw_parameters", False),
+        "mechanisms": manifest.get("mechanisms", False),
+        "factors": study.paths if isinstance(study, SweepResult) else [],
+        "outcomes": list(manifest.get("design", {}).get("outcomes", ())),
         "digest": numbers.digest,
         "accords_digest": numbers.accords,
         "means": numbers.means,
-        "failed": failed,
+        "failed": [{key: row[key] for key in ("point", "run")} for row in study.failed],
         "versions": manifest["versions"],
         "cpu": manifest.get("cpu") or cpu_type(),
     }
+    hand = by_hand(manifest, about, inputs, main, [row["key"] for row in points])
+    about["by_hand"] = hand.as_dict() if hand else None
+    files["requirements.txt"] = requirements(manifest["versions"])
     facts = Facts(
         about,
         scenario,
-        plain_command(manifest, held.runs),
-        sorted(files),
+        hand.command(about) if hand else None,
+        {name: data.decode() for name, data in sorted(files.items())},
         len(held.points),
         _seconds(held.summary),
     )
@@ -126,78 +127,83 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return files
 
 
+def derived_files(scenario: Scenario) -> dict[str, bytes]:
+    """What the archive says of the scenario, from the scenario alone."""
+    return {
+        "scenario.json": _json(
+            inputs_of(scenario), in_order=True
+        ),  # the order of arms decides which comes first
+        "parameters.csv": _csv(parameter_rows(scenario)),
+        "sources.csv": _csv([("section", "source", "rows"), *named_sources(scenario)]),
+    }
+
+
+def results_files(study: Result | SweepResult) -> dict[str, bytes]:
+    """Summary without timing, and the tables."""
+    names = ("levels", "effects") if isinstance(study, SweepResult) else ("levels", "effects", "dyads")
+    summary = {key: value for key, value in study.summary().items() if key != "timing"}
+    return results_of(summary, {name: getattr(study, name) for name in names})
+
+
+def results_of(summary: dict[str, Any], frames: dict[str, pd.DataFrame]) -> dict[str, bytes]:
+    """The same of a study that is held in parts."""
+    tables = {f"results/{name}.csv": frame_csv(frame).encode() for name, frame in frames.items()}
+    return {"results/summary.json": _json(summary)} | tables
+
+
+def requirements(versions: dict[str, str]) -> bytes:
+    """What pip has to install for the same arithmetic."""
+    names = ("balance_sim", "numpy", "pandas", "pyarrow", "scipy")
+    lines = [f"{name.replace('_', '-')}=={versions[name]}\n" for name in names if name in versions]
+    return "".join(lines).encode()
+
+
 def _seconds(summary: dict[str, Any] | None) -> float | None:
     value = ((summary or {}).get("timing") or {}).get("seconds")
     return float(value) if isinstance(value, int | float) else None
 
 
-def numbers_of(folder: Path) -> Numbers:
-    """Digests and means of a finished study in its folder."""
-    held = contents(folder)
-    if held.is_sweep:
-        sweep = open_sweep(folder)
-        keyed = {sweep.table.points[n].key: sweep.blocks(n) for n in sweep.table.numbers()}
-        return Numbers(sweep.digest, *_exact_and_means(keyed, sweep.arms))
-    result = open_result(folder, held.runs)
-    return Numbers(result.digest, *_exact_and_means({"": result.blocks()}, result.arms))
+def _numbers_of(study: Result | SweepResult) -> Numbers:
+    """Digests and means of a finished study."""
+    if isinstance(study, SweepResult):
+        parts = [
+            (study.table.points[n].key, part_of(study.blocks(n), study.arms)) for n in study.table.numbers()
+        ]
+    else:
+        parts = [("", part_of(study.blocks(), study.arms))]
+    return numbers_of_parts(parts, study.digest)
 
 
-def _exact_and_means(
-    points: dict[str, Iterator[tuple[pa.Table, pa.Table]]], arms: Sequence[str]
-) -> tuple[str, dict[str, float | None]]:
-    parts = {key: Gathered(arms) for key in points}
-    for key, blocks in points.items():
+@dataclass(frozen=True)
+class Part:
+    """What two makings of one point are compared by."""
+
+    accords: str
+    means: dict[str, float | None]  # by arm and outcome; None where a run has no value
+
+
+def part_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) -> Part:
+    """One point, from its blocks in the order of their runs."""
+    streams, tally = {arm: sha256() for arm in sorted(arms)}, Tally(arms)
+
+    def fed() -> Iterator[pa.Table]:
         for runs, accords in blocks:
-            parts[key].add(runs, accords)
-    return combined({key: part.accords_digest() for key, part in parts.items()}), {
-        name: value for key, part in sorted(parts.items()) for name, value in part.means(key).items()
-    }
+            for arm, stream in streams.items():
+                stream.update(row_bytes(accords.filter(pc.equal(accords["arm"].cast(pa.string()), arm))))
+            yield runs
+
+    for runs in in_chunks(fed()):
+        tally.add(runs)
+    means = {f"{arm}/{name}": counts.mean() for (arm, name), counts in tally.levels.items()}
+    accords = combined((arm, stream.hexdigest()) for arm, stream in streams.items())
+    return Part(accords, {key: mean if np.isfinite(mean) else None for key, mean in means.items()})
 
 
-def combined(digests: dict[str, str]) -> str:
-    """One digest of many by key, as a sweep makes its own."""
-    lines = sorted(f"{key}\0{digest}\n" for key, digest in digests.items())
-    return sha256("".join(lines).encode()).hexdigest()
-
-
-class Gathered:
-    """Blocks of one point in the order of their runs: both digests, and means that no cut into blocks moves."""
-
-    def __init__(self, arms: Sequence[str]) -> None:
-        self.whole = Digest(arms)
-        self._accords = {arm: sha256() for arm in sorted(arms)}
-        self._tally = Tally(arms)
-        self._rest: pa.Table | None = None
-        self._edge = CHUNK
-
-    def add(self, runs: pa.Table, accords: pa.Table) -> None:
-        """One block."""
-        self.whole.add(runs, accords)
-        for arm, stream in self._accords.items():
-            stream.update(row_bytes(accords.filter(pc.equal(accords["arm"].cast(pa.string()), arm))))
-        rest = runs if self._rest is None else pa.concat_tables([self._rest, runs])
-        while rest.num_rows and pc.max(rest["run"]).as_py() >= self._edge:
-            part = rest.filter(pc.less(rest["run"], self._edge))
-            if part.num_rows:
-                self._tally.add(part)
-            rest = rest.filter(pc.greater_equal(rest["run"], self._edge))
-            self._edge += CHUNK
-        self._rest = rest
-
-    def accords_digest(self) -> str:
-        """sha256 of accords and dates, arm by arm."""
-        return combined({arm: stream.hexdigest() for arm, stream in self._accords.items()})
-
-    def means(self, key: str) -> dict[str, float | None]:
-        """`point/arm/outcome` -> mean; None where a run has no value."""
-        if self._rest is not None and self._rest.num_rows:
-            self._tally.add(self._rest)
-            self._rest = None
-        out: dict[str, float | None] = {}
-        for (arm, name), counts in self._tally.levels.items():
-            mean = counts.mean()
-            out[f"{key[:16]}/{arm}/{name}"] = mean if np.isfinite(mean) else None
-        return out
+def numbers_of_parts(parts: Sequence[tuple[str, Part]], digest: str) -> Numbers:
+    """The points of a study, each with its key, together."""
+    accords = combined((key, part.accords) for key, part in parts)
+    means = {f"{key[:16]}/{name}": mean for key, part in parts for name, mean in part.means.items()}
+    return Numbers(digest, accords, means)
 
 
 def parameter_rows(scenario: Scenario) -> list[tuple[object, ...]]:
@@ -218,52 +224,12 @@ def parameter_rows(scenario: Scenario) -> list[tuple[object, ...]]:
     return rows
 
 
-def plain_command(manifest: dict[str, Any], runs: int) -> str | None:
-    """The command as it works on the files in the archive; None for a study made from Python or a sweep.
-
-    Only what decides the results is kept: options that hold paths or say how fast are left out."""
-    if manifest["study"] != "run" or not manifest["files"]:
-        return None
-    try:
-        words = shlex.split(manifest.get("command") or "")
-    except ValueError:
-        return None
-    if len(words) < 2 or words[1] != "run":
-        return None
-    name = f"{manifest['scenario']['name']}.yaml"
-    if name not in manifest["files"]:
-        return None
-    kept = ["balance-sim", "run", f"inputs/{name}", "--runs", str(runs), "--seed", str(manifest["seed"])]
-    kept += ["--arms", ",".join(manifest["arms"])]
-    for at, word in enumerate(words):
-        option, equals, value = word.partition("=")
-        if option in ("--set", "--theory"):
-            value = value if equals else (words[at + 1] if at + 1 < len(words) else "")
-            kept += [option, value]
-    if manifest["model"]:
-        kept += ["--model", manifest["model"]]
-    if manifest.get("draw_parameters"):
-        kept.append("--draw-parameters")
-    return shlex.join(kept)
-
-
-def _results(folder: Path, runs: int) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Summary without timing, and the tables."""
-    manifest = Store(folder).read_manifest()
-    if manifest is not None and manifest["study"] == "sweep":
-        sweep = open_sweep(folder)
-        return sweep.summary(), {n: _frame(getattr(sweep, n)) for n in ("levels", "effects")}
-    result = open_result(folder, runs)
-    summary = {key: value for key, value in result.summary().items() if key != "timing"}
-    return summary, {n: _frame(getattr(result, n)) for n in ("levels", "effects", "dyads")}
-
-
-def _points(store: Store, manifest: dict[str, Any]) -> list[dict[str, Any]]:
-    table = PointTable.load(store, manifest["points"])
+def _points(sweep: SweepResult) -> list[dict[str, Any]]:
+    found = ((number, sweep.table.points[number]) for number in sweep.table.numbers())
     return [
-        {"point": number, "key": table.points[number].key, "label": table.points[number].label}
-        | {"values": {path: _plain(value) for path, value in table.points[number].values}}
-        for number in table.numbers()
+        {"point": number, "key": point.key, "label": point.label}
+        | {"values": {path: _plain(value) for path, value in point.values}}
+        for number, point in found
     ]
 
 
@@ -273,17 +239,9 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _safe(name: str) -> str:
-    return "/".join(_UNSAFE.sub("_", part).lstrip(".") or "_" for part in name.split("/"))
-
-
-def _json(content: Any) -> bytes:
-    text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False)
+def _json(content: Any, *, in_order: bool = False) -> bytes:
+    text = json.dumps(content, indent=1, sort_keys=not in_order, allow_nan=False, ensure_ascii=False)
     return (text + "\n").encode()
-
-
-def _frame(frame: Any) -> bytes:
-    return frame_csv(frame).encode()
 
 
 def cell(value: object) -> str:

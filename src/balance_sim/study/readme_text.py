@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.citations import data_sets_of, named_sources
+from balance_sim.study.citations import DataSet, data_sets_of, named_sources
 
 TIMES = ((600.0, "less than 10 minutes"), (3600.0, "10 to 60 minutes"), (7200.0, "1 to 2 hours"),
          (28800.0, "2 to 8 hours"), (86400.0, "8 to 24 hours"), (259200.0, "1 to 3 days"))  # fmt: skip
@@ -17,6 +17,7 @@ WHAT = {
     "points.json": "the values of each point of the sweep",
     "parameters.csv": "every parameter: value here, default, unit, range, source",
     "sources.csv": "every source the scenario names, and how many rows rest on it",
+    "requirements.txt": "versions of the programs, for pip",
     "results/summary.json": "levels, effects, pairs, digest",
     "results/levels.csv": "mean, spread and quantiles of each outcome in each arm",
     "results/effects.csv": "paired effect of each arm on each outcome, with its interval",
@@ -34,7 +35,7 @@ class Facts:
     about: dict[str, Any]
     scenario: Scenario
     command: str | None
-    files: Sequence[str]
+    files: Mapping[str, str]  # text by name
     points: int
     seconds: float | None
 
@@ -64,8 +65,8 @@ def _overview(facts: Facts) -> str:
         f"counter-balancing. {_line(scenario.question)}".strip(),
         (
             f"{points}{about['runs']:,} replications x {len(about['arms'])} arms "
-            f"({', '.join(about['arms'])}), seed {about['seed']}. One command makes all results again and compares "
-            "them with those in this archive."
+            f"({', '.join(about['arms'])}), seed {about['seed']}. One command makes the runs and every "
+            "table under `results/` again and compares them with those in this archive."
         ),
     ]
     if about["failed"]:
@@ -79,39 +80,58 @@ def _overview(facts: Facts) -> str:
 
 
 def _availability(facts: Facts) -> str:
-    sets = data_sets_of(source for _, source, _ in named_sources(facts.scenario))
+    sources = named_sources(facts.scenario)
     details = "\n\n".join(
-        f"### {one.name}\n\n{one.citation} *Terms:* {one.terms} *Provided:* values taken from it stand in the "
-        "files under `inputs/`."
-        for one in sets
+        f"### {one.name}\n\n{one.citation} *Terms:* {one.terms} *Provided:* values taken from it stand in "
+        f"{_where(one, facts)}."
+        for one in data_sets_of(source for _, source, _ in sources)
     )
     none = "The scenario names no data set that is known to balance-sim; `sources.csv` lists what it names."
+    rows = sum(count for _, _, count in sources)
+    bare = sum(count for _, source, count in sources if not source.strip())
     return "\n\n".join(
         [
             "## Data Availability and Provenance Statements",
             "### Statement about Rights",
             (
-                "The author of the scenario has to certify that the data may be used and redistributed. Terms that "
-                "are known are listed below with each data set."
+                "The author of the scenario has to certify that the data may be used and redistributed; this text "
+                "cannot. Terms that are known are listed below with each data set."
             ),
             "### License for Data",
             "The data keep their authors' terms. The scenario files are their author's.",
             "### Summary of Availability",
             (
-                "All data that the results need are in this archive. Their originals are public; each row of the "
-                "scenario names its source, and `sources.csv` counts them."
-            ),
+                f"All data that the results need are in this archive. Of {rows} rows of the scenario {rows - bare} "
+                f"name a source; `sources.csv` lists and counts them. {_bare(bare)}"
+            ).strip(),
             "## Details on each Data Source",
             details or none,
         ]
     )
 
 
+def _bare(rows: int) -> str:
+    if not rows:
+        return ""
+    return f"{rows} rows name none: whether they are data or made up is for their author to say."
+
+
+def _where(one: DataSet, facts: Facts) -> str:
+    """The files that name a data set."""
+    named = [
+        name for name, text in facts.files.items() if name.startswith("inputs/") and one.is_named_in(text)
+    ]
+    return ", ".join(f"`{name}`" for name in named) or "`scenario.json`"
+
+
 def _data_files(facts: Facts) -> str:
-    rows = ["| file | content | provided |", "| --- | --- | --- |"]
-    for name in facts.files:
-        what = WHAT.get(name) or ("as its author wrote it" if name.startswith("inputs/") else "")
-        rows.append(f"| `{name}` | {what} | yes |")
+    rows = ["| file | content | data sets in it | provided |", "| --- | --- | --- | --- |"]
+    sets = data_sets_of(source for _, source, _ in named_sources(facts.scenario))
+    for name, text in facts.files.items():
+        is_input = name.startswith("inputs/")
+        what = WHAT.get(name) or ("as its author wrote it" if is_input else "")
+        named = ", ".join(one.name for one in sets if is_input and one.is_named_in(text))
+        rows.append(f"| `{name}` | {what} | {named} | yes |")
     return "## Dataset list\n\n" + "\n".join(rows)
 
 
@@ -131,10 +151,16 @@ def _requirements(facts: Facts) -> str:
                     ("Python", "python"),
                     ("balance-sim", "balance_sim"),
                     ("NumPy", "numpy"),
+                    ("SciPy", "scipy"),
+                    ("pandas", "pandas"),
                     ("PyArrow", "pyarrow"),
                 )
+                if key in versions
             ),
-            "Installing balance-sim brings the rest. No internet is needed after that.",
+            (
+                "`requirements.txt` names them for pip, which brings the rest. Linux or macOS. No internet is needed "
+                "after that."
+            ),
             "### Controlled Randomness",
             (
                 f"The seed is {about['seed']}. Every draw has a key made of seed, run, purpose and states, so results "
@@ -144,8 +170,9 @@ def _requirements(facts: Facts) -> str:
             f"Approximate time needed on the machine of the study: {took}. Memory: 1 GB. Storage: 25 MB - 250 MB.",
             (
                 f"The results were made on {about['cpu']}. On the same type of processor they are the same to the last "
-                "bit. On another, exponentials may differ in the last digit: then accords and dates are compared "
-                "exactly, and means within a relative difference of 1e-9."
+                "bit. On another, or with another NumPy, the last digit of a number may differ: then accords and "
+                "dates are compared exactly, means within a relative difference of 1e-9, and the tables under "
+                "`results/` within 1e-6; the command says which."
             ),
         ]
     )
@@ -168,22 +195,44 @@ def _instructions(facts: Facts) -> str:
     lines = [
         "## Instructions to Replicators",
         (
-            f"1. Install balance-sim {about['versions']['balance_sim']}, e.g. "
-            f"`pip install balance-sim=={about['versions']['balance_sim']}`, or from its source tree.\n"
+            f"1. Install balance-sim {about['versions']['balance_sim']} with Python {about['versions']['python']} or "
+            "one near it: `pip install -r requirements.txt`, or `pip install .` in its source tree.\n"
             f"2. Run: `balance-sim reproduce ARCHIVE.zip{allow}`, ARCHIVE.zip being this archive. It checks the "
-            "archive, runs the study again and compares. Exit code 0: reproduced; 6: something differs."
+            "archive, runs the study again and compares. Exit code 0: reproduced; 6: something differs, and it "
+            "is named."
         ),
     ]
     if facts.command:
-        lines.append(f"By hand, in the unpacked archive:\n\n    {facts.command}")
+        lines.append(
+            f"By hand, in the unpacked archive:\n\n    {facts.command}\n\nIt writes the results into `again/`, whose "
+            "`summary.json` has to name the digest below."
+        )
+    else:
+        lines.append(
+            "The files under `inputs/` alone do not give the study, which was made from Python; `scenario.json` is "
+            "what was run, and `reproduce` runs it."
+        )
     lines.append(f"The digest of the results is `{about['digest']}`.")
     return "\n\n".join(lines)
 
 
 def _tables(facts: Facts) -> str:
-    rows = ["| table | made by |", "| --- | --- |"]
+    about = facts.about
+    rows = ["| table or figure | made by |", "| --- | --- |"]
     rows += [f"| `{name}` | `balance-sim reproduce` |" for name in facts.files if name.startswith("results/")]
-    return "## List of tables and programs\n\n" + "\n".join(rows)
+    if facts.command and about["study"] == "run":
+        rows.append(
+            "| `again/figures/*.png`, `*.svg`, `again/report.html` | the command by hand; again: "
+            "`balance-sim plot again`, `balance-sim report again` |"
+        )
+    elif facts.command:
+        rows.append("| `again/figures/*.png`, `*.svg` | the command by hand, then `balance-sim plot again` |")
+        rows.append("| `again/report.html` | `balance-sim report again` |")
+    about_figures = (
+        "No figure is in this archive; all are drawn from the results. A figure of a paper bears the name that "
+        "`balance-sim plot again --list` gives it."
+    )
+    return "## List of tables and programs\n\n" + "\n".join(rows) + "\n\n" + about_figures
 
 
 def _references(facts: Facts) -> str:

@@ -1,11 +1,10 @@
-"""Run what an archive holds again, and say whether the same came of it."""
+"""Run what an archive holds again, and say whether the same came of it: digests, and every table in it."""
 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -15,24 +14,54 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.scenario import with_values
+from balance_sim.scenario.problems import shown
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.archive import BadArchive, unpack, unzipped
 from balance_sim.study.arms import chosen_arms
-from balance_sim.study.designs import point_key
+from balance_sim.study.designs import DesignPoint, point_key
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.folder import version
+from balance_sim.study.inputs import ByHand, gives
 from balance_sim.study.jobs import Job, Task, Values
-from balance_sim.study.machine import cpu_type
-from balance_sim.study.package import FORMAT, Gathered, Numbers, combined
+from balance_sim.study.machine import arithmetic, arithmetic_here
+from balance_sim.study.package import (
+    FORMAT,
+    Numbers,
+    Part,
+    derived_files,
+    numbers_of_parts,
+    part_of,
+    results_files,
+    results_of,
+)
+from balance_sim.study.result import Result
 from balance_sim.study.run import import_model
 from balance_sim.study.runner import run_tasks
 from balance_sim.study.store import missing
+from balance_sim.study.sweep_result import PointNumbers, numbers_of, summary_of, tables_of
+from balance_sim.study.unlike import close, unlike_files
 
 TOLERANCE = 1e-9
+ROUNDING = (
+    1e-6  # of numbers in tables where last digits differ, since what is worked out from them differs more
+)
 BLOCK = 128
 MOST_RUNS = 10_000_000
 LISTED = 5
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a sweep, with the number that its folder gave it; of a single run, one without values."""
+
+    number: int = 0
+    values: Values = ()
+    label: str = ""
+
+    @property
+    def key(self) -> str:
+        return point_key(self.values) if self.values else ""
 
 
 @dataclass(frozen=True)
@@ -42,7 +71,7 @@ class Archived:
     about: dict[str, Any]
     scenario: Scenario
     arms: tuple[str, ...]
-    points: dict[str, Values]  # by key; "" for a single run
+    points: tuple[Point, ...]
     numbers: Numbers
     files: dict[str, bytes] = field(repr=False)
 
@@ -89,7 +118,22 @@ def read_archive(path: Path) -> Archived:
     if len(points) * about["runs"] > MOST_RUNS:
         raise BadArchive(f"{len(points) * about['runs']:,} runs exceed {MOST_RUNS:,}")
     numbers = Numbers(about["digest"], about["accords_digest"], about["means"])
+    _check_papers(files, about, checked, points)
     return Archived(about, checked, arms, points, numbers, files)
+
+
+def _check_papers(
+    files: dict[str, bytes], about: dict[str, Any], scenario: Scenario, points: Sequence[Point]
+) -> None:
+    """What is said of the scenario beside it: by the version that wrote it, or it is not known to be so."""
+    if about["versions"]["balance_sim"] != version():
+        return
+    for name, content in derived_files(scenario).items():
+        if name != "scenario.json" and files.get(name) != content:
+            raise BadArchive(f"{name} is not what scenario.json gives")
+    hand = ByHand.read(about["by_hand"])
+    if hand is not None and not gives(hand, about, files, [point.key for point in points]):
+        raise BadArchive(f"{shown(hand.file, 200)} and the files beside it do not give this study")
 
 
 def _first_line(error: Exception) -> str:
@@ -100,7 +144,7 @@ def _first_line(error: Exception) -> str:
 _KINDS: dict[str, type | tuple[type, ...]] = {
     "format": int, "study": str, "name": str, "scenario": dict, "arms": list, "runs": int, "seed": int,
     "digest": str, "accords_digest": str, "means": dict, "failed": list, "versions": dict, "cpu": str,
-    "files": dict,
+    "files": dict, "factors": list, "outcomes": list,
 }  # fmt: skip
 
 
@@ -125,14 +169,16 @@ def _about(files: dict[str, bytes]) -> dict[str, Any]:
         and 0 <= about["seed"] < 2**64
         and all(isinstance(arm, str) for arm in about["arms"])
         and all(isinstance(value, str) for value in about["files"].values())
-        and all(value is None or isinstance(value, int | float) for value in about["means"].values())
+        and all(_is_line(name) and _is_mean(value) for name, value in about["means"].items())
         and isinstance(about["scenario"].get("sha256"), str)
         and isinstance(about["versions"].get("balance_sim"), str)
         and all(_names_a_run(row) for row in about["failed"])
         and all(_SHA256.fullmatch(about[key]) for key in ("digest", "accords_digest"))
         and all(_is_line(text) for text in (about["name"], about["cpu"], *about["versions"].values()))
         and (about.get("model") is None or isinstance(about["model"], str))
-        and isinstance(about.get("draw_parameters", False), bool)
+        and all(isinstance(about.get(key), bool) for key in ("draw_parameters", "mechanisms"))
+        and all(_is_line(word) for word in (*about["factors"], *about["outcomes"]))
+        and _is_by_hand(about.get("by_hand"))
     )
     if not sound:
         raise BadArchive("package.json: a value is out of bounds")
@@ -145,29 +191,49 @@ def _names_a_run(row: object) -> bool:
     return all(type(row.get(key)) is int and 0 <= row[key] < 2**31 for key in ("point", "run"))
 
 
+def _is_mean(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _is_by_hand(said: object) -> bool:
+    try:
+        ByHand.read(said)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_line(text: object) -> bool:
     """True for a line that steers no terminal."""
     return isinstance(text, str) and len(text) <= 200 and text.isprintable()
 
 
-def _points(files: dict[str, bytes], about: dict[str, Any], scenario: Scenario) -> dict[str, Values]:
+def _points(files: dict[str, bytes], about: dict[str, Any], scenario: Scenario) -> tuple[Point, ...]:
     if about["study"] == "run":
-        return {"": ()}
+        return (Point(),)
     try:
-        rows = json.loads(files["points.json"])
-        values = [
-            tuple((str(path), tuple(v) if isinstance(v, list) else v) for path, v in row["values"].items())
-            for row in rows
-        ]
-        sound = all(type(row.get("point", 0)) is int and 0 <= row.get("point", 0) < 2**31 for row in rows)
-        sound = sound and len({*values}) > 0  # no mappings and no lists in lists either: these have no hash
+        points = tuple(_point(row, about["factors"]) for row in json.loads(files["points.json"]))
+        sound = (
+            len({point.values for point in points}) > 0
+        )  # no mappings and no lists in lists: these have no hash
+        sound = sound and len({point.number for point in points}) == len(points)
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
         sound = False
     if not sound:
         raise BadArchive("points.json: missing, or not the points of a sweep")
-    for value in values[:1]:
-        with_values(scenario, dict(value))
-    return {point_key(value): value for value in values}
+    for point in points[:1]:
+        with_values(scenario, dict(point.values))
+    return points
+
+
+def _point(row: dict[str, Any], factors: Sequence[str]) -> Point:
+    values = {str(path): tuple(v) if isinstance(v, list) else v for path, v in row["values"].items()}
+    number, label = row["point"], row["label"]
+    if type(number) is not int or not 0 <= number < 2**31 or not isinstance(label, str) or not values:
+        raise ValueError("no point")
+    if set(values) != set(factors) or row["key"] != point_key(tuple(values.items())):
+        raise ValueError("other factors than those of the sweep, or another key")
+    return Point(number, tuple((path, values[path]) for path in dict.fromkeys(factors)), label)
 
 
 def reproduce(
@@ -188,54 +254,98 @@ def reproduce(
     return compared(archived, again(archived, workers))
 
 
-def again(archived: Archived, workers: int = 1) -> Numbers:
-    """The numbers of the study run here and now."""
-    about = archived.about
-    draws = about.get("draw_parameters", False)
-    job = Job(archived.scenario, about["seed"], archived.arms, about.get("model"), draws=draws)
-    keys = list(archived.points)
-    numbers = _numbers_of_points(archived)
-    gone = {(row["point"], row["run"]) for row in about["failed"]}
-    tasks = [
-        Task(block, at, archived.points[key])
-        for at, key in enumerate(keys)
-        for block in missing([], about["runs"], BLOCK)
-    ]
-    left = {at: len(missing([], about["runs"], BLOCK)) for at in range(len(keys))}
-    waiting: dict[int, dict[int, tuple[pa.Table, pa.Table]]] = {at: {} for at in range(len(keys))}
-    wholes: dict[str, str] = {}
-    accords: dict[str, str] = {}
-    means: dict[str, float | None] = {}
+@dataclass(frozen=True)
+class Again:
+    """What came of it here and now: numbers, and the tables as an archive holds them."""
+
+    numbers: Numbers
+    results: dict[str, bytes] = field(repr=False)
+
+
+def again(archived: Archived, workers: int = 1) -> Again:
+    """The study, run here and now."""
+    blocks = _blocks_by_point(archived, workers)
+    if archived.about["study"] == "run":
+        return _run_again(archived, next(blocks)[1])
+    return _sweep_again(archived, blocks)
+
+
+Pair = tuple[pa.Table, pa.Table]
+
+
+def _blocks_by_point(archived: Archived, workers: int) -> Iterator[tuple[int, list[Pair]]]:
+    """Each point by its place, with its (runs, accords) tables in the order of runs, as soon as it is whole."""
+    about, points = archived.about, archived.points
+    job = Job(
+        archived.scenario,
+        about["seed"],
+        archived.arms,
+        about.get("model"),
+        mechanisms=about["mechanisms"],
+        draws=about["draw_parameters"],
+    )
+    gone: dict[int, list[int]] = {}
+    for row in about["failed"]:
+        gone.setdefault(row["point"], []).append(row["run"])
+    blocks = missing([], about["runs"], BLOCK)
+    tasks = [Task(block, at, point.values) for at, point in enumerate(points) for block in blocks]
+    left = dict.fromkeys(range(len(points)), len(blocks))
+    waiting: dict[int, dict[int, Pair]] = {at: {} for at in left}
     for outcome in run_tasks(job, tasks, workers):
         at = outcome.task.point
         left[at] -= 1
         if outcome.tables is not None:
             pair = (outcome.tables.runs, outcome.tables.accords)
-            lost = [run for point, run in gone if point == numbers[at]]
-            waiting[at][outcome.task.block.first] = _without(pair, lost)
-        if left[at]:
-            continue
-        part = Gathered(archived.arms)
-        for first in sorted(waiting[at]):
-            part.add(*waiting[at][first])
-        waiting[at].clear()
-        wholes[keys[at]], accords[keys[at]] = part.whole.hexdigest(), part.accords_digest()
-        means |= part.means(keys[at])
-    whole = wholes[""] if about["study"] == "run" else combined(wholes)
-    return Numbers(whole, combined(accords), means)
+            waiting[at][outcome.task.block.first] = _without(pair, gone.get(points[at].number, []))
+        if not left[at]:
+            found = waiting.pop(at)
+            yield at, [found[first] for first in sorted(found)]
 
 
-def _numbers_of_points(archived: Archived) -> list[int]:
-    """The numbers that the folder gave its points, in the order of `points`."""
-    if archived.about["study"] == "run":
-        return [0]
-    found = {}
-    for row, values in zip(json.loads(archived.files["points.json"]), archived.points.values(), strict=False):
-        found[point_key(values)] = row.get("point", 0)
-    return [found[key] for key in archived.points]
+def _run_again(archived: Archived, blocks: Sequence[Pair]) -> Again:
+    about = archived.about
+    result = Result(
+        scenario=archived.scenario,
+        runs=about["runs"],
+        seed=about["seed"],
+        arms=archived.arms,
+        version=about["versions"]["balance_sim"],
+        memory=tuple(blocks),
+        failed=tuple(about["failed"]),
+        draws=about["draw_parameters"],
+    )
+    numbers = numbers_of_parts([("", part_of(result.blocks(), result.arms))], result.digest)
+    return Again(numbers, results_files(result))
 
 
-def _without(pair: tuple[pa.Table, pa.Table], runs: Sequence[int]) -> tuple[pa.Table, pa.Table]:
+def _sweep_again(archived: Archived, blocks: Iterable[tuple[int, list[Pair]]]) -> Again:
+    about, arms = archived.about, archived.arms
+    parts: dict[int, Part] = {}
+    found: dict[int, PointNumbers] = {}
+    for at, pairs in blocks:
+        parts[at] = part_of(pairs, arms)
+        found[at] = numbers_of(pairs, arms, about["outcomes"])
+    points = archived.points
+    tables = tables_of((p.number, DesignPoint(p.values, p.label), found[at]) for at, p in enumerate(points))
+    every = dict.fromkeys(tables.levels["outcome"]) if len(tables.levels) else ()
+    summary = summary_of(
+        tables,
+        name=about["name"],
+        scenario=archived.scenario,
+        points=len(points),
+        runs=about["runs"],
+        seed=about["seed"],
+        version=about["versions"]["balance_sim"],
+        arms=arms,
+        factors=about["factors"],
+        outcomes=about["outcomes"] or list(every),
+        failed=len(about["failed"]),
+    )
+    numbers = numbers_of_parts([(p.key, parts[at]) for at, p in enumerate(points)], tables.digest)
+    return Again(numbers, results_of(summary, {"levels": tables.levels, "effects": tables.effects}))
+
+
+def _without(pair: Pair, runs: Sequence[int]) -> Pair:
     if not runs:
         return pair
     lost = pa.array(runs, pa.int32())
@@ -243,37 +353,54 @@ def _without(pair: tuple[pa.Table, pa.Table], runs: Sequence[int]) -> tuple[pa.T
     return kept[0], kept[1]
 
 
-def compared(archived: Archived, now: Numbers) -> Reproduced:
-    """Bits first; then accords and dates exactly and means within TOLERANCE, on another type of machine."""
-    before, about = archived.numbers, archived.about
-    if now.digest == before.digest:
-        return Reproduced("bits", f"reproduced to the last bit: digest {now.digest}", now.digest)
-    here = {"cpu": cpu_type(), "balance_sim": version()}
-    made = {"cpu": about["cpu"], "balance_sim": about["versions"]["balance_sim"]}
-    elsewhere = here != made
-    apart = [
-        f"{name}: {before.means.get(name)} there, {now.means.get(name)} here"
-        for name in sorted({*before.means, *now.means})
-        if not _close(before.means.get(name), now.means.get(name))
-    ]
+def compared(archived: Archived, now: Again) -> Reproduced:
+    """Bits first; then accords and dates exactly and means within TOLERANCE, where the arithmetic may be another."""
+    before, about, numbers = archived.numbers, archived.about, now.numbers
     where = (
-        f"made by balance-sim {made['balance_sim']} on {made['cpu']}, "
-        f"this is {here['balance_sim']} on {here['cpu']}"
+        f"made by balance-sim {about['versions']['balance_sim']} on {_arithmetic_of(about)}, "
+        f"this is {version()} on {arithmetic_here()}"
     )
-    if now.accords == before.accords and not apart and elsewhere:
+    apart = [
+        f"{name}: {before.means.get(name)} there, {numbers.means.get(name)} here"
+        for name in sorted({*before.means, *numbers.means})
+        if not close(before.means.get(name), numbers.means.get(name), TOLERANCE)
+    ]
+    accords = [] if numbers.accords == before.accords else ["accords or their dates"]
+    same_bits = numbers.digest == before.digest
+    tables = unlike_files(
+        _results(archived.files), _as_of(now, before.digest), TOLERANCE if same_bits else ROUNDING
+    )
+    elsewhere = (_arithmetic_of(about), about["versions"]["balance_sim"]) != (arithmetic_here(), version())
+    differs = accords + apart + tables
+    if same_bits and not differs:
+        said = f"reproduced to the last bit: digest {numbers.digest}"
+        return Reproduced("bits", f"{said}; {len(now.results)} tables compared", numbers.digest)
+    if not differs and elsewhere:
         said = (
             "reproduced: accords and dates are the same in every run, means within a relative difference of "
-            f"{TOLERANCE:g}; last digits differ ({where})"
+            f"{TOLERANCE:g}, {len(now.results)} tables within {ROUNDING:g}; last digits differ ({where})"
         )
-        return Reproduced("digits", said, now.digest)
-    differs = [] if now.accords == before.accords else ["accords or their dates"]
-    said = f"not reproduced: digest {now.digest}, the archive says {before.digest} ({where})"
-    if not differs and not apart:
-        differs = ["last digits, though the machine is of the same type"]
-    return Reproduced("not", said, now.digest, tuple((differs + apart)[:LISTED]))
+        return Reproduced("digits", said, numbers.digest)
+    if same_bits:
+        said = f"not reproduced: the runs give digest {numbers.digest}, as the archive says, but not all it holds"
+    else:
+        said = f"not reproduced: digest {numbers.digest}, the archive says {before.digest} ({where})"
+    few = (*accords, *apart[:LISTED], *tables[:LISTED])
+    return Reproduced(
+        "not", said, numbers.digest, few or ("last digits, though the arithmetic is the same here",)
+    )
 
 
-def _close(a: float | None, b: float | None) -> bool:
-    if a is None or b is None:
-        return a is b
-    return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+def _as_of(now: Again, digest: str) -> dict[str, bytes]:
+    """The tables; the digest that the summary names is compared apart from them."""
+    name = "results/summary.json"
+    own = now.numbers.digest.encode()
+    return now.results | {name: now.results[name].replace(own, digest.encode())}
+
+
+def _arithmetic_of(about: dict[str, Any]) -> str:
+    return arithmetic(about["cpu"], about["versions"].get("numpy"))
+
+
+def _results(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: content for name, content in files.items() if name.startswith("results/")}

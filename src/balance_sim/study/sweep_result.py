@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ import pyarrow as pa
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms, headline_arm
+from balance_sim.study.designs import DesignPoint
 from balance_sim.study.digest import Digest
 from balance_sim.study.effects import rounded
 from balance_sim.study.faults import WrongRequest, no_results
@@ -23,7 +24,7 @@ from balance_sim.study.points import FIXED, PointTable
 from balance_sim.study.result import Result
 from balance_sim.study.shards import Kept
 from balance_sim.study.store import Store
-from balance_sim.study.tally import Tally
+from balance_sim.study.tally import Tally, in_chunks
 
 
 @dataclass(frozen=True)
@@ -88,46 +89,28 @@ class SweepResult:
         )
 
     @cached_property
-    def _gathered(self) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    def _gathered(self) -> Tables:
         """Levels, effects and the digest, in one pass over the shards."""
         asked = self.manifest.get("design", {}).get("outcomes", ())
-        levels: list[pd.DataFrame] = []
-        effects: list[pd.DataFrame] = []
-        digests = []
-        for number in self.table.numbers():
-            tally, digest = Tally(self.arms, asked), Digest(self.arms)
-            for runs, accords in self.blocks(number):
-                tally.add(runs)
-                digest.add(runs, accords)
-            point = self.table.points[number]
-            digests.append(f"{point.key}\0{digest.hexdigest()}\n")
-            front: dict[str, Any] = {"point": number} | dict(point.values)
-            for frames, frame in ((levels, tally.levels_frame()), (effects, tally.effects_frame())):
-                for at, (name, value) in enumerate(front.items()):
-                    if len(frame):
-                        frame.insert(at, name, [value] * len(frame))
-                frames.append(frame)
-        whole = hashlib.sha256("".join(sorted(digests)).encode()).hexdigest()
-        joined = [
-            pd.concat(full, ignore_index=True) if (full := [f for f in frames if len(f)]) else pd.DataFrame()
-            for frames in (levels, effects)
-        ]
-        return joined[0], joined[1], whole
+        return tables_of(
+            (number, self.table.points[number], numbers_of(self.blocks(number), self.arms, asked))
+            for number in self.table.numbers()
+        )
 
     @property
     def levels(self) -> pd.DataFrame:
         """Tidy: point, factors, arm, outcome, mean, sd, q05 ... q95, mcse, n."""
-        return self._gathered[0]
+        return self._gathered.levels
 
     @property
     def effects(self) -> pd.DataFrame:
         """Tidy: point, factors, arm, outcome, mean, mcse, lo, hi, share_positive, share_negative, n."""
-        return self._gathered[1]
+        return self._gathered.effects
 
     @property
     def digest(self) -> str:
         """sha256 over points and runs: the same whatever the workers, blocks, cluster or order of points."""
-        return self._gathered[2]
+        return self._gathered.digest
 
     @property
     def headline_arm(self) -> str | None:
@@ -142,26 +125,115 @@ class SweepResult:
 
     def summary(self) -> dict[str, Any]:
         """The JSON of `sweep --json`."""
-        asked = set(self.outcome_names)
-        effects = self.effects
-        shown = effects[effects["outcome"].isin(asked)] if len(effects) else effects
-        return {
-            "experiment": self.name,
-            "scenario": {"name": self.scenario.name, "sha256": self.scenario.sha256},
-            "points": len(self.table.numbers()),
-            "runs": self.runs,
-            "seed": self.seed,
-            "version": self.version,
-            "digest": self.digest,
-            "reference": self.reference,
-            "arms": list(self.arms),
-            "factors": self.paths,
-            "effects": [_record(row, self.paths) for row in shown.to_dict("records")],
-            "failed_runs": len(self.failed),
-        }
+        return summary_of(
+            self._gathered,
+            name=self.name,
+            scenario=self.scenario,
+            points=len(self.table.numbers()),
+            runs=self.runs,
+            seed=self.seed,
+            version=self.version,
+            arms=self.arms,
+            factors=self.paths,
+            outcomes=self.outcome_names,
+            failed=len(self.failed),
+        )
 
 
-def _record(row: dict[Any, Any], paths: list[str]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class PointNumbers:
+    """What one point found."""
+
+    levels: pd.DataFrame
+    effects: pd.DataFrame
+    digest: str
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What all points found: tidy, with the point and its factors in front; one digest."""
+
+    levels: pd.DataFrame
+    effects: pd.DataFrame
+    digest: str
+
+
+def numbers_of(
+    blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str], asked: Sequence[str] = ()
+) -> PointNumbers:
+    """One point from its (runs, accords) tables in the order of runs; asked: the outcomes wanted, empty for all."""
+    tally, digest = Tally(arms, asked), Digest(arms)
+
+    def digested() -> Iterator[pa.Table]:
+        for runs, accords in blocks:
+            digest.add(runs, accords)
+            yield runs
+
+    for part in in_chunks(digested()):
+        tally.add(part)
+    return PointNumbers(tally.levels_frame(), tally.effects_frame(), digest.hexdigest())
+
+
+def tables_of(points: Iterable[tuple[int, DesignPoint, PointNumbers]]) -> Tables:
+    """All points together: number, what it is, what it found."""
+    levels: list[pd.DataFrame] = []
+    effects: list[pd.DataFrame] = []
+    digests: list[tuple[str, str]] = []
+    for number, point, found in points:
+        digests.append((point.key, found.digest))
+        front: dict[str, Any] = {"point": number} | dict(point.values)
+        for frames, frame in ((levels, found.levels), (effects, found.effects)):
+            for at, (name, value) in enumerate(front.items()):
+                if len(frame):
+                    frame.insert(at, name, [value] * len(frame))
+            frames.append(frame)
+    joined = [
+        pd.concat(full, ignore_index=True) if (full := [f for f in frames if len(f)]) else pd.DataFrame()
+        for frames in (levels, effects)
+    ]
+    return Tables(joined[0], joined[1], combined(digests))
+
+
+def combined(digests: Iterable[tuple[str, str]]) -> str:
+    """One digest of those of all points, each with its key, whatever their order."""
+    lines = sorted(f"{key}\0{digest}\n" for key, digest in digests)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def summary_of(
+    tables: Tables,
+    *,
+    name: str,
+    scenario: Scenario,
+    points: int,
+    runs: int,
+    seed: int,
+    version: str,
+    arms: Sequence[str],
+    factors: Sequence[str],
+    outcomes: Sequence[str],
+    failed: int,
+) -> dict[str, Any]:
+    """The summary of a sweep, with the effects on these outcomes."""
+    effects = tables.effects
+    shown = effects[effects["outcome"].isin({*outcomes})] if len(effects) else effects
+    return {
+        "experiment": name,
+        "scenario": {"name": scenario.name, "sha256": scenario.sha256},
+        "points": points,
+        "runs": runs,
+        "seed": seed,
+        "version": version,
+        "digest": tables.digest,
+        "reference": arms[0],
+        "arms": list(arms),
+        "factors": list(factors),
+        "effects": [_record(row, factors) for row in shown.to_dict("records")],
+        "failed_runs": failed,
+    }
+
+
+def _record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
     """One effect for JSON: the point's number and values, then the numbers, NaN as null."""
     numbers = {k: float(v) for k, v in row.items() if k not in (*paths, "point", "arm", "outcome", "n")}
     values = {path: _json(row.get(path)) for path in paths}

@@ -4,7 +4,7 @@ Outcomes are counts and days: how often each value came is all that is kept, so 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +18,7 @@ from balance_sim.study.intervals import Sample, Sides, paired_half_widths
 
 Floats = npt.NDArray[np.float64]
 
-
+CHUNK = 128  # runs added up at a time
 MOST_VALUES = 8192  # distinct values held as they are; beyond, neighbours are merged
 
 
@@ -164,6 +164,23 @@ class Tally:
                 row = {"arm": arm, "outcome": name, "mean": c.mean(), "mcse": error, "lo": low, "hi": high}
                 rows.append(row | {"share_positive": up, "share_negative": down, "n": c.n})
         return pd.DataFrame(rows)
+
+
+def in_chunks(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Outcomes, given in the order of runs, cut at every 128th run: no other cut moves the last digit of a mean."""
+    rest: pa.Table | None = None
+    for table in tables:
+        rest = table if rest is None else pa.concat_tables([rest, table])
+        while rest.num_rows and _chunk(pc.max(rest["run"])) > (first := _chunk(pc.min(rest["run"]))):
+            edge = (first + 1) * CHUNK
+            yield rest.filter(pc.less(rest["run"], edge))
+            rest = rest.filter(pc.greater_equal(rest["run"], edge))
+    if rest is not None and rest.num_rows:
+        yield rest
+
+
+def _chunk(run: pa.Scalar) -> int:
+    return int(run.as_py()) // CHUNK
 
 
 def columns_by_arm(runs: pa.Table, arms: Sequence[str]) -> dict[str, dict[str, Floats]]:

@@ -22,7 +22,7 @@ from balance_sim.study.integrity import (
     left_over,
     strangers,
 )
-from balance_sim.study.machine import cpu_type
+from balance_sim.study.machine import arithmetic, arithmetic_here
 from balance_sim.study.rerun import Compared, compare, job_of, repair, sample_of, why_not
 from balance_sim.study.run import open_result
 from balance_sim.study.sweep_result import open_sweep
@@ -133,16 +133,16 @@ def _uncovered(counted: list[Damage], known: list[Damage]) -> list[Damage]:
 
 
 def _take_differences(held: Contents, found: Verified) -> None:
-    """What differs when run again is damage, unless it is but last digits from another type of processor."""
-    made_on = held.manifest.get("cpu")
-    here = cpu_type()
+    """What differs when run again is damage, unless it is but last digits from other arithmetic than ours."""
+    made_on = arithmetic(held.manifest.get("cpu"), held.manifest["versions"]["numpy"])
+    here = arithmetic_here()
     for one in found.rerun:
         if one.why is None:
             continue
         if one.digits and made_on != here:
             found.notes.append(
                 f"{one.file}: last digits differ, accords and dates do not ({one.why}); "
-                f"made on {made_on or 'an unknown processor'}, this is {here}"
+                f"made on {made_on}, this is {here}"
             )
         else:
             block = next(

@@ -1,0 +1,148 @@
+"""The files of a study as their author wrote them: where they stand in an archive, and whether they give the study."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from balance_sim.scenario import load_scenario
+from balance_sim.scenario.experiment import load_experiment, scenario_named
+from balance_sim.scenario.load import stem
+from balance_sim.scenario.problems import ScenarioError
+from balance_sim.study.arms import chosen_arms
+from balance_sim.study.designs import design_points
+from balance_sim.study.faults import WrongRequest
+
+FOLDER = "inputs"
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.\-]")
+_HOME = "scenario/"  # where a manifest keeps the files of an experiment's scenario
+Keys = Sequence[str]
+_UPS = re.compile(r"(?:\.\./)*")
+
+
+@dataclass(frozen=True)
+class ByHand:
+    """How the study is made again from its files: the file to name, and what of the command decides results."""
+
+    file: str
+    settings: tuple[str, ...] = ()
+    theory: str | None = None
+
+    def command(self, about: Mapping[str, Any]) -> str:
+        """The command, to be given in the unpacked archive."""
+        words = ["balance-sim", about["study"], self.file]
+        if about["study"] == "run":
+            words += ["--runs", str(about["runs"]), "--seed", str(about["seed"])]
+            words += ["--arms", ",".join(about["arms"])]
+            words += [word for text in self.settings for word in ("--set", text)]
+            words += ["--theory", self.theory] if self.theory is not None else []
+            words += ["--draw-parameters"] if about["draw_parameters"] else []
+            words += [] if about["mechanisms"] else ["--no-mechanisms"]
+        words += ["--model", about["model"]] if about["model"] else []
+        return shlex.join([*words, "--out", "again"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"file": self.file, "set": list(self.settings), "theory": self.theory}
+
+    @staticmethod
+    def read(said: object) -> ByHand | None:
+        """The other way round. Raises ValueError for what is none."""
+        if said is None:
+            return None
+        if not isinstance(said, dict) or not isinstance(said.get("file"), str):
+            raise ValueError("`by_hand` names no file")
+        settings, theory = said.get("set", []), said.get("theory")
+        is_list = isinstance(settings, list) and all(isinstance(text, str) for text in settings)
+        if not is_list or not (theory is None or isinstance(theory, str)):
+            raise ValueError("`by_hand` holds what is no option")
+        return ByHand(said["file"], tuple(settings), theory)
+
+
+def input_files(manifest: Mapping[str, Any]) -> tuple[dict[str, bytes], str | None]:
+    """The files by their names in the archive, and the one that a command has to name, if it is known.
+
+    An experiment stands to its scenario as it says itself, so that the command works in the unpacked archive."""
+    files = {name: text.encode() for name, text in sorted(manifest["files"].items())}
+    if manifest["study"] == "run":
+        mains = [name for name in files if "/" not in name and stem(name) == manifest["scenario"]["name"]]
+    else:
+        mains = [name for name in files if not name.startswith(_HOME)]
+    main = mains[0] if len(mains) == 1 else ""
+    names = {name: name for name in files} if manifest["study"] == "run" else _beside(files, main)
+    placed = {name: f"{FOLDER}/{_safe(to)}" for name, to in names.items()}
+    return {placed[name]: data for name, data in files.items()}, placed.get(main)
+
+
+def _beside(files: Mapping[str, bytes], main: str) -> dict[str, str]:
+    """Where an experiment and the files of its scenario stand, by the path from one to the other."""
+    as_kept = {name: name for name in files}
+    said = scenario_named(files[main]) if main else None
+    if said is None or posixpath.isabs(said) or "\\" in said or ":" in said:
+        return as_kept
+    path = posixpath.normpath(said)
+    match = _UPS.match(path)
+    ups = len(match[0]) // 3 if match else 0
+    home = "/".join(["experiments", *["deeper"] * (ups - 1)][:ups])
+    folder = posixpath.normpath(posixpath.join(home, posixpath.dirname(path)))
+    names = {name: posixpath.join(folder, name.removeprefix(_HOME)) for name in files if name != main}
+    found = posixpath.normpath(posixpath.join(home, path))
+    is_there = {found, f"{found}.yaml"} & {*names.values()}
+    names = {name: posixpath.normpath(to) for name, to in names.items()} | {main: posixpath.join(home, main)}
+    return names if is_there and len({*names.values()}) == len(files) else as_kept
+
+
+def by_hand(
+    manifest: Mapping[str, Any],
+    about: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    main: str | None,
+    points: Keys,
+) -> ByHand | None:
+    """How the command line that made the study does so from these files; None where they do not give the study.
+
+    That is so for a study made from Python with a scenario that was changed there."""
+    if main is None:
+        return None
+    settings, theory = [], None
+    try:
+        words = shlex.split(manifest.get("command") or "")
+    except ValueError:
+        return None
+    for at, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        if option in ("--set", "--theory"):
+            value = value if equals else (words[at + 1] if at + 1 < len(words) else "")
+            settings += [value] if option == "--set" else []
+            theory = value if option == "--theory" else theory
+    found = ByHand(main, tuple(settings), theory)
+    return found if gives(found, about, files, points) else None
+
+
+def gives(found: ByHand, about: Mapping[str, Any], files: Mapping[str, bytes], points: Keys) -> bool:
+    """Whether these files, read from memory, give the study of `about`; points: the keys of a sweep's points."""
+    wanted: str = about["scenario"]["sha256"]
+    try:
+        if about["study"] == "run":
+            scenario = load_scenario(found.file, set=found.settings, theory=found.theory, held=files)
+            return scenario.sha256 == wanted
+        experiment = load_experiment(found.file, held=files, max_runs=10**12)
+        head = experiment.head
+        arms = sorted(chosen_arms(experiment.scenario, head.arms))
+        same = (experiment.scenario.sha256, head.runs, head.seed, arms) == (
+            wanted, about["runs"], about["seed"], sorted(about["arms"]),
+        )  # fmt: skip
+        return same and sorted(point.key for point in design_points(experiment)) == sorted(points)
+    except (ScenarioError, WrongRequest):
+        return False
+
+
+def _safe(name: str) -> str:
+    return "/".join(_UNSAFE.sub("_", part).lstrip(".") or "_" for part in name.split("/"))
+
+
+__all__ = ["ByHand", "by_hand", "gives", "input_files"]

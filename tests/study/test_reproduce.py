@@ -1,0 +1,281 @@
+"""`reproduce` against forgers, and on another processor: real processes, real archives."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from click.testing import CliRunner
+
+from balance_sim.cli import main
+from balance_sim.scenario import load_scenario, new_scenario, scenario_files
+from balance_sim.scenario.experiment import experiment_files, load_experiment
+from balance_sim.study import archive
+from balance_sim.study.archive import unzipped, zipped
+from balance_sim.study.package import files_of, package
+from balance_sim.study.run import open_result, run
+from balance_sim.study.store import Store, encode
+from balance_sim.study.sweep import sweep
+from balance_sim.study.tally import in_chunks
+from balance_sim.study.unlike import unlike_files
+
+MORRIS = """schema: 1
+title: trajectories that meet
+scenario: ../cases/small.yaml
+set: {step_days: 30}
+design: {method: morris, samples: 8}
+factors: {parameters.beta: {min: 0.2, max: 0.6}, events.summit.visibility: {min: 0.1, max: 0.9}}
+arms: [no_summit, summit]
+runs: 3
+seed: 7
+outcomes: [insecurity_threatened_90, accords_all_300]
+"""
+OLDER = {
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
+    "OPENBLAS_CORETYPE": "Nehalem",
+}
+BITS = "import numpy as np, sys; sys.stdout.write(np.exp(np.linspace(-20, 20, 100001)).tobytes().hex())"
+
+
+def call(*words: object) -> tuple[int, str]:
+    result = CliRunner().invoke(main, list(map(str, words)))
+    assert "Traceback" not in result.output and "internal error" not in result.output, result.output
+    return result.exit_code, result.output
+
+
+def texts(files: dict[str, bytes]) -> dict[str, str]:
+    return {name: data.decode() for name, data in files.items()}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A run of 12 that draws its parameters, a Morris sweep with a point twice, and their archives."""
+    place = tmp_path_factory.mktemp("made")
+    for name in ("cases", "plans"):
+        (place / name).mkdir()
+    case, plan = place / "cases" / "small.yaml", place / "plans" / "meet.yaml"
+    case.write_text(new_scenario("small"), encoding="utf-8")
+    plan.write_text(MORRIS)
+    scenario = load_scenario(case, set=["step_days=30"])
+    files, words = texts(scenario_files(case)), f"balance-sim run {case} --set step_days=30 --draw-parameters"
+    made = run(
+        scenario, 12, 4, out=place / "run", files=files, command=words, draw_parameters=True, mechanisms=True
+    )
+    (place / "run" / "summary.json").write_text(json.dumps(made.summary(), indent=1) + "\n")
+    sweep(load_experiment(plan), out=place / "sweep", files=experiment_files(plan))
+    for name in ("run", "sweep"):
+        package(place / name, place / f"{name}.zip")
+    return place
+
+
+def forged(place: Path, kind: str, out: Path, **changed: Callable[[str], str]) -> Path:
+    """The archive with texts changed, and every checksum made again."""
+    files = unzipped(place / f"{kind}.zip")
+    about = json.loads(files["package.json"])
+    for name, change in changed.items():
+        text = change(files[name].decode())
+        assert text != files[name].decode(), name
+        files[name] = text.encode()
+        about["files"][name] = hashlib.sha256(files[name]).hexdigest()
+    files["package.json"] = json.dumps(about).encode()
+    out.write_bytes(zipped(files))
+    return out
+
+
+def larger(text: str) -> str:
+    """The first mean in a CSV one higher."""
+    head, row, *rest = text.splitlines()
+    at = head.split(",").index("mean") if "mean" in head.split(",") else head.split(",").index("p")
+    cells = row.split(",")
+    cells[at] = str(float(cells[at]) + 1.0)
+    return "\n".join([head, ",".join(cells), *rest]) + "\n"
+
+
+@pytest.mark.parametrize("kind", ["run", "sweep"])
+def test_a_point_twice_and_mechanisms_are_reproduced(place: Path, kind: str) -> None:
+    points = json.loads(unzipped(place / "sweep.zip")["points.json"])
+    assert len({row["key"] for row in points}) < len(points)
+    code, said = call("reproduce", place / f"{kind}.zip", "--workers", "1")
+    assert code == 0 and said.startswith("reproduced to the last bit"), said
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "change", "said"),
+    [
+        ("run", "results/levels.csv", larger, "row 2, mean: "),
+        ("run", "results/effects.csv", larger, "row 2, mean: "),
+        ("run", "results/dyads.csv", larger, "row 2, p: "),
+        ("run", "results/summary.json", lambda t: t.replace('"mean": ', '"mean": 1', 1), ".mean: "),
+        ("run", "results/summary.json", lambda t: t.replace('"reference": "no_', '"reference": "', 1), "reference: "),
+        ("run", "results/summary.json", lambda _: "[]", "the whole: "),
+        ("run", "results/summary.json", lambda _: "{", "is no table of this kind"),
+        ("sweep", "results/levels.csv", larger, "row 2, mean: "),
+        ("sweep", "results/effects.csv", larger, "row 2, mean: "),
+        ("sweep", "results/effects.csv", lambda t: t.rsplit("\n", 2)[0] + "\n", "rows there"),
+    ],
+)  # fmt: skip
+def test_numbers_changed_and_checksums_made_again(place, tmp_path, kind, name, change, said) -> None:
+    """The runs give the digest that the archive names; a table in it is another's."""
+    path = forged(place, kind, tmp_path / "forged.zip", **{name: change})
+    code, words = call("reproduce", path, "--workers", "1")
+    assert code == 6 and "but not all it holds" in words
+    assert f"  {name}: " in words and said in words
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "old", "new"),
+    [
+        ("run", "inputs/small.yaml", "visibility: ", "visibility: 0.1 #"),
+        ("run", "parameters.csv", "guess", "known"),
+        ("run", "sources.csv", "states,,", "states,a good one,"),
+        ("sweep", "inputs/cases/small.yaml", "visibility: ", "visibility: 0.1 #"),
+        ("sweep", "inputs/experiments/meet.yaml", "runs: 3", "runs: 4"),
+        ("sweep", "inputs/experiments/meet.yaml", "max: 0.9", "max: 0.8"),
+    ],
+)
+def test_inputs_and_papers_that_are_not_those_of_the_study(place, tmp_path, kind, name, old, new) -> None:
+    """Refused before anything is run."""
+    path = forged(place, kind, tmp_path / "forged.zip", **{name: lambda text: text.replace(old, new, 1)})
+    code, words = call("reproduce", path, "--out", tmp_path / "out")
+    assert code == 4 and (name in words or "and the files beside it do not give this study" in words), words
+    assert [p.name for p in tmp_path.iterdir()] == ["forged.zip"]
+
+
+@pytest.mark.parametrize("kind", ["run", "sweep"])
+def test_the_command_by_hand_gives_the_archived_results(place, kind, tmp_path, monkeypatch) -> None:
+    """Word by word from the README, in the unpacked archive; then packaged again: the same results."""
+    files = unzipped(place / f"{kind}.zip")
+    archive.unpack(files, tmp_path / "there")
+    monkeypatch.chdir(tmp_path / "there")
+    lines = files["README.md"].decode().splitlines()
+    words = next(row for row in lines if row.startswith(f"    balance-sim {kind} ")).split()[1:]
+    code, said = call(*words, *(["--no-figures"] if kind == "run" else []), "--workers", "1")
+    assert code == 0, said
+    made = files_of(Path("again"))
+    assert {n: made[n] for n in made if n.startswith("results/")} == {
+        n: files[n] for n in files if n.startswith("results/")
+    }
+    assert json.loads(files["package.json"])["digest"] in "\n".join(lines)
+
+
+def test_a_scenario_changed_from_python_has_no_command_by_hand(place: Path, tmp_path: Path) -> None:
+    """Its files do not give it, and the README says so; it is reproduced all the same."""
+    case = place / "cases" / "small.yaml"
+    scenario = load_scenario(case, set=["step_days=30", "parameters.beta=0.31"])
+    made = run(scenario, 3, 4, out=tmp_path / "run", files=texts(scenario_files(case)))
+    (tmp_path / "run" / "summary.json").write_text(json.dumps(made.summary()))
+    path = package(tmp_path / "run")
+    files = unzipped(path)
+    assert json.loads(files["package.json"])["by_hand"] is None
+    assert "do not give the study" in files["README.md"].decode()
+    assert call("reproduce", path, "--workers", "1")[0] == 0
+
+
+def test_the_readme_tells_versions_for_pip_and_where_each_data_set_stands(
+    place: Path, tmp_path: Path
+) -> None:
+    files = unzipped(place / "run.zip")
+    versions = json.loads(files["package.json"])["versions"]
+    assert f"numpy=={versions['numpy']}\n" in files["requirements.txt"].decode()
+    case = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
+    made = run(
+        load_scenario(case), 1, 1, arms=["parade"], out=tmp_path / "run", files=texts(scenario_files(case))
+    )
+    (tmp_path / "run" / "summary.json").write_text(json.dumps(made.summary()))
+    readme = files_of(tmp_path / "run")["README.md"].decode()
+    row = next(line for line in readme.splitlines() if line.startswith("| `inputs/beijing_2025/states.csv`"))
+    assert "SIPRI Military Expenditure Database" in row and "World Development Indicators" in row
+    assert "values taken from it stand in `inputs/beijing_2025/distances.csv`" in readme
+
+
+# --- another processor ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def older() -> dict[str, str]:
+    """The surroundings in which this processor is an older one, to NumPy and to OpenBLAS."""
+    there = os.environ | OLDER
+    bits = [
+        subprocess.run(
+            [sys.executable, "-c", BITS], env=env, capture_output=True, text=True, check=True
+        ).stdout
+        for env in (os.environ, there)
+    ]
+    if bits[0] == bits[1]:
+        pytest.skip("NumPy has nothing to switch off here that changes an exponential")
+    return there
+
+
+def reproduced(path: Path, surroundings: dict[str, str]) -> tuple[int, dict[str, object]]:
+    words = [sys.executable, "-m", "balance_sim", "reproduce", str(path), "--workers", "1", "--json"]
+    ended = subprocess.run(words, env=surroundings, capture_output=True, text=True)
+    return ended.returncode, json.loads(ended.stdout)
+
+
+def test_on_another_processor_dates_are_compared_exactly_and_means_closely(place, older) -> None:
+    """Made here, reproduced by a process to which this processor is an older one."""
+    code, answer = reproduced(place / "run.zip", older)
+    assert code == 0 and answer["ok"], answer
+    if answer["how"] == "bits":
+        pytest.skip("no number of this study shows the other processor's last digits")
+    assert answer["how"] == "digits" and answer["digest"] != answer["archived"]
+    for words in ("accords and dates are the same in every run", "within a relative difference of 1e-09",
+                  "plain instructions, OPENBLAS_CORETYPE=Nehalem"):  # fmt: skip
+        assert words in str(answer["said"])
+
+
+def test_a_date_that_differs_is_found_on_another_processor_too(place, older, tmp_path) -> None:
+    """One accord a day later, in a folder whose checksums and tables all fit: packaged without a complaint."""
+    import shutil
+
+    folder = tmp_path / "run"
+    shutil.copytree(place / "run", folder)
+    shard = Store(folder).shards("accords")[0]
+    table = Store(folder).read(shard)
+    days = table["signed"].to_pylist()
+    at = next(k for k, day in enumerate(days) if day is not None)
+    moved = pa.array([day + np.timedelta64(1, "D").item() if k == at else day for k, day in enumerate(days)],
+                     table["signed"].type)  # fmt: skip
+    content = encode(table.set_column(table.column_names.index("signed"), "signed", moved))
+    shard.path.unlink()
+    name = shard.path.name.replace(shard.sha256, hashlib.sha256(content).hexdigest())
+    shard.path.with_name(name).write_bytes(content)
+    (folder / "summary.json").write_text(json.dumps(open_result(folder).summary()) + "\n")
+    path = package(folder)
+    for surroundings in (dict(os.environ), older):
+        code, answer = reproduced(path, surroundings)
+        assert (code, answer["how"]) == (6, "not")
+        assert answer["differs"][0] == "accords or their dates"  # type: ignore[index]
+
+
+# --- the small parts --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cuts", [[300], [1, 127, 128, 300], [100, 200, 256, 257, 300], list(range(1, 301))])
+def test_no_cut_into_blocks_moves_a_chunk(cuts: list[int]) -> None:
+    whole = pa.table({"run": np.repeat(np.arange(300), 2)})
+    parts = [whole.slice(2 * a, 2 * (b - a)) for a, b in zip([0, *cuts], cuts, strict=False)]
+    found = [(pc.min(t["run"]).as_py(), pc.max(t["run"]).as_py(), len(t)) for t in in_chunks(parts)]
+    assert found == [(0, 127, 256), (128, 255, 256), (256, 299, 88)]
+
+
+def test_what_is_unlike_is_named_and_what_is_close_is_not() -> None:
+    there = {"a.csv": b"x,y\n1,a\n", "b.json": b'{"k": [1, null]}', "c.csv": b"x\n1\n"}
+    same = {"a.csv": b"x,y\n1.0000000001,a\n", "b.json": b'{"k": [1.0, null]}', "c.csv": b"x\n1\n"}
+    assert unlike_files(there, same, 1e-9) == []
+    assert unlike_files(there, there | {"a.csv": b"x,y\n1,b\n"}, 1e-9) == ["a.csv: row 2, y: a there, b here"]
+    assert unlike_files(there, there | {"b.json": b'{"k": [1, 0]}'}, 1e-9) == [
+        "b.json: k[1]: null there, 0 here"
+    ]
+    assert unlike_files({"d.csv": b"x\n"}, {"c.csv": b"x\n"}, 1e-9) == [
+        "d.csv: is not made by this study", "c.csv: is missing",
+    ]  # fmt: skip
