@@ -7,6 +7,7 @@ import json
 import os
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from contextlib import suppress
@@ -399,6 +400,43 @@ def test_bombs_are_refused_before_they_burst(tmp_path: Path, monkeypatch) -> Non
     assert code == 4 and "at most 100 are read" in said
 
 
+def test_bytes_that_belong_to_no_member_are_refused(place: Path, tmp_path: Path) -> None:
+    """In front, behind, in a comment, in a list for which memory would not do, in members laid over each other."""
+    sound = (place / "run.zip").read_bytes()
+    end = sound.rindex(b"PK\x05\x06")
+    entry = (
+        struct.pack("<4s6H3L5H2L", b"PK\1\2", 788, 20, 0, 0, 0, 33, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0) + b"abcdef"
+    )
+    many = entry * 50_000
+    data = zipfile.ZipFile(io.BytesIO(raw(tmp_path / "x.zip", [("a", bytes(1000))]).read_bytes()))
+    first = (tmp_path / "x.zip").read_bytes()[: data.start_dir]
+    listed = (tmp_path / "x.zip").read_bytes()[data.start_dir : -22]
+
+    def ended(start: int, entries: bytes, count: int) -> bytes:
+        return entries + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, count, count, len(entries), start, 0)
+
+    bad = {
+        "front": (b"#!/bin/sh\n" + sound, "other bytes in it"),
+        "behind": (sound + b"more", "other bytes behind it"),
+        "comment": (sound[:-2] + b"\xff\xff" + b"A" * 65535, "one with a comment"),
+        "list": (ended(0, many, 1000), "its list of files takes 2,600,000 bytes"),
+        "laid over": (first + ended(len(first), listed * 2, 2), "lies over another member"),
+        "64 bit": (sound[:end] + b"PK\x06\x07" + bytes(16) + sound[end:], "not a plain zip archive"),
+    }
+    for name, (content, said) in bad.items():
+        (tmp_path / "bad.zip").write_bytes(content)
+        code, words = call("reproduce", tmp_path / "bad.zip", "--out", tmp_path / "out")
+        assert (code, said in words, words.count("\n")) == (4, True, 1), (name, words)
+    assert not (tmp_path / "out").exists()
+
+
+def test_packed_again_with_another_program_it_is_still_the_archive(place: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "again.zip", "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in sorted(unzipped(place / "run.zip").items(), reverse=True):
+            made.writestr(name, content)
+    assert read_archive(tmp_path / "again.zip").arms
+
+
 def test_names_given_twice_and_files_in_files(tmp_path: Path) -> None:
     for members, words in (
         ([("a.json", b"1"), ("A.json", b"2")], "stands there twice"),
@@ -560,6 +598,10 @@ def test_unpacked_only_into_a_new_folder(place: Path, tmp_path: Path) -> None:
     code, said = call("reproduce", place / "run.zip", "--out", tmp_path / "full", "--workers", "1")
     assert code == 4 and "is there already" in said
     assert [p.name for p in (tmp_path / "full").iterdir()] == ["mine.txt"]
+    for name, target in (("link", "full"), ("dangling", "nowhere")):
+        (tmp_path / name).symlink_to(tmp_path / target)
+        code, said = call("reproduce", place / "run.zip", "--out", tmp_path / name, "--workers", "1")
+        assert code == 4 and "is a link" in said and not (tmp_path / "nowhere").exists()
     code, _ = call("reproduce", place / "run.zip", "--out", tmp_path / "new", "--workers", "1")
     assert code == 0
     there = {str(p.relative_to(tmp_path / "new")) for p in (tmp_path / "new").rglob("*") if p.is_file()}

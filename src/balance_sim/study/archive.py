@@ -8,6 +8,7 @@ import io
 import os
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -23,6 +24,9 @@ LARGEST_WHOLE = 512 << 20
 MOST_MEMBERS = 2_000
 MOST_DEPTH = 8
 MOST_RATIO = 500  # bytes out for a byte in
+LARGEST_ENTRY = 1_024  # bytes that the list of members takes for one, on average
+LEAST_HEADER = 30  # bytes before a member's name
+_END = struct.Struct("<4s4H2LH")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\- ]{0,127}")
 _RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(\..*)?", re.IGNORECASE)
@@ -50,8 +54,10 @@ def zipped(files: dict[str, bytes]) -> bytes:
 def unzipped(path: Path) -> dict[str, bytes]:
     """All members by name, in memory. Raises BadArchive for whatever is not a plain, small, honest archive."""
     content = _content(path)
+    start = _start_of_directory(content, shown(path, 200))
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _check_places(archive.infolist(), start)
             members = [one for one in archive.infolist() if not _is_plain_folder(one)]
             _check_members(members)
             return {one.filename: _bytes_of(archive, one) for one in members}
@@ -59,6 +65,41 @@ def unzipped(path: Path) -> dict[str, bytes]:
         raise BadArchive(f"{shown(path, 200)}: not a zip archive that can be read: {error}") from None
     except (OSError, ValueError, RuntimeError, OverflowError) as error:
         raise BadArchive(f"{shown(path, 200)}: cannot be read: {error}") from None
+
+
+def _start_of_directory(content: bytes, name: str) -> int:
+    """Where the archive's own list of members begins, by the record at its very end.
+
+    A list that is too long is not even read: its entries take more room in memory than in the file."""
+    end = content[-_END.size :]
+    if len(end) < _END.size or not end.startswith(b"PK\5\6"):
+        raise BadArchive(f"{name}: not a zip archive, or one with a comment or other bytes behind it")
+    _, disk, _, _, members, size, start, comment = _END.unpack(end)
+    if members > MOST_MEMBERS:
+        raise BadArchive(f"{name}: {members:,} files; at most {MOST_MEMBERS:,} are read")
+    if size > MOST_MEMBERS * LARGEST_ENTRY:
+        raise BadArchive(
+            f"{name}: its list of files takes {size:,} bytes; that is too much for {MOST_MEMBERS:,} files"
+        )
+    before = len(content) - _END.size
+    if disk or comment or start + size != before or content[before - 20 : before - 16] == b"PK\6\7":
+        raise BadArchive(
+            f"{name}: not a plain zip archive: in parts, of the 64 bit kind, or with other bytes in it"
+        )
+    return int(start)
+
+
+def _check_places(members: list[zipfile.ZipInfo], start: int) -> None:
+    """Each member has bytes of its own, from the first byte of the archive to its list."""
+    at = 0
+    for one in sorted(members, key=lambda member: member.header_offset):
+        if one.header_offset < at or (at == 0 and one.header_offset):
+            raise BadArchive(
+                f"{one.filename[:200]!r}: lies over another member, or other bytes lie before it"
+            )
+        at = one.header_offset + LEAST_HEADER + len(one.orig_filename.encode()) + one.compress_size
+    if at > start:
+        raise BadArchive("a member reaches into the list of members")
 
 
 def _content(path: Path) -> bytes:
@@ -135,6 +176,8 @@ def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 def unpack(files: dict[str, bytes], folder: Path) -> None:
     """Write checked members into a new or empty folder. Raises BadArchive if something is there already."""
+    if folder.is_symlink():
+        raise BadArchive(f"{folder} is a link; choose another --out")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadArchive(f"{folder} is there already; choose another --out")
     root = Path(os.path.realpath(folder))
