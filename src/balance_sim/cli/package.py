@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+SCORES = "hand on its plan and the file of scores, which names the data by their sha256 and the command"
+
 
 @click.command()
 @click.argument("results", type=click.Path(path_type=Path))
@@ -18,7 +20,13 @@ def command(results: Path, out: Path | None) -> None:
 
     README in the sections data editors ask for, scenario, parameters with sources, versions, seed, tables,
     digest. No path of this machine is in it, and the same study gives the same bytes."""
+    from balance_sim.evidence.scored_file import scored_path
+    from balance_sim.study.faults import WrongRequest
     from balance_sim.study.package import package
 
+    if not (results / "manifest.json").exists() and scored_path(results) is not None:
+        raise WrongRequest(
+            f"{results} holds forecasts of `hindcast`, whose data are not ours to pass on: {SCORES}"
+        )
     path = package(results, out)
     click.echo(f"wrote {path} ({path.stat().st_size:,} bytes); next: balance-sim reproduce {path}")

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from balance_sim.study.verify import Verified
 
 
+SCORES = "give the command in its `about.command` again; it goes on only if plan and data are the same"
+ANEW = "`plot`, `report` and `explore` draw pictures and pages from the checked blocks"
+
+
 @click.command()
 @click.argument("results", type=click.Path(path_type=Path))
 @click.option(
@@ -41,9 +45,15 @@ def command(
 ) -> None:
     """Check every file in RESULTS against its checksum and keys, and run a sample of blocks again.
 
-    Compared bit for bit. Exit code 6 if something is damaged, with its name; --repair runs it again."""
+    Compared bit for bit; the sample is another at each call. Summary and tables are worked out again; figures and
+    reports are not, and are named as not checked. Exit code 6 if something is damaged, with its name; --repair runs
+    it again."""
+    from balance_sim.evidence.scored_file import scored_path
+    from balance_sim.study.faults import WrongRequest
     from balance_sim.study.verify import verify
 
+    if not (results / "manifest.json").exists() and scored_path(results) is not None:
+        raise WrongRequest(f"{results} holds forecasts of `hindcast`, whose data are elsewhere: {SCORES}")
     found = verify(results, sample=None if whole else sample, mend=mend, model=model, workers=workers)
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2, allow_nan=False))
@@ -53,21 +63,35 @@ def command(
         ctx.exit(ExitCode.DAMAGED)
 
 
+def _which(found: Verified, again: int) -> str:
+    """How they were chosen, where not all were."""
+    return ", drawn anew each time; --all: every one" if found.rerun and again < found.runs else ""
+
+
 def _tell(found: Verified) -> None:
     for line in found.mended:
-        click.echo(f"mended: {line}")
+        _say(f"mended: {line}")
     for note in found.notes:
-        click.echo(f"note: {note}", err=True)
+        _say(f"note: {note}", err=True)
     for one in found.damage:
-        click.echo(f"damaged: {one.text()}", err=True)
+        _say(f"damaged: {one.text()}", err=True)
     again = sum(len(one.block) for one in found.rerun)
-    click.echo(
+    _say(
         f"{found.folder}: {found.study}, {found.blocks:,} blocks, {found.runs:,} runs; "
-        f"{again:,} runs of {len(found.rerun):,} blocks run again"
+        f"{again:,} runs of {len(found.rerun):,} blocks run again{_which(found, again)}"
     )
+    if found.unchecked:
+        _say(f"not checked: {', '.join(found.unchecked)}; {ANEW}", err=True)
     if found.damage:
-        click.echo(
+        _say(
             f"damaged: {len(found.damage)}; --repair runs it again, or give the study's own command", err=True
         )
     else:
-        click.echo(f"sound{f'; digest {found.digest}' if found.digest else ''}")
+        _say(f"sound{f'; digest {found.digest}' if found.digest else ''}")
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """A line; what the name of a file holds that could steer a terminal is written out."""
+    from balance_sim.scenario.problems import escaped
+
+    click.echo(escaped(text), err=err)

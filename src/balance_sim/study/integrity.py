@@ -55,6 +55,11 @@ class Contents:
         return bool(self.manifest["study"] == "sweep")
 
     @property
+    def lost_summary(self) -> bool:
+        """There is a summary, and it cannot be read: the study did come to its end."""
+        return self.summary is None and os.path.lexists(self.store.folder / "summary.json")
+
+    @property
     def finished(self) -> bool:
         """The last study in this folder came to its end and wrote its summary."""
         return self.summary is not None and self.summary.get("runs") == self.runs
@@ -76,7 +81,7 @@ def contents(folder: Path) -> Contents:
         design = PointTable.load(store, manifest["points"])
         points = {number: design.points[number].values for number in design.numbers()}
         return Contents(store, manifest, points, len(design.points), int(manifest["runs"]), summary)
-    runs = int(summary["runs"]) if summary and isinstance(summary.get("runs"), int) else 0
+    runs = summary["runs"] if summary and type(summary.get("runs")) is int else 0
     return Contents(store, manifest, {0: ()}, 1, runs, summary)
 
 
@@ -187,6 +192,23 @@ def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | N
     if len(np.unique(table, axis=0)) != len(table):
         return "an accord stands there twice"
     return None
+
+
+def unchecked(held: Contents) -> list[str]:
+    """What in the folder nothing here vouches for: drawn pages and pictures, and files that are no part of a study.
+
+    Folders are named with a slash and the number of files in them."""
+    known = {"manifest.json", "summary.json", "failed.json", "lock", "progress.json", *TABLES, FAILED}
+    if held.is_sweep:
+        points = held.manifest.get("points") or {}
+        known |= {"levels.csv", "effects.csv", f"points.{points.get('sha256')}.parquet"}
+    out = []
+    for path in sorted(held.store.folder.iterdir()):
+        if path.name in known or path.name.endswith(".partial"):
+            continue
+        many = sum(1 for one in path.rglob("*") if not one.is_dir()) if path.is_dir() else 0
+        out.append(f"{path.name}/ ({many:,} files)" if path.is_dir() else path.name)
+    return out
 
 
 def left_over(folder: Path) -> list[str]:

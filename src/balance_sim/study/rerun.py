@@ -72,7 +72,9 @@ def job_of(manifest: dict[str, Any], model: str | None) -> Job:
 
 
 def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[tuple[Kept, Block]]:
-    """Parts of `count` sound blocks, drawn the same each time for the same study; None: all blocks, whole."""
+    """Parts of `count` sound blocks, drawn anew each time; None: all blocks, whole.
+
+    Not by a seed that the folder names: who edits a block must not know whether it is looked at."""
     broken = {(d.point, d.block) for d in bad}
     sound = [
         one
@@ -81,7 +83,7 @@ def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[
     ]
     if count is None:
         return [(one, one.block) for one in sound]
-    rng = np.random.default_rng([held.manifest["seed"], len(sound)])
+    rng = np.random.default_rng()
     chosen = sorted(rng.choice(len(sound), min(count, len(sound)), replace=False)) if sound else []
     out = []
     for at in chosen:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from balance_sim.study.integrity import (
     contents,
     left_over,
     strangers,
+    unchecked,
 )
 from balance_sim.study.machine import arithmetic, arithmetic_here
 from balance_sim.study.rerun import Compared, compare, job_of, repair, sample_of, why_not
@@ -43,6 +44,7 @@ class Verified:
     rerun: list[Compared] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     mended: list[str] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -54,9 +56,14 @@ class Verified:
             "digest": self.digest,
             "blocks_rerun": len(self.rerun),
             "runs_rerun": sum(len(one.block) for one in self.rerun),
+            "rerun": [
+                {"file": one.file, "point": one.point, "first": one.block.first, "last": one.block.stop - 1}
+                for one in self.rerun
+            ],
             "damage": [{"file": d.file, "why": d.why} for d in self.damage],
             "notes": self.notes,
             "mended": self.mended,
+            "unchecked": self.unchecked,
         }
 
 
@@ -70,25 +77,34 @@ def verify(
 ) -> Verified:
     """Check every file of a results folder, and run a sample of its blocks again.
 
-    sample: blocks of which a part is run again; None: all of them, whole; 0: none. mend: take what is damaged
-    away and run it again. model: allows the study's own code to run; without it such a study is not re-run.
+    sample: blocks of which a part is run again, drawn anew at each call; None: all of them, whole; 0: none.
+    mend: take what is damaged away and run it again. model: allows the study's own code to run; without it
+    such a study is not re-run.
 
     Raises WrongRequest where there are no results, StoreDamaged where not even the manifest can be read."""
     folder = Path(folder)
     found = _look(folder, sample, model, workers)
     if not mend or not found.damage:
         return found
-    held = contents(folder)
+    held = _with_runs(contents(folder))
     job = job_of(held.manifest, model)
     stop = why_not(held.manifest, model, version())
     if stop:
         raise StoreDamaged(f"{folder} is damaged and cannot be mended here: {stop}")
     told = [d.text() for d in found.damage]
     repair(held, job, found.damage, workers)
-    _write_summary(contents(folder))
+    _write_summary(_with_runs(contents(folder)))
     again = _look(folder, sample, model, workers)
     again.mended = told
     return again
+
+
+def _with_runs(held: Contents) -> Contents:
+    """Where the summary of a finished study cannot be read: as many runs as its blocks or its plan hold."""
+    if not held.lost_summary:
+        return held
+    runs = held.runs or max((one.block.stop for one in held.store.kept()), default=0)
+    return replace(held, runs=runs, summary={"runs": runs})
 
 
 def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> Verified:
@@ -116,6 +132,7 @@ def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> 
         found.notes.append(f"the study is not finished; to go on: {command}")
     found.notes += [f"left over by a writer that was stopped: {name}" for name in left_over(folder)]
     found.notes += [f"not written by balance-sim and read by nobody: {name}" for name in strangers(folder)]
+    found.unchecked = unchecked(held)
     return found
 
 
@@ -170,7 +187,9 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
     ][:1]
     for name, text in tables.items():
         path = folder / name
-        if os.path.lexists(path) and _content(path) != text.encode():
+        if not os.path.lexists(path):
+            out.append(Damage(name, "is missing"))
+        elif _content(path) != text.encode():
             out.append(Damage(name, "is not what the runs give"))
     rows = held.store.failed()
     listed = folder / "failed.json"
