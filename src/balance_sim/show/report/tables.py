@@ -9,6 +9,8 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
+from balance_sim.study.cells import harmless_frame
+
 MOST_ROWS = 30
 DIGITS = 4
 
@@ -55,8 +57,8 @@ def cell(value: object) -> str:
 
 
 def data_uri(table: pd.DataFrame) -> str:
-    """The whole table as CSV in a link: numbers with four digits, yes and no as 1 and 0."""
-    rounded = table.copy()
+    """The whole table as CSV in a link: numbers with four digits, yes and no as 1 and 0, no cell a formula."""
+    rounded = harmless_frame(table)
     for column in rounded.select_dtypes("float"):
         rounded[column] = [
             f"{float(f'{v:.4g}') + 0.0:.10g}" if np.isfinite(v) else "" for v in rounded[column]
