@@ -23,6 +23,7 @@ from balance_sim.show.report.page import digest
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.result import Result
 from balance_sim.study.run import run
+from balance_sim.study.store import Store
 
 
 def small() -> Design:
@@ -189,3 +190,12 @@ def test_the_command_writes_one_file(tmp_path: Path) -> None:
     again = (folder / "explore.html").read_bytes()
     runner.invoke(main, ["explore", str(folder), "--runs", "2"])
     assert (folder / "explore.html").read_bytes() == again
+
+
+def test_a_study_of_other_agents_is_refused(tmp_path: Path) -> None:
+    """Its points would be lived by the program's own agents, and the page would not say so."""
+    store = Store(tmp_path)
+    result = run(SCENARIO, 2, 1, out=tmp_path)
+    store.write_manifest((store.read_manifest() or {}) | {"model": "mine:Agent"})
+    with pytest.raises(WrongRequest, match="was made with --model"):
+        around(result, 2)

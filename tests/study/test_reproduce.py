@@ -21,6 +21,7 @@ from balance_sim.scenario import load_scenario, new_scenario, scenario_files
 from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.study import archive
 from balance_sim.study.archive import unzipped, zipped
+from balance_sim.study.inputs import input_files
 from balance_sim.study.package import files_of, package
 from balance_sim.study.run import open_result, run
 from balance_sim.study.store import Store, encode
@@ -165,6 +166,35 @@ def test_the_command_by_hand_gives_the_archived_results(place, kind, tmp_path, m
         n: files[n] for n in files if n.startswith("results/")
     }
     assert json.loads(files["package.json"])["digest"] in "\n".join(lines)
+
+
+def test_a_sampled_sweep_is_reproduced_without_the_sampler(place: Path, monkeypatch) -> None:
+    """Its points stand in the archive; to draw them anew by hand takes SALib, which pip is told."""
+    assert b"balance-sim[sensitivity]==" in unzipped(place / "sweep.zip")["requirements.txt"]
+    assert b"balance-sim==" in unzipped(place / "run.zip")["requirements.txt"]
+    for name in [one for one in sys.modules if one.partition(".")[0] == "SALib"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "SALib", None)
+    code, said = call("reproduce", place / "sweep.zip", "--workers", "1")
+    assert code == 0, said
+
+
+@pytest.mark.parametrize(
+    ("said", "where"),
+    [
+        ("small.yaml", {"inputs/plan.yaml", "inputs/small.yaml", "inputs/t/states.csv"}),
+        ("small", {"inputs/plan.yaml", "inputs/small.yaml", "inputs/t/states.csv"}),
+        ("../small.yaml", {"inputs/experiments/plan.yaml", "inputs/small.yaml", "inputs/t/states.csv"}),
+        ("../a/../b/small.yaml", {"inputs/experiments/plan.yaml", "inputs/b/small.yaml", "inputs/b/t/states.csv"}),
+        ("../../b/small.yaml", {"inputs/experiments/deeper/plan.yaml", "inputs/b/small.yaml", "inputs/b/t/states.csv"}),
+        ("/etc/small.yaml", {"inputs/plan.yaml", "inputs/scenario/small.yaml", "inputs/scenario/t/states.csv"}),
+        ("other.yaml", {"inputs/plan.yaml", "inputs/scenario/small.yaml", "inputs/scenario/t/states.csv"}),
+    ],
+)  # fmt: skip
+def test_an_experiment_stands_to_its_scenario_as_it_says(said: str, where: set[str]) -> None:
+    files = {"plan.yaml": f"scenario: {said}\n", "scenario/small.yaml": "a", "scenario/t/states.csv": "b"}
+    found, main_file = input_files({"study": "sweep", "files": files})
+    assert {*found} == where and main_file in where and main_file.endswith("plan.yaml")
 
 
 def test_a_scenario_changed_from_python_has_no_command_by_hand(place: Path, tmp_path: Path) -> None:

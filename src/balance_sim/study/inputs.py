@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from balance_sim.scenario import load_scenario
-from balance_sim.scenario.experiment import load_experiment, scenario_named
+from balance_sim.scenario.experiment import Experiment, load_experiment, scenario_named
 from balance_sim.scenario.load import stem
 from balance_sim.scenario.problems import ScenarioError
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.designs import design_points
-from balance_sim.study.faults import WrongRequest
+from balance_sim.study.faults import MissingExtra, WrongRequest
 
 FOLDER = "inputs"
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.\-]")
@@ -89,10 +89,14 @@ def _beside(files: Mapping[str, bytes], main: str) -> dict[str, str]:
     ups = len(match[0]) // 3 if match else 0
     home = "/".join(["experiments", *["deeper"] * (ups - 1)][:ups])
     folder = posixpath.normpath(posixpath.join(home, posixpath.dirname(path)))
-    names = {name: posixpath.join(folder, name.removeprefix(_HOME)) for name in files if name != main}
+    names = {
+        name: posixpath.normpath(posixpath.join(folder, name.removeprefix(_HOME)))
+        for name in files
+        if name != main
+    }
     found = posixpath.normpath(posixpath.join(home, path))
     is_there = {found, f"{found}.yaml"} & {*names.values()}
-    names = {name: posixpath.normpath(to) for name, to in names.items()} | {main: posixpath.join(home, main)}
+    names[main] = posixpath.join(home, main)
     return names if is_there and len({*names.values()}) == len(files) else as_kept
 
 
@@ -136,9 +140,17 @@ def gives(found: ByHand, about: Mapping[str, Any], files: Mapping[str, bytes], p
         same = (experiment.scenario.sha256, head.runs, head.seed, arms) == (
             wanted, about["runs"], about["seed"], sorted(about["arms"]),
         )  # fmt: skip
-        return same and sorted(point.key for point in design_points(experiment)) == sorted(points)
+        return same and _are_points(experiment, points)
     except (ScenarioError, WrongRequest):
         return False
+
+
+def _are_points(experiment: Experiment, points: Keys) -> bool:
+    """Whether the design gives these points; True where the package that draws it is not installed."""
+    try:
+        return sorted(point.key for point in design_points(experiment)) == sorted(points)
+    except MissingExtra:
+        return True
 
 
 def _safe(name: str) -> str:

@@ -112,7 +112,9 @@ def files_of(folder: Path) -> dict[str, bytes]:
     }
     hand = by_hand(manifest, about, inputs, main, [row["key"] for row in points])
     about["by_hand"] = hand.as_dict() if hand else None
-    files["requirements.txt"] = requirements(manifest["versions"])
+    files["requirements.txt"] = requirements(
+        manifest["versions"], needs_sampler=manifest.get("design", {}).get("method") == "morris"
+    )
     facts = Facts(
         about,
         scenario,
@@ -151,11 +153,12 @@ def results_of(summary: dict[str, Any], frames: dict[str, pd.DataFrame]) -> dict
     return {"results/summary.json": _json(summary)} | tables
 
 
-def requirements(versions: dict[str, str]) -> bytes:
-    """What pip has to install for the same arithmetic."""
+def requirements(versions: dict[str, str], *, needs_sampler: bool = False) -> bytes:
+    """What pip has to install for the same arithmetic; needs_sampler: the design is drawn by SALib."""
     names = ("balance_sim", "numpy", "pandas", "pyarrow", "scipy")
     lines = [f"{name.replace('_', '-')}=={versions[name]}\n" for name in names if name in versions]
-    return "".join(lines).encode()
+    text = "".join(lines)
+    return (text.replace("balance-sim==", "balance-sim[sensitivity]==") if needs_sampler else text).encode()
 
 
 def _seconds(summary: dict[str, Any] | None) -> float | None:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.scenario import with_values
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.run import run
+from balance_sim.study.store import Store
+from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
     from balance_sim.study.result import Result
-    from balance_sim.study.sweep_result import SweepResult
 
 VISIBILITY, RELIABILITY, ATTENDANCE = "visibility", "patron reliability", "attendance"
 RUNS = 100
@@ -66,7 +67,11 @@ def around(result: Result, runs: int = RUNS, progress: Callable[[int, int], None
     """A small design round a study: how visible the focal event is, who takes part, how reliable the patrons are.
 
     Lives the reference and the headline arm `runs` times at each point, from the study's seed.
-    Raises WrongRequest for a study without an arm to compare."""
+    Raises WrongRequest for a study without an arm to compare, or lived by agents of another class."""
+    if result.folder is not None and (Store(result.folder).read_manifest() or {}).get("model"):
+        raise WrongRequest(
+            f"{result.folder} was made with --model, and explore runs no code of a study's own"
+        )
     arm = result.headline_arm
     if arm is None:
         raise WrongRequest("there is one arm only, so there is no excess to explore")
@@ -82,7 +87,10 @@ def around(result: Result, runs: int = RUNS, progress: Callable[[int, int], None
             for (_, of, _), place in zip(choices, spot, strict=True):
                 values |= of[place][1]
             scenario = with_values(result.scenario, values)
-            yield spot, run(scenario, runs, result.seed, arms=[result.reference, arm])
+            yield (
+                spot,
+                run(scenario, runs, result.seed, arms=[result.reference, arm], draw_parameters=result.draws),
+            )
 
     return Design(dials, points, len(spots))
 
