@@ -9,6 +9,7 @@ import pytest
 
 from balance_sim.study.faults import FolderBusy
 from balance_sim.study.run import run
+from balance_sim.study.store import Store
 from balance_sim.study.whole_files import half_written, whole_file, write_whole
 
 
