@@ -21,7 +21,7 @@ from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.machine import cpu_type
-from balance_sim.study.run import run
+from balance_sim.study.run import open_result, run
 from balance_sim.study.shards import Shard, encode
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
@@ -464,3 +464,26 @@ def test_a_hindcast_is_told_from_a_study(tmp_path) -> None:
     for command in ("verify", "package"):
         ended = CliRunner().invoke(main, [command, str(tmp_path)])
         assert ended.exit_code == 2 and "holds forecasts of `hindcast`" in ended.output
+
+
+def test_a_run_that_was_left_out_as_failed_is_told_of(sound, tmp_path) -> None:
+    """Its rows taken out, a record of a failure put in: checksums and counts fit, and so does each other run."""
+    copy = tmp_path / "run"
+    shutil.copytree(sound["run"], copy)
+    store, first = Store(copy), Store(copy).shards()[0]
+    for table in ("runs", "accords"):
+        shard = Store(copy).shards(table)[0]
+        content = encode(store.read(shard).filter(pc.not_equal(store.read(shard)["run"], 3)))
+        shard.path.unlink()
+        name = shard.path.name.replace(shard.sha256, hashlib.sha256(content).hexdigest())
+        shard.path.with_name(name).write_bytes(content)
+    (copy / "failed").mkdir(exist_ok=True)
+    store.write_failed(0, first.block, [{"point": 0, "run": 3, "seed": 4, "traceback": "MemoryError"}])
+    (copy / "failed.json").write_text(json.dumps(store.failed(), indent=1) + "\n")
+    (copy / "summary.json").write_text(json.dumps(open_result(copy).summary()) + "\n")
+    code, said = call(copy, "--all")
+    assert code == 0 and "on record as failed, and without a fault when run again: run 3\n" in said, said
+    assert CliRunner().invoke(main, ["package", str(copy), "--out", str(tmp_path / "a.zip")]).exit_code == 0
+    ended = CliRunner().invoke(main, ["reproduce", str(tmp_path / "a.zip"), "--workers", "1"])
+    assert ended.exit_code == 0
+    assert "left out here as there: 1 on record as failed, 1 of which did not fail here" in ended.output

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -260,21 +260,29 @@ class Again:
 
     numbers: Numbers
     results: dict[str, bytes] = field(repr=False)
+    revived: int = 0  # runs on record as failed that did not fail
 
 
 def again(archived: Archived, workers: int = 1) -> Again:
     """The study, run here and now."""
-    blocks = _blocks_by_point(archived, workers)
+    revived: list[int] = []
+    blocks = _blocks_by_point(archived, workers, revived)
     if archived.about["study"] == "run":
-        return _run_again(archived, next(blocks)[1])
-    return _sweep_again(archived, blocks)
+        found = _run_again(archived, next(blocks)[1])
+    else:
+        found = _sweep_again(archived, blocks)
+    return replace(found, revived=len(revived))
 
 
 Pair = tuple[pa.Table, pa.Table]
 
 
-def _blocks_by_point(archived: Archived, workers: int) -> Iterator[tuple[int, list[Pair]]]:
-    """Each point by its place, with its (runs, accords) tables in the order of runs, as soon as it is whole."""
+def _blocks_by_point(
+    archived: Archived, workers: int, revived: list[int]
+) -> Iterator[tuple[int, list[Pair]]]:
+    """Each point by its place, with its (runs, accords) tables in the order of runs, as soon as it is whole.
+
+    Runs on record as failed are left out; those that did not fail here are added to `revived`."""
     about, points = archived.about, archived.points
     job = Job(
         archived.scenario,
@@ -296,7 +304,9 @@ def _blocks_by_point(archived: Archived, workers: int) -> Iterator[tuple[int, li
         left[at] -= 1
         if outcome.tables is not None:
             pair = (outcome.tables.runs, outcome.tables.accords)
-            waiting[at][outcome.task.block.first] = _without(pair, gone.get(points[at].number, []))
+            lost = gone.get(points[at].number, [])
+            revived += {*lost} & {*pair[0]["run"].unique().to_pylist()}
+            waiting[at][outcome.task.block.first] = _without(pair, lost)
         if not left[at]:
             found = waiting.pop(at)
             yield at, [found[first] for first in sorted(found)]
@@ -374,11 +384,13 @@ def compared(archived: Archived, now: Again) -> Reproduced:
     differs = accords + apart + tables
     if same_bits and not differs:
         said = f"reproduced to the last bit: digest {numbers.digest}"
-        return Reproduced("bits", f"{said}; {len(now.results)} tables compared", numbers.digest)
+        said += f"; {len(now.results)} tables compared{_left_out(about, now)}"
+        return Reproduced("bits", said, numbers.digest)
     if not differs and elsewhere:
         said = (
             "reproduced: accords and dates are the same in every run, means within a relative difference of "
             f"{TOLERANCE:g}, {len(now.results)} tables within {ROUNDING:g}; last digits differ ({where})"
+            f"{_left_out(about, now)}"
         )
         return Reproduced("digits", said, numbers.digest)
     if same_bits:
@@ -389,6 +401,14 @@ def compared(archived: Archived, now: Again) -> Reproduced:
     return Reproduced(
         "not", said, numbers.digest, few or ("last digits, though the arithmetic is the same here",)
     )
+
+
+def _left_out(about: dict[str, Any], now: Again) -> str:
+    """What of the runs is on record as failed: nothing else tells whether they were rightly left out."""
+    if not about["failed"]:
+        return ""
+    many = len(about["failed"])
+    return f"; left out here as there: {many} on record as failed, {now.revived} of which did not fail here"
 
 
 def _as_of(now: Again, digest: str) -> dict[str, bytes]:

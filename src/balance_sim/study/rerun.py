@@ -21,7 +21,7 @@ from balance_sim.study.jobs import Job, Outcome, Task
 from balance_sim.study.pairs import column_words
 from balance_sim.study.run import import_model
 from balance_sim.study.runner import SHARD_RUNS, run_tasks
-from balance_sim.study.shards import Kept
+from balance_sim.study.shards import FAILED, Kept
 from balance_sim.study.store import missing
 
 RUNS_OF_A_BLOCK = 16  # run again of each block in a sample
@@ -31,13 +31,17 @@ Pair = tuple[pa.Table, pa.Table]
 
 @dataclass(frozen=True)
 class Compared:
-    """A part of a block run again. `why`: what differs, or None. `digits`: only last digits differ."""
+    """A part of a block run again. `why`: what differs, or None. `digits`: only last digits differ.
+
+    revived: runs on record as failed that did not fail again. A time limit or too little memory may have ended them;
+    so may somebody who did not like what came of them."""
 
     file: str
     point: int
     block: Block
     why: str | None
     digits: bool = False
+    revived: tuple[int, ...] = ()
 
 
 def why_not(manifest: dict[str, Any], model: str | None, version: str) -> str | None:
@@ -77,9 +81,7 @@ def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[
     Not by a seed that the folder names: who edits a block must not know whether it is looked at."""
     broken = {(d.point, d.block) for d in bad}
     sound = [
-        one
-        for one in held.store.kept()
-        if one.runs is not None and (one.point, one.block) not in broken and one.point in held.points
+        one for one in held.store.kept() if (one.point, one.block) not in broken and one.point in held.points
     ]
     if count is None:
         return [(one, one.block) for one in sound]
@@ -108,21 +110,27 @@ def compare(
 
 
 def _compared(held: Contents, one: Kept, block: Block, outcome: Outcome) -> Compared:
-    assert one.runs is not None
-    assert one.accords is not None
+    again = outcome.tables
+    if one.runs is None or one.accords is None:
+        revived = () if again is None else _runs_of(again.runs)
+        return Compared(FAILED, one.point, block, None, revived=revived)
     file = f"runs/{one.runs.path.name}"
     kept = _cut((held.store.read(one.runs), held.store.read(one.accords)), block)
-    again = outcome.tables
     present = kept[0]["run"].unique()
     if again is None:
         why = f"run {block.first} fails when run again" if len(present) else None
         return Compared(file, one.point, block, why)
+    revived = tuple(sorted({*_runs_of(again.runs)} - {*present.to_pylist()}))
     lived = tuple(t.filter(pc.is_in(t["run"], value_set=present)) for t in (again.runs, again.accords))
     arms = sorted({*column_words(kept[0], "arm"), *column_words(lived[0], "arm")})
     if _digest(kept, arms) == _digest((lived[0], lived[1]), arms):
-        return Compared(file, one.point, block, None)
+        return Compared(file, one.point, block, None, revived=revived)
     why, digits = difference(kept, (lived[0], lived[1]))
-    return Compared(file, one.point, block, why, digits)
+    return Compared(file, one.point, block, why, digits, revived)
+
+
+def _runs_of(runs: pa.Table) -> tuple[int, ...]:
+    return tuple(sorted(runs["run"].unique().to_pylist()))
 
 
 def _cut(pair: Pair, block: Block) -> Pair:

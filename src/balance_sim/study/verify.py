@@ -29,6 +29,7 @@ from balance_sim.study.run import open_result
 from balance_sim.study.sweep_result import open_sweep
 
 SAMPLE = 4
+FEW = 5  # runs that a note names
 
 
 @dataclass
@@ -154,6 +155,10 @@ def _take_differences(held: Contents, found: Verified) -> None:
     made_on = arithmetic(held.manifest.get("cpu"), held.manifest["versions"]["numpy"])
     here = arithmetic_here()
     for one in found.rerun:
+        if one.revived:
+            few = ", ".join(map(str, one.revived[:FEW])) + (", ..." if len(one.revived) > FEW else "")
+            at = f" of point {one.point}; --retry-failed lives it again" if held.is_sweep else ""
+            found.notes.append(f"on record as failed, and without a fault when run again: run {few}{at}")
         if one.why is None:
             continue
         if one.digits and made_on != here:
