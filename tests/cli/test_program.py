@@ -196,6 +196,33 @@ BAD_ARGUMENTS = [
     (("run", "{scenario}", "--arms", "sumit"), 2, "unknown arm `sumit`"),
     (("run", "{scenario}", "--arms", "x" * 9000), 2, "unknown arm `" + "x" * 57 + "...`"),
     (("run", "{scenario}", "--arms", "\x1b[31m\u202e"), 2, "unknown arm `\\x1b[31m\\u202e`"),
+    (
+        ("run", "{scenario}", "--arms", ""),
+        2,
+        "--arms is given an empty value: write one, or leave --arms out",
+    ),
+    (
+        ("run", "{scenario}", "--arms", "half,"),
+        2,
+        "--arms: a name is missing; write arms with commas between them",
+    ),
+    (("run", "{scenario}", "--out="), 2, "--out is given an empty value"),
+    (("compare", "a", " "), 2, "an argument is empty: give a path or a name"),
+    (
+        ("run", "{scenario}", "--runs", "1e3"),
+        2,
+        "'1e3' is no whole number; allowed: 1..10,000,000, in plain digits",
+    ),
+    (
+        ("run", "{scenario}", "--run-timeout", "1s"),
+        2,
+        "'1s' is no number; allowed: 0.001 or more, in plain digits",
+    ),
+    (
+        ("run", "{scenario}", "--seed", "18446744073709551616"),
+        2,
+        "not in the range 0<=x<=18446744073709551615",
+    ),
     (("\x1b]0;x\x07",), 2, "No such command '\\x1b]0;x\\x07'"),
     (("sweep", "x" * 5000), 4, "not found: `xxx"),
     (("check", "x" * 5000), 4, "not found: `xxx"),

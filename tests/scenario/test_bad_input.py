@@ -100,6 +100,9 @@ CASES: list[tuple[str, str, str, str, str, int]] = [
     ("B16 event", AID, AID.replace("id: aid", "id: summit"),
      "E015", "`summit` already defined at line 29", 0),
     ("B16 state", "{id: KOR, name", "{id: JPN, name", "E015", "`JPN` already defined at line 5", 0),
+    ("B48 target", "guests: [EGY]", "guests: [EGY], targets: [JPN, EGY]",
+     "E306", "`EGY` takes part already, and cannot be a target\n  help: name each actor once", 0),
+    ("no text for an id", "{id: KOR, name", "{id: true, name", "E201", "expected text, got boolean", 0),
     ("self patron", "patrons: [USA]", "patrons: [KOR]",
      "E306", "states.KOR.patrons: `KOR` is its own patron", 0),
     ("outside twice", "[EGY, ETH]", "[EGY, EGY]", "E015", r"outside\[1\]: `EGY` given twice", 0),
@@ -202,7 +205,7 @@ CASES: list[tuple[str, str, str, str, str, int]] = [
     ("B66 drive", "tables/states.csv", '"C:\\\\states.csv"', "E501", "must stay inside", 0),
     ("B66 extends", TOP, TOP + "extends: ../other.yaml\n",
      "E501", "extends: `../other.yaml` resolves outside", 1),
-    ("B68 itself", TOP, TOP + "extends: summit.yaml\n", "E502", "cycle: summit.yaml -> summit.yaml", 1),
+    ("B68 itself", TOP, TOP + "extends: summit.yaml\n", "E502", "cycle: summit.yaml:8 -> summit.yaml", 1),
     ("no table", "tables/states.csv", "tables/stats.csv", "E001", "not found: `tables/stats.csv`", 0),
     ("table key", "{table: tables/states.csv,", "{table: tables/states.csv, id: USA,",
      "E101", "unknown key `id`", 0),
@@ -305,9 +308,25 @@ WHOLE: list[tuple[str, bytes, str, str, tuple[int, int]]] = [
     ("B17", b"a: &a [x, x]\nb: [*a, *a, *a]\n", "E020", "anchors are not allowed", (1, 4)),
     ("B20", b"[" * 5000, "E021", "nesting deeper than 20", (1, 1001)),
     ("B20 mappings", b"{a: " * 5000, "E021", "nesting deeper than 20", (1, 81)),
+    ("conflict", b"schema: 1\n<<<<<<< HEAD\ntitle: a\n=======\ntitle: b\n>>>>>>> x\n",
+     "E010", "a merge conflict stands in the file\n  help: keep one of the two versions", (2, 1)),
+    ("CSV", b"id,name\nUSA,United States\n", "E012",
+     r"this is a table \(CSV\), not YAML\n  help: name it in a scenario, as `states: \[{table: ", (1, 1)),
+    ("CSV with colons", b'id,source\nUSA,"a: b"\n', "E012", r"this is a table \(CSV\), not YAML", (1, 1)),
+    ("semicolons", b"id;name\nUSA;United States\n", "E012", r"this is a table \(CSV with `;`\)", (1, 1)),
+    ("tabs", b"id\tname\nUSA\tx\n", "E012", r"this is a table \(CSV with tabs\)", (1, 1)),
+    ("letter", b"Dear all,\n\nhere is it: the file, as agreed, I hope.\n", "E012", "this is plain text", (1, 1)),
+    ("web page", b"<!DOCTYPE html>\n<html>a: b: c</html>\n", "E012", r"this is a web page \(HTML\), not", (1, 1)),
+    ("program", b"import os\n\ndef f(x):\n    return x\n", "E012", "this is a program, not YAML", (1, 1)),
+    ("TOML", b"[tool]\na = 1\n", "E012", "this is a TOML or INI file, not YAML", (1, 1)),
+    ("references", b"@article{x,\n a = {b}}\n", "E012", r"a list of references \(BibTeX\), not YAML", (1, 1)),
+    ("LFS", b"version https://git-lfs.github.com/spec/v1\noid sha256: 1: 2\n", "E012", "Git LFS left", (1, 1)),
+    ("PDF", b"%PDF-1.7\n%\xe2", "E006", "a PDF found\n  help: give a text file in UTF-8", (1, 1)),
+    ("picture", b"\x89PNG\r\n\x1a\n", "E006", r"a picture \(PNG\) found", (1, 1)),
+    ("B07 other end", "schema: 1\n".encode("utf-16-be"), "E006", "UTF-16 found\n  help: save as UTF-8", (1, 1)),
     ("tag line", b"%TAG ! tag:x,2000:\n---\na: 1\n", "E023", "YAML tags are not allowed", (1, 1)),
     ("binary", bytes(range(256)), "E006", "not UTF-8|UTF-16", (1, 1)),
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("data", "code", "said", "place"), [w[1:] for w in WHOLE], ids=[w[0] for w in WHOLE])
@@ -323,6 +342,36 @@ def test_b01_missing_file(world):
     found = check_scenario(world.folder / "sumit.yaml")[1]
     assert found[0].code == "E001"
     assert "did you mean" in found[0].suggestion and "summit.yaml" in found[0].suggestion
+
+
+ODD = [
+    ("-", "E001", "not found: `-`; standard input is not read\n  help: give the path of a file"),
+    ("", "E001", "no file is named"),
+    ("~/summit.yaml", "E001", "`~` is not replaced here: write the path in full"),
+    ("https://example.org/a.yaml", "E501", "`https://example.org/a.yaml`: URLs are not read\n  help: save the file"),
+    ("dangling.yaml", "E001", "`dangling.yaml` is a link to `nowhere.yaml`, and that is not"),
+    ("loop.yaml", "E003", "`loop.yaml` is a link that leads back to itself\n  help: give the path of the file itself"),
+    ("world", "E002", "`world` is a folder, not a regular file\n  help: did you mean `world.yaml`?"),
+    ("full", "E002", "`full` is a folder, not a regular file\n  help: give the path of a file; it holds a.yaml, b.yml"),
+    ("bare", "E002", "it holds no YAML file"),
+    ("done", "E002", "it holds results: balance-sim verify done"),
+    ("worldd.yml", "E001", "not found: `worldd.yml`\n  help: did you mean `world.yaml`?"),
+    ("wor", "E001", "did you mean `world.yaml`?"),
+    ("x.yaml", "E001", "not found: `x.yaml`\n  help: give the path of a file"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "code", "said"), ODD, ids=[one[0] or "empty" for one in ODD])
+def test_what_is_said_of_a_path_that_leads_to_no_scenario(tmp_path, monkeypatch, path, code, said):
+    monkeypatch.chdir(tmp_path)
+    os.symlink("nowhere.yaml", "dangling.yaml")
+    os.symlink("loop.yaml", "loop.yaml")
+    for folder in ("world", "full", "bare", "done"):
+        os.mkdir(folder)
+    for file in ("world.yaml", "full/a.yaml", "full/b.yml", "done/manifest.json"):
+        (tmp_path / file).write_text("schema: 1\n")
+    (found,) = check_scenario(path)[1]
+    assert found.code == code and said in found.text(), found.text()
 
 
 def test_b01_of_two_files_of_one_name_the_one_in_the_folder_that_was_meant(tmp_path, monkeypatch):
@@ -385,7 +434,7 @@ def test_b68_cycle_of_three_and_depth(world):
     assert check_scenario(world.folder / "f6.yaml")[0] is not None
     (world.folder / "f2.yaml").write_text("extends: f0.yaml\n")
     (found,) = [one for one in check_scenario(world.folder / "f0.yaml")[1] if one.code == "E502"]
-    assert found.message == "cycle: f0.yaml -> f1.yaml -> f2.yaml -> f0.yaml"
+    assert found.message == "cycle: f0.yaml:1 -> f1.yaml:1 -> f2.yaml:1 -> f0.yaml"
     assert found.file == str(world.folder / "f2.yaml")
 
 
@@ -394,6 +443,16 @@ def test_b69_an_error_in_an_extended_file_is_reported_there(world):
     (world.folder / "child.yaml").write_text("extends: summit.yaml\n")
     (found,) = [one for one in check_scenario(world.folder / "child.yaml")[1] if not one.is_warning]
     assert (found.file, found.line) == (str(world.path), world.line_of("beta: 2"))
+    assert found.message == f"2 is outside 0..1 (included from {world.folder / 'child.yaml'}:1)"
+
+
+def test_b69_also_where_the_extended_file_cannot_be_read(world):
+    (world.folder / "grand.yaml").write_text("extends: child.yaml\n")
+    (world.folder / "child.yaml").write_text("# a child\nextends: summit.yaml\n")
+    world.write("schema: [\n")
+    (found,) = check_scenario(world.folder / "grand.yaml")[1]
+    assert (found.file, found.line, found.code) == (str(world.path), 2, "E010")
+    assert found.message.endswith(f"(included from {world.folder / 'child.yaml'}:2)")
 
 
 # --- --set ------------------------------------------------------------------------------------------

@@ -74,6 +74,9 @@ def test_a_good_file_is_read(told, tmp_path):
         ("runs: 10", "rums: 10\nruns: 10", 8, "E101", "unknown key `rums`"),
         ("scenario: small.yaml", "scenario: smal.yaml", 2, "E001", "not found"),
         ("scenario: small.yaml", "scenario: https://x.org/a", 2, "E501", "URLs are not read"),
+        ("scenario: small.yaml", 'scenario: ""', 2, "E201", 'expected a path, got text ""'),
+        ("[no_summit, summit]", "[summit, summit]", 7, "E015", "`summit` given twice"),
+        ("runs: 10", "runs: 10\nsamples: 8", 9, "E102", "`samples` belongs in design"),
         ("schema: 1", "schema: 9", 1, "E108", "this version reads 1"),
     ],
 )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
+from pathlib import Path
 
 import pytest
 
 from balance_sim.scenario.problems import report
+
+DATA = Path(__file__).parent / "data"
 
 CHINA = "CHN,China,18743.8,313.7,1409,0.04,-0.86,39.9,116.41,,,made up for tests\n"
 
@@ -89,6 +92,62 @@ def test_bad_accord(world, old, new, code, row, cell, said):
 def test_dates_known_to_the_year_are_compared_by_the_year(world):
     world.table("accords", "1960-01-19,1960-06-23,0,in_force,day", "1960-06-30,1960-01-01,0,in_force,year")
     assert world.load().accords[-2].precision == "year"
+
+
+STATES = (DATA / "tables" / "states.csv").read_text(encoding="utf-8")
+HEADER, FIRST, *REST = STATES.splitlines()
+COMMAS = "," * HEADER.count(",")
+HEAD = "the first row names no column: it holds "
+
+# what spreadsheets and people put around a table: name, lines, code, row, cell, what the two printed lines hold
+AROUND = [
+    ("title", ["States of 2024" + COMMAS, HEADER, FIRST, *REST], "E601", 1, 1,
+     HEAD + "`States of 2024`, ``, `` and 9 more\n  help: the names stand in row 2: remove what is above"),
+    ("two titles", ["States", "of 2024", HEADER, FIRST, *REST], "E601", 1, 1, "stand in row 3: remove what is"),
+    ("sep=", ["sep=,", HEADER, FIRST, *REST], "E601", 1, 1, "the names stand in row 2: remove what is above"),
+    ("no table", ["<!DOCTYPE html>", "<html></html>"], "E601", 1, 1,
+     HEAD + "`<!DOCTYPE html>`\n  help: write a first row with the names of the columns"),
+    ("upper case", [HEADER.replace("id,", "ID,"), FIRST, *REST], "E602", 1, 1,
+     "unknown column `ID`\n  help: did you mean `id`?"),
+    ("space in a name", [HEADER.replace("name", "name "), FIRST, *REST], "E602", 1, 2, "did you mean `name`?"),
+    ("no-break space", [HEADER.replace("name", "name\u00a0"), FIRST, *REST], "E602", 1, 2, "`name\\xa0`"),
+    ("unit in a name", [HEADER.replace("gdp_bn", "gdp_bn (USD)"), FIRST, *REST], "E602", 1, 3, "mean `gdp_bn`?"),
+    ("header again", [HEADER, FIRST, HEADER, *REST], "E604", 3, 1,
+     "the names of the columns again\n  help: remove the row"),
+    ("blank cells", [HEADER, FIRST, COMMAS, *REST], "E604", 3, 1, "a row of blank cells\n  help: remove the row"),
+    ("comma at every end", [line + "," for line in (HEADER, FIRST, *REST)], "E602", 1, 13,
+     "column 13 has no name\n  help: remove the comma at the end of every row"),
+    ("column of numbers", [f"{n}," * (n > 0) + "," * (n == 0) + line for n, line in enumerate((HEADER, FIRST, *REST))],
+     "E602", 1, 1, "column 1 has no name\n  help: name it, or remove it"),
+    ("comma at an end", [HEADER, FIRST + ",", *REST], "E604", 2, 1,
+     "13 cells, expected 12\n  help: remove the comma at the end of the row"),
+    ("one word", [HEADER, FIRST, "Source: a book", *REST], "E604", 3, 1, "1 cell, expected 12"),
+    ("total", [HEADER, FIRST, *REST, "Total,all,1" + COMMAS[2:]], "E301", 7, 1,
+     "`Total` is no state\n  help: remove what is a sum of others"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "row", "cell", "said"), [a[1:] for a in AROUND], ids=[a[0] for a in AROUND]
+)
+def test_what_stands_around_a_table(world, lines, code, row, cell, said):
+    found = world.table("states", "\n".join(lines).encode() + b"\n").errors()
+    here = [one for one in found if (one.code, one.line, one.col) == (code, row, cell)]
+    assert here and said in here[0].text(), report(found)
+    assert [one for one in found if one.file.endswith("states.csv")] == here, report(found)
+
+
+def test_blank_lines_and_any_line_ends_are_harmless(world):
+    before = world.load().sha256
+    text = "\n".join(["", HEADER, "", FIRST + "\r", "   ", *REST, "", ""])
+    assert world.table("states", text.encode()).load().sha256 == before
+
+
+def test_a_table_named_twice_is_read_once(world):
+    line = next(one for one in world.text.splitlines() if "accords.csv" in one)
+    (found,) = world.edit(line, f"{line}\n{line}").errors()
+    assert (found.code, found.line, found.path) == ("E015", world.line_of(line) + 1, "accords[].table")
+    assert found.message == f"`tables/accords.csv` already given at line {world.line_of(line)}"
 
 
 TABLES = [

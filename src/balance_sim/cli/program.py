@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import traceback
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import click
@@ -89,6 +90,7 @@ class Program(click.Group):
             near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             ctx.fail(f"No such command '{args[0]}'.{hint}")
+        _refuse_empty(ctx, args)
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> object:
@@ -103,7 +105,8 @@ class Program(click.Group):
         except click.ClickException as error:
             from balance_sim.scenario.problems import escaped
 
-            vars(error)["message"] = "\n".join(map(escaped, error.message.split("\n")))
+            said = _with_bounds(error)
+            vars(error)["message"] = "\n".join(map(escaped, said.split("\n")))
             raise
         except (click.exceptions.Exit, click.Abort):
             raise
@@ -118,6 +121,31 @@ class Program(click.Group):
             raise
         except Exception as error:  # noqa: BLE001 - the one place where every failure ends
             raise click.exceptions.Exit(_report(error, as_json=bool(ctx.meta.get(AS_JSON)))) from None
+
+
+def _refuse_empty(ctx: click.Context, args: list[str]) -> None:
+    """Refuse an argument of no characters, such as a variable of a shell that is not set: `--out ""` is no folder."""
+    for before, word in pairwise(["", *args]):
+        option = before if before.startswith("-") and "=" not in before else ""
+        if word.startswith("--") and word.endswith("=") and word.count("=") == 1:
+            option = word[:-1]
+        elif word.strip():
+            continue
+        if option:
+            ctx.fail(f"{option} is given an empty value: write one, or leave {option} out")
+        ctx.fail("an argument is empty: give a path or a name")
+
+
+def _with_bounds(error: click.ClickException) -> str:
+    """The message; where no number was given for one, with the numbers that are allowed."""
+    kind = error.param.type if isinstance(error, click.BadParameter) and error.param else None
+    if not isinstance(kind, click.IntRange | click.FloatRange) or "is not a valid" not in error.message:
+        return error.message
+    whole = isinstance(kind, click.IntRange)
+    low, high = ("" if bound is None else f"{bound:,}" for bound in (kind.min, kind.max))
+    allowed = f"{low}..{high}" if low and high else f"{low} or more" if low else f"up to {high}"
+    written = error.message.partition(" is not a valid")[0]
+    return f"{written} is no {'whole ' * whole}number; allowed: {allowed}, in plain digits."
 
 
 def _report(error: Exception, *, as_json: bool) -> ExitCode:

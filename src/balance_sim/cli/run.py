@@ -88,7 +88,7 @@ def command(
     from balance_sim.study.store import Store
 
     loaded = load_scenario(scenario, set=settings, theory=theory)
-    wanted = [name.strip() for name in arms.split(",") if name.strip()] if arms is not None else None
+    wanted = named_arms(arms)
     folder = out or default_folder(loaded, chosen_arms(loaded, wanted), seed, model, draws=draw_parameters)
     command_line = shlex.join(["balance-sim", *sys.argv[1:]])
     with resumable(command_line), progress_bar("runs") as progress:
@@ -123,6 +123,16 @@ def command(
     if result.failed:
         click.echo(f"{len(result.failed)} of {runs} runs failed: see {folder / 'failed.json'}", err=True)
         ctx.exit(ExitCode.FAILED_RUNS)
+
+
+def named_arms(text: str | None) -> list[str] | None:
+    """The arms of `--arms A,B`; None where it was not given."""
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise click.UsageError("--arms: a name is missing; write arms with commas between them, as A,B")
+    return names
 
 
 def draw(result: Result, folder: Path) -> None:

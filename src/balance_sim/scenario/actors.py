@@ -30,7 +30,8 @@ _RESERVED = re.compile(r"(?i)con|prn|aux|nul|com[0-9]|lpt[0-9]")
 class Names:
     """What the rows of a scenario may refer to; groups hold their members in the roster, sorted.
 
-    is_whole: False if a state could not be read; then a known code is not held against anyone."""
+    is_whole: False if a state could not be read; then a known code is not held against anyone.
+    line: where the roster begins, 0 if unknown."""
 
     roster: frozenset[str]
     outside: frozenset[str]
@@ -38,6 +39,7 @@ class Names:
     kinds: tuple[str, ...]
     event_kinds: tuple[str, ...]
     is_whole: bool = True
+    line: int = 0
 
     @property
     def members(self) -> dict[str, tuple[str, ...]]:
@@ -63,6 +65,7 @@ def read_names(tree: Node) -> tuple[Names, list[Problem]]:
         _known(tree, "kinds"),
         _known(tree, "event_kinds"),
         is_whole,
+        states.at.line if states else 0,
     )
     return names, problems
 
@@ -80,7 +83,8 @@ def check_identifier(text: object, node: Node, path: str) -> list[Problem]:
         allowed = "[A-Za-z0-9_-], 1 to 64 characters"
         return [problem(node.at, path, "E106", f"`{shown(text)}` is no identifier", allowed)]
     if _RESERVED.fullmatch(text):
-        return [problem(node.at, path, "E106", f"`{text}` is a reserved name on some systems")]
+        why = f"`{text}` is a reserved name on some systems"
+        return [problem(node.at, path, "E106", why, suggestion="take another name")]
     return []
 
 
@@ -250,11 +254,14 @@ def _not_among(node: Node, path: str, names: Names, *, groups: bool, outside: bo
     code = node.value
     if not groups and code in names.members:
         return [problem(node.mark, path, "E307", f"`{code}` is a group", suggestion="name one state")]
+    if isinstance(code, str) and not names.is_whole and is_invented(code):
+        return []
     if isinstance(code, str) and (code in code_table() or code in names.outside):
         if not names.is_whole:
             return []
         near = closest(code, names.roster)
         why = f"`{code}` is not among the {len(names.roster)} states"
+        why += f" (line {names.line})" if names.line > 1 else ""
         hint = f"add it to `states`{' or to `outside`' if outside else ''}"
         hint = f"did you mean `{near}`? else {hint}" if near else hint
         return [problem(node.mark, path, "E307", why, suggestion=hint)]

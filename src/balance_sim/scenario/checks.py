@@ -106,6 +106,15 @@ def check_roles(event: Event, row: Row) -> Iterator[Problem]:
             f"{listed(f'`{code}`' for code in both)} among the principals already",
             suggestion="guests are seen with the principals; name each actor once",
         )
+    own = sorted({*event.principals, *event.guests} & {*event.targets})
+    if own:
+        yield problem(
+            row.at("targets").mark,
+            f"{row.path}.targets",
+            "E306",
+            f"{listed(f'`{code}`' for code in own)} takes part already, and cannot be a target",
+            suggestion="name each actor once",
+        )
     alone = len({*event.principals, *event.guests, *event.targets, event.host} - {None}) < 2
     if event.kind in NEED_COMPANY and alone:
         yield problem(

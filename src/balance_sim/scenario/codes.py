@@ -16,6 +16,7 @@ from functools import cache
 from balance_sim.scenario.problems import closest, listed, may_suggest, shown
 from balance_sim.scenario.shipped import shipped_text
 
+_TOTALS = frozenset(("total", "totals", "grand total", "sum", "all", "world", "average", "mean", "others"))
 _INVENTED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-WYZ][A-Z]|ZZ[A-Z]")
 
 
@@ -89,6 +90,8 @@ def explain(written: object, roster: Collection[str]) -> Explanation:
     """Error code, message and suggestion for something that is no state's code."""
     text = shown(written)
     exact = explain_exactly(written, roster)
+    if text.strip(" :").casefold() in _TOTALS:
+        return "E301", f"`{text}` is no state", "remove what is a sum of others"
     if exact or not may_suggest():
         return exact or ("E301", f"unknown state `{text}`", "use ISO3 codes")
     return _explain_near_name(text) or _explain_misspelling(text, roster)
@@ -147,7 +150,7 @@ def _explain_name(text: str) -> Explanation | None:
 
 
 def _explain_near_name(text: str) -> Explanation | None:
-    near = closest(text, _by_name()) if len(text) > 4 else None
+    near = closest(text, _by_name(), cutoff=0.8) if len(text) > 4 else None
     return _use(text, _by_name()[near]) if near else None
 
 

@@ -13,6 +13,7 @@ from yaml import events as happening
 
 from balance_sim.scenario.cells import Unclear, plain_scalar
 from balance_sim.scenario.nodes import REFUSED, Node
+from balance_sim.scenario.other_texts import other_text
 from balance_sim.scenario.problems import CONTROL, Mark, Problem, ScenarioError, problem, shown
 
 DEEPEST = 20
@@ -154,13 +155,26 @@ def read_document(text: str, file: str) -> tuple[Node, list[Problem]]:
         for event in yaml.parse(text, Loader=_Loader):
             _take(builder, event)
     except yaml.YAMLError as error:
+        refuse_other_text(text, file)
         builder.problems.append(_explain(error, text, file, builder.last_quote))
         raise ScenarioError(builder.problems) from None
     except RecursionError:
         raise builder.stop(Mark(file, 1, 1), "E021", f"nesting deeper than {DEEPEST}") from None
     if builder.root is None:
         raise ScenarioError([problem(Mark(file, 1, 1), "", "E004", "the file is empty", suggestion=EXAMPLE)])
+    if isinstance(builder.root.value, str):
+        refuse_other_text(text, file)
     return builder.root, builder.problems
+
+
+def refuse_other_text(text: str, file: str) -> None:
+    """Raises ScenarioError if a text that YAML makes nothing of is something else."""
+    what = other_text(text)
+    if what:
+        hint = "give a YAML file of keys and values; `balance-sim new NAME` writes one to start from"
+        if "table" in what:
+            hint = f"name it in a scenario, as `states: [{{table: {shown(file)}}}]`, and give that file"
+        raise ScenarioError([problem(Mark(file, 1, 1), "", "E012", f"this is {what}, not YAML", "", hint)])
 
 
 def is_plain_text(text: str) -> bool:
@@ -240,8 +254,12 @@ def _explain(error: yaml.YAMLError, text: str, file: str, last_quote: tuple[int,
     line = lines[mark.line] if mark.line < len(lines) else ""
     if "\t" in line[: len(line) - len(line.lstrip())] or line[mark.column : mark.column + 1] == "\t":
         return problem(here, "", "E010", "tab used for indentation", suggestion="use spaces")
-    for number in range(mark.line, max(-1, mark.line - 3), -1):
-        near = _NO_SPACE.match(lines[number]) if number < len(lines) else None
+    for number in range(min(mark.line, len(lines) - 1), max(-1, mark.line - 3), -1):
+        if lines[number].startswith(("<<<<<<< ", "=======", ">>>>>>> ")):
+            hint = "keep one of the two versions and remove the lines of `<<<`, `===` and `>>>`"
+            there = Mark(file, number + 1, 1)
+            return problem(there, "", "E010", "a merge conflict stands in the file", suggestion=hint)
+        near = _NO_SPACE.match(lines[number])
         if near:
             return no_space(Mark(file, number + 1, near.start("key") + 1), "", near["key"], near["value"])
     what = getattr(error, "problem", None) or str(error)

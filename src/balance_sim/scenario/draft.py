@@ -14,7 +14,7 @@ from balance_sim.scenario.defaults import (
     presets,
     weights_under,
 )
-from balance_sim.scenario.layout import REQUIRED, SECTIONS, TOP, row_path
+from balance_sim.scenario.layout import OTHER_NAMES, REQUIRED, SECTIONS, TOP, row_path
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.problems import Problem, did_you_mean, listed, problem, shown
 from balance_sim.scenario.refusals import kind_of, read_piece, unknown_key
@@ -37,6 +37,14 @@ from balance_sim.scenario.schema import (
 
 MOST_REFUSED = 500
 MOST_KINDS = 200
+NEEDED = {
+    "title": "some text",
+    "start": "a date, YYYY-MM-DD",
+    "end": "a date after `start`, YYYY-MM-DD",
+    "focal": "the id of one of the events",
+    "states": "a list of 2 to 400",
+    "arms": "a mapping, one of them with `reference: true`",
+}
 
 
 class Head(Strict):
@@ -163,11 +171,12 @@ def check_top(tree: Node) -> list[Problem]:
         for key, child in tree.fields.items()
         if key not in TOP
     ]
+    meant = {OTHER_NAMES.get(key) for key in tree.fields}
     for key in REQUIRED:
-        if tree.get(key) is None:
-            code = "E108" if key == "schema" else "E103"
+        if tree.get(key) is None and key not in meant:
+            code, need = ("E108", "") if key == "schema" else ("E103", f" ({NEEDED[key]})")
             hint = f"write `schema: {SCHEMA_VERSION}`" if key == "schema" else ""
-            problems.append(problem(tree.mark, key, code, f"`{key}` is required", suggestion=hint))
+            problems.append(problem(tree.mark, key, code, f"`{key}` is required{need}", suggestion=hint))
     schema = tree.get("schema")
     if (
         schema

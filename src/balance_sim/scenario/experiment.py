@@ -128,7 +128,7 @@ def _twice(one: Problem) -> Problem:
 
 
 def _read(tree: Node, sources: Sources, max_runs: int) -> tuple[Experiment | None, list[Problem]]:
-    problems = [unknown_key(child, "", key, TOP, "") for key, child in tree.fields.items() if key not in TOP]
+    problems = [_unknown(child, key) for key, child in tree.fields.items() if key not in TOP]
     problems += _check_version(tree)
     own = tree.with_value({key: child for key, child in tree.fields.items() if key in Head.model_fields})
     head, found = read_piece(Head, own, "")
@@ -155,6 +155,14 @@ def _read(tree: Node, sources: Sources, max_runs: int) -> tuple[Experiment | Non
     marks = {name: (tree.get(name) or tree).mark for name in TOP}
     name = stem(sources.path.name)
     return Experiment(name, head, design, scenario, tuple(factors), tuple(points), marks), problems
+
+
+def _unknown(node: Node, key: str) -> Problem:
+    """A key that no experiment has at its top; one of the design's is told so."""
+    if key in Design.model_fields:
+        why = f"`{key}` belongs in design, found in the top level"
+        return problem(node.at, key, "E102", why, suggestion=f"write `design: {{{key}: ...}}`")
+    return unknown_key(node, "", key, TOP, "")
 
 
 def _check_version(tree: Node) -> list[Problem]:
@@ -212,10 +220,11 @@ def _read_points(node: Node | None) -> tuple[list[Point], list[Node], list[Probl
 
 def _read_scenario(tree: Node, sources: Sources, head: Head | None) -> tuple[Scenario | None, list[Problem]]:
     node = tree.get("scenario")
-    if node is None or not isinstance(node.value, str):
+    if node is None or not isinstance(node.value, str) or not node.value.strip():
         why = f"expected a path, got {kind_of(node)}" if node else "`scenario` is required"
         mark = node.mark if node else tree.mark
-        return None, [problem(mark, "scenario", "E103" if node is None else "E201", why)]
+        hint = "write the path of a scenario, as seen from this file"
+        return None, [problem(mark, "scenario", "E103" if node is None else "E201", why, suggestion=hint)]
     if "://" in node.value:
         return None, [problem(node.mark, "scenario", "E501", "URLs are not read", suggestion="write a path")]
     beside = sources.path.parent / node.value

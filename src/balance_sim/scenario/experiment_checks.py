@@ -80,18 +80,30 @@ def _check_method(
         problems.append(problem(mark, "design.samples", "E406", why, suggestion=f"write {low} or {2 * low}"))
     if design.method in ("sobol", "morris") and len(factors) < 2:
         why = f"{design.method} needs at least 2 factors, got {len(factors)}"
-        problems.append(problem(at.mark, "design", "E406", why))
+        problems.append(problem(at.mark, "design", "E406", why, suggestion="add a factor, or take a grid"))
     return problems
 
 
 def check_arms(tree: Node, head: Head, scenario: Scenario) -> list[Problem]:
+    """The arms asked for are the scenario's, each once; so is each outcome."""
     node = tree.get("arms")
-    return [
+    return _given_twice(tree, "arms") + _given_twice(tree, "outcomes") + [
         problem(item.mark, f"arms[{at}]", "E107", f"no arm `{shown(item.value)}`", listed(scenario.arms),
                 did_you_mean(str(item.value), scenario.arms))
         for at, item in enumerate(node.items if node and head.arms is not None else ())
         if item.value not in scenario.arms
     ]  # fmt: skip
+
+
+def _given_twice(tree: Node, name: str) -> list[Problem]:
+    node = tree.get(name)
+    items = [item for item in (node.items if node else ()) if isinstance(item.value, str)]
+    words = [item.value for item in items]
+    return [
+        problem(item.mark, f"{name}[{at}]", "E015", f"`{shown(item.value)}` given twice", "", "remove one")
+        for at, item in enumerate(items)
+        if item.value in words[:at]
+    ]
 
 
 def check_values(scenario: Scenario, factors: Sequence[Factor], rows: Sequence[Node]) -> list[Problem]:
@@ -117,8 +129,18 @@ def check_values(scenario: Scenario, factors: Sequence[Factor], rows: Sequence[N
     if problems:
         return problems
     for changes in _rounds(factors, rows):
-        problems += changed_scenario(scenario, changes, changes[0].node)[1]
+        found = changed_scenario(scenario, changes, changes[0].node)[1]
+        problems += [_with_position(one, factors) for one in found]
     return problems
+
+
+def _with_position(one: Problem, factors: Sequence[Factor]) -> Problem:
+    """A value of a list says which of them it is."""
+    for factor in factors:
+        for at, item in enumerate(factor.node.items, 1):
+            if (item.mark.line, item.mark.col) == (one.line, one.col):
+                return replace(one, message=f"at position {at}: {one.message}")
+    return one
 
 
 def _rounds(factors: Sequence[Factor], rows: Sequence[Node]) -> list[list[Change]]:

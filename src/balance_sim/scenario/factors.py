@@ -205,7 +205,8 @@ def _steps(
     if is_log:
         return 0, [problem(mark, path, "E403", "a log scale has no even step", suggestion="give `steps`")]
     if step <= 0:
-        return 0, [problem(mark, path, "E403", f"step {step:g} is not above 0")]
+        why, hint = f"step {step:g} is not above 0", "give a step above 0, or `steps`, the number of values"
+        return 0, [problem(mark, path, "E403", why, suggestion=hint)]
     count = (high - low) / step
     if abs(count - round(count)) > 1e-6 * max(count, 1.0) or not 1 <= round(count) < MOST_STEPS:
         why = f"step {step:g} does not lead from {low:g} to {high:g}"

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["scenario", "experiment", "cases", "hindcast", "coordination", "manifest"]
+Kind = Literal["scenario", "experiment", "cases", "hindcast", "coordination", "manifest", "summary"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class FileKind:
 
 FILE_KINDS = (
     FileKind("manifest", ("manifest_version",), "the manifest of a results folder", "balance-sim verify"),
+    FileKind("summary", ("digest",), "the summary of a results folder", "balance-sim report"),
     FileKind("cases", ("cases",), "a plan of cases", "balance-sim cases"),
     FileKind(
         "hindcast",
@@ -52,7 +53,7 @@ FILE_KINDS = (
 
 def file_kind(keys: Collection[str]) -> FileKind | None:
     """The kind of a file with these keys at its top level; None where none of them tells."""
-    sure = FILE_KINDS[-1].is_sure(keys) and "manifest_version" not in keys
+    sure = FILE_KINDS[-1].is_sure(keys) and not {"manifest_version", "digest"} & {*keys}
     return (
         FILE_KINDS[-1]
         if sure
@@ -65,5 +66,5 @@ def other_kind(keys: Collection[str], wanted: Kind, file: str) -> tuple[str, str
     found, meant = file_kind(keys), next(kind for kind in FILE_KINDS if kind.name == wanted)
     if found is None or found is meant or meant.is_sure(keys):
         return None
-    given = file.rpartition("/")[0] or "." if found.name == "manifest" else file
+    given = file.rpartition("/")[0] or "." if found.name in ("manifest", "summary") else file
     return f"this is {found.what}, not {meant.what}", f"{found.command} {given}"

@@ -15,6 +15,7 @@ from balance_sim.scenario.problems import (
     Problem,
     ScenarioError,
     closest,
+    listed,
     problem,
     shown,
 )
@@ -23,17 +24,24 @@ LARGEST_SCENARIO = 1 << 20
 LARGEST_TABLE = 8 << 20
 SHIPPED = Path("scenarios")
 EXPERIMENTS = Path("experiments")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _OUTSIDE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|~|[/\\]")
 _PACKED = {
     b"PK\x03\x04": "an Excel workbook or a zip archive",
     b"\xd0\xcf\x11\xe0": "an Excel workbook of the old kind",
     b"\x1f\x8b": "a gzipped file",
+    b"%PDF": "a PDF",
+    b"\x89PNG": "a picture (PNG)",
+    b"\xff\xd8\xff": "a picture (JPEG)",
+    b"PAR1": "a Parquet file",
+    b"SQLite format 3\0": "a SQLite database",
 }
 
 
 class Sources:
     """The files that one scenario was read from: `files` maps names within its folder to bytes.
 
+    included: file, as shown in messages -> the place that extends it.
     held: files by name to read from instead of the disk, which is then not looked at; `path` is one of the names."""
 
     def __init__(self, path: str | os.PathLike[str], held: Mapping[str, bytes] | None = None) -> None:
@@ -43,6 +51,7 @@ class Sources:
         self.shown = shown(str(self.path), 200)
         self.folder = Path(os.path.realpath(self.path.parent)) if held is None else self.path.parent
         self.files: dict[str, bytes] = {}
+        self.included: dict[str, str] = {}
 
     def main(self) -> str:
         """The text of the scenario file itself."""
@@ -99,7 +108,7 @@ def decoded(data: bytes, file: str) -> str:
         raise _refused(Mark(file, 1, 1), "", "E006", f"{packed} found", "give a text file in UTF-8")
     if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data.startswith(b"\x00\x00\xfe\xff"):
         raise _refused(Mark(file, 1, 1), "", "E006", "UTF-16 or UTF-32 found", "save as UTF-8")
-    if len(data) >= 4 and data[1::2][:16].count(0) == len(data[1::2][:16]):
+    if len(data) >= 4 and any(not any(data[at::2][:16]) for at in (0, 1)):
         raise _refused(Mark(file, 1, 1), "", "E006", "UTF-16 found", "save as UTF-8")
     try:
         return data.decode("utf-8-sig")
@@ -121,6 +130,10 @@ def decoded(data: bytes, file: str) -> str:
 def _find(written: str) -> Path:
     """The file itself, or a shipped scenario of that name."""
     path = Path(written)
+    if _URL.match(written):
+        hint = "save the file and give its path"
+        named = shown(written, 200)
+        raise _refused(Mark(named, 1, 1), "", "E501", f"`{named}`: URLs are not read", hint)
     if "\0" in written or not written:
         raise _not_found(written)
     if not os.path.lexists(path) and not path.suffix:
@@ -131,7 +144,25 @@ def _find(written: str) -> Path:
 
 
 def _not_found(written: str) -> ScenarioError:
+    named = shown(written, 200)
     path = Path(written.replace("\0", ""))
+    why, hint = f"not found: `{named}`", _near(path)
+    if not written:
+        why, hint = "no file is named", ""
+    elif written == "-":
+        why, hint = "not found: `-`; standard input is not read", ""
+    elif os.path.islink(path):
+        why, hint = (
+            f"not found: `{named}` is a link to `{shown(os.readlink(path), 200)}`, and that is not",
+            "",
+        )
+    elif written.startswith("~"):
+        hint = "`~` is not replaced here: write the path in full"
+    return _refused(Mark(named, 1, 1), "", "E001", why, hint or "give the path of a file")
+
+
+def _near(path: Path) -> str:
+    """`did you mean `x`?` of a YAML file here, beside `path` or shipped whose name is near; else nothing."""
     names: dict[str, str] = {}
     for folder in (
         EXPERIMENTS,
@@ -139,13 +170,14 @@ def _not_found(written: str) -> ScenarioError:
         path.parent,
     ):  # of two of one name the one in the folder that was meant
         try:
-            near = sorted(str(found) for found in folder.glob("*.yaml"))
+            found = sorted(one for one in folder.glob("*.yaml") if one != path)
         except OSError:
             continue
-        names |= {word: name for name in near for word in (Path(name).name, Path(name).stem)}
-    found = closest(path.name, names)
-    hint = f"did you mean `{shown(names[found], 200)}`?" if found else "give the path of a file"
-    return _refused(Mark(shown(written, 200), 1, 1), "", "E001", f"not found: `{shown(written, 200)}`", hint)
+        names |= {one.stem: str(one) for one in found}
+    wanted = path.stem if path.suffix in (".yaml", ".yml") else path.name
+    longer = [name for name in names if len(wanted) > 2 and name.casefold().startswith(wanted.casefold())]
+    near = closest(wanted, names, cutoff=0.75) or (longer[0] if len(longer) == 1 else None)
+    return f"did you mean `{shown(names[near], 200)}`?" if near else ""
 
 
 class TooLarge(OSError):
@@ -195,9 +227,29 @@ def _cannot_open(error: OSError, path: Path, mark: Mark, where: str, named: str)
         return _not_found(str(path))
     if error.errno in (errno.EACCES, errno.EPERM):
         return _refused(mark, where, "E003", f"permission denied: `{named}`", "make the file readable")
+    if error.errno == errno.EISDIR and path.is_dir():
+        return _refused(mark, where, "E002", f"`{named}` is a folder, not a regular file", _in_folder(path))
+    if error.errno == errno.ELOOP:
+        why = f"cannot be read: `{named}` is a link that leads back to itself"
+        return _refused(mark, where, "E003", why, "give the path of the file itself")
     if error.errno in (errno.ENXIO, errno.EISDIR):
         return _refused(mark, where, "E002", f"`{named}` is not a regular file", "give the path of a file")
-    return _refused(mark, where, "E003", f"cannot be read: `{named}` ({os.strerror(error.errno or 0)})", "")
+    why = f"cannot be read: `{named}` ({os.strerror(error.errno or 0)})"
+    return _refused(mark, where, "E003", why, "give the path of a readable file")
+
+
+def _in_folder(path: Path) -> str:
+    """What to give instead of a folder."""
+    name = shown(str(path), 200)
+    if (path / "manifest.json").is_file():
+        return f"it holds results: balance-sim verify {name}"
+    if path.name and path.with_name(f"{path.name}.yaml").is_file():
+        return f"did you mean `{name}.yaml`?"
+    try:
+        files = sorted(one.name for one in path.iterdir() if one.suffix in (".yaml", ".yml"))
+    except OSError:
+        files = []
+    return f"give the path of a file; it holds {listed(files, 6) or 'no YAML file'}"
 
 
 def _too_large(mark: Mark, where: str, named: str, size: int, largest: int) -> ScenarioError:

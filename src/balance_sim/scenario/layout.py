@@ -195,16 +195,20 @@ def bounds(model: type[Strict], name: str) -> str:
     for part in _parts(model, name):
         for item in [part, *getattr(part, "metadata", ())]:
             if isinstance(item, annotated_types.Ge):
-                low = f"{item.ge:.12g}"
+                low = _bound(item.ge)
             elif isinstance(item, annotated_types.Gt):
-                low, strict_low = f"{item.gt:.12g}", True
+                low, strict_low = _bound(item.gt), True
             elif isinstance(item, annotated_types.Le):
-                high = f"{item.le:.12g}"
+                high = _bound(item.le)
     if low and high:
         return f">{low}..{high}" if strict_low else f"{low}..{high}"
     if low:
         return f">{low}" if strict_low else f"{low} or more"
     return f"up to {high}" if high else ""
+
+
+def _bound(value: object) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.12g}"
 
 
 class NoSuchPath(LookupError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from balance_sim.scenario.actors import read_names
 from balance_sim.scenario.assemble import assemble, assemble_arm, without_and_with
@@ -69,12 +70,13 @@ def _check(
     path: Path, settings: Sequence[str], theory: str | None, held: Mapping[str, bytes] | None
 ) -> tuple[Scenario | None, list[Problem]]:
     first = shown(os.fspath(path), 200)
+    sources = None
     try:
         sources = Sources(path, held)
         first = sources.shown
         tree, problems = read_files(sources)
     except ScenarioError as error:
-        return None, in_order(error.problems, first)
+        return None, in_order(_from_where(error.problems, sources) if sources else error.problems, first)
     other = other_kind(tree.fields, "scenario", first)
     if other:
         return None, [problem(tree.mark, "", "E012", other[0], suggestion=other[1])]
@@ -89,7 +91,7 @@ def _check(
     scenario, found = assemble(tree, stem(sources.path.name))
     if is_table_lost:  # its states are unknown everywhere: only the table itself is worth telling
         found = [one for one in found if not (one.code == "E301" and one.message.startswith("unknown state"))]
-    problems = in_order([*problems, *found], first)
+    problems = in_order(_from_where([*problems, *found], sources), first)
     refused = any(not one.is_warning for one in problems)
     return None if refused else scenario, problems
 
@@ -175,7 +177,7 @@ def read_files(sources: Sources) -> tuple[Node, list[Problem]]:
 
     Raises ScenarioError where there is no tree to speak of."""
     tree, problems = _read_mapping(sources.main(), sources.shown)
-    base, found = _with_base(tree, sources.path.name, sources, [(sources.path.name, sources.shown)])
+    base, found = _with_base(tree, sources.path.name, sources, [(sources.path.name, 0)])
     return base, problems + found
 
 
@@ -192,7 +194,7 @@ def _read_mapping(text: str, file: str) -> tuple[Node, list[Problem]]:
 
 
 def _with_base(
-    tree: Node, name: str, sources: Sources, chain: list[tuple[str, str]]
+    tree: Node, name: str, sources: Sources, chain: list[tuple[str, int]]
 ) -> tuple[Node, list[Problem]]:
     tree, problems = _with_tables(tree, name, sources)
     extends = tree.get("extends")
@@ -203,24 +205,38 @@ def _with_base(
         base_name, base_shown, data = sources.beside(
             extends.value, name, extends.mark, "extends", LARGEST_SCENARIO
         )
-        _check_chain(base_name, extends, chain)
+        chain = [*chain[:-1], (name, extends.at.line), (base_name, 0)]
+        _check_chain(extends, chain)
+        sources.included.setdefault(base_shown, f"{extends.mark.file}:{extends.at.line}")
         base, found = _read_mapping(decoded(data, base_shown), base_shown)
-        below, more = _with_base(base, base_name, sources, [*chain, (base_name, base_shown)])
+        below, more = _with_base(base, base_name, sources, chain)
     except ScenarioError as error:
         raise ScenarioError([*problems, *error.problems]) from None
     return _laid_over(below, tree), problems + found + more
 
 
-def _check_chain(name: str, extends: Node, chain: Sequence[tuple[str, str]]) -> None:
-    names = [one for one, _ in chain]
-    if name in names:
-        why = f"cycle: {' -> '.join([*names[names.index(name) :], name])}"
+def _check_chain(extends: Node, chain: Sequence[tuple[str, int]]) -> None:
+    """Refuse a file that extends itself in the end; chain: files from the first on, with the lines that extend."""
+    names = [name for name, _ in chain]
+    if names[-1] in names[:-1]:
+        steps = [f"{name}:{line}" for name, line in chain[names.index(names[-1]) : -1]]
+        why = f"cycle: {' -> '.join([*steps, names[-1]])}"
         raise ScenarioError(
             [problem(extends.mark, "extends", "E502", why, suggestion="remove one `extends`")]
         )
-    if len(chain) > DEEPEST_EXTENDS:
+    if len(chain) > DEEPEST_EXTENDS + 1:
         why = f"more than {DEEPEST_EXTENDS} files extend each other"
-        raise ScenarioError([problem(extends.mark, "extends", "E502", why)])
+        raise ScenarioError([problem(extends.mark, "extends", "E502", why, suggestion="merge some of them")])
+
+
+def _from_where(problems: Sequence[Problem], sources: Sources) -> list[Problem]:
+    """Problems of an extended file say by which line it came in."""
+    return [
+        replace(one, message=f"{one.message} (included from {sources.included[one.file]})")
+        if one.file in sources.included and one.code != "E502"
+        else one
+        for one in problems
+    ]
 
 
 def _laid_over(below: Node, above: Node) -> Node:
@@ -268,7 +284,15 @@ def _with_tables(tree: Node, base: str, sources: Sources) -> tuple[Node, list[Pr
 
 def _expanded(node: Node, name: str, base: str, sources: Sources, problems: list[Problem]) -> Node:
     rows: list[Node] = []
+    seen: dict[object, int] = {}
     for item in node.items:
+        table = item.get("table")
+        if table is not None and isinstance(table.value, str) and table.value in seen:
+            why = f"`{shown(table.value)}` already given at line {seen[table.value]}"
+            problems.append(problem(table.mark, f"{name}[].table", "E015", why, suggestion="remove one"))
+            continue
+        if table is not None and isinstance(table.value, str):
+            seen[table.value] = table.mark.line
         if "table" in item.fields:
             found_rows, found = read_table(item, name, SECTIONS[name], sources, base)
             rows += found_rows

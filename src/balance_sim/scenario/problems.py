@@ -140,21 +140,21 @@ def may_suggest() -> bool:
     return left[0] >= 0
 
 
-def closest(word: str, options: Iterable[str]) -> str | None:
-    """The option that was probably meant, or None."""
+def closest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The option that was probably meant, or None. cutoff: how much alike they are at least, 0..1."""
     if not may_suggest():
         return None
     known = sorted(set(options))
     folded = {option.casefold(): option for option in known}
     if word.casefold() in folded:
         return folded[word.casefold()]
-    found = difflib.get_close_matches(word[:80].casefold(), folded, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word[:80].casefold(), folded, n=1, cutoff=cutoff)
     return folded[found[0]] if found else None
 
 
-def did_you_mean(word: str, options: Iterable[str]) -> str:
+def did_you_mean(word: str, options: Iterable[str], cutoff: float = 0.6) -> str:
     """`did you mean `x`?`, or nothing."""
-    found = closest(word, options)
+    found = closest(word, options, cutoff)
     return f"did you mean `{shown(found)}`?" if found else ""
 
 

@@ -19,7 +19,7 @@ from balance_sim.scenario.problems import (
     problem,
     shown,
 )
-from balance_sim.scenario.schema import Strict
+from balance_sim.scenario.schema import AccordKind, CapabilityWeights, EventKind, Parameters, Strict
 
 UNITS = {
     "gdp_bn": "billions of US dollars",
@@ -32,6 +32,8 @@ UNITS = {
     "step_days": "days",
     "windows": "days",
 }
+LAID_OVER = (Parameters, CapabilityWeights, AccordKind, EventKind)
+"""What a file gives in part: the rest is shipped."""
 _WANTED = {
     "string_type": "text",
     "float_type": "number",
@@ -61,7 +63,8 @@ def read_piece[Model: Strict](
         read = model.model_validate({key: child for key, child in value.items() if key not in skip})
     except ValidationError as error:
         found = [_translate(entry, node, path, model) for entry in error.errors(include_url=False)]
-        return None, [one for one in found if one is not None]
+        meant = {joined(path, [OTHER_NAMES[key]]) for key in node.fields if key in OTHER_NAMES}
+        return None, [one for one in found if one and not (one.code == "E103" and one.path in meant)]
     return read, []
 
 
@@ -99,11 +102,12 @@ def unknown_key(node: Node, path: str, key: str, known: Sequence[str], here: str
         return problem(
             node.at, whole, "E011", f"got text `{shown_key}`", "", f"write `{name}: {shown(rest)}`"
         )
-    near = did_you_mean(key, known)
     homes_of = [home for home in homes().get(key, ()) if home != here]
+    near = did_you_mean(key, known, cutoff=0.8 if homes_of else 0.6)
     if homes_of:
         why = f"`{shown_key}` belongs in {listed(homes_of)}, found in {path or here}"
-        return problem(node.at, whole, "E102", why, suggestion=near)
+        hint = near or ("move it there" if len(homes_of) == 1 else "move it to where it belongs")
+        return problem(node.at, whole, "E102", why, suggestion=hint)
     return problem(
         node.at, whole, "E101", f"unknown key `{shown_key}`", "" if near else listed(known, 40), near
     )
@@ -160,7 +164,10 @@ def _translate(entry: Any, root: Node, path: str, model: type[Strict]) -> Proble
     if kind == "extra_forbidden":
         return unknown_key(node, joined(path, loc[:-1]), str(loc[-1]), field_names(model), path)
     if node.value is None:
-        hint = f"write {trouble.need or 'a value'}, or leave the key out"
+        field = model.model_fields.get(name) if len(loc) == 1 and model not in LAID_OVER else None
+        must = field is not None and field.is_required() and name != "step_days"
+        leave = "" if must else ", or leave the key out"
+        hint = f"write {trouble.need or 'a value'}{leave}"
         return trouble.refuse("E207", "value missing", suggestion=hint)
     if kind in _WANTED:
         return _wrong_type(trouble, _WANTED[kind])
@@ -183,6 +190,7 @@ def _wrong_type(trouble: _Trouble, wanted: str) -> Problem:
     code, hint = "E201", ""
     if wanted in ("number", "integer") and isinstance(value, str):
         code, hint = hint_for_number(value)
+        hint = hint.removesuffix(", with a point") if wanted == "integer" else hint
     elif wanted == "integer" and isinstance(value, float) and value.is_integer():
         hint = f"write {int(value)}"
     elif wanted == "text":

@@ -110,7 +110,8 @@ def _actor(
 
 def _state(node: Node, path: str, names: Names, problems: list[Problem]) -> Node:
     child = node.get("id")
-    if child is not None and (isinstance(child.value, int) or not _is_identifier(child.value)):
+    is_number = child is not None and isinstance(child.value, int) and not isinstance(child.value, bool)
+    if child is not None and (is_number or not _is_identifier(child.value)):
         node = node.with_fields({"id": child.with_value(REFUSED)})
     return _actors(node, path, "patrons", names, problems, outside=False)
 
@@ -142,7 +143,8 @@ def _pair(first: str, second: str) -> Callable[[Node, str, Names, list[Problem]]
         node = _actor(node, path, (first, second), names, problems)
         a, b = node.get(first), node.get(second)
         if a and b and isinstance(a.value, str) and a.value == b.value:
-            problems.append(problem(b.mark, path, "E306", f"`{shown(a.value)}` is paired with itself"))
+            why = f"`{shown(a.value)}` is paired with itself"
+            problems.append(problem(b.mark, path, "E306", why, suggestion="name two states"))
         return node
 
     return prepare

@@ -6,7 +6,8 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from balance_sim.scenario.cells import Unclear, hint_for_number, plain_scalar
 from balance_sim.scenario.files import LARGEST_TABLE, Sources, decoded
@@ -23,13 +24,14 @@ from balance_sim.scenario.problems import (
     Mark,
     Problem,
     ScenarioError,
-    did_you_mean,
+    closest,
     listed,
     problem,
     shown,
 )
 
 MOST_COLUMNS = 100
+MOST_TITLE_ROWS = 5
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _DELIMITERS = {";": "`;`", "\t": "a tab", "|": "`|`"}
 
@@ -96,11 +98,11 @@ def parse_table(text: str, file: str, name: str, section: Section) -> tuple[list
     try:
         for cells in reader:
             first, line = line, reader.line_num + 1
-            if not cells:
+            if not cells or cells == [""] or (len(cells) == 1 and not cells[0].strip()):
                 continue
             if header is None:
                 header = cells
-                problems += _check_header(cells, file, first, name, section)
+                problems += _check_header(cells, file, first, name, section, reader)
                 if problems:
                     return [], problems
             elif len(rows) >= section.most:
@@ -108,10 +110,8 @@ def parse_table(text: str, file: str, name: str, section: Section) -> tuple[list
                 problems.append(problem(Mark(file, first, 1), name, "E022", why))
                 rows.append(Node(REFUSED, Mark(file, first, 1)))
                 break
-            elif len(cells) != len(header):
-                why = f"{len(cells)} cells, expected {len(header)}"
-                hint = "put cells that hold a comma in double quotes"
-                problems.append(problem(Mark(file, first, 1), name, "E604", why, suggestion=hint))
+            elif wrong := _no_row(cells, header):
+                problems.append(problem(Mark(file, first, 1), name, "E604", wrong[0], suggestion=wrong[1]))
                 rows.append(Node(REFUSED, Mark(file, first, 1)))
             else:
                 rows.append(_row(cells, header, Mark(file, first, 1), name, section, problems))
@@ -121,6 +121,20 @@ def parse_table(text: str, file: str, name: str, section: Section) -> tuple[list
     finally:
         csv.field_size_limit(before)
     return rows, problems
+
+
+def _no_row(cells: Sequence[str], header: Sequence[str]) -> tuple[str, str] | None:
+    """What is wrong with a row as a whole, and what to do; None if it has a cell for each column."""
+    if len(cells) != len(header):
+        why = f"{len(cells)} cell{'s' * (len(cells) != 1)}, expected {len(header)}"
+        if len(cells) == len(header) + 1 and not cells[-1].strip():
+            return why, "remove the comma at the end of the row"
+        return why, "put cells that hold a comma in double quotes"
+    if not any(cell.strip() for cell in cells):
+        return "a row of blank cells", "remove the row"
+    if list(cells) == list(header):
+        return "the names of the columns again", "remove the row"
+    return None
 
 
 def _controls(text: str, file: str, name: str) -> list[Problem]:
@@ -136,7 +150,10 @@ def _is_note(column: str) -> bool:
     return column.endswith("_note") or column.startswith("x_")
 
 
-def _check_header(header: Sequence[str], file: str, line: int, name: str, section: Section) -> list[Problem]:
+def _check_header(
+    header: Sequence[str], file: str, line: int, name: str, section: Section, below: Iterable[Sequence[str]]
+) -> list[Problem]:
+    """What is wrong with the first row; below: the rows under it."""
     if len(header) == 1:
         for mark, spoken in _DELIMITERS.items():
             if mark in header[0]:
@@ -149,27 +166,57 @@ def _check_header(header: Sequence[str], file: str, line: int, name: str, sectio
         return [
             problem(Mark(file, line, 1), name, "E602", f"{len(header):,} columns, more than {MOST_COLUMNS}")
         ]
+    meant = [_meant(column, known) for column in header]
+    if not any(meant):
+        return [_no_header(header, Mark(file, line, 1), name, known, below)]
     problems = []
-    for at, column in enumerate(header, 1):
+    for at, (column, near) in enumerate(zip(header, meant, strict=True), 1):
         where = Mark(file, line, at)
-        if header.index(column) + 1 < at:
+        if header.index(column) + 1 < at and column.strip():
             problems.append(problem(where, name, "E605", f"column `{shown(column)}` given twice"))
-        elif column in known or _is_note(column):
-            continue
-        else:
-            meant = OTHER_NAMES.get(column)
-            hint = f"it is called `{meant}` here" if meant in known else did_you_mean(column, known)
-            hint = hint or "columns for notes end in `_note` or begin with `x_`"
-            problems.append(
-                problem(where, name, "E602", f"unknown column `{shown(column)}`", listed(known, 30), hint)
-            )
+        elif column not in known and not _is_note(column):
+            problems.append(_unknown_column(column, near, where, name, known, is_last=at == len(header)))
     needed = [field for field in known if section.model.model_fields[field].is_required()]
-    missing = [field for field in needed if field not in header]
+    missing = [field for field in needed if field not in meant]
     if missing:
         why = f"missing column {listed(f'`{field}`' for field in missing)}"
         hint = "the first row must name the columns"
         problems.append(problem(Mark(file, line, 1), name, "E601", why, listed(known, 30), hint))
     return problems
+
+
+def _meant(column: str, known: Sequence[str]) -> str | None:
+    """The field that the name of a column stands for, well written or not."""
+    bare = column.strip(" \t\u00a0\u200b\ufeff").casefold()
+    name = OTHER_NAMES.get(column) or OTHER_NAMES.get(bare) or bare
+    if column in known or name in known:
+        return column if column in known else name
+    return None if _is_note(column) or not bare else closest(column, known)
+
+
+def _unknown_column(
+    column: str, near: str | None, where: Mark, name: str, known: Sequence[str], *, is_last: bool
+) -> Problem:
+    if not column.strip():
+        hint = "remove the comma at the end of every row" if is_last else "name it, or remove it"
+        return problem(where, name, "E602", f"column {where.col} has no name", listed(known, 30), hint)
+    hint = "columns for notes end in `_note` or begin with `x_`"
+    if near:
+        hint = f"it is called `{near}` here" if column in OTHER_NAMES else f"did you mean `{near}`?"
+    return problem(where, name, "E602", f"unknown column `{shown(column)}`", listed(known, 30), hint)
+
+
+def _no_header(
+    header: Sequence[str], mark: Mark, name: str, known: Sequence[str], below: Iterable[Sequence[str]]
+) -> Problem:
+    """The first row names no column at all: a title, data, or no table."""
+    why = f"the first row names no column: it holds {listed((f'`{shown(cell, 30)}`' for cell in header), 3)}"
+    hint = "write a first row with the names of the columns"
+    for at, row in enumerate(islice(below, MOST_TITLE_ROWS), 1):
+        if sum(_meant(cell, known) is not None for cell in row) > 1:
+            hint = f"the names stand in row {mark.line + at}: remove what is above"
+            break
+    return problem(mark, name, "E601", why, listed(known, 30), hint)
 
 
 def _row(
