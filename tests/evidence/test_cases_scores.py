@@ -134,7 +134,7 @@ def test_baselines_in_closed_form(scenario, table):
     assert scores["earlier_accords"]["brier"] == pytest.approx((1 / 7 * 6 / 7) * 7 / 9)
     gain = base["model_gains"]["brier"]
     assert gain["value"] == pytest.approx(base["brier"] - scores["model"]["brier"])
-    assert gain["ci95"][0] <= gain["value"] <= gain["ci95"][1]
+    assert gain["ci95"] is None  # three agreements are too few
 
 
 def test_by_pair_counts_every_pair_once(scenario, table):

@@ -71,8 +71,8 @@ def test_calibration_counts_everything_once() -> None:
     assert table["low"].tolist() == [0.0, 0.05, 0.2, 0.5]
     row = table[table["low"] == 0.2].iloc[0]
     assert row["observed"] == pytest.approx(1 / 3)
-    # Wilson 1927 for 1 of 3: 0.0615 to 0.7923 (Newcombe 1998 gives the formula)
-    assert (row["observed_low"], row["observed_high"]) == pytest.approx((0.0615, 0.7923), abs=1e-4)
+    # Clopper, Pearson 1934 for 1 of 3: 1 - 0.975^(1/3) = 0.0084 to 0.9057
+    assert (row["observed_low"], row["observed_high"]) == pytest.approx((0.0084, 0.9057), abs=1e-4)
     assert score.calibration([1.0], [1])["high"].tolist() == [1.0]
 
 
@@ -112,11 +112,12 @@ def test_bootstrap_standard_error_is_that_of_theory() -> None:
 
 
 def test_scores_have_the_documented_keys() -> None:
-    out = score.score_forecasts({"model": P, "base_rate": np.full(8, 0.3)}, Y, np.arange(8), resamples=20)
+    p, y, pair = np.tile(P, 3), np.tile(Y, 3), np.arange(24)
+    out = score.score_forecasts({"model": p, "base_rate": np.full(24, 0.3)}, y, pair, resamples=20)
     found = out["model"].as_dict()
     assert {"auc", "average_precision", "brier", "log_score", "brier_skill", "log_skill"} <= set(found)
     assert found["log_skill_ci95"][0] <= found["log_skill_ci95"][1]  # type: ignore[index]
-    assert (found["n"], found["events"], found["clipped"]) == (8, 3, 1)
+    assert (found["n"], found["events"], found["clipped"]) == (24, 9, 3)
     assert found["minimum_detectable_log_skill"] == pytest.approx(2.8 * found["log_skill_se"])  # type: ignore[operator]
 
 

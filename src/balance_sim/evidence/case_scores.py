@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from balance_sim.evidence.case_responses import Response, sorted_out
 from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.score import Ranking
+from balance_sim.evidence.score import Ranking, carrying, resampled
 from balance_sim.scenario.schema import Scenario
 
 Floats = NDArray[np.float64]
@@ -146,6 +146,7 @@ def measured(
 ) -> dict[str, dict[str, object]]:
     """Each forecast's measures with intervals, and, but for the model's own, what the model gains on it."""
     clusters = int(table.cluster.max()) + 1
+    carry = carrying(table.happened, table.cluster)  # so few make an interval longer, or none
     rankings = {name: Ranking(values, table.happened) for name, values in forecasts.items()}
     losses = {name: (values - table.happened) ** 2 for name, values in forecasts.items()}
 
@@ -173,13 +174,16 @@ def measured(
         out[name] = {}
         for k, measure in enumerate(MEASURES):
             out[name][measure] = _plain(whole[name][k])
-            out[name][f"{measure}_ci95"] = _interval([d[k] for d in drawn[name]])
+            bounds = _interval(whole[name][k], [d[k] for d in drawn[name]], carry)
+            out[name][f"{measure}_ci95"] = bounds and [max(bounds[0], 0.0), min(bounds[1], 1.0)]
         if name != "model":
             out[name]["model_gains"] = {
                 measure: {
                     "value": _plain(sign * (whole["model"][k] - whole[name][k])),
                     "ci95": _interval(
-                        [sign * (m[k] - o[k]) for m, o in zip(drawn["model"], drawn[name], strict=True)]
+                        sign * (whole["model"][k] - whole[name][k]),
+                        [sign * (m[k] - o[k]) for m, o in zip(drawn["model"], drawn[name], strict=True)],
+                        carry,
                     ),
                 }
                 for k, (measure, sign) in enumerate(zip(MEASURES, (1, 1, -1), strict=True))
@@ -233,9 +237,6 @@ def _plain(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _interval(draws: Sequence[float]) -> list[float] | None:
-    kept = [value for value in draws if math.isfinite(value)]
-    if len(kept) < 2:
-        return None
-    low, high = np.quantile(kept, [0.025, 0.975])
-    return [float(low), float(high)]
+def _interval(value: float, draws: Sequence[float], carry: int) -> list[float] | None:
+    low, high = resampled(value, np.array([one for one in draws if math.isfinite(one)]), carry)
+    return [low, high] if math.isfinite(low) else None

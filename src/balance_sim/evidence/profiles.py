@@ -4,7 +4,9 @@ The profile log-likelihood over its range gives the best value, the interval whe
 the 95 % point of chi-squared with one degree of freedom, and a verdict: what the record does not tell keeps
 its literature value. Rows of one pair hang together: the drop is stretched by the ratio of the variance of the
 profile's slope by pair to that by row (Chandler, Bate 2007, Biometrika 94: 167-183, vertical adjustment);
-never below 1.
+never below 1. That variance is a guess from the pairs that make it, too low where few do; so the normal quantile
+gives way to Student's (Bell, McCaffrey 2002, Survey Methodology 28: 169-181), with as many degrees of freedom as
+half of the number of pairs that carry the squares.
 
 Profile likelihood: Venzon, Moolgavkar 1988, Applied Statistics 37: 87-94."""
 
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
+from scipy.special import stdtrit
 
 from balance_sim.evidence.history import Floats
 
@@ -81,7 +84,8 @@ def vertex(points: Floats, height: Floats, *, log_scale: bool) -> float | None:
 
 
 def stretch(height: Floats, by_row: Floats, cluster: NDArray[np.int64]) -> float:
-    """Variance of the profile's slope with rows of a cluster hanging together over that with rows apart, >= 1.
+    """Variance of the profile's slope with rows of a cluster hanging together over that with rows apart, >= 1, times
+    the square of Student's quantile over the normal one.
 
     by_row: (P, N) log-likelihood of each row at each point, all other parameters at their best there: along
     the profile its differences are efficient scores, taken here from one side of the peak to the other."""
@@ -89,7 +93,12 @@ def stretch(height: Floats, by_row: Floats, cluster: NDArray[np.int64]) -> float
     slope = by_row[at + 1] - by_row[at - 1]
     apart = float(slope @ slope)
     together = np.bincount(np.unique(cluster, return_inverse=True)[1], slope)
-    return max(float(together @ together) / apart, 1.0) if apart > 0 else 1.0
+    if apart == 0:
+        return 1.0
+    squares = float(together @ together)
+    carrying = squares**2 / max(float((together**4).sum()), 1e-300)
+    quantile = float(stdtrit(max(carrying / 2, 1.0), 0.975))
+    return max(squares / apart, 1.0) * quantile**2 / (2 * HALF_CHI2)
 
 
 def profiled(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv, ndtr, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -19,6 +20,8 @@ FLOOR = 1e-9
 """Probabilities are kept this far from 0 and 1 in the log score, so that one surprise does not make it
 infinite; `clipped` counts those that were nearer."""
 EDGES = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+FEWEST = 8
+"""Pairs with an event, and pairs without one, below which scores have no intervals."""
 MODEL = "model"
 GAINS = ("brier_skill", "log_skill", "auc", "average_precision")
 DETECTION = 2.80
@@ -57,15 +60,16 @@ def skill(score: float, baseline: float) -> float:
 def calibration(p: ArrayLike, y: ArrayLike, edges: ArrayLike = EDGES) -> pd.DataFrame:
     """Reliability table, one row a bin [low, high) that has forecasts (the last bin includes 1).
 
-    n, forecast (mean p), observed (share that happened), expected and happened (counts), and the 95 % Wilson
-    interval of the observed share."""
+    n, forecast (mean p), observed (share that happened), expected and happened (counts), and the 95 % interval of
+    the observed share. It judges forecasts, row by row: where they are right, given what came before, it holds their
+    mean."""
     p, y = _checked(p, y)
     edges = np.asarray(edges, dtype=np.float64)
     place = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
     n = np.bincount(place, minlength=len(edges) - 1).astype(np.float64)
     expected = np.bincount(place, weights=p, minlength=len(edges) - 1)
     happened = np.bincount(place, weights=y, minlength=len(edges) - 1)
-    low, high = wilson(happened, n)
+    low, high = exact_share(happened, n)
     frame = pd.DataFrame(
         {
             "low": edges[:-1],
@@ -82,14 +86,16 @@ def calibration(p: ArrayLike, y: ArrayLike, edges: ArrayLike = EDGES) -> pd.Data
     return frame[frame["n"] > 0].reset_index(drop=True)
 
 
-def wilson(happened: Floats, n: Floats) -> tuple[Floats, Floats]:
-    """95 % interval of a share. Wilson 1927, JASA 22: 209-212. NaN where n is 0."""
-    z = 1.959963984540054
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = happened / n
-        middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)
+def exact_share(happened: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """95 % interval of a share. Clopper, Pearson 1934, Biometrika 26: 404-413: never below 0.95. NaN where n is 0."""
+    happened, n = np.broadcast_arrays(np.asarray(happened, np.float64), np.asarray(n, np.float64))
+    some, not_all = happened > 0, happened < n
+    low = betaincinv(np.where(some, happened, 1.0), n - happened + 1, 0.025)
+    high = betaincinv(happened + 1, np.where(not_all, n - happened, 1.0), 0.975)
+    known = n > 0
+    return np.where(known, np.where(some, low, 0.0), np.nan), np.where(
+        known, np.where(not_all, high, 1.0), np.nan
+    )
 
 
 def brier_decomposition(p: ArrayLike, y: ArrayLike) -> tuple[float, float, float]:
@@ -166,7 +172,8 @@ def score_forecasts(
 ) -> dict[str, Scores]:
     """Score every forecast against `reference`, with intervals from one set of resamples of whole pairs.
 
-    The resamples are shared, so differences between forecasts are paired. Raises ValueError if a forecast
+    The resamples are shared, so differences between forecasts are paired. No interval where fewer than FEWEST pairs
+    have an event, or have none. Raises ValueError if a forecast
     has another length than y or a value outside 0..1, or if the reference is not among them."""
     if reference not in forecasts:
         raise ValueError(f"there is no forecast {reference!r} to compare with. Give one of that name.")
@@ -175,6 +182,7 @@ def score_forecasts(
     y = _checked(checked[reference], y)[1]
     _, cluster = np.unique(np.asarray(pair), return_inverse=True)
     clusters = int(cluster.max()) + 1 if len(cluster) else 0
+    carry = carrying(y, cluster)
     rankings = {name: Ranking(p, y) for name, p in checked.items()}
     losses = {name: _cluster_losses(p, y, cluster, clusters) for name, p in checked.items()}
     whole = {name: _measures(losses[name], rankings[name], np.ones(clusters), cluster) for name in names}
@@ -191,13 +199,13 @@ def score_forecasts(
     over_drawn = {name: _over(np.array(drawn[name]).reshape(resamples, 4), base) for name in names}
     for name in names:
         ours = whole[name]
-        skills = [_interval(over[name][k], over_drawn[name][:, k]) for k in (0, 1)]
-        gains = [_interval(over[name][k], over_drawn[name][:, k]) for k in (2, 3)]
+        skills = [_interval(over[name][k], over_drawn[name][:, k], carry) for k in (0, 1)]
+        gains = [_interval(over[name][k], over_drawn[name][:, k], carry) for k in (2, 3)]
         p = checked[name]
         model = {}
         if MODEL in names and name != MODEL:
             gap, gaps = over[MODEL] - over[name], over_drawn[MODEL] - over_drawn[name]
-            model = {of: _interval(gap[k], gaps[:, k]) for k, of in enumerate(GAINS)}
+            model = {of: _interval(gap[k], gaps[:, k], carry) for k, of in enumerate(GAINS)}
         out[name] = Scores(
             n=len(y),
             events=int(y.sum()),
@@ -284,12 +292,38 @@ def _beatable(measures: Floats) -> Floats:
     return out
 
 
-def _interval(value: float, draws: Floats) -> Interval:
+def carrying(y: Floats, cluster: NDArray[np.int64]) -> int:
+    """How many clusters have an event, or how many have none: the fewer of both, which scores hang on."""
+    if not len(y):
+        return 0
+    happened = np.bincount(cluster, y) > 0
+    present = np.bincount(cluster) > 0
+    return int(min((happened & present).sum(), (~happened & present).sum()))
+
+
+def resampled(value: float, draws: Floats, carry: int) -> tuple[float, float]:
+    """95 % interval from what resamples gave, `carry` clusters being those it hangs on; NaN where they are too few.
+
+    Of two the further end on each side: percentiles as far out as so few ask for (Hesterberg 2015, The American
+    Statistician 69, section 5.1), and Student's t with the resamples' spread. Draws that are all one number are it."""
+    if len(draws) < 2 or not np.isfinite(value):
+        return float("nan"), float("nan")
+    if np.ptp(draws) == 0:
+        return float(draws[0]), float(draws[0])
+    if carry < FEWEST:
+        return float("nan"), float("nan")
+    quantile = float(stdtrit(carry - 1, 0.975)) * np.sqrt(carry / (carry - 1))
+    tail = float(ndtr(-quantile))
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    half = quantile * float(draws.std(ddof=1))
+    return float(min(low, value - half)), float(max(high, value + half))
+
+
+def _interval(value: float, draws: Floats, carry: int) -> Interval:
     draws = draws[np.isfinite(draws)]
     if len(draws) < 2:
         return Interval(float(value), float("nan"), float("nan"), float("nan"))
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return Interval(float(value), float(draws.std(ddof=1)), float(low), float(high))
+    return Interval(float(value), float(draws.std(ddof=1)), *resampled(float(value), draws, carry))
 
 
 def _surprise(p: Floats, y: Floats) -> Floats:
