@@ -34,7 +34,7 @@ def test_bars_count_every_run_once() -> None:
 def test_arms_carry_the_paired_effect() -> None:
     result = four_runs()
     table = arms_table(result).set_index("label")
-    expected = effect(np.array([2.0, 2, 1, 1]), np.array([1.0, 2, 0, 1]))
+    expected = effect(np.array([2.0, 2, 1, 1]), np.array([1.0, 2, 0, 1]), unit=1.0)
     assert table.index.tolist() == ["with", "half"]
     for name in ("lo", "hi", "mcse"):
         assert table.loc["with", name] == pytest.approx(expected[name])

@@ -74,14 +74,14 @@ def test_a_file_of_an_earlier_version_has_no_differences(tmp_path: Path) -> None
         read_scored(written(document, tmp_path))
 
 
-def test_bins_are_counted_and_their_intervals_are_wilsons(scored: Scored) -> None:
+def test_bins_are_counted_and_their_intervals_are_exact(scored: Scored) -> None:
     from statsmodels.stats.proportion import proportion_confint
 
     table = reliability_table(scored)
     one = table[table["way"] == "one_year_ahead"]
     assert one["n"].sum() == 400 and one["happened"].sum() == 20
     for row in one.to_dict("records"):
-        lo, hi = proportion_confint(row["happened"], row["n"], method="wilson")
+        lo, hi = proportion_confint(row["happened"], row["n"], method="beta")
         assert (row["lo"], row["hi"]) == pytest.approx((lo, hi))
         assert row["low"] <= row["forecast"] <= row["high"]
         assert row["observed"] == row["happened"] / row["n"]

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from studies import SCENARIO, four_runs, study
 
+from balance_sim.evidence.score import exact_share
 from balance_sim.show.figures.difference import difference_table, dkw_half_width, shares
 from balance_sim.show.figures.fan import fan_runs_table, fan_table
 from balance_sim.show.figures.order import state_order
 from balance_sim.show.figures.pairs import pairs_table
-from balance_sim.show.figures.survival import survival_table, wilson
+from balance_sim.show.figures.survival import survival_table
 from balance_sim.show.tables import direction_table, tied_with_last, top_pairs
 
 
@@ -109,11 +110,11 @@ def test_survival_against_hand_counts() -> None:
 
 @pytest.mark.parametrize(
     ("hits", "n", "low", "high"),
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+    [(81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0.0, 0.1684), (1, 29, 0.0009, 0.1776)],
 )
-def test_wilson_against_newcombe(hits: int, n: int, low: float, high: float) -> None:
-    """Newcombe 1998, Statistics in Medicine 17, 857-872, table I, method 3."""
-    lo, hi = wilson(np.array([hits / n]), n)
+def test_exact_shares_against_newcombe(hits: int, n: int, low: float, high: float) -> None:
+    """Newcombe 1998, Statistics in Medicine 17, 857-872, table I, method 5."""
+    lo, hi = exact_share(np.array([float(hits)]), np.array(float(n)))
     assert (round(float(lo[0]), 4), round(float(hi[0]), 4)) == (low, high)
 
 

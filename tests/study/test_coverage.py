@@ -23,18 +23,23 @@ from scipy.stats import binom, norm
 from balance_sim.evidence.case_scores import Table as CaseTable
 from balance_sim.evidence.case_scores import measured as case_measures
 from balance_sim.evidence.profiles import grid, profiled, traced
-from balance_sim.evidence.score import score_forecasts
-from balance_sim.evidence.score import wilson as wilson_of_counts
+from balance_sim.evidence.score import calibration, exact_share, score_forecasts
 from balance_sim.model.baseline import Worlds
 from balance_sim.scenario import load_scenario
-from balance_sim.show.figures.survival import wilson
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.comparison import independent_shares
-from balance_sim.study.effects import effect
-from balance_sim.study.indices import Index, morris_effects, sobol_indices, variance_split
-from balance_sim.study.intervals import Sample, mean_interval, share_excess, t_quantile, welch
+from balance_sim.study.effects import effect, unit_of
+from balance_sim.study.indices import (
+    FEW_POINTS,
+    FEW_ROWS,
+    Index,
+    morris_effects,
+    sobol_indices,
+    variance_split,
+)
+from balance_sim.study.intervals import UNKNOWN, Sample, mean_interval, share_excess, t_quantile, welch
 from balance_sim.study.mechanisms.accords import FEWEST, elasticity
-from balance_sim.study.mechanisms.readings import jackknifed, ratio
+from balance_sim.study.mechanisms.readings import Change, jackknifed, ratio
 from balance_sim.study.mechanisms.spiral import SAMPLE, loop_gains, rates, sampled
 from balance_sim.study.run import run
 from balance_sim.study.tally import Counts
@@ -206,39 +211,109 @@ def test_rare_differences_of_one_accord_are_held_at_the_nominal_rate_or_more() -
     assert min(exact_coverage_of_rare_differences(m, students) for m in RARE) < 0.70
 
 
-def several_accords(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Ten runs differ, by one accord, two, ...: geometric with mean 5 / 3."""
-    return rng.geometric(0.6, n) * (rng.uniform(size=n) < 10 / n).astype(float), np.zeros(n)
+Sizes = Callable[[np.random.Generator, int], np.ndarray]
+UNEVEN: dict[str, tuple[Sizes, float]] = {
+    "several": (lambda rng, n: rng.geometric(0.6, n) * 1.0, 5 / 3),
+    "like the engine's": (lambda rng, n: rng.geometric(0.8, n) * 1.0, 1.25),
+    "both": (lambda rng, n: rng.geometric(0.6, n) * np.where(rng.uniform(size=n) < 0.7, 1.0, -1.0), 2 / 3),
+}
+"""Sizes of differences of counts where a run has one, and their mean: 1.0 to 1.27 in the shipped scenarios."""
 
 
-def skewed(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Ten runs differ, by lognormal sizes: a few are several times the others."""
-    return rng.lognormal(0, 0.8, n) * (rng.uniform(size=n) < 10 / n), np.zeros(n)
+def rare(sizes: Sizes, expected: float) -> Draw:
+    """So many of n runs differ, by such sizes."""
 
+    def draw(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        return sizes(rng, n) * (rng.uniform(size=n) < expected / n), np.zeros(n)
 
-def both_ways(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Ten runs differ: seven gain accords, three lose some."""
-    arm, _ = several_accords(rng, n)
-    return np.where(rng.uniform(size=n) < 0.7, arm, -arm), np.zeros(n)
-
-
-UNEVEN = {"several": (several_accords, 5 / 3), "skewed": (skewed, np.exp(0.32)), "both": (both_ways, 2 / 3)}
+    return draw
 
 
 @pytest.mark.parametrize("name", UNEVEN)
 def test_rare_differences_of_uneven_size(name: str) -> None:
-    """0.93 to 0.97 where ten of 200 runs differ by uneven amounts."""
-    draw, size = UNEVEN[name]
-    draws = DRAWS // 2
-    assert passes(held(paired_effect, draw, 200, 10 / 200 * size, draws), draws, 0.93, 0.97)
-    if name != "both":  # where gains and losses make up for each other Student's t is right
-        assert not passes(held(students, draw, 200, 10 / 200 * size, draws), draws, 0.93, 0.97)
+    """Of 200 runs 3, 10 or 30 differ by uneven amounts: 0.94 or more. Student's fails, but where gains and losses
+    make up for each other."""
+    sizes, mean = UNEVEN[name]
+    draws = DRAWS // 5
+    for expected in (3.0, 10.0, 30.0):
+        count = held(paired_effect, rare(sizes, expected), 200, expected / 200 * mean, draws)
+        assert passes(count, draws, 0.94, 1.0), (expected, count)
+    if name == "several":
+        assert not passes(held(students, rare(sizes, 3.0), 200, 3 / 200 * mean, draws), draws, 0.94, 1.0)
+
+
+# --- on a continuous scale: a shift that most runs share, and jumps in a few ------------------------------
+
+
+def on_a_scale(arm: np.ndarray, reference: np.ndarray) -> Bounds:
+    found = effect(arm, reference)
+    return found["lo"], found["hi"]
+
+
+def tallied_on_a_scale(arm: np.ndarray, reference: np.ndarray) -> Bounds:
+    """The same from how often each value and each difference came, as a sweep gathers it."""
+    counts = [Counts() for _ in range(3)]
+    for count, values in zip(counts, (arm, reference, arm - reference), strict=True):
+        for part in np.array_split(values, 3):
+            count.add(part)
+    return counts[2].against(counts[0], counts[1], UNKNOWN)[1:]
+
+
+JUMPS: dict[str, tuple[Sizes, float]] = {
+    "all alike": (lambda rng, n: np.ones(n), 1.0),
+    "normal": (lambda rng, n: rng.normal(0.3, 1, n), 0.3),
+    "exponential": (lambda rng, n: rng.exponential(1, n), 1.0),
+    "skewed": (lambda rng, n: rng.lognormal(-0.3, 0.8, n), float(np.exp(0.02))),
+}
+"""Sizes of the jumps, in units of the spread of the outcome, and their mean."""
+
+
+def shifted(sizes: Sizes, expected: float) -> Draw:
+    """A shift of 0.2 that varies by a hundredth, and so many jumps in n runs, on levels with a spread of 1."""
+
+    def draw(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        reference = rng.normal(0, 1, n)
+        jumps = sizes(rng, n) * (rng.uniform(size=n) < expected / n)
+        return reference + rng.normal(0.2, 0.01, n) + jumps, reference
+
+    return draw
+
+
+@pytest.mark.parametrize("name", JUMPS)
+def test_a_shift_with_rare_jumps_is_held_at_the_nominal_rate_or_more(name: str) -> None:
+    """0.3 to 40 jumps in 200 runs: 0.94 or more. Student's, which knows only those that came, falls short where few are
+    expected, unless jumps of both signs make up for each other."""
+    sizes, mean = JUMPS[name]
+    draws = DRAWS // 10
+    for expected in (0.3, 2.0, 10.0, 40.0):
+        truth = 0.2 + expected / 200 * mean
+        count = held(on_a_scale, shifted(sizes, expected), 200, truth, draws)
+        assert passes(count, draws, 0.94, 1.0), (expected, count)
+    for expected in () if name == "normal" else (0.3, 2.0):
+        truth = 0.2 + expected / 200 * mean
+        assert not passes(held(students, shifted(sizes, expected), 200, truth, draws), draws, 0.94, 1.0)
+
+
+def test_a_tally_gives_the_interval_of_the_values_themselves() -> None:
+    rng = np.random.default_rng(3)
+    for n in (2, 7, 200):
+        arm, reference = shifted(JUMPS["skewed"][0], 10.0)(rng, n)
+        assert tallied_on_a_scale(arm, reference) == pytest.approx(on_a_scale(arm, reference), rel=1e-9)
+
+
+def test_what_no_run_shows_has_the_spread_of_the_outcome_for_its_size() -> None:
+    """Closed form, of differences that are all the same: Wilson's bound for none of n, times the spread."""
+    levels = np.array([1.0, 3.0] * 50)
+    found = effect(levels + 0.5, levels)
+    spread = np.sqrt(1 + 0.25**2)
+    assert found["lo"] == pytest.approx(0.5 - 1.959964**2 * spread / 100)
+    assert found["hi"] == pytest.approx(0.5 + 1.959964**2 * spread / 100)
 
 
 def test_no_difference_has_no_length_unless_one_can_come() -> None:
     """None seen in 400 runs. The bound is where none is seen 25 times in 1,000, a little rounder: Wilson's."""
     same = np.zeros(400)
-    assert paired_half(effect(same, same)) == 0.0
+    assert paired_half(effect(same, same, unit=0.0)) == 0.0
     assert (
         1 - 0.025 ** (1 / 400) < paired_half(effect(same, same, unit=1.0)) < 1.06 * (1 - 0.025 ** (1 / 400))
     )
@@ -306,18 +381,49 @@ def exact_coverage_of_a_share(share: float, n: int, low: np.ndarray, high: np.nd
 
 
 @pytest.mark.parametrize("n", [40, 400])
-def test_wilsons_interval_of_a_share(n: int) -> None:
-    """Exact, summed over all counts: 0.95 on average and never below 0.92 for shares in the middle."""
+def test_the_exact_interval_of_a_share(n: int) -> None:
+    """Exact, summed over all counts: 0.95 or more for any share; Wilson's falls to 0.84 near 0 and 1."""
     hits = np.arange(n + 1.0)
-    both = [wilson(hits / n, n), wilson_of_counts(hits, np.full(n + 1, float(n)))]
-    np.testing.assert_allclose(both[0], both[1], atol=1e-12)
-    shares = np.linspace(0.05, 0.95, 181)
-    found = [exact_coverage_of_a_share(share, n, *both[0]) for share in shares]
-    assert abs(np.mean(found) - NOMINAL) < 0.006
-    assert min(found) > 0.92
-    half = 1.96 * np.sqrt(hits / n * (1 - hits / n) / n)  # Wald's, wrong for few runs
-    crude = [exact_coverage_of_a_share(share, n, hits / n - half, hits / n + half) for share in shares]
-    assert min(crude) < min(found) - 0.01
+    both = exact_share(hits, np.array(float(n)))
+    shares = np.concatenate([np.geomspace(0.01 / n, 0.05, 200), np.linspace(0.05, 0.5, 91)])
+    shares = np.concatenate([shares, 1 - shares])
+    assert min(exact_coverage_of_a_share(share, n, *both) for share in shares) >= NOMINAL
+    z = float(norm.ppf(0.975))
+    half = z / (1 + z**2 / n) * np.sqrt(hits / n * (1 - hits / n) / n + z**2 / (4 * n**2))
+    middle = (hits / n + z**2 / (2 * n)) / (1 + z**2 / n)
+    assert min(exact_coverage_of_a_share(share, n, middle - half, middle + half) for share in shares) < 0.85
+
+
+def bins_held(draws: int, *, right: bool) -> tuple[int, int]:
+    """Bins of 200 pairs in ten years whose interval holds the mean forecast, and how many bins there are.
+
+    A pair that has an accord is four times as likely to make another: years hang together. right: forecasts know
+    that; else they have the rate of a pair without one."""
+    rng, good, every = np.random.default_rng(53), 0, 0
+    for _ in range(draws):
+        base, before = rng.beta(0.5, 20, 200), np.zeros(200, bool)
+        forecast, happened = [], []
+        for _ in range(10):
+            chance = np.minimum(base * np.where(before, 4.0, 1.0), 0.9)
+            y = rng.uniform(size=200) < chance
+            forecast.append(chance if right else base)
+            happened.append(y)
+            before |= y
+        table = calibration(np.concatenate(forecast), np.concatenate(happened).astype(float))
+        good += int(
+            (
+                (table["observed_low"] <= table["forecast"]) & (table["forecast"] <= table["observed_high"])
+            ).sum()
+        )
+        every += len(table)
+    return good, every
+
+
+def test_bins_of_right_forecasts_agree_though_years_hang_together() -> None:
+    """0.95 or more of the bins; of forecasts that do not know what came before fewer do. Bins of one history are
+    as good as independent: what happens in a year is not known from the forecasts of it."""
+    assert passes(*bins_held(200, right=True), 0.95, 1.0)
+    assert not passes(*bins_held(200, right=False), 0.95, 1.0)
 
 
 # --- ratios, slopes and studies that share no luck (mechanisms, compare) ------------------------------
@@ -330,7 +436,7 @@ def paired_means(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarr
 
 
 def fieller(over: np.ndarray, under: np.ndarray) -> Bounds:
-    return ratio(over, under)[1:]
+    return ratio(Change.of(over, 0.0), Change.of(under, 0.0))[1:]
 
 
 def ratio_as_if_known(over: np.ndarray, under: np.ndarray) -> Bounds:
@@ -389,7 +495,10 @@ def test_a_ratio_of_something_rare_is_held_at_the_nominal_rate_or_more() -> None
     """As of accords that come 30 days earlier (M15): 0.945 or more; by Fieller's alone 0.80 or so."""
     draws, truth = DRAWS // 5, 3 / 60 / 8
     assert passes(
-        held(lambda x, y: ratio(x, y, 1.0)[1:], rare_over_many, 60, truth, draws), draws, 0.945, 1.0
+        held(lambda x, y: ratio(Change.of(x, 1.0), Change.of(y, 1.0))[1:], rare_over_many, 60, truth, draws),
+        draws,
+        0.945,
+        1.0,
     )
     assert not passes(held(fieller_alone, rare_over_many, 60, truth, draws), draws, 0.945, 1.0)
 
@@ -509,37 +618,57 @@ def population_scores(p: np.ndarray, chance: np.ndarray) -> dict[str, float]:
     }  # fmt: skip
 
 
-def score_draws(draws: int, resamples: int) -> tuple[dict[str, int], dict[str, int]]:
+def score_draws(
+    draws: int, resamples: int, pairs: int = 400, shape: Bounds = (0.6, 3.0)
+) -> tuple[dict[str, int], dict[str, int]]:
     """By measure: how many intervals hold the true one; as given, and cut to a third. With `less ` in front:
 
     of what the model gains on a forecast that blurs it."""
     rng = np.random.default_rng(11)
-    grid = np.clip(rng.beta(0.6, 3.0, 200_000), 1e-6, 1 - 1e-6)
+    grid = np.clip(rng.beta(*shape, 200_000), 1e-6, 1 - 1e-6)
     blurred = 1 / (1 + np.exp(0.6 - 0.6 * (np.log(grid / (1 - grid)) + rng.normal(0, 1, len(grid)))))
     base = float(grid.mean())
     ours, theirs = population_scores(grid, grid), population_scores(blurred, grid)
     truth = ours | {f"less {name}": ours[name] - theirs[name] for name in ours}
     good, short = (dict.fromkeys(truth, 0) for _ in range(2))
     for at in range(draws):
-        rows = rng.integers(0, len(grid), 400)
-        y = (rng.uniform(size=400) < grid[rows]).astype(float)
-        forecasts = {"model": grid[rows], "base_rate": np.full(400, base), "blurred": blurred[rows]}
-        scores = score_forecasts(forecasts, y, np.arange(400), resamples=resamples, seed=at)
+        rows = rng.integers(0, len(grid), pairs)
+        y = (rng.uniform(size=pairs) < grid[rows]).astype(float)
+        forecasts = {"model": grid[rows], "base_rate": np.full(pairs, base), "blurred": blurred[rows]}
+        scores = score_forecasts(forecasts, y, np.arange(pairs), resamples=resamples, seed=at)
         found = {name: getattr(scores["model"], field) for name, field in MEASURED.items()}
         found |= {f"less {name}": one for name, one in scores["blurred"].model_gains.items()}
         for name, one in found.items():
-            good[name] += one.low <= truth[name] <= one.high
+            good[name] += not (truth[name] < one.low or truth[name] > one.high)  # right if not given
             middle, half = (one.low + one.high) / 2, (one.high - one.low) / 6
-            short[name] += middle - half <= truth[name] <= middle + half
+            short[name] += not abs(truth[name] - middle) > half
     return good, short
 
 
 def test_bootstrap_intervals_of_scores_and_of_what_the_model_gains_hold_them() -> None:
-    """60 draws of 400 pairs. A coverage of 0.92..0.97 fails once in a million; a third of the length is seen."""
+    """60 draws of 400 pairs: 0.94 or more; a third of the length does not pass."""
     good, short = score_draws(60, 150)
     assert len(good) == 8
-    assert all(passes(count, 60, 0.92, 0.97) for count in good.values()), good
-    assert not any(passes(count, 60, 0.92, 0.97) for count in short.values()), short
+    assert all(passes(count, 60, 0.94, 1.0) for count in good.values()), good
+    assert not any(passes(count, 60, 0.94, 1.0) for count in short.values()), short
+
+
+@pytest.mark.parametrize(("pairs", "shape"), [(60, (0.6, 3.0)), (400, (0.6, 24.0))])
+def test_scores_of_few_events(pairs: int, shape: tuple[float, float]) -> None:
+    """About ten events, of 60 pairs and of 400, 60 draws: 0.94 or more are not wrong. With a third of
+    the length some are."""
+    good, short = score_draws(60, 100, pairs, shape)
+    assert all(passes(count, 60, 0.94, 1.0) for count in good.values()), good
+    assert not all(passes(count, 60, 0.94, 1.0) for count in short.values()), short
+
+
+def test_scores_of_fewer_events_have_no_interval() -> None:
+    p, y = np.linspace(0.01, 0.3, 100), np.arange(100) % 15 == 0
+    found = score_forecasts(
+        {"model": p, "base_rate": np.full(100, 0.07)}, y * 1.0, np.arange(100), resamples=20
+    )
+    assert y.sum() == 7
+    assert np.isfinite(found["model"].log_skill.value) and np.isnan(found["model"].log_skill.low)
 
 
 # --- profiles of parameters (fit) ------------------------------------------------------------------------
@@ -571,21 +700,21 @@ def profile_draws(draws: int, frailty: float) -> tuple[int, int, int]:
 
 
 def test_intervals_of_profiles_hold_the_truth() -> None:
-    """250 draws. 0.93 to 0.97 where rows are alike but for chance; 0.87 to 0.95 where pairs differ as much again as
-
-    they would by chance. Five points alone, or rows taken as apart, do not pass."""
+    """250 draws: 0.94 or more, where rows are alike but for chance and where pairs differ as much again as they would
+    by chance. Five points alone, or rows taken as apart, do not pass."""
     right, coarse, _ = profile_draws(250, 0.0)
-    assert passes(right, 250, 0.93, 0.97), right
-    assert not passes(coarse, 250, 0.93, 0.97), coarse
-    right, coarse, apart = profile_draws(250, 2 / 3)
-    assert passes(right, 250, 0.87, 0.95), right
-    assert not passes(apart, 250, 0.87, 0.95), apart
+    assert passes(right, 250, 0.94, 1.0), right
+    assert not passes(coarse, 250, 0.94, 1.0), coarse
+    right, _, apart = profile_draws(250, 2 / 3)
+    assert passes(right, 250, 0.94, 1.0), right
+    assert not passes(apart, 250, 0.94, 1.0), apart
 
 
 @pytest.mark.long
 def test_long_profiles() -> None:
-    assert passes(profile_draws(3000, 0.0)[0], 3000, 0.945, 0.96)
-    assert passes(profile_draws(3000, 2 / 3)[0], 3000, 0.88, 0.92)
+    """3,000 draws: 0.94 or more, of pairs that differ three times as much as by chance too."""
+    for frailty in (0.0, 2 / 3, 2.0):
+        assert passes(profile_draws(3000, frailty)[0], 3000, 0.94, 1.0), frailty
 
 
 def case_draws(draws: int, *, by_agreement: bool) -> int:
@@ -646,15 +775,15 @@ def case_gain_draws(draws: int) -> dict[str, int]:
 
 @pytest.mark.long
 def test_long_cases() -> None:
-    """1,000 draws: every measure and what is gained, 0.90 to 0.97."""
+    """1,000 draws: every measure and what is gained, 0.94 or more."""
     found = case_gain_draws(1000)
-    assert all(passes(count, 1000, 0.90, 0.97) for count in found.values()), found
+    assert all(passes(count, 1000, 0.94, 1.0) for count in found.values()), found
 
 
 def test_bootstrap_intervals_of_case_scores_hold_them() -> None:
-    """80 draws: 0.91 to 0.97 passes; resamples of single pairs instead of whole agreements do not."""
-    assert passes(case_draws(80, by_agreement=True), 80, 0.91, 0.97)
-    assert not passes(case_draws(80, by_agreement=False), 80, 0.91, 0.97)
+    """80 draws: 0.94 or more passes; resamples of single pairs instead of whole agreements do not."""
+    assert passes(case_draws(80, by_agreement=True), 80, 0.94, 1.0)
+    assert not passes(case_draws(80, by_agreement=False), 80, 0.94, 1.0)
 
 
 # --- sensitivity ------------------------------------------------------------------------------------
@@ -698,12 +827,12 @@ def sobol_draws(
 
 
 def test_bootstrap_intervals_of_sobol_indices_hold_them() -> None:
-    """150 draws of 64 rows. 0.91 to 0.97 passes; half the length, and noise taken for interaction, do not."""
+    """150 draws of 64 rows. 0.94 or more passes; half the length, and noise taken for interaction, do not."""
     good, cut = sobol_draws(150, 64, 0.1)
-    assert all(passes(count, 150, 0.91, 0.97) for count in good.ravel()), good
-    assert not any(passes(count, 150, 0.91, 0.97) for count in cut.ravel()), cut
+    assert all(passes(count, 150, 0.94, 1.0) for count in good.ravel()), good
+    assert not any(passes(count, 150, 0.94, 1.0) for count in cut.ravel()), cut
     noisy, _ = sobol_draws(150, 64, 0.5, average=True)
-    assert not any(passes(count, 150, 0.91, 0.97) for count in noisy[1, 1:]), noisy
+    assert not any(passes(count, 150, 0.94, 1.0) for count in noisy[1, 1:]), noisy
 
 
 MORRIS = ("mu", "mu_star", "sigma")
@@ -742,15 +871,14 @@ def halved(name: str, one: Index, effects: np.ndarray) -> Index:
     return narrowed(one)
 
 
-@pytest.mark.parametrize("trajectories", [6, 10, 20])
+@pytest.mark.parametrize("trajectories", [6, 10, 40])
 def test_intervals_of_morris_effects_hold_them(trajectories: int) -> None:
     """500 draws. mu and mu star: 0.93 to 0.97 passes. sigma: 0.94 or more, of few trajectories near 1; where it is
-    zero the interval ends there. Half the length does not pass."""
+    zero the interval ends there. Half the length does not pass, of mu and mu star."""
     good, cut = morris_draws(500, trajectories, 0.1, halved)
     assert all(passes(count, 500, 0.93, 0.97) for count in good["mu"]), good
     assert all(passes(count, 500, 0.93, 1.0) for count in (*good["mu_star"], *good["sigma"])), good
     assert not any(passes(count, 500, 0.93, 1.0) for count in (*cut["mu"], *cut["mu_star"])), cut
-    assert not any(passes(count, 500, 0.93, 1.0) for count in cut["sigma"][:2]) or trajectories < 20, cut
 
 
 def as_it_was(name: str, one: Index, effects: np.ndarray) -> Index:
@@ -788,51 +916,79 @@ SPREADS = {
     "even": (lambda rng, n: rng.uniform(-np.sqrt(3), np.sqrt(3), n), 0.94),
     "normal": (lambda rng, n: rng.normal(0, 1, n), 0.94),
     "two signs": (lambda rng, n: rng.choice([-1.0, 1.0], n), 0.94),
-    "long tails": (lambda rng, n: rng.laplace(0, np.sqrt(0.5), n), 0.91),
-    "skewed": (lambda rng, n: rng.exponential(1, n), 0.87),
+    "long tails": (lambda rng, n: rng.laplace(0, np.sqrt(0.5), n), 0.94),
+    "skewed": (lambda rng, n: rng.exponential(1, n), 0.94),
 }
 
 
 @pytest.mark.parametrize("name", SPREADS)
 def test_the_interval_of_sigma_by_the_form_of_the_effects(name: str) -> None:
-    """400 draws of 10 trajectories: 0.94 or more for effects that are even, normal or of two signs, 0.91 for long
-    tails and 0.87 for skewed ones, as docs/statistics.md says. Percentiles, as they were, fail but for two signs."""
+    """400 draws of 10 trajectories: 0.94 or more, of whatever form the effects are. Percentiles, as they were, fail
+    but for two signs."""
     effects, least = SPREADS[name]
     good, wrong = sigma_draws(400, 10, effects)
     assert passes(good, 400, least, 1.0), good
     assert not passes(wrong, 400, least, 1.0) or name == "two signs", wrong
 
 
-def split_draws(draws: int, points: int) -> tuple[np.ndarray, np.ndarray]:
-    """(3,) how many intervals of the parameters' variance, of chance's and of the share hold 1, 4 and 0.2; as given,
-
-    and cut by half."""
-    rng, good, cut = np.random.default_rng(23), np.zeros(3, int), np.zeros(3, int)
-    for at in range(draws):
-        y = rng.normal(0, 1, (points, 1)) + rng.normal(0, 2, (points, 20))
-        found = variance_split(y, 400, at)
-        for k, (one, truth) in enumerate(((found.parameters, 1), (found.chance, 4), (found.share, 0.2))):
-            good[k] += one.low <= truth <= one.high
-            short = narrowed(one)
-            cut[k] += short.low <= truth <= short.high
-    return good, cut
+LEVELS_OF_POINTS: dict[str, tuple[Callable[[np.random.Generator, int], np.ndarray], float, float]] = {
+    "normal": (lambda rng, n: rng.normal(0, 1, (n, 1)) + rng.normal(0, 2, (n, 20)), 1.0, 4.0),
+    "no parameter": (lambda rng, n: rng.normal(0, 2, (n, 20)), 0.0, 4.0),
+    "even": (lambda rng, n: rng.uniform(-3, 3, (n, 1)) + rng.normal(0, 1, (n, 20)), 3.0, 1.0),
+    "skewed": (lambda rng, n: rng.exponential(1, (n, 1)) + rng.normal(0, 1, (n, 20)), 1.0, 1.0),
+    "counts": (lambda rng, n: rng.poisson(rng.uniform(0.2, 1.8, (n, 1)), (n, 20)) * 1.0, 1.6**2 / 12, 1.0),
+}
+"""Outcomes of n points, 20 runs each; the variance of their means, and the mean of their variances."""
 
 
-def test_bootstrap_intervals_of_the_variance_split_hold_it() -> None:
-    """200 draws of 50 points: 0.91 to 0.97 passes; half the length does not."""
-    good, cut = split_draws(200, 50)
-    assert all(passes(count, 200, 0.91, 0.97) for count in good), good
-    assert not any(passes(count, 200, 0.91, 0.97) for count in cut), cut
+def split_draws(draws: int, points: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """(3,) how many intervals hold the parameters' variance, chance's and the share; and how many percentiles of
+    100 resamples of points do, as they were."""
+    draw, of_parameters, of_chance = LEVELS_OF_POINTS[name]
+    truth = (of_parameters, of_chance, of_parameters / (of_parameters + of_chance))
+    rng, good, wrong = np.random.default_rng(23), np.zeros(3, int), np.zeros(3, int)
+    for _ in range(draws):
+        y = draw(rng, points)
+        found = variance_split(y)
+        good += [one.low <= t <= one.high for one, t in zip((found.parameters, found.chance, found.share), truth,
+                                                            strict=True)]  # fmt: skip
+        drawn = y[rng.integers(0, points, (100, points))]
+        inside = drawn.var(axis=2, ddof=1).mean(axis=1)
+        means = drawn.mean(axis=2).var(axis=1, ddof=1) - inside / y.shape[1]
+        ends = np.quantile([means, inside, means / (means + inside)], [0.025, 0.975], axis=1).T
+        wrong += [low <= t <= high for (low, high), t in zip(ends, truth, strict=True)]
+    return good, wrong
+
+
+@pytest.mark.parametrize("name", LEVELS_OF_POINTS)
+@pytest.mark.parametrize("points", [FEW_POINTS, 50])
+def test_intervals_of_the_variance_split_hold_it(name: str, points: int) -> None:
+    """500 draws of 12 and of 50 points: 0.94 or more; percentiles of resampled points, as they were, do not pass."""
+    good, wrong = split_draws(500, points, name)
+    assert all(passes(count, 500, 0.94, 1.0) for count in good), good
+    assert points > 12 or not all(passes(count, 500, 0.94, 1.0) for count in wrong), wrong
+
+
+def test_few_rows_or_points_have_no_interval() -> None:
+    rng = np.random.default_rng(1)
+    found = variance_split(rng.normal(0, 1, (FEW_POINTS - 1, 8)))
+    assert np.isfinite(found.share.value)
+    assert np.isnan([found.share.low, found.parameters.high, found.chance.low]).all()
+    a, b, *ab = rng.normal(0, 1, (4, FEW_ROWS - 1, 8))
+    few = sobol_indices(a, b, np.stack(ab))
+    assert np.isfinite(few.first[0].value) and np.isnan([few.first[0].low, few.total[1].high]).all()
 
 
 @pytest.mark.long
 def test_long_sobol_and_split() -> None:
-    """2,000 draws: 0.92 to 0.965. Of few rows or points, where a note says so: 0.89 to 0.95, and 0.80 to 0.93."""
-    assert all(passes(count, 2000, 0.92, 0.965) for count in sobol_draws(2000, 64, 0.1)[0].ravel())
-    assert all(passes(count, 2000, 0.89, 0.95) for count in sobol_draws(2000, 8, 0.1)[0].ravel())
-    assert all(passes(count, 2000, 0.92, 0.965) for count in split_draws(2000, 50)[0])
-    assert all(passes(count, 2000, 0.89, 0.95) for count in split_draws(2000, 20)[0])
-    assert all(passes(count, 2000, 0.80, 0.93) for count in split_draws(2000, 6)[0])
+    """2,000 draws, of the fewest rows and points too: 0.94 or more."""
+    for rows in (FEW_ROWS, 64):
+        found, _ = sobol_draws(2000, rows, 0.1)
+        assert all(passes(count, 2000, 0.94, 1.0) for count in found.ravel()), found
+    for points in (FEW_POINTS, 20, 50, 100):
+        for name in LEVELS_OF_POINTS:
+            good, _ = split_draws(2000, points, name)
+            assert all(passes(count, 2000, 0.94, 1.0) for count in good), (points, name, good)
 
 
 @pytest.mark.long
@@ -926,7 +1082,58 @@ def test_replications_of_the_engine_are_independent_draws() -> None:
             assert not passes(cloned, 40, 0.92, 0.97), name
 
 
+def effects_held(path: Path, arm: str, runs: int, size: int) -> dict[str, tuple[int, int]]:
+    """Of studies of `size` runs each, by outcome: whose interval holds the effect over all runs; and Student's."""
+    scenario = load_scenario(path)
+    result = run(scenario, runs, seed=11, arms=[arm])
+    frame = result.outcomes.set_index(["arm", "run"]).sort_index()
+    out = {}
+    for name in result.outcome_names:
+        values, base = (frame.loc[of, name].to_numpy(float) for of in (arm, result.reference))
+        if np.isnan(values - base).any() or (values == base).all():
+            continue
+        truth = float((values - base).mean())
+        parts = list(zip(values.reshape(-1, size), base.reshape(-1, size), strict=True))
+        found = [effect(*part, unit_of(name, alike=False)) for part in parts]
+        plain = [students(*part) for part in parts]
+        out[name] = (
+            sum(one["lo"] <= truth <= one["hi"] for one in found),
+            sum(low <= truth <= high for low, high in plain),
+        )
+    return out
+
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+
+
+@pytest.mark.slow
+def test_every_effect_of_a_study_is_held() -> None:
+    """Of a shipped scenario, 40 studies of 40 runs, every outcome: 0.93 or more, on the yardstick of each. Student's
+    fails for a quarter of them: most runs share a shift, and in a few an accord comes or fails."""
+    found = effects_held(SCENARIOS / "tripartite_1940.yaml", "signal", 1600, 40)
+    assert len(found) > 60
+    bad = {name: right for name, (right, _) in found.items() if not passes(right, 40, 0.93, 1.0)}
+    assert not bad, bad
+    assert sum(right for right, _ in found.values()) / 40 / len(found) > 0.95
+    assert sum(not passes(plain, 40, 0.93, 1.0) for _, plain in found.values()) > len(found) / 4
+
+
 # --- long ---------------------------------------------------------------------------------------
+
+
+RUN_OF_LUCK = ("influence_host_junior", "influence_third_junior")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("size", [25, 100])
+def test_long_effects(size: int) -> None:
+    """Beijing 2025, 4,000 runs: all but what one run in two hundred moves by twenty times its spread."""
+    found = effects_held(SCENARIOS / "beijing_2025.yaml", "parade", 4000, size)
+    studies = 4000 // size
+    bad = {name for name, (right, _) in found.items() if not passes(right, studies, 0.93, 1.0)}
+    assert all(name.startswith((*RUN_OF_LUCK, "dependence_host_partners")) for name in bad), bad
+    assert sum(right for right, _ in found.values()) / studies / len(found) > 0.975
+    assert sum(not passes(plain, studies, 0.93, 1.0) for _, plain in found.values()) > len(found) / 4
 
 
 @pytest.mark.long
@@ -948,8 +1155,11 @@ def test_long_counts(n: int) -> None:
 @pytest.mark.long
 def test_long_scores() -> None:
     good, short = score_draws(1000, 400)
-    assert all(passes(count, 1000, 0.93, 0.96) for count in good.values()), good
-    assert not any(passes(count, 1000, 0.93, 0.96) for count in short.values()), short
+    assert all(passes(count, 1000, 0.94, 1.0) for count in good.values()), good
+    assert not any(passes(count, 1000, 0.94, 1.0) for count in short.values()), short
+    for pairs, shape in ((60, (0.6, 3.0)), (400, (0.6, 24.0)), (400, (0.6, 60.0))):
+        good, _ = score_draws(1000, 300, pairs, shape)
+        assert all(passes(count, 1000, 0.94, 1.0) for count in good.values()), (pairs, shape, good)
 
 
 @pytest.mark.long

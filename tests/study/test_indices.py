@@ -126,14 +126,14 @@ def test_the_split_of_the_variance_is_unbiased_with_and_without_shared_seeds(sha
     found = []
     for _ in range(200):
         y = rng.normal(0, 2, (60, 1)) + shared * rng.normal(0, 1, (1, 5)) + rng.normal(0, 3, (60, 5))
-        found.append(variance_split(y, boots=1).parameters.value)
+        found.append(variance_split(y).parameters.value)
     assert np.mean(found) == pytest.approx(4.0, abs=0.35)
     assert np.var(y.mean(axis=1), ddof=1) > 0
 
 
 def test_points_that_differ_in_nothing_but_luck_have_no_share():
     y = np.random.default_rng(7).normal(0, 1, (500, 10))
-    found = variance_split(y, boots=400)
+    found = variance_split(y)
     assert found.share.low < 0.01
     assert abs(found.share.value) < 0.03
     assert found.chance.value == pytest.approx(1.0, abs=0.06)
@@ -170,10 +170,10 @@ def test_four_trajectories_give_no_interval_of_sigma():
 
 
 def test_bonetts_interval_of_a_spread_by_hand():
-    # Effects 0, 1, 2, 3, 4, no noise: variance 2.5, mean trimmed by int(5 / 2) = 2 from each end is 2, kurtosis
-    # 5 (16 + 1 + 0 + 1 + 16) / 10^2 = 1.7. c = 5 / (5 - 1.959964) = 1.644742; error c sqrt((1.7 - 0.4) / 4)
-    # 2.776445 = 2.603321. Variance 2.5 c exp(-+ error): 0.304413 and 55.541.
-    effect = np.arange(5.0)
-    found = morris_effects(np.zeros((5, 1, 1)), effect[:, None, None], np.ones((5, 1))).sigma[0]
-    assert found.value == pytest.approx(np.sqrt(2.5))
-    assert (found.low**2, found.high**2) == pytest.approx((0.304413, 55.5410), rel=1e-4)
+    # Effects 0 to 5, no noise: variance 3.5, mean trimmed by int(6 / 2.83) = 2 from each end is 2.5, kurtosis
+    # 6 * 88.375 / 17.5^2 = 1.7314, a third of the way to 9: 4.1543. c = 6 / (6 - 1.959964) = 1.485135; error
+    # c sqrt((4.1543 - 0.5) / 5) 2.570582 = 3.263726. Variance 3.5 c exp(-+ error): 0.198800 and 135.9103.
+    effect = np.arange(6.0)
+    found = morris_effects(np.zeros((6, 1, 1)), effect[:, None, None], np.ones((6, 1))).sigma[0]
+    assert found.value == pytest.approx(np.sqrt(3.5))
+    assert (found.low**2, found.high**2) == pytest.approx((0.198800, 135.9103), rel=1e-4)

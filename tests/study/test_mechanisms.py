@@ -26,7 +26,7 @@ from balance_sim.study.extra_arms import extra_arms
 from balance_sim.study.intervals import mean_interval
 from balance_sim.study.mechanisms import MECHANISMS, as_row, measured, verdict
 from balance_sim.study.mechanisms.accords import elasticity, gained, guests_of, standardised, strata
-from balance_sim.study.mechanisms.readings import Readings, jackknifed, ratio
+from balance_sim.study.mechanisms.readings import Change, Readings, jackknifed, ratio
 from balance_sim.study.mechanisms.spiral import loop_gains, sampled
 from balance_sim.study.observed import Watch
 from balance_sim.study.run import run
@@ -62,14 +62,18 @@ def worlds(scenario):
 # --- closed forms ---------------------------------------------------------------------------------------
 
 
+def changes(over: np.ndarray, under: np.ndarray, unit: float = 0.0) -> tuple[Change, Change]:
+    return Change.of(over, unit), Change.of(under, unit)
+
+
 def test_ratio_without_spread_below_is_the_mean_over_it() -> None:
-    value, lo, hi = ratio(np.array([1.0, 2.0, 3.0]), np.full(3, 4.0))
+    value, lo, hi = ratio(*changes(np.array([1.0, 2.0, 3.0]), np.full(3, 4.0)))
     half = 4.302652729911275 * 1.0 / np.sqrt(3) / 4  # Student's t, 2 degrees of freedom
     assert (value, lo, hi) == pytest.approx((0.5, 0.5 - half, 0.5 + half))
 
 
 def test_a_ratio_over_what_may_be_nothing_has_no_bounds() -> None:
-    value, lo, hi = ratio(np.array([1.0, 2.0, 3.0]), np.array([-1.0, 3.0, 0.5]))
+    value, lo, hi = ratio(*changes(np.array([1.0, 2.0, 3.0]), np.array([-1.0, 3.0, 0.5])))
     assert np.isfinite(value)
     assert np.isnan(lo) and np.isnan(hi)
 
@@ -236,11 +240,30 @@ def test_the_first_mechanism_is_the_excess_in_effects(result) -> None:
 def test_a_ratio_of_something_that_no_run_shows_has_a_length() -> None:
     """None of 40 runs has any of the upper: the length of one, over the mean of the lower, a little rounder."""
     none, under = np.zeros(40), np.full(40, 8.0) + np.arange(40) % 2
-    value, lo, hi = ratio(none, under, 1.0)
+    value, lo, hi = ratio(*changes(none, under, 1.0))
     _, _, low, high = mean_interval(none, 1.0)
     assert (value, lo, hi) == pytest.approx((0.0, low / 8.5, high / 8.5))
-    assert ratio(none, under)[1:] == (0.0, 0.0)
-    assert ratio(none, -under, 1.0)[1:] == pytest.approx((-high / 8.5, -low / 8.5))
+    assert ratio(*changes(none, under))[1:] == (0.0, 0.0)
+    assert ratio(*changes(none, -under, 1.0))[1:] == pytest.approx((-high / 8.5, -low / 8.5))
+
+
+def test_sums_and_shares_of_changes_are_changes_of_what_they_are_made_of() -> None:
+    one, other = Change(np.array([3.0, 5.0]), np.array([1.0, 1.0]), 1.0), Change(np.ones(2), np.zeros(2), 0.0)
+    both = one.times(0.5) - other
+    assert both.arm.tolist() == [0.5, 1.5] and both.reference.tolist() == [0.5, 0.5]
+    assert both.values.tolist() == (one.values / 2 - other.values).tolist()
+    assert both.unit == 0.5
+    assert np.isnan((one + Change(np.ones(2), np.ones(2), np.nan)).unit)  # of which one is on a scale
+
+
+def test_a_ratio_on_a_scale_has_room_for_a_run_that_none_has_shown() -> None:
+    """Two shifts that no run departs from: Fieller's has no length; the outcomes' spread over 40 runs gives one."""
+    level = np.arange(40.0)
+    over, under = Change(level + 1.0, level, np.nan), Change(level + 4.0, level, np.nan)
+    value, lo, hi = ratio(over, under)
+    rest = np.concatenate([level + 1.0 - (level + 4.0) / 4, level - level / 4])
+    half = 1.959964**2 * rest.std() / 40 / 4
+    assert (value, lo, hi) == pytest.approx((0.25, 0.25 - half, 0.25 + half))
 
 
 def test_the_digest_and_all_tables_are_the_same_without_extra_arms(result, plain) -> None:

@@ -57,7 +57,9 @@ def accord_lines(scores: Mapping[str, Scores]) -> list[str]:
 def detectable_lines(model: Scores) -> list[str]:
     """How large a skill would have to be to be seen."""
     least = number(model.detectable)
-    return wrapped(f"smallest log skill that would be seen 8 times in 10: {least}")
+    few = bool(model.log_skill.low != model.log_skill.low)
+    note = wrapped("no intervals: they need eight pairs with an event and eight without one") if few else []
+    return [*note, *wrapped(f"smallest log skill that would be seen 8 times in 10: {least}")]
 
 
 def gain_lines(scores: Mapping[str, Scores]) -> list[str]:
@@ -82,7 +84,10 @@ def case_lines(scored: Mapping[str, Any]) -> list[str]:
     for measure, words in MEASURES.items():
         of = [scored[name]["model_gains"][measure] for name in FORECASTS[1:]]
         gains.append([words, *(plain(one["value"]) + bounds(one["ci95"]) for one in of)])
-    return [*aligned(rows), "", *aligned(gains)]
+    lines = [*aligned(rows), "", *aligned(gains)]
+    if scored["model"]["brier_ci95"] is None:
+        lines += ["", *wrapped("no intervals: they need eight agreements and eight pairs without one")]
+    return lines
 
 
 def _cell(measures: Mapping[str, Any], name: str) -> str:

@@ -164,7 +164,7 @@ def _outcome_row(
     unit: as in `effects.unit_of`; two sides that are the same in every outcome of every run are alike."""
     row = {"outcome": name, "left": left.mean(), "right": right.mean()}
     if difference is not None:
-        error, low, high = difference.interval(unit)
+        error, low, high = difference.against(left, right, unit)
         return row | {
             "difference": difference.mean(),
             "mcse": error,

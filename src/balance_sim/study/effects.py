@@ -13,8 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.study.frames import by_arm
-from balance_sim.study.intervals import mean_interval
-from balance_sim.study.outcomes import counts_accords
+from balance_sim.study.intervals import UNKNOWN, mean_interval, paired_interval
+from balance_sim.study.outcomes import counts, fixed_beforehand
 
 Floats = npt.NDArray[np.float64]
 
@@ -41,17 +41,17 @@ def level(values: Floats) -> dict[str, float]:
     return out | {"mcse": error}
 
 
-def effect(arm: Floats, reference: Floats, unit: float = 0.0) -> dict[str, float]:
+def effect(arm: Floats, reference: Floats, unit: float = UNKNOWN) -> dict[str, float]:
     """The paired effect of one arm on one outcome. Missing counts as later than any day, in the shares.
 
-    unit: the size a difference has, for the interval where no run differs; 0: unknown, or none can."""
+    unit: the size a difference has, 0 if there can be none, UNKNOWN on a continuous scale: as in `unit_of`."""
     missing = np.isnan(arm) | np.isnan(reference)
     late = np.where(np.isnan(arm), np.inf, arm), np.where(np.isnan(reference), np.inf, reference)
     both_late = np.isnan(arm) & np.isnan(reference)
     n = max(len(arm), 1)
     out = {"mean": float("nan"), "mcse": float("nan"), "lo": float("nan"), "hi": float("nan")}
     if not missing.any():
-        out = dict(zip(("mean", "mcse", "lo", "hi"), mean_interval(arm - reference, unit), strict=True))
+        out = dict(zip(("mean", "mcse", "lo", "hi"), paired_interval(arm, reference, unit), strict=True))
     return out | {
         "share_positive": float(((late[0] > late[1]) & ~both_late).sum()) / n,
         "share_negative": float(((late[0] < late[1]) & ~both_late).sum()) / n,
@@ -59,8 +59,12 @@ def effect(arm: Floats, reference: Floats, unit: float = 0.0) -> dict[str, float
 
 
 def unit_of(outcome: str, *, alike: bool) -> float:
-    """Size of a difference of an outcome where no run has one: one accord; 0 where it is unknown or cannot be."""
-    return 1.0 if counts_accords(outcome) and not alike else 0.0
+    """Size of a difference of an outcome where no run has one: one, of a count; 0 where there can be none; UNKNOWN of
+
+    one on a continuous scale, whose spread stands for it. alike: whether the two arms are the same in everything."""
+    if alike or fixed_beforehand(outcome):
+        return 0.0
+    return 1.0 if counts(outcome) else UNKNOWN
 
 
 def levels_table(runs: pd.DataFrame, arms: Sequence[str], outcomes: Sequence[str]) -> pd.DataFrame:

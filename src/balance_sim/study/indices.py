@@ -20,7 +20,10 @@ Floats = npt.NDArray[np.float64]
 SIZE_OF_NOISE = float(
     np.sqrt(2 / np.pi)
 )  # mean size of a normal deviate: what noise alone adds to a mean size
-FEWEST = 5  # trajectories for an interval of sigma
+FEWEST = 6  # trajectories for an interval of sigma
+FEW_ROWS, FEW_POINTS = 32, 12  # base samples for intervals of Sobol indices, points for those of the split
+LONG_TAILS = 9.0  # kurtosis of the exponential distribution
+TOWARDS = 1 / 3  # of the way to it: a sample shows too little of its own
 
 
 @dataclass(frozen=True)
@@ -46,24 +49,48 @@ def sobol_indices(a: Floats, b: Floats, ab: Floats, boots: int = 1000, seed: int
     """a, b: (N, R) outcomes of rows A and B; ab: (k, N, R), A with one column of B.
 
     First order: Saltelli et al. 2010, Computer Physics Communications 181, table 2(b). Total order: Jansen 1999,
-    same place, table 2(f). Intervals: 95 %, percentiles over resampled rows. NaN where nothing varies."""
+    same place, table 2(f). Intervals: 95 %, of three the furthest end on each side, since each is too short for some
+    factors: percentiles over resampled rows; the bootstrap-t (Efron, Tibshirani 1993, An Introduction to the Bootstrap,
+    ch. 12); Student's t with the same error. NaN where nothing varies; no interval below FEW_ROWS."""
     n, runs = a.shape
     centre = (a.mean() + b.mean()) / 2
     fa, fb, fab = a.mean(axis=1) - centre, b.mean(axis=1) - centre, ab.mean(axis=2) - centre
     first = fb * (fab - fa) - _covariance(b, ab - a) / runs  # (k, N)
     total = ((fa - fab) ** 2 - _variance(a - ab) / runs) / 2
     noise = (own_noise(np.stack([a, b])).reshape(2, n).sum(axis=0)) / 2 / runs
-    rows = np.stack([(fa + fb) / 2, (fa**2 + fb**2) / 2, noise])  # (3, N)
+    level, square = (fa + fb) / 2, (fa**2 + fb**2) / 2 - noise
     weights = np.vstack([np.ones(n), _resampled(n, boots, seed)]) / n
-    mean, square, noisy = weights @ rows[0], weights @ rows[1], weights @ rows[2]
-    variance = square - mean**2 - noisy
-    scale = np.where(variance > 1e-12 * max(square[0], 1e-300), variance, np.nan)
+    variance = weights @ square - (weights @ level) ** 2
+    least = 1e-12 * max(float((fa**2 + fb**2).mean()), 1e-300)
+    scale = np.where(variance > least, variance, np.nan)
     return SobolIndices(
-        [_index(weights @ row / scale, n) for row in first],
-        [_index(weights @ row / scale, n) for row in total],
+        [_share(row, level, square, weights, scale) for row in first],
+        [_share(row, level, square, weights, scale) for row in total],
         float(variance[0]),
         n,
     )
+
+
+def _share(part: Floats, level: Floats, square: Floats, weights: Floats, scale: Floats) -> Index:
+    """Mean of `part` over the variance, with its interval. weights: (1 + boots, N), the sample's own first.
+
+    scale: (1 + boots,) the variance, NaN where nothing varies. The error is that of the ratio's linear form."""
+    n = len(part)
+    value = weights @ part / scale
+    if n < FEW_ROWS or not np.isfinite(value[0]):
+        return Index(float(value[0]), float("nan"), float("nan"))
+    sums = np.stack([part, level, square])
+    means = weights @ sums.T
+    products = (weights @ (sums[:, None] * sums[None]).reshape(9, n).T).reshape(-1, 3, 3)
+    slope = np.stack([np.ones(len(value)), 2 * means[:, 1] * value, -value], axis=1) / scale[:, None]
+    spread = np.einsum("ri,rij,rj->r", slope, products - means[:, :, None] * means[:, None], slope)
+    error = np.sqrt(np.maximum(spread, 0.0) / (n - 1))
+    of_error = np.divide(value - value[0], error, out=np.full_like(error, np.nan), where=error > 0)[1:]
+    t, studentised = t_quantile(0.95, n - 1), of_error[np.isfinite(of_error)]
+    low_t, high_t = np.quantile(studentised, (0.025, 0.975)) if len(studentised) else (-t, t)
+    plain = _index(value, n)
+    low = min(plain.low, value[0] - max(high_t, t) * error[0])
+    return Index(float(value[0]), float(low), float(max(plain.high, value[0] - min(low_t, -t) * error[0])))
 
 
 @dataclass(frozen=True)
@@ -104,19 +131,26 @@ def _sigma(effect: Floats, noise: Floats, runs: int) -> Index:
     normal one; of the noise: chi square, with the freedom of Satterthwaite 1946; of their difference: recovery of
     both (Zou, Donner 2008). NaN below FEWEST trajectories."""
     t = len(effect)
-    seen = float(effect.var(ddof=1)) if t > 1 else 0.0
-    taken = float(noise.mean())
-    value = float(np.sqrt(max(seen - taken, 0.0)))
     if t < FEWEST:
-        return Index(value, float("nan"), float("nan"))
-    low, high = _variance_bounds(effect)
+        seen = float(effect.var(ddof=1)) if t > 1 else 0.0
+        return Index(float(np.sqrt(max(seen - float(noise.mean()), 0.0))), float("nan"), float("nan"))
+    squared = _true_variance(effect, noise, runs)
+    value, low, high = (float(np.sqrt(max(one, 0.0))) for one in (squared.value, squared.low, squared.high))
+    return Index(value, low, max(high, value))
+
+
+def _true_variance(means: Floats, noise: Floats, runs: int) -> Index:
+    """Variance of what is seen less the mean noise; bounds joined by recovery of both (Zou, Donner 2008)."""
+    seen, taken = float(means.var(ddof=1)), float(noise.mean())
+    low, high = _variance_bounds(means)
     least, most = _noise_bounds(noise, runs)
     below, above = np.hypot(seen - low, most - taken), np.hypot(high - seen, taken - least)
-    floor, roof = seen - taken - float(below), seen - taken + float(above)
-    return Index(value, float(np.sqrt(max(floor, 0.0))), max(float(np.sqrt(max(roof, 0.0))), value))
+    return Index(seen - taken, seen - taken - float(below), seen - taken + float(above))
 
 
 def _variance_bounds(values: Floats) -> tuple[float, float]:
+    """Bonett's 95 % interval of a variance. A kurtosis below LONG_TAILS is moved TOWARDS it: one prior guess of it and
+    two parts of the sample, as he pools them (his section 3)."""
     n, variance = len(values), float(values.var(ddof=1))
     if variance == 0:
         return 0.0, 0.0
@@ -126,6 +160,7 @@ def _variance_bounds(values: Floats) -> tuple[float, float]:
     )  # from each end, for a middle that skew moves less
     middle = ordered[cut : n - cut].mean()
     kurtosis = n * float(((values - middle) ** 4).sum()) / ((n - 1) * variance) ** 2
+    kurtosis += max(LONG_TAILS - kurtosis, 0.0) * TOWARDS
     scale = n / (n - NORMAL)
     error = scale * np.sqrt(max(kurtosis - (n - 3) / n, 0.0) / (n - 1)) * t_quantile(0.95, n - 1)
     return variance * scale * float(np.exp(-error)), variance * scale * float(np.exp(error))
@@ -152,27 +187,55 @@ class VarianceSplit:
     runs: int
 
 
-def variance_split(y: Floats, boots: int = 1000, seed: int = 1) -> VarianceSplit:
+def variance_split(y: Floats) -> VarianceSplit:
     """y: (points, runs). Parameters: variance over points of the mean given the point. Chance: mean over points
     of the variance over runs. Unbiased: the noise of the means is taken off, whether or not points share seeds.
 
-    Law of total variance; Searle, Casella, McCulloch 1992, Variance Components, ch. 4."""
+    Law of total variance; Searle, Casella, McCulloch 1992, Variance Components, ch. 4. Intervals: of the parameters'
+    variance as of Morris's sigma, squared; of chance `_chance_bounds`; of the share by recovery of both from the
+    logarithm of their ratio (Zou, Donner 2008). None below FEW_POINTS."""
     points, runs = y.shape
     if points < 2 or runs < 2:
         nothing = Index(float("nan"), float("nan"), float("nan"))
         return VarianceSplit(nothing, nothing, nothing, points, runs)
-    mean = y.mean(axis=1)
     inside = y.var(axis=1, ddof=1)
     noise = own_noise(y) / runs
-    rows = np.stack([mean, mean**2, noise, inside])
-    weights = np.vstack([np.ones(points), _resampled(points, boots, seed)]) / points
-    m, square, noisy, chance = (weights @ row for row in rows)
-    parameters = (square - m**2) * points / (points - 1) - noisy
-    parameters[1:] += (square[1:] - m[1:] ** 2) / (points - 1)  # a resample holds (P - 1) / P of the variance
-    whole = parameters + chance
-    share = np.divide(parameters, whole, out=np.full_like(whole, np.nan), where=whole > 0)
-    parts = [_index(one, points) for one in (parameters, chance, share)]
-    return VarianceSplit(parts[0], parts[1], parts[2], points, runs)
+    chance = float(inside.mean())
+    seen = float(y.mean(axis=1).var(ddof=1)) - float(noise.mean())
+    share = seen / (seen + chance) if seen + chance > 0 else float("nan")
+    if points < FEW_POINTS:
+        return VarianceSplit(_unbounded(seen), _unbounded(chance), _unbounded(share), points, runs)
+    parameters = _true_variance(y.mean(axis=1), noise, runs)
+    parameters = Index(seen, max(parameters.low, 0.0), max(parameters.high, 0.0))
+    within = Index(chance, *_chance_bounds(inside, runs))
+    return VarianceSplit(parameters, within, _share_of(parameters, within, share), points, runs)
+
+
+def _unbounded(value: float) -> Index:
+    return Index(value, float("nan"), float("nan"))
+
+
+def _chance_bounds(inside: Floats, runs: int) -> tuple[float, float]:
+    """Of the mean of variances over points: Student's t, on the logarithm; or chi square where that is longer."""
+    mean = float(inside.mean())
+    if mean == 0:
+        return 0.0, 0.0
+    half = t_quantile(0.95, len(inside) - 1) * float(inside.std(ddof=1)) / np.sqrt(len(inside)) / mean
+    least, most = _noise_bounds(inside, runs)
+    return min(mean * float(np.exp(-half)), least), max(mean * float(np.exp(half)), most)
+
+
+def _share_of(part: Index, rest: Index, share: float) -> Index:
+    """part / (part + rest): bounds of the logarithm of part / rest, from those of both."""
+    if not np.isfinite(share) or rest.low <= 0:
+        return _unbounded(share)
+    if part.value <= 0:
+        return Index(share, min(share, 0.0), part.high / (part.high + rest.low))
+    below, above = np.log(rest.high / rest.value), np.log(rest.value / rest.low)
+    below = np.hypot(np.log(part.value / part.low), below) if part.low > 0 else np.inf
+    above = np.hypot(np.log(part.high / part.value), above)
+    low, high = (part.value / rest.value * float(np.exp(side)) for side in (-below, above))
+    return Index(share, low / (1 + low), high / (1 + high))
 
 
 def own_noise(y: Floats) -> Floats:

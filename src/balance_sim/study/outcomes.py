@@ -36,9 +36,14 @@ def is_new(accords: Accords, focal_day: float, window: float) -> Bools:
     return np.isin(accords.origin, _COUNTED) & (after >= 1) & (after <= window)
 
 
-def counts_accords(outcome: str) -> bool:
-    """Whether an outcome is a number of accords that an arm can change; those scheduled it cannot."""
-    return outcome.startswith(("accords_", "from_talks_", "in_force_", "accelerated_"))
+def counts(outcome: str) -> bool:
+    """Whether an outcome is a number, of accords or of states, that an arm can change."""
+    return outcome.startswith(("accords_", "from_talks_", "in_force_", "accelerated_", "states_"))
+
+
+def fixed_beforehand(outcome: str) -> bool:
+    """Whether no arm can change an outcome."""
+    return outcome.startswith("scheduled_")
 
 
 def outcomes_of(

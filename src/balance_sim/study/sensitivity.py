@@ -14,14 +14,22 @@ from balance_sim.scenario.problems import did_you_mean, listed
 from balance_sim.study.convergence import runs_wanted
 from balance_sim.study.effects import unit_of
 from balance_sim.study.faults import WrongRequest
-from balance_sim.study.indices import FEWEST, Index, morris_effects, sobol_indices, variance_split
+from balance_sim.study.indices import (
+    FEW_POINTS,
+    FEW_ROWS,
+    FEWEST,
+    Index,
+    morris_effects,
+    sobol_indices,
+    variance_split,
+)
+from balance_sim.study.intervals import spread_over
 from balance_sim.study.sweep_result import SweepResult
 from balance_sim.study.tally import columns_by_arm
 
 Floats = npt.NDArray[np.float64]
 
 PRECISION = 0.1  # half-width of a 95 % interval of a mean or an effect, in the outcome's unit
-FEW_ROWS, FEW_POINTS = 32, 20
 INDEX_PRECISION = 0.05  # the same of an index
 
 
@@ -71,8 +79,8 @@ def sensitivity(
         elif method == "morris":
             indices += [front | row for row in _morris_rows(result, points, parts, y)]
         base = _independent(parts, y) if method == "sobol" else y
-        splits.append(front | _split_row(base, boots, seed))
-        convergence.append(front | runs_wanted(y, precision, matrices.unit(quantity)))
+        splits.append(front | _split_row(base))
+        convergence.append(front | runs_wanted(y, precision, *matrices.sizes(quantity)))
     frame = pd.DataFrame(indices)
     split = pd.DataFrame(splits)
     return Sensitivity(
@@ -85,16 +93,16 @@ def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]
     notes = []
     if len(indices) and method == "sobol" and indices["samples"].min() < FEW_ROWS:
         notes.append(
-            f"fewer than {FEW_ROWS} base samples: intervals of indices hold the truth 90 to 94 times in 100"
+            f"fewer than {FEW_ROWS} base samples: the indices have no intervals; {FEW_ROWS} would give them"
         )
     if len(indices) and method == "morris":
         if indices["trajectories"].min() < FEWEST:
-            notes.append(f"fewer than {FEWEST} trajectories: sigma has no interval")
+            notes.append(f"fewer than {FEWEST} trajectories: sigma has no interval; {FEWEST} would give one")
         if len(split) and split["runs"].min() < 2:
             notes.append("one run a point: its noise counts as effect in mu_star and sigma")
     if len(split) and 2 <= split["points"].min() < FEW_POINTS:
         notes.append(
-            f"fewer than {FEW_POINTS} points: intervals of the parameters' share hold the truth 80 to 92 times in 100"
+            f"fewer than {FEW_POINTS} points: the split of the variance has no intervals; {FEW_POINTS} would give them"
         )
     return notes
 
@@ -102,18 +110,26 @@ def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]
 @dataclass(frozen=True)
 class Matrices:
     """values: (points, runs) arrays by quantity; points: their numbers; left_out: what, and why. alike: by arm,
-    (points,) whether it is its reference there, to the last digit in every outcome of every run."""
+    (points,) whether it is the reference there, to the last digit in every outcome of every run."""
 
     values: dict[Quantity, Floats]
     points: list[int]
     left_out: list[str]
     alike: dict[str, npt.NDArray[np.bool_]]
+    reference: str
 
-    def unit(self, of: Quantity) -> Floats:
-        """(points,) size of a value where no run has one."""
-        size = unit_of(of.outcome, alike=False)
-        same = self.alike[of.arm] if of.of == "effect" else np.zeros(len(self.points), dtype=bool)
-        return np.where(same, 0.0, size)
+    def sizes(self, of: Quantity) -> tuple[Floats, Floats | None]:
+        """(points,) size of a value where no run has one, and of an effect on a continuous scale the spread of the
+
+        outcome, as `intervals.paired_half_widths` takes them."""
+        size, nothing = unit_of(of.outcome, alike=False), np.zeros(len(self.points))
+        if of.of != "effect":
+            return nothing + (0.0 if np.isnan(size) else size), None
+        same = self.alike[of.arm]
+        if np.isfinite(size):
+            return np.where(same, 0.0, size), None
+        arms = (self.values[Quantity("mean", arm, of.outcome)].T for arm in (of.arm, self.reference))
+        return nothing, np.where(same, 0.0, spread_over(*arms))
 
 
 def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
@@ -157,7 +173,7 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
         else:
             out[quantity] = y
     alike = {arm: np.array(found) for arm, found in same.items()}
-    return Matrices(out, list(by_point), left_out, alike)
+    return Matrices(out, list(by_point), left_out, alike, result.reference)
 
 
 def _alike(one: dict[str, Floats], other: dict[str, Floats]) -> bool:
@@ -210,7 +226,11 @@ def _sobol_rows(
 
 
 def _samples_wanted(samples: int, indices: Sequence[Index]) -> float:
-    """Base samples for an interval of half-width INDEX_PRECISION: it shrinks with the root of their number."""
+    """Base samples for an interval of half-width INDEX_PRECISION: it shrinks with the root of their number.
+
+    Where there is no interval yet, as many as give one."""
+    if samples < FEW_ROWS:
+        return float(FEW_ROWS)
     width = max((index.high - index.low) / 2 for index in indices)
     return float(np.ceil(samples * (width / INDEX_PRECISION) ** 2)) if np.isfinite(width) else float("nan")
 
@@ -283,8 +303,8 @@ def _sign(here: Any, there: Any) -> int:
     return -1 if both_numbers and there < here else 1
 
 
-def _split_row(y: Floats, boots: int, seed: int) -> dict[str, Any]:
-    found = variance_split(y, boots, seed)
+def _split_row(y: Floats) -> dict[str, Any]:
+    found = variance_split(y)
     return (
         _spread("parameters", found.parameters)
         | _spread("chance", found.chance)

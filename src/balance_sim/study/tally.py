@@ -88,7 +88,7 @@ class Counts:
         at = int(np.searchsorted(np.cumsum(self.times), max(need, 1)))
         return float(self.values[at]) if at < len(self.values) else float("nan")
 
-    def interval(self, unit: float = 0.0) -> tuple[float, float, float]:
+    def interval(self, unit: float = 0.0, spread: float | None = None) -> tuple[float, float, float]:
         """Monte Carlo error of the mean, and its 95 % interval, as `intervals.mean_interval` has them.
 
         Of merged neighbours each counts as differing; with so many values that is one part in a hundred at most."""
@@ -96,8 +96,27 @@ class Counts:
         error = sd / np.sqrt(self.n) if self.n else float("nan")
         if self.missing or self.n < 2:
             return error, float("nan"), float("nan")
-        below, above = paired_half_widths(np.asarray(sd), self.n, Sides.of(self.values, self.times), unit)
+        centre = 0.0 if spread is None else self._median()
+        sides = Sides.of(self.values - centre, self.times)
+        below, above = paired_half_widths(np.asarray(sd), self.n, sides, unit, spread)
         return error, mean - float(below), mean + float(above)
+
+    def against(self, one: Counts, other: Counts, unit: float) -> tuple[float, float, float]:
+        """`interval` of these as differences of `one` from `other`. unit: as in `effects.unit_of`."""
+        return self.interval(unit) if np.isfinite(unit) else self.interval(spread=one.spread_with(other))
+
+    def spread_with(self, other: Counts) -> float:
+        """Standard deviation of both together, as `intervals.spread_over`; NaN where a value is missing."""
+        of, n = (self, other), self.n + other.n
+        if not n or self.missing or other.missing:
+            return float("nan")
+        middle = sum(one.n * one.middle for one in of) / n
+        return float(np.sqrt(sum(one.squares + one.n * (one.middle - middle) ** 2 for one in of) / n))
+
+    def _median(self) -> float:
+        """The mean of the two values in the middle where their number is even."""
+        at = np.searchsorted(np.cumsum(self.times), [(self.known + 1) // 2, self.known // 2 + 1])
+        return float(self.values[at].mean())
 
     def sample(self) -> Sample:
         """What the difference from another study needs to know."""
@@ -159,7 +178,8 @@ class Tally:
         for arm in self.arms[1:]:
             for name in self.outcomes:
                 c = self.effects[arm, name]
-                error, low, high = c.interval(unit_of(name, alike=arm in self.alike))
+                levels = self.levels[arm, name], self.levels[self.arms[0], name]
+                error, low, high = c.against(*levels, unit_of(name, alike=arm in self.alike))
                 up, down = self.signs[arm, name] / max(c.n, 1)
                 row = {"arm": arm, "outcome": name, "mean": c.mean(), "mcse": error, "lo": low, "hi": high}
                 rows.append(row | {"share_positive": up, "share_negative": down, "n": c.n})

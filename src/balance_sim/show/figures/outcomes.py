@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.evidence.score import exact_share
 from balance_sim.show.figures.paper import (
     BLUE,
     INK,
@@ -22,7 +23,6 @@ from balance_sim.show.figures.paper import (
     styled,
 )
 from balance_sim.show.figures.roles import arm_with_role, role
-from balance_sim.show.figures.survival import wilson
 from balance_sim.show.wording import arm_words, percent, plural
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ MOST_PANELS = 11
 def outcomes_table(result: Result) -> pd.DataFrame:
     """Tidy: arm, role, count; runs with so many counter-accords in the longest window, their share with its
 
-    95 % interval (Wilson), n. Every count from the least to the most in any arm, also those never seen."""
+    95 % interval (Clopper, Pearson), n. Every count from the least to the most in any arm, also those never seen."""
     frame, outcome = result.outcomes, f"accords_counter_{result.window}"
     if frame.empty:
         return pd.DataFrame(columns=COLUMNS)
@@ -50,7 +50,7 @@ def outcomes_table(result: Result) -> pd.DataFrame:
         values = frame.loc[frame["arm"] == arm, outcome].to_numpy(int)
         runs = np.bincount(values - counts[0], minlength=len(counts))
         share = runs / len(values)
-        lo, hi = wilson(share, len(values))
+        lo, hi = exact_share(np.rint(share * len(values)), np.array(float(len(values))))
         part = pd.DataFrame({"count": counts, "runs": runs, "share": share, "lo": lo, "hi": hi})
         parts.append(part.assign(arm=arm, role=role(result, arm), n=len(values), window=result.window))
     return pd.concat(parts, ignore_index=True)[COLUMNS]
@@ -129,7 +129,7 @@ def draw_outcomes(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figu
     n = int(base["n"].iloc[0])
     marks = f"Share of {plural(n, 'run')}{f'; steps: {reference}' if shown else ''}."
     if n > 1:
-        marks += " Whiskers: 95 % interval of a share (Wilson)."
+        marks += " Whiskers: 95 % interval of a share (Clopper, Pearson)."
     if own:
         head_over(ax[0], outcomes_title(table), 84 if len(shown) > 1 else 64)
         marks += " They narrow with more runs; the spread of the bars does not." if n > 1 else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,7 +38,7 @@ def states_table(result: Result, arm: str | None = None) -> pd.DataFrame:
     codes = list(result.scenario.codes)
     if arm is None or result.outcomes.empty:
         return pd.DataFrame(columns=STATES)
-    n, sums = 0, np.zeros((5, len(codes)))
+    n, sums = 0, np.zeros((len(fields(Sides)), len(codes)))
     for runs, accords in result.blocks():
         here = np.unique(runs["run"].to_numpy())
         difference = partners(accords, here, arm, result) - partners(accords, here, result.reference, result)

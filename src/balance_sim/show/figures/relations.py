@@ -24,7 +24,8 @@ from balance_sim.show.figures.paper import (
     styled,
 )
 from balance_sim.show.wording import arm_words, decimals, percent, plural, signed
-from balance_sim.study.intervals import mean_interval
+from balance_sim.study.effects import unit_of
+from balance_sim.study.intervals import paired_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,10 +57,13 @@ def relations_table(result: Result) -> pd.DataFrame:
             elif outcome not in frame:
                 continue
             else:
-                wide = frame.pivot(index="run", columns="arm", values=outcome)
-                values = (wide[arm] - wide[result.reference]).dropna().to_numpy(float)
-                change, _, low, high = mean_interval(values)
-                level, n = float(wide[result.reference].mean()), len(values)
+                wide = frame.pivot(index="run", columns="arm", values=outcome)[
+                    [arm, result.reference]
+                ].dropna()
+                of_arm, base = wide.to_numpy(float).T
+                unit = unit_of(outcome, alike=arm in result.alike)
+                change, _, low, high = paired_interval(of_arm, base, unit)
+                level, n = float(base.mean()) if len(base) else np.nan, len(base)
             rows.append([group, day, change, low, high, level, n, arm, result.reference, focal.host or ""])
     return pd.DataFrame(rows, columns=RELATIONS)
 
@@ -176,13 +180,15 @@ def stances_table(result: Result) -> pd.DataFrame:
     for group in groups:
         columns = {stance: name for stance, of, name in found if of == group}
         per_arm = {arm: frame[frame["arm"] == arm].set_index("run").sort_index() for arm, _ in arms}
-        total = sum(per_arm[result.reference][name] for name in columns.values())
+        total = per_arm[result.reference][list(columns.values())].to_numpy(float).sum(axis=1)
         for stance in (kind for kind in KINDS if kind in columns):
             for arm, part in arms:
                 values = (per_arm[arm][columns[stance]] / total).to_numpy(float)
                 base = (per_arm[result.reference][columns[stance]] / total).to_numpy(float)
                 keep = np.isfinite(values) & np.isfinite(base)
-                mean, _, lo, hi = mean_interval(values[keep] - base[keep])
+                same = arm == result.reference or arm in result.alike or not keep.any()
+                unit = 0.0 if same else 1.0 / float(np.median(total[keep]))  # one state
+                mean, _, lo, hi = paired_interval(values[keep], base[keep], unit)
                 share = float(values[keep].mean()) if keep.any() else np.nan
                 rows.append([group, stance, arm, part, share, mean, lo, hi, int(keep.sum()), window])
     return pd.DataFrame(rows, columns=STANCES)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.score import wilson
+from balance_sim.evidence.score import exact_share
 from balance_sim.evidence.scored_file import Scored
 from balance_sim.show.figures.paper import (
     BLUE,
@@ -34,12 +34,12 @@ COLUMNS = ["way", "low", "high", "n", "forecast", "observed", "lo", "hi", "expec
 def reliability_table(scored: Scored) -> pd.DataFrame:
     """Tidy: a row a way and bin of the model's probabilities [low, high): n rows in it, their mean forecast, the
 
-    share that happened with its 95 % interval (Wilson), and both as counts."""
+    share that happened with its 95 % interval (Clopper, Pearson), and both as counts."""
     parts = [pd.DataFrame(columns=COLUMNS)]
     for way in scored.ways:
         bins = pd.DataFrame(list(way.bins), columns=["low", "high", "n", "expected", "happened"])
         bins = bins[bins["n"] > 0]
-        lo, hi = wilson(bins["happened"].to_numpy(float), bins["n"].to_numpy(float))
+        lo, hi = exact_share(bins["happened"].to_numpy(float), bins["n"].to_numpy(float))
         part = bins.assign(way=way.name, lo=lo, hi=hi)
         part["forecast"], part["observed"] = part["expected"] / part["n"], part["happened"] / part["n"]
         parts.append(part.astype({"n": int, "happened": int})[COLUMNS])
@@ -82,7 +82,7 @@ def draw_reliability(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> F
     ax[0].set_ylabel("share that made an accord (log scale)")
     small = (
         "Dots: bins of pairs and years by their forecast; above: accords made, of rows. Line: 95 % interval of "
-        "the share (Wilson), which takes rows as independent. Open: it misses the forecast. Triangle: none made."
+        "the share; it holds the mean of forecasts that are right. Open: it misses the forecast. Triangle: none made."
     )
     title = reliability_title(table)
     wrap, small_wrap = (88, 128) if len(ways) > 1 else (60, 84)

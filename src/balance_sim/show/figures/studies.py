@@ -22,7 +22,7 @@ from balance_sim.show.wording import (
     signed,
 )
 from balance_sim.study.effects import unit_of
-from balance_sim.study.intervals import Sample, mean_interval, welch
+from balance_sim.study.intervals import Sample, mean_interval, spread_over, welch
 from balance_sim.study.result import Result
 
 if TYPE_CHECKING:
@@ -88,24 +88,30 @@ def _excesses(studies: Sequence[tuple[str, str | None, Result]]) -> pd.DataFrame
     return pd.DataFrame(rows, columns=STUDIES)
 
 
-def _excess_by_run(study: Result, arm: str, outcome: str) -> pd.Series[float]:
+def _excess_by_run(study: Result, arm: str, outcome: str) -> tuple[pd.Series[float], float]:
+    """The excess, and the spread of the outcome itself."""
     wide = study.outcomes.pivot(index="run", columns="arm", values=outcome).sort_index()
-    excess: pd.Series[float] = (wide[arm] - wide[study.reference]).dropna()
-    return excess
+    wide = wide[[arm, study.reference]].dropna()
+    excess: pd.Series[float] = wide[arm] - wide[study.reference]
+    return excess, float(spread_over(*wide.to_numpy(float).T)) if len(wide) else 0.0
 
 
 def _against(first: tuple[Result, str], other: tuple[Result, str], outcome: str) -> list[Any]:
     """The other's mean excess less the first's with its 95 % interval, the share of runs in which it differs (NaN
     if they are not paired), and whether it is paired."""
-    one, two = (_excess_by_run(*of, outcome) for of in (first, other))
+    (one, of_one), (two, of_two) = (_excess_by_run(*of, outcome) for of in (first, other))
+    unit = unit_of(outcome, alike=False)
     if first[0].seed == other[0].seed:
         both = one.index.intersection(two.index)
         difference = np.asarray(two.loc[both] - one.loc[both], dtype=np.float64)
         alike = first[0].outcomes.equals(other[0].outcomes) and first[1] == other[1]
-        mean, _, lo, hi = mean_interval(difference, unit_of(outcome, alike=alike))
+        if alike or np.isfinite(unit):
+            mean, _, lo, hi = mean_interval(difference, 0.0 if alike else unit)
+        else:
+            mean, _, lo, hi = mean_interval(difference, spread=max(of_one, of_two))
         return [mean, lo, hi, float((difference != 0).mean()), True]
     left, right = (Sample.of(np.asarray(series, dtype=np.float64)) for series in (one, two))
-    mean, _, lo, hi = welch(left, right, unit_of(outcome, alike=False))
+    mean, _, lo, hi = welch(left, right, unit)
     return [mean, lo, hi, float("nan"), False]
 
 

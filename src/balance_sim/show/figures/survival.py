@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.evidence.score import exact_share
 from balance_sim.show.figures.paper import BLUE, INK, QUIET, SMALL, head, note, nothing, owner, sheet, styled
 from balance_sim.show.figures.roles import arm_with_role, role
 from balance_sim.show.wording import arm_words, decimals, interval, number, percent, plural
 from balance_sim.study import curves
-from balance_sim.study.intervals import mean_interval
+from balance_sim.study.intervals import UNKNOWN, paired_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,19 +27,10 @@ COLUMNS = [*CURVE, "delay", "delay_lo", "delay_hi", "delay_mcse", "same_day"]
 Floats = npt.NDArray[np.float64]
 
 
-def wilson(share: Floats, n: int, z: float = 1.959963984540054) -> tuple[Floats, Floats]:
-    """Interval of a share seen in n runs: Wilson 1927, Journal of the American Statistical Association 22."""
-    if n == 0:
-        return np.full_like(share, np.nan), np.full_like(share, np.nan)
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)
-
-
 def survival_table(result: Result) -> pd.DataFrame:
     """Tidy: arm, role, day 0 to the horizon; runs at risk, first counter-accords that day, share without.
 
-    That share has a 95 % interval (Wilson, each day by itself). Every run is watched to the horizon, so it is
+    That share has a 95 % interval (Clopper, Pearson; each day by itself). Every run is watched to the horizon, so it is
     a plain proportion and Kaplan and Meier's estimate as well. The same on each row of an arm: n; `delay`,
     the mean paired difference in days without a counter-accord (the horizon at most: the restricted mean)
     with its 95 % interval and Monte Carlo error; the share of runs whose first comes on the same day, or
@@ -53,9 +45,10 @@ def survival_table(result: Result) -> pd.DataFrame:
         days, base = first[arm].to_numpy(float), first[result.reference].to_numpy(float)
         waited, waited_base = (np.where(np.isnan(d), float(result.horizon), d) for d in (days, base))
         same = (days == base) | (np.isnan(days) & np.isnan(base))
-        mean, error, lo, hi = mean_interval(waited - waited_base)
+        unit = 0.0 if arm == result.reference or arm in result.alike else UNKNOWN
+        mean, error, lo, hi = paired_interval(waited, waited_base, unit)
         part = curves.survival(days, result.horizon)
-        low, high = wilson(part["share"].to_numpy(), len(days))
+        low, high = exact_share(np.rint(part["share"].to_numpy() * len(days)), np.array(float(len(days))))
         part = part.assign(arm=arm, role=role(result, arm), lo=low, hi=high, n=len(days))
         parts.append(
             part.assign(delay=mean, delay_lo=lo, delay_hi=hi, delay_mcse=error, same_day=same.mean())

@@ -21,7 +21,7 @@ from balance_sim.study.explain.groups import FIXED, GROUPS, TALKS_SPEED, Groups
 from balance_sim.study.explain.shapley import alone_and_last, shapley
 from balance_sim.study.explain.workers import in_order
 from balance_sim.study.faults import StoreDamaged, WrongRequest
-from balance_sim.study.intervals import mean_interval
+from balance_sim.study.intervals import mean_interval, spread_over
 from balance_sim.study.outcomes import outcomes_of
 from balance_sim.study.result import Result
 from balance_sim.study.run import Progress
@@ -47,7 +47,8 @@ class Attribution:
     worth: Floats  # (R, 2^k) the outcome with the groups of the set bits live and the others frozen
     twin: Floats  # (R,) the outcome in the reference
     lives: float  # lives of the arm a run: coalitions that decide alike share one
-    unit: float = 0.0  # size of a part where no run has one: of an accord, 0 if unknown or if none can come
+    unit: float = 0.0  # size of a part where no run has one: of a count, 0 if none can come
+    spread: float | None = None  # on a continuous scale: of the outcome, as in `intervals.mean_interval`
     still: frozenset[str] = frozenset()  # groups none of whose terms can differ from the twin's
 
     @cached_property
@@ -96,8 +97,8 @@ def attribution_table(found: Attribution) -> pd.DataFrame:
     terms = [" ".join(members) for members in found.groups.values()] + ["", ""]
     rows = []
     for place, values in enumerate(columns):
-        unit = 0.0 if names[place] in (OUTSIDE, *found.still) else found.unit
-        row = dict(zip(("value", "mcse", "lo", "hi"), mean_interval(values, unit), strict=True))
+        size = (0.0, None) if names[place] in (OUTSIDE, *found.still) else (found.unit, found.spread)
+        row = dict(zip(("value", "mcse", "lo", "hi"), mean_interval(values, *size), strict=True))
         inside = place < len(found.groups)
         more = {"alone": alone[place] if inside else np.nan, "last": last[place] if inside else np.nan}
         rows.append({"group": names[place], "terms": terms[place]} | row | more)
@@ -142,7 +143,11 @@ def attribute(
     lives = float(worth[:, -1].mean())
     unit = unit_of(outcome, alike=arm in result.alike)
     still = frozenset(name for name in groups if not frozen_terms({name: groups[name]}, 0) & played)
-    return Attribution(arm, reference, outcome, groups, numbers, of_runs, lived, twin, lives, unit, still)
+    spread = None if np.isfinite(unit) else float(spread_over(lived[:, -1], twin))
+    unit = unit if spread is None else 0.0
+    return Attribution(
+        arm, reference, outcome, groups, numbers, of_runs, lived, twin, lives, unit, spread, still
+    )
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from balance_sim.model.news import members
 from balance_sim.study.extra_arms import TENSIONS, VISIBILITIES
 from balance_sim.study.mechanisms.readings import (
     NO_EXTRA,
+    Change,
     Found,
     Measured,
     Readings,
@@ -111,7 +112,8 @@ def selective(r: Readings) -> Measured:
     if not excess.nnz:
         return "no run differs in an accord between states that take no part"
     over, under = standardised(excess, base, stratum, threatened)
-    value, lo, hi = ratio(over, under, 1.0)
+    changes = [Change.of(one, 1.0) for one in (over, under)]  # a difference of one accord weighs 1 at most
+    value, lo, hi = ratio(*changes)
     total = np.asarray(excess.sum(axis=0)).reshape(1, -1)
     real = float(over.sum() - under.sum())
     states = np.setdiff1d(np.arange(world.n), cast.participants)
@@ -130,9 +132,9 @@ def selective(r: Readings) -> Measured:
         percentile=smaller / SHUFFLES,
         note=note,
         detail={
-            "threatened": detail_of(over, 1.0),  # a difference of one accord weighs 1 at most
-            "others": detail_of(under, 1.0),
-            "difference": detail_of(over - under, 1.0),
+            "threatened": detail_of(changes[0]),
+            "others": detail_of(changes[1]),
+            "difference": detail_of(changes[0] - changes[1]),
             "shuffles": SHUFFLES,
         },
     )
@@ -162,8 +164,8 @@ def visible(r: Readings) -> Measured:
     outcome = f"accords_counter_{r.long}"
     columns = r.columns(outcome, r.result.reference, *names, r.arm)
     excess, levels = columns[:, 1:] - columns[:, :1], np.array([*VISIBILITIES, 1.0])
-    units = [r.unit(outcome, arm) for arm in (*names, r.arm)]
-    means = {f"{level:g}": detail_of(excess[:, k], units[k]) for k, level in enumerate(levels)}
+    units = [r.unit(outcome, arm, r.result.reference) for arm in (*names, r.arm)]
+    means = {f"{level:g}": detail_of(Change.of(excess[:, k], units[k])) for k, level in enumerate(levels)}
     value, lo, hi = elasticity(levels, excess)
     if not np.isfinite(value):
         low = ", ".join(f"{name}: {of['value']:+.3g}" for name, of in means.items() if of["value"] <= 0)
@@ -187,17 +189,17 @@ def tense(r: Readings) -> Measured:
         1.0: (r.arm, r.result.reference),
         TENSIONS[1]: (high, high + reference),
     }
-    excess, by_tension, units = {}, {}, {}
+    excess, by_tension = {}, {}
     for factor, (arm, twin) in arms.items():
         of_arm, of_twin = r.columns(outcome, arm, twin, low).T[:2]
-        excess[factor] = of_arm - of_twin
-        units[factor] = r.unit(outcome, arm, twin)
-        share, lo, hi = ratio(excess[factor], of_twin, units[factor])
-        of_mean = detail_of(excess[factor], units[factor])
-        by_tension[f"{factor:g}"] = of_mean | {"per_base": share, "per_base_ci95": [lo, hi]}
+        excess[factor] = Change(of_arm, of_twin, r.unit(outcome, arm, twin))
+        share, lo, hi = ratio(excess[factor], Change.of(of_twin, 1.0))
+        by_tension[f"{factor:g}"] = detail_of(excess[factor]) | {
+            "per_base": share,
+            "per_base_ci95": [lo, hi],
+        }
     least, most = TENSIONS
-    unit = max(units[least], units[most])
-    return mean_found(excess[most] - excess[least], unit, detail={"by_tension": by_tension})
+    return mean_found(excess[most] - excess[least], detail={"by_tension": by_tension})
 
 
 def gained(frame: pd.DataFrame, arm: str, reference: str) -> pd.DataFrame:
@@ -225,8 +227,9 @@ def hastened(r: Readings) -> Measured:
     days = np.bincount(where, both["days"], minlength=len(r.runs))
     number = np.bincount(where, minlength=len(r.runs)).astype(float)
     long = np.bincount(where, both["days"] >= ACCELERATED_DAYS, minlength=len(r.runs))
-    value, lo, hi = ratio(days, number)
-    share = ratio(long, number, 1.0 if days.any() else 0.0)
+    base = Change.of(number, 1.0)
+    value, lo, hi = ratio(Change.of(days, 0.0), base)
+    share = ratio(Change.of(long, 1.0 if days.any() else 0.0), base)
     return Found(
         value,
         lo,
@@ -263,9 +266,11 @@ def joined(r: Readings) -> Measured:
     counted = r.counted(chosen)
     base = counted[r.result.reference]
     unit = {arm: 0.0 if arm in r.result.alike else 1.0 for arm in r.result.arms[1:]}
-    by_arm: dict[str, Any] = {arm: detail_of(counted[arm] - base, unit[arm]) for arm in r.result.arms[1:]}
+    by_arm: dict[str, Any] = {
+        arm: detail_of(Change(counted[arm], base, unit[arm])) for arm in r.result.arms[1:]
+    }
     dropped = [one.id for one in r.scenario.events if one.guests and one.date == r.focal.date]
     kept = not set(dropped) & set(r.scenario.arms[r.result.reference].drop)
     note = "the guests are seen with the host in both arms" if kept and not r.focal.guests else ""
     detail = {"guests": [r.codes[i] for i in guests], "base": float(base.mean()), "by_arm": by_arm}
-    return mean_found(counted[r.arm] - base, unit[r.arm], note=note, detail=detail)
+    return mean_found(Change(counted[r.arm], base, unit[r.arm]), note=note, detail=detail)

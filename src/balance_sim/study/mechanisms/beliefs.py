@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pandas as pd
 
 from balance_sim.model.news import attention_to, members
 from balance_sim.study.mechanisms.readings import (
+    Change,
     Found,
     Measured,
     Readings,
@@ -62,18 +65,19 @@ def outsiders(r: Readings) -> dict[str, list[int]]:
     }
 
 
-def _acts_by_audience(r: Readings, audiences: dict[str, list[int]]) -> dict[str, Floats]:
-    """(runs,) excess of new accords per state of an audience."""
+def _acts_by_audience(r: Readings, audiences: dict[str, list[int]]) -> dict[str, Change]:
+    """Change of new accords per state of an audience."""
     world, out = r.worlds.reference, {}
     for name, inside in audiences.items():
         who = np.isin(np.arange(world.n), inside)
-        total = np.zeros(len(r.runs))
-        for arm, sign in ((r.arm, 1.0), (r.result.reference, -1.0)):
+        made = []
+        for arm in (r.arm, r.result.reference):
             new = r.new(arm)
             pair = new["pair"].to_numpy(int)
             sides = who[world.first[pair]].astype(float) + who[world.second[pair]]
-            total += sign * np.bincount(np.searchsorted(r.runs, new["run"]), sides, minlength=len(r.runs))
-        out[name] = total / max(int(who.sum()), 1)
+            made.append(np.bincount(np.searchsorted(r.runs, new["run"]), sides, minlength=len(r.runs)))
+        of_one = r.unit("accords_all", r.arm, r.result.reference)
+        out[name] = Change(made[0], made[1], of_one).times(1 / max(int(who.sum()), 1))
     return out
 
 
@@ -116,10 +120,10 @@ def europe(r: Readings) -> Measured:
     return mean_found(r.difference(name), percentile=share, detail=detail)
 
 
-def against(r: Readings, group: str, arm: str | None = None) -> Floats:
-    """(runs,) change of -ln(1 - q): hostility of the host's own, and what its partners draw it into."""
-    parts = (r.difference(f"{part}_{group}_host_{r.short}", arm) for part in ("hostility", "drawn_in"))
-    return np.asarray(sum(parts))
+def against(r: Readings, group: str, arm: str | None = None) -> Change:
+    """Change of -ln(1 - q): hostility of the host's own, and what its partners draw it into."""
+    own, drawn = (r.difference(f"{part}_{group}_host_{r.short}", arm) for part in ("hostility", "drawn_in"))
+    return own + drawn
 
 
 def asia(r: Readings) -> Measured:
@@ -135,7 +139,8 @@ def asia(r: Readings) -> Measured:
         return "the scenario reports no group whose name starts with `asia`"
     total = sum(sizes.values())
     shares = {name: size / total for name, size in sizes.items()}
-    value = sum(part * r.difference(f"relations_{name}_host_{r.short}") for name, part in shares.items())
+    parts = [r.difference(f"relations_{name}_host_{r.short}").times(part) for name, part in shares.items()]
+    value = reduce(add, parts)
 
     def effect(a: pd.DataFrame, t: pd.DataFrame, w: int) -> float:
         return sum(part * mean_effect(f"relations_{name}_host")(a, t, w) for name, part in shares.items())
@@ -149,14 +154,14 @@ def asia(r: Readings) -> Measured:
             r.difference(f"relations_asia_{name}_host_{r.short}") for name in ("claimants", "others")
         )
         detail["claimants_less_others"] = detail_of(claimants - others)
-    return mean_found(np.asarray(value), percentile=share, detail=detail)
+    return mean_found(value, percentile=share, detail=detail)
 
 
 def association(r: Readings) -> Measured:
     """M12: share of the change of hostility to the host that comes through its partners."""
     if r.cast.host is None:
         return NO_HOST
-    if not against(r, "outside").any():
+    if not against(r, "outside").values.any():
         return "what states think of the host does not differ between the arms"
     value, lo, hi = ratio(r.difference(f"drawn_in_outside_host_{r.short}"), against(r, "outside"))
 

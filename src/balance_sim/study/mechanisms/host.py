@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from balance_sim.study.intervals import UNKNOWN
 from balance_sim.study.mechanisms.beliefs import NO_HOST
 from balance_sim.study.mechanisms.readings import (
     NO_EXTRA,
+    Change,
     Found,
     Measured,
     Readings,
@@ -35,17 +37,18 @@ def entrapment(r: Readings) -> Measured:
     arms = (r.arm, reference, calm, calm + ".reference", twice, twice + ".reference")
     columns = -r.columns(f"relations_outside_host_{r.long}", *arms)
     with_it, without, calm_with, calm_without, twice_with, _ = columns.T
-    value, lo, hi = ratio(with_it - calm_with, with_it - calm_without)
-    added = (with_it - calm_with) - (without - calm_without)
+    by_them = Change(with_it, calm_with, UNKNOWN)
+    value, lo, hi = ratio(by_them, Change(with_it, calm_without, UNKNOWN))
+    added = by_them - Change(without, calm_without, UNKNOWN)
     spread = {"0": calm_with, "1": with_it, "2": twice_with}
     return Found(
         value,
         lo,
         hi,
         len(with_it),
-        note=f"that such acts cost the host is implied; the event adds {added.mean():+.1e} to their cost",
+        note=f"that such acts cost the host is implied; the event adds {added.values.mean():+.1e} to their cost",
         detail={
-            "loss_by_provocations": detail_of(with_it - calm_with),
+            "loss_by_provocations": detail_of(by_them),
             "added_by_the_event": detail_of(added),
             "standard_deviation_of_loss_by_rate": {
                 rate: float(of.std(ddof=1)) if len(of) > 1 else float("nan") for rate, of in spread.items()
@@ -109,7 +112,7 @@ def rivalry(r: Readings) -> Measured:
     }
     host, third = mean_effect("influence_host_junior"), mean_effect("influence_third_junior")
     share, placebos = r.percentile(lambda a, t, w: host(a, t, w) - third(a, t, w), 1, r.short)
-    left, *bounds = ratio(gap[r.long], gap[r.short]) if gap[r.short].any() else (np.nan,) * 3
+    left, *bounds = ratio(gap[r.long], gap[r.short]) if gap[r.short].values.any() else (np.nan,) * 3
     return mean_found(
         gap[r.short],
         percentile=share,

@@ -18,7 +18,14 @@ from balance_sim.scenario.schema import Event
 from balance_sim.study.cast import Cast, focal_cast
 from balance_sim.study.effects import alike, unit_of
 from balance_sim.study.frames import by_arm
-from balance_sim.study.intervals import Sides, mean_interval, paired_half_widths, t_quantile
+from balance_sim.study.intervals import (
+    NORMAL,
+    Sides,
+    paired_half_widths,
+    paired_interval,
+    spread_over,
+    t_quantile,
+)
 from balance_sim.study.outcomes import NEW
 from balance_sim.study.pairs import column_words, positions
 
@@ -58,35 +65,78 @@ Measured = Found | str
 Measure = Callable[["Readings"], Measured]
 
 
-def mean_found(values: Floats, unit: float = 0.0, **more: Any) -> Found:
-    """The mean of paired differences with its interval. unit: as in `intervals.mean_interval`."""
-    mean, _, lo, hi = mean_interval(values, unit)
-    return Found(mean, lo, hi, len(values), **more)
+@dataclass(frozen=True)
+class Change:
+    """Something measured in two arms, run by run. arm, reference: (runs,). unit: as in `effects.unit_of`.
+
+    Sums, differences and shares of changes are changes: what they are made of is measured in both arms too."""
+
+    arm: Floats
+    reference: Floats
+    unit: float
+
+    @staticmethod
+    def of(values: Floats, unit: float) -> Change:
+        """A change that is known as such alone."""
+        return Change(values, np.zeros(len(values)), unit)
+
+    @property
+    def values(self) -> Floats:
+        """(runs,) arm less reference."""
+        return self.arm - self.reference
+
+    def __add__(self, other: Change) -> Change:
+        return Change(
+            self.arm + other.arm, self.reference + other.reference, float(np.maximum(self.unit, other.unit))
+        )
+
+    def __sub__(self, other: Change) -> Change:
+        return self + other.times(-1.0)
+
+    def times(self, share: float) -> Change:
+        """The same, of so many units each."""
+        return Change(share * self.arm, share * self.reference, abs(share) * self.unit)
 
 
-def ratio(over: Floats, under: Floats, unit: float = 0.0) -> tuple[float, float, float]:
+def mean_found(change: Change, **more: Any) -> Found:
+    """The mean of a change with its interval."""
+    mean, _, lo, hi = paired_interval(change.arm, change.reference, change.unit)
+    return Found(mean, lo, hi, len(change.arm), **more)
+
+
+def detail_of(change: Change) -> dict[str, Any]:
+    """The same as plain data."""
+    found = mean_found(change)
+    return {"value": found.value, "ci95": [found.lo, found.hi]}
+
+
+def ratio(over: Change, under: Change) -> tuple[float, float, float]:
     """Ratio of two means over the same runs, with Fieller's 95 % interval.
 
-    over, under: (runs,). A bound is NaN where the interval has none on that side: the lower mean is then not
+    A bound is NaN where the interval has none on that side: the lower mean is then not
     distinguishable from zero. Fieller 1954, JRSS B 16(2); Franz 2007, arXiv:0710.2024. Where the upper mean is of
-    values most of which are zero the interval is widened by as much as that mean's own is beyond Student's t, over
-    the lower mean. unit: size of the upper values where none is seen, as in `intervals.mean_interval`."""
-    n = len(over)
-    a, b = float(over.mean()), float(under.mean())
+    counts most of which are zero the interval is widened by as much as that mean's own is beyond Student's t, over
+    the lower mean; on a continuous scale by a run that none has shown, of the size that `intervals` gives it."""
+    n = len(over.arm)
+    a, b = float(over.values.mean()), float(under.values.mean())
     if n < 2 or b == 0:
         return (a / b if b else float("nan")), float("nan"), float("nan")
-    (aa, ab), (_, bb) = np.cov(over, under) / n
+    (aa, ab), (_, bb) = np.cov(over.values, under.values) / n
     t = t_quantile(0.95, n - 1)
     t2 = t**2
     square, cross, rest = b**2 - t2 * bb, a * b - t2 * ab, a**2 - t2 * aa
     inside = max(cross**2 - square * rest, 0.0)
     if square <= 0:
         return a / b, float("nan"), float("nan")
-    reach = paired_half_widths(np.sqrt(np.asarray(aa * n)), n, Sides.of(over), unit)
+    low, high = (cross - np.sqrt(inside)) / square, (cross + np.sqrt(inside)) / square
+    if np.isnan(over.unit):
+        rest_of = over - under.times(a / b)
+        unseen = NORMAL**2 / n * float(spread_over(rest_of.arm, rest_of.reference)) / abs(b)
+        return a / b, a / b - np.hypot(a / b - low, unseen), a / b + np.hypot(high - a / b, unseen)
+    reach = paired_half_widths(np.sqrt(np.asarray(aa * n)), n, Sides.of(over.values), over.unit)
     below, above = (
         max(float(one) - t * np.sqrt(aa), 0.0) / abs(b) for one in (reach if b > 0 else reach[::-1])
     )
-    low, high = (cross - np.sqrt(inside)) / square, (cross + np.sqrt(inside)) / square
     return a / b, low - below, high + above
 
 
@@ -104,12 +154,6 @@ def jackknifed(statistic: Callable[[Floats], float], values: Floats) -> tuple[fl
     return whole, whole - half, whole + half
 
 
-def detail_of(values: Floats, unit: float = 0.0) -> dict[str, Any]:
-    """A mean with its interval, as plain data. unit: as in `intervals.mean_interval`."""
-    mean, _, lo, hi = mean_interval(values, unit)
-    return {"value": mean, "ci95": [lo, hi]}
-
-
 class Readings:
     """A study as the measures read it: paired columns by arm, accords, casts, the reference world."""
 
@@ -118,6 +162,7 @@ class Readings:
         self.scenario = result.scenario
         self.windows = sorted(result.scenario.report.windows)
         self.short, self.long = self.windows[0], self.windows[-1]
+        self._compared: dict[tuple[str, str], bool] = {}
 
     @cached_property
     def by_arm(self) -> dict[str, pd.DataFrame]:
@@ -131,10 +176,10 @@ class Readings:
     def has_arm(self, arm: str) -> bool:
         return arm in self.by_arm
 
-    def difference(self, outcome: str, arm: str | None = None, against: str | None = None) -> Floats:
-        """(runs,) paired difference of an outcome; by default the headline arm's from the reference."""
-        one, other = self.pair(outcome, arm or self.arm, against or self.result.reference)
-        return one - other
+    def difference(self, outcome: str, arm: str | None = None, against: str | None = None) -> Change:
+        """Paired change of an outcome; by default the headline arm's from the reference."""
+        arm, against = arm or self.arm, against or self.result.reference
+        return Change(*self.pair(outcome, arm, against), self.unit(outcome, arm, against))
 
     def pair(self, outcome: str, arm: str, against: str) -> tuple[Floats, Floats]:
         """An outcome in two arms, over the runs that both have."""
@@ -156,17 +201,22 @@ class Readings:
             common = common.intersection(frame.index)
         return np.stack([frame.loc[common].to_numpy(float) for frame in frames], axis=1)
 
-    def unit(self, outcome: str, arm: str | None = None, against: str | None = None) -> float:
-        """Size of a difference of an outcome where no run has one, as in `effects`; arms as in `difference`."""
-        one, other = self.by_arm[arm or self.arm], self.by_arm[against or self.result.reference]
-        common = one.index.intersection(other.index)
-        shared = one.columns.intersection(other.columns)
-        return unit_of(outcome, alike=alike(one.loc[common, shared], other.loc[common, shared]))
+    def unit(self, outcome: str, arm: str, against: str) -> float:
+        """Size of a difference of an outcome where no run has one, as in `effects`."""
+        return unit_of(outcome, alike=self._alike(arm, against))
+
+    def _alike(self, arm: str, against: str) -> bool:
+        """Whether two arms are the same to the last digit in every outcome of every run that both have."""
+        if (arm, against) not in self._compared:
+            one, other = self.by_arm[arm], self.by_arm[against]
+            common = one.index.intersection(other.index)
+            shared = one.columns.intersection(other.columns)
+            self._compared[arm, against] = alike(one.loc[common, shared], other.loc[common, shared])
+        return self._compared[arm, against]
 
     def by_window(self, outcome: str) -> dict[str, Any]:
         """The effect on an outcome in each window."""
-        unit = self.unit(f"{outcome}_{self.long}")
-        return {str(w): detail_of(self.difference(f"{outcome}_{w}"), unit) for w in self.windows}
+        return {str(w): detail_of(self.difference(f"{outcome}_{w}")) for w in self.windows}
 
     @cached_property
     def worlds(self) -> Worlds:

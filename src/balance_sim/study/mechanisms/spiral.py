@@ -15,7 +15,8 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent, terms
-from balance_sim.study.mechanisms.readings import Measured, Readings, mean_found
+from balance_sim.study.intervals import mean_interval
+from balance_sim.study.mechanisms.readings import Found, Measured, Readings
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -32,20 +33,28 @@ def spiral(r: Readings) -> Measured:
     size = int(np.clip(MOST_WORK / (n**3 * kinds), 4, SAMPLE))
     pair, kind = sampled(worlds, size)
     total, frozen = loop_gains(worlds, pair, kind)
-    found = mean_found(
-        total,
+    mean, _, lo, hi = mean_interval(total)
+    note = f"{size} accords drawn by rate; the interval is over these, not over runs"
+    if size < SAMPLE:
+        lo = hi = float("nan")
+        note = f"{size} accords drawn by rate, where an interval needs {SAMPLE}: fewer states give them"
+    if not np.isfinite(lo) or lo <= 0 <= hi or lo <= 1 <= hi:
+        verdict = "not distinguishable"
+    else:
+        verdict = "as expected" if 0 < mean < 1 else "opposite"
+    return Found(
+        mean,
+        lo,
+        hi,
+        len(total),
+        verdict=verdict,
         detail={
             "network_frozen": {"value": float(frozen.mean()), "ci95": [None, None]},  # few make most of it
             "accords_looked_at": size,
             "unit": "talks opened within a year per accord in force now",
         },
-        note=f"{size} accords drawn by rate; the interval is over these, not over runs",
+        note=note,
     )
-    if not np.isfinite(found.lo) or found.lo <= 0 <= found.hi or found.lo <= 1 <= found.hi:
-        verdict = "not distinguishable"
-    else:
-        verdict = "as expected" if 0 < found.value < 1 else "opposite"
-    return type(found)(**{**vars(found), "verdict": verdict})
 
 
 def rates(worlds: Worlds) -> Floats:
