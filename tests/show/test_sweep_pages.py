@@ -111,8 +111,8 @@ def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> N
         "index"
     )
     for name in ("first", "total"):
-        assert (
-            bar.loc[name, ["value", "lo", "hi"]].tolist() == row[[name, f"{name}_lo", f"{name}_hi"]].tolist()
+        assert bar.loc[name, ["value", "lo", "hi"]].tolist() == pytest.approx(
+            row[[name, f"{name}_lo", f"{name}_hi"]].tolist(), nan_ok=True
         )
     assert (table["samples"] == 8).all()
     title = indices_title(table)
