@@ -1,4 +1,4 @@
-"""F32. As many runs as nobody waits for: memory does not grow with them. The runs are copies of one block's."""
+"""F32. As many runs as nobody waits for, copied from one block: how much memory is held over them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ import pyarrow as pa
 import pytest
 
 from balance_sim.study.blocks import Block, BlockTables
-from balance_sim.study.run import run
 from balance_sim.study.store import Store
 
 BLOCK = 2_000
+EXPERIMENT = """schema: 1
+scenario: small.yaml
+factors: {events.summit.visibility: [0.5, 1]}
+runs: {runs}
+seed: 1
+outcomes: [accords_all_300, accords_counter_300]
+"""
 MEASURED = """
 import resource, sys
 from balance_sim.cli import main
@@ -32,16 +38,15 @@ def moved(table: pa.Table, by: int) -> pa.Table:
     return table.set_column(at, table.schema.field(at), pa.array(table["run"].to_numpy() + np.int32(by)))
 
 
-def filled(small, out: Path, runs: int) -> None:
-    """A results folder of so many runs."""
-    run(small, BLOCK, 1, out=out, mechanisms=False)
+def filled(out: Path, runs: int) -> int:
+    """Fill the folder of a study of one block a point up to so many runs a point. Returns the columns of a run."""
     with Store(out).lock() as store:
-        (first,) = (pair for pair in store.kept()[:1])
-        pairs = list(store.blocks())
-        runs_of, accords = (pa.concat_tables([pair[k] for pair in pairs]) for k in (0, 1))
-        assert first.point == 0
-        for at in range(BLOCK, runs, BLOCK):
-            store.write(0, Block(at, at + BLOCK), BlockTables(moved(runs_of, at), moved(accords, at)))
+        for point in sorted({one.point for one in store.kept()}):
+            pairs = list(store.blocks(point))
+            runs_of, accords = (pa.concat_tables([pair[k] for pair in pairs]) for k in (0, 1))
+            for at in range(BLOCK, runs, BLOCK):
+                store.write(point, Block(at, at + BLOCK), BlockTables(moved(runs_of, at), moved(accords, at)))
+    return len(runs_of.column_names)
 
 
 def mebibytes(folder: Path, *words: str) -> int:
@@ -59,36 +64,49 @@ def mebibytes(folder: Path, *words: str) -> int:
     return int(done.stderr.split()[-1])
 
 
-def flat_memory(bench, small, runs: int) -> None:
-    """The commands that go over a study's runs, with so many of them: resume, export, status, verify."""
-    filled(small, bench.folder / "out", runs)
-    words = (
-        "run",
-        "small.yaml",
-        "--runs",
-        str(runs),
-        "--workers",
-        "1",
-        "--no-figures",
-        "--no-mechanisms",
-        "--out",
-        "out",
-    )
-    held = {"run": mebibytes(bench.folder, *words)}
-    held["export"] = mebibytes(bench.folder, "export", "out", "--out", "all.parquet")
-    held["status"] = mebibytes(bench.folder, "status", "out")
-    held["verify"] = mebibytes(bench.folder, "verify", "out", "--sample", "0")
+def held_by_readers(folder: Path) -> dict[str, int]:
+    """The most memory that each held of those that go over a finished study, by its command."""
+    return {
+        "export": mebibytes(folder, "export", "out", "--out", "all.parquet"),
+        "status": mebibytes(folder, "status", "out"),
+        "verify": mebibytes(folder, "verify", "out", "--sample", "0"),
+    }
+
+
+def sweep_of(bench, runs: int) -> None:
+    """Two points that have so many runs together: what goes on, what reads. None grows with the runs."""
+    text = EXPERIMENT.replace("{runs}", str(BLOCK))
+    (bench.folder / "exp.yaml").write_text(text)
+    words = ("sweep", "exp.yaml", "--workers", "1", "--block", str(BLOCK), "--out", "out")
+    assert bench.call(*words).returncode == 0
+    filled(bench.folder / "out", runs // 2)
+    (bench.folder / "exp.yaml").write_text(text.replace(f"runs: {BLOCK}", f"runs: {runs // 2}"))
+    held = {"sweep": mebibytes(bench.folder, *words)} | held_by_readers(bench.folder)
     print(runs, held)
     assert max(held.values()) < 500, held
 
 
+def run_of(bench, runs: int) -> None:
+    """A run and its verification hold every outcome of every run, at their peak twice; what else reads it does not."""
+    words = bench.run_words(runs=BLOCK)
+    assert bench.call(*words).returncode == 0
+    columns = filled(bench.folder / "out", runs)
+    held = {"run": mebibytes(bench.folder, *bench.run_words(runs=runs))} | held_by_readers(bench.folder)
+    print(runs, held)
+    outcomes = 8 * columns * 2 * runs >> 20
+    assert max(held["export"], held["status"]) < 500, held
+    assert max(held["run"], held["verify"]) < 350 + 2.2 * outcomes, (held, outcomes)
+
+
 @pytest.mark.slow
 @pytest.mark.fault("F32")
-def test_memory_with_twenty_thousand_runs(bench, small) -> None:
-    flat_memory(bench, small, 20_000)
+@pytest.mark.parametrize("study", [sweep_of, run_of])
+def test_memory_with_twenty_thousand_runs(bench, study) -> None:
+    study(bench, 20_000)
 
 
 @pytest.mark.long
 @pytest.mark.fault("F32")
-def test_long_memory_with_a_million_runs(bench, small) -> None:
-    flat_memory(bench, small, 1_000_000)
+@pytest.mark.parametrize("study", [sweep_of, run_of])
+def test_long_memory_with_a_million_runs(bench, study) -> None:
+    study(bench, 1_000_000)
