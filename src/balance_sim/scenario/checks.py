@@ -66,6 +66,7 @@ def _events(draft: Draft) -> list[tuple[Event, Row]]:
 def _check_events(draft: Draft) -> Iterator[Problem]:
     accords = {row.value.id for row in draft.rows["accords"] if row.value is not None}
     accords |= {str(child.value) for row in draft.rows["accords"] if (child := row.node.get("id"))}
+    are_accords_known = is_known_whole(draft, "accords")
     for event, row in _events(draft):
         yield from check_roles(event, row)
         if draft.head is not None and draft.head.start < draft.head.end <= event.date:
@@ -75,7 +76,7 @@ def _check_events(draft: Draft) -> Iterator[Problem]:
                 "E203",
                 f"{event.date} is outside ..{draft.head.end - timedelta(days=1)}: events lie before `end`",
             )
-        if event.accord not in (None, *accords) and is_known_whole(draft, "accords"):
+        if event.accord is not None and event.accord not in accords and are_accords_known:
             near = closest(str(event.accord), accords)
             hint = f"did you mean `{near}`?" if near else "give the id of an accord, or leave it out"
             yield problem(

@@ -49,7 +49,8 @@ def check_axes(
     if points and factors:
         why = "give `points`, or `factors`; not both"
         problems.append(problem((tree.get("factors") or tree).at, "factors", "E407", why))
-    if not points and not factors and not (tree.get("factors") and tree.fields["factors"].fields):
+    is_tried = tree.get("points") is not None or (tree.get("factors") and tree.fields["factors"].fields)
+    if not points and not factors and not is_tried:
         problems.append(problem(node.mark, "factors", "E402", "nothing is varied", suggestion=EXAMPLE))
     if len(factors) > MOST_FACTORS:
         problems.append(problem(node.mark, "factors", "E022", f"more than {MOST_FACTORS:,} factors"))

@@ -22,6 +22,7 @@ from balance_sim.scenario.problems import (
 
 LARGEST_SCENARIO = 1 << 20
 LARGEST_TABLE = 8 << 20
+LARGEST_TOGETHER = 32 << 20
 SHIPPED = Path("scenarios")
 EXPERIMENTS = Path("experiments")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -59,6 +60,12 @@ class Sources:
         self.files[self.path.name] = data
         return decoded(data, self.shown)
 
+    def name_of(self, written: object, base: str) -> str:
+        """The same for any two ways to write one file; `base` as in `beside`."""
+        if not isinstance(written, str) or "\0" in written:
+            return str(written)
+        return os.path.realpath(self.folder / Path(base).parent / written)
+
     def beside(
         self, written: object, base: str, mark: Mark, path: str, largest: int
     ) -> tuple[str, str, bytes]:
@@ -88,6 +95,9 @@ class Sources:
         data = self.files.get(name)
         if data is None:
             data = self.files[name] = self._read(real, mark, path, largest, named=written)
+            total = sum(map(len, self.files.values()))
+            if total > LARGEST_TOGETHER:
+                raise _too_large(mark, path, "all files together", total, LARGEST_TOGETHER)
         return name, os.path.join(os.path.dirname(self.shown), name), data
 
     def _read(self, path: Path, mark: Mark, where: str, largest: int, named: str | None = None) -> bytes:

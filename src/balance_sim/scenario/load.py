@@ -284,21 +284,21 @@ def _with_tables(tree: Node, base: str, sources: Sources) -> tuple[Node, list[Pr
 
 def _expanded(node: Node, name: str, base: str, sources: Sources, problems: list[Problem]) -> Node:
     rows: list[Node] = []
-    seen: dict[object, int] = {}
+    seen: dict[str, int] = {}
     for item in node.items:
         table = item.get("table")
-        if table is not None and isinstance(table.value, str) and table.value in seen:
-            why = f"`{shown(table.value)}` already given at line {seen[table.value]}"
+        if table is None:
+            rows.append(item)
+            continue
+        key = sources.name_of(table.value, base)
+        if key in seen:
+            why = f"`{shown(table.text)}` already given at line {seen[key]}"
             problems.append(problem(table.mark, f"{name}[].table", "E015", why, suggestion="remove one"))
             continue
-        if table is not None and isinstance(table.value, str):
-            seen[table.value] = table.mark.line
-        if "table" in item.fields:
-            found_rows, found = read_table(item, name, SECTIONS[name], sources, base)
-            rows += found_rows
-            problems += found
-        else:
-            rows.append(item)
+        seen[key] = table.mark.line
+        found_rows, found = read_table(item, name, SECTIONS[name], sources, base)
+        rows += found_rows
+        problems += found
     return node.with_value(rows)
 
 

@@ -12,8 +12,8 @@ _BEGINNINGS = (
     (r"<\?xml|<svg\b", "an XML file"),
     (r"version https://git-lfs", "a pointer that Git LFS left in place of the file"),
     (r"@\w+\{", "a list of references (BibTeX)"),
-    (r"(?:#!.*\n+)?(?:import \w|from \w[\w.]* import |library\()", "a program"),
-    (r"\[[A-Za-z][\w.-]*\]\s*\n[\s\S]*^\s*[\w.-]+ *= ", "a TOML or INI file"),
+    (r"(?:#!.*\n)?(?:import \w|from \w[\w.]* import |library\()", "a program"),
+    (r"\[[A-Za-z][\w.-]*\]\n[\w.-]+ ?= ?", "a TOML or INI file"),
 )
 _DELIMITERS = {",": "a table (CSV)", ";": "a table (CSV with `;`)", "\t": "a table (CSV with tabs)"}
 
@@ -24,8 +24,9 @@ def other_text(text: str) -> str:
     lines = [line for line in start.splitlines() if line.strip()]
     if len(lines) < 2:
         return ""
+    first = "\n".join(line.strip() for line in lines[:3])
     for pattern, what in _BEGINNINGS:
-        if re.match(pattern, start, re.IGNORECASE | re.MULTILINE):
+        if re.match(pattern, first, re.IGNORECASE):
             return what
     return _table(lines) or _prose(lines)
 

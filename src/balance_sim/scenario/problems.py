@@ -16,6 +16,7 @@ CONTROL = re.compile(
 )
 """What no text of a file may hold: it would steer a terminal, or show letters in another order than they stand."""
 MOST_SUGGESTIONS = 200
+MOST_COMPARED = 100_000  # words looked at for them, all told
 SHOWN_AT_ONCE = 20
 SHOWN_PER_COLUMN = 5
 
@@ -125,8 +126,10 @@ _left: ContextVar[list[int]] = ContextVar("suggestions left")
 
 @contextmanager
 def few_suggestions() -> Iterator[None]:
-    """Inside, the first `MOST_SUGGESTIONS` misspelt words are looked up and no more: that takes time."""
-    token = _left.set([MOST_SUGGESTIONS])
+    """Inside, the first `MOST_SUGGESTIONS` misspelt words are looked up and no more: that takes time.
+
+    Fewer where there are many words to compare them with: see `MOST_COMPARED`."""
+    token = _left.set([MOST_SUGGESTIONS, MOST_COMPARED])
     try:
         yield
     finally:
@@ -135,9 +138,9 @@ def few_suggestions() -> Iterator[None]:
 
 def may_suggest() -> bool:
     """True while there is time left to look for what was meant."""
-    left = _left.get([MOST_SUGGESTIONS])
+    left = _left.get([MOST_SUGGESTIONS, MOST_COMPARED])
     left[0] -= 1
-    return left[0] >= 0
+    return left[0] >= 0 and left[1] >= 0
 
 
 def closest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | None:
@@ -145,6 +148,7 @@ def closest(word: str, options: Iterable[str], cutoff: float = 0.6) -> str | Non
     if not may_suggest():
         return None
     known = sorted(set(options))
+    _left.get([MOST_SUGGESTIONS, MOST_COMPARED])[1] -= len(known)
     folded = {option.casefold(): option for option in known}
     if word.casefold() in folded:
         return folded[word.casefold()]

@@ -31,6 +31,7 @@ from balance_sim.scenario.problems import (
 )
 
 MOST_COLUMNS = 100
+MOST_LISTED = 1_000
 MOST_TITLE_ROWS = 5
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 _DELIMITERS = {";": "`;`", "\t": "a tab", "|": "`|`"}
@@ -235,6 +236,10 @@ def _row(
         where = Mark(mark.file, mark.line, at)
         sort = cell_sort(section.model, column)
         if sort == "list":
+            if cell.count(";") >= MOST_LISTED:
+                wrong.append((where, column, "E022", f"more than {MOST_LISTED:,} items in a cell", ""))
+                fields[column] = Node(REFUSED, where, text=cell)
+                continue
             items = [Node(part, where, text=part, quoted=True) for part in cell.split(";")]
             fields[column] = Node(items, where, text=cell)
             continue

@@ -94,20 +94,20 @@ def apply_arm(tree: Node, name: str, names: Names) -> tuple[Node, list[Problem]]
     path = f"arms.{shown(name)}"
     events = tree.get("events") or from_plain([])
     dropped: set[str] = set()
-    ids = [child.value for event in events.items if (child := event.get("id"))]
+    ids = {str(child.value) for event in events.items if (child := event.get("id"))}
+    is_whole = all(event.value is not REFUSED for event in events.items)
+    allowed = listed(sorted(ids))
     for at, item in enumerate((arm.get("drop") or from_plain([])).items):
-        if not isinstance(item.value, str):
+        if not isinstance(item.value, str) or (item.value not in ids and not is_whole):
             continue
-        if item.value not in ids and any(event.value is REFUSED for event in events.items):
-            continue
+        where = f"{path}.drop[{at}]"
         if item.value not in ids:
-            hint = did_you_mean(item.value, [str(one) for one in ids]) or "give the id of an event"
-            why = f"no event `{shown(item.value)}`"
+            hint = did_you_mean(item.value, ids) or "give the id of an event"
             problems.append(
-                problem(item.mark, f"{path}.drop[{at}]", "E309", why, listed(sorted({*map(str, ids)})), hint)
+                problem(item.mark, where, "E309", f"no event `{shown(item.value)}`", allowed, hint)
             )
         elif item.value in dropped:
-            problems.append(problem(item.mark, f"{path}.drop[{at}]", "E015", f"`{item.value}` dropped twice"))
+            problems.append(problem(item.mark, where, "E015", f"`{item.value}` dropped twice"))
         dropped.add(item.value)
     kept = [
         event for event in events.items if not ((child := event.get("id")) and str(child.value) in dropped)

@@ -1,0 +1,105 @@
+"""`check` of the worst files we can think of ends in a report of bounded length, within 200 MB."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from balance_sim.scenario import files
+from balance_sim.scenario.problems import MOST_COMPARED, closest, few_suggestions
+
+MIB = 1 << 20
+PROGRAM = """
+import atexit, sys
+from balance_sim.cli import main
+
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    print("peak", next(line.split()[1] for line in lines if line.startswith("VmHWM")), file=sys.stderr)
+
+atexit.register(peak)
+sys.argv = ["balance-sim", "check", sys.argv[1]]
+main()
+"""
+TOP = "focal: summit\n"
+AID = "  - {id: aid, "
+SCENARIOS = {
+    "values": lambda text: "".join(f"k{n}: [{'a,' * 9000}]\n" for n in range(58))[:MIB],
+    "keys": lambda text: "".join(f"k{n}: 1\n" for n in range(90_000))[:MIB],
+    "blanks": lambda text: " " * (MIB - 1),
+    "misspelt keys": lambda text: text.replace(TOP, TOP + "".join(f"z{n}: 1\n" for n in range(9900))),
+    "audiences": lambda text: text.replace("audiences:\n", "audiences:\n" + "".join(
+        f"  a{n}: {{attention: {{statement: 0.1}}}}\n" for n in range(9900))),
+    "misspelt accords": lambda text: text.replace(AID, "".join(
+        f"  - {{id: e{n}, date: 2025-10-01, kind: visit, principals: [USA, RUS], accord: usa_jp{n}}}\n"
+        for n in range(4900)) + AID),
+}  # fmt: skip
+HEAD = "id,name,gdp_bn,patrons\n"
+TABLES = {
+    "lists": HEAD + f"CHN,a,1,{'USA;' * 30_000}\n" * 60,
+    "commas": "," * (8 * MIB - 1),
+    "quotes": '"' * (8 * MIB - 1),
+    "short rows": HEAD + "x\n" * (3 * MIB),
+    "digits": HEAD + f"CHN,a,{'9' * 100_000},\n" * 80,
+}
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads its peak from /proc")
+
+
+def ends_in_bounds(path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode in (0, 4), done.stderr[-2000:]
+    assert len(done.stderr) < 20_000
+    assert "Traceback" not in done.stderr
+    assert int(re.findall(r"^peak (\d+)$", done.stderr, re.MULTILINE)[-1]) < 200 * 1024
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_scenario(world, name):
+    text = SCENARIOS[name](world.text)
+    assert text != world.text
+    world.write(text)
+    ends_in_bounds(world.path)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table(world, name):
+    world.table("states", TABLES[name][: 8 * MIB])
+    ends_in_bounds(world.path)
+
+
+def test_a_cell_holds_no_more_items_than_there_may_be(world):
+    (found,) = world.table("states", "139.69,USA", "139.69," + "USA;" * 1000).errors()
+    assert (found.code, found.col, found.message) == ("E022", 10, "more than 1,000 items in a cell")
+
+
+def test_one_table_under_many_names_is_read_once(world):
+    line = next(one for one in world.text.splitlines() if "accords.csv" in one)
+    other = line.replace("tables/accords.csv", "./tables/../tables/accords.csv")
+    (found,) = world.edit(line, f"{line}\n{other}").errors()
+    assert (found.code, found.line) == ("E015", world.line_of(line) + 1)
+
+
+def test_all_tables_together_are_bounded(world, monkeypatch):
+    monkeypatch.setattr(files, "LARGEST_TOGETHER", MIB)
+    rows = b"id,name,x_a\n" + b"CHN,a," + b"n" * MIB
+    digest = hashlib.sha256(rows).hexdigest()
+    (world.folder / "tables" / "more.csv").write_bytes(rows)
+    line = f"  - {{table: tables/more.csv, sha256: {digest}}}\n"
+    found = world.edit("states:\n", f"states:\n{line}").errors()
+    here = next(one for one in found if one.code == "E005")
+    assert here.message.startswith("`all files together`: 1.0") and here.message.endswith("exceeds 1 MiB")
+
+
+def test_what_is_looked_at_for_suggestions_is_bounded():
+    many = [f"word_{n}" for n in range(MOST_COMPARED // 2)]
+    with few_suggestions():
+        answers = [closest("wrd_7", many) for _ in range(4)]
+    assert answers[0] is not None and answers[3] is None
