@@ -97,7 +97,10 @@ def indices_title(table: pd.DataFrame) -> str:
     top = (sure if len(sure) else rows).iloc[0]
     value, lo, hi = (float(top[column]) for column in ("value", "lo", "hi"))
     places = digits(value)
-    size = f"{name} {number(value, places)}, 95 % interval {interval(lo, hi, places)}"
+    known = (
+        f"95 % interval {interval(lo, hi, places)}" if np.isfinite(lo) else "too few samples for an interval"
+    )
+    size = f"{name} {number(value, places)}, {known}"
     if len(sure):
         return f"{factor_words(str(top['factor']))} moves the effect most ({size})"
     return f"No factor's part in the effect can be told from none; largest: {factor_words(str(top['factor']))} ({size})"
@@ -134,7 +137,8 @@ def draw_indices(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figur
     plain, hatched = (f"{name.replace('_', ' ')}, {WORDS[name]}" for name in NAMES[method])
     small = f"{kind}; {outcome}. Plain bar: {plain}; hatched: {hatched}. "
     how = "bootstrap over the samples" if method == "sobol" else "over trajectories"
-    small += f"Line: 95 % interval ({how}); grey bar: it holds zero. "
+    small += f"Line: 95 % interval ({how}); grey bar: it holds zero"
+    small += ", or there are too few samples for one. " if table["lo"].isna().any() else ". "
     if method == "sobol":
         small += "An index below 0 or above 1 says that there are too few samples or runs."
     left = table["factor"].nunique() - count
@@ -147,7 +151,7 @@ def _chance(rows: pd.DataFrame) -> str:
     row = rows.iloc[0]
     if not np.isfinite(row["share"]):
         return ""
-    if row["share"] <= 0 or row["share_lo"] <= 0:
+    if row["share"] <= 0 or not row["share_lo"] > 0:
         return ": no part of the variance of runs can be told to be the factors'"
     return f": factors make {percent(float(row['share']))} of the variance of runs, chance the rest"
 
@@ -166,7 +170,7 @@ def _bars(ax: Axes, rows: pd.DataFrame, order: list[str], method: str) -> bool:
             row = part.loc[[factor]].to_dict("records")[0]
             value, lo, hi = (float(row[column]) for column in ("value", "lo", "hi"))
             spot = y + 0.2 - 0.4 * k
-            holds_zero = bool(np.isfinite(lo) and lo <= 0)
+            holds_zero = not lo > 0  # or has no interval
             ax.barh(spot, float(np.clip(value, low, high)), height=0.36, color="#d0d0d0" if holds_zero else colour,
                     edgecolor="white" if k and not holds_zero else colour, hatch="//" if k else "",
                     linewidth=0.8)  # fmt: skip
