@@ -231,6 +231,12 @@ BAD_ARGUMENTS = [
     (("verify", "{scenario}"), 2, "is a file: give the results folder"),
     (("report", "/dev/null"), 2, "/dev/null holds no results"),
     (("reproduce", "/proc/self/mem"), 4, "/proc/self/mem: "),
+    (("verify", "a\nb"), 2, "a\\nb holds no results"),
+    (
+        ("new", "CON"),
+        4,
+        "NAME:1:1: error[E106] `CON` is a reserved name on some systems\n  help: take another name",
+    ),
     (("verify", "a\x1b[31m"), 2, "a\\x1b[31m holds no results"),
     (("check", "{scenario}", "--set", "title=\u202eabc"), 4, "error[E007] control character U+202E"),
 ]

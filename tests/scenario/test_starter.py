@@ -18,7 +18,7 @@ def test_it_checks_without_a_warning(tmp_path):
     assert events == [{"speech"}, {"speech", "summit"}]
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "x" * 65, "\0"])
+@pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "x" * 65, "\0", "CON", "lpt1"])
 def test_names_that_cannot_be_files(name):
     with pytest.raises(ScenarioError, match="E106"):
         new_scenario(name)

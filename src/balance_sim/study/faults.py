@@ -6,6 +6,8 @@ import errno
 import os
 from pathlib import Path
 
+from balance_sim.scenario.problems import shown
+
 
 class StudyFault(Exception):
     """A fault with its exit code; the text says what is wrong and what to do next."""
@@ -21,17 +23,17 @@ class WrongRequest(StudyFault):
 
 def no_results(folder: Path | str) -> WrongRequest:
     """The fault of a folder without a manifest; names the folders inside or beside it that have one."""
-    path = Path(folder)
+    path, named = Path(folder), shown(str(folder), 200)
     if os.path.isfile(path):
-        return WrongRequest(f"{folder} is a file: give the results folder, the one that holds manifest.json")
+        return WrongRequest(f"{named} is a file: give the results folder, the one that holds manifest.json")
     places = (path, path.parent, Path("results"))
     try:
         there = next((found for place in places if (found := sorted(place.glob("*/manifest.json")))), [])
     except OSError:  # a name too long, or a folder that may not be read
         there = []
-    names = [str(one.parent) for one in there[:8]] + (["..."] if len(there) > 8 else [])
+    names = [shown(str(one.parent), 200) for one in there[:8]] + (["..."] if len(there) > 8 else [])
     nearby = f"; results are in: {', '.join(names)}" if names else ""
-    return WrongRequest(f"{folder} holds no results: there is no manifest.json{nearby}")
+    return WrongRequest(f"{named} holds no results: there is no manifest.json{nearby}")
 
 
 class LacksOutcome(WrongRequest):
