@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -121,3 +122,26 @@ def test_blocks_of_two_versions_are_told_of_and_mended(now, tmp_path):
     assert code == 0, words
     assert said("compare", mixed, now)[0] == 0
     assert said("verify", mixed, "--all")[0] == 0
+
+
+def test_what_another_version_tells_of_the_same_runs_is_no_damage(now, tmp_path):
+    """Intervals worked out another way are a note, of another version; another digest is damage. Ours are held."""
+    folder = tmp_path / "out"
+    shutil.copytree(now, folder)
+    store = Store(folder)
+    summary, manifest = json.loads(json.dumps(open_result(folder).summary())), store.read_manifest()
+    assert manifest is not None
+    summary["effects"]["summit"]["accords_all_300"]["ci95"] = [-9.0, 9.0]
+    (folder / "summary.json").write_text(json.dumps(summary))
+    code, text = said("verify", folder, "--sample", 0)
+    assert code == 6 and "`effects` is not what the runs give" in text
+    store.write_manifest(manifest | {"versions": manifest["versions"] | {"balance_sim": "0.0.9"}})
+    code, text = said("verify", folder, "--sample", 0)
+    assert (
+        code == 0
+        and "made by balance-sim 0.0.9" in text
+        and "(summary.json) is worked out another way" in text
+    )
+    (folder / "summary.json").write_text(json.dumps(summary | {"digest": "0" * 64}))
+    code, text = said("verify", folder, "--sample", 0)
+    assert code == 6 and "`digest` is not what the runs give" in text
