@@ -507,6 +507,7 @@ WARNINGS = [
     ("no distance", "latitude: 37.57, longitude: 126.98, ", "", "W304", "no distance known for KOR-CHN"),
     ("a gap", "democracy: 0.63,\n", "\n", "W303", "`democracy` is missing for KOR"),
     ("a measure", "milex_bn: 47.6, ", "", "W303", "states.KOR: `milex_bn` missing"),
+    ("no dates", "status: talks, opened: 2025-05-01", "status: in_force", "W309", "since an unknown date"),
     ("empty group", "EU: [FRA, DEU]", "EU: [DEU], Benelux: [BEL]", "W308", "group `Benelux` has no member"),
 ]
 

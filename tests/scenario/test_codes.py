@@ -56,6 +56,7 @@ def test_years_in_which_a_state_existed(code, year, valid):
         ("viet nam", "E302", "`VNM`"),
         ("U.S.A.", "E302", "`USA`"),
         ("UK", "E302", "`GBR`"),
+        ("Herzegovina", "E302", "`BIH`"),
         ("Germny", "E302", "`DEU`"),
         ("North Korea", "E302", "`PRK`"),
         ("Niger", "E302", "`NER`"),

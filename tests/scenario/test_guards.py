@@ -29,6 +29,8 @@ SCENARIO = [
     ("arms:\n", "arms: 3\nnotes: >\n", "E201", "arms", "expected a mapping of arms, got integer 3"),
     (HALF, "half: {add: 3}", "E201", "arms.half.add", "expected a list of events, got integer 3"),
     (HALF, "half: {set: 3}", "E201", "arms.half.set", "got integer 3"),
+    ("arms:\n", "arms:\n" + "".join(f"  a{n}: {{}}\n" for n in range(100)),
+     "E022", "arms", "104 arms, more than 100"),
     ("arms:\n", "arms: {}\nnotes: >\n", "E212", "arms", "at least 1 arm needed, got 0"),
     ("states:\n", "states: []\nnotes: >\n", "E212", "states", "at least 2 states needed, got 0"),
     ("[30, 90, 365]", "[30, 30]", "E015", "report.windows", "a window is given twice"),
