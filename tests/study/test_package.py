@@ -250,7 +250,7 @@ def test_what_cannot_be_packaged(place: Path, tmp_path: Path) -> None:
 
 def test_another_result_is_not_reproduced(place: Path, kind: str, tmp_path: Path) -> None:
     about = json.loads(unzipped(place / f"{kind}.zip")["package.json"])
-    other = {"seed": 99}
+    other = {"seed": 99, "by_hand": None}  # with it the seed would be that of another experiment
     path = remade(place, kind, tmp_path / "other.zip", about=json.dumps(other).encode())
     code, said = call("reproduce", path, "--workers", "1")
     assert code == 6 and said.startswith("not reproduced: digest ")
