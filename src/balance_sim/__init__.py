@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from balance_sim.scenario import ScenarioError as ScenarioError
     from balance_sim.scenario import load_scenario as load_scenario
     from balance_sim.scenario import with_values as with_values
+    from balance_sim.study.expected_effect import effect as effect
     from balance_sim.study.result import Result as Result
     from balance_sim.study.run import open_result as open_result
     from balance_sim.study.run import run as run
@@ -31,6 +32,7 @@ _HOMES = {
     "Scenario": "balance_sim.scenario",
     "ScenarioError": "balance_sim.scenario",
     "StateAgent": "balance_sim.model.agents",
+    "effect": "balance_sim.study.expected_effect",
     "landscape": "balance_sim.model.landscape",
     "load_scenario": "balance_sim.scenario",
     "open_result": "balance_sim.study.run",
@@ -47,6 +49,7 @@ __all__ = [  # noqa: RUF022 - grouped by room
     "Result",
     "open_result",
     "run",
+    "effect",
     "landscape",
 ]
 

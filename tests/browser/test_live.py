@@ -66,33 +66,65 @@ def watched(browser: Browser, server: Server) -> Iterator[Any]:
 def test_a_dial_that_is_moved_changes_the_numbers(watched: Any, server: Server) -> None:
     one = watched()
     page = one.page
-    before = one.until(r"\b60 runs")
-    assert "+0.22" in before
+    before = one.until("Simulated, 60 replications")
+    assert re.search(r": \+0\.[1-9]\d+ expected", before)
     chart = pixels(page.locator("#excess"))
     page.locator("#dial-0").focus()
     page.keyboard.press("Home")
     assert page.locator("#value-0").inner_text() == "0"
-    after = one.until("no run differs. 60 runs")
-    assert "+0.22" not in after
+    one.until("Simulated, 60 replications: .* 0.000 expected")
     assert not np.array_equal(chart, pixels(page.locator("#excess")))
-    assert page.locator("#pairs").inner_text() == "No pair differs in any run."
+    assert page.locator("#pairs").inner_text() == "No dyad shows an effect."
     assert "--set events.summit.visibility=0.0" in page.locator("#options").inner_text()
     assert page.evaluate("location.hash").startswith("#d=0,")
     rows = page.locator("#tried tr")
     assert rows.count() == 2
     assert page.locator("#along-0 circle").count() == 2
-    page.get_by_label("Runs a setting").select_option("200")
-    assert "no run differs. 200 runs" in one.until(r"\b200 runs")
-    page.get_by_label("Runs a setting").select_option("60")
+    page.get_by_label("Replications a setting").select_option("200")
+    assert ": 0.000 expected" in one.until("Simulated, 200 replications")
+    page.get_by_label("Replications a setting").select_option("60")
     page.get_by_role("button", name="Back to the start").click()
-    assert one.until(r"\b60 runs") == before
+    assert one.until("Simulated, 60 replications") == before
     assert one.complaints == []
     assert {url.split("#")[0] for url in one.asked} == {server.address, server.address + "ensemble"}
 
 
+def test_the_expected_effect_is_shown_first_with_its_channels(watched: Any, server: Server) -> None:
+    """Every text that the answer has is noted; a label and an interval tell the two estimators apart."""
+    one = watched()
+    one.until("Simulated, 60 replications")
+    page = one.page
+    page.evaluate(
+        "window.said = []; new MutationObserver(() => said.push(document.getElementById('answer').textContent))"
+        ".observe(document.getElementById('answer'), {childList: true, characterData: true, subtree: true})"
+    )
+    page.locator("#dial-0").focus()
+    page.keyboard.press("PageDown")
+    one.until("Simulated, 60 replications")
+    said = page.evaluate("said")
+    assert said[0].startswith("Expected (no random numbers): ") and "CI" not in said[0]
+    assert said[-1].startswith("Simulated, 60 replications: ") and "95 % CI" in said[-1]
+    words = page.locator("#channel-words").inner_text()
+    found = re.fullmatch(
+        r"Expected \(no random numbers\): picture ([+-]?[\d.]+), threat ([+-]?[\d.]+)\.", words
+    )
+    assert found is not None, words
+    parts = [float(value) for value in found.groups()]
+    whole = re.search(r": ([+-][\d.]+) expected", said[0])
+    assert whole is not None and abs(sum(parts) - float(whole[1])) < 0.001
+    bars = [float(bar.get_attribute("width") or 0) for bar in page.locator("#channels rect").all()]
+    assert len(bars) == sum(value != 0 for value in parts) > 0 and min(bars) > 0
+    label = page.locator("#channels").get_attribute("aria-label")
+    assert (
+        label
+        == "Channels of the expected effect: " + words.removeprefix("Expected (no random numbers): ")[:-1]
+    )
+    assert one.complaints == []
+
+
 def test_the_state_is_in_the_address(watched: Any) -> None:
     one = watched("#d=10,20")
-    one.until(r"\b60 runs")
+    one.until("Simulated, 60 replications")
     assert one.page.locator("#value-0").inner_text() == "0.5"
     assert "visibility=0.5" in one.page.locator("#options").inner_text()
 
@@ -102,7 +134,7 @@ def test_the_state_is_in_the_address(watched: Any) -> None:
 )
 def test_it_shows_fits_and_has_no_serious_hurdle(watched: Any, axe: str, width: int, scheme: str) -> None:
     one = watched(width=width, scheme=scheme)
-    one.until(r"\b60 runs")
+    one.until("Simulated, 60 replications")
     assert one.page.locator("#map circle").count() == 5  # states of an invented world are dots
     for name in ("excess", "fan", "along-0"):
         assert ink(pixels(one.page.locator(f"#{name}"))) > 0.004, name
@@ -124,7 +156,7 @@ ASK = """async (url) => {
 def test_a_page_from_elsewhere_is_not_answered(watched: Any, server: Server, tmp_path: Path) -> None:
     """With the very address: the browser lets the page itself ask, and no page of another origin."""
     one = watched()
-    one.until(r"\b60 runs")
+    one.until("Simulated, 60 replications")
     elsewhere = one.context.new_page()
     path = tmp_path / "elsewhere.html"
     path.write_text("<!doctype html><title>elsewhere</title>")
@@ -138,7 +170,7 @@ def test_a_server_that_is_gone_is_said(watched: Any, server: Server) -> None:
     from playwright.sync_api import expect
 
     one = watched()
-    before = one.until(r"\b60 runs")
+    before = one.until("Simulated, 60 replications")
     server.stop()
     one.page.locator("#dial-0").focus()
     one.page.keyboard.press("PageDown")

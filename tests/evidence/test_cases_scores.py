@@ -16,6 +16,7 @@ from balance_sim.evidence.case_responses import read_responses, responses_of, so
 from balance_sim.evidence.case_scores import baselines, score_case, scored_table
 from balance_sim.evidence.errors import DataError
 from balance_sim.scenario import load_scenario
+from balance_sim.study.chances import dyad_chances
 
 SCENARIO = """
 schema: 1
@@ -235,10 +236,11 @@ def test_the_command_scores_a_results_folder(scenario, table, tmp_path):
     assert {"average_precision", "auc", "brier"} <= set(scores["model"])
     assert set(scores["base_rate"]) == set(scores["earlier_accords"]) >= {"brier", "model_gains"}
     assert (scores["scenario"], scores["case"], scores["arm"], scores["runs"]) == ("five", "T", "signal", 8)
-    frame = result.dyads
-    frame = frame[(frame["kind"] == "any") & (frame["arm"] == "signal")]
-    both_inside = frame["a"].isin(["DEU", "ITA"]) & frame["b"].isin(["DEU", "ITA"])
-    assert scores["expected_accords"] == pytest.approx(frame.loc[~both_inside, "p"].sum())
+    p = dyad_chances(result, "signal")
+    assert scores["expected_accords"] == pytest.approx(sum(p.values()) - p["DEU", "ITA"])
+    joined = next(row for row in scores["responses"] if row["agreement_id"] == "JOIN")
+    assert joined["p"] == [p["DEU", "YUG"], p["ITA", "YUG"]]
+    assert len(set(p.values())) == 10 and min(p.values()) > 0 and max(p.values()) < 1
     text = CliRunner().invoke(main, ["score", str(out), str(table), "--case", "T"])
     assert "not scored: GBR-NATO" in text.output
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from balance_sim.evidence.baselines import BASELINES
 from balance_sim.evidence.forecast import Forecast, score_forecast
 from balance_sim.evidence.score import best_baseline, score_forecasts
 from balance_sim.scenario.starter import new_scenario
+from balance_sim.study.chances import dyad_chances
+from balance_sim.study.faults import WrongRequest
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
 HEAD = "id,iso3_a,iso3_b,kind,stage,date\n"
@@ -275,7 +278,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_results_folder_by_arm_kind_stage_and_window(folder: Path, tmp_path: Path) -> None:
-    """Summed over pairs, the forecast is the number of pairs and runs with such an accord, over the runs."""
+    """Summed over pairs, the forecast is the number of pairs with such an accord in a run, but for Monte Carlo error;
+
+    and it is no count: no two pairs tie, none has probability zero, none is a multiple of 1 / runs."""
     result = bs.open_result(folder)
     focal = pd.Timestamp(next(e for e in result.scenario.events if e.id == result.scenario.focal).date)
     new = result.accords[result.accords["origin"].isin(["new", "assumed", "talks"])]
@@ -295,9 +300,13 @@ def test_a_results_folder_by_arm_kind_stage_and_window(folder: Path, tmp_path: P
         rows = new[(new["arm"] == arm) & (True if kinds is None else new["kind"] == kinds)]
         day = (rows[stage].astype("datetime64[s]") - focal).dt.days
         hits = len(rows[(day >= 1) & (day <= window)].drop_duplicates(["run", "a", "b"]))
-        sums.append(sum(p for *_, p in held["pairs"]))
-        assert sums[-1] == pytest.approx(hits / RUNS, rel=1e-9)  # drawn to the mean, which stays
-    assert len({round(one, 6) for one in sums}) >= 4
+        p = np.array([p for *_, p in held["pairs"]])
+        assert len(set(p)) == len(p) and p.min() > 0
+        assert not np.isclose(p * RUNS, np.round(p * RUNS)).any()
+        sums.append(p.sum())
+        assert sums[-1] == pytest.approx(hits / RUNS, abs=3 * math.sqrt((p * (1 - p)).sum() / RUNS))
+    assert len({round(one, 6) for one in sums}) == 5
+    assert sums[2] < sums[0] and sums[4] < sums[0]
     for words, message in {
         ("--arm", "nobody"): "the results have no arm nobody; they have",
         ("--window", "99999"): "the runs end",
@@ -306,3 +315,43 @@ def test_a_results_folder_by_arm_kind_stage_and_window(folder: Path, tmp_path: P
     }.items():
         code, text = score(folder, "--freeze", tmp_path / "x.json", *words)
         assert (code, message in text) == (2, True), text
+
+
+def test_replications_simulated_again(folder: Path, tmp_path: Path) -> None:
+    """The same bytes each time; of as many replications as asked for, and of no more than there are."""
+    found = {}
+    for name, words in {"a": (), "b": (), "few": ("--runs", 4), "most": ("--runs", 10 * RUNS)}.items():
+        assert score(folder, "--freeze", tmp_path / f"{name}.json", *words)[0] == 0
+        found[name] = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))["forecast"]
+    assert found["a"] == found["b"] != found["few"]
+    assert [found[name]["about"].split(", ")[-1] for name in ("a", "few", "most")] == [
+        f"{count} runs simulated again" for count in (32, 4, RUNS)
+    ]
+    by_runs = np.array([[p for *_, p in found[name]["pairs"]] for name in ("few", "a", "most")])
+    assert np.corrcoef(by_runs).min() > 0.99
+    code, text = score(tmp_path / "a.json", "--freeze", tmp_path / "c.json", "--runs", 4)
+    assert (code, "--runs does not apply here: the frozen forecast says it" in text) == (2, True)
+
+
+def test_a_study_that_decides_by_code_of_its_own_is_refused(folder: Path) -> None:
+    own = replace(bs.open_result(folder), model="mine:Agent")
+    with pytest.raises(
+        WrongRequest, match="decides by code of its own, mine:Agent: its probabilities are not known"
+    ):
+        dyad_chances(own, own.reference)
+
+
+def test_parameters_drawn_for_each_run_are_those_of_the_study(folder: Path) -> None:
+    """A study whose runs draw their parameters has other probabilities than one whose runs do not."""
+    result = bs.open_result(folder)
+    drawn = bs.run(result.scenario, runs=RUNS, seed=1, draw_parameters=True, workers=1)
+    p = dyad_chances(drawn, drawn.reference)
+    assert p != dyad_chances(result, result.reference)
+    new = drawn.accords[drawn.accords["origin"].isin(["new", "assumed", "talks"])]
+    focal = pd.Timestamp(drawn.focal_day, unit="D")
+    day = (new["signed"].astype("datetime64[s]") - focal).dt.days
+    new = new[(new["arm"] == drawn.reference) & (day >= 1) & (day <= drawn.window)]
+    counted = new.drop_duplicates(["run", "a", "b"]).groupby("run").size().reindex(range(RUNS), fill_value=0)
+    assert sum(p.values()) == pytest.approx(
+        counted.mean(), abs=3 * counted.std() * math.sqrt(1 / RUNS + 1 / 32)
+    )

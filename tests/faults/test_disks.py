@@ -31,6 +31,7 @@ seed: 7
 outcomes: [accords_all_300]
 """
 STUDIES = ("run", "sweep")
+OF_A_RUN = ("run", pytest.param("sweep", marks=pytest.mark.long))
 
 
 def words_of(bench, study: str, out: Path | str, runs: int, workers: int = 2) -> tuple[str, ...]:
@@ -71,7 +72,7 @@ def ended(process: subprocess.Popen[bytes]) -> tuple[int, str]:
 
 @pytest.mark.slow
 @pytest.mark.fault("F11")
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", OF_A_RUN)
 def test_a_disk_that_fills_in_mid_run_with_two_workers(bench, small_disk, study: str) -> None:
     """The path and the bytes needed are named; what is there is sound; with room the same command completes."""
     disk = small_disk("160k")
@@ -139,7 +140,7 @@ def test_a_home_that_cannot_be_written(bench, small_disk) -> None:
 
 @pytest.mark.slow
 @pytest.mark.fault("F14")
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", OF_A_RUN)
 def test_permission_lost_in_mid_run(nobodys, study: str) -> None:
     """As a user who has no rights but those of the folder: it ends by itself with 7, and goes on when they are back."""
     out = nobodys.folder / "out"
@@ -311,13 +312,22 @@ def test_what_is_never_written_over_is_not_left_half(tmp_path, monkeypatch) -> N
         assert Path(path).stat().st_size > 100
 
 
-WRITING = {"write_text", "write_bytes", "savefig", "to_csv", "to_parquet", "write_html", "write_table"}
+WRITING = {
+    "write_text",
+    "write_bytes",
+    "savefig",
+    "print_svg",
+    "to_csv",
+    "to_parquet",
+    "write_html",
+    "write_table",
+}
 OWN_WAY = {
     ("study/whole_files.py", "open"),  # the one place
     ("cli/new.py", "open"),  # a scenario to start from, never over another file
     ("evidence/forecast.py", "open"),  # a frozen forecast, never over another file
     ("cli/program.py", "open"),  # streams that were closed
-    ("show/save.py", "savefig"),  # into memory
+    ("show/save.py", "print_svg"),  # into memory
     ("study/shards.py", "write_table"),  # into memory
     ("study/export.py", "write_table"),  # into what `whole_file` gives
     ("study/export.py", "to_csv"),  # text

@@ -45,8 +45,10 @@ def filled(out: Path, runs: int) -> int:
         for point in sorted({one.point for one in store.kept()}):
             pairs = list(store.blocks(point))
             runs_of, accords = (pa.concat_tables([pair[k] for pair in pairs]) for k in (0, 1))
+            dyads = pa.concat_tables([table for table, _ in store.dyads(point)])
             for at in range(BLOCK, runs, BLOCK):
-                store.write(point, Block(at, at + BLOCK), BlockTables(moved(runs_of, at), moved(accords, at)))
+                tables = BlockTables(moved(runs_of, at), moved(accords, at), dyads)
+                store.write(point, Block(at, at + BLOCK), tables)
     return len(runs_of.column_names)
 
 
@@ -104,7 +106,7 @@ def run_of(bench, runs: int) -> None:
     not Path("/proc/self/status").exists(), reason="the system does not tell the peak of a process"
 )
 @pytest.mark.fault("F32")
-@pytest.mark.parametrize("study", [sweep_of, run_of])
+@pytest.mark.parametrize("study", [pytest.param(sweep_of, marks=pytest.mark.long), run_of])
 def test_memory_with_twenty_thousand_runs(bench, study) -> None:
     study(bench, 20_000)
 

@@ -9,6 +9,7 @@ import pytest
 
 from balance_sim.study.faults import FolderBusy
 from balance_sim.study.run import run
+from balance_sim.study.shards import TABLES
 from balance_sim.study.store import Store
 from balance_sim.study.whole_files import half_written, whole_file, write_whole
 
@@ -42,7 +43,7 @@ def test_a_half_written_file_is_taken_away_unless_somebody_writes_it(small, tmp_
 
 
 @pytest.mark.fault("F10", "F19")
-@pytest.mark.parametrize("left", [("runs", "accords"), ("accords",)], ids=["all", "accords alone"])
+@pytest.mark.parametrize("left", [TABLES, ("dyads", "accords"), ("dyads",)], ids=len)
 def test_what_a_killed_merger_left_is_taken_away(small, tmp_path: Path, left) -> None:
     """The merged block stands, and beside it the blocks it was made of, whole or in part."""
     out = tmp_path / "out"
@@ -52,7 +53,7 @@ def test_what_a_killed_merger_left_is_taken_away(small, tmp_path: Path, left) ->
     before = [shard.path for table in left for shard in store.shards(table)]
     contents = [path.read_bytes() for path in before]
     with store.lock():
-        assert store.compact(1000) == 4
+        assert store.compact(1000) == 2 * len(TABLES)
     merged = store.kept()
     assert [(one.block.first, one.block.stop) for one in merged] == [(0, 8)]
     for path, content in zip(before, contents, strict=True):

@@ -97,9 +97,23 @@ def study(small, out: Path):
     return run(small, RUNS, 1, out=out)
 
 
+HELD = [("write", errno.ENOSPC), ("fsync", errno.EIO), ("rename", errno.ENOSPC)]  # in every run
+
+
 @pytest.mark.fault("F12", "F13")
-@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
-@pytest.mark.parametrize("what", ["write", "fsync", "rename"])
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        pytest.param(
+            what,
+            code,
+            id=f"{what}-{errno.errorcode[code]}",
+            marks=[] if (what, code) in HELD else pytest.mark.long,
+        )
+        for what in ("write", "fsync", "rename")
+        for code in (errno.EIO, errno.ENOSPC)
+    ],
+)
 def test_every_single_write_may_fail(small, calm, tmp_path, monkeypatch, what: str, code: int) -> None:
     """F12, F13. The n-th call fails, for every n: a clean fault, no half file, and the next call goes on."""
     with monkeypatch.context() as patch:

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +27,7 @@ from balance_sim.live.dials import (
 from balance_sim.live.ensembles import FIRST_RUNS, Shelf, _pieces, stages
 from balance_sim.live.faults import BadRequest
 from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.blocks import Block, BlockTables
+from balance_sim.study.blocks import ArmTables, Block
 
 BEIJING = load_scenario(ROOT / "scenarios" / "beijing_2025.yaml")
 SMALL = load_scenario(SCENARIO)
@@ -170,19 +171,21 @@ def test_stages_and_pieces() -> None:
     assert list(_pieces(Block(3, 10), 80)) == [Block(3, 10)]
 
 
-def tables(first: int, stop: int) -> BlockTables:
+def tables(first: int, stop: int) -> ArmTables:
+    """Runs whose one dyad makes as many agreements as the run's number says."""
     import pyarrow as pa
 
     runs = pa.table({"run": pa.array(range(first, stop), pa.int32())})
-    return BlockTables(runs, runs)
+    return ArmTables(runs, runs, np.arange(first, stop, dtype=float)[:, None])
 
 
 def test_a_shelf_has_each_run_once_and_forgets_what_was_used_longest_ago() -> None:
-    shelf = Shelf(most=2 * 4 * 100)
+    shelf = Shelf(most=2 * (4 + 4 + 8) * 50)
     for block in (Block(10, 30), Block(0, 12), Block(25, 40), Block(26, 28)):
         shelf.put("a", block, tables(block.first, block.stop))
-    runs = [run for one in shelf.first("a", 35) for run in one.runs["run"].to_pylist()]
-    assert runs == list(range(35))
+    parts = shelf.first("a", 35)
+    assert [run for one in parts for run in one.runs["run"].to_pylist()] == list(range(35))
+    assert np.concatenate([one.dyads[:, 0] for one in parts]).tolist() == list(range(35))
     for life in ("b", "c", "d"):
         shelf.put(life, Block(0, 40), tables(0, 40))
     assert shelf.blocks("a") == [] and shelf.blocks("b") == [] and shelf.blocks("d") == [Block(0, 40)]

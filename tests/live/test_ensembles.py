@@ -8,19 +8,30 @@ import os
 import pickle
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from serving import LOUD, SCENARIO
 
 from balance_sim.live.dials import Wish, dials_round, read_wish
-from balance_sim.live.ensembles import Clerk
-from balance_sim.live.faults import BadRequest, PartFailed
-from balance_sim.live.workers import Part, Workers
+from balance_sim.live.ensembles import Clerk, Shelf
+from balance_sim.live.faults import BadRequest, PartFailed, Superseded
+from balance_sim.live.workers import Part, Question, Workers
+from balance_sim.results.outcomes import NEW
 from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.blocks import Block, BlockTables
-from balance_sim.study.pairs import NEW_ORIGINS
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.blocks import (
+    ArmTables,
+    Block,
+    beside,
+    focal_watch,
+    one_arm_tables,
+    simulate_arms,
+)
+from balance_sim.study.expected_effect import expected_effect
 from balance_sim.study.result import Result
 from balance_sim.study.run import run
 
@@ -57,7 +68,7 @@ def test_a_study_that_draws_its_parameters() -> None:
     assert shown.equals(study.outcomes[shown.columns])
     assert not shown.equals(plain.outcomes[shown.columns])
     rows = ["run", "arm", "a", "b", "kind", "signed"]
-    new = study.accords["origin"].isin(NEW_ORIGINS) & study.accords["signed"].notna()
+    new = study.accords["origin"].isin(NEW) & study.accords["signed"].notna()
     new &= pd.to_datetime(study.accords["signed"]) > pd.Timestamp(study.focal_day, unit="D")
     assert 0 < new.sum() < len(new)
     mine, theirs = (
@@ -65,6 +76,27 @@ def test_a_study_that_draws_its_parameters() -> None:
         for one in (found.accords, study.accords[new])
     )
     assert mine.equals(theirs)
+    assert found.dyads.equals(study.dyads) and found.states.equals(study.states)
+    assert (found.dyads["effect"] != 0).any()
+
+
+@pytest.mark.slow
+def test_blocks_that_overlap_or_are_cut_leave_each_dyad_the_sums_of_its_runs() -> None:
+    """Two requests under way at once may live some runs twice, and fewer runs are asked for than a block holds."""
+    study, worlds = run(SMALL, 33, 3), compile_arms(SMALL, ARMS)
+    shelf = Shelf()
+    for arm in ARMS:
+        for block in (Block(0, 12), Block(5, 20), Block(6, 9), Block(18, 40)):
+            numbers = np.arange(block.first, block.stop, dtype=np.uint64)
+            batch = simulate_arms(worlds, 3, numbers, (arm,), focal_watch(worlds))
+            shelf.put(arm, block, one_arm_tables(worlds, arm, batch))
+    kept = {arm: shelf.first(arm, 33) for arm in ARMS}
+    assert [len(one.dyads) for one in kept[ARMS[1]]] == [12, 8, 13]
+    tables = beside(kept, SMALL.codes)
+    found = Result(scenario=SMALL, runs=33, seed=3, arms=ARMS, version="", memory=(tables,))
+    assert found.dyads.equals(study.dyads) and found.states.equals(study.states)
+    told = study.effects["outcome"].isin(set(found.effects["outcome"]))
+    assert found.effects.equals(study.effects[told].reset_index(drop=True))
 
 
 @pytest.mark.slow
@@ -85,6 +117,25 @@ def test_few_lives_are_lived_in_one_go_and_many_are_told_in_between() -> None:
         assert done(both()) == ([50, 180], [180])
     finally:
         workers.close()
+
+
+def test_a_newer_request_stops_an_expected_effect() -> None:
+    """What was asked for by an older one is not worked out, and the newer one is."""
+    workers = Workers(1, 3)
+    question = Question("small", pickle.dumps(SMALL), ARMS, "small", 1)
+
+    async def both() -> Any:
+        workers.supersede(2)
+        with pytest.raises(Superseded):
+            await workers.expect(question)
+        return await workers.expect(replace(question, request=2))
+
+    try:
+        outcomes, parts, dyads = done(both())
+    finally:
+        workers.close()
+    alone = expected_effect(SMALL)
+    assert (outcomes, parts) == (alone.outcomes, alone.parts) and dyads.equals(alone.dyads)
 
 
 def test_a_setting_that_no_file_could_have_is_refused() -> None:
@@ -117,7 +168,7 @@ def test_a_part_that_kills_its_process_takes_no_other_part_with_it() -> None:
         for k, block in enumerate([Block(0, 9), Block(0, 20), Block(20, 40)])
     ]
 
-    async def all_at_once() -> list[BlockTables | BaseException]:
+    async def all_at_once() -> list[ArmTables | BaseException]:
         found = await asyncio.gather(*map(workers.live, parts), return_exceptions=True)
         assert (await workers.live(parts[1])).runs.equals(found[1].runs)  # and it goes on
         return found

@@ -17,6 +17,8 @@ import pytest
 from serving import FEW, LOUD, SCENARIO, Server, program
 
 from balance_sim.live.server import listen, serve
+from balance_sim.scenario import load_scenario
+from balance_sim.study.expected_effect import ExpectedEffect, expected_effect
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import open_sweep
 
@@ -60,15 +62,46 @@ def test_few_runs_are_told_before_many(server: Server) -> None:
     told = [one["n"] for one in answers]
     assert told in ([50, 200, 230], [50, 230])
     assert [int(shlex.split(one["options"])[1]) for one in answers] == told
-    again = [line["answer"] for line in server.ask(230, {"visibility": 0.8})]
-    assert again == answers[-1:]  # what was lived is kept
-    assert [line["answer"] for line in server.ask(50, {"visibility": 0.8})] == answers[:1]
+    again = server.ask(230, {"visibility": 0.8})
+    assert again == [
+        lines[0],
+        lines[-1],
+    ]  # nothing is under way: what was lived is kept, and what was expected
+    assert server.ask(50, {"visibility": 0.8})[1]["answer"] == answers[0]
+
+
+def told(effect: ExpectedEffect) -> tuple[float, list[int], list[int]]:
+    """Effect, channels and the largest effect on a dyad, in the page's units."""
+    control, having = (of["accords_counter_300"] for of in effect.outcomes)
+    parts = [round(1e5 * (effect.parts or {})[name]) for name in ("picture", "threat", "rest")]
+    return having - control, parts, [round(1e5 * value) for value in effect.dyads["effect"].head(2)]
+
+
+def test_the_expected_effect_is_told_first_and_is_that_of_effect(server: Server) -> None:
+    """Also where the control arm is the one of another setting, and where it is not."""
+    seen = set()
+    for values in ({"visibility": 0.6}, {"visibility": 0.7}, {"visibility": 0.7, "patron reliability": 0.4}):
+        first, *others = server.ask(10, values)
+        assert [list(line) for line in others][-1] == ["answer"]
+        assert not any("expected" in line for line in others)
+        said = first["expected"]
+        words = shlex.split(said["options"])
+        sets = [value for flag, value in zip(words[::2], words[1::2], strict=True) if flag == "--set"]
+        effect = expected_effect(load_scenario(SCENARIO, set=[*LOUD[1::2], *sets]))
+        mean, parts, dyads = told(effect)
+        assert said["effect"]["mean"] == mean and (said["effect"]["lo"], said["n"]) == (None, 0)
+        assert said["c"] == parts and abs(sum(parts) - 1e5 * mean) <= 2
+        assert [row[1] for row in said["p"][:2]] == dyads
+        assert said["days"] == [0, 30, 90, 300]
+        seen.add(mean)
+    assert len(seen) == 3
 
 
 def test_the_newest_request_alone_is_lived(server: Server) -> None:
     """The older one is told so, long before it could be done."""
     older = server.begin({"values": {"visibility": 0.15}, "runs": 5000})
-    assert b'"n":50' in older.readline()
+    assert b'"expected":' in older.readline()
+    assert any(b'"n":50' in older.readline() for _ in range(9))
     assert server.ask(12, {"visibility": 0.25})[-1]["answer"]["n"] == 12
     lines = older.read().splitlines()
     assert json.loads(lines[-1]) == {"stopped": "a newer request has taken over"}

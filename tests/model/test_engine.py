@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import World
-from balance_sim.model.engine import simulate
+from balance_sim.model.core import Opportunities, World
+from balance_sim.model.engine import Observer, simulate
 from balance_sim.model.margins import ranges
-from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, State
+from balance_sim.model.state import Accords, Simulated, State
 from balance_sim.model.view import View
-from balance_sim.model.willingness import LATE, TERMS, at_most, willingness, without_late
+from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import live_runs
@@ -56,6 +56,13 @@ def of_runs(a: Accords, first: int, stop: int) -> dict[str, np.ndarray]:
     return columns | {"run": columns["run"] - first}
 
 
+def in_arm(
+    worlds: Worlds, arm: str, chances: Opportunities, runs: np.ndarray, look: Observer | None = None
+) -> Simulated:
+    thin = thinning(worlds.arms[arm], chances, worlds.bounds[arm])
+    return simulate(worlds.arms[arm], worlds.baseline, chances, thin, SEED, runs, look)
+
+
 def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     return all(np.array_equal(one[name], other[name], equal_nan=name != "key") for name in one)
 
@@ -73,8 +80,8 @@ def test_occasions_passed_over_change_no_accord(worlds: Worlds, made: dict[str, 
     every = draw_opportunities(worlds.reference, SEED, runs, None)
     some = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
     assert len(some.day) < len(every.day)
-    asked = simulate(worlds.arms[ACTUAL], worlds.baseline, every, SEED, runs)
-    assert same(of_runs(asked, 0, 12), of_runs(made[ACTUAL], 0, 12))
+    asked = in_arm(worlds, ACTUAL, every, runs)
+    assert same(of_runs(asked.accords, 0, 12), of_runs(made[ACTUAL], 0, 12))
 
 
 def test_an_event_that_nobody_sees_leaves_the_reference_to_the_last_bit(made: dict[str, Accords]) -> None:
@@ -98,7 +105,7 @@ def test_arms_see_the_same_until_the_first_event_that_differs(worlds: Worlds) ->
         def keep(world: World, state: State, view: View, views: list = views) -> None:
             views.append((view.unopposed.copy(), view.sided.copy(), view.defence.copy(), state.depth.copy()))
 
-        simulate(worlds.arms[arm], worlds.baseline, chances, SEED, runs, keep)
+        in_arm(worlds, arm, chances, runs, keep)
     differs = [
         not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
         for one, other in zip(seen[REFERENCE], seen[ACTUAL], strict=True)
@@ -147,23 +154,19 @@ def test_a_view_holds_to_its_formulas_and_every_term_to_its_range(worlds: Worlds
             value, where = TERMS[name](p), (p.ego, p.alter, p.kind)
             assert (value >= least[where] - 1e-12).all(), name
             assert (value <= most[where] + 1e-12).all(), name
-        for name, bounds in LATE.items():
-            low, high = bounds(p)
-            assert (TERMS[name](p) >= low).all(), name
-            assert (TERMS[name](p) <= np.asarray(high) + 1e-12).all(), name
         u = willingness(p)
-        assert (u <= at_most(p, without_late(p))).all()
-        assert (u <= worlds.most[p.ego, p.alter, p.kind] + 1e-9).all()
+        assert (u <= worlds.bounds[ACTUAL][p.ego, p.alter, p.kind] + 1e-9).all()
+        assert (worlds.bounds[ACTUAL] <= worlds.most).all()
         np.testing.assert_allclose(p.backing, view.backing[8, p.ego, p.alter], atol=1e-15)
         np.testing.assert_allclose(p.support, view.support[8, p.ego, p.alter], atol=1e-15)
 
-    simulate(world, baseline, draw_opportunities(world, SEED, runs, None), SEED, runs, check)
+    in_arm(worlds, ACTUAL, draw_opportunities(world, SEED, runs, None), runs, check)
     assert checked == [last]
 
 
 def test_few_runs_leave_the_margins(worlds: Worlds) -> None:
-    """Occasions are passed over without being lived again in a plain run of the reference."""
+    """Opportunities are thinned without a second simulation in plain replications of the control arm."""
     runs = numbers(0, 128)
     chances = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
-    assert chances.screened
-    assert len(simulate(worlds.reference, worlds.baseline, chances, SEED, runs).run) > 128
+    assert chances.thinned
+    assert len(in_arm(worlds, REFERENCE, chances, runs).accords.run) > 128

@@ -63,7 +63,7 @@ def test_an_act_raises_what_its_targets_think_of_its_author_and_fades(worlds: Wo
     state.provoked = Provoked(np.array([0]), np.array([0]), np.array([10.0]))
     jpn, prk, usa = (world.codes.index(code) for code in ("JPN", "PRK", "USA"))
     step = int(np.searchsorted(world.grid, 10.0))  # the first that begins on or after day 10
-    for later in (step, step + 26):
+    for later in (step, world.steps - 1):
         age = (world.grid[later] + world.grid[later + 1]) / 2 - 10.0
         factor = hazards.provoked_odds(world, state, later)[:, world.hazards.column].reshape(
             -1, world.n, world.n

@@ -60,13 +60,14 @@ def test_each_contract_can_be_broken(tmp_path: Path) -> None:
         "show/save.py": "import uvicorn",  # only live
         "model/engine.py": "import mesa",  # only model.agents
         "scenario/codes.py": "import numpy",  # nothing heavy
+        "stats/lags.py": "from balance_sim.model import core",  # stats imports nothing of ours
     }
     for name, line in wrong.items():
         with (package / name).open("a", encoding="utf-8") as file:
             file.write(f"\n{line}\n")
     done = lint(tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "Contracts: 0 kept, 6 broken" in done.stdout
+    assert "Contracts: 0 kept, 7 broken" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
+from balance_sim.results.dyads import dyad_table
 from balance_sim.scenario import load_scenario
+from balance_sim.study.blocks import BlockTables
 from balance_sim.study.result import Result
 
 FOCAL = date(2025, 9, 3)
@@ -45,7 +48,7 @@ def study(lives: Lives, failed: tuple[dict[str, object], ...] = (), block: int =
             "occasion": pa.array([0] * len(rows), pa.int32()),
             **{name: pa.array(signed, pa.date32()) for name in ("opened", "signed", "in_force", "ended")},
         }
-        blocks.append((outcomes(lives, numbers), pa.table(accords)))
+        blocks.append(BlockTables(outcomes(lives, numbers), pa.table(accords), dyads(lives, numbers)))
     return Result(
         scenario=SCENARIO,
         runs=runs,
@@ -55,6 +58,19 @@ def study(lives: Lives, failed: tuple[dict[str, object], ...] = (), block: int =
         memory=tuple(blocks) if runs else (),
         failed=failed,  # type: ignore[arg-type]
     )
+
+
+def dyads(lives: Lives, numbers: range) -> pa.Table:
+    """Sums by dyad; the count of agreements within the longest window stands for the filtered number."""
+    codes = SCENARIO.codes
+    first, second = (np.array(side) for side in np.triu_indices(len(codes), 1))
+    place = {frozenset((codes[i], codes[j])): k for k, (i, j) in enumerate(zip(first, second, strict=True))}
+    by_arm = {arm: np.zeros((len(numbers), len(first))) for arm in lives}
+    for arm, runs in lives.items():
+        for row, run in enumerate(numbers):
+            for day, a, b in runs[run]:
+                by_arm[arm][row, place[frozenset((a, b))]] += 1 <= day <= 365
+    return dyad_table(by_arm, next(iter(lives)), codes, first, second)
 
 
 def outcomes(lives: Lives, numbers: range) -> pa.Table:

@@ -25,9 +25,9 @@ from balance_sim.show.figures.comparison import (
 from balance_sim.show.figures.studies import draw_studies, studies_table, studies_title
 from balance_sim.show.gallery import fitting, words_of
 from balance_sim.show.report.comparison_page import comparison_html, input_rows
+from balance_sim.stats.intervals import drawn_interval, spread_over
 from balance_sim.study.compare import Named, compare
 from balance_sim.study.faults import WrongRequest
-from balance_sim.study.intervals import mean_interval
 from balance_sim.study.result import Result
 from balance_sim.study.run import run
 from balance_sim.study.sweep import sweep
@@ -44,41 +44,36 @@ def test_the_excess_of_each_study_and_run_by_run_against_the_first() -> None:
     assert table["excess"].tolist() == [0.5, 0.0]
     assert table["level"].tolist() == [1.0, 1.0]
     assert table["n"].tolist() == [4, 30]
-    expected = mean_interval(np.array([-1.0, 0.0, -1.0, 0.0]), 1.0)
+    difference = np.array([-1.0, 0.0, -1.0, 0.0])
+    spread = spread_over(np.array([2.0, 2, 1, 1]), np.array([1.0, 2, 0, 1]))
+    expected = drawn_interval(difference, max(spread, spread_over(np.ones(4), np.ones(4))))
     assert table.loc["second", ["against_first", "against_lo", "against_hi"]].tolist() == pytest.approx(
         [expected[0], *expected[2:]]
     )
     assert table["paired"].all()
     title = studies_title(table.reset_index())
     assert title == (
-        "The excess is +0.5 in first and 0.0 in second; the two cannot be told apart "
-        f"(-0.5, 95 % interval {expected[2]:.1f} to {expected[3]:.1f})"
+        "The effect is +0.5 in first and 0.0 in second; the two do not differ detectably "
+        f"(-0.5; 95 % CI {expected[2]:.1f} to {expected[3]:.1f})"
     )
 
 
 def test_other_seeds_are_not_paired() -> None:
-    """Welch: the variance of the difference is the sum of both. Excesses 1, 0, 1, 0 in each, so that it is widened
-
-    by what their own intervals are: 1.02928 below and 1.12758 above, as in tests/study/test_statistics.py, for
-    0.91870 of Student's t."""
+    """Welch: the variance of the difference is the sum of both; effects 1, 0, 1, 0 in each, 6 degrees of freedom."""
     other = four_runs()
     moved = Result(**{**{f: getattr(other, f) for f in other.__dataclass_fields__}, "seed": 8})
     table = studies_table(beside(first=four_runs(), second=moved))
     assert not table["paired"].iloc[1]
     half = 2.446912 * np.sqrt(2 * (1 / 3) / 4)  # Student's t with 6 degrees of freedom
-    half += np.hypot(1.02928, 1.12758) - 0.91870 * np.sqrt(2)
     assert table[["against_lo", "against_hi"]].iloc[1].tolist() == pytest.approx([-half, half], abs=1e-4)
 
 
 def test_of_more_than_two_it_says_where_there_is_an_excess() -> None:
     gain = CASES["250 runs"]()
     table = studies_table(beside(a=alike(), b=gain, c=alike()))
-    assert (
-        studies_title(table)
-        == "The excess can be told from none in 1 of 3; furthest: b, +0.10 (0.06 to 0.14)"
-    )
+    assert studies_title(table) == "The effect is detectable in 1 of 3; largest: b, +0.10 (0.06 to 0.15)"
     assert studies_title(studies_table(beside(a=alike(), b=alike()))) == (
-        "The excess is the same in every run: 0.00 in a and 0.00 in b"
+        "The effect is the same in every replication: 0.00 in a and 0.00 in b"
     )
 
 
@@ -93,7 +88,7 @@ def test_it_draws_on_axes_of_ones_own() -> None:
     ax = figure.subplots()
     table = studies_table(beside(first=four_runs(), second=alike()))
     assert draw_studies(table, ax=ax) is figure
-    assert figure.get_suptitle() == "" and "The excess is +0.5 in first" in ax.get_title(loc="left")
+    assert figure.get_suptitle() == "" and "The effect is +0.5 in first" in ax.get_title(loc="left")
     assert [label.get_text().split("\n")[0] for label in ax.get_yticklabels()] == ["first", "second"]
 
 
@@ -120,7 +115,7 @@ def test_rows_are_those_of_compare(folders: list[str]) -> None:
     pd.testing.assert_series_equal(
         table.set_index(["outcome", "arm"])["difference"].sort_index(), wanted.sort_index(), check_names=False
     )
-    assert differences_title(table).startswith("Counter-accords within 365 days")
+    assert differences_title(table).startswith("Counter-balancing agreements within a year")
     for name, picture in fitting(both, COMPARISON_FIGURES).items():
         assert len(words_of(picture.draw(both))) > 10, name
 
@@ -138,9 +133,9 @@ def test_pairs_that_differ_most_come_first(tmp_path: Path) -> None:
     assert (table["lo"] <= table["difference"]).all() and (table["difference"] <= table["hi"]).all()
     assert table["arm"].unique().tolist() == ["summit"]
     title = comparison_pairs_title(table)
-    assert f"{table['a'].iloc[0]}-{table['b'].iloc[0]}" in title or "can be told apart; furthest" in title
+    assert "differ detectably; largest difference: " in title and "\u2013" in title
     assert words_of(COMPARISON_FIGURES["pairs"].draw(both)) == title
-    assert comparison_pairs_title(table.assign(difference=0.0)).startswith("None of ")
+    assert comparison_pairs_title(table.assign(lo=-1.0, hi=1.0)).startswith("No dyad of ")
 
 
 def test_the_same_beside_itself(folders: list[str]) -> None:
@@ -150,7 +145,7 @@ def test_the_same_beside_itself(folders: list[str]) -> None:
     assert "The inputs are the same." in comparison_html(same)
     table = differences_table(same)
     assert (table["difference"].dropna() == 0).all()
-    assert "cannot be told apart in any of 4 arms" in differences_title(table)
+    assert "do not differ detectably in any of 4 arms" in differences_title(table)
 
 
 def test_the_report_of_a_comparison(folders: list[str]) -> None:
@@ -182,7 +177,7 @@ def test_folders_of_any_name_and_sweeps_by_their_points(folders: list[str], tmp_
     of_sweeps = Comparison.of([str(tmp_path / "s"), str(tmp_path / "s")])
     assert "point 0, summit" in set(differences_table(of_sweeps)["label"])
     assert fitting(of_sweeps, COMPARISON_FIGURES).keys() == {"differences"}
-    assert "cannot be told apart in any of 12 arms and points" in comparison_html(of_sweeps)
+    assert "do not differ detectably in any of 12 arms and points" in comparison_html(of_sweeps)
 
 
 def test_values_that_differ_are_read_back_from_their_lines() -> None:

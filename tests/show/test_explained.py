@@ -18,6 +18,7 @@ from balance_sim.show.gallery import FIGURES, fitting, words_of
 from balance_sim.show.report import report_html
 from balance_sim.study.explain.attribution import attribute
 from balance_sim.study.explain.document import keep
+from balance_sim.study.explain.groups import GROUPS
 from balance_sim.study.explain.timeline import chosen_runs, tell
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.result import Result
@@ -36,13 +37,39 @@ def explained(tmp_path_factory: pytest.TempPathFactory) -> Result:
     return result
 
 
-def test_parts_sum_to_the_excess(explained: Result) -> None:
+def test_parts_sum_to_the_filtered_effect(explained: Result) -> None:
     table = attribution_table(explained)
-    assert table["value"].sum() == pytest.approx(table["excess"].iloc[0])
+    assert table["value"].sum() == pytest.approx(table["effect"].iloc[0], abs=1e-12)
     outcome = f"accords_counter_{explained.window}"
-    effect = explained.effects.set_index("outcome").loc[outcome, "mean"]
-    assert table["excess"].iloc[0] == pytest.approx(effect)
-    assert " of the excess" in attribution_title(table)
+    effect = explained.effects.set_index("outcome").loc[outcome]
+    assert effect["estimator"] == "filtered"
+    assert table["effect"].iloc[0] == pytest.approx(effect["mean"])
+    assert list(table["group"])[-1] == "feedback" and table["value"].iloc[-1] != 0
+    assert table["alone"].isna().tolist() == [False] * 5 + [True]
+
+
+def test_what_an_earlier_version_explained_is_drawn_as_it_stands(explained: Result) -> None:
+    """Its document has no row of feedback."""
+    assert explained.folder is not None
+    path = explained.folder / "explain.json"
+    before = path.read_text()
+    document = json.loads(before)
+    del document["attribution"]["feedback"]
+    path.write_text(json.dumps(document))
+    try:
+        assert list(attribution_table(explained)["group"]) == list(GROUPS)
+    finally:
+        path.write_text(before)
+
+
+def test_the_title_names_the_group_with_the_largest_part(explained: Result) -> None:
+    """Not feedback, which is no group of terms, however large it is."""
+    table = attribution_table(explained)
+    groups = table[:-1].set_index("group")["value"].abs()
+    assert groups.idxmax() == "patron"
+    assert attribution_title(table).startswith("The largest part of the effect goes through patron: +")
+    louder = table.assign(value=table["value"].where(table["group"] != "feedback", 9.0))
+    assert "through patron" in attribution_title(louder)
 
 
 def test_a_told_run_ends_at_its_own_count(explained: Result) -> None:
@@ -70,9 +97,15 @@ def test_a_file_edited_by_hand_is_named(explained: Result) -> None:
         path.write_text(before)
 
 
-def test_they_are_in_the_report_and_only_of_the_same_study(explained: Result) -> None:
+def test_they_are_in_the_report(explained: Result) -> None:
     assert {"attribution", "timeline"} <= set(fitting(explained))
     assert 'id="attribution"' in report_html(explained)
+
+
+def test_what_was_explained_of_fewer_runs_is_left_out(explained: Result) -> None:
+    figure = FIGURES["attribution"].draw(explained)
+    assert words_of(figure) == attribution_title(attribution_table(explained))
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == [*GROUPS, "feedback"]
     more = run(explained.scenario, 9, arms=["washington_doubted"], out=explained.folder)
     assert attribution_table(more).empty  # what was explained speaks of eight runs
     assert "there is no attribution" in words_of(FIGURES["attribution"].draw(more))

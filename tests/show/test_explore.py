@@ -10,16 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from studies import CASES, SCENARIO, alike, four_runs, study
 
 from balance_sim.scenario import load_scenario
 from balance_sim.show import atlas
-from balance_sim.show.explore.data import MOST_PAIRS, document, shapes, whole
+from balance_sim.show.explore.data import MOST_PAIRS, SCALE, document, named, shapes, whole
 from balance_sim.show.explore.page import explorer_html
 from balance_sim.show.explore.points import Design, Dial, around, dials_of, ordered
-from balance_sim.show.figures.fan import fan_table
+from balance_sim.show.figures.fan import fan_effects_table
 from balance_sim.show.report.page import digest
+from balance_sim.study.expected_effect import ExpectedEffect, expected_effect
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.result import Result
 from balance_sim.study.run import run
@@ -46,13 +48,19 @@ def data_of(page: str) -> dict[str, Any]:
 def test_each_point_has_the_studys_numbers() -> None:
     found = data_of(explorer_html(small()))
     assert [point["at"] for point in found["points"]] == [[0], [1]]  # whole numbers, not the dial's values
-    last = fan_table(four_runs()).query("arm == 'with' and day == 365").iloc[0]
+    last = fan_effects_table(four_runs()).query("arm == 'with' and day == 365").iloc[0]
     point = found["points"][1]
     assert found["days"][0] == 0 and found["days"][-1] == 365
-    assert (point["e"][-1], point["m"][-1], point["n"], point["d"]) == (500, 1000, 4, 500)
-    assert point["l"][-1] == round(1000 * last["lo"])
+    assert found["windows"] == [0, 30, 90, 365]
+    assert (point["e"][0], point["e"][-1], point["m"][-1], point["w"][-1]) == (
+        0,
+        SCALE // 2,
+        SCALE,
+        3 * SCALE // 2,
+    )
+    assert (point["l"][-1], point["n"]) == (round(SCALE * last["lo"]), 4)
     pairs = {frozenset(found["states"][k] for k in found["pairs"][row[0]]): row for row in point["p"]}
-    assert pairs[frozenset(("FRA", "KOR"))][1] == 250
+    assert pairs[frozenset(("FRA", "KOR"))][1] == SCALE // 4
     assert found["points"][0]["p"] == []
 
 
@@ -121,24 +129,58 @@ def test_a_thousand_points_fit_in_two_mebibytes() -> None:
 def test_the_small_design_round_a_study() -> None:
     scenario = load_scenario("scenarios/beijing_2025.yaml")
     names = {name: ([words for words, _ in of], start) for name, of, start in dials_of(scenario)}
-    assert names["visibility"] == ([0.25, 0.5, 1.0], 2)
+    assert names["visibility"] == ([0.25, 0.5, 0.75, 1.0], 3)
     assert names["attendance"] == (["all", "without PRK", "without RUS"], 0)
-    assert names["patron reliability"] == ([0.5, 0.7, 0.9], 2)
+    assert names["patron reliability"] == ([0.5, 0.6, 0.7, 0.8, 0.9], 4)
+    assert [named(words, scenario) for words in names["attendance"][0]][1:] == [
+        "without North Korea",
+        "without Russia",
+    ]
     paths = {path for _, of, _ in dials_of(scenario) for _, values in of for path in values}
     assert "states.USA.reliability" in paths and "events.parade.principals" in paths
 
 
-def test_it_starts_where_the_study_stands() -> None:
-    """The point at the start is the study itself: same seed, same runs, same numbers."""
+def test_it_starts_where_the_study_stands_and_every_point_is_its_own_expected_effect() -> None:
+    """Control arms that points have in common are worked out once, and no point shows it."""
     result = run(SCENARIO, 6, seed=3)
-    design = around(result, 6)
+    design = around(result)
+    points = dict(design.points())
+    assert design.count == len(points) == np.prod([len(dial.values) for dial in design.dials])
     start = tuple(dial.start for dial in design.dials)
-    here = dict(design.points())[start]
-    assert here.scenario.sha256 == result.scenario.sha256
-    columns = ["run", "arm", "accords_counter_365"]
-    mine = result.outcomes[result.outcomes["arm"].isin(here.arms)][columns].reset_index(drop=True)
-    assert here.outcomes[columns].equals(mine)
-    assert design.count == np.prod([len(dial.values) for dial in design.dials])
+    assert points[start].scenario.sha256 == result.scenario.sha256
+    for spot in (start, max(points), min(points)):
+        found = points[spot]
+        alone = expected_effect(found.scenario, result.headline_arm)
+        assert isinstance(found, ExpectedEffect)
+        assert found.outcomes == alone.outcomes and found.dyads.equals(alone.dyads)
+    least, most = (points[(place, *start[1:])] for place in (0, len(design.dials[0].values) - 1))
+    assert least.scenario.events != most.scenario.events
+
+
+def test_a_page_of_expected_effects_says_so_and_has_their_numbers() -> None:
+    """By hand: the effect on a dyad, and on a state as the sum of its dyads; no interval, no replications."""
+    codes = SCENARIO.codes
+    names = [f"accords_counter_{days}" for days in (30, 90, 365)]
+    dyads = pd.DataFrame(
+        [(codes[0], codes[1], 0.25), (codes[1], codes[2], -0.05), (codes[0], codes[2], 1e-9)],
+        columns=["a", "b", "effect"],
+    )
+    outcomes = dict(zip(names, (1.0, 2.0, 4.0), strict=True)), dict(zip(names, (1.0, 2.5, 4.2), strict=True))
+    parts = {"picture": 0.15, "threat": 0.06, "rest": -0.01, "total": 0.2}
+    effect = ExpectedEffect(SCENARIO, "with", outcomes, parts, dyads)
+    found = data_of(page := explorer_html(Design((Dial("d", (1,), 0),), lambda: iter([((0,), effect)]), 1)))
+    point = found["points"][0]
+    assert found["estimator"] == "expected" and found["days"] == found["windows"] == [0, 30, 90, 365]
+    assert [value / SCALE for value in point["e"]] == [0, 0, 0.5, 0.2]
+    assert point["n"] == 0 and point["l"] == point["h"] == [None] * 4
+    assert [value / SCALE for value in point["c"]] == [0.15, 0.06, -0.01]
+    assert [(found["pairs"][row[0]], row[1] / SCALE) for row in point["p"]] == [
+        ([0, 1], 0.25),
+        ([1, 2], -0.05),
+    ]
+    assert [(state, value / SCALE) for state, value in point["s"]] == [(0, 0.25), (1, 0.2), (2, -0.05)]
+    assert "Every point is by the expected estimator" in page
+    assert "Every point is simulated" in explorer_html(small())
 
 
 def test_nothing_to_explore_is_said() -> None:
@@ -153,7 +195,7 @@ def test_values_in_order() -> None:
     assert ordered([1.0, 0.25, 0.5, 0.25]) == (0.25, 0.5, 1.0)
     assert ordered(["b", "a", "b"]) == ("b", "a")
     assert ordered([("CHN",), ("CHN", "RUS")]) == ("('CHN',)", "('CHN', 'RUS')")
-    assert whole([0.1234, float("nan"), -2]) == [123, None, -2000]
+    assert whole([0.1234, float("nan"), -2]) == [12340, None, -200000]
 
 
 def test_every_state_has_a_shape_or_a_dot() -> None:
@@ -180,15 +222,17 @@ def test_the_command_writes_one_file(tmp_path: Path) -> None:
     before = sorted(path.name for path in folder.iterdir())
     done = runner.invoke(main, ["explore", str(folder), "--runs", "2"])
     assert done.exit_code == 0, done.output
+    assert "--runs has no effect without --live" in done.stderr
     assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "explore.html"])
     done = runner.invoke(main, ["report", str(folder)])
     assert (folder / "report.html").is_file() and done.exit_code == 0
     done = runner.invoke(main, ["plot", str(folder), "arms"])
     assert done.output.split() == [str(folder / "figures" / f"arms.{kind}") for kind in ("png", "svg")]
     assert runner.invoke(main, ["plot", str(folder), "nonsense"]).exit_code == 2
-    assert "counter-accords" in runner.invoke(main, ["plot", str(folder), "--list"]).output
+    assert "counter-balancing agreements" in runner.invoke(main, ["plot", str(folder), "--list"]).output
     again = (folder / "explore.html").read_bytes()
-    runner.invoke(main, ["explore", str(folder), "--runs", "2"])
+    done = runner.invoke(main, ["explore", str(folder)])
+    assert done.stderr == ""
     assert (folder / "explore.html").read_bytes() == again
 
 
@@ -198,4 +242,4 @@ def test_a_study_of_other_agents_is_refused(tmp_path: Path) -> None:
     result = run(SCENARIO, 2, 1, out=tmp_path)
     store.write_manifest((store.read_manifest() or {}) | {"model": "mine:Agent"})
     with pytest.raises(WrongRequest, match="was made with --model"):
-        around(result, 2)
+        around(result)

@@ -15,13 +15,14 @@ import pytest
 from studies import CASES, alike, four_runs
 
 from balance_sim.show.figures.difference import difference_table, difference_title, draw_difference
-from balance_sim.show.figures.fan import draw_fan, fan_table, fan_title
+from balance_sim.show.figures.fan import draw_fan, fan_effects_table, fan_table, fan_title
 from balance_sim.show.figures.outcomes import outcomes_table, outcomes_title
 from balance_sim.show.figures.pairs import SCALE, draw_pairs, pairs_table, pairs_title
 from balance_sim.show.figures.paper import OTHERS, apart, contrast_with_white, folded, readable
-from balance_sim.show.figures.relations import relations_title
+from balance_sim.show.figures.relations import draw_stances, relations_title, stances_title
 from balance_sim.show.figures.survival import draw_survival, survival_table, survival_title
 from balance_sim.show.gallery import fitting
+from balance_sim.show.headline import finding
 from balance_sim.show.save import FIGURES, figure_bytes, save_figures
 
 from matplotlib.figure import Figure  # isort: skip
@@ -30,7 +31,17 @@ from matplotlib.text import Text  # isort: skip
 EMPTY = {
     "all runs failed": set(FIGURES),
     "one run": {"convergence", "relations", "stances"},
-    "reference only": {"difference", "pairs", "arms", "map", "mechanisms", "convergence"},
+    "reference only": {
+        "difference",
+        "pairs",
+        "network",
+        "arms",
+        "map",
+        "mechanisms",
+        "convergence",
+        "channels",
+        "placebos",
+    },
 }
 
 UNOBSERVED = {
@@ -85,41 +96,51 @@ def hidden_tick_labels(figure: Figure) -> set[int]:
 
 def test_titles_state_the_finding() -> None:
     result = four_runs()
-    assert fan_title(fan_table(result)) == (
-        "What with adds to the 1.0 counter-accords that come anyway is not distinguishable from none "
-        "(+0.5, 95 % interval -0.5 to 1.6)"
+    assert fan_title(fan_effects_table(result)) + "." == finding(result)
+    assert difference_title(difference_table(result)) == (
+        "As it happened: 50.0 % of replications have more counter-balancing agreements, 0.0 % have fewer"
     )
-    rows = difference_table(result)
-    assert difference_title(rows[rows["arm"] == "with"]) == (
-        "In 50.0 % of runs with has the same number of counter-accords within 365 days; "
-        "in 50.0 % more, in none fewer"
+    assert pairs_title(pairs_table(result)) == "As it happened: no dyad shows a detectable effect"
+    sure = pairs_table(CASES["250 runs"]())
+    assert pairs_title(sure[sure["effect"] >= 0]) == (
+        "As it happened: one dyad of 14 changes detectably, KOR\u2013FRA, +0.10"
     )
-    assert pairs_title(pairs_table(result)) == (
-        "None of 15 pairs has an excess whose 95 % interval excludes zero; "
-        "the largest difference: FRA-IND and 1 other, +25.0 points"
+    assert pairs_title(sure) == (
+        "As it happened: 1 dyad becomes more likely to sign, 1 less; largest effect: CHN\u2013FRA, -1.00"
     )
     assert survival_title(survival_table(result)).startswith(
-        "In 50 % of runs the first counter-accord comes on the same day"
+        "In 50 % of replications the first counter-balancing agreement comes on the same day"
     )
-    assert fan_title(fan_table(alike())) == (
-        "with adds no counter-accord by day 365 in any of 30 runs; 1.0 come anyway"
-    )
-    assert "none of 30 runs" in difference_title(difference_table(alike()))
-    assert "No counter-accord in any of 12 runs" in survival_title(survival_table(CASES["no accords"]()))
+    assert "none of 30 replications" in difference_title(difference_table(alike()))
+    nobody = survival_title(survival_table(CASES["no accords"]()))
+    assert "No counter-balancing agreement in any of 12 replications" in nobody
 
 
 @pytest.mark.fault("F31")
 def test_one_run_and_no_difference_are_told_in_words() -> None:
-    alike_outcomes = outcomes_title(outcomes_table(alike()))
-    assert alike_outcomes.endswith("in without and in with: the two distributions are the same")
+    assert outcomes_title(outcomes_table(alike())).endswith("the two distributions are the same")
     one = CASES["one run"]()
-    assert difference_title(difference_table(one)).startswith("One run: with has ")
+    assert difference_title(difference_table(one)) == "As it happened: more agreements in the one replication"
     changes = pd.DataFrame(
-        {"day": [0, 30], "change": 0.0, "lo": 0.0, "hi": 0.0, "n": 9, "host": "CHN", "group": "x"}
+        {"day": [0, 30], "change": 0.0, "lo": 0.0, "hi": 0.0, "n": 9, "host": "China", "group": "x"}
     )
-    assert relations_title(changes) == "Relations with CHN change in no group, in none of 9 runs"
+    assert relations_title(changes) == "Relations with China change in no group, in none of 9 replications"
     moved = changes.assign(change=[0, -0.2], lo=[0, -0.3], hi=[0, -0.1])
-    assert relations_title(moved).startswith("By day 30 relations with CHN are worse in 1 of 1 group")
+    assert relations_title(moved).startswith("By day 30 relations with China are worse in 1 of 1 group")
+
+
+def test_stances_are_told_as_differences_from_the_control() -> None:
+    """Two of four states balance without, three with, in every replication: 25 points."""
+    row = {"group": "", "share_control": 0.5, "share": 0.75, "effect": 0.25, "lo": 0.2, "hi": 0.3, "n": 9,
+           "arm": "with", "title": "With", "control": "Without", "treatment": "The meeting", "window": 365}  # fmt: skip
+    table = pd.DataFrame(
+        [row | {"stance": "balance"}, row | {"stance": "hedge", "effect": -0.1, "lo": -0.2, "hi": 0.1}]
+    )
+    assert stances_title(table) == "The meeting: balancing rises by 25.00 points, from 50.0 % of states"
+    assert "no detectable change of balancing (+25.00 points)" in stances_title(table.assign(lo=-0.1))
+    figure = draw_stances(table)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["Balancing", "Hedging"]
+    assert np.asarray(figure.axes[0].collections[1].get_offsets()).tolist() == [[25.0, 0.0]]
 
 
 @pytest.mark.parametrize("width", [30, 48, 76])
@@ -139,14 +160,12 @@ def test_a_figure_can_be_drawn_into_axes_of_ones_own() -> None:
     figure = Figure(figsize=(12, 12))
     grid = figure.subplots(3, 2)
     result = four_runs()
-    assert draw_fan(fan_table(result), ax=(grid[0, 0], grid[1, 0])) is figure
-    assert draw_difference(difference_table(result), ax=grid[0, 1], arm="half") is figure
-    assert draw_pairs(pairs_table(result), ax=grid[1, 1]) is figure
+    assert draw_fan(fan_table(result), fan_effects_table(result), ax=(grid[0, 0], grid[1, 0])) is figure
+    assert draw_difference(difference_table(result), ax=grid[0, 1]) is figure
+    assert draw_pairs(pairs_table(result), ax=(grid[1, 1], grid[2, 1])) is figure
     assert draw_survival(survival_table(result), ax=grid[2, 0]) is figure
     assert figure.get_suptitle() == ""
-    assert "half has the same" in grid[0, 1].get_title(loc="left") or "half changes" in grid[0, 1].get_title(
-        loc="left"
-    )
+    assert "As it happened" in grid[0, 1].get_title(loc="left")
 
 
 def test_drawing_leaves_the_users_settings_alone() -> None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
-from studies import CASES, alike, four_runs, study
+from studies import CASES, SCENARIO, alike, four_runs, study
 
 from balance_sim.show.headline import finding, headline
 from balance_sim.study.result import Result
 
 
-def printed(result: Result, width: int = 80, **options: object) -> str:
+def printed(result: Result, width: int = 80, *, verbose: bool = False, **options: object) -> str:
     out = io.StringIO()
-    headline(result, Console(file=out, width=width, **options))  # type: ignore[arg-type]
+    headline(result, Console(file=out, width=width, **options), verbose=verbose)  # type: ignore[arg-type]
     return out.getvalue()
 
 
@@ -25,11 +26,11 @@ def one_line(text: str) -> str:
 
 
 def test_finding_with_an_interval_across_zero() -> None:
-    assert finding(four_runs()) == (
-        "In 4 paired runs the excess of counter-accords within 365 days in with over without is not "
-        "distinguishable from none: +0.5 on average (95 % interval -0.5 to 1.6), on top of 1.0 that come "
-        "anyway. The number differs in 50 % of the runs."
+    words = finding(four_runs())
+    assert words.startswith(
+        "As it happened: no detectable effect on expected counter-balancing agreements within a year (+0.5; 95 % CI -0."
     )
+    assert words.endswith("; 1.0 are expected without it.")
 
 
 def test_finding_of_more_and_of_fewer() -> None:
@@ -38,37 +39,45 @@ def test_finding_of_more_and_of_fewer() -> None:
     more = [[pair, (9, "FRA", "IND")] if run % 4 == 0 else [pair] for run in range(100)]
     less = [[] if run % 4 == 0 else [pair] for run in range(100)]
     words = finding(study({"without": base, "with": more}))
-    assert "with has on average 0.25 more counter-accords within 365 days than without" in words
-    assert "(95 % interval 0.16 to 0.35), on top of 1.0 that come anyway. The number differs in 25 %" in words
-    words = finding(study({"without": base, "with": less}))
-    assert "0.25 fewer" in words
-    assert "(95 % interval 0.16 to 0.35), where 1.0 come" in words
-
-
-@pytest.mark.fault("F31")
-def test_finding_when_no_run_differs_gives_a_bound() -> None:
-    words = finding(alike(30))
     assert words.startswith(
-        "No excess: in each of 30 paired runs with has as many counter-accords within 365 days"
+        "As it happened: expected counter-balancing agreements within a year rise from 1.0 to 1.2 (+0.25;"
     )
-    assert "fewer than 9.5 % of runs would differ" in words  # 1 - 0.05 ** (1 / 30)
+    words = finding(study({"without": base, "with": less}))
+    assert "within a year fall from 1.0 to 0.8 (-0.25; 95 % CI -0." in words
+
+
+def test_the_finding_is_of_the_focal_event_where_it_has_a_label() -> None:
+    result = four_runs()
+    (event,) = SCENARIO.events
+    named = SCENARIO.model_copy(
+        update={"events": (event.model_copy(update={"label": "Two meet on the quay"}),)}
+    )
+    assert finding(replace(result, scenario=named)).startswith("Two meet on the quay: no detectable effect")
 
 
 @pytest.mark.fault("F31")
 def test_finding_of_the_degenerate() -> None:
-    assert "One run gives no interval" in finding(CASES["one run"]())
-    assert "Nothing to compare" in finding(CASES["reference only"]())
-    assert finding(CASES["all runs failed"]()).startswith("No run finished")
+    assert "which gives no confidence interval" in finding(CASES["one run"]())
+    assert finding(CASES["reference only"]()) == (
+        "Without the meeting: 0.5 expected counter-balancing agreements within a year. "
+        "There is no other arm to compare with."
+    )
+    assert finding(CASES["all runs failed"]()).startswith("No replication finished")
 
 
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("width", [20, 40, 60, 80, 120])
 def test_no_line_is_wider_than_the_page(name: str, width: int) -> None:
-    text = printed(CASES[name](), width)
+    text = printed(CASES[name](), width, verbose=True)
     assert max(map(len, text.splitlines())) <= width
     assert "nan" not in text
     assert "\x1b" not in text
     assert "trigger" not in text
+
+
+def cells(text: str, name: str) -> list[str]:
+    """Numbers of the first row of a table that begins with `name`."""
+    return next(line for line in text.splitlines() if line.startswith(f"{name} ")).removeprefix(name).split()
 
 
 def test_at_80_columns_it_tells_all_that_it_should() -> None:
@@ -76,32 +85,43 @@ def test_at_80_columns_it_tells_all_that_it_should() -> None:
     words = one_line(text)
     assert "A meeting [on the quay] :tada:" in text  # neither markup nor emoji
     assert "Does the meeting bring the others together?" in text
-    assert "Scheduled: FRA-JPN, Quay [pact], in force on 2025-09-11: the same date in every arm" in words
-    assert "Already in talks: 0.0 of the new accords of without" in words
-    assert "250 runs of 4 arms, seed 7" in text
-    assert "digest " in text
-    assert "none has a new accord in more runs" not in words
-    assert "1 of 1" not in words
-    assert "It has an interval that excludes zero. They were picked" in words
-    # Half the arms' lines by hand: 0.1 more in 25 of 250 runs.
-    row = next(
-        line.split() for line in text.split("\nwith ")[1].splitlines() if line.split()[:1] == ["counter"]
+    assert (
+        "Already scheduled, so its effect is zero by construction: FRA\u2013JPN, Quay [pact] (in force on 2025-09-11)."
+        in words
     )
-    assert row[:3] == ["counter", "1.1", "+0.10"]
-    assert row[3:] == ["0.06", "to", "0.14", "0.02"]
-    pair = next(line.split() for line in text.splitlines() if line.startswith("FRA-KOR"))
-    assert pair[:6] == ["FRA-KOR", "10.0", "%", "0.0", "%", "+10.0"]
+    assert "Counter-balancing agreements within a year, 250 replications per arm" in text
+    assert "The CI reflects Monte Carlo error only." in words
+    assert len(text.splitlines()) <= 27 and "digest" not in text and "from negotiations" not in text
+    # By hand: 25 of 250 replications gain one, so 0.1; without, all have one.
+    assert cells(text, "Without the meeting (control)") == ["1.00"]
+    assert cells(text, "As it happened")[:2] == ["1.10", "+0.10"]
+    assert cells(text, "Tenth")[1].startswith("-0.1")
+    assert cells(text, "FRA\u2013KOR")[:3] == ["0.000", "0.100", "+0.100"]
+    assert "The 95 % CI of 2 of 3 dyads excludes zero." in words
 
 
-def test_an_effect_of_exactly_zero_is_printed_as_such() -> None:
-    text = one_line(printed(alike()))
-    assert "counter 1.0 0 no run differs 0" in text
-    assert "Pairs: none has a new accord in more runs of with than of without." in text
+def test_verbose_tells_the_rest() -> None:
+    text = one_line(printed(CASES["250 runs"](), verbose=True))
+    assert (
+        "0.0 of the new agreements in the control arm come from negotiations under way at the start; effect"
+        in text
+    )
+    assert "As it happened: with a participant" in text
+    assert "250 replications of 4 arms, seed 7" in text and "digest " in text
+
+
+def test_an_effect_on_no_dyad_is_one_sentence() -> None:
+    text = printed(alike())
+    assert "No dyad shows a detectable effect." in text and "dyad  " not in text
+    assert (
+        "no effect on expected counter-balancing agreements within a year; 1.0 are expected with and"
+        in one_line(text)
+    )
 
 
 def test_failed_runs_are_named() -> None:
     text = printed(CASES["all runs failed"]())
-    assert "1 run failed and counts nowhere above: run 0." in text
+    assert "1 replication failed and is left out of every number above: 0." in text
 
 
 def test_no_colour_where_it_is_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def page(text: str) -> Page:
 def test_it_answers_first(text: str, page: Page) -> None:
     assert finding(four_runs()) in " ".join(" ".join(page.words).split())
     assert text.index("Does the meeting bring the others together?") < text.index(
-        "is not distinguishable from none"
+        "no detectable effect on expected"
     )
     assert "Quay [pact]" in text[: text.index('id="figures"')]  # what was scheduled, before any figure
 
@@ -76,8 +76,7 @@ def test_each_figure_has_its_finding_its_numbers_and_a_download(text: str, page:
         for attrs in downloads
     }
     lines = whole["difference.csv"].splitlines()
-    assert lines[0].startswith("arm,role,reference,window,difference,runs,share")
-    assert "with,headline,without,365,1,2,0.5,1,0.3209,1,4" in lines
+    assert lines == ["title,fewer,same,more,n", "As it happened,0,0.5,0.5,4", "Half,0,1,0,4"]
     assert text.count("<details>") >= len(svgs)
 
 
@@ -141,7 +140,9 @@ def test_every_case_is_a_whole_page(case: str) -> None:
 
 
 def test_failed_runs_and_the_map_can_be_left_out() -> None:
-    assert "1 of the runs failed and count nowhere here: run 0" in report_html(CASES["all runs failed"]())
+    assert "1 of the replications failed and is left out of every number here: replication 0" in report_html(
+        CASES["all runs failed"]()
+    )
     without = report_html(alike(), world_map=False)
     assert "Natural Earth" not in without
     assert "Natural Earth" in report_html(alike())

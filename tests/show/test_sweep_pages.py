@@ -54,7 +54,10 @@ def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
     assert spread_between(table[table["factor"] == "parameters.beta"]) == pytest.approx(
         means.max() - means.min()
     )
-    assert multiples_title(table) == "The excess is the same, 0.00, at each of 6 points"
+    low, high = (f"{value:+.4f}".replace("+0.0000", "0.0000") for value in (effects.min(), effects.max()))
+    assert multiples_title(table).startswith(
+        f"Over 6 points the excess runs from {low} to {high}, told from none at"
+    )
     moved = table.assign(excess=table["value"] / 10, lo=table["value"] / 10 - 0.05)
     assert multiples_title(moved[moved["factor"] == "parameters.beta"]) == (
         "Over 6 points the excess runs from +0.02 to +0.04, told from none at none of them"
@@ -188,7 +191,7 @@ outcomes: [accords_counter_300]
         (swept.levels["arm"] == "no_summit") & (swept.levels["outcome"] == "accords_counter_300")
     ]
     assert table["level"].tolist() == levels["mean"].tolist()
-    assert words_of(SWEEP_FIGURES["theories"].draw(swept)).startswith("The excess is ")
+    assert words_of(SWEEP_FIGURES["theories"].draw(swept)).startswith("The effect is ")
 
 
 def test_of_many_factors_those_that_matter_have_a_panel() -> None:
@@ -245,7 +248,7 @@ def test_the_report_of_a_sweep(swept: SweepResult) -> None:
     text = sweep_html(swept)
     assert text == sweep_html(open_sweep(swept.folder))
     assert "summit over no summit, 40 runs a point." in text
-    assert "The excess is the same, 0.00, at each of 6 points" in text
+    assert multiples_title(multiples_table(swept)) in text
     assert text.count("<svg") == 2 and "<script" not in text
     assert '<td class="n">3</td><td>0, 0.5, 1</td>' in text
     assert swept.digest in text

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from studies import SCENARIO, four_runs, study
 
 from balance_sim.evidence.score import exact_share
-from balance_sim.show.figures.difference import difference_table, dkw_half_width, shares
-from balance_sim.show.figures.fan import fan_runs_table, fan_table
+from balance_sim.show.figures.difference import difference_table
+from balance_sim.show.figures.fan import fan_effects_table, fan_runs_table, fan_table
 from balance_sim.show.figures.order import state_order
 from balance_sim.show.figures.pairs import pairs_table
 from balance_sim.show.figures.survival import survival_table
-from balance_sim.show.tables import direction_table, tied_with_last, top_pairs
+from balance_sim.show.tables import direction_table, top_pairs
 
 
 def test_fan_counts_by_day_and_the_paired_excess() -> None:
@@ -27,16 +28,9 @@ def test_fan_counts_by_day_and_the_paired_excess() -> None:
         2.0,
     ]  # of 0, 1, 1, 2
     assert last.loc["with", "mean"] == 1.5
-    # Differences 1, 0, 1, 0: mean 1/2, standard deviation sqrt(1/3). The interval is worked out by hand in
-    # tests/study/test_statistics.py.
-    error = math.sqrt(1 / 3) / 2
-    assert last.loc["with", "excess"] == 0.5
-    assert last.loc["with", "mcse"] == pytest.approx(error)
-    assert last.loc["with", ["lo", "hi"]].tolist() == pytest.approx([-0.5293, 1.6276], abs=1e-4)
-    assert last.loc["with", "differing"] == 0.5
-    assert (table.loc[table["arm"].isin(["without", "half"]), "excess"] == 0).all()
     # By day 91 run 3 has its accord of day 90 in one arm and not that of day 100 in the other.
-    assert table[(table["arm"] == "with") & (table["day"] == 91)]["excess"].item() == 0.25
+    at = table[table["day"] == 91].set_index("arm")["mean"]
+    assert at["with"] - at["without"] == 0.25
     assert dict(zip(table["arm"], table["role"], strict=True)) == {
         "without": "reference",
         "with": "headline",
@@ -44,19 +38,19 @@ def test_fan_counts_by_day_and_the_paired_excess() -> None:
     }
 
 
-def test_the_fans_band_is_the_interval_of_effects() -> None:
-    """On the last day as `effects` has it. Where no run differs it has the length of one accord, but on the day of the
-
-    event, and none for an arm that is its reference."""
+def test_effects_by_window_are_those_of_the_study() -> None:
+    """Differences by day 365: 1, 0, 1, 0; by day 30 none."""
     result = four_runs()
-    table = fan_table(result).set_index(["arm", "day"])
+    table = fan_effects_table(result).set_index(["arm", "day"])
+    assert table.loc["with"].index.tolist() == [0, 30, 90, 365]
+    whole = table.loc[("with", 365)]
+    assert (whole["effect"], whole["expected"]) == (0.5, 1.5)
+    assert whole["mcse"] == pytest.approx(math.sqrt(1 / 3) / 2)
     wanted = result.effects.set_index(["arm", "outcome"]).loc[("with", "accords_counter_365"), ["lo", "hi"]]
-    assert table.loc[("with", 365), ["lo", "hi"]].tolist() == pytest.approx(wanted.tolist())
-    idle = table.loc["with"].query("day > 0 and differing == 0")
-    assert len(idle) and (idle["hi"] > 0.5).all() and (idle["lo"] == -idle["hi"]).all()
-    assert (table.loc[("with", 0), ["lo", "hi"]] == 0).all()
-    assert result.alike == {"half"}
-    assert (table.loc["half", ["lo", "hi"]] == 0).all(axis=None)
+    assert [whole["lo"], whole["hi"]] == wanted.tolist() and whole["lo"] < 0 < whole["hi"]
+    assert table.loc[("with", 90), "effect"] == 0.25  # run 3, on the day itself
+    assert (table.loc[["without", "half"], "effect"] == 0).all()
+    assert (table.loc[("half", 365), "title"], table["control"].iloc[0]) == ("Half", "Without the meeting")
 
 
 def test_few_runs_are_drawn_one_by_one_and_many_are_not() -> None:
@@ -65,35 +59,12 @@ def test_few_runs_are_drawn_one_by_one_and_many_are_not() -> None:
     assert fan_runs_table(study({"without": [[]] * 200, "with": [[]] * 200})).empty
 
 
-def test_differences_are_whole_and_complete() -> None:
-    table = difference_table(four_runs())
-    rows = table[table["arm"] == "with"]
-    assert rows["difference"].tolist() == [-1, 0, 1, 2]
-    assert rows["runs"].tolist() == [0, 2, 2, 0]
-    assert rows["cumulative"].tolist() == [0.0, 0.5, 1.0, 1.0]
-    assert shares(rows) == (0.0, 0.5, 0.5)
-    half = dkw_half_width(4)
-    assert rows["lo"].tolist() == pytest.approx([0.0, max(0.5 - half, 0), 1 - half, 1 - half])
-    assert rows["hi"].tolist() == pytest.approx([half, min(0.5 + half, 1), 1.0, 1.0])
-    assert "without" not in set(table["arm"])
-
-
-def test_dkw_half_width_is_massarts() -> None:
-    assert dkw_half_width(200) == pytest.approx(0.0960, abs=5e-5)  # sqrt(ln 40 / 400)
-    assert 2 * math.exp(-2 * 50 * dkw_half_width(50) ** 2) == pytest.approx(0.05)
-
-
-def test_the_dkw_band_holds_a_known_distribution_often_enough() -> None:
-    """Binomial(3, 0.3), n = 40, 2,000 draws: coverage at least 95 %.
-
-    At exactly 95 % the count of misses exceeds 140 with a chance of 5e-5; half the width misses far more."""
-    generator = np.random.default_rng(20)
-    truth = np.cumsum([0.343, 0.441, 0.189, 0.027])
-    draws = generator.binomial(3, 0.3, size=(2000, 40))
-    seen = (draws[:, :, None] <= np.arange(4)).mean(axis=1)
-    gap = np.abs(seen - truth).max(axis=1)
-    assert (gap > dkw_half_width(40)).sum() <= 140
-    assert (gap > dkw_half_width(40) / 2).sum() > 140
+def test_paired_counts_are_shared_out() -> None:
+    table = difference_table(four_runs()).set_index("arm")  # differences 1, 0, 1, 0 and none
+    assert table.index.tolist() == ["with", "half"]
+    assert table.loc["with", ["fewer", "same", "more"]].tolist() == [0.0, 0.5, 0.5]
+    assert table.loc["half", ["fewer", "same", "more"]].tolist() == [0.0, 1.0, 0.0]
+    assert table.loc["with", "title"] == "As it happened"
 
 
 def test_survival_against_hand_counts() -> None:
@@ -133,34 +104,43 @@ def test_every_pair_is_in_the_table_once_in_the_fixed_order() -> None:
     ]
     rows = {frozenset((r["a"], r["b"])): r for r in table.to_dict("records")}
     korea_france = rows[frozenset(("KOR", "FRA"))]  # run 1 in both, run 0 with the meeting alone
-    assert (korea_france["p"], korea_france["p_reference"], korea_france["excess"]) == (0.5, 0.25, 0.25)
-    assert korea_france["seen"]
-    assert not rows[frozenset(("CHN", "RUS"))]["seen"]
+    assert (korea_france["mean"], korea_france["mean_control"], korea_france["effect"]) == (0.5, 0.25, 0.25)
+    # Differences 1, 0, 0, 0: standard deviation 1/2, so 1/4 for the mean; Student's t of 3 degrees is 3.1824.
+    assert korea_france["mcse"] == pytest.approx(0.25)
+    assert korea_france["hi"] == pytest.approx(0.25 + 3.1824 * 0.25, abs=1e-4)
+    nobody = rows[frozenset(("CHN", "RUS"))]
+    assert [nobody[name] for name in ("mean", "effect", "lo", "hi")] == [0.0] * 4
     assert not table["clear"].any()  # one run of four tells nothing
 
 
-def test_a_pair_that_always_gains_is_told_from_none() -> None:
+def test_a_dyad_that_always_gains_is_detected() -> None:
     result = study({"without": [[]] * 40, "with": [[(3, "JPN", "KOR")]] * 40})
     table = pairs_table(result)
     assert table["clear"].sum() == 1
-    assert table.loc[table["clear"], ["a", "b", "excess"]].iloc[0].tolist() == ["JPN", "KOR", 1.0]
+    assert table.loc[table["clear"], ["a", "b", "effect"]].iloc[0].tolist() == ["JPN", "KOR", 1.0]
+
+
+def test_a_folder_without_filtered_numbers_shows_no_dyads() -> None:
+    """Agreements were made and no sums were kept: an effect of zero would be wrong."""
+    result = four_runs()
+    old = replace(result, memory=tuple(replace(one, dyads=one.dyads.slice(0, 0)) for one in result.memory))
+    assert pairs_table(old).empty and not pairs_table(study({"without": [[]] * 3, "with": [[]] * 3})).empty
 
 
 def test_directions_arm_by_arm() -> None:
     table = direction_table(four_runs(), ("without", "with", "half"))
     assert table["direction"].tolist() == ["counter", "with_participant", "other", "all"] * 3
     row = table[(table["arm"] == "with") & (table["direction"] == "all")].iloc[0]
-    assert (row["mean"], row["excess"], row["differing"]) == (1.5, 0.5, 0.5)
-    assert table.loc[table["arm"] == "without", "excess"].isna().all()
+    assert (row["mean"], row["effect"]) == (1.5, 0.5)
+    assert table.loc[table["arm"] == "without", "effect"].isna().all()
 
 
-def test_top_pairs_grow_and_ties_are_counted() -> None:
-    result = four_runs()
+def test_top_dyads_are_those_that_can_be_detected_furthest_from_zero_first() -> None:
+    """Differences by hand: JPN-KOR 1 in all of 40 runs, FRA-KOR -1 in 30, FRA-IND 1 in one."""
+    with_it = [[(3, "JPN", "KOR"), *([(3, "FRA", "IND")] if run == 0 else [])] for run in range(40)]
+    without = [[(3, "FRA", "KOR")] if run < 30 else [] for run in range(40)]
+    result = study({"without": without, "with": with_it})
     top = top_pairs(result, "with")
-    assert [(r["a"], r["b"], r["excess"]) for r in top.to_dict("records")] == [
-        ("FRA", "IND", 0.25),
-        ("FRA", "KOR", 0.25),
-    ]
-    assert tied_with_last(result, "with", top.head(1)) == 1
-    assert tied_with_last(result, "with", top) == 0
-    assert top_pairs(result, "half").empty
+    assert top[["a", "b", "effect"]].to_numpy().tolist() == [["JPN", "KOR", 1.0], ["FRA", "KOR", -0.75]]
+    assert len(top_pairs(result, "with", 1)) == 1
+    assert top_pairs(four_runs(), "half").empty

@@ -7,11 +7,12 @@ import math
 import pytest
 
 from balance_sim.show.wording import (
+    change_words,
     decimals,
     digits,
     factor_words,
     interval,
-    largest_unseen_share,
+    levels,
     number,
     outcome_words,
     percent,
@@ -19,26 +20,63 @@ from balance_sim.show.wording import (
     printable,
     signed,
     verdict,
+    within,
 )
 
 NAN = math.nan
 
 
 @pytest.mark.parametrize(
-    ("mean", "lo", "hi", "differing", "n", "expected"),
+    ("mean", "lo", "hi", "n", "expected"),
     [
-        (0.16, 0.10, 0.22, 0.17, 200, "more"),
-        (-0.07, -0.11, -0.03, 0.08, 200, "fewer"),
-        (0.03, -0.01, 0.07, 0.1, 200, "not distinguishable"),
-        (0.02, 0.0, 0.04, 0.02, 200, "not distinguishable"),
-        (0.0, 0.0, 0.0, 0.0, 200, "no run differs"),
-        (1.0, 1.0, 1.0, 1.0, 200, "more"),
-        (2.0, NAN, NAN, 1.0, 1, "one run"),
-        (NAN, NAN, NAN, 0.0, 0, "nothing run"),
+        (0.16, 0.10, 0.22, 200, "more"),
+        (-0.07, -0.11, -0.03, 200, "fewer"),
+        (0.03, -0.01, 0.07, 200, "not detectable"),
+        (0.02, 0.0, 0.04, 200, "not detectable"),
+        (0.0, 0.0, 0.0, 200, "none"),
+        (1.0, 1.0, 1.0, 200, "more"),
+        (2.0, NAN, NAN, 1, "one run"),
+        (NAN, NAN, NAN, 0, "nothing run"),
     ],
 )
-def test_verdict(mean: float, lo: float, hi: float, differing: float, n: int, expected: str) -> None:
-    assert verdict(mean, lo, hi, differing, n) == expected
+def test_verdict(mean: float, lo: float, hi: float, n: int, expected: str) -> None:
+    assert verdict(mean, lo, hi, n) == expected
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        (
+            (0.12, 0.08, 0.16, 0.02, 400, 23.5, 23.62),
+            "expected treaties rise from 23.5 to 23.6 (+0.12; 95 % CI 0.08 to 0.16)",
+        ),
+        (
+            (-0.02, -0.03, -0.01, 0.005, 400, 23.52, 23.50),  # with one decimal both would be 23.5
+            "expected treaties fall from 23.52 to 23.50 (-0.020; 95 % CI -0.030 to -0.010)",
+        ),
+        (
+            (0.5, -0.5, 1.5, 0.3, 4, 1.0, 1.5),
+            "no detectable effect on expected treaties (+0.5; 95 % CI -0.5 to 1.5); 1.0 are expected without it",
+        ),
+        (
+            (0.0, 0.0, 0.0, 0.0, 9, 1.0, 1.0),
+            "no effect on expected treaties; 1.0 are expected with and without it",
+        ),
+        (
+            (2.0, NAN, NAN, NAN, 1, 1.0, 3.0),
+            "1.0 treaties without it and 3.0 with it, in one replication, which gives no confidence interval",
+        ),
+    ],
+)
+def test_a_change_in_words(numbers: tuple[float, ...], words: str) -> None:
+    assert change_words(*numbers, "treaties") == words  # type: ignore[arg-type]
+
+
+def test_two_levels_show_that_they_differ_and_no_more() -> None:
+    assert levels(23.5, 23.62, 3) == ("23.5", "23.6")
+    assert levels(23.514, 23.516, 3) == ("23.51", "23.52")
+    assert levels(23.5, 23.5, 3) == ("23.500", "23.500")
+    assert [within(days) for days in (365, 30, 1)] == ["within a year", "within 30 days", "within 1 day"]
 
 
 def test_decimals_follow_the_error_and_keep_a_bound_off_zero() -> None:
@@ -84,14 +122,6 @@ def test_percent_never_rounds_some_to_none_or_all(share: float, words: str) -> N
     assert percent(share) == words
 
 
-def test_largest_unseen_share_is_the_exact_bound() -> None:
-    bound = largest_unseen_share(200)
-    assert (1 - bound) ** 200 == pytest.approx(
-        0.05
-    )  # a larger share would hide in 200 runs less often than 5 %
-    assert bound == pytest.approx(3 / 200, rel=0.02)  # the rule of three
-
-
 def test_plural_and_printable() -> None:
     assert [plural(n, "run") for n in (0, 1, 1200)] == ["0 runs", "1 run", "1,200 runs"]
     assert printable("a\x1b[31mb\n c") == "a [31mb c"
@@ -100,10 +130,10 @@ def test_plural_and_printable() -> None:
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
-        ("accords_counter_365", "counter-accords within 365 days"),
-        ("accords_with_participant_90", "accords with a participant within 90 days"),
-        ("accords_all_30", "accords of any direction within 30 days"),
-        ("accords_defence_pact_365", "accords of kind defence pact within 365 days"),
+        ("accords_counter_365", "counter-balancing agreements within a year"),
+        ("accords_with_participant_90", "agreements with a participant within 90 days"),
+        ("accords_all_30", "agreements of any direction within 30 days"),
+        ("accords_defence_pact_365", "agreements of type defence pact within a year"),
         ("insecurity_host_30", "insecurity host 30"),
     ],
 )

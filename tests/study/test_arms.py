@@ -9,10 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from balance_sim.results.outcomes import NEW
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.study.arms import compile_arms, reference_key
-from balance_sim.study.blocks import Block, BlockTables, focal_watch, live_block, live_runs, one_arm_tables
-from balance_sim.study.pairs import NEW_ORIGINS
+from balance_sim.study.blocks import (
+    Block,
+    BlockTables,
+    focal_watch,
+    live_block,
+    one_arm_tables,
+    simulate_arms,
+)
 
 SCENARIO = load_scenario(Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml")
 ARMS = ("no_parade", "parade")
@@ -24,9 +31,7 @@ def alone(arm: str, values: dict[str, Any]) -> BlockTables:
     """One arm of the scenario with these values, lived without the other."""
     worlds = compile_arms(with_values(SCENARIO, values), ARMS)
     numbers = np.arange(RUNS, dtype=np.uint64)
-    watch = focal_watch(worlds)
-    made = live_runs(worlds, 1, numbers, (arm,), watch)[arm]
-    return one_arm_tables(worlds, arm, made, numbers, watch)
+    return one_arm_tables(worlds, arm, simulate_arms(worlds, 1, numbers, (arm,), focal_watch(worlds)))
 
 
 def test_one_key_one_life() -> None:
@@ -36,6 +41,7 @@ def test_one_key_one_life() -> None:
     faint, loud = alone("no_parade", values), alone("no_parade", {})
     assert faint.runs.equals(loud.runs)
     assert faint.accords.equals(loud.accords)
+    assert np.array_equal(faint.dyads, loud.dyads)
 
 
 ADDED = "arms.parade_and_doubt.add.washington_rebuff"
@@ -47,7 +53,7 @@ ADDED = "arms.parade_and_doubt.add.washington_rebuff"
         {"audiences.south.attention.default": 0.4},
         {"states.USA.reliability": 0.5},
         {"events.xi_putin_beijing_2025.visibility": 0.1},
-        {"events.parade.principals": ("CHN", "RUS")},  # who the participants are decides every direction
+        {"events.parade.principals": ("CHN", "RUS")},
         {"events.parade.date": "2025-09-04"},
         {"parameters.tau": 0.2},
         {f"{ADDED}.date": "2025-10-01"},  # another arm's event: its date is a boundary of steps in all arms
@@ -81,7 +87,7 @@ def test_an_arm_alone_is_the_arm_among_others() -> None:
         assert set(theirs.column_names) - set(mine.runs.column_names) == {"accelerated_365"}
         assert theirs.select(mine.runs.column_names).to_pandas().equals(mine.runs.to_pandas())
         rows = whole.accords.to_pandas()
-        new = rows["origin"].isin(NEW_ORIGINS) & (pd.to_datetime(rows["signed"]) >= FIRST_NEW_DAY)
+        new = rows["origin"].isin(NEW) & (pd.to_datetime(rows["signed"]) >= FIRST_NEW_DAY)
         accords = rows[(rows["arm"] == arm) & new].astype(str).reset_index(drop=True)
         assert 0 < len(accords) < (rows["arm"] == arm).sum()
         assert accords.equals(mine.accords.to_pandas().astype(str))

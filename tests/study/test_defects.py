@@ -31,11 +31,11 @@ import pytest
 
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.results.estimates import Counts, PairedDifference
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, live_block
-from balance_sim.study.effects import effect, level
 from balance_sim.study.result import Result
 from balance_sim.study.run import run
 from balance_sim.study.shards import encode
@@ -88,15 +88,20 @@ def test_same_seed_same_bytes_in_another_process() -> None:
 def test_summary_statistics_in_closed_form() -> None:
     """1 to 100 in any order: the smallest value that the share does not exceed; sd by hand."""
     values = np.random.default_rng(0).permutation(np.arange(1.0, 101.0))
-    found = level(values)
-    assert [found[q] for q in ("q05", "q25", "q50", "q75", "q95")] == [5, 25, 50, 75, 95]
-    assert (found["mean"], found["sd"]) == (50.5, pytest.approx(np.sqrt(100 * 101 / 12)))
-    assert found["mcse"] == pytest.approx(found["sd"] / 10)
-    late = level(np.array([1.0, 2.0, 3.0, np.nan]))  # "not by the horizon": after every day, in no mean
-    assert (late["q25"], late["q50"], late["q75"]) == (1, 2, 3)
-    assert np.isnan([late["q95"], late["mean"], late["sd"]]).all()
-    paired = effect(np.array([3.0, 5.0, 4.0, 9.0]), np.array([1.0, 5.0, 5.0, 5.0]))
-    assert (paired["mean"], paired["share_positive"], paired["share_negative"]) == (1.25, 0.5, 0.25)
+    found = Counts()
+    found.add(values)
+    assert [found.quantile(q) for q in (0.05, 0.25, 0.5, 0.75, 0.95)] == [5, 25, 50, 75, 95]
+    assert (found.mean(), found.sd()) == (50.5, pytest.approx(np.sqrt(100 * 101 / 12)))
+    assert found.error() == pytest.approx(found.sd() / 10)
+    late = Counts()
+    late.add(np.array([1.0, 2.0, 3.0, np.nan]))  # "not by the horizon": after every day, in no mean
+    assert [late.quantile(q) for q in (0.25, 0.5, 0.75)] == [1, 2, 3]
+    assert np.isnan([late.quantile(0.95), late.mean(), late.sd()]).all()
+    paired = PairedDifference()
+    paired.add(np.array([3.0, 5.0, 4.0, 9.0]), np.array([1.0, 5.0, 5.0, 5.0]))
+    row = paired.row(0.0)
+    assert (row["estimator"], row["mean"]) == ("count", 1.25)
+    assert (row["share_positive"], row["share_negative"]) == (0.5, 0.25)
 
 
 def test_occasions_lead_to_consent_as_often_as_the_weights_say() -> None:
@@ -190,9 +195,19 @@ def test_parts_add_up(result: Result) -> None:
     assert (frame["from_talks_365"] <= frame["accords_all_365"]).all()
     effects = result.effects
     assert (effects["share_positive"] + effects["share_negative"] <= 1 + 1e-12).all()
-    dyads = result.dyads[result.dyads["arm"] == "summit"]
-    assert np.allclose(dyads["p"] - dyads["p_reference"], dyads["excess"])
-    assert ((dyads["lo"] <= dyads["excess"] + 1e-9) & (dyads["excess"] <= dyads["hi"] + 1e-9)).all()
+    for name in (*DIRECTIONS, *result.scenario.kinds):
+        if f"filtered_accords_{name}_365" in frame:
+            assert (frame[f"filtered_accords_{name}_365"] >= 0).all()
+    parts = sum(frame[f"filtered_accords_{name}_365"] for name in DIRECTIONS)
+    np.testing.assert_allclose(parts, frame["filtered_accords_all_365"], atol=1e-11)
+    parts = sum(frame[f"filtered_accords_{kind}_365"] for kind in result.scenario.kinds)
+    np.testing.assert_allclose(parts, frame["filtered_accords_all_365"], atol=1e-11)
+    for table, times in ((result.dyads, 1), (result.states, 2)):
+        arm = table[table["arm"] == "summit"]
+        np.testing.assert_allclose(arm["mean"] - arm["mean_control"], arm["effect"], atol=1e-9)
+        assert ((arm["lo"] <= arm["effect"]) & (arm["effect"] <= arm["hi"])).all()
+        whole = frame.loc[frame["arm"] == "summit", "filtered_accords_all_365"].mean()
+        assert arm["mean"].sum() == pytest.approx(times * whole, abs=1e-7)
 
 
 def test_replications_differ(result: Result) -> None:

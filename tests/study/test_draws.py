@@ -9,6 +9,7 @@ import pytest
 
 import balance_sim as bs
 from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.results.outcomes import FILTERED
 from balance_sim.scenario.defaults import default_weights, fitted_distribution
 from balance_sim.scenario.starter import new_scenario
 from balance_sim.study.draws import deviations, with_draws
@@ -76,7 +77,15 @@ def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.Mo
     none = replace(found, covariance=tuple(tuple(0.0 for _ in row) for row in found.covariance))
     monkeypatch.setattr("balance_sim.study.draws.fitted_distribution", lambda: none)
     plain, drawn = bs.run(scenario, runs=20), bs.run(scenario, runs=20, draw_parameters=True)
-    assert plain.digest == drawn.digest
+    assert plain.accords.equals(drawn.accords)
+    assert list(plain.outcomes.columns) == list(drawn.outcomes.columns)
+    for (
+        name
+    ) in plain.outcomes.columns:  # an upper bound that is summed in another order has another last digit
+        if name.startswith(FILTERED):
+            np.testing.assert_allclose(plain.outcomes[name], drawn.outcomes[name], rtol=0, atol=1e-11)
+        else:
+            assert plain.outcomes[name].equals(drawn.outcomes[name]), name
 
 
 def test_draws_change_runs_and_not_their_numbers(scenario) -> None:

@@ -4,37 +4,44 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from math import factorial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli.program import main
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import World
-from balance_sim.model.engine import simulate
-from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.core import DIRECTIONS, Opportunities, Thinning, World
+from balance_sim.model.engine import begin, filtered, perceive, simulate
+from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, State
+from balance_sim.model.state import State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import TERMS, consent, willingness
-from balance_sim.scenario import load_scenario, with_values
+from balance_sim.results.direct import Along, Sight, along_control, direct
+from balance_sim.results.filtered import Filtered, Windows, filtered_outcomes, prospect_of
+from balance_sim.results.outcomes import FILTERED
+from balance_sim.scenario import load_scenario, new_scenario, with_values
+from balance_sim.show.explain import attribution_lines, pair_lines
+from balance_sim.stats.intervals import mean_interval
+from balance_sim.stats.shapley import alone_and_last, shapley
 from balance_sim.study.arms import compile_arms
-from balance_sim.study.draws import with_draws
+from balance_sim.study.blocks import BlockTables
+from balance_sim.study.cast import focal_cast
 from balance_sim.study.explain.account import DRAWN, INTERCEPT, PROPENSITY, account, summed
 from balance_sim.study.explain.attribution import Attribution, attribute, attribution_table
-from balance_sim.study.explain.coalitions import Cast, frozen_terms, live, live_coalitions, most_of_any_mix
 from balance_sim.study.explain.document import explained
-from balance_sim.study.explain.groups import FIXED, GROUPS, PLAYABLE, TALKS_SPEED, parse_groups
-from balance_sim.study.explain.pairs import CONSENT, U, explain_pairs
-from balance_sim.study.explain.shapley import alone_and_last, shapley
+from balance_sim.study.explain.groups import FIXED, GROUPS, parse_groups
+from balance_sim.study.explain.mixing import Coalitions, mixed
+from balance_sim.study.explain.pairs import CONSENT, U, explain_pairs, leading_pairs
 from balance_sim.study.explain.timeline import Timeline, chosen_runs, tell
-from balance_sim.study.faults import StoreDamaged, WrongRequest
-from balance_sim.study.intervals import mean_interval
+from balance_sim.study.faults import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.study.result import Result
 from balance_sim.study.run import open_result, run
 
@@ -84,7 +91,8 @@ def test_parts_sum_to_the_willingness_used_bit_for_bit(worlds: Worlds) -> None:
     runs = np.arange(2, dtype=np.uint64)
     for arm in (REFERENCE, ARM):
         chances = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
-        simulate(worlds.arms[arm], worlds.baseline, chances, SEED, runs, observe)
+        thin = thinning(worlds.arms[arm], chances, worlds.bounds[arm])
+        simulate(worlds.arms[arm], worlds.baseline, chances, thin, SEED, runs, observe)
     assert len(looked) == 2 * worlds.reference.steps
     assert all(looked)
 
@@ -124,110 +132,302 @@ def test_a_number_of_coalitions_that_is_no_power_of_two_is_refused() -> None:
 
 def test_every_term_is_in_one_group_or_fixed() -> None:
     placed = [term for terms in GROUPS.values() for term in terms] + list(FIXED)
-    assert sorted(placed) == sorted(PLAYABLE)
+    assert sorted(placed) == sorted(TERMS)
 
 
-def test_shares_sum_to_the_effect(result: Result, found: Attribution) -> None:
-    effects = result.effects.set_index(["arm", "outcome"])
-    mean = effects.loc[(ARM, found.outcome), "mean"]
+def test_the_rows_sum_to_the_studys_filtered_effect(result: Result, found: Attribution) -> None:
+    effect = result.effects.set_index(["arm", "outcome"]).loc[(ARM, found.outcome)]
     table = attribution_table(found).set_index("group")
-    shares = table["value"].drop("excess")
-    assert found.of_runs == len(found.runs) == RUNS
-    assert abs(shares.sum() - mean) <= 1e-9
-    assert abs(table.loc["excess", "value"] - mean) <= 1e-9
-    np.testing.assert_allclose(found.by_run.sum(axis=1), found.excess, atol=1e-9)
-    assert (found.excess != 0).any(), "no run differs: nothing was tested"
-    assert table.loc["excess", ["lo", "hi"]].tolist() == pytest.approx(
-        mean_interval(found.excess, 1.0)[2:]
-    )  # counts of accords, as in `effects`
-    for name in found.still:  # weight nought, or facts that are the same in both arms
-        assert table.loc[name, ["value", "lo", "hi"]].tolist() == [0, 0, 0]
-    idle = [name for name in found.groups if name not in found.still and table.loc[name, "mcse"] == 0]
-    assert all(table.loc[name, "hi"] > 0 for name in idle)
-    assert (table["lo"] <= table["value"]).all()
+    assert list(table.index) == [*GROUPS, "outside", "feedback", "effect"]
+    assert effect["estimator"] == "filtered" and found.of_runs == len(found.runs) == RUNS
+    assert table["value"].drop("effect").sum() == pytest.approx(effect["mean"], abs=1e-12)
+    assert table.loc["effect", ["value", "mcse", "lo", "hi"]].tolist() == pytest.approx(
+        effect[["mean", "mcse", "lo", "hi"]].tolist(), rel=1e-9
+    )
+    by_run = found.by_run.sum(axis=1) + found.worth[:, 0] + found.feedback
+    np.testing.assert_allclose(by_run, found.effect, rtol=0, atol=1e-12)
+    assert (found.by_run[:, 0] > 0).all() and (found.feedback != 0).any(), "nothing was tested"
+    gain = mean_interval(found.by_run[:, 0])
+    assert table.loc["gain", ["value", "mcse", "lo", "hi"]].tolist() == list(gain)
 
 
-def test_with_every_group_frozen_the_arm_is_its_twin_and_with_none_itself(worlds: Worlds) -> None:
-    runs = np.arange(RUNS, dtype=np.uint64)
-    chances = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
-    alone = {
-        arm: simulate(worlds.arms[arm], worlds.baseline, chances, SEED, runs) for arm in (REFERENCE, ARM)
+def test_a_group_none_of_whose_terms_differ_has_exactly_nothing(found: Attribution) -> None:
+    """The network is the control arm's, and the parade moves nobody's reliability; no term outside differs either."""
+    for name in ("network", "patron"):
+        place = list(GROUPS).index(name)
+        assert (found.by_run[:, place] == 0).all()
+        with_it = [m for m in range(32) if m & (1 << place)]
+        assert all((found.worth[:, m] == found.worth[:, m & ~(1 << place)]).all() for m in with_it)
+    assert (found.worth[:, 0] == 0).all()
+    table = attribution_table(found).set_index("group")
+    assert table.loc["patron", ["value", "mcse", "lo", "hi", "alone", "last"]].tolist() == [0] * 6
+
+
+def test_all_groups_together_are_the_direct_effect(worlds: Worlds, found: Attribution) -> None:
+    along, arms = direct(worlds, SEED, np.arange(RUNS, dtype=np.uint64), (ARM,))
+    level = levels(worlds, along, [along.control.consent, arms[ARM].consent])
+    np.testing.assert_allclose(found.direct, level[1] - level[0], rtol=0, atol=1e-12)
+    assert (found.direct > 0).all()
+    assert abs(found.feedback).mean() < 0.5 * found.direct.mean()
+
+
+def test_each_coalition_is_that_of_accounts_put_together_term_by_term(
+    worlds: Worlds, found: Attribution
+) -> None:
+    """Worked out the long way, and the same with the two sides' terms exchanged, which must differ."""
+    coalitions = (0, 1, 2, 9, 22, 31)
+    right = long_way(worlds, coalitions, swap=False)
+    np.testing.assert_allclose(found.worth[:, coalitions], right, rtol=0, atol=1e-12)
+    wrong = long_way(worlds, coalitions, swap=True)
+    assert abs(found.worth[:, 2] - wrong[:, 2]).max() > 1e-6
+
+
+def levels(worlds: Worlds, along: Along, consents: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Filtered counter-agreements within a year of the control arm's replications, with other consent in its place."""
+    cast, world = focal_cast(worlds), worlds.reference
+    windows = Windows(cast.day, tuple(sorted(worlds.scenario.report.windows)), float(world.grid[-1]))
+    prospect = prospect_of(worlds, along.chances, windows)
+    out = []
+    for opens in consents:
+        simulated = type(along.control)(along.control.accords, opens, along.control.hastened)
+        of = Filtered(world, along.chances, simulated, prospect, windows, cast.direction, RUNS)
+        out.append(filtered_outcomes(of)["accords_counter_365"])
+    return out
+
+
+def long_way(worlds: Worlds, coalitions: Sequence[int], *, swap: bool) -> np.ndarray:
+    """(R, coalitions) added to the control arm's outcome; swap: the arm's terms go to the other side."""
+    names, steps, own = list(GROUPS), [], []
+
+    def look(seen: Sight) -> None:
+        run, pair, kind = (of[seen.rows] for of in (seen.chances.run, seen.chances.pair, seen.chances.kind))
+        first, second = worlds.reference.first[pair], worlds.reference.second[pair]
+        sides = [
+            account(Prospects(seen.world, worlds.baseline, seen.view, seen.state, run, ego, alter, kind))
+            for ego, alter in ((first, second), (second, first))
+        ]
+        if seen.world.arm == ARM:
+            own[:] = sides[::-1] if swap else sides
+            return
+        if seen.view.step == 0:
+            steps.clear()
+        opens = []
+        for coalition in coalitions:
+            live = {t for k, name in enumerate(names) if coalition >> k & 1 for t in GROUPS[name]}
+            both = np.stack(
+                [
+                    consent(summed(theirs | {t: mine[t] for t in live if t in mine}))
+                    for mine, theirs in zip(own, sides, strict=True)
+                ],
+                axis=1,
+            )
+            opens.append(filtered(seen.world, seen.chances, seen.thin, seen.state, seen.rows, both))
+        steps.append((seen.rows, opens))
+
+    along = along_control(worlds, SEED, np.arange(RUNS, dtype=np.uint64), (ARM,), look)
+    consents = [along.control.consent]
+    for place in range(len(coalitions)):
+        whole = np.zeros(len(along.chances.day))
+        for rows, opens in steps:
+            whole[rows] = opens[place]
+        consents.append(whole)
+    control, *others = levels(worlds, along, consents)
+    return np.stack([other - control for other in others], axis=1)
+
+
+def test_mixed_willingness_worked_out_by_hand() -> None:
+    """Odds of consent of the two sides at one opportunity. Distrust: 1/3 and 1 in the control arm, 1 and 1/2 in
+    the arm; ladder: 1 and 4, and 2 and 1. So talks open with 1/4 4/5 = 1/5, with the arm's distrust 1/2 2/3 = 1/3,
+    with its ladder 2/5 1/2 = 1/5, with both 2/3 1/3 = 2/9; Shapley values 7/90 and -1/18, which sum to 2/9 - 1/5."""
+    groups = {"fear": ("distrust",), "depth": ("ladder",)}
+    level = {INTERCEPT: np.zeros(2)}
+    control = level | {"distrust": np.log([1 / 3, 1.0]), "ladder": np.log([1.0, 4.0])}
+    arm = level | {"distrust": np.log([1.0, 1 / 2]), "ladder": np.log([2.0, 1.0])}
+
+    def opens(arm: dict[str, np.ndarray], control: dict[str, np.ndarray]) -> np.ndarray:
+        return consent(mixed(arm, control, groups)).prod(axis=1)
+
+    right = [1 / 5, 1 / 3, 1 / 5, 2 / 9, 1 / 5]  # nobody, fear, depth, both; last the control arm
+    np.testing.assert_allclose(opens(arm, control), right, atol=1e-15)
+    np.testing.assert_allclose(shapley(opens(arm, control)[:4]), [7 / 90, -1 / 18], atol=1e-15)
+    assert abs(opens(control, arm) - right).max() > 0.01  # coalitions turned round
+    other_side = arm | {"distrust": arm["distrust"][::-1]}
+    assert abs(opens(other_side, control) - right).max() > 0.01
+
+
+def test_what_is_in_no_group_is_the_arms_in_every_coalition() -> None:
+    arm, control = {INTERCEPT: np.array([2.0]), "ladder": np.array([1.0])}, {INTERCEPT: np.array([0.5])}
+    assert mixed(arm, control, {"depth": ("ladder",)}).tolist() == [[2.0], [3.0], [0.5]]
+    assert mixed(arm, control, {}).tolist() == [[3.0], [0.5]]
+
+
+def four_states(folder: Path) -> Worlds:
+    """Ardens and Belmars summit, seen by Corvia and Dorn; of the terms distrust, common threat and size alone count."""
+    text = new_scenario("small")
+    state = text.index("  - {id: XEL")
+    text = text[:state] + text[text.index("groups:") :]
+    text = text.replace("focal: summit ", "step_days: 30\nfocal: summit ")
+    weights = {f"theory.weights.{name}": 0.0 for name in TERMS}
+    own = {
+        "theory.weights.distrust": 1.5,
+        "theory.weights.common_threat": 2.0,
+        "theory.weights.size": 0.7,
+        "parameters.collapse_rate": 0.0,
     }
-    twin, none_live = alone_for(worlds, frozen_terms(GROUPS, 0))
-    _, all_live = alone_for(worlds, frozen_terms(GROUPS, 31))
-    assert same(twin, alone[REFERENCE])
-    assert same(none_live, alone[REFERENCE])
-    assert same(all_live, alone[ARM])
-    assert not same(all_live, none_live)
+    (folder / "small.yaml").write_text(text, encoding="utf-8")
+    return compile_arms(
+        with_values(load_scenario(folder / "small.yaml"), weights | own), ("no_summit", "summit")
+    )
 
 
-def test_freezing_talks_speed_alone_moves_dates_and_opens_the_arms_own_first_talks(worlds: Worlds) -> None:
-    whole, slowed = (alone_for(worlds, terms)[1] for terms in (frozenset(), frozenset({TALKS_SPEED})))
-    first = [made.opened[made.origin == 0].min() for made in (whole, slowed)]
-    assert first[0] == first[1]
-    assert not same(whole, slowed)
+def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> None:
+    """Arden and Corvia on day 60, kept by thinning with probability 0.8; all from the views, number by number."""
+    worlds = four_states(tmp_path)
+    control, summit = worlds.reference, worlds.arms["summit"]
+    groups = {"fear": ("distrust",), "threat": ("common_threat",)}
+    assert control.codes == ("XAR", "XBE", "XCO", "XDO")
+    i, j, kind = 0, 2, control.ladder.names.index("political_declaration")
+    pair, step = int(control.pair_index[i, j]), int(np.searchsorted(control.grid, 60.0, side="right")) - 1
+    state = begin(control, worlds.baseline, 1, np.zeros(1, dtype=np.uint64))
+    one = np.zeros(1, dtype=np.int64)
+    starts = (np.arange(control.steps + 1) > step).astype(np.int64)
+    chances = Opportunities(
+        np.array([60.0]), one, one + pair, one + kind, one, np.zeros((1, 2)), starts, thinned=False
+    )
+    thin = Thinning(np.ones(1, dtype=bool), np.array([0.8]))
+    cast = focal_cast(worlds)
+    windows = Windows(cast.day, (30, 300), float(control.grid[-1]))
+    sums = Coalitions(worlds, "summit", groups, "accords_with_participant_300", windows, cast.direction)
+    terms = []
+    for at in (0, step):
+        for world in (summit, control):
+            view = perceive(world, state, at)
+            rows = one if at == step else one[:0]
+            sums.look(Sight(world, state, view, chances, thin, rows))
+            if at == step:
+                terms.append([by_hand(world, view, i, j), by_hand(world, view, j, i)])
+    mine, theirs = terms
+    sizes = [math.log(c) for c in control.capability]
+    level = [
+        control.ladder.intercept[kind] + control.propensity[ego] + 0.7 * (sizes[alter] - sum(sizes) / 4)
+        for ego, alter in ((i, j), (j, i))
+    ]
+
+    def opens(fear: list[dict[str, float]], threat: list[dict[str, float]]) -> float:
+        u = [level[k] + 1.5 * fear[k]["distrust"] + 2.0 * threat[k]["common_threat"] for k in (0, 1)]
+        return 1 / (1 + math.exp(-u[0])) / (1 + math.exp(-u[1])) / 0.8
+
+    shape, mean = control.ladder.talks_shape[kind], control.ladder.talks_days[kind]
+    first, stop = cast.day + 1, min(cast.day + 301, control.grid[-1])
+    assert shape == 2.0 and first < 60.0 < stop, "the closed form below is of shape 2"
+    x = (stop - 60.0) * shape / mean
+    signed = 1 - math.exp(-x) * (1 + x)
+    nobody, fear, threat, both = (
+        (opens(a, b) - opens(theirs, theirs)) * signed
+        for a, b in ((theirs, theirs), (mine, theirs), (theirs, mine), (mine, mine))
+    )
+    assert fear != 0 and threat != 0 and abs(fear + threat - both) > 1e-12
+    assert sums.worth[0] == pytest.approx([nobody, fear, threat, both], rel=1e-9, abs=1e-15)
+    assert shapley(sums.worth)[0] == pytest.approx(
+        [(fear + both - threat) / 2, (threat + both - fear) / 2], rel=1e-9
+    )
+    wrong = (opens([mine[1], mine[0]], theirs) - opens(theirs, theirs)) * signed
+    assert abs(wrong - fear) > 1e-6 * abs(fear)
 
 
-def test_passing_over_occasions_changes_no_coalition(worlds: Worlds) -> None:
-    runs = np.arange(4, dtype=np.uint64)
-    cast = Cast.of(worlds, ARM)
-    few = draw_opportunities(worlds.reference, SEED, runs, most_of_any_mix(cast))
-    assert len(few.day) < len(draw_opportunities(worlds.reference, SEED, runs).day)
-    for coalitions in ((0, 6), (9, 31)):
-        frozen, lead = [frozen_terms(GROUPS, one) for one in coalitions], np.array([0, 1, 0, 1])
-        passed, asked = (live(cast, SEED, runs, frozen, lead, screen=way) for way in (True, False))
-        assert same(passed[0], asked[0]) and same(passed[1], asked[1])
-        assert (passed[2] >= asked[2]).all()
+def by_hand(world: World, view: View, i: int, j: int) -> dict[str, float]:
+    """Distrust - q_ij, and sum_k sqrt(Theta_ik Theta_jk) over the root of both balances, Theta_ik = c_k p_ik q_ik."""
+
+    def threat(ego: int, k: int) -> float:
+        return float(world.at_hand[ego, k] * (1 - view.unopposed[0, ego, k]))
+
+    overlap = sum(math.sqrt(threat(i, k) * threat(j, k)) for k in range(world.n))
+    balances = float(view.balance[0, i] * view.balance[0, j])
+    return {"distrust": float(view.unopposed[0, i, j]) - 1, "common_threat": overlap / math.sqrt(balances)}
 
 
-def test_a_life_stands_for_each_coalition_that_would_live_the_same(worlds: Worlds) -> None:
-    """Every coalition lived on its own makes the accords of the life that covers it, run by run."""
-    runs = np.arange(RUNS, dtype=np.uint64)
-    coalitions = range(0, 32, 3)
-    frozen = [frozen_terms(GROUPS, one) for one in coalitions]
-    shared = list(live_coalitions(worlds, ARM, SEED, runs, frozen))
-    covered = np.zeros((RUNS, len(frozen)), dtype=int)
-    for lives in shared:
-        covered[lives.rows] += lives.covers
-    assert (covered == 1).all()
-    assert 2 <= sum(len(lives.rows) for lives in shared) / RUNS < len(frozen)
-    for place, terms in enumerate(frozen):
-        made = alone_for(worlds, terms)[1]
-        for lives in shared:
-            mine = [row for row, covers in enumerate(lives.covers[:, place]) if covers]
-            theirs = [int(lives.rows[row]) for row in mine]
-            assert same(of_runs(lives.made, mine), of_runs(made, theirs))
+def test_kinds_and_directions_divide_the_effect_on_all_agreements(result: Result, worlds: Worlds) -> None:
+    def worth(outcome: str) -> np.ndarray:
+        return attribute(result, outcome=outcome, runs=3).worth
+
+    every = worth("accords_all_365")
+    directions = [worth(f"accords_{name}_365") for name in DIRECTIONS]
+    kinds = [worth(f"accords_{kind}_365") for kind in worlds.reference.ladder.names]
+    np.testing.assert_allclose(sum(directions), every, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(sum(kinds), every, rtol=0, atol=1e-12)
+    assert all((one[:, -1] != 0).any() for one in (*directions, *kinds))
+    early = worth("accords_all_30")[:, -1]
+    assert (early > 0).all() and (early < every[:, -1]).all()
 
 
-def test_batches_and_groups_of_fixed_terms_change_nothing(
+def test_batches_and_groups_put_together_change_nothing(
     result: Result, found: Attribution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    again = attribute(result, runs=5)
     monkeypatch.setattr("balance_sim.study.explain.attribution.batch_runs", lambda states: 2)
+    cut = attribute(result, runs=5)
+    np.testing.assert_array_equal(cut.worth, again.worth)
+    np.testing.assert_array_equal(cut.worth, found.worth[:5])
     groups = {"gain": GROUPS["gain"], "alike": ("similarity", "proximity"), "rest": rest_of("gain")}
-    again = attribute(result, groups=groups, runs=5)
-    np.testing.assert_array_equal(again.excess, found.excess[:5])
-    assert again.lives >= 2
-    assert (again.by_run[:, 1] == 0).all()
-    pooled = [place for place, name in enumerate(GROUPS) if name != "gain"]
-    both = sum(1 << place for place in pooled)
-    np.testing.assert_array_equal(again.worth[:, 4], found.worth[:5, both])
+    pooled = attribute(result, groups=groups, runs=5)
+    assert (pooled.by_run[:, 1] == 0).all()
+    both = sum(1 << place for place, name in enumerate(GROUPS) if name != "gain")
+    np.testing.assert_allclose(pooled.worth[:, 4], found.worth[:5, both], rtol=0, atol=1e-12)
 
 
 def test_what_no_group_holds_shows_as_outside(result: Result, found: Attribution) -> None:
-    everything_but = {"trade": ("exposure",)}
-    again = attribute(result, groups=everything_but, runs=6)
+    again = attribute(result, groups={"trade": ("exposure",)}, runs=6)
     table = attribution_table(again).set_index("group")["value"]
-    assert table["outside"] + table["trade"] == pytest.approx(table["excess"], abs=1e-9)
+    assert table["outside"] + table["trade"] + table["feedback"] == pytest.approx(table["effect"], abs=1e-12)
     everybody = 31 & ~(1 << list(GROUPS).index("retaliation"))
-    np.testing.assert_array_equal(again.worth[:, 0], found.worth[:6, everybody])
+    np.testing.assert_allclose(again.worth[:, 0], found.worth[:6, everybody], rtol=0, atol=1e-12)
+    lines = "\n".join(attribution_lines(again, attribution_table(again)))
+    assert "outside" in lines and "outside" not in "\n".join(
+        attribution_lines(found, attribution_table(found))
+    )
 
 
 def test_numbers_that_are_not_the_studys_are_refused(result: Result) -> None:
-    other = Result(
-        result.scenario, RUNS, SEED + 1, result.arms, result.version, memory=tuple(result.blocks())
-    )
-    with pytest.raises(StoreDamaged, match="comes out otherwise than in the results"):
+    other = replace(result, seed=SEED + 1)
+    with pytest.raises(StoreDamaged, match="run 0 of no_parade comes out otherwise than in the results"):
         attribute(other, runs=3, groups={"trade": ("exposure",)})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message"),
+    [
+        ("peace", "unknown outcome `peace`; --outcome takes .* accords_counter_30, "),
+        (
+            "from_talks_365",
+            "`from_talks_365` has no direct estimate, so it cannot be attributed; .* accords_all_365",
+        ),
+        ("first_counter_days", "`first_counter_days` has no direct estimate"),
+    ],
+)
+def test_only_expected_numbers_of_agreements_can_be_attributed(
+    result: Result, outcome: str, message: str
+) -> None:
+    with pytest.raises(WrongRequest, match=message):
+        attribute(result, outcome=outcome)
+
+
+def test_results_of_an_earlier_version_lack_what_is_attributed(result: Result) -> None:
+    blocks = [
+        BlockTables(runs.select([n for n in runs.column_names if not n.startswith(FILTERED)]), accords, runs)
+        for runs, accords in result.blocks()
+    ]
+    old = replace(result, folder=None, memory=tuple(blocks))
+    with pytest.raises(
+        LacksOutcome, match="no outcome `filtered_accords_counter_365`: run the scenario again"
+    ):
+        attribute(old)
+    with pytest.raises(WrongRequest, match="There are: none: an earlier version wrote this folder"):
+        attribute(old, outcome="peace")
+
+
+def test_a_group_of_talks_speed_is_refused_from_python_too(result: Result) -> None:
+    with pytest.raises(WrongRequest, match=r"`talks_speed`, the pace of talks, .* in the row `feedback`"):
+        attribute(result, groups={"gain": ("common_threat", "talks_speed")})
 
 
 @pytest.mark.parametrize(
@@ -237,6 +437,8 @@ def test_numbers_that_are_not_the_studys_are_refused(result: Result) -> None:
         ("a=distrust,a=ladder", "the name `a` is taken"),
         ("a=trust", "no term `trust`; there are: security_gain"),
         ("a=distrust,b=ladder+distrust", "`distrust` is in a and in b"),
+        ("a=distrust,b=talks_speed", "`talks_speed`, the pace of talks, is no term .* the row `feedback`"),
+        ("feedback=distrust", "the name `feedback` is taken"),
         (",".join(f"g{k}={term}" for k, term in enumerate(list(TERMS)[:9])), "9 groups"),
     ],
 )
@@ -246,10 +448,7 @@ def test_groups_that_cannot_be_are_refused(text: str, message: str) -> None:
 
 
 def test_groups_are_read_in_their_order() -> None:
-    assert parse_groups("b=ladder+ distrust, a=talks_speed") == {
-        "b": ("ladder", "distrust"),
-        "a": (TALKS_SPEED,),
-    }
+    assert parse_groups("b=ladder+ distrust, a=exposure") == {"b": ("ladder", "distrust"), "a": ("exposure",)}
 
 
 def test_a_pairs_parts_sum_up_and_part_at_the_event(result: Result) -> None:
@@ -280,7 +479,8 @@ def test_runs_that_draw_their_parameters_are_explained_with_their_own(drawn: Res
     again = open_result(drawn.folder)
     assert again.draws and drawn.draws
     apart = attribute(again)
-    assert (apart.by_run.sum(axis=1) == pytest.approx(apart.excess, abs=1e-9)) and apart.excess.any()
+    assert apart.by_run.sum(axis=1) == pytest.approx(apart.direct - apart.worth[:, 0], abs=1e-12)
+    assert (apart.direct > 0).all() and len(set(apart.direct)) == 10
     assert tell(again, 3).run == 3
     levels = set()
     for number in (2, 3):
@@ -291,11 +491,31 @@ def test_runs_that_draw_their_parameters_are_explained_with_their_own(drawn: Res
     assert len(levels) == 2 and 0.0 not in levels
 
 
-def test_the_bound_holds_for_every_run_that_draws(drawn: Result) -> None:
-    plain = compile_arms(drawn.scenario, ("no_signal", "signal"))
-    own = with_draws(plain, SEED, np.arange(10, dtype=np.uint64))
-    bound = most_of_any_mix(Cast.of(own, "signal"))
-    assert (bound >= own.most - 1e-9).all()
+def test_a_dyads_effect_is_the_studys_and_the_leading_ones_exclude_0(result: Result) -> None:
+    leading = leading_pairs(result, ARM, 4)
+    dyads = result.dyads[result.dyads["arm"] == ARM].set_index(["a", "b"])
+    sure = dyads[(dyads["lo"] > 0) | (dyads["hi"] < 0)]["effect"].abs()
+    assert sorted(sure, reverse=True)[:4] == [sure[pair] for pair in leading]
+    pair = explain_pairs(result, leading[:1], runs=2)[0]
+    assert pair.window == 365 and len(pair.shares) == 1
+    for name, value in pair.shares.iloc[0].items():
+        assert value == dyads.loc[leading[0], name]
+    said = CliRunner().invoke(
+        main, ["explain", str(result.folder), "--pair", "-".join(leading[0]), "--runs", "2"]
+    )
+    row = dyads.loc[leading[0]]
+    assert "Expected new agreements of the two within 365 days of the event" in said.output
+    words = said.output.splitlines()
+    at = next(k for k, line in enumerate(words) if line.startswith("Expected new agreements"))
+    assert float(words[at + 2].split()[0]) == pytest.approx(row["mean"], abs=0.005)
+    assert float(words[at + 2].split()[1]) == pytest.approx(row["mean_control"], abs=0.005)
+
+
+def test_a_dyad_that_nobody_expects_anything_of_is_said_to_be_so(result: Result) -> None:
+    pair = explain_pairs(result, [("AUS", "JPN")], runs=1)[0]
+    words = "\n".join(pair_lines(replace(pair, shares=pair.shares.iloc[:0])))
+    assert "No new agreement of the two is expected within 365 days of the event." in words
+    assert "No new agreement" not in "\n".join(pair_lines(pair))
 
 
 def test_a_pairs_rate_is_the_ceiling_times_both_consents(result: Result, worlds: Worlds) -> None:
@@ -404,8 +624,12 @@ def test_explain_prints_json_and_keeps_it_in_the_folder(result: Result) -> None:
     assert kept["attribution"] == printed[0]["attribution"]
     assert kept["pairs"]["AUS-JPN"] == printed[1]["pairs"]["AUS-JPN"]
     assert kept["timelines"]["2"] == printed[2]["timelines"]["2"]
-    shares = [row["value"] for row in kept["attribution"]["groups"]]
-    assert sum(shares) == pytest.approx(kept["attribution"]["excess"]["mean"], abs=1e-9)
+    told = kept["attribution"]
+    assert told["estimator"] == "direct" and told["coalitions"] == 4 and told["excess"] == told["effect"]
+    assert [row["group"] for row in told["groups"]] == ["gain", "trade", "outside"]
+    parts = [row["value"] for row in told["groups"]]
+    assert sum(parts) + told["feedback"]["mean"] == pytest.approx(told["effect"]["mean"], abs=1e-12)
+    assert told["feedback"]["ci95"][0] < told["feedback"]["mean"] < told["feedback"]["ci95"][1]
 
 
 def test_lines_fit_a_terminal(result: Result) -> None:
@@ -417,31 +641,3 @@ def test_lines_fit_a_terminal(result: Result) -> None:
 
 def rest_of(name: str) -> tuple[str, ...]:
     return tuple(term for group, terms in GROUPS.items() if group != name for term in terms)
-
-
-def same(one: Accords, other: Accords) -> bool:
-    """Whether two blocks hold the same accords, whatever the order of their rows, to the last bit."""
-    frames = [
-        pd.DataFrame({name: getattr(a, name) for name in Accords.__dataclass_fields__}).sort_values(
-            ["run", "key"], kind="stable", ignore_index=True
-        )
-        for a in (one, other)
-    ]
-    return frames[0].equals(frames[1])
-
-
-def alone_for(worlds: Worlds, frozen: frozenset[str]) -> tuple[Accords, Accords]:
-    """The twin's accords and the arm's, with one set of terms frozen in all runs."""
-    runs = np.arange(RUNS, dtype=np.uint64)
-    (lives,) = live_coalitions(worlds, ARM, SEED, runs, [frozen])
-    assert lives.covers.all()
-    return lives.twin, lives.made
-
-
-def of_runs(made: Accords, runs: list[int]) -> Accords:
-    """The accords of some runs, numbered from 0 in that order."""
-    place = {run: row for row, run in enumerate(runs)}
-    rows = np.flatnonzero(np.isin(made.run, runs))
-    out = made.take(rows)
-    out.run = np.array([place[int(run)] for run in out.run], dtype=np.int64)
-    return out

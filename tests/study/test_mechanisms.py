@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
 import json
 import re
@@ -15,20 +16,27 @@ from rich.console import Console
 
 from balance_sim.model import responses
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.model.engine import begin, perceive
+from balance_sim.model.engine import begin, close_step, perceive
 from balance_sim.model.perception import hostility_toward
 from balance_sim.model.responses import STANCES
-from balance_sim.scenario import load_scenario
+from balance_sim.results.expected import at_start, in_spans
+from balance_sim.scenario import arm_scenario, load_scenario, value_at
+from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.show.mechanisms import mechanism_table
-from balance_sim.study.blocks import FOCAL, Block, live_block
+from balance_sim.stats.intervals import NORMAL
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.blocks import Block, live_block
 from balance_sim.study.cast import focal_cast
 from balance_sim.study.extra_arms import extra_arms
-from balance_sim.study.intervals import mean_interval
 from balance_sim.study.mechanisms import MECHANISMS, as_row, measured, verdict
 from balance_sim.study.mechanisms.accords import elasticity, gained, guests_of, standardised, strata
-from balance_sim.study.mechanisms.readings import Change, Readings, jackknifed, ratio
+from balance_sim.study.mechanisms.readings import ByDyad, Change, Readings, jackknifed, ratio
+from balance_sim.study.mechanisms.signs import NOT_TESTED, sign_table, tag_of
 from balance_sim.study.mechanisms.spiral import loop_gains, sampled
 from balance_sim.study.observed import Watch
+from balance_sim.study.participants import Participants
+from balance_sim.study.permutation import Compared
+from balance_sim.study.placebos import Placebos
 from balance_sim.study.run import run
 from balance_sim.study.scene import Scene, seen
 
@@ -62,8 +70,8 @@ def worlds(scenario):
 # --- closed forms ---------------------------------------------------------------------------------------
 
 
-def changes(over: np.ndarray, under: np.ndarray, unit: float = 0.0) -> tuple[Change, Change]:
-    return Change.of(over, unit), Change.of(under, unit)
+def changes(over: np.ndarray, under: np.ndarray, *, smooth: bool = True) -> tuple[Change, Change]:
+    return Change.of(over, smooth=smooth), Change.of(under, smooth=smooth)
 
 
 def test_ratio_without_spread_below_is_the_mean_over_it() -> None:
@@ -102,15 +110,73 @@ def test_strata_hold_as_many_each() -> None:
     assert strata(np.array([5.0, 1.0, 4.0, 2.0, 3.0, 6.0]), 3).tolist() == [2, 0, 1, 0, 1, 2]
 
 
-def test_standardised_excess_by_hand() -> None:
+def test_standardised_effects_by_hand() -> None:
     """Two strata. Mantel-Haenszel: (2 x 1/2 + 4 x 2/8) / (1 x 1/2 + 1 x 6/8) = 2 / 1.25."""
     base = np.array([1.0, 1.0, 6.0, 2.0])
     threatened, stratum = np.array([True, False, True, False]), np.array([0, 0, 1, 1])
-    over, under = standardised(np.array([[2.0, 1.0, 4.0, 1.0]]), base, stratum, threatened)
-    assert over[0] / under[0] == pytest.approx(1.6)
-    # An excess that follows the base rate alone is not called selective.
-    over, under = standardised(base[None], base, stratum, threatened)
-    assert over[0] == pytest.approx(under[0])
+    over, under = standardised(base, stratum, threatened)
+    effect = np.array([2.0, 1.0, 4.0, 1.0])
+    assert over @ effect / (under @ effect) == pytest.approx(1.6)
+    # An effect that follows the base rate alone is not called selective.
+    assert over @ base == pytest.approx(under @ base)
+
+
+def test_a_sum_over_dyads_reaches_as_far_as_if_they_varied_as_one() -> None:
+    """Two dyads, three runs: exact where one is twice the other, wider than the truth where they are unlike."""
+    t = 4.302652729911275  # Student, 2 degrees of freedom
+    for second in (np.array([0.0, 2.0, 4.0]), np.array([2.0, 4.0, 0.0])):
+        runs = np.stack([[0.0, 1.0, 2.0], second], axis=1)
+        error = runs.std(axis=0, ddof=1) / np.sqrt(3)
+        value, lo, hi = ByDyad(runs.mean(axis=0), error, np.zeros(2), 3).total(np.array([1.0, 0.5]))
+        whole = runs @ [1.0, 0.5]
+        half = t * whole.std(ddof=1) / np.sqrt(3)
+        assert value == pytest.approx(whole.mean())
+        assert (
+            hi - value == pytest.approx(value - lo) == pytest.approx(half if second[2] == 4.0 else 2 * half)
+        )
+
+
+def test_a_ratio_of_sums_over_dyads_has_bounds_where_the_lower_is_not_nothing() -> None:
+    """1,000 runs: both sums within 2.2448 standard errors (t of 97.5 %, 999 degrees of freedom)."""
+    dyads = ByDyad(np.array([3.0, 2.0]), np.array([0.1, 0.2]), np.zeros(2), 1000)
+    over, under = np.array([1.0, 0.0]), np.array([0.0, 1.0])
+    t = 2.244783
+    value, lo, hi = dyads.ratio(over, under)
+    assert (value, lo, hi) == pytest.approx(
+        (1.5, (3 - 0.1 * t) / (2 + 0.2 * t), (3 + 0.1 * t) / (2 - 0.2 * t)), rel=1e-4
+    )
+    unsure = ByDyad(np.array([3.0, 0.4]), np.array([0.1, 0.2]), np.zeros(2), 1000)
+    assert (
+        unsure.ratio(over, under)[0] == pytest.approx(7.5) and np.isnan(unsure.ratio(over, under)[1:]).all()
+    )
+
+
+def coverage_of_sums(common: float, draws: int = 2000) -> np.ndarray:
+    """(3,) shares of draws in which the sum over 20 dyads is held, the ratio of two, and the sum if dyads were apart.
+
+    common: share of the dyads' variance that they have in common, over 30 runs each."""
+    rng, held, size, n = np.random.default_rng(5), np.zeros(3), 20, 30
+    mean = np.linspace(0.05, 0.2, size)
+    over = (np.arange(size) < 10).astype(float)
+    for _ in range(draws):
+        noise = np.sqrt(common) * rng.normal(size=(n, 1)) + np.sqrt(1 - common) * rng.normal(size=(n, size))
+        runs = mean + 0.1 * noise
+        error = runs.std(axis=0, ddof=1) / np.sqrt(n)
+        dyads = ByDyad(runs.mean(axis=0), error, np.zeros(size), n)
+        (value, lo, hi), truth = dyads.total(over), over @ mean
+        apart = (hi - value) * np.sqrt((over * error**2).sum()) / (over @ error)
+        _, low, high = dyads.ratio(over, 1 - over)
+        held += [lo <= truth <= hi, low <= truth / ((1 - over) @ mean) <= high, abs(value - truth) <= apart]
+    return held / draws
+
+
+def test_the_coverage_of_sums_and_ratios_over_dyads_is_never_below_nominal() -> None:
+    """2,000 draws: 0.95 less 4.5 of its standard errors is 0.928. Standard errors as of dyads apart do not hold."""
+    for common in (0.0, 0.5, 1.0):
+        total, ratio_of, _ = coverage_of_sums(common)
+        assert total >= 0.928 and ratio_of >= 0.928, (common, total, ratio_of)
+    assert coverage_of_sums(1.0)[0] < 0.972  # as wide as has to be where dyads vary as one
+    assert coverage_of_sums(0.5)[2] < 0.8
 
 
 def test_days_gained_count_the_same_accord_in_both_arms_only() -> None:
@@ -185,10 +251,10 @@ def test_observed_columns_do_not_depend_on_how_runs_are_cut(worlds) -> None:
 def test_arms_agree_in_all_that_is_observed_until_they_differ(worlds) -> None:
     """A watch whose event is at the start of the grid ends its first windows before the focal event acts."""
     cast = focal_cast(worlds)
-    early = Watch(worlds, {FOCAL: cast})
-    assert early.step_of(cast, 30) is not None
-    assert early.step_of(cast, 366) is None  # cut off by the end
-    assert worlds.reference.grid[early.step_of(cast, 365)] <= cast.day + 365
+    early = Watch(worlds, cast)
+    assert early.step_of(30) is not None
+    assert early.step_of(366) is None  # cut off by the end
+    assert worlds.reference.grid[early.step_of(365)] <= cast.day + 365
 
 
 def test_every_stance_occurs_on_beijing(result) -> None:
@@ -238,31 +304,32 @@ def test_the_first_mechanism_is_the_excess_in_effects(result) -> None:
 
 
 def test_a_ratio_of_something_that_no_run_shows_has_a_length() -> None:
-    """None of 40 runs has any of the upper: the length of one, over the mean of the lower, a little rounder."""
-    none, under = np.zeros(40), np.full(40, 8.0) + np.arange(40) % 2
-    value, lo, hi = ratio(*changes(none, under, 1.0))
-    _, _, low, high = mean_interval(none, 1.0)
-    assert (value, lo, hi) == pytest.approx((0.0, low / 8.5, high / 8.5))
-    assert ratio(*changes(none, under))[1:] == (0.0, 0.0)
-    assert ratio(*changes(none, -under, 1.0))[1:] == pytest.approx((-high / 8.5, -low / 8.5))
+    """None of 40 runs has any of the upper, a count: Wilson's bound for none, over the mean of the lower."""
+    none, under = np.zeros(40), Change.of(np.full(40, 8.0) + np.arange(40) % 2)
+    half = 1.959964**2 / 40 / 8.5
+    assert ratio(Change.of(none, least=1.0), under) == pytest.approx((0.0, -half, half))
+    assert ratio(Change.of(none, least=1.0), under.times(-1.0)) == pytest.approx((0.0, -half, half))
+    assert ratio(Change.of(none, smooth=True), under)[1:] == (0.0, 0.0)
 
 
 def test_sums_and_shares_of_changes_are_changes_of_what_they_are_made_of() -> None:
-    one, other = Change(np.array([3.0, 5.0]), np.array([1.0, 1.0]), 1.0), Change(np.ones(2), np.zeros(2), 0.0)
+    one = Change(np.array([3.0, 5.0]), np.array([1.0, 1.0]), least=1.0)
+    other = Change(np.ones(2), np.zeros(2), smooth=True)
     both = one.times(0.5) - other
     assert both.arm.tolist() == [0.5, 1.5] and both.reference.tolist() == [0.5, 0.5]
     assert both.values.tolist() == (one.values / 2 - other.values).tolist()
-    assert both.unit == 0.5
-    assert np.isnan((one + Change(np.ones(2), np.ones(2), np.nan)).unit)  # of which one is on a scale
+    assert both.least == 0.5
+    assert not both.smooth and (other + other).smooth  # smooth if all that it is made of is
+    assert not (one + other).alike
 
 
-def test_a_ratio_on_a_scale_has_room_for_a_run_that_none_has_shown() -> None:
+def test_a_ratio_has_room_for_a_run_that_none_has_shown() -> None:
     """Two shifts that no run departs from: Fieller's has no length; the outcomes' spread over 40 runs gives one."""
     level = np.arange(40.0)
-    over, under = Change(level + 1.0, level, np.nan), Change(level + 4.0, level, np.nan)
+    over, under = Change(level + 1.0, level), Change(level + 4.0, level)
     value, lo, hi = ratio(over, under)
     rest = np.concatenate([level + 1.0 - (level + 4.0) / 4, level - level / 4])
-    half = 1.959964**2 * rest.std() / 40 / 4
+    half = NORMAL**2 * rest.std() / 40 / 4
     assert (value, lo, hi) == pytest.approx((0.25, 0.25 - half, 0.25 + half))
 
 
@@ -271,7 +338,7 @@ def test_the_digest_and_all_tables_are_the_same_without_extra_arms(result, plain
     pd.testing.assert_frame_equal(result.outcomes, plain.outcomes)
     assert plain.extra.empty and set(plain.outcomes["arm"]) == {"no_parade", *ARMS}
     assert "--no-mechanisms" in plain.mechanisms["M4"]["why"]
-    assert plain.mechanisms["M6"]["value"] == result.mechanisms["M6"]["value"]
+    assert plain.mechanisms["M6"] == result.mechanisms["M6"]  # placebos among it: they need no extra arms
 
 
 def test_every_column_that_the_docs_name_is_there_on_beijing(result) -> None:
@@ -289,15 +356,15 @@ def test_every_column_that_the_docs_name_is_there_on_beijing(result) -> None:
 def test_every_fourth_run_lives_the_extra_arms(result) -> None:
     assert set(result.extra["run"]) == set(range(0, RUNS, 4))
     assert (
-        result.timing["extra_runs"] == 3 * 23
-    )  # 3 visibilities, 4 tensions, 4 calm or provoked, 11 placebos, 1
+        result.timing["extra_runs"] == 3 * 12
+    )  # 3 visibilities, 4 tensions, 4 calm or provoked, the control arm
 
 
 def test_an_extra_arm_that_is_an_arm_of_the_scenario_has_its_outcomes(scenario) -> None:
     """Half the visibility is also an arm of Beijing: the two are the same world."""
     found = run(scenario, runs=4, seed=SEED, arms=["parade", "half_visibility"], mechanisms=True)
     names = [name for name in found.outcomes if name.startswith(("accords_", "relations_", "states_"))]
-    kept = pa.concat_tables([runs for runs, _ in found.memory]).unify_dictionaries().to_pandas()
+    kept = pa.concat_tables([tables.runs for tables in found.memory]).unify_dictionaries().to_pandas()
     kept = kept[kept["run"] == 0].set_index("arm")
     assert (kept.loc["half_visibility", names] == kept.loc["extra.seen_50", names]).all()
     read = [name for name in names if name in found.extra]
@@ -306,15 +373,126 @@ def test_an_extra_arm_that_is_an_arm_of_the_scenario_has_its_outcomes(scenario) 
     assert (extra[read].iloc[0] == kept.loc["extra.seen_50", read]).all()
 
 
-def test_a_placebo_of_other_states_has_a_cast_of_its_own(worlds) -> None:
-    extra = extra_arms(worlds, "parade")
-    assert extra is not None
-    real = set(focal_cast(worlds).participants)
-    trios = [cast.participants for name, cast in extra.casts.items() if name.startswith("extra.states_")]
-    assert len(trios) == 8 and all(len(trio) == 3 and not real & set(trio) for trio in trios)
-    assert len(set(trios)) == 8
-    dates = [cast.day for name, cast in extra.casts.items() if name.startswith("extra.date_")]
-    assert len(dates) == 3 and all(day in worlds.reference.grid and day > 2 for day in dates)
+# --- placebos -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def participants(scenario):
+    """The parade among other participants."""
+    arms = [arm_scenario(scenario, name) for name in ("no_parade", "parade")]
+    event = next(one for one in arms[1].events if one.id == scenario.focal)
+    return Participants.of(compile_arms(scenario, ("no_parade", "parade")), arms[0], event)
+
+
+def test_placebos_are_worked_out_once_and_kept_in_the_summary(result) -> None:
+    """The table's p is that of `Result.placebos`, and so is what is read back from a summary's JSON."""
+    kept = Placebos.of_plain(json.loads(json.dumps(result.summary()["placebos"])))
+    family = result.placebos.families[0]
+    assert result.mechanisms["M1"]["placebo_p"] == family.p == kept.families[0].p
+    assert result.mechanisms["M1"]["placebo_verdict"] == family.verdict
+    for name, compared in family.measures.items():
+        row, again = result.mechanisms[name], kept.compared(name)
+        assert (row["placebo_p"], row["placebos"]) == (compared.p, len(compared.known))
+        assert again.event == compared.event and again.placebos.tolist() == compared.placebos.tolist()
+    assert set(family.measures) == {"M3", "M5", "M6", "M7", "M9", "M10", "M12", "M13", "M14"}
+    assert all(len(of.placebos) == len(family.placebos) == 199 for of in family.measures.values())
+
+
+def test_what_the_event_moves_in_the_frozen_world_is_near_what_runs_show(result) -> None:
+    """Beliefs hardly depend on agreements made on the way: within 3 % and the interval, of all but a count."""
+    for name, of in result.placebos.families[0].measures.items():
+        row = result.mechanisms[name]
+        if name == "M9":  # of partners: the runs' room changes by whole ones
+            continue
+        half = (row["ci95"][1] - row["ci95"][0]) / 2
+        assert abs(of.event - row["value"]) <= half + 0.03 * abs(row["value"]), name
+
+
+def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participants) -> None:
+    """The frozen world with an event for another set, against a scenario whose file names these states."""
+    codes = participants.control.codes
+    few = tuple(sorted(codes.index(code) for code in ("IDN", "IND", "VNM")))
+    cast, event = participants.cast(few), participants.event_of(few)
+    assert codes[cast.host] == event.host == "IND" and set(event.principals) == {"IDN", "IND", "VNM"}
+    assert not {*event.targets, *event.guests} & {*event.principals}
+    shift = participants.frozen.shift(event, cast)
+    events = tuple(event if one.id == event.id else one for one in scenario.events)
+    worlds = compile_arms(scenario.model_copy(update={"events": events}), ("no_parade", "parade"))
+    last, focal = Watch(worlds, cast).step_of(30), np.searchsorted(worlds.reference.grid, cast.day)
+    for arm, found in (("parade", shift.having), ("no_parade", shift.lacking)):
+        frozen = in_spans(worlds.arms[arm], np.array([0, focal, last, last + 1]))
+        state = at_start(frozen)
+        for step in range(2):
+            close_step(frozen, worlds.baseline, state, perceive(frozen, state, step))
+        columns = seen(Scene(frozen, worlds.baseline, state, perceive(frozen, state, 2)), cast, apart=True)
+        assert {name: of[0] for name, of in columns.items()} == pytest.approx(found, abs=1e-7)
+    assert shift.having != pytest.approx(shift.lacking)
+
+
+def test_a_placebo_is_below_only_if_it_is_smaller_in_the_direction_expected() -> None:
+    compared = Compared(-2.0, np.array([-3.0, -2.0, -1.0, 5.0, np.nan]))
+    assert (compared.below(-1), compared.below(1)) == (0.5, 0.25)
+    assert compared.p == pytest.approx(4 / 5) and compared.verdict == "inconclusive"
+    none = Compared(np.nan, np.array([1.0, 2.0]))
+    assert not len(none.known) and np.isnan(none.p) and none.as_dict()["p"] is None
+
+
+def test_shares_of_sign_and_tags_of_the_shipped_file_agree() -> None:
+    for name, sign in sign_table().items():
+        if name in NOT_TESTED:
+            assert (sign.draws, sign.shares, sign.tag) == (0, (), NOT_TESTED[name])
+        else:
+            assert sign.draws >= 200 and len(sign.shares) == 4 and sign.tag == tag_of(sign.shares)
+            assert all(0 <= share <= 1 for share in sign.shares)
+            assert max(sum(sign.shares[:2]), sum(sign.shares[2:])) <= 1 + 1e-9
+    assert [one.id for one in MECHANISMS] == list(sign_table())
+
+
+def implied_signs():
+    path = SCENARIO.parents[1] / "benchmarks" / "implied_signs.py"
+    spec = importlib.util.spec_from_file_location("implied_signs", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.slow
+def test_the_first_ten_draws_have_signs_that_the_file_allows(scenario) -> None:
+    """No more of the ten can have a sign than of all draws, nor fewer than all less the others."""
+    script = implied_signs()
+    found = script.drawn(scenario, first=10)
+    for at, name in enumerate(script.IDS):
+        sign = sign_table()[name]
+        shares = [sign * found[:, k, at] > 0 for k in (0, 1) for sign in (1, -1)]
+        for share, of in zip(sign.shares, shares, strict=False):
+            assert round(share * sign.draws) - (sign.draws - 10) <= of.sum() <= round(share * sign.draws), (
+                name
+            )
+    assert len(np.unique(found[:, 0, 0])) == 10  # and the draws do differ
+
+
+def test_draws_keep_their_ranges_and_signals_rise(scenario) -> None:
+    script = implied_signs()
+    spans = script.ranges(scenario)
+    assert {"parameters.beta", "event_kinds.treaty.intent", "capability.gdp"} <= set(spans)
+    assert "step_days" not in spans
+    for point, _ in zip(script.points(scenario), range(5), strict=False):
+        intents = [abs(point.event_kinds[kind].intent) for kind in SIGNAL_ORDER]
+        assert intents == sorted(intents)
+        assert sum(value_at(point, path) for path in spans if path.startswith("capability")) == pytest.approx(
+            1
+        )
+        for path, (low, high) in spans.items():
+            assert low <= value_at(point, path) <= high, path
+
+
+@pytest.mark.long
+def test_the_file_of_signs_is_what_its_command_makes(scenario) -> None:
+    script = implied_signs()
+    text = script.OUT.read_text(encoding="utf-8")
+    assert "python benchmarks/implied_signs.py --draws 200 --seed 1" in text.splitlines()[0]
+    rows = "".join(line for line in text.splitlines(keepends=True) if not line.startswith("#"))
+    assert rows == script.table(script.drawn(scenario))
 
 
 def test_calm_is_that_of_the_hosts_partners_alone(scenario) -> None:
@@ -392,7 +570,7 @@ def test_the_terminal_shows_every_row_and_what_implied_means(result, width: int)
     text = " ".join(console.export_text().split())
     assert all(f"{one.id} " in text for one in MECHANISMS)
     assert "only the size" in text and "--no-mechanisms" in text
-    assert "69 further runs" in text
+    assert "36 further replications" in text
 
 
 def test_an_accord_signed_longer_ago_than_a_small_number_holds(tmp_path):

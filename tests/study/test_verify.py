@@ -20,9 +20,12 @@ from balance_sim.scenario import new_scenario
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.blocks import Block
+from balance_sim.study.jobs import Task, joined, numbers
 from balance_sim.study.machine import cpu_type
+from balance_sim.study.rerun import job_of
 from balance_sim.study.run import open_result, run
-from balance_sim.study.shards import Shard, encode
+from balance_sim.study.shards import TABLES, Shard, encode
 from balance_sim.study.store import Store
 from balance_sim.study.sweep import sweep
 from balance_sim.study.verify import verify
@@ -103,7 +106,7 @@ def emptied(folder: Path) -> str:
 
 
 def block_deleted(folder: Path) -> str:
-    for table in ("runs", "accords"):
+    for table in ("runs", "accords", "dyads"):
         shard_of(folder, table).path.unlink()
     return "are missing"
 
@@ -143,6 +146,39 @@ def number_edited(folder: Path) -> str:
     return "differs when run again: accords_all_"
 
 
+def dyads_deleted(folder: Path) -> str:
+    shard_of(folder, "dyads").path.unlink()
+    return "its table of dyads is missing"
+
+
+def dyads_all_deleted(folder: Path) -> str:
+    """As if an earlier version, which wrote none, had made them."""
+    shutil.rmtree(folder / "dyads")
+    return "its table of dyads is missing"
+
+
+def one_more(table: pa.Table, column: str, row: int) -> pa.Table:
+    values = table[column].to_numpy().copy()
+    values[row] += 2**36
+    return table.set_column(table.column_names.index(column), column, pa.array(values))
+
+
+def dyad_edited(folder: Path) -> str:
+    rewrite(folder, lambda t: one_more(t, "sum", 0), "dyads")
+    return "sums by dyad of arm no_summit are not those of the runs"
+
+
+def effect_of_a_dyad_edited(folder: Path) -> str:
+    rewrite(folder, lambda t: one_more(t, "effect", len(t) - 1), "dyads")
+    return "are not those of the runs"
+
+
+def error_of_a_dyad_edited(folder: Path) -> str:
+    """Sums of squares: seen by running the block again alone."""
+    rewrite(folder, lambda t: one_more(t, "squares", 0), "dyads")
+    return "differs when run again: other sums by dyad"
+
+
 def accord_deleted(folder: Path) -> str:
     rewrite(folder, lambda t: t.slice(1), "accords")
     return "when run again"
@@ -176,7 +212,7 @@ def summary_broken(folder: Path) -> str:
 DAMAGES = [
     flipped_byte, cut_short, emptied, block_deleted, accords_deleted, row_deleted, row_doubled,
     accord_doubled, accord_of_another_run, number_edited, accord_deleted, no_table_at_all, second_file,
-    summary_edited,
+    summary_edited, dyads_deleted, dyads_all_deleted, dyad_edited, effect_of_a_dyad_edited, error_of_a_dyad_edited,
 ]  # fmt: skip
 
 
@@ -229,7 +265,7 @@ def test_a_block_of_another_study_is_told_by_running_it_again(small, tmp_path) -
     """Right names, right keys, right counts, another seed."""
     for seed, name in ((4, "mine"), (5, "other")):
         run(small, 40, seed, arms=["summit"], out=tmp_path / name)
-    for table in ("runs", "accords"):
+    for table in TABLES:
         shutil.rmtree(tmp_path / "mine" / table)
         shutil.copytree(tmp_path / "other" / table, tmp_path / "mine" / table)
     code, said = call(tmp_path / "mine")
@@ -467,13 +503,19 @@ def test_a_hindcast_is_told_from_a_study(tmp_path) -> None:
 
 
 def test_a_run_that_was_left_out_as_failed_is_told_of(sound, tmp_path) -> None:
-    """Its rows taken out, a record of a failure put in: checksums and counts fit, and so does each other run."""
+    """Its rows taken out, a record of a failure put in, the sums by dyad those of the other runs: checksums and counts
+    fit, and so does each other run."""
     copy = tmp_path / "run"
     shutil.copytree(sound["run"], copy)
     store, first = Store(copy), Store(copy).shards()[0]
-    for table in ("runs", "accords"):
+    job = job_of(store.read_manifest() or {}, None)
+    others = joined([job.live(Task(Block(run, run + 1))) for run in numbers(first.block) if run != 3])
+    assert others is not None
+    for table in TABLES:
         shard = Store(copy).shards(table)[0]
-        content = encode(store.read(shard).filter(pc.not_equal(store.read(shard)["run"], 3)))
+        held = store.read(shard)
+        kept = others.dyads if table == "dyads" else held.filter(pc.not_equal(held["run"], 3))
+        content = encode(kept)
         shard.path.unlink()
         name = shard.path.name.replace(shard.sha256, hashlib.sha256(content).hexdigest())
         shard.path.with_name(name).write_bytes(content)

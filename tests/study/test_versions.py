@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
+from balance_sim.results.outcomes import FILTERED
 from balance_sim.study.blocks import BlockTables
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.mechanisms import measured
@@ -30,7 +31,9 @@ def now(small, tmp_path_factory) -> Path:
 
 
 def older(now: Path, out: Path, keeps: Callable[[str], bool], blocks: int | None = None) -> Path:
-    """The same results without the outcomes that are not kept, in the first so many blocks or in all."""
+    """The same results without the outcomes that are not kept, in the first so many blocks or in all.
+
+    Sums by dyad go with filtered estimates: versions before had neither."""
     shutil.copytree(now, out)
     with Store(out).lock() as store:
         for one in store.kept()[:blocks]:
@@ -38,8 +41,12 @@ def older(now: Path, out: Path, keeps: Callable[[str], bool], blocks: int | None
             runs, accords = store.read(one.runs), store.read(one.accords)
             kept = [name for name in runs.column_names if name in ("run", "arm") or keeps(name)]
             assert len(kept) < len(runs.column_names)
+            assert one.dyads is not None
+            dyads = store.read(one.dyads)
             one.runs.path.unlink()
-            store.write(one.point, one.block, BlockTables(runs.select(kept), accords))
+            store.write(one.point, one.block, BlockTables(runs.select(kept), accords, dyads))
+            if not any(name.startswith(FILTERED) for name in kept):
+                one.dyads.path.unlink()
     return out
 
 

@@ -6,7 +6,7 @@ import shutil
 
 import click
 
-from balance_sim.cli.options import json_option
+from balance_sim.cli.options import classes_option, json_option
 
 
 @click.command()
@@ -15,16 +15,18 @@ from balance_sim.cli.options import json_option
 @click.option(
     "--pairs", type=click.IntRange(0, 100_000), default=15, show_default=True, help="Pairs of states shown."
 )
+@classes_option
 @json_option
-def command(left: str, right: str, pairs: int, as_json: bool) -> None:
+def command(left: str, right: str, pairs: int, classes: str | None, as_json: bool) -> None:
     """Compare two results folders, or two arms: FOLDER, FOLDER:arm, FOLDER@point, FOLDER@point:arm.
 
     Differences are RIGHT less LEFT, run by run where both have the same seed. What differs in the inputs is
-    said first. `balance-sim report LEFT RIGHT` makes a page of it."""
+    said first. Two results whose class tables differ are refused without --classes.
+    `balance-sim report LEFT RIGHT` makes a page of it."""
     from balance_sim.study.compare import compare
     from balance_sim.study.compare_text import WITHOUT_LIMIT, as_lines, as_plain
 
-    found = compare(left, right)
+    found = compare(left, right, classes)
     if as_json:
         import json
 

@@ -1,4 +1,4 @@
-"""`balance-sim explain RESULTS`: why: terms of a pair, one run day by day, which terms own the excess."""
+"""`balance-sim explain RESULTS`: why: terms of a dyad, one run day by day, which terms the effect goes through."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ TOP_MOMENT = "+7"
 @click.command()
 @click.argument("results", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--pair", metavar="A-B", help="The terms of both sides' willingness, e.g. JPN-AUS.")
-@click.option("--kind", metavar="KIND", help="Kind of accord  [default: of largest excess]")
+@click.option("--kind", metavar="KIND", help="Type of agreement  [default: the likeliest]")
 @click.option(
     "--run", is_flag=False, flag_value=CHOSEN, metavar="[K]",
     help="One run day by day; with --pair the pair in it. Without K: those of least, median, largest effect.",
 )  # fmt: skip
 @click.option("--all", "everything", is_flag=True, help="Of a run: every line.")
-@click.option("--attribution", is_flag=True, help="Which groups of terms own the excess, and nothing else.")
+@click.option(
+    "--attribution", is_flag=True, help="Which groups of terms the effect goes through, and nothing else."
+)
 @click.option("--groups", metavar="NAME=TERM+TERM,...", help="Groups of terms for the attribution.")
-@click.option("--outcome", metavar="NAME", help="Outcome to attribute  [default: counter-accords]")
+@click.option("--outcome", metavar="NAME", help="Number of agreements to attribute  [default: counter]")
 @click.option(
     "--attribution-runs",
     type=click.IntRange(1),
@@ -58,7 +60,7 @@ def command(
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Explain RESULTS. Without an option: which terms own the excess, and what moved the top pairs.
+    """Explain RESULTS. Without an option: which terms the effect goes through, and what moved the top dyads.
 
     What is found is also kept in RESULTS/explain.json."""
     from balance_sim.study.explain.document import explainable, keep
@@ -159,12 +161,10 @@ def _attribution(
 
 def _top_pairs(result: Result, arm: str | None, runs: int | None) -> tuple[dict[str, Any], Iterable[str]]:
     from balance_sim.show.explain import top_pair_lines
-    from balance_sim.show.tables import top_pairs
     from balance_sim.study.explain.attribution import compared_arm
-    from balance_sim.study.explain.pairs import explain_pairs
+    from balance_sim.study.explain.pairs import explain_pairs, leading_pairs
 
     arm = compared_arm(result, arm)
-    top = top_pairs(result, arm, TOP_PAIRS)
-    found = explain_pairs(result, list(zip(top["a"], top["b"], strict=True)), arm=arm, runs=runs)
+    found = explain_pairs(result, leading_pairs(result, arm, TOP_PAIRS), arm=arm, runs=runs)
     parts = {"pairs": {f"{one.a}-{one.b}": one.summary() for one in found}}
     return parts, top_pair_lines(found, TOP_MOMENT)

@@ -22,11 +22,11 @@ from balance_sim.cli.run import cores
 @click.option(
     "--runs",
     type=click.IntRange(2, 100_000),
-    show_default="100; 200 with --live",
-    help="Runs a point, where RESULTS is no sweep and a small one is lived; with --live, runs asked for at first.",
+    show_default="200",
+    help="With --live: replications asked for at first. Without, it has no effect.",
 )
 @click.option(
-    "--live", is_flag=True, help="Serve a page on this machine that lives new runs as its dials are moved."
+    "--live", is_flag=True, help="Serve a page on this machine that answers anew as its dials are moved."
 )
 @click.option(
     "--port", type=click.IntRange(1024, 65535), help="With --live: where to listen  [default: any free port]"
@@ -37,11 +37,12 @@ def command(
 ) -> None:
     """Write one HTML file whose dials are the factors of the sweep in RESULTS.
 
-    Of a folder of `run` a small design is lived first: how visible the focal event is, who takes part, how
-    reliable the patrons are. The file needs no network.
+    Of a folder of `run`, the dials are how visible the focal event is, who takes part, and how reliable the
+    patrons are, and each point is an expected effect, without simulation. The file needs no network.
 
     With --live nothing is written: the page's address, good for this machine and until Ctrl-C, is printed on
-    stdout; open it in a browser. Its numbers are those of `run` with the same values, runs and seed."""
+    stdout; open it in a browser. It answers with the expected effect (as `effect`), then with simulated replications:
+    those of `run` with the same values, runs and seed."""
     if live:
         if out is not None:
             raise click.UsageError("--out does not go with --live, which writes no file.", ctx)
@@ -53,8 +54,9 @@ def command(
     from balance_sim.show.explore.page import design_of
     from balance_sim.show.plots import Plots
 
-    study = Plots.of(results).study
-    design = design_of(study, 100 if runs is None else runs, _tell)
+    if runs is not None:
+        click.echo("Note: --runs has no effect without --live; nothing is simulated here.", err=True)
+    design = design_of(Plots.of(results).study, _tell)
     click.echo(save_explorer(design, out or results / "explore.html"))
 
 

@@ -42,6 +42,16 @@ def json_option(function: Decorated) -> Decorated:
     return option(function)
 
 
+def classes_option(function: Decorated) -> Decorated:
+    """`--classes left|right`."""
+    option = click.option(
+        "--classes",
+        type=click.Choice(["left", "right"]),
+        help="Where class tables differ: count all by that of the first, or of the last.",
+    )
+    return option(function)
+
+
 def set_option(function: Decorated) -> Decorated:
     """`--set key.path=value`, repeatable."""
     option = click.option(

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from balance_sim.cli.options import classes_option
+
 
 @click.command()
 @click.argument("results", metavar="RESULTS...")
@@ -17,7 +19,10 @@ import click
 @click.option(
     "--list", "only_list", is_flag=True, help="Print the names of the figures and what each answers."
 )
-def command(results: str, names: tuple[str, ...], out: Path | None, only_list: bool) -> None:
+@classes_option
+def command(
+    results: str, names: tuple[str, ...], out: Path | None, only_list: bool, classes: str | None
+) -> None:
     """Draw the figures of RESULTS: all of them, or those named.
 
     RESULTS is a folder of `run`, `sweep` or `hindcast`, FOLDER@point of a sweep, or a file with the JSON of
@@ -26,7 +31,7 @@ def command(results: str, names: tuple[str, ...], out: Path | None, only_list: b
 
     texts = [results, *(name for name in names if is_results(name))]
     wanted = [name for name in names if not is_results(name)]
-    plots = Plots.of_all(texts)
+    plots = Plots.of_all(texts, classes)
     if only_list:
         for name, question in plots.questions().items():
             click.echo(f"{name:<14}{question}")

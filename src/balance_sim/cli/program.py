@@ -26,6 +26,7 @@ COMMANDS = {
     "cases": "balance_sim.cli.cases",
     "check": "balance_sim.cli.check",
     "compare": "balance_sim.cli.compare",
+    "effect": "balance_sim.cli.effect",
     "explain": "balance_sim.cli.explain",
     "explore": "balance_sim.cli.explore",
     "export": "balance_sim.cli.export",

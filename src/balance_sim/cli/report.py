@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from balance_sim.cli.options import classes_option
+
 
 @click.command()
 @click.argument("results", nargs=-1, required=True, metavar="RESULTS...")
@@ -15,7 +17,8 @@ import click
     help="File to write  [default: report.html in RESULTS; in comparison/ of the last of several]",
 )
 @click.option("--map/--no-map", "world_map", default=True, help="With the world map, which shows borders.")
-def command(results: tuple[str, ...], out: Path | None, world_map: bool) -> None:
+@classes_option
+def command(results: tuple[str, ...], out: Path | None, world_map: bool, classes: str | None) -> None:
     """Write one HTML file of RESULTS, with the answer, the figures, their numbers, the inputs and their sources.
 
     RESULTS is a folder of `run`, `sweep` or `hindcast`, FOLDER@point of a sweep, or a file with the JSON of
@@ -24,5 +27,5 @@ def command(results: tuple[str, ...], out: Path | None, world_map: bool) -> None
     from balance_sim.show.plots import Plots, home_of
     from balance_sim.show.report import save_report
 
-    study = Plots.of_all(results).study
+    study = Plots.of_all(results, classes).study
     click.echo(save_report(study, out or home_of(results) / "report.html", world_map=world_map))

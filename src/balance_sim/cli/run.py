@@ -1,4 +1,4 @@
-"""`balance-sim run SCENARIO`: every arm many times; the headline on stdout, everything in a results folder."""
+"""`balance-sim run SCENARIO`: replications of every arm; the finding on stdout, everything in a results folder."""
 
 from __future__ import annotations
 
@@ -29,8 +29,12 @@ def cores() -> int:
 
 @click.command()
 @click.argument("scenario")
+@click.option("--runs", type=click.IntRange(1, 10_000_000), help="Replications  [default: 100]")
 @click.option(
-    "--runs", type=click.IntRange(1, 10_000_000), default=400, show_default=True, help="Replications."
+    "--precision",
+    type=FiniteRange(min=1e-6),
+    metavar="X",
+    help="Go on until the standard error of the headline effect is at most X agreements.",
 )
 @click.option(
     "--seed", type=click.IntRange(0, 2**64 - 1), default=1, show_default=True, help="Random numbers."
@@ -41,23 +45,29 @@ def cores() -> int:
     help="Results folder  [default: results/<scenario>-<key>]",
 )
 @click.option("--workers", type=click.IntRange(1, 512), default=None, help="Processes  [default: cores]")
-@click.option("--arms", metavar="A,B", help="Only these arms; the reference arm is always run.")
+@click.option("--arms", metavar="A,B", help="Only these arms; the control arm is always run.")
 @click.option(
-    "--run-timeout", type=FiniteRange(min=0.001), metavar="SECONDS", help="Give up a run after so long."
+    "--run-timeout",
+    type=FiniteRange(min=0.001),
+    metavar="SECONDS",
+    help="Give up a replication after so long.",
 )
 @click.option(
-    "--model", metavar="MODULE:CLASS", help="A StateAgent subclass that decides another way. Runs its code."
+    "--model", metavar="MODULE:CLASS", help="Use your own StateAgent subclass (executes that module)."
 )
 @click.option("--figures/--no-figures", default=True, help="Figures and report in the results folder.")
 @click.option(
     "--draw-parameters",
     is_flag=True,
-    help="Each run draws its weights and intercepts from the shipped fit, the same in every arm.",
+    help="Each replication draws its weights and intercepts from the shipped fit, the same in every arm.",
 )
 @click.option(
     "--mechanisms/--no-mechanisms",
     default=True,
-    help="Live the extra arms behind some mechanisms too, in every fourth replication.",
+    help="Simulate the extra arms behind some mechanisms too, in every fourth replication.",
+)
+@click.option(
+    "--verbose", is_flag=True, help="Also print every direction, all dyads, the mechanisms and the digest."
 )
 @set_option
 @theory_option
@@ -66,7 +76,8 @@ def cores() -> int:
 def command(
     ctx: click.Context,
     scenario: str,
-    runs: int,
+    runs: int | None,
+    precision: float | None,
     seed: int,
     out: Path | None,
     workers: int | None,
@@ -76,17 +87,20 @@ def command(
     figures: bool,
     mechanisms: bool,
     draw_parameters: bool,
+    verbose: bool,
     settings: tuple[str, ...],
     theory: str | None,
     as_json: bool,
 ) -> None:
-    """Simulate every arm of SCENARIO and report the excess over its reference arm.
+    """Simulate every arm of SCENARIO and report its effects relative to the control arm.
 
-    SCENARIO is a path, or the name of a scenario in ./scenarios. The same command goes on where it stopped."""
+    SCENARIO is a path, or the name of a scenario in ./scenarios. The same command resumes where it stopped."""
     from balance_sim.scenario import load_scenario, scenario_files
-    from balance_sim.study.run import chosen_arms, default_folder, run
+    from balance_sim.study.run import RUNS, chosen_arms, default_folder, run
     from balance_sim.study.store import Store
 
+    if runs is not None and precision is not None:
+        raise click.UsageError("--runs and --precision both say when to stop: give one of the two")
     loaded = load_scenario(scenario, set=settings, theory=theory)
     wanted = named_arms(arms)
     folder = out or default_folder(loaded, chosen_arms(loaded, wanted), seed, model, draws=draw_parameters)
@@ -94,8 +108,9 @@ def command(
     with resumable(command_line), progress_bar("runs") as progress:
         result = run(
             loaded,
-            runs,
+            runs or RUNS,
             seed,
+            precision=precision,
             arms=wanted,
             workers=workers or cores(),
             out=folder,
@@ -119,9 +134,12 @@ def command(
 
         click.echo(json.dumps(summary, allow_nan=False))
     else:
-        show(result)
+        show(result, verbose=verbose)
     if result.failed:
-        click.echo(f"{len(result.failed)} of {runs} runs failed: see {folder / 'failed.json'}", err=True)
+        click.echo(
+            f"{len(result.failed)} of {result.runs} replications failed: see {folder / 'failed.json'}",
+            err=True,
+        )
         ctx.exit(ExitCode.FAILED_RUNS)
 
 
@@ -142,13 +160,13 @@ def draw(result: Result, folder: Path) -> None:
     save_study(result, folder)
 
 
-def show(result: Result) -> None:
-    """The headline, for a person."""
+def show(result: Result, *, verbose: bool = False) -> None:
+    """The finding, for a person; verbose: all that was measured."""
     from balance_sim.show.headline import headline
     from balance_sim.show.mechanisms import mechanism_table
 
-    headline(result)
-    if result.headline_arm is not None and not result.outcomes.empty:
+    headline(result, verbose=verbose)
+    if verbose and result.headline_arm is not None and not result.outcomes.empty:
         mechanism_table(result)
 
 

@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 @click.option(
     "--window", type=click.IntRange(min=1), help="Days after the focal event  [default: the longest]"
 )
+@click.option(
+    "--runs",
+    type=click.IntRange(min=1),
+    help="Of a results folder: replications simulated again, those it holds at most  [default: 32]",
+)
 @click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day, for a CSV.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day, for a CSV.")
 @click.option(
@@ -50,6 +55,7 @@ def command(
     stage: str,
     arm: str | None,
     window: int | None,
+    runs: int | None,
     first: datetime | None,
     until: datetime | None,
     freeze: Path | None,
@@ -65,11 +71,11 @@ def command(
             "give OUTCOMES to score the forecast, or --freeze FILE to keep it until they come"
         )
     if outcomes is not None and freeze is None and is_case_table(outcomes):
-        score_responses(ctx, forecast, outcomes, case_id, as_json)
+        score_responses(ctx, forecast, outcomes, case_id, runs, as_json)
         return
     from balance_sim.cli.score_forecast import Asked, score_pairs
 
-    asked = Asked(forecast, outcomes, data, kinds, stage, arm, window, first, until, freeze)
+    asked = Asked(forecast, outcomes, data, kinds, stage, arm, window, first, until, freeze, runs)
     refuse_idle(ctx, forecast)
     out, lines, failed = score_pairs(asked)
     click.echo(json.dumps(out, indent=1, allow_nan=False) if as_json else "\n".join(lines))
@@ -87,8 +93,9 @@ IDLE = {
         "stage": "--stage",
         "window": "--window",
         "arm": "--arm",
+        "runs": "--runs",
     },
-    "csv": {"window": "--window", "arm": "--arm"},
+    "csv": {"window": "--window", "arm": "--arm", "runs": "--runs"},
 }
 """Options that say nothing about a forecast of this form."""
 
@@ -116,12 +123,17 @@ def is_case_table(outcomes: Path) -> bool:
 
 
 def score_responses(
-    ctx: click.Context, results: Path, outcomes: Path, case_id: str | None, as_json: bool
+    ctx: click.Context,
+    results: Path,
+    outcomes: Path,
+    case_id: str | None,
+    runs: int | None,
+    as_json: bool,
 ) -> None:
     """A results folder against a case's responses."""
     from balance_sim.study.run import open_result
 
-    scored = score_result(open_result(results), outcomes, case_id)
+    scored = score_result(open_result(results), outcomes, case_id, runs)
     if as_json:
         click.echo(json.dumps(scored, indent=2, allow_nan=False))
     else:
@@ -131,8 +143,12 @@ def score_responses(
         ctx.exit(ExitCode.FAILED_RUNS)
 
 
-def score_result(result: Result, outcomes: Path, case_id: str | None) -> dict[str, Any]:
-    """The scores of a finished study, in the arm that changes nothing, with what was scored."""
+def score_result(
+    result: Result, outcomes: Path, case_id: str | None, runs: int | None = None
+) -> dict[str, Any]:
+    """The scores of a finished study, in the arm that changes nothing, with what was scored.
+
+    runs: replications simulated again for the probabilities; a few dozen if None."""
     from balance_sim.evidence.case_responses import responses_of
     from balance_sim.evidence.case_scores import score_case
     from balance_sim.evidence.errors import DataError
@@ -143,7 +159,7 @@ def score_result(result: Result, outcomes: Path, case_id: str | None) -> dict[st
         raise DataError(
             "no run has finished: there is nothing to score", "Run the study first", result.folder
         )
-    p, excess = chances(result)
+    p, excess = chances(result, runs)
     scored = score_case(result.scenario, p, responses, excess)
     return {
         "scenario": result.scenario.name,
@@ -155,16 +171,16 @@ def score_result(result: Result, outcomes: Path, case_id: str | None) -> dict[st
     }
 
 
-def chances(result: Result) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], float]]:
-    """Pair -> share of runs with a new accord of any kind in the headline arm, and its excess."""
+def chances(
+    result: Result, runs: int | None
+) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], float]]:
+    """Pair -> probability of a new accord of any kind in the headline arm, and its excess over the control arm."""
+    from balance_sim.study.chances import dyad_chances
+
     if result.headline_arm is None:
         raise click.UsageError("the results hold the reference arm only; run the arm with the event too")
-    frame = result.dyads
-    frame = frame[(frame["kind"] == "any") & (frame["arm"] == result.headline_arm)]
-    pairs = [tuple(sorted(pair)) for pair in zip(frame["a"], frame["b"], strict=True)]
-    keyed = [(str(a), str(b)) for a, b in pairs]
-    p = dict(zip(keyed, frame["p"].astype(float), strict=True))
-    return p, dict(zip(keyed, frame["excess"].astype(float), strict=True))
+    p, without = (dyad_chances(result, arm, runs=runs) for arm in (result.headline_arm, result.reference))
+    return p, {pair: p[pair] - without[pair] for pair in p}
 
 
 def scores_text(scored: dict[str, Any]) -> str:

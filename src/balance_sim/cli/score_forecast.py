@@ -33,6 +33,7 @@ class Asked:
     first: datetime | None
     until: datetime | None
     freeze: Path | None
+    runs: int | None
 
 
 def score_pairs(asked: Asked) -> tuple[dict[str, Any], list[str], int]:
@@ -90,16 +91,12 @@ def forecast_of(asked: Asked) -> tuple[Forecast, str | None, int]:
 
 
 def forecast_of_folder(asked: Asked) -> tuple[Forecast, int]:
-    """Share of an arm's runs in which a pair makes a new accord, drawn to the mean by one run's worth, so that
-    nothing is held impossible."""
+    """Each pair's probability of a new accord in an arm, from some of its replications simulated again."""
     from datetime import date
-    from itertools import combinations
-
-    import numpy as np
 
     from balance_sim.evidence.errors import DataError
     from balance_sim.evidence.forecast import Forecast, window_of
-    from balance_sim.study.pairs import NEW_ORIGINS
+    from balance_sim.study.chances import RUNS, dyad_chances
     from balance_sim.study.run import open_result
 
     result = open_result(asked.forecast)
@@ -117,22 +114,9 @@ def forecast_of_folder(asked: Asked) -> tuple[Forecast, int]:
             "no run has finished: there is nothing to score", "Run the study first", asked.forecast
         )
     first, last = window_of(date.fromordinal(719163 + result.focal_day), window)
-    frame = result.accords
-    frame = frame[(frame["arm"] == arm) & frame[asked.stage].notna()]
-    frame = frame[frame["origin"].isin([*NEW_ORIGINS, *(["signed"] if asked.stage == "in_force" else [])])]
-    if asked.kinds:
-        frame = frame[frame["kind"].isin(asked.kinds)]
-    day = frame[asked.stage].astype("datetime64[s]").dt.date
-    frame = frame[(day >= first) & (day <= last)]
-    sides = [frame[side].astype(str).to_numpy() for side in ("a", "b")]
-    hits: dict[tuple[str, str], set[int]] = {}
-    for a, b, run in zip(*sides, frame["run"], strict=True):
-        hits.setdefault((min(a, b), max(a, b)), set()).add(int(run))
-    every = tuple(combinations(sorted(result.scenario.codes), 2))
-    share = np.array([len(hits.get(pair, ())) for pair in every], dtype=float)
-    p = (share + share.mean() / finished) / (finished + 1)
-    about = f"{result.scenario.name}, arm {arm}, {finished} runs"
-    made = Forecast(every, tuple(map(float, p)), first, last, asked.kinds, asked.stage, about)
+    p = dyad_chances(result, arm, window=window, kinds=asked.kinds, stage=asked.stage, runs=asked.runs)
+    about = f"{result.scenario.name}, arm {arm}, {min(finished, asked.runs or RUNS)} runs simulated again"
+    made = Forecast(tuple(p), tuple(p.values()), first, last, asked.kinds, asked.stage, about)
     return made, len(result.failed)
 
 

@@ -18,6 +18,7 @@ from balance_sim.evidence import codes
 from balance_sim.evidence.cases_data import state_code
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.readers.table import Table, open_table
+from balance_sim.model.classes import classes_of
 from balance_sim.scenario.schema import Scenario
 
 RESPONSES = ("counter", "bandwagon")
@@ -134,6 +135,7 @@ def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
     """The same rows in the scenario's codes, each with the reason why it is not scored, if there is one."""
     own = {codes.current_iso3(code): code for code in scenario.codes}
     focal = next(event for event in scenario.events if event.id == scenario.focal)
+    inside = {*classes_of(scenario).participants}
     out = []
     for row in rows:
         a, b = (own.get(codes.current_iso3(side), side) for side in (row.state_a, row.state_b))
@@ -145,7 +147,7 @@ def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
             why = f"{missing[0]}: {what}"
         elif a == b:
             why = "both sides are one state"
-        elif {a, b} <= {*focal.principals}:
+        elif {a, b} <= inside:
             why = "both sides are participants"
         elif (row.latest or row.on) < focal.date or row.on >= scenario.end:
             why = f"outside the window {focal.date}..{scenario.end}"

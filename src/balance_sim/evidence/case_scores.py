@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from balance_sim.evidence.case_responses import Response, sorted_out
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.score import Ranking, carrying, resampled
+from balance_sim.model.classes import classes_of
 from balance_sim.scenario.schema import Scenario
 
 Floats = NDArray[np.float64]
@@ -82,8 +83,7 @@ def score_case(
 
 def scored_table(scenario: Scenario, scored: Sequence[Response]) -> Table:
     """The rows to score: agreements' pairs with weight 1/k, then the pairs without a response."""
-    focal = next(event for event in scenario.events if event.id == scenario.focal)
-    inside = {*focal.principals}
+    inside = {*classes_of(scenario).participants}
     agreements: dict[str, dict[Pair, None]] = {}
     for row in scored:
         agreements.setdefault(row.agreement_id, {})[row.state_a, row.state_b] = None

@@ -16,7 +16,8 @@ from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.features import signed_between
 from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.past import KINDS, members_at, scenario_at
-from balance_sim.model.baseline import gain_norms, unfrozen
+from balance_sim.model.baseline import gain_norms
+from balance_sim.model.classes import unfrozen
 from balance_sim.model.core import DAYS_PER_YEAR, Ladder, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.prospects import Prospects

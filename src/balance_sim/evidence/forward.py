@@ -23,10 +23,10 @@ from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.pair_factors import PairFactors, mixed_chance
 from balance_sim.evidence.past import members_at, scenario_at
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.model.core import Baseline, Opportunities, World
+from balance_sim.model.core import Baseline, Opportunities, Thinning, World
 from balance_sim.model.engine import advance, begin, perceive, turn_of_step
-from balance_sim.model.margins import BoundsBroken, Margins, few_signed, most_willing, within_margins
-from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.margins import BoundExceeded, Margins, most_willing, within_margins
+from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import State
 from balance_sim.model.threat import threat
@@ -35,7 +35,7 @@ from balance_sim.model.willingness import TERMS, consent
 from balance_sim.scenario.schema import Scenario
 
 RUNS_TOGETHER = 20
-WIDE = Margins(partners=60.0, accords=40.0, signed=400.0, log_mean=1.5)
+WIDE = Margins(partners=60.0, lost=60.0, accords=40.0, signed=400.0, log_mean=1.5)
 """For years rather than months. A batch that leaves them is lived again with every occasion asked."""
 
 
@@ -151,12 +151,13 @@ def _batch(
     most = np.stack([world.propensity for world in worlds]).max(axis=0)
     highest = replace(ahead.world, propensity=most)
     for bound in (most_willing(highest, baseline, WIDE), None):
-        chances = replace(draw_opportunities(ahead.world, seed, numbers, bound), screened=False)
+        chances = draw_opportunities(ahead.world, seed, numbers, bound)
+        thin = thinning(ahead.world, chances, bound)
         try:
-            return _lived(ahead, worlds, baseline, chances, seed, numbers, watched=bound is not None)
-        except BoundsBroken:
+            return _lived(ahead, worlds, baseline, chances, thin, seed, numbers)
+        except BoundExceeded:
             continue
-    raise AssertionError("without screening no bound can break")
+    raise AssertionError("without thinning no bound can be exceeded")
 
 
 def _lived(
@@ -164,13 +165,12 @@ def _lived(
     worlds: list[World],
     baseline: Baseline,
     chances: Opportunities,
+    thin: Thinning,
     seed: int,
     numbers: NDArray[np.uint64],
-    *,
-    watched: bool,
 ) -> tuple[Floats, Floats]:
-    """The engine's own steps, each in the world of its year. Raises BoundsBroken if a watched run leaves the
-    margins."""
+    """The engine's own steps, each in the world of its year. Raises BoundExceeded if a run whose opportunities
+    were thinned leaves the margins."""
     seen = np.zeros((len(ahead.starts), len(ahead.world.first)))
     grid = ahead.world.grid
     state = begin(ahead.world, baseline, seed, numbers)
@@ -179,13 +179,13 @@ def _lived(
         world = worlds[year]
         turn_of_step(world, state)
         view = perceive(world, state, step)
-        if watched and not (within_margins(baseline, state, WIDE) and few_signed(world, state, WIDE)):
-            raise BoundsBroken
+        if chances.thinned and not within_margins(world, baseline, state, WIDE).all():
+            raise BoundExceeded
         if ahead.starts[year] == grid[step]:
             expected, variance = ahead.expected(year)
             now = chance_now(expected, baseline, state, view, ahead.kinds, variance, ahead.gamma)
             seen[year] = now.sum(axis=0)
-        advance(world, baseline, chances, state, view, seed)
+        advance(world, baseline, chances, thin, state, view, seed)
     turn_of_step(ahead.world, state)
     made = state.accords
     ours = np.isin(made.kind, ahead.kinds) & (made.signed >= 0) & (made.signed < grid[-1])

@@ -12,7 +12,7 @@ from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.past import scenario_at
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import simulate
-from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.willingness import TERMS
 from balance_sim.scenario.schema import AccordKind, Scenario
 
@@ -49,7 +49,7 @@ def made_record(
     worlds = compile_worlds(scenario)
     world, numbers = worlds.reference, np.array([run], dtype=np.uint64)
     chances = draw_opportunities(world, seed, numbers)
-    made = simulate(world, worlds.baseline, chances, seed, numbers)
+    made = simulate(world, worlds.baseline, chances, thinning(world, chances, None), seed, numbers).accords
     kept = np.flatnonzero((made.signed >= 0) & (made.signed < world.grid[-1]))
     place = np.array([history.iso3.index(code) for code in world.codes])
     a, b = place[world.first[made.pair[kept]]], place[world.second[made.pair[kept]]]

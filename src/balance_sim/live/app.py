@@ -18,10 +18,12 @@ from starlette.routing import Route
 from balance_sim.live.dials import Dial, Wish, as_options, read_wish
 from balance_sim.live.ensembles import Clerk, Lived
 from balance_sim.live.faults import BadRequest, PartFailed, Superseded, TooLarge
+from balance_sim.results.estimates import rounded
 from balance_sim.show.explore.data import chosen_days, heading, point
+from balance_sim.show.explore.expected import days_of, expected_point
 from balance_sim.show.explore.page import live_html
 from balance_sim.show.figures.fan import fan_table
-from balance_sim.study.effects import effects_table, rounded
+from balance_sim.study.expected_effect import ExpectedEffect
 from balance_sim.study.result import Result
 
 CHOICES = (50, 200, 800)
@@ -85,11 +87,17 @@ class Live:
         async for _ in self.clerk.answers(await self.clerk.setting(Wish((), self.runs)), self.runs):
             pass
 
-    async def _lines(self, answers: AsyncIterator[Lived | Result], wish: Wish) -> AsyncIterator[bytes]:
+    async def _lines(
+        self, answers: AsyncIterator[Lived | ExpectedEffect | Result], wish: Wish
+    ) -> AsyncIterator[bytes]:
         try:
             async for one in answers:
                 if isinstance(one, Lived):
                     yield _line({"lived": one.runs})
+                elif isinstance(one, ExpectedEffect):
+                    said = await asyncio.to_thread(told_expected, one)
+                    options = as_options(wish, self.clerk.seed, draws=self.clerk.workers.draws)
+                    yield _line({"expected": said | {"options": options}})
                 else:
                     said = await asyncio.to_thread(told, one)
                     options = as_options(
@@ -108,10 +116,20 @@ def told(result: Result) -> dict[str, Any]:
     table = fan_table(result)
     days = chosen_days(table)
     outcome = f"accords_counter_{result.window}"
-    row = effects_table(result.outcomes, result.arms, result.reference, [outcome]).to_dict("records")[0]
+    row = result.effects[result.effects["outcome"] == outcome].to_dict("records")[0]
     numbers = rounded({name: float(row[name]) for name in ("mean", "mcse", "lo", "hi")})
     effect = {"outcome": outcome, "window": result.window, **numbers}
     return point(result, table, days, pairs) | {"days": days, "pairs": list(pairs), "effect": effect}
+
+
+def told_expected(found: ExpectedEffect) -> dict[str, Any]:
+    """What the page shows of an expected effect; no interval, since there is no Monte Carlo error."""
+    pairs: dict[tuple[int, int], int] = {}
+    outcome = f"accords_counter_{found.window}"
+    control, having = (of[outcome] for of in found.outcomes)
+    effect = {"outcome": outcome, "window": found.window, "mean": having - control, "lo": None, "hi": None}
+    said = expected_point(found, pairs)
+    return said | {"days": days_of(found.scenario), "pairs": list(pairs), "effect": effect}
 
 
 def _line(content: dict[str, Any]) -> bytes:

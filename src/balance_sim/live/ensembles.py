@@ -7,20 +7,22 @@ import hashlib
 import pickle
 import threading
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.live.dials import Wish
 from balance_sim.live.faults import BadRequest, Superseded
-from balance_sim.live.workers import Part, Workers
+from balance_sim.live.workers import Part, Question, Workers
+from balance_sim.model.classes import with_classes
 from balance_sim.scenario import ScenarioError, Variations
 from balance_sim.study.arms import reference_key
-from balance_sim.study.blocks import Block, BlockTables, batch_runs
+from balance_sim.study.blocks import ArmTables, Block, batch_runs, beside
+from balance_sim.study.expected_effect import ExpectedEffect
 from balance_sim.study.folder import version
 from balance_sim.study.result import Result
 from balance_sim.study.store import missing
@@ -60,13 +62,13 @@ class Shelf:
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self.most = most
-        self._kept: OrderedDict[str, dict[Block, BlockTables]] = OrderedDict()
+        self._kept: OrderedDict[str, dict[Block, ArmTables]] = OrderedDict()
         self._bytes = 0
 
     def blocks(self, life: str) -> list[Block]:
         return list(self._kept.get(life, ()))
 
-    def put(self, life: str, block: Block, tables: BlockTables) -> None:
+    def put(self, life: str, block: Block, tables: ArmTables) -> None:
         """Keep a block; what was not used for longest goes. A block that is there already stays as it is."""
         kept = self._kept.setdefault(life, {})
         self._kept.move_to_end(life)
@@ -78,26 +80,27 @@ class Shelf:
             _, old = self._kept.popitem(last=False)
             self._bytes -= sum(_size(one) for one in old.values())
 
-    def first(self, life: str, runs: int) -> list[BlockTables]:
+    def first(self, life: str, runs: int) -> list[ArmTables]:
         """Tables of the first so many runs, each run once. Blocks of two requests may overlap."""
         self._kept.move_to_end(life)
         kept, out, at = self._kept[life], [], 0
         for block in sorted(kept, key=lambda one: one.first):
             if at < min(block.stop, runs):
-                out.append(_cut(kept[block], at, runs))
+                out.append(_cut(kept[block], block, at, runs))
                 at = block.stop
         return out
 
 
-def _size(tables: BlockTables) -> int:
-    return int(tables.runs.nbytes + tables.accords.nbytes)
+def _size(tables: ArmTables) -> int:
+    return int(tables.runs.nbytes + tables.accords.nbytes + tables.dyads.nbytes)
 
 
-def _cut(tables: BlockTables, first: int, stop: int) -> BlockTables:
+def _cut(tables: ArmTables, block: Block, first: int, stop: int) -> ArmTables:
     def of(table: pa.Table) -> pa.Table:
         return table.filter(pc.and_(pc.greater_equal(table["run"], first), pc.less(table["run"], stop)))
 
-    return BlockTables(of(tables.runs), of(tables.accords))
+    dyads = tables.dyads[max(first - block.first, 0) : max(stop - block.first, 0)]
+    return ArmTables(of(tables.runs), of(tables.accords), dyads)
 
 
 class Clerk:
@@ -106,16 +109,17 @@ class Clerk:
     arms: the reference and the headline arm."""
 
     def __init__(self, scenario: Scenario, seed: int, arms: tuple[str, str], workers: Workers) -> None:
-        self.scenario = scenario
+        self.scenario = with_classes(scenario)  # one class table for all settings
         self.seed = seed
         self.arms = arms
         self.workers = workers
         self.shelf = Shelf()
         self._settings: OrderedDict[Values, Setting] = OrderedDict()
-        self._variations = Variations(scenario)
+        self._effects: OrderedDict[str, ExpectedEffect] = OrderedDict()
+        self._variations = Variations(self.scenario)
         self._one_at_a_time = threading.Lock()
         self._request = 0
-        self._flying: set[asyncio.Task[None]] = set()
+        self._flying: set[asyncio.Task[Any]] = set()
 
     async def setting(self, wish: Wish) -> Setting:
         """The scenario that a request asks for. Raises BadRequest where it would be refused as a file."""
@@ -137,26 +141,36 @@ class Clerk:
         key = hashlib.sha256(packed).hexdigest()
         return Setting(scenario, packed, key, reference_key(scenario))
 
-    async def answers(self, setting: Setting, runs: int) -> AsyncIterator[Lived | Result]:
-        """First few runs, then more, then all, each as a study of its own, and how far it is in between.
+    async def answers(self, setting: Setting, runs: int) -> AsyncIterator[Lived | ExpectedEffect | Result]:
+        """The expected effect, then few runs, more, and all, each as a study of its own, and how far it is in between.
 
         Raises Superseded as soon as there is a newer request, and PartFailed."""
         self._request += 1
         request = self._request
         self.workers.supersede(request)
         told, said = 0, 0
+        expecting: asyncio.Task[ExpectedEffect] | None = None
+        if setting.key in self._effects:
+            yield self._effects[setting.key]
+        else:
+            expecting = self._track(self._expected(setting, request))
         ends = list(stages(runs)) if self._todo(setting, runs) > AT_ONCE else [runs]
         waiting: deque[Part] = deque()
-        flying: set[asyncio.Task[None]] = set()
+        flying: set[asyncio.Task[Any]] = set()
         while True:
+            if expecting and expecting.done():
+                yield expecting.result()
+                expecting = None
             have = self._have(setting, runs)
             if have < runs and not waiting and not flying:
                 waiting.extend(self._parts(setting, ends, request))
             while waiting and len(flying) < self.workers.count:
-                flying.add(self._start(self._life(setting, waiting[0].arm), waiting.popleft()))
-            if reached := max((end for end in ends if told < end <= have), default=0):
+                part = waiting.popleft()
+                flying.add(self._track(self._live(self._life(setting, part.arm), part)))
+            if not expecting and (reached := max((end for end in ends if told < end <= have), default=0)):
                 told = said = reached
-                yield self._result(setting, told)
+                kept = {arm: self.shelf.first(self._life(setting, arm), told) for arm in self.arms}
+                yield await asyncio.to_thread(self._result, setting, kept, told)
             elif have > said:
                 said = have
                 yield Lived(have)
@@ -164,9 +178,11 @@ class Clerk:
                 raise Superseded
             if told == runs:
                 return
-            done, flying = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
+            first = {expecting} if expecting else set()
+            done, _ = await asyncio.wait(flying | first, return_when=asyncio.FIRST_COMPLETED)
             if request != self._request:
                 raise Superseded
+            flying -= done
             for one in done:
                 one.result()
 
@@ -175,16 +191,25 @@ class Clerk:
         self._request += 1
         self.workers.supersede(self._request)
 
-    def _start(self, life: str, part: Part) -> asyncio.Task[None]:
-        async def live() -> None:
-            self.shelf.put(life, part.block, await self.workers.live(part))
+    async def _live(self, life: str, part: Part) -> None:
+        self.shelf.put(life, part.block, await self.workers.live(part))
 
-        task = asyncio.create_task(live())
+    async def _expected(self, setting: Setting, request: int) -> ExpectedEffect:
+        """Asked for before any runs are, so that it is there before them."""
+        question = Question(setting.key, setting.packed, self.arms, setting.reference_key, request)
+        found = ExpectedEffect(setting.scenario, self.arms[1], *await self.workers.expect(question))
+        self._effects[setting.key] = found
+        while len(self._effects) > SETTINGS_KEPT:
+            self._effects.popitem(last=False)
+        return found
+
+    def _track[Told](self, work: Coroutine[Any, Any, Told]) -> asyncio.Task[Told]:
+        task = asyncio.create_task(work)
         self._flying.add(task)
         task.add_done_callback(self._landed)
         return task
 
-    def _landed(self, task: asyncio.Task[None]) -> None:
+    def _landed(self, task: asyncio.Task[Any]) -> None:
         self._flying.discard(task)
         if not task.cancelled():
             task.exception()  # whoever waits for it hears of it; if nobody does any more, nobody needs to
@@ -222,16 +247,14 @@ class Clerk:
                     yield Part(setting.key, setting.packed, self.arms, arm, piece, request)
             first = end
 
-    def _result(self, setting: Setting, runs: int) -> Result:
-        kept = [one for arm in self.arms for one in self.shelf.first(self._life(setting, arm), runs)]
-        tables = pa.concat_tables([one.runs for one in kept]), pa.concat_tables([one.accords for one in kept])
+    def _result(self, setting: Setting, kept: Mapping[str, Sequence[ArmTables]], runs: int) -> Result:
         return Result(
             scenario=setting.scenario,
             runs=runs,
             seed=self.seed,
             arms=self.arms,
             version=version(),
-            memory=(tables,),
+            memory=(beside(kept, setting.scenario.codes),),
         )
 
 

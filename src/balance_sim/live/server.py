@@ -53,7 +53,7 @@ def serve(folder: Path, runs: int, port: int, workers: int, announce: Callable[[
     study = Plots.of(folder).study
     arm = headline_arm(study.scenario, study.arms)
     if arm is None:
-        raise WrongRequest("there is one arm only, so there is no excess to explore")
+        raise WrongRequest("there is one arm only, so there is no effect to explore")
     manifest = Store(folder).read_manifest() or {}
     if manifest.get("model"):
         raise WrongRequest(f"{folder} was made with --model, and the live page runs no code of a study's own")

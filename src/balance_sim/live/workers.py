@@ -12,6 +12,7 @@ import pickle
 import signal
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -22,12 +23,15 @@ import numpy as np
 from balance_sim.live.faults import PartFailed, Superseded
 from balance_sim.live.occasions import Occasions
 from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import Block, BlockTables, focal_watch, live_runs, one_arm_tables
+from balance_sim.study.blocks import ArmTables, Block, focal_watch, one_arm_tables, simulate_arms
 from balance_sim.study.draws import with_draws
+from balance_sim.study.expected_effect import Control, figures
 from balance_sim.study.hands import set_surroundings
 from balance_sim.study.worker import leave_with_parent
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from balance_sim.model.baseline import Worlds
     from balance_sim.model.core import World
     from balance_sim.model.engine import Observer
@@ -50,6 +54,28 @@ class Part:
     block: Block
     request: int
 
+    @property
+    def named(self) -> str:
+        return f"runs {self.block.first} to {self.block.stop - 1} of arm {self.arm}"
+
+
+@dataclass(frozen=True)
+class Question:
+    """The expected effect of a setting. control: its `reference_key`; else as of a part."""
+
+    key: str
+    scenario: bytes
+    arms: tuple[str, ...]
+    control: str
+    request: int
+
+    @property
+    def named(self) -> str:
+        return f"the expected effect of arm {self.arms[-1]}"
+
+
+Figures = tuple[tuple[dict[str, float], dict[str, float]], dict[str, float] | None, "pd.DataFrame"]
+
 
 class Workers:
     """`count` processes. Whatever is asked for is lived with one seed; draws: runs draw their parameters."""
@@ -69,27 +95,38 @@ class Workers:
         """Parts of requests other than this one are dropped, those under way within a step of theirs."""
         self._newest.value = request
 
-    async def live(self, part: Part) -> BlockTables:
+    async def live(self, part: Part) -> ArmTables:
         """The part's tables. Raises Superseded, or PartFailed."""
+        return await self._done(_live, part)
+
+    async def expect(self, question: Question) -> Figures:
+        """Outcomes, parts and dyads of an expected effect. Raises Superseded, or PartFailed."""
+        return await self._done(_expect, question)
+
+    async def _done[Asked: (Part, Question), Given](
+        self, work: Callable[[Asked], Given | None], part: Asked
+    ) -> Given:
         pool = self._pool
         try:
-            return _lived(await asyncio.wrap_future(self._submit(pool, part)))
+            return _given(await asyncio.wrap_future(self._submit(pool, work, part)))
         except BrokenProcessPool:
             if pool is self._pool:
                 self._pool = self._new_pool(self.count)
                 pool.shutdown(wait=False, cancel_futures=True)
         async with self._turn:
-            return await self._live_apart(part)
+            return await self._apart_done(work, part)
 
-    async def _live_apart(self, part: Part) -> BlockTables:
+    async def _apart_done[Asked: (Part, Question), Given](
+        self, work: Callable[[Asked], Given | None], part: Asked
+    ) -> Given:
         for _ in range(TRIES):
             self._apart = self._apart or self._new_pool(1)
             try:
-                return _lived(await asyncio.wrap_future(self._submit(self._apart, part)))
+                return _given(await asyncio.wrap_future(self._submit(self._apart, work, part)))
             except BrokenProcessPool:
                 self._apart.shutdown(wait=False, cancel_futures=True)
                 self._apart = None
-        raise PartFailed(f"{_named(part)} killed their process twice: no memory left, or a crash")
+        raise PartFailed(f"{part.named} killed their process twice: no memory left, or a crash")
 
     def close(self) -> None:
         """End the processes; what they are at is dropped."""
@@ -101,29 +138,34 @@ class Workers:
     def _new_pool(self, count: int) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(count, self._spawn, _begin, self._begin)
 
-    def _submit(self, pool: ProcessPoolExecutor, part: Part) -> Future[BlockTables | None]:
+    def _submit[Asked: (Part, Question), Given](
+        self, pool: ProcessPoolExecutor, work: Callable[[Asked], Given | None], part: Asked
+    ) -> Future[Given | None]:
         """Starts processes where there are too few; Ctrl-C is not theirs to hear, from their first moment on."""
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
-            return pool.submit(_live, part)
+            return pool.submit(work, part)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Seat:
-    """What a process holds: the seed, the newest request's number, settings compiled and occasions drawn last."""
+    """What a process holds: the seed, the newest request's number, settings compiled, control arms expected, and
+    occasions drawn last."""
 
     newest: Any
     seed: int
     draws: bool
     compiled: OrderedDict[str, Worlds]
+    controls: OrderedDict[str, Control]
     occasions: Occasions
 
 
 def _begin(newest: Any, seed: int, draws: bool) -> None:  # noqa: FBT001 - given by place by the pool
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=leave_with_parent, daemon=True).start()
-    _Seat.newest, _Seat.seed, _Seat.draws, _Seat.compiled = newest, seed, draws, OrderedDict()
+    _Seat.newest, _Seat.seed, _Seat.draws = newest, seed, draws
+    _Seat.compiled, _Seat.controls = OrderedDict(), OrderedDict()
     _Seat.occasions = Occasions()
 
 
@@ -145,7 +187,7 @@ class _Impatience:
         return look
 
 
-def _live(part: Part) -> BlockTables | None:
+def _live(part: Part) -> ArmTables | None:
     """A process's work; None: superseded. Raises PartFailed with the reason."""
     if _Seat.newest.value != part.request:
         return None
@@ -155,29 +197,49 @@ def _live(part: Part) -> BlockTables | None:
         own = with_draws(worlds, _Seat.seed, numbers) if _Seat.draws else worlds
         watch = focal_watch(worlds)
         look = _Impatience(watch, part.request)
-        made = live_runs(own, _Seat.seed, numbers, (part.arm,), look, _Seat.occasions.draw)
-        return one_arm_tables(worlds, part.arm, made[part.arm], numbers, watch)
+        batch = simulate_arms(own, _Seat.seed, numbers, (part.arm,), watch, look, _Seat.occasions.draw)
+        return one_arm_tables(worlds, part.arm, batch)
     except Superseded:
         return None
     except Exception as error:
-        raise PartFailed(f"{_named(part)}: {type(error).__name__}: {error}") from error
+        raise PartFailed(f"{part.named}: {type(error).__name__}: {error}") from error
 
 
-def _compiled(part: Part) -> Worlds:
+def _expect(question: Question) -> Figures | None:
+    """The same for an expected effect. Where runs draw parameters, it is at the parameters as they stand."""
+
+    def look() -> None:
+        if _Seat.newest.value != question.request:
+            raise Superseded
+
+    try:
+        look()
+        worlds = _compiled(question)
+        control = Control.among(_Seat.controls, question.control, worlds)
+        _trim(_Seat.controls, question.control)
+        return figures(worlds, question.arms[-1], control, look)
+    except Superseded:
+        return None
+    except Exception as error:
+        raise PartFailed(f"{question.named}: {type(error).__name__}: {error}") from error
+
+
+def _compiled(part: Part | Question) -> Worlds:
     kept = _Seat.compiled
     if part.key not in kept:
         kept[part.key] = compile_arms(pickle.loads(part.scenario), part.arms)  # from our own server
-        while len(kept) > SETTINGS_KEPT:
-            kept.popitem(last=False)
-    kept.move_to_end(part.key)
+    _trim(kept, part.key)
     return kept[part.key]
 
 
-def _lived(tables: BlockTables | None) -> BlockTables:
-    if tables is None:
+def _trim(kept: OrderedDict[str, Any], key: str) -> None:
+    """Under this key is what was used last; what was not used for longest goes."""
+    kept.move_to_end(key)
+    while len(kept) > SETTINGS_KEPT:
+        kept.popitem(last=False)
+
+
+def _given[Found](found: Found | None) -> Found:
+    if found is None:
         raise Superseded
-    return tables
-
-
-def _named(part: Part) -> str:
-    return f"runs {part.block.first} to {part.block.stop - 1} of arm {part.arm}"
+    return found

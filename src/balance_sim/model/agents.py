@@ -18,10 +18,10 @@ import pandas as pd
 from balance_sim.model import engine
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import ORIGINS, World
-from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.pipeline import open_talks, sign_talks
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, InvalidNumber, State, refuse_invalid
+from balance_sim.model.state import Accords, Hastened, InvalidNumber, Simulated, State, refuse_invalid
 from balance_sim.model.threat import effort_change, effort_share, insecurity
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent, willingness
@@ -30,6 +30,9 @@ from balance_sim.scenario.schema import Scenario
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+
+
+DECIDES = ("willingness", "probabilities", "consents", "assess", "effort_after")  # what bounds rest on
 
 
 class StateAgent(mesa.Agent):
@@ -48,6 +51,7 @@ class StateAgent(mesa.Agent):
         self.insecurity = 0.0
         self.effort = 0.0
         self.answers: Bools = np.zeros(0, dtype=bool)
+        self.chances: Floats = np.zeros(0)
 
     def perceive(self) -> None:
         """Take in this step's view: how far each is against it, whom it fears, who could help and who will."""
@@ -66,7 +70,12 @@ class StateAgent(mesa.Agent):
     def decide(self) -> None:
         """Answer this step's occasions, all at once, and set next step's effort."""
         prospects, needs = self.model.occasions_of(self.index)
-        self.answers = self.consents(prospects, needs)
+        if type(self).consents is StateAgent.consents:
+            self.chances = self.probabilities(prospects)
+            self.answers = needs < self.chances
+        else:  # decides in a way of its own: the chance of what it did is all that is known
+            self.answers = self.consents(prospects, needs)
+            self.chances = self.answers.astype(float)
         self.effort = self.effort_after(self.model.share_of_effort)
 
     def willingness(self, prospects: Prospects) -> Floats:
@@ -74,7 +83,13 @@ class StateAgent(mesa.Agent):
         return willingness(prospects)
 
     def consents(self, prospects: Prospects, needs: Floats) -> Bools:
-        """(C,) yes where the probability to consent exceeds the occasion's uniform. NaN raises InvalidNumber."""
+        """(C,) yes where the probability to consent exceeds the opportunity's uniform. NaN raises InvalidNumber.
+
+        Override this for decisions that no willingness can tell; filtered estimates are then counts."""
+        return np.asarray(needs < self.probabilities(prospects))
+
+    def probabilities(self, prospects: Prospects) -> Floats:
+        """(C,) probability to consent to each prospect. NaN raises InvalidNumber."""
         wanted = np.asarray(self.willingness(prospects), dtype=float)
         if np.isnan(wanted).any():
             alter = self.model.world.codes[prospects.alter[np.isnan(wanted)][0]]
@@ -82,7 +97,7 @@ class StateAgent(mesa.Agent):
             raise InvalidNumber(
                 f"willingness of {self.code} for {alter} is nan on day {day:g} after the start"
             )
-        return np.asarray(needs < consent(wanted))
+        return consent(wanted)
 
     def effort_after(self, share: float) -> float:
         """Effort after this step: part of the way to a target that rises with insecurity."""
@@ -116,11 +131,10 @@ class BalanceModel(mesa.Model):
         self.world: World = self.worlds.arms[self.arm]
         self.key = seed
         runs = np.array([run], dtype=np.uint64)
-        own_way = agent_class.willingness is not StateAgent.willingness or (
-            agent_class.consents is not StateAgent.consents
-        )
-        most = None if own_way else self.worlds.most
-        self.chances = draw_opportunities(self.worlds.reference, seed, runs, most)
+        own_way = any(getattr(agent_class, name) is not getattr(StateAgent, name) for name in DECIDES)
+        self.chances = draw_opportunities(self.worlds.reference, seed, runs)  # all: no bound can be exceeded
+        self.thin = thinning(self.world, self.chances, None if own_way else self.worlds.bounds[self.arm])
+        self.consent: list[Floats] = []
         self.state: State = engine.begin(self.world, self.worlds.baseline, seed, runs)
         self.at = 0
         self.why_ended: str | None = None
@@ -169,13 +183,17 @@ class BalanceModel(mesa.Model):
             return
         world, baseline, state = self.world, self.worlds.baseline, self.state
         start, stop = world.grid[self.at], world.grid[self.at + 1]
-        rows = np.arange(*self.chances.starts[self.at : self.at + 2])
-        free = ~state.busy[self.chances.run[rows], self.chances.pair[rows], self.chances.kind[rows]]
-        self._rows = rows[free]
+        first, last = self.chances.starts[self.at : self.at + 2]
+        self._rows = engine.open_to_consent(world, self.chances, self.thin, state, first, last)
         self.share_of_effort = effort_share(stop - start, world.rules.effort_years)
         for turn in ("perceive", "assess", "decide"):
             self.agents.do(turn)
-        agreed = self._agreed()
+        agreed, sides = self._answers()
+        consent_here = np.zeros(last - first)
+        consent_here[self._rows - first] = engine.filtered(
+            world, self.chances, self.thin, state, self._rows, sides
+        )
+        self.consent.append(consent_here)
         open_talks(world, baseline, self.chances, state, self.view, self._rows[agreed], self.key)
         sign_talks(world, baseline, state, self.view, start, stop)
         for agent in self.agents:
@@ -223,15 +241,24 @@ class BalanceModel(mesa.Model):
         other = np.where(mine == 0, second[which], first[which])
         return mine, other, which
 
-    def _agreed(self) -> Bools:
-        yes = np.zeros((len(self._rows), 2), dtype=bool)
+    @property
+    def simulated(self) -> Simulated:
+        """What the run leaves behind so far, as `engine.simulate` returns it."""
+        rest = len(self.chances.day) - sum(map(len, self.consent))
+        consent = np.concatenate([*self.consent, np.zeros(rest)])
+        return Simulated(self.state.accords, consent, Hastened.joined(self.state.hastened))
+
+    def _answers(self) -> tuple[Bools, Floats]:
+        """(K,) whether both sides consent at each opportunity, and (K, 2) each side's probability to."""
+        yes, sides = np.zeros((len(self._rows), 2), dtype=bool), np.zeros((len(self._rows), 2))
         for agent in self.agents:
             mine, _, which = self._sides(agent.index)
-            yes[which, mine] = agent.answers
-        return np.asarray(yes.all(axis=1))
+            yes[which, mine], sides[which, mine] = agent.answers, agent.chances
+        return np.asarray(yes.all(axis=1)), sides
 
     def _look(self) -> None:
         engine.turn_of_step(self.world, self.state)
+        engine.watch_margins(self.world, self.worlds.baseline, self.chances, self.state)
         self.view: View = engine.perceive(self.world, self.state, self.at)
 
 

@@ -1,22 +1,22 @@
 """What is frozen once, from the reference arm at the start, for all arms and runs.
 
-Read from an arm's own later beliefs, classes would move accords between them and call that an effect.
+Classes of dyads are fixed earlier, from the scenario as written: `model/classes.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.core import DIRECTIONS, Baseline, World
+from balance_sim.model.classes import classes_of, sorted_into, step_before, unfrozen
+from balance_sim.model.core import Baseline, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.landscape import Camps, camps
 from balance_sim.model.margins import most_willing
-from balance_sim.model.news import members
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
 from balance_sim.model.state import State
@@ -24,6 +24,7 @@ from balance_sim.model.view import View
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.classes import Classes
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
 from balance_sim.scenario.schema import Scenario, Theory
 
@@ -32,17 +33,24 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Worlds:
-    """Every arm of a scenario as arrays, with the frozen baseline and the bound that serves them all."""
+    """Every arm of a scenario as arrays, with the frozen baseline and the upper bounds of consent."""
 
     scenario: Scenario
     arms: dict[str, World]
     baseline: Baseline
-    most: Floats  # (n, n, M) upper bound of willingness in any arm
-    participants: tuple[int, ...]
+    bounds: dict[
+        str, Floats
+    ]  # by arm, upper bound of willingness, (n, n, M); with a run axis in front if drawn
+    classes: Classes  # of the scenario as written
 
     @property
     def reference(self) -> World:
         return self.arms[self.scenario.reference_arm]
+
+    @cached_property
+    def most(self) -> Floats:
+        """Upper bound of willingness in any arm, in the shape of `bounds`."""
+        return reduce(np.maximum, self.bounds.values())
 
     @cached_property
     def camps(self) -> Camps:
@@ -59,6 +67,7 @@ def compile_worlds(
 ) -> Worlds:
     """Arrays for all arms, on one grid, with one baseline. The order of the arms changes nothing.
 
+    Raises ValueError for states without a class in the scenario as written.
     arms: only these, the reference among them. versions: the scenario as it is in each arm that has a say in the
     grid, by name, and in `arms`; all arms if None."""
     if versions is None:
@@ -68,12 +77,12 @@ def compile_worlds(
     wanted = versions if arms is None else arms
     worlds = {name: compile_world(versions[name], name, grid, day) for name in sorted(wanted)}
     worlds = at_one_base_rate(worlds, versions[scenario.reference_arm])
-    focal = next(event for event in scenario.events if event.id == scenario.focal)
-    roster = {code: i for i, code in enumerate(worlds[scenario.reference_arm].codes)}
-    participants = tuple(members(focal.principals, scenario.groups, roster))
-    baseline = freeze(worlds[scenario.reference_arm], participants)
-    most: Floats = np.max(np.stack([most_willing(world, baseline) for world in worlds.values()]), axis=0)
-    return Worlds(scenario, worlds, baseline, most, participants)
+    reference = worlds[scenario.reference_arm]
+    classes = classes_of(scenario, reference)
+    threatened, direction = sorted_into(reference, classes)
+    baseline = replace(freeze(reference), threatened=threatened, direction=direction)
+    bounds = {name: most_willing(world, baseline) for name, world in worlds.items()}
+    return Worlds(scenario, worlds, baseline, bounds, classes)
 
 
 def own_theory(theory: Theory) -> Theory:
@@ -97,8 +106,8 @@ def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, W
     world = arms[reference.reference_arm]
     own = reference.model_copy(update={"theory": own_theory(reference.theory)})
     levels = compile_world(own, world.arm, world.grid, world.focal_day)
-    wanted = freeze(levels, ()).keen.prod(axis=1).sum(axis=0)
-    shift = shift_to(wanted, freeze(world, ()).keen)
+    wanted = freeze(levels).keen.prod(axis=1).sum(axis=0)
+    shift = shift_to(wanted, freeze(world).keen)
     return {
         name: replace(arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + shift))
         for name, arm in arms.items()
@@ -118,9 +127,8 @@ def shift_to(wanted: Floats, keen: Floats) -> Floats:
     return np.asarray((low + high) / 2)
 
 
-def freeze(world: World, participants: tuple[int, ...]) -> Baseline:
-    """The baseline from the reference world: gain norms, insecurity and consent at the start; classes
-    just before the focal event."""
+def freeze(world: World) -> Baseline:
+    """The baseline from the reference world: gain norms, insecurity and consent at the start. Without classes."""
     n, kinds = world.n, len(world.ladder.names)
     blank = unfrozen(world)
     state = begin(world, blank, 0, np.zeros(1, dtype=np.uint64))
@@ -135,31 +143,7 @@ def freeze(world: World, participants: tuple[int, ...]) -> Baseline:
     )
     keen = consent(willingness(_all_prospects(world, baseline, state, at_start))).reshape(n, n, kinds)
     keen = np.stack([keen[world.first, world.second], keen[world.second, world.first]], axis=1)
-    before = perceive(world, state, step_before(world))
-    threatened = threatened_by(before, participants, world.rules.tau)[0]
-    return replace(
-        baseline, keen=keen, threatened=threatened, direction=directions(world, threatened, participants)
-    )
-
-
-def step_before(world: World) -> int:
-    """The last step that ends before the focal event, or the first step."""
-    return max(int(np.searchsorted(world.grid, world.focal_day)) - 1, 0)
-
-
-def unfrozen(world: World) -> Baseline:
-    """A baseline of which nothing is known yet: all 0."""
-    n, kinds, pairs = world.n, len(world.ladder.names), len(world.first)
-    return Baseline(
-        gain_norm=np.zeros((n, kinds)),
-        insecurity=np.zeros(n),
-        partners=np.zeros(n),
-        shared=np.zeros((n, n)),
-        shared_mean=0.0,
-        threatened=np.zeros(n, dtype=bool),
-        direction=np.zeros(pairs, dtype=np.int64),
-        keen=np.zeros((pairs, 2, kinds)),
-    )
+    return replace(baseline, keen=keen)
 
 
 def gain_norms(world: World, blank: Baseline, state: State, view: View) -> Floats:
@@ -171,27 +155,7 @@ def gain_norms(world: World, blank: Baseline, state: State, view: View) -> Float
     return np.asarray(log_gain.sum(axis=1) / (n - 1))
 
 
-def threatened_by(view: View, participants: tuple[int, ...], tau: float) -> npt.NDArray[np.bool_]:
-    """(R, n) whether the participants make up more than tau of the balance against a state.
-
-    They themselves do not count."""
-    share = view.threat[:, :, list(participants)].sum(axis=-1) / view.balance
-    share[:, list(participants)] = 0.0
-    return np.asarray(share > tau)
-
-
-def directions(
-    world: World, threatened: npt.NDArray[np.bool_], participants: tuple[int, ...]
-) -> npt.NDArray[np.int64]:
-    """(P,) the class of each pair: counter, with_participant, other."""
-    inside = np.isin(np.arange(world.n), participants)
-    i, j = world.first, world.second
-    with_participant = inside[i] | inside[j]
-    counter = ~with_participant & (threatened[i] | threatened[j])
-    names = [DIRECTIONS.index(name) for name in ("with_participant", "counter", "other")]
-    return np.where(with_participant, names[0], np.where(counter, names[1], names[2]))
-
-
 def _all_prospects(world: World, baseline: Baseline, state: State, view: View) -> Prospects:
-    ego, alter, kind = (grid.ravel() for grid in np.indices((world.n, world.n, len(world.ladder.names))))
-    return Prospects(world, baseline, view, state, np.zeros_like(ego), ego, alter, kind)
+    kinds = len(world.ladder.names)
+    ego, alter, kind = (grid.ravel() for grid in np.indices((world.n, world.n, kinds)))
+    return Prospects(world, baseline, view, state, np.zeros_like(ego), ego, alter, kind, kinds_each=kinds)

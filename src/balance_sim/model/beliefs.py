@@ -1,7 +1,8 @@
 """What states think of each other: log-odds of alignment and of hostile intent.
 
 Evidence adds on the log-odds scale (Good 1950, weight of evidence, in nats). Arrays end in (n, n):
-row the one who acts or looks, column the other. All functions broadcast over leading axes.
+row the one who acts or looks, column the other. All functions broadcast over leading axes; `out` is a place to
+write the result to.
 """
 
 from __future__ import annotations
@@ -24,25 +25,29 @@ def prior_intent(gap: Floats, quarrel: Floats, eta0: float, eta_x: float) -> Flo
     return eta0 + eta_x * gap + quarrel
 
 
-def alignment(odds_against: Floats) -> Floats:
+def alignment(odds_against: Floats, out: Floats | None = None) -> Floats:
     """Probability of siding together from e to the minus log-odds: sigma(alpha) = 1 / (1 + e^-alpha)."""
-    return np.asarray(1.0 / (odds_against + 1.0))
+    out = np.asarray(np.add(odds_against, 1.0, out=out))
+    return np.divide(1.0, out, out=out)
 
 
 def alignment_with(odds_against: Floats, accord: Floats) -> Floats:
     """a from the odds against it before accords, and what accords in force or announced add to alpha."""
-    return alignment(odds_against * np.exp(-accord))
+    odds = np.asarray(odds_against * np.exp(-accord))
+    return alignment(odds, out=odds)
 
 
-def hostility(odds: Floats, eta0: float) -> Floats:
+def hostility(odds: Floats, eta0: float, out: Floats | None = None) -> Floats:
     """Hostility above a stranger's, in nats: max(0, ln(1 + e^eta) - ln(1 + e^eta0)).
 
     odds: (..., n, n), e^eta. Returns the same shape, >= 0; 0 for a stranger and below."""
-    return np.asarray(np.maximum(np.log1p(odds) - np.log1p(np.exp(eta0)), 0.0))
+    out = np.asarray(np.log1p(odds, out=out))
+    out -= np.log1p(np.exp(eta0))
+    return np.maximum(out, 0.0, out=out)
 
 
-def decay(elapsed_days: Floats | float, half_life_days: float | None) -> Floats:
-    """Share of evidence left, 2^(-t / half-life); 1 where it does not fade; 0 before its date."""
+def decay(elapsed_days: Floats | float, half_life_days: Floats | float | None) -> Floats:
+    """Share of evidence left, 2^(-t / half-life); 1 where it does not fade (None or inf); 0 before its date."""
     elapsed = np.asarray(elapsed_days, dtype=float)
     left = (
         np.ones_like(elapsed) if half_life_days is None else np.exp2(-np.maximum(elapsed, 0) / half_life_days)

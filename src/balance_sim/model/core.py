@@ -4,7 +4,8 @@
     chances  = draw_opportunities(...)             when pairs could open talks, and how keen each side must be
     state    = begin(world, chances)               what a block of runs carries
     view     = perceive(world, state, step)        what states see and feel in this step
-    advance(world, chances, state, view, step)     talks open, advance, are signed, lapse
+    advance(world, chances, state, view, step)     talks open, advance, are signed, lapse; returns how likely they
+                                                   were to open: what filtered estimates are made of
 
 R runs at once, n states in the order of audience and code, P = n (n - 1) / 2 pairs, M kinds of accord.
 Here stands what is fixed. What is carried (`state.py`) and what is only seen (`view.py`) are different types.
@@ -13,7 +14,7 @@ Days count from 00:00 of the scenario's start and are floats until an accord is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -108,18 +109,25 @@ class Baseline:
 
 
 @dataclass(frozen=True)
-class AtStart:
-    """What states would believe in each step if the accords in force at the start were all there is.
+class Shared:
+    """What states would believe in one step if the accords in force at the start were all there is.
 
     Most entries stay so in a run; those that do not are worked out anew by the same functions."""
+
+    alignment: Floats  # (A, n, n) a_jk, diagonal 0
+    hostility: Floats  # (n, n) L_ij
+    reliable: Floats  # (n, n) rho_j c_j p_ij
+    lending: Floats  # (n, n) rho_j c_j p_ij b_ij
+
+
+@dataclass(frozen=True)
+class AtStart:
+    """The accords in force at the start, and what has been worked out from them, by step, as `shared` keeps it."""
 
     in_force: npt.NDArray[np.int16]  # (P, M)
     depth: Floats  # (P,)
     calm: Floats  # (P,)
-    alignment: Floats  # (S, A, n, n) a_jk, diagonal 0
-    hostility: Floats  # (S, n, n) L_ij
-    reliable: Floats  # (S, n, n) rho_j c_j p_ij
-    lending: Floats  # (S, n, n) rho_j c_j p_ij b_ij
+    kept: dict[int, Shared] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -199,9 +207,9 @@ class World:
 
 @dataclass(frozen=True)
 class Opportunities:
-    """Occasions at which a pair could open talks, by step, run, pair, kind, count. All arrays (C,).
+    """Opportunities at which a dyad could open talks, by step, run, pair, kind, count. All arrays (C,).
 
-    At an occasion each side consents with its own probability; `needs` holds the two uniforms it has to
+    At an opportunity each side consents with its own probability; `needs` holds the two uniforms that it has to
     exceed. The same table serves every arm."""
 
     day: Floats
@@ -211,4 +219,15 @@ class Opportunities:
     count: Ints
     needs: Floats  # (C, 2)
     starts: Ints  # (S + 1,) where each step begins
-    screened: bool  # occasions that could not lead to consent were left out
+    thinned: bool  # opportunities that could not lead to consent in any arm were left out
+
+
+@dataclass(frozen=True)
+class Thinning:
+    """What an upper bound of consent makes of the opportunities in one arm. Arrays (C,).
+
+    Where the bound holds nobody consents unless `kept`, and an opportunity is kept with probability `bound`
+    (thinning: Lewis, Shedler 1979, Naval Research Logistics Quarterly 26(3))."""
+
+    kept: Bools  # both uniforms lie below the sides' upper bounds
+    bound: Floats  # product of the two upper bounds, at most 1

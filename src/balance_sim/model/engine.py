@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import threat
-from balance_sim.model.core import Baseline, Opportunities, World
+from balance_sim.model.core import Baseline, Opportunities, Thinning, World
 from balance_sim.model.hazards import provoke
-from balance_sim.model.margins import BoundsBroken, few_signed, within_margins
+from balance_sim.model.margins import BoundExceeded, within_margins
 from balance_sim.model.network import begin_network, enter, leave, refresh
 from balance_sim.model.perception import perceive
 from balance_sim.model.pipeline import (
@@ -22,16 +22,18 @@ from balance_sim.model.pipeline import (
     talks_nobody_recorded,
 )
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, State, refuse_invalid
+from balance_sim.model.state import Hastened, Simulated, State, refuse_invalid
 from balance_sim.model.view import View
-from balance_sim.model.willingness import at_most, consent, with_late, without_late
+from balance_sim.model.willingness import consent, willingness
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-__all__ = ["advance", "begin", "close_step", "perceive", "simulate", "turn_of_step", "watch"]
+__all__ = ["advance", "begin", "close_step", "perceive", "simulate", "turn_of_step", "watch_margins"]
 
 Observer = Callable[[World, State, View], None]
+
+LOOKS = 8  # steps after which it is looked anew whether runs keep the margins; changes no result
 
 
 def begin(world: World, baseline: Baseline, seed: int, runs: npt.NDArray[np.uint64]) -> State:
@@ -62,36 +64,65 @@ def one_side(
     )
 
 
-def agreed(
-    world: World, baseline: Baseline, chances: Opportunities, state: State, view: View, rows: Ints
+def open_to_consent(
+    world: World, chances: Opportunities, thin: Thinning, state: State, first: int, stop: int
 ) -> Ints:
-    """Those of the opportunities at which both sides consent. The second is asked only if the first would.
+    """Opportunities first..stop-1 whose clock is idle and at which the two sides may consent."""
+    rows = np.arange(first, stop)
+    clock = clock_of(world, chances.run[rows], chances.pair[rows], chances.kind[rows])
+    may = thin.kept[rows] | ~state.within[chances.run[rows]]
+    return rows[~state.busy.take(clock) & may]
 
-    Terms that sum over third states are worked out last, where their bound would lead to consent."""
-    rows = rows[~state.busy.take(clock_of(world, chances.run[rows], chances.pair[rows], chances.kind[rows]))]
-    known: list[Floats] = []  # each side's willingness but for the late terms
-    for side in (0, 1):
-        who = one_side(world, baseline, chances, state, view, rows, side)
-        u = without_late(who)
-        kept = np.flatnonzero(chances.needs[rows, side] < consent(at_most(who, u)))
-        rows, known = rows[kept], [of_side[kept] for of_side in (*known, u)]
-    for side in (0, 1):
-        who = one_side(world, baseline, chances, state, view, rows, side)
-        kept = np.flatnonzero(chances.needs[rows, side] < consent(with_late(who, known[side])))
-        rows, known = rows[kept], [of_side[kept] for of_side in known]
-    return rows
+
+def consents(
+    world: World, baseline: Baseline, chances: Opportunities, state: State, view: View, rows: Ints
+) -> Floats:
+    """(K, 2) probability that each side consents at each of these opportunities."""
+    run, pair, kind = chances.run[rows], chances.pair[rows], chances.kind[rows]
+    both = Prospects.of_both_sides(world, baseline, view, state, run, pair, kind)
+    return consent(willingness(both)).reshape(2, -1).T
+
+
+def filtered(
+    world: World, chances: Opportunities, thin: Thinning, state: State, rows: Ints, sides: Floats
+) -> Floats:
+    """(K,) probability that talks open at each opportunity, over the probability that it was kept.
+
+    Of two opportunities of one clock in one step the earlier counts: a later one has its talks only where the
+    earlier ones have none. Past the margins a bound no longer holds, and nothing is thinned."""
+    held = state.within[chances.run[rows]]
+    open_here = sides.prod(axis=1) / np.where(held, thin.bound[rows], 1.0)
+    clock = clock_of(world, chances.run[rows], chances.pair[rows], chances.kind[rows])
+    none_yet = np.ones(len(rows))
+    for k in np.flatnonzero(clock[1:] == clock[:-1]) + 1:  # few; rows are sorted by clock within a step
+        none_yet[k] = none_yet[k - 1] * (1.0 - open_here[k - 1])
+    return np.asarray(open_here * none_yet)
 
 
 def advance(
-    world: World, baseline: Baseline, chances: Opportunities, state: State, view: View, seed: int
-) -> None:
-    """One step: talks open and go on, accords are signed; then effort follows insecurity."""
+    world: World,
+    baseline: Baseline,
+    chances: Opportunities,
+    thin: Thinning,
+    state: State,
+    view: View,
+    seed: int,
+) -> Floats:
+    """One step: talks open and go on, agreements are signed; then effort follows insecurity.
+
+    Returns (K,) the step's part of `Simulated.consent`."""
     step = view.step
     start, stop = world.grid[step], world.grid[step + 1]
-    rows = agreed(world, baseline, chances, state, view, np.arange(*chances.starts[step : step + 2]))
-    open_talks(world, baseline, chances, state, view, rows, seed)
+    first, last = chances.starts[step : step + 2]
+    rows = open_to_consent(world, chances, thin, state, first, last)
+    sides = consents(world, baseline, chances, state, view, rows)
+    out = np.zeros(last - first)
+    out[rows - first] = filtered(world, chances, thin, state, rows, sides)
+    agreed = rows[(chances.needs[rows] < sides).all(axis=1)]
+    open_talks(world, baseline, chances, state, view, agreed, seed)
     sign_talks(world, baseline, state, view, start, stop)
     close_step(world, baseline, state, view)
+    return out
 
 
 def close_step(world: World, baseline: Baseline, state: State, view: View) -> None:
@@ -119,29 +150,34 @@ def turn_of_step(world: World, state: State) -> None:
     refresh(world, state, np.concatenate([entered, left]))
 
 
-def watch(chances: Opportunities, *, kept: bool) -> None:
-    """Where occasions were passed over, runs must keep within the margins that allowed it."""
-    if chances.screened and not kept:
-        raise BoundsBroken
+def watch_margins(world: World, baseline: Baseline, chances: Opportunities, state: State) -> None:
+    """Note which replications keep within the margins of their bounds. Raises BoundExceeded where one does not
+
+    and opportunities were left out on the strength of the bounds."""
+    state.within &= within_margins(world, baseline, state)
+    if chances.thinned and not state.within.all():
+        raise BoundExceeded
 
 
 def simulate(
     world: World,
     baseline: Baseline,
     chances: Opportunities,
+    thin: Thinning,
     seed: int,
     runs: npt.NDArray[np.uint64],
     observe: Observer | None = None,
-) -> Accords:
-    """R runs of one arm, start to end. Returns every accord under way or made; `observe` sees each step."""
-    state = begin(world, baseline, seed, runs)
+) -> Simulated:
+    """R replications of one arm, start to end; `observe` sees each step.
+
+    thin: of this arm, from `opportunities.thinning`. Raises BoundExceeded: see `watch_margins`."""
+    state, consent = begin(world, baseline, seed, runs), []
     for step in range(world.steps):
         turn_of_step(world, state)
-        watch(chances, kept=within_margins(baseline, state))
+        watch_margins(world, baseline, chances, state)
         view = perceive(world, state, step)
         if observe is not None:
             observe(world, state, view)
-        advance(world, baseline, chances, state, view, seed)
-    watch(chances, kept=few_signed(world, state))
+        consent.append(advance(world, baseline, chances, thin, state, view, seed))
     turn_of_step(world, state)
-    return state.accords
+    return Simulated(state.accords, np.concatenate(consent), Hastened.joined(state.hastened))

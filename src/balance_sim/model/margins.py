@@ -1,7 +1,7 @@
 """How willing a state can become at the most, while a run keeps near its start.
 
-The clocks use it to pass over occasions that could not lead to consent. It decides speed and never a result:
-a run that leaves the margins is lived again with every occasion asked.
+The clocks use it to thin opportunities that could not lead to consent. It decides speed and precision and never an
+agreement: a run that leaves the margins is simulated again with every opportunity.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from balance_sim.model.state import State
 from balance_sim.model.willingness import log_size, over
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class Margins:
     """How far a run may move from the start before the ranges below no longer hold.
 
-    Generous for a year or two. The engine watches them (`BoundsBroken`) and the block is then lived again
-    with every occasion asked, so they decide speed and never a result."""
+    Generous for a year or two. The engine watches them (`BoundExceeded`) and the block is then simulated again
+    with every opportunity."""
 
     partners: float = 8.0  # gained by one state
+    lost: float = 4.0  # partners lost by one state
     accords: float = 6.0  # signed by one pair
     signed: float = 24.0  # signed by one state
     log_mean: float = 0.3  # fall of a mean of ln(1 + partners), or of shared partners
@@ -34,18 +36,19 @@ class Margins:
 MARGINS = Margins()
 
 
-class BoundsBroken(Exception):
-    """A run left the margins: its occasions must be asked without passing any over."""
+class BoundExceeded(Exception):
+    """A replication left the margins: its opportunities must not be thinned."""
 
 
 def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict[str, tuple[Floats, Floats]]:
     """Least and most that each term can be while a run keeps within the margins. Broadcast to (n, n, M).
 
     Rests on: 0 <= q, b, w, depth <= 1; Theta_ij <= c_j p_ij; balance >= c_i + s0 while effort cannot
-    fall below its bound; partners and shared partners < n; experience only grows with the accords signed."""
+    fall below its bound; partners and shared partners < n; experience only grows with the accords signed. No
+    evidence of an event goes into it, so that arms that differ in events alone have the same bounds."""
     n = world.n
     rules = world.rules
-    most_support = world.reliability.max(axis=0) * world.at_hand
+    most_support = np.maximum(world.reliability.max(axis=0), 1.0) * world.at_hand
     least_balance = world.capability * max(1.0 - rules.effort_max, 0.0) + rules.s0
     added = most_support[:, :, None] * world.ladder.depth
     root = np.sqrt(least_balance)[:, None, None] + np.sqrt(least_balance[:, None, None] + added)
@@ -59,10 +62,12 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
     most_partners = np.log1p(np.minimum(baseline.partners + margins.partners, crowd))
     most_shared = np.log1p(np.minimum(baseline.shared + 2 * margins.partners, crowd))
     least_mean = np.log1p(baseline.partners).mean() - margins.log_mean
+    most_mean = most_partners.mean()
+    least_partners = np.log1p(np.maximum(baseline.partners - margins.lost, 0.0))
     least_shared = baseline.shared_mean - margins.log_mean
     zero, one = np.zeros(()), np.ones(())
     trade_sum = world.trade.sum(axis=1)[:, None, None]
-    doubt = (1.0 - world.reliability.min(axis=0)).max(initial=0.0)
+    doubted = world.patron_of.any(axis=1).astype(float)
     logs = log_size(world)
     last = 2.0 ** (-world.grid[-1] / rules.activity_half_life_days)
     most_active = np.log1p(world.active + margins.signed)
@@ -84,44 +89,49 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
             (least_active - most_active.mean())[None, :, None],
             (most_active - least_active.mean())[None, :, None],
         ),
-        "popularity": (-np.log1p(crowd) * one, (most_partners - least_mean)[None, :, None]),
+        "popularity": (
+            (least_partners - most_mean)[None, :, None],
+            (most_partners - least_mean)[None, :, None],
+        ),
         "closure": (-np.log1p(crowd) * one, (most_shared - least_shared)[:, :, None]),
         "experience": (zero, most_shared_past[:, :, None]),
         "ladder": (zero, one),
-        "autonomy": (-world.autonomy[:, None, None] * np.log1p(crowd), zero),
+        "autonomy": (
+            (-world.autonomy * most_partners)[:, None, None],
+            (-world.autonomy * least_partners)[:, None, None],
+        ),
         "exposure": (-world.ladder.depth * trade_sum, zero),
-        "hub_doubt": (zero, doubt * one),
+        "hub_doubt": (zero, doubted[:, None, None]),
         "bandwagon": (zero, most_of_one[:, :, None]),
     }
 
 
-def within_margins(baseline: Baseline, state: State, margins: Margins = MARGINS) -> bool:
-    """Whether the networks of runs keep within the margins now."""
-    partners, shared_mean = state.partners, state.shared_mean
+def within_margins(world: World, baseline: Baseline, state: State, margins: Margins = MARGINS) -> Bools:
+    """(R,) whether the network of each replication, and what it has signed, keep within the margins now."""
     fell = np.log1p(baseline.partners).mean() - state.log_partners.mean(axis=-1)
-    return bool(
-        (partners - baseline.partners).max(initial=0.0) <= margins.partners
-        and fell.max(initial=0.0) <= margins.log_mean
-        and (baseline.shared_mean - shared_mean).max(initial=0.0) <= margins.log_mean
+    signed_by_pair = (state.experience - world.experience).max(axis=-1, initial=0.0)
+    signed_by_state = (state.active - world.active).max(axis=-1, initial=0.0)
+    return np.asarray(
+        ((state.partners - baseline.partners).max(axis=-1, initial=0.0) <= margins.partners)
+        & ((baseline.partners - state.partners).max(axis=-1, initial=0.0) <= margins.lost)
+        & (fell <= margins.log_mean)
+        & (baseline.shared_mean - state.shared_mean <= margins.log_mean)
+        & (signed_by_pair <= margins.accords)
+        & (signed_by_state <= margins.signed)
     )
 
 
-def few_signed(world: World, state: State, margins: Margins = MARGINS) -> bool:
-    """Whether pairs and states have signed within the margins: the counts, scaled to day 0, only grow."""
-    by_pair = (state.experience - world.experience).max(initial=0.0)
-    by_state = (state.active - world.active).max(initial=0.0)
-    return bool(by_pair <= margins.accords and by_state <= margins.signed)
-
-
 def most_willing(world: World, baseline: Baseline, margins: Margins = MARGINS) -> Floats:
-    """(n, n, M) an upper bound of u_ij for every view that can arise while a run keeps within the margins."""
+    """An upper bound of u_ij for every view that can arise while a run keeps within the margins.
+
+    (n, n, M); (R, n, n, M) where each of R replications has drawn parameters of its own."""
     bounds = ranges(world, baseline, margins)
     if world.drawn is None:
         return _bounded(world, bounds, world.rules.weights, np.zeros(()))
-    most = np.full((world.n, world.n, len(world.ladder.names)), -np.inf)
+    most = np.empty((len(world.drawn.level), world.n, world.n, len(world.ladder.names)))
     for run, level in enumerate(world.drawn.level):
         weights = {name: float(drawn[run]) for name, drawn in world.drawn.weights.items()}
-        most = np.maximum(most, _bounded(world, bounds, world.rules.weights | weights, level))
+        most[run] = _bounded(world, bounds, world.rules.weights | weights, level)
     return most
 
 

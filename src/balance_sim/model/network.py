@@ -11,6 +11,8 @@ from balance_sim.model.state import Desk, State
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+ROWS_AT_ONCE = 64  # states whose partners are counted together, in the cache; changes no result
+
 
 def record_in_force(docket: Docket, pairs: int, kinds: int) -> npt.NDArray[np.int16]:
     """(P, M) accords of each kind in force at the start."""
@@ -44,6 +46,7 @@ def begin_network(world: World, runs: npt.NDArray[np.uint64]) -> State:
         busy=np.zeros((r, *start.in_force.shape), dtype=bool),
         depth=np.repeat(depth, r, axis=0),
         calm=np.repeat(start.calm[None], r, axis=0),
+        within=np.ones(r, dtype=bool),
         touched=np.zeros((r, pairs), dtype=bool),
         partners=np.empty((r, n)),
         log_partners=np.empty((r, n)),
@@ -80,11 +83,9 @@ def refresh(world: World, state: State, rows: Ints) -> None:
     i, j = world.first[pair], world.second[pair]
     had = state.depth[run, i, j] > 0
     _rebuild(world, state, run, pair)
-    changed = had != (state.depth[run, i, j] > 0)
-    if changed.any():
-        some = np.unique(run[changed])
-        for name, counted in _counts(state.depth[some]).items():
-            getattr(state, name)[some] = counted
+    changed = np.flatnonzero(had != (state.depth[run, i, j] > 0))
+    if len(changed):
+        _recount(state, run[changed], np.stack([i[changed], j[changed]]))
 
 
 def _rebuild(world: World, state: State, run: Ints, pair: Ints) -> None:
@@ -99,13 +100,41 @@ def _counts(depth: Floats) -> dict[str, Floats]:
     """From depth (R, n, n): partners of each state, shared partners of each pair, their logs and means."""
     tie = (depth > 0).astype(np.float32)
     n = tie.shape[-1]
-    logs = np.log1p(np.arange(n + 1, dtype=float))
-    log_shared = logs[(tie @ tie).astype(np.int64)]
+    log_shared = _logs(tie @ tie)
     log_shared.reshape(-1, n * n)[:, :: n + 1] = 0.0
     partners = tie.sum(axis=-1).astype(float)
     return {
         "partners": partners,
         "log_partners": np.log1p(partners),
         "log_shared": log_shared,
-        "shared_mean": log_shared.reshape(-1, n * n).sum(axis=1) / (n * (n - 1)),
+        "shared_mean": _mean(log_shared),
     }
+
+
+def _recount(state: State, run: Ints, sides: Ints) -> None:
+    """The same where pairs have become partners, or are so no more: their own rows and columns alone change."""
+    n = state.depth.shape[-1]
+    rows = np.unique(run * n + sides)
+    for first in range(0, len(rows), ROWS_AT_ONCE):
+        of, who = np.divmod(rows[first : first + ROWS_AT_ONCE], n)
+        tie = (state.depth[of] > 0).astype(np.float32)
+        here = np.arange(len(of))
+        own = tie[here, who]
+        logs = _logs((tie @ own[:, :, None])[..., 0])
+        logs[here, who] = 0.0
+        state.log_shared[of, who] = state.log_shared[of, :, who] = logs
+        state.partners[of, who] = own.sum(axis=-1)
+        state.log_partners[of, who] = np.log1p(state.partners[of, who])
+    some = np.unique(run)
+    state.shared_mean[some] = _mean(state.log_shared[some])
+
+
+def _logs(shared: npt.NDArray[np.float32]) -> Floats:
+    """ln(1 + shared partners)."""
+    return np.asarray(np.log1p(np.arange(shared.shape[-1] + 1, dtype=float))[shared.astype(np.int64)])
+
+
+def _mean(log_shared: Floats) -> Floats:
+    """(R,) mean over the pairs of each run."""
+    n = log_shared.shape[-1]
+    return np.asarray(log_shared.reshape(-1, n * n).sum(axis=1) / (n * (n - 1)))

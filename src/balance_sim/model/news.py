@@ -7,15 +7,18 @@ at visibility 0, or dropped, leaves every other bit as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.beliefs import decay
-from balance_sim.scenario.schema import Event, Scenario
+from balance_sim.scenario.schema import Scenario
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 def members(
@@ -26,62 +29,110 @@ def members(
     return sorted(roster[code] for code in codes if code in roster)
 
 
-def pairs_shown(
-    event: Event, groups: Mapping[str, tuple[str, ...]], roster: Mapping[str, int]
-) -> list[tuple[int, int]]:
-    """Pairs that an event shows together: principals with each other, guests with principals.
+def pairs_shown(principals: list[int], guests: list[int], targets: list[int]) -> list[tuple[int, int]]:
+    """Pairs that an event shows together: principals with each other, guests with principals. Positions in the roster.
 
     Nobody is shown together with a target of the act."""
-    targets = set(members(event.targets, groups, roster))
-    principals = [i for i in members(event.principals, groups, roster) if i not in targets]
-    guests = [i for i in members(event.guests, groups, roster) if i not in targets and i not in principals]
+    principals = [i for i in principals if i not in targets]
+    guests = [i for i in guests if i not in targets and i not in principals]
     shown = [(i, j) for a, i in enumerate(principals) for j in principals[a + 1 :]]
     return shown + [(i, j) for i in principals for j in guests]
 
 
-def pairs_aimed(
-    event: Event, groups: Mapping[str, tuple[str, ...]], roster: Mapping[str, int]
-) -> list[tuple[int, int]]:
+def pairs_aimed(principals: list[int], targets: list[int]) -> list[tuple[int, int]]:
     """(target, principal) pairs: who has reason to think worse, or better, of whom."""
-    principals = members(event.principals, groups, roster)
-    return [(t, p) for t in members(event.targets, groups, roster) for p in principals if t != p]
+    return [(t, p) for t in targets for p in principals if t != p]
 
 
-def evidence(scenario: Scenario, moments: Floats, starts: Floats) -> tuple[Floats, Floats, Floats]:
-    """Evidence at the given moments: alignment (S, A, n, n), intent (S, n, n), lost reliability (S, n).
+@dataclass(frozen=True)
+class Evidence:
+    """What events add to the log-odds at S moments, nats; only the entries that any event moves."""
+
+    pairs: Ints  # (K,) pairs that are shown together
+    align: Floats  # (S, A, K) to their alignment, as each of A readings has it
+    places: Ints  # (T,) entries of a flat (n, n), target and principal
+    intent: Floats  # (S, T) to hostile intent
+    lost: Floats  # (S, n) reliability
+
+
+def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: Ints) -> Evidence:
+    """Evidence at the given moments.
 
     moments: (S,) days at which decay is taken (the middle of each step); starts: (S,) when each step
-    begins: an event counts from the step that begins on its date. Nats."""
-    codes = scenario.codes
-    roster = {code: i for i, code in enumerate(codes)}
-    audience = reading_of(scenario)
-    heed = {kind: attention_of_readings(scenario, kind) for kind in scenario.event_kinds}
-    steps, n = len(moments), len(codes)
-    align = np.zeros((steps, len(heed["treaty"]), n, n))
-    intent = np.zeros((steps, n, n))
+    begins: an event counts from the step that begins on its date. pair_index: (n, n), as in World."""
+    codes, names = scenario.codes, readings(scenario)
+    audience = _reading_of(scenario, names)
+    heed = {kind: _attention(scenario, names, kind) for kind in scenario.event_kinds}
+    events = [event for event in scenario.events if event.accord is None]
+    cast = _casting(codes, tuple((name, tuple(group)) for name, group in scenario.groups.items()))
+    roles = [cast(tuple(event.principals), tuple(event.guests), tuple(event.targets)) for event in events]
+    steps, n, tension = len(moments), len(codes), scenario.parameters.prior_tension
+    days = [(event.date - scenario.start).days for event in events]
+    halves = [scenario.event_kinds[event.kind].half_life_days for event in events]
+    dates = np.array(days, dtype=float)[:, None]
+    left_of = decay(moments - dates, np.array([np.inf if half is None else half for half in halves])[:, None])
+    left_of = (
+        np.where(starts >= dates, left_of, 0.0) * np.array([event.visibility for event in events])[:, None]
+    )
+    pairs, column_of_pair = _columns(
+        [pair_index.take(role.shown) for role in roles], int(pair_index.max(initial=0)) + 1
+    )
+    places, column_of_place = _columns([role.aimed for role in roles], n * n)
+    align = np.zeros((len(pairs), steps, len(names)))
+    intent = np.zeros((len(places), steps))
     lost = np.zeros((steps, n))
-    for event in scenario.events:
-        if event.accord is not None:
-            continue
-        kind = scenario.event_kinds[event.kind]
-        day = (event.date - scenario.start).days
-        left = np.where(starts >= day, decay(moments - day, kind.half_life_days), 0.0) * event.visibility
-        attention = heed[event.kind]
-        shown = pairs_shown(event, scenario.groups, roster)
-        if shown and kind.alignment:
-            i, j = (np.array(side) for side in zip(*shown, strict=True))
+    for event, role, day, left in zip(events, roles, days, left_of, strict=True):
+        kind, attention = scenario.event_kinds[event.kind], heed[event.kind]
+        if len(role.shown) and kind.alignment:
             dose = (event.sign * kind.alignment) * left[:, None] * attention
-            align[:, :, i, j] += dose[:, :, None]
-            align[:, :, j, i] += dose[:, :, None]
-        aimed = pairs_aimed(event, scenario.groups, roster)
-        if aimed and kind.intent:
-            i, j = (np.array(side) for side in zip(*aimed, strict=True))
-            scale = scenario.parameters.prior_tension if day < 0 else 1.0
-            intent[:, i, j] += (kind.intent * scale) * left[:, None] * attention[audience[i]]
+            align[column_of_pair[pair_index.take(role.shown)]] += dose
+        if len(role.aimed) and kind.intent:
+            scale = tension if day < 0 else 1.0
+            weight = (kind.intent * scale) * left
+            intent[column_of_place[role.aimed]] += weight * attention[audience[role.aimed // n], None]
         if kind.reliability:
-            who = np.array(members(event.principals, scenario.groups, roster), dtype=int)
-            lost[:, who] += kind.reliability * left[:, None]
-    return align, intent, lost
+            lost[:, role.principals] += kind.reliability * left[:, None]
+    return Evidence(pairs, align.transpose(1, 2, 0), places, intent.T, lost)
+
+
+@dataclass(frozen=True)
+class _Roles:
+    """An event's actors as arrays; `shown` and `aimed`: entries of a flat (n, n)."""
+
+    principals: Ints
+    shown: Ints
+    aimed: Ints
+
+
+@lru_cache(maxsize=4)
+def _casting(
+    codes: tuple[str, ...], groups: tuple[tuple[str, tuple[str, ...]], ...]
+) -> Callable[[tuple[str, ...], tuple[str, ...], tuple[str, ...]], _Roles]:
+    """From an event's principals, guests and targets to its roles among these states; the last ones are kept."""
+    roster, known = {code: i for i, code in enumerate(codes)}, dict(groups)
+
+    @lru_cache(maxsize=2048)
+    def cast(principals: tuple[str, ...], guests: tuple[str, ...], targets: tuple[str, ...]) -> _Roles:
+        actors = (
+            members(principals, known, roster),
+            members(guests, known, roster),
+            members(targets, known, roster),
+        )
+        places = [
+            np.array([i * len(codes) + j for i, j in found], dtype=np.int64)
+            for found in (pairs_shown(*actors), pairs_aimed(actors[0], actors[2]))
+        ]
+        return _Roles(np.array(actors[0], dtype=np.int64), *places)
+
+    return cast
+
+
+def _columns(found: list[Ints], most: int) -> tuple[Ints, Ints]:
+    """The numbers below `most` that were found, sorted; and of each number its place among them."""
+    is_there = np.zeros(most, dtype=bool)
+    for some in found:
+        is_there[some] = True
+    return np.flatnonzero(is_there), np.cumsum(is_there) - 1
 
 
 def readings(scenario: Scenario) -> tuple[tuple[str, ...], ...]:
@@ -95,9 +146,13 @@ def readings(scenario: Scenario) -> tuple[tuple[str, ...], ...]:
 
 def reading_of(scenario: Scenario) -> npt.NDArray[np.int64]:
     """(n,) index of each state's reading. Raises ValueError where a state has none."""
+    return _reading_of(scenario, readings(scenario))
+
+
+def _reading_of(scenario: Scenario, among: tuple[tuple[str, ...], ...]) -> Ints:
     roster = {code: i for i, code in enumerate(scenario.codes)}
     of = np.full(len(roster), -1)
-    for index, names in enumerate(readings(scenario)):
+    for index, names in enumerate(among):
         for name in names:
             of[members(scenario.audiences[name].members, scenario.groups, roster)] = index
     without = [code for code, reading in zip(scenario.codes, of, strict=True) if reading < 0]
@@ -111,7 +166,11 @@ def reading_of(scenario: Scenario) -> npt.NDArray[np.int64]:
 
 def attention_of_readings(scenario: Scenario, kind: str) -> Floats:
     """(A,) how much each reading heeds a kind of event."""
-    return np.array([attention_to(scenario, names[0], kind) for names in readings(scenario)])
+    return _attention(scenario, readings(scenario), kind)
+
+
+def _attention(scenario: Scenario, among: tuple[tuple[str, ...], ...], kind: str) -> Floats:
+    return np.array([attention_to(scenario, names[0], kind) for names in among])
 
 
 def attention_to(scenario: Scenario, audience: str, kind: str) -> float:

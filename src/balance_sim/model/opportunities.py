@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import clocks
-from balance_sim.model.core import DAYS_PER_YEAR, Opportunities, World
+from balance_sim.model.core import DAYS_PER_YEAR, Opportunities, Thinning, World
 from balance_sim.model.willingness import consent
 
 Floats = npt.NDArray[np.float64]
@@ -40,17 +40,21 @@ def draw_opportunities(
 ) -> Opportunities:
     """All opportunities of a block of runs from the start to the horizon.
 
-    most: (n, n, M) upper bound of every u_ij in every arm; occasions where a side could not consent
-    even then are left out, which changes no result. None keeps them all."""
+    most: (n, n, M), or (R, n, n, M), upper bound of every u_ij in every arm; opportunities at which a side could
+    not consent even then are left out, which changes no result. None keeps them all."""
     shape = (len(runs), len(world.first), len(world.ladder.names))
     every = np.tile(DAYS_PER_YEAR / world.ladder.ceiling, shape[1])
-    ceiling = None if most is None else _pair_sides(world, consent(most))
+    ceiling = None if most is None else np.broadcast_to(_sides(world, most), (len(runs), 2, len(every)))
     run_key = run_keys(seed, runs)
     found = [
         part
         for k in range(0, len(runs), FEW)
         for part in _stream(
-            clock_keys(world, run_key[k : k + FEW], "opportunity"), every, world.grid[-1], ceiling, k
+            clock_keys(world, run_key[k : k + FEW], "opportunity"),
+            every,
+            world.grid[-1],
+            None if ceiling is None else ceiling[k : k + FEW],
+            k,
         )
     ]
     where, days, counts, needs = (np.concatenate(column) for column in zip(*found, strict=True))
@@ -66,7 +70,7 @@ def draw_opportunities(
         count=counts,
         needs=needs[order],
         starts=np.searchsorted(step[order], np.arange(world.steps + 1)),
-        screened=most is not None,
+        thinned=most is not None,
     )
 
 
@@ -87,14 +91,29 @@ def _stream(
         kept = np.arange(len(clock))
         if ceiling is not None:
             for side in (0, 1):
-                kept = kept[clocks.uniform(clocks.draw(this[kept], 2 + side)) < ceiling[side, clock[kept]]]
+                most = ceiling[index[kept] // len(every), side, clock[kept]]
+                kept = kept[clocks.uniform(clocks.draw(this[kept], 2 + side)) < most]
         needs = [clocks.uniform(clocks.draw(this[kept], number)) for number in (2, 3)]
         place = index[kept] + first_run * len(every)
         yield place, day[kept], np.full(len(kept), count), np.stack(needs, axis=1)
         count += 1
 
 
-def _pair_sides(world: World, matrix: Floats) -> Floats:
-    """(2, P * M): the first state's and the second state's side of (n, n, M), with a margin for rounding."""
-    sides = np.stack([matrix[world.first, world.second], matrix[world.second, world.first]])
-    return sides.reshape(2, -1) * (1 + 1e-9)
+def thinning(world: World, chances: Opportunities, most: Floats | None) -> Thinning:
+    """Which opportunities could lead to consent in one arm, and how likely it was that they are kept.
+
+    most: (n, n, M), or (R, n, n, M), upper bound of every u_ij in this arm; None: nothing is thinned."""
+    count = len(chances.day)
+    if most is None:
+        return Thinning(np.ones(count, dtype=bool), np.ones(count))
+    sides = _sides(world, most)
+    clock = chances.pair * len(world.ladder.names) + chances.kind
+    bounds = np.minimum(sides[chances.run if len(sides) > 1 else 0, :, clock], 1.0)
+    return Thinning((chances.needs < bounds).all(axis=1), bounds.prod(axis=1))
+
+
+def _sides(world: World, most: Floats) -> Floats:
+    """(R or 1, 2, P * M) upper bound of consent of the first and of the second state, with a margin for rounding."""
+    bound = consent(most.reshape(-1, *most.shape[-3:])) * (1 + 1e-9)
+    sides = np.stack([bound[:, world.first, world.second], bound[:, world.second, world.first]], axis=1)
+    return np.asarray(sides.reshape(len(bound), 2, -1))

@@ -7,14 +7,13 @@ that the work stays in the cache; the result does not depend on how many.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import beliefs, threat
-from balance_sim.model.core import AtStart, Rules, World
+from balance_sim.model.core import Rules, Shared, World
 from balance_sim.model.hazards import provoked_odds
+from balance_sim.model.patches import Patches
 from balance_sim.model.state import State
 from balance_sim.model.view import View
 
@@ -22,87 +21,83 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-def hostility_with(rules: Rules, intent_odds: Floats, calm: Floats) -> Floats:
+def hostility_with(rules: Rules, intent_odds: Floats, calm: Floats, out: Floats | None = None) -> Floats:
     """L from the odds of hostile intent before accords, and the calm of accords; or the same for all."""
+    odds = np.asarray(np.multiply(intent_odds, np.exp(-rules.eta_acc * calm), out=out))
     if rules.equal_hostility is not None:
-        return np.full(np.broadcast_shapes(intent_odds.shape, calm.shape), rules.equal_hostility)
-    return beliefs.hostility(intent_odds * np.exp(-rules.eta_acc * calm), rules.eta0)
+        odds[...] = rules.equal_hostility
+        return odds
+    return beliefs.hostility(odds, rules.eta0, out=odds)
 
 
-def beliefs_at_start(
-    rules: Rules,
-    in_force: npt.NDArray[np.int16],
-    depth: Floats,
-    calm: Floats,
-    odds_against: Floats,
-    intent_odds: Floats,
-    reliable: Floats,
-    pair_index: Ints,
-    audience: Ints,
-) -> AtStart:
-    """The matrices of each step with the accords in force at the start. Shapes as in World and AtStart."""
-    here = np.arange(len(pair_index))
+KEPT = 2**23  # entries of matrices that all runs share, kept for each arm: about a year of fifty states
+
+
+def shared(world: World, step: int) -> Shared:
+    """The matrices of a step with the accords in force at the start; for the next runs the last few are kept."""
+    kept = world.at_start.kept
+    found = kept.get(step)
+    if found is None:
+        found = _shared(world, step)
+        if len(kept) * world.n**2 * (len(found.alignment) + 3) > KEPT:
+            kept.clear()
+        kept[step] = found
+    return found
+
+
+def _shared(world: World, step: int) -> Shared:
+    rules, start, here = world.rules, world.at_start, np.arange(world.n)
 
     def matrix(by_pair: Floats) -> Floats:
-        out = by_pair[..., pair_index]
+        out = by_pair[..., world.pair_index]
         out[..., here, here] = 0.0
         return out
 
-    alignment = matrix(beliefs.alignment_with(odds_against, rules.alpha_acc * depth))
-    hostility = hostility_with(rules, intent_odds, matrix(calm))
-    hostility[..., here, here] = 0.0
-    lending = threat.backing(matrix(depth), alignment[:, audience, here], rules.beta) * reliable
-    return AtStart(in_force, depth, calm, alignment, hostility, reliable, lending)
+    odds_against = world.odds_against[step]
+    alignment = matrix(beliefs.alignment_with(odds_against, rules.alpha_acc * start.depth))
+    hostility = hostility_with(rules, world.intent_odds[step], matrix(start.calm))
+    hostility[here, here] = 0.0
+    reliable = world.reliability[step] * world.at_hand
+    lending = threat.backing(matrix(start.depth), alignment[world.audience, here], rules.beta) * reliable
+    return Shared(alignment, hostility, reliable, lending)
 
 
-@dataclass(frozen=True)
-class Change:
-    """Entries of a few runs' beliefs that differ from what they are at the start, sorted by run."""
+def change(world: World, state: State, step: int, announced: Floats) -> tuple[Patches, Floats]:
+    """What the pairs to which something has happened believe and are believed in this step.
 
-    starts: Ints  # (R + 1,) where each run's begin
-    places: Ints  # (A + 3, 2, K) flat positions on the desk; both sides of K pairs
-    values: Floats  # (A + 3, 2, K)
-
-    def rows(self, runs: slice) -> slice:
-        """Which entries belong to these runs."""
-        return slice(self.starts[runs.start], self.starts[runs.stop])
-
-    def put(self, stack: Floats, rows: slice) -> Floats:
-        """Set these entries; returns what stood there."""
-        places, flat = self.places[..., rows], stack.reshape(-1)
-        before = flat[places]
-        flat[places] = self.values[..., rows]
-        return before
-
-    def put_back(self, stack: Floats, rows: slice, before: Floats) -> None:
-        stack.reshape(-1)[self.places[..., rows]] = before
-
-
-def change(world: World, state: State, step: int, announced: Floats) -> Change:
-    """What the pairs touched so far believe and are believed in this step. announced: (R, P) nats."""
-    rules, n, pairs, few = world.rules, world.n, len(world.first), len(state.desk.scratch)
-    where = np.flatnonzero(state.touched)
-    run, pair = np.divmod(where, pairs)
-    sides = np.stack([world.first[pair], world.second[pair]])
-    place = sides * n + sides[::-1]  # in one matrix: the first state of the second, the second of the first
-    depth, calm = state.depth.take(run * n * n + place[0]), state.calm.take(where)
-    news = announced.take(where) * world.signature_attention[:, None]
+    announced: (R, P) nats. Returns where it stands, and (A + 3, 2, K) values, in the desk's order."""
+    rules, few = world.rules, len(state.desk.scratch)
+    run, pair, depth, calm, nats = _moved(world, state, announced)
+    entries = Patches.of(world, run, pair, len(state.runs), few)
+    news = nats * world.signature_attention[:, None]
     against = world.odds_against[step].take(pair, axis=1)
     alignment = beliefs.alignment_with(against, rules.alpha_acc * depth + news)
-    own = alignment[world.audience[sides], np.arange(len(where))]
-    odds = world.intent_odds[step].take(place)
+    own = alignment[world.audience[entries.sides], np.arange(len(pair))]
+    odds = world.intent_odds[step].take(entries.place)
     if state.provoked is not None and world.hazards is not None:
-        odds = odds * provoked_odds(world, state, step)[run, world.hazards.column[place]]
-    hostility = hostility_with(rules, odds, calm)
-    lending = threat.backing(depth, own, rules.beta) * world.at_start.reliable[step].take(place)
-    values = np.empty((len(alignment) + 3, 2, len(where)))  # in the desk's order
+        odds = odds * provoked_odds(world, state, step)[run, world.hazards.column[entries.place]]
+    values = np.empty((len(alignment) + 3, *entries.place.shape))
     values[:-3] = alignment[:, None]
-    values[-3:] = own, hostility, lending
-    seat = (
-        np.arange(len(values))[:, None] * few + run % few
-    )  # where the run's matrices lie while it is perceived
-    places = (seat * n * n)[:, None] + place
-    return Change(np.searchsorted(run, np.arange(len(state.runs) + 1)), places, values)
+    values[-3] = own
+    values[-2] = hostility_with(rules, odds, calm)
+    values[-1] = threat.backing(depth, own, rules.beta) * shared(world, step).reliable.take(entries.place)
+    return entries, values
+
+
+def _moved(world: World, state: State, announced: Floats) -> tuple[Ints, Ints, Floats, Floats, Floats]:
+    """Run, pair, depth, calm and announcements of the pairs touched whose beliefs can differ from the start's."""
+    n, start = world.n, world.at_start
+    where = np.flatnonzero(state.touched)
+    run, pair = np.divmod(where, len(world.first))
+    depth = state.depth.take(run * n * n + (world.first * n + world.second).take(pair))
+    calm, nats = state.calm.take(where), announced.take(where)
+    moved = (nats != 0) | (depth != start.depth.take(pair)) | (calm != start.calm.take(pair))
+    if state.provoked is not None and world.hazards is not None:
+        aimed_at = np.zeros(len(world.first), dtype=bool)
+        aimed_at[world.pair_index[world.hazards.target, world.hazards.state]] = True
+        moved |= aimed_at.take(pair)
+    kept = np.flatnonzero(moved)
+    return run[kept], pair[kept], depth[kept], calm[kept], nats[kept]
 
 
 def hostility_toward(world: World, state: State, step: int, k: int) -> Floats:
@@ -136,20 +131,19 @@ def perceive(world: World, state: State, step: int) -> View:
     desk, s0 = state.desk, world.rules.s0
     middle = (world.grid[step] + world.grid[step + 1]) / 2
     announced = announcements(world, state, middle)
-    touched = change(world, state, step, announced)
-    few, start = len(desk.scratch), world.at_start
-    alignment = start.alignment[step]
-    own = alignment[world.audience, np.arange(world.n)]
+    entries, values = change(world, state, step, announced)
+    few, start = len(desk.scratch), shared(world, step)
+    own = start.alignment[world.audience, np.arange(world.n)]
     for matrix, of_all in zip(
-        desk.beliefs, (*alignment, own, start.hostility[step], start.lending[step]), strict=True
+        desk.beliefs, (*start.alignment, own, start.hostility, start.lending), strict=True
     ):
         matrix[:] = of_all
     for first in range(0, len(state.runs), few):
         runs = slice(first, min(first + few, len(state.runs)))
-        rows = touched.rows(runs)
-        before = touched.put(desk.beliefs, rows)
+        desk.beliefs[-3] = own  # what the runs before have left there is the root of their threats
+        before = entries.put(desk.beliefs, runs, values)
         _weigh(world, state, runs)
-        touched.put_back(desk.beliefs, rows, before)
+        entries.put_back(desk.beliefs, runs, before)
     return View(
         world=world,
         step=step,
@@ -159,12 +153,13 @@ def perceive(world: World, state: State, step: int) -> View:
         unopposed=desk.unopposed,
         total=desk.total,
         sided=desk.sided,
+        overlap=desk.overlap,
         defence=desk.defence,
         balance=desk.total + desk.defence + s0,
         insecurity=threat.insecurity(desk.total, desk.defence, s0),
         partners_log_mean=state.log_partners.mean(axis=-1),
         reliability=world.reliability[step],
-        reliable=world.at_start.reliable[step],
+        reliable=start.reliable,
     )
 
 
@@ -180,10 +175,12 @@ def _weigh(world: World, state: State, runs: slice) -> None:
     threat.unopposed(hostility, own, drawn_in=scratch, out=unopposed)
     _set_diagonal(unopposed, 1.0)
     _set_diagonal(desk.beliefs[: len(alignment)], 1.0)
-    threats = threat.threat(world.at_hand, unopposed, out=scratch)
+    threats = threat.threat(world.at_hand.astype(scratch.dtype), unopposed, out=scratch)
     total = threat.row_sums(threats, out=desk.total[runs])
     for seen_by, as_seen in zip(world.audience_rows, alignment, strict=True):
         np.matmul(threats[:, seen_by], as_seen, out=sided[:, seen_by])
+    np.sqrt(threats, out=own)  # its room: it is laid out anew for the next
+    np.matmul(own, own.swapaxes(-1, -2), out=desk.overlap[runs])
     lent = threat.lent(lending, unopposed, sided, total, out=scratch)
     np.add(lent, world.capability * (1.0 + state.effort[runs]), out=desk.defence[runs])
 

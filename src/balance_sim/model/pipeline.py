@@ -13,7 +13,7 @@ from balance_sim.model import clocks
 from balance_sim.model.core import DAYS_PER_YEAR, NEVER, ORIGINS, Baseline, Opportunities, World
 from balance_sim.model.opportunities import FEW, clock_keys, run_keys
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, State
+from balance_sim.model.state import Accords, Hastened, State
 from balance_sim.model.view import View
 
 Floats = npt.NDArray[np.float64]
@@ -53,6 +53,8 @@ def _blank(run: Ints, pair: Ints, kind: Ints, origin: int, count: Ints, key: Key
         progress=np.zeros(len(run)),
         gain=np.full(len(run), np.nan),
         fails=never.copy(),
+        plain_signed=never.copy(),
+        plain_in_force=never.copy(),
         signed=never.copy(),
         in_force=never.copy(),
         ended=never.copy(),
@@ -85,6 +87,7 @@ def record_at_start(world: World, seed: int, runs: npt.NDArray[np.uint64]) -> Ac
     date = docket.fixed_signed[row[t]]
     a.signed[t] = np.where(np.isnan(date), NEVER, date)
     a.fails[t] = np.where(np.isnan(date), a.fails[t], NEVER)
+    a.plain_signed[t] = np.where(np.isnan(date), at_speed_one(a, t), date)
 
     s = np.flatnonzero(a.stage == 1)
     a.signed[s] = docket.signed[row[s]]
@@ -112,6 +115,13 @@ def _to_force(world: World, a: Accords, rows: Ints, fixed: Floats | None = None)
     a.in_force[rows] = date
 
 
+def chance_under_way(world: World, baseline: Baseline) -> Floats:
+    """(R or 1, P * M) probability that talks nobody recorded are under way at the start, on each clock."""
+    rate = world.ladder.ceiling * baseline.keen.prod(axis=-2) / DAYS_PER_YEAR
+    chance = -np.expm1(-rate * world.ladder.talks_days)
+    return np.asarray(chance.reshape(-1, rate.shape[-2] * rate.shape[-1]))
+
+
 def talks_nobody_recorded(world: World, baseline: Baseline, state: State, seed: int) -> Accords:
     """Talks under way at the start that the record does not show, drawn from their steady state.
 
@@ -121,8 +131,7 @@ def talks_nobody_recorded(world: World, baseline: Baseline, state: State, seed: 
     length-biased (gamma with one more in its shape), their age uniform in it, and they have not failed
     by that age (renewal theory: Cox 1962, ch. 5). The same in every arm."""
     kinds = world.ladder
-    rate = kinds.ceiling * baseline.keen.prod(axis=-2) / DAYS_PER_YEAR
-    chance = -np.expm1(-rate * kinds.talks_days).reshape(-1, rate.shape[-2] * rate.shape[-1])
+    chance = chance_under_way(world, baseline)
     chance = np.broadcast_to(chance, (len(state.runs), chance.shape[-1]))
     run_key, found = run_keys(seed, state.runs), []
     for k in range(0, len(state.runs), FEW):
@@ -141,7 +150,14 @@ def talks_nobody_recorded(world: World, baseline: Baseline, state: State, seed: 
     a = _blank(run, pair, kind, ASSUMED, np.zeros(len(kept), dtype=np.int64), a_key, -age[kept])
     a.length, a.progress = length[kept], age[kept]
     a.fails = wait(own[kept], _FAIL_IN_TALKS, world.rules.collapse_rate)
+    a.plain_signed = at_speed_one(a, np.arange(len(kept)))
     return a
+
+
+def at_speed_one(a: Accords, rows: Ints) -> Floats:
+    """Day on which talks would be signed at speed 1; NEVER where they would have collapsed before."""
+    done = a.opened[rows] + a.length[rows]
+    return np.where(a.fails[rows] < done, NEVER, done)
 
 
 def clock_of(world: World, run: Ints, pair: Ints, kind: Ints) -> Ints:
@@ -169,10 +185,8 @@ def settle(world: World, state: State) -> tuple[Ints, Ints]:
 def _both_log_gains(
     world: World, baseline: Baseline, state: State, view: View, run: Ints, pair: Ints, kind: Ints
 ) -> Floats:
-    i, j = world.first[pair], world.second[pair]
-    ego, alter = np.concatenate([i, j]), np.concatenate([j, i])
-    of_side = Prospects(world, baseline, view, state, np.tile(run, 2), ego, alter, np.tile(kind, 2))
-    return of_side.log_gain.reshape(2, -1).sum(axis=0)
+    both = Prospects.of_both_sides(world, baseline, view, state, run, pair, kind)
+    return both.log_gain.reshape(2, -1).sum(axis=0)
 
 
 def open_talks(
@@ -191,6 +205,7 @@ def open_talks(
         clocks.absorb(key, _TALKS), world.ladder.talks_shape[a.kind], world.ladder.talks_days[a.kind]
     )
     a.fails = a.opened + wait(key, _FAIL_IN_TALKS, world.rules.collapse_rate)
+    a.plain_signed = at_speed_one(a, np.arange(len(rows)))
     a.gain = _both_log_gains(world, baseline, state, view, a.run, a.pair, a.kind)
     state.busy[a.run, a.pair, a.kind] = True
     state.accords.append(a)
@@ -201,6 +216,21 @@ def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:
 
     now, opened: (K,) sum over both sides of the log gain."""
     return np.clip(np.exp(exponent * (now - opened)), 1.0, most)
+
+
+def hastened(a: Accords, rows: Ints, fast: Ints, since: Floats, stop: float, pace: Floats) -> Hastened:
+    """What is kept of talks that run faster than speed 1 in a step. rows: of all talks; fast: which of those."""
+    few = rows[fast]
+    return Hastened(
+        a.run[few],
+        a.pair[few],
+        a.kind[few],
+        a.origin[few],
+        since[fast],
+        np.full(len(few), stop),
+        a.progress[few],
+        pace[fast],
+    )
 
 
 def sign_talks(world: World, baseline: Baseline, state: State, view: View, start: float, stop: float) -> None:
@@ -215,7 +245,9 @@ def sign_talks(world: World, baseline: Baseline, state: State, view: View, start
     pace = speed(now, a.gain[rows], rules.talks_speed_exponent, rules.talks_speed_max)
     since = np.maximum(a.opened[rows], start)
     done = since + (a.length[rows] - a.progress[rows]) / pace
-    done = np.where(np.isfinite(a.signed[rows]), a.signed[rows], done)
+    fixed_date = np.isfinite(a.signed[rows])
+    done = np.where(fixed_date, a.signed[rows], done)
+    state.hastened.append(hastened(a, rows, np.flatnonzero((pace > 1.0) & ~fixed_date), since, stop, pace))
     a.progress[rows] += pace * (stop - since)
     failing = (a.fails[rows] < done) & (a.fails[rows] < stop)
     signing = (done < stop) & ~failing
@@ -236,6 +268,8 @@ def sign_talks(world: World, baseline: Baseline, state: State, view: View, start
     a.fails[signed] = few.signed + wait(few.key, _FAIL_SIGNED, rules.collapse_rate)
     if fixed is not None:
         a.fails[signed] = np.where(np.isnan(fixed), a.fails[signed], NEVER)
+    holds = a.fails[signed] >= a.in_force[signed]
+    a.plain_in_force[signed] = np.where(holds, a.plain_signed[signed] + few.in_force - few.signed, NEVER)
     state.touched[few.run, few.pair] = True
     grow = 2.0 ** (few.signed / rules.experience_half_life_days)
     recent = 2.0 ** (few.signed / rules.activity_half_life_days)

@@ -4,7 +4,7 @@ Everything is worked out when it is first asked for, and for the prospects at ha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,7 +21,9 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Prospects:
-    """C prospects as seen by ego, with what the terms read of them. All index arrays (C,)."""
+    """C prospects as seen by ego, with what the terms read of them. All index arrays (C,).
+
+    mirrored: the second half are the first with ego and alter exchanged, as `of_both_sides` makes them."""
 
     world: World
     baseline: Baseline
@@ -31,6 +33,46 @@ class Prospects:
     ego: Ints
     alter: Ints
     kind: Ints
+    kinds_each: int = 1  # so many in a row differ in kind alone
+    mirrored: bool = False
+
+    @cached_property
+    def dyads(self) -> Prospects:
+        """The first of those that differ in kind alone."""
+        some = slice(None, None, self.kinds_each)
+        return replace(
+            self,
+            run=self.run[some],
+            ego=self.ego[some],
+            alter=self.alter[some],
+            kind=self.kind[some],
+            kinds_each=1,
+        )
+
+    @classmethod
+    def of_both_sides(
+        cls, world: World, baseline: Baseline, view: View, state: State, run: Ints, pair: Ints, kind: Ints
+    ) -> Prospects:
+        """2 C prospects: C pairs as their first states see them, then as their second states do.
+
+        What is the same for both sides is then worked out once. `values.reshape(2, C)` is by side."""
+        i, j = world.first.take(pair), world.second.take(pair)
+        run, ego, alter, kind = (
+            np.tile(run, 2),
+            np.concatenate([i, j]),
+            np.concatenate([j, i]),
+            np.tile(kind, 2),
+        )
+        return cls(world, baseline, view, state, run, ego, alter, kind, mirrored=True)
+
+    @property
+    def one_side(self) -> Prospects:
+        """The first half where the second mirrors it; else all of them. Not kept: it would hold itself in memory."""
+        if not self.mirrored:
+            return self
+        half = slice(len(self.ego) // 2)
+        index = (self.run[half], self.ego[half], self.alter[half], self.kind[half])
+        return Prospects(self.world, self.baseline, self.view, self.state, *index)
 
     @cached_property
     def row(self) -> Ints:

@@ -52,7 +52,7 @@ def threat(at_hand: Floats, unopposed: Floats, out: Floats | None = None) -> Flo
 
 def row_sums(matrix: Floats, out: Floats | None = None) -> Floats:
     """Sum over the last axis, (..., n, n) to (..., n), each row by itself in a fixed order."""
-    return np.asarray(np.vecdot(matrix, np.ones(matrix.shape[-1]), out=out))
+    return np.asarray(np.vecdot(matrix, np.ones(matrix.shape[-1], matrix.dtype), out=out))
 
 
 def firmness(sided: Floats, total: Floats) -> Floats:

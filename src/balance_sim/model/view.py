@@ -28,6 +28,7 @@ class View:
     unopposed: Floats  # (R, n, n) 1 - q_ik
     total: Floats  # (R, n) Theta_i
     sided: Floats  # (R, n, n) sum_k Theta_ik a_jk: the threat to i that j would side with
+    overlap: Floats  # (R, n, n) sum_k sqrt(Theta_ik Theta_jk): what i and j are both threatened with
     defence: Floats  # (R, n) D_i
     balance: Floats  # (R, n) Theta_i + D_i + s0
     insecurity: Floats  # (R, n) g_i

@@ -7,16 +7,16 @@ term to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model import threat
 from balance_sim.model.core import World
 from balance_sim.model.prospects import Prospects
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 def security_gain(p: Prospects) -> Floats:
@@ -24,19 +24,13 @@ def security_gain(p: Prospects) -> Floats:
     return p.log_gain - p.baseline.gain_norm[p.ego, p.kind]
 
 
-AT_ONCE = 4096  # prospects whose third states are looked at together; changes no result
-
-
 def common_threat(p: Prospects) -> Floats:
-    """Overlap of the two states' threats, 0..1; 0 without threat. Walt 1987; Maoz 2010, ch. 2."""
-    unopposed = p.view.unopposed.reshape(-1, p.world.n)
-    overlap = np.empty(len(p.ego))
-    for first in range(0, len(overlap), AT_ONCE):
-        few = slice(first, first + AT_ONCE)
-        mine = threat.threat(p.world.at_hand[p.ego[few]], unopposed[p.row[few]])
-        theirs = threat.threat(p.world.at_hand[p.alter[few]], unopposed[p.other[few]])
-        overlap[few] = np.sqrt(mine * theirs).sum(axis=-1)
-    return over(overlap, np.sqrt(p.balance * p.view.balance.take(p.other)))
+    """Overlap of the two states' threats, 0..1; 0 without threat. Walt 1987; Maoz 2010, ch. 2.
+
+    sum_k sqrt(Theta_ik Theta_jk) over the root of both balances: the same for both sides, worked out for one."""
+    one = p.one_side
+    overlap = over(p.view.overlap.take(one.at), np.sqrt(one.balance * p.view.balance.take(one.other)))
+    return overlap if one is p else np.tile(overlap, 2)
 
 
 def distrust(p: Prospects) -> Floats:
@@ -118,20 +112,23 @@ def exposure(p: Prospects) -> Floats:
     """- depth_m sum_k trade_ik q_kj: what ego's trade has to fear from those who see alter as against them.
 
     Neither k = i nor k = j adds anything, nor does a missing share. Hirschman 1945."""
-    third, n = p.world.trade_partners, p.world.n
-    share = p.world.trade.take((p.ego * n)[:, None] + third)
-    feared = 1.0 - p.view.unopposed.take((p.run[:, None] * n + third) * n + p.alter[:, None])
-    return np.asarray(-p.world.ladder.depth[p.kind] * np.vecdot(share, feared))
+    n, row, ego = p.world.n, p.run * p.world.n, p.ego * p.world.n
+    feared = np.zeros(len(p.ego))
+    for third in p.world.trade_partners:
+        against = 1.0 - p.view.unopposed.take((row + third) * n + p.alter)
+        feared += p.world.trade.take(ego + third) * against
+    return np.asarray(-p.world.ladder.depth.take(p.kind) * feared)
 
 
 def hub_doubt(p: Prospects) -> Floats:
     """Most that the two stand to lose through one shared patron that wavers. Abandonment: Snyder 1984."""
-    hubs, n = p.world.patrons, p.world.n
-    shared = np.minimum(*(p.state.depth.take((side * n)[:, None] + hubs) for side in (p.row, p.other)))
-    doubted = shared * (1.0 - p.view.reliability[hubs])
-    return np.asarray(
-        (doubted * p.world.patron_of.take((p.ego * n)[:, None] + hubs)).max(axis=1, initial=0.0)
-    )
+    n, most = p.world.n, np.zeros(len(p.ego))
+    for hub in p.world.patrons:
+        of_hub = np.flatnonzero(p.world.patron_of[:, hub].take(p.ego))
+        shared = np.minimum(*(p.state.depth.take(side[of_hub] * n + hub) for side in (p.row, p.other)))
+        doubted = shared * (1.0 - p.view.reliability[hub])
+        most[of_hub] = np.maximum(most[of_hub], doubted)
+    return most
 
 
 def bandwagon(p: Prospects) -> Floats:
@@ -169,54 +166,49 @@ TERMS: dict[str, Term] = {
 }
 
 
+OF_KIND = ("security_gain", "exposure")
+"""Terms that differ between kinds of accord, by the depth promised."""
+
+
 def terms(p: Prospects) -> dict[str, Floats]:
     """Each term's weighted part of the willingness, (C,) nats, in the table's order. Weight 0: left out."""
     weights = p.world.rules.weights
     return {name: weight_of(p, name) * term(p) for name, term in TERMS.items() if weights[name] != 0}
 
 
-Bounds = tuple[float, Floats | float]
-
-
-def overlap_bounds(p: Prospects) -> Bounds:
-    """0 and sqrt(g_i g_j): sum_k sqrt(Theta_ik Theta_jk) <= sqrt(Theta_i Theta_j) by Cauchy-Schwarz."""
-    g = p.view.insecurity
-    return 0.0, np.sqrt(g.take(p.row) * g.take(p.other))
-
-
-def exposure_bounds(p: Prospects) -> Bounds:
-    """All the trade that counts, and nothing."""
-    return -float(p.world.trade.sum(axis=1).max() * p.world.ladder.depth.max()), 0.0
-
-
-def doubt_bounds(p: Prospects) -> Bounds:
-    """Nothing, and full depth with the least reliable patron."""
-    return 0.0, float((1.0 - p.view.reliability[p.world.patrons]).max(initial=0.0))
-
-
-# Terms that look at third states, asked last, with the least and the most that each can be.
-LATE: dict[str, Callable[[Prospects], Bounds]] = {
-    "common_threat": overlap_bounds,
-    "exposure": exposure_bounds,
-    "hub_doubt": doubt_bounds,
-}
-
-
 def willingness(p: Prospects) -> Floats:
     """u_ij for each prospect: the kind's intercept, ego's propensity, and the weighted terms. (C,) nats."""
-    return with_late(p, without_late(p))
+    return with_terms(p, level(p), TERMS)
 
 
-def without_late(p: Prospects) -> Floats:
-    """u_ij but for the late terms. (C,) nats."""
-    weights = p.world.rules.weights
+def level(p: Prospects) -> Floats:
+    """u_ij before any term: the kind's intercept, ego's propensity, and what a replication has drawn. (C,) nats."""
     u = p.world.ladder.intercept[p.kind] + p.world.propensity[p.ego]
     if p.world.drawn is not None:
         u = u + p.world.drawn.level[p.run, p.kind]
-    for name, term in TERMS.items():
-        if weights[name] != 0 and name not in LATE:
-            u = u + weight_of(p, name) * term(p)
     return np.asarray(u)
+
+
+def with_terms(p: Prospects, u: Floats, names: Iterable[str]) -> Floats:
+    """u with the weighted terms of these names added, in their order. (C,) nats."""
+    for name in names:
+        if p.world.rules.weights[name] != 0:
+            u = u + weight_of(p, name) * _once(p, name)
+    return u
+
+
+OF_NETWORK = (
+    "similarity",
+    "joint_democracy",
+    "democracy_gap",
+    "proximity",
+    "size",
+    "popularity",
+    "closure",
+    "ladder",
+    "autonomy",
+)
+"""Terms that read the states and the network of agreements, and neither beliefs nor the date."""
 
 
 def weight_of(p: Prospects, name: str) -> Floats | float:
@@ -227,23 +219,11 @@ def weight_of(p: Prospects, name: str) -> Floats | float:
     return drawn.weights[name][p.run]
 
 
-def with_late(p: Prospects, u: Floats) -> Floats:
-    """u_ij from what it is without the late terms."""
-    weights = p.world.rules.weights
-    for name in LATE:
-        if weights[name] != 0:
-            u = u + weight_of(p, name) * TERMS[name](p)
-    return u
-
-
-def at_most(p: Prospects, u: Floats) -> Floats:
-    """An upper bound of u_ij from what it is without the late terms; a margin covers rounding."""
-    for name, bounds in LATE.items():
-        if p.world.rules.weights[name] != 0:
-            weight = weight_of(p, name)
-            low, high = bounds(p)
-            u = u + np.maximum(weight * low, weight * high)
-    return u + 1e-9
+def _once(p: Prospects, name: str) -> Floats:
+    """A term, (C,) nats: worked out once for all kinds of a dyad where the kind makes no difference to it."""
+    if p.kinds_each == 1 or name in OF_KIND:
+        return TERMS[name](p)
+    return np.repeat(TERMS[name](p.dyads), p.kinds_each)
 
 
 def consent(u: Floats) -> Floats:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -10,15 +13,16 @@ import numpy.typing as npt
 
 from balance_sim.model import clocks
 from balance_sim.model.beliefs import prior_alignment, prior_intent
-from balance_sim.model.core import DAYS_PER_YEAR, Docket, Ladder, Rules, World
+from balance_sim.model.core import DAYS_PER_YEAR, AtStart, Docket, Ladder, Rules, World
 from balance_sim.model.hazards import hazards_of
 from balance_sim.model.network import deepest, record_in_force
 from balance_sim.model.news import attention_of_readings, evidence, reading_of, readings
-from balance_sim.model.perception import beliefs_at_start
 from balance_sim.model.threat import great_circle, reach
+from balance_sim.scenario.kept import Kept
 from balance_sim.scenario.schema import Accord, Scenario
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 
 
 def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) -> World:
@@ -26,43 +30,25 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     scenario = by_audience(scenario)
     codes = scenario.codes
     n = len(codes)
-    roster = {code: i for i, code in enumerate(codes)}
-    first, second = pairs_of(codes)
-    pair_index = np.full((n, n), -1)
-    pair_index[first, second] = pair_index[second, first] = np.arange(len(first))
+    first, second, pair_index, pair_keys = numbered(codes)
     parameters = scenario.parameters
     ladder = _ladder(scenario)
-    km = distances(scenario)
-    gap = differences([s.ideal_point for s in scenario.states])
+    ground = ground_of(scenario)
+    km, gap = ground.distance_km, ground.gap
     capability, reached = capabilities(scenario), reach(km, parameters.delta_km, parameters.gamma)
     starts, moments = grid[:-1], (grid[:-1] + grid[1:]) / 2
-    align, intent, lost = evidence(scenario, moments, starts)
-    prior = prior_alignment(gap, parameters.alpha0, parameters.alpha_x)
-    odds_against = np.exp(-(prior + align)[..., first, second])
-    intent_odds = np.exp(prior_intent(gap, quarrels(scenario), parameters.eta0, parameters.eta_x) + intent)
-    reliability = np.array([s.reliability for s in scenario.states]) * np.exp(-lost)
-    patron_of = np.zeros((n, n), dtype=bool)
-    for i, state in enumerate(scenario.states):
-        patron_of[i, [roster[p] for p in state.patrons if p in roster]] = True
-    trade = np.zeros((n, n))
-    for row in scenario.trade:
-        trade[roster[row.state], roster[row.partner]] = row.share
-    experience = _signed_by_pair(scenario, pair_index, parameters.experience_half_life_days)
-    lately = _signed_by_pair(scenario, pair_index, parameters.activity_half_life_days)
-    audience = reading_of(scenario)
+    news = evidence(scenario, moments, starts, pair_index)
+    prior = prior_alignment(gap, parameters.alpha0, parameters.alpha_x)[first, second]
+    odds_against = _odds(-prior, -news.align, news.pairs)
+    quarrel = prior_intent(gap, quarrels(scenario), parameters.eta0, parameters.eta_x)
+    intent_odds = _odds(quarrel.ravel(), news.intent, news.places).reshape(-1, n, n)
+    reliability = np.array([s.reliability for s in scenario.states]) * np.exp(-news.lost)
+    experience = _signed_by_pair(scenario, codes, parameters.experience_half_life_days)
+    lately = _signed_by_pair(scenario, codes, parameters.activity_half_life_days)
+    audience, names = reading_of(scenario), readings(scenario)
     rules, at_hand = _rules(scenario), capability * reached
-    docket = _docket(scenario, roster, pair_index, ladder)
+    docket = _docket(scenario, codes, ladder.names)
     in_force = record_in_force(docket, len(first), len(ladder.names))
-    at_start = beliefs_at_start(
-        rules,
-        in_force,
-        *deepest(ladder, in_force),
-        odds_against,
-        intent_odds,
-        reliability[:, None, :] * at_hand,
-        pair_index,
-        audience,
-    )
     return World(
         arm=arm,
         codes=codes,
@@ -79,28 +65,26 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         reach=reached,
         gap=gap,
         distance_km=km,
-        democracy=lesser([s.democracy for s in scenario.states]),
-        democracy_gap=differences([s.democracy for s in scenario.states]),
+        democracy=ground.democracy,
+        democracy_gap=ground.democracy_gap,
         proximity=-np.log(km + parameters.d0_km),
-        trade=trade,
-        trade_partners=np.flatnonzero(trade.any(axis=0)),
+        trade=ground.trade,
+        trade_partners=np.flatnonzero(ground.trade.any(axis=0)),
         autonomy=np.array([s.autonomy for s in scenario.states]),
         propensity=np.array([s.propensity for s in scenario.states]),
-        patron_of=patron_of,
-        patrons=np.flatnonzero(patron_of.any(axis=0)),
+        patron_of=ground.patron_of,
+        patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
         audience=audience,
-        audience_names=tuple("+".join(names) for names in readings(scenario)),
-        audience_rows=_slices(audience, len(readings(scenario))),
+        audience_names=tuple("+".join(alike) for alike in names),
+        audience_rows=_slices(audience, len(names)),
         odds_against=odds_against,
         intent_odds=intent_odds,
         reliability=reliability,
-        at_start=at_start,
+        at_start=AtStart(in_force, *deepest(ladder, in_force)),
         experience=experience,
         engaged=_by_state(first, second, experience, n),
         active=_by_state(first, second, lately, n),
-        pair_keys=np.array(
-            [clocks.label(f"{codes[i]}-{codes[j]}") for i, j in zip(first, second, strict=True)]
-        ),
+        pair_keys=pair_keys,
         kind_keys=np.array([clocks.label(name) for name in ladder.names]),
         signature_attention=attention_of_readings(scenario, "treaty"),
         hazards=hazards_of(scenario, audience),
@@ -116,22 +100,99 @@ def by_audience(scenario: Scenario) -> Scenario:
     return scenario.model_copy(update={"states": tuple(scenario.states[i] for i in order)})
 
 
-def pairs_of(codes: tuple[str, ...]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Positions of every pair's two states, the lesser code first; pairs in the order of the codes."""
-    order = np.array(sorted(range(len(codes)), key=lambda i: codes[i]))
-    i, j = np.triu_indices(len(codes), 1)
-    return order[i], order[j]
+@lru_cache(maxsize=8)
+def numbered(codes: tuple[str, ...]) -> tuple[Ints, Ints, Ints, npt.NDArray[np.uint64]]:
+    """Every pair of states, numbered: (P,) positions of its first and its second state, (n, n) its number, -1 on the
+    diagonal, and (P,) its key. The lesser code first; pairs in the order of the codes."""
+    n = len(codes)
+    order = np.array(sorted(range(n), key=lambda i: codes[i]))
+    first, second = (order[side] for side in np.triu_indices(n, 1))
+    number = np.full((n, n), -1)
+    number[first, second] = number[second, first] = np.arange(len(first))
+    keys = np.array([clocks.label(f"{codes[i]}-{codes[j]}") for i, j in zip(first, second, strict=True)])
+    return shared(first), shared(second), shared(number), shared(keys)
+
+
+def shared[Kind: np.generic](array: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
+    """The array, read-only from now on: worlds have it in common."""
+    array.flags.writeable = False
+    return array
+
+
+def _odds(prior: Floats, evidence: Floats, at: Ints) -> Floats:
+    """e^(prior + evidence), (..., E): prior (E,) nats, and evidence (..., K) on the entries `at` alone."""
+    odds = np.empty((*evidence.shape[:-1], len(prior)))
+    odds[:] = np.exp(prior)
+    odds[..., at] = np.exp(prior[at] + evidence)
+    return odds
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What the states and their ties are to each other, whatever the numbers of the rules. All (n, n)."""
+
+    distance_km: Floats
+    gap: Floats
+    democracy: Floats
+    democracy_gap: Floats
+    trade: Floats
+    patron_of: npt.NDArray[np.bool_]
+
+
+_GROUNDS = Kept[Ground](most=4)
+_RECORDS = Kept[Docket](most=4)
+_EARLIER = Kept[Floats](most=16)
+
+
+def ground_of(scenario: Scenario) -> Ground:
+    """The last few are kept: arms and points that move numbers of the rules have it in common."""
+    return _GROUNDS.get((scenario.states, scenario.distances, scenario.trade), partial(_ground, scenario))
+
+
+def _ground(scenario: Scenario) -> Ground:
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    n, scores = len(roster), [s.democracy for s in scenario.states]
+    patron_of = np.zeros((n, n), dtype=bool)
+    for i, state in enumerate(scenario.states):
+        patron_of[i, [roster[p] for p in state.patrons if p in roster]] = True
+    trade = np.zeros((n, n))
+    for row in scenario.trade:
+        trade[roster[row.state], roster[row.partner]] = row.share
+    return Ground(
+        distance_km=shared(distances(scenario)),
+        gap=shared(differences([s.ideal_point for s in scenario.states])),
+        democracy=shared(lesser(scores)),
+        democracy_gap=shared(differences(scores)),
+        trade=shared(trade),
+        patron_of=shared(patron_of),
+    )
+
+
+FINE_DAYS = 28.0
+"""Days after the start, and after an event, in which steps are those of the scenario."""
+COARSE, COARSE_DAYS = 4, 28.0
+"""So many of them are one step after that, but no more than so many days: docs/decisions/0017-steps.md."""
 
 
 def time_grid(scenario: Scenario, arms: list[Scenario]) -> Floats:
-    """Step boundaries in days: even steps, cut at the dates of the events of all arms, kept or not."""
+    """Step boundaries in days, cut at the dates of the events of all arms, kept or not, and where a window ends.
+
+    Even steps of `step_days` while an event is fresh; in quiet times, when beliefs only fade, a few of them are one."""
     horizon = float((scenario.end - scenario.start).days)
+    dates = event_days(scenario, arms)
+    news = np.array([0.0, *(day for day in dates if 0 < day < horizon)])
     even = np.arange(0.0, horizon, scenario.step_days)
+    since = even - news[np.searchsorted(news, even, side="right") - 1]
+    count = int(max(min(COARSE, COARSE_DAYS // scenario.step_days), 1))
+    kept = even[(since < FINE_DAYS) | (np.arange(len(even)) % count == 0)]
+    return np.unique(np.concatenate([kept, news, [horizon]]))
+
+
+def event_days(scenario: Scenario, arms: Sequence[Scenario] = ()) -> list[float]:
+    """Days from the start on which an event of any arm is dated, sorted."""
     dates = {event.date for version in [scenario, *arms] for event in version.events}
     dates |= {event.date for arm in scenario.arms.values() for event in arm.add}
-    days = np.array(sorted({float((d - scenario.start).days) for d in dates}))
-    cuts = days[(days > 0) & (days < horizon)] if len(days) else days
-    return np.unique(np.concatenate([even, cuts, [horizon]]))
+    return sorted({float((date - scenario.start).days) for date in dates})
 
 
 def focal_day(scenario: Scenario) -> float:
@@ -247,22 +308,29 @@ def _ladder(scenario: Scenario) -> Ladder:
     return Ladder(names=names, **columns)
 
 
-def _docket(
-    scenario: Scenario, roster: dict[str, int], pair_index: npt.NDArray[np.int64], ladder: Ladder
-) -> Docket:
+def _docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> Docket:
+    """codes, kinds: in the order of the arrays. The last few are kept."""
+    given = (scenario.accords, codes, kinds, scenario.start)
+    return _RECORDS.get(given, partial(_read_docket, scenario, codes, kinds))
+
+
+def _read_docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> Docket:
     stages = {"talks": 0, "signed": 1, "in_force": 2}
     rows = [a for a in scenario.accords if a.status in stages]
+    roster, number = {code: i for i, code in enumerate(codes)}, numbered(codes)[2]
 
     def days(field: str) -> Floats:
         values = [getattr(a, field) for a in rows]
-        return np.array([np.nan if v is None else (v - scenario.start).days for v in values], dtype=float)
+        return shared(
+            np.array([np.nan if v is None else (v - scenario.start).days for v in values], dtype=float)
+        )
 
     return Docket(
         ids=tuple(a.id for a in rows),
-        keys=np.array([clocks.label(a.id) for a in rows], dtype=np.uint64),
-        pair=np.array([pair_index[roster[a.a], roster[a.b]] for a in rows], dtype=np.int64),
-        kind=np.array([ladder.names.index(a.kind) for a in rows], dtype=np.int64),
-        stage=np.array([stages[a.status] for a in rows], dtype=np.int64),
+        keys=shared(np.array([clocks.label(a.id) for a in rows], dtype=np.uint64)),
+        pair=shared(np.array([number[roster[a.a], roster[a.b]] for a in rows], dtype=np.int64)),
+        kind=shared(np.array([kinds.index(a.kind) for a in rows], dtype=np.int64)),
+        stage=shared(np.array([stages[a.status] for a in rows], dtype=np.int64)),
         opened=days("opened"),
         signed=days("signed"),
         in_force=days("in_force"),
@@ -272,15 +340,20 @@ def _docket(
     )
 
 
-def _signed_by_pair(scenario: Scenario, pair_index: npt.NDArray[np.int64], half_life: float) -> Floats:
-    """(P,) earlier signatures of each pair, fading; legs of multilateral treaties left out."""
-    roster = {code: i for i, code in enumerate(scenario.codes)}
+def _signed_by_pair(scenario: Scenario, codes: tuple[str, ...], half_life: float) -> Floats:
+    """(P,) earlier signatures of each pair, fading; legs of multilateral treaties left out. The last few are kept."""
+    given = (scenario.accords, codes, scenario.start, half_life)
+    return _EARLIER.get(given, partial(_earlier, scenario, codes, half_life))
+
+
+def _earlier(scenario: Scenario, codes: tuple[str, ...], half_life: float) -> Floats:
+    roster, number = {code: i for i, code in enumerate(codes)}, numbered(codes)[2]
     out = np.zeros(len(roster) * (len(roster) - 1) // 2)
     for accord in scenario.accords:
         if not accord.multilateral:
-            pair = pair_index[roster[accord.a], roster[accord.b]]
+            pair = number[roster[accord.a], roster[accord.b]]
             out[pair] += _left_at_start(accord, scenario.start, half_life)
-    return out
+    return shared(out)
 
 
 def _by_state(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], by_pair: Floats, n: int) -> Floats:

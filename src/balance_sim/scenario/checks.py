@@ -5,15 +5,16 @@ Each check takes a `Draft` and yields problems; it looks only at pieces that cou
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
+from itertools import pairwise
 
 from balance_sim.scenario.checks_pairs import check_accords, check_pairs
 from balance_sim.scenario.draft import Draft
 from balance_sim.scenario.nodes import NOWHERE, REFUSED, Node
 from balance_sim.scenario.problems import Problem, closest, listed, problem, shown
 from balance_sim.scenario.rows import Row
-from balance_sim.scenario.schema import SIGNAL_ORDER, Event
+from balance_sim.scenario.schema import SIGNAL_ORDER, Event, EventKind
 
 MOST_STEPS = 20_000
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
@@ -237,23 +238,26 @@ def _check_weights(draft: Draft) -> Iterator[Problem]:
         if abs(total - 1.0) > 1e-9:
             node = _node(draft, "capability")
             yield problem(node.mark, "capability", "E213", f"sum is {total:.12g}; must be 1 +- 1e-9")
+    for name, kind, before in signals_out_of_order(draft.event_kinds):
+        weights = [abs(getattr(draft.event_kinds[one], name)) for one in (kind, before)]
+        node = _written(draft, kind, name) or _written(draft, before, name) or draft.tree
+        yield problem(
+            node.mark,
+            f"event_kinds.{kind}.{name}",
+            "E219",
+            f"|{name}| of `{kind}` is {weights[0]:g}, not above `{before}` with {weights[1]:g}",
+            " < ".join(SIGNAL_ORDER),
+            "costly signals must rise along this order",
+        )
+
+
+def signals_out_of_order(kinds: Mapping[str, EventKind]) -> Iterator[tuple[str, str, str]]:
+    """Costly signals that weigh no more than the next cheaper one: which weight, of which kind, and of which other."""
     for name in ("alignment", "intent"):
-        before: tuple[str, float] | None = None
-        for kind in SIGNAL_ORDER:
-            if kind not in draft.event_kinds:
-                continue
-            weight = abs(getattr(draft.event_kinds[kind], name))
-            if before is not None and weight <= before[1]:
-                node = _written(draft, kind, name) or _written(draft, before[0], name) or draft.tree
-                yield problem(
-                    node.mark,
-                    f"event_kinds.{kind}.{name}",
-                    "E219",
-                    f"|{name}| of `{kind}` is {weight:g}, not above `{before[0]}` with {before[1]:g}",
-                    " < ".join(SIGNAL_ORDER),
-                    "costly signals must rise along this order",
-                )
-            before = (kind, weight)
+        known = [kind for kind in SIGNAL_ORDER if kind in kinds]
+        for before, kind in pairwise(known):
+            if abs(getattr(kinds[kind], name)) <= abs(getattr(kinds[before], name)):
+                yield name, kind, before
 
 
 def _written(draft: Draft, kind: str, name: str) -> Node | None:

@@ -35,7 +35,7 @@ def changed_scenario(
         mark = next(iter(spots), where.mark)  # where the trouble shows elsewhere in the scenario
         is_here = one.file == file
         refused.append(one if is_here else replace(one, file=file, line=mark.line, col=mark.col))
-    return (None if refused else changed), refused
+    return (None if refused or changed is None else changed.counted_as(scenario)), refused
 
 
 def check_axes(

@@ -5,9 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import date
+from functools import partial
 from typing import Any
 
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.kept import Kept
+from balance_sim.scenario.schema import Scenario, SectionRow
+
+LEFT_OUT = ("name", "sha256")
+_TEXTS = Kept[bytes](most=16)  # sections of the scenarios at hand and of their versions
 
 
 def canonical(value: Any) -> Any:
@@ -29,10 +34,40 @@ def canonical(value: Any) -> Any:
 
 
 def content_digest(scenario: Scenario) -> str:
-    """sha256 of the canonical JSON of everything but the name and the digest itself."""
-    content = canonical(scenario.model_dump(exclude={"name", "sha256"}))
+    """sha256 of the canonical JSON of everything but the name and the digest itself.
+
+    The text of a section is kept: it is made again only where a row was changed."""
+    names = sorted(name for name in Scenario.model_fields if name not in LEFT_OUT)
+    sections = {name for name in names if _is_section(getattr(scenario, name))}
+    rest = scenario.model_dump(include={*names} - sections)
+    digest = hashlib.sha256()
+    for name in names:
+        if name in sections:
+            text = _TEXTS.get((name, getattr(scenario, name)), partial(_section_text, scenario, name))
+        else:
+            text = _text(rest[name])
+        digest.update(f'{"," if name != names[0] else "{"}"{name}":'.encode("ascii"))
+        digest.update(text)
+    digest.update(b"}")
+    return digest.hexdigest()
+
+
+def _is_section(value: object) -> bool:
+    return (
+        type(value) is tuple
+        and len(value) > 0
+        and all(issubclass(kind, SectionRow) for kind in set(map(type, value)))
+    )
+
+
+def _section_text(scenario: Scenario, name: str) -> bytes:
+    return _text(scenario.model_dump(include={name})[name])
+
+
+def _text(value: Any) -> bytes:
+    content = canonical(value)
     text = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return text.encode("ascii")
 
 
 def sealed(scenario: Scenario) -> Scenario:

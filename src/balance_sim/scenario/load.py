@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import re
+import threading
+from collections import deque
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
+from functools import cached_property
 
-from balance_sim.scenario.actors import read_names
+from balance_sim.scenario.actors import Names, read_names
 from balance_sim.scenario.assemble import assemble, assemble_arm, without_and_with
 from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
 from balance_sim.scenario.draft import Reader
 from balance_sim.scenario.file_kinds import other_kind
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
+from balance_sim.scenario.fingerprint import sealed as sealed_anew
 from balance_sim.scenario.layout import SECTIONS, TOP, row_key
+from balance_sim.scenario.leaves import with_numbers, with_settings
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.problems import (
     Mark,
@@ -27,12 +33,13 @@ from balance_sim.scenario.problems import (
     shown,
 )
 from balance_sim.scenario.refusals import kind_of
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.schema import Scenario, Strict
 from balance_sim.scenario.tables import read_table
 from balance_sim.scenario.values import EXPANDED, Change, apply_changes, as_tree
 
 DEEPEST_EXTENDS = 8
 MOST_READ = 100  # variations whose rows are held on to
+MOST_VARIED = 2  # scenarios whose variations are held on to
 Path = str | os.PathLike[str]
 
 
@@ -86,9 +93,13 @@ def _check(
     names, _ = read_names(tree)
     changes, found = _options(settings, theory)
     problems += found
+    name, reader = stem(sources.path.name), Reader()
+    written = assemble(tree, name, reader)[0] if changes else None
     tree, found = apply_changes(tree, changes, names)
     problems += found
-    scenario, found = assemble(tree, stem(sources.path.name))
+    scenario, found = assemble(tree, name, reader)
+    if scenario is not None:
+        scenario = scenario.counted_as(written or scenario)
     if is_table_lost:  # its states are unknown everywhere: only the table itself is worth telling
         found = [one for one in found if not (one.code == "E301" and one.message.startswith("unknown state"))]
     problems = in_order(_from_where([*problems, *found], sources), first)
@@ -111,20 +122,21 @@ def scenario_files(path: Path) -> dict[str, bytes]:
 def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
     """The scenario with other values at some key paths (`events.parade.visibility`); checked in every arm.
 
-    Raises ScenarioError for a path that leads nowhere or a value that is refused."""
-    return Variations(scenario).with_values(values)
+    Its classes stay those of the scenario as written. Raises ScenarioError for a path that leads nowhere or a value
+    that is refused."""
+    return _variations(scenario).with_values(values)
 
 
 class Variations:
     """A scenario whose values are changed again and again: what a change leaves as it is, is read once.
 
-    For one thread at a time."""
+    Numbers that no other value bears on are set in the scenario as it was checked once; any other change is read and
+    checked as a file is. Safe among threads."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self._mark = Mark(scenario.name, 1, 1)
-        self._tree = as_tree(scenario, self._mark)
-        self._names, _ = read_names(self._tree)
+        self._guard = threading.RLock()
         self._forget()
 
     def _forget(self) -> None:
@@ -132,6 +144,26 @@ class Variations:
 
     def with_values(self, values: Mapping[str, object]) -> Scenario:
         """What `with_values` gives, and raises, for the scenario."""
+        with self._guard:
+            return self._with_numbers(values) or self._read_with(values)
+
+    def _with_numbers(self, values: Mapping[str, object]) -> Scenario | None:
+        """The short way; None where it does not lead there."""
+        if with_numbers(self.scenario, values) is None or self._sound is None:
+            return None
+        changed = with_numbers(self._sound, values)
+        return None if changed is None else sealed_anew(changed)
+
+    @cached_property
+    def _sound(self) -> Scenario | None:
+        """The scenario as it is when it is read, if it is not refused."""
+        try:
+            return self._read_with({})
+        except ScenarioError:
+            return None
+
+    def _read_with(self, values: Mapping[str, object]) -> Scenario:
+        """The long way: the whole scenario is read as a file with these values."""
         if self._read == MOST_READ:
             self._forget()
         self._read += 1
@@ -141,7 +173,31 @@ class Variations:
             changes.append(Change(path, from_plain(value, mark), mark))
         tree, problems = apply_changes(self._tree, changes, self._names, EXPANDED)
         changed, found = assemble(tree, self.scenario.name, self._reader)
-        return _or_raise(changed, [*problems, *found], self.scenario.name)
+        changed = _or_raise(changed, [*problems, *found], self.scenario.name)
+        return changed.counted_as(self.scenario)
+
+    @cached_property
+    def _tree(self) -> Node:
+        return as_tree(self.scenario, self._mark)
+
+    @cached_property
+    def _names(self) -> Names:
+        return read_names(self._tree)[0]
+
+
+_varied: deque[tuple[Scenario, Scenario, Variations]] = deque(maxlen=MOST_VARIED)
+_guard = threading.Lock()
+
+
+def _variations(scenario: Scenario) -> Variations:
+    """Those of this very object; new ones if a mapping in it, which Python code can reach, has changed since."""
+    with _guard:
+        known = next((one for one in _varied if one[0] is scenario and one[1] == scenario), None)
+        if known is None:
+            mappings = {name: value for name, value in scenario if isinstance(value, dict | Strict)}
+            known = (scenario, scenario.model_copy(update=deepcopy(mappings)), Variations(scenario))
+            _varied.append(known)
+        return known[2]
 
 
 def arm_scenario(scenario: Scenario, arm: str, *, sealed: bool = True) -> Scenario:
@@ -154,10 +210,14 @@ def arm_scenario(scenario: Scenario, arm: str, *, sealed: bool = True) -> Scenar
         near = did_you_mean(arm, scenario.arms)
         why = f"no arm `{shown(arm)}`"
         raise ScenarioError([problem(mark, "arms", "E107", why, listed(scenario.arms), near)])
-    if not scenario.arms[arm].set:
+    settings = scenario.arms[arm].set
+    if not settings:
         return without_and_with(scenario, arm, sealed=sealed)
+    changed = with_settings(without_and_with(scenario, arm, sealed=False), settings)
+    if changed is not None:
+        return sealed_anew(changed) if sealed else changed
     version, problems = assemble_arm(as_tree(scenario, mark), scenario.name, arm)
-    return _or_raise(version, problems, scenario.name)
+    return _or_raise(version, problems, scenario.name).counted_as(scenario)
 
 
 def _or_raise(scenario: Scenario | None, problems: Sequence[Problem], first: str) -> Scenario:

@@ -126,7 +126,8 @@ class _Trouble:
     @property
     def written(self) -> str:
         """The value as it was written."""
-        return shown(self.node.text or self.node.value)
+        is_whole = isinstance(self.node.value, dict | list)
+        return kind_of(self.node) if is_whole else shown(self.node.text or self.node.value)
 
     @property
     def limits(self) -> str:

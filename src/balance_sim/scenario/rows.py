@@ -179,7 +179,7 @@ def _event(node: Node, path: str, names: Names, problems: list[Problem]) -> Node
     node = _actors(node, path, "targets", names, problems, taking_part)
     sign = node.get("sign")
     if sign is not None and isinstance(sign.value, bool | float):  # to a Literal, True is 1
-        why = f"`{shown(sign.text)}` is none of -1, 1"
+        why = f"`{shown(sign.text)}` is none of -1, 0, 1"
         problems.append(problem(sign.mark, f"{path}.sign", "E211", why))
     return _actor(node, path, ("host",), names, problems, outside=True)
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
 
 from balance_sim.scenario.cells import iso_date
+from balance_sim.scenario.classes import Classes
 
 SCHEMA_VERSION = 1
 
@@ -62,7 +63,11 @@ class Strict(BaseModel):
     )
 
 
-class State(Strict):
+class SectionRow(Strict):
+    """An item of a section: its fields hold numbers, text, dates and tuples of them, so nothing in it can change."""
+
+
+class State(SectionRow):
     """One state of the roster. A blank is missing, never 0; what a term does then stands in docs/model.md."""
 
     id: Identifier
@@ -83,7 +88,7 @@ class State(Strict):
     guesses: Text = ""
 
 
-class Dispute(Strict):
+class Dispute(SectionRow):
     """Quarrel between two states, each part an intensity 0..1. Undirected: one row a pair."""
 
     a: Identifier
@@ -95,7 +100,7 @@ class Dispute(Strict):
     source: Text = ""
 
 
-class Distance(Strict):
+class Distance(SectionRow):
     """Minimum distance of a pair where it is known better than from the capitals."""
 
     a: Identifier
@@ -104,7 +109,7 @@ class Distance(Strict):
     source: Text = ""
 
 
-class Trade(Strict):
+class Trade(SectionRow):
     """Share of `state`'s trade that it does with `partner`. Directed; a pair without a row is missing."""
 
     state: Identifier
@@ -113,7 +118,7 @@ class Trade(Strict):
     source: Text = ""
 
 
-class Accord(Strict):
+class Accord(SectionRow):
     """An accord on record at the start: in force, signed, in talks, scheduled, or over.
 
     `scheduled_signed`, `scheduled_in_force`: dates fixed beforehand, the same in every arm."""
@@ -137,10 +142,10 @@ class Accord(Strict):
     note: Text = ""
 
 
-class Event(Strict):
+class Event(SectionRow):
     """A dated act. Roles: principals act together; guests are seen with them; targets are acted at.
 
-    `sign` -1 turns the alignment weight round (a public rebuff)."""
+    `sign` -1 turns the alignment weight round (a public rebuff); 0 shows nobody together, whatever the roles."""
 
     id: Identifier
     date: Day
@@ -151,14 +156,14 @@ class Event(Strict):
     guests: tuple[Identifier, ...] = ()
     host: Identifier | None = None
     targets: tuple[Identifier, ...] = ()
-    sign: Literal[-1, 1] = 1
+    sign: Literal[-1, 0, 1] = 1
     accord: Identifier | None = None
     source: Text = ""
     confidence: Text = ""
     note: Text = ""
 
 
-class Provocation(Strict):
+class Provocation(SectionRow):
     """A hazard: `state` commits an act of `kind` at `targets` at `rate` a year, on a clock of its own."""
 
     id: Identifier
@@ -302,6 +307,29 @@ class Scenario(Strict):
     arms: dict[Identifier, Arm] = Field(min_length=1)
     report: Report = Report()
     sha256: str = ""
+    _written: Scenario | Classes | None = PrivateAttr(default=None)
+
+    @property
+    def written(self) -> Scenario | Classes:
+        """The scenario as its file has it, before any change: what classes are fixed from; or those classes.
+
+        It is no part of the content: copies, changed values, arms and points of a design keep it. A scenario that
+        was built by hand is its own."""
+        return self if self._written is None else self._written
+
+    def counted_as(self, written: Scenario | Classes | None) -> Scenario:
+        """A copy whose classes are those of another scenario, or these; None: its own.
+
+        >>> own = changed.counted_as(None)  # doctest: +SKIP"""
+        copy = self.model_copy()
+        copy._written = written.written if isinstance(written, Scenario) else written
+        return copy
+
+    def __eq__(self, other: object) -> bool:
+        """The same content; what it was before it was changed does not count."""
+        return isinstance(other, Scenario) and self.__dict__ == other.__dict__
+
+    __hash__ = None  # type: ignore[assignment]
 
     @property
     def reference_arm(self) -> str:

@@ -22,12 +22,12 @@ def card(result: Result) -> str:
     # A notebook may show several cards: ids of one must not meet those of another.
     svg = inlined(figure_bytes(figure, "svg", text=True), f"card-{result.digest[:8]}", f"Figure: {words}")
     title = html.escape(printable(result.scenario.title))
-    made = f"{plural(result.runs, 'run')} of {plural(len(result.arms), 'arm')}, seed {result.seed}, "
+    made = f"{plural(result.runs, 'replication')} of {plural(len(result.arms), 'arm')}, seed {result.seed}, "
     made += f"digest {result.digest[:12]}"
     failed = f"; {len(result.failed)} failed" if result.failed else ""
     return (
         f"<div><h3>{title}</h3><p>{html.escape(finding(result))}</p>"
         f'<div style="max-width:44rem;background:#fff">{svg}</div>'
         f"<p><small>{html.escape(made + failed)}. "
-        "Tables: .levels, .effects, .dyads, .outcomes, .fan()</small></p></div>"
+        "Tables: .levels, .effects, .dyads, .states, .outcomes, .fan()</small></p></div>"
     )

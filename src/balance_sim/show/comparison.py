@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,26 +10,31 @@ from typing import TYPE_CHECKING
 from balance_sim.show.wording import arm_words, printable
 from balance_sim.study.compare import Found, Named, compare, inputs_that_differ, open_side, parse_side
 from balance_sim.study.faults import WrongRequest
+from balance_sim.study.recount import Counting, by_one_table
+from balance_sim.study.result import Result
 from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from balance_sim.study.result import Result
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Two studies or more. sides: as the command names them (FOLDER, FOLDER:arm, FOLDER@point), the first is what
 
-    the others are measured against; studies: the same, opened."""
+    the others are measured against; studies: the same, opened; classes: `left` or `right`, whose class table counts
+    where theirs differ; counting: how single studies were counted."""
 
     sides: tuple[Named, ...]
     studies: tuple[Result | SweepResult, ...]
+    classes: str | None = None
+    counting: Counting = field(default_factory=Counting)
 
     @staticmethod
-    def of(texts: Sequence[str]) -> Comparison:
-        """Open what the texts name. Raises WrongRequest where there is nothing, or fewer than two."""
+    def of(texts: Sequence[str], classes: str | None = None) -> Comparison:
+        """Open what the texts name. Raises WrongRequest where there is nothing, fewer than two, or class tables that
+
+        differ without `classes`."""
         if len(texts) < 2:
             raise WrongRequest("a comparison takes two results folders or more")
         sides = tuple(parse_side(text) for text in texts)
@@ -41,12 +46,23 @@ class Comparison:
             raise WrongRequest(
                 f"{sweeps[0]} is a sweep: beside more than one other, name a point, {sweeps[0]}@0"
             )
-        return Comparison(sides, studies)
+        single = [study for study in studies if isinstance(study, Result)]
+        if len(single) < len(studies):
+            return Comparison(sides, studies, classes)
+        counted, counting = by_one_table(single, [side.text for side in sides], classes)
+        return Comparison(sides, tuple(counted), classes, counting)
 
     @cached_property
     def found(self) -> Found | None:
         """Outcome by outcome and pair by pair, of exactly two; None of more."""
-        return compare(self.sides[0].text, self.sides[1].text) if len(self.sides) == 2 else None
+        if len(self.sides) != 2:
+            return None
+        return compare(self.sides[0].text, self.sides[1].text, self.classes)
+
+    @property
+    def counted(self) -> Counting:
+        """By whose classes all were counted, and what was left out."""
+        return self.found.counting if self.found is not None else self.counting
 
     @cached_property
     def names(self) -> tuple[str, ...]:

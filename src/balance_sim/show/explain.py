@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from balance_sim.show.wording import (
+    arm_words,
     decimals,
     interval,
     number,
     percent,
     plural,
-    points,
-    points_interval,
     printable,
     signed,
 )
@@ -31,23 +30,26 @@ MARKS = {"both": " ", "arm only": "+", "reference only": "-", "earlier": "<", "l
 
 
 def attribution_lines(found: Attribution, table: pd.DataFrame) -> Iterator[str]:
-    """The share of each group of terms. table: `attribution_table(found)`."""
+    """The part of each group of terms. table: `attribution_table(found)`."""
     rows = table.to_dict("records")
     total = rows[-1]
-    places = decimals(total["mcse"], total["lo"], total["hi"]) + 1
-    yield f"Which terms own the excess of {found.arm} over {found.reference}"
+    least = min((row["mcse"] for row in rows if row["mcse"] > 0), default=float("nan"))
+    places = decimals(least, total["lo"], total["hi"])
+    yield from _wrapped(
+        f"Which terms the effect of {arm_words(found.arm)} goes through, against {arm_words(found.reference)}"
+    )
     yield from _wrapped(
         f"{found.outcome}: {signed(total['value'], places)} "
-        f"(95 % interval {interval(total['lo'], total['hi'], places)}), {_of_runs(found)}."
+        f"(95 % CI {interval(total['lo'], total['hi'], places)}), {_of_runs(found)}."
     )
     yield ""
-    cells = [["group", "value", "95 % interval", "MC error", "alone", "last"]]
+    cells = [["group", "value", "95 % CI", "MCSE", "alone", "last"]]
     cells += [
         [
             row["group"],
             signed(row["value"], places),
             interval(row["lo"], row["hi"], places) if row["mcse"] != 0 else "no run differs",
-            number(row["mcse"], places),
+            number(row["mcse"], places + 1),
             *(signed(row[name], places) for name in ("alone", "last")),
         ]
         for row in rows
@@ -59,11 +61,11 @@ def attribution_lines(found: Attribution, table: pd.DataFrame) -> Iterator[str]:
         yield from _wrapped(f"{group}: {', '.join(terms)}", indent="  ")
     yield ""
     yield from _wrapped(
-        f"Shapley values of {plural(len(found.groups), 'group')} of terms: what a group adds, averaged "
-        "over all orders in which the groups could come in; they sum to the excess. A group is out where its "
-        "terms are read from the reference twin at the same occasion. alone: all other groups out; last: all "
-        "others in. talks_speed is how fast talks run, which follows the gain. Coalitions that decide alike "
-        f"share a life: {number(found.lives, 1)} lives of the arm in a run stand for {found.worth.shape[1]}."
+        f"Shapley values of {plural(len(found.groups), 'group')} of terms, by the direct estimator: what a group "
+        "adds to expected agreements along the control arm's replications, averaged over all orders in which the "
+        "groups could come in. A group is out where its terms are those of the control arm at the same opportunity. "
+        "alone: all other groups out; last: all others in. feedback: the effect less the direct effect, which is "
+        "what agreements that differ and the pace of talks do. The rows sum to the effect."
     )
 
 
@@ -75,29 +77,38 @@ def _of_runs(found: Attribution) -> str:
 
 
 def top_pair_lines(pairs: Sequence[PairTerms], moment: str) -> Iterator[str]:
-    """For the pairs with the largest excess: what moved each side, at one moment."""
+    """For the dyads with the largest effects: what moved each side, at one moment."""
     if not pairs:
+        yield "No dyad shows a detectable effect."
         return
     runs = plural(len(pairs[0].runs), "run")
-    yield f"Pairs with the largest excess in {pairs[0].arm}, and what moved them ({_moment(moment)}, {runs})"
+    arm = arm_words(pairs[0].arm)
+    yield from _wrapped(
+        f"Dyads with the largest effect of {arm} on expected new agreements within {pairs[0].window} days, "
+        f"and what moved them ({_moment(moment)}, {runs})"
+    )
     for pair in pairs:
-        row = _share(pair, "any")
-        yield (
-            f"{pair.a}-{pair.b}: {percent(row['p'])} of runs, without {percent(row['p_reference'])}; "
-            f"excess {points(row['excess'])} ({points_interval(row['lo'], row['hi'])}) points"
-            if row
-            else f"{pair.a}-{pair.b}"
-        )
+        for row in pair.shares.to_dict("records"):
+            effect, level = _places(row)
+            yield (
+                f"{pair.a}-{pair.b}: {number(row['mean_control'], level)} to {number(row['mean'], level)}; effect "
+                f"{signed(row['effect'], effect)} (95 % CI {interval(row['lo'], row['hi'], effect)})"
+            )
         for side in (pair.a, pair.b):
             change, most, by = pair.main_difference(moment, side)
             why = f"most by {most} {signed(by, 4)}" if most else "no term differs"
             yield f"    {side} in {pair.kind}: willingness {signed(change, 4)} nats, {why}"
-    yield from _wrapped("They were picked for being the largest, so some are chance.")
+
+
+def _places(row: dict[Any, Any]) -> tuple[int, int]:
+    """Decimals of a dyad's effect, and of its levels: as many as tell the two arms apart."""
+    effect = decimals(row["mcse"], row["lo"], row["hi"])
+    return effect, max(effect, 2)
 
 
 def pair_lines(pair: PairTerms) -> Iterator[str]:
-    """Both sides' parts in both arms over time, the rate, the pair's accords and its excess."""
-    yield f"{pair.a}-{pair.b}, {pair.kind}: why in {pair.arm}, and why in {pair.reference}"
+    """Both sides' parts in both arms over time, the rate, the effect on the dyad, and what is on record."""
+    yield f"{pair.a}-{pair.b}, {pair.kind}: why in {arm_words(pair.arm)}, and why in {arm_words(pair.reference)}"
     count = len(pair.runs)
     one = f"mean of {plural(count, 'run')}" if count > 1 else f"run {pair.runs[0]}"
     yield from _wrapped(
@@ -155,20 +166,21 @@ def _rates(pair: PairTerms, moments: list[str]) -> Iterator[str]:
 
 def _shares(pair: PairTerms) -> Iterator[str]:
     if pair.shares.empty:
-        yield "No new accord of the two in any run."
+        yield f"No new agreement of the two is expected within {pair.window} days of the event."
         return
-    yield "New accords, per cent of all runs"
-    cells = [["kind", pair.arm, pair.reference, "excess, points", "95 % interval"]]
-    cells += [
-        [
-            row["kind"],
-            percent(row["p"]),
-            percent(row["p_reference"]),
-            points(row["excess"]),
-            points_interval(row["lo"], row["hi"]),
-        ]
-        for row in pair.shares.to_dict("records")
-    ]
+    yield f"Expected new agreements of the two within {pair.window} days of the event, of any type"
+    cells = [[arm_words(pair.arm), arm_words(pair.reference), "effect", "95 % CI", "MCSE"]]
+    for row in pair.shares.to_dict("records"):
+        effect, level = _places(row)
+        cells.append(
+            [
+                number(row["mean"], level),
+                number(row["mean_control"], level),
+                signed(row["effect"], effect),
+                interval(row["lo"], row["hi"], effect),
+                number(row["mcse"], effect),
+            ]
+        )
     yield from _table(cells)
 
 
@@ -186,16 +198,11 @@ def _record(pair: PairTerms) -> Iterator[str]:
         )
 
 
-def _share(pair: PairTerms, kind: str) -> dict[str, float]:
-    rows = pair.shares[pair.shares["kind"] == kind].to_dict("records")
-    return {str(k): v for k, v in rows[0].items()} if rows else {}
-
-
 def timeline_lines(told: Timeline, *, everything: bool = False, why: str = "") -> Iterator[str]:
-    """One run day by day. Without `everything`: events, counter-accords, what differs between the arms."""
+    """One run day by day. Without `everything`: events, counter-agreements, what differs between the arms."""
     yield f"Run {told.run} of {told.arm} beside {told.reference}{f': {why}' if why else ''}"
     yield from _wrapped(
-        f"{told.outcome}: {number(told.value, 0)}, in the reference {number(told.value_reference, 0)}. "
+        f"{told.outcome}: {number(told.value, 0)}, in the control arm {number(told.value_reference, 0)}. "
         f"Marks: + in {told.arm} alone, - in {told.reference} alone, < earlier than in {told.reference}, "
         "> later, ~ in another form; no mark: the same day in both."
     )
@@ -207,7 +214,7 @@ def timeline_lines(told: Timeline, *, everything: bool = False, why: str = "") -
     if hidden:
         yield ""
         yield from _wrapped(
-            f"{plural(hidden, 'further line')}, the same in both arms and no counter-accord: see --all."
+            f"{plural(hidden, 'further line')}, the same in both arms and no counter-agreement: see --all."
         )
 
 

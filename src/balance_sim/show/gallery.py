@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     type Study = Result | SweepResult | Comparison | Scored
 
 HOME = "balance_sim.show.figures"
+WAITING_DAYS, WAITING_SHARE = 30, 0.25
 
 
 def _always(_result: object) -> bool:
@@ -33,16 +34,34 @@ def _repeats(result: Result) -> bool:
     return _compares(result) and result.runs > 1
 
 
+def _ties(result: Result) -> bool:
+    """Whether filtered numbers by dyad were kept, of an arm to compare."""
+    return _compares(result) and not result.dyads.empty
+
+
 def _observed(result: Result) -> bool:
-    return any(str(name).startswith("states_balance") for name in result.outcome_names)
+    return _compares(result) and any(str(name).startswith("states_balance") for name in result.outcome_names)
 
 
-def _dates_the_first(result: Result) -> bool:
-    return result.outcomes.empty or "first_counter_days" in result.outcomes
+def _waits(result: Result) -> bool:
+    """Whether a share of replications worth drawing goes a month without a counter-balancing agreement."""
+    frame = result.outcomes
+    if "first_counter_days" not in frame:
+        return False
+    days = frame.loc[frame["arm"] == result.reference, "first_counter_days"]
+    return bool((~(days <= WAITING_DAYS)).mean() >= WAITING_SHARE)
 
 
 def _attributed(result: Result) -> bool:
     return len(FIGURES["attribution"].table(result)) > 0
+
+
+def _divided(result: Result) -> bool:
+    return len(FIGURES["channels"].table(result)) > 0
+
+
+def _tested(result: Result) -> bool:
+    return len(FIGURES["placebos"].table(result)) > 0
 
 
 def _told(result: Result) -> bool:
@@ -94,24 +113,27 @@ class Picture:
 FIGURES: dict[str, Picture] = {
     picture.name: picture
     for picture in (
-        Picture("fan", "How many counter-accords come, and what does the event add?", "fan", "fan",
-                (("runs", "fan_runs_table"),)),
+        Picture("fan", "How many counter-balancing agreements come, and what is the event's effect?", "fan", "fan",
+                (("runs", "fan_runs_table"), ("effects", "fan_effects_table")), listed="fan_effects_table"),
         Picture("arms", "How do the arms compare?", "arms", "arms", fits=_compares),
-        Picture("difference", "How often does a run differ from its twin?", "difference", "difference", fits=_compares),
-        Picture("outcomes", "How far apart are the runs of each arm?", "outcomes", "outcomes"),
-        Picture("survival", "When does the first counter-accord come?", "survival", "survival",
-                fits=_dates_the_first),
-        Picture("map", "Where?", "worldmap", "map", (("states", "states_table"),), fits=_compares,
-                listed="states_table"),
-        Picture("pairs", "Which pairs of states?", "pairs", "pairs", fits=_compares),
-        Picture("network", "Who had accords, and who makes new ones?", "network", "network"),
+        Picture("channels", "Through which channels?", "channels", "channels", fits=_divided),
+        Picture("placebos", "Is the effect larger than those of placebo events?", "placebos", "placebos", fits=_tested),
+        Picture("difference", "How often does a replication differ from its control run?", "difference", "difference",
+                fits=_compares),
+        Picture("outcomes", "How far apart are the replications of each arm?", "outcomes", "outcomes"),
+        Picture("survival", "When does the first counter-balancing agreement come?", "survival", "survival",
+                fits=_waits),
+        Picture("map", "Whose agreements does the event change, on a map?", "worldmap", "map",
+                (("states", "states_table"),), fits=_ties, listed="states_table"),
+        Picture("pairs", "Which dyads?", "pairs", "pairs", fits=_ties),
+        Picture("network", "Who makes the new ties?", "network", "network", fits=_ties),
         Picture("mechanisms", "Which mechanisms of the argument hold?", "mechanisms", "mechanisms", fits=_compares),
-        Picture("attribution", "Which terms own the excess?", "explained", "attribution", fits=_attributed),
-        Picture("timeline", "What happens in single runs?", "explained", "timeline",
+        Picture("attribution", "Which terms make up the effect?", "explained", "attribution", fits=_attributed),
+        Picture("timeline", "What happens in single replications?", "explained", "timeline",
                 (("steps", "timeline_steps_table"),), fits=_told, listed="timeline_steps_table"),
         Picture("relations", "How do relations with the host change?", "relations", "relations", fits=_compares),
-        Picture("stances", "Which states balance, hedge, pass the buck?", "relations", "stances", fits=_observed),
-        Picture("convergence", "Were there enough runs?", "convergence", "convergence", fits=_repeats),
+        Picture("stances", "Which stances does the event change?", "relations", "stances", fits=_observed),
+        Picture("convergence", "Were there enough replications?", "convergence", "convergence", fits=_repeats),
     )
 }  # fmt: skip
 

@@ -1,98 +1,64 @@
-"""What a run found, for the terminal: the finding in two sentences, then the tables it rests on.
+"""What a run found, for the terminal: the finding in a sentence, the arms, the dyads, and what was scheduled anyway.
 
 Everything is printed as plain text objects, so that brackets and colons in a scenario's words stay words."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.show.tables import DIRECTIONS, clear, direction_table, tied_with_last, top_pairs
+from balance_sim.show.names import arm_title, capital, dyad_name, state_names, treatment
+from balance_sim.show.tables import DIRECTIONS, direction_table, top_pairs
 from balance_sim.show.wording import (
-    Verdict,
+    COUNTER,
+    change_words,
     decimals,
+    digits,
+    effect_words,
     interval,
-    largest_unseen_share,
     number,
-    percent,
     plural,
-    points,
-    points_interval,
     printable,
     signed,
-    verdict,
+    within,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from rich.console import Console
 
     from balance_sim.study.result import Result
 
 NARROW = 64  # columns below which tables become lines
-MOST_ARMS = 6
+TOP = 5  # dyads that are shown
+NO_DYAD = "No dyad shows a detectable effect."
+CAVEAT = "The CI reflects Monte Carlo error only."
 
 
 def finding(result: Result) -> str:
-    """The finding for the headline arm in one or two plain sentences."""
-    outcome = f"accords_counter_{result.window}"
+    """The effect of the headline arm in a sentence."""
     reference, arm = result.reference, result.headline_arm
-    within = f"counter-accords within {result.window} days"
+    outcome = f"accords_counter_{result.window}"
+    what = f"{COUNTER} {within(result.window)}"
     base = _row(result.levels, reference, outcome)
     if base is None or not base["n"]:
-        return "No run finished, so there is nothing to report."
+        return "No replication finished, so there is nothing to report."
     if arm is None:
-        return (
-            f"Only the reference arm {reference} was run: {number(base['mean'], 1)} {within} on average. "
-            "Nothing to compare."
-        )
-    row = _row(result.effects, arm, outcome)
-    if row is None or not row["n"]:
-        return "No paired run finished, so there is nothing to report."
-    return _sentences(row, arm, reference, within, number(base["mean"], 1))
+        title = arm_title(result.scenario, reference)
+        return f"{title}: {number(base['mean'], 1)} expected {what}. There is no other arm to compare with."
+    row, with_it = _row(result.effects, arm, outcome), _row(result.levels, arm, outcome)
+    if row is None or with_it is None or not row["n"]:
+        return "No paired replication finished, so there is nothing to report."
+    numbers = (row["mean"], row["lo"], row["hi"], row["mcse"], int(row["n"]), base["mean"], with_it["mean"])
+    return f"{treatment(result, arm)}: {change_words(*numbers, what)}."
 
 
-def _sentences(row: dict[str, float], arm: str, reference: str, within: str, anyway: str) -> str:
-    n, places = int(row["n"]), decimals(row["mcse"], row["lo"], row["hi"])
-    differing = row["share_positive"] + row["share_negative"]
-    found: Verdict = verdict(row["mean"], row["lo"], row["hi"], differing, n)
-    bounds = f"95 % interval {interval(row['lo'], row['hi'], places)}"
-    ends = f"The number differs in {percent(differing)} of the runs."
-    if found == "no run differs":
-        return (
-            f"No excess: in each of {n:,} paired runs {arm} has as many {within} as {reference}, "
-            f"{anyway} on average. "
-            f"With 95 % confidence fewer than {percent(largest_unseen_share(n))} of runs would differ."
-        )
-    if found == "one run":
-        if row["mean"] == 0:
-            return f"In the one run, {arm} has as many {within} as {reference}, {anyway}. One run gives no interval."
-        return (
-            f"In the one run, {arm} has {signed(row['mean'], 0)} {within} against {reference}, "
-            f"where {anyway} come anyway. One run gives no interval."
-        )
-    if found == "not distinguishable":
-        return (
-            f"In {n:,} paired runs the excess of {within} in {arm} over {reference} "
-            "is not distinguishable from none: "
-            f"{signed(row['mean'], places)} on average ({bounds}), "
-            f"on top of {anyway} that come anyway. {ends}"
-        )
-    if found == "more":
-        return (
-            f"In {n:,} paired runs {arm} has on average {number(row['mean'], places)} more {within} "
-            f"than {reference} ({bounds}), on top of {anyway} that come anyway. {ends}"
-        )
-    fewer = f"95 % interval {interval(-row['hi'], -row['lo'], places)}"
-    return (
-        f"In {n:,} paired runs {arm} has on average {number(-row['mean'], places)} fewer {within} "
-        f"than {reference} ({fewer}), where {anyway} come. {ends}"
-    )
+def headline(result: Result, console: Console | None = None, *, verbose: bool = False) -> None:
+    """Print the finding and its tables. Readable at 80 columns; below 64 the tables become lines.
 
-
-def headline(result: Result, console: Console | None = None) -> None:
-    """Print the finding and its tables. Readable at 80 columns; below 64 the tables become lines."""
+    verbose: also agreements of every direction, all dyads with an effect, and what is needed to repeat the run."""
     from rich.console import Console
 
     page = _Page(console or Console(highlight=False))
@@ -103,11 +69,17 @@ def headline(result: Result, console: Console | None = None) -> None:
     page.text("")
     page.text(finding(result))
     if not result.outcomes.empty:
-        _accords(result, page)
-        _pairs(result, page)
-        _anyway(result, page)
+        for words in (channel_words(result), placebo_words(result)):
+            if words:
+                page.text(words)
+        _arms(result, page)
+        _dyads(result, page, None if verbose else TOP)
+        _scheduled(result, page)
+        if verbose:
+            _directions(result, page)
+            _from_talks(result, page)
     _failed(result, page)
-    _inputs(result, page)
+    _files(result, page, verbose=verbose)
 
 
 class _Page:
@@ -125,144 +97,153 @@ class _Page:
     def heading(self, words: str) -> None:
         self.text(words, "bold")
 
-    def table(self, words: list[str], numbers: list[str], rows: list[list[str]]) -> None:
-        """Columns of words, then of numbers. A row of one cell is a subheading."""
-        from rich import box
+    def table(self, heads: Sequence[str], rows: list[list[str]]) -> None:
+        """A column of words, then of numbers; on a narrow page a line a row, with the heads before the numbers."""
+        if self.narrow:
+            for first, *cells in rows:
+                told = [f"{head} {cell}" for head, cell in zip(heads[1:], cells, strict=True) if cell]
+                self.text(f"{first}: {', '.join(told)}")
+            return
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-        for name in words:
-            table.add_column(Text(name), overflow="fold")
-        for name in numbers:
+        table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
+        table.add_column(Text(heads[0]), overflow="fold")
+        for name in heads[1:]:
             table.add_column(Text(name), justify="right", no_wrap=True)
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
         self.console.print(table)
 
 
-def _accords(result: Result, page: _Page) -> None:
-    few = len(result.arms) <= MOST_ARMS
-    arms = result.arms if few else (result.reference, str(result.headline_arm))
-    frame = direction_table(result, arms)
-    page.text("")
-    over = f"excess over {result.reference}, paired by run" if len(arms) > 1 else "one arm, no excess"
-    page.heading(f"New accords within {result.window} days, mean per run; {over}")
-    rows: list[list[str]] = []
-    for arm in arms:
-        rows.append([f"{arm} (reference)" if arm == result.reference else arm])
-        part = frame[frame["arm"] == arm].to_dict("records")
-        rows += [_accord_cells(row, reference=arm == result.reference) for row in part]
-    if page.narrow:
-        for cells in rows:
-            page.text(_accord_line(cells))
-    else:
-        page.table(["arm and direction"], ["mean", "excess", "95 % interval", "MC error"], rows)
-    page.text("")
-    page.text(
-        "counter: neither side takes part in the event and at least one is threatened. "
-        "MC error: Monte Carlo error of the mean excess; it shrinks with more runs. "
-        "Intervals hold the chance of the runs at these parameters, not doubt about the parameters."
-    )
-    for arm in arms:
-        if title := printable(result.scenario.arms[arm].title):
-            page.text(f"{arm}: {title}")
-    if len(arms) < len(result.arms):
-        page.text(f"{len(result.arms) - len(arms)} other arms: see summary.json.")
-
-
-def _accord_cells(row: Mapping[Hashable, Any], *, reference: bool) -> list[str]:
-    cells = ["  " + DIRECTIONS[str(row["direction"])], number(row["mean"], 1)]
-    if reference:
-        return cells
-    if row["differing"] == 0:
-        return [*cells, "0", "no run differs", "0"]
-    places = decimals(row["mcse"], row["lo"], row["hi"])
-    return [
-        *cells,
-        signed(row["excess"], places),
-        interval(row["lo"], row["hi"], places),
-        number(row["mcse"], places),
-    ]
-
-
-def _accord_line(cells: list[str]) -> str:
-    """The same as words, for a narrow page."""
-    if len(cells) < 3:
-        return ": ".join(cells)
-    return f"{cells[0]}: {cells[1]}; excess {cells[2]} ({cells[3]}), error {cells[4]}"
-
-
-def _pairs(result: Result, page: _Page) -> None:
+def channel_words(result: Result) -> str:
+    """What the focal event's two channels make of the headline effect, in a sentence; empty without the event."""
     arm = result.headline_arm
-    if arm is None:
+    found = result.channels.of(arm, f"accords_counter_{result.window}") if arm is not None else None
+    if found is None:
+        return ""
+    places = decimals(abs(found["total"]) / 50)
+    picture, threat = (signed(found[name], places) for name in ("picture", "threat"))
+    rest = "" if abs(found["rest"]) < 1e-9 else f", what else the arm changes {signed(found['rest'], places)}"
+    return (
+        f"Channels: the picture of who stands together adds {picture}, the threat to its targets {threat}{rest} "
+        "(exact Shapley values, expected estimator)."
+    )
+
+
+def placebo_words(result: Result) -> str:
+    """What the placebos say, in one sentence; empty where there are none."""
+    told = []
+    for of in result.placebos.families:
+        if len(of.placebos):
+            others = "other sets of states" if of.name == "participants" else "other dates"
+            told.append(
+                f"p = {of.p:.3f} against {plural(len(of.placebos), 'placebo')} with {others} ({of.verdict})"
+            )
+    return f"Placebos: {'; '.join(told)}." if told else ""
+
+
+def _arms(result: Result, page: _Page) -> None:
+    """Every arm: expected agreements, effect, CI and Monte Carlo standard error."""
+    frame = direction_table(result, result.arms)
+    frame = frame[frame["direction"] == "counter"]
+    titles = [
+        arm_title(result.scenario, arm) + (" (control)" if arm == result.reference else "")
+        for arm in frame["arm"]
+    ]
+    rows = _effect_rows(titles, frame)
+    page.text("")
+    page.heading(f"{capital(COUNTER)} {within(result.window)}, {plural(result.runs, 'replication')} per arm")
+    page.table(("arm", "expected", "effect", "95 % CI", "MCSE"), rows)
+    page.text(f"Effects are paired with the control arm. {CAVEAT}" if len(rows) > 1 else CAVEAT)
+
+
+def _effect_rows(names: Sequence[str], frame: pd.DataFrame) -> list[list[str]]:
+    """Name, level, effect, CI and error of each row, with the same decimals in all; empty cells for the control arm."""
+    places = decimals(frame["mcse"].max(), *frame["lo"], *frame["hi"])
+    rows = []
+    for name, row in zip(names, frame.to_dict("records"), strict=True):
+        cells = [
+            signed(row["effect"], places),
+            interval(row["lo"], row["hi"], places),
+            number(row["mcse"], places + 1),
+        ]
+        known = math.isfinite(row["effect"])
+        rows.append([name, number(row["mean"], min(places, 2)), *(cells if known else [""] * len(cells))])
+    return rows
+
+
+def _dyads(result: Result, page: _Page, most: int | None) -> None:
+    """The dyads whose effect can be detected, or the one sentence that there is none."""
+    arm = result.headline_arm
+    if arm is None or result.dyads.empty:
         return
-    frame = top_pairs(result, arm)
+    frame, every = top_pairs(result, arm), int((result.dyads["arm"] == arm).sum())
     page.text("")
     if frame.empty:
-        page.text(f"Pairs: none has a new accord in more runs of {arm} than of {result.reference}.")
+        page.text(NO_DYAD)
         return
-    page.heading(f"Pairs with the largest excess in {arm}: per cent of runs with a new accord")
+    shown = frame if most is None else frame.head(most)
+    which = "Dyads" if len(shown) == len(frame) else f"The {len(shown)} largest effects on dyads"
+    page.heading(f"{which}: expected new agreements {within(result.window)}")
+    names = state_names(result.scenario)
+    places = max(digits(*shown["effect"].tolist()), 3)
     rows = [
         [
-            f"{row['a']}-{row['b']}",
-            f"{100 * row['p']:.1f} %",
-            f"{100 * row['p_reference']:.1f} %",
-            points(row["excess"]),
-            points_interval(row["lo"], row["hi"]),
+            dyad_name(names, row["a"], row["b"]),
+            number(row["mean_control"], places),
+            number(row["mean"], places),
+            signed(row["effect"], places),
+            interval(row["lo"], row["hi"], places),
         ]
-        for row in frame.to_dict("records")
+        for row in shown.to_dict("records")
     ]
-    if page.narrow:
-        for cells in rows:
-            page.text(f"  {cells[0]}: {cells[1]}, without {cells[2]}, excess {cells[3]} ({cells[4]})")
-    else:
-        page.table(["pair"], ["with", "without", "excess, points", "95 % interval"], rows)
+    page.table(("dyad", "without", "with", "effect", "95 % CI"), rows)
+    page.text(f"The 95 % CI of {len(frame):,} of {plural(every, 'dyad')} excludes zero.")
+
+
+def _scheduled(result: Result, page: _Page) -> None:
     page.text("")
-    page.text(_picked(frame))
-    if tied := tied_with_last(result, arm, frame):
-        have = plural(tied, "further pair has", "further pairs have")
-        page.text(f"{have} the same excess as the last one shown.")
-
-
-def _picked(frame: pd.DataFrame) -> str:
-    shown, sure = len(frame), int(clear(frame).sum())
-    of = f"{sure} of these {shown} have" if shown > 1 else ("It has" if sure else "It does not have")
-    return f"{of} an interval that excludes zero. They were picked for being the largest, so some are chance."
-
-
-def _anyway(result: Result, page: _Page) -> None:
-    scheduled = result.scheduled
-    page.text("")
-    page.heading("What came anyway")
-    if scheduled.empty:
-        page.text("Scheduled beforehand: nothing.")
-    for one in scheduled.to_dict("records"):
+    names = state_names(result.scenario)
+    told = []
+    for one in result.scheduled.to_dict("records"):
         name = printable(str(one["name"])) or str(one["kind"]).replace("_", " ")
-        page.text(
-            f"Scheduled: {one['a']}-{one['b']}, {name}, {one['stage']} on {one['date']}: "
-            "the same date in every arm, so its effect is zero by construction."
-        )
+        told.append(f"{dyad_name(names, one['a'], one['b'])}, {name} ({one['stage']} on {one['date']})")
+    if not told:
+        page.text("No agreement was already scheduled.")
+        return
+    its = "its effect is" if len(told) == 1 else "their effects are"
+    page.text(f"Already scheduled, so {its} zero by construction: {'; '.join(told)}.")
+
+
+def _directions(result: Result, page: _Page) -> None:
+    """New agreements of every direction in every arm."""
+    page.text("")
+    page.heading(f"New agreements {within(result.window)} by direction")
+    frame = direction_table(result, result.arms)
+    names = [
+        f"{arm_title(result.scenario, arm)}: {DIRECTIONS[way]}"
+        for arm, way in zip(frame["arm"], frame["direction"], strict=True)
+    ]
+    rows = _effect_rows(names, frame)
+    page.table(("arm and direction", "expected", "effect", "95 % CI", "MCSE"), rows)
+    page.text(
+        "Counter-balancing: neither state takes part in the event and at least one is threatened by the participants."
+    )
+
+
+def _from_talks(result: Result, page: _Page) -> None:
+    """Agreements that come of negotiations under way at the start."""
     outcome = f"from_talks_{result.window}"
     base = _row(result.levels, result.reference, outcome)
     if base is None:
         return
-    words = (
-        f"Already in talks: {number(base['mean'], 1)} of the new accords of {result.reference} come from "
-        "talks under way at the start, recorded or assumed."
-    )
+    words = f"{number(base['mean'], 1)} of the new agreements in the control arm come from negotiations under way at "
+    words += "the start"
     row = _row(result.effects, result.headline_arm, outcome) if result.headline_arm else None
     if row is not None and math.isfinite(row["mean"]):
-        places = decimals(row["mcse"], row["lo"], row["hi"])
-        known = math.isfinite(row["lo"])
-        bounds = f" (95 % interval {interval(row['lo'], row['hi'], places)})" if known else ""
-        differing = row["share_positive"] + row["share_negative"]
-        words += (
-            f" In {result.headline_arm}: {signed(row['mean'], places)}{bounds}, counted in the excess above."
-            if differing
-            else f" In {result.headline_arm}: as many in every run."
-        )
-    page.text(words)
+        words += f"; effect {effect_words(row['mean'], row['lo'], row['hi'], row['mcse'])}"
+    page.text(f"{words}.")
 
 
 def _failed(result: Result, page: _Page) -> None:
@@ -270,16 +251,19 @@ def _failed(result: Result, page: _Page) -> None:
         page.text("")
         numbers = ", ".join(str(row["run"]) for row in result.failed[:10])
         more = f" and {len(result.failed) - 10} more" if len(result.failed) > 10 else ""
-        what = plural(len(result.failed), "run failed and counts", "runs failed and count")
-        page.heading(f"{what} nowhere above: run {numbers}{more}.")
+        what = plural(len(result.failed), "replication failed and is", "replications failed and are")
+        page.heading(f"{what} left out of every number above: {numbers}{more}.")
 
 
-def _inputs(result: Result, page: _Page) -> None:
+def _files(result: Result, page: _Page, *, verbose: bool) -> None:
     page.text("")
-    page.text(f"{plural(result.runs, 'run')} of {plural(len(result.arms), 'arm')}, seed {result.seed}")
-    page.text(f"digest {result.digest}")
+    if verbose:
+        page.text(
+            f"{plural(result.runs, 'replication')} of {plural(len(result.arms), 'arm')}, seed {result.seed}"
+        )
+        page.text(f"digest {result.digest}")
     if result.folder is not None:
-        page.text(f"folder {result.folder}")
+        page.text(f"Results, figures and report.html: {result.folder}")
 
 
 def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> dict[str, Any] | None:

@@ -1,11 +1,11 @@
-"""The mechanisms as a table for the terminal: value with its interval, tag, what was found, placebos."""
+"""The mechanisms as a table for the terminal: value with its interval, tag, what was found, placebo p."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.show.wording import number, percent, plural
+from balance_sim.show.wording import number, plural
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,7 +20,7 @@ DIGITS = 3
 
 
 def mechanism_rows(result: Result) -> list[dict[str, str]]:
-    """Each mechanism in words: id, name, value, interval, tag, found, placebos, why, note; else empty."""
+    """Each mechanism in words: id, name, value, interval, tag, found, p among placebos, why, note; else empty."""
     return [_row(key, of) for key, of in result.mechanisms.items()]
 
 
@@ -47,36 +47,33 @@ def mechanism_table(result: Result, console: Console | None = None) -> None:
         page.print(Text(line))
 
 
-def arms_lived(result: Result) -> set[str]:
-    """The extra arms that were lived. The reference is lived again: placebos are measured against it."""
-    seen_anew = ("extra.states_", "extra.date_")
-    arms = set(result.extra["arm"])
-    lived = {name for name in arms if not (name.startswith(seen_anew) and name.endswith(".reference"))}
-    return lived | {result.reference}
-
-
 def reading(result: Result) -> list[str]:
     """What must be known to read the table."""
-    implied = (
-        "Implied: the sign follows from the model's form, so only the size, and how it compares with placebo "
-        "events, is a finding. Placebos: share of them with a smaller effect."
-    )
-    lines = [implied]
+    compared = max((of["placebos"] for key, of in result.mechanisms.items() if key != "M2"), default=0)
+    lines = [
+        "Implied: the sign was the same in all draws of the guessed parameters (M2: not tested), so only the size, "
+        "and how it compares with placebo events, is a finding."
+    ]
+    if compared:
+        lines.append(
+            f"Placebo p: two-sided, of the event among {plural(compared, 'set')} of other participants, with the "
+            "network as at the start; M2: among shuffles of who is threatened."
+        )
     if not result.extra.empty:
         lived = result.extra["run"].nunique()
-        extra = lived * len(arms_lived(result))
+        extra = lived * len({*result.extra["arm"], result.reference})
         few = " So few give wide intervals." if lived < 30 else ""
         lines.append(
-            f"Behind the placebos, M4, M8 and M11: {plural(extra, 'further run')}, in every fourth "
+            f"Behind M4, M8 and M11: {plural(extra, 'further replication')}, in every fourth "
             f"replication ({lived}); --no-mechanisms leaves them out.{few}"
         )
     else:
-        lines.append("Without the extra runs behind placebos, M4, M8 and M11 (--no-mechanisms).")
+        lines.append("Without the extra replications behind M4, M8 and M11 (--no-mechanisms).")
     return lines
 
 
 def _row(key: str, of: dict[str, Any]) -> dict[str, str]:
-    value, (lo, hi), share = of["value"], of["ci95"], of["placebo_percentile"]
+    value, (lo, hi), p = of["value"], of["ci95"], of["placebo_p"]
     return {
         "id": key,
         "name": of["name"],
@@ -84,7 +81,7 @@ def _row(key: str, of: dict[str, Any]) -> dict[str, str]:
         "interval": _interval(lo, hi),
         "tag": of["tag"],
         "found": of["found"] or "",
-        "placebos": "" if share is None else percent(share),
+        "placebos": "" if p is None else number(p, 3),
         "why": of.get("why", ""),
         "note": of.get("note", ""),
     }
@@ -121,7 +118,7 @@ def _table(page: Console, rows: list[dict[str, str]]) -> None:
     for name in ("value", "95 % interval") if wide else (f"value{STACK}95 % interval",):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("found", min_width=None if wide else 15, no_wrap=wide)
-    table.add_column("placebos" if wide else "above\nplacebos", justify="right", no_wrap=True)
+    table.add_column("placebo p" if wide else "placebo\np", justify="right", no_wrap=True)
     for tag, words in (("emergent", "emergent: sign open"), ("implied", "implied: size only")):
         inside = [row for row in rows if row["tag"] == tag]
         if inside:
@@ -138,6 +135,6 @@ def _line(row: dict[str, str]) -> str:
     if row["why"]:
         return f"{row['id']} {row['name']}: no value: {row['why']}."
     bounds = f" ({row['interval']})" if row["interval"] else ""
-    placebos = f", above {row['placebos']} of placebos" if row["placebos"] else ""
+    placebos = f", placebo p {row['placebos']}" if row["placebos"] else ""
     found = row["found"] or "size only"
     return f"{row['id']} {row['name']}: {row['value']}{bounds}, {row['tag']}, {found}{placebos}"

@@ -45,15 +45,18 @@ class Plots[S: Study]:
         return Plots(result)
 
     @staticmethod
-    def of_all(texts: Sequence[str]) -> Plots[Any]:
+    def of_all(texts: Sequence[str], classes: str | None = None) -> Plots[Any]:
         """What the texts name: a run, a sweep, FOLDER@point of one, scores of forecasts; several side by side.
 
+        classes: `left` or `right`, whose class table counts where those of several differ.
         Raises WrongRequest where there is nothing of the kind, DataError for a file that is no scores."""
         if len(texts) > 1:
             forecasts = [text for text in texts if scored_path(Path(text)) is not None]
             if forecasts:
                 raise WrongRequest(f"{forecasts[0]} holds scores of forecasts: these are shown one at a time")
-            return Plots(Comparison.of(texts))
+            return Plots(Comparison.of(texts, classes))
+        if classes is not None:
+            raise WrongRequest("--classes is for two results or more")
         scores = scored_path(Path(texts[0]))
         if scores is not None:
             return Plots(read_scored(scores))

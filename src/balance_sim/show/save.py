@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 from balance_sim.show.figures.paper import style
 from balance_sim.show.gallery import FIGURES, fitting
@@ -23,13 +27,45 @@ DOTS = 160  # per inch
 def figure_bytes(figure: Figure, kind: str, *, text: bool = False) -> bytes:
     """A figure as `png` or `svg`, without a date or a version in it. text: words stay words in an SVG."""
     import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
     with style(), io.BytesIO() as sink:
-        if text:
-            mpl.rcParams["svg.fonttype"] = "none"
-        metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-        figure.savefig(sink, format=kind, dpi=DOTS, metadata=metadata)
+        _settle(figure)
+        if kind == "png":
+            return png_bytes(pixels_of(figure))
+        mpl.rcParams["svg.fonttype"] = "none" if text else "path"
+        FigureCanvasSVG(figure).print_svg(sink, metadata={"Date": None, "Creator": None})  # type: ignore[no-untyped-call]
+        FigureCanvasAgg(figure)  # by which a notebook shows it
         return sink.getvalue()
+
+
+def pixels_of(figure: Figure) -> npt.NDArray[np.uint8]:
+    """The figure as (height, width, 4) RGBA."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    with style():
+        _settle(figure)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        return np.array(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+
+
+def png_bytes(pixels: npt.NDArray[np.uint8]) -> bytes:
+    """The PNG of such pixels, without a date or a version in it; the page is opaque, so alpha is dropped."""
+    from PIL import Image
+
+    with io.BytesIO() as sink:
+        Image.fromarray(pixels).convert("RGB").save(sink, "png", compress_level=4, dpi=(DOTS, DOTS))
+        return sink.getvalue()
+
+
+def _settle(figure: Figure) -> None:
+    """Lay out a figure's parts once, at the resolution of its PNG: they stand where they are in every file."""
+    figure.dpi = DOTS
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)
+        figure.set_layout_engine("none")
 
 
 def save_figures(result: Result, folder: Path | str, names: Iterable[str] | None = None) -> list[Path]:
@@ -41,16 +77,25 @@ def save_figures(result: Result, folder: Path | str, names: Iterable[str] | None
 
 
 def save_drawn(figures: dict[str, Figure], folder: Path | str) -> list[Path]:
-    """Figures that are drawn already, by name. Raises CannotWrite."""
+    """Figures that are drawn already, by name. Raises CannotWrite.
+
+    While one thread compresses and writes a figure, the next is drawn."""
     place = Path(folder) / FOLDER
     make_folder(place)
-    paths = []
-    for name, figure in figures.items():
-        for kind in ("png", "svg"):
-            path = place / f"{name}.{kind}"
-            write_whole(path, figure_bytes(figure, kind))
-            paths.append(path)
+    paths, writes = [], []
+    with ThreadPoolExecutor(1) as writer:
+        for name, figure in figures.items():
+            raster, vector = place / f"{name}.png", place / f"{name}.svg"
+            writes.append(writer.submit(_write_png, raster, pixels_of(figure)))
+            writes.append(writer.submit(write_whole, vector, figure_bytes(figure, "svg")))
+            paths += [raster, vector]
+    for one in writes:
+        one.result()
     return paths
+
+
+def _write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
+    write_whole(path, png_bytes(pixels))
 
 
 __all__ = ["FIGURES", "figure_bytes", "save_drawn", "save_figures"]

@@ -1,4 +1,4 @@
-"""The small tables a reader is shown: accords by direction and arm, and the pairs with the largest excess."""
+"""The small tables a reader is shown: agreements by direction and arm, and the dyads with the largest effects."""
 
 from __future__ import annotations
 
@@ -10,51 +10,54 @@ import pandas as pd
 if TYPE_CHECKING:
     from balance_sim.study.result import Result
 
-DIRECTIONS = {"counter": "counter", "with_participant": "with participant", "other": "other", "all": "all"}
+DIRECTIONS = {
+    "counter": "counter-balancing",
+    "with_participant": "with a participant",
+    "other": "other",
+    "all": "all",
+}
+DYADS = ["a", "b", "mean_control", "mean", "effect", "lo", "hi", "mcse", "z", "n"]
 
 
 def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
-    """Tidy: arm, direction, mean, excess, lo, hi, mcse, differing (share of runs), n; the longest window.
+    """Tidy: arm, direction, mean, effect, lo, hi, mcse, n; new agreements within the longest window.
 
-    The reference arm's excess is NaN: it is what the others are measured against."""
+    The control arm's effect is NaN: it is what the others are measured against."""
     outcomes = {f"accords_{name}_{result.window}": name for name in DIRECTIONS}
     levels = result.levels[result.levels["outcome"].isin(outcomes)]
     frame = levels[["arm", "outcome", "mean", "n"]].copy()
     effects = result.effects
     if effects.empty:
-        frame = frame.assign(**dict.fromkeys(("excess", "lo", "hi", "mcse", "differing"), float("nan")))
+        frame = frame.assign(**dict.fromkeys(("effect", "lo", "hi", "mcse"), float("nan")))
     else:
-        effects = effects.assign(differing=effects["share_positive"] + effects["share_negative"])
-        effects = effects.rename(columns={"mean": "excess"})
-        columns = ["arm", "outcome", "excess", "lo", "hi", "mcse", "differing"]
-        frame = frame.merge(effects[columns], on=["arm", "outcome"], how="left")
+        columns = ["arm", "outcome", "effect", "lo", "hi", "mcse"]
+        frame = frame.merge(
+            effects.rename(columns={"mean": "effect"})[columns], on=["arm", "outcome"], how="left"
+        )
     frame["direction"] = frame["outcome"].map(outcomes)
     order = {(arm, name): k for k, (arm, name) in enumerate((a, d) for a in arms for d in DIRECTIONS)}
     frame = frame[frame["arm"].isin(arms)]
     place = [order[key] for key in zip(frame["arm"], frame["direction"], strict=True)]
     frame = frame.iloc[sorted(range(len(place)), key=place.__getitem__)]
-    columns = ["arm", "direction", "mean", "excess", "lo", "hi", "mcse", "differing", "n"]
-    return frame[columns].reset_index(drop=True)
+    return frame[["arm", "direction", "mean", "effect", "lo", "hi", "mcse", "n"]].reset_index(drop=True)
 
 
-def top_pairs(result: Result, arm: str, count: int = 10) -> pd.DataFrame:
-    """The pairs whose share of runs with a new accord of any kind grows most; only those where it grows.
+def top_pairs(result: Result, arm: str, count: int | None = None) -> pd.DataFrame:
+    """Dyads whose effect has a 95 % CI that excludes zero, furthest from zero first, ties in the order of the codes.
 
-    Columns a, b, p, p_reference, excess, lo, hi, n; ties in the order of the codes."""
-    columns = ["a", "b", "p", "p_reference", "excess", "lo", "hi", "n"]
+    The columns of DYADS: expected new agreements within the longest window in the control arm and in `arm`, and the
+    effect. count: at most so many; all if not given."""
     dyads = result.dyads
-    part = dyads[(dyads["arm"] == arm) & (dyads["kind"] == "any") & (dyads["excess"] > 0)]
-    ordered = part.sort_values(["excess", "a", "b"], ascending=[False, True, True], kind="stable")
-    return ordered[columns].head(count).reset_index(drop=True)
+    part = dyads[dyads["arm"] == arm]
+    ordered = by_size(part[clear(part)])
+    return ordered[DYADS].head(len(ordered) if count is None else count).reset_index(drop=True)
 
 
-def tied_with_last(result: Result, arm: str, shown: pd.DataFrame) -> int:
-    """How many pairs that are not shown have exactly the excess of the last one that is."""
-    if shown.empty:
-        return 0
-    last, dyads = shown["excess"].iloc[-1], result.dyads
-    part = dyads[(dyads["arm"] == arm) & (dyads["kind"] == "any")]
-    return int((part["excess"] == last).sum() - (shown["excess"] == last).sum())
+def by_size(frame: pd.DataFrame) -> pd.DataFrame:
+    """Dyads with the effect furthest from zero first, ties in the order of the codes."""
+    keyed = frame.assign(far=frame["effect"].abs())
+    ordered = keyed.sort_values(["far", "a", "b"], ascending=[False, True, True], kind="stable")
+    return ordered.drop(columns="far")
 
 
 def clear(frame: pd.DataFrame) -> pd.Series[bool]:

@@ -6,21 +6,23 @@ import math
 import re
 from typing import Literal
 
-Verdict = Literal["nothing run", "one run", "no run differs", "not distinguishable", "more", "fewer"]
+Verdict = Literal["nothing run", "one run", "none", "not detectable", "more", "fewer"]
+COUNTER = "counter-balancing agreements"
 
 
-def verdict(mean: float, lo: float, hi: float, share_differing: float, n: int) -> Verdict:
-    """What an effect with its 95 % interval allows to say.
+def verdict(mean: float, lo: float, hi: float, n: int) -> Verdict:
+    """What an effect with its 95 % CI allows to say.
 
-    An interval that touches zero is not distinguishable from none. NaN bounds: fewer than two runs."""
+    A CI that touches zero detects nothing; one of no length at zero is an effect of exactly none. NaN bounds: fewer
+    than two replications."""
     if n < 1 or math.isnan(mean):
         return "nothing run"
     if n < 2 or math.isnan(lo) or math.isnan(hi):
         return "one run"
-    if share_differing == 0:
-        return "no run differs"
+    if lo == hi == 0:
+        return "none"
     if lo <= 0 <= hi:
-        return "not distinguishable"
+        return "not detectable"
     return "more" if mean > 0 else "fewer"
 
 
@@ -63,6 +65,48 @@ def interval(lo: float, hi: float, places: int = 2) -> str:
     return f"{number(lo, places)} to {number(hi, places)}"
 
 
+def ci(lo: float, hi: float, places: int = 2) -> str:
+    """`95 % CI 0.10 to 0.22`."""
+    return f"95 % CI {interval(lo, hi, places)}"
+
+
+def effect_words(mean: float, lo: float, hi: float, mcse: float) -> str:
+    """An effect with its interval: `+0.12; 95 % CI 0.08 to 0.16`."""
+    places = decimals(mcse, lo, hi)
+    return f"{signed(mean, places)}; {ci(lo, hi, places)}" if math.isfinite(lo) else signed(mean, places)
+
+
+def levels(without: float, with_it: float, most: int) -> tuple[str, str]:
+    """Two means with one decimal, or as many (at most `most`) as show that they differ."""
+    places = 1
+    while places < most and number(without, places) == number(with_it, places):
+        places += 1
+    return number(without, places), number(with_it, places)
+
+
+def change_words(
+    mean: float, lo: float, hi: float, mcse: float, n: int, without: float, with_it: float, what: str
+) -> str:
+    """What an effect does to an expected number: `expected agreements rise from 23.5 to 23.6 (+0.1; ...)`.
+
+    n: paired replications; without, with_it: the number expected in the control arm and in the other."""
+    found = verdict(mean, lo, hi, n)
+    if found == "none":
+        return f"no effect on expected {what}; {number(without, 1)} are expected with and without it"
+    before, after = levels(without, with_it, decimals(mcse, lo, hi))
+    if found == "one run":
+        return f"{before} {what} without it and {after} with it, in one replication, which gives no confidence interval"
+    told = effect_words(mean, lo, hi, mcse)
+    if found == "not detectable":
+        return f"no detectable effect on expected {what} ({told}); {before} are expected without it"
+    return f"expected {what} {'rise' if found == 'more' else 'fall'} from {before} to {after} ({told})"
+
+
+def within(days: int) -> str:
+    """A window in words: `within a year`, `within 90 days`."""
+    return "within a year" if days == 365 else f"within {plural(days, 'day')}"
+
+
 def percent(share: float) -> str:
     """A share as per cent: one decimal below 10 %, none above; what is not 0 % or 100 % never prints so."""
     if not math.isfinite(share):
@@ -77,21 +121,14 @@ def percent(share: float) -> str:
     return f"{value:.1f} %" if value < 9.95 else f"{value:.0f} %"
 
 
-def points(share: float) -> str:
+def points(share: float, places: int = 1) -> str:
     """A difference of shares in percentage points, with its sign: +2.5."""
-    return signed(100 * share, 1)
+    return signed(100 * share, places)
 
 
 def points_interval(lo: float, hi: float) -> str:
     """Bounds of a difference of shares, in percentage points."""
     return interval(100 * lo, 100 * hi, 1)
-
-
-def largest_unseen_share(n: int, confidence: float = 0.95) -> float:
-    """Upper bound of a share of which none was seen in n runs: 1 - (1 - confidence)^(1/n).
-
-    One-sided; the exact form of the "rule of three" (Hanley, Lippman-Hand 1983, JAMA 249)."""
-    return 1.0 - (1.0 - confidence) ** (1.0 / n) if n > 0 else 1.0
 
 
 def plural(count: int, one: str, many: str = "") -> str:
@@ -110,20 +147,20 @@ def arm_words(arm: str) -> str:
 
 
 _COUNTS = {
-    "counter": "counter-accords",
-    "with_participant": "accords with a participant",
-    "other": "other accords",
-    "all": "accords of any direction",
+    "counter": COUNTER,
+    "with_participant": "agreements with a participant",
+    "other": "other agreements",
+    "all": "agreements of any direction",
 }
 
 
 def outcome_words(outcome: str) -> str:
-    """An outcome as it is read aloud: `accords_counter_365` is counter-accords within 365 days."""
+    """An outcome as it is read aloud: `accords_counter_365` is counter-balancing agreements within a year."""
     found = re.fullmatch(r"accords_(.+)_(\d+)", outcome)
     if found is None:
         return outcome.replace("_", " ")
-    what = _COUNTS.get(found[1], f"accords of kind {found[1].replace('_', ' ')}")
-    return f"{what} within {found[2]} days"
+    what = _COUNTS.get(found[1], f"agreements of type {found[1].replace('_', ' ')}")
+    return f"{what} {within(int(found[2]))}"
 
 
 def factor_value(value: object) -> str:

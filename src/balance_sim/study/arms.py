@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 
 from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.classes import classes_of
 from balance_sim.model.world import time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.fingerprint import content_digest
@@ -58,7 +59,7 @@ def reference_key(scenario: Scenario) -> str:
         )
     rest = scenario.model_copy(update={"events": events, "arms": {reference: scenario.arms[reference]}})
     grid = time_grid(scenario, list(_versions(scenario, []).values()))
-    parts = [content_digest(rest), grid.tolist()]
+    parts = [content_digest(rest), grid.tolist(), classes_of(scenario).sha256]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

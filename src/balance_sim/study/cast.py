@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
+from balance_sim.model.classes import sorted_into
 from balance_sim.model.news import members
-from balance_sim.scenario.schema import Event
+from balance_sim.scenario.classes import Classes
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-
-AT_WAR = 0.5
-"""Intensity of a dispute's war from which its two states count as being at war."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +39,22 @@ class Cast:
     audiences: Mapping[str, int]  # name to reading
 
 
-def cast_of(worlds: Worlds, event: Event, day: float, threatened: Bools, direction: Ints) -> Cast:
-    """The cast of an event: its principals as participants."""
+def cast_of(worlds: Worlds, classes: Classes, day: float) -> Cast:
+    """The cast that a class table gives in these worlds.
+
+    Which groups, audiences and positions are told apart is the scenario's own; who is in them is the table's."""
     world, scenario = worlds.reference, worlds.scenario
     roster = {code: i for i, code in enumerate(world.codes)}
-    participants = tuple(members(event.principals, scenario.groups, roster))
-    host = roster.get(event.host) if event.host is not None else None
-    beside = sorted((world.capability[i], i) for i in participants if i != host)
-    fighting = {(roster[row.a], roster[row.b]) for row in scenario.disputes if row.war >= AT_WAR}
+    threatened, direction = sorted_into(world, classes)
+
+    def at(codes: Iterable[str]) -> list[int]:
+        return sorted(roster[code] for code in codes if code in roster)
+
+    participants = tuple(at(classes.participants))
+    host, junior, third = (roster.get(code or "") for code in (classes.host, classes.junior, classes.third))
+    fighting = {(roster[a], roster[b]) for a, b in classes.wars if a in roster and b in roster}
     groups = {
-        name: np.array([i for i in members([name], scenario.groups, roster) if i not in participants])
+        name: np.array([i for i in at(group_members(worlds, classes, name)) if i not in participants])
         for name in scenario.report.groups
     }
     groups["outside"] = np.array([i for i in range(world.n) if i not in participants])
@@ -58,8 +62,8 @@ def cast_of(worlds: Worlds, event: Event, day: float, threatened: Bools, directi
         day=day,
         participants=participants,
         host=host,
-        junior=beside[0][1] if len(beside) > 1 else None,
-        third=beside[-1][1] if len(beside) > 1 else None,
+        junior=junior,
+        third=third,
         threatened=threatened,
         direction=direction,
         wars=tuple(sorted(pair for pair in fighting if host not in pair)),
@@ -67,21 +71,32 @@ def cast_of(worlds: Worlds, event: Event, day: float, threatened: Bools, directi
         declared=tuple(
             (roster[a], roster[b], position)
             for (a, b), position in sorted(
-                (pair.split("-"), at) for pair, at in scenario.report.positions.items()
+                (pair.split("-"), position) for pair, position in scenario.report.positions.items()
             )
             if roster[a] != host and roster[b] != host
         ),
         groups={name: who for name, who in groups.items() if len(who)},
         audiences={
             name: int(world.audience[who[0]])
-            for name, audience in sorted(scenario.audiences.items())
-            if (who := members(audience.members, scenario.groups, roster))
+            for name in sorted(scenario.audiences)
+            if (who := audience_members(worlds, name, classes))
         },
     )
 
 
+def group_members(worlds: Worlds, classes: Classes, name: str) -> tuple[str, ...]:
+    """Codes of a group's members as written, or as the scenario has them where the group is new."""
+    return classes.groups[name] if name in classes.groups else worlds.scenario.groups.get(name, (name,))
+
+
+def audience_members(worlds: Worlds, name: str, classes: Classes | None = None) -> list[int]:
+    """Positions of an audience's members as written, or as the scenario has them where the audience is new."""
+    table, scenario = classes or worlds.classes, worlds.scenario
+    roster = {code: i for i, code in enumerate(worlds.reference.codes)}
+    who = table.audiences[name] if name in table.audiences else scenario.audiences[name].members
+    return members(who, scenario.groups, roster)
+
+
 def focal_cast(worlds: Worlds) -> Cast:
-    """The cast of the scenario's focal event, with the classes that were fixed from the reference arm."""
-    focal = next(event for event in worlds.scenario.events if event.id == worlds.scenario.focal)
-    baseline = worlds.baseline
-    return cast_of(worlds, focal, worlds.reference.focal_day, baseline.threatened, baseline.direction)
+    """The cast of the scenario's focal event, in the classes and roles of the scenario as written."""
+    return cast_of(worlds, worlds.classes, worlds.reference.focal_day)

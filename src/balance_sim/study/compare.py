@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 from balance_sim.study.comparison import Comparison, Side, arms_in_both, compare_sides
 from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import leaf_differences
+from balance_sim.study.recount import Counting, by_one_table
 from balance_sim.study.result import Result
 from balance_sim.study.run import open_result
 from balance_sim.study.store import Store
@@ -31,7 +32,9 @@ class Named:
 
 @dataclass(frozen=True)
 class Found:
-    """What a comparison found. outcomes and dyads are tidy; differences: key paths of the inputs that differ."""
+    """What a comparison found. outcomes and dyads are tidy; differences: key paths of the inputs that differ;
+
+    counting: by whose classes both sides were counted, and what was left out."""
 
     left: str
     right: str
@@ -39,6 +42,7 @@ class Found:
     differences: list[str]
     outcomes: pd.DataFrame
     dyads: pd.DataFrame
+    counting: Counting = field(default_factory=Counting)
 
 
 def parse_side(text: str) -> Named:
@@ -53,18 +57,20 @@ def parse_side(text: str) -> Named:
     return Named(text, Path(head), None, wanted)
 
 
-def compare(left: str, right: str) -> Found:
+def compare(left: str, right: str, classes: str | None = None) -> Found:
     """Two results folders, two arms, or two points of sweeps.
 
     Without arms named, every arm both have is compared with itself. Two sweeps are compared at every point
-    that both have. Raises WrongRequest for what cannot be compared."""
+    that both have. classes: `left` or `right`, whose class table counts where the two differ.
+    Raises WrongRequest for what cannot be compared, class tables that differ among it."""
     sides = parse_side(left), parse_side(right)
     opened = [open_side(side) for side in sides]
     differences = inputs_that_differ(*sides)
     one, two = opened
     if isinstance(one, SweepResult) and isinstance(two, SweepResult):
-        pieces = _points_in_both(one, two, sides)
+        pieces, counting = _points_in_both(one, two, sides, classes)
     elif isinstance(one, Result) and isinstance(two, Result):
+        (one, two), counting = by_one_table([one, two], [left, right], classes)
         pieces = _arm_pieces(one, two, sides, {})
     else:
         raise WrongRequest("a sweep and a single study: name a point of the sweep, e.g. FOLDER@0")
@@ -82,6 +88,7 @@ def compare(left: str, right: str) -> Found:
         differences,
         pd.concat(outcomes, ignore_index=True),
         pd.concat(filled, ignore_index=True),
+        counting,
     )
 
 
@@ -117,18 +124,21 @@ def _inputs(side: Named) -> dict[str, Any]:
 
 
 def _points_in_both(
-    one: SweepResult, two: SweepResult, sides: tuple[Named, Named]
-) -> list[tuple[dict[str, Any], Comparison]]:
+    one: SweepResult, two: SweepResult, sides: tuple[Named, Named], classes: str | None
+) -> tuple[list[tuple[dict[str, Any], Comparison]], Counting]:
     there: dict[str, list[int]] = {}
     for number in two.table.numbers():
         there.setdefault(two.table.points[number].key, []).append(number)
-    pieces = []
+    pieces, counting = [], Counting()
     for number in one.table.numbers():
         matches = there.get(one.table.points[number].key)
         if matches:
             front = {"point": number} | dict(one.table.points[number].values)
-            pieces += _arm_pieces(one.point(number), two.point(matches.pop(0)), sides, front)
-    return pieces
+            points = [one.point(number), two.point(matches.pop(0))]
+            points, how = by_one_table(points, [side.text for side in sides], classes)
+            counting = counting.joined(how)
+            pieces += _arm_pieces(points[0], points[1], sides, front)
+    return pieces, counting
 
 
 def _arm_pieces(

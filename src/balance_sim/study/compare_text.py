@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from balance_sim.study.compare import Found
-from balance_sim.study.pairs import ANY
 
 SIDES = ("left", "right")
 HEAD = ("outcome", "left", "right", "difference", "95 % interval")
@@ -23,6 +22,12 @@ def as_plain(found: Found) -> dict[str, Any]:
         "right": found.right,
         "paired": found.paired,
         "inputs_that_differ": found.differences,
+        "classes": {
+            "by": found.counting.by,
+            "dyads_that_differ": found.counting.dyads,
+            "dyads_kept": found.counting.kept,
+            "left_out": list(found.counting.left_out),
+        },
         "outcomes": _records(found.outcomes),
         "dyads": _records(found.dyads),
     }
@@ -50,6 +55,7 @@ def as_lines(found: Found, pairs: int, width: int = WITHOUT_LIMIT) -> list[str]:
     lines += [f"  {line}" for line in found.differences[:20]]
     if len(found.differences) > 20:
         lines.append(f"  ... and {len(found.differences) - 20} more: --json")
+    lines += [f"classes: {line}" for line in found.counting.lines()]
     keys = [name for name in found.outcomes.columns if name in ("point", "left_arm", "right_arm")]
     for key, part in found.outcomes.groupby(keys, sort=False):
         lines.append(_title(keys, key))
@@ -60,28 +66,21 @@ def as_lines(found: Found, pairs: int, width: int = WITHOUT_LIMIT) -> list[str]:
             lines += _table(moved, width)
         if still:
             some = still[0]["outcome"] + (", ..." if len(still) > 1 else "")
-            lines.append(f"  no difference: {len(still)} of {len(rows)} outcomes ({some}){_reach(still)}")
+            lines.append(f"  no difference: {len(still)} of {len(rows)} outcomes ({some})")
     return lines + _pair_lines(found.dyads, pairs)
-
-
-def _reach(still: list[dict[Any, Any]]) -> str:
-    """How far the intervals reach where no run differs; that of counts of accords has a length all the same."""
-    reach = max(row["hi"] for row in still)
-    return f"; accords: +-{reach:.2g}" if reach > 0 else ""
 
 
 def _pair_lines(dyads: pd.DataFrame, most: int) -> list[str]:
     """The pairs that differ most; how many do not is counted."""
     if not len(dyads) or not most:
         return []
-    every = dyads[dyads["kind"] == ANY]
-    moved = every[every["difference"] != 0]
-    lines = ["pairs of states, share of runs with a new accord:"] if len(every) else []
+    moved = dyads[dyads["difference"] != 0]
+    lines = ["dyads, expected new agreements:"]
     lines += [_pair_line(row) for row in moved.head(most).to_dict("records")]
     if len(moved) > most:
         lines.append(f"  {len(moved) - most} more differ: --pairs")
-    if len(moved) < len(every):
-        lines.append(f"  the same share on both sides: {len(every) - len(moved)} of {len(every)} rows")
+    if len(moved) < len(dyads):
+        lines.append(f"  the same on both sides: {len(dyads) - len(moved)} of {len(dyads)} dyads")
     return lines
 
 
@@ -121,6 +120,6 @@ def _signed(value: float) -> str:
 def _pair_line(row: dict[Any, Any]) -> str:
     arms = "" if row["left_arm"] == row["right_arm"] else f"{row['left_arm']} / "
     return (
-        f"  {row['a']}-{row['b']:<6}{row['left']:>8.3f}{row['right']:>8.3f}{row['difference']:>+9.3f}  "
-        f"[{row['lo']:+.3f}, {row['hi']:+.3f}]  {arms}{row['right_arm']}"
+        f"  {row['a']}-{row['b']:<6}{row['left']:>8.4f}{row['right']:>8.4f}{row['difference']:>+10.4f}  "
+        f"[{row['lo']:+.4f}, {row['hi']:+.4f}]  {arms}{row['right_arm']}"
     )

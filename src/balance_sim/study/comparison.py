@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from balance_sim.study.effects import unit_of
-from balance_sim.study.intervals import share_excess, welch
-from balance_sim.study.pairs import ANY, NEW_ORIGINS, column_words
+from balance_sim.results.estimates import Counts, Moments, PairedDifference, columns_by_arm
+from balance_sim.results.outcomes import FILTERED, fixed_beforehand, least_jump
+from balance_sim.stats.intervals import t_quantile, welch
 from balance_sim.study.result import Result
-from balance_sim.study.tally import Counts, columns_by_arm
 
 Floats = npt.NDArray[np.float64]
 WINDOW_RUNS = 1024  # runs looked at together; both sides are cut at its multiples
@@ -30,18 +29,6 @@ class Side:
     arm: str
 
 
-@dataclass
-class _Pairs:
-    """Runs in which a pair made a new accord: on the left, on the right, on one side alone. By (a, b, kind)."""
-
-    made: dict[tuple[str, str, str], npt.NDArray[np.int64]] = field(default_factory=dict)
-
-    def add(self, left: set[tuple[int, str, str, str]], right: set[tuple[int, str, str, str]]) -> None:
-        for at, found in enumerate((left, right, left - right, right - left)):
-            for _, a, b, kind in found:
-                self.made.setdefault((a, b, kind), np.zeros(4, np.int64))[at] += 1
-
-
 @dataclass(frozen=True)
 class Comparison:
     """Tidy frames. Differences are right less left. paired: run by run, with the same random numbers."""
@@ -53,11 +40,11 @@ class Comparison:
 
 
 def compare_sides(left: Side, right: Side) -> Comparison:
-    """Every outcome that both have, and every pair that made a new accord on either side."""
+    """Every outcome and every dyad that both have."""
     paired = left.result.seed == right.result.seed
     levels: tuple[dict[str, Counts], dict[str, Counts]] = ({}, {})
-    differences: dict[str, Counts] = {}
-    pairs = _Pairs()
+    smooth: tuple[dict[str, Moments], dict[str, Moments]] = ({}, {})
+    differences: dict[str, PairedDifference] = {}
     runs = [0, 0]
     alike = paired
     for one, other in _side_by_side(left, right):
@@ -65,7 +52,7 @@ def compare_sides(left: Side, right: Side) -> Comparison:
             columns_by_arm(tables[0], [side.arm])[side.arm] if tables else {}
             for tables, side in ((one, left), (other, right))
         ]
-        numbers = [part.get("run", np.empty(0)) for part in columns]
+        numbers = [part.pop("run", np.empty(0)) for part in columns]
         if paired:
             common = np.intersect1d(numbers[0], numbers[1])
             keep = [np.isin(have, common) for have in numbers]
@@ -76,22 +63,27 @@ def compare_sides(left: Side, right: Side) -> Comparison:
         for at in (0, 1):
             runs[at] += len(numbers[at])
             for name, values in columns[at].items():
-                levels[at].setdefault(name, Counts()).add(values)
+                if name.startswith(FILTERED):
+                    smooth[at].setdefault(name.removeprefix(FILTERED), Moments()).add(values)
+                else:
+                    levels[at].setdefault(name, Counts()).add(values)
         if paired:
-            for name in columns[0].keys() & columns[1].keys():
-                differences.setdefault(name, Counts()).add(columns[1][name] - columns[0][name])
+            for name in sorted(columns[0].keys() & columns[1].keys()):
                 alike = alike and np.array_equal(columns[1][name], columns[0][name], equal_nan=True)
-        pairs.add(_new_accords(one, left, numbers[0]), _new_accords(other, right, numbers[1]))
-    names = [name for name in levels[0] if name in levels[1] and name != "run"]
-    rows = [
-        _outcome_row(
-            name, levels[0][name], levels[1][name], differences.get(name), unit_of(name, alike=alike)
-        )
-        for name in names
-    ]
-    return Comparison(
-        paired, (runs[0], runs[1]), pd.DataFrame(rows), _pairs_frame(pairs, runs[0], runs[1], paired=paired)
-    )
+                if name.startswith(FILTERED):
+                    of = differences.setdefault(name.removeprefix(FILTERED), PairedDifference())
+                    of.add_filtered(columns[1][name] - columns[0][name])
+                else:
+                    differences.setdefault(name, PairedDifference()).add(columns[1][name], columns[0][name])
+    names = [name for name in levels[0] if name in levels[1]]
+    rows = []
+    for name in names:
+        one_side, other_side = smooth if name in smooth[0] and name in smooth[1] else levels
+        spread = float(np.maximum(levels[0][name].spread_with(levels[1][name]), least_jump(name)))
+        spread = 0.0 if alike or fixed_beforehand(name) else spread
+        rows.append(_outcome_row(name, one_side[name], other_side[name], differences.get(name), spread))
+    dyads = _dyads_frame(left, right, alike=alike)
+    return Comparison(paired, (runs[0], runs[1]), pd.DataFrame(rows), dyads)
 
 
 Tables = tuple[pa.Table, pa.Table]
@@ -142,65 +134,51 @@ def _joined(parts: list[Tables]) -> Tables:
     return pa.concat_tables([runs for runs, _ in parts]), pa.concat_tables([accords for _, accords in parts])
 
 
-def _new_accords(tables: Tables | None, side: Side, runs: Floats) -> set[tuple[int, str, str, str]]:
-    """(run, a, b, kind) of new accords by the end of the longest window; kind `any` once besides."""
-    if tables is None:
-        return set()
-    accords = tables[1].filter(pc.equal(tables[1]["arm"].cast(pa.string()), side.arm))
-    after = accords["signed"].cast(pa.int32()).fill_null(-(2**30)).to_numpy() - side.result.focal_day
-    new = np.isin(column_words(accords, "origin"), NEW_ORIGINS) & (after >= 1) & (after <= side.result.window)
-    new &= np.isin(accords["run"].to_numpy(), runs)
-    words = [column_words(accords, name)[new] for name in ("a", "b", "kind")]
-    rows = zip(accords["run"].to_numpy()[new].tolist(), *words, strict=True)
-    found = set(rows)
-    return found | {(run, a, b, ANY) for run, a, b, _ in found}
-
-
 def _outcome_row(
-    name: str, left: Counts, right: Counts, difference: Counts | None, unit: float
+    name: str, left: Moments, right: Moments, difference: PairedDifference | None, spread: float
 ) -> dict[str, Any]:
     """Means and their difference with its interval: that of the paired differences, as `run` has it, else Welch's.
 
-    unit: as in `effects.unit_of`; two sides that are the same in every outcome of every run are alike."""
+    spread: as in `estimates.PairedDifference.row`; 0 for two sides that are the same in every outcome of every run."""
     row = {"outcome": name, "left": left.mean(), "right": right.mean()}
     if difference is not None:
-        error, low, high = difference.against(left, right, unit)
-        return row | {
-            "difference": difference.mean(),
-            "mcse": error,
-            "lo": low,
-            "hi": high,
-            "n": difference.n,
-        }
-    mean, error, low, high = welch(left.sample(), right.sample(), unit)
-    return row | {"difference": mean, "mcse": error, "lo": low, "hi": high, "n": min(left.n, right.n)}
+        found = difference.row(spread)
+        names = {"difference": "mean", "mcse": "mcse", "lo": "lo", "hi": "hi", "n": "n"}
+        return row | {key: found[of] for key, of in names.items()} | {"estimator": found["estimator"]}
+    mean, error, low, high = welch(left.sample(), right.sample())
+    estimator = "count" if isinstance(left, Counts) else "filtered"
+    row |= {"difference": mean, "mcse": error, "lo": low, "hi": high, "n": min(left.n, right.n)}
+    return row | {"estimator": estimator}
 
 
-def _pairs_frame(pairs: _Pairs, left_runs: int, right_runs: int, *, paired: bool) -> pd.DataFrame:
-    """Tidy: a, b, kind, left, right, difference, lo, hi; the largest differences first."""
-    keys = sorted(pairs.made)
-    columns = ["a", "b", "kind", "left", "right", "difference", "lo", "hi"]
-    if not keys or not left_runs or not right_runs:
+def _dyads_frame(left: Side, right: Side, *, alike: bool) -> pd.DataFrame:
+    """Tidy: a, b, left, right, difference, lo, hi; the largest differences first.
+
+    Expected new agreements by dyad, filtered. A folder keeps sums over its runs, not the runs, so the interval takes
+    the two sides as independent: where seeds match it is too wide. alike: nothing differs in any run."""
+    columns = ["a", "b", "left", "right", "difference", "lo", "hi"]
+    sides = [_of_arm(side) for side in (left, right)]
+    if any(side.empty for side in sides):
         return pd.DataFrame(columns=columns)
-    made = np.array([pairs.made[key] for key in keys], dtype=float)
-    p, q = made[:, 0] / left_runs, made[:, 1] / right_runs
-    if paired:
-        difference, low, high = share_excess(made[:, 3], made[:, 2], left_runs)
-    else:
-        difference, low, high = independent_shares(made[:, 0], left_runs, made[:, 1], right_runs)
-    frame = pd.DataFrame(keys, columns=columns[:3])
-    frame = frame.assign(left=p, right=q, difference=difference, lo=low, hi=high)
-    order = np.lexsort((frame["kind"], frame["b"], frame["a"], -np.abs(difference)))
+    both = sides[0].merge(sides[1], on=["a", "b"], how="inner", suffixes=("_left", "_right"))
+    difference = both["mean_right"] - both["mean_left"]
+    n = int(min(both["n_left"].min(), both["n_right"].min()))
+    error = np.sqrt(both["error_left"] ** 2 + both["error_right"] ** 2)
+    half = 0.0 * error if alike else t_quantile(0.95, n - 1) * error
+    frame = both[["a", "b"]].assign(
+        left=both["mean_left"],
+        right=both["mean_right"],
+        difference=difference,
+        lo=difference - half,
+        hi=difference + half,
+    )
+    order = np.lexsort((frame["b"], frame["a"], -np.abs(difference)))
     return frame.iloc[order].reset_index(drop=True)
 
 
-def independent_shares(x: Floats, n: int, y: Floats, m: int) -> tuple[Floats, Floats, Floats]:
-    """Difference y/m - x/n of independent shares and its 95 % interval: one success and one failure added to each.
-
-    Agresti, Caffo 2000, The American Statistician 54."""
-    p, q = (x + 1) / (n + 2), (y + 1) / (m + 2)
-    half = 1.959963984540054 * np.sqrt(p * (1 - p) / (n + 2) + q * (1 - q) / (m + 2))
-    return y / m - x / n, np.maximum(q - p - half, -1.0), np.minimum(q - p + half, 1.0)
+def _of_arm(side: Side) -> pd.DataFrame:
+    frame = side.result.dyads
+    return frame.loc[frame["arm"] == side.arm, ["a", "b", "mean", "error", "n"]]
 
 
 def arms_in_both(left: Sequence[str], right: Sequence[str]) -> list[str]:

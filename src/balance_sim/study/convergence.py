@@ -7,21 +7,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.study.intervals import Sides, paired_half_widths
+from balance_sim.stats.intervals import Sides, paired_half_widths, student_half_width
 
 Floats = npt.NDArray[np.float64]
 
 
-def runs_wanted(
-    y: Floats, precision: float, unit: float | Floats = 0.0, spread: Floats | None = None
-) -> dict[str, Any]:
+def runs_wanted(y: Floats, precision: float, spread: Floats | None = None) -> dict[str, Any]:
     """y: (points, runs). Half-widths of the 95 % intervals over points, and the runs a point needs.
 
     The intervals are those of `run` and `sweep`, of two sides the longer. A half-width shrinks with the root of the
-    runs, or faster where few runs differ: n (half-width / precision)^2 reach it. unit: (points,) size of a value
-    where all are zero, spread: (points,) of the outcome, as in `intervals.paired_half_widths`. points_alike: points
-    at which all runs are the same;
-    they count as exact but for what the unit gives."""
+    runs, or faster where few runs differ: n (half-width / precision)^2 reach it. spread: (points,) of the outcome of an
+    effect that was drawn, as in `intervals.paired_half_widths`; None: Student's t. points_alike: points at which all
+    runs are the same; they count as exact."""
     runs = y.shape[1]
     alike = {"points": len(y), "points_alike": int((y == y[:, :1]).all(axis=1).sum())}
     if runs < 2:
@@ -31,8 +28,11 @@ def runs_wanted(
             "more_runs": gap,
             **alike,
         }
-    centre = 0.0 if spread is None else np.median(y, axis=1)
-    half = np.maximum(*paired_half_widths(y.std(axis=1, ddof=1), runs, Sides.of(y.T - centre), unit, spread))
+    sd = y.std(axis=1, ddof=1)
+    if spread is None:
+        half = student_half_width(sd, runs)
+    else:
+        half = np.maximum(*paired_half_widths(sd, runs, Sides.of(y.T - np.median(y, axis=1)), spread))
     need = max(int(np.ceil(runs * (float(half.max()) / precision) ** 2)), 1)
     return {
         "runs": runs,

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.study.pairs import NEW_ORIGINS, column_words
+from balance_sim.results.columns import column_words
+from balance_sim.results.outcomes import NEW
 
 EVERY_DAYS = 7
 
@@ -28,7 +29,7 @@ def cumulative(
     parts: dict[str, list[npt.NDArray[np.int16]]] = {arm: [] for arm in arms}
     for accords, runs in blocks:
         signed = accords["signed"].cast(pa.int32()).fill_null(-(2**30)).to_numpy()
-        new = np.isin(column_words(accords, "origin"), NEW_ORIGINS) & (signed > focal_day)
+        new = np.isin(column_words(accords, "origin"), NEW) & (signed > focal_day)
         if direction is not None:
             new &= column_words(accords, "direction") == direction
         arm_of = column_words(accords, "arm")

@@ -63,8 +63,8 @@ def with_draws(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64]) -> World
     arms = {name: replace(world, drawn=drawn_for(world, moved)) for name, world in worlds.arms.items()}
     reference = arms[worlds.scenario.reference_arm]
     baseline = replace(worlds.baseline, keen=keen_at_start(reference, worlds.baseline, runs))
-    most = np.max(np.stack([most_willing(world, baseline) for world in arms.values()]), axis=0)
-    return replace(worlds, arms=arms, baseline=baseline, most=most)
+    bounds = {name: most_willing(world, baseline) for name, world in arms.items()}
+    return replace(worlds, arms=arms, baseline=baseline, bounds=bounds)
 
 
 def keen_at_start(world: World, baseline: Baseline, runs: npt.NDArray[np.uint64]) -> Floats:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from balance_sim.model.classes import classes_of
+from balance_sim.scenario.classes import LISTS, Classes
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.problems import CONTROL
 from balance_sim.scenario.schema import Scenario
@@ -51,6 +53,7 @@ class InMemory:
 
     def __init__(self) -> None:
         self._kept: dict[int, BlockTables] = {}
+        self._length: dict[int, int] = {}
         self._failed: list[dict[str, Any]] = []
 
     def __enter__(self) -> InMemory:
@@ -60,18 +63,23 @@ class InMemory:
         return None
 
     def done(self) -> dict[int, list[Block]]:
-        return {}
+        return {0: [Block(first, first + self._length[first]) for first in sorted(self._length)]}
 
     def failed(self) -> list[dict[str, Any]]:
         return self._failed
 
     def keep(self, outcome: Outcome) -> None:
         self._failed += failed_rows(outcome)
+        self._length[outcome.task.block.first] = len(outcome.task.block)
         if outcome.tables is not None:
             self._kept[outcome.task.block.first] = outcome.tables
 
-    def tables(self) -> tuple[tuple[pa.Table, pa.Table], ...]:
-        return tuple((self._kept[k].runs, self._kept[k].accords) for k in sorted(self._kept))
+    def outcomes(self, runs: int) -> Iterator[pa.Table]:  # noqa: ARG002 - it holds no others
+        """Tables of outcomes kept so far, in the order of runs."""
+        yield from (one.runs for one in self.tables())
+
+    def tables(self) -> tuple[BlockTables, ...]:
+        return tuple(self._kept[k] for k in sorted(self._kept))
 
 
 class Folder:
@@ -133,6 +141,10 @@ class Folder:
     def failed(self) -> list[dict[str, Any]]:
         return [self._failed[key] for key in sorted(self._failed)]
 
+    def outcomes(self, runs: int) -> Iterator[pa.Table]:
+        """Tables of outcomes of the first so many runs, in their order."""
+        yield from (table for table, _ in self.store.blocks(0, runs))
+
     def forget_failed(self) -> None:
         """Take blocks with failed runs away, so that they are run again."""
         self.store.forget_failed()
@@ -187,6 +199,7 @@ def manifest_of(
         "study": study,
         "scenario": {"name": scenario.name, "sha256": content_digest(scenario)},
         "inputs": inputs_of(scenario),
+        "classes": classes_of(scenario).as_dict(),
         "arms": sorted(arms),
         "seed": seed,
         "model": model,
@@ -209,7 +222,9 @@ def inputs_of(scenario: Scenario) -> dict[str, Any]:
 
 
 def scenario_of(manifest: dict[str, Any]) -> Scenario:
-    """The scenario a manifest holds. Raises StoreDamaged where it is none, or not the one of its sha256."""
+    """The scenario a manifest holds, with its class table. One of a version that kept none is as it was written.
+
+    Raises StoreDamaged where it is none, not the one of its sha256, or has states without a class."""
     inputs, declared = manifest["inputs"], manifest["scenario"]["sha256"]
     try:
         scenario = Scenario.model_validate_json(json.dumps(inputs))
@@ -224,7 +239,10 @@ def scenario_of(manifest: dict[str, Any]) -> Scenario:
         raise StoreDamaged(
             "manifest.json: `inputs` is no scenario that would be read from a file. Restore it."
         )
-    return scenario.model_copy(update={"sha256": declared})
+    classes = Classes.read(manifest["classes"]) if "classes" in manifest else None
+    if classes is not None and not {*scenario.codes} <= {*classes.list_of}:
+        raise StoreDamaged("manifest.json: `classes` lacks states of the scenario. Restore it.")
+    return scenario.model_copy(update={"sha256": declared}).counted_as(classes)
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -255,7 +273,27 @@ def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         out.append(f"versions: {there} there, {here} here")
     if before["scenario"]["sha256"] != now["scenario"]["sha256"]:
         out += leaf_differences(before.get("inputs", {}), now["inputs"]) or ["scenario: another content"]
+    elif not out:
+        out += _classes_that_differ(before, now)
     return out
+
+
+def _classes_that_differ(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """How two studies of one scenario differ in their class tables, which follow from the files as written."""
+    here = Classes.read(now["classes"])
+    if "classes" in before:
+        there = Classes.read(before["classes"])
+    elif before["study"] == "sweep":
+        return ["classes: none there, whose points were each counted by classes of their own"]
+    else:
+        there = classes_of(scenario_of(before))
+    dyads = [f"{a}-{b}: {one} there, {two} asked for" for (a, b), one, two in there.unlike(here)]
+    if dyads:
+        return [f"classes of {len(dyads):,} dyads, of another scenario as written", *dyads]
+    one, two = there.as_dict(), here.as_dict()
+    return [
+        f"classes.{line}" for line in leaf_differences(one, two) if not line.startswith(("sha256", *LISTS))
+    ]
 
 
 def leaf_differences(

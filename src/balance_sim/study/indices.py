@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.study.intervals import NORMAL, mean_interval, t_quantile
+from balance_sim.stats.intervals import NORMAL, mean_interval, t_quantile
 
 Floats = npt.NDArray[np.float64]
 

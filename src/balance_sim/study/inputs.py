@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from balance_sim.model.classes import classes_of
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.experiment import Experiment, load_experiment, scenario_named
 from balance_sim.scenario.load import stem
 from balance_sim.scenario.problems import ScenarioError
+from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.designs import design_points
 from balance_sim.study.faults import MissingExtra, WrongRequest
@@ -130,17 +132,20 @@ def by_hand(
 def gives(found: ByHand, about: Mapping[str, Any], files: Mapping[str, bytes], points: Keys) -> bool:
     """Whether these files, read from memory, give the study of `about`; points: the keys of a sweep's points."""
     wanted: str = about["scenario"]["sha256"]
+    table = about.get("classes")
+
+    def is_it(scenario: Scenario) -> bool:
+        known = table is None or classes_of(scenario).sha256 == table["sha256"]
+        return known and scenario.sha256 == wanted
+
     try:
         if about["study"] == "run":
-            scenario = load_scenario(found.file, set=found.settings, theory=found.theory, held=files)
-            return scenario.sha256 == wanted
+            return is_it(load_scenario(found.file, set=found.settings, theory=found.theory, held=files))
         experiment = load_experiment(found.file, held=files, max_runs=10**12)
         head = experiment.head
         arms = sorted(chosen_arms(experiment.scenario, head.arms))
-        same = (experiment.scenario.sha256, head.runs, head.seed, arms) == (
-            wanted, about["runs"], about["seed"], sorted(about["arms"]),
-        )  # fmt: skip
-        return same and _are_points(experiment, points)
+        same = (head.runs, head.seed, arms) == (about["runs"], about["seed"], sorted(about["arms"]))
+        return same and is_it(experiment.scenario) and _are_points(experiment, points)
     except (ScenarioError, WrongRequest):
         return False
 

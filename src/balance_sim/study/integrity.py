@@ -13,16 +13,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from balance_sim.model.core import DIRECTIONS
+from balance_sim.results.columns import column_words, positions
+from balance_sim.results.dyads import SUM
+from balance_sim.results.outcomes import FILTERED
+from balance_sim.scenario.classes import Classes
 from balance_sim.study.blocks import Block
 from balance_sim.study.faults import StoreDamaged, no_results
 from balance_sim.study.jobs import Values
-from balance_sim.study.pairs import column_words
 from balance_sim.study.points import PointTable
 from balance_sim.study.shards import FAILED, TABLES, Kept
 from balance_sim.study.store import Store, missing, read_summary
 from balance_sim.study.whole_files import half_written
 
 Ints = npt.NDArray[np.int64]
+CLOSE = 1e-7  # a run: what the rounding of dyads to quanta can come to
 ACCORD_KEY = ("run", "arm", "a", "b", "kind", "origin", "occasion")
 
 
@@ -101,11 +106,13 @@ def check_files(held: Contents) -> list[Damage]:
             elif shard.point >= held.known:
                 out.append(Damage(name, f"the design has no point {shard.point}", shard.point, shard.block))
             seen.setdefault(shard.key, shard.path.name)
-    twins = {shard.key for shard in store.shards("accords")}
+    accords, dyads = ({shard.key for shard in store.shards(table)} for table in ("accords", "dyads"))
     for shard in store.shards("runs"):
-        if shard.key not in twins:
-            name = str(shard.path.relative_to(folder))
+        name = str(shard.path.relative_to(folder))
+        if shard.key not in accords:
             out.append(Damage(name, "its table of accords is missing", shard.point, shard.block))
+        elif shard.key not in dyads and store.has_sums(shard):
+            out.append(Damage(name, "its table of dyads is missing", shard.point, shard.block))
     return out
 
 
@@ -147,6 +154,8 @@ def _wrong_rows(held: Contents, one: Kept, failed: set[int]) -> str | None:
         runs, accords = held.store.read(one.runs), held.store.read(one.accords)
         expected = np.array([r for r in range(one.block.first, one.block.stop) if r not in failed], np.int64)
         wrong = _wrong_runs(held, runs, expected) or _wrong_accords(held, accords, expected)
+        if wrong is None and one.dyads is not None:
+            wrong = _wrong_dyads(held, runs, held.store.read(one.dyads))
         unlike = None if wrong else held.store.unlike_first(one.runs, runs.column_names)
         return f"{unlike}, by another version; --all --repair runs all again" if unlike else wrong
     except (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
@@ -172,6 +181,28 @@ def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
     return None
 
 
+def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
+    """Sums over dyads, and over states, against those of the runs; and of their differences from the control arm."""
+    arms, arm, of_arm = held.manifest["arms"], column_words(runs, "arm"), column_words(dyads, "arm")
+    if strangers := set(of_arm) - set(arms):
+        return f"dyads of an arm the study does not have: {min(strangers)}"
+    all_new = FILTERED + "accords_all_"
+    longest = max(int(name.removeprefix(all_new)) for name in runs.column_names if name.startswith(all_new))
+    number, is_state = runs[f"{all_new}{longest}"].to_numpy(), column_words(dyads, "b") == ""
+    controls = []  # what each arm's sums say of the control arm: the same
+    for one in arms:
+        total, here = float(number[arm == one].sum()), of_arm == one
+        for rows, times in ((here & ~is_state, 1), (here & is_state, 2)):
+            found, effect = (
+                int(dyads[name].to_numpy()[rows].sum()) / SUM / times for name in ("sum", "effect")
+            )
+            controls.append(total - effect)
+            most = CLOSE * (len(number) + total)
+            if abs(found - total) > most or abs(controls[-1] - controls[0]) > most:
+                return f"sums by dyad of arm {one} are not those of the runs"
+    return None
+
+
 def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | None:
     number = accords["run"].to_numpy().astype(np.int64)
     if not np.isin(number, expected).all():
@@ -182,6 +213,18 @@ def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | N
         strangers = set(column_words(accords, column)) - words
         if strangers:
             return f"an accord with {column} {min(strangers)}, which the study does not have"
+    table = held.manifest.get("classes")
+    if table is not None:
+        classes = Classes.read(table)
+        codes = sorted(classes.list_of)
+        first, second = (positions(accords, side, codes) for side in ("a", "b"))
+        ways = np.column_stack([first, second, positions(accords, "direction", DIRECTIONS)])
+        for a, b, way in np.unique(ways, axis=0):
+            if classes.direction(codes[a], codes[b]) != DIRECTIONS[way]:
+                return (
+                    f"an accord of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}, "
+                    "which the class table does not say"
+                )
     keys = [
         np.unique(column_words(accords, name).astype(str), return_inverse=True)[1]
         if pa.types.is_dictionary(accords[name].type)

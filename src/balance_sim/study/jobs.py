@@ -180,10 +180,8 @@ def joined(parts: Sequence[BlockTables]) -> BlockTables | None:
     """Tables of several blocks as one; None for none."""
     if not parts:
         return None
-    runs, accords = (
-        pa.concat_tables([getattr(part, name) for part in parts]) for name in ("runs", "accords")
-    )
-    return BlockTables(runs, accords)
+    names = ("runs", "accords", "dyads")
+    return BlockTables(*(pa.concat_tables([getattr(part, name) for part in parts]) for name in names))
 
 
 @contextmanager

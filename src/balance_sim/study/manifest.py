@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from balance_sim.scenario.classes import Classes
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.study.faults import StoreDamaged, WrongRequest
 from balance_sim.study.whole_files import write_whole
@@ -56,6 +57,14 @@ def _points(value: Any) -> bool:
     return value is None or (isinstance(value, dict) and _sha256(value.get("sha256")))
 
 
+def _classes(value: Any) -> bool:
+    try:
+        Classes.read(value)
+    except ValueError:
+        return False
+    return True
+
+
 def _seed(value: Any) -> bool:
     return _is(int)(value) and 0 <= value < 2**64
 
@@ -69,6 +78,7 @@ _ALWAYS: dict[str, tuple[Check, str]] = {
     "versions": (_versions, "versions by program"),
 }
 _OFTEN: dict[str, tuple[Check, str]] = {
+    "classes": (_classes, "a class table with its sha256"),
     "model": (lambda value: value is None or _name(value), "module:Class, or null"),
     "draw_parameters": (_is(bool), "true or false"),
     "mechanisms": (_is(bool), "true or false"),

@@ -27,6 +27,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from balance_sim.results.estimates import Estimates, in_chunks
 from balance_sim.scenario import parameter_table, value_at
 from balance_sim.scenario.layout import NoSuchPath
 from balance_sim.scenario.schema import Scenario
@@ -43,7 +44,6 @@ from balance_sim.study.readme_text import Facts, readme
 from balance_sim.study.result import Result
 from balance_sim.study.run import open_result
 from balance_sim.study.sweep_result import SweepResult, combined, open_sweep
-from balance_sim.study.tally import Tally, in_chunks
 from balance_sim.study.verify import verify
 from balance_sim.study.whole_files import make_folder, write_whole
 
@@ -95,6 +95,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
         "study": manifest["study"],
         "name": manifest.get("experiment") or scenario.name,
         "scenario": manifest["scenario"],
+        "classes": manifest.get("classes"),
         "arms": manifest["arms"],
         "runs": held.runs,
         "seed": manifest["seed"],
@@ -187,7 +188,7 @@ class Part:
 
 def part_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) -> Part:
     """One point, from its blocks in the order of their runs."""
-    streams, tally = {arm: sha256() for arm in sorted(arms)}, Tally(arms)
+    streams, tally = {arm: sha256() for arm in sorted(arms)}, Estimates(arms)
 
     def fed() -> Iterator[pa.Table]:
         for runs, accords in blocks:

@@ -10,14 +10,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
+from balance_sim.model.classes import refuse_strangers
 from balance_sim.scenario import with_values
+from balance_sim.scenario.classes import Classes
 from balance_sim.scenario.problems import shown
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.archive import BadArchive, unpack, unzipped
 from balance_sim.study.arms import chosen_arms
+from balance_sim.study.blocks import Block, BlockTables
 from balance_sim.study.designs import DesignPoint, point_key
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.folder import version
@@ -34,6 +34,7 @@ from balance_sim.study.package import (
     results_files,
     results_of,
 )
+from balance_sim.study.rerun import OWN_CLASSES
 from balance_sim.study.result import Result
 from balance_sim.study.run import import_model
 from balance_sim.study.runner import run_tasks
@@ -113,6 +114,7 @@ def read_archive(path: Path) -> Archived:
     checked = with_values(scenario, {})
     if checked.sha256 != about["scenario"]["sha256"]:
         raise BadArchive("scenario.json is not the scenario of package.json: its sha256 is another")
+    checked = checked.counted_as(_classes_of(about, checked))
     arms = chosen_arms(checked, about["arms"])
     points = _points(files, about, checked)
     if len(points) * about["runs"] > MOST_RUNS:
@@ -120,6 +122,18 @@ def read_archive(path: Path) -> Archived:
     numbers = Numbers(about["digest"], about["accords_digest"], about["means"])
     _check_papers(files, about, checked, points)
     return Archived(about, checked, arms, points, numbers, files)
+
+
+def _classes_of(about: dict[str, Any], scenario: Scenario) -> Classes | None:
+    """The class table of an archive; None in one of a version that kept none."""
+    if about.get("classes") is None:
+        return None
+    try:
+        classes = Classes.read(about["classes"])
+        refuse_strangers(scenario.codes, classes)
+    except ValueError as error:
+        raise BadArchive(f"package.json: `classes`: {error}") from None
+    return classes
 
 
 def _check_papers(
@@ -241,8 +255,10 @@ def reproduce(
 ) -> Reproduced:
     """Run the study again and compare. out: a new folder for the archive's files.
 
-    Raises WrongRequest where the study's own code is not allowed by `model`."""
+    Raises WrongRequest where the study's own code is not allowed by `model`, or a sweep has no class table."""
     about = archived.about
+    if about["study"] == "sweep" and about.get("classes") is None:
+        raise WrongRequest(f"the archive is of a version before class tables: {OWN_CLASSES}")
     if about.get("model") is not None:
         if model is None or model != about["model"]:
             raise WrongRequest(
@@ -274,12 +290,9 @@ def again(archived: Archived, workers: int = 1) -> Again:
     return replace(found, revived=len(revived))
 
 
-Pair = tuple[pa.Table, pa.Table]
-
-
 def _blocks_by_point(
     archived: Archived, workers: int, revived: list[int]
-) -> Iterator[tuple[int, list[Pair]]]:
+) -> Iterator[tuple[int, list[BlockTables]]]:
     """Each point by its place, with its (runs, accords) tables in the order of runs, as soon as it is whole.
 
     Runs on record as failed are left out; those that did not fail here are added to `revived`."""
@@ -292,27 +305,29 @@ def _blocks_by_point(
         mechanisms=about["mechanisms"],
         draws=about["draw_parameters"],
     )
-    gone: dict[int, list[int]] = {}
+    gone: dict[int, list[Block]] = {}
     for row in about["failed"]:
-        gone.setdefault(row["point"], []).append(row["run"])
-    blocks = missing([], about["runs"], BLOCK)
-    tasks = [Task(block, at, point.values) for at, point in enumerate(points) for block in blocks]
-    left = dict.fromkeys(range(len(points)), len(blocks))
-    waiting: dict[int, dict[int, Pair]] = {at: {} for at in left}
+        gone.setdefault(row["point"], []).append(Block(row["run"], row["run"] + 1))
+    tasks, left = [], {}
+    for at, point in enumerate(points):
+        lost = gone.get(point.number, [])
+        blocks = [*missing(lost, about["runs"], BLOCK), *lost]  # these by themselves: in no sum of the others
+        tasks += [Task(block, at, point.values) for block in blocks]
+        left[at] = len(blocks)
+    waiting: dict[int, dict[int, BlockTables]] = {at: {} for at in left}
     for outcome in run_tasks(job, tasks, workers):
-        at = outcome.task.point
+        at, block = outcome.task.point, outcome.task.block
         left[at] -= 1
-        if outcome.tables is not None:
-            pair = (outcome.tables.runs, outcome.tables.accords)
-            lost = gone.get(points[at].number, [])
-            revived += {*lost} & {*pair[0]["run"].unique().to_pylist()}
-            waiting[at][outcome.task.block.first] = _without(pair, lost)
+        if outcome.tables is not None and block in gone.get(points[at].number, []):
+            revived.append(block.first)
+        elif outcome.tables is not None:
+            waiting[at][block.first] = outcome.tables
         if not left[at]:
             found = waiting.pop(at)
             yield at, [found[first] for first in sorted(found)]
 
 
-def _run_again(archived: Archived, blocks: Sequence[Pair]) -> Again:
+def _run_again(archived: Archived, blocks: Sequence[BlockTables]) -> Again:
     about = archived.about
     result = Result(
         scenario=archived.scenario,
@@ -328,13 +343,14 @@ def _run_again(archived: Archived, blocks: Sequence[Pair]) -> Again:
     return Again(numbers, results_files(result))
 
 
-def _sweep_again(archived: Archived, blocks: Iterable[tuple[int, list[Pair]]]) -> Again:
+def _sweep_again(archived: Archived, blocks: Iterable[tuple[int, list[BlockTables]]]) -> Again:
     about, arms = archived.about, archived.arms
     parts: dict[int, Part] = {}
     found: dict[int, PointNumbers] = {}
     for at, pairs in blocks:
-        parts[at] = part_of(pairs, arms)
-        found[at] = numbers_of(pairs, arms, about["outcomes"])
+        plain = [(one.runs, one.accords) for one in pairs]
+        parts[at] = part_of(plain, arms)
+        found[at] = numbers_of(plain, arms, about["outcomes"])
     points = archived.points
     tables = tables_of((p.number, DesignPoint(p.values, p.label), found[at]) for at, p in enumerate(points))
     every = dict.fromkeys(tables.levels["outcome"]) if len(tables.levels) else ()
@@ -353,14 +369,6 @@ def _sweep_again(archived: Archived, blocks: Iterable[tuple[int, list[Pair]]]) -
     )
     numbers = numbers_of_parts([(p.key, parts[at]) for at, p in enumerate(points)], tables.digest)
     return Again(numbers, results_of(summary, {"levels": tables.levels, "effects": tables.effects}))
-
-
-def _without(pair: Pair, runs: Sequence[int]) -> Pair:
-    if not runs:
-        return pair
-    lost = pa.array(runs, pa.int32())
-    kept = [t.filter(pc.invert(pc.is_in(t["run"], value_set=lost))) for t in pair]
-    return kept[0], kept[1]
 
 
 def compared(archived: Archived, now: Again) -> Reproduced:

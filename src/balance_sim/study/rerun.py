@@ -11,6 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from balance_sim.results.columns import column_words
+from balance_sim.results.dyads import summed
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
 from balance_sim.study.digest import Digest
@@ -18,14 +20,14 @@ from balance_sim.study.faults import StoreDamaged, WrongRequest
 from balance_sim.study.folder import failed_rows, scenario_of
 from balance_sim.study.integrity import Contents, Damage
 from balance_sim.study.jobs import Job, Outcome, Task
-from balance_sim.study.pairs import column_words
 from balance_sim.study.run import import_model
 from balance_sim.study.runner import SHARD_RUNS, run_tasks
-from balance_sim.study.shards import FAILED, Kept
+from balance_sim.study.shards import FAILED, TABLES, Kept
 from balance_sim.study.store import missing
 
 RUNS_OF_A_BLOCK = 16  # run again of each block in a sample
 CLOSE = 1e-9  # relative difference of a number that another type of processor may show
+OWN_CLASSES = "its points were each counted by classes of their own, which this balance-sim does not do"
 Pair = tuple[pa.Table, pa.Table]
 
 
@@ -51,6 +53,8 @@ def why_not(manifest: dict[str, Any], model: str | None, version: str) -> str | 
             f"the study used code of its own, {manifest['model']}: "
             f"--model {manifest['model']} allows it to run"
         )
+    if manifest["study"] == "sweep" and manifest.get("classes") is None:
+        return OWN_CLASSES
     if manifest["versions"]["balance_sim"] != version:
         made = manifest["versions"]["balance_sim"]
         return f"made by balance-sim {made}, this is {version}: pip install balance-sim=={made}"
@@ -124,7 +128,11 @@ def _compared(held: Contents, one: Kept, block: Block, outcome: Outcome) -> Comp
     lived = tuple(t.filter(pc.is_in(t["run"], value_set=present)) for t in (again.runs, again.accords))
     arms = sorted({*column_words(kept[0], "arm"), *column_words(lived[0], "arm")})
     if _digest(kept, arms) == _digest((lived[0], lived[1]), arms):
-        return Compared(file, one.point, block, None, revived=revived)
+        whole = block == one.block and not revived and one.dyads is not None
+        if not whole or one.dyads is None or summed([held.store.read(one.dyads)]) == summed([again.dyads]):
+            return Compared(file, one.point, block, None, revived=revived)
+        name = f"dyads/{one.dyads.path.name}"
+        return Compared(name, one.point, block, "other sums by dyad", digits=False)
     why, digits = difference(kept, (lived[0], lived[1]))
     return Compared(file, one.point, block, why, digits, revived)
 
@@ -198,7 +206,7 @@ def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) ->
     store = held.store
     hit = {(d.point, d.block) for d in bad if d.block is not None}
     with store.lock():
-        for table in ("runs", "accords", "failed"):
+        for table in (*TABLES, FAILED):
             for shard in store.every_shard(table):
                 inside = any(
                     p == shard.point and b.first < shard.stop and shard.first < b.stop for p, b in hit if b

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -18,17 +18,20 @@ import pyarrow.compute as pc
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.landscape import weight_of_pairs
+from balance_sim.results.dyads import dyad_effects
+from balance_sim.results.estimates import Estimates, estimates_of, rounded
+from balance_sim.results.outcomes import FILTERED
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study import curves
 from balance_sim.study.arms import compile_arms, headline_arm
-from balance_sim.study.blocks import EXTRA_EVERY
+from balance_sim.study.blocks import EXTRA_EVERY, BlockTables
+from balance_sim.study.channels import Channels, channels
 from balance_sim.study.digest import digest_of
-from balance_sim.study.effects import alike_arms, effects_table, levels_table, rounded
 from balance_sim.study.extra_arms import READ
 from balance_sim.study.faults import LacksOutcome
 from balance_sim.study.frames import OutcomeRows
-from balance_sim.study.pairs import ANY, PairCounts
-from balance_sim.study.store import Store
+from balance_sim.study.placebos import Placebos, placebos
+from balance_sim.study.store import Store, read_summary, runs_in
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,13 @@ class Result:
     arms: tuple[str, ...]
     version: str
     folder: Path | None = None
-    memory: tuple[tuple[pa.Table, pa.Table], ...] = ()
+    memory: tuple[BlockTables, ...] = ()
     failed: tuple[dict[str, Any], ...] = ()
     timing: dict[str, float] = field(default_factory=dict)
     draws: bool = False  # each run drew its parameters
+    model: str | None = None  # `module:Class` of an agent of one's own that decided
     point: int = 0  # of a sweep's design; 0 in a single study
+    recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None  # by another class table
 
     def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, accords) tables in the order of runs, of the study's own arms."""
@@ -55,11 +60,11 @@ class Result:
             yield runs.filter(pc.is_in(runs["arm"].cast(pa.string()), pa.array(self.arms))), accords
 
     def _stored(self) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """The tables as they are kept, with the rows of extra arms."""
-        if self.folder is None:
-            yield from self.memory
-            return
-        yield from Store(self.folder).blocks(self.point, self.runs)
+        """The tables as they are kept, with the rows of extra arms; counted again where that is asked for."""
+        kept = iter([(one.runs, one.accords) for one in self.memory])
+        if self.folder is not None:
+            kept = Store(self.folder).blocks(self.point, self.runs)
+        yield from kept if self.recount is None else (self.recount(*pair) for pair in kept)
 
     @cached_property
     def _frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -92,6 +97,28 @@ class Result:
         """The reference arm alone, compiled."""
         return compile_arms(self.scenario, (self.reference,))
 
+    @cached_property
+    def channels(self) -> Channels:
+        """What the picture and the threat of the focal event add to each arm that has it, by exact Shapley values."""
+        kept = self._kept.get("channels")
+        return (
+            Channels.of_plain(kept) if kept else channels(compile_arms(self.scenario, self.arms), self.arms)
+        )
+
+    @cached_property
+    def placebos(self) -> Placebos:
+        """The headline arm's effect among those of the same event with other participants, and on other dates."""
+        kept = self._kept.get("placebos")
+        return Placebos.of_plain(kept) if kept else placebos(self.scenario, self.headline_arm)
+
+    @cached_property
+    def _kept(self) -> dict[str, Any]:
+        """What the folder's summary holds, if this version wrote it for this scenario: else nothing."""
+        found = read_summary(self.folder) if self.folder is not None and self.point == 0 else None
+        of = (found or {}).get("scenario")
+        same = isinstance(of, dict) and of.get("sha256") == self.scenario.sha256
+        return found if found and same and found.get("version") == self.version else {}
+
     @property
     def camps(self) -> dict[str, Any]:
         """The two camps just before the event, which `camps_*` start from: codes, energy per unit of weight,
@@ -121,7 +148,12 @@ class Result:
 
     @property
     def outcome_names(self) -> list[str]:
-        return [name for name in self.outcomes.columns if name not in ("run", "arm")]
+        """What is counted and measured, without the columns of filtered estimates."""
+        return [
+            name
+            for name in self.outcomes.columns
+            if name not in ("run", "arm") and not name.startswith(FILTERED)
+        ]
 
     def need(self, outcome: str) -> None:
         """Raises LacksOutcome where runs finished, and none of them has it."""
@@ -129,19 +161,28 @@ class Result:
             raise LacksOutcome(outcome, self.version)
 
     @cached_property
+    def _estimates(self) -> Estimates:
+        """Levels and effects in one pass over the blocks."""
+        return estimates_of((runs for runs, _ in self.blocks()), self.arms)
+
+    @cached_property
     def levels(self) -> pd.DataFrame:
-        """Tidy: arm, outcome, mean, sd, q05, q25, q50, q75, q95, mcse, n."""
-        return levels_table(self.outcomes, self.arms, self.outcome_names)
+        """Tidy: arm, outcome, estimator, mean, sd, q05, q25, q50, q75, q95, mcse, n.
+
+        estimator: `filtered` where mean and mcse are of the filtered estimate; sd and quantiles are of the counts."""
+        return self._estimates.levels_frame()
 
     @cached_property
     def effects(self) -> pd.DataFrame:
-        """Tidy: arm, outcome, mean, mcse, lo, hi (95 %), share_positive, share_negative, n; paired by run."""
-        return effects_table(self.outcomes, self.arms, self.reference, self.outcome_names)
+        """Tidy: arm, outcome, estimator, mean, mcse, lo, hi (95 %), share_positive, share_negative, n; paired by run.
 
-    @cached_property
+        The shares are of runs in which the count is larger, or smaller, than in the control arm."""
+        return self._estimates.effects_frame()
+
+    @property
     def alike(self) -> set[str]:
-        """Arms that are the reference to the last digit: no more runs would show a difference."""
-        return alike_arms(self.outcomes, self.reference)
+        """Arms that are the control arm to the last digit: no more runs would show a difference."""
+        return self._estimates.alike
 
     @property
     def focal_day(self) -> int:
@@ -161,13 +202,26 @@ class Result:
 
     @cached_property
     def dyads(self) -> pd.DataFrame:
-        """Tidy: a, b, kind ("any" or one kind), arm, p, p_reference, excess, lo, hi, n."""
-        counts = PairCounts.none(
-            self.arms, self.scenario.codes, sorted(self.scenario.kinds), self.focal_day, self.window
-        )
-        for runs, accords in self.blocks():
-            counts.add(accords, _run_numbers(runs))
-        return counts.table()
+        """Tidy filtered effects by dyad: a, b, arm, mean, mean_control, effect, mcse, lo, hi, z, n.
+
+        Expected new agreements within the longest window; empty where an earlier version wrote the folder."""
+        frame = self._ties
+        return frame[frame["b"] != ""].reset_index(drop=True)
+
+    @cached_property
+    def states(self) -> pd.DataFrame:
+        """Tidy filtered effects by state: state, arm, mean, mean_control, effect, mcse, lo, hi, z, n."""
+        frame = self._ties
+        of_states = frame[frame["b"] == ""].drop(columns="b")
+        return of_states.rename(columns={"a": "state"}).reset_index(drop=True)
+
+    @cached_property
+    def _ties(self) -> pd.DataFrame:
+        if self.folder is not None:
+            sums = Store(self.folder).dyads(self.point, self.runs)
+        else:
+            sums = ((one.dyads, runs_in(one.runs)) for one in self.memory)
+        return dyad_effects(sums, self.arms)
 
     def curves(self, direction: str | None = "counter") -> dict[str, npt.NDArray[np.int16]]:
         """(runs, days) counts of new accords by day after the focal date, an array an arm."""
@@ -202,8 +256,10 @@ class Result:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the tidy tables: the same for the same inputs, whatever the workers or the order of arms."""
-        return digest_of(self.blocks(), self.arms)
+        """sha256 of the tidy tables: the same for the same inputs, whatever the workers or the order of arms.
+
+        Of the tables as they were lived, also where they are counted again by other classes."""
+        return digest_of(replace(self, recount=None).blocks(), self.arms)
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the headline and the fan chart. Found by name, so that nothing is drawn before."""
@@ -222,16 +278,16 @@ class Result:
             "reference": self.reference,
             "arms": {
                 arm: {
-                    row["outcome"]: rounded(
-                        {k: row[k] for k in ("mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse")}
-                    )
+                    row["outcome"]: {"estimator": row["estimator"]}
+                    | rounded({k: row[k] for k in ("mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse")})
                     for row in levels[levels["arm"] == arm].to_dict("records")
                 }
                 for arm in self.arms
             },
             "effects": {
                 arm: {
-                    row["outcome"]: rounded({k: row[k] for k in ("mean", "mcse")})
+                    row["outcome"]: {"estimator": row["estimator"]}
+                    | rounded({k: row[k] for k in ("mean", "mcse")})
                     | {"ci95": list(rounded({"lo": row["lo"], "hi": row["hi"]}).values())}
                     | rounded({k: row[k] for k in ("share_positive", "share_negative")})
                     for row in effects[effects["arm"] == arm].to_dict("records")
@@ -242,6 +298,8 @@ class Result:
             "scheduled": json.loads(
                 self.scheduled.assign(date=self.scheduled["date"].astype(str)).to_json(orient="records")
             ),
+            "channels": self.channels.as_dict(),
+            "placebos": self.placebos.as_dict(),
             "mechanisms": self.mechanisms,
             "camps": self.camps,
             "timing": self.timing,
@@ -249,17 +307,15 @@ class Result:
         }
 
     def _dyads_json(self) -> list[dict[str, Any]]:
-        arm = self.headline_arm
-        frame = self.dyads
-        if frame.empty:
-            return []
-        out: dict[tuple[str, str, str], dict[str, Any]] = {}
-        for row in frame.to_dict("records"):
-            key = (row["a"], row["b"], row["kind"])
-            pair = out.setdefault(key, dict(zip(("a", "b", "kind"), key, strict=True)) | {"p": {}})
-            pair["p"][row["arm"]] = row["p"]
-            if row["arm"] == arm:
-                pair |= {"excess": row["excess"], "excess_ci95": [row["lo"], row["hi"]]}
+        """By dyad: expected new agreements in each arm, and the headline arm's effect."""
+        out: dict[tuple[str, str], dict[str, Any]] = {}
+        for row in self.dyads.to_dict("records"):
+            key = (row["a"], row["b"])
+            pair = out.setdefault(key, {"a": key[0], "b": key[1], "expected": {}})
+            pair["expected"][row["arm"]] = row["mean"]
+            if row["arm"] == self.headline_arm:
+                pair |= rounded({"effect": row["effect"], "mcse": row["mcse"]})
+                pair |= {"ci95": list(rounded({"lo": row["lo"], "hi": row["hi"]}).values())}
         return [out[key] for key in sorted(out)]
 
 
@@ -267,4 +323,4 @@ def _run_numbers(runs: pa.Table) -> npt.NDArray[np.int64]:
     return np.unique(runs["run"].to_numpy()).astype(np.int64)
 
 
-__all__ = ["ANY", "Result"]
+__all__ = ["Result"]

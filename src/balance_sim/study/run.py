@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+
+from balance_sim.model.classes import classes_of, with_classes
 from balance_sim.model.news import reading_of
+from balance_sim.results.estimates import estimates_of
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.study.blocks import runs_with_extra
+from balance_sim.study.blocks import Block, runs_with_extra
 from balance_sim.study.extra_arms import lives_of_a_run
 from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import Folder, InMemory, manifest_of, scenario_of, version
@@ -21,15 +26,22 @@ from balance_sim.study.result import Result
 from balance_sim.study.runner import Job, Task, run_tasks, runs_a_shard
 from balance_sim.study.store import Store, missing, read_summary
 
+RUNS = 100
+"""Replications where no number is given: the headline's standard error in Beijing 2025 is then below 0.003."""
+STEP = 32
+MOST_RUNS = 10_000_000
+
 Progress = Callable[[int, int, int], None]  # runs done, runs wanted, failed
 
 
 def study_key(
     scenario: Scenario, arms: Sequence[str], seed: int, model: str | None = None, *, draws: bool = False
 ) -> str:
-    """sha256 of what decides a study's results: scenario with overrides, arms, seed, a model of one's own, and
-    whether runs draw their parameters."""
+    """sha256 of what decides a study's results: scenario with overrides, arms, seed, a model of one's own, whether
+    runs draw their parameters, and the class table where changes would give another one."""
     parts = [scenario.sha256, sorted(arms), seed, *([model] if model else []), *(["draws"] if draws else [])]
+    classes = classes_of(scenario).sha256
+    parts += [classes] if classes != classes_of(scenario.counted_as(None)).sha256 else []
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -42,9 +54,10 @@ def default_folder(
 
 def run(  # noqa: PLR0913 - one keyword for each option of the command
     scenario: Scenario,
-    runs: int = 400,
+    runs: int = RUNS,
     seed: int = 1,
     *,
+    precision: float | None = None,
     arms: Sequence[str] | None = None,
     workers: int = 1,
     out: Path | str | None = None,
@@ -63,16 +76,21 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     scenario, arms and seed, run by run: the first 200 of 400 runs are the 200 runs. More than one worker
     starts processes: call it under `if __name__ == "__main__":` from a script.
 
+    precision: go on from there until the standard error of the headline effect, on counter-balancing agreements within
+    the longest window, is at most this, at numbers of runs that depend on the results alone; never more than MOST_RUNS.
+
     model: `module:Class` of a StateAgent subclass that decides another way; its code runs. run_timeout: seconds
     after which a run counts as failed. mechanisms: every fourth run lives the extra arms too, which some
     measures of `Result.mechanisms` need; nothing else depends on it, nor does the digest. draw_parameters: each
     run draws its weights and intercepts from the shipped fit, the same in every arm.
 
     Raises WrongRequest for unknown arms or a folder of another study, FolderBusy, CannotWrite; ValueError for a
-    scenario changed by hand that leaves a state without an audience."""
+    scenario changed by hand that leaves a state without an audience, or has states that it lacks as written."""
     not_in_a_worker()
     if runs < 1:
         raise WrongRequest(f"runs must be at least 1, got {runs}")
+    if precision is not None and not 0 < precision < float("inf"):
+        raise WrongRequest(f"precision must be a positive number of agreements, got {precision}")
     check_seed(seed)
     if model is not None:
         import_model(model)
@@ -80,6 +98,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     scenario = sealed(scenario)
     chosen = chosen_arms(scenario, arms)
     reading_of(scenario)  # a state in no audience is refused here, not in every run
+    scenario = with_classes(scenario)
     if draw_parameters and model is not None:
         raise WrongRequest("parameters are not drawn for a model of one's own: leave out one of the two")
     job = Job(scenario, seed, chosen, model, run_timeout, mechanisms, draw_parameters)
@@ -89,21 +108,28 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         more |= {"draw_parameters": draw_parameters}
         manifest = manifest_of("run", scenario, chosen, seed, model, **more)
         sink = Folder(Path(out), manifest)
+    lived: list[Block] = []
     with sink:
-        todo = missing(sink.done().get(0, []), runs, runs_a_shard(runs, workers))
-        wanted = sum(len(block) for block in todo)
-        done = runs - wanted
-        if progress:
-            progress(done, runs, len(sink.failed()))
-        for outcome in run_tasks(job, [Task(block) for block in todo], workers):
-            sink.keep(outcome)
-            done += len(outcome.task.block)
+        while True:
+            todo = missing(sink.done().get(0, []), runs, runs_a_shard(runs, workers))
+            lived += todo
+            done = runs - sum(len(block) for block in todo)
             if progress:
                 progress(done, runs, len(sink.failed()))
+            for outcome in run_tasks(job, [Task(block) for block in todo], workers):
+                sink.keep(outcome)
+                done += len(outcome.task.block)
+                if progress:
+                    progress(done, runs, len(sink.failed()))
+            needed = runs if precision is None else runs_for(precision, sink.outcomes(runs), scenario, chosen)
+            if needed <= runs:
+                break
+            runs = needed
+    wanted = sum(len(block) for block in lived)
     extra_runs = 0
-    if mechanisms and todo:
+    if mechanisms and lived:
         lives = lives_of_a_run(compile_arms(scenario, chosen[:1]), headline_arm(scenario, chosen))
-        extra_runs = sum(len(runs_with_extra(block)) for block in todo) * lives
+        extra_runs = sum(len(runs_with_extra(block)) for block in lived) * lives
     seconds = time.monotonic() - began
     return Result(
         scenario=scenario,
@@ -114,6 +140,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         folder=None if out is None else Path(out),
         memory=sink.tables() if isinstance(sink, InMemory) else (),
         draws=draw_parameters,
+        model=model,
         failed=tuple(row for row in sink.failed() if row["run"] < runs),
         timing={
             "seconds": seconds,
@@ -122,6 +149,23 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
             "workers": workers,
         },
     )
+
+
+def runs_for(precision: float, tables: Iterator[pa.Table], scenario: Scenario, arms: Sequence[str]) -> int:
+    """How many runs the headline effect needs for a standard error of at most `precision`, judged by those there are.
+
+    No more than twice as many again as there are, in steps of `STEP`; as many as there are where they are enough."""
+    arm, outcome = headline_arm(scenario, arms), f"accords_counter_{max(scenario.report.windows)}"
+    if arm is None:
+        return 0
+    found = estimates_of(tables, (arms[0], arm), (outcome,)).effects.get((arm, outcome))
+    if found is None:
+        return 0
+    have, error = found.drawn.n, (found.filtered or found.drawn).error()
+    if not error > precision:
+        return have
+    need = have * min((error / precision) ** 2, 3.0)
+    return min(-(-int(np.ceil(need)) // STEP) * STEP + STEP, MOST_RUNS)
 
 
 def check_seed(seed: int) -> None:
@@ -160,6 +204,7 @@ def open_result(folder: Path | str, runs: int | None = None) -> Result:
         version=manifest["versions"]["balance_sim"],
         folder=Path(folder),
         draws=bool(manifest.get("draw_parameters")),
+        model=manifest.get("model"),
         failed=tuple(row for row in store.failed() if row["run"] < wanted),
         timing=timing if isinstance(timing, dict) else {},
     )

@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.results.estimates import columns_by_arm
+from balance_sim.results.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.scenario.problems import did_you_mean, listed
+from balance_sim.stats.intervals import spread_over
 from balance_sim.study.convergence import runs_wanted
-from balance_sim.study.effects import unit_of
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.indices import (
     FEW_POINTS,
@@ -23,9 +25,7 @@ from balance_sim.study.indices import (
     sobol_indices,
     variance_split,
 )
-from balance_sim.study.intervals import spread_over
 from balance_sim.study.sweep_result import SweepResult
-from balance_sim.study.tally import columns_by_arm
 
 Floats = npt.NDArray[np.float64]
 
@@ -80,7 +80,7 @@ def sensitivity(
             indices += [front | row for row in _morris_rows(result, points, parts, y)]
         base = _independent(parts, y) if method == "sobol" else y
         splits.append(front | _split_row(base))
-        convergence.append(front | runs_wanted(y, precision, *matrices.sizes(quantity)))
+        convergence.append(front | runs_wanted(y, precision, matrices.spread(quantity)))
     frame = pd.DataFrame(indices)
     split = pd.DataFrame(splits)
     return Sensitivity(
@@ -117,19 +117,17 @@ class Matrices:
     left_out: list[str]
     alike: dict[str, npt.NDArray[np.bool_]]
     reference: str
+    smooth: frozenset[str]  # outcomes with filtered estimates, which stand in their place
 
-    def sizes(self, of: Quantity) -> tuple[Floats, Floats | None]:
-        """(points,) size of a value where no run has one, and of an effect on a continuous scale the spread of the
+    def spread(self, of: Quantity) -> Floats | None:
+        """(points,) spread of the outcome of an effect that was drawn, as `intervals.paired_half_widths` takes it.
 
-        outcome, as `intervals.paired_half_widths` takes them."""
-        size, nothing = unit_of(of.outcome, alike=False), np.zeros(len(self.points))
-        if of.of != "effect":
-            return nothing + (0.0 if np.isnan(size) else size), None
-        same = self.alike[of.arm]
-        if np.isfinite(size):
-            return np.where(same, 0.0, size), None
+        None for levels, and for effects on filtered estimates: Student's t is theirs."""
+        if of.of != "effect" or of.outcome in self.smooth:
+            return None
         arms = (self.values[Quantity("mean", arm, of.outcome)].T for arm in (of.arm, self.reference))
-        return nothing, np.where(same, 0.0, spread_over(*arms))
+        spread = np.maximum(spread_over(*arms), least_jump(of.outcome))
+        return np.where(self.alike[of.arm] | fixed_beforehand(of.outcome), 0.0, spread)
 
 
 def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
@@ -151,10 +149,11 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
             found.append(all(_alike(block[arm], block[result.reference]) for block in blocks))
     if not by_point:
         raise WrongRequest(f"{result.folder} holds no finished runs yet")
-    unknown = [name for name in outcomes if name not in known]
+    unknown = [name for name in outcomes if name not in known or name.startswith(FILTERED)]
     if unknown:
-        near = did_you_mean(unknown[0], list(known))
-        raise WrongRequest(f"no outcome `{unknown[0]}`; {near or f'there are: {listed(list(known))}'}")
+        names = [name for name in known if not name.startswith(FILTERED)]
+        near = did_you_mean(unknown[0], names)
+        raise WrongRequest(f"no outcome `{unknown[0]}`; {near or f'there are: {listed(names)}'}")
     common = numbers[next(iter(numbers))]
     for have in numbers.values():
         common = np.intersect1d(common, have)
@@ -173,7 +172,8 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
         else:
             out[quantity] = y
     alike = {arm: np.array(found) for arm, found in same.items()}
-    return Matrices(out, list(by_point), left_out, alike, result.reference)
+    smooth = frozenset(name for name in outcomes if FILTERED + name in known)
+    return Matrices(out, list(by_point), left_out, alike, result.reference, smooth)
 
 
 def _alike(one: dict[str, Floats], other: dict[str, Floats]) -> bool:
@@ -186,8 +186,9 @@ def _quantities(
     """What a point's blocks hold of the outcomes, NaN where the point lacks one; and the numbers of the runs."""
 
     def column(arm: str, name: str) -> Floats:
+        of = FILTERED + name if FILTERED + name in blocks[0][arm] else name
         return np.concatenate(
-            [block[arm].get(name, np.full(len(block[arm]["run"]), np.nan)) for block in blocks]
+            [block[arm].get(of, np.full(len(block[arm]["run"]), np.nan)) for block in blocks]
         )
 
     out = {}

@@ -15,7 +15,7 @@ from balance_sim.scenario.files import regular_bytes
 from balance_sim.study.blocks import Block
 from balance_sim.study.faults import StoreDamaged
 
-TABLES = ("accords", "runs")  # in the order of writing
+TABLES = ("dyads", "accords", "runs")  # in the order of writing
 FAILED = "failed"
 _NAME = re.compile(r"(\d{6,})-(\d{9,})-(\d{9,})\.([0-9a-f]{64})\.(parquet|json)")
 FEW = 3  # names that a message spells out
@@ -60,12 +60,15 @@ class Shard:
 
 @dataclass(frozen=True)
 class Kept:
-    """A block that is done: its two shards, or None where every run of it failed."""
+    """A block that is done: its shards, or None where every run of it failed.
+
+    dyads: None too where an earlier version, which kept no such table, wrote the folder."""
 
     point: int
     block: Block
     runs: Shard | None
     accords: Shard | None
+    dyads: Shard | None = None
 
 
 def shard_name(point: int, block: Block, content: bytes, suffix: str) -> str:

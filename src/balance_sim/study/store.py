@@ -1,8 +1,8 @@
-"""The results folder: immutable Parquet shards, one pair a block, and a manifest.
+"""The results folder: immutable Parquet shards, one of each table a block, and a manifest.
 
 A shard is written beside its place, synced and renamed, and carries the sha256 of its bytes in its name;
 every read checks it. The driver is the only writer and holds a kernel lock, which falls with the process.
-A block counts as done when both its shards stand, or when every run in it is on record as failed.
+A block counts as done when all its shards stand, or when every run in it is on record as failed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from balance_sim.results.outcomes import FILTERED
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.study.blocks import Block, BlockTables
 from balance_sim.study.faults import StoreDamaged
@@ -115,11 +116,11 @@ class Store:
 
     def kept(self) -> list[Kept]:
         """Every block that is done, by point and run; where one lies within another, the larger."""
-        accords = {shard.key: shard for shard in self.shards("accords")}
+        accords, dyads = ({shard.key: shard for shard in self.shards(name)} for name in ("accords", "dyads"))
         done = [
-            Kept(runs.point, runs.block, runs, accords[runs.key])
+            Kept(runs.point, runs.block, runs, accords[runs.key], dyads.get(runs.key))
             for runs in self.shards("runs")
-            if runs.key in accords
+            if runs.key in accords and (runs.key in dyads or not self.has_sums(runs))
         ]
         whole = {one.runs.key for one in done if one.runs}
         done += [
@@ -207,12 +208,26 @@ class Store:
             at = max(at, one.block.stop)
             yield pair
 
+    def dyads(self, point: int = 0, runs: int | None = None) -> Iterator[tuple[pa.Table, int]]:
+        """Sums by dyad of the blocks of one point, with the number of runs in each; only of blocks within `runs`."""
+        at = 0
+        for one in self.kept():
+            inside = one.point == point and (runs is None or one.block.stop <= runs) and one.block.first >= at
+            if not inside or one.runs is None or one.dyads is None:
+                continue
+            at = one.block.stop
+            yield self.read(one.dyads), runs_in(self.read(one.runs))
+
     def unlike_first(self, shard: Shard, names: list[str]) -> str | None:
         """How a shard's outcomes differ from those of its point's shard asked about first; None: they do not."""
         first, known = self._first.setdefault(shard.point, (shard.path, names))
         return (
             None if known == names else f"other outcomes than {first.name} ({differing_names(names, known)})"
         )
+
+    def has_sums(self, runs: Shard) -> bool:
+        """Whether a table of dyads goes with a block's outcomes: an earlier version wrote none."""
+        return any(name.startswith(FILTERED) for name in self.columns(runs) or ())
 
     def columns(self, shard: Shard) -> list[str] | None:
         """Columns of a shard; None where it is not sound."""
@@ -227,9 +242,12 @@ class Store:
             tables = [next(iter(self.blocks(group[0].point, kept=[one]))) for one in group]
             whole = Block(group[0].block.first, group[-1].block.stop)
             runs, accords = (pa.concat_tables([pair[k] for pair in tables]) for k in (0, 1))
-            self.write(group[0].point, whole, BlockTables(runs, accords))
+            sums = [self.read(one.dyads) for one in group if one.dyads is not None]
+            if len(sums) < len(group):  # an earlier version kept none
+                continue
+            self.write(group[0].point, whole, BlockTables(runs, accords, pa.concat_tables(sums)))
             for one in group:
-                for shard in (one.runs, one.accords):
+                for shard in (one.runs, one.accords, one.dyads):
                     if shard is not None:
                         shard.path.unlink(missing_ok=True)
                         gone += 1
@@ -271,6 +289,11 @@ def _mergeable(kept: list[Kept], rows: int) -> Iterator[list[Kept]]:
         total += count
     if len(group) > 1:
         yield group
+
+
+def runs_in(runs: pa.Table) -> int:
+    """How many replications a table of outcomes holds."""
+    return len(pc.unique(runs["run"]))
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from balance_sim.model.classes import with_classes
 from balance_sim.scenario.experiment import Experiment
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block
@@ -89,7 +90,8 @@ def sweep(
     if where.model is not None:
         import_model(where.model)
     arms = chosen_arms(experiment.scenario, experiment.head.arms)
-    job = Job(experiment.scenario, experiment.head.seed, arms, where.model, where.run_timeout)
+    scenario = with_classes(experiment.scenario)  # one class table for all points
+    job = Job(scenario, experiment.head.seed, arms, where.model, where.run_timeout)
     design = list(design_points(experiment))
     folder = Path(out) if out is not None else default_folder(experiment)
     workers = cluster_size(where.client) if where.client is not None else where.workers
@@ -99,9 +101,7 @@ def sweep(
             told(plan)
         refuse_absurd(plan, max_bytes)
         return None
-    manifest = manifest_of(
-        "sweep", experiment.scenario, arms, job.seed, where.model, files=files or {}, command=command
-    )
+    manifest = manifest_of("sweep", scenario, arms, job.seed, where.model, files=files or {}, command=command)
     manifest |= {"experiment": experiment.name, "design": asdict_of(experiment), "runs": 0, "points": None}
     with Folder(folder, manifest) as sink:
         if retry_failed:

@@ -12,19 +12,18 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from balance_sim.results.estimates import Estimates, in_chunks, rounded
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms, headline_arm
 from balance_sim.study.designs import DesignPoint
 from balance_sim.study.digest import Digest
-from balance_sim.study.effects import rounded
 from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import scenario_of
 from balance_sim.study.points import FIXED, PointTable
 from balance_sim.study.result import Result
 from balance_sim.study.shards import Kept
 from balance_sim.study.store import Store
-from balance_sim.study.tally import Tally, in_chunks
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,9 @@ class SweepResult:
     def point(self, number: int) -> Result:
         """One point as the study of a single scenario."""
         values = dict(self.table.points[number].values)
+        scenario = with_values(self.scenario, values)
         return Result(
-            scenario=with_values(self.scenario, values),
+            scenario=scenario if "classes" in self.manifest else scenario.counted_as(None),
             runs=self.runs,
             seed=self.seed,
             arms=self.arms,
@@ -86,6 +86,7 @@ class SweepResult:
             folder=self.folder,
             failed=tuple(row for row in self.failed if row["point"] == number),
             point=number,
+            model=self.manifest.get("model"),
         )
 
     @cached_property
@@ -162,7 +163,7 @@ def numbers_of(
     blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str], asked: Sequence[str] = ()
 ) -> PointNumbers:
     """One point from its (runs, accords) tables in the order of runs; asked: the outcomes wanted, empty for all."""
-    tally, digest = Tally(arms, asked), Digest(arms)
+    tally, digest = Estimates(arms, asked), Digest(arms)
 
     def digested() -> Iterator[pa.Table]:
         for runs, accords in blocks:
@@ -235,9 +236,12 @@ def summary_of(
 
 def _record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
     """One effect for JSON: the point's number and values, then the numbers, NaN as null."""
-    numbers = {k: float(v) for k, v in row.items() if k not in (*paths, "point", "arm", "outcome", "n")}
+    numbers = {
+        k: float(v) for k, v in row.items() if k not in (*paths, "point", "arm", "outcome", "estimator", "n")
+    }
     values = {path: _json(row.get(path)) for path in paths}
     head = {"point": int(row["point"]), "values": values, "arm": row["arm"], "outcome": row["outcome"]}
+    head["estimator"] = row["estimator"]
     return head | rounded(numbers) | {"n": int(row["n"])}
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from balance_sim.show import atlas
-from balance_sim.show.figures.fan import fan_table
+from balance_sim.show.explore.expected import MOST_PAIRS, SCALE, days_of, expected_point, whole
+from balance_sim.show.figures.fan import fan_effects_table, fan_table
 from balance_sim.show.figures.land import rings_on_map
 from balance_sim.show.figures.partners import states_table
+from balance_sim.show.names import arm_title, state_names
 from balance_sim.show.report.svg import path_data
-from balance_sim.show.tables import clear
-from balance_sim.show.wording import arm_words, printable
+from balance_sim.show.tables import by_size, clear
+from balance_sim.show.wording import printable
+from balance_sim.study.expected_effect import ExpectedEffect
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,9 +26,7 @@ if TYPE_CHECKING:
     from balance_sim.show.explore.points import Design
     from balance_sim.study.result import Result
 
-SCALE = 1000
 MOST_DAYS = 14
-MOST_PAIRS = 12
 WIDTH = 960.0  # of the map, in the page's units
 PLANE = 5.4133, 1.3173627  # Equal Earth: width, and height from the equator to a pole
 
@@ -35,22 +36,26 @@ Pairs = dict[tuple[int, int], int]
 def document(design: Design) -> dict[str, Any]:
     """The whole of an explorer as plain data. States and pairs are told by number, values in 1/SCALE.
 
-    Empty where no run of any point finished."""
+    Empty where no replication of any point finished."""
     points: list[dict[str, Any]] = []
-    first: Result | None = None
+    first: Result | ExpectedEffect | None = None
     pairs: Pairs = {}
     days: list[int] = []
-    for spot, result in design.points():
-        if result.outcomes.empty:
-            continue
-        table = fan_table(result)
-        if first is None:
-            first, days = result, chosen_days(table)
-        points.append({"at": list(spot)} | point(result, table, days, pairs))
+    for spot, one in design.points():
+        if isinstance(one, ExpectedEffect):
+            first, days = first or one, days_of(one.scenario)
+            points.append({"at": list(spot)} | expected_point(one, pairs))
+        elif not one.outcomes.empty:
+            table = fan_table(one)
+            if first is None:
+                first, days = one, chosen_days(table)
+            points.append({"at": list(spot)} | point(one, table, days, pairs))
     if first is None:
         return {}
+    arm = first.arm if isinstance(first, ExpectedEffect) else str(first.headline_arm)
     dials = [{"name": d.name, "values": list(d.values), "start": d.start} for d in design.dials]
-    found = heading(first.scenario, first.reference, str(first.headline_arm), dials)
+    found = heading(first.scenario, first.scenario.reference_arm, arm, dials)
+    found["estimator"] = "expected" if isinstance(first, ExpectedEffect) else "simulated"
     if design.question:
         found["question"] = printable(design.question)
     return found | {"days": days, "pairs": [list(pair) for pair in pairs], "points": points}
@@ -61,15 +66,24 @@ def heading(scenario: Scenario, reference: str, arm: str, dials: list[dict[str, 
     return {
         "title": printable(scenario.title),
         "question": printable(scenario.question),
-        "arm": arm_words(arm),
-        "reference": arm_words(reference),
+        "arm": arm_title(scenario, arm),
+        "reference": arm_title(scenario, reference),
         "window": max(scenario.report.windows),
+        "windows": days_of(scenario),
         "scale": SCALE,
-        "dials": [dial | {"words": [in_words(value) for value in dial["values"]]} for dial in dials],
+        "dials": [
+            dial | {"words": [named(in_words(value), scenario) for value in dial["values"]]} for dial in dials
+        ],
         "states": [state.id for state in scenario.states],
         "names": [printable(state.name) or state.id for state in scenario.states],
         "map": shapes(scenario),
     }
+
+
+def named(words: str, scenario: Scenario) -> str:
+    """The words of a dial's value with its states by name: `without PRK` is without North Korea."""
+    names = state_names(scenario)
+    return re.sub(r"\b[A-Z]{3}\b", lambda found: names.get(found[0], found[0]), words)
 
 
 def in_words(value: Any) -> str:
@@ -90,44 +104,40 @@ def chosen_days(table: pd.DataFrame) -> list[int]:
 def point(result: Result, table: pd.DataFrame, days: list[int], pairs: Pairs) -> dict[str, Any]:
     """What a page shows of a study; table: its fan's.
 
-    n: runs; e: excess by day, l, h: its 95 % interval (null: one run); m: mean of the reference, q: its 5, 50
-    and 95 % of runs; d: share of runs that differ at the end; p: [pair, excess, low, high, clear] of the pairs
-    furthest from zero; s: [state, excess] of the states that can be told from none. pairs: their numbers, added to."""
+    n: replications; e: effect by the ends of the windows, l, h: its 95 % CI (null: one replication); m, w: mean of the
+    control arm and of the headline by day, q: the control's 5, 50 and 95 % of replications; p: [dyad, effect, low,
+    high, clear] of the dyads furthest from zero; s: [state, effect] of those whose CI excludes zero. pairs: the dyads'
+    numbers, added to."""
     table = table[table["day"].isin(days)]
-    base = table[table["role"] == "reference"]
-    chosen = table[table["role"] == "headline"]
+    base, chosen = (table[table["role"] == part] for part in ("reference", "headline"))
+    effects = fan_effects_table(result)
+    effects = effects[effects["role"] == "headline"]
     codes = {code: k for k, code in enumerate(result.scenario.codes)}
     states = states_table(result)
     sure = states[states["clear"]].to_dict("records")
     return {
         "n": int(base["n"].iloc[0]),
-        "e": whole(chosen["excess"]),
-        "l": whole(chosen["lo"]),
-        "h": whole(chosen["hi"]),
-        "d": whole(chosen["differing"])[-1],
+        "e": whole(effects["effect"]),
+        "l": whole(effects["lo"]),
+        "h": whole(effects["hi"]),
         "m": whole(base["mean"]),
+        "w": whole(chosen["mean"]),
         "q": [whole(base[name]) for name in ("q05", "q50", "q95")],
         "p": _pairs(result, codes, pairs),
-        "s": [[codes[row["code"]], round(SCALE * row["excess"])] for row in sure],
+        "s": [[codes[row["code"]], round(SCALE * row["effect"])] for row in sure],
     }
 
 
 def _pairs(result: Result, codes: dict[str, int], numbers: Pairs) -> list[list[int]]:
     dyads = result.dyads
-    rows = dyads[(dyads["arm"] == result.headline_arm) & (dyads["kind"] == "any") & (dyads["excess"] != 0)]
-    rows = rows.assign(far=rows["excess"].abs(), clear=clear(rows))
-    rows = rows.sort_values(["far", "a", "b"], ascending=[False, True, True], kind="stable").head(MOST_PAIRS)
+    rows = dyads[(dyads["arm"] == result.headline_arm) & (dyads["effect"] != 0)]
+    rows = by_size(rows.assign(clear=clear(rows))).head(MOST_PAIRS)
     out = []
     for row in rows.to_dict("records"):
         pair = (codes[row["a"]], codes[row["b"]])
         number = numbers.setdefault(pair, len(numbers))
-        out.append([number, *whole([row["excess"], row["lo"], row["hi"]]), int(row["clear"])])
+        out.append([number, *whole([row["effect"], row["lo"], row["hi"]]), int(row["clear"])])
     return out
-
-
-def whole(values: Iterable[float]) -> list[Any]:
-    """Values in 1/SCALE; None where there is none."""
-    return [round(SCALE * float(v)) if np.isfinite(v) else None for v in values]
 
 
 def shapes(scenario: Scenario) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.show.explore.data import document
-from balance_sim.show.explore.points import RUNS, Design, around, of_sweep
+from balance_sim.show.explore.points import Design, around, of_sweep
 from balance_sim.show.report.page import policy, rendered, text_of
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.sweep_result import SweepResult
@@ -20,11 +20,9 @@ if TYPE_CHECKING:
 FILE = "explore.html"
 
 
-def design_of(
-    study: Result | SweepResult, runs: int = RUNS, progress: Callable[[int, int], None] | None = None
-) -> Design:
-    """The points to show: a sweep's own, or a small design lived round a study."""
-    return of_sweep(study) if isinstance(study, SweepResult) else around(study, runs, progress)
+def design_of(study: Result | SweepResult, progress: Callable[[int, int], None] | None = None) -> Design:
+    """The points to show: a sweep's own, or a small design round a study, by the expected estimator."""
+    return of_sweep(study) if isinstance(study, SweepResult) else around(study, progress)
 
 
 def explorer_html(design: Design) -> str:

@@ -1,4 +1,4 @@
-"""The points an explorer shows: those of a sweep, or a small design of its own round one study."""
+"""The points an explorer shows: those of a sweep, or a small design round one study, by the expected estimator."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.scenario import with_values
+from balance_sim.model.classes import with_classes
+from balance_sim.scenario import Variations
+from balance_sim.study.arms import compile_arms, reference_key
+from balance_sim.study.expected_effect import Control, ExpectedEffect, figures
 from balance_sim.study.faults import WrongRequest
-from balance_sim.study.run import run
 from balance_sim.study.store import Store
 from balance_sim.study.sweep_result import SweepResult
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from balance_sim.study.result import Result
 
 VISIBILITY, RELIABILITY, ATTENDANCE = "visibility", "patron reliability", "attendance"
-RUNS = 100
+VISIBILITIES = 0.25, 0.5, 0.75, 1.0
+RELIABILITIES = 0.5, 0.6, 0.7, 0.8
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Design:
     """Dials, and points as (place on each dial, study). question: what is asked, where not the scenario's own."""
 
     dials: tuple[Dial, ...]
-    points: Callable[[], Iterator[tuple[tuple[int, ...], Result]]]
+    points: Callable[[], Iterator[tuple[tuple[int, ...], Result | ExpectedEffect]]]
     count: int
     question: str = ""
 
@@ -63,34 +66,36 @@ def of_sweep(sweep: SweepResult) -> Design:
     return Design(tuple(dials), points, len(numbers), sweep.question)
 
 
-def around(result: Result, runs: int = RUNS, progress: Callable[[int, int], None] | None = None) -> Design:
+def around(result: Result, progress: Callable[[int, int], None] | None = None) -> Design:
     """A small design round a study: how visible the focal event is, who takes part, how reliable the patrons are.
 
-    Lives the reference and the headline arm `runs` times at each point, from the study's seed.
-    Raises WrongRequest for a study without an arm to compare, or lived by agents of another class."""
+    Each point is the expected effect of the headline arm: nothing is simulated.
+    Raises WrongRequest for a study without an arm to compare, or simulated by agents of another class."""
     if result.folder is not None and (Store(result.folder).read_manifest() or {}).get("model"):
         raise WrongRequest(
             f"{result.folder} was made with --model, and explore runs no code of a study's own"
         )
     arm = result.headline_arm
     if arm is None:
-        raise WrongRequest("there is one arm only, so there is no excess to explore")
-    choices = dials_of(result.scenario)
+        raise WrongRequest("there is one arm only, so there is no effect to explore")
+    own = with_classes(result.scenario)
+    choices = dials_of(own)
     dials = tuple(Dial(name, tuple(words for words, _ in of), start) for name, of, start in choices)
     spots = list(itertools.product(*(range(len(dial.values)) for dial in dials)))
 
-    def points() -> Iterator[tuple[tuple[int, ...], Result]]:
+    def points() -> Iterator[tuple[tuple[int, ...], ExpectedEffect]]:
+        controls: dict[str, Control] = {}
+        variations = Variations(own)
         for done, spot in enumerate(spots):
             if progress:
                 progress(done, len(spots))
             values: dict[str, Any] = {}
             for (_, of, _), place in zip(choices, spot, strict=True):
                 values |= of[place][1]
-            scenario = with_values(result.scenario, values)
-            yield (
-                spot,
-                run(scenario, runs, result.seed, arms=[result.reference, arm], draw_parameters=result.draws),
-            )
+            scenario = variations.with_values(values) if values else own
+            worlds = compile_arms(scenario, (result.reference, arm))
+            control = Control.among(controls, reference_key(scenario), worlds)
+            yield spot, ExpectedEffect(scenario, arm, *figures(worlds, arm, control, split=False))
 
     return Design(dials, points, len(spots))
 
@@ -102,7 +107,7 @@ def dials_of(scenario: Scenario) -> list[Choice]:
     """Per dial: its name, (what is shown, values by key path) for each place, and the place it starts at."""
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     path = f"events.{focal.id}"
-    seen = sorted({0.25, 0.5, 1.0, focal.visibility})
+    seen = sorted({*VISIBILITIES, focal.visibility})
     steps: list[tuple[Any, dict[str, Any]]] = [(v, {f"{path}.visibility": v}) for v in seen]
     out: list[Choice] = [(VISIBILITY, steps, seen.index(focal.visibility))]
     if len(focal.principals) > 2:
@@ -115,7 +120,7 @@ def dials_of(scenario: Scenario) -> list[Choice]:
     own = {state.id: state.reliability for state in scenario.states}
     if patrons:
         start = max(own[patron] for patron in patrons)
-        levels = sorted({0.5, 0.7, start})
+        levels = sorted({*RELIABILITIES, start})
         of = [(v, {f"states.{p}.reliability": v for p in patrons}) for v in levels]
         out.append((RELIABILITY, of, levels.index(start)))
     return out

@@ -1,4 +1,4 @@
-"""Two studies side by side: what differs outcome by outcome, and the pairs of states that differ most."""
+"""Two studies side by side: what differs outcome by outcome, and the dyads that differ most."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ from balance_sim.show.figures.paper import (
     sheet,
     styled,
 )
+from balance_sim.show.names import arm_title, dyad_name, state_names
 from balance_sim.show.tables import DIRECTIONS, clear
 from balance_sim.show.wording import (
     arm_words,
     decimals,
+    digits,
     interval,
     outcome_words,
     plural,
-    points,
-    points_interval,
     signed,
 )
-from balance_sim.study.pairs import ANY
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +57,9 @@ OUTCOMES = [
     "left_name",
     "right_name",
 ]
-PAIRS = ["a", "b", "left", "right", "difference", "lo", "hi", "paired", "arm", "left_name", "right_name"]
+PAIRS = [
+    "a", "b", "dyad", "left", "right", "difference", "lo", "hi", "paired", "arm", "title", "left_name", "right_name",
+]  # fmt: skip
 MOST_ROWS, MOST_PAIRS = 24, 16
 
 
@@ -104,10 +105,10 @@ def differences_title(table: pd.DataFrame) -> str:
     sure = rows[clear(rows)]
     words = outcome_words(outcome)
     if sure.empty:
-        return f"{words[0].upper()}{words[1:]} cannot be told apart in any of {_rows_of(rows)}"
+        return f"{words[0].upper()}{words[1:]} do not differ detectably in any of {_rows_of(rows)}"
     top = sure.sort_values("difference", key=abs, ascending=False, kind="stable").iloc[0]
     places = decimals(float(top["mcse"]), float(top["lo"]), float(top["hi"]))
-    told = f"told apart in {len(sure)} of {_rows_of(rows)}"
+    told = f"they differ detectably in {len(sure)} of {_rows_of(rows)}"
     size = f"{signed(top['difference'], places)} ({interval(top['lo'], top['hi'], places)})"
     return f"{words[0].upper()}{words[1:]}: {told}; most in {top['label']}, {size}"
 
@@ -159,9 +160,13 @@ def draw_differences(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> F
     ax[0].set_yticks(range(len(labels)), [folded(label, 34) for label in labels[::-1]])
     ax[0].set_ylim(-0.7, len(labels) - 0.3)
     left, right = (str(table[f"{side}_name"].iloc[0]) for side in ("left", "right"))
-    how = "run by run" if bool(table["paired"].iloc[0]) else "of independent runs, as the seeds differ"
+    how = (
+        "replication by replication"
+        if bool(table["paired"].iloc[0])
+        else "of independent replications, as the seeds differ"
+    )
     marks = (
-        f"Mean per run, {right} less {left}, {how}. Line: 95 % interval of the mean; open: it holds zero. "
+        f"Means, {right} less {left}, {how}. Bars: 95 % CI; open dots: it holds zero. "
         f"Scales differ from panel to panel. All outcomes are in the table."
     )
     title = differences_title(table)
@@ -170,61 +175,64 @@ def draw_differences(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> F
 
 
 def comparison_pairs_table(comparison: Comparison) -> pd.DataFrame:
-    """One row a pair of states with a new accord on either side: share of runs, right less left, 95 % interval.
+    """One row a dyad with an expected agreement on either side: the filtered numbers, right less left, 95 % CI.
 
     Of the headline arm of the right side, or of the arms named; furthest from zero first. Empty for more than two."""
     found, study = comparison.found, comparison.studies[-1]
     if found is None or found.dyads.empty or "point" in found.dyads:
         return pd.DataFrame(columns=PAIRS)
     arms = list(dict.fromkeys(found.dyads["right_arm"]))
-    arm = study.headline_arm if study.headline_arm in arms else arms[0]
-    rows = found.dyads[(found.dyads["kind"] == ANY) & (found.dyads["right_arm"] == arm)]
-    more = {"paired": found.paired, "arm": arm, **_names(comparison)}
-    return rows.assign(**more)[PAIRS].reset_index(drop=True)
+    arm = str(study.headline_arm if study.headline_arm in arms else arms[0])
+    rows = found.dyads.loc[found.dyads["right_arm"] == arm]
+    names = state_names(study.scenario)
+    dyads = [dyad_name(names, a, b) for a, b in zip(rows["a"], rows["b"], strict=True)]
+    more = {"arm": arm, "title": arm_title(study.scenario, arm), **_names(comparison)}
+    return rows.assign(dyad=dyads, paired=found.paired, **more)[PAIRS].reset_index(drop=True)
 
 
 def comparison_pairs_title(table: pd.DataFrame) -> str:
-    """The finding: how many pairs can be told apart, and which differs most."""
+    """The finding: how many dyads differ detectably, and which most."""
     sure = table[clear(table)]
-    words = f"{len(sure):,} of {plural(len(table), 'pair')} with an accord on either side can be told apart"
-    if not (table["difference"] != 0).any():
-        return f"None of {plural(len(table), 'pair')} differs in its share of runs with a new accord"
-    top = (sure if len(sure) else table).iloc[0]
-    far = f"{top['a']}-{top['b']}, {points(float(top['difference']))} points"
-    return f"{words}; {'furthest' if len(sure) else 'the largest difference'}: {far}"
+    if sure.empty:
+        return f"No dyad of {len(table):,} differs detectably in its expected new agreements"
+    top = sure.iloc[0]
+    far = f"{top['dyad']}, {signed(float(top['difference']), digits(float(top['difference'])))}"
+    told = f"{plural(len(sure), 'dyad')} of {len(table):,} {'differs' if len(sure) == 1 else 'differ'} detectably"
+    return f"{told}; largest difference: {far}"
 
 
 @styled
 def draw_comparison_pairs(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
-    """The pairs that differ most: both shares on one line, the difference beside it."""
+    """The dyads that differ most: both expected numbers on one line, the difference beside it."""
     own = ax is None
     shown = table.head(MOST_PAIRS)
     ax = ax if ax is not None else sheet(9.4, 2.4 + 0.32 * max(len(shown), 3)).subplots()
     if table.empty:
         return nothing(
-            ax, "No new accord of any pair on either side, or more than two sides: nothing to show."
+            ax, "No expected agreement of any dyad on either side, or more than two sides: nothing to show."
         )
+    places = digits(*shown["difference"])
     heights = np.arange(len(shown))[::-1]
     for y, row, told in zip(heights, shown.to_dict("records"), clear(shown), strict=True):
-        ends = 100 * row["left"], 100 * row["right"]
+        ends = row["left"], row["right"]
         ax.plot(ends, [y, y], color="#9a9a9a", linewidth=2 if told else 1, zorder=1)
         ax.plot(ends[0], y, "o", color=QUIET, markerfacecolor="white", markersize=7, markeredgewidth=1.4)
         ax.plot(ends[1], y, "o", color=BLUE if ends[1] >= ends[0] else VERMILION, markersize=7)
-        words = f"{points(row['difference'])}  ({points_interval(row['lo'], row['hi'])})"
+        words = f"{signed(row['difference'], places)}  ({interval(row['lo'], row['hi'], places)})"
         ax.annotate(words, (1.0, y), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points", va="center",
                     fontsize=SMALL, fontweight="bold" if told else "normal", annotation_clip=False)  # fmt: skip
-    ax.set_yticks(heights, [f"{a}-{b}" for a, b in zip(shown["a"], shown["b"], strict=True)])
+    ax.set_yticks(heights, list(shown["dyad"]))
     ax.set_ylim(-0.7, len(shown) - 0.3)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x", color="#e6e6e6", linewidth=0.6)
-    ax.set_xlabel("% of runs in which the pair makes a new accord")
+    ax.set_xlabel("expected new agreements of the dyad")
     left, right = (str(table[f"{side}_name"].iloc[0]) for side in ("left", "right"))
-    marks = f"{arm_words(str(table['arm'].iloc[0]))}. Open: {left}; filled: {right} (blue more, red fewer). "
-    marks += "At the right: percentage points with 95 % interval; bold: it excludes zero"
+    marks = f"{table['title'].iloc[0]}. Open: {left}; filled: {right} (blue more, red fewer). "
+    marks += "At the right: the difference with its 95 % CI; bold: it excludes zero"
     head(ax, comparison_pairs_title(table), marks, own=own, wrap=78)
     left_out = len(table) - len(shown)
-    more = f" {left_out:,} pairs that differ less are in the table." if left_out else ""
-    note(ax, f"Intervals are for each pair by itself: of pairs that do not differ, up to 5 % seem to.{more}",
+    more = f" {left_out:,} dyads that differ less are in the table." if left_out else ""
+    note(ax, f"Each CI is for one dyad by itself: of dyads that do not differ about 5 % seem to.{more}",
          own=own, wrap=118)  # fmt: skip
     return owner(ax)

@@ -1,4 +1,4 @@
-"""Figures of what `explain` found: which terms own the excess, and single runs from day to day."""
+"""Figures of what `explain` found: which terms the effect goes through, and single runs from day to day."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ OWNED = [
     "mcse",
     "alone",
     "last",
-    "excess",
+    "effect",
     "arm",
     "reference",
     "outcome",
@@ -87,12 +87,18 @@ def _from_document(table: Table) -> Table:
 
 @_from_document
 def attribution_table(result: Result) -> pd.DataFrame:
-    """One row a group of terms: Shapley value of its part in the excess with 95 % interval, alone and last."""
+    """One row a group of terms: its Shapley value with 95 % CI, alone and last; then `feedback`."""
     found = document_of(result).get("attribution")
     if not found:
         return pd.DataFrame(columns=OWNED)
     rows = []
-    for group in found["groups"]:
+    groups = list(found["groups"])
+    if "feedback" in found:
+        rest = found["feedback"]
+        groups.append(
+            {"group": "feedback", "terms": [], "value": rest["mean"], "alone": None, "last": None} | rest
+        )
+    for group in groups:
         lo, hi = (np.nan if v is None else float(v) for v in group["ci95"])
         numbers = {
             k: np.nan if group[k] is None else float(group[k]) for k in ("value", "mcse", "alone", "last")
@@ -101,25 +107,30 @@ def attribution_table(result: Result) -> pd.DataFrame:
             {"group": group["group"], "terms": ", ".join(group["terms"]), "lo": lo, "hi": hi} | numbers
         )
     more = {name: found[name] for name in ("arm", "reference", "outcome", "runs")}
-    table = pd.DataFrame(rows).assign(excess=float(found["excess"]["mean"]), **more)[OWNED]
+    table = pd.DataFrame(rows).assign(effect=float(found["excess"]["mean"]), **more)[OWNED]
     nothing_left = (table["group"] == "outside") & (table["value"] == 0) & (table["mcse"] == 0)
     return table[~nothing_left].reset_index(drop=True)
 
 
 def attribution_title(table: pd.DataFrame) -> str:
-    """The finding: whose part of the excess is largest."""
-    whole = float(table["excess"].iloc[0])
-    top = table.sort_values("value", key=abs, ascending=False, kind="stable").iloc[0]
+    """The finding: through which group the largest part of the effect goes."""
+    whole = float(table["effect"].iloc[0])
+    groups = table[table["group"] != "feedback"]
+    top = groups.sort_values("value", key=abs, ascending=False, kind="stable").iloc[0]
     if float(top["value"]) == 0:
-        return f"No group of terms adds to the excess of {signed(whole)}"
+        return f"No group of terms has a part in the effect of {signed(whole)}"
     told = (
         ""
         if not np.isfinite(top["lo"])
-        else ", told from none"
+        else "; its CI excludes 0"
         if top["lo"] > 0 or top["hi"] < 0
-        else ", not told from none"
+        else "; its CI holds 0"
     )
-    return f"{top['group']} owns the largest part of the excess: {signed(float(top['value']))} of {signed(whole)}{told}"
+    places = max(2, decimals(float(top["mcse"])))
+    part = signed(float(top["value"]), places)
+    return (
+        f"The largest part of the effect goes through {top['group']}: {part} of {signed(whole, places)}{told}"
+    )
 
 
 @styled
@@ -130,7 +141,8 @@ def draw_attribution(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     if table.empty:
         return nothing(ax, "Nothing was explained yet, so there is no attribution: see balance-sim explain.")
     heights = np.arange(len(table))[::-1]
-    places = decimals(float(table["mcse"].max())) + 1
+    some = table["mcse"][table["mcse"] > 0]
+    places = decimals(float(some.min()) if len(some) else 0.0)
     ax.axvline(0, color=INK, linewidth=1)
     for y, row in zip(heights, table.to_dict("records"), strict=True):
         sure = row["lo"] > 0 or row["hi"] < 0
@@ -149,16 +161,17 @@ def draw_attribution(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.legend(loc="lower right", frameon=False)
-    ax.set_xlabel(f"part of the excess of {outcome_words(str(table['outcome'].iloc[0]))}, mean per run")
+    ax.set_xlabel(f"part of the effect on {outcome_words(str(table['outcome'].iloc[0]))}")
     arm, reference = (arm_words(str(table[name].iloc[0])) for name in ("arm", "reference"))
     marks = (
-        f"{arm} less {reference}, {plural(int(table['runs'].iloc[0]), 'run')}. "
-        "Line: 95 % interval. Grey: it holds zero"
+        f"{arm} against {reference}, {plural(int(table['runs'].iloc[0]), 'run')}. "
+        "Line: 95 % CI. Grey: it holds 0"
     )
     head(ax, attribution_title(table), marks, own=own, wrap=78)
     small = (
-        "Shapley values: what a group of terms adds, averaged over all orders in which the groups could come in. "
-        "alone: with all other groups out; last: with all others in. The parts sum to the excess."
+        "Shapley values by the direct estimator: what a group of terms adds, averaged over all orders in which the "
+        "groups could come in. alone: with all other groups out; last: with all others in. feedback: what agreements "
+        "that differ and the pace of talks do. The parts sum to the effect."
     )
     note(ax, small, own=own, wrap=118)
     return owner(ax)
@@ -178,7 +191,7 @@ def timelines(result: Result) -> dict[str, dict[str, Any]]:
 
 @_from_document
 def timeline_table(result: Result) -> pd.DataFrame:
-    """Tidy: run, what it was chosen for, day after the event: counter-accords signed by then in both arms."""
+    """Tidy: run, what it was chosen for, day after the event: counter-agreements signed by then in both arms."""
     parts = [pd.DataFrame(columns=DAYS)]
     for why, told in timelines(result).items():
         entries = [e for e in told["entries"] if e["what"] == "signed" and e["direction"] == "counter"]
@@ -199,7 +212,7 @@ def timeline_table(result: Result) -> pd.DataFrame:
 
 @_from_document
 def timeline_steps_table(result: Result) -> pd.DataFrame:
-    """Tidy: every step of an accord that differs between the two arms of a told run."""
+    """Tidy: every step of an agreement that differs between the two arms of a told run."""
     rows = []
     for told in timelines(result).values():
         focal = date.fromisoformat(told["focal"])
@@ -223,18 +236,18 @@ def _day(words: str, focal: date) -> int:
 
 
 def timeline_title(table: pd.DataFrame) -> str:
-    """The finding: by how many counter-accords the told runs differ."""
+    """The finding: by how many counter-agreements the told runs differ."""
     last = table.sort_values("day", kind="stable").groupby("chosen", sort=False).last()
     parts = [
         f"{why}, run {int(row['run'])}: {signed(float(row['signed'] - row['signed_reference']), 0)}"
         for why, row in last.iterrows()
     ]
-    return "Runs chosen by rule; counter-accords more than in the twin: " + "; ".join(parts)
+    return "Runs chosen by rule; counter-agreements more than in the control run: " + "; ".join(parts)
 
 
 @styled
 def draw_timeline(table: pd.DataFrame, steps: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figure:
-    """A panel a run: counter-accords as they are signed in both arms, and what differs in words at the right."""
+    """A panel a run: counter-agreements as they are signed in both arms, and what differs in words at the right."""
     from matplotlib.ticker import MaxNLocator
 
     own = ax is None
@@ -261,7 +274,7 @@ def draw_timeline(table: pd.DataFrame, steps: pd.DataFrame, ax: Sequence[Axes] |
             label=arm,
         )
         axes.set_title(f"{why}: run {run}", loc="left", color=QUIET)
-        axes.set_ylabel("counter-accords\nsigned")
+        axes.set_ylabel("counter-agreements\nsigned")
         axes.set_xlim(0, int(table["day"].max()))
         axes.set_ylim(0, None)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
@@ -271,7 +284,7 @@ def draw_timeline(table: pd.DataFrame, steps: pd.DataFrame, ax: Sequence[Axes] |
         ]
         left = len(lines) - MOST_WORDS
         lines = lines[:MOST_WORDS] + ([f"and {plural(left, 'further step')}"] if left > 0 else [])
-        words = "\n".join(lines) or "No step of any accord differs."
+        words = "\n".join(lines) or "No step of any agreement differs."
         axes.annotate(words, (1.0, 1.0), (10, 0), xycoords="axes fraction", textcoords="offset points", va="top",
                       fontsize=SMALL, annotation_clip=False)  # fmt: skip
     ax[0].legend(loc="upper left", frameon=False)
@@ -279,7 +292,7 @@ def draw_timeline(table: pd.DataFrame, steps: pd.DataFrame, ax: Sequence[Axes] |
     if own:
         head_over(ax[0], timeline_title(table), 92)
         small = (
-            "At the right: steps that differ from the twin run. + here alone, "
+            "At the right: steps that differ from the paired control run. + here alone, "
             "- there alone, < earlier, > later, by days."
         )
         note(ax[0], small, own=own, wrap=140)

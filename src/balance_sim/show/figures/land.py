@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from balance_sim.scenario.codes import code_table
 from balance_sim.show import atlas
+from balance_sim.show.figures.paper import INK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 FINE = 0.007  # of the map, which is 5.4 wide: less than a screen shows
-LAND, SEA = "#dcdcdc", "#f3f6f8"
+LAND, SEA = "#c9c9c9", "#f3f6f8"
 SOUTH, NORTH = -58.0, 84.0
 
 
@@ -28,14 +29,15 @@ def on_map(longitude: float, latitude: float, middle: float) -> tuple[float, flo
     return float(x), float(y)
 
 
-def draw_land(ax: Axes, middle: float, colour: dict[str, Any]) -> None:
-    """Every country of the atlas but Antarctica; grey where it is not in the roster."""
+def draw_land(ax: Axes, middle: float, colour: dict[str, Any], outlined: set[str]) -> None:
+    """Every country of the atlas but Antarctica; grey where it is not in the roster. outlined: codes in black lines."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
 
     edge = np.concatenate([np.linspace(SOUTH, NORTH, 60), np.linspace(NORTH, SOUTH, 60)])
     x, y = atlas.equal_earth(np.repeat([-180.0, 180.0], 60), edge)
     ax.fill(x, y, color=SEA, linewidth=0)
+    ax.autoscale_view()
     iso3 = {of.numeric: code for code, of in code_table().items() if of.numeric is not None}
     for country in atlas.countries():
         if country.numeric == atlas.ANTARCTICA:
@@ -47,18 +49,17 @@ def draw_land(ax: Axes, middle: float, colour: dict[str, Any]) -> None:
         code = iso3.get(country.numeric) if country.numeric is not None else None
         fill = colour.get(code, LAND) if code else LAND
         if corners:
-            in_roster = code in colour
-            ax.add_patch(
+            in_roster, marked = code in colour, code in outlined
+            ax.add_artist(
                 PathPatch(
                     Path(corners, codes),
                     facecolor=fill,
-                    edgecolor="#8a8a8a" if in_roster else "white",
-                    linewidth=0.5,
+                    edgecolor=INK if marked else "#8a8a8a" if in_roster else "white",
+                    linewidth=1.3 if marked else 0.5,
                     gid=f"land-{code or country.name}",
-                    zorder=2 if in_roster else 1,
+                    zorder=1 + in_roster + 0.5 * marked,
                 )
             )
-    ax.autoscale_view()
 
 
 def rings_on_map(country: atlas.Country, middle: float) -> Iterator[tuple[Floats, Floats]]:

@@ -20,8 +20,9 @@ from balance_sim.show.figures.paper import (
     sheet,
     styled,
 )
+from balance_sim.show.figures.roles import first, titled
 from balance_sim.show.mechanisms import mechanism_rows
-from balance_sim.show.wording import arm_words, plural
+from balance_sim.show.wording import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +44,9 @@ COLUMNS = [
     "words",
     "why",
     "arm",
-    "reference",
+    "title",
+    "control",
+    "treatment",
 ]
 FOUND = {"as expected": BLUE, "opposite": VERMILION}  # all else is grey
 LETTER = 5.4  # points a letter of small print takes, figures mostly
@@ -51,7 +54,7 @@ RATIOS = ("M2",)  # none is 1, not 0
 
 
 def mechanisms_table(result: Result) -> pd.DataFrame:
-    """One row a mechanism: value, 95 % interval (NaN: none), the value that means none (0, or 1 for a ratio),
+    """One row a mechanism: value, 95 % CI (NaN: none), the value that means none (0, or 1 for a ratio),
 
     tag, what was found, share of placebos with less, the numbers in words, and why there is none."""
     if result.headline_arm is None or result.outcomes.empty:
@@ -75,10 +78,9 @@ def mechanisms_table(result: Result) -> pd.DataFrame:
                 "words": f"{words['value']} ({words['interval']})" if words["interval"] else words["value"],
                 "why": words["why"],
                 "arm": result.headline_arm,
-                "reference": result.reference,
             }
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return titled(pd.DataFrame(rows), result)[COLUMNS]
 
 
 def mechanisms_title(table: pd.DataFrame) -> str:
@@ -91,7 +93,7 @@ def mechanisms_title(table: pd.DataFrame) -> str:
         f"Of {plural(len(open_sign), 'mechanism')} whose sign is open {as_expected} "
         f"{'is' if as_expected == 1 else 'are'} as expected"
     )
-    return f"{words}, {opposite} opposite, {rest} not distinguishable"
+    return f"{words}, {opposite} opposite, {rest} not detectable"
 
 
 @styled
@@ -146,10 +148,9 @@ def draw_mechanisms(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     ax.set_xticks([0], ["none"])
     for name in ("left", "bottom"):
         ax.spines[name].set_visible(False)
-    arm, reference = (arm_words(str(table[name].iloc[0])) for name in ("arm", "reference"))
     marks = (
-        f"{arm} against {reference}. Each row has a scale of its own; only the "
-        "line of none is common. Bars: 95 % interval"
+        f"Control: {first(table, 'control')}. Each row has a scale of its own; only the "
+        "line of none is common. Bars: 95 % CI"
     )
     head(ax, mechanisms_title(table), marks, own=own, wrap=96)
     small = (

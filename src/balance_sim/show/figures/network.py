@@ -1,4 +1,4 @@
-"""Network before and after: who had accords at the event, and who makes new ones in the runs after it."""
+"""Network of the new ties: dyads whose expected agreements the event changes, on a ring of all states."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from balance_sim.show.figures.paper import (
     BASE,
     BLUE,
     INK,
+    ORANGE,
     QUIET,
     SMALL,
     apart,
-    folded,
-    head_over,
-    note,
+    frame_words,
     nothing,
     owner,
     sheet,
     styled,
 )
-from balance_sim.show.wording import arm_words, percent, plural
+from balance_sim.show.figures.roles import first
+from balance_sim.show.names import group_words
+from balance_sim.show.tables import by_size
+from balance_sim.show.wording import number, percent, plural, within
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,105 +34,75 @@ if TYPE_CHECKING:
 
     from balance_sim.study.result import Result
 
-DEEP = 0.5
-WIDTHS = 4  # widths of lines between SHARE and all runs
+MOST = 160  # ties that are drawn
+WIDTHS = 6  # widths of lines, so that an SVG holds few paths
 LINE = 0.1  # between names of groups, in radii
-SHARE = 0.1  # of runs, from which on a pair's new accord is drawn
-COLUMNS = [
-    "a", "b", "group_a", "group_b", "place_a", "place_b", "kind", "depth", "p", "p_reference", "excess", "clear",
-    "n", "arm", "reference", "window",
-]  # fmt: skip
+NAMED = 3  # states that the title names
+RING, NAMES = 1.56, 1.63  # radii of the groups' arcs and of their names
 
 
 def network_table(result: Result) -> pd.DataFrame:
-    """One row a pair of states: its deepest accord signed or in force at the event (kind, depth; "" and 0: none),
-
-    and the share of runs with a new one in the longest window. Without an arm to compare, the reference's."""
-    arm = result.headline_arm if result.headline_arm is not None else result.reference
-    table = pairs_table(result, arm)
-    if table.empty:
-        return pd.DataFrame(columns=COLUMNS)
-    kinds = result.scenario.kinds
-    best: dict[frozenset[str], tuple[str, float]] = {}
-    focal = next(event.date for event in result.scenario.events if event.id == result.scenario.focal)
-    for accord in result.scenario.accords:
-        if accord.status not in ("signed", "in_force") or (
-            accord.ended is not None and accord.ended <= focal
-        ):
-            continue
-        pair = frozenset((accord.a, accord.b))
-        depth = kinds[accord.kind].depth
-        if pair not in best or depth > best[pair][1]:
-            best[pair] = (accord.kind, depth)
-    found = [best.get(frozenset(pair), ("", 0.0)) for pair in zip(table["a"], table["b"], strict=True)]
-    return table.assign(kind=[kind for kind, _ in found], depth=[depth for _, depth in found])[COLUMNS]
+    """The rows of `pairs_table`, the dyads furthest from zero first, with `tie`: drawn, since the 95 % CI of the effect
+    excludes zero and at most MOST are further from zero."""
+    table = by_size(pairs_table(result)).reset_index(drop=True)
+    return table.assign(tie=table["clear"] & (table["clear"].cumsum() <= MOST))
 
 
 def network_title(table: pd.DataFrame) -> str:
-    """The finding: how many pairs had an accord, how many often make one anew, and how many of these are new pairs."""
-    had, often = table["kind"] != "", table["p"] >= SHARE
-    arm = arm_words(str(table["arm"].iloc[0]))
-    again = int((often & had).sum())
-    words = f"{plural(int(had.sum()), 'pair')} had an accord at the event; "
-    if not often.any():
-        return words + f"in {arm} no pair makes a new one in {percent(SHARE)} of runs or more"
-    told = (
-        f"in {arm} {plural(int(often.sum()), 'pair')} {'makes' if often.sum() == 1 else 'make'} "
-        "a new one in at least"
-    )
-    return words + f"{told} {percent(SHARE)} of runs, {again} of them with one already"
+    """The finding: which states the added agreements go to."""
+    name, more = first(table, "treatment"), table[table["clear"] & (table["effect"] > 0)]
+    if more.empty:
+        return f"{name}: no dyad's expected agreements rise detectably"
+    gains = pd.concat([more.groupby("name_a")["effect"].sum(), more.groupby("name_b")["effect"].sum()])
+    by_state = gains.groupby(level=0).sum().sort_index().sort_values(ascending=False, kind="stable")
+    top = list(by_state.index[:NAMED])
+    whole = float(more["effect"].sum())
+    share = float(more.loc[more["name_a"].isin(top) | more["name_b"].isin(top), "effect"].sum()) / whole
+    if len(more) == 1:
+        return f"{name}: the new tie joins {_listed(top[:2])}"
+    return f"{name}: {_listed(top)} are in {'all' if share == 1 else percent(share)} of the added agreements"
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
 @styled
-def draw_network(table: pd.DataFrame, ax: tuple[Axes, Axes] | None = None) -> Figure:
-    """Two rings of states in the fixed order: accords at the event; new accords in the headline arm's runs."""
+def draw_network(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
+    """A ring of all states in the fixed order; a chord a tie, wider where the effect is larger."""
     own = ax is None
-    if ax is None:
-        left, right = sheet(12.4, 6.9).subplots(1, 2)
-    else:
-        left, right = ax
+    ax = ax if ax is not None else (sheet(9.6, 8.9) if len(table) else sheet(9.0, 4.0)).subplots()
     if table.empty:
-        right.set_axis_off()
-        return nothing(left, "No run finished: there are no accords to show.")
+        return nothing(ax, "No arm to compare, or no filtered numbers by dyad: there are no ties to show.")
     order = _order(table)
-    for axes in (left, right):
-        _ring(axes, order)
-    had, often = table[table["kind"] != ""], table[table["p"] >= SHARE]
-    for rows, looks in (
-        (had[had["depth"] < DEEP], {"edgecolor": BASE, "linewidth": 0.6, "alpha": 0.6}),
-        (had[had["depth"] >= DEEP], {"edgecolor": INK, "linewidth": 1.0, "alpha": 0.8}),
-    ):
-        _chords(left, rows, len(order), **looks)
-    for step in range(WIDTHS):
-        low, high = (SHARE + (1 - SHARE) * (step + more) / WIDTHS for more in (0, 1))
-        within = often[(often["p"] >= low) & ((often["p"] < high) | (step == WIDTHS - 1))]
-        for sure, colour in ((False, QUIET), (True, BLUE)):
-            rows = within[within["clear"] == sure]
-            _chords(right, rows, len(order), edgecolor=colour, linewidth=0.8 + 0.7 * step, alpha=0.85)
-    n, window = int(table["n"].iloc[0]), int(table["window"].iloc[0])
-    left.set_title("At the event: signed or in force. Black: depth 0.5 or more", loc="left", color=QUIET)
-    after = (
-        f"Within {window} days, {plural(n, 'run')}: a new accord in "
-        f"{percent(SHARE)} of runs or more. Wider: more runs"
+    _ring(ax, order)
+    ties = table[table["tie"]]
+    most = float(ties["effect"].abs().max()) if len(ties) else 1.0
+    step = np.minimum((ties["effect"].abs() / most * WIDTHS).astype(int), WIDTHS - 1)
+    for level in range(WIDTHS):
+        for sign, colour in ((1, BLUE), (-1, ORANGE)):
+            rows = ties[(step == level) & (np.sign(ties["effect"]) == sign)]
+            looks = {"edgecolor": colour, "linewidth": 0.5 + 0.75 * level, "alpha": 0.35 + 0.1 * level}
+            _chords(ax, rows, len(order), **looks)
+    window, n = within(int(table["window"].iloc[0])), plural(int(table["n"].iloc[0]), "replication")
+    clear = int(table["clear"].sum())
+    shown = f"the {len(ties)} largest of {clear:,} effects" if len(ties) < clear else plural(clear, "effect")
+    small = (
+        f"Chords: {shown} on a dyad's expected new agreements {window} whose 95 % CI excludes zero (blue: more, amber: "
+        f"fewer); the widest is {number(most, 4)}. {n}. Control: {first(table, 'control')}."
     )
-    right.set_title(folded(after, 62), loc="left", color=QUIET)
-    if own:
-        head_over(left, network_title(table), 104)
-    small = "States in the order of the pair map."
-    if (often["clear"]).any():
-        small = "Blue: the excess over the reference arm has a 95 % interval that excludes zero. " + small
-    note(left, small, own=own, wrap=160)
-    return owner(left)
+    frame_words(ax, network_title(table), small, own=own, wrap=78, small_wrap=120)
+    return owner(ax)
 
 
 def _order(table: pd.DataFrame) -> list[tuple[str, str]]:
-    """(code, group) of all states, in order."""
+    """(name, group) of all states, in order."""
     sides = [
-        table[[f"place_{s}", s, f"group_{s}"]].set_axis(["place", "code", "group"], axis=1)
+        table[[f"place_{s}", f"name_{s}", f"group_{s}"]].set_axis(["place", "name", "group"], axis=1)
         for s in ("a", "b")
     ]
     states = pd.concat(sides).drop_duplicates("place").sort_values("place")
-    return list(zip(states["code"], states["group"], strict=True))
+    return list(zip(states["name"], states["group"], strict=True))
 
 
 def _angle(place: int, count: int) -> float:
@@ -138,32 +110,35 @@ def _angle(place: int, count: int) -> float:
 
 
 def _ring(ax: Axes, order: list[tuple[str, str]]) -> None:
-    """Dots, codes that point outwards, and an arc and a name for each group."""
+    """Dots, names that point outwards, and an arc and a name for each group of several states."""
     count = len(order)
     around = np.array([_angle(place, count) for place in range(count)])
     ax.plot(np.cos(around), np.sin(around), "o", color=INK, markersize=3)
-    for place, (code, _) in enumerate(order):
+    for place, (name, _) in enumerate(order):
         angle = _angle(place, count)
         x, y = np.cos(angle), np.sin(angle)
         turn = float(np.degrees(angle))
         flip = np.cos(angle) < -1e-9
         ax.text(
-            1.04 * x, 1.04 * y, code, rotation=turn + 180 if flip else turn, rotation_mode="anchor", fontsize=SMALL,
+            1.04 * x, 1.04 * y, name, rotation=turn + 180 if flip else turn, rotation_mode="anchor", fontsize=SMALL,
             ha="right" if flip else "left", va="center",
         )  # fmt: skip
     start = 0
     for _, members in itertools.groupby(order, key=lambda one: one[1]):
         stop = start + len(list(members))
-        angles = np.linspace(_angle(start, count) + 0.02, _angle(stop - 1, count) - 0.02, 30)
-        ax.plot(
-            1.29 * np.cos(angles), 1.29 * np.sin(angles), color=BASE, linewidth=2.2, solid_capstyle="butt"
-        )
+        if stop > start + 1:
+            _arc(ax, start, stop, count)
         start = stop
     _group_names(ax, order)
     ax.set_aspect("equal")
-    ax.set_xlim(-1.75, 1.75)
-    ax.set_ylim(-1.42, 1.6)
+    ax.set_xlim(-2.1, 2.1)
+    ax.set_ylim(-1.68, 1.68)
     ax.set_axis_off()
+
+
+def _arc(ax: Axes, start: int, stop: int, count: int) -> None:
+    angles = np.linspace(_angle(start, count) + 0.02, _angle(stop - 1, count) - 0.02, 30)
+    ax.plot(RING * np.cos(angles), RING * np.sin(angles), color=BASE, linewidth=2.2, solid_capstyle="butt")
 
 
 def _group_names(ax: Axes, order: list[tuple[str, str]]) -> None:
@@ -174,12 +149,13 @@ def _group_names(ax: Axes, order: list[tuple[str, str]]) -> None:
         stop = start + len(list(members))
         angle = (_angle(start, count) + _angle(stop - 1, count)) / 2
         x, y = float(np.cos(angle)), float(np.sin(angle))
-        sides["right" if x >= 0 else "left"].append((1.36 * y, x, arm_words(name)))
+        if stop > start + 1:
+            sides["right" if x >= 0 else "left"].append((NAMES * y, x, group_words(name)))
         start = stop
     for side, names in sides.items():
         heights = apart([height for height, _, _ in names], LINE)
         for (natural, x, words), y in zip(names, heights, strict=True):
-            reach = float(np.sqrt(max(1.36**2 - y**2, 0.0)))  # stays outside the ring where it was moved
+            reach = float(np.sqrt(max(NAMES**2 - y**2, 0.0)))  # stays outside the ring where it was moved
             spot = max(reach, 0.06) * (1 if side == "right" else -1)
             ax.text(
                 spot,
@@ -193,8 +169,8 @@ def _group_names(ax: Axes, order: list[tuple[str, str]]) -> None:
             moved = abs(y - natural) > 0.02
             if moved:
                 ax.plot(
-                    [1.31 * x, 0.98 * spot],
-                    [natural * 1.31 / 1.36, y],
+                    [(RING + 0.02) * x, 0.98 * spot],
+                    [natural * (RING + 0.02) / NAMES, y],
                     color=BASE,
                     linewidth=0.6,
                     clip_on=False,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from balance_sim.model.classes import classes_of
+
 if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
 
@@ -18,8 +20,7 @@ PARTICIPANTS, REST = "participants", "others"
 
 def state_order(scenario: Scenario) -> pd.DataFrame:
     """One row a state, in order: code, group."""
-    focal = next(event for event in scenario.events if event.id == scenario.focal)
-    groups: list[tuple[str, tuple[str, ...]]] = [(PARTICIPANTS, tuple(focal.principals))]
+    groups: list[tuple[str, tuple[str, ...]]] = [(PARTICIPANTS, classes_of(scenario).participants)]
     named = [
         *scenario.report.groups,
         *(name for name in scenario.groups if name not in scenario.report.groups),

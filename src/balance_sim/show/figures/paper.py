@@ -91,7 +91,12 @@ def _without_home() -> None:
 
     folder = tempfile.mkdtemp(prefix="balance-sim-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ["MPLCONFIGDIR"] = folder
+    own = {
+        "MPLCONFIGDIR": folder,
+        "MPL_IGNORE_SYSTEM_FONTS": "1",
+    }  # figures are set in a font of matplotlib's own
+    own = {name: value for name, value in own.items() if name not in os.environ}
+    os.environ.update(own)
     try:
         import matplotlib as mpl
         import matplotlib.font_manager  # reads or writes the list of fonts, once
@@ -99,7 +104,8 @@ def _without_home() -> None:
         mpl.get_configdir()
         mpl.get_cachedir()
     finally:
-        del os.environ["MPLCONFIGDIR"]
+        for name in own:
+            del os.environ[name]
 
 
 def sheet(width: float, height: float) -> Figure:
@@ -154,7 +160,7 @@ def folded(words: str, width: int) -> str:
     """Lines of at most `width` characters, as few as can be and about as long as each other: no word stands alone.
 
     A number keeps its per cent sign, and a pair of states stays together."""
-    kept = words.replace(" %", "\u00a0%")
+    kept = words.replace(" %", "\u00a0%").replace("% CI", "%\u00a0CI")
     lines = textwrap.wrap(kept, width, break_on_hyphens=False)
     least = max([-(-len(kept) // max(len(lines), 1)), *map(len, kept.split())], default=1)
     for narrow in range(min(least, width), width):

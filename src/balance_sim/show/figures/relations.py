@@ -1,4 +1,4 @@
-"""Groups over time: the change of their relations with the host; and which stance their states take by the end."""
+"""Groups of states: the change of their relations with the host over time, and of the stances they take."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from balance_sim.model.classes import classes_of
 from balance_sim.show.figures.paper import (
     BASE,
     BLUE,
     INK,
     OTHERS,
+    QUIET,
     SMALL,
     apart,
+    frame_words,
     head,
     note,
     nothing,
@@ -23,28 +26,59 @@ from balance_sim.show.figures.paper import (
     sheet,
     styled,
 )
-from balance_sim.show.wording import arm_words, decimals, percent, plural, signed
-from balance_sim.study.effects import unit_of
-from balance_sim.study.intervals import paired_interval
+from balance_sim.show.figures.roles import first, titled
+from balance_sim.show.names import capital, group_words, state_names
+from balance_sim.show.wording import decimals, plural, points, signed, within
+from balance_sim.stats.intervals import paired_interval
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from balance_sim.study.result import Result
 
-RELATIONS = ["group", "day", "change", "lo", "hi", "level", "n", "arm", "reference", "host"]
-STANCES = ["group", "stance", "arm", "role", "share", "excess", "lo", "hi", "n", "window"]
+RELATIONS = [
+    "group",
+    "day",
+    "change",
+    "lo",
+    "hi",
+    "level",
+    "n",
+    "arm",
+    "title",
+    "control",
+    "treatment",
+    "host",
+]
+STANCES = [
+    "group",
+    "stance",
+    "share_control",
+    "share",
+    "effect",
+    "lo",
+    "hi",
+    "n",
+    "arm",
+    "title",
+    "control",
+    "treatment",
+    "window",
+]
 KINDS = ("balance", "hedge", "buck_pass", "bandwagon", "abstain")
-LOOKS = ((BLUE, ""), ("#56B4E9", "//"), ("#c9a3c0", "--"), ("#E69F00", "xx"), ("#e2e2e2", ""))
+NAMES = dict(zip(KINDS, ("balancing", "hedging", "buck-passing", "bandwagoning", "abstaining"), strict=True))
 
 
 def relations_table(result: Result) -> pd.DataFrame:
     """Tidy: group, day (0 and the report's windows): mean paired change of the group's mean relation to the
 
-    host, headline less reference, with 95 % interval; level: its mean in the reference. Day 0: no change."""
+    host, headline less control arm, with 95 % CI; level: its mean in the control arm. Day 0: no change."""
     arm, frame = result.headline_arm, result.outcomes
-    focal = next(event for event in result.scenario.events if event.id == result.scenario.focal)
+    code = classes_of(result.scenario).host or ""
+    host = state_names(result.scenario).get(code, code)
     names = {m[1]: None for c in frame.columns if (m := re.fullmatch(r"relations_(.+)_host_\d+", str(c)))}
     if arm is None or frame.empty or not names:
         return pd.DataFrame(columns=RELATIONS)
@@ -61,11 +95,11 @@ def relations_table(result: Result) -> pd.DataFrame:
                     [arm, result.reference]
                 ].dropna()
                 of_arm, base = wide.to_numpy(float).T
-                unit = unit_of(outcome, alike=arm in result.alike)
-                change, _, low, high = paired_interval(of_arm, base, unit)
+                change, _, low, high = paired_interval(of_arm, base, alike=arm in result.alike)
                 level, n = float(base.mean()) if len(base) else np.nan, len(base)
-            rows.append([group, day, change, low, high, level, n, arm, result.reference, focal.host or ""])
-    return pd.DataFrame(rows, columns=RELATIONS)
+            rows.append([group, day, change, low, high, level, n, arm, host])
+    columns = [name for name in RELATIONS if name not in ("title", "control", "treatment")]
+    return titled(pd.DataFrame(rows, columns=columns), result)[RELATIONS]
 
 
 def relations_title(table: pd.DataFrame) -> str:
@@ -75,16 +109,16 @@ def relations_title(table: pd.DataFrame) -> str:
     worse, better = last[last["hi"] < 0], last[last["lo"] > 0]
     day = int(last["day"].iloc[0])
     if last["change"].isna().all() or int(last["n"].iloc[0]) < 2:
-        return f"One run: no interval for the change of relations with {host}"
+        return f"One replication gives no confidence interval for the change of relations with {host}"
     if not table[["change", "lo", "hi"]].to_numpy(float).any():
-        return f"Relations with {host} change in no group, in none of {plural(int(last['n'].iloc[0]), 'run')}"
+        return f"Relations with {host} change in no group, in none of {plural(int(last['n'].iloc[0]), 'replication')}"
     words = f"By day {day} relations with {host} are worse in {len(worse)} of {plural(len(last), 'group')}"
     words += f", better in {len(better)}" if len(better) else ""
     if worse.empty:
         return words
     most = worse.sort_values("change", kind="stable").iloc[0]
     return (
-        f"{words}, most in {arm_words(str(most['group']))} "
+        f"{words}, most in {group_words(str(most['group']))} "
         f"({signed(float(most['change']), 3)} on a scale from -1 to 1)"
     )
 
@@ -114,7 +148,7 @@ def draw_relations(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
         labels.append(
             (
                 float(rows["change"].iloc[-1]),
-                f"{_change(float(rows['change'].iloc[-1]))} {arm_words(str(group))}",
+                f"{_change(float(rows['change'].iloc[-1]))} {group_words(str(group))}",
                 colour,
             )
         )
@@ -142,11 +176,8 @@ def draw_relations(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     ax.set_xticks(days, [str(int(day)) for day in days])
     ax.set_xlabel("days after the event")
     ax.set_ylabel("change of the group's\nmean relation")
-    arm, reference = (arm_words(str(table[name].iloc[0])) for name in ("arm", "reference"))
-    marks = (
-        f"{arm} less {reference}, {plural(int(table['n'].max()), 'run')}, paired. Bars: 95 "
-        "% interval of the mean, often narrower than the dot"
-    )
+    n = plural(int(table["n"].max()), "replication")
+    marks = f"Paired difference from the control ({first(table, 'control')}), {n}. Bars: 95 % CI"
     head(ax, relations_title(table), marks, own=own, wrap=80)
     small = (
         "Relation: how far a state thinks the host stands with it less how far against it, "
@@ -162,125 +193,92 @@ def _change(value: float) -> str:
 
 
 def stances_table(result: Result) -> pd.DataFrame:
-    """Tidy: group, stance, arm (reference and headline): mean share of the group's states that take the stance
-
-    in the longest window, and the paired excess over the reference with 95 % interval. Group "": all states."""
-    frame, window = result.outcomes, result.window
+    """Tidy: group, stance: mean share of the group's states that take the stance in the longest window, in the control
+    arm and in the headline arm, and the paired difference with its 95 % CI. Group "": all states."""
+    arm, frame, window = result.headline_arm, result.outcomes, result.window
     found = [
         (m[1], m[2] or "", str(c))
         for c in frame.columns
         if (m := re.fullmatch(rf"states_({'|'.join(KINDS)})(?:_(.+))?_{window}", str(c)))
     ]
-    if frame.empty or not found:
+    if arm is None or frame.empty or not found:
         return pd.DataFrame(columns=STANCES)
-    groups = list(dict.fromkeys(group for _, group, _ in found))
-    arms = [(result.reference, "reference")]
-    arms += [(result.headline_arm, "headline")] if result.headline_arm else []
+    of_arm, of_control = (
+        frame[frame["arm"] == name].set_index("run").sort_index() for name in (arm, result.reference)
+    )
     rows = []
-    for group in groups:
+    for group in dict.fromkeys(group for _, group, _ in found):
         columns = {stance: name for stance, of, name in found if of == group}
-        per_arm = {arm: frame[frame["arm"] == arm].set_index("run").sort_index() for arm, _ in arms}
-        total = per_arm[result.reference][list(columns.values())].to_numpy(float).sum(axis=1)
+        total = of_control[list(columns.values())].to_numpy(float).sum(axis=1)
         for stance in (kind for kind in KINDS if kind in columns):
-            for arm, part in arms:
-                values = (per_arm[arm][columns[stance]] / total).to_numpy(float)
-                base = (per_arm[result.reference][columns[stance]] / total).to_numpy(float)
-                keep = np.isfinite(values) & np.isfinite(base)
-                same = arm == result.reference or arm in result.alike or not keep.any()
-                unit = 0.0 if same else 1.0 / float(np.median(total[keep]))  # one state
-                mean, _, lo, hi = paired_interval(values[keep], base[keep], unit)
-                share = float(values[keep].mean()) if keep.any() else np.nan
-                rows.append([group, stance, arm, part, share, mean, lo, hi, int(keep.sum()), window])
-    return pd.DataFrame(rows, columns=STANCES)
+            values, base = ((of[columns[stance]] / total).to_numpy(float) for of in (of_arm, of_control))
+            keep = np.isfinite(values) & np.isfinite(base)
+            if not keep.any():
+                continue
+            mean, _, lo, hi = paired_interval(values[keep], base[keep], alike=arm in result.alike)
+            shares = float(base[keep].mean()), float(values[keep].mean())
+            rows.append([group, stance, *shares, mean, lo, hi, int(keep.sum()), arm, window])
+    columns_found = [name for name in STANCES if name not in ("title", "control", "treatment")]
+    return titled(pd.DataFrame(rows, columns=columns_found), result)[STANCES]
 
 
 def stances_title(table: pd.DataFrame) -> str:
-    """The finding: how many of all states balance with and without, or of the first group where all is missing."""
-    whole = (
-        table[table["group"] == ""]
-        if (table["group"] == "").any()
-        else table[table["group"] == table["group"].iloc[0]]
+    """The finding: how the event changes balancing among all states, or in the first group if that is missing."""
+    whole = "" if (table["group"] == "").any() else str(table["group"].iloc[0])
+    rows = table[(table["group"] == whole) & (table["stance"] == "balance")]
+    row = (rows if len(rows) else table).iloc[0]
+    where = f" in {group_words(whole)}" if whole else ""
+    name, stance = first(table, "treatment"), NAMES[str(row["stance"])]
+    if not np.isfinite(row["lo"]):
+        return "One replication gives no confidence interval for the change of stances"
+    if row["lo"] <= 0 <= row["hi"]:
+        return f"{name}: no detectable change of {stance}{where} ({points(row['effect'], 2)} points)"
+    way = "raises" if row["effect"] > 0 else "lowers"
+    return (
+        f"{name}: {stance}{where} {'rises' if way == 'raises' else 'falls'} by {abs(100 * row['effect']):.2f} points, "
+        f"from {100 * row['share_control']:.1f} % of states"
     )
-    rows = {row["role"]: row for row in whole[whole["stance"] == "balance"].to_dict("records")}
-    base, chosen = float(rows["reference"]["share"]), rows.get("headline")
-    if chosen is None:
-        return f"{percent(base)} of states balance within {int(rows['reference']['window'])} days"
-    if int(chosen["n"]) > 1 and not any(chosen[name] for name in ("excess", "lo", "hi")):
-        return f"{percent(base)} of states balance, with and without: no run differs"
-    told = ""
-    if np.isfinite(chosen["lo"]):
-        told = ", told from none" if chosen["lo"] > 0 or chosen["hi"] < 0 else ", not told from none"
-    points = signed(100 * float(chosen["excess"]), 2)
-    shares = f"{100 * base:.1f} % of states balance without, {100 * float(chosen['share']):.1f} % with"
-    return f"{shares} ({points} points{told})"
 
 
 @styled
-def draw_stances(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
-    """Stacked bars of a group's states by stance: the reference above, the headline arm beneath it."""
+def draw_stances(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figure:
+    """A panel a stance, a row a group: the difference from the control arm in percentage points, with its 95 % CI.
+
+    ax: as many as stances."""
     own = ax is None
-    groups = list(dict.fromkeys(table["group"])) if len(table) else []
-    parts = (
-        [part for part in ("reference", "headline") if (table["role"] == part).any()] if len(table) else []
-    )
-    ax = ax if ax is not None else sheet(9.6, 2.6 + 0.62 * max(len(groups), 2)).subplots()
+    groups, kinds = list(dict.fromkeys(table["group"])), [k for k in KINDS if (table["stance"] == k).any()]
+    if ax is None and table.empty:
+        ax = [sheet(9.0, 4.0).subplots()]
+    elif ax is None:
+        figure = sheet(12.0, 2.5 + 0.34 * max(len(groups), 3))
+        ax = list(np.ravel(figure.subplots(1, len(kinds), sharex=True, sharey=True, squeeze=False)))
     if table.empty:
-        return nothing(ax, "No run finished, or stances were not observed: there are no stances to show.")
-    ticks, names = [], []
-    for at, group in enumerate(groups):
-        for place, part in enumerate(parts):
-            rows = table[(table["group"] == group) & (table["role"] == part)].set_index("stance")
-            y, left = -(at * (len(parts) + 0.7) + place), 0.0
-            ticks.append(y)
-            name = arm_words(group) or "all states"
-            names.append(
-                f"{name}, {arm_words(str(rows['arm'].iloc[0]))}"
-                if place == 0
-                else arm_words(str(rows["arm"].iloc[0]))
-            )
-            for stance, (colour, hatch) in zip(KINDS, LOOKS, strict=True):
-                if stance not in rows.index or not np.isfinite(rows.loc[stance, "share"]):
-                    continue
-                width = 100 * float(rows.loc[stance, "share"])
-                label = stance.replace("_", "-") if at == 0 and place == 0 else None
-                ax.barh(
-                    y,
-                    width,
-                    left=left,
-                    height=0.86,
-                    color=colour,
-                    hatch=hatch,
-                    edgecolor="white",
-                    linewidth=0.6,
-                    label=label,
-                )
-                if width >= 6:
-                    box = {"facecolor": "white", "alpha": 0.82, "edgecolor": "none", "pad": 0.8}
-                    ax.text(
-                        left + width / 2,
-                        y,
-                        f"{width:.0f}",
-                        ha="center",
-                        va="center",
-                        fontsize=SMALL,
-                        bbox=box,
-                    )
-                left += width
-    ax.set_yticks(ticks, names)
-    ax.tick_params(axis="y", length=0)
-    ax.set_xlim(0, 100)
-    ax.set_ylim(min(ticks) - 0.7, 0.7)
-    ax.set_xlabel("% of the group's states, mean over runs")
-    ax.spines["left"].set_visible(False)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    n, window = int(table["n"].max()), int(table["window"].iloc[0])
-    head(
-        ax, stances_title(table), f"What states do within {window} days, {plural(n, 'run')}", own=own, wrap=80
+        return nothing(
+            ax[0], "No arm to compare, or stances were not observed: there are no stances to show."
+        )
+    heights = np.arange(len(groups))[::-1].astype(float)
+    for axes, stance in zip(ax, kinds, strict=False):
+        rows = table[table["stance"] == stance].set_index("group").reindex(groups)
+        effect, lo, hi = (100 * rows[name].to_numpy(float) for name in ("effect", "lo", "hi"))
+        sure = (lo > 0) | (hi < 0)
+        axes.axvline(0, color=INK, linewidth=1)
+        axes.hlines(heights, lo, hi, colors=[BLUE if one else BASE for one in sure], linewidth=2)
+        face = [BLUE if one else "white" for one in sure]
+        axes.scatter(
+            effect, heights, c=face, edgecolors=[BLUE if one else BASE for one in sure], s=34, zorder=3
+        )
+        axes.set_title(capital(NAMES[stance]), loc="left", color=QUIET)
+        axes.grid(axis="x", color="#e6e6e6", linewidth=0.6)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.locator_params(axis="x", nbins=4)
+    ax[0].set_yticks(heights, [group_words(group) if group else "All states" for group in groups])
+    ax[0].set_ylim(-0.6, len(groups) - 0.4)
+    ax[len(kinds) // 2].set_xlabel("difference from the control, percentage points of the group's states")
+    n = plural(int(table["n"].max()), "paired replication")
+    small = (
+        f"Stances {within(int(table['window'].iloc[0]))}, {n}, of counts. Bars: 95 % CI; open dots: it holds zero. "
+        f"Control: {first(table, 'control')}. Groups may overlap."
     )
-    note(
-        ax,
-        "Groups may overlap. The paired excess with its interval is in the table.",
-        own=own,
-        wrap=120,
-    )
-    return owner(ax)
+    frame_words(ax[0], stances_title(table), small, own=own, wrap=96, small_wrap=150)
+    return owner(ax[0])

@@ -1,4 +1,4 @@
-"""The excess under each of several studies, theories most often, side by side."""
+"""The effect under each of several studies, theories most often, side by side."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from balance_sim.results.outcomes import FILTERED
 from balance_sim.show.figures.arms import draw_dots
 from balance_sim.show.figures.paper import folded, head, note, nothing, owner, sheet, styled
 from balance_sim.show.tables import clear
 from balance_sim.show.wording import (
+    COUNTER,
     arm_words,
     decimals,
     factor_value,
@@ -20,9 +22,9 @@ from balance_sim.show.wording import (
     number,
     plural,
     signed,
+    within,
 )
-from balance_sim.study.effects import unit_of
-from balance_sim.study.intervals import Sample, mean_interval, spread_over, welch
+from balance_sim.stats.intervals import Sample, drawn_interval, mean_interval, spread_over, welch
 from balance_sim.study.result import Result
 
 if TYPE_CHECKING:
@@ -79,7 +81,8 @@ def _excesses(studies: Sequence[tuple[str, str | None, Result]]) -> pd.DataFrame
         first = first if first is not None else (study, arm)
         study.need(outcome)
         found = study.effects[(study.effects["arm"] == arm) & (study.effects["outcome"] == outcome)].iloc[0]
-        level = study.outcomes.loc[study.outcomes["arm"] == study.reference, outcome].mean()
+        levels = study.levels.set_index(["arm", "outcome"])["mean"]
+        level = levels[study.reference, outcome]
         differing = float(found["share_positive"] + found["share_negative"])
         numbers = [float(found[key]) for key in ("mean", "lo", "hi", "mcse")]
         front = [name, study.scenario.theory.preset, arm, study.reference, float(level)]
@@ -89,7 +92,8 @@ def _excesses(studies: Sequence[tuple[str, str | None, Result]]) -> pd.DataFrame
 
 
 def _excess_by_run(study: Result, arm: str, outcome: str) -> tuple[pd.Series[float], float]:
-    """The excess, and the spread of the outcome itself."""
+    """The effect by run, and the spread of the outcome itself; of the filtered estimate where there is one."""
+    outcome = FILTERED + outcome if FILTERED + outcome in study.outcomes else outcome
     wide = study.outcomes.pivot(index="run", columns="arm", values=outcome).sort_index()
     wide = wide[[arm, study.reference]].dropna()
     excess: pd.Series[float] = wide[arm] - wide[study.reference]
@@ -100,18 +104,18 @@ def _against(first: tuple[Result, str], other: tuple[Result, str], outcome: str)
     """The other's mean excess less the first's with its 95 % interval, the share of runs in which it differs (NaN
     if they are not paired), and whether it is paired."""
     (one, of_one), (two, of_two) = (_excess_by_run(*of, outcome) for of in (first, other))
-    unit = unit_of(outcome, alike=False)
+    smooth = all(FILTERED + outcome in study.outcomes for study, _ in (first, other))
     if first[0].seed == other[0].seed:
         both = one.index.intersection(two.index)
         difference = np.asarray(two.loc[both] - one.loc[both], dtype=np.float64)
         alike = first[0].outcomes.equals(other[0].outcomes) and first[1] == other[1]
-        if alike or np.isfinite(unit):
-            mean, _, lo, hi = mean_interval(difference, 0.0 if alike else unit)
+        if alike or smooth:
+            mean, _, lo, hi = mean_interval(difference)
         else:
-            mean, _, lo, hi = mean_interval(difference, spread=max(of_one, of_two))
+            mean, _, lo, hi = drawn_interval(difference, max(of_one, of_two))
         return [mean, lo, hi, float((difference != 0).mean()), True]
     left, right = (Sample.of(np.asarray(series, dtype=np.float64)) for series in (one, two))
-    mean, _, lo, hi = welch(left, right, unit)
+    mean, _, lo, hi = welch(left, right)
     return [mean, lo, hi, float("nan"), False]
 
 
@@ -121,22 +125,22 @@ def studies_title(table: pd.DataFrame) -> str:
         one, two = table.to_dict("records")
         places = decimals(max(float(one["mcse"]), float(two["mcse"])))
         words = " and ".join(f"{signed(row['excess'], places)} in {row['label']}" for row in (one, two))
-        far = f"{signed(two['against_first'], places)}, 95 % interval "
+        far = f"{signed(two['against_first'], places)}; 95 % CI "
         far += interval(two["against_lo"], two["against_hi"], places)
         if not np.isfinite(two["against_lo"]):
-            return f"The excess is {words}; there are too few runs to tell the two apart"
+            return f"The effect is {words}; there are too few replications to compare the two"
         if two["against_differing"] == 0:
-            return f"The excess is the same in every run: {words}"
+            return f"The effect is the same in every replication: {words}"
         told = two["against_lo"] > 0 or two["against_hi"] < 0
-        return f"The excess is {words}; the two can{'' if told else 'not'} be told apart ({far})"
+        return f"The effect is {words}; the two {'differ' if told else 'do not differ detectably'} ({far})"
     sure = table[clear(table) & (table["differing"] > 0)]
-    words = f"The excess can be told from none in {len(sure)} of {len(table)}"
+    words = f"The effect is detectable in {len(sure)} of {len(table)}"
     if sure.empty:
         return words
     top = sure.sort_values("excess", key=abs, ascending=False, kind="stable").iloc[0]
     places = decimals(float(top["mcse"]), float(top["lo"]), float(top["hi"]))
     size = f"{signed(top['excess'], places)} ({interval(top['lo'], top['hi'], places)})"
-    return f"{words}; furthest: {top['label']}, {size}"
+    return f"{words}; largest: {top['label']}, {size}"
 
 
 @styled
@@ -146,30 +150,29 @@ def draw_studies(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     ax = ax if ax is not None else sheet(9.8, 2.5 + 0.6 * max(len(table), 2)).subplots()
     if table.empty:
         return nothing(
-            ax, "No two studies with an arm to compare and a window in common: there is no excess to show."
+            ax, "No two studies with an arm to compare and a window in common: there is no effect to show."
         )
-    draw_dots(ax, table.assign(role="other", label=[_named(row) for row in table.to_dict("records")]))
-    ax.set_xlabel(f"excess counter-accords within {int(table['window'].iloc[0])} days, mean per run")
+    dots = table.assign(role="other", effect=table["excess"])
+    draw_dots(ax, dots, [_named(row) for row in table.to_dict("records")])
+    ax.set_xlabel(f"effect on expected {COUNTER} {within(int(table['window'].iloc[0]))}")
     arms = [
         f"{arm_words(a)} over {arm_words(b)}" for a, b in zip(table["arm"], table["reference"], strict=True)
     ]
-    which = arms[0] if len(set(arms)) == 1 else "each study's own arm over its reference"
-    marks = (
-        f"Mean paired excess, {which}, {_runs(table)}; line: 95 % interval of the mean. Open: it holds zero"
-    )
+    which = arms[0] if len(set(arms)) == 1 else "each study's own arm over its control"
+    marks = f"Mean paired effect, {which}, {_runs(table)}. Bars: 95 % CI; open dots: it holds zero"
     head(ax, studies_title(table), marks, own=own, wrap=80)
-    note(ax, "Under each name: counter-accords that come anyway, per run. The intervals hold the chance of the runs.",
+    note(ax, "Under each name: agreements expected in the control. The CI reflects Monte Carlo error only.",
          own=own, wrap=118)  # fmt: skip
     return owner(ax)
 
 
 def _named(row: dict[Any, Any]) -> str:
-    return f"{folded(str(row['label']), 34)}\n{number(float(row['level']), 1)} anyway"
+    return f"{folded(str(row['label']), 34)}\n{number(float(row['level']), 1)} in the control"
 
 
 def _runs(table: pd.DataFrame) -> str:
     least, most = int(table["n"].min()), int(table["n"].max())
-    return plural(most, "run") if least == most else f"{least:,} to {most:,} runs"
+    return plural(most, "replication") if least == most else f"{least:,} to {most:,} replications"
 
 
 @styled

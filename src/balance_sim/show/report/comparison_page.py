@@ -42,6 +42,7 @@ def comparison_html(comparison: Comparison) -> str:
             (f"{name}, against {names[0]}", input_rows(lines), len(lines))
             for name, lines in zip(names[1:], comparison.differences, strict=True)
         ],
+        "classes": [f"{line[0].upper()}{line[1:]}." for line in comparison.counted.lines()],
         "limits": (*LIMITS, *facts.LIMITS),
         "made": [(name, made_of(study)) for name, study in zip(names, comparison.studies, strict=True)],
         "failed_count": sum(len(study.failed) for study in comparison.studies),

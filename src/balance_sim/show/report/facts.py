@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.scenario.defaults import parameter_table
+from balance_sim.show.names import arm_title, dyad_name, state_names
 from balance_sim.show.report.tables import cell
 from balance_sim.show.tables import DIRECTIONS, direction_table
 from balance_sim.show.wording import arm_words, decimals, interval, number, signed
@@ -18,38 +19,38 @@ if TYPE_CHECKING:
 Rows = list[list[str]]
 
 LIMITS = (
-    "This is a model. Its numbers are shares of simulated runs, not probabilities of what will happen.",
-    "The intervals hold the chance of the runs at these parameters. They do not hold doubt about the parameters, "
-    "about the coding of events and accords, or about the form of the rules. A sweep shows how far these matter.",
-    "The excess is over the reference arm, which is itself simulated: how many accords come anyway depends on base "
-    "rates that are fitted or assumed, as their sources say.",
-    "Intervals of pairs and states are each by itself. Among hundreds, some exclude zero by chance.",
-    "What the scenario does not know does not happen: no elections, no wars that break out, no third parties beyond "
-    "its roster.",
+    "This is a model. Its numbers are expectations and shares of simulated replications, not probabilities of what "
+    "will happen.",
+    "The CI reflects Monte Carlo error only. It leaves out uncertainty about the parameters, the coding of events and "
+    "agreements, and the form of the rules; for that, run a sensitivity analysis.",
+    "Effects are relative to the control arm, which is itself simulated: how many agreements come without the event "
+    "depends on base rates that are fitted or assumed, as their sources say.",
+    "Each CI is for one dyad, state or arm by itself: of those without an effect about one in twenty excludes zero.",
+    "The model has no elections, outbreaks of war, or outside states.",
 )
 
 
 def scheduled_rows(result: Result) -> Rows:
-    """Accords whose date was fixed beforehand: pair, name, kind, stage, date."""
+    """Agreements whose date was fixed beforehand: dyad, name, type, stage, date."""
+    names = state_names(result.scenario)
     return [
-        [f"{row['a']}-{row['b']}", str(row["name"]), str(row["kind"]), str(row["stage"]), str(row["date"])]
+        [dyad_name(names, row["a"], row["b"]), *(str(row[key]) for key in ("name", "kind", "stage", "date"))]
         for row in result.scheduled.to_dict("records")
     ]
 
 
 def accord_rows(result: Result, arms: Sequence[str]) -> Rows:
-    """Per arm and direction: mean, excess, interval, Monte Carlo error; the longest window."""
+    """Per arm and direction: expected number, effect, CI, Monte Carlo standard error; the longest window."""
     rows = []
     for row in direction_table(result, arms).to_dict("records"):
-        front = [arm_words(str(row["arm"])), DIRECTIONS[str(row["direction"])], number(float(row["mean"]), 1)]
+        title, way = arm_title(result.scenario, str(row["arm"])), DIRECTIONS[str(row["direction"])]
         if row["arm"] == result.reference:
-            rows.append([*front, "reference", "", ""])
-        elif row["differing"] == 0:
-            rows.append([*front, "0", "no run differs", "0"])
-        else:
-            places = decimals(row["mcse"], row["lo"], row["hi"])
-            bounds = interval(row["lo"], row["hi"], places)
-            rows.append([*front, signed(row["excess"], places), bounds, number(row["mcse"], places)])
+            rows.append([title, way, number(float(row["mean"]), 2), "control", "", ""])
+            continue
+        places = decimals(row["mcse"], row["lo"], row["hi"])
+        bounds = interval(row["lo"], row["hi"], places)
+        effect, error = signed(row["effect"], places), number(row["mcse"], places + 1)
+        rows.append([title, way, number(float(row["mean"]), 2), effect, bounds, error])
     return rows
 
 
@@ -119,7 +120,8 @@ def made_rows(result: Result) -> Rows:
         ["focal event", scenario.focal],
         [
             "roster",
-            f"{len(scenario.states)} states, {len(scenario.accords)} accords on record, {len(scenario.events)} events",
+            f"{len(scenario.states)} states, {len(scenario.accords)} agreements on record, "
+            f"{len(scenario.events)} events",
         ],
         ["theory", scenario.theory.preset],
         ["arms", ", ".join(result.arms)],

@@ -14,16 +14,18 @@ from balance_sim.evidence.scored_file import Scored
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.gallery import Picture, fitting, words_of
 from balance_sim.show.headline import finding
+from balance_sim.show.names import arm_title
 from balance_sim.show.report import facts
 from balance_sim.show.report.svg import inlined
 from balance_sim.show.report.tables import Shown, shown
 from balance_sim.show.save import figure_bytes, save_drawn
-from balance_sim.show.wording import arm_words, plural, printable
+from balance_sim.show.wording import plural, printable, within
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.sweep_result import SweepResult
 from balance_sim.study.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
+    import pandas as pd
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
@@ -44,7 +46,10 @@ class Plate:
     table: Shown
 
 
-def report_html(result: Result, drawn: dict[str, Figure] | None = None, *, world_map: bool = True) -> str:
+type Drawn = dict[str, tuple[pd.DataFrame, Figure]]  # by name: a figure and its table
+
+
+def report_html(result: Result, drawn: Drawn | None = None, *, world_map: bool = True) -> str:
     """The report as HTML. drawn: figures by name that need not be drawn again.
 
     The same bytes for the same results: nothing of it depends on when, where or how fast it was made.
@@ -58,8 +63,8 @@ def report_html(result: Result, drawn: dict[str, Figure] | None = None, *, world
         "title": printable(scenario.title),
         "question": printable(scenario.question),
         "answer": finding(result),
-        "window": result.window,
-        "reference": arm_words(result.reference),
+        "within": within(result.window),
+        "reference": arm_title(scenario, result.reference),
         "compares": len(result.arms) > 1,
         "scheduled": facts.scheduled_rows(result),
         "accords": facts.accord_rows(result, first) if not result.outcomes.empty else [],
@@ -71,7 +76,7 @@ def report_html(result: Result, drawn: dict[str, Figure] | None = None, *, world
         "states": facts.state_rows(scenario),
         "parameters": facts.parameter_rows(scenario),
         "made": facts.made_rows(result),
-        "failed": [f"run {row['run']}" for row in result.failed[:20]],
+        "failed": [f"replication {row['run']}" for row in result.failed[:20]],
         "failed_count": len(result.failed),
         "limits": facts.LIMITS,
         "source": printable(scenario.source),
@@ -80,18 +85,21 @@ def report_html(result: Result, drawn: dict[str, Figure] | None = None, *, world
     return rendered("run.html", content)
 
 
-def plates_of(
-    study: Study, pictures: dict[str, Picture], drawn: dict[str, Figure] | None = None
-) -> list[Plate]:
+def plates_of(study: Study, pictures: dict[str, Picture], drawn: Drawn | None = None) -> list[Plate]:
     """Figures with their tables, as the page wants them. drawn: those that need not be drawn again."""
     plates = []
-    for name, picture in pictures.items():
-        table = picture.table(study)
-        figure = (drawn or {}).get(name) or picture.draw(study, table)
+    for name, (table, figure) in (drawn or drawn_of(study, pictures)).items():
+        picture = pictures[name]
         words = words_of(figure)
         svg = inlined(figure_bytes(figure, "svg", text=True), f"f-{name}", f"Figure: {words}")
         plates.append(Plate(name, picture.question, words, svg, shown(name, picture.numbers(study, table))))
     return plates
+
+
+def drawn_of(study: Study, pictures: dict[str, Picture]) -> Drawn:
+    """Figures with their tables."""
+    tables = {name: picture.table(study) for name, picture in pictures.items()}
+    return {name: (tables[name], picture.draw(study, tables[name])) for name, picture in pictures.items()}
 
 
 def rendered(
@@ -120,9 +128,7 @@ def digest(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def save_report(
-    study: Study, path: Path, drawn: dict[str, Figure] | None = None, *, world_map: bool = True
-) -> Path:
+def save_report(study: Study, path: Path, drawn: Drawn | None = None, *, world_map: bool = True) -> Path:
     """Write the report of a study to `path`, whole or not at all. Raises CannotWrite."""
     page = page_of(study, drawn, world_map=world_map)
     make_folder(path.parent)
@@ -130,7 +136,7 @@ def save_report(
     return path
 
 
-def page_of(study: Study, drawn: dict[str, Figure] | None = None, *, world_map: bool = True) -> str:
+def page_of(study: Study, drawn: Drawn | None = None, *, world_map: bool = True) -> str:
     """The report of a run, a sweep, a comparison or scored forecasts, as HTML."""
     from balance_sim.show.report.comparison_page import comparison_html
     from balance_sim.show.report.score_page import score_html
@@ -147,8 +153,9 @@ def page_of(study: Study, drawn: dict[str, Figure] | None = None, *, world_map: 
 
 def save_study(result: Result, folder: Path) -> list[Path]:
     """All figures and the report of a study into its folder; every figure is drawn once. Raises CannotWrite."""
-    drawn = {name: picture.draw(result) for name, picture in fitting(result).items()}
-    return [*save_drawn(drawn, folder), save_report(result, folder / FILE, drawn)]
+    drawn = drawn_of(result, fitting(result))
+    figures = {name: figure for name, (_, figure) in drawn.items()}
+    return [*save_drawn(figures, folder), save_report(result, folder / FILE, drawn)]
 
 
 @cache

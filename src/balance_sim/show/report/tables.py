@@ -9,6 +9,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
+from balance_sim.show.tables import by_size
 from balance_sim.study.cells import harmless_frame
 
 MOST_ROWS = 30
@@ -77,50 +78,45 @@ def _as_it_is(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _fan(table: pd.DataFrame) -> pd.DataFrame:
-    """The last day of each arm, then the headline and the reference about every quarter of the time."""
-    last = table["day"].max()
-    days = [
-        day
-        for day in np.sort(table["day"].unique())
-        if any(abs(day - last * q) < 4 for q in (0.25, 0.5, 0.75, 1.0))
-    ]
-    part = table[
-        table["day"].isin(days) & (table["role"].isin(["reference", "headline"]) | (table["day"] == last))
-    ]
-    columns = ["arm", "day", "mean", "q05", "q50", "q95", "excess", "lo", "hi", "mcse", "differing"]
-    found: pd.DataFrame = part.sort_values(["arm", "day"], kind="stable")[columns]
-    return found
-
-
 def _pairs(table: pd.DataFrame) -> pd.DataFrame:
-    """Pairs furthest from zero first."""
-    part = table[table["seen"]] if "seen" in table else table
-    order = part.assign(far=part["excess"].abs()).sort_values(
-        ["far", "a", "b"], ascending=[False, True, True], kind="stable"
+    """Dyads with the effect furthest from zero first."""
+    return by_size(table)[["name_a", "name_b", "mean_control", "mean", "effect", "lo", "hi"]].rename(
+        columns={"name_a": "state", "name_b": "with"}
     )
-    found: pd.DataFrame = order[["a", "b", "p", "p_reference", "excess", "lo", "hi"]]
-    return found
+
+
+def _pairs_whole(table: pd.DataFrame) -> pd.DataFrame:
+    return by_size(table)[["a", "b", "mean_control", "mean", "effect", "lo", "hi"]]
 
 
 def _map(table: pd.DataFrame) -> pd.DataFrame:
-    """States that can be told from none first, then by size."""
-    order = table.assign(far=table["excess"].abs()).sort_values(
+    """States whose CI excludes zero first, then by size."""
+    order = table.assign(far=table["effect"].abs()).sort_values(
         ["clear", "far", "code"], ascending=[False, False, True], kind="stable"
     )
-    return order[["code", "excess", "lo", "hi", "clear"]]
+    return order[["code", "name", "effect", "lo", "hi"]]
 
 
 def _network(table: pd.DataFrame) -> pd.DataFrame:
-    part = table[(table["kind"] != "") | (table["p"] > 0)].sort_values(
-        ["p", "a", "b"], ascending=[False, True, True], kind="stable"
-    )
-    return part[["a", "b", "kind", "p"]].rename(columns={"kind": "accord_at_the_event"})
+    return _pairs_whole(table[table["clear"]])
 
 
 def _outcomes(table: pd.DataFrame) -> pd.DataFrame:
     wide = table[table["role"].isin(["reference", "headline"])]
-    return wide[["arm", "count", "runs", "share", "lo", "hi"]]
+    return wide[["arm", "count", "runs", "share", "lo", "hi", "cumulative"]]
+
+
+def _effects(table: pd.DataFrame) -> pd.DataFrame:
+    """Effects by window: without what all rows say alike."""
+    return table[["title", "day", "expected", "effect", "lo", "hi", "mcse"]]
+
+
+def _stances(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["group", "stance", "share_control", "share", "effect", "lo", "hi"]]
+
+
+def _difference(table: pd.DataFrame) -> pd.DataFrame:
+    return table[["title", "fewer", "same", "more", "n"]]
 
 
 def _survival(table: pd.DataFrame) -> pd.DataFrame:
@@ -138,21 +134,17 @@ def _survival_whole(table: pd.DataFrame) -> pd.DataFrame:
     return part[["arm", "day", "at_risk", "events", "share", "lo", "hi"]]
 
 
-def _fan_whole(table: pd.DataFrame) -> pd.DataFrame:
-    return table.drop(columns=["role", "n", "q25", "q75"])
-
-
 def _mechanisms(table: pd.DataFrame) -> pd.DataFrame:
     return table[["id", "name", "value", "lo", "hi", "tag", "found", "placebos", "measure"]]
 
 
 def _convergence(table: pd.DataFrame) -> pd.DataFrame:
     step = max(1, -(-len(table) // 20))
-    return table.iloc[::-step].iloc[::-1][["runs", "excess", "mcse"]]
+    return table.iloc[::-step].iloc[::-1][["runs", "effect", "mcse"]]
 
 
 def _arms(table: pd.DataFrame) -> pd.DataFrame:
-    return table[["label", "title", "level", "excess", "lo", "hi", "mcse", "differing"]]
+    return table[["title", "level", "effect", "lo", "hi", "mcse"]]
 
 
 def _differences(table: pd.DataFrame) -> pd.DataFrame:
@@ -160,12 +152,12 @@ def _differences(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compared_pairs(table: pd.DataFrame) -> pd.DataFrame:
-    return table[["a", "b", "left", "right", "difference", "lo", "hi"]]
+    return table[["dyad", "left", "right", "difference", "lo", "hi"]]
 
 
-def _either_pairs(table: pd.DataFrame) -> pd.DataFrame:
-    """Pairs of a run, or of a comparison."""
-    return _compared_pairs(table) if "difference" in table else _pairs(table)
+def _either(of_run: Cut, compared: Cut) -> Cut:
+    """The table of a run, or of a comparison."""
+    return lambda table: compared(table) if "difference" in table else of_run(table)
 
 
 def _scorecard(table: pd.DataFrame) -> pd.DataFrame:
@@ -173,11 +165,11 @@ def _scorecard(table: pd.DataFrame) -> pd.DataFrame:
 
 
 SHORT: dict[str, Cut] = {
-    "fan": _fan, "pairs": _either_pairs, "map": _map, "network": _network, "outcomes": _outcomes, "survival": _survival,
-    "mechanisms": _mechanisms, "convergence": _convergence, "arms": _arms,
-    "differences": _differences, "scorecard": _scorecard,
+    "fan": _effects, "pairs": _either(_pairs, _compared_pairs), "map": _map, "network": _network, "outcomes": _outcomes,
+    "survival": _survival, "mechanisms": _mechanisms, "convergence": _convergence, "arms": _arms,
+    "differences": _differences, "scorecard": _scorecard, "stances": _stances, "difference": _difference,
 }  # fmt: skip
 WHOLE: dict[str, Cut] = {
-    "fan": _fan_whole, "pairs": _either_pairs, "network": _network, "survival": _survival_whole,
-    "mechanisms": _mechanisms, "differences": _differences,
+    "fan": _effects, "pairs": _either(_pairs_whole, _compared_pairs), "network": _network, "survival": _survival_whole,
+    "mechanisms": _mechanisms, "differences": _differences, "stances": _stances, "difference": _difference,
 }  # fmt: skip

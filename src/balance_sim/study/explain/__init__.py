@@ -1,1 +1,1 @@
-"""Why: the terms of an accord, one run told in order, and which terms own how much of the excess."""
+"""Why: the terms of an agreement, one run told in order, and through which terms an effect goes."""

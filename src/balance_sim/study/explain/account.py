@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.willingness import LATE, TERMS, weight_of
+from balance_sim.model.willingness import TERMS, weight_of
 
 Floats = npt.NDArray[np.float64]
 
 INTERCEPT, PROPENSITY, DRAWN = "intercept", "propensity", "drawn level"
-ORDER = (INTERCEPT, PROPENSITY, DRAWN, *(name for name in TERMS if name not in LATE), *LATE)
+ORDER = (INTERCEPT, PROPENSITY, DRAWN, *TERMS)
 """Parts in the order of the sum: floats add up to other bits in another order."""
 
 

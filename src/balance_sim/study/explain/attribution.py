@@ -1,4 +1,4 @@
-"""How much of an excess each group of terms owns: Shapley values of each run, their mean and its error."""
+"""How much of an effect goes through each group of terms: Shapley values of the direct effect in each replication."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import World
-from balance_sim.model.willingness import TERMS
+from balance_sim.results.columns import DECIMALS
+from balance_sim.results.estimates import rounded
+from balance_sim.results.outcomes import FILTERED
+from balance_sim.stats.intervals import mean_interval
+from balance_sim.stats.shapley import alone_and_last, shapley
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import batch_runs
-from balance_sim.study.effects import rounded, unit_of
-from balance_sim.study.explain.coalitions import frozen_terms, live_coalitions
-from balance_sim.study.explain.groups import FIXED, GROUPS, TALKS_SPEED, Groups
-from balance_sim.study.explain.shapley import alone_and_last, shapley
+from balance_sim.study.explain.groups import EFFECT, FEEDBACK, GROUPS, OUTSIDE, Groups, refuse_unknown
+from balance_sim.study.explain.mixing import Mixing
 from balance_sim.study.explain.workers import in_order
-from balance_sim.study.faults import StoreDamaged, WrongRequest
-from balance_sim.study.intervals import mean_interval, spread_over
-from balance_sim.study.outcomes import outcomes_of
+from balance_sim.study.faults import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.study.result import Result
 from balance_sim.study.run import Progress
 
@@ -31,12 +29,11 @@ Runs = npt.NDArray[np.uint64]
 
 MOST_RUNS = 400
 """Runs used where no number is given; fewer if the study has fewer."""
-OUTSIDE = "outside"
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """What each coalition of groups makes of an outcome, in each run."""
+    """What each coalition of groups makes of an outcome along the control arm's replications."""
 
     arm: str
     reference: str
@@ -44,12 +41,8 @@ class Attribution:
     groups: Groups
     runs: Runs
     of_runs: int  # finished runs of the study
-    worth: Floats  # (R, 2^k) the outcome with the groups of the set bits live and the others frozen
-    twin: Floats  # (R,) the outcome in the reference
-    lives: float  # lives of the arm a run: coalitions that decide alike share one
-    unit: float = 0.0  # size of a part where no run has one: of a count, 0 if none can come
-    spread: float | None = None  # on a continuous scale: of the outcome, as in `intervals.mean_interval`
-    still: frozenset[str] = frozenset()  # groups none of whose terms can differ from the twin's
+    worth: Floats  # (R, 2^k) added to the control arm's outcome where the terms of the set bits are the arm's
+    effect: Floats  # (R,) filtered effect of the study: the arm's own replication less the control arm's
 
     @cached_property
     def by_run(self) -> Floats:
@@ -57,51 +50,64 @@ class Attribution:
         return shapley(self.worth)
 
     @property
-    def excess(self) -> Floats:
-        """(R,) arm less reference."""
-        return np.asarray(self.worth[:, -1] - self.twin)
+    def direct(self) -> Floats:
+        """(R,) direct effect: all terms as the arm has them, the network as the control arm has it."""
+        return np.asarray(self.worth[:, -1])
+
+    @property
+    def feedback(self) -> Floats:
+        """(R,) what the direct effect leaves out: agreements that differ, and the pace of talks."""
+        return np.asarray(self.effect - self.direct)
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
-        rows = attribution_table(self).to_dict("records")
+        table = attribution_table(self)
+        rows = table.to_dict("records")
+        whole = {row["group"]: _mean(row) for row in rows[-2:]}
         return {
             "arm": self.arm,
             "reference": self.reference,
             "outcome": self.outcome,
+            "estimator": "direct",
             "runs": len(self.runs),
             "of_runs": self.of_runs,
             "coalitions": self.worth.shape[1],
-            "lives_per_run": self.lives,
-            "method": "Shapley values; a group is off where its terms are frozen at the twin's values",
+            "lives_per_run": 0.0,
+            "method": "Shapley values of the direct effect; a group is out where its terms are the control arm's",
             "groups": [
                 {"group": row["group"], "terms": row["terms"].split()}
                 | rounded({key: row[key] for key in ("value", "mcse")})
-                | {"ci95": list(rounded({key: row[key] for key in ("lo", "hi")}).values())}
+                | {"ci95": _bounds(row)}
                 | rounded({key: row[key] for key in ("alone", "last")})
-                for row in rows[:-1]
+                for row in rows[:-2]
             ],
-            "excess": rounded({"mean": rows[-1]["value"], "mcse": rows[-1]["mcse"]})
-            | {"ci95": list(rounded({key: rows[-1][key] for key in ("lo", "hi")}).values())},
+            **whole,
+            "excess": whole[EFFECT],
         }
 
 
-def attribution_table(found: Attribution) -> pd.DataFrame:
-    """Tidy: group, terms, value, mcse, lo, hi (95 %), alone, last. Last: `outside`, and the sum, `excess`.
+def _mean(row: dict[Any, Any]) -> dict[str, Any]:
+    return rounded({"mean": row["value"], "mcse": row["mcse"]}) | {"ci95": _bounds(row)}
 
-    alone: what the group adds when all others are frozen; last: what it adds when none is. `outside` is what
-    stays when every group is frozen: terms in no group, and what an arm changes besides willingness; most studies
-    have neither, so its interval has no length where no run shows any."""
+
+def _bounds(row: dict[Any, Any]) -> list[float | None]:
+    return list(rounded({key: row[key] for key in ("lo", "hi")}).values())
+
+
+def attribution_table(found: Attribution) -> pd.DataFrame:
+    """Tidy: group, terms, value, mcse, lo, hi (Student's 95 % CI), alone, last.
+
+    After the groups: `outside`, terms in no group; `feedback`, the filtered effect of the study less the direct effect;
+    and their sum, `effect`. alone: what a group adds when no other is the arm's; last: what it adds when all are."""
     alone, last = (values.mean(axis=0) for values in alone_and_last(found.worth))
-    columns = [*found.by_run.T, found.worth[:, 0] - found.twin, found.excess]
-    names = [*found.groups, OUTSIDE, "excess"]
-    terms = [" ".join(members) for members in found.groups.values()] + ["", ""]
+    columns = [*found.by_run.T, found.worth[:, 0], found.feedback, found.effect]
+    names = [*found.groups, OUTSIDE, FEEDBACK, EFFECT]
     rows = []
-    for place, values in enumerate(columns):
-        size = (0.0, None) if names[place] in (OUTSIDE, *found.still) else (found.unit, found.spread)
-        row = dict(zip(("value", "mcse", "lo", "hi"), mean_interval(values, *size), strict=True))
-        inside = place < len(found.groups)
+    for place, (name, values) in enumerate(zip(names, columns, strict=True)):
+        row = dict(zip(("value", "mcse", "lo", "hi"), mean_interval(values), strict=True))
+        inside = name in found.groups
         more = {"alone": alone[place] if inside else np.nan, "last": last[place] if inside else np.nan}
-        rows.append({"group": names[place], "terms": terms[place]} | row | more)
+        rows.append({"group": name, "terms": " ".join(found.groups.get(name, ()))} | row | more)
     return pd.DataFrame(rows)
 
 
@@ -115,68 +121,32 @@ def attribute(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Attribution:
-    """Divide the excess of an arm's outcome among groups of terms, over the first `runs` finished runs.
+    """Divide the effect of an arm on a number of agreements among groups of terms, over the first `runs` finished runs.
 
-    arm: the headline arm if not given. outcome: counter-accords within the longest window if not given.
-    runs: all, up to MOST_RUNS, if not given. Lives the runs again with every choice of groups frozen, and holds
-    them to the study's own numbers. Raises WrongRequest, or StoreDamaged where the two are not the same."""
+    arm: the headline arm if not given. outcome: counter-agreements within the longest window if not given.
+    runs: all, up to MOST_RUNS, if not given. Simulates the control arm again, evaluates every choice of groups beside
+    it, and holds its filtered numbers to the study's. Raises WrongRequest, or StoreDamaged where they differ.
+
+    Examples
+    --------
+    `attribution_table(attribute(open_result(folder), groups={"trade": ("exposure",)}))`"""
     arm = compared_arm(result, arm)
+    refuse_unknown(term for terms in groups.values() for term in terms)
     outcome = outcome if outcome is not None else f"accords_counter_{result.window}"
-    reference, numbers, own, twin = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
-    worlds = compile_arms(result.scenario, (reference, arm))
-    played = played_terms(worlds.reference, worlds.arms[arm])
-    frozen = [frozen_terms(groups, coalition) & played for coalition in range(1 << len(groups))]
-    distinct = list(dict.fromkeys(frozen))
-    job = Coalitions(worlds, arm, result.seed, tuple(distinct), outcome, result.draws)
-    parts: list[Floats] = []  # each (runs, coalitions + 2)
+    numbers, own, control = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
+    worlds = compile_arms(result.scenario, (result.reference, arm))
+    job = Mixing(worlds, arm, result.seed, groups, outcome, result.draws)
+    parts: list[Floats] = []  # each (runs, coalitions + 1)
     done = 0
-    for batch, worth in in_order(job, batches(numbers, worlds.reference.n, workers), workers):
-        parts.append(worth)
+    for batch, found in in_order(job, batches(numbers, worlds.reference.n, workers), workers):
+        parts.append(found)
         done += len(batch)
         if progress:
             progress(done, len(numbers), 0)
-    worth = np.concatenate(parts)
-    lived = worth[:, [distinct.index(terms) for terms in frozen]]
-    _hold(result, numbers, twin, worth[:, -2], reference)
-    _hold(result, numbers, own, lived[:, -1], arm)
+    whole = np.concatenate(parts)
+    _hold(result, numbers, control, whole[:, -1])
     of_runs = result.outcomes["run"].nunique()
-    lives = float(worth[:, -1].mean())
-    unit = unit_of(outcome, alike=arm in result.alike)
-    still = frozenset(name for name in groups if not frozen_terms({name: groups[name]}, 0) & played)
-    spread = None if np.isfinite(unit) else float(spread_over(lived[:, -1], twin))
-    unit = unit if spread is None else 0.0
-    return Attribution(
-        arm, reference, outcome, groups, numbers, of_runs, lived, twin, lives, unit, spread, still
-    )
-
-
-@dataclass(frozen=True)
-class Coalitions:
-    """What every batch shares. Sent to a worker once."""
-
-    worlds: Worlds
-    arm: str
-    seed: int
-    frozen: tuple[frozenset[str], ...]
-    outcome: str
-    draws: bool = False
-
-    def __call__(self, numbers: Runs) -> Floats:
-        """(R, F + 2) the outcome with each set of frozen terms, in the reference twin, and the lives lived."""
-        out = np.zeros((len(numbers), len(self.frozen) + 2))
-        for lives in live_coalitions(
-            self.worlds, self.arm, self.seed, numbers, self.frozen, draws=self.draws
-        ):
-            count = len(lives.rows)
-            mine, twin = (
-                outcomes_of(self.worlds, made, lives.twin, count)[self.outcome]
-                for made in (lives.made, lives.twin)
-            )
-            run, coalition = np.nonzero(lives.covers)
-            out[lives.rows[run], coalition] = mine[run]
-            out[lives.rows, -2] = twin
-            out[lives.rows, -1] += 1
-        return out
+    return Attribution(arm, result.reference, outcome, groups, numbers, of_runs, whole[:, :-1], own - control)
 
 
 def compared_arm(result: Result, arm: str | None) -> str:
@@ -190,46 +160,45 @@ def compared_arm(result: Result, arm: str | None) -> str:
     return arm
 
 
-def played_terms(*worlds: World) -> frozenset[str]:
-    """Terms that may differ between the worlds: weight not 0, and not of facts that are the same in all."""
-    first = worlds[0]
-    same = {
-        term
-        for term, fact in FIXED.items()
-        if all(np.array_equal(getattr(first, fact), getattr(world, fact)) for world in worlds)
-        and len({world.rules.weights[term] for world in worlds}) == 1
-    }
-    weighty = {term for term in TERMS if any(world.rules.weights[term] != 0 for world in worlds)}
-    speed = {TALKS_SPEED} if any(world.rules.talks_speed_exponent != 0 for world in worlds) else set()
-    return frozenset((weighty - same) | speed)
-
-
 def batches(numbers: Runs, states: int, workers: int) -> list[Runs]:
-    """The runs in equal shares, as many for each worker, each small enough to be lived at once."""
+    """The runs in equal shares, as many for each worker, each small enough to be simulated at once."""
     count = -(-len(numbers) // batch_runs(states))
     count = min(-(-count // workers) * workers, len(numbers))
     return list(np.array_split(numbers, count))
 
 
-def _stored(result: Result, arm: str, outcome: str, most: int) -> tuple[str, Runs, Floats, Floats]:
-    """The reference, run numbers, and the outcome in the arm and in the reference, as the study has them."""
-    if outcome not in result.outcome_names:
-        raise WrongRequest(f"unknown outcome `{outcome}`; the study has: {', '.join(result.outcome_names)}")
-    frame = result.outcomes.pivot(index="run", columns="arm", values=outcome).sort_index().iloc[:most]
-    if frame.empty:
+def _stored(result: Result, arm: str, outcome: str, most: int) -> tuple[Runs, Floats, Floats]:
+    """Run numbers, and the filtered outcome in the arm and in the control arm, as the study has them."""
+    if result.outcomes.empty:
         raise WrongRequest("no run finished, so there is nothing to explain")
-    if frame[[arm, result.reference]].isna().any(axis=None):
-        raise WrongRequest(f"`{outcome}` is missing in some runs and has no mean; choose another outcome")
+    there = [
+        name.removeprefix(FILTERED)
+        for name in result.outcomes.columns
+        if name.startswith(f"{FILTERED}accords_")
+    ]
+    if outcome not in there:
+        known = outcome in result.outcome_names
+        if known and outcome.startswith("accords_"):
+            raise LacksOutcome(FILTERED + outcome, result.version)
+        why = (
+            f"`{outcome}` has no direct estimate, so it cannot be attributed"
+            if known
+            else f"unknown outcome `{outcome}`"
+        )
+        names = ", ".join(there) or "none: an earlier version wrote this folder, run the scenario again"
+        raise WrongRequest(f"{why}; --outcome takes an expected number of new agreements. There are: {names}")
+    frame = result.outcomes.pivot(index="run", columns="arm", values=FILTERED + outcome)
+    frame = frame.sort_index().iloc[:most]
     numbers = frame.index.to_numpy().astype(np.uint64)
-    return result.reference, numbers, frame[arm].to_numpy(float), frame[result.reference].to_numpy(float)
+    return numbers, frame[arm].to_numpy(float), frame[result.reference].to_numpy(float)
 
 
-def _hold(result: Result, numbers: Runs, stored: Floats, lived: Floats, arm: str) -> None:
-    wrong = np.flatnonzero(stored != lived)
+def _hold(result: Result, numbers: Runs, stored: Floats, simulated: Floats) -> None:
+    wrong = np.flatnonzero(stored != np.round(simulated, DECIMALS))
     if len(wrong):
         run = int(numbers[wrong[0]])
         raise StoreDamaged(
-            f"run {run} of {arm} comes out otherwise than in the results ({lived[wrong[0]]:g}, there "
-            f"{stored[wrong[0]]:g}). They were made by version {result.version} or on another type of CPU; "
-            "run the scenario again into a new folder."
+            f"run {run} of {result.reference} comes out otherwise than in the results (filtered number "
+            f"{simulated[wrong[0]]:.17g}, there {stored[wrong[0]]:.17g}). They were made by version "
+            f"{result.version} or on another type of CPU; run the scenario again into a new folder."
         )

@@ -13,7 +13,7 @@ import pyarrow as pa
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import ORIGINS, Opportunities, World
 from balance_sim.model.engine import one_side, simulate
-from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.state import Accords, State
 from balance_sim.model.view import View
@@ -57,7 +57,9 @@ def live_run(worlds: Worlds, arm: str, seed: int, run: int, chances: Opportuniti
         if view.step == 0 and state.provoked is not None:
             acts.extend(zip(state.provoked.day.tolist(), state.provoked.act.tolist(), strict=True))
 
-    made = simulate(world, worlds.baseline, chances, seed, np.array([run], dtype=np.uint64), observe)
+    thin = thinning(world, chances, None)
+    numbers = np.array([run], dtype=np.uint64)
+    made = simulate(world, worlds.baseline, chances, thin, seed, numbers, observe).accords
     busy = np.concatenate([one.busy for one in seen])
     both = np.concatenate([one.consent for one in seen])
     first, second = (

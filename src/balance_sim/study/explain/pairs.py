@@ -1,4 +1,4 @@
-"""Why two states would sign: the parts of both sides' willingness in both arms, over time."""
+"""Why two states would sign: the parts of both sides' willingness in both arms, over time, and the dyad's effect."""
 
 from __future__ import annotations
 
@@ -14,19 +14,18 @@ import pandas as pd
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import World
 from balance_sim.model.engine import simulate
-from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent
+from balance_sim.results.estimates import rounded
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.draws import with_draws
-from balance_sim.study.effects import rounded
 from balance_sim.study.explain.account import ORDER, account, summed
 from balance_sim.study.explain.attribution import compared_arm
 from balance_sim.study.faults import WrongRequest
-from balance_sim.study.pairs import ANY
 from balance_sim.study.result import Result
 
 Floats = npt.NDArray[np.float64]
@@ -50,7 +49,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class PairTerms:
-    """Both sides' willingness for one kind. `runs`: those averaged over, or the one run asked for.
+    """Both sides' willingness for one kind of agreement. `runs`: those averaged over, or the one run asked for.
 
     terms: arm, moment, date, side, part, value, sd: each part in nats, then `u` and `consent`.
     rates: arm, moment, date, kind, rate (openings of talks a year if nothing is under way), busy (share of
@@ -64,8 +63,9 @@ class PairTerms:
     runs: Runs
     terms: pd.DataFrame
     rates: pd.DataFrame
-    shares: pd.DataFrame  # kind, p, p_reference, excess, lo, hi, n: from the whole study
-    record: pd.DataFrame  # accords of the pair on record at the start
+    shares: pd.DataFrame  # the dyad's filtered effect in the whole study, one row or none
+    record: pd.DataFrame  # agreements of the two on record at the start
+    window: int  # days after the event within which `shares` counts
 
     def differences(self) -> pd.DataFrame:
         """moment, date, side, part, reference, arm, difference; parts in the order of the sum."""
@@ -101,6 +101,7 @@ class PairTerms:
             "differences": _records(self.differences()),
             "rates": _records(self.rates),
             "shares": _records(self.shares),
+            "window": self.window,
             "record": _records(self.record),
         }
 
@@ -116,8 +117,8 @@ def explain_pairs(
 ) -> list[PairTerms]:
     """The terms of some pairs, averaged over the first `runs` runs, or those of run number `run`.
 
-    kind: if not given, for each pair the kind with the largest excess, of equal ones the likelier; where
-    none came about, that with the highest rate at the start. Raises WrongRequest for what is not there."""
+    kind: if not given, for each pair the kind on which talks would open most often at the start. Raises WrongRequest
+    for what is not there."""
     arm = compared_arm(result, arm)
     numbers = run_numbers(result, runs if runs is not None else MEAN_RUNS, run)
     pairs = [ordered_pair(result, *pair) for pair in pairs]
@@ -138,10 +139,14 @@ def explain_pairs(
             for table in (0, 1)
         )
         shares = pair_shares(result, a, b, arm)
-        chosen = kind if kind is not None else _chosen_kind(shares, rates)
+        chosen = kind if kind is not None else _chosen_kind(rates)
         terms = terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True)
         record = pair_record(result, a, b)
-        out.append(PairTerms(a, b, chosen, arm, result.reference, numbers, terms, rates, shares, record))
+        out.append(
+            PairTerms(
+                a, b, chosen, arm, result.reference, numbers, terms, rates, shares, record, result.window
+            )
+        )
     return out
 
 
@@ -172,7 +177,8 @@ def _read(
                 terms += [_tidy(world, parts, ego, stamp) for parts, ego in zip(sides, (a, b), strict=True)]
                 rates.append(_rates(world, state, sides, (a, b), stamp))
 
-    simulate(world, baseline, draw_opportunities(worlds.reference, seed, runs), seed, runs, observe)
+    chances = draw_opportunities(worlds.reference, seed, runs)
+    simulate(world, baseline, chances, thinning(world, chances, None), seed, runs, observe)
     return [
         (pd.concat(terms, ignore_index=True), pd.concat(rates, ignore_index=True)) for terms, rates in frames
     ]
@@ -218,24 +224,30 @@ def _rates(
     )
 
 
-def _chosen_kind(shares: pd.DataFrame, rates: pd.DataFrame) -> str:
-    known = shares[shares["kind"] != ANY]
-    if not known.empty:
-        order = ["excess", "p", "kind"]
-        return str(known.sort_values(order, ascending=[False, False, True])["kind"].iloc[0])
+def _chosen_kind(rates: pd.DataFrame) -> str:
+    """The kind on which talks would open most often at the start."""
     start = rates[rates["moment"] == START].sort_values(["rate", "kind"], ascending=[False, True])
     return str(start["kind"].iloc[0])
 
 
+def leading_pairs(result: Result, arm: str, count: int) -> list[tuple[str, str]]:
+    """The dyads with the largest filtered effects, of those whose 95 % CI excludes 0; ties by their codes."""
+    dyads = result.dyads
+    rows = dyads[(dyads["arm"] == arm) & ((dyads["lo"] > 0) | (dyads["hi"] < 0))]
+    rows = rows.assign(size=rows["effect"].abs())
+    rows = rows.sort_values(["size", "a", "b"], ascending=[False, True, True], kind="stable").head(count)
+    return list(zip(rows["a"], rows["b"], strict=True))
+
+
 def pair_shares(result: Result, a: str, b: str, arm: str) -> pd.DataFrame:
-    """kind, p, p_reference, excess, lo, hi, n of the pair in the study; kinds that came about in some run."""
+    """The dyad's filtered effect in the study: mean, mean_control, effect, mcse, lo, hi, n."""
     dyads = result.dyads
     rows = dyads[(dyads["a"] == a) & (dyads["b"] == b) & (dyads["arm"] == arm)]
-    return rows[["kind", "p", "p_reference", "excess", "lo", "hi", "n"]].reset_index(drop=True)
+    return rows[["mean", "mean_control", "effect", "mcse", "lo", "hi", "n"]].reset_index(drop=True)
 
 
 def pair_record(result: Result, a: str, b: str) -> pd.DataFrame:
-    """Accords of the pair on record at the start: id, name, kind, status, and their dates."""
+    """Agreements of the pair on record at the start: id, name, kind, status, and their dates."""
     columns = [
         "id",
         "name",

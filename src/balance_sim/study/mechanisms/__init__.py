@@ -1,7 +1,8 @@
 """The seventeen mechanisms of the founding article, each measured on any scenario: docs/mechanisms.md.
 
-*Implied*: the sign follows from the model's form, so only the size, and how it compares with placebos, is a
-finding. *Emergent*: the sign is open. A measure that a scenario cannot support says why.
+*Implied*: the value had the same sign in all draws of the guessed parameters, with the event's targets and without
+(`signs.py`), so only its size, and how that compares with placebos, is a finding. *Emergent*: the sign is open. A
+measure that a scenario cannot support says why.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import numpy as np
 
 from balance_sim.study.mechanisms import accords, beliefs, host, spiral
 from balance_sim.study.mechanisms.readings import Found, Lacking, Measure, Measured, Readings
+from balance_sim.study.mechanisms.signs import Tag, sign_table
+from balance_sim.study.permutation import Compared
 
 if TYPE_CHECKING:
     from balance_sim.study.result import Result
 
-Tag = Literal["implied", "emergent"]
 Verdict = Literal["as expected", "opposite", "not distinguishable"]
 
 
@@ -25,61 +27,65 @@ Verdict = Literal["as expected", "opposite", "not distinguishable"]
 class Mechanism:
     """One claim. name: in short; measure: what the value is; article: what the article expects.
 
-    sign: of the value that the article expects, where the tag is emergent."""
+    sign: of the value that the article expects."""
 
     id: str
     name: str
     measure: str
     article: str
-    tag: Tag
     sign: int
     compute: Measure
+
+    @property
+    def tag(self) -> Tag:
+        """Whether the model's form implies the sign, by test: `signs.csv`."""
+        return sign_table()[self.id].tag
 
 
 MECHANISMS = (
     Mechanism("M1", "counter-accords are triggered", "excess counter-accords in the longest window",
-              "up", "emergent", 1, accords.triggered),
+              "up", 1, accords.triggered),
     Mechanism("M2", "balancing is selective",
               "rate ratio of the excess per base rate, threatened pairs against others, within strata",
-              "concentrated", "implied", 1, accords.selective),
+              "concentrated", 1, accords.selective),
     Mechanism("M3", "audiences read the signal differently",
               "rise of the participants' perceived alignment, most against least attentive audience",
-              "West up, mixed elsewhere", "implied", 1, beliefs.audiences),
+              "West up, mixed elsewhere", 1, beliefs.audiences),
     Mechanism("M4", "visibility matters", "elasticity of the excess in the event's visibility",
-              "rising", "implied", 1, accords.visible),
+              "rising", 1, accords.visible),
     Mechanism("M5", "mediator credibility is lost",
               "change of the host's credibility between the sides of the war",
-              "down", "implied", -1, beliefs.mediation),
+              "down", -1, beliefs.mediation),
     Mechanism("M6", "relations of Europe and the host worsen", "change of Europe's mean relation to the host",
-              "down", "implied", -1, beliefs.europe),
+              "down", -1, beliefs.europe),
     Mechanism("M7", "relations of Asia and the host worsen",
               "change of Asia's mean relation to the host",
-              "down, less for non-claimants", "emergent", -1, beliefs.asia),
+              "down, less for non-claimants", -1, beliefs.asia),
     Mechanism("M8", "entrapment by unpredictable partners",
               "share of the host's later loss of standing that starts with its partners' provocations",
-              "up", "emergent", 1, host.entrapment),
+              "up", 1, host.entrapment),
     Mechanism("M9", "room for manoeuvre shrinks",
               "change of the number of partners worth having that would agree",
-              "down", "implied", -1, host.manoeuvre),
+              "down", -1, host.manoeuvre),
     Mechanism("M10", "net loss to the host", "change of the host's insecurity",
-              "loss", "emergent", 1, host.net_loss),
+              "loss", 1, host.net_loss),
     Mechanism("M11", "background tension amplifies",
               "excess counter-accords at twice the initial tension less those at half of it",
-              "larger at high", "emergent", 1, accords.tense),
+              "larger at high", 1, accords.tense),
     Mechanism("M12", "guilt by association",
               "share of the change of hostility to the host that comes through partners",
-              "up", "implied", 1, beliefs.association),
+              "up", 1, beliefs.association),
     Mechanism("M13", "rivalry inside the bloc",
               "change of the host's influence over the junior principal less the third's",
-              "inverse, partial recovery", "emergent", 1, host.rivalry),
+              "inverse, partial recovery", 1, host.rivalry),
     Mechanism("M14", "neutrality gap", "distance of the host's perceived position from its declared one",
-              "wider", "implied", 1, host.neutrality),
+              "wider", 1, host.neutrality),
     Mechanism("M15", "the pipeline accelerates", "days gained per accord under way at the start",
-              "shorter", "implied", 1, accords.hastened),
+              "shorter", 1, accords.hastened),
     Mechanism("M16", "security dilemma", "loop gain: further accords within a year per accord",
-              "up, damped", "emergent", 1, spiral.spiral),
+              "up, damped", 1, spiral.spiral),
     Mechanism("M17", "guests bandwagon", "excess new accords of guests with participants in the longest window",
-              "up", "emergent", 1, accords.joined),
+              "up", 1, accords.joined),
 )  # fmt: skip
 
 
@@ -91,13 +97,13 @@ def verdict(lo: float, hi: float, sign: int) -> Verdict:
 
 
 def measured(result: Result) -> dict[str, dict[str, Any]]:
-    """Every mechanism by id: measure, value, ci95, tag, article, placebo_percentile, found, and detail."""
+    """Every mechanism by id: measure, value, ci95, tag, article, found, detail, and how placebos compare."""
     arm = result.headline_arm
     if arm is None or result.outcomes.empty:
-        why = "no run finished" if result.outcomes.empty else "there is no arm beside the reference"
+        why = "no run finished" if result.outcomes.empty else "there is no arm beside the control arm"
         return {one.id: as_row(one, why) for one in MECHANISMS}
-    readings = Readings(result, arm)
-    return {one.id: as_row(one, _computed(one, readings)) for one in MECHANISMS}
+    readings, placebos = Readings(result, arm), result.placebos
+    return {one.id: as_row(one, _computed(one, readings), placebos.compared(one.id)) for one in MECHANISMS}
 
 
 def _computed(mechanism: Mechanism, readings: Readings) -> Measured:
@@ -107,8 +113,10 @@ def _computed(mechanism: Mechanism, readings: Readings) -> Measured:
         return str(lacking)
 
 
-def as_row(mechanism: Mechanism, found: Measured) -> dict[str, Any]:
-    """One row as plain data; numbers that do not exist are None, and `why` says why there is none."""
+def as_row(mechanism: Mechanism, found: Measured, compared: Compared | None = None) -> dict[str, Any]:
+    """One row as plain data; numbers that do not exist are None, and `why` says why there is none.
+
+    compared: the event among placebos, by the expected estimator or in the frozen world."""
     row: dict[str, Any] = {
         "name": mechanism.name,
         "measure": mechanism.measure,
@@ -117,6 +125,9 @@ def as_row(mechanism: Mechanism, found: Measured) -> dict[str, Any]:
         "tag": mechanism.tag,
         "article": mechanism.article,
         "placebo_percentile": None,
+        "placebo_p": None,
+        "placebos": 0,
+        "placebo_verdict": None,
         "found": None,
     }
     if isinstance(found, str):
@@ -124,11 +135,19 @@ def as_row(mechanism: Mechanism, found: Measured) -> dict[str, Any]:
     row |= {
         "value": _plain(found.value),
         "ci95": [_plain(found.lo), _plain(found.hi)],
-        "placebo_percentile": _plain(found.percentile),
         "runs": found.n,
         "note": found.note,
         "detail": _plain(found.detail),
     }
+    among = found.shuffled or compared
+    if among is not None and len(among.known):
+        row |= {
+            "placebo_percentile": among.below(mechanism.sign),
+            "placebo_p": among.p,
+            "placebos": len(among.known),
+            "placebo_verdict": among.verdict,
+        }
+        row["detail"] |= {"placebos": len(among.known), "compared_with_placebos": among.event}
     if mechanism.tag == "emergent":
         row["found"] = found.verdict or verdict(found.lo, found.hi, mechanism.sign)
     return row

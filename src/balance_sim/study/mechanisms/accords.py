@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.model.news import members
+from balance_sim.results.outcomes import ACCELERATED_DAYS
 from balance_sim.study.extra_arms import TENSIONS, VISIBILITIES
 from balance_sim.study.mechanisms.readings import (
     NO_EXTRA,
+    ByDyad,
     Change,
     Found,
     Measured,
     Readings,
     detail_of,
     jackknifed,
-    mean_effect,
     mean_found,
     ratio,
 )
-from balance_sim.study.outcomes import ACCELERATED_DAYS
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+from balance_sim.study.permutation import Compared
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -44,17 +42,14 @@ def triggered(r: Readings) -> Measured:
     outcome = f"accords_counter_{r.long}"
     effects = r.result.effects
     row = effects[(effects["arm"] == r.arm) & (effects["outcome"] == outcome)].iloc[0]
-    counter, other = (mean_effect(f"accords_{name}") for name in ("counter", "other"))
-    share, placebos = r.percentile(lambda a, t, w: counter(a, t, w) + other(a, t, w), 1, r.long)
     off = r.scenario.theory.weights["exposure"] == 0
     return Found(
         value=float(row["mean"]),
         lo=float(row["lo"]),
         hi=float(row["hi"]),
         n=int(row["n"]),
-        percentile=share,
         note="exposure is off" if off else "",
-        detail={"by_window": r.by_window("accords_counter"), "placebos": placebos},
+        detail={"by_window": r.by_window("accords_counter")},
     )
 
 
@@ -64,13 +59,11 @@ def strata(rate: Floats, count: int = STRATA) -> Ints:
     return np.asarray(order * count // max(len(rate), 1))
 
 
-def standardised(
-    excess: Floats | csr_array, base: Floats, stratum: Ints, threatened: Bools
-) -> tuple[Floats, Floats]:
-    """Excess of threatened and of other pairs, standardised over strata of the base rate.
+def standardised(base: Floats, stratum: Ints, threatened: Bools) -> tuple[Floats, Floats]:
+    """Weights of threatened and of other dyads, standardised over strata of the base rate. All (dyads,).
 
-    excess: (runs, pairs), dense or sparse; the others (pairs,). Returns two columns (runs,), whose means' ratio
-    is the Mantel-Haenszel rate ratio (Mantel, Haenszel 1959; Rothman, Greenland 1998, ch. 15)."""
+    The ratio of the two weighted sums of effects is the Mantel-Haenszel rate ratio (Mantel, Haenszel 1959; Rothman,
+    Greenland 1998, ch. 15)."""
     over, under = np.zeros(len(base)), np.zeros(len(base))
     for s in np.unique(stratum):
         mine, others = (stratum == s) & threatened, (stratum == s) & ~threatened
@@ -78,63 +71,47 @@ def standardised(
         if of_mine > 0 and of_others > 0:
             over[mine] = of_others / (of_mine + of_others)
             under[others] = of_mine / (of_mine + of_others)
-    return excess @ over, excess @ under
-
-
-def pair_excess(r: Readings) -> csr_array:
-    """(runs, P) new accords more in the headline arm than in its twin; sparse."""
-    from scipy.sparse import csr_array
-
-    shape = len(r.runs), len(r.worlds.reference.first)
-
-    def made(arm: str) -> csr_array:
-        new = r.new(arm)
-        place = np.searchsorted(r.runs, new["run"]).astype(np.int32), new["pair"].to_numpy(np.int32)
-        return csr_array((np.ones(len(new), np.int32), place), shape=shape)
-
-    out = made(r.arm) - made(r.result.reference)
-    out.eliminate_zeros()
-    return out
+    return over, under
 
 
 def selective(r: Readings) -> Measured:
-    """M2: rate ratio of the excess per base rate, threatened against other pairs, within strata of it."""
+    """M2: rate ratio of the effect per base rate, threatened against other dyads, within strata of it."""
     world, cast = r.worlds.reference, r.cast
     outside = ~(np.isin(world.first, cast.participants) | np.isin(world.second, cast.participants))
     base = (r.worlds.baseline.keen.prod(axis=1) * world.ladder.ceiling).sum(axis=1)[outside]
     first, second, stratum = world.first[outside], world.second[outside], strata(base)
-    excess = pair_excess(r)[:, np.flatnonzero(outside)]
     threatened = cast.threatened[first] | cast.threatened[second]
     if not threatened.any() or threatened.all():
         return (
             "all pairs outside are of one class: either no state is threatened, or each pair has one that is"
         )
-    if not excess.nnz:
+    of_dyads = r.by_dyad(r.arm)
+    effect, error, control = (of[outside] for of in (of_dyads.effect, of_dyads.error, of_dyads.control))
+    if not effect.any():
         return "no run differs in an accord between states that take no part"
-    over, under = standardised(excess, base, stratum, threatened)
-    changes = [Change.of(one, 1.0) for one in (over, under)]  # a difference of one accord weighs 1 at most
-    value, lo, hi = ratio(*changes)
-    total = np.asarray(excess.sum(axis=0)).reshape(1, -1)
-    real = float(over.sum() - under.sum())
+    dyads = ByDyad(effect, error, control, of_dyads.n)
+    over, under = standardised(base, stratum, threatened)
+    value, lo, hi = dyads.ratio(over, under)
     states = np.setdiff1d(np.arange(world.n), cast.participants)
-    shuffle, smaller = np.random.default_rng(2), 0
+    shuffle, others_threatened = np.random.default_rng(2), []
     for _ in range(SHUFFLES):
         label = np.zeros(world.n, dtype=bool)
         label[states] = shuffle.permutation(cast.threatened[states])
-        of, others = standardised(total, base, stratum, label[first] | label[second])
-        smaller += float(of[0] - others[0]) < real
-    note = "" if np.isfinite(lo) else "no bounds: the excess of other pairs is not distinguishable from none"
+        of, others = standardised(base, stratum, label[first] | label[second])
+        others_threatened.append(float(effect @ (of - others)))
+    parts = {"threatened": dyads.total(over), "others": dyads.total(under)}
     return Found(
-        value if under.mean() > 0 else float("nan"),
+        value,
         lo,
         hi,
-        len(over),
-        percentile=smaller / SHUFFLES,
-        note=note,
+        dyads.n,
+        shuffled=Compared(float(effect @ (over - under)), np.array(others_threatened)),
+        note=""
+        if np.isfinite(lo)
+        else "no bounds: the effect on other dyads is not distinguishable from none",
         detail={
-            "threatened": detail_of(changes[0]),
-            "others": detail_of(changes[1]),
-            "difference": detail_of(changes[0] - changes[1]),
+            **{name: {"value": of[0], "ci95": list(of[1:])} for name, of in parts.items()},
+            "difference": {"value": parts["threatened"][0] - parts["others"][0]},
             "shuffles": SHUFFLES,
         },
     )
@@ -164,8 +141,10 @@ def visible(r: Readings) -> Measured:
     outcome = f"accords_counter_{r.long}"
     columns = r.columns(outcome, r.result.reference, *names, r.arm)
     excess, levels = columns[:, 1:] - columns[:, :1], np.array([*VISIBILITIES, 1.0])
-    units = [r.unit(outcome, arm, r.result.reference) for arm in (*names, r.arm)]
-    means = {f"{level:g}": detail_of(Change.of(excess[:, k], units[k])) for k, level in enumerate(levels)}
+    smooth = r.smooth(outcome)
+    means = {
+        f"{level:g}": detail_of(Change.of(excess[:, k], smooth=smooth)) for k, level in enumerate(levels)
+    }
     value, lo, hi = elasticity(levels, excess)
     if not np.isfinite(value):
         low = ", ".join(f"{name}: {of['value']:+.3g}" for name, of in means.items() if of["value"] <= 0)
@@ -179,7 +158,7 @@ def visible(r: Readings) -> Measured:
 def tense(r: Readings) -> Measured:
     """M11: excess of counter-accords at twice the initial tension less that at half of it."""
     low, high = (f"extra.tension_{round(100 * factor)}" for factor in TENSIONS)
-    if not r.has_arm(r.placebo_arms[0] if r.placebo_arms else "extra.seen_25"):
+    if not r.has_arm("extra.seen_25"):
         return NO_EXTRA
     if not r.has_arm(low):
         return "no evidence on intent is dated before the start, so there is no initial tension to scale"
@@ -192,8 +171,8 @@ def tense(r: Readings) -> Measured:
     excess, by_tension = {}, {}
     for factor, (arm, twin) in arms.items():
         of_arm, of_twin = r.columns(outcome, arm, twin, low).T[:2]
-        excess[factor] = Change(of_arm, of_twin, r.unit(outcome, arm, twin))
-        share, lo, hi = ratio(excess[factor], Change.of(of_twin, 1.0))
+        excess[factor] = Change(of_arm, of_twin, r.smooth(outcome))
+        share, lo, hi = ratio(excess[factor], Change.of(of_twin, smooth=r.smooth(outcome)))
         by_tension[f"{factor:g}"] = detail_of(excess[factor]) | {
             "per_base": share,
             "per_base_ci95": [lo, hi],
@@ -227,9 +206,9 @@ def hastened(r: Readings) -> Measured:
     days = np.bincount(where, both["days"], minlength=len(r.runs))
     number = np.bincount(where, minlength=len(r.runs)).astype(float)
     long = np.bincount(where, both["days"] >= ACCELERATED_DAYS, minlength=len(r.runs))
-    base = Change.of(number, 1.0)
-    value, lo, hi = ratio(Change.of(days, 0.0), base)
-    share = ratio(Change.of(long, 1.0 if days.any() else 0.0), base)
+    base = Change.of(number)
+    value, lo, hi = ratio(Change.of(days), base)
+    share = ratio(Change.of(long), base)
     return Found(
         value,
         lo,
@@ -246,15 +225,12 @@ def hastened(r: Readings) -> Measured:
 def guests_of(r: Readings) -> list[int]:
     """Guests of the focal event, else of the events of the same day and host; participants left out."""
     roster = {code: i for i, code in enumerate(r.codes)}
-    same = [
-        one for one in r.scenario.events if one.date == r.focal.date and one.host == r.focal.host and one.host
-    ]
-    names = r.focal.guests or tuple(name for one in same for name in one.guests)
-    return [i for i in members(names, r.scenario.groups, roster) if i not in r.cast.participants]
+    guests = members(r.worlds.classes.guests, {}, roster)
+    return [i for i in guests if i not in r.cast.participants]
 
 
 def joined(r: Readings) -> Measured:
-    """M17: excess of new accords between guests and participants in the longest window."""
+    """M17: effect on new agreements between guests and participants in the longest window."""
     guests = guests_of(r)
     if not guests:
         return "the focal event has no guests, nor has another of its day and host"
@@ -263,14 +239,16 @@ def joined(r: Readings) -> Measured:
     invited = [np.isin(side, guests) for side in (world.first, world.second)]
     chosen = (hosting[0] & invited[1]) | (hosting[1] & invited[0])
 
-    counted = r.counted(chosen)
-    base = counted[r.result.reference]
-    unit = {arm: 0.0 if arm in r.result.alike else 1.0 for arm in r.result.arms[1:]}
-    by_arm: dict[str, Any] = {
-        arm: detail_of(Change(counted[arm], base, unit[arm])) for arm in r.result.arms[1:]
-    }
+    found = {arm: r.by_dyad(arm) for arm in r.result.arms[1:]}
+    totals = {arm: of.total(chosen.astype(float)) for arm, of in found.items()}
+    by_arm: dict[str, Any] = {arm: {"value": of[0], "ci95": list(of[1:])} for arm, of in totals.items()}
     dropped = [one.id for one in r.scenario.events if one.guests and one.date == r.focal.date]
     kept = not set(dropped) & set(r.scenario.arms[r.result.reference].drop)
     note = "the guests are seen with the host in both arms" if kept and not r.focal.guests else ""
-    detail = {"guests": [r.codes[i] for i in guests], "base": float(base.mean()), "by_arm": by_arm}
-    return mean_found(Change(counted[r.arm], base, unit[r.arm]), note=note, detail=detail)
+    dyads = found[r.arm]
+    detail = {
+        "guests": [r.codes[i] for i in guests],
+        "base": float(dyads.control[chosen].sum()),
+        "by_arm": by_arm,
+    }
+    return Found(*totals[r.arm], dyads.n, note=note, detail=detail)

@@ -8,16 +8,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from balance_sim.model.news import attention_to, members
+from balance_sim.model.news import attention_to
+from balance_sim.study.measures import asian_shares, audiences_apart, outsiders
 from balance_sim.study.mechanisms.readings import (
     Change,
     Found,
     Measured,
     Readings,
     detail_of,
-    mean_effect,
     mean_found,
     ratio,
 )
@@ -32,37 +31,22 @@ def audiences(r: Readings) -> Measured:
     heed = {name: attention_to(r.scenario, name, r.focal.kind) for name in r.cast.audiences}
     if len(r.cast.participants) < 2:
         return "the focal event has fewer than two principals in the roster"
-    if len(set(heed.values())) < 2:
+    apart = audiences_apart(r.worlds, r.cast)
+    if apart is None:
         return "all audiences heed such an event alike"
-    outside = outsiders(r)
-    most = max(heed, key=lambda name: (heed[name], len(outside[name])))
-    least = min(heed, key=lambda name: (heed[name], -len(outside[name])))
+    most, least = apart
+    outside = {name: outsiders(r.worlds, r.cast, name) for name in r.scenario.audiences}
     column = "alignment_participants_{}_{}".format
     rise = {name: r.difference(column(name, r.short)) for name in heed}
     acts = _acts_by_audience(r, outside)
-    of_most, of_least = (mean_effect(f"alignment_participants_{name}") for name in (most, least))
-    share, placebos = r.percentile(lambda a, t, w: of_most(a, t, w) - of_least(a, t, w), 1, r.short)
     return mean_found(
         rise[most] - rise[least],
-        percentile=share,
         note=f"{most} less {least}",
         detail={
             "rise": {name: detail_of(of) | {"attention": heed[name]} for name, of in rise.items()},
             "accords_per_state": {name: detail_of(of) for name, of in acts.items()},
-            "placebos": placebos,
         },
     )
-
-
-def outsiders(r: Readings) -> dict[str, list[int]]:
-    """Members of each audience, participants left out."""
-    roster = {code: i for i, code in enumerate(r.codes)}
-    return {
-        name: [
-            i for i in members(audience.members, r.scenario.groups, roster) if i not in r.cast.participants
-        ]
-        for name, audience in r.scenario.audiences.items()
-    }
 
 
 def _acts_by_audience(r: Readings, audiences: dict[str, list[int]]) -> dict[str, Change]:
@@ -76,8 +60,8 @@ def _acts_by_audience(r: Readings, audiences: dict[str, list[int]]) -> dict[str,
             pair = new["pair"].to_numpy(int)
             sides = who[world.first[pair]].astype(float) + who[world.second[pair]]
             made.append(np.bincount(np.searchsorted(r.runs, new["run"]), sides, minlength=len(r.runs)))
-        of_one = r.unit("accords_all", r.arm, r.result.reference)
-        out[name] = Change(made[0], made[1], of_one).times(1 / max(int(who.sum()), 1))
+        change = Change(made[0], made[1], alike=r.arm in r.result.alike, least=1.0)
+        out[name] = change.times(1 / max(int(who.sum()), 1))
     return out
 
 
@@ -88,18 +72,15 @@ def mediation(r: Readings) -> Measured:
     if not r.has(f"credibility_host_{r.short}"):
         return "no two states of the roster, the host apart, are at war"
     host, rivals = (r.difference(f"credibility_{who}_{r.short}") for who in ("host", "rivals"))
-    share, placebos = r.percentile(mean_effect("credibility_host"), -1, r.short)
     level = r.level(f"credibility_host_{r.short}")
     return mean_found(
         host,
-        percentile=share,
         detail={
             "without": level,
             "rivals": detail_of(rivals),
             "against_rivals": detail_of(host - rivals),
             "by_window": r.by_window("credibility_host"),
             "wars": ["-".join(r.codes[i] for i in pair) for pair in r.cast.wars],
-            "placebos": placebos,
         },
     )
 
@@ -111,13 +92,12 @@ def europe(r: Readings) -> Measured:
     name = f"relations_europe_host_{r.short}"
     if not r.has(name):
         return "the scenario reports no group `europe`"
-    share, placebos = r.percentile(mean_effect("relations_europe_host"), -1, r.short)
-    detail: dict[str, Any] = {"by_window": r.by_window("relations_europe_host"), "placebos": placebos}
+    detail: dict[str, Any] = {"by_window": r.by_window("relations_europe_host")}
     if r.has(f"drawn_in_war_europe_host_{r.short}"):
         through, *bounds = ratio(r.difference(f"drawn_in_war_europe_host_{r.short}"), against(r, "europe"))
         parties = [r.codes[i] for i in r.cast.war_parties]
         detail["share_through_war"] = {"value": through, "ci95": bounds, "parties": parties}
-    return mean_found(r.difference(name), percentile=share, detail=detail)
+    return mean_found(r.difference(name), detail=detail)
 
 
 def against(r: Readings, group: str, arm: str | None = None) -> Change:
@@ -130,31 +110,20 @@ def asia(r: Readings) -> Measured:
     """M7: change of the mean relation of Asia's states to the host; South Korea apart."""
     if r.cast.host is None:
         return NO_HOST
-    sizes = {
-        name: int((who != r.cast.host).sum())
-        for name, who in r.cast.groups.items()
-        if name.startswith("asia") and r.has(f"relations_{name}_host_{r.short}")
-    }
-    if not sizes:
+    shares = asian_shares(r.cast)
+    if not shares:
         return "the scenario reports no group whose name starts with `asia`"
-    total = sum(sizes.values())
-    shares = {name: size / total for name, size in sizes.items()}
     parts = [r.difference(f"relations_{name}_host_{r.short}").times(part) for name, part in shares.items()]
     value = reduce(add, parts)
-
-    def effect(a: pd.DataFrame, t: pd.DataFrame, w: int) -> float:
-        return sum(part * mean_effect(f"relations_{name}_host")(a, t, w) for name, part in shares.items())
-
-    share, placebos = r.percentile(effect, -1, r.short)
     apart = [name for name in ("south_korea",) if r.has(f"relations_{name}_host_{r.short}")]
-    groups = {name: detail_of(r.difference(f"relations_{name}_host_{r.short}")) for name in [*sizes, *apart]}
-    detail: dict[str, Any] = {"by_group": groups, "placebos": placebos}
-    if {"asia_claimants", "asia_others"} <= set(sizes):
+    groups = {name: detail_of(r.difference(f"relations_{name}_host_{r.short}")) for name in [*shares, *apart]}
+    detail: dict[str, Any] = {"by_group": groups}
+    if {"asia_claimants", "asia_others"} <= set(shares):
         claimants, others = (
             r.difference(f"relations_asia_{name}_host_{r.short}") for name in ("claimants", "others")
         )
         detail["claimants_less_others"] = detail_of(claimants - others)
-    return mean_found(value, percentile=share, detail=detail)
+    return mean_found(value, detail=detail)
 
 
 def association(r: Readings) -> Measured:
@@ -164,17 +133,9 @@ def association(r: Readings) -> Measured:
     if not against(r, "outside").values.any():
         return "what states think of the host does not differ between the arms"
     value, lo, hi = ratio(r.difference(f"drawn_in_outside_host_{r.short}"), against(r, "outside"))
-
-    def effect(a: pd.DataFrame, t: pd.DataFrame, w: int) -> float:
-        drawn, own = (mean_effect(f"{part}_outside_host")(a, t, w) for part in ("drawn_in", "hostility"))
-        return drawn / (drawn + own) if drawn + own else float("nan")
-
-    share, placebos = r.percentile(effect, 1, r.short)
     by_group = {}
     for name in r.cast.groups:
         if r.has(f"hostility_{name}_host_{r.short}"):
             of, *bounds = ratio(r.difference(f"drawn_in_{name}_host_{r.short}"), against(r, name))
             by_group[name] = {"value": of, "ci95": bounds, "change": detail_of(against(r, name))}
-    return Found(
-        value, lo, hi, len(r.runs), percentile=share, detail={"by_group": by_group, "placebos": placebos}
-    )
+    return Found(value, lo, hi, len(r.runs), detail={"by_group": by_group})

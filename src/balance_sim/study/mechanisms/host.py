@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from balance_sim.study.intervals import UNKNOWN
 from balance_sim.study.mechanisms.beliefs import NO_HOST
 from balance_sim.study.mechanisms.readings import (
     NO_EXTRA,
@@ -13,7 +12,6 @@ from balance_sim.study.mechanisms.readings import (
     Measured,
     Readings,
     detail_of,
-    mean_effect,
     mean_found,
     ratio,
 )
@@ -37,9 +35,9 @@ def entrapment(r: Readings) -> Measured:
     arms = (r.arm, reference, calm, calm + ".reference", twice, twice + ".reference")
     columns = -r.columns(f"relations_outside_host_{r.long}", *arms)
     with_it, without, calm_with, calm_without, twice_with, _ = columns.T
-    by_them = Change(with_it, calm_with, UNKNOWN)
-    value, lo, hi = ratio(by_them, Change(with_it, calm_without, UNKNOWN))
-    added = by_them - Change(without, calm_without, UNKNOWN)
+    by_them = Change(with_it, calm_with)
+    value, lo, hi = ratio(by_them, Change(with_it, calm_without))
+    added = by_them - Change(without, calm_without)
     spread = {"0": calm_with, "1": with_it, "2": twice_with}
     return Found(
         value,
@@ -62,23 +60,20 @@ def manoeuvre(r: Readings) -> Measured:
     """M9: change of the host's room for manoeuvre: partners worth having that would agree."""
     if r.cast.host is None:
         return NO_HOST
-    share, placebos = r.percentile(mean_effect("room_host"), -1, r.short)
     level = r.level(f"room_host_{r.short}")
     rate = r.difference(f"room_rate_host_{r.short}")
     detail = {
         "without": level,
         "rate_of_agreement": detail_of(rate),
         "by_window": r.by_window("room_host"),
-        "placebos": placebos,
     }
-    return mean_found(r.difference(f"room_host_{r.short}"), percentile=share, detail=detail)
+    return mean_found(r.difference(f"room_host_{r.short}"), detail=detail)
 
 
 def net_loss(r: Readings) -> Measured:
     """M10: change of the host's insecurity: what the others' fear costs it, less what its partners lend."""
     if r.cast.host is None:
         return NO_HOST
-    share, placebos = r.percentile(mean_effect("insecurity_host"), 1, r.short)
     level = r.level(f"insecurity_host_{r.short}")
     depends = {
         "dependence": f"dependence_host_{r.short}",
@@ -86,14 +81,12 @@ def net_loss(r: Readings) -> Measured:
     }
     return mean_found(
         r.difference(f"insecurity_host_{r.short}"),
-        percentile=share,
         note="" if r.scenario.parameters.beta > 0 else "beta is 0: friends without a treaty lend nothing",
         detail={
             "without": level,
             "defence": detail_of(r.difference(f"defence_host_{r.short}")),
             **{name: detail_of(r.difference(outcome)) for name, outcome in depends.items() if r.has(outcome)},
             "by_window": r.by_window("insecurity_host"),
-            "placebos": placebos,
         },
     )
 
@@ -110,12 +103,9 @@ def rivalry(r: Readings) -> Measured:
         w: r.difference(f"influence_host_junior_{w}") - r.difference(f"influence_third_junior_{w}")
         for w in r.windows
     }
-    host, third = mean_effect("influence_host_junior"), mean_effect("influence_third_junior")
-    share, placebos = r.percentile(lambda a, t, w: host(a, t, w) - third(a, t, w), 1, r.short)
     left, *bounds = ratio(gap[r.long], gap[r.short]) if gap[r.short].values.any() else (np.nan,) * 3
     return mean_found(
         gap[r.short],
-        percentile=share,
         note=f"host {r.codes[r.cast.host]}, junior {r.codes[r.cast.junior]}, third {r.codes[r.cast.third]}",
         detail={
             "host": detail_of(r.difference(f"influence_host_junior_{r.short}")),
@@ -123,7 +113,6 @@ def rivalry(r: Readings) -> Measured:
             "without": {who: r.level(f"influence_{who}_junior_{r.short}") for who in ("host", "third")},
             "left_at_the_horizon": {"value": left, "ci95": bounds},
             "by_window": {str(w): detail_of(of) for w, of in gap.items()},
-            "placebos": placebos,
         },
     )
 
@@ -134,15 +123,12 @@ def neutrality(r: Readings) -> Measured:
         return NO_HOST
     if not r.has(f"neutrality_gap_host_{r.short}"):
         return "the scenario declares no position of the host between two disputants (`report.positions`)"
-    share, placebos = r.percentile(mean_effect("neutrality_gap_host"), 1, r.short)
     level = r.level(f"neutrality_gap_host_{r.short}")
     return mean_found(
         r.difference(f"neutrality_gap_host_{r.short}"),
-        percentile=share,
         detail={
             "without": level,
             "declared": dict(r.scenario.report.positions),
             "by_window": r.by_window("neutrality_gap_host"),
-            "placebos": placebos,
         },
     )

@@ -14,20 +14,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from balance_sim.model.baseline import Worlds
+from balance_sim.results.columns import positions
+from balance_sim.results.outcomes import FILTERED, NEW, least_jump
 from balance_sim.scenario.schema import Event
-from balance_sim.study.cast import Cast, focal_cast
-from balance_sim.study.effects import alike, unit_of
-from balance_sim.study.frames import by_arm
-from balance_sim.study.intervals import (
+from balance_sim.stats.intervals import (
     NORMAL,
-    Sides,
-    paired_half_widths,
     paired_interval,
     spread_over,
     t_quantile,
 )
-from balance_sim.study.outcomes import NEW
-from balance_sim.study.pairs import column_words, positions
+from balance_sim.study.cast import Cast, focal_cast
+from balance_sim.study.frames import by_arm
+from balance_sim.study.permutation import Compared
 
 if TYPE_CHECKING:
     from balance_sim.study.result import Result
@@ -41,14 +39,14 @@ NO_EXTRA = "the extra arms were not run (`--no-mechanisms`, or a folder that was
 class Found:
     """What a measure came to. lo, hi: 95 % interval, NaN where there is none.
 
-    percentile: share of placebos with a smaller effect, None where there are none to compare with.
-    verdict: where the sign of the interval does not decide. n: paired runs behind it."""
+    shuffled: placebos of a measure that has its own. verdict: where the sign of the interval does not decide. n: paired
+    runs behind it."""
 
     value: float
     lo: float
     hi: float
     n: int
-    percentile: float | None = None
+    shuffled: Compared | None = None
     verdict: str | None = None
     note: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
@@ -57,8 +55,8 @@ class Found:
 class Lacking(LookupError):
     """The results, of another version, have no such outcome."""
 
-    def __init__(self, outcome: str) -> None:
-        super().__init__(f"the results lack the outcome `{outcome}`: another version made them")
+    def __init__(self, what: str) -> None:
+        super().__init__(f"the results lack {what}: another version made them")
 
 
 Measured = Found | str
@@ -67,18 +65,22 @@ Measure = Callable[["Readings"], Measured]
 
 @dataclass(frozen=True)
 class Change:
-    """Something measured in two arms, run by run. arm, reference: (runs,). unit: as in `effects.unit_of`.
+    """Something measured in two arms, run by run. arm, reference: (runs,).
 
-    Sums, differences and shares of changes are changes: what they are made of is measured in both arms too."""
+    smooth: a filtered estimate, or made of such alone; alike: no run can show a difference; least: how much a run that
+    differs differs by at least. All decide the interval: `intervals.paired_interval`. Sums, differences and shares of
+    changes are changes: what they are made of is measured in both arms too."""
 
     arm: Floats
     reference: Floats
-    unit: float
+    smooth: bool = False
+    alike: bool = False
+    least: float = 0.0
 
     @staticmethod
-    def of(values: Floats, unit: float) -> Change:
+    def of(values: Floats, *, smooth: bool = False, least: float = 0.0) -> Change:
         """A change that is known as such alone."""
-        return Change(values, np.zeros(len(values)), unit)
+        return Change(values, np.zeros(len(values)), smooth, least=least)
 
     @property
     def values(self) -> Floats:
@@ -87,7 +89,11 @@ class Change:
 
     def __add__(self, other: Change) -> Change:
         return Change(
-            self.arm + other.arm, self.reference + other.reference, float(np.maximum(self.unit, other.unit))
+            self.arm + other.arm,
+            self.reference + other.reference,
+            self.smooth and other.smooth,
+            self.alike and other.alike,
+            max(self.least, other.least),
         )
 
     def __sub__(self, other: Change) -> Change:
@@ -95,12 +101,14 @@ class Change:
 
     def times(self, share: float) -> Change:
         """The same, of so many units each."""
-        return Change(share * self.arm, share * self.reference, abs(share) * self.unit)
+        least = abs(share) * self.least
+        return Change(share * self.arm, share * self.reference, self.smooth, self.alike, least)
 
 
 def mean_found(change: Change, **more: Any) -> Found:
     """The mean of a change with its interval."""
-    mean, _, lo, hi = paired_interval(change.arm, change.reference, change.unit)
+    how = {"smooth": change.smooth, "alike": change.alike}
+    mean, _, lo, hi = paired_interval(change.arm, change.reference, **how, least=change.least)
     return Found(mean, lo, hi, len(change.arm), **more)
 
 
@@ -114,9 +122,8 @@ def ratio(over: Change, under: Change) -> tuple[float, float, float]:
     """Ratio of two means over the same runs, with Fieller's 95 % interval.
 
     A bound is NaN where the interval has none on that side: the lower mean is then not
-    distinguishable from zero. Fieller 1954, JRSS B 16(2); Franz 2007, arXiv:0710.2024. Where the upper mean is of
-    counts most of which are zero the interval is widened by as much as that mean's own is beyond Student's t, over
-    the lower mean; on a continuous scale by a run that none has shown, of the size that `intervals` gives it."""
+    distinguishable from zero. Fieller 1954, JRSS B 16(2); Franz 2007, arXiv:0710.2024. Where the upper mean is not a
+    filtered estimate the interval has room for a run that none has shown, of the size that `intervals` gives it."""
     n = len(over.arm)
     a, b = float(over.values.mean()), float(under.values.mean())
     if n < 2 or b == 0:
@@ -129,15 +136,42 @@ def ratio(over: Change, under: Change) -> tuple[float, float, float]:
     if square <= 0:
         return a / b, float("nan"), float("nan")
     low, high = (cross - np.sqrt(inside)) / square, (cross + np.sqrt(inside)) / square
-    if np.isnan(over.unit):
-        rest_of = over - under.times(a / b)
-        unseen = NORMAL**2 / n * float(spread_over(rest_of.arm, rest_of.reference)) / abs(b)
-        return a / b, a / b - np.hypot(a / b - low, unseen), a / b + np.hypot(high - a / b, unseen)
-    reach = paired_half_widths(np.sqrt(np.asarray(aa * n)), n, Sides.of(over.values), over.unit)
-    below, above = (
-        max(float(one) - t * np.sqrt(aa), 0.0) / abs(b) for one in (reach if b > 0 else reach[::-1])
-    )
-    return a / b, low - below, high + above
+    if over.smooth or over.alike:
+        return a / b, low, high
+    rest_of = over - under.times(a / b)
+    jump = max(float(spread_over(rest_of.arm, rest_of.reference)), over.least)
+    unseen = NORMAL**2 / n * jump / abs(b)
+    return a / b, a / b - np.hypot(a / b - low, unseen), a / b + np.hypot(high - a / b, unseen)
+
+
+@dataclass(frozen=True)
+class ByDyad:
+    """Filtered effects of an arm by dyad, and their Monte Carlo standard errors over n runs. Arrays (P,)."""
+
+    effect: Floats
+    error: Floats
+    control: Floats
+    n: int
+
+    def total(self, weight: Floats, level: float = 0.95) -> tuple[float, float, float]:
+        """A weighted sum of effects, with an interval of at least this level. weight: (P,), none below 0.
+
+        How dyads vary together is not kept; but the standard error of a sum is at most the sum of the standard errors
+        (Minkowski), and is that much where all dyads vary as one."""
+        value = float(weight @ self.effect)
+        half = t_quantile(level, self.n - 1) * float(weight @ self.error) if self.n > 1 else float("nan")
+        return value, value - half, value + half
+
+    def ratio(self, over: Floats, under: Floats) -> tuple[float, float, float]:
+        """Ratio of two such sums with an interval of at least 95 %: each sum's own of 97.5 % (Bonferroni).
+
+        No bounds where the lower sum may be nothing."""
+        tops, bottoms = self.total(over, 0.975), self.total(under, 0.975)
+        value = tops[0] / bottoms[0] if bottoms[0] else float("nan")
+        if not bottoms[1] > 0 and not bottoms[2] < 0:
+            return value, float("nan"), float("nan")
+        corners = [top / bottom for top in tops[1:] for bottom in bottoms[1:]]
+        return value, min(corners), max(corners)
 
 
 def jackknifed(statistic: Callable[[Floats], float], values: Floats) -> tuple[float, float, float]:
@@ -179,7 +213,12 @@ class Readings:
     def difference(self, outcome: str, arm: str | None = None, against: str | None = None) -> Change:
         """Paired change of an outcome; by default the headline arm's from the reference."""
         arm, against = arm or self.arm, against or self.result.reference
-        return Change(*self.pair(outcome, arm, against), self.unit(outcome, arm, against))
+        pair = self.pair(outcome, arm, against)
+        return Change(*pair, self.smooth(outcome), self._alike(arm, against), least_jump(outcome))
+
+    def smooth(self, outcome: str) -> bool:
+        """Whether the study has a filtered estimate of an outcome, which is then read in its place."""
+        return FILTERED + outcome in self.result.outcomes.columns
 
     def pair(self, outcome: str, arm: str, against: str) -> tuple[Floats, Floats]:
         """An outcome in two arms, over the runs that both have."""
@@ -201,17 +240,13 @@ class Readings:
             common = common.intersection(frame.index)
         return np.stack([frame.loc[common].to_numpy(float) for frame in frames], axis=1)
 
-    def unit(self, outcome: str, arm: str, against: str) -> float:
-        """Size of a difference of an outcome where no run has one, as in `effects`."""
-        return unit_of(outcome, alike=self._alike(arm, against))
-
     def _alike(self, arm: str, against: str) -> bool:
         """Whether two arms are the same to the last digit in every outcome of every run that both have."""
         if (arm, against) not in self._compared:
             one, other = self.by_arm[arm], self.by_arm[against]
             common = one.index.intersection(other.index)
             shared = one.columns.intersection(other.columns)
-            self._compared[arm, against] = alike(one.loc[common, shared], other.loc[common, shared])
+            self._compared[arm, against] = bool(one.loc[common, shared].equals(other.loc[common, shared]))
         return self._compared[arm, against]
 
     def by_window(self, outcome: str) -> dict[str, Any]:
@@ -259,17 +294,16 @@ class Readings:
         a, b = (positions(accords, side, self.codes) for side in ("a", "b"))
         return self.worlds.reference.pair_index[a, b]
 
-    def counted(self, pairs: npt.NDArray[np.bool_]) -> dict[str, Floats]:
-        """(runs,) new accords of some pairs in each of the study's arms, within the longest window."""
-        arms = self.result.arms
-        out = np.zeros((len(arms), len(self.runs)))
-        for _, accords in self.result.blocks():
-            after = accords["signed"].cast(pa.int32()).fill_null(-(2**30)).to_numpy() - self.result.focal_day
-            new = np.isin(column_words(accords, "origin"), NEW) & (after >= 1) & (after <= self.long)
-            new &= pairs[self._pairs(accords)]
-            arm = positions(accords, "arm", arms)[new]
-            np.add.at(out, (arm, np.searchsorted(self.runs, accords["run"].to_numpy()[new])), 1.0)
-        return dict(zip(arms, out, strict=True))
+    def by_dyad(self, arm: str) -> ByDyad:
+        """Filtered effects of an arm on new agreements within the longest window, by dyad. Raises Lacking."""
+        if self.result.dyads.empty:
+            raise Lacking("sums by dyad")
+        rows, place = self.result.dyads, {code: i for i, code in enumerate(self.codes)}
+        rows = rows[rows["arm"] == arm]
+        dyad = self.worlds.reference.pair_index[rows["a"].map(place), rows["b"].map(place)]
+        effect, error, control = out = np.zeros((3, len(self.worlds.reference.first)))
+        out[:, dyad] = rows[["effect", "mcse", "mean_control"]].to_numpy(float).T
+        return ByDyad(effect, error, control, int(rows["n"].iloc[0]))
 
     @cached_property
     def runs(self) -> npt.NDArray[np.int64]:
@@ -282,48 +316,11 @@ class Readings:
         within = frame["after"].between(1, window or self.long)
         return frame.loc[(frame["arm"] == arm) & frame["origin"].isin(NEW) & within, ["run", "pair"]]
 
-    @property
-    def placebo_arms(self) -> list[str]:
-        """Names of the placebos that were lived."""
-        return [
-            name
-            for name in sorted(self.by_arm)
-            if name.startswith(("extra.states_", "extra.date_")) and not name.endswith(".reference")
-        ]
-
-    def percentile(
-        self, effect: Callable[[pd.DataFrame, pd.DataFrame, int], float], sign: int, window: int
-    ) -> tuple[float | None, int]:
-        """Share of placebos with a smaller effect than the event's, and how many could be compared.
-
-        effect: of (arm's outcomes, twin's outcomes, window); sign: of the direction the article expects. A
-        placebo whose window is cut off by the end is compared in the longest that is not. The event's effect is
-        taken over the same runs."""
-        smaller = total = 0
-        for name in self.placebo_arms:
-            one, twin = self.by_arm[name], self.by_arm[name + ".reference"]
-            event, without = (self.by_arm[arm].loc[one.index] for arm in (self.arm, self.result.reference))
-            for within in [w for w in reversed(self.windows) if w <= window]:
-                of_placebo = sign * effect(one, twin, within)
-                of_event = sign * effect(event, without, within)
-                if np.isfinite(of_placebo) and np.isfinite(of_event):
-                    smaller, total = smaller + (of_placebo < of_event), total + 1
-                    break
-        return (smaller / total if total else None), total
-
 
 def column(frame: pd.DataFrame, outcome: str) -> pd.Series[Any]:
-    """An outcome of a frame of runs. Raises Lacking."""
+    """An outcome of a frame of runs, its filtered estimate where there is one. Raises Lacking."""
+    if FILTERED + outcome in frame:
+        return frame[FILTERED + outcome]
     if outcome not in frame:
-        raise Lacking(outcome)
+        raise Lacking(f"the outcome `{outcome}`")
     return frame[outcome]
-
-
-def mean_effect(outcome: str) -> Callable[[pd.DataFrame, pd.DataFrame, int], float]:
-    """The mean paired difference of an outcome, as `percentile` takes it."""
-
-    def effect(arm: pd.DataFrame, twin: pd.DataFrame, window: int) -> float:
-        name = f"{outcome}_{window}"
-        return float((column(arm, name) - column(twin, name).loc[arm.index]).mean(skipna=False))
-
-    return effect

@@ -15,7 +15,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent, terms
-from balance_sim.study.intervals import mean_interval
+from balance_sim.stats.intervals import mean_interval
 from balance_sim.study.mechanisms.readings import Found, Measured, Readings
 
 Floats = npt.NDArray[np.float64]

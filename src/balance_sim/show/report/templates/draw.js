@@ -5,7 +5,7 @@ function drawer(data) {
   const inputs = dials.map((_, k) => document.getElementById("dial-" + k));
   const SVG = "http://www.w3.org/2000/svg";
   const range = [0, 0];
-  let most = 1000, reach = 1;
+  let most = scale, reach = 1;
 
   function make(name, attributes, words) {
     const one = document.createElementNS(SVG, name);
@@ -27,10 +27,10 @@ function drawer(data) {
         range[0] = Math.min(range[0], value);
         range[1] = Math.max(range[1], value);
       }
-      for (const value of point.q[2]) most = Math.max(most, value);
+      if (point.q) for (const value of point.q[2]) most = Math.max(most, value);
       for (const row of point.s) reach = Math.max(reach, Math.abs(row[1]));
     }
-    if (range[1] - range[0] < 1) { range[0] = -50; range[1] = 50; }
+    if (range[1] - range[0] < 1) { range[0] = -0.05 * scale; range[1] = 0.05 * scale; }
   }
 
   function ticks(low, high, wanted) {
@@ -60,29 +60,35 @@ function drawer(data) {
     svg.append(make("text", { class: "quiet", x: (box.left + box.width) / 2, y: box.height - 6, "text-anchor": "middle" }, "days after the event"));
     return { x, y };
   }
-  const way = (values, to) => values.map((v, k) => (k ? "L" : "M") + to.x(data.days[k]).toFixed(1) + " " + to.y(v).toFixed(1)).join("");
-  function between(low, high, to) {
-    const back = high.map((v, k) => [to.x(data.days[k]), to.y(v)]).reverse();
-    return way(low, to) + back.map((p) => "L" + p[0].toFixed(1) + " " + p[1].toFixed(1)).join("") + "Z";
+  const way = (values, days, to) => values.map((v, k) => (k ? "L" : "M") + to.x(days[k]).toFixed(1) + " " + to.y(v).toFixed(1)).join("");
+  function between(low, high, days, to) {
+    const back = high.map((v, k) => [to.x(days[k]), to.y(v)]).reverse();
+    return way(low, days, to) + back.map((p) => "L" + p[0].toFixed(1) + " " + p[1].toFixed(1)).join("") + "Z";
   }
 
   function drawExcess(point) {
     const svg = document.getElementById("excess"), to = frame(svg, range[0], range[1]), end = point.e.length - 1;
     svg.append(make("line", { class: "zero", x1: box.left, x2: box.width - box.right, y1: to.y(0), y2: to.y(0) }));
-    if (point.l[end] !== null) svg.append(make("path", { class: "band", d: between(point.l, point.h, to) }));
-    svg.append(make("path", { class: "line", d: way(point.e, to) }));
-    svg.setAttribute("aria-label", "Mean excess by day with its 95 % interval: " + signed(point.e[end], 2) + " on day " + last());
+    if (point.l[end] !== null) svg.append(make("path", { class: "band", d: between(point.l, point.h, data.windows, to) }));
+    svg.append(make("path", { class: "line", d: way(point.e, data.windows, to) }));
+    point.e.forEach((v, k) => svg.append(make("circle", { class: "here", cx: to.x(data.windows[k]), cy: to.y(v), r: 3.5 })));
+    svg.setAttribute("aria-label", "Effect by the end of each window" + (point.l[end] === null ? ": " : " with its 95 % CI: ") + signed(point.e[end], 3) + " by day " + data.window);
   }
   function drawFan(point) {
-    const svg = document.getElementById("fan"), to = frame(svg, 0, most), end = point.e.length - 1;
-    svg.append(make("path", { class: "spread", d: between(point.q[0], point.q[2], to) }));
-    svg.append(make("path", { class: "base", d: way(point.m, to) }));
-    const withIt = point.m.map((v, k) => v + point.e[k]);
-    svg.append(make("path", { class: "with", d: way(withIt, to) }));
+    const svg = document.getElementById("fan");
+    if (!point.q) {
+      svg.replaceChildren(make("text", { class: "quiet", x: box.left, y: 26 }, "Replications have a spread; expected numbers have none."));
+      svg.setAttribute("aria-label", "Counter-balancing agreements: no replications");
+      return;
+    }
+    const to = frame(svg, 0, most), end = point.m.length - 1;
+    svg.append(make("path", { class: "spread", d: between(point.q[0], point.q[2], data.days, to) }));
+    svg.append(make("path", { class: "base", d: way(point.m, data.days, to) }));
+    svg.append(make("path", { class: "with", d: way(point.w, data.days, to) }));
     svg.append(make("text", { x: box.left + 10, y: 26 }, "solid: mean, " + data.reference));
     svg.append(make("text", { x: box.left + 10, y: 42 }, "dashed: mean, " + data.arm));
-    svg.append(make("text", { class: "quiet", x: box.left + 10, y: 58 }, "grey: 90 % of runs, " + data.reference));
-    svg.setAttribute("aria-label", "Counter-accords by day " + last() + ": mean " + number(point.m[end], 1) + " in " + data.reference + ", 90 % of runs from " + number(point.q[0][end], 0) + " to " + number(point.q[2][end], 0));
+    svg.append(make("text", { class: "quiet", x: box.left + 10, y: 58 }, "grey: 90 % of replications, " + data.reference));
+    svg.setAttribute("aria-label", "Counter-balancing agreements by day " + last() + ": mean " + number(point.m[end], 1) + " in " + data.reference + ", 90 % of replications from " + number(point.q[0][end], 0) + " to " + number(point.q[2][end], 0));
   }
 
   const mapSvg = document.getElementById("map");
@@ -102,7 +108,7 @@ function drawer(data) {
       if (!one) return;
       const value = of.get(k);
       if (value === undefined) one.removeAttribute("fill");
-      one.firstChild.textContent = data.names[k] + (value === undefined ? ": not told from none" : ": " + signed(value, 3) + " partners per run");
+      one.firstChild.textContent = data.names[k] + (value === undefined ? (point.n ? ": no detectable effect" : ": no effect") : ": " + signed(value, 4) + " agreements");
       if (value !== undefined) {
         const share = 0.25 + 0.75 * Math.min(1, Math.abs(value) / reach);
         one.style.fill = value > 0 ? mix([215, 233, 246], [0, 84, 140], share) : mix([251, 236, 208], [217, 130, 0], share);
@@ -117,7 +123,7 @@ function drawer(data) {
       arcs.append(make("path", { class: "arc", d: "M" + a[0] + " " + a[1] + "Q" + (a[0] + b[0]) / 2 + " " + ((a[1] + b[1]) / 2 - lift) + " " + b[0] + " " + b[1] }));
     }
     const told = point.s.length;
-    mapSvg.setAttribute("aria-label", "World map: the excess of " + told + " of " + data.states.length + " states can be told from none");
+    mapSvg.setAttribute("aria-label", "World map: " + told + " of " + data.states.length + " states show " + (point.n ? "a detectable effect" : "an expected effect"));
   }
   function middle(k, size) {
     const place = data.map.places[k];
@@ -131,10 +137,9 @@ function drawer(data) {
       const line = document.createElement("tr"), codes = data.pairs[row[0]];
       const head = document.createElement("th");
       head.scope = "row";
-      head.textContent = data.states[codes[0]] + "-" + data.states[codes[1]];
+      head.textContent = data.names[codes[0]] + "\u2013" + data.names[codes[1]];
       line.append(head);
-      const percent = (value) => number(value * 100, 1);
-      for (const [words, kind] of [[signed(row[1] * 100, 1), "n"], [percent(row[2]) + " to " + percent(row[3]), "n"], [row[4] ? "yes" : "no", ""]]) {
+      for (const [words, kind] of [[signed(row[1], 4), "n"], [row[2] === null ? "-" : number(row[2], 4) + " to " + number(row[3], 4), "n"], [row[2] === null ? "-" : row[4] ? "yes" : "no", ""]]) {
         const cell = document.createElement("td");
         cell.className = kind;
         cell.textContent = words;
@@ -145,7 +150,7 @@ function drawer(data) {
     if (!point.p.length) {
       const line = document.createElement("tr"), cell = document.createElement("td");
       cell.colSpan = 4;
-      cell.textContent = "No pair differs in any run.";
+      cell.textContent = "No dyad shows an effect.";
       line.append(cell);
       body.append(line);
     }
@@ -158,7 +163,7 @@ function drawer(data) {
     drawPairs(point);
   }
 
-  /* Under each dial: the excess at each of its places, the others as they are. find: the point of a key, if any. */
+  /* Under each dial: the effect at each of its places, the others as they are. find: the point of a key, if any. */
   function along(at, find) {
     dials.forEach((dial, d) => {
       const svg = document.getElementById("along-" + d), n = dial.values.length;
@@ -176,18 +181,20 @@ function drawer(data) {
         const end = point.e.length - 1;
         if (point.l[end] !== null) svg.append(make("line", { class: "tick", x1: x(k), x2: x(k), y1: y(point.l[end]), y2: y(point.h[end]) }));
         svg.append(make("circle", { class: k === at[d] ? "here" : "spot", cx: x(k), cy: y(point.e[end]), r: k === at[d] ? 4.5 : 3 }));
-        seen.push(word(d, k) + ": " + signed(point.e[end], 2));
+        seen.push(word(d, k) + ": " + signed(point.e[end], 3));
       }
-      svg.setAttribute("aria-label", "Excess along " + dial.name + (seen.length ? ": " + seen.join(", ") : ": no other point with the rest as it is"));
+      svg.setAttribute("aria-label", "Effect along " + dial.name + (seen.length ? ": " + seen.join(", ") : ": no other point with the rest as it is"));
     });
   }
 
-  /* The excess in words. mean, low, high: in 1/scale; day: by when. */
+  /* Which estimator an answer is of: the expected one has no replications. */
+  function estimator(point) { return point.n ? "Simulated, " + point.n + " replications" : "Expected (no random numbers)"; }
+
+  /* The effect in words. mean, low, high: in 1/scale; day: by when. */
   function sentence(point, mean, low, high, day) {
-    const told = low === null ? "" : " (95 % interval " + number(low, 2) + " to " + number(high, 2) + ")";
-    const clear = low !== null && (low > 0 || high < 0);
-    const words = point.d === 0 ? "no run differs" : clear ? "it can be told from none" : "it cannot be told from none";
-    return "Excess of " + data.arm + " over " + data.reference + " by day " + day + ": " + signed(mean, 2) + told + " counter-accords per run, on top of " + number(point.m[point.m.length - 1], 1) + "; " + words + ".";
+    const told = low === null ? "" : "; 95 % CI " + number(low, 3) + " to " + number(high, 3);
+    const clear = low === null || low > 0 || high < 0 ? "" : " The effect is not detectable.";
+    return estimator(point) + ": " + data.arm + " against " + data.reference + ": " + signed(mean, 3) + " expected counter-balancing agreements by day " + day + told + ", on " + number(point.m[point.m.length - 1], 2) + " in the control arm." + clear;
   }
 
   /* The places of the dials, by way of the address too. */
@@ -216,5 +223,5 @@ function drawer(data) {
     document.getElementById("unscripted").remove();
   }
 
-  return { dials, number, signed, word, last, widen, draw, along, sentence, current, name, toHash, listen };
+  return { dials, make, estimator, number, signed, word, last, widen, draw, along, sentence, current, name, toHash, listen };
 }

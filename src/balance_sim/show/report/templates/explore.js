@@ -19,7 +19,7 @@
   function show(keep) {
     const at = page.current(), point = data.points[pointAt(at)], end = point.e.length - 1;
     page.name(at);
-    document.getElementById("answer").textContent = page.sentence(point, point.e[end], point.l[end], point.h[end], page.last()) + " " + point.n + " runs.";
+    document.getElementById("answer").textContent = page.sentence(point, point.e[end], point.l[end], point.h[end], data.window);
     const same = point.at.join() === at.join();
     document.getElementById("near").textContent = same ? "" : "No point there. Shown: the nearest, " + point.at.map((p, d) => dials[d].name + " " + page.word(d, p)).join(", ") + ".";
     page.draw(point);
@@ -27,6 +27,7 @@
     if (keep) page.toHash(at);
   }
 
+  if (data.estimator === "expected") document.getElementById("fan").closest("section").hidden = true;
   page.widen(data.points);
   page.listen(show);
 })();

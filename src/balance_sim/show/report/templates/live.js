@@ -2,10 +2,12 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const page = drawer(data), dials = page.dials;
   const MOST_TRIED = 50, PAUSE = 120;
-  const answers = new Map();  /* by places: the last answer, by how many runs it has */
+  const answers = new Map();  /* by places: the last answer, the one with most replications; at first the expected one */
+  const channels = new Map();  /* by places: the expected effect's picture, threat and rest; null without the event */
+  const PARTS = ["picture", "threat", "rest"];
   const runs = document.getElementById("runs"), progress = document.getElementById("progress");
   const near = document.getElementById("near");
-  let asking = null, timer = 0, shown = "";
+  let asking = null, timer = 0, shown = "", widest = 1;
 
   const wanted = () => Number(runs.value);
   /* Where the dials stood for the numbers that are shown, if not where they stand for `key`. */
@@ -24,11 +26,35 @@
     const mean = data.scale * one.effect.mean, low = one.effect.lo, high = one.effect.hi;
     const scaled = (value) => (value === null ? null : data.scale * value);
     document.getElementById("answer").textContent =
-      page.sentence(one, mean, scaled(low), scaled(high), one.effect.window) + " " + one.n + " runs.";
+      page.sentence(one, mean, scaled(low), scaled(high), one.effect.window);
     document.getElementById("options").textContent = one.options;
     page.draw(one);
+    drawChannels(channels.get(key));
     page.along(page.current(), (other) => answers.get(other));
     document.getElementById("answer").classList.remove("old");
+  }
+
+  /* The expected effect as a stacked bar: what adds to the right of zero, what takes away to the left. */
+  function drawChannels(parts) {
+    const svg = document.getElementById("channels"), words = document.getElementById("channel-words");
+    svg.replaceChildren();
+    if (!parts) {
+      words.textContent = parts === null ? "The arm lacks the event: it has no channels." : "-";
+      svg.setAttribute("aria-label", "No channels");
+      return;
+    }
+    const said = PARTS.map((name, k) => name + " " + page.signed(parts[k], 4)).filter((_, k) => k < 2 || parts[k] !== 0);
+    widest = Math.max(widest, ...[1, -1].map((sign) => parts.reduce((sum, value) => sum + Math.max(sign * value, 0), 0)));
+    const ends = { 1: 230, "-1": 230 };
+    parts.forEach((value, k) => {
+      const sign = value < 0 ? -1 : 1, size = 220 * Math.abs(value) / widest;
+      const left = sign > 0 ? ends[sign] : ends[sign] - size;
+      if (size > 0) svg.append(page.make("rect", { class: "part-" + PARTS[k], x: left.toFixed(2), y: 8, width: size.toFixed(2), height: 26 }));
+      ends[sign] += sign * size;
+    });
+    svg.append(page.make("line", { class: "zero", x1: 230, x2: 230, y1: 2, y2: 40 }));
+    words.textContent = "Expected (no random numbers): " + said.join(", ") + ".";
+    svg.setAttribute("aria-label", "Channels of the expected effect: " + said.join(", "));
   }
 
   /* What the numbers on the page are, while others are under way. */
@@ -49,9 +75,9 @@
       const row = document.createElement("tr"), effect = answer.effect;
       const cell = (text, kind) => { const td = document.createElement("td"); td.className = kind; td.textContent = text; row.append(td); };
       at.split(",").forEach((place, d) => cell(page.word(d, Number(place)), ""));
-      cell(page.signed(data.scale * effect.mean, 2), "n");
-      cell(effect.lo === null ? "-" : page.number(data.scale * effect.lo, 2) + " to " + page.number(data.scale * effect.hi, 2), "n");
-      cell(String(answer.n), "n");
+      cell(page.signed(data.scale * effect.mean, 3), "n");
+      cell(effect.lo === null ? "-" : page.number(data.scale * effect.lo, 3) + " to " + page.number(data.scale * effect.hi, 3), "n");
+      cell(answer.n ? String(answer.n) : "expected", "n");
       body.append(row);
     }
   }
@@ -90,12 +116,19 @@
   }
   /* A line of an answer; whether it was the last. */
   function hear(key, count, line) {
+    if (line.expected !== undefined) {
+      channels.set(key, line.expected.c);
+      keep(key, line.expected);
+      show(key, answers.get(key));
+      say(count + " replications are under way.", false);
+      return false;
+    }
     if (line.answer !== undefined) {
       const whole = line.answer.n >= count;
       progress.value = line.answer.n;
       keep(key, line.answer);
       show(key, answers.get(key));
-      say(whole ? "" : "So far " + line.answer.n + " of " + count + " runs.", false);
+      say(whole ? "" : "So far " + line.answer.n + " of " + count + " replications.", false);
       return whole;
     }
     if (line.lived !== undefined) {
@@ -120,7 +153,7 @@
       say("", false);
       return;
     }
-    if (known === undefined) say(wanted() + " runs are under way." + left(key), shown !== key);
+    if (known === undefined) say(wanted() + " replications are under way." + left(key), shown !== key);
     timer = window.setTimeout(() => ask(at, wanted()), asking === null ? 0 : PAUSE);
   }
 

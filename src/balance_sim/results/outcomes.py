@@ -4,8 +4,6 @@ signed nor scheduled at the start; those already in talks are counted among them
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
@@ -13,16 +11,14 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.state import Accords
 
-if TYPE_CHECKING:
-    from balance_sim.study.cast import Cast
-
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 ACCELERATED_DAYS = 30
+FILTERED = "filtered_"  # begins the name of the column with the filtered estimate of a number of agreements
 NEW = ("new", "assumed", "talks")
-_COUNTED = tuple(ORIGINS.index(origin) for origin in NEW)
-_FROM_TALKS = tuple(ORIGINS.index(origin) for origin in ("assumed", "talks"))
+NEW_ORIGINS = tuple(ORIGINS.index(origin) for origin in NEW)
+FROM_TALKS = tuple(ORIGINS.index(origin) for origin in ("assumed", "talks"))
 
 
 def days_after(signed: Floats, focal_day: float) -> Floats:
@@ -33,12 +29,17 @@ def days_after(signed: Floats, focal_day: float) -> Floats:
 def is_new(accords: Accords, focal_day: float, window: float) -> Bools:
     """(K,) new accords signed within `window` days after the focal date."""
     after = days_after(accords.signed, focal_day)
-    return np.isin(accords.origin, _COUNTED) & (after >= 1) & (after <= window)
+    return np.isin(accords.origin, NEW_ORIGINS) & (after >= 1) & (after <= window)
 
 
-def counts(outcome: str) -> bool:
-    """Whether an outcome is a number, of accords or of states, that an arm can change."""
-    return outcome.startswith(("accords_", "from_talks_", "in_force_", "accelerated_", "states_"))
+def in_force_between(in_force: Floats, first: float, stop: float) -> Bools:
+    """(K,) whether agreements came into force from one moment to another, days from the start."""
+    return np.asarray((in_force >= first) & (in_force < stop))
+
+
+def least_jump(outcome: str) -> float:
+    """How much a run that differs differs by at least: 1 in a number of agreements or of states, nothing on a scale."""
+    return float(outcome.startswith(("accords_", "from_talks_", "in_force_", "accelerated_", "states_")))
 
 
 def fixed_beforehand(outcome: str) -> bool:
@@ -46,25 +47,18 @@ def fixed_beforehand(outcome: str) -> bool:
     return outcome.startswith("scheduled_")
 
 
-def outcomes_of(
-    worlds: Worlds, made: Accords, twin: Accords | None, runs: int, cast: Cast | None = None
-) -> dict[str, Floats]:
+def outcomes_of(worlds: Worlds, made: Accords, twin: Accords | None, runs: int) -> dict[str, Floats]:
     """Each outcome as a column over the runs of one arm; `twin`: the same runs in the reference arm.
 
-    twin None: those runs are not at hand, and the outcome that needs them is left out.
-
-    cast: whose day and directions count instead of the focal event's; then windows that the end cuts off are
-    missing."""
+    twin None: those runs are not at hand, and the outcome that needs them is left out."""
     world, windows = worlds.reference, sorted(worlds.scenario.report.windows)
-    day = world.focal_day if cast is None else cast.day
-    of_pair = worlds.baseline.direction if cast is None else cast.direction
-    horizon = world.grid[-1] - day
+    day, horizon = world.focal_day, world.grid[-1] - world.focal_day
 
     def count(rows: Bools) -> Floats:
         return np.bincount(made.run[rows], minlength=runs).astype(float)
 
     out: dict[str, Floats] = {}
-    direction = of_pair[made.pair]
+    direction = worlds.baseline.direction[made.pair]
     for window in windows:
         new = is_new(made, day, window)
         for index, name in enumerate(DIRECTIONS):
@@ -74,9 +68,10 @@ def outcomes_of(
     new = is_new(made, day, longest)
     for index, kind in enumerate(world.ladder.names):
         out[f"accords_{kind}_{longest}"] = count(new & (made.kind == index))
-    out[f"from_talks_{longest}"] = count(new & np.isin(made.origin, _FROM_TALKS))
+    out[f"from_talks_{longest}"] = count(new & np.isin(made.origin, FROM_TALKS))
     effective = days_after(made.in_force, day)
-    out[f"in_force_{longest}"] = count((effective >= 1) & (effective <= longest) & (made.origin != 5))
+    came = in_force_between(made.in_force, day + 1.0, min(day + 1.0 + longest, world.grid[-1]))
+    out[f"in_force_{longest}"] = count(came & (made.origin != ORIGINS.index("in_force")))
     scheduled = made.origin == ORIGINS.index("scheduled")
     out[f"scheduled_{longest}"] = count(scheduled & (effective >= 1) & (effective <= longest))
 
@@ -87,9 +82,6 @@ def outcomes_of(
     out[f"days_without_counter_{longest}"] = np.minimum(first, float(longest))
     if twin is not None:
         out[f"accelerated_{longest}"] = count(earlier_than_twin(made, twin, ACCELERATED_DAYS) & new)
-    if cast is not None:
-        cut = tuple(f"_{window}" for window in windows if window > horizon)
-        out |= {name: np.full(runs, np.nan) for name in out if cut and name.endswith(cut)}
     return out
 
 

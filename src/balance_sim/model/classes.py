@@ -1,0 +1,162 @@
+"""Who is threatened, and so the direction of every dyad: fixed once, from the scenario as written.
+
+Not from the version at hand: a change to its participants, to tau or to a state would move agreements between classes
+in every arm and call that an effect. docs/decisions/0015-classes-as-written.md."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model.core import DIRECTIONS, Baseline, World
+from balance_sim.model.engine import begin, perceive
+from balance_sim.model.news import members
+from balance_sim.model.view import View
+from balance_sim.model.world import compile_world, focal_day, time_grid
+from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.classes import LISTS, Classes
+from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.schema import Event, Scenario
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+AT_WAR = 0.5
+"""Intensity of a dispute's war from which its two states count as being at war."""
+
+TABLES_KEPT = 16
+_tables: OrderedDict[str, Classes] = OrderedDict()
+
+
+def classes_of(scenario: Scenario, world: World | None = None) -> Classes:
+    """The class table of the scenario as written; worked out once for each content.
+
+    world: the scenario's own reference arm where that is at hand; taken where the scenario is as it was written.
+
+    >>> classes_of(load_scenario("scenarios/beijing_2025.yaml")).direction("AUS", "JPN")  # doctest: +SKIP
+    'counter'"""
+    written = scenario.written
+    if isinstance(written, Classes):
+        return written
+    key = content_digest(written)
+    found = _tables.get(key)
+    if found is None:
+        own = world if written is scenario and world is not None else _reference_of(written)
+        found = _tables[key] = _fixed(written, own)
+        while len(_tables) > TABLES_KEPT:
+            _tables.popitem(last=False)
+    return found
+
+
+def with_classes(scenario: Scenario) -> Scenario:
+    """A copy that carries the class table itself: for studies, whose workers need not work it out.
+
+    Raises ValueError for states that the scenario as written does not have."""
+    classes = classes_of(scenario)
+    refuse_strangers(scenario.codes, classes)
+    return scenario.counted_as(classes)
+
+
+def refuse_strangers(codes: tuple[str, ...], classes: Classes) -> None:
+    """Raises ValueError for states without a class."""
+    strangers = sorted({*codes} - {*classes.list_of})
+    if strangers:
+        raise ValueError(
+            f"no dyad of {', '.join(strangers)} has a class: not in the scenario as written. Write a file that has "
+            "them, or take the changed scenario for the one as written: scenario.counted_as(None)"
+        )
+
+
+def sorted_into(world: World, classes: Classes) -> tuple[Bools, Ints]:
+    """(n,) who is threatened, and (P,) the direction of each dyad, an index into DIRECTIONS, in a world's order.
+
+    Raises ValueError for states without a class."""
+    refuse_strangers(world.codes, classes)
+    threatened = np.isin(world.codes, classes.threatened)
+    inside = np.isin(world.codes, classes.participants)
+    with_participant = inside[world.first] | inside[world.second]
+    counter = ~with_participant & (threatened[world.first] | threatened[world.second])
+    names = [DIRECTIONS.index(name) for name in ("with_participant", "counter", "other")]
+    return threatened, np.where(with_participant, names[0], np.where(counter, names[1], names[2]))
+
+
+def _reference_of(scenario: Scenario) -> World:
+    """The reference arm's arrays, on the grid of all arms."""
+    versions = {name: arm_scenario(scenario, name, sealed=False) for name in sorted(scenario.arms)}
+    grid, reference = time_grid(scenario, list(versions.values())), scenario.reference_arm
+    return compile_world(versions[reference], reference, grid, focal_day(scenario))
+
+
+def _fixed(scenario: Scenario, world: World) -> Classes:
+    """The table from the reference arm, just before the focal event."""
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    roster = {code: i for i, code in enumerate(world.codes)}
+
+    def who(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(world.codes[i] for i in members(names, scenario.groups, roster)))
+
+    participants = tuple(members(focal.principals, scenario.groups, roster))
+    state = begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64))
+    hit = threatened_by(perceive(world, state, step_before(world)), participants, world.rules.tau)[0]
+    roles = Classes(
+        participants=(),
+        threatened=(),
+        others=(),
+        guests=who(_guests(scenario, focal)),
+        wars=tuple(sorted((row.a, row.b) for row in scenario.disputes if row.war >= AT_WAR)),
+        groups={name: who((name,)) for name in sorted({*scenario.groups, *scenario.report.groups})},
+        audiences={name: who(scenario.audiences[name].members) for name in sorted(scenario.audiences)},
+    )
+    return with_participants(roles, world, participants, focal.host if focal.host in roster else None, hit)
+
+
+def with_participants(
+    table: Classes, world: World, participants: tuple[int, ...], host: str | None, threatened: Bools
+) -> Classes:
+    """The table with these participants, their host and those whom they threaten, (n,), in place of its own."""
+    of = np.full(world.n, LISTS.index("others"))
+    of[threatened], of[list(participants)] = LISTS.index("threatened"), LISTS.index("participants")
+    inside, hit, rest = (tuple(sorted(np.array(world.codes)[of == k].tolist())) for k in range(len(LISTS)))
+    beside = sorted((world.capability[i], i) for i in participants if world.codes[i] != host)
+    junior, third = (world.codes[beside[at][1]] if len(beside) > 1 else None for at in (0, -1))
+    return replace(
+        table, participants=inside, threatened=hit, others=rest, host=host, junior=junior, third=third
+    )
+
+
+def _guests(scenario: Scenario, focal: Event) -> tuple[str, ...]:
+    """Guests of the focal event, else of the events of the same day and host."""
+    same = [one for one in scenario.events if one.date == focal.date and one.host == focal.host and one.host]
+    return focal.guests or tuple(name for one in same for name in one.guests)
+
+
+def threatened_by(view: View, participants: tuple[int, ...], tau: float) -> Bools:
+    """(R, n) whether the participants make up more than tau of the balance against a state.
+
+    They themselves do not count."""
+    share = view.threat[:, :, list(participants)].sum(axis=-1) / view.balance
+    share[:, list(participants)] = 0.0
+    return np.asarray(share > tau)
+
+
+def step_before(world: World) -> int:
+    """The last step that ends before the focal event, or the first step."""
+    return max(int(np.searchsorted(world.grid, world.focal_day)) - 1, 0)
+
+
+def unfrozen(world: World) -> Baseline:
+    """A baseline of which nothing is known yet: all 0."""
+    n, kinds, pairs = world.n, len(world.ladder.names), len(world.first)
+    return Baseline(
+        gain_norm=np.zeros((n, kinds)),
+        insecurity=np.zeros(n),
+        partners=np.zeros(n),
+        shared=np.zeros((n, n)),
+        shared_mean=0.0,
+        threatened=np.zeros(n, dtype=bool),
+        direction=np.zeros(pairs, dtype=np.int64),
+        keen=np.zeros((pairs, 2, kinds)),
+    )

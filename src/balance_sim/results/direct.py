@@ -1,0 +1,138 @@
+"""The direct effect of an arm: its beliefs and effort evaluated beside the control arm's replications.
+
+Along each replication of the control arm, at every opportunity of an idle clock, the probability q that talks would
+open in another arm stands beside the control arm's own, p. The sum of (q - p) / bound * P(signed in time) is what the
+arm's beliefs do to consent while the network of agreements is the control arm's. It costs half of simulating the arm
+and varies less, and it leaves out two things: the feedback through agreements that differ, and the pace of talks.
+Results that rest on it say so, with the gap to the filtered effect of the headline arm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model import threat
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import Opportunities, Thinning, World
+from balance_sim.model.engine import (
+    advance,
+    begin,
+    consents,
+    filtered,
+    open_to_consent,
+    perceive,
+    turn_of_step,
+    watch_margins,
+)
+from balance_sim.model.margins import BoundExceeded
+from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.state import Hastened, Simulated, State
+from balance_sim.model.view import View
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Runs = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the states of one arm see in a step of the control arm's replications.
+
+    rows: (K,) the step's opportunities whose clock is idle and that were not thinned. `view` holds until the next."""
+
+    world: World
+    state: State
+    view: View
+    chances: Opportunities
+    thin: Thinning
+    rows: Ints
+
+
+Look = Callable[[Sight], None]
+
+
+@dataclass(frozen=True)
+class Along:
+    """Replications of the control arm, with what was drawn for them."""
+
+    chances: Opportunities
+    control: Simulated
+
+
+def along_control(worlds: Worlds, seed: int, runs: Runs, arms: Sequence[str], look: Look) -> Along:
+    """Simulate the control arm; in each step show what each of the other arms, and then it, would see.
+
+    An arm's state is the control arm's, with an effort of its own. A step is shown again, from the first on, where a
+    replication leaves the margins of its bounds."""
+    world, bound = worlds.reference, worlds.bounds[worlds.scenario.reference_arm]
+    for most in (bound, None):
+        chances = draw_opportunities(world, seed, runs, most)
+        thin = thinning(world, chances, bound)
+        try:
+            return Along(chances, _along(worlds, chances, thin, seed, runs, arms, look))
+        except BoundExceeded:
+            continue
+    raise AssertionError("without thinning no bound can be exceeded")
+
+
+def _along(
+    worlds: Worlds,
+    chances: Opportunities,
+    thin: Thinning,
+    seed: int,
+    runs: Runs,
+    arms: Sequence[str],
+    look: Look,
+) -> Simulated:
+    control, baseline = worlds.reference, worlds.baseline
+    state, consent = begin(control, baseline, seed, runs), []
+    effort = {arm: state.effort.copy() for arm in arms}
+    for step in range(control.steps):
+        turn_of_step(control, state)
+        watch_margins(control, baseline, chances, state)
+        rows = open_to_consent(control, chances, thin, state, *chances.starts[step : step + 2])
+        days = control.grid[step + 1] - control.grid[step]
+        for arm in arms:
+            world = worlds.arms[arm]
+            beside = replace(state, effort=effort[arm])
+            view = perceive(world, beside, step)
+            look(Sight(world, beside, view, chances, thin, rows))
+            rules = world.rules
+            share = threat.effort_share(days, rules.effort_years)
+            effort[arm] = threat.effort_change(
+                effort[arm], view.insecurity, baseline.insecurity, rules.effort_slope, rules.effort_max, share
+            )
+        view = perceive(control, state, step)
+        look(Sight(control, state, view, chances, thin, rows))
+        consent.append(advance(control, baseline, chances, thin, state, view, seed))
+    turn_of_step(control, state)
+    return Simulated(state.accords, np.concatenate(consent), Hastened.joined(state.hastened))
+
+
+def direct(worlds: Worlds, seed: int, runs: Runs, arms: Sequence[str]) -> tuple[Along, dict[str, Simulated]]:
+    """What `Filtered` needs for the control arm and, beside it, for others.
+
+    Of the others `consent` is their own; agreements and the pace of talks are the control arm's, so that the difference
+    of two filtered sums is the direct effect."""
+    found: dict[str, list[tuple[Ints, Floats]]] = {}
+
+    def look(seen: Sight) -> None:
+        if seen.view.step == 0:
+            found[seen.world.arm] = []
+        sides = consents(seen.world, worlds.baseline, seen.chances, seen.state, seen.view, seen.rows)
+        found[seen.world.arm].append(
+            (seen.rows, filtered(seen.world, seen.chances, seen.thin, seen.state, seen.rows, sides))
+        )
+
+    along = along_control(worlds, seed, runs, arms, look)
+    out = {}
+    for arm in arms:
+        consent = np.zeros(len(along.chances.day))
+        for rows, weight in found[arm]:
+            consent[rows] = weight
+        out[arm] = replace(along.control, consent=consent)
+    return along, out

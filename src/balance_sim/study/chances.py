@@ -1,0 +1,61 @@
+"""The probability that each dyad of a finished study reaches an agreement: some replications are simulated again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from balance_sim.results.hazard import Sought, chances_along, kinds_named
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.draws import with_draws
+from balance_sim.study.faults import WrongRequest
+from balance_sim.study.result import Result
+
+RUNS = 32
+
+
+def dyad_chances(
+    result: Result,
+    arm: str,
+    *,
+    window: int | None = None,
+    kinds: Sequence[str] = (),
+    stage: str = "signed",
+    runs: int | None = None,
+) -> dict[tuple[str, str], float]:
+    """Dyad (codes sorted) -> probability of a new agreement within `window` days after the focal event in an arm.
+
+    The study's first `runs` replications that finished are simulated again, on their own random numbers, and the hazard
+    of every dyad is integrated along them (`results.hazard`): the same numbers every time. Two arms share their random
+    numbers, so their difference is paired. window: the longest reported if None; kinds: all if empty; stage: `signed`
+    or `in_force`; runs: `RUNS` if None.
+
+    Raises WrongRequest for a study that decides by code of its own, and for one of which no replication finished.
+
+    Examples
+    --------
+    >>> from balance_sim.study.run import open_result
+    >>> p = dyad_chances(open_result("results/beijing"), "parade")  # doctest: +SKIP
+    >>> max(p, key=p.get)  # doctest: +SKIP
+    """
+    if result.model is not None:
+        raise WrongRequest(
+            f"the study decides by code of its own, {result.model}: its probabilities are not known. "
+            "Give the forecast as a CSV of probabilities"
+        )
+    numbers = np.unique(result.outcomes["run"].to_numpy(np.uint64))[: runs or RUNS]
+    if not len(numbers):
+        raise WrongRequest("no replication has finished: run the study first")
+    worlds = compile_arms(result.scenario, tuple(dict.fromkeys((result.reference, arm))))
+    if result.draws:
+        worlds = with_draws(worlds, result.seed, numbers)
+    world = worlds.arms[arm]
+    first, days = world.focal_day + 1.0, window or result.window
+    stop = max(min(first + days, world.grid[-1]), first)
+    found = chances_along(
+        worlds, arm, result.seed, numbers, Sought(kinds_named(world, kinds), first, stop, stage)
+    )
+    sides = zip(world.first, world.second, strict=True)
+    dyads = [tuple(sorted((world.codes[i], world.codes[j]))) for i, j in sides]
+    return {(a, b): float(p) for (a, b), p in zip(dyads, found.any.mean(axis=0), strict=True)}

@@ -1,0 +1,181 @@
+"""Arrays of a scenario are the same to the last bit, however they are put together and whatever was kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from balance_sim.model import world as compiled
+from balance_sim.model.baseline import Worlds, _all_prospects, compile_worlds, unfrozen
+from balance_sim.model.beliefs import decay, prior_alignment, prior_intent
+from balance_sim.model.core import World
+from balance_sim.model.engine import begin, perceive
+from balance_sim.model.news import attention_of_readings, members, reading_of
+from balance_sim.model.willingness import OF_KIND, TERMS, willingness
+from balance_sim.model.world import by_audience, ground_of, numbered, quarrels
+from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
+from balance_sim.study.arms import compile_arms
+
+SHIPPED = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.yaml"))
+BEIJING = load_scenario(SHIPPED[0])
+
+
+def arrays(piece: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every array and plain value below a dataclass, with where it stands; the scenario left out."""
+    if isinstance(piece, dict):
+        for key, value in piece.items():
+            yield from arrays(value, f"{path}.{key}")
+    elif is_dataclass(piece):
+        for one in fields(piece):
+            if one.name != "scenario":
+                yield from arrays(getattr(piece, one.name), f"{path}.{one.name}")
+    elif isinstance(piece, np.ndarray):
+        yield path, (piece.dtype.str, piece.shape, piece.tobytes())
+    else:
+        yield path, repr(piece)
+
+
+def same(one: Any, other: Any) -> bool:
+    mine, theirs = dict(arrays(one)), dict(arrays(other))
+    assert len(mine) > 50
+    assert mine.keys() == theirs.keys()
+    assert not [path for path in mine if mine[path] != theirs[path]]
+    return True
+
+
+def forget() -> None:
+    """Nothing of what was compiled before is held on to."""
+    for kept in (compiled._GROUNDS, compiled._RECORDS, compiled._EARLIER):
+        kept.clear()
+    numbered.cache_clear()
+
+
+def plain_evidence(scenario: Scenario, grid: Any) -> tuple[Any, Any, Any]:
+    """Event by event into whole matrices: alignment (S, A, n, n), intent (S, n, n), reliability lost (S, n)."""
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    starts, moments = grid[:-1], (grid[:-1] + grid[1:]) / 2
+    audience, n = reading_of(scenario), len(roster)
+    align = np.zeros((len(starts), len(attention_of_readings(scenario, "treaty")), n, n))
+    intent, lost = np.zeros((len(starts), n, n)), np.zeros((len(starts), n))
+    for event in scenario.events:
+        if event.accord is not None:
+            continue
+        kind, day = scenario.event_kinds[event.kind], (event.date - scenario.start).days
+        left = np.where(starts >= day, decay(moments - day, kind.half_life_days), 0.0) * event.visibility
+        heed = attention_of_readings(scenario, event.kind)
+        who, guests, targets = (
+            members(getattr(event, role), scenario.groups, roster)
+            for role in ("principals", "guests", "targets")
+        )
+        for i in who:
+            for j in {*who, *guests} - {*targets, i}:
+                if i not in targets and not (j in who and j < i):
+                    dose = (event.sign * kind.alignment) * left[:, None] * heed
+                    align[:, :, i, j] += dose
+                    align[:, :, j, i] += dose
+            lost[:, i] += kind.reliability * left
+            scale = scenario.parameters.prior_tension if day < 0 else 1.0
+            for target in set(targets) - {i}:
+                intent[:, target, i] += (kind.intent * scale) * left * heed[audience[target]]
+    return align, intent, lost
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_beliefs_before_accords_are_those_of_whole_matrices(path):
+    scenario = BEIJING if path == SHIPPED[0] else load_scenario(path)
+    worlds, p = compile_worlds(scenario), scenario.parameters
+    for arm, world in worlds.arms.items():
+        version = by_audience(arm_scenario(scenario, arm))
+        align, intent, lost = plain_evidence(version, world.grid)
+        prior = prior_alignment(world.gap, p.alpha0, p.alpha_x)
+        odds = np.exp(-(prior + align)[..., world.first, world.second])
+        assert np.array_equal(world.odds_against, odds)
+        quarrel = prior_intent(world.gap, quarrels(version), p.eta0, p.eta_x)
+        assert np.array_equal(world.intent_odds, np.exp(quarrel + intent))
+        assert np.array_equal(
+            world.reliability, np.array([s.reliability for s in version.states]) * np.exp(-lost)
+        )
+        assert scenario is not BEIJING or (align.any() and intent.any())
+
+
+POINTS: tuple[dict[str, object], ...] = (
+    {"parameters.beta": 0.3},
+    {"parameters.alpha_x": 0.8, "parameters.delta_km": 900.0},
+    {"parameters.experience_half_life_days": 99.0},
+    {"events.parade.visibility": 0.4},
+    {"events.parade.date": "2025-09-10"},
+    {"theory.weights.closure": 0.3},
+    {"theory.preset": "hub_doubt"},
+    {"theory.preset": "balance_of_power"},
+    {"audiences.west.attention.default": 0.25},
+    {"kinds.access.ceiling": 3.0, "kinds.access.depth": 0.9},
+    {"states.USA.reliability": 0.2, "states.JPN.ideal_point": -3.0},
+    {"trade.JPN-CHN.share": 0.01, "distances.CHN-JPN.km": 9.0},
+    {f"accords.{BEIJING.accords[0].id}.precision": "year"},
+    {"step_days": 10.0},
+    {"event_kinds.visit.half_life_days": 30.0, "event_kinds.visit.reliability": 0.2},
+)
+
+
+def test_what_is_kept_between_points_changes_no_bit():
+    """Each point compiled with nothing kept, and then among the others, forwards and back."""
+    arms = (BEIJING.reference_arm, "parade", "half_visibility")
+    points = [with_values(BEIJING, values) for values in POINTS]
+    alone = []
+    for point in points:
+        forget()
+        alone.append(compile_arms(point, arms))
+    for point, expected in [*zip(points, alone, strict=True), *reversed([*zip(points, alone, strict=True)])]:
+        assert same(compile_arms(point, arms), expected)
+
+
+def test_arms_alone_are_arms_among_all():
+    whole = compile_worlds(BEIJING)
+    few = compile_arms(BEIJING, (BEIJING.reference_arm, "without_kim"))
+    assert same(few.arms, {arm: whole.arms[arm] for arm in sorted(few.arms)})
+    assert dict(arrays(few.baseline)) == dict(arrays(whole.baseline))
+
+
+def test_threads_compile_what_one_compiles():
+    points = [with_values(BEIJING, {"parameters.beta": beta}) for beta in (0.1, 0.2, 0.3, 0.4)] * 2
+    arms = (BEIJING.reference_arm, "parade")
+    forget()
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda point: compile_arms(point, arms), points))
+    for point, worlds in zip(points, found, strict=True):
+        assert same(worlds, compile_arms(point, arms))
+
+
+def everyone(worlds: Worlds) -> Any:
+    world: World = worlds.reference
+    state = begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64))
+    return _all_prospects(world, worlds.baseline, state, perceive(world, state, 0))
+
+
+@pytest.mark.parametrize("theory", ["balance_of_threat", "balance_of_power", "hub_doubt", "bandwagoning"])
+@pytest.mark.parametrize("path", SHIPPED[::2], ids=lambda path: path.stem)
+def test_a_dyad_asked_once_for_all_kinds_answers_as_for_each(path, theory):
+    at_once = everyone(compile_worlds(load_scenario(path, theory=theory)))
+    assert at_once.kinds_each > 1
+    assert np.array_equal(willingness(at_once), willingness(replace(at_once, kinds_each=1)))
+
+
+def test_terms_of_a_dyad_take_no_heed_of_the_kind_and_those_of_a_kind_do():
+    prospects = replace(everyone(compile_worlds(BEIJING)), kinds_each=1)
+    for name, term in TERMS.items():
+        by_kind = term(prospects).reshape(-1, len(BEIJING.kinds))
+        assert (by_kind != by_kind[:, :1]).any() == (name in OF_KIND), name
+
+
+def test_what_worlds_have_in_common_cannot_be_written_to():
+    ground = ground_of(BEIJING)
+    assert ground_of(BEIJING) is ground
+    with pytest.raises(ValueError, match="read-only"):
+        ground.distance_km[0, 1] = 0.0
+    assert ground_of(with_values(BEIJING, {"states.JPN.ideal_point": 0.0})) is not ground

@@ -1,0 +1,150 @@
+"""Replications with both estimates of every number of agreements, and filtered forms that are wrong on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from scipy import stats
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import Thinning
+from balance_sim.model.engine import clock_of, simulate
+from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.state import Hastened, Simulated
+from balance_sim.results.filtered import Filtered, Windows, filtered_outcomes, prospect_of
+from balance_sim.results.outcomes import outcomes_of
+from balance_sim.scenario import load_scenario, new_scenario, with_values
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import compile_arms
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+SUMMIT = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
+AT_ONCE = 500  # replications simulated together
+Wrong = Callable[[Filtered, Thinning], Filtered]
+
+
+def small(folder: Path, values: Mapping[str, object], text: Callable[[str], str] = str) -> Scenario:
+    """The scenario that `balance-sim new` starts from, with other values."""
+    path = folder / "small.yaml"
+    path.write_text(text(new_scenario("small")), encoding="utf-8")
+    return with_values(load_scenario(path), dict(values))
+
+
+def every_kind(scenario: Scenario, **values: object) -> dict[str, object]:
+    """Key paths that set the same values for each kind of agreement."""
+    return {f"kinds.{kind}.{name}": value for kind in scenario.kinds for name, value in values.items()}
+
+
+def simulated(
+    worlds: Worlds, arm: str, runs: np.ndarray, seed: int = 1, *, thinned: bool = True
+) -> tuple[Filtered, Thinning]:
+    """One arm's replications with what filtered sums need."""
+    world, windows = worlds.reference, windows_of(worlds)
+    chances = draw_opportunities(world, seed, runs, worlds.most if thinned else None)
+    thin = thinning(worlds.arms[arm], chances, worlds.bounds[arm])
+    found = simulate(worlds.arms[arm], worlds.baseline, chances, thin, seed, runs)
+    prospect = prospect_of(worlds, chances, windows)
+    direction = worlds.baseline.direction
+    return Filtered(worlds.arms[arm], chances, found, prospect, windows, direction, len(runs)), thin
+
+
+def windows_of(worlds: Worlds) -> Windows:
+    world = worlds.reference
+    return Windows(world.focal_day, tuple(sorted(worlds.scenario.report.windows)), float(world.grid[-1]))
+
+
+Gaps = dict[tuple[str, str], np.ndarray]  # by arm and outcome, filtered less counted in each replication
+
+
+def gaps(
+    scenario: Scenario, arms: Sequence[str], runs: int, wrong: Sequence[Wrong] = (), batch: int = AT_ONCE
+) -> dict[str, Gaps]:
+    """By form (`right`, and the wrong ones by name). Each arm has a seed of its own, so that arms are independent.
+
+    Opportunities are never left out of the table, so that no replication has to be simulated again; which of them are
+    thinned in an arm is the same. Outcomes with few agreements are left out: a mean of few counts is not normal."""
+    control = scenario.reference_arm
+    worlds = compile_arms(scenario, (control, *(arm for arm in arms if arm != control)))
+    out: dict[str, dict[tuple[str, str], list[np.ndarray]]] = {}
+    total: dict[tuple[str, str], float] = {}
+    for seed, arm in enumerate(arms):
+        for first in range(0, runs, batch):
+            numbers = np.arange(first, min(first + batch, runs), dtype=np.uint64)
+            found, thin = simulated(worlds, arm, numbers, seed, thinned=False)
+            counted = outcomes_of(worlds, found.simulated.accords, None, len(numbers))
+            for form in (right, *wrong):
+                for name, values in filtered_outcomes(form(found, thin)).items():
+                    gap = values - counted[name]
+                    out.setdefault(form.__name__, {}).setdefault((arm, name), []).append(gap)
+                    if form is right:
+                        total[arm, name] = total.get((arm, name), 0.0) + counted[name].sum()
+    return {
+        form: {key: np.concatenate(of) for key, of in found.items() if total[key] >= FEWEST}
+        for form, found in out.items()
+    }
+
+
+FEWEST = 100
+CLASSES = ("accords_counter", "accords_with_participant", "accords_other")  # of different dyads
+
+
+def z_of(gap: np.ndarray) -> float:
+    error = gap.std(ddof=1) / np.sqrt(len(gap))
+    return float(gap.mean() / error) if error > 0 else 0.0
+
+
+def largest(found: Gaps) -> float:
+    return max(abs(z_of(gap)) for gap in found.values())
+
+
+def most(tests: int, false: float = 1e-4) -> float:
+    """The |z| that the largest of so many normal ones exceeds with this probability at most (Bonferroni)."""
+    return float(stats.norm.isf(false / 2 / tests))
+
+
+def noise(found: Gaps, window: int, batches: int) -> float:
+    """P value of Kolmogorov and Smirnov's test that z-scores are standard normal: by arm, class and batch of runs."""
+    scores = [
+        z_of(part)
+        for (_, name), gap in found.items()
+        if name in [f"{one}_{window}" for one in CLASSES]
+        for part in np.array_split(gap, batches)
+    ]
+    return float(stats.kstest(scores, "norm").pvalue)
+
+
+# --- wrong on purpose ------------------------------------------------------------------------------
+
+
+def with_consent(found: Filtered, consent: np.ndarray) -> Filtered:
+    return replace(found, simulated=replace(found.simulated, consent=consent))
+
+
+def right(found: Filtered, thin: Thinning) -> Filtered:
+    return found
+
+
+def bare(found: Filtered, thin: Thinning) -> Filtered:
+    """Consent not divided by the probability that the opportunity was kept."""
+    return with_consent(found, found.simulated.consent * thin.bound)
+
+
+def doubled(found: Filtered, thin: Thinning) -> Filtered:
+    """Each of two opportunities of one clock in one step as if it were alone: no (1 - w)."""
+    chances, weight = found.chances, found.simulated.consent.copy()
+    step = np.repeat(np.arange(len(chances.starts) - 1), np.diff(chances.starts))
+    clock = clock_of(found.world, chances.run, chances.pair, chances.kind)
+    row = np.flatnonzero(weight > 0)
+    again = (clock[row[1:]] == clock[row[:-1]]) & (step[row[1:]] == step[row[:-1]])
+    weight[row[1:][again]] /= 1.0 - found.simulated.consent[row[:-1][again]]
+    return with_consent(found, weight)
+
+
+def unhurried(found: Filtered, thin: Thinning) -> Filtered:
+    """As if all talks kept speed 1."""
+    accords = found.simulated.accords
+    plain = replace(accords, plain_signed=accords.signed)
+    return replace(found, simulated=Simulated(plain, found.simulated.consent, Hastened.none()))

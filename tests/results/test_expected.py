@@ -1,0 +1,216 @@
+"""The expected estimator: closed forms where nothing moves, the filtered estimate where much does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from replications import right, simulated, unhurried, windows_of
+
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
+from balance_sim.results import expected as module
+from balance_sim.results.direct import direct
+from balance_sim.results.expected import Yield, course, expected, in_spans, spans
+from balance_sim.results.filtered import Filtered, filtered_outcomes, prospect_of
+from balance_sim.scenario import load_scenario, new_scenario, with_values
+from balance_sim.scenario.schema import Scenario
+from balance_sim.stats.lags import signed_integral, signed_within
+from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.study.run import run
+
+BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
+COUNTER = DIRECTIONS.index("counter")
+
+
+@pytest.fixture(scope="module")
+def beijing() -> Scenario:
+    return load_scenario(BEIJING)
+
+
+@pytest.fixture(scope="module")
+def worlds(beijing: Scenario) -> Worlds:
+    return compile_arms(beijing, ("no_parade", "parade", "washington_doubted"))
+
+
+def still(tmp_path: Path, ceiling: float, **lags: float) -> Worlds:
+    """The starter without terms, and with talks that neither speed up nor collapse: consent is one half throughout."""
+    path = tmp_path / "still.yaml"
+    path.write_text(new_scenario("still"), encoding="utf-8")
+    scenario = load_scenario(path)
+    values: dict[str, object] = {f"theory.weights.{name}": 0.0 for name in scenario.theory.weights}
+    values |= {"parameters.talks_speed_exponent": 0.0, "parameters.collapse_rate": 0.0}
+    for kind in scenario.kinds:
+        values |= {f"kinds.{kind}.intercept": 0.0, f"kinds.{kind}.ceiling": ceiling}
+        values |= {f"kinds.{kind}.{name}": value for name, value in lags.items()}
+    return compile_worlds(with_values(scenario, values))
+
+
+def test_constant_consent_gives_the_closed_form(tmp_path: Path) -> None:
+    """Talks open at ceiling / 4 a year and dyad; with so low a ceiling hardly a clock is ever busy."""
+    ceiling = 1e-6
+    worlds = still(tmp_path, ceiling)
+    world, arm = worlds.reference, worlds.scenario.reference_arm
+    found = expected(worlds, (arm,))[arm]
+    first, stop = found.windows.bounds(found.windows.longest)
+    ladder, rate = world.ladder, ceiling / 4.0 / DAYS_PER_YEAR
+    of = (ladder.talks_shape, ladder.talks_days, 0.0)
+    opened = rate * (signed_integral(np.asarray(stop), *of) - signed_integral(np.asarray(first), *of))
+    # talks under way at the start: rate * mean of them, whose rest is signed with density (1 - F) / mean
+    rest = rate * (
+        (stop - first) - (signed_integral(np.asarray(stop), *of) - signed_integral(np.asarray(first), *of))
+    )
+    known = np.isin(np.arange(len(world.first)), world.docket.pair[world.docket.stage < 2])
+    signed = found.signed[found.windows.longest]
+    np.testing.assert_allclose(
+        signed[~known], np.broadcast_to(opened + rest, signed[~known].shape), rtol=1e-5
+    )
+
+
+def test_busy_clocks_open_no_talks(tmp_path: Path) -> None:
+    """At a high rate a clock is idle as often as the renewal theorem says: 1 / (1 + rate * time that it is busy)."""
+    worlds = still(tmp_path, 4.0, talks_days=40.0, force_days=0.0)
+    world = worlds.reference
+    edges = spans(worlds, 60)
+    gives = Yield(worlds, world.grid[edges])
+    idle = gives.idle(course(in_spans(world, edges), worlds.baseline))
+    days = np.linspace(0.0, 2000.0, 20001)
+    spent = np.trapezoid(gives.busy(days), days, axis=0)
+    np.testing.assert_allclose(
+        spent, 40.0, rtol=1e-3, err_msg="in force at signature: busy for as long as talks last"
+    )
+    free = ~np.isin(np.arange(len(world.first)), world.docket.pair[world.docket.stage < 2])
+    np.testing.assert_allclose(idle[-1][free], 1.0 / (1.0 + 40.0 / DAYS_PER_YEAR), atol=0.01)
+
+
+def test_the_first_busy_moment_is_certain(worlds: Worlds) -> None:
+    gives = Yield(worlds, worlds.reference.grid)
+    np.testing.assert_allclose(gives.busy(np.array([0.0])), 1.0)
+    lasting = gives.busy(np.array([100.0, 1000.0, 5000.0]))
+    assert (np.diff(lasting, axis=0) < 0).all()
+
+
+def test_no_event_no_effect(beijing: Scenario) -> None:
+    unseen = with_values(beijing, {"events.parade.visibility": 0.0})
+    worlds = compile_arms(unseen, ("no_parade", "parade"))
+    control, having = (expected(worlds, ("no_parade", "parade"))[arm] for arm in ("no_parade", "parade"))
+    for window in control.windows.days:
+        assert (control.signed[window] == having.signed[window]).all()
+
+
+@pytest.mark.slow
+def test_it_is_near_the_filtered_effect(beijing: Scenario, worlds: Worlds) -> None:
+    """Within 2 % and four standard errors, in the control arm's level and in two arms' effects."""
+    outcome = "accords_counter_365"
+    arms = ("no_parade", "parade", "washington_doubted")
+    result = run(beijing, runs=96, seed=11, arms=arms)
+    effects = result.effects[result.effects["outcome"] == outcome].set_index("arm")
+    levels = result.levels[result.levels["outcome"] == outcome].set_index("arm")
+    found = expected(worlds, arms)
+    direction = worlds.baseline.direction
+    of = {arm: found[arm].outcomes(direction)[outcome] for arm in arms}
+    assert of["no_parade"] == pytest.approx(
+        levels.loc["no_parade", "mean"], abs=4 * levels.loc["no_parade", "mcse"]
+    )
+    for arm in arms[1:]:
+        row = effects.loc[arm]
+        assert abs(of[arm] - of["no_parade"] - row["mean"]) <= 0.02 * abs(row["mean"]) + 4 * row["mcse"], arm
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", sorted(BEIJING.parent.glob("*.yaml")), ids=lambda path: path.stem)
+def test_gaps_between_estimators(path: Path) -> None:
+    """What docs/statistics.md publishes of the longest window; `-s` prints it.
+
+    What the expected estimator leaves out is feedback (filtered less direct, talks at speed 1) and the growth of the
+    control arm's own network (direct less expected, talks at speed 1). Without either it is the filtered effect."""
+    scenario = load_scenario(path)
+    arms = chosen_arms(scenario, None)
+    control, arm = arms[0], str(headline_arm(scenario, arms))
+    worlds = compile_arms(scenario, (control, arm))
+    outcome = f"accords_counter_{max(scenario.report.windows)}"
+    direction, windows = worlds.baseline.direction, windows_of(worlds)
+    filtered, unpaced, along = [], [], []
+    for first in range(0, 1000, 250):
+        runs = np.arange(first, first + 250, dtype=np.uint64)
+        both = [simulated(worlds, name, runs, 11, thinned=False) for name in (control, arm)]
+        for form, out in ((right, filtered), (unhurried, unpaced)):
+            without, having = (filtered_outcomes(form(*one))[outcome] for one in both)
+            out.append(having - without)
+        seen, of = direct(worlds, 11, runs, (arm,))
+        prospect = prospect_of(worlds, seen.chances, windows)
+        having, without = (
+            filtered_outcomes(
+                Filtered(worlds.arms[name], seen.chances, one, prospect, windows, direction, len(runs))
+            )[outcome]
+            for name, one in ((arm, of[arm]), (control, seen.control))
+        )
+        along.append(having - without)
+    still = replace(
+        worlds,
+        arms={
+            name: replace(world, rules=replace(world.rules, talks_speed_exponent=0.0))
+            for name, world in worlds.arms.items()
+        },
+    )
+    paced, plain = (
+        found[arm].outcomes(direction)[outcome] - found[control].outcomes(direction)[outcome]
+        for found in (expected(worlds, (control, arm)), expected(still, (control, arm)))
+    )
+    means, errors = zip(
+        *(
+            (all_.mean(), all_.std(ddof=1) / len(all_) ** 0.5)
+            for all_ in map(np.concatenate, (filtered, unpaced, along))
+        ),
+        strict=True,
+    )
+    print(
+        f"| {path.stem} | "
+        + " | ".join(f"{mean:.4f} ({error:.4f})" for mean, error in zip(means, errors, strict=True))
+        + f" | {plain:.4f} | {paced:.4f} |"
+    )
+    left_out = abs(means[1] - means[2]) + abs(means[2] - plain)
+    assert abs(paced - means[0]) <= 0.02 * abs(means[0]) + left_out + 4 * errors[0]
+    assert abs(paced / means[0] - 1) < (0.02 if path == BEIJING else 0.2)
+
+
+def test_talks_that_run_faster_are_signed_sooner(worlds: Worlds) -> None:
+    """Without haste the effect is smaller: talks that an event speeds up are part of it."""
+    arms, direction = ("no_parade", "parade"), worlds.baseline.direction
+
+    def effect(of: Worlds) -> float:
+        found = expected(of, arms)
+        control, having = (found[arm].outcomes(direction)["accords_counter_365"] for arm in arms)
+        return having - control
+
+    slow = {
+        name: replace(world, rules=replace(world.rules, talks_speed_exponent=0.0))
+        for name, world in worlds.arms.items()
+    }
+    assert 0.8 * effect(worlds) < effect(replace(worlds, arms=slow)) < 0.97 * effect(worlds)
+
+
+def test_haste_is_what_the_pace_adds(worlds: Worlds) -> None:
+    """A steady gain hastens nothing; one that grows tenfold for good doubles the pace, at the bound of it."""
+    world = worlds.reference
+    edges = spans(worlds, 4)
+    still = course(in_spans(world, edges), worlds.baseline, np.array([0, 1]))
+    inside = np.diff(world.grid[edges])[None]
+    flat = replace(still, gain=np.zeros_like(still.gain))
+    assert (module.gained(flat, inside) == 0).all()
+    grown = np.zeros_like(still.gain)
+    grown[1:] = np.log(10.0)
+    days = module.gained(replace(still, gain=grown), inside)[0]
+    np.testing.assert_allclose(
+        days[0], inside[0, 1:].sum(), err_msg="opened before: every later day counts twice"
+    )
+    np.testing.assert_allclose(days[1:], 0.0, err_msg="opened after: no further growth")
+
+
+def test_signed_integral_is_the_integral() -> None:
+    days = np.linspace(0.0, 500.0, 200_001)
+    of = (np.asarray(2.0), np.asarray(240.0), 0.15 / DAYS_PER_YEAR)
+    by_hand = np.trapezoid(signed_within(days, *of), days)
+    assert signed_integral(np.asarray(500.0), *of) == pytest.approx(by_hand, rel=1e-9)

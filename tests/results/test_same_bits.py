@@ -1,0 +1,202 @@
+"""Filtered columns are the same to the last bit however runs are cut, in whatever order and with whatever arms."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from replications import SCENARIOS, SUMMIT, every_kind, simulated, small, windows_of
+
+from balance_sim.model import engine, margins, state
+from balance_sim.model.agents import BalanceModel
+from balance_sim.model.core import DIRECTIONS
+from balance_sim.model.margins import Margins, within_margins
+from balance_sim.results.dyads import summed
+from balance_sim.results.filtered import Filtered, filtered_outcomes, prospect_of
+from balance_sim.results.outcomes import FILTERED
+from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.blocks import Block, BlockTables, live_agents, live_block
+from balance_sim.study.jobs import joined
+from balance_sim.study.run import run
+
+CONTROL, ARM = "no_summit", "summit"
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    """Kinds of different shapes, so that a block may hold opportunities of some of them alone."""
+    folder = tmp_path_factory.mktemp("uneven")
+    plain = small(folder, {})
+    shapes = {
+        f"kinds.{kind}.talks_shape": shape
+        for kind, shape in zip(plain.kinds, (2, 3, 0.7, 2, 2, 5, 1), strict=True)
+    }
+    return small(folder, shapes | {"parameters.talks_speed_max": 4.0, "kinds.access.ceiling": 6.0})
+
+
+def filtered_columns(tables: BlockTables, arm: str) -> dict[str, list[float]]:
+    """By outcome, in the order of runs."""
+    rows = tables.runs.filter(pa.compute.equal(tables.runs["arm"].cast(pa.string()), arm)).sort_by("run")
+    return {name: rows[name].to_pylist() for name in rows.column_names if name.startswith(FILTERED)}
+
+
+def lived(
+    scenario: Scenario, cuts: list[int], arms: tuple[str, ...] = (CONTROL, ARM), **how: bool
+) -> BlockTables:
+    worlds = compile_arms(scenario, (CONTROL, *(arm for arm in arms if arm != CONTROL)))
+    edges = [0, *cuts, 40]
+    parts = [live_block(worlds, 3, Block(a, b), arms, **how) for a, b in pairwise(edges)]
+    whole = joined(parts)
+    assert whole is not None
+    return whole
+
+
+@pytest.mark.parametrize("draws", [False, True])
+@pytest.mark.parametrize("cuts", [[1], [13, 14, 39], list(range(1, 40))])
+def test_blocks_cut_anywhere(uneven: Scenario, cuts: list[int], draws: bool) -> None:
+    """draws: with parameters of their own for each run."""
+    whole, parts = (lived(uneven, at, draws=draws) for at in ([], cuts))
+    for arm in (CONTROL, ARM):
+        assert filtered_columns(parts, arm) == filtered_columns(whole, arm)
+    assert summed([parts.dyads]) == summed([whole.dyads])
+
+
+@pytest.mark.parametrize("few", [1, 7, 39])
+def test_replications_perceived_a_few_at_a_time(
+    uneven: Scenario, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """As worlds of many states are, which 40 replications of a small one are not: what one part leaves behind on the
+    desk is no other's business."""
+    whole = lived(uneven, [])
+    monkeypatch.setattr(state, "AT_ONCE", few * len(uneven.states) ** 2)
+    parts = lived(uneven, [])
+    assert parts.runs.to_pandas().equals(whole.runs.to_pandas())
+    assert parts.accords.equals(whole.accords) and parts.dyads.equals(whole.dyads)
+
+
+def test_order_and_subset_of_arms() -> None:
+    scenario = load_scenario(SUMMIT)
+    whole = lived(scenario, [], (CONTROL, ARM, "half", "reassured"))
+    turned = lived(scenario, [], ("reassured", "half", ARM, CONTROL))
+    alone = lived(scenario, [], (CONTROL, "half"))
+    for arm in (CONTROL, "half"):
+        columns = filtered_columns(whole, arm)
+        assert filtered_columns(turned, arm) == columns == filtered_columns(alone, arm)
+    assert {key: of for key, of in summed([whole.dyads]).items() if key[0] == "half"} == {
+        key: of for key, of in summed([alone.dyads]).items() if key[0] == "half"
+    }
+
+
+def test_workers(uneven: Scenario, tmp_path: Path) -> None:
+    one, two = (run(uneven, 60, 5, workers=workers) for workers in (1, 2))
+    assert one.outcomes.equals(two.outcomes)
+    assert one.dyads.equals(two.dyads)
+    assert any(name.startswith(FILTERED) for name in one.outcomes)
+
+
+def test_bounds_that_are_exceeded(uneven: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With tiny margins some replications leave them. What is filtered of the others is the same, whichever replication
+    comes with them; of those that left it has the same mean, for the counts are the same."""
+    plain = lived(uneven, [])
+    tiny = Margins(partners=2.0, accords=1.0, signed=2.0, log_mean=0.3)
+    left: list[np.ndarray] = []
+
+    def narrow(world: object, baseline: object, state: object) -> np.ndarray:
+        found = within_margins(world, baseline, state, tiny)
+        left.append(~found)
+        return found
+
+    monkeypatch.setattr(engine, "within_margins", narrow)
+    whole = lived(uneven, [])
+    assert any(of.any() for of in left) and not all(of.all() for of in left)
+    for cuts in ([7], list(range(1, 40))):
+        parts = lived(uneven, cuts)
+        for arm in (CONTROL, ARM):
+            assert filtered_columns(parts, arm) == filtered_columns(whole, arm)
+    drawn = [name for name in plain.runs.column_names if not name.startswith(FILTERED)]
+    assert plain.runs.select(drawn).to_pandas().equals(whole.runs.select(drawn).to_pandas())
+    here, there = (np.array(filtered_columns(of, ARM)[f"{FILTERED}accords_all_300"]) for of in (plain, whole))
+    kept = here == there
+    assert kept.any() and not kept.all()
+
+
+def test_a_bound_holds_where_it_is_used(uneven: Scenario) -> None:
+    """Within the margins no weight exceeds 1: a probability is never above its bound."""
+    for scenario, arms in (
+        (uneven, (CONTROL, ARM)),
+        (load_scenario(SCENARIOS / "beijing_2025.yaml"), ("no_parade", "parade")),
+    ):
+        worlds = compile_arms(scenario, arms)
+        for arm in arms:
+            found, _ = simulated(worlds, arm, np.arange(30, dtype=np.uint64), thinned=False)
+            assert found.simulated.consent.min() >= 0.0 and found.simulated.consent.max() <= 1.0
+
+
+@pytest.mark.parametrize("path", [SUMMIT, SCENARIOS / "beijing_2025.yaml"])
+def test_an_event_that_nobody_sees_has_no_effect_at_all(path: Path) -> None:
+    """`--set events.<focal>.visibility=0`: every filtered and counted outcome and every dyad, to the last bit."""
+    scenario = load_scenario(path)
+    unseen = with_values(scenario, {f"events.{scenario.focal}.visibility": 0.0})
+    arm = next(name for name, one in scenario.arms.items() if not (one.drop or one.add or one.set))
+    result = run(unseen, 40, 3, arms=[arm])
+    effects = result.effects
+    assert {"filtered", "count"} == set(effects["estimator"])
+    known = effects[effects["mean"].notna()]
+    assert len(known) > 50
+    assert (known[["mean", "mcse", "lo", "hi", "share_positive", "share_negative"]] == 0).all(axis=None)
+    assert (effects[["share_positive", "share_negative"]] == 0).all(axis=None)
+    for frame in (result.dyads, result.states):
+        assert len(frame) and (frame[["effect", "mcse", "lo", "hi", "z"]] == 0).all(axis=None)
+    seen = run(scenario, 40, 3, arms=[arm])
+    assert (seen.dyads["effect"] != 0).any()
+
+
+@pytest.mark.parametrize("number", [0, 5])
+def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: int) -> None:
+    worlds = compile_arms(uneven, (CONTROL, ARM))
+    for arm in (CONTROL, ARM):
+        engines, _ = simulated(worlds, arm, np.array([number], dtype=np.uint64), seed=3)
+        agents = BalanceModel(uneven, arm, 3, run=number, worlds=worlds).run_until_end()
+        found = Filtered(
+            worlds.arms[arm], agents.chances, agents.simulated,
+            prospect_of(worlds, agents.chances, windows_of(worlds)), windows_of(worlds),
+            worlds.baseline.direction, 1,
+        )  # fmt: skip
+        wanted = filtered_outcomes(engines)
+        for name, values in filtered_outcomes(found).items():
+            np.testing.assert_allclose(values, wanted[name], atol=1e-12, err_msg=name)
+        assert engines.simulated.consent.sum() > 0
+
+
+def test_a_study_by_agents_has_the_same_tables(uneven: Scenario) -> None:
+    worlds = compile_arms(uneven, (CONTROL, ARM))
+    agents = live_agents(worlds, 3, Block(0, 4), (CONTROL, ARM), "balance_sim:StateAgent")
+    engines = live_block(worlds, 3, Block(0, 4), (CONTROL, ARM))
+    for arm in (CONTROL, ARM):
+        for name, values in filtered_columns(engines, arm).items():
+            np.testing.assert_allclose(filtered_columns(agents, arm)[name], values, atol=1e-12)
+
+
+def test_the_mesa_face_goes_on_past_its_margins(tmp_path: Path) -> None:
+    """Agents that sign a dozen agreements a year each: past every margin, and no error."""
+    plain = small(tmp_path, {})
+    busy = small(tmp_path, every_kind(plain, ceiling=24.0, intercept=6.0, talks_days=5.0, at_once=1.0))
+    worlds = compile_arms(busy, (CONTROL,))
+    model = BalanceModel(busy, CONTROL, 3, worlds=worlds).run_until_end()
+    assert not model.state.within.any()
+    tables = live_block(worlds, 3, Block(0, 1), (CONTROL,))
+    counter = f"{FILTERED}accords_all_300"
+    found = Filtered(
+        worlds.reference, model.chances, model.simulated, prospect_of(worlds, model.chances, windows_of(worlds)),
+        windows_of(worlds), worlds.baseline.direction, 1,
+    )  # fmt: skip
+    assert found.by_direction(300).sum() == pytest.approx(
+        filtered_columns(tables, CONTROL)[counter][0], abs=1e-9
+    )
+    assert found.by_direction(300).shape == (1, len(DIRECTIONS))
+    assert margins.MARGINS.accords < model.accords_signed

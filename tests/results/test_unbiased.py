@@ -1,0 +1,163 @@
+"""The mean of a filtered estimate is the mean of the count, by outcome and arm; of forms wrong on purpose it is not.
+
+Two yardsticks, on differences filtered less counted, replication by replication. The largest |z| over outcomes and
+arms: right estimates exceed `most(tests)` once in 10,000 runs of a test (Bonferroni). And z-scores of batches of
+replications, of classes of different dyads and of arms with seeds of their own, against the standard normal
+(Kolmogorov, Smirnov), which right estimates fail once in a hundred; seeds are fixed, so that a test passes or fails
+for good."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from replications import (
+    SCENARIOS,
+    SUMMIT,
+    Gaps,
+    bare,
+    doubled,
+    every_kind,
+    gaps,
+    largest,
+    most,
+    noise,
+    small,
+    unhurried,
+    z_of,
+)
+
+from balance_sim.results.direct import direct
+from balance_sim.results.filtered import Filtered, filtered_outcomes, prospect_of
+from balance_sim.scenario import load_scenario, with_values
+from balance_sim.scenario.schema import Scenario
+from balance_sim.study.arms import compile_arms
+
+BATCHES = 20
+
+
+def fast(folder: Path) -> Scenario:
+    """Talks of twenty days in steps of thirty, with an opportunity a month: often two of one clock in one step."""
+    values = {"talks_days": 20.0, "talks_shape": 1.5, "ceiling": 12.0}
+    values |= {"force_shape": 0.8, "force_days": 60.0, "at_once": 0.3}
+    speed = {"parameters.talks_speed_exponent": 2.0, "parameters.talks_speed_max": 4.0, "step_days": 30.0}
+    return small(folder, every_kind(small(folder, {}), **values) | speed)
+
+
+def feedback(folder: Path) -> Scenario:
+    """Deep agreements that move beliefs much, talks that run up to twenty times as fast, shapes of different kinds."""
+    plain = small(folder, {})
+    values = every_kind(plain, ceiling=4.0, depth=0.9, calm=0.5, talks_days=250.0)
+    values |= {"kinds.access.talks_shape": 3.0, "kinds.defence_cooperation.talks_shape": 0.7}
+    speed = {"parameters.talks_speed_exponent": 6.0, "parameters.talks_speed_max": 20.0}
+    belief = {"parameters.alpha_acc": 6.0, "parameters.beta": 0.6, "parameters.collapse_rate": 0.6}
+    return small(folder, values | speed | belief | {"step_days": 15.0})
+
+
+def window(scenario: Scenario) -> int:
+    return max(scenario.report.windows)
+
+
+def looks_like_noise(found: Gaps, scenario: Scenario) -> bool:
+    return largest(found) < most(len(found)) and noise(found, window(scenario), BATCHES) > 0.01
+
+
+@pytest.mark.slow
+def test_often_two_opportunities_in_one_step(tmp_path: Path) -> None:
+    scenario = fast(tmp_path)
+    found = gaps(scenario, ["no_summit", "summit"], 2000, [bare, doubled])
+    assert len(found["right"]) > 25
+    assert looks_like_noise(found["right"], scenario)
+    assert not looks_like_noise(found["bare"], scenario)
+    assert largest(found["doubled"]) > most(len(found["doubled"]))
+
+
+@pytest.mark.slow
+def test_strong_feedback_and_talks_that_speed_up(tmp_path: Path) -> None:
+    scenario = feedback(tmp_path)
+    found = gaps(scenario, ["no_summit", "summit"], 2000, [unhurried])
+    assert looks_like_noise(found["right"], scenario)
+    assert largest(found["unhurried"]) > most(len(found["unhurried"]))
+
+
+@pytest.mark.slow
+def test_beijing_2025() -> None:
+    """2,000 replications of the control arm and of the parade. Bare probabilities are told at once."""
+    scenario = load_scenario(SCENARIOS / "beijing_2025.yaml")
+    found = gaps(scenario, ["no_parade", "parade"], 2000, [bare], batch=250)
+    assert len(found["right"]) > 35
+    assert looks_like_noise(found["right"], scenario)
+    assert largest(found["bare"]) > most(len(found["bare"]))
+
+
+@pytest.mark.long
+def test_long_beijing_2025() -> None:
+    """20,000 replications of every arm."""
+    scenario = load_scenario(SCENARIOS / "beijing_2025.yaml")
+    found = gaps(scenario, list(scenario.arms), 20_000, batch=250)["right"]
+    assert largest(found) < most(len(found)), {key: z_of(gap) for key, gap in found.items()}
+    assert noise(found, window(scenario), BATCHES) > 0.01
+
+
+def test_other_shapes_drawn_acts_and_a_guest(tmp_path: Path) -> None:
+    """The scenario of the loader's tests: acts drawn by chance, audiences, talks on record; shapes of 0.7 and 3."""
+    plain = load_scenario(SUMMIT)
+    scenario = with_values(
+        plain, {"kinds.logistics.talks_shape": 0.7, "kinds.access.talks_shape": 3.0, "step_days": 14.0}
+    )
+    found = gaps(scenario, ["no_summit", "reassured"], 2000)["right"]
+    assert looks_like_noise(found, scenario)
+
+
+# --- the direct estimate -------------------------------------------------------------------------------
+
+
+def effects(
+    scenario: Scenario, arm: str, runs: int, outcomes: Sequence[str]
+) -> dict[str, tuple[np.ndarray, ...]]:
+    """(filtered, direct) effect of an arm in each replication, by outcome."""
+    from replications import simulated, windows_of
+
+    control = scenario.reference_arm
+    worlds = compile_arms(scenario, (control, arm))
+    numbers = np.arange(runs, dtype=np.uint64)
+    whole = {of: filtered_outcomes(simulated(worlds, of, numbers, thinned=False)[0]) for of in (control, arm)}
+    along, beside = direct(worlds, 1, numbers, [arm])
+    prospect = prospect_of(worlds, along.chances, windows_of(worlds))
+
+    def sums(one: str, simulated: object) -> dict[str, np.ndarray]:
+        of = Filtered(worlds.arms[one], along.chances, simulated, prospect, windows_of(worlds),
+                      worlds.baseline.direction, runs)  # fmt: skip
+        return filtered_outcomes(of)
+
+    near = {control: sums(control, along.control), arm: sums(arm, beside[arm])}
+    for name in outcomes:  # the control arm along which the direct estimate runs is the control arm
+        np.testing.assert_array_equal(near[control][name], whole[control][name])
+    return {
+        name: (whole[arm][name] - whole[control][name], near[arm][name] - near[control][name])
+        for name in outcomes
+    }
+
+
+def test_the_direct_effect_is_the_effect_where_agreements_move_nothing(tmp_path: Path) -> None:
+    """No experience, no depth, no partners: nothing that states believe or want hangs on agreements, and there is no
+    feedback but that a clock is busy with other talks in the arm than in the control arm."""
+    plain = small(tmp_path, {})
+    off = ("activity", "autonomy", "closure", "experience", "ladder", "popularity", "security_gain")
+    values = {f"theory.weights.{name}": 0.0 for name in off} | every_kind(plain, depth=0.0, calm=0.0)
+    values |= {"parameters.talks_speed_exponent": 0.0, "events.summit.targets": ["North"]}
+    scenario = small(tmp_path, values)
+    found = effects(scenario, "summit", 300, ["accords_counter_300", "accords_with_participant_300"])
+    for filtered, beside in found.values():
+        assert np.abs(filtered).mean() > 3e-4
+        assert abs(beside.mean() / filtered.mean() - 1) < 0.1
+
+
+@pytest.mark.slow
+def test_the_direct_effect_of_the_parade_is_near_the_effect_and_less_uncertain() -> None:
+    scenario = load_scenario(SCENARIOS / "beijing_2025.yaml")
+    filtered, beside = effects(scenario, "parade", 300, ["accords_counter_365"])["accords_counter_365"]
+    assert abs(beside.mean() / filtered.mean() - 1) < 0.15
+    assert beside.std() < filtered.std() / 1.5

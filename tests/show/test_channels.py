@@ -1,0 +1,105 @@
+"""The figures of channels and placebos, from frames made by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from studies import CASES
+
+from balance_sim.scenario import load_scenario
+from balance_sim.show.figures.channels import channels_table, channels_title, draw_channels
+from balance_sim.show.figures.placebos import STACK, draw_placebos, placebos_table, placebos_title
+from balance_sim.show.gallery import fitting
+from balance_sim.show.save import figure_bytes
+from balance_sim.study.run import run
+
+SCENARIO = Path(__file__).parent / "data" / "quay.yaml"
+
+CHANNELS = pd.DataFrame(
+    {
+        "arm": ["with", "half"],
+        "title": ["The meeting", "The meeting, half as visible, and a long title that has to be folded"],
+        "picture": [0.03, 0.02],
+        "threat": [0.09, -0.05],
+        "rest": [0.0, 0.0],
+        "total": [0.12, -0.03],
+        "lo": [0.10, -0.04],
+        "hi": [0.14, -0.02],
+    }
+)
+
+
+def placebos() -> pd.DataFrame:
+    """Two families of 19: the event is the largest of all of one, p = 1/20, and in the middle of the other."""
+    rows = []
+    for family, event, p, verdict in (
+        ("participants", 0.12, 0.05, "larger than all"),
+        ("dates", 0.03, 0.4, "not unusual"),
+    ):
+        rows += [(family, f"placebo {k}", 0.005 * (k // 2) - 0.01, False, 90, p, verdict) for k in range(19)]
+        rows.append((family, "The meeting", event, True, 90, p, verdict))
+    return pd.DataFrame(rows, columns=["family", "label", "effect", "is_event", "window", "p", "verdict"])
+
+
+def test_bars_of_channels_are_stacked_from_zero_each_to_its_side() -> None:
+    figure = draw_channels(CHANNELS)
+    (axes,) = figure.axes
+    spans = sorted(
+        (round(bar.get_y()), round(bar.get_x(), 6), round(bar.get_width(), 6)) for bar in axes.patches
+    )  # type: ignore[attr-defined]
+    assert spans == [(-0, 0.0, -0.05), (0, 0.0, 0.02), (1, 0.0, 0.03), (1, 0.03, 0.09)]
+    said = [text.get_text() for text in axes.texts]
+    assert said == ["+0.120  (0.100 to 0.140)", "-0.030  (-0.040 to -0.020)"]
+
+
+@pytest.mark.parametrize(
+    ("picture", "threat", "lo", "said"),
+    [
+        (0.03, 0.09, 0.1, "75 % of the effect runs through the threat"),
+        (0.09, -0.03, 0.01, "pull apart, the picture by +0.09 and the threat by -0.03"),
+        (0.03, 0.09, -0.1, "no detectable effect"),
+    ],
+)
+def test_the_title_names_the_channel(picture: float, threat: float, lo: float, said: str) -> None:
+    table = CHANNELS.head(1).assign(picture=picture, threat=threat, total=picture + threat, lo=lo)
+    assert said in channels_title(table)
+
+
+def test_placebos_are_stacked_and_the_event_is_marked() -> None:
+    table = placebos()
+    figure = draw_placebos(table)
+    assert len(figure.axes) == 2
+    for axes in figure.axes:
+        spots = np.asarray(axes.collections[0].get_offsets())
+        assert len(spots) == 19
+        assert sorted(spots[:, 0]) == pytest.approx([0.005 * (k // 2) - 0.01 for k in range(19)])
+        assert sorted(spots[:, 1]) == pytest.approx([0.0] * 10 + [STACK] * 9)
+        assert [text.get_text().rsplit(" ", 1)[0] for text in axes.texts] == ["The meeting"]
+    assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim()
+    assert placebos_title(table) == (
+        "The event among its placebos. Participants: larger than all (p = 0.05); dates: not unusual (p = 0.4)"
+    )
+
+
+def test_the_tables_are_those_of_the_study() -> None:
+    result = run(load_scenario(SCENARIO), 3, 1)
+    table, parts = channels_table(result), result.channels.of("with", "accords_counter_365")
+    row = table.set_index("arm").loc["with"]
+    assert parts is not None and {name: row[name] for name in parts} == parts
+    assert row["title"] == "As it happened" and np.isnan(row["lo"])
+    found = placebos_table(result)
+    for family in result.placebos.families:
+        rows = found[found["family"] == family.name]
+        assert len(rows) == (len(family.placebos) + 1 if len(family.placebos) else 0)
+        assert set(rows["p"]) <= {family.p} and set(rows["verdict"]) <= {family.verdict}
+    for draw, frame in ((draw_channels, CHANNELS), (draw_placebos, placebos())):
+        assert figure_bytes(draw(frame), "svg") == figure_bytes(draw(frame), "svg")
+
+
+def test_nothing_is_drawn_without_an_arm_to_compare() -> None:
+    alone = CASES["reference only"]()
+    assert channels_table(alone).empty and placebos_table(alone).empty
+    assert not {"channels", "placebos"} & set(fitting(alone))

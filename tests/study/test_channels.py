@@ -1,0 +1,117 @@
+"""An event's channels: exact Shapley values over the picture and the threat."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from balance_sim.scenario import Scenario, load_scenario, with_values
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.channels import Channels, channels, without_channels
+from balance_sim.study.expected_effect import expected_effect
+from balance_sim.study.faults import WrongRequest
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+OUTCOME = "accords_counter_365"
+ARMS = (
+    "no_parade",
+    "parade",
+    "picture_only",
+    "threat_only",
+    "disunity",
+    "parade_and_doubt",
+    "washington_doubted",
+)
+
+
+@pytest.fixture(scope="module")
+def beijing() -> Scenario:
+    return load_scenario(SCENARIOS / "beijing_2025.yaml")
+
+
+@pytest.fixture(scope="module")
+def found(beijing: Scenario) -> Channels:
+    return channels(compile_arms(beijing, ARMS), ARMS)
+
+
+def parts(found: Channels, arm: str, outcome: str = OUTCOME) -> dict[str, float]:
+    of = found.of(arm, outcome)
+    assert of is not None
+    return of
+
+
+def test_parts_sum_to_the_effect(found: Channels) -> None:
+    table = found.table
+    assert set(table["arm"]) == set(ARMS) - {"no_parade", "washington_doubted"}, (
+        "the arms that have the event"
+    )
+    np.testing.assert_allclose(table["picture"] + table["threat"] + table["rest"], table["total"], atol=1e-12)
+
+
+def test_each_channel_alone_is_the_arm_that_has_it_alone(found: Channels) -> None:
+    picture, threat, both = (parts(found, arm) for arm in ("picture_only", "threat_only", "parade"))
+    assert picture["threat"] == 0.0 and threat["picture"] == 0.0
+    # Shapley over two: the mean of what a channel adds to nothing and to the other, worked out by hand
+    assert both["picture"] == pytest.approx(
+        (picture["total"] + both["total"] - threat["total"]) / 2, rel=1e-9
+    )
+    assert both["threat"] == pytest.approx((threat["total"] + both["total"] - picture["total"]) / 2, rel=1e-9)
+
+
+def test_disunity_turns_the_picture_round_and_keeps_the_threat(found: Channels) -> None:
+    disunity, unity = parts(found, "disunity"), parts(found, "parade")
+    assert disunity["picture"] < 0 < unity["picture"]
+    assert disunity["threat"] == pytest.approx(unity["threat"], rel=0.2)
+
+
+def test_what_the_arm_changes_besides_is_the_rest(found: Channels) -> None:
+    assert parts(found, "parade")["rest"] == pytest.approx(0.0, abs=1e-9)
+    assert parts(found, "parade_and_doubt")["rest"] > 0.4
+
+
+def test_an_event_that_nobody_sees_has_no_channels(beijing: Scenario) -> None:
+    unseen = with_values(beijing, {"events.parade.visibility": 0.0})
+    arms = ("no_parade", "parade")
+    table = channels(compile_arms(unseen, arms), arms).table
+    assert (table[["picture", "threat", "rest", "total"]] == 0).all(axis=None)
+
+
+def test_a_channel_is_taken_away_from_the_event(beijing: Scenario) -> None:
+    event = next(one for one in beijing.events if one.id == "parade")
+    assert without_channels(event, ("picture", "threat")) is event
+    assert (
+        without_channels(event, ("picture",)).targets == () and without_channels(event, ("threat",)).sign == 0
+    )
+
+
+@pytest.mark.parametrize("name", ["nolimits_2022", "solomon_2022", "sinosov_1950", "tripartite_1940"])
+def test_the_historical_cases_have_channels(name: str) -> None:
+    effect = expected_effect(load_scenario(SCENARIOS / f"{name}.yaml"))
+    assert effect.parts is not None
+    assert effect.parts["picture"] > 0 and effect.parts["threat"] > 0
+    assert effect.parts["picture"] + effect.parts["threat"] + effect.parts["rest"] == pytest.approx(
+        effect.parts["total"]
+    )
+
+
+def test_they_are_kept_as_plain_data(found: Channels) -> None:
+    again = Channels.of_plain(json.loads(json.dumps(found.as_dict())))
+    assert parts(again, "parade") == parts(found, "parade")
+
+
+def test_the_effect_of_no_arm_is_refused(beijing: Scenario) -> None:
+    with pytest.raises(WrongRequest, match="control arm"):
+        expected_effect(beijing, "no_parade")
+    with pytest.raises(WrongRequest, match="unknown arm"):
+        expected_effect(beijing, "parad")
+
+
+def test_dyads_sum_to_the_effect(beijing: Scenario) -> None:
+    effect = expected_effect(beijing)
+    control, having = effect.outcomes
+    counter = effect.dyads[effect.dyads["direction"] == "counter"]
+    assert counter["effect"].sum() == pytest.approx(having[OUTCOME] - control[OUTCOME], rel=1e-9)
+    assert effect.dyads["effect"].abs().is_monotonic_decreasing

@@ -1,0 +1,494 @@
+"""The yardstick is fixed: classes of dyads and roles come from the scenario as written, whatever is changed later."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from click.testing import CliRunner
+
+from balance_sim.cli import main
+from balance_sim.model import world
+from balance_sim.model.classes import classes_of
+from balance_sim.results.outcomes import FILTERED
+from balance_sim.scenario import (
+    Scenario,
+    ScenarioError,
+    arm_scenario,
+    load_scenario,
+    with_values,
+)
+from balance_sim.scenario.classes import Classes
+from balance_sim.scenario.experiment import load_experiment
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.cast import focal_cast
+from balance_sim.study.compare import compare
+from balance_sim.study.digest import digest_of
+from balance_sim.study.faults import StoreDamaged, WrongRequest
+from balance_sim.study.manifest import read_manifest, write_manifest
+from balance_sim.study.package import package
+from balance_sim.study.recount import Recount
+from balance_sim.study.reproduce import read_archive, reproduce
+from balance_sim.study.run import default_folder, open_result, run
+from balance_sim.study.sweep import sweep
+from balance_sim.study.sweep_result import open_sweep
+from balance_sim.study.verify import verify
+
+BEIJING = "scenarios/beijing_2025.yaml"
+INDIA_TOO = "events.parade.principals=[CHN,RUS,PRK,IND]"
+OTHERS = {"events.summit.principals": ("XAR", "XCO")}
+
+
+def invoke(*words: object) -> tuple[int, str]:
+    done = CliRunner().invoke(main, [str(word) for word in words])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Scenario:
+    return load_scenario(BEIJING)
+
+
+# --- the table -----------------------------------------------------------------------------------------------------
+
+
+def test_the_table_by_hand() -> None:
+    """A participant on either side; else a threatened one on either side; else neither."""
+    table = Classes(participants=("AAA",), threatened=("BBB", "CCC"), others=("DDD", "EEE"))
+    with_a = {("AAA", code): "with_participant" for code in ("BBB", "CCC", "DDD", "EEE")}
+    with_b = {("BBB", "CCC"): "counter", ("BBB", "DDD"): "counter", ("BBB", "EEE"): "counter"}
+    rest = {("CCC", "DDD"): "counter", ("CCC", "EEE"): "counter", ("DDD", "EEE"): "other"}
+    for (a, b), direction in (with_a | with_b | rest).items():
+        assert table.direction(a, b) == table.direction(b, a) == direction
+    assert table.direction("AAA", "ZZZ") is None
+    calmer = replace(table, threatened=("BBB",), others=("CCC", "DDD", "EEE"))
+    assert table.unlike(calmer) == [
+        (("CCC", "DDD"), "counter", "other"),
+        (("CCC", "EEE"), "counter", "other"),
+    ]
+    assert Classes.read(json.loads(json.dumps(table.as_dict()))) == table
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda said: said["threatened"].pop(),
+        lambda said: said["others"].append(said["threatened"][0]),
+        lambda said: said.pop("host"),
+        lambda said: said.update(host="CHN\x1b[2J"),
+        lambda said: said.update(groups=[]),
+        lambda said: said.update(wars=[["CHN"]]),
+    ],
+)
+def test_a_table_that_is_none_is_refused(small: Scenario, change) -> None:
+    said = classes_of(small).as_dict()
+    assert Classes.read(said) == classes_of(small)
+    change(said)
+    with pytest.raises(ValueError, match=r"not the table|twice|keys are|no code|no lists|no pair"):
+        Classes.read(said)
+
+
+def test_of_the_starting_scenario(small: Scenario) -> None:
+    """Arden and Belmar meet; with Arden Corvia and Dorn have quarrels, and Elland has none with anybody."""
+    table = classes_of(small)
+    assert (table.participants, table.host) == (("XAR", "XBE"), "XAR")
+    assert {"XCO", "XDO"} <= {*table.threatened}
+    assert sorted(table.list_of) == list(small.codes)
+
+
+# --- what carries it -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("setting", [INDIA_TOO, "parameters.tau=0.9", "events.parade.date=2025-09-10"])
+def test_no_setting_moves_a_class(shipped: Scenario, setting: str) -> None:
+    changed = load_scenario(BEIJING, set=[setting])
+    assert changed.sha256 != shipped.sha256
+    assert classes_of(changed) == classes_of(shipped)
+    assert classes_of(changed.counted_as(None)) != classes_of(shipped) or "date" in setting
+
+
+def test_what_it_was_would_have_been_another(shipped: Scenario) -> None:
+    """The check above is not empty: 221 of 1,225 dyads change class if the changed scenario is its own yardstick."""
+    changed = load_scenario(BEIJING, set=[INDIA_TOO]).counted_as(None)
+    assert len(classes_of(shipped).unlike(classes_of(changed))) == 221
+
+
+def test_no_theory_moves_a_class(shipped: Scenario) -> None:
+    """Balance of power sees every state as hostile alike, and so would others as threatened."""
+    changed = load_scenario(BEIJING, theory="balance_of_power")
+    assert classes_of(changed) == classes_of(shipped) != classes_of(changed.counted_as(None))
+
+
+def test_copies_pickles_values_and_arms_keep_it(small: Scenario) -> None:
+    table = classes_of(small)
+    changed = with_values(small, OTHERS)
+    twice = with_values(changed, {"parameters.tau": 0.9})
+    by_hand = changed.model_copy(update={"title": "another"})
+    for one in (changed, twice, by_hand, pickle.loads(pickle.dumps(twice)), arm_scenario(twice, "summit")):
+        assert classes_of(one) == table
+        assert classes_of(one.counted_as(None)) != table
+
+
+def test_it_is_no_part_of_the_content(small: Scenario) -> None:
+    changed = with_values(small, OTHERS)
+    own = changed.counted_as(None)
+    assert changed == own
+    assert changed.model_dump() == own.model_dump()
+    assert with_values(changed, {}).sha256 == with_values(own, {}).sha256 == changed.sha256
+
+
+def test_a_file_that_extends_another_is_as_written_itself(tmp_path: Path, lab) -> None:
+    path = lab.folder / "mine.yaml"
+    path.write_text(
+        "extends: small.yaml\nevents:\n"
+        "  - {id: summit, date: 2025-02-10, kind: joint_summit, principals: [XAR, XCO], host: XAR, visibility: 1.0}\n"
+    )
+    assert classes_of(load_scenario(path)).participants == ("XAR", "XCO")
+
+
+def test_a_file_that_needs_a_setting_is_as_it_is_with_it(lab) -> None:
+    """Where the file alone is no scenario, there is nothing as written; points of it still have one table."""
+    lab.scenario_path.write_text(lab.scenario_path.read_text().replace("beta", "beta"))
+    text = lab.scenario_path.read_text().replace("focal: summit", "focal: parley")
+    lab.scenario_path.write_text(text)
+    with pytest.raises(ScenarioError):
+        load_scenario(lab.scenario_path)
+    mended = load_scenario(lab.scenario_path, set=["focal=summit"])
+    assert classes_of(mended).participants == ("XAR", "XBE")
+    assert classes_of(with_values(mended, OTHERS)) == classes_of(mended)
+
+
+def test_states_that_a_change_brings_in_are_refused(lab) -> None:
+    """No value can bring one in; Python code can, and there is no class for its dyads: told, and not guessed."""
+    scenario = lab.scenario
+    with pytest.raises(ScenarioError, match="`id` names the item and cannot be set"):
+        with_values(scenario, {"states.XEL.id": "XFO"})
+    states = (*scenario.states, scenario.states[0].model_copy(update={"id": "XFO"}))
+    everyone = scenario.audiences["rest"].model_copy(update={"members": tuple(state.id for state in states)})
+    by_hand = scenario.model_copy(update={"states": states, "audiences": {"rest": everyone}})
+    for study in (lambda: compile_arms(by_hand, ["no_summit"]), lambda: run(by_hand, 2, 1)):
+        with pytest.raises(ValueError, match="no dyad of XFO has a class"):
+            study()
+    assert "XFO" in classes_of(by_hand.counted_as(None)).list_of
+    fewer = scenario.model_copy(update={"states": scenario.states[:-1]})
+    assert run(fewer, 2, 1).runs == 2  # every dyad left has its class
+
+
+def test_roles_stay_with_the_host_as_written(small: Scenario) -> None:
+    """Host, partners and groups of the cast are those as written; the day is that of the changed event."""
+    moved = with_values(small, OTHERS | {"events.summit.host": "XCO", "events.summit.date": "2025-03-01"})
+    own, was = (focal_cast(compile_arms(one, ["no_summit", "summit"])) for one in (moved, small))
+    assert own.day == was.day + 19
+    for name in ("participants", "host", "junior", "third", "wars", "war_parties"):
+        assert getattr(own, name) == getattr(was, name)
+    assert (own.direction == was.direction).all()
+    assert (own.threatened == was.threatened).all()
+    unfixed = focal_cast(compile_arms(moved.counted_as(None), ["no_summit", "summit"]))
+    assert unfixed.host != was.host
+
+
+# --- studies ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_arm_without_the_event_does_not_change(shipped: Scenario, tmp_path: Path) -> None:
+    """Who takes part in an event that the reference arm drops changes no outcome there, in no run."""
+    changed = load_scenario(BEIJING, set=[INDIA_TOO])
+    folders = tmp_path / "plain", tmp_path / "india"
+    for scenario, folder in zip((shipped, changed), folders, strict=True):
+        run(scenario, 8, 1, arms=["no_parade", "parade"], out=folder)
+    left, right = (
+        open_result(folder).outcomes.query("arm == 'no_parade'").reset_index(drop=True) for folder in folders
+    )
+    assert list(left.columns) == list(right.columns)
+    assert left.equals(right)
+    found = compare(f"{folders[0]}:no_parade", f"{folders[1]}:no_parade").outcomes
+    assert (found["difference"].fillna(0.0) == 0.0).all()
+    there, here = (frame.query("arm == 'parade'") for frame in (open_result(f).outcomes for f in folders))
+    assert not there.equals(here)
+    unfixed = run(changed.counted_as(None), 8, 1, arms=["no_parade"]).outcomes
+    assert not unfixed["accords_counter_365"].equals(left["accords_counter_365"])
+
+
+def test_plain_runs_have_the_digest_they_had(shipped: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is drawn, on an even grid, in the arms that there were. Measured before classes were fixed as written it
+    was edb64e73, with all the same but the number in force, which no longer counts what comes into force on the
+    scenario's end or later."""
+    digest = "f75f0174d43716b1f908a2f17be3206a1669136ad7af011f13a8e7e8c38f52a8"
+    monkeypatch.setattr(world, "COARSE", 1)
+    result = run(shipped, 20, 1, arms=ARMS_THEN)
+    drawn = ((without_estimates(runs), accords) for runs, accords in result.blocks())
+    assert digest_of(drawn, result.arms) == digest
+    assert result.digest != digest
+
+
+ARMS_THEN = (
+    "half_visibility", "no_occasion", "no_parade", "parade", "parade_and_doubt", "parade_with_reassurance",
+    "washington_doubted", "without_kim",
+)  # fmt: skip
+
+
+def without_estimates(runs: pa.Table) -> pa.Table:
+    return runs.select([name for name in runs.column_names if not name.startswith(FILTERED)])
+
+
+def test_a_sweep_over_participants_has_one_table(lab) -> None:
+    lab.edit(
+        "  events.summit.visibility: [0, 0.5, 1]\n", "  events.summit.principals: [[XAR, XBE], [XAR, XCO]]\n"
+    )
+    lab.edit("  parameters.beta: [0.2, 0.4]\n", "  parameters.tau: [0.05, 0.9]\n")
+    result = sweep(load_experiment(lab.path), out=lab.folder / "out")
+    assert result is not None
+    tables = {classes_of(result.point(n).scenario).sha256 for n in result.table.numbers()}
+    assert tables == {classes_of(lab.scenario).sha256} == {result.manifest["classes"]["sha256"]}
+    for number in result.table.numbers():
+        accords = result.point(number).accords
+        wrong = [
+            row for row in zip(accords["a"], accords["b"], accords["direction"], strict=True)
+            if classes_of(lab.scenario).direction(row[0], row[1]) != row[2]
+        ]  # fmt: skip
+        assert len(accords) and not wrong
+    assert not verify(result.folder, sample=None).damage
+    wide = result.levels.query("arm == 'no_summit'").pivot(index="point", columns="outcome", values="mean")
+    assert (wide.nunique(dropna=False) == 1).all()
+
+
+def test_the_settings_of_an_experiment_are_changes(lab) -> None:
+    lab.edit("factors:\n", "set: {'events.summit.principals': [XAR, XCO]}\nfactors:\n")
+    experiment = load_experiment(lab.path)
+    assert classes_of(experiment.scenario) == classes_of(lab.scenario)
+    assert classes_of(experiment.scenario.counted_as(None)).participants == ("XAR", "XCO")
+
+
+# --- results folders -------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_keeps_the_table(lab) -> None:
+    small, out = lab.scenario, lab.folder / "out"
+    changes = ("--set", "events.summit.principals=[XAR,XCO]")
+    done = lab.call(
+        "run", "small.yaml", "--runs", "8", *changes, "--no-figures", "--workers", "1", "--out", "out"
+    )
+    assert done.returncode == 0, done.stderr
+    made = run(with_values(small, OTHERS), 8, 1, mechanisms=True)
+    again = open_result(out)
+    assert classes_of(again.scenario) == classes_of(small)
+    assert again.digest == made.digest
+    assert repr(again.mechanisms) == repr(made.mechanisms)
+    assert not verify(out, sample=None).damage
+    archive = read_archive(package(out))
+    assert classes_of(archive.scenario) == classes_of(small)
+    assert archive.about["by_hand"]["set"] == ["events.summit.principals=[XAR,XCO]"]
+    assert reproduce(archive).how == "bits"
+
+
+def test_a_changed_table_is_found(small: Scenario, tmp_path: Path) -> None:
+    """Nobody threatened any more: its own sha256 tells it; with that made anew, the agreements do."""
+    out = tmp_path / "out"
+    run(small, 8, 1, out=out)
+    manifest = read_manifest(out)
+    assert manifest is not None
+    table = manifest["classes"]
+    table["others"], table["threatened"] = sorted(table["others"] + table["threatened"]), []
+    write_manifest(out, manifest)
+    with pytest.raises(StoreDamaged, match="`classes` is not a class table with its sha256"):
+        read_manifest(out)
+    forged = replace(classes_of(small), threatened=tuple(table["threatened"]), others=tuple(table["others"]))
+    write_manifest(out, manifest | {"classes": forged.as_dict()})
+    assert any("which the class table does not say" in one.why for one in verify(out, sample=0).damage)
+
+
+def test_a_table_without_a_state_of_the_scenario_is_refused(small: Scenario, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    run(small, 2, 1, out=out)
+    manifest = read_manifest(out)
+    assert manifest is not None
+    short = replace(classes_of(small), others=classes_of(small).others[1:], threatened=())
+    write_manifest(out, manifest | {"classes": short.as_dict()})
+    with pytest.raises(StoreDamaged, match="`classes` lacks states"):
+        open_result(out)
+
+
+def test_a_folder_without_a_table_is_read_as_it_was(small: Scenario, tmp_path: Path) -> None:
+    """A version before this one counted a run by classes of the scenario as it was changed."""
+    out = tmp_path / "out"
+    own = with_values(small, OTHERS).counted_as(None)
+    run(own, 8, 1, out=out)
+    manifest = read_manifest(out)
+    assert manifest is not None
+    del manifest["classes"]
+    write_manifest(out, manifest)
+    assert classes_of(open_result(out).scenario) == classes_of(own)
+    assert not verify(out, sample=None).damage
+    run(own, 12, 1, out=out)
+    with pytest.raises(WrongRequest, match=r"classes of \d+ dyads"):
+        run(with_values(small, OTHERS), 12, 1, out=out)
+
+
+def test_a_sweep_without_a_table_is_read_and_not_lived_again(lab) -> None:
+    """A version before this one counted each point by classes of its own."""
+    lab.edit(
+        "  events.summit.visibility: [0, 0.5, 1]\n", "  events.summit.principals: [[XAR, XBE], [XAR, XCO]]\n"
+    )
+    folder = lab.folder / "out"
+    sweep(load_experiment(lab.path), out=folder)
+    manifest = read_manifest(folder)
+    assert manifest is not None
+    write_manifest(folder, {key: value for key, value in manifest.items() if key != "classes"})
+    tables = {classes_of(open_sweep(folder).point(n).scenario).participants for n in range(4)}
+    assert tables == {("XAR", "XBE"), ("XAR", "XCO")}
+    assert any("classes of their own" in note for note in verify(folder).notes)
+    with pytest.raises(WrongRequest, match="classes of their own"):
+        reproduce(read_archive(package(folder)))
+    with pytest.raises(WrongRequest, match="classes: none there"):
+        sweep(load_experiment(lab.path), out=folder)
+
+
+def test_another_table_is_another_study(small: Scenario, tmp_path: Path) -> None:
+    """The same content from another file as written: not gone on with, and by default in a folder of its own."""
+    changed = with_values(small, OTHERS)
+    own = changed.counted_as(None)
+    assert changed.sha256 == own.sha256
+    run(changed, 4, 1, out=tmp_path / "out")
+    with pytest.raises(WrongRequest, match=r"XBE-XCO: with_participant there|XAR-|classes of \d+ dyads"):
+        run(own, 4, 1, out=tmp_path / "out")
+    assert default_folder(changed, ["no_summit"], 1) != default_folder(own, ["no_summit"], 1)
+    calm = with_values(small, {"events.summit.visibility": 0.5})
+    assert default_folder(calm, ["no_summit"], 1) == default_folder(calm.counted_as(None), ["no_summit"], 1)
+
+
+# --- comparisons -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two_files(small: Scenario, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The same scenario from two files that name other participants; each its own yardstick."""
+    home = tmp_path_factory.mktemp("two")
+    other = with_values(small, OTHERS).counted_as(None)
+    for scenario, name in ((small, "left"), (other, "right")):
+        run(scenario, 60, 1, out=home / name)
+    return home / "left", home / "right"
+
+
+def test_other_tables_are_refused(two_files: tuple[Path, Path]) -> None:
+    left, right = two_files
+    one, two = (classes_of(open_result(folder).scenario) for folder in two_files)
+    unlike = one.unlike(two)
+    for words in (("compare", left, right), ("report", left, right), ("plot", left, right)):
+        code, said = invoke(*words)
+        assert code == 2
+        assert f"{len(unlike)} of 10 dyads differ" in said.replace("\n", " ")
+        (a, b), here, there = unlike[0]
+        assert f"{a}-{b} ({here} left, {there} right)" in said
+        assert "--classes left" in said
+    with pytest.raises(WrongRequest, match="different class tables"):
+        compare(str(left), str(right))
+
+
+@pytest.mark.parametrize(("of", "at"), [("left", 0), ("right", 1)])
+def test_both_are_counted_by_one(two_files: tuple[Path, Path], of: str, at: int) -> None:
+    """Exactly as a run counts that has that table from the start; what it cannot tell is left out by name."""
+    results = [open_result(folder) for folder in two_files]
+    table = classes_of(results[at].scenario)
+    found = compare(str(two_files[0]), str(two_files[1]), of)
+    lived = [run(one.scenario.counted_as(table), 60, 1) for one in results]
+    means = [
+        one.outcomes.groupby("arm", observed=True).agg(lambda values: values.mean(skipna=False))
+        for one in lived
+    ]
+    for row in found.outcomes.to_dict("records"):
+        column = (FILTERED if row["estimator"] == "filtered" else "") + row["outcome"]
+        for side, mean in zip(("left", "right"), means, strict=True):
+            assert row[side] == pytest.approx(mean.loc[row["left_arm"], column], nan_ok=True)
+    estimators = found.outcomes.set_index("outcome")["estimator"].to_dict()
+    assert (
+        estimators["accords_counter_300"] == "count"
+    )  # dyads are kept as sums: their counts are sorted anew
+    assert estimators["accords_all_300"] == "filtered"
+    there = {*found.outcomes["outcome"]}
+    assert {"accords_counter_30", "coalition_300", "first_counter_days", "days_without_counter_300"} <= there
+    assert there.isdisjoint(found.counting.left_out)
+    assert "states_balance_300" in found.counting.left_out
+    assert not there & {"states_balance_300", "relations_outside_host_30"}
+    still = found.outcomes.query("left_arm == 'no_summit'")
+    assert (still["difference"].fillna(0.0) == 0.0).all()
+    assert found.counting.by == of
+    code, said = invoke("compare", *two_files, "--classes", of)
+    assert code == 0
+    assert f"all counted by the classes of the {of}" in said
+    code, said = invoke("compare", *two_files, "--classes", of, "--json")
+    assert json.loads(said)["classes"]["by"] == of
+
+
+def test_counting_again_by_ones_own_table_is_what_was_counted(two_files: tuple[Path, Path]) -> None:
+    """To the last digit: nothing that was counted is left out, and what is counted again is the same.
+
+    Filtered estimates by class are left out, for only their sums over dyads' runs are kept."""
+    for folder in two_files:
+        result = open_result(folder)
+        count = Recount.of(result, classes_of(result.scenario))
+        for runs, accords in result.blocks():
+            again, accords_again = count(runs, accords)
+            assert again.to_pandas().equals(runs.select(again.column_names).to_pandas())
+            assert without_estimates(again).column_names == without_estimates(runs).column_names
+            assert accords_again["direction"].to_pylist() == accords["direction"].to_pylist()
+
+
+def test_pages_say_by_whose_classes(two_files: tuple[Path, Path], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    code, _ = invoke("report", *two_files, "--classes", "right", "--out", page)
+    assert code == 0
+    text = page.read_text()
+    assert "All counted by the classes of the right" in text
+    assert "Left out, measured of other states: " in text
+    code, said = invoke("report", two_files[0], "--classes", "right", "--out", page)
+    assert (code, "two results" in said) == (2, True)
+
+
+def test_a_dyad_that_the_table_lacks_keeps_its_class(lab, tmp_path: Path) -> None:
+    """Another file has one more state: refused at first; counted by the narrower table, its dyads stay as they were."""
+    wider = lab.folder / "wider.yaml"
+    wider.write_text(
+        "extends: small.yaml\nstates:\n  - {id: XFO, name: Fo (made up), gdp_bn: 100, milex_bn: 2, population_m: 9,\n"
+        "     democracy: 0.4, ideal_point: 0.2, latitude: 41, longitude: 30}\n"
+    )
+    for path, name in ((lab.scenario_path, "left"), (wider, "right")):
+        run(load_scenario(path), 12, 1, out=tmp_path / name)
+    sides = str(tmp_path / "left"), str(tmp_path / "right")
+    with pytest.raises(
+        WrongRequest, match=r"5 of 15 dyads differ, XAR-XFO \(none left, with_participant right\)"
+    ):
+        compare(*sides)
+    for of, kept in (("left", 5), ("right", 0)):
+        counting = compare(*sides, of).counting
+        assert (counting.by, counting.dyads, counting.kept) == (of, 5, kept)
+        assert not counting.left_out  # no state plays another part
+
+
+def test_roles_that_differ_alone_leave_out_what_rests_on_them(small: Scenario, tmp_path: Path) -> None:
+    """One table of dyads, another group: its outcomes are left out without a question, all others are compared."""
+    other = small.model_copy(update={"groups": {"North": ("XCO",)}}).counted_as(None)
+    for scenario, name in ((small, "left"), (other, "right")):
+        run(scenario, 12, 1, out=tmp_path / name)
+    found = compare(str(tmp_path / "left"), str(tmp_path / "right"))
+    assert found.counting.by is None
+    assert "relations_North_host_30" in found.counting.left_out
+    assert not [
+        name
+        for name in found.counting.left_out
+        if name.startswith(("accords_", "coalition_", "insecurity_t"))
+    ]
+
+
+def test_points_of_a_sweep_compare_as_they_are(lab) -> None:
+    lab.edit(
+        "  events.summit.visibility: [0, 0.5, 1]\n", "  events.summit.principals: [[XAR, XBE], [XAR, XCO]]\n"
+    )
+    sweep(load_experiment(lab.path), out=lab.folder / "out")
+    found = compare(f"{lab.folder}/out@0:no_summit", f"{lab.folder}/out@1:no_summit")
+    assert found.counting.by is None and not found.counting.left_out
+    assert classes_of(open_sweep(lab.folder / "out").point(1).scenario) == classes_of(lab.scenario)

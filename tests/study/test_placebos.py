@@ -1,0 +1,156 @@
+"""Placebos: p values by hand, sets that are like the event's, a test that holds its size, events that do nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.participants import Participants, Set
+from balance_sim.study.permutation import ALIKE, FEWEST, Family, p_value, verdict
+from balance_sim.study.placebos import Placebos, of_dates, placebos
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+CASE, ARM = "tripartite_1940", "signal"
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    return load_scenario(SCENARIOS / f"{CASE}.yaml")
+
+
+@pytest.fixture(scope="module")
+def participants(scenario: Scenario) -> Participants:
+    having, lacking = (arm_scenario(scenario, arm) for arm in (ARM, scenario.reference_arm))
+    event = next(one for one in having.events if one.id == scenario.focal)
+    return Participants.of(compile_arms(scenario, (scenario.reference_arm, ARM)), lacking, event)
+
+
+@pytest.fixture(scope="module")
+def effects(participants: Participants) -> dict[Set, float]:
+    """The effect of every set of three states for which any dyad would count."""
+    every = combinations(range(participants.control.n), len(participants.real))
+    found = {one: participants.effect(one) for one in every}
+    return {one: effect for one, effect in found.items() if effect is not None}
+
+
+@pytest.mark.parametrize(
+    ("event", "others", "p"),
+    [
+        (1.0, [0.5, 0.2, 0.1], 1 / 4),
+        (1.0, [0.5, -2.0, 0.1], 2 / 4),
+        (0.0, [0.0, 0.1], 1.0),
+        (-3.0, [1.0] * 19, 1 / 20),
+    ],
+)
+def test_p_by_hand(event: float, others: list[float], p: float) -> None:
+    assert p_value(event, np.array(others)) == pytest.approx(p)
+
+
+def test_on_dates_a_like_effect_counts_as_large() -> None:
+    others = np.array([0.96, 0.94])
+    assert p_value(1.0, others) == pytest.approx(1 / 3) and p_value(1.0, others, ALIKE) == pytest.approx(
+        2 / 3
+    )
+
+
+def test_too_few_placebos_decide_nothing() -> None:
+    assert verdict(0.001, FEWEST - 1) == "inconclusive" and verdict(0.001, FEWEST) == "supported"
+    assert verdict(0.06, 199) == "not supported" and np.isnan(p_value(1.0, np.empty(0)))
+
+
+def test_sets_are_like_the_event(participants: Participants) -> None:
+    """As many states, at most half of the event's own among them, and of its stratum by capability."""
+    capability, real = participants.control.capability, {*participants.real}
+    few = participants.like(100)
+    assert len(few) > 50 and len({*few}) == len(few)
+    assert all(len(one) == len(real) and len({*one} & real) <= len(real) // 2 for one in few)
+    total = np.array([capability[list(one)].sum() for one in few])
+    own = capability[list(real)].sum()
+    every = np.array(
+        [capability[list(one)].sum() for one in combinations(range(participants.control.n), len(real))]
+    )
+    between = ((every > total.min()) & (every < total.max())).sum()
+    assert between <= 2.5 * 100 and total.min() <= own * 1.2 and own <= total.max() * 1.2
+    assert participants.like(100) == few, "the same whatever was asked before"
+
+
+def test_an_event_that_moves_nothing_is_not_told_from_its_placebos(scenario: Scenario) -> None:
+    nobody = with_values(scenario, {f"events.{scenario.focal}.visibility": 0.0})
+    found = placebos(nobody, ARM, most=60, dates=50)
+    for family in found.families:
+        assert family.event == 0 and (family.placebos == 0).all()
+        assert family.p == 1.0 and family.verdict == "not supported"
+
+
+def test_another_date_is_no_other_event(scenario: Scenario, participants: Participants) -> None:
+    """The model has no special days: the same event does nearly the same, and dates say no."""
+    family = of_dates(participants.worlds, participants.scenario, participants.event, 12)
+    assert len(family.placebos) == 12 and len({*family.labels}) == 12
+    np.testing.assert_allclose(family.placebos, family.event, rtol=0.05)
+    assert family.p == 1.0
+
+
+def test_an_arm_without_the_event_has_none(scenario: Scenario) -> None:
+    assert placebos(scenario, None).why and not placebos(scenario, None).families
+    assert "not in" in placebos(scenario, scenario.reference_arm).why
+
+
+def test_they_are_kept_as_plain_data(scenario: Scenario) -> None:
+    found = placebos(scenario, ARM, most=8, dates=3)
+    again = Placebos.of_plain(json.loads(json.dumps(found.as_dict())))
+    assert again.as_dict() == found.as_dict()
+    assert [family.verdict for family in again.families] == ["inconclusive"] * 2
+    assert again.table()["is_event"].sum() == 2
+
+
+def test_the_events_own_effect_is_that_of_the_expected_estimator(
+    scenario: Scenario, participants: Participants
+) -> None:
+    """Fewer spans of time than `effect` looks at: a few per cent."""
+    from balance_sim.study.expected_effect import expected_effect
+
+    control, having = expected_effect(scenario, ARM).outcomes
+    outcome = f"accords_counter_{participants.windows.longest}"
+    assert participants.effect(participants.real) == pytest.approx(
+        having[outcome] - control[outcome], rel=0.03
+    )
+
+
+def sized(effects: dict[Set, float], draws: int, seed: int, *, biased: bool = False) -> float:
+    """Share of draws with p <= 0.05 where the event is any set at random: the size of the test."""
+    rng, sets = np.random.default_rng(seed), list(effects)
+    told = 0
+    for _ in range(draws):
+        real = sets[rng.integers(len(sets))]
+        pool = [one for one in sets if one != real and len({*one} & {*real}) <= len(real) // 2]
+        some = rng.choice(len(pool), 199, replace=False)
+        found = np.array([effects[pool[at]] for at in some])
+        family = Family("participants", 1, effects[real], found / 2 if biased else found, ())
+        told += family.verdict == "supported"
+    return told / draws
+
+
+def test_the_test_holds_its_size(effects: dict[Set, float]) -> None:
+    """400 draws: 0.05 +- 0.035 leaves one false failure in a thousand. A test against halved placebos fails it."""
+    assert abs(sized(effects, 400, 1) - 0.05) < 0.035
+    assert sized(effects, 400, 1, biased=True) > 0.1
+
+
+@pytest.mark.long
+def test_the_test_holds_its_size_at_length(effects: dict[Set, float]) -> None:
+    """What docs/statistics.md publishes."""
+    sizes = [sized(effects, 1000, seed) for seed in range(4)]
+    assert np.mean(sizes) == pytest.approx(0.05, abs=0.01), sizes
+
+
+def test_order_of_the_roster_changes_no_set(participants: Participants) -> None:
+    codes = participants.control.codes
+    names = [tuple(sorted(codes[i] for i in one)) for one in participants.like(60)]
+    assert names == [tuple(sorted(codes[i] for i in one)) for one in replace(participants).like(60)]
