@@ -1,0 +1,201 @@
+"""How time and memory grow with states, years, arms and runs: `python benchmarks/growth.py [--workers 2] [--most]`.
+
+Invented worlds, written as a scenario file and loaded, checked and run as any other. Everything in them is drawn
+from one seed: places, sizes and regimes of states, disputes with neighbours, accords on record, patrons, trade
+with the two largest, four acts a year and one focal act after a year. Each size is run in a process of its own,
+into a results folder. Prints one line a size: seconds from the file to the summary, those of compiling (with one
+worker alone) and of the run, milliseconds a simulated year (one arm of one run), and the peak memory in MB of the
+driver and of its largest worker. `--most` runs the whole of 195 states, 10 years, 2 arms and 100 runs.
+
+Memory does not grow with runs: those lived at once shrink with the square of the states. It grows with years times
+states squared, for each arm, by what the news adds in each step. In one process set OPENBLAS_NUM_THREADS=1, as
+workers have it: from a hundred states on its threads otherwise wait for each other.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+BASE = {"states": 50, "years": 2, "arms": 2, "runs": 40}
+SMALL = [
+    BASE,
+    *({**BASE, "states": states} for states in (25, 100, 195)),
+    *({**BASE, "years": years} for years in (1, 5, 10)),
+    *({**BASE, "arms": arms} for arms in (4, 8)),
+    *({**BASE, "runs": runs} for runs in (80, 160, 320)),
+]
+MOST = [{"states": 195, "years": 10, "arms": 2, "runs": 100}]
+START = date(2000, 1, 1)
+KINDS = (
+    "access",
+    "defence_cooperation",
+    "defence_pact",
+    "information_sharing",
+    "logistics",
+    "non_aggression",
+)
+
+
+def invented(states: int, years: int, arms: int, seed: int = 1) -> dict[str, Any]:
+    """A scenario file's content: so many states, years of weekly steps, and arms, the reference among them."""
+    rng = np.random.default_rng(seed)
+    codes = [
+        f"X{chr(65 + k // 26)}{chr(65 + k % 26)}" for k in range(states)
+    ]  # ISO 3166 leaves X to its users
+    focal = START + timedelta(days=364)
+    acts = sorted(int(day) for day in rng.integers(-365, 365 * years, 4 * (years + 1)))
+    events = [
+        {"id": f"act_{k}", "date": START + timedelta(days=day), "kind": kind}
+        | dict(
+            zip(
+                ("principals", "targets"),
+                map(list, np.split(rng.choice(codes, 5, replace=False), [2])),
+                strict=True,
+            )
+        )
+        for k, (day, kind) in enumerate(
+            zip(
+                acts,
+                rng.choice(["joint_summit", "incident", "military_aid"], len(acts)).tolist(),
+                strict=True,
+            )
+        )
+    ]
+    for event in events:
+        event |= {side: [str(code) for code in event[side]] for side in ("principals", "targets")}
+    focal_act = {
+        "id": "focal",
+        "date": focal,
+        "kind": "joint_summit",
+        "principals": codes[:3],
+        "host": codes[0],
+    }
+    pairs = rng.choice(states * (states - 1) // 2, 6 * states, replace=False)
+    first, second = np.triu_indices(states, 1)
+    named = [(codes[first[k]], codes[second[k]]) for k in pairs.tolist()]
+    few = max(arms - 2, 0)
+    visible = {f"seen_{k}": {"set": {"events.focal.visibility": (k + 1) / (few + 1)}} for k in range(few)}
+    return {
+        "schema": 1,
+        "title": f"Invented: {states} states, {years} years",
+        "start": START,
+        "end": START + timedelta(days=round(365.25 * years)),
+        "step_days": 7,
+        "focal": "focal",
+        "states": [_state(code, codes[:2], rng) for code in codes],
+        "audiences": {
+            "near": {"members": codes[: states // 2]},
+            "far": {"members": codes[states // 2 :], "attention": {"default": 0.5}},
+        },
+        "disputes": [
+            {"a": a, "b": b, "rivalry": round(float(rng.uniform()), 2)} for a, b in named[: 2 * states]
+        ],
+        "trade": [
+            {"state": code, "partner": partner, "share": round(float(rng.uniform(0, 0.3)), 3)}
+            for code in codes
+            for partner in codes[:2]
+            if code != partner
+        ],
+        "accords": [
+            {"id": f"accord_{k}", "a": a, "b": b, "kind": str(rng.choice(KINDS)), "status": "in_force"}
+            | {name: date(int(rng.integers(1990, 2000)), 1, 1) for name in ("in_force",)}
+            for k, (a, b) in enumerate(named[2 * states :])
+        ],
+        "events": [*events, focal_act],
+        "arms": {"without": {"reference": True, "drop": ["focal"]}, "with": {}} | visible,
+        "report": {"windows": [90, 365] if years > 1 else [90]},
+    }
+
+
+def _state(code: str, patrons: list[str], rng: np.random.Generator) -> dict[str, Any]:
+    size = float(rng.lognormal(4, 1.5))
+    return {
+        "id": code,
+        "name": f"Invented {code}",
+        "gdp_bn": round(size, 3),
+        "milex_bn": round(size * float(rng.uniform(0.01, 0.05)), 4),
+        "population_m": round(size * float(rng.uniform(0.02, 0.2)), 4),
+        "democracy": round(float(rng.uniform()), 3),
+        "ideal_point": round(float(rng.normal()), 3),
+        "latitude": round(float(np.degrees(np.arcsin(rng.uniform(-0.8, 0.9)))), 2),
+        "longitude": round(float(rng.uniform(-180, 180)), 2),
+        "autonomy": round(float(rng.uniform()), 2),
+        "patrons": [str(rng.choice(patrons))] if code not in patrons and rng.uniform() < 0.3 else [],
+    }
+
+
+def measured(states: int, years: int, arms: int, runs: int, workers: int) -> dict[str, float]:
+    """Load, check and run one size in this process, into a folder, and summarise it."""
+    import balance_sim as bs
+    from balance_sim.study.arms import chosen_arms, compile_arms
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "invented.yaml"
+        path.write_text(yaml.safe_dump(invented(states, years, arms), sort_keys=False))
+        began = time.perf_counter()
+        scenario = bs.load_scenario(path)
+        if workers == 1:
+            at = time.perf_counter()
+            compile_arms(scenario, chosen_arms(scenario, None))
+            compiled = time.perf_counter() - at
+        else:
+            compiled = float("nan")
+        at = time.perf_counter()
+        result = bs.run(scenario, runs=runs, seed=1, workers=workers, out=Path(folder) / "results")
+        lived = time.perf_counter() - at
+        if result.failed:
+            raise SystemExit(result.failed[0]["traceback"])
+        result.summary()
+    peak = [
+        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
+    return {
+        "seconds": time.perf_counter() - began,
+        "compile": compiled,
+        "run": lived,
+        "ms": 1000 * lived / (years * arms * runs),
+        "driver": peak[0],
+        "worker": peak[1],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--most", action="store_true")
+    parser.add_argument("--size", help="states,years,arms,runs: this one, in this process")
+    args = parser.parse_args()
+    if args.size:
+        print(json.dumps(measured(*(int(part) for part in args.size.split(",")), args.workers)))
+        return
+    print("states years arms  runs   seconds  compile     run  ms a simulated year  MB driver  MB worker")
+    for size in MOST if args.most else SMALL:
+        command = [sys.executable, __file__, "--workers", str(args.workers)]
+        text = subprocess.run(
+            [*command, "--size", ",".join(str(part) for part in size.values())],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        of = json.loads(text)
+        print(
+            f"{size['states']:6} {size['years']:5} {size['arms']:4} {size['runs']:5} {of['seconds']:9.1f} "
+            f"{of['compile']:8.1f} {of['run']:7.1f} {of['ms']:20.1f} {of['driver']:10.0f} {of['worker']:10.0f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

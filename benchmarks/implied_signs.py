@@ -1,0 +1,110 @@
+"""Shares of draws of the guessed parameters in which each mechanism has one sign or the other.
+
+    uv run python benchmarks/implied_signs.py [SCENARIO] [--draws 200] [--seed 1]
+
+A Latin hypercube over the ranges that `balance-sim parameters` shows for all guesses: for each draw the measures of M1
+to M17 that need no replications, once with the focal event's targets as coded and once with none. Weights of costly
+signals have to rise along their ladder: those drawn are sorted along it, which keeps each in its range. Shares of
+capability are divided by their sum. Left out are the length of a step, which is no parameter of the model, and weights
+that the scenario's theory names itself. Writes src/balance_sim/study/mechanisms/signs.csv, or FILE by --out.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import qmc
+
+from balance_sim.scenario import Scenario, load_scenario, value_at, with_values
+from balance_sim.scenario.defaults import parameter_table, presets
+from balance_sim.scenario.schema import SIGNAL_ORDER
+from balance_sim.study.arms import headline_arm
+from balance_sim.study.mechanisms.signs import COLUMNS, NOT_TESTED, tag_of, values
+
+DRAWS, SEED = 200, 1
+ROOT = Path(__file__).parents[1]
+SCENARIO = ROOT / "scenarios" / "beijing_2025.yaml"
+OUT = ROOT / "src" / "balance_sim" / "study" / "mechanisms" / "signs.csv"
+IDS = [f"M{number}" for number in range(1, 18)]
+
+
+def ranges(scenario: Scenario) -> dict[str, tuple[float, float]]:
+    """Range of every guessed parameter that the scenario has, by key path."""
+    preset = presets().get(scenario.theory.preset)
+    named = {f"theory.weights.{term}" for term in (preset.weights if preset else ())}
+    out = {}
+    for row in parameter_table():
+        path, span = str(row["path"]), row["range"]
+        if row["source"] != "guess" or not isinstance(span, list) or span[0] >= span[1]:
+            continue
+        if path != "step_days" and path not in named and has(scenario, path):
+            out[path] = (float(span[0]), float(span[1]))
+    return out
+
+
+def has(scenario: Scenario, path: str) -> bool:
+    try:
+        return value_at(scenario, path) is not None
+    except LookupError:
+        return False
+
+
+def points(scenario: Scenario, draws: int = DRAWS, seed: int = SEED) -> Iterator[Scenario]:
+    """The scenario at each point of the design, which `draws` and `seed` fix."""
+    spans = ranges(scenario)
+    low, high = np.array(list(spans.values())).T
+    for share in qmc.LatinHypercube(len(spans), rng=np.random.default_rng(seed)).random(draws):
+        point = dict(zip(spans, (low + share * (high - low)).tolist(), strict=True))
+        for name in ("alignment", "intent"):
+            ladder = [path for kind in SIGNAL_ORDER if (path := f"event_kinds.{kind}.{name}") in point]
+            point |= dict(zip(ladder, sorted(point[path] for path in ladder), strict=True))
+        parts = [path for path in point if path.startswith("capability.")]
+        whole = sum(point[path] for path in parts)
+        yield with_values(scenario, point | {path: point[path] / whole for path in parts})
+
+
+def drawn(scenario: Scenario, draws: int = DRAWS, seed: int = SEED, first: int | None = None) -> np.ndarray:
+    """(draws or `first`, 2, 17) values, with the targets as coded and with none; NaN where not tested."""
+    arm = headline_arm(scenario, (scenario.reference_arm, *scenario.arms))
+    assert arm is not None
+    out = []
+    for point, _ in zip(points(scenario, draws, seed), range(first or draws), strict=False):
+        out.append([[of.get(name, np.nan) for name in IDS] for of in values(point, arm)])
+    return np.array(out)
+
+
+def table(found: np.ndarray) -> str:
+    """The rows of the file. found: as `drawn` gives it."""
+    lines = [",".join(COLUMNS)]
+    for at, name in enumerate(IDS):
+        if name in NOT_TESTED:
+            lines.append(f"{name},0,,,,,{NOT_TESTED[name]}")
+            continue
+        shares = [float((sign * found[:, k, at] > 0).mean()) for k in (0, 1) for sign in (1, -1)]
+        cells = [name, str(len(found)), *(f"{share:g}" for share in shares), tag_of(shares)]
+        lines.append(",".join(cells))
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scenario", nargs="?", default=str(SCENARIO))
+    parser.add_argument("--draws", type=int, default=DRAWS)
+    parser.add_argument("--seed", type=int, default=SEED)
+    parser.add_argument("--out", type=Path, default=OUT)
+    given = parser.parse_args()
+    scenario = load_scenario(given.scenario)
+    rows = table(drawn(scenario, given.draws, given.seed))
+    head = (
+        f"# Made by: python benchmarks/implied_signs.py --draws {given.draws} --seed {given.seed}\n"
+        f"# Shares of draws of the guessed parameters of {scenario.name} in which the value is above, below 0.\n"
+    )
+    given.out.write_text(head + rows, encoding="utf-8")
+    print(rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Milliseconds for a parameter point: its numbers set, and two arms compiled.
+
+    uv run python benchmarks/point.py [SCENARIO] [--rounds 40]
+
+A point is a scenario with one other number; the arms are the control arm and the headline arm. Median of so many
+rounds, each at another value, the changes taken in turn so that a busy machine slows all alike. `first` is what the
+first point of a scenario takes, while nothing is kept yet. To set two versions side by side, run the script with
+PYTHONPATH at the src folder of either, in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from statistics import median
+
+from balance_sim.scenario import load_scenario, with_values
+from balance_sim.study.arms import compile_arms, headline_arm
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scenario", nargs="?", default="scenarios/beijing_2025.yaml")
+    parser.add_argument("--rounds", type=int, default=40)
+    given = parser.parse_args()
+    scenario = load_scenario(given.scenario)
+    arms = (scenario.reference_arm, headline_arm(scenario, tuple(scenario.arms)) or scenario.reference_arm)
+    audience = next(iter(scenario.audiences))
+    paths = {
+        "parameter": "parameters.beta",
+        "visibility of the event": f"events.{scenario.focal}.visibility",
+        "weight of a term": "theory.weights.closure",
+        "attention": f"audiences.{audience}.attention.default",
+        "rate of a kind": f"kinds.{next(iter(scenario.kinds))}.ceiling",
+    }
+    began = time.perf_counter()
+    compile_arms(with_values(scenario, {paths["parameter"]: 0.5}), arms)
+    first = time.perf_counter() - began
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in paths}
+    for number in range(given.rounds):
+        for name, path in paths.items():
+            began = time.perf_counter()
+            point = with_values(scenario, {path: (number + 1) / (given.rounds + 1)})
+            is_set = time.perf_counter()
+            compile_arms(point, arms)
+            spent[name].append((is_set - began, time.perf_counter() - is_set))
+    print(f"{scenario.name}, arms {' and '.join(arms)}; first {1e3 * first:.1f} ms\n")
+    print(f"{'milliseconds':26s}{'with_values':>12s}{'two arms':>12s}{'both':>12s}")
+    for name, times in spent.items():
+        columns = [median(a for a, _ in times), median(b for _, b in times), median(a + b for a, b in times)]
+        print(f"{name:26s}" + "".join(f"{1e3 * column:12.2f}" for column in columns))
+
+
+if __name__ == "__main__":
+    main()
