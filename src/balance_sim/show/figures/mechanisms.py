@@ -155,7 +155,7 @@ def draw_mechanisms(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     head(ax, mechanisms_title(table), marks, own=own, wrap=96)
     small = (
         "Filled: the sign is open, and what was found is said at the right. Hollow: the "
-        "model's form implies the sign, so only the size "
+        "sign is implied, so only the size "
         "is a finding. A bar that ends at the edge goes on beyond it. What each one measures: docs/mechanisms.md."
     )
     note(ax, small, own=own, wrap=140)

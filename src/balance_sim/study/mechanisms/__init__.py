@@ -38,7 +38,7 @@ class Mechanism:
 
     @property
     def tag(self) -> Tag:
-        """Whether the model's form implies the sign, by test: `signs.csv`."""
+        """Whether all draws of the guessed parameters have one sign: `signs.csv`."""
         return sign_table()[self.id].tag
 
 
