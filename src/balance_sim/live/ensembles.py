@@ -171,7 +171,7 @@ class Clerk:
                 told = said = reached
                 kept = {arm: self.shelf.first(self._life(setting, arm), told) for arm in self.arms}
                 yield await asyncio.to_thread(self._result, setting, kept, told)
-            elif have > said:
+            elif not expecting and have > said:  # what is expected is told before anything that is lived
                 said = have
                 yield Lived(have)
             if request != self._request:
