@@ -121,6 +121,7 @@ def command(
             run_timeout=run_timeout,
             mechanisms=mechanisms,
             draw_parameters=draw_parameters,
+            placebos_ahead=True,
         )
         summary = result.summary()
         with Store(folder).lock() as store:

@@ -34,6 +34,14 @@ from balance_sim.study.placebos import Placebos, placebos
 from balance_sim.study.store import Store, read_summary, runs_in
 
 
+def kept_summary(folder: Path | None, scenario: Scenario, version: str) -> dict[str, Any]:
+    """What a folder's summary holds, if this version wrote it for this scenario: else nothing."""
+    found = read_summary(folder) if folder is not None else None
+    of = (found or {}).get("scenario")
+    same = isinstance(of, dict) and of.get("sha256") == scenario.sha256
+    return found if found and same and found.get("version") == version else {}
+
+
 @dataclass(frozen=True)
 class Result:
     """What a study of one scenario found. Frames are computed when asked for, from the block tables.
@@ -53,6 +61,7 @@ class Result:
     model: str | None = None  # `module:Class` of an agent of one's own that decided
     point: int = 0  # of a sweep's design; 0 in a single study
     recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None  # by another class table
+    ahead: Callable[[], Placebos] | None = field(default=None, compare=False)  # placebos that have begun
 
     def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, accords) tables in the order of runs, of the study's own arms."""
@@ -109,15 +118,14 @@ class Result:
     def placebos(self) -> Placebos:
         """The headline arm's effect among those of the same event with other participants, and on other dates."""
         kept = self._kept.get("placebos")
-        return Placebos.of_plain(kept) if kept else placebos(self.scenario, self.headline_arm)
+        if kept:
+            return Placebos.of_plain(kept)
+        return self.ahead() if self.ahead else placebos(self.scenario, self.headline_arm)
 
     @cached_property
     def _kept(self) -> dict[str, Any]:
         """What the folder's summary holds, if this version wrote it for this scenario: else nothing."""
-        found = read_summary(self.folder) if self.folder is not None and self.point == 0 else None
-        of = (found or {}).get("scenario")
-        same = isinstance(of, dict) and of.get("sha256") == self.scenario.sha256
-        return found if found and same and found.get("version") == self.version else {}
+        return kept_summary(self.folder, self.scenario, self.version) if self.point == 0 else {}
 
     @property
     def camps(self) -> dict[str, Any]:

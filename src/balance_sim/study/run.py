@@ -6,6 +6,8 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +18,15 @@ from balance_sim.model.news import reading_of
 from balance_sim.results.estimates import estimates_of
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.ahead import Ahead
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.blocks import Block, runs_with_extra
 from balance_sim.study.extra_arms import lives_of_a_run
 from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import Folder, InMemory, manifest_of, scenario_of, version
 from balance_sim.study.hands import not_in_a_worker
-from balance_sim.study.result import Result
+from balance_sim.study.placebos import Placebos, placebos
+from balance_sim.study.result import Result, kept_summary
 from balance_sim.study.runner import Job, Task, run_tasks, runs_a_shard
 from balance_sim.study.store import Store, missing, read_summary
 
@@ -30,6 +34,8 @@ RUNS = 100
 """Replications where no number is given: the headline's standard error in Beijing 2025 is then below 0.003."""
 STEP = 32
 MOST_RUNS = 10_000_000
+LARGE = 25
+"""States from which on placebos take longer than a process does to start."""
 
 Progress = Callable[[int, int, int], None]  # runs done, runs wanted, failed
 
@@ -68,6 +74,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     run_timeout: float | None = None,
     mechanisms: bool = False,
     draw_parameters: bool = False,
+    placebos_ahead: bool = False,
 ) -> Result:
     """Live `runs` replications of the scenario in every arm and return what came of them.
 
@@ -82,7 +89,8 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     model: `module:Class` of a StateAgent subclass that decides another way; its code runs. run_timeout: seconds
     after which a run counts as failed. mechanisms: every fourth run lives the extra arms too, which some
     measures of `Result.mechanisms` need; nothing else depends on it, nor does the digest. draw_parameters: each
-    run draws its weights and intercepts from the shipped fit, the same in every arm.
+    run draws its weights and intercepts from the shipped fit, the same in every arm. placebos_ahead: with more than
+    one worker, `Result.placebos` of a large scenario are worked out in a process of their own meanwhile.
 
     Raises WrongRequest for unknown arms or a folder of another study, FolderBusy, CannotWrite; ValueError for a
     scenario changed by hand that leaves a state without an audience, or has states that it lacks as written."""
@@ -109,7 +117,8 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         manifest = manifest_of("run", scenario, chosen, seed, model, **more)
         sink = Folder(Path(out), manifest)
     lived: list[Block] = []
-    with sink:
+    with sink, ExitStack() as stack:
+        ahead = begun_placebos(scenario, chosen, out, stack) if placebos_ahead and workers > 1 else None
         while True:
             todo = missing(sink.done().get(0, []), runs, runs_a_shard(runs, workers))
             lived += todo
@@ -125,6 +134,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
             if needed <= runs:
                 break
             runs = needed
+        stack.pop_all()  # it goes on while the result is read
     wanted = sum(len(block) for block in lived)
     extra_runs = 0
     if mechanisms and lived:
@@ -141,6 +151,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         memory=sink.tables() if isinstance(sink, InMemory) else (),
         draws=draw_parameters,
         model=model,
+        ahead=ahead,
         failed=tuple(row for row in sink.failed() if row["run"] < runs),
         timing={
             "seconds": seconds,
@@ -149,6 +160,21 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
             "workers": workers,
         },
     )
+
+
+def begun_placebos(
+    scenario: Scenario, arms: Sequence[str], folder: Path | str | None, stack: ExitStack
+) -> Ahead[Placebos] | None:
+    """The placebos of a large scenario, in a process of their own; None where the folder's summary has them.
+
+    stack: ends the process where the run ends without a result."""
+    if len(scenario.states) < LARGE:
+        return None
+    if folder is not None and "placebos" in kept_summary(Path(folder), scenario, version()):
+        return None
+    ahead = Ahead(partial(placebos, scenario, headline_arm(scenario, arms)))
+    stack.callback(ahead.close)
+    return ahead
 
 
 def runs_for(precision: float, tables: Iterator[pa.Table], scenario: Scenario, arms: Sequence[str]) -> int:
