@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--levels/--no-levels", default=True, help="A level of each year, shrunk.")
 @click.option("--propensities/--no-propensities", default=True, help="A propensity of each state, shrunk.")
 @click.option("--cluster/--no-cluster", default=True, help="Standard errors clustered by pair.")
+@click.option("--signs/--no-signs", default=True, help="Hold the signs that theory fixes by a prior.")
 @click.option("--ridge", type=FiniteRange(min=0.0), default=0.0, help="1 / variance of a prior on weights.")
 @click.option(
     "--beliefs/--no-beliefs",
@@ -66,6 +67,7 @@ def command(
     levels: bool,
     propensities: bool,
     cluster: bool,
+    signs: bool,
     ridge: float,
     beliefs: bool,
     out: Path,
@@ -99,13 +101,15 @@ def command(
     if not signed:
         raise DataError("no accord was signed in these years", "Give a longer period", path=data)
     record = record.with_kinds(signed)
-    by_these = partial(fit, propensities=propensities, levels=levels, cluster=cluster, ridge=ridge)
+    by_these = partial(
+        fit, propensities=propensities, levels=levels, cluster=cluster, ridge=ridge, signs=signs
+    )
     found = by_these(record)
     profiles: list[Profile] = []
     joint: tuple[Profile, ...] = ()
     if beliefs:
         start = shipped_setting(record, found)
-        for name in movable(record):
+        for name in movable(start.record):
             say(name)
             profiles.append(profile(history, start, name)[0])
         there, joint = joint_peak(history, start, profiles, say)
@@ -139,7 +143,7 @@ def refuse_file(data: Path) -> None:
 
 RATES_ONLY = (
     *("first", "last", "accords", "alliances", "terms"),
-    *("levels", "propensities", "cluster", "ridge", "beliefs"),
+    *("levels", "propensities", "cluster", "signs", "ridge", "beliefs"),
 )
 
 

@@ -30,7 +30,7 @@ BY_KIND = ("security_gain",)
 fitted."""
 COMMON = (
     "common_threat",
-    "distrust",
+    "hostility",
     "similarity",
     "joint_democracy",
     "democracy_gap",
@@ -44,6 +44,9 @@ COMMON = (
     "bandwagon",
 )
 FITTED = (*BY_KIND, *COMMON)
+SIGNED = ("security_gain", "common_threat", "hostility")
+"""Terms whose weight theory holds to be 0 or more (Walt 1987): a gain in security and a common threat draw states
+together, a partner's own hostility (the term is its negative) keeps them apart."""
 NOT_ON_RECORD = {
     "autonomy": "no record of how dear freedom from commitments is to a state",
     "exposure": "no trade in the record",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from balance_sim.evidence.choices import NOT_ON_RECORD
+from balance_sim.evidence.choices import NOT_ON_RECORD, SIGNED
 from balance_sim.evidence.fitting import Fit
 from balance_sim.evidence.history import History
 from balance_sim.evidence.profiles import Profile
@@ -60,9 +60,18 @@ def fitted_record(
             one.path: {"estimate": _short(one.best), "interval": [_short(one.low), _short(one.high)]}
             for one in joint
         },
+        "in_conflict": {
+            key_path(one.name): {
+                "estimate": _short(one.estimate),
+                "standard_error": _short(one.standard_error),
+                "theory": "0 or more",
+            }
+            for one in fit.conflicts
+        },
         "beliefs": {one.path: _told(one) for one in profiles},
         "not_fitted": {key_path(name): why for name, why in NOT_ON_RECORD.items()},
         "weakly_told": [str(way) for way in fit.flat],
+        "at_least_zero": [key_path(name) for name in fit.names if fit.signs and name in SIGNED],
         "covariance": {
             "names": paths,
             "matrix": [[_short(value) for value in row] for row in covariance],
@@ -144,6 +153,11 @@ def summary_lines(fit: Fit, history: History) -> list[str]:
     ]
     for name, value, one in zip(fit.names, fit.estimate, error, strict=True):
         lines.append(f"{key_path(name):<44}{value:>10.4f}{one:>9.4f}{value / one:>8.2f}")
+    for one in fit.conflicts:
+        path, z = key_path(one.name), one.estimate / one.standard_error
+        lines.append(
+            f"{path:<44}{one.estimate:>10.4f}{one.standard_error:>9.4f}{z:>8.2f}  in conflict, kept at 0"
+        )
     lines.append(f"{'propensities: variance':<44}{fit.propensity_variance:>10.4f}")
     if fit.level:
         lines.append(f"{'levels of years: variance':<44}{fit.level_variance:>10.4f}")

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from balance_sim.evidence.history import Floats, History
+from balance_sim.evidence.nuclear import nuclear_since
 from balance_sim.scenario.defaults import default_tree, default_weights
 from balance_sim.scenario.nodes import plain
 from balance_sim.scenario.schema import (
@@ -124,6 +125,7 @@ def _state(history: History, t: int, i: int, propensity: Floats | None) -> State
         democracy=_known(history.democracy[t, i]),
         ideal_point=_known(history.ideal[t, i]),
         propensity=0.0 if propensity is None else float(propensity[i]),
+        nuclear_since=nuclear_since(history.iso3[i], date(int(history.years[t]), 1, 1)),
     )
 
 

@@ -33,9 +33,9 @@ def common_threat(p: Prospects) -> Floats:
     return overlap if one is p else np.tile(overlap, 2)
 
 
-def distrust(p: Prospects) -> Floats:
-    """- q_ij: a partner that one fears is no partner."""
-    return -p.against
+def hostility(p: Prospects) -> Floats:
+    """- h_ij: nobody signs with its adversary. What the partner is drawn into does not count. Walt 1987."""
+    return -p.hostility
 
 
 def similarity(p: Prospects) -> Floats:
@@ -133,7 +133,7 @@ def hub_doubt(p: Prospects) -> Floats:
 
 def bandwagon(p: Prospects) -> Floats:
     """q_ij Theta_ij over the balance, 0..1. Schweller 1994, International Security 19(1)."""
-    return p.against * over(p.world.at_hand.take(p.apart) * p.against, p.balance)
+    return p.against * over(p.world.offensive.take(p.apart) * p.against, p.balance)
 
 
 def over(part: Floats, scale: Floats) -> Floats:
@@ -147,7 +147,7 @@ TERMS: dict[str, Term] = {
     for term in (
         security_gain,
         common_threat,
-        distrust,
+        hostility,
         similarity,
         joint_democracy,
         democracy_gap,
