@@ -52,11 +52,16 @@ def main() -> None:
             coded = {row["adversary"], *filter(None, row["also"].split(";"))}
             right = codes[int(np.argmax(feared[i]))] in coded
             met, count = met + right, count + 1
-            print(f"{row['observer']}  coded {','.join(sorted(coded)):12s} {'' if right else 'NOT '}met: {told(i)}")
+            print(
+                f"{row['observer']}  coded {','.join(sorted(coded)):12s} {'' if right else 'NOT '}met: {told(i)}"
+            )
     print(f"{met} of {count} observers; 9 in 10 wanted")
     top = feared.argmax(axis=1)
     wrong = [i for i in range(world.n) if feared[i, top[i]] > 0 and allied[i, top[i]]]
-    print("greatest threat is a treaty ally: " + (", ".join(f"{codes[i]} ({codes[top[i]]})" for i in wrong) or "nobody's"))
+    print(
+        "greatest threat is a treaty ally: "
+        + (", ".join(f"{codes[i]} ({codes[top[i]]})" for i in wrong) or "nobody's")
+    )
     if args.all:
         for i in np.argsort(codes):
             print(f"{codes[i]}  {told(int(i))}")

@@ -9,7 +9,7 @@ import pytest
 
 from balance_sim.evidence.choices import Choices, choices
 from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.fitting import fit
+from balance_sim.evidence.fitting import fit, peak_of
 from balance_sim.evidence.history import History
 from balance_sim.evidence.likelihood import Design, chances, derivatives, gradient, log_likelihood, scores
 from balance_sim.evidence.recovery import covered, made_record
@@ -159,6 +159,28 @@ def test_same_term_twice_is_named(record: Choices, times: float, plus: float, pr
         fit(twice, propensities=propensities)
     assert record.common_names[0] in str(caught.value)
     assert "joint_democracy" not in str(caught.value)  # the innocent are not named
+
+
+def test_a_sign_of_theory_that_the_record_wants_is_kept_and_hardly_shrunk(record: Choices) -> None:
+    plain, held = fit(record, propensities=False), fit(record, propensities=False, signs=True)
+    assert held.conflicts == () and held.weights["security_gain"] > 0
+    k = held.names.index("security_gain")
+    assert held.estimate[k] == pytest.approx(plain.estimate[k], abs=plain.standard_error[k] / 10)
+    assert 0 < held.estimate[k] < plain.estimate[k]
+
+
+def test_a_sign_against_theory_is_in_conflict_and_not_kept(record: Choices) -> None:
+    """The gain turned round: its weight would be the negative of the true one. What is left is the fit without it."""
+    turned = replace(record, by_kind=-record.by_kind)
+    found = fit(turned, propensities=False, signs=True)
+    assert [one.name for one in found.conflicts] == ["security_gain"]
+    assert found.conflicts[0].estimate < 0 < found.conflicts[0].standard_error
+    assert found.weights["security_gain"] == 0.0 and "security_gain" not in found.names
+    others = tuple(name for name in record.names if name != "security_gain")
+    without = fit(record.with_terms(others), propensities=False)
+    np.testing.assert_allclose(found.estimate, without.estimate, rtol=1e-6)
+    assert peak_of(turned, found).marginal == pytest.approx(found.marginal, abs=1e-6)
+    assert fit(turned, propensities=False).weights["security_gain"] < 0  # left free
 
 
 def test_refusals(record: Choices) -> None:
