@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--cluster/--no-cluster", default=True, help="Standard errors clustered by pair.")
 @click.option("--signs/--no-signs", default=True, help="Hold the signs that theory fixes by a prior.")
 @click.option("--ridge", type=FiniteRange(min=0.0), default=0.0, help="1 / variance of a prior on weights.")
+@click.option("--parts/--no-parts", default=True, help="Fit threat within and between dyads apart, too.")
 @click.option(
     "--beliefs/--no-beliefs",
     default=True,
@@ -69,6 +70,7 @@ def command(
     cluster: bool,
     signs: bool,
     ridge: float,
+    parts: bool,
     beliefs: bool,
     out: Path,
     as_json: bool,
@@ -85,9 +87,9 @@ def command(
     if data.suffix.lower() in (".yaml", ".yml"):
         refuse_file(data)
     from balance_sim.evidence.beliefs import joint_peak, movable, profile, report_lines, shipped_setting
-    from balance_sim.evidence.choices import choices
+    from balance_sim.evidence.choices import SIGNED, choices, within_and_between
     from balance_sim.evidence.errors import DataError
-    from balance_sim.evidence.fitted_file import fitted_record, summary_lines
+    from balance_sim.evidence.fitted_file import fitted_record, parts_lines, summary_lines
     from balance_sim.evidence.fitting import fit
     from balance_sim.evidence.panel import accords_end, load_history
     from balance_sim.evidence.terms import fitted_terms
@@ -115,15 +117,22 @@ def command(
         there, joint = joint_peak(history, start, profiles, say)
         if joint:
             found = by_these(there.record, start=dict(zip(found.names, found.estimate, strict=True)))
+    apart = None
+    if parts and set(SIGNED) & set(record.names):
+        apart = fit(
+            within_and_between(record), propensities=propensities, levels=levels, cluster=cluster, ridge=ridge
+        )
     command_line = shlex.join(["balance-sim", *sys.argv[1:]])
     from balance_sim.study.folder import version
 
-    written = fitted_record(found, history, command_line, version(), profiles, joint)
+    written = fitted_record(found, history, command_line, version(), profiles, joint, apart)
     _write(written, out)
     if as_json:
         click.echo(json.dumps(written, indent=1, allow_nan=False))
         return
     lines = summary_lines(found, history) + [f"note: {why}" for why in left_out]
+    if apart is not None:
+        lines += parts_lines(apart)
     if profiles:
         lines += ["", *report_lines(profiles, joint)]
     click.echo("\n".join([*lines, "", f"written to {out}"]))
@@ -143,7 +152,7 @@ def refuse_file(data: Path) -> None:
 
 RATES_ONLY = (
     *("first", "last", "accords", "alliances", "terms"),
-    *("levels", "propensities", "cluster", "signs", "ridge", "beliefs"),
+    *("levels", "propensities", "cluster", "signs", "ridge", "parts", "beliefs"),
 )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from balance_sim.evidence.choices import NOT_ON_RECORD, SIGNED
+from balance_sim.evidence.choices import BETWEEN, NOT_ON_RECORD, SIGNED, WITHIN
 from balance_sim.evidence.fitting import Fit
 from balance_sim.evidence.history import History
 from balance_sim.evidence.profiles import Profile
@@ -29,9 +29,11 @@ def fitted_record(
     version: str = "",
     profiles: Sequence[Profile] = (),
     joint: Sequence[Profile] = (),
+    parts: Fit | None = None,
 ) -> dict[str, object]:
     """Everything the file holds, as plain values. profiles: of parameters of beliefs and reach, one at a time;
-    joint: of those that the record tells, at the values that the weights were fitted with."""
+    joint: of those that the record tells, at the values that the weights were fitted with. parts: the fit with threat
+    within and between dyads apart."""
     paths = [key_path(name) for name in fit.names]
     error = fit.standard_error
     covariance = fit.covariance if fit.cluster_covariance is None else fit.cluster_covariance
@@ -68,6 +70,7 @@ def fitted_record(
             }
             for one in fit.conflicts
         },
+        "within_and_between": {} if parts is None else _parts(parts),
         "beliefs": {one.path: _told(one) for one in profiles},
         "not_fitted": {key_path(name): why for name, why in NOT_ON_RECORD.items()},
         "weakly_told": [str(way) for way in fit.flat],
@@ -98,6 +101,18 @@ def _told(one: Profile) -> dict[str, object]:
         "range": [_short(float(one.points[0])), _short(float(one.points[-1]))],
         "log_likelihood_gain": _short(one.gain),
     }
+
+
+def _parts(parts: Fit) -> dict[str, dict[str, object]]:
+    """Estimate and standard error of each part of each term that was fitted in two."""
+    found: dict[str, dict[str, object]] = {}
+    for name, value, error in zip(parts.names, parts.estimate, parts.standard_error, strict=True):
+        for part in (BETWEEN, WITHIN):
+            term = name.removesuffix(f" ({part})")
+            if term != name:
+                told = {"estimate": _short(value), "standard_error": _short(error)}
+                found.setdefault(key_path(term), {})[part] = told
+    return found
 
 
 def data_used(history: History) -> list[dict[str, object]]:
@@ -142,6 +157,15 @@ def _sha256(path: str) -> str:
         return ""
 
 
+def parts_lines(parts: Fit) -> list[str]:
+    """The two parts of threat for a terminal."""
+    lines = ["", "threat between dyads (mean so far) and within them (departure from it), fitted apart:"]
+    for name, value, one in zip(parts.names, parts.estimate, parts.standard_error, strict=True):
+        if name.endswith(")"):
+            lines.append(f"{key_path(name):<44}{value:>10.4f}{one:>9.4f}{value / one:>8.2f}")
+    return [*lines, f"marginal log-likelihood {parts.marginal:.1f}"]
+
+
 def summary_lines(fit: Fit, history: History) -> list[str]:
     """The fit for a terminal: estimate, standard error, z, and what the record leaves open."""
     error = fit.standard_error
@@ -169,4 +193,4 @@ def summary_lines(fit: Fit, history: History) -> list[str]:
     return lines
 
 
-__all__ = ["fitted_record", "fitted_text", "key_path", "summary_lines"]
+__all__ = ["fitted_record", "fitted_text", "key_path", "parts_lines", "summary_lines"]
