@@ -106,7 +106,7 @@ def command(
     by_these = partial(
         fit, propensities=propensities, levels=levels, cluster=cluster, ridge=ridge, signs=signs
     )
-    found = by_these(record)
+    found, there = by_these(record), record
     profiles: list[Profile] = []
     joint: tuple[Profile, ...] = ()
     if beliefs:
@@ -114,25 +114,24 @@ def command(
         for name in movable(start.record):
             say(name)
             profiles.append(profile(history, start, name)[0])
-        there, joint = joint_peak(history, start, profiles, say)
+        peak, joint = joint_peak(history, start, profiles, say)
         if joint:
-            found = by_these(there.record, start=dict(zip(found.names, found.estimate, strict=True)))
-    apart = None
-    if parts and set(SIGNED) & set(record.names):
-        apart = fit(
-            within_and_between(record), propensities=propensities, levels=levels, cluster=cluster, ridge=ridge
-        )
+            there = peak.record
+            found = by_these(there, start=dict(zip(found.names, found.estimate, strict=True)))
+    apart = by_these(within_and_between(there)) if parts and set(SIGNED) & set(there.names) else None
     command_line = shlex.join(["balance-sim", *sys.argv[1:]])
     from balance_sim.study.folder import version
 
-    written = fitted_record(found, history, command_line, version(), profiles, joint, apart)
+    told = found if apart is None else apart
+    whole = None if apart is None else found
+    written = fitted_record(told, history, command_line, version(), profiles, joint, whole)
     _write(written, out)
     if as_json:
         click.echo(json.dumps(written, indent=1, allow_nan=False))
         return
-    lines = summary_lines(found, history) + [f"note: {why}" for why in left_out]
+    lines = summary_lines(told, history) + [f"note: {why}" for why in left_out]
     if apart is not None:
-        lines += parts_lines(apart)
+        lines += parts_lines(apart, found)
     if profiles:
         lines += ["", *report_lines(profiles, joint)]
     click.echo("\n".join([*lines, "", f"written to {out}"]))

@@ -218,6 +218,11 @@ def part_of(term: str, part: str) -> str:
     return f"{term} ({part})"
 
 
+def term_of(name: str) -> str:
+    """The term that a part belongs to; a whole term's own name."""
+    return name.removesuffix(f" ({WITHIN})").removesuffix(f" ({BETWEEN})")
+
+
 def within_and_between(record: Choices, terms: Sequence[str] = SIGNED) -> Choices:
     """The record with each of these terms in two parts, each to have its own weight: the mean of a dyad's side over its
     years so far, the present one included (between), and what the present departs from it (within). They add up to

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from balance_sim.evidence.choices import SIGNED, Choices
+from balance_sim.evidence.choices import SIGNED, Choices, term_of
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.history import Floats
 from balance_sim.evidence.identify import Direction, flat_directions, open_directions, profiled
@@ -143,13 +143,13 @@ def fit(
 def _conflicts(found: Fit) -> list[Conflict]:
     """Terms whose sign is not theory's, the furthest from 0 in standard errors first."""
     each = zip(found.names, found.estimate, found.standard_error, strict=True)
-    wrong = [Conflict(name, float(e), float(s)) for name, e, s in each if name in SIGNED and e < 0]
+    wrong = [Conflict(name, float(e), float(s)) for name, e, s in each if term_of(name) in SIGNED and e < 0]
     return sorted(wrong, key=lambda one: (one.estimate / one.standard_error, one.name))
 
 
 def _of_prior(names: Sequence[str], *, ridge: float, signs: bool) -> Floats:
     """(K + B,) 1 / variance of the prior on each weight per standard deviation of its term."""
-    held = np.array([signs and name in SIGNED for name in names], dtype=float)
+    held = np.array([signs and term_of(name) in SIGNED for name in names], dtype=float)
     return np.asarray(ridge + held / SIGN_SPREAD**2)
 
 

@@ -44,6 +44,9 @@ class Rules:
     eta_acc: float
     equal_hostility: float | None
     beta: float
+    change_security_gain: float
+    change_common_threat: float
+    change_hostility: float
     s0: float
     tau: float
     gain_floor: float
@@ -106,6 +109,9 @@ class Baseline:
     threatened: Bools  # (n,) by the participants, just before the focal event
     direction: Ints  # (P,) index into DIRECTIONS
     keen: Floats  # (P, 2, M), or (R, P, 2, M): consent at the start, for the talks nobody recorded
+    first: dict[str, Floats] = field(
+        default_factory=dict
+    )  # terms of CHANGING at the start: (n, n), or (n, n, M)
 
 
 @dataclass(frozen=True)

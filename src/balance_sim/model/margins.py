@@ -76,10 +76,20 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
     begun[world.first, world.second] = begun[world.second, world.first] = world.experience
     others = np.maximum(world.engaged[:, None] - begun, 0.0)
     most_shared_past = (begun + margins.accords) / (1.0 + begun + margins.accords + others)
+
+    def since_start(name: str, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        share, first = getattr(rules, f"change_{name}"), baseline.first.get(name)
+        if first is None or share == 1.0:
+            return low, high
+        steady = (1.0 - share) * (first if first.ndim == 3 else first[:, :, None])
+        return steady + share * low, steady + share * high
+
     return {
-        "security_gain": (np.log(rules.gain_floor) - norm, np.log(most_gain + rules.gain_floor) - norm),
-        "common_threat": (zero, most_overlap[:, :, None]),
-        "hostility": (-one, zero),
+        "security_gain": since_start(
+            "security_gain", np.log(rules.gain_floor) - norm, np.log(most_gain + rules.gain_floor) - norm
+        ),
+        "common_threat": since_start("common_threat", zero, most_overlap[:, :, None]),
+        "hostility": since_start("hostility", -one, zero),
         "similarity": (-world.gap[:, :, None],) * 2,
         "joint_democracy": (world.democracy[:, :, None],) * 2,
         "democracy_gap": (-world.democracy_gap[:, :, None],) * 2,

@@ -244,6 +244,9 @@ class Parameters(Strict):
     gamma: NonNegative
     beta: Unit
     nuclear_offence: Annotated[float, Field(ge=1.0, le=100.0)]
+    change_security_gain: NonNegative
+    change_common_threat: NonNegative
+    change_hostility: NonNegative
     s0: NonNegative
     tau: Unit
     gain_floor: Annotated[float, Field(gt=0.0, le=1.0)]
