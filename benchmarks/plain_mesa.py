@@ -36,18 +36,18 @@ class PlainState(mesa.Agent):
             0.0 if j == i else max(0.0, math.log1p(odds[j] * math.exp(-rules.eta_acc * calm[j])) - floor)
             for j in range(m.n)
         ]
+        self.hostile = [1 - math.exp(-nats) for nats in self.hostility]
         self.own = align[i]
         self.against = []
         for k in range(m.n):
-            row = align[k]
-            drawn = 0.0
+            row, depth = align[k], m.depth[k]
+            lent = 0.0
             for j in range(m.n):
                 if j != k:
-                    drawn += self.hostility[j] * row[j]
-            self.against.append(
-                0.0 if k == i else 1 - math.exp(-(self.hostility[k] + (1 - self.own[k]) * drawn))
-            )
-        self.threats = [m.at_hand[i][k] * self.against[k] for k in range(m.n)]
+                    lent += self.hostile[j] * max(depth[j], rules.beta * row[j])
+            free = 1 - max(m.depth[i][k], self.own[k])
+            self.against.append(0.0 if k == i else 1 - (1 - self.hostile[k]) * math.exp(-free * lent))
+        self.threats = [m.offensive[i][k] * self.against[k] for k in range(m.n)]
         self.total = sum(self.threats)
         self.support, self.backing = [], []
         defence = m.capability[i] * (1 + self.effort)
@@ -58,7 +58,7 @@ class PlainState(mesa.Agent):
                 if k != j:
                     shared += self.threats[k] * row[k]
             firm = max(1 - shared / self.total, 0.0) if self.total > 0 else 1.0
-            self.support.append(m.reliability[j] * m.at_hand[i][j] * firm * (1 - self.against[j]))
+            self.support.append(m.reliability[j] * m.at_hand[i][j] * firm * (1 - self.hostile[j]))
             self.backing.append(0.0 if j == i else max(m.depth[i][j], rules.beta * self.own[j]))
             defence += self.backing[j] * self.support[j]
         self.balance = self.total + defence + rules.s0
@@ -93,7 +93,7 @@ class PlainState(mesa.Agent):
             + world.propensity[i]
             + w["security_gain"] * (self.log_gain(j, kind) - m.gain_norm[i][kind])
             + w["common_threat"] * overlap / math.sqrt(self.balance * other.balance)
-            - w["distrust"] * self.against[j]
+            - w["hostility"] * self.hostile[j]
             - w["similarity"] * world.gap[i, j]
             + w["joint_democracy"] * world.democracy[i, j]
             + w["proximity"] * world.proximity[i, j]
@@ -118,6 +118,7 @@ class PlainModel(mesa.Model):
         self.luck = random.Random(seed)
         self.n = world.n
         self.at_hand, self.trade = world.at_hand.tolist(), world.trade.tolist()
+        self.offensive = world.offensive.tolist()
         self.capability, self.kind_depth = world.capability.tolist(), world.ladder.depth.tolist()
         self.patrons, self.trade_partners = world.patrons.tolist(), world.trade_partners.tolist()
         self.gain_norm, self.pair = worlds.baseline.gain_norm.tolist(), world.pair_index.tolist()

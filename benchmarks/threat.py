@@ -18,7 +18,7 @@ from balance_sim.evidence.fitting import fit
 from balance_sim.evidence.panel import load_history
 from balance_sim.evidence.score import log_score, score_forecasts
 
-THREAT = ("security_gain", "common_threat", "distrust", "bandwagon")
+THREAT = ("security_gain", "common_threat", "hostility", "bandwagon")
 GRAVITY = ("size", "proximity")
 REGIME = ("joint_democracy", "democracy_gap", "similarity")
 NETWORK = ("activity", "popularity", "closure", "experience", "ladder")

@@ -7,7 +7,8 @@ Plain standard library; the same inputs give the same bytes. How figures map to 
 states.csv     one row of states_2025.csv each: gdp_usd_bn_2024 -> gdp_bn, milex_usd_bn_2024 -> milex_bn,
                population_m, vdem_polyarchy_2024 -> democracy, unga_ideal_2024 -> ideal_point (final-passage
                votes), capital_lat/lon -> latitude/longitude. Blank stays blank. Patrons by rule from the
-               defence pacts; autonomy from coding_states.csv and reliability (below) are guesses.
+               defence pacts; autonomy from coding_states.csv and reliability (below) are guesses;
+               nuclear_since (below) from Bleek 2017.
 trade.csv      trade_share_chn and trade_share_usa, one row a share on record; all are from memory.
 accords.csv    one row of accords_before_2025-09-03.csv each, its words for kind and status kept; three rows
                changed (ACCORDS_CHANGED). talks.csv is written by hand and only checked here.
@@ -44,6 +45,18 @@ PATRON_RATIO = 10.0  # a patron spends at least this many times what its partner
 PATRONS_GUESSED = {"TWN": "USA", "PAK": "CHN"}  # no defence pact on record; the standing expectation is clear
 
 RELIABILITY = "0.9"  # guess, the same for all: what lowers it is in the events
+
+# Bleek 2017, When Did (and Didn't) States Proliferate?: first test, or 1 January of the year of the first weapons.
+NUCLEAR_SINCE = {
+    "USA": "1945-07-16",
+    "RUS": "1949-08-29",
+    "GBR": "1952-10-03",
+    "FRA": "1960-02-13",
+    "CHN": "1964-10-16",
+    "IND": "1987-01-01",
+    "PAK": "1987-01-01",
+    "PRK": "2006-10-09",
+}
 
 ACCORDS_CHANGED: dict[str, Row] = {
     "JPN-PHL-access-2024": {
@@ -171,8 +184,9 @@ def state_rows(facts: list[Row], patrons_of: dict[str, list[str]], autonomy: dic
                 "longitude": r["capital_lon"],
                 "reliability": RELIABILITY,
                 "autonomy": autonomy.get(code, "0"),
+                "nuclear_since": NUCLEAR_SINCE.get(code, ""),
                 "patrons": ";".join(patrons_of.get(code, [])),
-                "source": r["source"],
+                "source": r["source"] + ("; nuclear_since: Bleek 2017" if code in NUCLEAR_SINCE else ""),
                 "guesses": ";".join(guesses + memory),
                 "x_confidence": r["confidence"],
                 "x_from_memory": ";".join(memory),
@@ -388,7 +402,7 @@ def main() -> None:
     write(
         "states.csv",
         "id name gdp_bn milex_bn population_m democracy ideal_point latitude longitude reliability autonomy "
-        "patrons source guesses x_confidence x_from_memory",
+        "nuclear_since patrons source guesses x_confidence x_from_memory",
         state_rows(facts, patrons(facts, accords), autonomy),
     )
     write("trade.csv", "state partner share source x_confidence", trade_rows(facts))

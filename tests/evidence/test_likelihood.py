@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from balance_sim.evidence.choices import Choices, choices
+from balance_sim.evidence.choices import Choices, choices, within_and_between
 from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.fitting import fit
+from balance_sim.evidence.fitting import fit, peak_of
 from balance_sim.evidence.history import History
 from balance_sim.evidence.likelihood import Design, chances, derivatives, gradient, log_likelihood, scores
 from balance_sim.evidence.recovery import covered, made_record
@@ -159,6 +159,66 @@ def test_same_term_twice_is_named(record: Choices, times: float, plus: float, pr
         fit(twice, propensities=propensities)
     assert record.common_names[0] in str(caught.value)
     assert "joint_democracy" not in str(caught.value)  # the innocent are not named
+
+
+def test_a_sign_of_theory_that_the_record_wants_is_kept_and_hardly_shrunk(record: Choices) -> None:
+    plain, held = fit(record, propensities=False), fit(record, propensities=False, signs=True)
+    assert held.conflicts == () and held.weights["security_gain"] > 0
+    k = held.names.index("security_gain")
+    assert held.estimate[k] == pytest.approx(plain.estimate[k], abs=plain.standard_error[k] / 10)
+    assert 0 < held.estimate[k] < plain.estimate[k]
+
+
+def test_a_sign_against_theory_is_in_conflict_and_not_kept(record: Choices) -> None:
+    """The gain turned round: its weight would be the negative of the true one. What is left is the fit without it."""
+    turned = replace(record, by_kind=-record.by_kind)
+    found = fit(turned, propensities=False, signs=True)
+    assert [one.name for one in found.conflicts] == ["security_gain"]
+    assert found.conflicts[0].estimate < 0 < found.conflicts[0].standard_error
+    assert found.weights["security_gain"] == 0.0 and "security_gain" not in found.names
+    others = tuple(name for name in record.names if name != "security_gain")
+    without = fit(record.with_terms(others), propensities=False)
+    np.testing.assert_allclose(found.estimate, without.estimate, rtol=1e-6)
+    assert peak_of(turned, found).marginal == pytest.approx(found.marginal, abs=1e-6)
+    assert fit(turned, propensities=False).weights["security_gain"] < 0  # left free
+
+
+def test_parts_within_and_between_by_hand(record: Choices) -> None:
+    """Dyad 0-1 in three years, 0-2 in two, years out of order: the mean runs over years so far and no later one."""
+    few = replace(
+        record.take(np.arange(5)),
+        year=np.array([1991, 1990, 1992, 1990, 1991]),
+        a=np.zeros(5, dtype=np.int64),
+        b=np.array([1, 1, 1, 2, 2]),
+        common=np.array([[3.0, 6.0], [1.0, 2.0], [8.0, 1.0], [5.0, 0.0], [7.0, 4.0]])[:, :, None],
+        by_kind=np.arange(20.0).reshape(5, 2, 2, 1),
+        common_names=("hostility",),
+    )
+    parts = within_and_between(few, ("hostility", "security_gain"))
+    assert parts.common_names == ("hostility (between)", "hostility (within)")
+    assert parts.by_kind_names == ("security_gain (between)", "security_gain (within)")
+    between = [[2.0, 4.0], [1.0, 2.0], [4.0, 3.0], [5.0, 0.0], [6.0, 2.0]]
+    np.testing.assert_allclose(parts.common[..., 0], between)
+    np.testing.assert_allclose(parts.common.sum(axis=-1), few.common[..., 0])
+    np.testing.assert_allclose(
+        parts.by_kind[2, 1, 0, 0], (2.0 + 6.0 + 10.0) / 3
+    )  # rows 0, 1, 2 of that side and kind
+    np.testing.assert_allclose(parts.by_kind.sum(axis=-1), few.by_kind[..., 0])
+    assert within_and_between(few, ()).common_names == ("hostility",)
+
+
+def test_one_weight_for_both_parts_is_the_term(record: Choices) -> None:
+    """With the same weight on either part the likelihood is that of the whole term; a fit of both is no worse."""
+    parts = within_and_between(record, ("security_gain", "size"))
+    whole, split = Design(record, propensities=False), Design(parts, propensities=False)
+    weights = dict(zip(whole.names, np.linspace(-0.3, 0.5, whole.size), strict=True))
+    at = np.array([weights[name.partition(" ")[0]] for name in split.names])
+    expected = log_likelihood(whole, np.array(list(weights.values())))
+    assert log_likelihood(split, at) == pytest.approx(expected, rel=1e-12)
+    gain = within_and_between(record, ("security_gain",))
+    assert (
+        fit(gain, propensities=False).log_likelihood >= fit(record, propensities=False).log_likelihood - 1e-6
+    )
 
 
 def test_refusals(record: Choices) -> None:

@@ -131,18 +131,29 @@ def test_a_view_holds_to_its_formulas_and_every_term_to_its_range(worlds: Worlds
         calm[world.first, world.second] = calm[world.second, world.first] = state.calm[8]
         odds = world.intent_odds[last] * np.exp(-rules.eta_acc * calm)
         nats = np.maximum(np.log1p(odds) - np.log1p(np.exp(rules.eta0)), 0.0) * ~np.eye(n, dtype=bool)
-        q, sided = np.zeros((n, n)), np.zeros((n, n))
+        h, strength = 1 - np.exp(-nats), world.offensive
+        q, sided, feared = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
         for i in range(n):
-            apart = a[audience[i]] - np.eye(n)
-            q[i] = 1 - np.exp(-(nats[i] + (1 - apart[i]) * (nats[i] @ apart)))
+            seen = a[audience[i]]
+            lend = np.maximum(state.depth[8], rules.beta * seen) * ~np.eye(n, dtype=bool)
+            free = 1 - np.maximum(state.depth[8][i], seen[i])
+            q[i] = 1 - (1 - h[i]) * np.exp(-free * (h[i] @ lend))
             q[i, i] = 0.0
-            sided[i] = (world.at_hand[i] * q[i]) @ a[audience[i]]
-        total = (world.at_hand * q).sum(axis=1)
-        support = world.reliability[last] * world.at_hand * (1 - sided / total[:, None]) * (1 - q)
+            sided[i] = (strength[i] * q[i]) @ seen
+            feared[i] = h[i] * (strength[i] + lend @ (free * strength[i]))
+        total = (strength * q).sum(axis=1)
+        support = world.reliability[last] * world.at_hand * (1 - sided / total[:, None]) * (1 - h)
         own = a[audience, np.arange(n)]
         backing = np.maximum(state.depth[8], rules.beta * own) * ~np.eye(n, dtype=bool)
         defence = world.capability * (1 + state.effort[8]) + (backing * support).sum(axis=1)
         np.testing.assert_allclose(view.against[8], q, atol=1e-12)
+        np.testing.assert_allclose(view.hostility[8], h, atol=1e-12)
+        np.testing.assert_allclose(view.threat[8], strength * q, atol=1e-12)
+        np.testing.assert_allclose(view.adversaries[8], feared, atol=1e-12)
+        old = 1 - np.exp(-(nats[0] + (1 - a[audience[0], 0]) * (nats[0] @ a[audience[0]])))
+        assert (
+            np.abs(view.against[8, 0] - old)[1:].max() > 0.01
+        )  # guilt by association alone: the form before
         np.testing.assert_allclose(view.support[8], support, atol=1e-12)
         np.testing.assert_allclose(view.backing[8], backing, atol=1e-12)
         np.testing.assert_allclose(view.defence[8], defence, atol=1e-12)

@@ -292,8 +292,9 @@ def test_more_enmity_never_lowers_a_threat(two: tuple[str, str], rivalry: float)
 
 @given(pair, st.floats(0.0, 1.0))
 @few
-def test_more_promised_support_never_raises_insecurity(two: tuple[str, str], depth: float) -> None:
-    """A pact promises more; that alone (no calm, no alignment from it) makes nobody less safe."""
+def test_a_pact_makes_no_enemy_of_the_two_and_all_others_no_safer(two: tuple[str, str], depth: float) -> None:
+    """A pact promises more; that alone (no calm, no alignment from it) draws neither side in against the other, and
+    adds to what others have to fear: each lends its strength to the other's quarrels (Snyder 1984)."""
     a, b = two
     pact = next(one for one in SUMMIT.accords if one.id == "usa-jpn")
     given_pact = pact.model_copy(update={"id": "more", "a": a, "b": b})
@@ -301,9 +302,12 @@ def test_more_promised_support_never_raises_insecurity(two: tuple[str, str], dep
     kinds = {name: kind.model_copy(update={"calm": 0.0}) for name, kind in SUMMIT.kinds.items()}
     kinds[pact.kind] = kinds[pact.kind].model_copy(update={"depth": depth})
     scenario = SUMMIT.model_copy(update={"parameters": plain, "kinds": kinds})
-    less = felt(scenario)[1]
-    more = felt(scenario.model_copy(update={"accords": (*SUMMIT.accords, given_pact)}))[1]
-    assert (more <= less + 1e-12).all()
+    less, _, codes = felt(scenario)
+    more = felt(scenario.model_copy(update={"accords": (*SUMMIT.accords, given_pact)}))[0]
+    inside = [codes.index(a), codes.index(b)]
+    others = [k for k in range(len(codes)) if k not in inside]
+    assert (more[inside] <= less[inside] + 1e-12).all()
+    assert (more[others] >= less[others] - 1e-12).all()
 
 
 def test_the_reference_is_first_and_directions_are_complementary() -> None:

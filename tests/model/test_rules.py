@@ -13,9 +13,9 @@ N = 6
 
 
 def worlds(seed: int):
-    """A random small world: hostility L, alignment a (zero diagonal), capability c, reach p."""
+    """A random small world: hostility h, alignment a (zero diagonals), capability c, reach p."""
     rng = np.random.default_rng(seed)
-    hostility = rng.gamma(0.5, 1.0, (N, N))
+    hostility = threat.own_hostility(rng.gamma(0.5, 1.0, (N, N)))
     align = rng.uniform(0, 1, (N, N))
     align = (align + align.T) / 2
     for matrix in (hostility, align):
@@ -31,29 +31,32 @@ def chain(hostility, align, capability, reach, depth=None, beta=0.3, s0=0.01, re
     """q, Theta, s, D, g as the engine chains the rules."""
     n = len(capability)
     depth = np.zeros((n, n)) if depth is None else depth
-    free = threat.unopposed(hostility, align, hostility @ align)
-    np.fill_diagonal(free, 1.0)
-    theta = threat.threat(capability * reach, free)
+    lend = threat.backing(depth, align, beta)
+    np.fill_diagonal(lend, 0.0)
+    unopposed = threat.unopposed(hostility, threat.unallied(depth, align), hostility @ lend)
+    np.fill_diagonal(unopposed, 1.0)
+    theta = threat.threat(capability * reach, unopposed)
     total = threat.row_sums(theta)
     sided = theta @ (align + np.eye(n))
-    support = threat.support(reliability * capability * reach, threat.firmness(sided, total[:, None]), free)
-    lent = threat.backing(depth, align, beta)
-    np.fill_diagonal(lent, 0.0)
-    defence = capability + threat.lent(reliability * capability * reach * lent, free, sided, total)
-    np.testing.assert_allclose(defence, capability + (lent * support).sum(axis=-1), rtol=1e-12)
-    return 1.0 - free, theta, support, defence, threat.insecurity(total, defence, s0)
+    reliable = reliability * capability * reach
+    support = threat.support(reliable, threat.firmness(sided, total[:, None]), hostility)
+    defence = capability + threat.lent(reliable * lend * (1 - hostility), sided, total)
+    np.testing.assert_allclose(defence, capability + (lend * support).sum(axis=-1), rtol=1e-12)
+    return 1.0 - unopposed, theta, support, defence, threat.insecurity(total, defence, s0)
 
 
-def naive_opposition(hostility, align):
+def naive_opposition(hostility, align, depth=None, beta=0.3):
     """The formula of docs/model.md, written out with loops."""
     n = len(align)
-    full = align + np.eye(n)
+    depth = np.zeros((n, n)) if depth is None else depth
     q = np.zeros((n, n))
     for i in range(n):
         for k in range(n):
             if i != k:
-                drawn = sum(hostility[i, j] * full[j, k] for j in range(n) if j not in (i, k))
-                q[i, k] = 1 - np.exp(-(hostility[i, k] + (1 - full[i, k]) * drawn))
+                others = [j for j in range(n) if j not in (i, k)]
+                lent = sum(hostility[i, j] * max(depth[j, k], beta * align[j, k]) for j in others)
+                free = 1 - max(depth[i, k], align[i, k])
+                q[i, k] = 1 - (1 - hostility[i, k]) * np.exp(-free * lent)
     return q
 
 
@@ -71,10 +74,12 @@ def naive_firmness(theta, align):
 @pytest.mark.parametrize("seed", range(5))
 def test_matrix_forms_equal_the_formulas_written_out(seed):
     hostility, align, capability, reach = worlds(seed)
-    against, theta, support, *_ = chain(hostility, align, capability, reach)
-    np.testing.assert_allclose(against, naive_opposition(hostility, align), atol=1e-12)
+    depth = np.random.default_rng(seed + 50).uniform(0, 0.5, (N, N))
+    depth = (depth + depth.T) * (1 - np.eye(N))
+    against, theta, support, *_ = chain(hostility, align, capability, reach, depth)
+    np.testing.assert_allclose(against, naive_opposition(hostility, align, depth), atol=1e-12)
     w = naive_firmness(theta, align)
-    expected = capability * reach * w * (1 - against)
+    expected = capability * reach * w * (1 - hostility)
     off = ~np.eye(N, dtype=bool)
     np.testing.assert_allclose(support[off], expected[off], atol=1e-12)
 
@@ -85,18 +90,18 @@ def test_opposition_is_at_least_its_own_account(seed):
     hostility, align, capability, reach = worlds(seed)
     against = chain(hostility, align, capability, reach)[0]
     off = ~np.eye(N, dtype=bool)
-    assert (against[off] >= (1 - np.exp(-hostility))[off] - 1e-15).all()
+    assert (against[off] >= hostility[off] - 1e-15).all()
     assert (against >= 0).all() and (against <= 1).all()
 
 
-@given(st.integers(0, 10_000), st.integers(0, N - 1), st.integers(0, N - 1), st.floats(0, 3))
+@given(st.integers(0, 10_000), st.integers(0, N - 1), st.integers(0, N - 1), st.floats(0, 1))
 @settings(max_examples=40, deadline=None)
 def test_more_hostility_never_lowers_opposition_or_threat(seed, i, k, more):
     if i == k:
         return
     hostility, align, capability, reach = worlds(seed)
     raised = hostility.copy()
-    raised[i, k] += more
+    raised[i, k] += more * (1 - raised[i, k])
     before, after = chain(hostility, align, capability, reach), chain(raised, align, capability, reach)
     assert (after[0] >= before[0] - 1e-12).all()
     assert (after[1] >= before[1] - 1e-12).all()
@@ -104,16 +109,18 @@ def test_more_hostility_never_lowers_opposition_or_threat(seed, i, k, more):
 
 @given(st.integers(0, 10_000), st.integers(0, N - 1), st.integers(0, N - 1), st.floats(0, 1))
 @settings(max_examples=40, deadline=None)
-def test_more_support_never_raises_insecurity(seed, i, j, deeper):
+def test_a_deeper_treaty_lowers_its_own_threat_and_no_third_states(seed, i, j, deeper):
+    """Its two states are no longer drawn in against each other; it lends either to the other's quarrels with thirds."""
     if i == j:
         return
     hostility, align, capability, reach = worlds(seed)
     depth = np.zeros((N, N))
-    depth[i, j] = deeper
-    assert (
-        chain(hostility, align, capability, reach, depth)[4]
-        <= chain(hostility, align, capability, reach)[4] + 1e-15
-    ).all()
+    depth[i, j] = depth[j, i] = deeper
+    before = chain(hostility, align, capability, reach)[1]
+    after = chain(hostility, align, capability, reach, depth)[1]
+    thirds = [k for k in range(N) if k not in (i, j)]
+    assert (after[[i, j]] <= before[[i, j]] + 1e-15).all()
+    assert (after[thirds] >= before[thirds] - 1e-15).all()
 
 
 def test_power_alone_is_no_threat():
@@ -157,14 +164,15 @@ def test_a_neutral_powerless_stranger_moves_nobodys_opposition():
 
 
 def test_guilt_by_association():
-    # A fears B and not C. Once B and C side with each other, A counts C against it too.
+    # A fears B and not C. Once B and C side with each other, A counts against it what C would lend B.
     hostility = np.zeros((3, 3))
-    hostility[0, 1] = 2.0
+    hostility[0, 1] = 0.8
     apart, together = np.zeros((3, 3)), np.zeros((3, 3))
     together[1, 2] = together[2, 1] = 0.9
-    assert threat.unopposed(hostility, apart, hostility @ apart)[0, 2] == 1
+    capability, reach = np.full(3, 1 / 3), np.ones((3, 3))
+    assert chain(hostility, apart, capability, reach)[0][0, 2] == 0
     np.testing.assert_allclose(
-        threat.unopposed(hostility, together, hostility @ together)[0, 2], np.exp(-2.0 * 0.9), rtol=1e-14
+        chain(hostility, together, capability, reach)[0][0, 2], 1 - np.exp(-0.8 * 0.3 * 0.9), rtol=1e-14
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 import balance_sim as bs
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.results.outcomes import FILTERED
-from balance_sim.scenario.defaults import default_weights, fitted_distribution
+from balance_sim.scenario.defaults import Distribution, default_weights, fitted_distribution
 from balance_sim.scenario.starter import new_scenario
 from balance_sim.study.draws import deviations, with_draws
 
@@ -31,7 +31,7 @@ def worlds(scenario) -> Worlds:
 
 def test_draws_have_the_fits_covariance() -> None:
     """Correlations within 5 standard errors of a sample of 4,000: about 0.08."""
-    found = fitted_distribution()
+    found = replace(fitted_distribution(), at_least_zero=())
     moved = deviations(found, 1, RUNS)
     drawn = np.stack([moved[path] for path in found.paths])
     covariance = np.array(found.covariance)
@@ -40,6 +40,21 @@ def test_draws_have_the_fits_covariance() -> None:
     wanted = covariance / np.outer(error, error)
     assert np.abs(np.corrcoef(drawn) - wanted).max() < 0.08
     np.testing.assert_allclose(drawn.std(axis=1), error, rtol=0.06)
+
+
+def test_a_sign_that_the_prior_holds_is_held_in_every_draw() -> None:
+    """Half a standard error above 0: three in ten of a normal lie below it; the mean rises by phi(0.5) / Phi(0.5)."""
+    found = Distribution(("one", "two"), (0.5, 3.0), ((1.0, 0.3), (0.3, 1.0)), ("one",))
+    free = deviations(replace(found, at_least_zero=()), 1, RUNS)
+    held = deviations(found, 1, RUNS)
+    assert 0.27 < (free["one"] < -0.5).mean() < 0.35
+    assert held["one"].min() >= -0.5
+    kept = free["one"] >= -0.5
+    for path in found.paths:  # a draw that was good stays as it was
+        np.testing.assert_array_equal(held[path][kept], free[path][kept])
+    rise = np.exp(-0.125) / np.sqrt(2 * np.pi) / 0.6914625
+    assert held["one"].mean() == pytest.approx(rise, abs=5 * 0.7 / np.sqrt(4000))
+    assert held["two"].mean() == pytest.approx(0.3 * rise, abs=5 / np.sqrt(4000))
 
 
 def test_a_run_draws_the_same_wherever_it_is_lived() -> None:

@@ -99,7 +99,7 @@ def test_parts_sum_to_the_willingness_used_bit_for_bit(worlds: Worlds) -> None:
 
 def test_the_order_of_the_sum_matters() -> None:
     """Were it not so, the test above could not tell a wrong order from the right one."""
-    parts = {INTERCEPT: np.array([0.1]), PROPENSITY: np.array([0.2]), "distrust": np.array([0.3])}
+    parts = {INTERCEPT: np.array([0.1]), PROPENSITY: np.array([0.2]), "hostility": np.array([0.3])}
     assert summed(parts)[0] == (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
 
 
@@ -237,12 +237,12 @@ def long_way(worlds: Worlds, coalitions: Sequence[int], *, swap: bool) -> np.nda
 
 def test_mixed_willingness_worked_out_by_hand() -> None:
     """Odds of consent of the two sides at one opportunity. Distrust: 1/3 and 1 in the control arm, 1 and 1/2 in
-    the arm; ladder: 1 and 4, and 2 and 1. So talks open with 1/4 4/5 = 1/5, with the arm's distrust 1/2 2/3 = 1/3,
+    the arm; ladder: 1 and 4, and 2 and 1. So talks open with 1/4 4/5 = 1/5, with the arm's hostility 1/2 2/3 = 1/3,
     with its ladder 2/5 1/2 = 1/5, with both 2/3 1/3 = 2/9; Shapley values 7/90 and -1/18, which sum to 2/9 - 1/5."""
-    groups = {"fear": ("distrust",), "depth": ("ladder",)}
+    groups = {"fear": ("hostility",), "depth": ("ladder",)}
     level = {INTERCEPT: np.zeros(2)}
-    control = level | {"distrust": np.log([1 / 3, 1.0]), "ladder": np.log([1.0, 4.0])}
-    arm = level | {"distrust": np.log([1.0, 1 / 2]), "ladder": np.log([2.0, 1.0])}
+    control = level | {"hostility": np.log([1 / 3, 1.0]), "ladder": np.log([1.0, 4.0])}
+    arm = level | {"hostility": np.log([1.0, 1 / 2]), "ladder": np.log([2.0, 1.0])}
 
     def opens(arm: dict[str, np.ndarray], control: dict[str, np.ndarray]) -> np.ndarray:
         return consent(mixed(arm, control, groups)).prod(axis=1)
@@ -251,7 +251,7 @@ def test_mixed_willingness_worked_out_by_hand() -> None:
     np.testing.assert_allclose(opens(arm, control), right, atol=1e-15)
     np.testing.assert_allclose(shapley(opens(arm, control)[:4]), [7 / 90, -1 / 18], atol=1e-15)
     assert abs(opens(control, arm) - right).max() > 0.01  # coalitions turned round
-    other_side = arm | {"distrust": arm["distrust"][::-1]}
+    other_side = arm | {"hostility": arm["hostility"][::-1]}
     assert abs(opens(other_side, control) - right).max() > 0.01
 
 
@@ -262,14 +262,14 @@ def test_what_is_in_no_group_is_the_arms_in_every_coalition() -> None:
 
 
 def four_states(folder: Path) -> Worlds:
-    """Ardens and Belmars summit, seen by Corvia and Dorn; of the terms distrust, common threat and size alone count."""
+    """Ardens and Belmars summit, seen by Corvia and Dorn; bandwagon, common threat and size alone count."""
     text = new_scenario("small")
     state = text.index("  - {id: XEL")
     text = text[:state] + text[text.index("groups:") :]
     text = text.replace("focal: summit ", "step_days: 30\nfocal: summit ")
     weights = {f"theory.weights.{name}": 0.0 for name in TERMS}
     own = {
-        "theory.weights.distrust": 1.5,
+        "theory.weights.bandwagon": -1.5,
         "theory.weights.common_threat": 2.0,
         "theory.weights.size": 0.7,
         "parameters.collapse_rate": 0.0,
@@ -284,7 +284,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
     """Arden and Corvia on day 60, kept by thinning with probability 0.8; all from the views, number by number."""
     worlds = four_states(tmp_path)
     control, summit = worlds.reference, worlds.arms["summit"]
-    groups = {"fear": ("distrust",), "threat": ("common_threat",)}
+    groups = {"fear": ("bandwagon",), "threat": ("common_threat",)}
     assert control.codes == ("XAR", "XBE", "XCO", "XDO")
     i, j, kind = 0, 2, control.ladder.names.index("political_declaration")
     pair, step = int(control.pair_index[i, j]), int(np.searchsorted(control.grid, 60.0, side="right")) - 1
@@ -314,7 +314,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
     ]
 
     def opens(fear: list[dict[str, float]], threat: list[dict[str, float]]) -> float:
-        u = [level[k] + 1.5 * fear[k]["distrust"] + 2.0 * threat[k]["common_threat"] for k in (0, 1)]
+        u = [level[k] + -1.5 * fear[k]["bandwagon"] + 2.0 * threat[k]["common_threat"] for k in (0, 1)]
         return 1 / (1 + math.exp(-u[0])) / (1 + math.exp(-u[1])) / 0.8
 
     shape, mean = control.ladder.talks_shape[kind], control.ladder.talks_days[kind]
@@ -336,14 +336,17 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
 
 
 def by_hand(world: World, view: View, i: int, j: int) -> dict[str, float]:
-    """Distrust - q_ij, and sum_k sqrt(Theta_ik Theta_jk) over the root of both balances, Theta_ik = c_k p_ik q_ik."""
+    """q_ij Theta_ij over the balance; sum_k sqrt(Theta_ik Theta_jk) over the root of both; Theta_ik = c_k p_ik q_ik.
+
+    Nobody has nuclear weapons here: o_k = 1."""
 
     def threat(ego: int, k: int) -> float:
         return float(world.at_hand[ego, k] * (1 - view.unopposed[0, ego, k]))
 
     overlap = sum(math.sqrt(threat(i, k) * threat(j, k)) for k in range(world.n))
-    balances = float(view.balance[0, i] * view.balance[0, j])
-    return {"distrust": float(view.unopposed[0, i, j]) - 1, "common_threat": overlap / math.sqrt(balances)}
+    own, balances = float(view.balance[0, i]), float(view.balance[0, i] * view.balance[0, j])
+    fear = float(1 - view.unopposed[0, i, j]) * threat(i, j) / own
+    return {"bandwagon": fear, "common_threat": overlap / math.sqrt(balances)}
 
 
 def test_kinds_and_directions_divide_the_effect_on_all_agreements(result: Result, worlds: Worlds) -> None:
@@ -434,11 +437,11 @@ def test_a_group_of_talks_speed_is_refused_from_python_too(result: Result) -> No
     ("text", "message"),
     [
         ("gain", "`gain` is not NAME=TERM"),
-        ("a=distrust,a=ladder", "the name `a` is taken"),
+        ("a=hostility,a=ladder", "the name `a` is taken"),
         ("a=trust", "no term `trust`; there are: security_gain"),
-        ("a=distrust,b=ladder+distrust", "`distrust` is in a and in b"),
-        ("a=distrust,b=talks_speed", "`talks_speed`, the pace of talks, is no term .* the row `feedback`"),
-        ("feedback=distrust", "the name `feedback` is taken"),
+        ("a=hostility,b=ladder+hostility", "`hostility` is in a and in b"),
+        ("a=hostility,b=talks_speed", "`talks_speed`, the pace of talks, is no term .* the row `feedback`"),
+        ("feedback=hostility", "the name `feedback` is taken"),
         (",".join(f"g{k}={term}" for k, term in enumerate(list(TERMS)[:9])), "9 groups"),
     ],
 )
@@ -448,7 +451,10 @@ def test_groups_that_cannot_be_are_refused(text: str, message: str) -> None:
 
 
 def test_groups_are_read_in_their_order() -> None:
-    assert parse_groups("b=ladder+ distrust, a=exposure") == {"b": ("ladder", "distrust"), "a": ("exposure",)}
+    assert parse_groups("b=ladder+ hostility, a=exposure") == {
+        "b": ("ladder", "hostility"),
+        "a": ("exposure",),
+    }
 
 
 def test_a_pairs_parts_sum_up_and_part_at_the_event(result: Result) -> None:

@@ -231,9 +231,12 @@ def test_the_watch_sees_what_the_views_own_matrices_say(worlds) -> None:
     assert backing == pytest.approx(view.backing[:, k], abs=1e-14)
     hostility = np.stack([hostility_toward(world, state, 10, j) for j in range(n)], axis=-1)
     for i in (world.codes.index("DEU"), world.codes.index("IND")):
-        sides = view.alignment[:, world.audience[i], :, k].copy()
+        sides = np.maximum(
+            state.depth[:, :, k], world.rules.beta * view.alignment[:, world.audience[i], :, k]
+        )
         sides[:, k] = 0.0
-        drawn = (1 - view.own[:, i, k]) * (hostility[:, i] * sides).sum(axis=1)
+        free = 1 - np.maximum(state.depth[:, i, k], view.own[:, i, k])
+        drawn = free * ((1 - np.exp(-hostility[:, i])) * sides).sum(axis=1)
         assert scene.drawn_in(k)[:, i] == pytest.approx(drawn, abs=1e-12)
         everybody = tuple(j for j in range(n) if j != k)
         assert scene.drawn_in_through(k, everybody)[:, i] == pytest.approx(drawn, abs=1e-12)

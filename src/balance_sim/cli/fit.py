@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 @click.option("--levels/--no-levels", default=True, help="A level of each year, shrunk.")
 @click.option("--propensities/--no-propensities", default=True, help="A propensity of each state, shrunk.")
 @click.option("--cluster/--no-cluster", default=True, help="Standard errors clustered by pair.")
+@click.option("--signs/--no-signs", default=True, help="Hold the signs that theory fixes by a prior.")
 @click.option("--ridge", type=FiniteRange(min=0.0), default=0.0, help="1 / variance of a prior on weights.")
+@click.option("--parts/--no-parts", default=True, help="Fit threat within and between dyads apart, too.")
 @click.option(
     "--beliefs/--no-beliefs",
     default=True,
@@ -66,7 +68,9 @@ def command(
     levels: bool,
     propensities: bool,
     cluster: bool,
+    signs: bool,
     ridge: float,
+    parts: bool,
     beliefs: bool,
     out: Path,
     as_json: bool,
@@ -83,9 +87,9 @@ def command(
     if data.suffix.lower() in (".yaml", ".yml"):
         refuse_file(data)
     from balance_sim.evidence.beliefs import joint_peak, movable, profile, report_lines, shipped_setting
-    from balance_sim.evidence.choices import choices
+    from balance_sim.evidence.choices import SIGNED, choices, within_and_between
     from balance_sim.evidence.errors import DataError
-    from balance_sim.evidence.fitted_file import fitted_record, summary_lines
+    from balance_sim.evidence.fitted_file import fitted_record, parts_lines, summary_lines
     from balance_sim.evidence.fitting import fit
     from balance_sim.evidence.panel import accords_end, load_history
     from balance_sim.evidence.terms import fitted_terms
@@ -99,27 +103,35 @@ def command(
     if not signed:
         raise DataError("no accord was signed in these years", "Give a longer period", path=data)
     record = record.with_kinds(signed)
-    by_these = partial(fit, propensities=propensities, levels=levels, cluster=cluster, ridge=ridge)
-    found = by_these(record)
+    by_these = partial(
+        fit, propensities=propensities, levels=levels, cluster=cluster, ridge=ridge, signs=signs
+    )
+    found, there = by_these(record), record
     profiles: list[Profile] = []
     joint: tuple[Profile, ...] = ()
     if beliefs:
         start = shipped_setting(record, found)
-        for name in movable(record):
+        for name in movable(start.record):
             say(name)
             profiles.append(profile(history, start, name)[0])
-        there, joint = joint_peak(history, start, profiles, say)
+        peak, joint = joint_peak(history, start, profiles, say)
         if joint:
-            found = by_these(there.record, start=dict(zip(found.names, found.estimate, strict=True)))
+            there = peak.record
+            found = by_these(there, start=dict(zip(found.names, found.estimate, strict=True)))
+    apart = by_these(within_and_between(there)) if parts and set(SIGNED) & set(there.names) else None
     command_line = shlex.join(["balance-sim", *sys.argv[1:]])
     from balance_sim.study.folder import version
 
-    written = fitted_record(found, history, command_line, version(), profiles, joint)
+    told = found if apart is None else apart
+    whole = None if apart is None else found
+    written = fitted_record(told, history, command_line, version(), profiles, joint, whole)
     _write(written, out)
     if as_json:
         click.echo(json.dumps(written, indent=1, allow_nan=False))
         return
-    lines = summary_lines(found, history) + [f"note: {why}" for why in left_out]
+    lines = summary_lines(told, history) + [f"note: {why}" for why in left_out]
+    if apart is not None:
+        lines += parts_lines(apart, found)
     if profiles:
         lines += ["", *report_lines(profiles, joint)]
     click.echo("\n".join([*lines, "", f"written to {out}"]))
@@ -139,7 +151,7 @@ def refuse_file(data: Path) -> None:
 
 RATES_ONLY = (
     *("first", "last", "accords", "alliances", "terms"),
-    *("levels", "propensities", "cluster", "ridge", "beliefs"),
+    *("levels", "propensities", "cluster", "signs", "ridge", "parts", "beliefs"),
 )
 
 

@@ -19,12 +19,13 @@ from balance_sim.evidence.likelihood import by_row
 from balance_sim.evidence.profiles import Profile, grid, traced
 from balance_sim.scenario.defaults import parameter_table
 
-THREAT = ("security_gain", "common_threat", "distrust", "bandwagon")
+WEIGHED = ("security_gain", "common_threat", "bandwagon")
+THREAT = (*WEIGHED, "hostility")
 MOVES: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("alpha0", "alpha_x", "alpha_acc"), THREAT),
+    **dict.fromkeys(("alpha0", "alpha_x", "alpha_acc"), WEIGHED),
     **dict.fromkeys(("eta0", "eta_x", "eta_acc"), THREAT),
     **dict.fromkeys(("eta_rivalry", "eta_claim", "eta_militarised", "eta_war"), THREAT),
-    **dict.fromkeys(("delta_km", "gamma", "beta", "s0"), THREAT),
+    **dict.fromkeys(("delta_km", "gamma", "beta", "nuclear_offence", "s0"), WEIGHED),
     "gain_floor": ("security_gain",),
     "d0_km": ("proximity",),
     "experience_half_life_days": ("experience",),
@@ -57,7 +58,7 @@ class Setting:
 
 def shipped_setting(record: Choices, found: Fit) -> Setting:
     """The shipped values, at which `found` was fitted to `record`. Raises DataError."""
-    return _setting({}, record, peak_of(record, found))
+    return _setting({}, record.with_terms(found.names), peak_of(record, found))
 
 
 def _setting(values: dict[str, float], record: Choices, peak: Peak) -> Setting:

@@ -1,4 +1,4 @@
-"""The states of a case as known at its date: capability, regime, ideal point, capital, patrons.
+"""The states of a case as known at its date: capability, regime, ideal point, capital, nuclear weapons, patrons.
 
 Annual figures are those of the year before the signal, or the last within five years before that; the row
 says which year. No later year is looked at, with one exception: a capability must be given, and a new state
@@ -13,6 +13,7 @@ from datetime import date
 import pandas as pd
 
 from balance_sim.evidence.cases_data import Actor, Series
+from balance_sim.evidence.nuclear import nuclear_since
 
 Row = dict[str, str]
 
@@ -31,6 +32,7 @@ STATE_COLUMNS = (
     "longitude",
     "reliability",
     "autonomy",
+    "nuclear_since",
     "patrons",
     "source",
     "guesses",
@@ -61,7 +63,10 @@ def state_rows(series: Series, actors: Sequence[Actor], on: date, accords: Seque
             row[field] = short(found[0]) if found else ""
             sources += [f"{field}: {label} {found[1]}"] if found else []
         row |= capital(series, one, on, sources)
-        row |= {"reliability": RELIABILITY, "autonomy": "0", "patrons": ";".join(patrons.get(one.code, []))}
+        armed = nuclear_since(one.code, on)
+        row |= {"reliability": RELIABILITY, "autonomy": "0", "nuclear_since": str(armed or "")}
+        sources += ["nuclear_since: Bleek 2017"] if armed else []
+        row |= {"patrons": ";".join(patrons.get(one.code, []))}
         rows.append(row | {"source": "; ".join(sources), "guesses": ";".join(guesses)})
     return rows
 

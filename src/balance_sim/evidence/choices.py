@@ -30,7 +30,7 @@ BY_KIND = ("security_gain",)
 fitted."""
 COMMON = (
     "common_threat",
-    "distrust",
+    "hostility",
     "similarity",
     "joint_democracy",
     "democracy_gap",
@@ -44,6 +44,9 @@ COMMON = (
     "bandwagon",
 )
 FITTED = (*BY_KIND, *COMMON)
+SIGNED = ("security_gain", "common_threat", "hostility")
+"""Terms whose weight theory holds to be 0 or more (Walt 1987): a gain in security and a common threat draw states
+together, a partner's own hostility (the term is its negative) keeps them apart."""
 NOT_ON_RECORD = {
     "autonomy": "no record of how dear freedom from commitments is to a state",
     "exposure": "no trade in the record",
@@ -205,6 +208,70 @@ def variants(
             new_by_kind[..., record.by_kind_names.index(name)] = column
         out.append(replace(record, common=new_common, by_kind=new_by_kind))
     return out
+
+
+WITHIN, BETWEEN = "within", "between"
+
+
+def part_of(term: str, part: str) -> str:
+    """The name of a term's part: `hostility (within)`."""
+    return f"{term} ({part})"
+
+
+def term_of(name: str) -> str:
+    """The term that a part belongs to; a whole term's own name."""
+    return name.removesuffix(f" ({WITHIN})").removesuffix(f" ({BETWEEN})")
+
+
+def within_and_between(record: Choices, terms: Sequence[str] = SIGNED) -> Choices:
+    """The record with each of these terms in two parts, each to have its own weight: the mean of a dyad's side over its
+    years so far, the present one included (between), and what the present departs from it (within). They add up to
+    the term.
+
+    Correlated random effects: Mundlak 1978, Econometrica 46(1): 69-85. The mean stands for all that sets dyads
+    apart and goes with the term; the weight of the departures is free of it. Years to come are left out of the mean:
+    an agreement changes the terms of later years (its partner has less left to add), so that a mean over all
+    years would hold the outcome. Terms are then predetermined, not strictly exogenous (Wooldridge 2005, Journal
+    of Applied Econometrics 20(1): 39-54)."""
+    order = np.lexsort((record.year, record.pair))
+    pair = record.pair[order]
+    fresh = np.concatenate([[True], pair[1:] != pair[:-1]])
+    begins = np.flatnonzero(fresh)[np.cumsum(fresh) - 1]  # where each row's dyad begins
+    so_far = np.arange(len(pair)) - begins + 1
+
+    def mean(column: Floats) -> Floats:
+        rows = column[order]
+        total = np.cumsum(rows, axis=0)
+        before = np.where(
+            begins.reshape(-1, *[1] * (rows.ndim - 1)) > 0, total[np.maximum(begins - 1, 0)], 0.0
+        )
+        out = np.empty_like(column)
+        out[order] = (total - before) / so_far.reshape(-1, *[1] * (rows.ndim - 1))
+        return out
+
+    def parts(names: Sequence[str], values: Floats) -> tuple[tuple[str, ...], list[Floats]]:
+        new: list[str] = []
+        columns: list[Floats] = []
+        for k, name in enumerate(names):
+            column = values[..., k]
+            if name not in terms:
+                new.append(name)
+                columns.append(column)
+                continue
+            steady = mean(column)
+            new += [part_of(name, BETWEEN), part_of(name, WITHIN)]
+            columns += [steady, column - steady]
+        return tuple(new), columns
+
+    common_names, common = parts(record.common_names, record.common)
+    by_kind_names, by_kind = parts(record.by_kind_names, record.by_kind)
+    return replace(
+        record,
+        common=_stacked(common, record.common.shape[:-1]),
+        by_kind=_stacked(by_kind, record.by_kind.shape[:-1]),
+        common_names=common_names,
+        by_kind_names=by_kind_names,
+    )
 
 
 def _stacked(columns: list[Floats], shape: tuple[int, ...]) -> Floats:

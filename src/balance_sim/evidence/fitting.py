@@ -3,7 +3,10 @@ choose.
 
 The variance comes from the marginal likelihood, Laplace approximation, with EM steps: v = (sum of squares +
 trace of the covariance) / n (Dempster, Laird, Rubin 1977, JRSS B 39: 1-38; Breslow, Clayton 1993, JASA 88:
-9-25). The covariance of the weights holds the uncertainty of the propensities."""
+9-25). The covariance of the weights holds the uncertainty of the propensities.
+
+Signs that theory fixes (`choices.SIGNED`) are held by a half-normal prior. Where the record wants the other sign, the
+posterior is highest at 0: the term is left out, and is reported as in conflict with what the record says of it."""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from balance_sim.evidence.choices import Choices
+from balance_sim.evidence.choices import SIGNED, Choices, term_of
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.history import Floats
 from balance_sim.evidence.identify import Direction, flat_directions, open_directions, profiled
@@ -25,6 +28,19 @@ SMALL = 0.002
 CLOSE = 1e-6
 """The search ends when a Newton step would raise the log-likelihood by less."""
 
+SIGN_SPREAD = 1.0
+"""Of the half-normal prior on a weight whose sign theory fixes, in nats per standard deviation of its term: weak, as
+the weights of gravity and network are 0.1 to 0.5 on that scale (Gelman et al. 2008, Annals of Applied Statistics 2)."""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A weight that the record wants below 0 and theory above: what it was before it was left out."""
+
+    name: str
+    estimate: float
+    standard_error: float
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -32,7 +48,8 @@ class Fit:
     propensity: (n,) by position in `states`, 0 for a state not seen; propensity_variance; level: by year.
 
     log_likelihood: at the estimate, without the shrinkage. marginal: with propensities and levels integrated
-    out (Laplace). flat: directions that the record does not tell."""
+    out (Laplace). flat: directions that the record does not tell. signs: whether signs were held by a prior;
+    conflicts: terms with the other sign, which are left out and have weight 0."""
 
     names: tuple[str, ...]
     estimate: Floats
@@ -52,6 +69,8 @@ class Fit:
     flat: tuple[Direction, ...]
     seen: NDArray[np.bool_]
     ridge: float = 0.0
+    signs: bool = False
+    conflicts: tuple[Conflict, ...] = ()
 
     @property
     def standard_error(self) -> Floats:
@@ -67,8 +86,9 @@ class Fit:
 
     @property
     def weights(self) -> dict[str, float]:
-        """Estimate by term."""
-        return {n: float(e) for n, e in zip(self.names, self.estimate, strict=True) if "." not in n}
+        """Estimate by term, 0 for a term in conflict."""
+        told = {n: float(e) for n, e in zip(self.names, self.estimate, strict=True) if "." not in n}
+        return told | {one.name: 0.0 for one in self.conflicts}
 
     @property
     def intercepts(self) -> dict[str, float]:
@@ -93,12 +113,58 @@ def fit(
     ridge: float = 0.0,
     start: Mapping[str, float] | None = None,
     variance: float | None = None,
+    signs: bool = False,
 ) -> Fit:
-    """Fit all the terms that `record` holds. levels: a shrunk level of each year. cluster: by pair.
+    """Fit all the terms that `record` holds. levels: a shrunk level of each year. cluster: by pair. signs: hold those
+    that theory fixes by the prior; a term in conflict is left out, the one furthest from 0 in standard errors first.
 
     ridge: 1 / variance of a normal prior on each weight per standard deviation of its term. variance: of the
     propensities, found if not given. start: by name, what to begin from. Raises DataError if there is nothing
     to fit, if a term does not vary, if a direction is flat, or if the search does not settle."""
+    conflicts: list[Conflict] = []
+    while True:
+        found = _fitted(
+            record,
+            propensities=propensities,
+            levels=levels,
+            cluster=cluster,
+            ridge=ridge,
+            start=start,
+            variance=variance,
+            signs=signs,
+        )
+        wrong = _conflicts(found) if signs else []
+        if not wrong:
+            return replace(found, conflicts=tuple(conflicts))
+        conflicts.append(wrong[0])
+        record = record.with_terms([name for name in record.names if name != wrong[0].name])
+
+
+def _conflicts(found: Fit) -> list[Conflict]:
+    """Terms whose sign is not theory's, the furthest from 0 in standard errors first."""
+    each = zip(found.names, found.estimate, found.standard_error, strict=True)
+    wrong = [Conflict(name, float(e), float(s)) for name, e, s in each if term_of(name) in SIGNED and e < 0]
+    return sorted(wrong, key=lambda one: (one.estimate / one.standard_error, one.name))
+
+
+def _of_prior(names: Sequence[str], *, ridge: float, signs: bool) -> Floats:
+    """(K + B,) 1 / variance of the prior on each weight per standard deviation of its term."""
+    held = np.array([signs and term_of(name) in SIGNED for name in names], dtype=float)
+    return np.asarray(ridge + held / SIGN_SPREAD**2)
+
+
+def _fitted(
+    record: Choices,
+    *,
+    propensities: bool,
+    levels: bool,
+    cluster: bool,
+    ridge: float,
+    start: Mapping[str, float] | None,
+    variance: float | None,
+    signs: bool,
+) -> Fit:
+    """The fit of all terms of a record, whatever their signs."""
     scale = _checked(record)
     seen_years = tuple(int(y) for y in np.unique(record.year)) if levels else ()
     design = Design(record, propensities, seen_years, scale)
@@ -112,7 +178,7 @@ def fit(
     spread = [0.3 if variance is None else variance, 0.05]
     for _ in range(ROUNDS):
         penalty = np.zeros(design.size)
-        penalty[:terms] = ridge
+        penalty[:terms] = _of_prior(record.names, ridge=ridge, signs=signs)
         penalty[parts[3]], penalty[parts[4]] = 1.0 / spread[0], 1.0 / spread[1]
         at, information = climb(design, at, penalty)
         refuse_flat(design, information)
@@ -131,7 +197,8 @@ def fit(
         raise DataError(
             f"the variances did not settle in {ROUNDS} rounds", "Give `variance`, or leave a term out"
         )
-    return _finished(design, at, covariance, information, penalty, spread, cluster=cluster)
+    found = _finished(design, at, covariance, information, penalty, spread, cluster=cluster)
+    return replace(found, ridge=ridge, signs=signs)
 
 
 def _finished(
@@ -174,7 +241,6 @@ def _finished(
         years=(int(record.year.min()), int(record.year.max())),
         flat=flat_directions(covariance[:fixed, :fixed], design.names),
         seen=seen,
-        ridge=float(penalty[0]) if design.parts[1].stop else 0.0,
     )
 
 
@@ -202,7 +268,8 @@ class Peak:
 
 
 def peak_of(record: Choices, found: Fit) -> Peak:
-    """The peak that `found`, a fit of `record`, stands at. Raises DataError."""
+    """The peak that `found`, a fit of `record`, stands at, without terms in conflict. Raises DataError."""
+    record = record.with_terms(found.names)
     scale = _checked(record)
     design = Design(record, found.propensity_variance > 0, tuple(found.level), scale)
     parts = design.parts
@@ -213,7 +280,7 @@ def peak_of(record: Choices, found: Fit) -> Peak:
     at[parts[4]] = list(found.level.values())
     for part, variance in zip(parts[3:], (found.propensity_variance, found.level_variance), strict=True):
         penalty[part] = 1.0 / variance if variance > 0 else 0.0
-    penalty[: len(scale)] = found.ridge
+    penalty[: len(scale)] = _of_prior(record.names, ridge=found.ridge, signs=found.signs)
     return _peak_from(design, at, penalty)
 
 

@@ -253,7 +253,7 @@ def _willing(world: World, baseline: Baseline, state: State, view: View, run: in
 def overlap_of_all(seen: Prospects) -> Floats:
     """The term `common_threat` for all pairs of one run: one product of matrices instead of a sum for each."""
     run = int(seen.run[0])
-    root = np.sqrt(threat(seen.world.at_hand, seen.view.unopposed[run]))
+    root = np.sqrt(threat(seen.world.offensive, seen.view.unopposed[run]))
     balance = np.sqrt(seen.view.balance[run])
     scale = balance[seen.ego] * balance[seen.alter]
     together = (root @ root.T)[seen.ego, seen.alter]

@@ -186,7 +186,7 @@ def _fitted(plan: Plan, record: Choices, last: int) -> Fit:
     """The model fitted on the window that ends with a year."""
     past = record.within(max(plan.first, last - plan.window + 1), last)
     kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0]
-    return fit(past.with_kinds(kinds or past.kinds), propensities=plan.propensities)
+    return fit(past.with_kinds(kinds or past.kinds), propensities=plan.propensities, signs=True)
 
 
 def _followed(plan: Plan, found: Fit, record: Choices, memory: float, first: int, last: int) -> Floats:

@@ -14,6 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from balance_sim.evidence.history import Floats, History
+from balance_sim.evidence.nuclear import nuclear_since
+from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario.defaults import default_tree, default_weights
 from balance_sim.scenario.nodes import plain
 from balance_sim.scenario.schema import (
@@ -40,6 +42,8 @@ NOBODY_SIGNS = -60.0
 """Intercept, nats, of kinds that stand in the record as alliances and are not forecast."""
 HARDLY_EVER = 1e-9
 """Occasions a year for those kinds."""
+WHOLE_CHANGE = {f"change_{name}": 1.0 for name in CHANGING}
+"""A year of the record is a start of its own: weights fitted to whole terms count a change as they count a level."""
 FURTHEST_KM = 20_100.0
 
 
@@ -105,7 +109,7 @@ def scenario_at(
         events=quiet,
         kinds=kinds,
         event_kinds={name: EventKind(**values) for name, values in tree["event_kinds"].items()},
-        parameters=Parameters(**{**tree["parameters"], **(parameters or {})}),
+        parameters=Parameters(**{**tree["parameters"], **WHOLE_CHANGE, **(parameters or {})}),
         theory=Theory(preset="balance_of_threat", weights={**default_weights(), **(weights or {})}),
         arms={"record": Arm(reference=True)},
         report=Report(windows=(365,)),
@@ -124,6 +128,7 @@ def _state(history: History, t: int, i: int, propensity: Floats | None) -> State
         democracy=_known(history.democracy[t, i]),
         ideal_point=_known(history.ideal[t, i]),
         propensity=0.0 if propensity is None else float(propensity[i]),
+        nuclear_since=nuclear_since(history.iso3[i], date(int(history.years[t]), 1, 1)),
     )
 
 

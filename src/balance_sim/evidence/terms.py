@@ -16,7 +16,7 @@ NEEDS = {
     "joint_democracy": ("democracy",),
     "democracy_gap": ("democracy",),
     "proximity": ("distance",),
-    "distrust": ("rivalry", "claim", "militarised", "war"),
+    "hostility": ("rivalry", "claim", "militarised", "war"),
     "bandwagon": ("rivalry", "claim", "militarised", "war"),
     "security_gain": ("rivalry", "claim", "militarised", "war"),
     "common_threat": ("rivalry", "claim", "militarised", "war"),

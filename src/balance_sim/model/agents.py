@@ -45,6 +45,8 @@ class StateAgent(mesa.Agent):
         self.code = code
         self.index = model.world.codes.index(code)
         self.against: Floats = np.zeros(0)
+        self.hostility: Floats = np.zeros(0)
+        self.adversaries: Floats = np.zeros(0)
         self.threats: Floats = np.zeros(0)
         self.support: Floats = np.zeros(0)
         self.backing: Floats = np.zeros(0)
@@ -54,9 +56,11 @@ class StateAgent(mesa.Agent):
         self.chances: Floats = np.zeros(0)
 
     def perceive(self) -> None:
-        """Take in this step's view: how far each is against it, whom it fears, who could help and who will."""
+        """Take in this step's view: who is against it, whom it fears, who could help and who will."""
         view = self.model.view
         self.against = view.against[0, self.index]
+        self.hostility = view.hostility[0, self.index]
+        self.adversaries = view.adversaries[0, self.index]
         self.threats = view.threat[0, self.index]
         self.support = view.support[0, self.index]
         self.backing = view.backing[0, self.index]

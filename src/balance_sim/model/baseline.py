@@ -21,7 +21,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
 from balance_sim.model.state import State
 from balance_sim.model.view import View
-from balance_sim.model.willingness import consent, willingness
+from balance_sim.model.willingness import CHANGING, OF_KIND, TERMS, consent, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.classes import Classes
@@ -141,9 +141,12 @@ def freeze(world: World) -> Baseline:
         shared=np.expm1(state.log_shared[0]).round(),
         shared_mean=float(state.shared_mean[0]),
     )
-    keen = consent(willingness(_all_prospects(world, baseline, state, at_start))).reshape(n, n, kinds)
+    everyone = _all_prospects(world, baseline, state, at_start)
+    whole = {name: TERMS[name](everyone).reshape(n, n, kinds) for name in CHANGING}
+    first = {name: value if name in OF_KIND else value[:, :, 0].copy() for name, value in whole.items()}
+    keen = consent(willingness(everyone)).reshape(n, n, kinds)
     keen = np.stack([keen[world.first, world.second], keen[world.second, world.first]], axis=1)
-    return replace(baseline, keen=keen)
+    return replace(baseline, keen=keen, first=first)
 
 
 def gain_norms(world: World, blank: Baseline, state: State, view: View) -> Floats:

@@ -44,6 +44,9 @@ class Rules:
     eta_acc: float
     equal_hostility: float | None
     beta: float
+    change_security_gain: float
+    change_common_threat: float
+    change_hostility: float
     s0: float
     tau: float
     gain_floor: float
@@ -106,6 +109,9 @@ class Baseline:
     threatened: Bools  # (n,) by the participants, just before the focal event
     direction: Ints  # (P,) index into DIRECTIONS
     keen: Floats  # (P, 2, M), or (R, P, 2, M): consent at the start, for the talks nobody recorded
+    first: dict[str, Floats] = field(
+        default_factory=dict
+    )  # terms of CHANGING at the start: (n, n), or (n, n, M)
 
 
 @dataclass(frozen=True)
@@ -114,10 +120,12 @@ class Shared:
 
     Most entries stay so in a run; those that do not are worked out anew by the same functions."""
 
-    alignment: Floats  # (A, n, n) a_jk, diagonal 0
-    hostility: Floats  # (n, n) L_ij
+    lend: Floats  # (A, n, n) share of its strength that k lends j, diagonal 0
+    alignment: Floats  # (A, n, n) a_jk, diagonal 1
+    free: Floats  # (n, n) f_ik as i sees it, diagonal 0
+    hostility: Floats  # (n, n) h_ij, diagonal 0
     reliable: Floats  # (n, n) rho_j c_j p_ij
-    lending: Floats  # (n, n) rho_j c_j p_ij b_ij
+    willing: Floats  # (n, n) rho_j c_j p_ij b_ij (1 - h_ij), diagonal 0
 
 
 @dataclass(frozen=True)
@@ -168,6 +176,7 @@ class World:
     focal_day: float
     capability: Floats  # (n,)
     at_hand: Floats  # c_j p_ij, what j could bring to bear on i's ground
+    offensive: Floats  # c_j o_j p_ij, what j could bring to bear against i
     reach: Floats  # p_ij
     gap: Floats  # |x_i - x_j|
     distance_km: Floats

@@ -43,7 +43,7 @@ class BoundExceeded(Exception):
 def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict[str, tuple[Floats, Floats]]:
     """Least and most that each term can be while a run keeps within the margins. Broadcast to (n, n, M).
 
-    Rests on: 0 <= q, b, w, depth <= 1; Theta_ij <= c_j p_ij; balance >= c_i + s0 while effort cannot
+    Rests on: 0 <= q, h, b, w, depth <= 1; Theta_ij <= c_j o_j p_ij; balance >= c_i + s0 while effort cannot
     fall below its bound; partners and shared partners < n; experience only grows with the accords signed. No
     evidence of an event goes into it, so that arms that differ in events alone have the same bounds."""
     n = world.n
@@ -53,10 +53,10 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
     added = most_support[:, :, None] * world.ladder.depth
     root = np.sqrt(least_balance)[:, None, None] + np.sqrt(least_balance[:, None, None] + added)
     most_gain = over(added, root**2)  # Theta added / ((Theta + c)(Theta + c + added)) at its highest
-    most_threat = world.at_hand.sum(axis=1)
+    most_threat = world.offensive.sum(axis=1)
     most_insecure = over(most_threat, most_threat + least_balance)
     most_overlap = np.sqrt(most_insecure[:, None] * most_insecure)
-    most_of_one = over(world.at_hand, world.at_hand + least_balance[:, None])
+    most_of_one = over(world.offensive, world.offensive + least_balance[:, None])
     norm = baseline.gain_norm[:, None, :]
     crowd = float(n - 1)
     most_partners = np.log1p(np.minimum(baseline.partners + margins.partners, crowd))
@@ -76,10 +76,20 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
     begun[world.first, world.second] = begun[world.second, world.first] = world.experience
     others = np.maximum(world.engaged[:, None] - begun, 0.0)
     most_shared_past = (begun + margins.accords) / (1.0 + begun + margins.accords + others)
+
+    def since_start(name: str, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+        share, first = getattr(rules, f"change_{name}"), baseline.first.get(name)
+        if first is None or share == 1.0:
+            return low, high
+        steady = (1.0 - share) * (first if first.ndim == 3 else first[:, :, None])
+        return steady + share * low, steady + share * high
+
     return {
-        "security_gain": (np.log(rules.gain_floor) - norm, np.log(most_gain + rules.gain_floor) - norm),
-        "common_threat": (zero, most_overlap[:, :, None]),
-        "distrust": (-one, zero),
+        "security_gain": since_start(
+            "security_gain", np.log(rules.gain_floor) - norm, np.log(most_gain + rules.gain_floor) - norm
+        ),
+        "common_threat": since_start("common_threat", zero, most_overlap[:, :, None]),
+        "hostility": since_start("hostility", -one, zero),
         "similarity": (-world.gap[:, :, None],) * 2,
         "joint_democracy": (world.democracy[:, :, None],) * 2,
         "democracy_gap": (-world.democracy_gap[:, :, None],) * 2,

@@ -39,7 +39,7 @@ def shared(world: World, step: int) -> Shared:
     found = kept.get(step)
     if found is None:
         found = _shared(world, step)
-        if len(kept) * world.n**2 * (len(found.alignment) + 3) > KEPT:
+        if len(kept) * world.n**2 * (2 * len(found.alignment) + 4) > KEPT:
             kept.clear()
         kept[step] = found
     return found
@@ -48,39 +48,52 @@ def shared(world: World, step: int) -> Shared:
 def _shared(world: World, step: int) -> Shared:
     rules, start, here = world.rules, world.at_start, np.arange(world.n)
 
-    def matrix(by_pair: Floats) -> Floats:
+    def matrix(by_pair: Floats, diagonal: float = 0.0) -> Floats:
         out = by_pair[..., world.pair_index]
-        out[..., here, here] = 0.0
+        out[..., here, here] = diagonal
         return out
 
     odds_against = world.odds_against[step]
-    alignment = matrix(beliefs.alignment_with(odds_against, rules.alpha_acc * start.depth))
-    hostility = hostility_with(rules, world.intent_odds[step], matrix(start.calm))
-    hostility[here, here] = 0.0
+    by_pair = beliefs.alignment_with(odds_against, rules.alpha_acc * start.depth)
+    alignment, lend = matrix(by_pair, 1.0), matrix(threat.backing(start.depth, by_pair, rules.beta))
+    intent = hostility_with(rules, world.intent_odds[step], matrix(start.calm))
+    intent[here, here] = 0.0
+    hostility = threat.own_hostility(intent)
     reliable = world.reliability[step] * world.at_hand
-    lending = threat.backing(matrix(start.depth), alignment[world.audience, here], rules.beta) * reliable
-    return Shared(alignment, hostility, reliable, lending)
+    return Shared(
+        lend=lend,
+        alignment=alignment,
+        free=threat.unallied(matrix(start.depth), alignment[world.audience, here]),
+        hostility=hostility,
+        reliable=reliable,
+        willing=lend[world.audience, here] * reliable * (1.0 - hostility),
+    )
 
 
 def change(world: World, state: State, step: int, announced: Floats) -> tuple[Patches, Floats]:
     """What the pairs to which something has happened believe and are believed in this step.
 
-    announced: (R, P) nats. Returns where it stands, and (A + 3, 2, K) values, in the desk's order."""
+    announced: (R, P) nats. Returns where it stands, and (2 A + 3, 2, K) values, in the desk's order."""
     rules, few = world.rules, len(state.desk.scratch)
     run, pair, depth, calm, nats = _moved(world, state, announced)
     entries = Patches.of(world, run, pair, len(state.runs), few)
     news = nats * world.signature_attention[:, None]
     against = world.odds_against[step].take(pair, axis=1)
     alignment = beliefs.alignment_with(against, rules.alpha_acc * depth + news)
-    own = alignment[world.audience[entries.sides], np.arange(len(pair))]
+    lend = threat.backing(depth, alignment, rules.beta)
+    seen_by, each = world.audience[entries.sides], np.arange(len(pair))
     odds = world.intent_odds[step].take(entries.place)
     if state.provoked is not None and world.hazards is not None:
         odds = odds * provoked_odds(world, state, step)[run, world.hazards.column[entries.place]]
-    values = np.empty((len(alignment) + 3, *entries.place.shape))
-    values[:-3] = alignment[:, None]
-    values[-3] = own
-    values[-2] = hostility_with(rules, odds, calm)
-    values[-1] = threat.backing(depth, own, rules.beta) * shared(world, step).reliable.take(entries.place)
+    hostility = threat.own_hostility(hostility_with(rules, odds, calm))
+    audiences = len(alignment)
+    values = np.empty((2 * audiences + 3, *entries.place.shape))
+    values[:audiences] = lend[:, None]
+    values[audiences:-3] = alignment[:, None]
+    values[-3] = threat.unallied(depth, alignment[seen_by, each])
+    values[-2] = hostility
+    willing = lend[seen_by, each] * shared(world, step).reliable.take(entries.place)
+    values[-1] = willing * (1.0 - hostility)
     return entries, values
 
 
@@ -133,14 +146,11 @@ def perceive(world: World, state: State, step: int) -> View:
     announced = announcements(world, state, middle)
     entries, values = change(world, state, step, announced)
     few, start = len(desk.scratch), shared(world, step)
-    own = start.alignment[world.audience, np.arange(world.n)]
-    for matrix, of_all in zip(
-        desk.beliefs, (*start.alignment, own, start.hostility, start.lending), strict=True
-    ):
-        matrix[:] = of_all
+    of_all = (*start.lend, *start.alignment, start.free, start.hostility, start.willing)
+    for matrix, at_start in zip(desk.beliefs, of_all, strict=True):
+        matrix[:] = at_start
     for first in range(0, len(state.runs), few):
         runs = slice(first, min(first + few, len(state.runs)))
-        desk.beliefs[-3] = own  # what the runs before have left there is the root of their threats
         before = entries.put(desk.beliefs, runs, values)
         _weigh(world, state, runs)
         entries.put_back(desk.beliefs, runs, before)
@@ -151,6 +161,7 @@ def perceive(world: World, state: State, step: int) -> View:
         depth=state.depth,
         announced=announced,
         unopposed=desk.unopposed,
+        hostility=desk.hostility,
         total=desk.total,
         sided=desk.sided,
         overlap=desk.overlap,
@@ -165,24 +176,27 @@ def perceive(world: World, state: State, step: int) -> View:
 
 def _weigh(world: World, state: State, runs: slice) -> None:
     """From the beliefs of a few runs, laid on the desk, to the threat to each state and what defends it."""
-    desk, few = state.desk, runs.stop - runs.start
+    desk, few, audiences = state.desk, runs.stop - runs.start, len(world.audience_rows)
     unopposed, sided = desk.unopposed[runs], desk.sided[runs]
-    *alignment, own, hostility, lending = desk.beliefs[:, :few]
+    free, hostility, willing = desk.beliefs[-3:, :few]
+    lend, alignment = desk.beliefs[:audiences, :few], desk.beliefs[audiences:-3, :few]
     scratch = desk.scratch[:few]
-    _set_diagonal(desk.beliefs[: len(alignment)], 0.0)
-    for seen_by, as_seen in zip(world.audience_rows, alignment, strict=True):
+    for seen_by, as_seen in zip(world.audience_rows, lend, strict=True):
         np.matmul(hostility[:, seen_by], as_seen, out=scratch[:, seen_by])
-    threat.unopposed(hostility, own, drawn_in=scratch, out=unopposed)
+    threat.unopposed(hostility, free, lent=scratch, out=unopposed)
     _set_diagonal(unopposed, 1.0)
-    _set_diagonal(desk.beliefs[: len(alignment)], 1.0)
-    threats = threat.threat(world.at_hand.astype(scratch.dtype), unopposed, out=scratch)
+    desk.hostility[runs] = hostility
+    threats = threat.threat(world.offensive, unopposed, out=scratch)
     total = threat.row_sums(threats, out=desk.total[runs])
     for seen_by, as_seen in zip(world.audience_rows, alignment, strict=True):
         np.matmul(threats[:, seen_by], as_seen, out=sided[:, seen_by])
-    np.sqrt(threats, out=own)  # its room: it is laid out anew for the next
-    np.matmul(own, own.swapaxes(-1, -2), out=desk.overlap[runs])
-    lent = threat.lent(lending, unopposed, sided, total, out=scratch)
-    np.add(lent, world.capability * (1.0 + state.effort[runs]), out=desk.defence[runs])
+    roots = np.sqrt(threats, out=threats)
+    np.matmul(roots, roots.swapaxes(-1, -2), out=desk.overlap[runs])
+    np.add(
+        threat.lent(willing, sided, total),
+        world.capability * (1.0 + state.effort[runs]),
+        out=desk.defence[runs],
+    )
 
 
 def _set_diagonal(matrices: Floats, value: float) -> None:

@@ -112,6 +112,11 @@ class Prospects:
         return np.asarray(1.0 - self.view.unopposed.take(self.at))
 
     @cached_property
+    def hostility(self) -> Floats:
+        """h_ij: how hostile alter is to ego on its own account."""
+        return self.view.hostility.take(self.at)
+
+    @cached_property
     def backing(self) -> Floats:
         """b_ij: share of its support that alter lends already."""
         world, pair = self.world, self.pair
@@ -125,7 +130,7 @@ class Prospects:
     def support(self) -> Floats:
         """s_ij: what alter can bring to ego's side."""
         firm = threat.firmness(self.view.sided.take(self.at), self.view.total.take(self.row))
-        return threat.support(self.view.reliable.take(self.apart), firm, self.view.unopposed.take(self.at))
+        return threat.support(self.view.reliable.take(self.apart), firm, self.hostility)
 
     @cached_property
     def gain(self) -> Floats:

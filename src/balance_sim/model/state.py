@@ -153,7 +153,8 @@ class Desk:
     sided: Floats  # (R, n, n)
     total: Floats  # (R, n)
     defence: Floats  # (R, n)
-    beliefs: Floats  # (A + 3, few, n, n): a_jk as each audience sees it, a_ik as i sees it, L_ik, rho_j c_j p_ij b_ij
+    hostility: Floats  # (R, n, n) h_ij
+    beliefs: Floats  # (2 A + 3, few, n, n): lend_jk, then a_jk, as each audience sees them; f_ik, h_ik, willing support
     overlap: Floats  # (R, n, n) sum_k sqrt(Theta_ik Theta_jk)
     scratch: Floats  # (few, n, n)
 
@@ -162,10 +163,11 @@ class Desk:
         few = min(runs, max(1, AT_ONCE // n**2))
         return Desk(
             unopposed=np.empty((runs, n, n)),
+            hostility=np.empty((runs, n, n)),
             sided=np.empty((runs, n, n)),
             overlap=np.empty((runs, n, n)),
             total=np.empty((runs, n)),
             defence=np.empty((runs, n)),
-            beliefs=np.empty((audiences + 3, few, n, n)),
+            beliefs=np.empty((2 * audiences + 3, few, n, n)),
             scratch=np.empty((few, n, n)),
         )

@@ -30,24 +30,48 @@ def reach(distance_km: Floats, delta_km: float, gamma: float) -> Floats:
     return np.asarray((1.0 + distance_km / delta_km) ** -gamma)
 
 
-def unopposed(hostility: Floats, own: Floats, drawn_in: Floats, out: Floats | None = None) -> Floats:
-    """How far k is not against i, 0..1: neither on its own account, nor drawn in by a hostile partner.
-
-    1 - q_ik = exp(-(L_ik + (1 - a_ik) sum_j L_ij a_jk)). hostility L, own a, drawn_in the sum:
-    (..., n, n). The diagonal is the caller's to set. Noisy-or in nats (Pearl 1988); guilt by
-    association: Heider 1946, J. Psychology 21."""
-    out = np.subtract(own, 1.0, out=out)
-    out *= drawn_in
-    out -= hostility
-    return np.exp(out, out=out)
+def own_hostility(intent: Floats, out: Floats | None = None) -> Floats:
+    """h_ij = 1 - e^-L_ij, 0..1: how hostile j is to i on its own account. intent: L in nats, >= 0."""
+    out = np.negative(intent, out=out)
+    np.expm1(out, out=out)
+    return np.negative(out, out=out)
 
 
-def threat(at_hand: Floats, unopposed: Floats, out: Floats | None = None) -> Floats:
-    """Theta_ik = c_k p_ik q_ik, capability shares; at_hand: c_k p_ik; unopposed: 1 - q_ik.
+def unallied(depth: Floats, own: Floats, out: Floats | None = None) -> Floats:
+    """f_ik = 1 - max(depth_ik, a_ik), 0..1: k lends nothing against its own friend. own: a_ik as i sees it."""
+    out = np.maximum(depth, own, out=out)
+    return np.subtract(1.0, out, out=out)
 
-    Walt 1987: power, proximity, intent."""
+
+def unopposed(hostility: Floats, free: Floats, lent: Floats, out: Floats | None = None) -> Floats:
+    """The share of k's strength that is not against i: neither its own nor lent to i's adversaries, 0..1.
+
+    1 - q_ik = (1 - h_ik) exp(-f_ik sum_{j != i,k} h_ij lend_jk). hostility h, free f, lent the sum, as one product of
+    matrices whose diagonals are 0: (..., n, n). The diagonal is the caller's to set. A supplier counts once, at
+    most whole, for however many adversaries: noisy-or (Pearl 1988). Aggregate power: Walt 1987; what allies
+    would bring: Bueno de Mesquita 1981, The War Trap, ch. 3."""
+    out = np.multiply(free, lent, out=out)
+    np.negative(out, out=out)
+    np.exp(out, out=out)
+    out -= out * hostility
+    return out
+
+
+def threat(offensive: Floats, unopposed: Floats, out: Floats | None = None) -> Floats:
+    """Theta_ik = c_k o_k p_ik q_ik, capability shares, by supplier; offensive: c_k o_k p_ik; unopposed: 1 - q_ik.
+
+    Walt 1987: aggregate power, proximity, offensive capability, intent."""
     out = np.subtract(1.0, unopposed, out=out)
-    return np.multiply(at_hand, out, out=out)
+    return np.multiply(offensive, out, out=out)
+
+
+def by_adversary(hostility: Floats, free: Floats, offensive: Floats, lend: Floats) -> Floats:
+    """A_ij = h_ij (c_j o_j p_ij + sum_{k != i,j} lend_jk f_ik c_k o_k p_ik): whom i fears, capability shares.
+
+    An adversary brings its own strength and what its partners would lend it. hostility h, diagonal 0; free f,
+    diagonal 0; offensive c_k o_k p_ik; lend: as i sees it, diagonal 0: (..., n, n). A supplier counts for every
+    adversary that it would lend to, so rows sum to more than sum_k Theta_ik."""
+    return np.asarray(hostility * (offensive + (free * offensive) @ lend.swapaxes(-1, -2)))
 
 
 def row_sums(matrix: Floats, out: Floats | None = None) -> Floats:
@@ -65,28 +89,27 @@ def firmness(sided: Floats, total: Floats) -> Floats:
     return np.maximum(1.0 - share, 0.0)
 
 
-def support(reliable: Floats, firm: Floats, unopposed: Floats) -> Floats:
-    """What j can bring to i's side, capability shares: s_ij = rho_j c_j p_ij w_ij (1 - q_ij).
+def support(reliable: Floats, firm: Floats, hostility: Floats) -> Floats:
+    """What j can bring to i's side, capability shares: s_ij = rho_j c_j p_ij w_ij (1 - h_ij).
 
-    reliable: rho_j c_j p_ij; firm: w_ij; unopposed: 1 - q_ij."""
-    return reliable * firm * unopposed
+    reliable: rho_j c_j p_ij; firm: w_ij; hostility: h_ij."""
+    return reliable * firm * (1.0 - hostility)
 
 
-def lent(
-    lending: Floats, unopposed: Floats, sided: Floats, total: Floats, out: Floats | None = None
-) -> Floats:
+def lent(willing: Floats, sided: Floats, total: Floats) -> Floats:
     """Support that all others lend to each state: sum_j b_ij s_ij, (..., n, n) to (..., n).
 
-    lending: rho_j c_j p_ij b_ij. With firmness written out this is two sums over j,
-    lending (1 - q) less its product with the threat that j sides with, over the total. `out`: work room."""
-    willing = np.multiply(lending, unopposed, out=out)
+    willing: rho_j c_j p_ij b_ij (1 - h_ij). With firmness written out this is two sums over j, the willing less
+    its product with the threat that j sides with, over the total."""
     lost = np.vecdot(willing, sided)
     lost = np.divide(lost, total, out=np.zeros_like(total), where=total > 0)
     return np.maximum(row_sums(willing) - lost, 0.0)
 
 
 def backing(depth: Floats, own: Floats, beta: float, out: Floats | None = None) -> Floats:
-    """Share of its support that j lends to i, max(depth, beta a): the deepest accord, or beta of a friend."""
+    """Share of its strength that one state lends another, max(depth, beta a): a treaty's depth, or beta of a friend.
+
+    b_ij where j defends i; lend_jk where k stands by an adversary j."""
     out = np.multiply(own, beta, out=out)
     return np.maximum(out, depth, out=out)
 

@@ -26,6 +26,7 @@ class View:
     depth: Floats  # (R, n, n)
     announced: Floats  # (R, P) evidence, in nats, of accords signed and not yet in force
     unopposed: Floats  # (R, n, n) 1 - q_ik
+    hostility: Floats  # (R, n, n) h_ij, diagonal 0
     total: Floats  # (R, n) Theta_i
     sided: Floats  # (R, n, n) sum_k Theta_ik a_jk: the threat to i that j would side with
     overlap: Floats  # (R, n, n) sum_k sqrt(Theta_ik Theta_jk): what i and j are both threatened with
@@ -43,8 +44,22 @@ class View:
 
     @cached_property
     def threat(self) -> Floats:
-        """(R, n, n) Theta_ik."""
-        return threat.threat(self.world.at_hand, self.unopposed)
+        """(R, n, n) Theta_ik, by supplier."""
+        return threat.threat(self.world.offensive, self.unopposed)
+
+    @cached_property
+    def adversaries(self) -> Floats:
+        """(R, n, n) A_ij, by adversary: whom does i fear?"""
+        world, here = self.world, np.arange(self.world.n)
+        free = threat.unallied(self.depth, self.own)
+        out = np.empty_like(free)
+        for seen_by, as_seen in zip(world.audience_rows, self.alignment.swapaxes(0, 1), strict=True):
+            lend = threat.backing(self.depth, as_seen, world.rules.beta)
+            lend[:, here, here] = 0.0
+            out[:, seen_by] = threat.by_adversary(
+                self.hostility[:, seen_by], free[:, seen_by], world.offensive[seen_by], lend
+            )
+        return out
 
     @cached_property
     def alignment(self) -> Floats:
@@ -66,10 +81,19 @@ class View:
     def support(self) -> Floats:
         """(R, n, n) s_ij."""
         return threat.support(
-            self.reliable, threat.firmness(self.sided, self.total[:, :, None]), self.unopposed
+            self.reliable, threat.firmness(self.sided, self.total[:, :, None]), self.hostility
         )
 
     @cached_property
     def backing(self) -> Floats:
         """(R, n, n) b_ij, diagonal 0."""
         return threat.backing(self.depth, self.own, self.world.rules.beta) * ~np.eye(self.world.n, dtype=bool)
+
+
+def adversaries(world: World, view: View) -> Floats:
+    """(n, n) A_ij in a view's first run: how much of what i has to fear comes with adversary j, capability shares.
+
+    The row's largest entry is whom i fears most; the diagonal is 0. States in the order of `world.codes`."""
+    if view.world is not world:
+        raise ValueError("the view is of another world. Give the world that it was perceived in.")
+    return np.asarray(view.adversaries[0])

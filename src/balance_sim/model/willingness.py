@@ -21,7 +21,8 @@ Ints = npt.NDArray[np.int64]
 
 def security_gain(p: Prospects) -> Floats:
     """ln(G + floor) less its mean over partners at the start. Walt 1987, The Origins of Alliances."""
-    return p.log_gain - p.baseline.gain_norm[p.ego, p.kind]
+    value = p.log_gain - p.baseline.gain_norm[p.ego, p.kind]
+    return since_start(p, "security_gain", value, p.apart * len(p.world.ladder.names) + p.kind)
 
 
 def common_threat(p: Prospects) -> Floats:
@@ -30,12 +31,28 @@ def common_threat(p: Prospects) -> Floats:
     sum_k sqrt(Theta_ik Theta_jk) over the root of both balances: the same for both sides, worked out for one."""
     one = p.one_side
     overlap = over(p.view.overlap.take(one.at), np.sqrt(one.balance * p.view.balance.take(one.other)))
-    return overlap if one is p else np.tile(overlap, 2)
+    return since_start(p, "common_threat", overlap if one is p else np.tile(overlap, 2), p.apart)
 
 
-def distrust(p: Prospects) -> Floats:
-    """- q_ij: a partner that one fears is no partner."""
-    return -p.against
+def hostility(p: Prospects) -> Floats:
+    """- h_ij: nobody signs with its adversary. What the partner is drawn into does not count. Walt 1987."""
+    return since_start(p, "hostility", -p.hostility, p.apart)
+
+
+CHANGING = ("security_gain", "common_threat", "hostility")
+"""Terms whose change since the start counts by a share of its own, `change_` and their name."""
+
+
+def since_start(p: Prospects, name: str, value: Floats, place: Ints) -> Floats:
+    """A term as it counts: its value at the start and a share of what it has changed by since. (C,) nats.
+
+    The weight is that between dyads; the share is the weight within a dyad over time as a part of it (Mundlak 1978).
+    place: of each prospect in the flat values at the start. While those are not known, the value itself."""
+    share, first = getattr(p.world.rules, f"change_{name}"), p.baseline.first.get(name)
+    if first is None or share == 1.0:
+        return value
+    steady = first.take(place)
+    return np.asarray(steady + share * (value - steady))
 
 
 def similarity(p: Prospects) -> Floats:
@@ -133,7 +150,7 @@ def hub_doubt(p: Prospects) -> Floats:
 
 def bandwagon(p: Prospects) -> Floats:
     """q_ij Theta_ij over the balance, 0..1. Schweller 1994, International Security 19(1)."""
-    return p.against * over(p.world.at_hand.take(p.apart) * p.against, p.balance)
+    return p.against * over(p.world.offensive.take(p.apart) * p.against, p.balance)
 
 
 def over(part: Floats, scale: Floats) -> Floats:
@@ -147,7 +164,7 @@ TERMS: dict[str, Term] = {
     for term in (
         security_gain,
         common_threat,
-        distrust,
+        hostility,
         similarity,
         joint_democracy,
         democracy_gap,

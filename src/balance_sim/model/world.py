@@ -19,7 +19,7 @@ from balance_sim.model.network import deepest, record_in_force
 from balance_sim.model.news import attention_of_readings, evidence, reading_of, readings
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.kept import Kept
-from balance_sim.scenario.schema import Accord, Scenario
+from balance_sim.scenario.schema import Accord, Scenario, State
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -62,6 +62,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         focal_day=focal_day,
         capability=capability,
         at_hand=at_hand,
+        offensive=offence(scenario.states, scenario.start, parameters.nuclear_offence) * at_hand,
         reach=reached,
         gap=gap,
         distance_km=km,
@@ -224,6 +225,14 @@ def capabilities(scenario: Scenario) -> Floats:
             weight[known] += w
     composite = np.divide(raw, weight, out=np.zeros_like(raw), where=weight > 0)
     return np.asarray(composite / composite.sum())
+
+
+def offence(states: Sequence[State], on: date, nuclear: float) -> Floats:
+    """(n,) offence factor o_k >= 1: `nuclear` for a state that has nuclear weapons on a day, else 1.
+
+    Offensive capability as a source of threat apart from aggregate power: Walt 1987, pp. 24-25."""
+    armed = [s.nuclear_since is not None and s.nuclear_since <= on for s in states]
+    return np.where(armed, nuclear, 1.0)
 
 
 def distances(scenario: Scenario) -> Floats:

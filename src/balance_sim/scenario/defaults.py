@@ -79,11 +79,14 @@ def weights_under(preset: str) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Distribution:
-    """What a fit found of some parameters: estimates and their covariance, by key path."""
+    """What a fit found of some parameters: estimates and their covariance, by key path.
+
+    at_least_zero: those whose sign a prior holds."""
 
     paths: tuple[str, ...]
     estimate: tuple[float, ...]
     covariance: tuple[tuple[float, ...], ...]
+    at_least_zero: tuple[str, ...] = ()
 
 
 @cache
@@ -94,7 +97,7 @@ def fitted_distribution() -> Distribution:
     paths = tuple(loaded["covariance"]["names"])
     estimate = tuple(float(loaded["parameters"][path]["estimate"]) for path in paths)
     rows = tuple(tuple(float(value) for value in row) for row in loaded["covariance"]["matrix"])
-    return Distribution(paths, estimate, rows)
+    return Distribution(paths, estimate, rows, tuple(loaded.get("at_least_zero", ())))
 
 
 def parameter_table() -> list[dict[str, object]]:

@@ -20,6 +20,7 @@ from balance_sim.scenario.problems import Problem, did_you_mean, listed, problem
 from balance_sim.scenario.refusals import kind_of, read_piece, unknown_key
 from balance_sim.scenario.rows import Row, read_row
 from balance_sim.scenario.schema import (
+    REPLACED_TERMS,
     SCHEMA_VERSION,
     TERMS,
     AccordKind,
@@ -304,7 +305,10 @@ def _theory(tree: Node, problems: list[Problem]) -> Theory | None:
         preset = preset.with_value(REFUSED)
     weights = given.get("weights")
     for term, child in (weights.fields if weights else {}).items():
-        if term not in TERMS:
+        if term in REPLACED_TERMS:
+            _, why, hint = REPLACED_TERMS[term]
+            problems.append(problem(child.at, f"theory.weights.{term}", "E104", why, suggestion=hint))
+        elif term not in TERMS:
             problems.append(unknown_key(child, "theory.weights", term, TERMS, "theory.weights"))
     name = preset.value if isinstance(preset.value, str) else DEFAULT_PRESET
     equal = presets()[name].equal_hostility if name in presets() else None

@@ -13,6 +13,7 @@ import annotated_types
 from balance_sim.scenario.nodes import Node, descend
 from balance_sim.scenario.problems import did_you_mean, shown
 from balance_sim.scenario.schema import (
+    REPLACED_TERMS,
     TERMS,
     Accord,
     AccordKind,
@@ -232,6 +233,9 @@ def locate(tree: Node, path: str, names: dict[str, Sequence[str]]) -> list[str |
         return [head, *_field(SINGLES[head], head, rest)]
     if head == "theory":
         if rest[:1] == ["weights"]:
+            if len(rest) == 2 and rest[1] in REPLACED_TERMS:
+                near, why, _ = REPLACED_TERMS[rest[1]]
+                raise NoSuchPath(near, (near,), why)
             return ["theory", "weights", *_name(rest[1:], TERMS, "theory.weights")]
         return ["theory", *_field(Theory, "theory", rest)]
     if head in (*TABLES_OF, "groups"):

@@ -21,7 +21,7 @@ SCHEMA_VERSION = 1
 TERMS = (
     "security_gain",
     "common_threat",
-    "distrust",
+    "hostility",
     "similarity",
     "joint_democracy",
     "democracy_gap",
@@ -37,6 +37,14 @@ TERMS = (
     "hub_doubt",
     "bandwagon",
 )
+REPLACED_TERMS = {
+    "distrust": (
+        "hostility",
+        "`distrust` read all that speaks against a partner, what it is drawn into included, and is gone",
+        "write `hostility`, which reads the partner's own hostile intent; its weight is another one",
+    )
+}
+"""A term of earlier versions -> the one in its place, what became of it, and what to do."""
 SIGNAL_ORDER = (
     "statement",
     "visit",
@@ -68,7 +76,9 @@ class SectionRow(Strict):
 
 
 class State(SectionRow):
-    """One state of the roster. A blank is missing, never 0; what a term does then stands in docs/model.md."""
+    """One state of the roster. A blank is missing, never 0; what a term does then stands in docs/model.md.
+
+    `nuclear_since`: from when it has nuclear weapons; blank: it has none at the start."""
 
     id: Identifier
     name: Text = ""
@@ -83,6 +93,7 @@ class State(SectionRow):
     reliability: Unit = 1.0
     autonomy: NonNegative = 0.0
     propensity: Weight = 0.0
+    nuclear_since: Day | None = None
     patrons: tuple[Identifier, ...] = ()
     source: Text = ""
     guesses: Text = ""
@@ -232,6 +243,10 @@ class Parameters(Strict):
     delta_km: Positive
     gamma: NonNegative
     beta: Unit
+    nuclear_offence: Annotated[float, Field(ge=1.0, le=100.0)]
+    change_security_gain: NonNegative
+    change_common_threat: NonNegative
+    change_hostility: NonNegative
     s0: NonNegative
     tau: Unit
     gain_floor: Annotated[float, Field(gt=0.0, le=1.0)]

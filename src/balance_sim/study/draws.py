@@ -27,17 +27,38 @@ STANDS_FOR_OTHERS = "defence_cooperation"
 
 
 def deviations(found: Distribution, seed: int, runs: npt.NDArray[np.uint64]) -> dict[str, Floats]:
-    """(R,) by key path: normal with mean 0 and the covariance of the fit."""
+    """(R,) by key path: normal with mean 0 and the covariance of the fit, cut off where a weight whose sign a prior
+    holds would pass 0: a run draws again, on another key, until none does."""
+    key = clocks.absorb(run_keys(seed, runs), clocks.label("parameters"))
+    moved = _normal(found, key)
+    held = [(path, found.estimate[found.paths.index(path)]) for path in found.at_least_zero]
+    for again in range(1, MOST_DRAWS):
+        over = np.flatnonzero(
+            np.any([moved[path] < -estimate for path, estimate in held], axis=0) if held else np.zeros(0)
+        )
+        if not len(over):
+            break
+        fresh = _normal(found, clocks.absorb(key[over], np.uint64(again)))
+        for path, values in fresh.items():
+            moved[path][over] = values
+    return moved
+
+
+MOST_DRAWS = 200
+"""So often a run draws at the most: the estimates are above 0, so that a few in a hundred draw twice."""
+
+
+def _normal(found: Distribution, key: npt.NDArray[np.uint64]) -> dict[str, Floats]:
+    """(R,) by key path: normal with mean 0 and the covariance of the fit, one draw a key."""
     from scipy.special import ndtri
 
-    key = clocks.absorb(run_keys(seed, runs), clocks.label("parameters"))
     names = np.array([clocks.label(path) for path in found.paths])
     standard = ndtri(clocks.uniform(clocks.absorb(key[:, None], names)))
     values, vectors = np.linalg.eigh(np.array(found.covariance))
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T  # symmetric: no order of names in it
     moved = {}
     for k, path in enumerate(found.paths):  # summed in a fixed order: a product's bits depend on its shape
-        total = np.zeros(len(runs))
+        total = np.zeros(len(key))
         for other in range(len(found.paths)):
             total += standard[:, other] * root[other, k]
         moved[path] = total

@@ -60,14 +60,19 @@ class Scene:
         return hostility_toward(self.world, self.state, self.view.step, k)
 
     def drawn_in(self, k: int) -> Floats:
-        """(R, n) (1 - a_ik) sum_j L_ij a_jk: what reaches k through its partners."""
+        """(R, n) f_ik sum_j h_ij lend_jk: what k would lend to i's other adversaries, in nats."""
         return np.maximum(-np.log(self.view.unopposed[:, :, k]) - self.hostility(k), 0.0)
 
     def drawn_in_through(self, k: int, partners: tuple[int, ...]) -> Floats:
         """(R, n) the part of it that comes through some partners."""
+        beta, depth = self.world.rules.beta, self.view.depth[:, :, k]
         with_k = self.beside(k)[:, self.world.audience]  # (R, n, n): i's reading of each j
-        parts = [self.hostility(j) * with_k[:, :, j] for j in partners]
-        return np.asarray((1.0 - self.own(k)) * sum(parts))
+        parts = [
+            self.view.hostility[:, :, j] * threat.backing(depth[:, j, None], with_k[:, :, j], beta)
+            for j in partners
+            if j != k
+        ]
+        return np.asarray(threat.unallied(depth, self.own(k)) * sum(parts))
 
     def credibility(self, a: int, b: int) -> Floats:
         """(R, n) of each state as a mediator between a and b."""
@@ -84,7 +89,7 @@ class Scene:
         """(R, n) s_kj: what each j can bring to k's side."""
         view = self.view
         firm = threat.firmness(view.sided[:, k], view.total[:, k, None])
-        return threat.support(view.reliable[k], firm, view.unopposed[:, k])
+        return threat.support(view.reliable[k], firm, view.hostility[:, k])
 
     def backing(self, k: int) -> Floats:
         """(R, n) b_kj: the share of it that each j lends."""

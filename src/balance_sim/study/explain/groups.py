@@ -15,7 +15,7 @@ Groups = dict[str, tuple[str, ...]]
 
 GROUPS: Groups = {
     "gain": ("security_gain", "common_threat"),
-    "distrust": ("distrust", "bandwagon"),
+    "hostility": ("hostility", "bandwagon"),
     "network": ("activity", "popularity", "closure", "experience", "ladder", "autonomy"),
     "retaliation": ("exposure",),
     "patron": ("hub_doubt",),

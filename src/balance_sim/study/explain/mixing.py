@@ -41,8 +41,8 @@ def mixed(arm: Parts, control: Parts, groups: Groups) -> Floats:
 
     Examples
     --------
-    >>> arm, control = {"distrust": np.array([2.0])}, {"distrust": np.array([1.0]), "ladder": np.array([0.5])}
-    >>> mixed(arm, control, {"fear": ("distrust",)}).tolist()  # nobody; fear; the control arm
+    >>> arm, control = {"hostility": np.array([2.0])}, {"hostility": np.array([1.0]), "ladder": np.array([0.5])}
+    >>> mixed(arm, control, {"fear": ("hostility",)}).tolist()  # nobody; fear; the control arm
     [[1.0], [2.0], [1.5]]
     """
     grouped = {term for terms in groups.values() for term in terms}
