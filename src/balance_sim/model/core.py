@@ -145,6 +145,16 @@ class Hazards:
 
 
 @dataclass(frozen=True)
+class Openness:
+    """Factor on the rate at which dyads open talks, 1 but where the two have no relations (`model/no_relations.py`).
+
+    factor[k] holds from days[k] to days[k + 1], days from the scenario's start; days[0] is minus infinity."""
+
+    days: Floats  # (B,)
+    factor: Floats  # (B, P)
+
+
+@dataclass(frozen=True)
 class Drawn:
     """Parameters of their own for each run of a block, the same in every arm."""
 
@@ -193,6 +203,7 @@ class World:
     pair_keys: npt.NDArray[np.uint64]
     kind_keys: npt.NDArray[np.uint64]
     signature_attention: Floats  # (A,)
+    openness: Openness
     hazards: Hazards | None = None
     drawn: Drawn | None = None
 
@@ -210,7 +221,8 @@ class Opportunities:
     """Opportunities at which a dyad could open talks, by step, run, pair, kind, count. All arrays (C,).
 
     At an opportunity each side consents with its own probability; `needs` holds the two uniforms that it has to
-    exceed. The same table serves every arm."""
+    exceed. Between states without relations talks open only where the dyad's factor exceeds `bars` too. The same
+    table serves every arm."""
 
     day: Floats
     run: Ints
@@ -218,6 +230,7 @@ class Opportunities:
     kind: Ints
     count: Ints
     needs: Floats  # (C, 2)
+    bars: Floats  # (C,)
     starts: Ints  # (S + 1,) where each step begins
     thinned: bool  # opportunities that could not lead to consent in any arm were left out
 

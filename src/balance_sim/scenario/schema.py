@@ -9,9 +9,9 @@ States are ISO3 codes (COW numbers with dates for states that no longer exist), 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, create_model
 
 from balance_sim.scenario.cells import iso_date
 from balance_sim.scenario.classes import Classes
@@ -98,6 +98,32 @@ class Dispute(SectionRow):
     militarised: Unit = 0.0
     war: Unit = 0.0
     source: Text = ""
+
+
+class Apart(SectionRow):
+    """Two states that are at war or have no relations, for a time. Undirected; one row a spell and kind."""
+
+    a: Identifier
+    b: Identifier
+    kind: Literal["war", "no_diplomatic_relations", "not_recognised", "sanctions"]
+    until: Day | None = None
+    source: Text = ""
+
+    @property
+    def since(self) -> date | None:
+        """The first day of the spell, `from` in files; None: it began before the start."""
+        day: date | None = getattr(self, "from")
+        return day
+
+
+if TYPE_CHECKING:
+
+    class NoRelations(Apart):
+        """A spell without relations, from 00:00 of `from` to 00:00 of `until`; blank: open to that side."""
+else:  # `from` is no name that a class body can give a field
+    NoRelations = create_model(
+        "NoRelations", __base__=Apart, __module__=__name__, **{"from": (Day | None, None)}
+    )
 
 
 class Distance(SectionRow):
@@ -245,6 +271,10 @@ class Parameters(Strict):
     effort_max: NonNegative
     effort_slope: NonNegative
     effort_years: Positive
+    no_relations_war: Unit
+    no_relations_no_diplomatic_relations: Unit
+    no_relations_not_recognised: Unit
+    no_relations_sanctions: Unit
 
 
 class Theory(Strict):
@@ -295,6 +325,7 @@ class Scenario(Strict):
     groups: dict[Identifier, tuple[Identifier, ...]] = {}
     audiences: dict[Identifier, Audience]
     disputes: tuple[Dispute, ...] = ()
+    no_relations: tuple[NoRelations, ...] = ()
     distances: tuple[Distance, ...] = ()
     trade: tuple[Trade, ...] = ()
     accords: tuple[Accord, ...] = ()
