@@ -44,7 +44,7 @@ def spell(a: str, b: str, kind: str, dates: str = "") -> str:
 
 
 WAR = spell("XBE", "XDO", "war", f", until: {DAYS}") + spell("XBE", "XCO", "sanctions", f", from: {DAYS}")
-FACTORS = {"parameters__no_relations_war": 0.1, "parameters__no_relations_sanctions": 0.25}
+FACTORS = {"parameters__factor_war": 0.1, "parameters__factor_sanctions": 0.25}
 
 
 def dyads(world) -> dict[str, int]:
@@ -55,7 +55,7 @@ def dyads(world) -> dict[str, int]:
 def test_the_factor_by_day(tmp_path: Path) -> None:
     """War to day 60, of two at once the least; sanctions from day 60; the mean over days 50 to 80."""
     both = WAR + spell("XBE", "XDO", "not_recognised")
-    found = scenario(tmp_path, both, **FACTORS, parameters__no_relations_not_recognised=0.5)
+    found = scenario(tmp_path, both, **FACTORS, parameters__factor_not_recognised=0.5)
     world = compile_arms(found, (found.reference_arm,)).reference
     of = dyads(world)
     pair = np.array([of["XBE-XDO"], of["XBE-XDO"], of["XBE-XCO"], of["XBE-XCO"], of["XAR-XBE"]])
@@ -121,7 +121,7 @@ def test_a_factor_of_nought_opens_nothing_and_one_of_one_changes_nothing(tmp_pat
     plain = by_hand(tmp_path, four_states)
     digest = {
         value: run(
-            scenario(tmp_path, spells, parameters__no_relations_no_diplomatic_relations=value),
+            scenario(tmp_path, spells, parameters__factor_no_relations=value),
             runs=40,
             seed=3,
         )
@@ -151,7 +151,7 @@ def test_arms_differ_by_the_factor_alone_where_it_alone_differs(tmp_path: Path) 
     """An arm with the factor at 1 holds every agreement of one at 0.1 on these dyads, for it shares the uniforms; and
     the direct estimator, which works out both along the control arm, gives ten times its rate."""
     found = scenario(tmp_path, spell("XBE", "XDO", "war"), kind_ceiling=0.02, **FACTORS)
-    peace = with_values(found, {"parameters.no_relations_war": 1.0})
+    peace = with_values(found, {"parameters.factor_war": 1.0})
     arm = found.reference_arm
     one, other = compile_arms(found, (arm,)), compile_arms(peace, (arm,))
     peaceful = replace(other.arms[arm], arm="peace")

@@ -22,6 +22,7 @@ from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Event, Scenario
 
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 AT_WAR = 0.5
@@ -133,11 +134,22 @@ def _guests(scenario: Scenario, focal: Event) -> tuple[str, ...]:
     return focal.guests or tuple(name for one in same for name in one.guests)
 
 
+def feared(view: View) -> Floats:
+    """(R, n, n) how much each state fears each other, as a share of its balance of threat; diagonal 0.
+
+    Threat by supplier, Theta_ik: what k itself could bring against i. Who is feared, in classes and in `check`, is read
+    off here alone, so that threat by adversary can take its place."""
+    share = view.threat / np.where(view.balance > 0, view.balance, 1.0)[..., None]
+    here = np.arange(share.shape[-1])
+    share[:, here, here] = 0.0
+    return np.asarray(share)
+
+
 def threatened_by(view: View, participants: tuple[int, ...], tau: float) -> Bools:
     """(R, n) whether the participants make up more than tau of the balance against a state.
 
     They themselves do not count."""
-    share = view.threat[:, :, list(participants)].sum(axis=-1) / view.balance
+    share = feared(view)[:, :, list(participants)].sum(axis=-1)
     share[:, list(participants)] = 0.0
     return np.asarray(share > tau)
 

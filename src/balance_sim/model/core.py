@@ -66,6 +66,7 @@ class Ladder:
     """The kinds of accord, sorted by name. All arrays (M,)."""
 
     names: tuple[str, ...]
+    security: Bools  # a security agreement; the others are declarations
     depth: Floats
     calm: Floats
     ceiling: Floats

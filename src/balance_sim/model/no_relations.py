@@ -17,6 +17,14 @@ from balance_sim.scenario.schema import Scenario
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+FACTORS = {
+    "war": "factor_war",
+    "no_diplomatic_relations": "factor_no_relations",
+    "not_recognised": "factor_not_recognised",
+    "sanctions": "factor_sanctions",
+}
+"""Parameter that holds the factor of each kind of spell."""
+
 
 def openness_of(scenario: Scenario, pair_index: Ints) -> Openness:
     """The scenario's spells as a step function of the day. pair_index: (n, n) in the order of `scenario.codes`.
@@ -29,7 +37,7 @@ def openness_of(scenario: Scenario, pair_index: Ints) -> Openness:
             pair_index[roster[row.a], roster[row.b]],
             -np.inf if row.since is None else float((row.since - scenario.start).days),
             np.inf if row.until is None else float((row.until - scenario.start).days),
-            float(getattr(scenario.parameters, f"no_relations_{row.kind}")),
+            float(getattr(scenario.parameters, FACTORS[row.kind])),
         )
         for row in scenario.no_relations
     ]

@@ -211,8 +211,10 @@ class Audience(Strict):
 class AccordKind(Strict):
     """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent. Lags in days, gamma.
 
+    `security`: a binding agreement on security; one that is not counts as a declaration.
     `at_once`: share that takes effect at signature; `force_days`, `force_shape`: lag of the others."""
 
+    security: bool = True
     depth: Unit
     calm: Unit
     ceiling: Annotated[float, Field(gt=0.0, le=24.0)]
@@ -271,10 +273,10 @@ class Parameters(Strict):
     effort_max: NonNegative
     effort_slope: NonNegative
     effort_years: Positive
-    no_relations_war: Unit
-    no_relations_no_diplomatic_relations: Unit
-    no_relations_not_recognised: Unit
-    no_relations_sanctions: Unit
+    factor_war: Unit
+    factor_no_relations: Unit
+    factor_not_recognised: Unit
+    factor_sanctions: Unit
 
 
 class Theory(Strict):
