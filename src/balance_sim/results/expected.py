@@ -34,11 +34,13 @@ from balance_sim.model.state import State
 from balance_sim.model.willingness import OF_NETWORK, TERMS, consent, level, with_terms
 from balance_sim.model.world import by_audience, event_days
 from balance_sim.results.filtered import TalksAtStart, Windows
+from balance_sim.results.outcomes import COUNTS
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 SPANS = 20  # of the scenario's length, at least: dates at which beliefs are looked at
 NO_RUN = np.zeros(1, dtype=np.uint64)
@@ -141,21 +143,28 @@ class Expected:
     windows: Windows
     signed: Mapping[int, Floats]
 
-    def by_direction(self, direction: Ints, window: int) -> Floats:
-        """(D,) by class of dyads. direction: (P,)."""
-        return np.bincount(direction, self.signed[window].sum(axis=1), len(DIRECTIONS))
+    @property
+    def security(self) -> Bools:
+        """(M,) which kinds are security agreements."""
+        return self.world.ladder.security
+
+    def by_direction(self, direction: Ints, window: int, kinds: Bools | None = None) -> Floats:
+        """(D,) agreements of some kinds, of security agreements if not given, by class of dyads. direction: (P,)."""
+        kinds = self.security if kinds is None else kinds
+        return np.bincount(direction, self.signed[window][:, kinds].sum(axis=1), len(DIRECTIONS))
 
     def by_dyad(self, window: int) -> Floats:
-        """(P,)"""
-        return np.asarray(self.signed[window].sum(axis=1))
+        """(P,) security agreements."""
+        return np.asarray(self.signed[window][:, self.security].sum(axis=1))
 
     def outcomes(self, direction: Ints) -> dict[str, float]:
         """By the names of the outcomes that count new agreements."""
         out: dict[str, float] = {}
         for window in self.windows.days:
-            of = self.by_direction(direction, window)
-            out |= {f"accords_{name}_{window}": float(n) for name, n in zip(DIRECTIONS, of, strict=True)}
-            out[f"accords_all_{window}"] = float(of.sum())
+            for what, kinds in zip(COUNTS, (self.security, ~self.security), strict=True):
+                of = self.by_direction(direction, window, kinds)
+                out |= {f"{what}_{name}_{window}": float(n) for name, n in zip(DIRECTIONS, of, strict=True)}
+                out[f"{what}_all_{window}"] = float(of.sum())
         longest = self.windows.longest
         by_kind = self.signed[longest].sum(axis=0)
         out |= {

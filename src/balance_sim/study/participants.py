@@ -191,10 +191,11 @@ class Participants:
 
 
 def difference(gives: Yield, without: Floats, having: Course, idle: Floats, windows: Windows) -> float:
-    """Expected new agreements more in one course, of some dyads, than in the control arm.
+    """Expected new security agreements more in one course, of some dyads, than in the control arm.
 
     without: (P, M) of the same dyads in the control arm; idle: (K, P, M) of the control arm, for both."""
-    return float((gives.signed(having, idle, windows).signed[windows.longest] - without).sum())
+    more = gives.signed(having, idle, windows).signed[windows.longest] - without
+    return float(more[:, having.world.ladder.security].sum())
 
 
 def drawn_sets(world: World, size: int, count: int) -> Iterator[Set]:
