@@ -89,11 +89,12 @@ def world_lines(start: WorldAtStart) -> list[str]:
     head = f"the world at the start ({title or start.scenario.reference_arm})"
     lines = [head, f"  {'fears most, share of its balance of threat':<58}{'class':>14}"]
     order = sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]])
-    words = {"participants": "takes part", "threatened": "threatened", "others": ""}
+    words = {"participants": "takes part", "others": ""}
     for i in order:
         (most, share), *_ = start.ranking(i)
         said = f"{names[most][:24]} {share:.1%}" if share > 0 else "nobody"
-        lines.append(f"  {names[start.codes[i]][:26]:<27}{said:<31}{words[start.listed[i]]:>14}".rstrip())
+        listed = words.get(start.listed[i], start.listed[i])
+        lines.append(f"  {names[start.codes[i]][:26]:<27}{said:<31}{listed:>14}".rstrip())
     expected = start.a_year()
     lines += [
         "",

@@ -26,8 +26,8 @@ Bools = npt.NDArray[np.bool_]
 DAYS_PER_YEAR = 365.25
 NEVER = np.inf
 
-# What an accord is to the focal event: neither side takes part and at least one is threatened by those who
-# do; one side takes part; or neither.
+# What an agreement is to the focal event: neither side takes part, both fear those who do and neither is aligned with
+# them; one side takes part; or neither.
 DIRECTIONS = ("counter", "with_participant", "other")
 
 # Where an accord came from. `talks`, `signed` and `scheduled` stood in the record at the start;

@@ -1,8 +1,8 @@
 """What is counted in each run and arm. New agreements are those signed after the focal date that were neither
 signed nor scheduled at the start; those already in talks are counted among them and shown apart.
 
-Security agreements, the kinds with `security: true`, are the outcomes `accords_*`; all other kinds are declarations, and
-have outcomes `declarations_*` of their own.
+Security agreements, the kinds with `security: true`, are the outcomes `accords_*`; all other kinds are declarations,
+and have outcomes `declarations_*` of their own.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.classes import feared, step_before
+from balance_sim.model.classes import aligned_with, fear_of, feared, step_before
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
 from balance_sim.model.engine import perceive
 from balance_sim.results.expected import Estimator, at_start
@@ -161,13 +161,21 @@ def _no_dyad(worlds: Worlds) -> str:
     outside = [i for i, code in enumerate(world.codes) if code not in classes.participants]
     if len(outside) < 2:
         return f"{len(outside)} state{'s' * (len(outside) != 1)} take no part in the focal event: no dyad can count"
-    inside = [roster[code] for code in classes.participants if code in roster]
+    inside = tuple(roster[code] for code in classes.participants if code in roster)
     view = perceive(world, at_start(world), step_before(world))
-    share = feared(view)[0][:, inside].sum(axis=-1)
-    most = max(outside, key=lambda i: (share[i], world.codes[i]))
+    share, aligned = fear_of(view, inside)[0], aligned_with(view, inside)[0]
+    free = [i for i in outside if not aligned[i]]
+    if not free:
+        return "no dyad is counter-balancing: every state outside is aligned with a participant"
+    if len(classes.threatened) == 1 and not classes.wary:
+        return (
+            f"no dyad is counter-balancing: {classes.threatened[0]} alone fears the participants, and no other state "
+            f"for a quarter of `parameters.tau`, {world.rules.tau / 4:g}, of its balance of threat"
+        )
+    most = max(free, key=lambda i: (share[i], world.codes[i]))
     return (
-        f"no dyad is counter-balancing: no state outside fears the participants for more than "
-        f"{world.rules.tau:g} of its balance of threat (`parameters.tau`); the most is {share[most]:.2g}, of "
+        f"no dyad is counter-balancing: no state outside that is not aligned with a participant fears them for more "
+        f"than {world.rules.tau:g} of its balance of threat (`parameters.tau`); the most is {share[most]:.2g}, of "
         f"{world.codes[most]}"
     )
 

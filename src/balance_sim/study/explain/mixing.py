@@ -110,7 +110,7 @@ class Coalitions:
         within = prospect.signed[int(days)]
         if word in ladder.names and int(days) == self.windows.longest:
             return np.asarray(within * (chances.kind == ladder.names.index(word)))
-        within = within * (ladder.security[chances.kind] == (what == COUNTS[0]))
+        within = np.asarray(within * (ladder.security[chances.kind] == (what == COUNTS[0])))
         if word in DIRECTIONS:
             return np.asarray(within * (self.direction[chances.pair] == DIRECTIONS.index(word)))
         return within
