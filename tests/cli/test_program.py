@@ -346,7 +346,7 @@ def test_every_command_has_help_of_one_line():
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["check", str(SUMMIT)], ["check", "--help"], ["parameters"]]
+    "arguments", [["--help"], ["check", "--no-world", str(SUMMIT)], ["check", "--help"], ["parameters"]]
 )
 def test_a_start_imports_nothing_heavy(arguments):
     code = (

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from balance_sim.model.baseline import compile_worlds, freeze, own_theory, shift_to
+from balance_sim.model.pipeline import rates_at_start
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.study.run import run
@@ -16,7 +17,7 @@ SCENARIOS = sorted((Path(__file__).parents[2] / "scenarios").glob("*.yaml"))
 
 
 def rate(worlds) -> np.ndarray:
-    return worlds.baseline.keen.prod(axis=1).sum(axis=0) * worlds.reference.ladder.ceiling
+    return rates_at_start(worlds.reference, worlds.baseline.keen).sum(axis=0)
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
@@ -65,4 +66,4 @@ def test_weights_of_the_file_belong_to_the_level() -> None:
 def test_the_shift_by_hand() -> None:
     """One pair, both sides at even odds: consent 0.25. To have 0.5, sigma(s)^2 = 0.5, s = 0.8813736."""
     keen = np.full((1, 2, 1), 0.5)
-    assert shift_to(np.array([0.5]), keen)[0] == pytest.approx(0.881373587, abs=1e-8)
+    assert shift_to(np.array([0.5]), keen, np.ones(1))[0] == pytest.approx(0.881373587, abs=1e-8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -36,6 +37,26 @@ def small(folder: Path, values: Mapping[str, object], text: Callable[[str], str]
 def every_kind(scenario: Scenario, **values: object) -> dict[str, object]:
     """Key paths that set the same values for each kind of agreement."""
     return {f"kinds.{kind}.{name}": value for kind in scenario.kinds for name, value in values.items()}
+
+
+MEAN = 100.0  # days of the talks of `by_hand`
+
+
+def four_states(text: str) -> str:
+    """Without Elland: Arden and Belmar meet; Arden threatens Corvia and Dorn."""
+    at = text.index("  - {id: XEL")
+    return text[:at] + text[text.index("\n\ngroups:") :]
+
+
+def by_hand(folder: Path, text: Any = four_states, **values: Any) -> Scenario:
+    """Weights zero, intercept 0, ceiling 1 a year, steps of ten days."""
+    plain = small(folder, {}, text)
+    of_kind = {"intercept": 0.0, "ceiling": 1.0, "talks_days": MEAN, "talks_shape": 1.0}
+    of_kind |= {name.removeprefix("kind_"): of for name, of in values.items() if name.startswith("kind_")}
+    found = {f"theory.weights.{name}": 0.0 for name in plain.theory.weights} | every_kind(plain, **of_kind)
+    found |= {"parameters.collapse_rate": 0.0, "step_days": 10.0, "report.windows": [30, 300]}
+    found |= {name.replace("__", "."): of for name, of in values.items() if not name.startswith("kind_")}
+    return small(folder, found, text)
 
 
 def simulated(

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from replications import every_kind, simulated, small, windows_of
+from replications import MEAN, simulated, windows_of
+from replications import by_hand as scenario
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Thinning
@@ -25,29 +26,12 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import compile_arms
 
 RUNS = np.arange(120, dtype=np.uint64)
-DAY, END, MEAN = 40.0, 365.0, 100.0
+DAY, END = 40.0, 365.0
 KIND = "logistics"  # of the talks on record: Corvia and Dorn, since 2024-06-01, 214 days before the start
 
 
 def sigma(u: float) -> float:
     return 1.0 / (1.0 + np.exp(-u))
-
-
-def four_states(text: str) -> str:
-    """Without Elland: Arden and Belmar meet; Arden threatens Corvia and Dorn."""
-    at = text.index("  - {id: XEL")
-    return text[:at] + text[text.index("\n\ngroups:") :]
-
-
-def scenario(folder: Path, text: Any = four_states, **values: Any) -> Scenario:
-    """Weights zero, intercept 0, ceiling 1 a year, steps of ten days."""
-    plain = small(folder, {}, text)
-    of_kind = {"intercept": 0.0, "ceiling": 1.0, "talks_days": MEAN, "talks_shape": 1.0}
-    of_kind |= {name.removeprefix("kind_"): of for name, of in values.items() if name.startswith("kind_")}
-    found = {f"theory.weights.{name}": 0.0 for name in plain.theory.weights} | every_kind(plain, **of_kind)
-    found |= {"parameters.collapse_rate": 0.0, "step_days": 10.0, "report.windows": [30, 300]}
-    found |= {name.replace("__", "."): of for name, of in values.items() if not name.startswith("kind_")}
-    return small(folder, found, text)
 
 
 def of_control(found: Scenario) -> tuple[Worlds, Filtered, Thinning]:

@@ -23,7 +23,7 @@ def peak():
     print("peak", next(line.split()[1] for line in lines if line.startswith("VmHWM")), file=sys.stderr)
 
 atexit.register(peak)
-sys.argv = ["balance-sim", "check", sys.argv[1]]
+sys.argv = ["balance-sim", "check", "--no-world", sys.argv[1]]
 main()
 """
 TOP = "focal: summit\n"

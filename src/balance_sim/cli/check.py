@@ -11,6 +11,8 @@ from balance_sim.cli.program import problems_as_json
 
 if TYPE_CHECKING:
     from balance_sim.evidence.plan_file import PlanKind
+    from balance_sim.scenario.schema import Scenario
+    from balance_sim.study.world_at_start import WorldAtStart
 
 
 @click.command()
@@ -18,10 +20,16 @@ if TYPE_CHECKING:
 @json_option
 @set_option
 @theory_option
-def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | None) -> None:
+@click.option(
+    "--world/--no-world",
+    default=True,
+    help="Of a scenario also its world at the start: who fears whom, what can count, what is expected.",
+)
+def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | None, world: bool) -> None:
     """Validate a scenario, an experiment or a plan; every problem is found in one pass.
 
-    FILE is a path, or the name of a file in ./scenarios or ./experiments. Exit code 4 if it is refused."""
+    FILE is a path, or the name of a file in ./scenarios or ./experiments. Exit code 4 if it is refused. Of a scenario
+    the world at the start is printed, in the control arm, by the expected estimator."""
     from balance_sim.scenario.experiment import names_experiment
 
     file = _file_in(file)
@@ -44,14 +52,58 @@ def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | N
     if scenario is None:
         raise ScenarioError(problems)
     counts = {name: len(getattr(scenario, name)) for name in ("states", "accords", "events", "arms")}
+    start = _world_of(scenario) if world else None
     if as_json:
         identity = {"name": scenario.name, "sha256": scenario.sha256}
-        click.echo(problems_as_json(problems, scenario={**identity, **counts}))
+        of_world = {} if start is None else {"world": start.as_dict()}
+        click.echo(problems_as_json(problems, scenario={**identity, **counts}, **of_world))
         return
     if problems:
         click.echo(report(problems), err=True)
     what = ", ".join(f"{count} {name}" for name, count in counts.items())
     click.echo(f"{file}: ok ({what}; sha256 {scenario.sha256[:8]})")
+    if start is not None:
+        click.echo("\n".join(["", *world_lines(start)]))
+        for reason in start.why_nothing:
+            click.echo(f"warning: nothing can count: {reason}", err=True)
+
+
+def _world_of(scenario: Scenario) -> WorldAtStart:
+    """Raises click.ClickException where the numbers of the scenario lead to none."""
+    from balance_sim.model.state import InvalidNumber
+    from balance_sim.study.world_at_start import world_at_start
+
+    try:
+        return world_at_start(scenario)
+    except InvalidNumber as error:
+        said = f"{error}: check the parameters, or leave the world out with --no-world"
+        raise click.ClickException(said) from None
+
+
+def world_lines(start: WorldAtStart) -> list[str]:
+    """For a terminal, at 80 columns."""
+    from balance_sim.show.wording import printable
+
+    names = {state.id: printable(state.name) or state.id for state in start.scenario.states}
+    title = printable(start.scenario.arms[start.scenario.reference_arm].title)
+    head = f"the world at the start ({title or start.scenario.reference_arm})"
+    lines = [head, f"  {'fears most, share of its balance of threat':<58}{'class':>14}"]
+    order = sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]])
+    words = {"participants": "takes part", "others": ""}
+    for i in order:
+        (most, share), *_ = start.ranking(i)
+        said = f"{names[most][:24]} {share:.1%}" if share > 0 else "nobody"
+        listed = words.get(start.listed[i], start.listed[i])
+        lines.append(f"  {names[start.codes[i]][:26]:<27}{said:<31}{listed:>14}".rstrip())
+    expected = start.a_year()
+    lines += [
+        "",
+        f"  {'dyads, and new agreements expected a year':<44}{'dyads':>7}{'security':>10}{'declared':>10}",
+    ]
+    for name, count in start.as_dict()["classes"].items():
+        row = [f"{expected[what][name]:>10.2f}" for what in ("security", "declarations")]
+        lines.append(f"    {name.replace('_', ' '):<42}{count:>7}{row[0]}{row[1]}")
+    return lines
 
 
 def _file_in(file: str) -> str:

@@ -55,11 +55,13 @@ def lines(found: ExpectedEffect, dyads: int) -> list[str]:
         f"  against: {printable(scenario.arms[scenario.reference_arm].title) or scenario.reference_arm}"
     )
     out += ["", f"{'expected new agreements':<34}{'control':>10}{'arm':>10}{'effect':>10}"]
-    for name, days, control, level in found.rows():
-        label = f"{name.replace('_', ' ')}, {days} days"
-        out.append(f"  {label:<32}{control:>10.3f}{level:>10.3f}{signed(level - control, 4):>10}")
+    for title, what in (("security agreements", "accords"), ("declarations", "declarations")):
+        out.append(f"  {title}")
+        for name, days, control, level in found.rows(what):
+            label = f"  {name.replace('_', ' ')}, {days} days"
+            out.append(f"  {label:<32}{control:>10.3f}{level:>10.3f}{signed(level - control, 4):>10}")
     if found.parts is not None:
-        out += ["", f"of the effect on counter-balancing agreements within {window} days:"]
+        out += ["", f"of the effect on counter-balancing security agreements within {window} days:"]
         words = {"picture": "picture: who stands together", "threat": "threat to the event's targets"}
         for name, value in found.parts.items():
             if name in words:
@@ -68,7 +70,10 @@ def lines(found: ExpectedEffect, dyads: int) -> list[str]:
             out.append(f"  {'what else the arm changes':<52}{signed(found.parts['rest'], 4):>10}")
     table = found.dyads.head(dyads).to_dict("records")
     if table:
-        out += ["", f"{'dyads, within ' + str(window) + ' days':<34}{'control':>10}{'arm':>10}{'effect':>10}"]
+        out += [
+            "",
+            f"{'dyads, security, in ' + str(window) + ' days':<34}{'control':>10}{'arm':>10}{'effect':>10}",
+        ]
     for row in table:
         label = f"{names[row['a']]} - {names[row['b']]}"
         out.append(

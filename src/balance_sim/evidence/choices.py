@@ -20,6 +20,7 @@ from balance_sim.model.baseline import gain_norms
 from balance_sim.model.classes import unfrozen
 from balance_sim.model.core import DAYS_PER_YEAR, Ladder, World
 from balance_sim.model.engine import begin, perceive
+from balance_sim.model.no_relations import openness_at
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import TERMS
 from balance_sim.model.world import compile_world, focal_day, time_grid
@@ -61,12 +62,14 @@ class Choices:
 
     year, a < b (roster positions), exposure (part of the year): (N,). signed: (N, M) 1 where the pair signed
     that kind in the year, NaN if not on record. common: (N, 2, K); by_kind: (N, 2, M, B). chance_kept: (M,)
-    accords signed per talks opened; ceiling: (M,) occasions a year."""
+    accords signed per talks opened; ceiling: (M,) occasions a year. openness: (N,) factor on them, less than 1 for a
+    pair that is at war on 1 January."""
 
     year: NDArray[np.int64]
     a: NDArray[np.int64]
     b: NDArray[np.int64]
     exposure: Floats
+    openness: Floats
     signed: Floats
     common: Floats
     by_kind: Floats
@@ -124,7 +127,7 @@ class Choices:
         )
 
 
-_ROWS = ("year", "a", "b", "exposure", "signed", "common", "by_kind")
+_ROWS = ("year", "a", "b", "exposure", "openness", "signed", "common", "by_kind")
 
 
 def choices(
@@ -159,6 +162,7 @@ def _year(
     world, weighed = terms_at(scenario, terms, kinds, i, j)
     signed = [signed_between(history, year, year, {kind})[who[i], who[j]] > 0 for kind in kinds]
     known = history.accord_years[0] <= year <= history.accord_years[1]
+    place = np.array([world.codes.index(code) for code in scenario.codes])
     at = [world.ladder.names.index(kind) for kind in kinds]
     common = tuple(name for name in terms if name not in BY_KIND)
     by_kind = tuple(name for name in terms if name in BY_KIND)
@@ -167,6 +171,7 @@ def _year(
         a=who[i],
         b=who[j],
         exposure=exposure[i, j],
+        openness=openness_at(world, 0.0)[world.pair_index[place[i], place[j]]],
         signed=np.where(known, np.stack(signed, axis=1).astype(np.float64), np.nan),
         common=_stacked([weighed[name][:, :, 0] for name in common], (len(i), 2)),
         by_kind=_stacked([weighed[name] for name in by_kind], (len(i), 2, len(kinds))),

@@ -26,6 +26,7 @@ from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Baseline, Opportunities, Thinning, World
 from balance_sim.model.engine import advance, begin, perceive, turn_of_step
 from balance_sim.model.margins import BoundExceeded, Margins, most_willing, within_margins
+from balance_sim.model.no_relations import openness_at
 from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import State
@@ -216,6 +217,7 @@ def chance_now(
 
     variance: of each side's propensity about the world's. gamma: of the pairs' factors."""
     out = np.empty((len(state.runs), len(world.first)))
+    openness = openness_at(world, float(world.grid[view.step]))
     for run in range(len(state.runs)):
         rate = np.zeros(len(world.first))
         common = [_willing(world, baseline, state, view, run, side) for side in (0, 1)]
@@ -228,7 +230,7 @@ def chance_now(
                 for side, u in enumerate(common)
             ]
             kept = chance_kept(world.ladder, world.rules.collapse_rate)[m]
-            rate += world.ladder.ceiling[m] * kept * both[0] * both[1]
+            rate += world.ladder.ceiling[m] * kept * openness * both[0] * both[1]
         out[run] = -np.expm1(-rate) if gamma is None else mixed_chance(rate, *gamma)
     return out
 

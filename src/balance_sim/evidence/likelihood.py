@@ -1,10 +1,11 @@
 """The likelihood of the record under the model's own rates: two-sided consent in discrete time.
 
-    r_m = exposure * ceiling_m * kept_m * sigma(u_ij) * sigma(u_ji)       expected accords of kind m
+    r_m = exposure * openness * ceiling_m * kept_m * sigma(u_ij) * sigma(u_ji)    expected accords of kind m
     P(the pair signs kind m in the year) = 1 - e^-r_m
     u_ij = intercept_m + propensity_i + year + sum of weight * term
 
-A pair is at risk in the part of the year in which both are members. Signature stands for the opening of
+A pair is at risk in the part of the year in which both are members. `openness` is the factor of pairs at war on
+1 January (`model/no_relations.py`), 1 for all others. Signature stands for the opening of
 talks: `kept_m` is the share of talks that do not collapse before they are signed, and the lag between the two
 is left out, so that the terms are those of 1 January of the year of signature. That the engine lets an
 occasion pass while a pair is in talks or waits for entry into force is left out too: few pairs sign a kind
@@ -106,10 +107,11 @@ class Design:
 
     @cached_property
     def offset(self) -> Floats:
-        """(N, M) ln of exposure, ceiling and the share of talks kept."""
+        """(N, M) ln of exposure, openness, ceiling and the share of talks kept."""
         c = self.choices
         steady = np.log(c.ceiling * c.chance_kept)
-        return np.asarray(np.log(np.maximum(c.exposure, 1e-6))[:, None] + steady)
+        at_risk = np.maximum(c.exposure, 1e-6) * np.maximum(c.openness, 1e-12)
+        return np.asarray(np.log(at_risk)[:, None] + steady)
 
     def willingness(self, at: Floats) -> tuple[Floats, Floats]:
         """(N, M) u of each side."""

@@ -28,6 +28,7 @@ from balance_sim.scenario.schema import (
     Distance,
     Event,
     EventKind,
+    NoRelations,
     Parameters,
     Report,
     Scenario,
@@ -104,6 +105,7 @@ def scenario_at(
         states=tuple(_state(history, t, i, propensity) for i in who),
         audiences={"rest": Audience(members=tuple(codes))},
         disputes=_disputes(history, t, who),
+        no_relations=_at_war(history, t, who),
         distances=_distances(history, t, who),
         accords=(*_alliances(history, t, who, kinds), *_accords(history, start, who)),
         events=quiet,
@@ -152,6 +154,20 @@ def _disputes(history: History, t: int, who: NDArray[np.int64]) -> tuple[Dispute
         )
         for k in np.flatnonzero(level.any(axis=0))
     )
+
+
+def _at_war(history: History, t: int, who: NDArray[np.int64]) -> tuple[NoRelations, ...]:
+    """Pairs at war on 1 January, for the whole year. Of recognition and relations there is no series."""
+    i, j = _pairs(who)
+    war = np.nan_to_num(history.war[t, i, j])
+    return tuple(
+        NoRelations(a=history.iso3[i[k]], b=history.iso3[j[k]], kind="war")
+        for k in np.flatnonzero(war >= AT_WAR)
+    )
+
+
+AT_WAR = 0.5
+"""Intensity of war from which two states count as being at war, as in `model/classes.py`."""
 
 
 def _distances(history: History, t: int, who: NDArray[np.int64]) -> tuple[Distance, ...]:

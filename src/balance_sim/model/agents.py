@@ -253,12 +253,12 @@ class BalanceModel(mesa.Model):
         return Simulated(self.state.accords, consent, Hastened.joined(self.state.hastened))
 
     def _answers(self) -> tuple[Bools, Floats]:
-        """(K,) whether both sides consent at each opportunity, and (K, 2) each side's probability to."""
+        """(K,) whether talks open at each opportunity, and (K, 2) each side's probability to consent."""
         yes, sides = np.zeros((len(self._rows), 2), dtype=bool), np.zeros((len(self._rows), 2))
         for agent in self.agents:
             mine, _, which = self._sides(agent.index)
             yes[which, mine], sides[which, mine] = agent.answers, agent.chances
-        return np.asarray(yes.all(axis=1)), sides
+        return np.asarray(yes.all(axis=1) & engine.unbarred(self.world, self.chances, self._rows)), sides
 
     def _look(self) -> None:
         engine.turn_of_step(self.world, self.state)

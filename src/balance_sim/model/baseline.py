@@ -17,6 +17,7 @@ from balance_sim.model.core import Baseline, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.landscape import Camps, camps
 from balance_sim.model.margins import most_willing
+from balance_sim.model.no_relations import openness_at
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
 from balance_sim.model.state import State
@@ -106,23 +107,24 @@ def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, W
     world = arms[reference.reference_arm]
     own = reference.model_copy(update={"theory": own_theory(reference.theory)})
     levels = compile_world(own, world.arm, world.grid, world.focal_day)
-    wanted = freeze(levels).keen.prod(axis=1).sum(axis=0)
-    shift = shift_to(wanted, freeze(world).keen)
+    wanted = openness_at(levels, 0.0) @ freeze(levels).keen.prod(axis=1)
+    shift = shift_to(wanted, freeze(world).keen, openness_at(world, 0.0))
     return {
         name: replace(arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + shift))
         for name, arm in arms.items()
     }
 
 
-def shift_to(wanted: Floats, keen: Floats) -> Floats:
-    """(M,) nats to add to both sides' willingness so that consent of pairs sums to what is wanted.
+def shift_to(wanted: Floats, keen: Floats, openness: Floats) -> Floats:
+    """(M,) nats to add to both sides' willingness so that consent of dyads, times their openness, sums to what is
+    wanted.
 
-    wanted: (M,), below the number of pairs; keen: (P, 2, M) probability to consent. By bisection."""
+    wanted: (M,), below the sum of openness; keen: (P, 2, M) probability to consent; openness: (P,). By bisection."""
     u = np.log(keen) - np.log1p(-np.minimum(keen, 1.0 - 1e-16))
     low, high = np.full(keen.shape[-1], -60.0), np.full(keen.shape[-1], 60.0)
     for _ in range(60):
         middle = (low + high) / 2
-        enough = consent(u + middle).prod(axis=1).sum(axis=0) >= wanted
+        enough = openness @ consent(u + middle).prod(axis=1) >= wanted
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     return np.asarray((low + high) / 2)
 

@@ -22,6 +22,7 @@ from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Event, Scenario
 
 Bools = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 AT_WAR = 0.5
@@ -77,8 +78,10 @@ def sorted_into(world: World, classes: Classes) -> tuple[Bools, Ints]:
     refuse_strangers(world.codes, classes)
     threatened = np.isin(world.codes, classes.threatened)
     inside = np.isin(world.codes, classes.participants)
-    with_participant = inside[world.first] | inside[world.second]
-    counter = ~with_participant & (threatened[world.first] | threatened[world.second])
+    fears = threatened | np.isin(world.codes, classes.wary)
+    first, second = world.first, world.second
+    with_participant = inside[first] | inside[second]
+    counter = ~with_participant & fears[first] & fears[second] & (threatened[first] | threatened[second])
     names = [DIRECTIONS.index(name) for name in ("with_participant", "counter", "other")]
     return threatened, np.where(with_participant, names[0], np.where(counter, names[1], names[2]))
 
@@ -100,31 +103,29 @@ def _fixed(scenario: Scenario, world: World) -> Classes:
 
     participants = tuple(members(focal.principals, scenario.groups, roster))
     state = begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64))
-    hit = threatened_by(perceive(world, state, step_before(world)), participants, world.rules.tau)[0]
+    listed = standing(perceive(world, state, step_before(world)), participants)
     roles = Classes(
         participants=(),
         threatened=(),
         others=(),
+        wary=(),
         guests=who(_guests(scenario, focal)),
         wars=tuple(sorted((row.a, row.b) for row in scenario.disputes if row.war >= AT_WAR)),
         groups={name: who((name,)) for name in sorted({*scenario.groups, *scenario.report.groups})},
         audiences={name: who(scenario.audiences[name].members) for name in sorted(scenario.audiences)},
     )
-    return with_participants(roles, world, participants, focal.host if focal.host in roster else None, hit)
+    return with_participants(roles, world, participants, focal.host if focal.host in roster else None, listed)
 
 
 def with_participants(
-    table: Classes, world: World, participants: tuple[int, ...], host: str | None, threatened: Bools
+    table: Classes, world: World, participants: tuple[int, ...], host: str | None, listed: Ints
 ) -> Classes:
-    """The table with these participants, their host and those whom they threaten, (n,), in place of its own."""
-    of = np.full(world.n, LISTS.index("others"))
-    of[threatened], of[list(participants)] = LISTS.index("threatened"), LISTS.index("participants")
-    inside, hit, rest = (tuple(sorted(np.array(world.codes)[of == k].tolist())) for k in range(len(LISTS)))
+    """The table with these participants, their host and the list of every state, (n,), in place of its own."""
+    codes = np.array(world.codes)
+    lists = {name: tuple(sorted(codes[listed == k].tolist())) for k, name in enumerate(LISTS)}
     beside = sorted((world.capability[i], i) for i in participants if world.codes[i] != host)
     junior, third = (world.codes[beside[at][1]] if len(beside) > 1 else None for at in (0, -1))
-    return replace(
-        table, participants=inside, threatened=hit, others=rest, host=host, junior=junior, third=third
-    )
+    return replace(table, **lists, host=host, junior=junior, third=third)  # type: ignore[arg-type]
 
 
 def _guests(scenario: Scenario, focal: Event) -> tuple[str, ...]:
@@ -133,13 +134,49 @@ def _guests(scenario: Scenario, focal: Event) -> tuple[str, ...]:
     return focal.guests or tuple(name for one in same for name in one.guests)
 
 
-def threatened_by(view: View, participants: tuple[int, ...], tau: float) -> Bools:
-    """(R, n) whether the participants make up more than tau of the balance against a state.
+def feared(view: View) -> Floats:
+    """(R, n, n) how much each state fears each other, as a share of its balance of threat; diagonal 0.
 
-    They themselves do not count."""
-    share = view.threat[:, :, list(participants)].sum(axis=-1) / view.balance
+    Threat by supplier, Theta_ik: what k itself could bring against i. Who is feared, in classes and in `check`, is read
+    off here alone, so that threat by adversary can take its place."""
+    share = view.threat / np.where(view.balance > 0, view.balance, 1.0)[..., None]
+    here = np.arange(share.shape[-1])
+    share[:, here, here] = 0.0
+    return np.asarray(share)
+
+
+OTHER_SIDE = 0.25
+"""Share of tau from which a state is wary: enough where the other side of a dyad is threatened."""
+ON_THEIR_SIDE = 0.5
+"""Alignment, or depth of a treaty, above which a state is aligned with another."""
+
+
+def fear_of(view: View, participants: tuple[int, ...]) -> Floats:
+    """(R, n) how much each state fears the participants, as a share of its balance; 0 for they themselves."""
+    share = np.asarray(feared(view)[:, :, list(participants)].sum(axis=-1))
     share[:, list(participants)] = 0.0
-    return np.asarray(share > tau)
+    return share
+
+
+def aligned_with(view: View, participants: tuple[int, ...]) -> Bools:
+    """(R, n) which states are aligned with a participant: more likely than not to side with it as they see it
+    themselves, a_ik > 1/2, or bound by a treaty in force to lend it more than half of their strength."""
+    bond = np.maximum(view.own, view.depth)[:, :, list(participants)]
+    return np.asarray(bond.max(axis=-1, initial=0.0) > ON_THEIR_SIDE)
+
+
+def standing(view: View, participants: tuple[int, ...]) -> Ints:
+    """(n,) the list of each state, an index into LISTS, in the first run of a view.
+
+    Threatened: the participants make up more than tau of the balance against it; wary: more than a quarter of tau.
+    A state that is aligned with one of them is neither: it would not balance against its own side."""
+    share, tau = fear_of(view, participants)[0], view.world.rules.tau
+    free = ~aligned_with(view, participants)[0]
+    out = np.full(len(share), LISTS.index("others"))
+    out[free & (share > OTHER_SIDE * tau)] = LISTS.index("wary")
+    out[free & (share > tau)] = LISTS.index("threatened")
+    out[list(participants)] = LISTS.index("participants")
+    return out
 
 
 def step_before(world: World) -> int:

@@ -26,8 +26,8 @@ Bools = npt.NDArray[np.bool_]
 DAYS_PER_YEAR = 365.25
 NEVER = np.inf
 
-# What an accord is to the focal event: neither side takes part and at least one is threatened by those who
-# do; one side takes part; or neither.
+# What an agreement is to the focal event: neither side takes part, both fear those who do and neither is aligned with
+# them; one side takes part; or neither.
 DIRECTIONS = ("counter", "with_participant", "other")
 
 # Where an accord came from. `talks`, `signed` and `scheduled` stood in the record at the start;
@@ -69,6 +69,7 @@ class Ladder:
     """The kinds of accord, sorted by name. All arrays (M,)."""
 
     names: tuple[str, ...]
+    security: Bools  # a security agreement; the others are declarations
     depth: Floats
     calm: Floats
     ceiling: Floats
@@ -153,6 +154,16 @@ class Hazards:
 
 
 @dataclass(frozen=True)
+class Openness:
+    """Factor on the rate at which dyads open talks, 1 but where the two have no relations (`model/no_relations.py`).
+
+    factor[k] holds from days[k] to days[k + 1], days from the scenario's start; days[0] is minus infinity."""
+
+    days: Floats  # (B,)
+    factor: Floats  # (B, P)
+
+
+@dataclass(frozen=True)
 class Drawn:
     """Parameters of their own for each run of a block, the same in every arm."""
 
@@ -202,6 +213,7 @@ class World:
     pair_keys: npt.NDArray[np.uint64]
     kind_keys: npt.NDArray[np.uint64]
     signature_attention: Floats  # (A,)
+    openness: Openness
     hazards: Hazards | None = None
     drawn: Drawn | None = None
 
@@ -219,7 +231,8 @@ class Opportunities:
     """Opportunities at which a dyad could open talks, by step, run, pair, kind, count. All arrays (C,).
 
     At an opportunity each side consents with its own probability; `needs` holds the two uniforms that it has to
-    exceed. The same table serves every arm."""
+    exceed. Between states without relations talks open only where the dyad's factor exceeds `bars` too. The same
+    table serves every arm."""
 
     day: Floats
     run: Ints
@@ -227,6 +240,7 @@ class Opportunities:
     kind: Ints
     count: Ints
     needs: Floats  # (C, 2)
+    bars: Floats  # (C,)
     starts: Ints  # (S + 1,) where each step begins
     thinned: bool  # opportunities that could not lead to consent in any arm were left out
 

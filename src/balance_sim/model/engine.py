@@ -12,6 +12,7 @@ from balance_sim.model.core import Baseline, Opportunities, Thinning, World
 from balance_sim.model.hazards import provoke
 from balance_sim.model.margins import BoundExceeded, within_margins
 from balance_sim.model.network import begin_network, enter, leave, refresh
+from balance_sim.model.no_relations import openness_on
 from balance_sim.model.perception import perceive
 from balance_sim.model.pipeline import (
     clock_of,
@@ -28,6 +29,7 @@ from balance_sim.model.willingness import consent, willingness
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 __all__ = ["advance", "begin", "close_step", "perceive", "simulate", "turn_of_step", "watch_margins"]
 
@@ -83,6 +85,11 @@ def consents(
     return consent(willingness(both)).reshape(2, -1).T
 
 
+def unbarred(world: World, chances: Opportunities, rows: Ints) -> Bools:
+    """(K,) opportunities that want of relations does not bar."""
+    return np.asarray(chances.bars[rows] < openness_on(world, chances.pair[rows], chances.day[rows]))
+
+
 def filtered(
     world: World, chances: Opportunities, thin: Thinning, state: State, rows: Ints, sides: Floats
 ) -> Floats:
@@ -91,7 +98,11 @@ def filtered(
     Of two opportunities of one clock in one step the earlier counts: a later one has its talks only where the
     earlier ones have none. Past the margins a bound no longer holds, and nothing is thinned."""
     held = state.within[chances.run[rows]]
-    open_here = sides.prod(axis=1) / np.where(held, thin.bound[rows], 1.0)
+    open_here = (
+        openness_on(world, chances.pair[rows], chances.day[rows])
+        * sides.prod(axis=1)
+        / np.where(held, thin.bound[rows], 1.0)
+    )
     clock = clock_of(world, chances.run[rows], chances.pair[rows], chances.kind[rows])
     none_yet = np.ones(len(rows))
     for k in np.flatnonzero(clock[1:] == clock[:-1]) + 1:  # few; rows are sorted by clock within a step
@@ -118,7 +129,7 @@ def advance(
     sides = consents(world, baseline, chances, state, view, rows)
     out = np.zeros(last - first)
     out[rows - first] = filtered(world, chances, thin, state, rows, sides)
-    agreed = rows[(chances.needs[rows] < sides).all(axis=1)]
+    agreed = rows[(chances.needs[rows] < sides).all(axis=1) & unbarred(world, chances, rows)]
     open_talks(world, baseline, chances, state, view, agreed, seed)
     sign_talks(world, baseline, state, view, start, stop)
     close_step(world, baseline, state, view)

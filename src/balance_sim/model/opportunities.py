@@ -2,7 +2,8 @@
 
 Opportunities of kind m between i and j come at rate lambda_m (the kind's ceiling). At each, i consents
 with probability sigma(u_ij) and j with sigma(u_ji), each on a uniform of its own, so that talks open at
-rate lambda_m sigma(u_ij) sigma(u_ji): two-sided consent (Jackson, Wolinsky 1996). Arms share the
+rate lambda_m sigma(u_ij) sigma(u_ji): two-sided consent (Jackson, Wolinsky 1996). Where the two have no relations
+a third uniform thins that rate by the dyad's factor (`model/no_relations.py`). Arms share the
 opportunities and the uniforms; they part where a probability crosses a uniform, and nowhere else
 (split coupling: Anderson 2012, SIAM J. Numer. Anal. 50(5)). See docs/decisions/0002-opportunities.md.
 """
@@ -57,7 +58,7 @@ def draw_opportunities(
             k,
         )
     ]
-    where, days, counts, needs = (np.concatenate(column) for column in zip(*found, strict=True))
+    where, days, counts, needs, bars = (np.concatenate(column) for column in zip(*found, strict=True))
     step = np.searchsorted(world.grid, days, side="right") - 1
     order = np.lexsort((counts, where, step))
     where, days, counts = where[order], days[order], counts[order]
@@ -69,6 +70,7 @@ def draw_opportunities(
         kind=kind,
         count=counts,
         needs=needs[order],
+        bars=bars[order],
         starts=np.searchsorted(step[order], np.arange(world.steps + 1)),
         thinned=most is not None,
     )
@@ -76,10 +78,11 @@ def draw_opportunities(
 
 def _stream(
     key: npt.NDArray[np.uint64], every: Floats, horizon: float, ceiling: Floats | None, first_run: int
-) -> Iterator[tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.int64], Floats]]:
+) -> Iterator[tuple[npt.NDArray[np.int64], Floats, npt.NDArray[np.int64], Floats, Floats]]:
     """Arrivals of a few runs' clocks, the first of each, then the second, until all are past the horizon.
 
-    Yields (index of run and clock, day, count, the two uniforms). A few runs at a time stay in cache."""
+    Yields (index of run and clock, day, count, the sides' two uniforms, the dyad's). A few runs at a time stay in
+    cache."""
     index, clock = np.arange(key.size), np.tile(np.arange(key.shape[1]), len(key))
     key, day, count = key.reshape(-1), np.zeros(key.size), 0
     while len(clock):
@@ -93,9 +96,9 @@ def _stream(
             for side in (0, 1):
                 most = ceiling[index[kept] // len(every), side, clock[kept]]
                 kept = kept[clocks.uniform(clocks.draw(this[kept], 2 + side)) < most]
-        needs = [clocks.uniform(clocks.draw(this[kept], number)) for number in (2, 3)]
+        *needs, bars = (clocks.uniform(clocks.draw(this[kept], number)) for number in (2, 3, 4))
         place = index[kept] + first_run * len(every)
-        yield place, day[kept], np.full(len(kept), count), np.stack(needs, axis=1)
+        yield place, day[kept], np.full(len(kept), count), np.stack(needs, axis=1), bars
         count += 1
 
 

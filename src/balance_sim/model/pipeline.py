@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from balance_sim.model import clocks
 from balance_sim.model.core import DAYS_PER_YEAR, NEVER, ORIGINS, Baseline, Opportunities, World
+from balance_sim.model.no_relations import openness_at
 from balance_sim.model.opportunities import FEW, clock_keys, run_keys
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, Hastened, State
@@ -115,9 +116,14 @@ def _to_force(world: World, a: Accords, rows: Ints, fixed: Floats | None = None)
     a.in_force[rows] = date
 
 
+def rates_at_start(world: World, keen: Floats) -> Floats:
+    """(..., P, M) rate a year at which dyads open talks on the first day. keen: (..., P, 2, M) both sides' consent."""
+    return world.ladder.ceiling * openness_at(world, 0.0)[:, None] * keen.prod(axis=-2)
+
+
 def chance_under_way(world: World, baseline: Baseline) -> Floats:
     """(R or 1, P * M) probability that talks nobody recorded are under way at the start, on each clock."""
-    rate = world.ladder.ceiling * baseline.keen.prod(axis=-2) / DAYS_PER_YEAR
+    rate = rates_at_start(world, baseline.keen) / DAYS_PER_YEAR
     chance = -np.expm1(-rate * world.ladder.talks_days)
     return np.asarray(chance.reshape(-1, rate.shape[-2] * rate.shape[-1]))
 

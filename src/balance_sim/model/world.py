@@ -17,6 +17,7 @@ from balance_sim.model.core import DAYS_PER_YEAR, AtStart, Docket, Ladder, Rules
 from balance_sim.model.hazards import hazards_of
 from balance_sim.model.network import deepest, record_in_force
 from balance_sim.model.news import attention_of_readings, evidence, reading_of, readings
+from balance_sim.model.no_relations import openness_of
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.kept import Kept
 from balance_sim.scenario.schema import Accord, Scenario, State
@@ -88,6 +89,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         pair_keys=pair_keys,
         kind_keys=np.array([clocks.label(name) for name in ladder.names]),
         signature_attention=attention_of_readings(scenario, "treaty"),
+        openness=openness_of(scenario, pair_index),
         hazards=hazards_of(scenario, audience),
     )
 

@@ -1,7 +1,8 @@
 """Expected numbers of new agreements in closed form: the network as at the start, and no random numbers.
 
 Beliefs, threat, effort and consent of an arm are worked out in some spans of the scenario's time, with the agreements
-in force at the start in force throughout. In a span talks open at rate h = ceiling * consent * consent * P(idle), and
+in force at the start in force throughout. In a span talks open at rate h = ceiling * openness * consent * consent *
+P(idle), and
 
     E(signed by T) = sum over spans of  h (integral S(T - t) dt + gain d/dT of it)  +  talks under way at the start
 
@@ -26,17 +27,20 @@ from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Baseline, World
 from balance_sim.model.engine import close_step, perceive
 from balance_sim.model.network import begin_network
 from balance_sim.model.news import evidence
+from balance_sim.model.no_relations import mean_openness
 from balance_sim.model.pipeline import record_at_start, speed
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import State
 from balance_sim.model.willingness import OF_NETWORK, TERMS, consent, level, with_terms
 from balance_sim.model.world import by_audience, event_days
 from balance_sim.results.filtered import TalksAtStart, Windows
+from balance_sim.results.outcomes import COUNTS
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 SPANS = 20  # of the scenario's length, at least: dates at which beliefs are looked at
 NO_RUN = np.zeros(1, dtype=np.uint64)
@@ -139,21 +143,28 @@ class Expected:
     windows: Windows
     signed: Mapping[int, Floats]
 
-    def by_direction(self, direction: Ints, window: int) -> Floats:
-        """(D,) by class of dyads. direction: (P,)."""
-        return np.bincount(direction, self.signed[window].sum(axis=1), len(DIRECTIONS))
+    @property
+    def security(self) -> Bools:
+        """(M,) which kinds are security agreements."""
+        return self.world.ladder.security
+
+    def by_direction(self, direction: Ints, window: int, kinds: Bools | None = None) -> Floats:
+        """(D,) agreements of some kinds, of security agreements if not given, by class of dyads. direction: (P,)."""
+        kinds = self.security if kinds is None else kinds
+        return np.bincount(direction, self.signed[window][:, kinds].sum(axis=1), len(DIRECTIONS))
 
     def by_dyad(self, window: int) -> Floats:
-        """(P,)"""
-        return np.asarray(self.signed[window].sum(axis=1))
+        """(P,) security agreements."""
+        return np.asarray(self.signed[window][:, self.security].sum(axis=1))
 
     def outcomes(self, direction: Ints) -> dict[str, float]:
         """By the names of the outcomes that count new agreements."""
         out: dict[str, float] = {}
         for window in self.windows.days:
-            of = self.by_direction(direction, window)
-            out |= {f"accords_{name}_{window}": float(n) for name, n in zip(DIRECTIONS, of, strict=True)}
-            out[f"accords_all_{window}"] = float(of.sum())
+            for what, kinds in zip(COUNTS, (self.security, ~self.security), strict=True):
+                of = self.by_direction(direction, window, kinds)
+                out |= {f"{what}_{name}_{window}": float(n) for name, n in zip(DIRECTIONS, of, strict=True)}
+                out[f"{what}_all_{window}"] = float(of.sum())
         longest = self.windows.longest
         by_kind = self.signed[longest].sum(axis=0)
         out |= {
@@ -210,9 +221,14 @@ class Yield:
         )
         return Reach(opened, hastened, known, later - sooner, inside)
 
+    def rate(self, found: Course) -> Floats:
+        """(K, P, M) rate a day at which idle clocks open talks, the mean over each span."""
+        openness = mean_openness(found.world, self.edges)[:, found.dyads, None]
+        return np.asarray(found.consent * openness * self.ladder.ceiling / DAYS_PER_YEAR)
+
     def signed(self, found: Course, idle: Floats, windows: Windows) -> Expected:
         """Expected new agreements of an arm within each window. idle: (K, P, M), as `idle` gives it."""
-        opens = found.consent * self.ladder.ceiling / DAYS_PER_YEAR * idle
+        opens = self.rate(found) * idle
         edges = sorted({day for window in windows.days for day in windows.bounds(window)})
         reaches = [self.by(day) for day in edges]
         sooner = gained(found, np.stack([reach.inside for reach in reaches]))
@@ -231,7 +247,7 @@ class Yield:
     def idle(self, found: Course) -> Floats:
         """(K, P, M) probability that nothing is under way on a clock in the middle of each span, talks at speed 1."""
         length = np.diff(self.edges)
-        rate = found.consent * self.ladder.ceiling / DAYS_PER_YEAR
+        rate = self.rate(found)
         known, kernel = self._clocks[0][:, found.dyads], self._clocks[1]
         out, opened = np.empty_like(rate), np.zeros_like(rate)
         for k in range(len(length)):

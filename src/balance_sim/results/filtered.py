@@ -25,7 +25,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, ORIGINS, Ladder, Opportunities, World
 from balance_sim.model.pipeline import chance_under_way
 from balance_sim.model.state import Simulated
-from balance_sim.results.outcomes import FROM_TALKS, NEW_ORIGINS, in_force_between
+from balance_sim.results.outcomes import COUNTS, FROM_TALKS, NEW_ORIGINS, in_force_between
 from balance_sim.stats.lags import (
     gained_by_haste,
     in_force_within,
@@ -36,6 +36,7 @@ from balance_sim.stats.lags import (
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -241,19 +242,23 @@ class Filtered:
         """(R,) sum over the clocks of talks at the start, each with a weight (P,) or (M,)."""
         return np.broadcast_to((by_clock * mask).sum(axis=(-2, -1)), (self.runs,))
 
-    def by_direction(self, window: int) -> Floats:
-        """(R, D) number of new agreements of each direction within a window."""
-        count = len(DIRECTIONS)
-        at = self.chances.run * count + self.direction[self.chances.pair]
-        counted = np.bincount(
-            at, self.simulated.consent * self.prospect.signed[window], minlength=self.runs * count
-        )
+    @property
+    def security(self) -> Bools:
+        """(M,) which kinds are security agreements."""
+        return self.world.ladder.security
+
+    def by_direction(self, window: int, kinds: Bools | None = None) -> Floats:
+        """(R, D) number of new agreements of some kinds, of security agreements if not given, by direction."""
+        of_kind = (self.security if kinds is None else kinds).astype(float)
+        count, chances, haste = len(DIRECTIONS), self.chances, self.simulated.hastened
+        at = chances.run * count + self.direction[chances.pair]
+        opened = self.simulated.consent * self.prospect.signed[window] * of_kind[chances.kind]
+        counted = np.bincount(at, opened, minlength=self.runs * count)
         out = counted.astype(float).reshape(self.runs, count)  # of no opportunity it counts in integers
         for index in range(count):
-            of = (self.direction == index).astype(float)[:, None]
+            of = (self.direction == index).astype(float)[:, None] * of_kind
             out[:, index] += self._talk_runs(self.prospect.talks[window], of)
-        haste = self.simulated.hastened
-        np.add.at(out, (haste.run, self.direction[haste.pair]), self._haste[window])
+        np.add.at(out, (haste.run, self.direction[haste.pair]), self._haste[window] * of_kind[haste.kind])
         return out
 
     def by_kind(self, window: int) -> Floats:
@@ -272,23 +277,23 @@ class Filtered:
         return out
 
     def by_dyad(self, window: int) -> Floats:
-        """(R, P) the same by dyad."""
-        count = len(self.world.first)
-        at = self.chances.run * count + self.chances.pair
-        counted = np.bincount(
-            at, self.simulated.consent * self.prospect.signed[window], minlength=self.runs * count
-        )
+        """(R, P) number of new security agreements by dyad."""
+        of_kind, count = self.security.astype(float), len(self.world.first)
+        chances, haste = self.chances, self.simulated.hastened
+        at = chances.run * count + chances.pair
+        opened = self.simulated.consent * self.prospect.signed[window] * of_kind[chances.kind]
+        counted = np.bincount(at, opened, minlength=self.runs * count)
         out = counted.astype(float).reshape(self.runs, count)  # of no opportunity it counts in integers
-        out = out + self.prospect.talks[window].sum(axis=-1)
-        haste = self.simulated.hastened
-        np.add.at(out, (haste.run, haste.pair), self._haste[window])
+        out = out + (self.prospect.talks[window] * of_kind).sum(axis=-1)
+        np.add.at(out, (haste.run, haste.pair), self._haste[window] * of_kind[haste.kind])
         return np.asarray(out)
 
     def from_talks(self, window: int) -> Floats:
-        """(R,) those of them whose talks were under way at the start."""
-        out = self._talk_runs(self.prospect.talks[window], np.ones(1)).copy()
+        """(R,) new security agreements whose talks were under way at the start."""
+        of_kind = self.security.astype(float)
+        out = self._talk_runs(self.prospect.talks[window], of_kind).copy()
         haste = self.simulated.hastened
-        under_way = np.isin(haste.origin, FROM_TALKS)
+        under_way = np.isin(haste.origin, FROM_TALKS) & self.security[haste.kind]
         np.add.at(out, haste.run, np.where(under_way, self._haste[window], 0.0))
         return out
 
@@ -330,10 +335,11 @@ def filtered_outcomes(found: Filtered, names: Sequence[str] = ()) -> dict[str, F
     """(R,) each: filtered estimates of the numbers of agreements that `outcomes.outcomes_of` counts, by its names."""
     out: dict[str, Floats] = {}
     for window in found.windows.days:
-        by_direction = found.by_direction(window)
-        for index, name in enumerate(DIRECTIONS):
-            out[f"accords_{name}_{window}"] = by_direction[:, index]
-        out[f"accords_all_{window}"] = by_direction.sum(axis=1)
+        for what, kinds in zip(COUNTS, (found.security, ~found.security), strict=True):
+            by_direction = found.by_direction(window, kinds)
+            for index, name in enumerate(DIRECTIONS):
+                out[f"{what}_{name}_{window}"] = by_direction[:, index]
+            out[f"{what}_all_{window}"] = by_direction.sum(axis=1)
     longest = found.windows.longest
     by_kind = found.by_kind(longest)
     for index, kind in enumerate(found.world.ladder.names):

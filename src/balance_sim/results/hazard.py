@@ -1,6 +1,7 @@
 """Probabilities that dyads reach an agreement: the hazard of opening talks, integrated along each replication.
 
-The clock of a dyad and kind m that is idle opens talks at the rate ceiling_m sigma(u_ij) sigma(u_ji). Talks opened on
+The clock of a dyad and kind m that is idle opens talks at the rate ceiling_m sigma(u_ij) sigma(u_ji), times the
+dyad's openness where the two have no relations (`model/no_relations.py`; its mean over the step). Talks opened on
 day t lead to an agreement in time with the probability S_m(t) of `balance_sim.stats.lags`, at speed 1. So
 
     Lambda = sum over steps and kinds  ceiling_m sigma(u_ij) sigma(u_ji) free_m  integral over the step of S_m(t) dt
@@ -29,6 +30,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DAYS_PER_YEAR, ORIGINS, Baseline, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.margins import BoundExceeded
+from balance_sim.model.no_relations import mean_openness
 from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, State
@@ -113,7 +115,8 @@ class _Hazard:
     def look(self, world: World, state: State, view: View) -> None:
         weight = self.weight[view.step]
         if weight.any() or not self.idle:
-            rate = both_consent(world, self.baseline, state, view) * weight
+            length = world.grid[view.step : view.step + 2]
+            rate = both_consent(world, self.baseline, state, view) * mean_openness(world, length).T * weight
             a = state.accords
             rows = np.flatnonzero(a.stage < 2)
             self.held.append((rows, rate[a.run[rows], a.pair[rows], a.kind[rows]]))

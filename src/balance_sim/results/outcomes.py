@@ -1,5 +1,8 @@
-"""What is counted in each run and arm. New accords are those signed after the focal date that were neither
+"""What is counted in each run and arm. New agreements are those signed after the focal date that were neither
 signed nor scheduled at the start; those already in talks are counted among them and shown apart.
+
+Security agreements, the kinds with `security: true`, are the outcomes `accords_*`; all other kinds are declarations,
+and have outcomes `declarations_*` of their own.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 ACCELERATED_DAYS = 30
+COUNTS = ("accords", "declarations")
+"""What begins the names of counts by direction: security agreements, and the agreements of all other kinds."""
 FILTERED = "filtered_"  # begins the name of the column with the filtered estimate of a number of agreements
 NEW = ("new", "assumed", "talks")
 NEW_ORIGINS = tuple(ORIGINS.index(origin) for origin in NEW)
@@ -39,7 +44,11 @@ def in_force_between(in_force: Floats, first: float, stop: float) -> Bools:
 
 def least_jump(outcome: str) -> float:
     """How much a run that differs differs by at least: 1 in a number of agreements or of states, nothing on a scale."""
-    return float(outcome.startswith(("accords_", "from_talks_", "in_force_", "accelerated_", "states_")))
+    return float(
+        outcome.startswith(
+            (*(f"{what}_" for what in COUNTS), "from_talks_", "in_force_", "accelerated_", "states_")
+        )
+    )
 
 
 def fixed_beforehand(outcome: str) -> bool:
@@ -59,29 +68,33 @@ def outcomes_of(worlds: Worlds, made: Accords, twin: Accords | None, runs: int) 
 
     out: dict[str, Floats] = {}
     direction = worlds.baseline.direction[made.pair]
+    security = world.ladder.security[made.kind]
     for window in windows:
         new = is_new(made, day, window)
-        for index, name in enumerate(DIRECTIONS):
-            out[f"accords_{name}_{window}"] = count(new & (direction == index))
-        out[f"accords_all_{window}"] = count(new)
+        for what, of_these in zip(COUNTS, (new & security, new & ~security), strict=True):
+            for index, name in enumerate(DIRECTIONS):
+                out[f"{what}_{name}_{window}"] = count(of_these & (direction == index))
+            out[f"{what}_all_{window}"] = count(of_these)
     longest = windows[-1]
     new = is_new(made, day, longest)
     for index, kind in enumerate(world.ladder.names):
         out[f"accords_{kind}_{longest}"] = count(new & (made.kind == index))
-    out[f"from_talks_{longest}"] = count(new & np.isin(made.origin, FROM_TALKS))
+    out[f"from_talks_{longest}"] = count(new & security & np.isin(made.origin, FROM_TALKS))
     effective = days_after(made.in_force, day)
     came = in_force_between(made.in_force, day + 1.0, min(day + 1.0 + longest, world.grid[-1]))
     out[f"in_force_{longest}"] = count(came & (made.origin != ORIGINS.index("in_force")))
     scheduled = made.origin == ORIGINS.index("scheduled")
     out[f"scheduled_{longest}"] = count(scheduled & (effective >= 1) & (effective <= longest))
 
-    counter = is_new(made, day, horizon) & (direction == DIRECTIONS.index("counter"))
+    counter = is_new(made, day, horizon) & security & (direction == DIRECTIONS.index("counter"))
     first = np.full(runs, np.inf)
     np.minimum.at(first, made.run[counter], days_after(made.signed[counter], day))
     out["first_counter_days"] = np.where(np.isfinite(first), first, np.nan)
     out[f"days_without_counter_{longest}"] = np.minimum(first, float(longest))
     if twin is not None:
-        out[f"accelerated_{longest}"] = count(earlier_than_twin(made, twin, ACCELERATED_DAYS) & new)
+        out[f"accelerated_{longest}"] = count(
+            earlier_than_twin(made, twin, ACCELERATED_DAYS) & new & security
+        )
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from balance_sim.scenario.actors import check_identifier
@@ -207,6 +208,9 @@ def _build(draft: Draft, name: str, arms: dict[str, Arm]) -> Scenario:
         groups=dict(draft.names.groups),
         audiences={key: tidy(draft.audiences[key]) for key in sorted(draft.audiences)},
         disputes=tuple(sorted(rows["disputes"], key=lambda d: (d.a, d.b))),
+        no_relations=tuple(
+            sorted(rows["no_relations"], key=lambda r: (r.a, r.b, r.kind, r.since or date.min))
+        ),
         distances=tuple(sorted(rows["distances"], key=lambda d: (d.a, d.b))),
         trade=tuple(sorted(rows["trade"], key=lambda t: (t.state, t.partner))),
         accords=tuple(sorted(rows["accords"], key=lambda a: a.id)),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, timedelta
 from itertools import pairwise
 
-from balance_sim.scenario.checks_pairs import check_accords, check_pairs
+from balance_sim.scenario.checks_pairs import check_accords, check_no_relations, check_pairs
 from balance_sim.scenario.draft import Draft
 from balance_sim.scenario.nodes import NOWHERE, REFUSED, Node
 from balance_sim.scenario.problems import Problem, closest, listed, problem, shown
@@ -383,5 +383,6 @@ _RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     _check_weights,
     _check_rates,
     check_pairs,
+    check_no_relations,
     check_accords,
 )

@@ -44,6 +44,31 @@ def check_pairs(draft: Draft) -> Iterator[Problem]:
             yield problem(at.mark, f"{last[state].path}.share", "E213", why)
 
 
+def check_no_relations(draft: Draft) -> Iterator[Problem]:
+    """Spells that end after they begin, and of one dyad and kind one at a time."""
+    spells: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in draft.rows["no_relations"]:
+        spell = row.value
+        if spell is None or row.key is None:
+            continue
+        if spell.since is not None and spell.until is not None and spell.until <= spell.since:
+            why = f"`until` {spell.until} is not after `from` {spell.since}"
+            hint = "`until` is the day on which it ended; leave it blank while it goes on"
+            yield problem(row.at("until").mark, f"{row.path}.until", "E215", why, "from < until", hint)
+        else:
+            spells[row.key].append(row)
+    for rows in spells.values():
+        rows.sort(key=lambda row: row.value.since or date.min)
+        for earlier, later in pairwise(rows):
+            ended, begun = earlier.value.until, later.value.since
+            if ended is None or begun is None or begun < ended:
+                first = earlier.node.mark
+                other = f" of {first.file}" if first.file != later.node.mark.file else ""
+                why = f"the spell overlaps that of line {first.line}{other}: the same dyad and kind"
+                hint = "join the two, or correct a date"
+                yield problem(later.node.mark, later.path, "E308", why, suggestion=hint)
+
+
 def check_accords(draft: Draft) -> Iterator[Problem]:
     """Dates in order, and what the status says matches the dates given."""
     start = draft.head.start if draft.head else None

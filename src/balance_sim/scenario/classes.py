@@ -1,8 +1,9 @@
 """The class table of a scenario: what each state is to its focal event, which fixes the direction of every dyad.
 
-Every state stands in one of three lists: it takes part, it is threatened by those who do, or neither. A dyad with a
-participant is `with_participant`; else one with a threatened state is `counter`; else it is `other`. Beside the lists
-stand the roles that outcomes are measured on. The table is worked out in `model/classes.py`."""
+Every state stands in one of four lists: it takes part; it is threatened by those who do; it is wary of them, with a
+quarter of that fear or more; or neither. A dyad with a participant is `with_participant`; else one of two states of
+which one is threatened, and the other threatened or wary, is `counter`; else it is `other`. Beside the lists stand the
+roles that outcomes are measured on. The table is worked out in `model/classes.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any
 
-LISTS = ("participants", "threatened", "others")
+LISTS = ("participants", "threatened", "wary", "others")
 SHORT = 16  # digits of the table's own sha256
 _CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 Dyad = tuple[str, str]
@@ -23,7 +24,7 @@ Dyad = tuple[str, str]
 
 @dataclass(frozen=True)
 class Classes:
-    """Codes of states, each list sorted; every state of the scenario as written stands in one of the first three.
+    """Codes of states, each list sorted; every state of the scenario as written stands in one of the lists of LISTS.
 
     junior, third: the least and the most capable participant beside the host. guests: seen with the participants.
     wars: dyads at war. groups, audiences: their members by name."""
@@ -31,6 +32,7 @@ class Classes:
     participants: tuple[str, ...]
     threatened: tuple[str, ...]
     others: tuple[str, ...]
+    wary: tuple[str, ...] = ()
     host: str | None = None
     junior: str | None = None
     third: str | None = None
@@ -51,12 +53,15 @@ class Classes:
     def direction(self, a: str, b: str) -> str | None:
         """The class of a dyad; None where one of its states is not in the table.
 
-        >>> Classes(("CHN",), ("JPN",), ("CHE",)).direction("CHE", "JPN")
-        'counter'"""
+        >>> table = Classes(("CHN",), ("JPN",), ("CHE",), ("AUS",))
+        >>> table.direction("AUS", "JPN"), table.direction("CHE", "JPN")
+        ('counter', 'other')"""
         of = {self.list_of.get(a), self.list_of.get(b)}
         if None in of:
             return None
-        return "with_participant" if "participants" in of else "counter" if "threatened" in of else "other"
+        if "participants" in of:
+            return "with_participant"
+        return "counter" if "threatened" in of and "others" not in of else "other"
 
     def unlike(self, other: Classes) -> list[tuple[Dyad, str | None, str | None]]:
         """Dyads whose class differs, with the class here and there; None where a table lacks the dyad."""

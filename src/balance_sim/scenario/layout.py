@@ -24,6 +24,7 @@ from balance_sim.scenario.schema import (
     Distance,
     Event,
     EventKind,
+    NoRelations,
     Parameters,
     Provocation,
     Report,
@@ -49,6 +50,7 @@ class Section:
 SECTIONS = {
     "states": Section(State, 400),
     "disputes": Section(Dispute, 20_000, ("a", "b")),
+    "no_relations": Section(NoRelations, 20_000, ("a", "b", "kind")),
     "distances": Section(Distance, 50_000, ("a", "b")),
     "trade": Section(Trade, 50_000, ("state", "partner"), directed=True),
     "accords": Section(Accord, 20_000),

@@ -194,6 +194,7 @@ def _provocation(node: Node, path: str, names: Names, problems: list[Problem]) -
 _PREPARE: dict[str, Callable[[Node, str, Names, list[Problem]], Node]] = {
     "states": _state,
     "disputes": _pair("a", "b"),
+    "no_relations": _pair("a", "b"),
     "distances": _pair("a", "b"),
     "trade": _pair("state", "partner"),
     "accords": _accord,

@@ -9,9 +9,9 @@ States are ISO3 codes (COW numbers with dates for states that no longer exist), 
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, create_model
 
 from balance_sim.scenario.cells import iso_date
 from balance_sim.scenario.classes import Classes
@@ -111,6 +111,32 @@ class Dispute(SectionRow):
     source: Text = ""
 
 
+class Apart(SectionRow):
+    """Two states that are at war or have no relations, for a time. Undirected; one row a spell and kind."""
+
+    a: Identifier
+    b: Identifier
+    kind: Literal["war", "no_diplomatic_relations", "not_recognised", "sanctions"]
+    until: Day | None = None
+    source: Text = ""
+
+    @property
+    def since(self) -> date | None:
+        """The first day of the spell, `from` in files; None: it began before the start."""
+        day: date | None = getattr(self, "from")
+        return day
+
+
+if TYPE_CHECKING:
+
+    class NoRelations(Apart):
+        """A spell without relations, from 00:00 of `from` to 00:00 of `until`; blank: open to that side."""
+else:  # `from` is no name that a class body can give a field
+    NoRelations = create_model(
+        "NoRelations", __base__=Apart, __module__=__name__, **{"from": (Day | None, None)}
+    )
+
+
 class Distance(SectionRow):
     """Minimum distance of a pair where it is known better than from the capitals."""
 
@@ -196,8 +222,10 @@ class Audience(Strict):
 class AccordKind(Strict):
     """A rung. `depth`: support promised. `calm`: how far it lowers perceived intent. Lags in days, gamma.
 
+    `security`: a binding agreement on security; one that is not counts as a declaration.
     `at_once`: share that takes effect at signature; `force_days`, `force_shape`: lag of the others."""
 
+    security: bool = True
     depth: Unit
     calm: Unit
     ceiling: Annotated[float, Field(gt=0.0, le=24.0)]
@@ -260,6 +288,10 @@ class Parameters(Strict):
     effort_max: NonNegative
     effort_slope: NonNegative
     effort_years: Positive
+    factor_war: Unit
+    factor_no_relations: Unit
+    factor_not_recognised: Unit
+    factor_sanctions: Unit
 
 
 class Theory(Strict):
@@ -310,6 +342,7 @@ class Scenario(Strict):
     groups: dict[Identifier, tuple[Identifier, ...]] = {}
     audiences: dict[Identifier, Audience]
     disputes: tuple[Dispute, ...] = ()
+    no_relations: tuple[NoRelations, ...] = ()
     distances: tuple[Distance, ...] = ()
     trade: tuple[Trade, ...] = ()
     accords: tuple[Accord, ...] = ()

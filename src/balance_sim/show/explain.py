@@ -260,6 +260,8 @@ def _side(side: Side) -> str:
 def _otherwise(asked: Asked, told: Timeline) -> str:
     if asked.busy:
         return "nobody is asked, as something of that kind is under way"
+    if asked.barred:
+        return "the opportunity is passed, as the two have no relations"
     said = []
     for side in asked.sides:
         words = _side(side)

@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.show.names import arm_title, capital, dyad_name, state_names, treatment
-from balance_sim.show.tables import DIRECTIONS, direction_table, top_pairs
+from balance_sim.show.tables import ROWS, direction_table, top_pairs
 from balance_sim.show.wording import (
     COUNTER,
     change_words,
@@ -73,6 +73,7 @@ def headline(result: Result, console: Console | None = None, *, verbose: bool = 
             if words:
                 page.text(words)
         _arms(result, page)
+        _declared(result, page)
         _dyads(result, page, None if verbose else TOP)
         _scheduled(result, page)
         if verbose:
@@ -158,6 +159,21 @@ def _arms(result: Result, page: _Page) -> None:
     page.text(f"Effects are paired with the control arm. {CAVEAT}" if len(rows) > 1 else CAVEAT)
 
 
+def _declared(result: Result, page: _Page) -> None:
+    """Declarations, which the table of arms leaves out: the level of the control arm, and the headline arm's effect."""
+    frame = direction_table(result, result.arms)
+    rows = frame[frame["direction"] == "declarations_counter"].set_index("arm")
+    if result.reference not in rows.index:
+        return
+    level = rows.loc[result.reference, "mean"]
+    words = f"Declarations apart: {number(float(level), 1)} counter-balancing ones are expected in the control arm"
+    if result.headline_arm in rows.index:
+        row = rows.loc[result.headline_arm]
+        if math.isfinite(row["effect"]):
+            words += f"; effect {effect_words(row['effect'], row['lo'], row['hi'], row['mcse'])}"
+    page.text(f"{words}.")
+
+
 def _effect_rows(names: Sequence[str], frame: pd.DataFrame) -> list[list[str]]:
     """Name, level, effect, CI and error of each row, with the same decimals in all; empty cells for the control arm."""
     places = decimals(frame["mcse"].max(), *frame["lo"], *frame["hi"])
@@ -222,13 +238,15 @@ def _directions(result: Result, page: _Page) -> None:
     page.heading(f"New agreements {within(result.window)} by direction")
     frame = direction_table(result, result.arms)
     names = [
-        f"{arm_title(result.scenario, arm)}: {DIRECTIONS[way]}"
+        f"{arm_title(result.scenario, arm)}: {ROWS[way]}"
         for arm, way in zip(frame["arm"], frame["direction"], strict=True)
     ]
     rows = _effect_rows(names, frame)
     page.table(("arm and direction", "expected", "effect", "95 % CI", "MCSE"), rows)
     page.text(
-        "Counter-balancing: neither state takes part in the event and at least one is threatened by the participants."
+        "Counter-balancing: neither state takes part in the event, both fear the participants, and neither is aligned "
+        "with them. Security agreements are binding and of the depth of information sharing or more; the other types "
+        "are declarations."
     )
 
 

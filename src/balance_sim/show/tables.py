@@ -16,14 +16,21 @@ DIRECTIONS = {
     "other": "other",
     "all": "all",
 }
+DECLARED = {
+    "declarations_counter": "declarations, counter-balancing",
+    "declarations_all": "declarations, all",
+}
+ROWS = DIRECTIONS | DECLARED
+"""What the rows of `direction_table` are: security agreements by direction, then declarations."""
 DYADS = ["a", "b", "mean_control", "mean", "effect", "lo", "hi", "mcse", "z", "n"]
 
 
 def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
-    """Tidy: arm, direction, mean, effect, lo, hi, mcse, n; new agreements within the longest window.
+    """Tidy: arm, direction (a key of ROWS), mean, effect, lo, hi, mcse, n; new agreements within the longest window.
 
     The control arm's effect is NaN: it is what the others are measured against."""
     outcomes = {f"accords_{name}_{result.window}": name for name in DIRECTIONS}
+    outcomes |= {f"{name}_{result.window}": name for name in DECLARED}
     levels = result.levels[result.levels["outcome"].isin(outcomes)]
     frame = levels[["arm", "outcome", "mean", "n"]].copy()
     effects = result.effects
@@ -35,7 +42,7 @@ def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
             effects.rename(columns={"mean": "effect"})[columns], on=["arm", "outcome"], how="left"
         )
     frame["direction"] = frame["outcome"].map(outcomes)
-    order = {(arm, name): k for k, (arm, name) in enumerate((a, d) for a in arms for d in DIRECTIONS)}
+    order = {(arm, name): k for k, (arm, name) in enumerate((a, d) for a in arms for d in ROWS)}
     frame = frame[frame["arm"].isin(arms)]
     place = [order[key] for key in zip(frame["arm"], frame["direction"], strict=True)]
     frame = frame.iloc[sorted(range(len(place)), key=place.__getitem__)]

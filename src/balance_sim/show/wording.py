@@ -7,7 +7,7 @@ import re
 from typing import Literal
 
 Verdict = Literal["nothing run", "one run", "none", "not detectable", "more", "fewer"]
-COUNTER = "counter-balancing agreements"
+COUNTER = "counter-balancing security agreements"
 
 
 def verdict(mean: float, lo: float, hi: float, n: int) -> Verdict:
@@ -148,15 +148,24 @@ def arm_words(arm: str) -> str:
 
 _COUNTS = {
     "counter": COUNTER,
-    "with_participant": "agreements with a participant",
-    "other": "other agreements",
-    "all": "agreements of any direction",
+    "with_participant": "security agreements with a participant",
+    "other": "other security agreements",
+    "all": "security agreements of any direction",
+}
+_DECLARED = {
+    "counter": "counter-balancing declarations",
+    "with_participant": "declarations with a participant",
+    "other": "other declarations",
+    "all": "declarations of any direction",
 }
 
 
 def outcome_words(outcome: str) -> str:
-    """An outcome as it is read aloud: `accords_counter_365` is counter-balancing agreements within a year."""
+    """An outcome as it is read aloud: `accords_counter_365` is counter-balancing security agreements within a year."""
     found = re.fullmatch(r"accords_(.+)_(\d+)", outcome)
+    declared = re.fullmatch(r"declarations_(.+)_(\d+)", outcome)
+    if declared is not None and declared[1] in _DECLARED:
+        return f"{_DECLARED[declared[1]]} {within(int(declared[2]))}"
     if found is None:
         return outcome.replace("_", " ")
     what = _COUNTS.get(found[1], f"agreements of type {found[1].replace('_', ' ')}")

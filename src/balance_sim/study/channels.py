@@ -105,6 +105,8 @@ def alike(one: World, other: World) -> bool:
     )
     return (
         one.rules == other.rules
+        and np.array_equal(one.openness.days, other.openness.days)
+        and np.array_equal(one.openness.factor, other.openness.factor)
         and all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
         and all(
             np.array_equal(getattr(one.ladder, name), getattr(other.ladder, name))

@@ -56,7 +56,7 @@ DATA_SETS = (
     DataSet("DCAD", r"DCAD|Kinne", "Kinne, B. 2020. The Defense Cooperation Agreement Dataset (DCAD). Journal of "
             "Conflict Resolution 64(4)."),
 )  # fmt: skip
-SECTIONS = ("states", "accords", "events", "disputes", "distances", "trade", "provocations")
+SECTIONS = ("states", "accords", "events", "disputes", "no_relations", "distances", "trade", "provocations")
 
 
 def named_sources(scenario: Scenario) -> list[tuple[str, str, int]]:

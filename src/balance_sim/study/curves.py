@@ -21,8 +21,9 @@ def cumulative(
     direction: str | None,
     focal_day: int,
     horizon: int,
+    kinds: Sequence[str],
 ) -> dict[str, npt.NDArray[np.int16]]:
-    """(runs, days) counts of new accords by each day after the focal date, one array an arm.
+    """(runs, days) counts of new agreements of some kinds by each day after the focal date, one array an arm.
 
     Days: 0, 7, 14 ... and the horizon. direction None counts all. Runs in the order of the blocks."""
     days = day_axis(horizon)
@@ -30,6 +31,7 @@ def cumulative(
     for accords, runs in blocks:
         signed = accords["signed"].cast(pa.int32()).fill_null(-(2**30)).to_numpy()
         new = np.isin(column_words(accords, "origin"), NEW) & (signed > focal_day)
+        new &= np.isin(column_words(accords, "kind"), kinds)
         if direction is not None:
             new &= column_words(accords, "direction") == direction
         arm_of = column_words(accords, "arm")

@@ -39,12 +39,14 @@ class ExpectedEffect:
         """The longest window reported, in days."""
         return max(self.scenario.report.windows)
 
-    def rows(self) -> Iterator[tuple[str, int, float, float]]:
-        """Direction, window, expected number in the control arm, and in the arm."""
+    def rows(self, what: str = "accords") -> Iterator[tuple[str, int, float, float]]:
+        """Direction, window, expected number in the control arm, and in the arm.
+
+        what: `accords`, security agreements; or `declarations`."""
         control, having = self.outcomes
         for name in DIRECTIONS:
             for days in sorted(self.scenario.report.windows):
-                outcome = f"accords_{name}_{days}"
+                outcome = f"{what}_{name}_{days}"
                 yield name, days, control[outcome], having[outcome]
 
     def __repr__(self) -> str:

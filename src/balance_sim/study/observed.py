@@ -120,8 +120,9 @@ def step_at(grid: Floats, day: float, window: int) -> int | None:
 
 
 def signers(world: World, cast: Cast, made: Accords, runs: int, window: float, direction: str) -> Bools:
-    """(R, n) who signed a new accord of a direction within a window."""
+    """(R, n) who signed a new security agreement of a direction within a window."""
     rows = is_new(made, cast.day, window) & (cast.direction[made.pair] == DIRECTIONS.index(direction))
+    rows &= world.ladder.security[made.kind]
     out = np.zeros((runs, world.n), dtype=bool)
     for side in (world.first, world.second):
         out[made.run[rows], side[made.pair[rows]]] = True

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.classes import sorted_into, step_before, threatened_by, with_participants
+from balance_sim.model.classes import sorted_into, standing, step_before, with_participants
 from balance_sim.model.core import DIRECTIONS, World
 from balance_sim.model.engine import perceive
 from balance_sim.model.news import members
@@ -184,17 +184,18 @@ class Participants:
     def classes(self, principals: Set) -> Classes:
         """The class table where these take part."""
         world = self.worlds.reference
-        threatened = threatened_by(self.before, principals, world.rules.tau)[0]
+        listed = standing(self.before, principals)
         host = self.host(principals)
         known = host if host in world.codes else None
-        return with_participants(self.worlds.classes, world, principals, known, threatened)
+        return with_participants(self.worlds.classes, world, principals, known, listed)
 
 
 def difference(gives: Yield, without: Floats, having: Course, idle: Floats, windows: Windows) -> float:
-    """Expected new agreements more in one course, of some dyads, than in the control arm.
+    """Expected new security agreements more in one course, of some dyads, than in the control arm.
 
     without: (P, M) of the same dyads in the control arm; idle: (K, P, M) of the control arm, for both."""
-    return float((gives.signed(having, idle, windows).signed[windows.longest] - without).sum())
+    more = gives.signed(having, idle, windows).signed[windows.longest] - without
+    return float(more[:, having.world.ladder.security].sum())
 
 
 def drawn_sets(world: World, size: int, count: int) -> Iterator[Set]:

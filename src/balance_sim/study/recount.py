@@ -19,7 +19,7 @@ from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.world import by_audience, capabilities
 from balance_sim.results import columns
 from balance_sim.results.columns import DECIMALS, column_words, positions
-from balance_sim.results.outcomes import FILTERED, NEW
+from balance_sim.results.outcomes import COUNTS, FILTERED, NEW
 from balance_sim.scenario.classes import LISTS, Classes
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.result import Result
@@ -27,9 +27,7 @@ from balance_sim.study.result import Result
 SIDES = ("left", "right")
 NAMED = 3  # dyads that a refusal spells out
 COUNTED = (  # beginnings of names of outcomes that follow from directions and are counted again
-    "accords_counter_",
-    "accords_with_participant_",
-    "accords_other_",
+    *(f"{what}_{direction}_" for what in COUNTS for direction in DIRECTIONS),
     "first_counter_days",
     "days_without_counter_",
     "coalition_",
@@ -229,13 +227,16 @@ class Recount:
         after = accords["signed"].cast(pa.int32()).fill_null(-(2**30)).to_numpy() - result.focal_day
         new = np.isin(column_words(accords, "origin"), NEW) & (after >= 1)
         row = self._rows(runs, accords)
-        counter = new & (direction == DIRECTIONS.index("counter"))
+        kinds = result.scenario.kinds
+        security = np.isin(column_words(accords, "kind"), [name for name in kinds if kinds[name].security])
+        counter = new & security & (direction == DIRECTIONS.index("counter"))
         out: dict[str, npt.NDArray[np.float64]] = {}
         for window in result.scenario.report.windows:
             within = new & (after <= window)
-            for at, name in enumerate(DIRECTIONS):
-                made = row[within & (direction == at)]
-                out[f"accords_{name}_{window}"] = np.bincount(made, minlength=len(runs)).astype(float)
+            for what, of_these in zip(COUNTS, (within & security, within & ~security), strict=True):
+                for at, name in enumerate(DIRECTIONS):
+                    made = row[of_these & (direction == at)]
+                    out[f"{what}_{name}_{window}"] = np.bincount(made, minlength=len(runs)).astype(float)
             signed = counter & within
             signers = np.zeros((len(runs), len(self._codes)), dtype=bool)
             signers[row[signed], a[signed]] = signers[row[signed], b[signed]] = True

@@ -232,9 +232,10 @@ class Result:
         return dyad_effects(sums, self.arms)
 
     def curves(self, direction: str | None = "counter") -> dict[str, npt.NDArray[np.int16]]:
-        """(runs, days) counts of new accords by day after the focal date, an array an arm."""
+        """(runs, days) counts of new security agreements by day after the focal date, an array an arm."""
         numbered = ((accords, _run_numbers(runs)) for runs, accords in self.blocks())
-        return curves.cumulative(numbered, self.arms, direction, self.focal_day, self.horizon)
+        kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
+        return curves.cumulative(numbered, self.arms, direction, self.focal_day, self.horizon, kinds)
 
     def fan(self, direction: str | None = "counter") -> pd.DataFrame:
         """Tidy: arm, day, mean, q05 ... q95 of the accords made by then."""

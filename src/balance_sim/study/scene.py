@@ -10,6 +10,7 @@ import numpy.typing as npt
 from balance_sim.model import responses, threat
 from balance_sim.model.beliefs import alignment_with
 from balance_sim.model.core import Baseline, World
+from balance_sim.model.no_relations import openness_at
 from balance_sim.model.perception import hostility_toward
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import State
@@ -120,7 +121,8 @@ class Scene:
         rate = np.zeros(gain.shape)
         run, partner, kind = np.nonzero(gain > responses.ROOM_GAIN)
         asked = Prospects(world, self.baseline, view, self.state, run, partner, np.full(len(run), i), kind)
-        rate[run, partner, kind] = world.ladder.ceiling[kind] * consent(willingness(asked))
+        openness = openness_at(world, view.day)[world.pair_index[partner, i]]
+        rate[run, partner, kind] = world.ladder.ceiling[kind] * openness * consent(willingness(asked))
         return responses.room(gain, rate).astype(float), rate.max(axis=-1).sum(axis=-1)
 
 

@@ -21,7 +21,7 @@ from balance_sim.show.figures.paper import (
     styled,
 )
 from balance_sim.show.names import arm_title
-from balance_sim.show.wording import ci, interval, percent, signed
+from balance_sim.show.wording import COUNTER, ci, interval, percent, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,7 +97,7 @@ def draw_channels(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     ax.set_ylim(-0.6, len(table) - 0.4)
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x", color="#e6e6e6", linewidth=0.6)
-    ax.set_xlabel("effect on expected counter-balancing agreements")
+    ax.set_xlabel(f"effect on expected {COUNTER}")
     ax.legend(loc="upper left", bbox_to_anchor=(0, -0.32 if len(table) < 4 else -0.2), frameon=False, ncols=2)
     known = bool(np.isfinite(lo).all())
     told = f"Total effect {signed(float(total[0]), 3)}"

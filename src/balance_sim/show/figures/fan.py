@@ -152,7 +152,7 @@ def draw_fan(
         "a line a replication" if few else f"50 % and 90 % of {plural(n, 'replication')} (spread, not error)"
     )
     head(upper, fan_title(effects), f"Grey: {first(table, 'control')}, {marks}", own=own, wrap=88)
-    small = "Counter-balancing: neither state takes part in the event and at least one is threatened by those who do."
+    small = "Counter-balancing: neither state takes part, both fear those who do, and neither is aligned with them."
     if not alone:
         small += " The CI reflects Monte Carlo error only."
     note(lower, small, own=own, wrap=130)

@@ -19,7 +19,7 @@ from balance_sim.show.figures.paper import (
     styled,
 )
 from balance_sim.show.names import capital, treatment
-from balance_sim.show.wording import plural, signed
+from balance_sim.show.wording import COUNTER, plural, signed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ def draw_placebos(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figu
         count = plural(int((~rows["is_event"]).sum()), "placebo")
         found = f"within {rows['window'].iloc[0]} days, {count}, two-sided p = {_p(float(rows['p'].iloc[0]))}"
         axes.set_title(f"{capital(str(family))}: {what}, {found}", loc="left", color=QUIET)
-    ax[len(families) - 1].set_xlabel("effect on expected counter-balancing agreements")
+    ax[len(families) - 1].set_xlabel(f"effect on expected {COUNTER}")
     small = "Dots: placebo events. p: share of all, the event among them, whose effect is at least as far from zero."
     frame_words(ax[0], placebos_title(table), small, own=own, wrap=80, small_wrap=118)
     return owner(ax[0])

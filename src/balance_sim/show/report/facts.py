@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.show.names import arm_title, dyad_name, state_names
 from balance_sim.show.report.tables import cell
-from balance_sim.show.tables import DIRECTIONS, direction_table
+from balance_sim.show.tables import ROWS, direction_table
 from balance_sim.show.wording import arm_words, decimals, interval, number, signed
 from balance_sim.study.store import Store
 
@@ -43,7 +43,7 @@ def accord_rows(result: Result, arms: Sequence[str]) -> Rows:
     """Per arm and direction: expected number, effect, CI, Monte Carlo standard error; the longest window."""
     rows = []
     for row in direction_table(result, arms).to_dict("records"):
-        title, way = arm_title(result.scenario, str(row["arm"])), DIRECTIONS[str(row["direction"])]
+        title, way = arm_title(result.scenario, str(row["arm"])), ROWS[str(row["direction"])]
         if row["arm"] == result.reference:
             rows.append([title, way, number(float(row["mean"]), 2), "control", "", ""])
             continue

@@ -22,6 +22,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import consent
 from balance_sim.results.direct import Sight, along_control
 from balance_sim.results.filtered import Filtered, Prospect, Windows, filtered_outcomes, prospect_of
+from balance_sim.results.outcomes import COUNTS
 from balance_sim.study.cast import focal_cast
 from balance_sim.study.draws import with_draws
 from balance_sim.study.explain.account import ORDER, account
@@ -103,11 +104,13 @@ class Coalitions:
 
     def signed(self, chances: Opportunities, prospect: Prospect) -> Floats:
         """(C,) probability that talks opened at each opportunity become an agreement that the outcome counts."""
-        word, _, days = self.outcome.removeprefix("accords_").rpartition("_")
-        kinds = self.worlds.reference.ladder.names
+        what, _, rest = self.outcome.partition("_")
+        word, _, days = rest.rpartition("_")
+        ladder = self.worlds.reference.ladder
         within = prospect.signed[int(days)]
-        if word in kinds and int(days) == self.windows.longest:
-            return np.asarray(within * (chances.kind == kinds.index(word)))
+        if word in ladder.names and int(days) == self.windows.longest:
+            return np.asarray(within * (chances.kind == ladder.names.index(word)))
+        within = np.asarray(within * (ladder.security[chances.kind] == (what == COUNTS[0])))
         if word in DIRECTIONS:
             return np.asarray(within * (self.direction[chances.pair] == DIRECTIONS.index(word)))
         return within

@@ -14,6 +14,7 @@ import pandas as pd
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import World
 from balance_sim.model.engine import simulate
+from balance_sim.model.no_relations import openness_at
 from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
@@ -210,8 +211,8 @@ def _tidy(world: World, parts: dict[str, Floats], side: str, stamp: dict[str, An
 def _rates(
     world: World, state: State, sides: list[dict[str, Floats]], pair: tuple[str, str], stamp: dict[str, Any]
 ) -> pd.DataFrame:
-    both = sides[0][CONSENT] * sides[1][CONSENT]
     i, j = (world.codes.index(code) for code in pair)
+    both = sides[0][CONSENT] * sides[1][CONSENT] * openness_at(world, state.day)[world.pair_index[i, j]]
     runs, kinds = np.arange(len(both))[:, None], np.arange(both.shape[1])
     busy = state.busy.take(clock_of(world, runs, world.pair_index[i, j], kinds))
     return pd.DataFrame(

@@ -12,6 +12,7 @@ import pandas as pd
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Opportunities
+from balance_sim.model.engine import unbarred
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.arms import compile_arms
@@ -52,11 +53,13 @@ class Side:
 
 @dataclass(frozen=True)
 class Asked:
-    """Both sides at one occasion in one arm. busy: that kind was under way, so nobody was asked."""
+    """Both sides at one opportunity in one arm. busy: that kind was under way, so nobody was asked. barred: the two
+    have no relations, and the opportunity was passed for that."""
 
     arm: str
     busy: bool
     sides: tuple[Side, Side]
+    barred: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,8 @@ class _Asking:
                 )
                 for side in (0, 1)
             )
-            out.append(Asked(arm, bool(answers.busy[row]), (first, second)))
+            barred = not unbarred(self.worlds.arms[arm], self.chances, np.array([row]))[0]
+            out.append(Asked(arm, bool(answers.busy[row]), (first, second), bool(barred)))
         return tuple(out)
 
 
