@@ -137,9 +137,9 @@ def _guests(scenario: Scenario, focal: Event) -> tuple[str, ...]:
 def feared(view: View) -> Floats:
     """(R, n, n) how much each state fears each other, as a share of its balance of threat; diagonal 0.
 
-    Threat by supplier, Theta_ik: what k itself could bring against i. Who is feared, in classes and in `check`, is read
-    off here alone, so that threat by adversary can take its place."""
-    share = view.threat / np.where(view.balance > 0, view.balance, 1.0)[..., None]
+    Threat by adversary, A_ij: what j itself and those that would lend to it could bring against i. Rows may sum to more
+    than 1, since a supplier counts for every adversary that it would lend to."""
+    share = view.adversaries / np.where(view.balance > 0, view.balance, 1.0)[..., None]
     here = np.arange(share.shape[-1])
     share[:, here, here] = 0.0
     return np.asarray(share)
@@ -152,8 +152,10 @@ ON_THEIR_SIDE = 0.5
 
 
 def fear_of(view: View, participants: tuple[int, ...]) -> Floats:
-    """(R, n) how much each state fears the participants, as a share of its balance; 0 for they themselves."""
-    share = np.asarray(feared(view)[:, :, list(participants)].sum(axis=-1))
+    """(R, n) how much each state fears the one of the participants that it fears most; 0 for they themselves.
+
+    The largest and not the sum: what one participant lends another would be counted with both."""
+    share = np.asarray(feared(view)[:, :, list(participants)].max(axis=-1, initial=0.0))
     share[:, list(participants)] = 0.0
     return share
 
@@ -168,7 +170,7 @@ def aligned_with(view: View, participants: tuple[int, ...]) -> Bools:
 def standing(view: View, participants: tuple[int, ...]) -> Ints:
     """(n,) the list of each state, an index into LISTS, in the first run of a view.
 
-    Threatened: the participants make up more than tau of the balance against it; wary: more than a quarter of tau.
+    Threatened: a participant, with what others would lend it, is more than tau of its balance of threat; wary: more than a quarter of tau.
     A state that is aligned with one of them is neither: it would not balance against its own side."""
     share, tau = fear_of(view, participants)[0], view.world.rules.tau
     free = ~aligned_with(view, participants)[0]
