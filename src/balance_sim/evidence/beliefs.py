@@ -17,6 +17,7 @@ from balance_sim.evidence.fitting import Fit, Peak, peak_of
 from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.likelihood import by_row
 from balance_sim.evidence.profiles import Profile, grid, traced
+from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario.defaults import parameter_table
 
 WEIGHED = ("security_gain", "common_threat", "bandwagon")
@@ -35,6 +36,10 @@ MOVES: Mapping[str, tuple[str, ...]] = {
 NOT_IN_RATES = {
     "tau": "sorts accords into classes after the fact: it moves no rate",
     "prior_tension": "scales dated events, which the record does not hold",
+    **dict.fromkeys(
+        (f"change_{name}" for name in CHANGING),
+        "follows from the weights within and between dyads, fitted apart",
+    ),
 }
 """Parameters of beliefs that no likelihood of signing can tell, and why."""
 ROUNDS = 3
