@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from conftest import Opener
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
-SIZES = [(360, "light"), (360, "dark"), (1280, "light"), (1280, "dark")]
+SIZES = [
+    (360, "light"),
+    pytest.param(360, "dark", marks=pytest.mark.long),
+    pytest.param(1280, "light", marks=pytest.mark.long),
+    (1280, "dark"),
+]
 
 
 @pytest.mark.parametrize(("width", "scheme"), [SIZES[0], SIZES[3]])

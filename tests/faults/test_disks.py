@@ -87,10 +87,10 @@ def test_a_disk_that_fills_in_mid_run_with_two_workers(bench, small_disk, study:
     kept = {one.block for one in store.kept()}
     assert kept
     subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
-    assert bench.call("verify", str(disk / "out"), "--sample", "1").returncode == 0
+    assert bench.ask("verify", str(disk / "out"), "--sample", "1").returncode == 0
     done = bench.call(*words)
     assert done.returncode == 0, done.stderr
-    assert bench.call(*words_of(bench, study, "calm", 200)).returncode == 0
+    assert bench.ask(*words_of(bench, study, "calm", 200, 1)).returncode == 0
     assert bench.digest(disk / "out") == bench.digest("calm")
 
 
@@ -103,19 +103,19 @@ def test_a_full_folder_for_temporary_files_does_not_matter(bench, small_disk) ->
         while True:
             file.write(bytes(4096))
     env = {"TMPDIR": str(full)}
-    done = bench.call("run", "small.yaml", "--runs", "8", "--workers", "2", "--out", "out", env=env)
-    assert done.returncode == 0, done.stderr
+    bench.several(
+        ("run", "small.yaml", "--runs", "8", "--workers", "2", "--out", "out"),
+        words_of(bench, "sweep", "swept", 64, 1),
+        ("export", "out", "--out", "all.csv"),
+        ("export", "out", "--out", "all.parquet"),
+        ("package", "out", "--out", "all.zip"),
+        ("report", "swept", "--out", "r.html"),
+        ("explore", "swept", "--out", "e.html"),
+        env=env,
+    )
     assert (bench.folder / "out" / "figures" / "fan.png").stat().st_size > 10_000
-    assert bench.call(*words_of(bench, "sweep", "swept", 64), env=env).returncode == 0
-    for command, name in (
-        ("export", "all.csv"),
-        ("export", "all.parquet"),
-        ("package", "all.zip"),
-        ("report", "r.html"),
-    ):
-        done = bench.call(command, "out", "--out", name, env=env)
-        assert done.returncode == 0, (command, done.stderr)
-    assert bench.call("explore", "swept", "--out", "e.html", env=env).returncode == 0
+    for name in ("out/report.html", "all.csv", "all.parquet", "all.zip", "r.html", "e.html"):
+        assert (bench.folder / name).stat().st_size > 1000, name
     assert [one.name for one in full.iterdir()] == ["ballast"]
 
 
@@ -128,8 +128,10 @@ def test_a_home_that_cannot_be_written(bench, small_disk) -> None:
     names = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
     env = dict.fromkeys(names, str(home)) | {"TMPDIR": str(bench.folder / "tmp")}
     (bench.folder / "tmp").mkdir()
-    done = bench.call("run", "small.yaml", "--runs", "8", "--workers", "1", "--out", "out", env=env)
+    words = bench.run_words("--figures", runs=8)
+    done = bench.call(*words, env=env)
     assert done.returncode == 0 and done.stderr == "", done.stderr
+    assert (bench.folder / "out" / "figures" / "fan.png").stat().st_size > 10_000
     assert sorted(one.name for one in bench.folder.iterdir() if one != home) == [
         "out",
         "small.yaml",
@@ -159,7 +161,7 @@ def test_permission_lost_in_mid_run(nobodys, study: str) -> None:
         os.chmod(place, 0o755)
     done = nobodys.call(*words)
     assert done.returncode == 0, done.stderr
-    assert nobodys.call(*words_of(nobodys, study, "calm", 600)).returncode == 0
+    assert nobodys.ask(*words_of(nobodys, study, "calm", 600, 1)).returncode == 0
     assert nobodys.digest("out") == nobodys.digest("calm")
 
 
@@ -168,33 +170,21 @@ def test_permission_lost_in_mid_run(nobodys, study: str) -> None:
 def test_files_of_another_user(nobodys) -> None:
     """Results that may be read only: all readers answer, each writer ends with 7. What may not be read is told of."""
     out = nobodys.folder / "out"
-    run_words = nobodys.run_words(runs=20)
-    assert nobodys.call(*run_words).returncode == 0
     if os.geteuid() != 0:
         pytest.skip("files of another user need root")
-    for path in (out, *out.rglob("*")):
-        os.chown(path, 0, 0)
-    for words in (
+    assert nobodys.ask(*nobodys.run_words(runs=20)).returncode == 0  # by this one
+    nobodys.several(
         ("status", "out"),
         ("verify", "out"),
         ("export", "out", "--out", "all.csv"),
-        ("package", "out"),
-    ):
-        done = nobodys.call(*words)
-        assert done.returncode == 0, (words, done.stderr)
-    for words in (
-        nobodys.run_words(runs=40),
-        ("report", "out"),
-        ("plot", "out", "fan"),
+        ("package", "out", "--out", "all.zip"),
         ("verify", "out", "--repair"),
-    ):
-        done = nobodys.call(*words)
-        assert done.returncode == (0 if words[0] == "verify" else 7), (words, done.stderr)
-        assert words[0] == "verify" or "Permission denied" in done.stderr
+    )
+    refused = (nobodys.run_words(runs=40), ("report", "out"), ("plot", "out", "fan"))
+    said = nobodys.several(*refused, code=7)
+    assert said.count("Permission denied") == len(refused), said
     os.chmod(Store(out).shards()[0].path, 0o600)
-    for words, code in ((("export", "out", "--out", "b.csv"), 6), (("verify", "out"), 6)):
-        done = nobodys.call(*words)
-        assert done.returncode == code, (words, done.stderr)
+    nobodys.several(("export", "out", "--out", "b.csv"), ("verify", "out"), code=6)
     os.chmod(out, 0o700)
     done = nobodys.call("status", "out")
     assert done.returncode == 2 and "'out' is not readable" in done.stderr, done.stderr
@@ -202,19 +192,19 @@ def test_files_of_another_user(nobodys) -> None:
 
 @pytest.mark.slow
 @pytest.mark.fault("F14", "F20")
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_a_folder_replaced_in_mid_run_is_not_written_by_two(bench, workers: int) -> None:
     """Deleted, and made anew by another study: the first ends with 7 and leaves the second's folder alone."""
     out = bench.folder / "out"
     process = stopped_with_some_blocks(bench, bench.run_words(runs=600, workers=workers))
     os.rename(out, bench.folder / "gone")
-    done = bench.call(*bench.run_words("--seed", "5", runs=20))
+    done = bench.ask(*bench.run_words("--seed", "5", runs=20))
     os.kill(process.pid, signal.SIGCONT)
     code, said = ended(process)
     assert code == 7 and "was moved, replaced or deleted" in said, said
     assert done.returncode == 0, done.stderr
     assert [one.block.stop for one in Store(out).kept()][-1] == 20
-    assert bench.call("verify", "out", "--all").returncode == 0
+    assert bench.ask("verify", "out", "--all").returncode == 0
 
 
 @pytest.mark.slow
@@ -228,7 +218,7 @@ def test_a_folder_that_becomes_a_link_in_mid_run(bench) -> None:
     os.kill(process.pid, signal.SIGCONT)
     code, said = ended(process)
     assert code == 0, said
-    assert bench.call("verify", "out", "--sample", "1").returncode == 0
+    assert bench.ask("verify", "out", "--sample", "1").returncode == 0
 
 
 @contextmanager
@@ -261,10 +251,18 @@ def finished(tmp_path_factory) -> Path:
         text = new_scenario("small").replace("focal: summit ", "step_days: 30\nfocal: summit ")
         (out.parent / "small.yaml").write_text(text)
         for runs in (20, 40, 60):
-            done = CliRunner().invoke(
-                main,
-                ["run", "small.yaml", "--runs", str(runs), "--workers", "1", "--no-figures", "--out", "out"],
-            )
+            words = [
+                "run",
+                "small.yaml",
+                "--runs",
+                str(runs),
+                "--workers",
+                "1",
+                "--no-figures",
+                "--out",
+                "out",
+            ]
+            done = CliRunner().invoke(main, words)
             assert done.exit_code == 0, done.output
     return out
 
@@ -279,8 +277,9 @@ def test_a_write_cut_short_anywhere_leaves_the_old_file_or_none(finished, tmp_pa
     words = [command, str(finished), "--out", str(path), *more]
     assert CliRunner().invoke(main, words).exit_code == 0
     good = path.read_bytes()
-    step = max(len(good) // (8 if command in ("export", "package") else 2), 1)  # pages take long to make
-    for nth, size in enumerate(sorted({0, len(good) - 1, *range(1, len(good), step)})):
+    most = {"export": 8, "package": 3}.get(command, 1)  # pages take long to make
+    sizes = {0, *range(1, len(good), len(good) // most)} if most > 1 else {len(good) // 2}
+    for nth, size in enumerate(sorted({*sizes, len(good) - 1})):
         old = b"old" if nth % 2 and command != "package" else None
         path.write_bytes(old) if old else path.unlink(missing_ok=True)
         with files_of_at_most(size):

@@ -51,7 +51,7 @@ def one_of_many(bench, count: int) -> None:
         said = process.stderr.read().decode()
         assert "Traceback" not in said
         assert process is winner or "is being written by another balance-sim" in said
-    done = bench.call("verify", "out", "--sample", "1")
+    done = bench.ask("verify", "out", "--sample", "1")
     assert done.returncode == 0, done.stderr + done.stdout
     assert not list((bench.folder / "out").glob("**/.*.partial"))
 
@@ -74,16 +74,16 @@ def test_a_sweep_and_a_run_want_one_folder(bench) -> None:
     swept = ("sweep", "exp.yaml", "--out", "out", "--workers", "1")
     first = bench.start(*bench.run_words(runs=LONG))
     until(lambda: Store(bench.folder / "out").shards())
-    assert bench.call(*swept).returncode == 5
+    assert bench.ask(*swept).returncode == 5
     os.kill(first.pid, signal.SIGINT)
     assert first.wait(timeout=60) == 130
-    done = bench.call(*swept)
+    done = bench.ask(*swept)
     assert done.returncode == 2 and "holds another study" in done.stderr
-    assert bench.call("verify", "out", "--sample", "1").returncode == 0
+    assert bench.ask("verify", "out", "--sample", "1").returncode == 0
     both = [bench.start(*words) for words in (bench.run_words("--out", "new"), (*swept[:2], "--out", "new"))]
     codes = {process.wait(timeout=120) for process in both}
     assert codes in ({0, 2}, {0, 5})
-    assert bench.call("verify", "new", "--all").returncode == 0
+    assert bench.ask("verify", "new", "--all").returncode == 0
 
 
 @pytest.mark.fault("F20", "F22")
@@ -96,28 +96,28 @@ def test_repair_packaging_and_export_meet_a_run(bench) -> None:
     shard = Store(out).shards()[0].path
     content = shard.read_bytes()
     shard.write_bytes(content[:-1])
-    done = bench.call("verify", "out", "--sample", "0", "--repair")
+    done = bench.ask("verify", "out", "--sample", "0", "--repair")
     assert done.returncode == 5, (done.returncode, done.stderr)
-    assert bench.call("export", "out", "--out", "all.csv").returncode == 6
+    assert bench.ask("export", "out", "--out", "all.csv").returncode == 6
     assert not (bench.folder / "all.csv").exists()
     shard.write_bytes(content)
-    assert bench.call("export", "out", "--out", "all.csv").returncode == 0
+    assert bench.ask("export", "out", "--out", "all.csv").returncode == 0
     rows = (bench.folder / "all.csv").read_text().splitlines()
     kept = sum(len(one.block) for one in Store(out).kept())
     assert len(rows) == 1 + kept * 2
-    done = bench.call("package", "out")
+    done = bench.ask("package", "out")
     assert done.returncode == 2 and "is not finished" in done.stderr
     os.kill(process.pid, signal.SIGCONT)
     os.kill(process.pid, signal.SIGINT)
     assert process.wait(timeout=60) == 130
-    assert bench.call("verify", "out", "--sample", "1", "--repair").returncode == 0
+    assert bench.ask("verify", "out", "--sample", "1", "--repair").returncode == 0
 
 
 @pytest.mark.fault("F15", "F16")
 def test_of_damaged_results_what_is_sound_is_kept(bench) -> None:
     """One shard cut, one with a bit turned over: `--repair` names both and runs their blocks again, and no other."""
     for runs in (16, 32, 48, 64):
-        assert bench.call(*bench.run_words(runs=runs)).returncode == 0
+        assert bench.ask(*bench.run_words(runs=runs)).returncode == 0
     out, good = bench.folder / "out", bench.digest()
     before = {path: (path.stat().st_ino, path.read_bytes()) for path in out.glob("[ar]*/*.parquet")}
     assert len(before) == 8
@@ -129,16 +129,16 @@ def test_of_damaged_results_what_is_sound_is_kept(bench) -> None:
         ("report", "out"),
         ("package", "out", "--out", "all.zip"),
     ):
-        done = bench.call(*words)
+        done = bench.ask(*words)
         assert done.returncode == 6, (words, done.stderr)
         assert cut.name in done.stderr or turned.name in done.stderr, (words, done.stderr)
     assert not (bench.folder / "all.csv").exists() and not (bench.folder / "all.zip").exists()
-    done = bench.call("verify", "out", "--json")
+    done = bench.ask("verify", "out", "--json")
     assert done.returncode == 6
     assert {f"runs/{cut.name}", f"accords/{turned.name}"} <= {
         row["file"] for row in json.loads(done.stdout)["damage"]
     }
-    done = bench.call("verify", "out", "--repair")
+    done = bench.ask("verify", "out", "--repair")
     assert done.returncode == 0, done.stderr
     assert cut.name in done.stdout + done.stderr and turned.name in done.stdout + done.stderr
     after = {path: (path.stat().st_ino, path.read_bytes()) for path in out.glob("[ar]*/*.parquet")}
@@ -151,7 +151,15 @@ def test_of_damaged_results_what_is_sound_is_kept(bench) -> None:
 
 
 @pytest.mark.fault("F03", "F08")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGSEGV])
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.long),
+        pytest.param(signal.SIGQUIT, marks=pytest.mark.long),
+        signal.SIGSEGV,
+    ],
+)
 def test_a_signal_to_a_worker_alone(bench, calm, number) -> None:
     """It dies of it and is replaced; the study ends as if nothing had been."""
     process = bench.start(*bench.run_words(workers=2))
@@ -182,7 +190,7 @@ def test_the_terminal_goes_away_in_mid_run(bench) -> None:
     os.killpg(process.pid, signal.SIGHUP)
     assert process.wait(timeout=60) == 143
     assert not Store(bench.folder / "out").is_written()
-    assert bench.call("verify", "out", "--sample", "1").returncode == 0
+    assert bench.ask("verify", "out", "--sample", "1").returncode == 0
 
 
 @pytest.mark.fault("F34")

@@ -91,9 +91,8 @@ def broken(monkeypatch: pytest.MonkeyPatch, what: str, nth: Nth) -> None:
 
 
 def study(small, out: Path):
-    """Three blocks, written in three calls, as a run that is resumed twice."""
-    for runs in (20, 40):
-        run(small, runs, 1, out=out)
+    """Two blocks, written in two calls, as a run that is resumed."""
+    run(small, 20, 1, out=out)
     return run(small, RUNS, 1, out=out)
 
 
@@ -131,7 +130,7 @@ def test_every_single_write_may_fail(small, calm, tmp_path, monkeypatch, what: s
         assert store.damaged() == []
         assert store.read_manifest() is None or store.read_manifest()["seed"] == 1
         assert not list(out.glob("**/.*.partial"))
-        assert study(small, out).digest == calm
+        assert run(small, RUNS, 1, out=out).digest == calm
 
 
 @pytest.mark.fault("F12")
@@ -200,12 +199,12 @@ def test_a_full_disk_names_the_path_and_goes_on_with_room(bench, calm, small_dis
     words = bench.run_words("--out", str(disk / "out"))
     for leave in (4096, 24 * 1024):  # not even the manifest; no shard
         filled(disk, leave)
-        done = bench.call(*words)
+        done = bench.ask(*words)
         assert done.returncode == 7, done.stderr
         assert str(disk / "out") in done.stderr
         assert "make room or choose another --out" in done.stderr
     (disk / "ballast").unlink()
-    done = bench.call(*words)
+    done = bench.ask(*words)
     assert done.returncode == 0, done.stderr
     assert bench.digest(disk / "out") == calm
     filled(disk, 4096)
@@ -215,7 +214,7 @@ def test_a_full_disk_names_the_path_and_goes_on_with_room(bench, calm, small_dis
         ("report", "r.html"),
         ("explore", "e.html"),
     ):
-        done = bench.call(command, str(disk / "out"), "--out", str(disk / name))
+        done = bench.ask(command, str(disk / "out"), "--out", str(disk / name))
         assert done.returncode == 7, (command, done.stderr)
         assert name in done.stderr
         assert not (disk / name).exists()
@@ -228,13 +227,13 @@ def test_a_disk_that_turned_read_only(bench, calm, small_disk) -> None:
     """F14. Exit 7 at once; what was finished is read, and gone on with when the disk can be written again."""
     disk = small_disk("64m")
     words = ("--out", str(disk / "out"))
-    assert bench.call(*bench.run_words(*words, runs=20)).returncode == 0
+    assert bench.ask(*bench.run_words(*words, runs=20)).returncode == 0
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     done = bench.call(*bench.run_words(*words))
     assert done.returncode == 7 and "Read-only file system" in done.stderr
-    assert bench.call("verify", str(disk / "out")).returncode == 0
+    assert bench.ask("verify", str(disk / "out")).returncode == 0
     subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
-    assert bench.call(*bench.run_words(*words)).returncode == 0
+    assert bench.ask(*bench.run_words(*words)).returncode == 0
     assert bench.digest(disk / "out") == calm
 
 
@@ -250,8 +249,8 @@ def test_a_folder_deleted_in_mid_run(bench) -> None:
 
 def killed_export(bench, times: int) -> None:
     """Old files stay whole whenever an export is killed."""
-    assert bench.call(*bench.run_words(runs=800)).returncode == 0
-    assert bench.call("export", "out", "--out", "all.csv").returncode == 0
+    assert bench.ask(*bench.run_words(runs=800)).returncode == 0
+    assert bench.ask("export", "out", "--out", "all.csv").returncode == 0
     before = (bench.folder / "all.csv").read_bytes()
     for n in range(times):
         process = bench.start("export", "out", "--out", "all.csv")
@@ -260,7 +259,7 @@ def killed_export(bench, times: int) -> None:
         process.kill()
         process.wait()
         assert (bench.folder / "all.csv").read_bytes() == before
-    assert bench.call("export", "out", "--out", "all.csv").returncode == 0
+    assert bench.ask("export", "out", "--out", "all.csv").returncode == 0
     assert (bench.folder / "all.csv").read_bytes() == before
     assert not (bench.folder / ".all.csv.partial").exists()
 
@@ -291,7 +290,7 @@ def killed_runs(bench, times: int, calm: str) -> None:
     done = bench.call(*bench.run_words())
     assert done.returncode == 0, done.stderr
     assert bench.digest() == calm
-    assert bench.call("verify", "out").returncode == 0
+    assert bench.ask("verify", "out").returncode == 0
 
 
 @pytest.mark.fault("F01", "F10")

@@ -104,6 +104,12 @@ def test_the_front_is_lazy() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_report_loads_nothing_of_fits_and_forecasts() -> None:
+    code = "import sys, balance_sim.show.report; print(*(name for name in sys.modules if 'hindcast' in name))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["balance_sim.evidence.hindcast_plan"]
+
+
 def test_a_worker_lives_a_block_without_pandas() -> None:
     """Half a second for each worker."""
     code = (
@@ -112,7 +118,8 @@ def test_a_worker_lives_a_block_without_pandas() -> None:
         f"scenario = load_scenario({str(ROOT / 'scenarios' / 'beijing_2025.yaml')!r})\n"
         "job = Job(scenario, 1, ('no_parade', 'parade'), mechanisms=True)\n"
         "assert live_or_isolate(job, Task(Block(0, 4))).failed == ()\n"
-        "print(sorted({name.split('.')[0] for name in sys.modules} & {'pandas', 'mesa', 'matplotlib'}))"
+        "heavy = {'pandas', 'mesa', 'matplotlib', 'scipy.interpolate', 'scipy.optimize', 'scipy.stats'}\n"
+        "print(sorted(sys.modules.keys() & heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]", done.stdout

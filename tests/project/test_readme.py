@@ -50,7 +50,7 @@ def commands() -> list[Shown]:
 
 
 def as_run(line: str) -> list[str] | None:
-    """The command as the test gives it: this interpreter, few runs, figures once. None: not run."""
+    """The command as the test gives it: this interpreter, few runs, figures and extra arms once. None: not run."""
     if line in NOT_RUN:
         return None
     words = shlex.split(line)
@@ -61,7 +61,8 @@ def as_run(line: str) -> list[str] | None:
                 at = words.index("--runs")
                 del words[at : at + 2]
             plain = len(words) == 5
-            words += ["--runs", FEW, "--workers", "1", *([] if plain else ["--no-figures"])]
+            few = ["--runs", FEW, "--workers", "1"]
+            words += few if plain else [*few, "--no-figures", "--no-mechanisms"]
         return words
     if words[:3] == ["uv", "run", "python"]:
         return [sys.executable, *words[3:]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,9 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
 from balance_sim.results import expected as module
 from balance_sim.results.direct import direct
-from balance_sim.results.expected import Yield, course, expected, in_spans, spans
+from balance_sim.results.expected import Yield, course, expected, in_spans, spans, with_event
 from balance_sim.results.filtered import Filtered, filtered_outcomes, prospect_of
-from balance_sim.scenario import load_scenario, new_scenario, with_values
+from balance_sim.scenario import arm_scenario, load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import signed_integral, signed_within
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
@@ -90,6 +91,23 @@ def test_the_first_busy_moment_is_certain(worlds: Worlds) -> None:
     np.testing.assert_allclose(gives.busy(np.array([0.0])), 1.0)
     lasting = gives.busy(np.array([100.0, 1000.0, 5000.0]))
     assert (np.diff(lasting, axis=0) < 0).all()
+
+
+@pytest.mark.parametrize("days", [0, 90, 200])
+def test_what_comes_before_an_event_need_not_be_worked_out_again(worlds: Worlds, beijing, days: int) -> None:
+    """Of some dyads, beside a course of all, and alone: to the last bit; and beside a course that has the event too."""
+    lacking = arm_scenario(beijing, "no_parade")
+    event = next(one for one in arm_scenario(beijing, "parade").events if one.id == beijing.focal)
+    moved = event.model_copy(update={"date": event.date + timedelta(days=days)})
+    control = in_spans(worlds.reference, spans(worlds))
+    world, some = with_event(control, lacking, moved), np.array([0, 7, 101, 102])
+    beside, alone = course(control, worlds.baseline), course(world, worlds.baseline, some)
+    for other in (beside, course(world, worlds.baseline)):
+        found = course(world, worlds.baseline, some, beside=other)
+        assert np.array_equal(found.consent, alone.consent) and np.array_equal(found.gain, alone.gain)
+    before = int(np.searchsorted(control.grid, worlds.reference.focal_day + days))
+    apart = (alone.consent != beside.consent[:, some]).any(axis=(1, 2))
+    assert 0 < before < len(apart) and not apart[:before].any() and apart[before:].all()
 
 
 def test_no_event_no_effect(beijing: Scenario) -> None:

@@ -84,9 +84,9 @@ def test_strong_feedback_and_talks_that_speed_up(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_beijing_2025() -> None:
-    """2,000 replications of the control arm and of the parade. Bare probabilities are told at once."""
+    """1,000 replications of the control arm and of the parade. Bare probabilities are told at once."""
     scenario = load_scenario(SCENARIOS / "beijing_2025.yaml")
-    found = gaps(scenario, ["no_parade", "parade"], 2000, [bare], batch=250)
+    found = gaps(scenario, ["no_parade", "parade"], 1000, [bare], batch=250)
     assert len(found["right"]) > 35
     assert looks_like_noise(found["right"], scenario)
     assert largest(found["bare"]) > most(len(found["bare"]))

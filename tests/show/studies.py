@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -112,7 +113,7 @@ def alike(runs: int = 30) -> Result:
     return study({"without": lives, "with": lives})
 
 
-CASES = {
+_CASES = {
     "four runs": four_runs,
     "no run differs": alike,
     "250 runs": lambda: study(
@@ -131,3 +132,5 @@ CASES = {
         {"without": [], "with": []}, failed=({"run": 0, "seed": 7, "traceback": "x"},)
     ),
 }
+CASES = {name: cache(make) for name, make in _CASES.items()}
+"""What is worked out of a case once is kept with it."""

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, interpolate, stats
 
 from balance_sim.stats.lags import (
     gained_by_haste,
@@ -15,6 +15,7 @@ from balance_sim.stats.lags import (
     signed_from_age,
     signed_from_steady_state,
     signed_within,
+    spline,
 )
 
 DRAWS = 400_000
@@ -146,6 +147,15 @@ def test_entry_into_force_in_closed_form() -> None:
     assert in_force_within(r, (2.0, 100.0), (3.0, 0.0), 0.2, 0.001, 400.0).tolist() == plain.tolist()
     assert in_force_within(r, (2.0, 100.0), (3.0, 50.0), 1.0, 0.001, 400.0).tolist() == plain.tolist()
     assert in_force_within(np.array([0.0]), (2.0, 100.0), (3.0, 50.0), 0.2, 0.0, 400.0)[0] == 0.0
+
+
+@pytest.mark.parametrize("count", [4, 9, 8193])
+def test_the_spline_is_scipys_to_the_last_bit(count: int) -> None:
+    """Also at the knots, and between the first and the last two, where the ends are not-a-knot."""
+    rng = np.random.default_rng(count)
+    knots, values = np.linspace(0.0, 899.5, count), np.cumsum(rng.random(count)) / count
+    at = np.sort(np.concatenate([knots, rng.uniform(0.0, 899.5, 5000), np.array([0.01, 899.49])]))
+    assert spline(knots, values)(at).tolist() == interpolate.CubicSpline(knots, values)(at).tolist()
 
 
 @pytest.mark.parametrize("collapse", [0.0, 0.003])

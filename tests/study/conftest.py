@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from balance_sim.cli import main
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
 
 EXPERIMENT = """schema: 1
@@ -44,7 +47,8 @@ def small_text() -> str:
 
 
 class Lab:
-    """A folder with a scenario and an experiment, and what the program says when it is run there."""
+    """A folder with a scenario and an experiment, and what the program says when it is run there: in a process of its
+    own by `call` and `start`, in this one and in a fraction of the time by `ask`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -70,6 +74,12 @@ class Lab:
             self.args(*words), cwd=self.folder, capture_output=True, text=True, timeout=300,
             env=os.environ | {"PYTHONPATH": str(self.folder)} | env, check=False,
         )  # fmt: skip
+
+    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        with contextlib.chdir(self.folder):
+            done = CliRunner().invoke(main, list(words))
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
 
     def start(self, *words: str, **env: str) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -127,12 +137,26 @@ class Lab:
             return False
 
 
-@pytest.fixture
-def undisturbed(lab: Lab) -> str:
-    """The digest of the small sweep, in one process."""
-    done = lab.call("sweep", "exp.yaml", "--out", "calm", "--workers", "1")
+@pytest.fixture(scope="session")
+def calm(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    """A lab in whose `out` the small sweep is done, in one process and undisturbed."""
+    lab = Lab(tmp_path_factory.mktemp("calm"))
+    done = lab.ask("sweep", "exp.yaml", "--out", "out", "--workers", "1")
     assert done.returncode == 0, done.stderr
-    return lab.digest("calm")
+    return lab
+
+
+@pytest.fixture
+def undisturbed(calm: Lab) -> str:
+    """The digest of the small sweep."""
+    return calm.digest("out")
+
+
+@pytest.fixture
+def swept(lab: Lab, calm: Lab) -> Lab:
+    """A lab in whose `out` the small sweep is done."""
+    shutil.copytree(calm.folder / "out", lab.folder / "out")
+    return lab
 
 
 @pytest.fixture

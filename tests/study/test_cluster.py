@@ -49,9 +49,8 @@ def cluster(tmp_path):
 
 @pytest.mark.fault("F03", "F27")
 @pytest.mark.slow
-def test_a_cluster_gives_the_same_digest_with_one_worker_killed(lab, cluster):
+def test_a_cluster_gives_the_same_digest_with_one_worker_killed(lab, cluster, undisturbed):
     address, workers = cluster
-    assert lab.call("sweep", "exp.yaml", "--out", "here", "--workers", "1").returncode == 0
     process = lab.start("sweep", "exp.yaml", "--out", "there", "--scheduler", address, "--block", "4")
     folder = lab.folder / "there" / "runs"
     until = time.monotonic() + 120
@@ -59,7 +58,7 @@ def test_a_cluster_gives_the_same_digest_with_one_worker_killed(lab, cluster):
         time.sleep(0.01)
     os.kill(workers[0].pid, signal.SIGKILL)
     assert process.wait(timeout=180) == 0
-    assert lab.digest("there") == lab.digest("here")
+    assert lab.digest("there") == undisturbed
 
 
 def test_a_scheduler_that_does_not_answer_is_a_wrong_request(lab, monkeypatch):

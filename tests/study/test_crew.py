@@ -245,7 +245,7 @@ else:
 
 @pytest.mark.fault("F35")
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["run", "sweep"])
+@pytest.mark.parametrize("name", [pytest.param("run", marks=pytest.mark.long), "sweep"])
 def test_a_program_without_a_main_guard_is_told_in_one_line(lab, name):
     """Each worker reads the program, which begins the study once more: no tracebacks, and the same digest."""
     said = []

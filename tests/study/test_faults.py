@@ -53,16 +53,13 @@ def killed_and_resumed(lab, kills: int, undisturbed: str) -> None:
 @pytest.mark.fault("F01")
 @pytest.mark.slow
 def test_the_whole_group_killed_again_and_again(lab, undisturbed):
-    killed_and_resumed(lab, 4, undisturbed)
+    killed_and_resumed(lab, 2, undisturbed)
 
 
 @pytest.mark.fault("F01")
 @pytest.mark.long
-def test_the_whole_group_killed_at_fifty_moments(lab):
-    lab.edit("runs: 24", "runs: 24 ")
-    calm = lab.call("sweep", "exp.yaml", "--out", "calm", "--workers", "1")
-    assert calm.returncode == 0
-    killed_and_resumed(lab, 50, lab.digest("calm"))
+def test_the_whole_group_killed_at_fifty_moments(lab, undisturbed):
+    killed_and_resumed(lab, 50, undisturbed)
 
 
 @pytest.mark.fault("F03")
@@ -84,7 +81,7 @@ def test_workers_leave_when_only_their_parent_is_killed(lab, undisturbed):
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     lab.wait_for(lambda: not any(lab.alive(pid) for pid in workers), 2.0)
-    done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "2", *BLOCKS)
+    done = lab.ask("sweep", "exp.yaml", "--out", "out", "--workers", "1", *BLOCKS)
     assert done.returncode == 0, done.stderr
     assert lab.digest("out") == undisturbed
 
@@ -193,8 +190,8 @@ def test_a_second_sweep_on_the_same_folder_is_turned_away_at_once(lab, undisturb
     lab.wait_for(lambda: lab.blocks("out"))
     os.kill(first.pid, signal.SIGSTOP)
     try:
-        second = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "1")
-        status = lab.call("status", "out", "--json")
+        second = lab.ask("sweep", "exp.yaml", "--out", "out", "--workers", "1")
+        status = lab.ask("status", "out", "--json")
     finally:
         os.kill(first.pid, signal.SIGCONT)
     assert second.returncode == 5
@@ -207,7 +204,8 @@ def test_a_second_sweep_on_the_same_folder_is_turned_away_at_once(lab, undisturb
 @pytest.mark.fault("F08")
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 143)]
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), pytest.param(signal.SIGHUP, 143, marks=pytest.mark.long)],
 )
 def test_a_signal_stops_cleanly_and_names_the_command_that_goes_on(lab, number, code):
     process = subprocess.Popen(
@@ -247,7 +245,7 @@ def test_a_full_disk_stops_the_sweep_and_room_lets_it_go_on(lab, undisturbed, sm
     assert done.returncode == 7, done.stderr
     assert "No space left" in done.stderr
     subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
-    done = lab.call(*words)
+    done = lab.ask(*words)
     assert done.returncode == 0, done.stderr
     assert lab.digest(out) == undisturbed
 
@@ -275,7 +273,7 @@ def flipped(lab, offsets: int, at_once: int) -> None:
 @pytest.mark.fault("F16")
 @pytest.mark.slow
 def test_flipped_bits_are_found_and_healed(lab):
-    flipped(lab, 60, at_once=10)
+    flipped(lab, 36, at_once=12)
 
 
 @pytest.mark.fault("F16")
@@ -285,39 +283,36 @@ def test_a_thousand_flipped_bits_are_found_and_healed(lab):
 
 
 @pytest.mark.fault("F16")
-def test_a_flipped_bit_ends_an_export_with_6_until_the_same_command_is_given_again(lab):
-    words = ("sweep", "exp.yaml", "--out", "out", "--workers", "1")
-    assert lab.call(*words).returncode == 0
+def test_a_flipped_bit_ends_an_export_with_6_until_the_same_command_is_given_again(swept):
+    lab, words = swept, ("sweep", "exp.yaml", "--out", "out", "--workers", "1")
     good, shard = lab.digest("out"), Store(lab.folder / "out").shards("runs")[3]
     content = bytearray(shard.path.read_bytes())
     content[len(content) // 2] ^= 1
     shard.path.write_bytes(bytes(content))
-    assert lab.call("export", "out").returncode == 6
-    assert lab.call(*words).returncode == 0
+    assert lab.ask("export", "out").returncode == 6
+    assert lab.ask(*words).returncode == 0
     assert lab.digest("out") == good
-    assert lab.call("export", "out").returncode == 0
+    assert lab.ask("export", "out").returncode == 0
 
 
 @pytest.mark.fault("F24")
-def test_a_scenario_edited_in_between_is_refused_with_the_keys(lab):
-    words = ("sweep", "exp.yaml", "--out", "out", "--workers", "1")
-    assert lab.call(*words).returncode == 0
+def test_a_scenario_edited_in_between_is_refused_with_the_keys(swept):
+    lab, words = swept, ("sweep", "exp.yaml", "--out", "out", "--workers", "1")
     text = lab.scenario_path.read_text()
     lab.scenario_path.write_text(text.replace("rivalry: 0.8", "rivalry: 0.7"))
-    done = lab.call(*words)
+    done = lab.ask(*words)
     assert done.returncode == 2
     assert "disputes.0.rivalry: 0.8 there, 0.7 asked for" in done.stderr
     assert "choose another --out, or delete the folder to start anew" in done.stderr
     lab.scenario_path.write_text(text)
-    assert lab.call(*words).returncode == 0
+    assert lab.ask(*words).returncode == 0
 
 
 @pytest.mark.fault("F25")
 @pytest.mark.parametrize(("program", "version"), [("numpy", "1.26.4"), ("balance_sim", "0.0.9")])
-def test_a_sweep_of_other_versions_is_refused_with_both(lab, program, version):
+def test_a_sweep_of_other_versions_is_refused_with_both(swept, program, version):
     """Read as before, gone on with by nobody: nothing is written into it."""
-    words = ("sweep", "exp.yaml", "--out", "out", "--workers", "1")
-    assert lab.call(*words).returncode == 0
+    lab, words = swept, ("sweep", "exp.yaml", "--out", "out", "--workers", "1")
     store = Store(lab.folder / "out")
     manifest = store.read_manifest()
     assert manifest is not None
@@ -325,12 +320,12 @@ def test_a_sweep_of_other_versions_is_refused_with_both(lab, program, version):
     store.write_manifest(manifest | {"versions": manifest["versions"] | {program: version}})
     before = {path: path.read_bytes() for path in (lab.folder / "out").rglob("*") if path.is_file()}
     lab.edit("runs: 24", "runs: 48")
-    done = lab.call(*words)
+    done = lab.ask(*words)
     assert done.returncode == 2
     line = next(line for line in done.stderr.splitlines() if "versions:" in line)
     assert version in line and mine in line
     assert {path: path.read_bytes() for path in (lab.folder / "out").rglob("*") if path.is_file()} == before
-    assert lab.call("export", "out").returncode == 0
+    assert lab.ask("export", "out").returncode == 0
 
 
 def test_lists_of_names_differ_by_name_and_others_by_place():

@@ -33,7 +33,7 @@ def test_a_worker_killed_before_it_has_read_the_study(lab):
     process = lab.start(*words, "--workers", "2", "--out", "out")
     os.kill(lab.wait_for(lambda: lab.workers(process))[0], signal.SIGKILL)
     assert lab.ended(process) == 0
-    assert lab.call(*words, "--workers", "1", "--out", "calm").returncode == 0
+    assert lab.ask(*words, "--workers", "1", "--out", "calm").returncode == 0
     assert lab.digest("out") == lab.digest("calm")
 
 
@@ -50,7 +50,9 @@ def test_all_stopped_and_only_the_driver_continued(lab, undisturbed):
 
 
 @pytest.mark.fault("F08")
-@pytest.mark.parametrize(("second", "gap"), [(signal.SIGINT, 0.0), (signal.SIGTERM, 0.05)])
+@pytest.mark.parametrize(
+    ("second", "gap"), [(signal.SIGINT, 0.0), pytest.param(signal.SIGTERM, 0.05, marks=pytest.mark.long)]
+)
 def test_a_second_signal_while_the_first_is_obeyed(lab, second, gap):
     """F08. To the whole group, as a terminal sends Ctrl-C: one message, no traceback, the first one's code."""
     process = subprocess.Popen(

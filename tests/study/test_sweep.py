@@ -47,12 +47,11 @@ def test_a_point_of_a_sweep_is_the_run_with_its_values_set(lab):
 @pytest.mark.fault("F26", "F27")
 def test_blocks_and_the_order_of_points_change_nothing(lab):
     whole = swept(lab, "a")
-    pieces = swept(lab, "b", where=Where(block=5))
     lab.edit("[0, 0.5, 1]", "[1, 0, 0.5]")
-    turned = swept(lab, "c")
-    assert whole.digest == pieces.digest == turned.digest
+    turned = swept(lab, "b", where=Where(block=5))
+    assert whole.digest == turned.digest
     lab.edit("seed: 7", "seed: 8")
-    assert swept(lab, "d").digest != whole.digest
+    assert swept(lab, "c").digest != whole.digest
 
 
 def test_points_may_have_outcomes_that_others_lack(lab):
@@ -81,14 +80,13 @@ def test_points_may_have_outcomes_that_others_lack(lab):
 
 @pytest.mark.fault("F27", "F28", "F42")
 @pytest.mark.slow
-def test_workers_language_and_time_zone_change_nothing(lab):
-    here = swept(lab, "a").digest
+def test_workers_language_and_time_zone_change_nothing(lab, undisturbed):
     done = lab.call(
         "sweep", "exp.yaml", "--out", "b", "--workers", "3", "--block", "7",
         LANG="de_DE.UTF-8", LC_ALL="tr_TR.UTF-8", TZ="Pacific/Kiritimati", PYTHONHASHSEED="5",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert lab.digest("b") == here
+    assert lab.digest("b") == undisturbed
 
 
 @pytest.mark.fault("F26")
@@ -213,7 +211,7 @@ def test_status_of_a_finished_and_of_a_cut_sweep(lab):
 def test_absurd_plans_are_refused(lab):
     with pytest.raises(WrongRequest, match=r"on disk exceeds 10 bytes.*--max-bytes"):
         swept(lab, "out", max_bytes=10)
-    done = lab.call("sweep", "exp.yaml", "--max-runs", "100")
+    done = lab.ask("sweep", "exp.yaml", "--max-runs", "100")
     assert done.returncode == 4
     assert "error[E405] design: 6 points x 24 runs: 144 runs exceeds 100 (`--max-runs`)" in done.stderr
 
@@ -357,7 +355,7 @@ def test_prim_of_the_ema_workbench_finds_the_box_on_an_export(lab):
 
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
     lab.edit("[0.2, 0.4]", "{min: 0, max: 1}")
-    lab.edit("arms:", "design: {method: lhs, samples: 80}\narms:")
+    lab.edit("arms:", "design: {method: lhs, samples: 40}\narms:")
     lab.edit("runs: 24", "runs: 2")
     lab.edit("outcomes: [accords_all_300]", "outcomes: [insecurity_threatened_300]")
     result = swept(lab, "out")
@@ -387,7 +385,7 @@ def test_the_plan_is_told_before_anything_is_run(lab):
 
 
 def test_json_of_a_sweep_is_one_document(lab):
-    done = lab.call("sweep", "exp.yaml", "--out", "out", "--workers", "1", "--json")
+    done = lab.ask("sweep", "exp.yaml", "--out", "out", "--workers", "1", "--json")
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert (found["points"], found["runs"], found["failed_runs"]) == (6, 24, 0)
@@ -398,13 +396,13 @@ def test_json_of_a_sweep_is_one_document(lab):
 def test_an_unknown_outcome_is_told_by_check_as_by_sweep(lab):
     lab.edit("[accords_all_300]", "[accords_all_300, acords_all_90]")
     for command in ("check", "sweep"):
-        done = lab.call(command, "exp.yaml")
+        done = lab.ask(command, "exp.yaml")
         assert done.returncode == 4, done.stderr
         assert "exp.yaml:10:11: " in done.stderr
         assert "error[E107] outcomes[1]: no outcome `acords_all_90`" in done.stderr
         assert "accords_all_90" in done.stderr.split("no outcome `acords_all_90`")[1]
     lab.edit("acords_all_90", "insecurity_threatened_300")
-    assert lab.call("check", "exp.yaml").returncode == 0
+    assert lab.ask("check", "exp.yaml").returncode == 0
 
 
 def test_sensitivity_and_comparison_fit_a_terminal(lab):

@@ -45,8 +45,8 @@ outcomes: [accords_all_300]
 def sound(small, tmp_path_factory) -> dict[str, Path]:
     """A finished run of two blocks and a finished sweep of three points, made once."""
     place = tmp_path_factory.mktemp("sound")
-    run(small, 40, 4, arms=["summit"], out=place / "run")
-    result = run(small, 100, 4, arms=["summit"], out=place / "run")
+    run(small, 24, 4, arms=["summit"], out=place / "run")
+    result = run(small, 48, 4, arms=["summit"], out=place / "run")
     (place / "run" / "summary.json").write_text(json.dumps(result.summary(), indent=1) + "\n")
     text = new_scenario("small").replace("focal: summit ", "step_days: 30\nfocal: summit ")
     (place / "small.yaml").write_text(text, encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.hindcast import WAYS
+from balance_sim.evidence.hindcast_plan import WAYS
 from balance_sim.scenario.files import regular_bytes
 
 FILE = "hindcast.json"

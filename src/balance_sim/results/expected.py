@@ -54,6 +54,8 @@ class Course:
     dyads: Ints  # (P,) which of the world's
     consent: Floats  # (K, P, M) probability that both sides consent at an opportunity
     gain: Floats  # (K, P, M) sum of both sides' log gain, which sets the pace of talks
+    steady: Floats  # (2, P, M) what both sides' willingness is in any span
+    states: tuple[State, ...]  # as each span finds them
 
 
 def spans(worlds: Worlds, least: int = SPANS) -> Ints:
@@ -108,11 +110,18 @@ def at_start(world: World) -> State:
 
 
 def course(
-    world: World, baseline: Baseline, dyads: Ints | None = None, *, start: State | None = None
+    world: World,
+    baseline: Baseline,
+    dyads: Ints | None = None,
+    *,
+    start: State | None = None,
+    beside: Course | None = None,
 ) -> Course:
     """What the states of some dyads, or of all, want in each span.
 
-    world: in spans; start: what `at_start` gives for a world with the same record, left as it is."""
+    world: in spans; start: what `at_start` gives for a world with the same record, left as it is. beside: the course,
+    of these dyads among others and from the same start, of the world that `with_event` made this one of: nothing is
+    worked out again that comes before the event."""
     dyads = np.arange(len(world.first)) if dyads is None else dyads
     state, kinds, pairs = replace(start or at_start(world)), len(world.ladder.names), len(dyads)
     first, second = world.first[dyads], world.second[dyads]
@@ -122,8 +131,14 @@ def course(
     run = np.zeros(len(kind), dtype=np.int64)
     later = [name for name in TERMS if name not in OF_NETWORK]
     steady: Floats | None = None
-    both, gains = [], []
-    for step in range(world.steps):
+    both, gains, states = [], [], []
+    if beside is not None and (before := _alike(world, beside.world)):
+        rows = np.searchsorted(beside.dyads, dyads)
+        both, gains = (list(of[:before, rows]) for of in (beside.consent, beside.gain))
+        steady, states = beside.steady[:, rows].ravel(), list(beside.states[:before])
+        state = replace(beside.states[before]) if before < world.steps else state
+    for step in range(len(states), world.steps):
+        states.append(replace(state))
         view = perceive(world, state, step)
         seen = Prospects(world, baseline, view, state, run, ego, alter, kind, kinds_each=kinds, mirrored=True)
         if steady is None:
@@ -132,7 +147,18 @@ def course(
         both.append(wanted[0] * wanted[1])
         gains.append(seen.log_gain.reshape(2, pairs, kinds).sum(axis=0))
         close_step(world, baseline, state, view)
-    return Course(world, dyads, np.stack(both), np.stack(gains))
+    assert steady is not None  # there is a span at least
+    unchanging = steady.reshape(2, pairs, kinds)
+    return Course(world, dyads, np.stack(both), np.stack(gains), unchanging, tuple(states))
+
+
+def _alike(world: World, other: World) -> int:
+    """How many spans go by before the evidence in two worlds differs."""
+    differ = np.zeros(world.steps, dtype=bool)
+    for name in ("odds_against", "intent_odds", "reliability"):
+        mine, theirs = (getattr(one, name).reshape(world.steps, -1) for one in (world, other))
+        differ |= (mine != theirs).any(axis=1)
+    return int(differ.argmax()) if differ.any() else world.steps
 
 
 @dataclass(frozen=True)
@@ -192,13 +218,13 @@ class Reach:
 class Yield:
     """What talks lead to that open in given spans: the same for all arms of a scenario.
 
-    edges: (K + 1,) days at which spans begin, and the end."""
+    edges: (K + 1,) days at which spans begin, and the end. talks: `TalksAtStart` of the same worlds, if at hand."""
 
-    def __init__(self, worlds: Worlds, edges: Floats) -> None:
+    def __init__(self, worlds: Worlds, edges: Floats, talks: TalksAtStart | None = None) -> None:
         self.world, self.edges = worlds.reference, edges
         self.ladder = self.world.ladder
         self.collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
-        self.talks = TalksAtStart(worlds)
+        self.talks = talks or TalksAtStart(worlds)
         self._reach: dict[float, Reach] = {}
 
     def by(self, moment: float) -> Reach:
@@ -216,9 +242,7 @@ class Yield:
             np.where(inside[:, None] > 0, function(since, *of) - function(until, *of), 0.0)
             for function in (signed_integral, signed_within)
         )
-        known, later, sooner = (
-            self.talks.signed(0.0, max(day, 0.0))[0] for day in (moment, moment + 0.5, moment - 0.5)
-        )
+        known, later, sooner = self.talks.signed_by(np.maximum([moment, moment + 0.5, moment - 0.5], 0.0))
         return Reach(opened, hastened, known, later - sooner, inside)
 
     def rate(self, found: Course) -> Floats:
@@ -287,13 +311,15 @@ class Yield:
     def busy_from_start(self, moments: Floats) -> Floats:
         """(K, P, M) probability that what the start found in talks or signed still keeps its clock busy."""
         edges = np.concatenate([[0.0], moments])
-        signed = np.diff(np.stack([self.talks.signed(0.0, moment)[0] for moment in edges]), axis=0)
+        signed = np.diff(self.talks.signed_by(edges), axis=0)
         in_talks, out = self.talks.under_way[0].copy(), np.empty_like(signed)
+        after = np.maximum(
+            edges[1:, None] - (edges[1:] + edges[:-1]) / 2, 0.0
+        )  # before the diagonal: of no use
+        wait = self.waiting(after[..., None])
         for k, (since, moment) in enumerate(pairwise(edges)):
             in_talks = np.maximum(in_talks - signed[k], 0.0) * np.exp(-self.collapse * (moment - since))
-            after = moment - (edges[1 : k + 2] + edges[: k + 1]) / 2
-            wait = self.waiting(after[:, None])
-            out[k] = in_talks + np.einsum("jm,jpm->pm", wait, signed[: k + 1])
+            out[k] = in_talks + np.einsum("jm,jpm->pm", wait[k, : k + 1], signed[: k + 1])
         docket = self.world.docket
         for row in np.flatnonzero(docket.stage < 2):
             out[:, docket.pair[row], docket.kind[row]] += self._on_record(int(row), moments)

@@ -152,6 +152,12 @@ class TalksAtStart:
         nobodys, recorded = self._by(np.array([first, stop]))
         return self._of_clocks(nobodys[:, 1] - nobodys[:, 0], recorded[:, 1] - recorded[:, 0])
 
+    def signed_by(self, days: Floats) -> Floats:
+        """(D, P, M) expected number signed from the start to each of D days, of the first replication."""
+        nobodys, recorded = self._by(np.concatenate([[0.0], days]))
+        of_each = zip((nobodys[:, 1:] - nobodys[:, :1]).T, (recorded[:, 1:] - recorded[:, :1]).T, strict=True)
+        return np.stack([self._of_clocks(*one)[0] for one in of_each])
+
     def in_force(self, first: float, stop: float) -> Floats:
         """The same in force between two moments, by the midpoint rule over the day of signature."""
         first = min(max(first, 0.0), stop)

@@ -224,7 +224,6 @@ def _in_force(
 
     It is symmetric in the two lags. The one that varies less gives its mass to the knots, what lies between two of them
     to both so that its mean stays; the probability of the other is taken at the knots."""
-    from scipy.interpolate import CubicSpline
     from scipy.special import gammainc
 
     knots = np.linspace(0.0, longest, CELLS + 1)
@@ -237,5 +236,34 @@ def _in_force(
     at_knots = np.append(mass - up, 0.0)
     at_knots[1:] += up
     both = np.convolve(at_knots, signed_within(knots, np.asarray(wide[0]), np.asarray(wide[1]), collapse))
-    laid: Callable[[Floats], Floats] = CubicSpline(knots, both[: CELLS + 1])
+    return spline(knots, both[: CELLS + 1])
+
+
+def spline(knots: Floats, values: Floats) -> Callable[[Floats], Floats]:
+    """The cubic spline through values at knots, not-a-knot at both ends: a function of points from first to last knot.
+
+    knots: (K,), K >= 4, increasing; values: (K,). To the last bit `scipy.interpolate.CubicSpline` (de Boor 1978, A
+    Practical Guide to Splines, ch. 4), whose package takes a tenth of a second to import."""
+    from scipy.linalg import solve_banded
+
+    width = np.diff(knots)
+    slope = np.diff(values) / width
+    bands, right = np.zeros((3, len(knots))), np.empty(len(knots))
+    bands[1, 1:-1] = 2 * (width[:-1] + width[1:])
+    bands[0, 2:], bands[2, :-2] = width[:-1], width[1:]
+    right[1:-1] = 3 * (width[1:] * slope[:-1] + width[:-1] * slope[1:])
+    first, last = knots[2] - knots[0], knots[-1] - knots[-3]
+    bands[1, 0], bands[0, 1], bands[1, -1], bands[2, -2] = width[1], first, width[-2], last
+    right[0] = ((width[0] + 2 * first) * width[1] * slope[0] + width[0] ** 2 * slope[1]) / first
+    right[-1] = (width[-1] ** 2 * slope[-2] + (2 * last + width[-1]) * width[-2] * slope[-1]) / last
+    at_knots = solve_banded((1, 1), bands, right, check_finite=False)
+    bend = (at_knots[:-1] + at_knots[1:] - 2 * slope) / width
+    third, second = bend / width, (slope - at_knots[:-1]) / width - bend
+
+    def laid(at: Floats) -> Floats:
+        piece = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, len(width) - 1)
+        x = at - knots[piece]
+        out = values[piece] + at_knots[piece] * x + second[piece] * (x * x) + third[piece] * (x * x * x)
+        return np.asarray(out)
+
     return laid

@@ -45,6 +45,7 @@ class Participants:
     event: Event
     control: World  # in spans
     start: State
+    found: Course  # of the control arm
     before: View  # just before the event, in the control arm
     gives: Yield
     idle: Floats
@@ -68,6 +69,7 @@ class Participants:
             event=event,
             control=control,
             start=start,
+            found=found,
             before=perceive(world, at_start(world), step_before(world)),
             gives=gives,
             idle=idle,
@@ -145,7 +147,7 @@ class Participants:
     def effect_of(self, event: Event, dyads: Ints) -> float:
         """Expected agreements of these dyads more with an event than in the control arm."""
         world = with_event(self.control, self.scenario, event)
-        having = course(world, self.worlds.baseline, dyads, start=self.start)
+        having = course(world, self.worlds.baseline, dyads, start=self.start, beside=self.found)
         return difference(self.gives, self.without[dyads], having, self.idle[:, dyads], self.windows)
 
     def event_of(self, principals: Set) -> Event:

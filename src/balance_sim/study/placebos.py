@@ -24,8 +24,10 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import World
 from balance_sim.model.world import compile_world
 from balance_sim.results.expected import Yield, at_start, course, in_spans, with_event
-from balance_sim.results.filtered import Windows
+from balance_sim.results.filtered import TalksAtStart, Windows
 from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.kept import Kept
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.participants import COUNTER, Participants, difference
@@ -97,9 +99,18 @@ def placebos(
 ) -> Placebos:
     """Both families for the focal event of an arm. arm: None, or one without the event: none.
 
-    most, dates: how many of each. Depends on the scenario alone: no random numbers but keyed ones."""
+    most, dates: how many of each. Depends on the scenario alone, with no random numbers but keyed ones: asked again,
+    of more runs or another seed, it is not worked out again."""
     if arm is None:
         return Placebos(arm, why="there is no arm beside the control arm")
+    given = (content_digest(scenario), arm, most, dates)
+    return _FOUND.get(given, lambda: _found(scenario, arm, most, dates))
+
+
+_FOUND = Kept[Placebos](most=4)
+
+
+def _found(scenario: Scenario, arm: str, most: int, dates: int) -> Placebos:
     having, lacking = (arm_scenario(scenario, one) for one in (arm, scenario.reference_arm))
     event = next((one for one in having.events if one.id == scenario.focal), None)
     if event is None:
@@ -136,15 +147,15 @@ def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> Fami
     fine = compile_world(lacking, world.arm, grid, world.focal_day)
     fine = replace(fine, ladder=world.ladder)
     count = np.flatnonzero(worlds.baseline.direction == COUNTER)
-    effects = []
+    effects, talks, start = [], TalksAtStart(worlds), at_start(fine)
     for day in days:
         edges = edges_around(fine, float(day), window)
-        control, gives = in_spans(fine, edges), Yield(worlds, grid[edges])
-        start = at_start(control)
+        control, gives = in_spans(fine, edges), Yield(worlds, grid[edges], talks)
         found = course(control, worlds.baseline, count, start=start)
         idle, of = gives.idle(found), Windows(float(day), (window,), float(grid[-1]))
         moved = event.model_copy(update={"date": lacking.start + timedelta(days=day)})
-        having = course(with_event(control, lacking, moved), worlds.baseline, count, start=start)
+        there = with_event(control, lacking, moved)
+        having = course(there, worlds.baseline, count, start=start, beside=found)
         effects.append(difference(gives, gives.signed(found, idle, of).signed[window], having, idle, of))
     labels = tuple((lacking.start + timedelta(days=day)).isoformat() for day in chosen)
     return Family("dates", window, effects[0], np.array(effects[1:]), labels)
