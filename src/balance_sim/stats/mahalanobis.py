@@ -1,0 +1,87 @@
+"""Is an observed vector like the simulated ones? The Monte Carlo test by Mahalanobis distance.
+
+Lospinoso, Snijders 2019, Goodness of fit for stochastic actor-oriented models, Methodological Innovations 12(3),
+and RSiena's `sienaGOF`: the distance of the observed vector from the simulated mean, with the pseudo-inverse of the
+simulated covariance, is compared with the distances of the simulated vectors from the same mean; p is the share of
+simulations at least as far.
+
+As published, the simulated vectors have made the mean and the covariance that they are measured by, and the observed
+one has not: it lies further out even where it is one of them, the more so the longer the vector and the fewer the
+simulations. So the p given here measures all alike: of the R + 1 vectors each in its turn is the odd one out, and its
+distance from the others' mean by the others' covariance is what counts. If the observed vector is drawn as the
+simulated ones are, all orders are equally likely, and P(p <= a) <= a for every a, R and length of the vector (Besag,
+Clifford 1989, Generalized Monte Carlo significance tests, Biometrika 76(4)). The distance of one vector left out is an
+increasing function of its distance when none is left out (the deletion formula of the hat matrix: Cook, Weisberg 1982,
+Residuals and Influence in Regression, 2.2), so one covariance, of all R + 1, is enough.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+SMALL = 1e-8
+"""Directions whose variance is below this share of the largest are taken for constant."""
+TIES = 1e-9
+"""Relative difference below which two distances count as one."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How an observed vector lies among simulated ones.
+
+    p: share of the R + 1 vectors at least as far from the others as the observed one. p_published: share of the R
+    simulations at least as far from their mean, as sienaGOF has it. distance: Mahalanobis, of the observed vector from
+    the simulated mean by the simulated covariance. dimension: directions in which the R + 1 vectors vary."""
+
+    p: float
+    p_published: float
+    distance: float
+    dimension: int
+
+
+def lies_among(observed: Floats, simulated: Floats) -> Fit:
+    """The test. observed: (K,); simulated: (R, K), R >= 2, all finite.
+
+    What never varies and is as observed adds nothing; what never varies and is not as observed is as far out as
+    anything can be. Raises ValueError for arrays of other shapes, or with what is not a number."""
+    if simulated.ndim != 2 or len(simulated) < 2 or observed.shape != simulated.shape[1:]:
+        raise ValueError(f"one vector and at least two like it are needed, got {observed.shape}, {simulated.shape}")
+    if not (np.isfinite(observed).all() and np.isfinite(simulated).all()):
+        raise ValueError("a statistic is not a number")
+    every = np.vstack([observed, simulated])
+    pooled, dimension = distances(every, every)
+    published = distances(every, simulated)[0]
+    return Fit(share_as_far(pooled), share_as_far(published, among=1), float(np.sqrt(published[0])), dimension)
+
+
+def distances(vectors: Floats, among: Floats) -> tuple[Floats, int]:
+    """(R,) squared Mahalanobis distances of vectors from the mean of others, by the pseudo-inverse of these others'
+
+    covariance, and its rank. Each column is measured in its own standard deviation first, so that no unit decides what
+    is small. vectors: (R, K); among: (S, K)."""
+    centre, spread = among.mean(axis=0), among.std(axis=0)
+    varies = spread > SMALL * np.maximum(np.abs(among).max(axis=0, initial=0.0), 1e-300)
+    if not varies.any():
+        return np.zeros(len(vectors)), 0
+    z = (among[:, varies] - centre[varies]) / spread[varies]
+    _, singular, across = np.linalg.svd(z, full_matrices=False)
+    kept = singular**2 > SMALL * singular[0] ** 2
+    along = ((vectors[:, varies] - centre[varies]) / spread[varies]) @ across[kept].T
+    squared = (along**2 / singular[kept] ** 2).sum(axis=1) * (len(among) - 1)
+    return np.asarray(squared), int(kept.sum())
+
+
+def share_as_far(distance: Floats, among: int = 0) -> float:
+    """Share of the distances, from position `among` on, that are at least the first."""
+    return float((distance[among:] >= distance[0] * (1.0 - TIES)).mean())
+
+
+def ranks_as_far(distance: Floats) -> Floats:
+    """(R,) for each of the distances the share of all that are at least as large: its own p."""
+    order = np.sort(distance)
+    return np.asarray((len(order) - np.searchsorted(order, distance * (1.0 - TIES))) / len(order))
