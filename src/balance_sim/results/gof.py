@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from balance_sim.stats import networks
-from balance_sim.stats.mahalanobis import Fit, distances, lies_among, ranks_as_far, share_as_far
+from balance_sim.stats.mahalanobis import Fit, lies_among, share_as_far
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -181,7 +182,9 @@ def statistics_of(
     NaN: not known, or of no agreement at all."""
     tie = networks.tied(len(ground.codes), made.a, made.b)
     calendar = np.array([date.fromordinal(int(day)).year for day in made.signed], dtype=np.int64)
-    of_state = np.bincount(made.a, minlength=len(ground.codes)) + np.bincount(made.b, minlength=len(ground.codes))
+    of_state = np.bincount(made.a, minlength=len(ground.codes)) + np.bincount(
+        made.b, minlength=len(ground.codes)
+    )
     far = [*map(str, range(1, LONGEST + 1)), f"more than {LONGEST}", "not connected"]
     near = [*map(str, range(SHARED)), f"{SHARED} or more"]
     return {
@@ -253,15 +256,17 @@ def compare(ground: Ground, span: Span, observed: Agreements, simulated: Agreeme
     kinds = sorted({*map(str, seen.kind), *map(str, made.kind)})
     order = np.argsort(made.run, kind="stable")
     edges = np.searchsorted(made.run[order], np.arange(runs + 1))
-    histories = [seen, *(made.where(order[low:high]) for low, high in zip(edges[:-1], edges[1:], strict=True))]
+    histories = [
+        seen,
+        *(made.where(order[low:high]) for low, high in pairwise(edges)),
+    ]
     found = [statistics_of(ground, one, kinds, span.calendar) for one in histories]
-    groups, pooled = [], []
+    groups = []
     for name in GROUPS:
         names = list(found[0][name])
         values = np.array([[one[name][of] for of in names] for one in found]).reshape(runs + 1, -1)
-        group, ranks = _group(name, names, values)
-        groups.append(group)
-        pooled += [] if ranks is None else [ranks]
+        groups.append(_group(name, names, values))
+    pooled = [one.fit.ranks for one in groups if one.fit is not None and one.fit.ranks is not None]
     together = -np.log(pooled).sum(axis=0)
     return Comparison(
         span,
@@ -274,9 +279,11 @@ def compare(ground: Ground, span: Span, observed: Agreements, simulated: Agreeme
     )
 
 
-def _group(name: str, names: list[str], values: Floats) -> tuple[Group, Floats | None]:
-    """A group, and the p of each of the R + 1 histories among the others. values: (R + 1, K), the observed first."""
-    rows, tested, unknown = [], [], []
+def _group(name: str, names: list[str], values: Floats) -> Group:
+    """A group and its test. values: (R + 1, K), the observed history first."""
+    rows: list[Statistic] = []
+    tested: list[int] = []
+    unknown: list[int] = []
     for k, of in enumerate(names):
         column = values[1:, k]
         known = column[np.isfinite(column)]
@@ -287,11 +294,11 @@ def _group(name: str, names: list[str], values: Floats) -> tuple[Group, Floats |
         (unknown if nothing or not np.isfinite(values[0, k]) else tested).append(k)
     why = f"not known on one side: {', '.join(names[k] for k in unknown)}" if unknown else None
     if not tested:
-        return Group(name, tuple(rows), values[1:], None, why), None
-    whole = values[:, tested]
+        return Group(name, tuple(rows), values[1:], None, why)
+    whole = values[:, np.array(tested)]
     whole = np.where(np.isfinite(whole), whole, np.nanmean(whole[1:], axis=0))
     fit = lies_among(whole[0], whole[1:])
-    return Group(name, tuple(rows), values[1:], fit, why), ranks_as_far(distances(whole, whole)[0])
+    return Group(name, tuple(rows), values[1:], fit, why)
 
 
 def _states(group: Group, span: Span) -> tuple[StateRow, ...]:

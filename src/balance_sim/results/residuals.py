@@ -49,10 +49,12 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Residuals:
-    """Of one record. day: (S + 1,) step boundaries, days from the start; signed: (S + 1,) N, agreements signed before
-    each; expected: (S + 1,) Lambda; times: (N,) Lambda at each signature, in order; by_state: (n,) expected agreements
-    of each state, in the order of `codes`; ks, ks_p: Kolmogorov-Smirnov distance of times / Lambda(end) from the uniform,
-    and its p, NaN without a signature; level_p: two-sided exact Poisson p of N, given Lambda(end)."""
+    """Of one record.
+
+    day: (S + 1,) step boundaries, days from the start; signed: (S + 1,) N, agreements signed before each; expected:
+    (S + 1,) Lambda; times: (N,) Lambda at each signature, in order; by_state: (n,) expected agreements of each state,
+    in the order of `codes`; ks, ks_p: Kolmogorov-Smirnov distance of times / Lambda(end) from the uniform, and its p,
+    NaN without a signature; level_p: two-sided exact Poisson p of N, given Lambda(end)."""
 
     start: date
     day: Floats
@@ -86,7 +88,7 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
     filtered = Filtered.begin(world_of, known_talks(scenario, world), events, counts)
     none, blank = np.empty(0), np.empty(0, dtype=np.int64)
     nothing = Opportunities(
-        none, blank, blank, blank, blank, np.empty((0, 2)), np.zeros(world.steps + 1, np.int64), False
+        none, blank, blank, blank, blank, np.empty((0, 2)), np.zeros(world.steps + 1, np.int64), thinned=False
     )
     silent = replace(world_of.baseline, keen=np.zeros_like(world_of.baseline.keen))
     runs = np.zeros(1, dtype=np.uint64)
@@ -154,9 +156,10 @@ class Events:
 
 @dataclass
 class Filtered:
-    """What is known of each clock, given what has been signed. idle: (P, M) probability; talks: (C, P, M) probability of
+    """What is known of each clock, given what has been signed.
 
-    talks that opened on the days `opened`, (C, M); chance: by step, (P, M) probability of a signature in it."""
+    idle: (P, M) probability; talks: (C, P, M) probability of talks that opened on the days `opened`, (C, M); counts:
+    (M,) kinds that do; held: (P, M) signed and not yet in force; chance: by step, (P, M) probability of a signature."""
 
     world: World
     baseline: Baseline

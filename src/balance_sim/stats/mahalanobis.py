@@ -13,11 +13,15 @@ simulated ones are, all orders are equally likely, and P(p <= a) <= a for every 
 Clifford 1989, Generalized Monte Carlo significance tests, Biometrika 76(4)). The distance of one vector left out is an
 increasing function of its distance when none is left out (the deletion formula of the hat matrix: Cook, Weisberg 1982,
 Residuals and Influence in Regression, 2.2), so one covariance, of all R + 1, is enough.
+
+A covariance of many statistics from few simulations is mostly noise, and from fewer simulations than statistics every
+vector is as far out as every other. With more statistics than a quarter of the simulations their variances alone are
+used (the diagonal of the covariance); the p is as exact as before.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +32,8 @@ SMALL = 1e-8
 """Directions whose variance is below this share of the largest are taken for constant."""
 TIES = 1e-9
 """Relative difference below which two distances count as one."""
+EACH = 4
+"""So many simulations at the least for each statistic, or variances alone are used."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +42,15 @@ class Fit:
 
     p: share of the R + 1 vectors at least as far from the others as the observed one. p_published: share of the R
     simulations at least as far from their mean, as sienaGOF has it. distance: Mahalanobis, of the observed vector from
-    the simulated mean by the simulated covariance. dimension: directions in which the R + 1 vectors vary."""
+    the simulated mean by the simulated covariance. dimension: directions in which the R + 1 vectors vary. diagonal:
+    whether variances alone were used; ranks: (R + 1,) the p of each vector, the observed first, in its turn."""
 
     p: float
     p_published: float
     distance: float
     dimension: int
+    diagonal: bool = False
+    ranks: Floats | None = field(default=None, compare=False, repr=False)
 
 
 def lies_among(observed: Floats, simulated: Floats) -> Fit:
@@ -50,25 +59,38 @@ def lies_among(observed: Floats, simulated: Floats) -> Fit:
     What never varies and is as observed adds nothing; what never varies and is not as observed is as far out as
     anything can be. Raises ValueError for arrays of other shapes, or with what is not a number."""
     if simulated.ndim != 2 or len(simulated) < 2 or observed.shape != simulated.shape[1:]:
-        raise ValueError(f"one vector and at least two like it are needed, got {observed.shape}, {simulated.shape}")
+        raise ValueError(
+            f"one vector and at least two like it are needed, got {observed.shape}, {simulated.shape}"
+        )
     if not (np.isfinite(observed).all() and np.isfinite(simulated).all()):
         raise ValueError("a statistic is not a number")
     every = np.vstack([observed, simulated])
-    pooled, dimension = distances(every, every)
-    published = distances(every, simulated)[0]
-    return Fit(share_as_far(pooled), share_as_far(published, among=1), float(np.sqrt(published[0])), dimension)
+    diagonal = EACH * simulated.shape[1] > len(simulated)
+    pooled, dimension = distances(every, every, diagonal=diagonal)
+    published = distances(every, simulated, diagonal=diagonal)[0]
+    return Fit(
+        share_as_far(pooled),
+        share_as_far(published, among=1),
+        float(np.sqrt(published[0])),
+        dimension,
+        diagonal,
+        ranks_as_far(pooled),
+    )
 
 
-def distances(vectors: Floats, among: Floats) -> tuple[Floats, int]:
+def distances(vectors: Floats, among: Floats, *, diagonal: bool = False) -> tuple[Floats, int]:
     """(R,) squared Mahalanobis distances of vectors from the mean of others, by the pseudo-inverse of these others'
 
     covariance, and its rank. Each column is measured in its own standard deviation first, so that no unit decides what
-    is small. vectors: (R, K); among: (S, K)."""
+    is small. vectors: (R, K); among: (S, K); diagonal: by the variances alone."""
     centre, spread = among.mean(axis=0), among.std(axis=0)
     varies = spread > SMALL * np.maximum(np.abs(among).max(axis=0, initial=0.0), 1e-300)
     if not varies.any():
         return np.zeros(len(vectors)), 0
     z = (among[:, varies] - centre[varies]) / spread[varies]
+    if diagonal:
+        z = (vectors[:, varies] - centre[varies]) / among[:, varies].std(axis=0, ddof=1)
+        return np.asarray((z**2).sum(axis=1)), int(varies.sum())
     _, singular, across = np.linalg.svd(z, full_matrices=False)
     kept = singular**2 > SMALL * singular[0] ** 2
     along = ((vectors[:, varies] - centre[varies]) / spread[varies]) @ across[kept].T

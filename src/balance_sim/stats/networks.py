@@ -24,8 +24,8 @@ def tied(n: int, first: Ints, second: Ints) -> Bools:
     >>> tied(3, np.array([0, 0]), np.array([1, 1])).astype(int).tolist()
     [[0, 1, 0], [1, 0, 0], [0, 0, 0]]"""
     out = np.zeros((n, n), dtype=bool)
-    out[first, second] = out[second, first] = True
-    np.fill_diagonal(out, False)
+    apart = first != second
+    out[first[apart], second[apart]] = out[second[apart], first[apart]] = True
     return out
 
 
