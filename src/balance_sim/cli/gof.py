@@ -86,8 +86,8 @@ def command(
     from balance_sim.cli.gof_subjects import Asked, found_for
     from balance_sim.show.gof import gof_lines
 
-    days = [None if moment is None else moment.date() for moment in (first, until)]
-    asked = Asked(subject, against, simulated, runs, seed, *days, arm, data, outcomes, workers)
+    begin, end = (None if moment is None else moment.date() for moment in (first, until))
+    asked = Asked(subject, against, simulated, runs, seed, begin, end, arm, data, outcomes, workers)
     place = out or home_of(subject, simulated)
     refuse_other(place)
     found = found_for(asked)

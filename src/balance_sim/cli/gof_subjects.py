@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from balance_sim.evidence.hindcast_plan import Plan
+    from balance_sim.results.gof import Agreements
     from balance_sim.results.gof_file import GoodnessOfFit
     from balance_sim.scenario.schema import Scenario
     from balance_sim.study.result import Result
@@ -92,7 +93,8 @@ def of_scenario(scenario: Scenario, result: Result | None, asked: Asked) -> Good
 
     ahead = asked.against is not None and (asked.first is None or asked.first >= scenario.start)
     span = span_asked(scenario, asked.first, asked.stop, ahead=ahead)
-    seen, notes = None, ()
+    seen: Agreements | None = None
+    notes: tuple[str, ...] = ()
     if asked.against is not None:
         frame, notes = observed_table(asked.against, scenario.codes)
         seen = from_table(frame, scenario.codes)
@@ -183,6 +185,7 @@ def of_tables(asked: Asked) -> GoodnessOfFit:
         if getattr(asked, name) is not None:
             raise click.UsageError(f"--{name} does not apply to networks that are simulated already")
     made = read_networks(path, simulated=True)
+    notes: tuple[str, ...] = ()
     if asked.subject is not None:
         scenario = scenario_of(asked.subject)[0]
         ground, names = ground_of(scenario), {state.id: state.name or state.id for state in scenario.states}
@@ -190,7 +193,7 @@ def of_tables(asked: Asked) -> GoodnessOfFit:
         span = span_asked(
             scenario, asked.first, asked.stop, ahead=bool(asked.first and asked.first >= scenario.start)
         )
-        seen, notes = recorded(scenario), ()
+        seen = recorded(scenario)
         if asked.against is not None:
             frame, notes = observed_table(asked.against, scenario.codes)
             seen = from_table(frame, scenario.codes)
@@ -202,7 +205,7 @@ def of_tables(asked: Asked) -> GoodnessOfFit:
             empty = asked.against if not len(frame) else path
             raise DataError("there is no agreement in it", "Give one row an agreement", empty)
         first, last = min(dates).date(), max(dates).date()
-        ground, names, notes = Ground(codes), {code: code for code in codes}, ()
+        ground, names = Ground(codes), {code: code for code in codes}
         span = Span(asked.first or first, asked.stop or last + timedelta(days=1))
         if span.first >= span.stop:
             raise click.UsageError(f"the span is not in order: --from {span.first}, --until {span.stop}")

@@ -9,7 +9,7 @@ Exponential Random Graph Models with btergm, Journal of Statistical Software 83(
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import pairwise
 
@@ -254,29 +254,38 @@ def compare(ground: Ground, span: Span, observed: Agreements, simulated: Agreeme
         raise ValueError("at least two replications are needed")
     seen, made = observed.within(span), simulated.within(span)
     kinds = sorted({*map(str, seen.kind), *map(str, made.kind)})
-    order = np.argsort(made.run, kind="stable")
-    edges = np.searchsorted(made.run[order], np.arange(runs + 1))
-    histories = [
-        seen,
-        *(made.where(order[low:high]) for low, high in pairwise(edges)),
+    parts = [
+        vectors_of(ground, span, *one, kinds) for one in ((replace(seen, run=0 * seen.run), 1), (made, runs))
     ]
-    found = [statistics_of(ground, one, kinds, span.calendar) for one in histories]
-    groups = []
-    for name in GROUPS:
-        names = list(found[0][name])
-        values = np.array([[one[name][of] for of in names] for one in found]).reshape(runs + 1, -1)
-        groups.append(_group(name, names, values))
+    stacked = {name: np.vstack([part[name][1] for part in parts]) for name in GROUPS}
+    groups = [_group(name, parts[0][name][0], stacked[name]) for name in GROUPS]
     pooled = [one.fit.ranks for one in groups if one.fit is not None and one.fit.ranks is not None]
-    together = -np.log(pooled).sum(axis=0)
     return Comparison(
         span,
         runs,
         len(seen),
         tuple(groups),
         _states(groups[GROUPS.index("states")], span),
-        share_as_far(together),
-        _notes(groups),
+        share_as_far(-np.log(pooled).sum(axis=0)),
+        tuple(f"{one.name}: {one.why}" for one in groups if one.why),
     )
+
+
+def vectors_of(
+    ground: Ground, span: Span, made: Agreements, runs: int, kinds: Sequence[str]
+) -> dict[str, tuple[list[str], Floats]]:
+    """Group -> names of its K statistics, and (R, K) their values in each of the histories 0..R-1."""
+    order = np.argsort(made.run, kind="stable")
+    edges = np.searchsorted(made.run[order], np.arange(runs + 1))
+    found = [
+        statistics_of(ground, made.where(order[low:high]), kinds, span.calendar)
+        for low, high in pairwise(edges)
+    ]
+    out = {}
+    for name in GROUPS:
+        names = list(found[0][name])
+        out[name] = names, np.array([[one[name][of] for of in names] for one in found]).reshape(runs, -1)
+    return out
 
 
 def _group(name: str, names: list[str], values: Floats) -> Group:
@@ -308,7 +317,3 @@ def _states(group: Group, span: Span) -> tuple[StateRow, ...]:
         for one in group.statistics
     ]
     return tuple(sorted(rows, key=lambda row: (-abs(row.observed - row.mean), row.code)))
-
-
-def _notes(groups: Sequence[Group]) -> tuple[str, ...]:
-    return tuple(f"{one.name}: {one.why}" for one in groups if one.why)

@@ -126,7 +126,7 @@ def read_gof(path: Path) -> GoodnessOfFit:
         return _read(tree)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         why = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else "it cannot be read as one"
-        raise NotGoodnessOfFit(f"{path}: this is not what `gof` wrote: {why}") from None
+        raise NotGoodnessOfFit(f"this is not what `gof` wrote: {why}") from None
 
 
 def _read(tree: dict[str, Any]) -> GoodnessOfFit:
@@ -161,8 +161,8 @@ def _group_of(one: dict[str, Any]) -> Group:
     simulated = np.array([[_number(value) for value in column] for column in one["simulated"]]).T
     fit = None
     if one["p"] is not None:
-        numbers = [float(one[key]) for key in ("p", "p_sienagof", "distance")]
-        fit = Fit(*numbers, dimension=int(one["dimension"]), diagonal=bool(one["variances_alone"]))
+        p, published, distance = (float(one[key]) for key in ("p", "p_sienagof", "distance"))
+        fit = Fit(p, published, distance, int(one["dimension"]), bool(one["variances_alone"]))
     return Group(one["name"], rows, simulated, fit, one["not_tested"])
 
 

@@ -81,22 +81,21 @@ def lower(title: str) -> str:
 
 def residual_words(one: Residuals) -> str:
     """The finding of the residuals in a sentence."""
-    level = (
-        "as many as"
-        if one.level_p > LEVEL
-        else "more than"
-        if one.signed[-1] > one.expected[-1]
-        else "fewer than"
+    many = "" if one.level_p > LEVEL else "more than " if one.signed[-1] > one.expected[-1] else "fewer than "
+    timely = one.ks_p > LEVEL
+    in_time = (
+        "they come when the model expects them" if timely else "they do not come when the model expects them"
     )
-    time = (
-        "and come when the model expects them" if one.ks_p > LEVEL else "but not when the model expects them"
-    )
-    if one.level_p <= LEVEL and one.ks_p <= LEVEL:
-        time = "and not when the model expects them"
+    link = "and" if (one.level_p > LEVEL) == timely else "but"
     return (
-        f"{number(one.signed[-1], 0)} agreements are {level} the {number(one.expected[-1], 1)} expected "
-        f"(p = {number(one.level_p, 2)}), {time} (Kolmogorov-Smirnov p = {number(one.ks_p, 4 if one.ks_p < 0.01 else 2)})"
+        f"{number(one.signed[-1], 0)} agreements, {many}{number(one.expected[-1], 1)} expected "
+        f"(p = {number(one.level_p, 2)}), {link} {in_time} (Kolmogorov-Smirnov p = {small_p(one.ks_p)})"
     )
+
+
+def small_p(p: float) -> str:
+    """A p with as many decimals as it asks for, four at most."""
+    return number(p, 4 if p < 0.01 else 2)
 
 
 def gof_lines(study: GoodnessOfFit) -> list[str]:

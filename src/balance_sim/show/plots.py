@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.scored_file import Scored, read_scored, scored_path
-from balance_sim.results.gof_file import GoodnessOfFit, gof_path, read_gof
+from balance_sim.results.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.comparison_gallery import COMPARISON_FIGURES
 from balance_sim.show.gallery import FIGURES, Picture, fitting
@@ -61,7 +62,7 @@ class Plots[S: Study]:
             raise WrongRequest("--classes is for two results or more")
         fit = gof_path(Path(texts[0]))
         if fit is not None:
-            return Plots(read_gof(fit))
+            return Plots(opened(fit))
         scores = scored_path(Path(texts[0]))
         if scores is not None:
             return Plots(read_scored(scores))
@@ -91,6 +92,14 @@ class Plots[S: Study]:
         if isinstance(self.study, GoodnessOfFit):
             return GOF_FIGURES
         return FIGURES
+
+
+def opened(path: Path) -> GoodnessOfFit:
+    """What `gof` wrote. Raises DataError where the file is something else."""
+    try:
+        return read_gof(path)
+    except NotGoodnessOfFit as error:
+        raise DataError(str(error), "Run `gof` again, into this folder or another", path) from None
 
 
 def is_results(text: str) -> bool:

@@ -98,7 +98,7 @@ def repeats(first: Ints, second: Ints) -> float:
     if not len(first):
         return float("nan")
     ends = np.stack([np.minimum(first, second), np.maximum(first, second)])
-    return 1.0 - np.unique(ends, axis=1).shape[1] / len(first)
+    return float(1.0 - np.unique(ends, axis=1).shape[1] / len(first))
 
 
 def _graph(tie: Bools) -> Any:

@@ -49,7 +49,7 @@ ROWS: tuple[tuple[tuple[str, str, float], ...], ...] = (
         ("repeats", "", 2.0),
         ("hostile", "", 2.0),
         ("regimes", "", 3.6),
-        ("distance", "", 3.6),
+        ("distance", "", 3.8),
     ),
     (
         ("kinds", "", 7.6),
@@ -60,13 +60,12 @@ ROWS: tuple[tuple[tuple[str, str, float], ...], ...] = (
 )
 """Panels by row: group, one statistic of it or all, and its share of the width."""
 HEADS = {
-    "in force the same day": "In force the\nsame day",
-    "signature to force, days": "Signature to\nforce, days",
-    "talks to signature, days": "Talks to\nsignature, days",
-    "isolates": "Without a\npartner",
-    "transitivity": "Transitivity",
-    "repeats": "Repeats in\na dyad",
-    "hostile": "In a\ndispute",
+    "in force the same day": "In force at once",
+    "signature to force, days": "Days to force",
+    "talks to signature, days": "Days of talks",
+    "isolates": "No partner",
+    "repeats": "Repeats",
+    "hostile": "In dispute",
 }
 SHORT = {
     "two democracies": "both",
@@ -89,7 +88,7 @@ AXES = {
     "regimes": "democracies",
     "distance": "quartile",
 }
-LOGS = ("triads", "shared_partners", "distance")
+LOGS = ("triads", "shared_partners")
 
 
 def gof_table(study: GoodnessOfFit) -> pd.DataFrame:
@@ -130,27 +129,29 @@ def simulated_table(study: GoodnessOfFit) -> pd.DataFrame:
 @styled
 def draw_gof(table: pd.DataFrame, simulated: pd.DataFrame) -> Figure:
     """A panel a group: violins of the replications, bars of the band, and a line through what was observed."""
-    figure = sheet(13.4, 13.0)
-    rows = figure.subfigures(len(ROWS) + 1, 1, height_ratios=[*[1.0] * len(ROWS), 0.09], hspace=0.0)
-    panels: list[Axes] = []
+    figure = sheet(13.4, 12.4)
+    rows = np.ravel(
+        np.asarray(figure.subfigures(len(ROWS) + 1, 1, height_ratios=[*[1.0] * len(ROWS), 0.12], hspace=0.0))
+    )
     for part, panel_row in zip(rows, ROWS, strict=False):
         shown = [one for one in panel_row if _known(table, one[0], one[1])]
         if not shown:
             continue
-        axes = part.subplots(1, len(shown), squeeze=False, width_ratios=[one[2] for one in shown])[0]
+        axes = list(
+            np.ravel(part.subplots(1, len(shown), squeeze=False, width_ratios=[one[2] for one in shown]))
+        )
         for ax, (group, only, _) in zip(axes, shown, strict=True):
             _panel(ax, table, simulated, group, only)
-        panels += list(axes)
     count, n = int(table["replications"].iloc[0]), int(table["agreements"].iloc[0])
     figure.suptitle(
         folded(str(table["finding"].iloc[0]), 96), x=0.012, ha="left", fontsize=13, fontweight="bold"
     )
     words = (
-        f"Line and dots: {plural(n, 'agreement')} on record, {table['span'].iloc[0]}; vermilion: outside the band. "
-        f"Violins: {plural(count, 'replication')}; bars: mean and 5-95 % band. p: Mahalanobis Monte Carlo test of the "
-        "panel's group."
+        f"Dots: {plural(n, 'agreement')} on record, {table['span'].iloc[0]}; vermilion: outside the 5-95 % band of "
+        f"{plural(count, 'replication')} (violins; bars: mean and band). p: Mahalanobis Monte Carlo test of the "
+        "panel's group of statistics; its title is vermilion at 0.05 or less. Two panels of one group share its p."
     )
-    rows[-1].text(0.012, 0.5, folded(words, 150), ha="left", va="center", fontsize=SMALL, color=QUIET)
+    rows[-1].text(0.012, 0.5, folded(words, 176), ha="left", va="center", fontsize=SMALL, color=QUIET)
     return figure
 
 

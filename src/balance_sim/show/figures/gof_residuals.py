@@ -70,7 +70,7 @@ def draw_gof_residuals(table: pd.DataFrame, ax: Sequence[Axes] | None = None) ->
         axes.grid(axis="y", color="#e6e6e6", linewidth=0.7)
         axes.set_xlim(days[0], days[-1])
     ax[0].set_ylim(bottom=0)
-    locator = AutoDateLocator(minticks=4, maxticks=9)
+    locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
     ax[1].xaxis.set_major_locator(locator)
     ax[1].xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     small = (

@@ -42,11 +42,11 @@ def gof_states_table(study: GoodnessOfFit) -> pd.DataFrame:
 def gof_states_title(table: pd.DataFrame) -> str:
     """The finding: who signs furthest above and below what is simulated, and how many are outside their band."""
     gap = table["observed"] - table["mean"]
-    above, below = table.loc[gap.idxmax()], table.loc[gap.idxmin()]
+    above, below = (table.iloc[int(at)].to_dict() for at in (gap.argmax(), gap.argmin()))
     outside = int(((table["observed"] < table["q05"]) | (table["observed"] > table["q95"])).sum())
     return (
-        f"{above['name']} signs {number(above['observed'], 1)} agreements a year, {number(above['mean'], 1)} simulated; "
-        f"{below['name']} {number(below['observed'], 1)}, {number(below['mean'], 1)} simulated. "
+        f"{above['name']}: {number(above['observed'], 1)} agreements a year, {number(above['mean'], 1)} simulated; "
+        f"{below['name']}: {number(below['observed'], 1)}, {number(below['mean'], 1)} simulated. "
         f"{outside} of {plural(len(table), 'state')} lie outside the 5-95 % band"
     )
 
@@ -74,7 +74,8 @@ def draw_gof_states(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     ax.set_xlabel("new agreements a year")
     ax.grid(axis="x", color="#e6e6e6", linewidth=0.7)
     count = int(table["replications"].iloc[0])
-    small = f"Dots: on record, {table['span'].iloc[0]}. Bars: 5-95 % band of {plural(count, 'replication')}; ticks: mean"
+    span, runs = table["span"].iloc[0], plural(count, "replication")
+    small = f"Dots: on record, {span}. Bars: 5-95 % band of {runs}; ticks: mean"
     head(ax, gof_states_title(table), small, own=own, wrap=84)
     left = len(table) - len(rows)
     more = f" {plural(left, 'state')} nearer to the mean in the table." if left > 0 else ""
