@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from balance_sim.stats.mahalanobis import distances, lies_among, ranks_as_far
+from balance_sim.stats.mahalanobis import distances, lies_among, mid_ranks
 
 
 def test_one_statistic_by_hand() -> None:
@@ -13,10 +13,10 @@ def test_one_statistic_by_hand() -> None:
     fit = lies_among(np.array([6.0]), np.arange(1.0, 6.0)[:, None])
     assert fit.distance == pytest.approx(3 / np.sqrt(2.5))
     assert fit.p_published == 0
-    # of 1..6, mean 3.5: 1 and 6 are the furthest
-    assert fit.p == pytest.approx(2 / 6)
-    # 3 lies in the middle: the six are 3, 1, 2, 3, 4, 5, their mean is 3, nothing is nearer to it
-    assert lies_among(np.array([3.0]), np.arange(1.0, 6.0)[:, None]).p == 1
+    # of 1..6, mean 3.5: 1 and 6 are the furthest, and count as half
+    assert fit.p == pytest.approx(1 / 6)
+    # the six are 3, 1, 2, 3, 4, 5, their mean is 3: four are further, two are as near
+    assert lies_among(np.array([3.0]), np.arange(1.0, 6.0)[:, None]).p == 5 / 6
 
 
 def test_two_statistics_by_hand() -> None:
@@ -24,7 +24,7 @@ def test_two_statistics_by_hand() -> None:
     square = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]] * 2)
     fit = lies_among(np.array([2.0, 2.0]), square)
     assert fit.distance == pytest.approx(np.sqrt(8 / (8 / 7)))
-    assert (fit.p, fit.dimension) == (1 / 9, 2)
+    assert (fit.p, fit.dimension) == (0.5 / 9, 2)
 
 
 def test_the_observed_is_compared_as_each_is_with_the_others() -> None:
@@ -38,7 +38,7 @@ def test_the_observed_is_compared_as_each_is_with_the_others() -> None:
         gap = every[k] - rest.mean(axis=0)
         each.append(gap @ np.linalg.inv(np.cov(rest.T)) @ gap)
     assert np.argsort(pooled).tolist() == np.argsort(each).tolist()
-    assert ranks_as_far(pooled).tolist() == [float((pooled >= d).mean()) for d in pooled]
+    assert mid_ranks(pooled).tolist() == [((pooled > d).sum() + 0.5) / 30 for d in pooled]
 
 
 def test_the_unit_of_a_statistic_does_not_matter() -> None:
@@ -55,13 +55,13 @@ def test_what_never_varies() -> None:
     simulated = np.column_stack([rng.normal(size=99), np.zeros(99), np.full(99, 7.0)])
     assert lies_among(np.array([0.0, 0.0, 7.0]), simulated).p > 0.5
     assert (
-        lies_among(np.array([0.0, 1.0, 7.0]), simulated).p == 1 / 100
+        lies_among(np.array([0.0, 1.0, 7.0]), simulated).p == 0.5 / 100
     )  # it has never been 1: as far as can be
     assert (
         lies_among(np.array([0.0, 1.0, 7.0]), simulated).p_published > 0.5
     )  # the published form does not see it
     same = np.tile([1.0, 2.0], (9, 1))
-    assert lies_among(np.array([1.0, 2.0]), same).p == 1
+    assert lies_among(np.array([1.0, 2.0]), same).p == 0.5  # all are equal
 
 
 def test_a_sum_of_others_counts_once() -> None:
@@ -86,6 +86,14 @@ def size(long: int, runs: int, trials: int, published: bool = False) -> float:
 def test_size_with_many_statistics_and_few_simulations() -> None:
     assert size(8, 60, 2000) == pytest.approx(0.05, abs=0.01)
     assert size(50, 60, 2000) == pytest.approx(0.05, abs=0.01)  # more than a quarter: variances alone
+
+
+def test_counts_of_few_values() -> None:
+    """Equal distances count as half: as wholes, as published, the mean of p is far above that of a uniform number."""
+    rng = np.random.default_rng(7)
+    fits = [lies_among(draws[:1], draws[1:, None]) for draws in rng.poisson(0.6, (1000, 129)).astype(float)]
+    assert np.mean([fit.p for fit in fits]) == pytest.approx(0.5, abs=0.02)
+    assert np.mean([fit.p_published for fit in fits]) > 0.6
 
 
 def test_the_published_form_rejects_too_often() -> None:

@@ -55,7 +55,9 @@ if TYPE_CHECKING:
 @click.option(
     "--outcomes", type=click.Path(path_type=Path), help="Of a hindcast: agreements of the years forecast."
 )
-@click.option("--workers", type=click.IntRange(1, 1024), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), default=1, show_default=True, help="Processes, of a scenario."
+)
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path),
     help="Folder for gof.json, figures and report  [default: RESULTS/gof, or results/<name>-gof]",

@@ -105,6 +105,11 @@ def of_scenario(scenario: Scenario, result: Result | None, asked: Asked) -> Good
         )
         if result is not None and arm in result.arms and result.runs >= (runs or 2):
             stored = replace(result, runs=min(result.runs, runs or result.runs))
+    if result is not None and result.model is not None and stored is None:
+        raise click.UsageError(
+            f"{asked.subject} was made by a model of its own, {result.model}, and tells nothing of these years: "
+            "simulate them with it, and give its networks with --simulated"
+        )
     found = goodness_of_fit(
         scenario,
         runs=runs or RUNS,
@@ -114,6 +119,7 @@ def of_scenario(scenario: Scenario, result: Result | None, asked: Asked) -> Good
         observed=seen,
         stored=stored,
         workers=asked.workers,
+        draw_parameters=result is not None and result.draws,
     )
     return replace(found, notes=(*notes, *found.notes))
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.stats import networks
-from balance_sim.stats.mahalanobis import Fit, lies_among, share_as_far
+from balance_sim.stats.mahalanobis import Fit, lies_among, mid_ranks
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -158,8 +158,9 @@ class StateRow:
 class Comparison:
     """Every group of one comparison.
 
-    p: of all groups together: the share of the R + 1 histories whose sum of ln p over groups is as low as that of the
-    observed one (Fisher's combination, by permutation: Pesarin 2001, Multivariate Permutation Tests, ch. 6)."""
+    p: of all groups together: the share of the R + 1 histories whose sum of ln p over groups is lower than that of the
+    observed one, and half of those as low (Fisher's combination, by permutation: Pesarin 2001, Multivariate Permutation
+    Tests, ch. 6)."""
 
     span: Span
     replications: int
@@ -266,7 +267,7 @@ def compare(ground: Ground, span: Span, observed: Agreements, simulated: Agreeme
         len(seen),
         tuple(groups),
         _states(groups[GROUPS.index("states")], span),
-        share_as_far(-np.log(pooled).sum(axis=0)),
+        float(mid_ranks(-np.log(pooled).sum(axis=0))[0]),
         tuple(f"{one.name}: {one.why}" for one in groups if one.why),
     )
 

@@ -39,7 +39,7 @@ SHARES = ("regimes", "hostile", "repeats")
 def p_words(p: float, replications: int) -> str:
     """`p = 0.31`; the least that so many replications can give is told as such."""
     least = 1 / (replications + 1)
-    return f"p < {number(least, 3)}" if p <= least * 1.000001 else f"p = {number(p, 3 if p < 0.1 else 2)}"
+    return f"p < {number(least, 3)}" if p < least else f"p = {number(p, 3 if p < 0.1 else 2)}"
 
 
 def statistic_words(name: str) -> str:
@@ -89,7 +89,7 @@ def residual_words(one: Residuals) -> str:
     link = "and" if (one.level_p > LEVEL) == timely else "but"
     return (
         f"{number(one.signed[-1], 0)} agreements, {many}{number(one.expected[-1], 1)} expected "
-        f"(p = {number(one.level_p, 2)}), {link} {in_time} (Kolmogorov-Smirnov p = {small_p(one.ks_p)})"
+        f"(p = {small_p(one.level_p)}), {link} {in_time} (Kolmogorov-Smirnov p = {small_p(one.ks_p)})"
     )
 
 
@@ -102,11 +102,11 @@ def gof_lines(study: GoodnessOfFit) -> list[str]:
     """For a terminal, at 80 columns."""
     found = study.comparison
     title = printable(str(study.about.get("title") or study.about.get("subject", "")))
-    arm = study.about.get("arm")
+    arm = printable(str(study.about.get("arm_title") or study.about.get("arm") or ""))
     out = [
         title,
-        f"{span_words(found)}: {plural(found.observed, 'agreement')} on record, "
-        f"{found.replications:,} replications" + (f" of arm {printable(str(arm))}" if arm else ""),
+        f"observed: {plural(found.observed, 'agreement')}, {span_words(found)}",
+        *_wrapped(f"simulated: {plural(found.replications, 'replication')}" + (f" of: {arm}" if arm else "")),
         "",
         f"{'':<34}{'observed':>9}{'simulated':>11}{'5-95 % band':>19}",
     ]

@@ -9,14 +9,16 @@ As published, the simulated vectors have made the mean and the covariance that t
 one has not: it lies further out even where it is one of them, the more so the longer the vector and the fewer the
 simulations. So the p given here measures all alike: of the R + 1 vectors each in its turn is the odd one out, and its
 distance from the others' mean by the others' covariance is what counts. If the observed vector is drawn as the
-simulated ones are, all orders are equally likely, and P(p <= a) <= a for every a, R and length of the vector (Besag,
-Clifford 1989, Generalized Monte Carlo significance tests, Biometrika 76(4)). The distance of one vector left out is an
+simulated ones are, all orders are equally likely, so that p is uniform on its R + 1 values whatever R and the length of
+the vector (Besag, Clifford 1989, Generalized Monte Carlo significance tests, Biometrika 76(4)). Equal distances, which
+counts have often, count as half (mid-p: Lancaster 1961, Significance tests in discrete distributions, JASA 56(294)): as
+wholes they would make the test reject too seldom, as nothing too often. The distance of one vector left out is an
 increasing function of its distance when none is left out (the deletion formula of the hat matrix: Cook, Weisberg 1982,
 Residuals and Influence in Regression, 2.2), so one covariance, of all R + 1, is enough.
 
 A covariance of many statistics from few simulations is mostly noise, and from fewer simulations than statistics every
 vector is as far out as every other. With more statistics than a quarter of the simulations their variances alone are
-used (the diagonal of the covariance); the p is as exact as before.
+used (the diagonal of the covariance); p is as uniform as before.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ EACH = 4
 class Fit:
     """How an observed vector lies among simulated ones.
 
-    p: share of the R + 1 vectors at least as far from the others as the observed one. p_published: share of the R
+    p: share of the R + 1 vectors further from the others than the observed one, with half of those as far, itself too;
+    0.5 / (R + 1) at the least. p_published: share of the R
     simulations at least as far from their mean, as sienaGOF has it. distance: Mahalanobis, of the observed vector from
     the simulated mean by the simulated covariance. dimension: directions in which the R + 1 vectors vary. diagonal:
     whether variances alone were used; ranks: (R + 1,) the p of each vector, the observed first, in its turn."""
@@ -68,13 +71,14 @@ def lies_among(observed: Floats, simulated: Floats) -> Fit:
     diagonal = EACH * simulated.shape[1] > len(simulated)
     pooled, dimension = distances(every, every, diagonal=diagonal)
     published = distances(every, simulated, diagonal=diagonal)[0]
+    ranks = mid_ranks(pooled)
     return Fit(
-        share_as_far(pooled),
-        share_as_far(published, among=1),
+        float(ranks[0]),
+        share_as_far(published),
         float(np.sqrt(published[0])),
         dimension,
         diagonal,
-        ranks_as_far(pooled),
+        ranks,
     )
 
 
@@ -98,12 +102,18 @@ def distances(vectors: Floats, among: Floats, *, diagonal: bool = False) -> tupl
     return np.asarray(squared), int(kept.sum())
 
 
-def share_as_far(distance: Floats, among: int = 0) -> float:
-    """Share of the distances, from position `among` on, that are at least the first."""
-    return float((distance[among:] >= distance[0] * (1.0 - TIES)).mean())
+def share_as_far(distance: Floats) -> float:
+    """Share of the others that are at least as far as the first."""
+    return float((distance[1:] >= distance[0] * (1.0 - TIES)).mean())
 
 
-def ranks_as_far(distance: Floats) -> Floats:
-    """(R,) for each of the distances the share of all that are at least as large: its own p."""
+def mid_ranks(distance: Floats) -> Floats:
+    """(R,) for each of the distances the share of all that are larger, with half of those that are equal, itself too.
+
+    >>> mid_ranks(np.array([1.0, 3.0, 1.0, 2.0])).tolist()
+    [0.75, 0.125, 0.75, 0.375]"""
     order = np.sort(distance)
-    return np.asarray((len(order) - np.searchsorted(order, distance * (1.0 - TIES))) / len(order))
+    below, above = distance * (1.0 - TIES), distance * (1.0 + TIES)
+    larger = len(order) - np.searchsorted(order, above, side="right")
+    equal = len(order) - np.searchsorted(order, below) - larger
+    return np.asarray((larger + equal / 2.0) / len(order))

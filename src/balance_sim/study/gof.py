@@ -18,8 +18,6 @@ from balance_sim.study.result import Result
 from balance_sim.study.run import run
 
 RUNS = 128
-FEWEST = 19
-"""Replications without which no p can reach 0.05."""
 
 
 def span_asked(scenario: Scenario, first: date | None, stop: date | None, *, ahead: bool) -> Span:
@@ -48,14 +46,16 @@ def goodness_of_fit(
     observed: Agreements | None = None,
     stored: Result | None = None,
     workers: int = 1,
+    draw_parameters: bool = False,
 ) -> GoodnessOfFit:
     """Simulate a span and compare the network of new agreements with the observed one.
 
     Before the scenario's start the scenario is set back to the span's first day (`set_back`), in the control arm if no
     other is named, and simulated to its end. From the start on it is simulated as it is, in the arm named; `stored`
-    results of the arm are taken in place of simulating. observed: agreements by position in `scenario.codes`; the
-    scenario's own record if None. Raises WrongRequest for an arm or a span that it does not have, and where nothing is
-    on record in the span."""
+    results of the arm are taken in place of simulating. draw_parameters: as of `run`. observed: agreements by position
+    in `scenario.codes`; the scenario's own record if None.
+
+    Raises WrongRequest for an arm or a span that it does not have, and where too little is on record in the span."""
     span = span or own_span(scenario)
     chosen = chosen_arms(scenario, None if arm is None else [arm])[-1 if arm is not None else 0]
     seen = (recorded(scenario) if observed is None else observed).within(span)
@@ -66,10 +66,12 @@ def goodness_of_fit(
         )
     if span.first < scenario.start:
         lived = set_back(scenario, span, arm)
-        made = run(lived, runs=runs, seed=seed, workers=workers)
+        made = run(lived, runs=runs, seed=seed, workers=workers, draw_parameters=draw_parameters)
     else:
         lived = arm_scenario(scenario, chosen)
-        made = stored or run(scenario, runs=runs, seed=seed, arms=[chosen], workers=workers)
+        made = stored or run(
+            scenario, runs=runs, seed=seed, arms=[chosen], workers=workers, draw_parameters=draw_parameters
+        )
     failed = {row["run"] for row in made.failed}
     if failed:
         raise WrongRequest(f"{len(failed)} replications failed: first replication {min(failed)}")
@@ -86,6 +88,7 @@ def goodness_of_fit(
             "scenario": scenario.name,
             "sha256": scenario.sha256,
             "arm": chosen,
+            "arm_title": scenario.arms[chosen].title or chosen,
             "seed": made.seed,
             "version": version(),
         },
