@@ -31,6 +31,7 @@ COMMANDS = {
     "explore": "balance_sim.cli.explore",
     "export": "balance_sim.cli.export",
     "fit": "balance_sim.cli.fit",
+    "gof": "balance_sim.cli.gof",
     "hindcast": "balance_sim.cli.hindcast",
     "new": "balance_sim.cli.new",
     "package": "balance_sim.cli.package",

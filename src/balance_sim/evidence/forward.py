@@ -29,7 +29,7 @@ from balance_sim.model.margins import BoundExceeded, Margins, most_willing, with
 from balance_sim.model.no_relations import openness_at
 from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import State
+from balance_sim.model.state import Accords, State
 from balance_sim.model.threat import threat
 from balance_sim.model.view import View
 from balance_sim.model.willingness import TERMS, consent
@@ -87,12 +87,11 @@ def simulate_forward(
     worlds = compile_worlds(scenario)
     world, baseline = worlds.reference, worlds.baseline
     years = np.arange(origin, last + 1)
-    starts = np.array([float((date(int(y), 1, 1) - scenario.start).days) for y in years])
-    kinds = [world.ladder.names.index(kind) for kind in fit.kinds]
     who = {history.iso3[i]: i for i in members_at(history, origin)}
     place = np.array([who[code] for code in world.codes])
     i, j = place[world.first], place[world.second]
-    ahead = _Outlook(world, starts, persistence, fit.propensity_variance, kinds, None)
+    ahead = _outlook(fit, scenario, world, persistence)
+    starts = ahead.starts
     if factors is not None:
         ahead = replace(ahead, gamma=(factors.shape[i, j], factors.inverse[i, j]))
     total = np.zeros((len(years), len(world.first)))
@@ -101,10 +100,33 @@ def simulate_forward(
         numbers = np.arange(first, min(first + RUNS_TOGETHER, runs), dtype=np.uint64)
         seen, made = _batch(ahead, baseline, seed, numbers)
         total += seen
-        signed += np.bincount(np.searchsorted(starts, made, side="right") - 1, minlength=len(years))
+        signed += np.bincount(np.searchsorted(starts, made.signed, side="right") - 1, minlength=len(years))
     chance = np.full((len(years), len(history.iso3), len(history.iso3)), np.nan)
     chance[:, i, j] = chance[:, j, i] = total / runs
     return Ahead(years, chance, signed / runs, runs)
+
+
+def agreements_forward(
+    fit: Fit, scenario: Scenario, *, runs: int, seed: int, persistence: float = 1.0
+) -> tuple[World, Accords]:
+    """The agreements that the same runs sign, of the kinds of the fit; `run` counts over all of them.
+
+    scenario: of `scenario_of_fit`. Days count from its start, dyads are those of the world."""
+    worlds = compile_worlds(scenario)
+    ahead, every = _outlook(fit, scenario, worlds.reference, persistence), Accords.none()
+    for first in range(0, runs, RUNS_TOGETHER):
+        numbers = np.arange(first, min(first + RUNS_TOGETHER, runs), dtype=np.uint64)
+        made = _batch(ahead, worlds.baseline, seed, numbers)[1]
+        every.append(replace(made, run=made.run + first))
+    return worlds.reference, every
+
+
+def _outlook(fit: Fit, scenario: Scenario, world: World, persistence: float) -> _Outlook:
+    """What all batches share, without factors of pairs. A year begins on each 1 January of the scenario."""
+    years = range(scenario.start.year, scenario.end.year)
+    starts = np.array([float((date(year, 1, 1) - scenario.start).days) for year in years])
+    kinds = [world.ladder.names.index(kind) for kind in fit.kinds]
+    return _Outlook(world, starts, persistence, fit.propensity_variance, kinds, None)
 
 
 @dataclass(frozen=True)
@@ -146,8 +168,8 @@ class _Outlook:
 
 def _batch(
     ahead: _Outlook, baseline: Baseline, seed: int, numbers: NDArray[np.uint64]
-) -> tuple[Floats, Floats]:
-    """(Y, P) chances summed over the runs, and the days on which something was signed."""
+) -> tuple[Floats, Accords]:
+    """(Y, P) chances summed over the runs, and what was signed."""
     worlds = ahead.paths(seed, int(numbers[0]))
     most = np.stack([world.propensity for world in worlds]).max(axis=0)
     highest = replace(ahead.world, propensity=most)
@@ -169,7 +191,7 @@ def _lived(
     thin: Thinning,
     seed: int,
     numbers: NDArray[np.uint64],
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Accords]:
     """The engine's own steps, each in the world of its year. Raises BoundExceeded if a run whose opportunities
     were thinned leaves the margins."""
     seen = np.zeros((len(ahead.starts), len(ahead.world.first)))
@@ -190,7 +212,7 @@ def _lived(
     turn_of_step(ahead.world, state)
     made = state.accords
     ours = np.isin(made.kind, ahead.kinds) & (made.signed >= 0) & (made.signed < grid[-1])
-    return seen, made.signed[ours]
+    return seen, made.take(np.flatnonzero(ours))
 
 
 NODES, SHARES = np.polynomial.hermite_e.hermegauss(7)

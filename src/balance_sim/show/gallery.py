@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from balance_sim.evidence.scored_file import Scored
+    from balance_sim.results.gof_file import GoodnessOfFit
     from balance_sim.show.comparison import Comparison
     from balance_sim.study.result import Result
     from balance_sim.study.sweep_result import SweepResult
 
-    type Study = Result | SweepResult | Comparison | Scored
+    type Study = Result | SweepResult | Comparison | Scored | GoodnessOfFit
 
 HOME = "balance_sim.show.figures"
 WAITING_DAYS, WAITING_SHARE = 30, 0.25

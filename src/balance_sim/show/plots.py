@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.scored_file import Scored, read_scored, scored_path
+from balance_sim.results.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.comparison_gallery import COMPARISON_FIGURES
 from balance_sim.show.gallery import FIGURES, Picture, fitting
+from balance_sim.show.gof_gallery import GOF_FIGURES
 from balance_sim.show.save import save_drawn
 from balance_sim.show.score_gallery import SCORE_FIGURES
 from balance_sim.show.sweep_gallery import SWEEP_FIGURES
@@ -57,6 +60,9 @@ class Plots[S: Study]:
             return Plots(Comparison.of(texts, classes))
         if classes is not None:
             raise WrongRequest("--classes is for two results or more")
+        fit = gof_path(Path(texts[0]))
+        if fit is not None:
+            return Plots(opened(fit))
         scores = scored_path(Path(texts[0]))
         if scores is not None:
             return Plots(read_scored(scores))
@@ -83,12 +89,26 @@ class Plots[S: Study]:
             return COMPARISON_FIGURES
         if isinstance(self.study, Scored):
             return SCORE_FIGURES
+        if isinstance(self.study, GoodnessOfFit):
+            return GOF_FIGURES
         return FIGURES
+
+
+def opened(path: Path) -> GoodnessOfFit:
+    """What `gof` wrote. Raises DataError where the file is something else."""
+    try:
+        return read_gof(path)
+    except NotGoodnessOfFit as error:
+        raise DataError(str(error), "Run `gof` again, into this folder or another", path) from None
 
 
 def is_results(text: str) -> bool:
     """Whether a text names something that figures can be made of."""
-    return scored_path(Path(text)) is not None or (parse_side(text).folder / "manifest.json").exists()
+    return (
+        gof_path(Path(text)) is not None
+        or scored_path(Path(text)) is not None
+        or (parse_side(text).folder / "manifest.json").exists()
+    )
 
 
 def home_of(texts: Sequence[str]) -> Path:

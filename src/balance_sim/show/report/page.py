@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.evidence.scored_file import Scored
+from balance_sim.results.gof_file import GoodnessOfFit
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.gallery import Picture, fitting, words_of
 from balance_sim.show.headline import finding
@@ -54,6 +55,8 @@ def report_html(result: Result, drawn: Drawn | None = None, *, world_map: bool =
 
     The same bytes for the same results: nothing of it depends on when, where or how fast it was made.
     Raises WrongRequest where Jinja2 is missing."""
+    from balance_sim.show.report.gof_page import section_beside
+
     chosen = {name: one for name, one in fitting(result).items() if world_map or name != "map"}
     plates = plates_of(result, chosen, drawn)
     scenario = result.scenario
@@ -76,6 +79,7 @@ def report_html(result: Result, drawn: Drawn | None = None, *, world_map: bool =
         "states": facts.state_rows(scenario),
         "parameters": facts.parameter_rows(scenario),
         "made": facts.made_rows(result),
+        "gof": section_beside(result.folder),
         "failed": [f"replication {row['run']}" for row in result.failed[:20]],
         "failed_count": len(result.failed),
         "limits": facts.LIMITS,
@@ -139,6 +143,7 @@ def save_report(study: Study, path: Path, drawn: Drawn | None = None, *, world_m
 def page_of(study: Study, drawn: Drawn | None = None, *, world_map: bool = True) -> str:
     """The report of a run, a sweep, a comparison or scored forecasts, as HTML."""
     from balance_sim.show.report.comparison_page import comparison_html
+    from balance_sim.show.report.gof_page import gof_html
     from balance_sim.show.report.score_page import score_html
     from balance_sim.show.report.sweep_page import sweep_html
 
@@ -148,6 +153,8 @@ def page_of(study: Study, drawn: Drawn | None = None, *, world_map: bool = True)
         return comparison_html(study)
     if isinstance(study, Scored):
         return score_html(study)
+    if isinstance(study, GoodnessOfFit):
+        return gof_html(study)
     return report_html(study, drawn, world_map=world_map)
 
 

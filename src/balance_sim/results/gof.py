@@ -1,0 +1,320 @@
+"""Goodness of fit: the network of new agreements as observed, beside those that a model simulates.
+
+Both are tables of agreements with two states, a date and a kind. Each replication, and what was observed, becomes a
+vector of statistics in groups; each group is compared by `stats.mahalanobis`. Nothing here knows how the agreements
+were simulated, so anybody's can be compared (as btergm's `createGOF`: Leifeld, Cranmer, Desmarais 2018, Temporal
+Exponential Random Graph Models with btergm, Journal of Statistical Software 83(6)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.stats import networks
+from balance_sim.stats.mahalanobis import Fit, lies_among, mid_ranks
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+DEGREES = np.array([1, 2, 3, 4, 5, 6, 8, 10, 15, 20])
+LONGEST, SHARED = 6, 5
+DEMOCRACY = 0.5
+"""A state is a democracy from this on of the 0..1 of V-Dem's polyarchy: the middle of the scale."""
+LOW, HIGH = 0.05, 0.95
+GROUPS = (
+    "degree",
+    "isolates",
+    "geodesics",
+    "shared_partners",
+    "triads",
+    "transitivity",
+    "modularity",
+    "repeats",
+    "distance",
+    "regimes",
+    "hostile",
+    "kinds",
+    "lags",
+    "years",
+    "states",
+)
+"""In the order in which they are shown."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is known of the states, in the order of `codes`, n of them; NaN or None: not known.
+
+    km: (n, n) distance; democracy: (n,) 0..1; hostile: (n, n) whether a dispute is on record between two of them."""
+
+    codes: tuple[str, ...]
+    km: Floats | None = None
+    democracy: Floats | None = None
+    hostile: Bools | None = None
+
+
+@dataclass(frozen=True)
+class Span:
+    """Agreements dated from the day `first` to the day before `stop` are compared."""
+
+    first: date
+    stop: date
+
+    @property
+    def years(self) -> float:
+        """Length in years of 365.25 days."""
+        return (self.stop - self.first).days / 365.25
+
+    @property
+    def calendar(self) -> tuple[int, ...]:
+        """The calendar years that it touches."""
+        return tuple(range(self.first.year, date.fromordinal(self.stop.toordinal() - 1).year + 1))
+
+
+@dataclass(frozen=True)
+class Agreements:
+    """New agreements, E of them, of one history or of several. All arrays (E,).
+
+    run: number of the history, 0 and up; a, b: positions on the roster; kind: word; signed: ordinal of the date;
+    talks, force: days from talks to signature, and from signature to entry into force; NaN where not known."""
+
+    run: Ints
+    a: Ints
+    b: Ints
+    kind: npt.NDArray[np.str_]
+    signed: Ints
+    talks: Floats
+    force: Floats
+
+    def __len__(self) -> int:
+        return len(self.run)
+
+    def of(self, run: int) -> Agreements:
+        """Those of one history."""
+        return self.where(self.run == run)
+
+    def where(self, rows: Bools | Ints) -> Agreements:
+        """Some of them."""
+        return Agreements(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+    def within(self, span: Span) -> Agreements:
+        """Those signed within a span. A lag that ends after it is not known: neither side can have seen it."""
+        stop = span.stop.toordinal()
+        kept = self.where((self.signed >= span.first.toordinal()) & (self.signed < stop))
+        seen = kept.signed + np.nan_to_num(kept.force, nan=np.inf) < stop
+        return Agreements(
+            kept.run, kept.a, kept.b, kept.kind, kept.signed, kept.talks, np.where(seen, kept.force, np.nan)
+        )
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """One number: as observed, and its mean and 5-95 % band over replications."""
+
+    name: str
+    observed: float
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def outside(self) -> bool:
+        """Whether the observed number lies outside the band."""
+        return self.observed < self.low or self.observed > self.high
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of statistics and its test. simulated: (R, K), a column a statistic. why: what is not tested, or None.
+
+    fit: None where nothing of the group is known on one side."""
+
+    name: str
+    statistics: tuple[Statistic, ...]
+    simulated: Floats
+    fit: Fit | None
+    why: str | None = None
+
+
+@dataclass(frozen=True)
+class StateRow:
+    """Agreements a year of one state: as observed, and as simulated with a 5-95 % band."""
+
+    code: str
+    observed: float
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Every group of one comparison.
+
+    p: of all groups together: the share of the R + 1 histories whose sum of ln p over groups is lower than that of the
+    observed one, and half of those as low (Fisher's combination, by permutation: Pesarin 2001, Multivariate Permutation
+    Tests, ch. 6)."""
+
+    span: Span
+    replications: int
+    observed: int
+    groups: tuple[Group, ...]
+    states: tuple[StateRow, ...]
+    p: float
+    notes: tuple[str, ...] = field(default=())
+
+    def group(self, name: str) -> Group:
+        """The group of that name."""
+        return next(one for one in self.groups if one.name == name)
+
+
+def statistics_of(
+    ground: Ground, made: Agreements, kinds: Sequence[str], years: Sequence[int]
+) -> dict[str, dict[str, float]]:
+    """Group -> statistic -> number, of one history. kinds, years: those that get a number of their own.
+
+    NaN: not known, or of no agreement at all."""
+    tie = networks.tied(len(ground.codes), made.a, made.b)
+    calendar = np.array([date.fromordinal(int(day)).year for day in made.signed], dtype=np.int64)
+    of_state = np.bincount(made.a, minlength=len(ground.codes)) + np.bincount(
+        made.b, minlength=len(ground.codes)
+    )
+    far = [*map(str, range(1, LONGEST + 1)), f"more than {LONGEST}", "not connected"]
+    near = [*map(str, range(SHARED)), f"{SHARED} or more"]
+    return {
+        "degree": _named([f"at most {k}" for k in DEGREES], networks.cumulative_degrees(tie, DEGREES)),
+        "isolates": {"states without": networks.isolates(tie)},
+        "geodesics": _named(far, networks.geodesics(tie, LONGEST)),
+        "shared_partners": _named(near, networks.shared_partners(tie, SHARED)),
+        "triads": _named(["no tie", "1 tie", "2 ties", "3 ties"], networks.triads(tie)),
+        "transitivity": {"transitivity": networks.transitivity(tie)},
+        "modularity": {"modularity": networks.modularity(tie)},
+        "repeats": {"share": networks.repeats(made.a, made.b)},
+        "distance": _distance(ground, made),
+        "regimes": _regimes(ground, made),
+        "hostile": {
+            "share": float("nan") if ground.hostile is None else _mean(ground.hostile[made.a, made.b])
+        },
+        "kinds": {kind: float((made.kind == kind).sum()) for kind in kinds},
+        "lags": _lags(made),
+        "years": {str(year): float((calendar == year).sum()) for year in years},
+        "states": _named(ground.codes, of_state.astype(np.float64)),
+    }
+
+
+def _named(names: Sequence[str], values: Floats) -> dict[str, float]:
+    return dict(zip(names, map(float, values), strict=True))
+
+
+def _mean(values: npt.NDArray[np.generic]) -> float:
+    known = values[np.isfinite(values.astype(np.float64))].astype(np.float64)
+    return float(known.mean()) if len(known) else float("nan")
+
+
+def _distance(ground: Ground, made: Agreements) -> dict[str, float]:
+    names = ("lower quartile, km", "median, km", "upper quartile, km")
+    km = np.empty(0) if ground.km is None else ground.km[made.a, made.b]
+    km = km[np.isfinite(km)]
+    values = np.quantile(km, [0.25, 0.5, 0.75]) if len(km) else np.full(3, np.nan)
+    return _named(names, values)
+
+
+def _regimes(ground: Ground, made: Agreements) -> dict[str, float]:
+    names = ("two democracies", "one democracy", "no democracy")
+    if ground.democracy is None:
+        return dict.fromkeys(names, float("nan"))
+    sides = np.stack([ground.democracy[made.a], ground.democracy[made.b]])
+    known = np.isfinite(sides).all(axis=0)
+    of_two = (sides[:, known] >= DEMOCRACY).sum(axis=0)
+    return {name: _mean(of_two == count) for name, count in zip(names, (2, 1, 0), strict=True)}
+
+
+def _lags(made: Agreements) -> dict[str, float]:
+    """Medians in days, of those that are known; the lag to force of those that were not in force at once."""
+    waited = made.force[made.force > 0]
+    talks = made.talks[np.isfinite(made.talks)]
+    return {
+        "talks to signature, days": float(np.median(talks)) if len(talks) else float("nan"),
+        "in force the same day": _mean(np.where(np.isfinite(made.force), made.force <= 0, np.nan)),
+        "signature to force, days": float(np.median(waited)) if len(waited) else float("nan"),
+    }
+
+
+def compare(ground: Ground, span: Span, observed: Agreements, simulated: Agreements, runs: int) -> Comparison:
+    """Compare what was observed with R = `runs` replications, numbered 0..R-1; all of the span.
+
+    Raises ValueError for fewer than two replications."""
+    if runs < 2:
+        raise ValueError("at least two replications are needed")
+    seen, made = observed.within(span), simulated.within(span)
+    kinds = sorted({*map(str, seen.kind), *map(str, made.kind)})
+    parts = [
+        vectors_of(ground, span, *one, kinds) for one in ((replace(seen, run=0 * seen.run), 1), (made, runs))
+    ]
+    stacked = {name: np.vstack([part[name][1] for part in parts]) for name in GROUPS}
+    groups = [_group(name, parts[0][name][0], stacked[name]) for name in GROUPS]
+    pooled = [one.fit.ranks for one in groups if one.fit is not None and one.fit.ranks is not None]
+    return Comparison(
+        span,
+        runs,
+        len(seen),
+        tuple(groups),
+        _states(groups[GROUPS.index("states")], span),
+        float(mid_ranks(-np.log(pooled).sum(axis=0))[0]),
+        tuple(f"{one.name}: {one.why}" for one in groups if one.why),
+    )
+
+
+def vectors_of(
+    ground: Ground, span: Span, made: Agreements, runs: int, kinds: Sequence[str]
+) -> dict[str, tuple[list[str], Floats]]:
+    """Group -> names of its K statistics, and (R, K) their values in each of the histories 0..R-1."""
+    order = np.argsort(made.run, kind="stable")
+    edges = np.searchsorted(made.run[order], np.arange(runs + 1))
+    found = [
+        statistics_of(ground, made.where(order[low:high]), kinds, span.calendar)
+        for low, high in pairwise(edges)
+    ]
+    out = {}
+    for name in GROUPS:
+        names = list(found[0][name])
+        out[name] = names, np.array([[one[name][of] for of in names] for one in found]).reshape(runs, -1)
+    return out
+
+
+def _group(name: str, names: list[str], values: Floats) -> Group:
+    """A group and its test. values: (R + 1, K), the observed history first."""
+    rows: list[Statistic] = []
+    tested: list[int] = []
+    unknown: list[int] = []
+    for k, of in enumerate(names):
+        column = values[1:, k]
+        known = column[np.isfinite(column)]
+        nothing = not len(known)
+        band = np.full(2, np.nan) if nothing else np.quantile(known, [LOW, HIGH])
+        mean = float("nan") if nothing else float(known.mean())
+        rows.append(Statistic(of, float(values[0, k]), mean, float(band[0]), float(band[1])))
+        (unknown if nothing or not np.isfinite(values[0, k]) else tested).append(k)
+    why = f"not known on one side: {', '.join(names[k] for k in unknown)}" if unknown else None
+    if not tested:
+        return Group(name, tuple(rows), values[1:], None, why)
+    whole = values[:, np.array(tested)]
+    whole = np.where(np.isfinite(whole), whole, np.nanmean(whole[1:], axis=0))
+    fit = lies_among(whole[0], whole[1:])
+    return Group(name, tuple(rows), values[1:], fit, why)
+
+
+def _states(group: Group, span: Span) -> tuple[StateRow, ...]:
+    """The furthest from the simulated mean first."""
+    rows = [
+        StateRow(one.name, *(value / span.years for value in (one.observed, one.mean, one.low, one.high)))
+        for one in group.statistics
+    ]
+    return tuple(sorted(rows, key=lambda row: (-abs(row.observed - row.mean), row.code)))

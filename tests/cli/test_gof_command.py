@@ -1,0 +1,177 @@
+"""`balance-sim gof` as a user meets it: what it prints and writes, and what it says of input that it cannot use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from balance_sim.cli import main
+
+STATES = ("AUS", "BRA", "CAN", "DEU", "FRA", "JPN")
+SCENARIO = """schema: 1
+title: six states
+start: 2004-01-01
+end: 2005-01-01
+step_days: 30
+focal: signal
+states:
+  - {id: DEU, capability: 0.3, latitude: 52, longitude: 13, democracy: 0.9, name: Germany}
+  - {id: ITA, capability: 0.2, latitude: 42, longitude: 12, democracy: 0.8}
+  - {id: FRA, capability: 0.2, latitude: 49, longitude: 2, democracy: 0.9}
+accords:
+  - {id: old, a: DEU, b: FRA, kind: access, status: in_force, signed: 1999-01-01, in_force: 1999-06-01}
+  - {id: one, a: DEU, b: ITA, kind: access, status: in_force, signed: 2002-05-01, in_force: 2002-05-01}
+  - {id: two, a: FRA, b: ITA, kind: access, status: in_force, signed: 2002-05-01, in_force: 2002-05-01}
+events: [{id: signal, date: 2004-04-10, kind: treaty, principals: [DEU, ITA]}]
+arms: {no_signal: {reference: true, drop: [signal]}, signal: {}}
+report: {windows: [30]}
+"""
+
+
+def networks(seed: int, runs: int, rate: float) -> str:
+    rng = np.random.default_rng(seed)
+    rows = ["replication,a,b,date,kind"]
+    for run in range(runs):
+        for _ in range(max(rng.poisson(rate), 1)):
+            a, b = rng.choice(STATES, 2, replace=False)
+            rows.append(f"{run},{a},{b},{2000 + rng.integers(3)}-{1 + rng.integers(12):02d}-11,pact")
+    return "\n".join(rows) + "\n"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("scenario.yaml").write_text(SCENARIO, encoding="utf-8")
+    Path("simulated.csv").write_text(networks(1, 40, 12), encoding="utf-8")
+    for name, rate in (("like", 12.0), ("unlike", 40.0)):
+        text = networks(2, 1, rate).replace("replication,", "").replace("\n0,", "\n")
+        Path(f"{name}.csv").write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def said(*args: str) -> Result:
+    return CliRunner().invoke(main, ["gof", *args])
+
+
+def test_anybodys_networks(place: Path) -> None:
+    like, unlike = (
+        json.loads(
+            said("--simulated", "simulated.csv", "--against", name, "--json", "--out", name[:-4]).stdout
+        )
+        for name in ("like.csv", "unlike.csv")
+    )
+    assert (like["replications"], like["residuals"]) == (40, None)
+    assert like["p"] > 0.05
+    assert unlike["p"] == pytest.approx(0.5 / 41)
+    by_name = {one["name"]: one for one in unlike["groups"]}
+    assert by_name["years"]["p"] <= 0.05
+    assert by_name["distance"]["p"] is None  # without a scenario no distance is known
+    assert "not known" in by_name["distance"]["not_tested"]
+    assert sum(one["observed"] for one in by_name["years"]["statistics"]) == unlike["agreements"]
+
+
+def test_a_scenario_writes_figures_and_a_report(place: Path) -> None:
+    found = said("scenario.yaml", "--runs", "12", "--out", "fit")
+    assert found.exit_code == 0, found.stderr
+    assert (
+        "observed: 2 agreements, 2001-01-01 to 2003-12-31\nsimulated: 12 replications of: no_signal"
+        in found.stdout
+    )
+    assert "Germany" in found.stdout
+    assert max(map(len, found.stdout.splitlines())) <= 80
+    names = {path.name for path in (place / "fit" / "figures").iterdir()}
+    assert names == {
+        f"{name}.{kind}" for name in ("gof", "gof_states", "gof_residuals") for kind in ("png", "svg")
+    }
+    page = (place / "fit" / "report.html").read_text(encoding="utf-8")
+    assert "Mahalanobis Monte Carlo tests, 2001-01-01 to 2003-12-31" in page
+    again = CliRunner().invoke(main, ["plot", "fit", "--list"])
+    assert [line.split()[0] for line in again.stdout.splitlines()] == ["gof", "gof_states", "gof_residuals"]
+    first = (place / "fit" / "gof.json").read_bytes()
+    said("scenario.yaml", "--runs", "12", "--out", "again", "--no-figures")
+    one, other = json.loads(first), json.loads((place / "again" / "gof.json").read_text(encoding="utf-8"))
+    assert {**one, "about": 0} == {**other, "about": 0}
+
+
+def test_the_report_of_a_run_has_the_section(place: Path) -> None:
+    runner = CliRunner()
+    made = runner.invoke(main, ["run", "scenario.yaml", "--runs", "4", "--out", "study", "--no-figures"])
+    assert made.exit_code == 0, made.stderr
+    assert said("study", "--runs", "12").exit_code == 0
+    assert runner.invoke(main, ["report", "study"]).exit_code == 0
+    page = (place / "study" / "report.html").read_text(encoding="utf-8")
+    assert "<h2>Goodness of fit</h2>" in page
+    assert runner.invoke(main, ["verify", "study"]).exit_code == 0
+
+
+def test_a_results_folder_against_what_came_after(place: Path) -> None:
+    Path("after.csv").write_text(
+        "a,b,date,kind\nDEU,ITA,2004-06-01,access\nFRA,ITA,2004-07-01,access\nFRA,USA,2004-07-01,access\n",
+        encoding="utf-8",
+    )
+    runner = CliRunner()
+    assert (
+        runner.invoke(
+            main, ["run", "scenario.yaml", "--runs", "6", "--out", "study", "--no-figures"]
+        ).exit_code
+        == 0
+    )
+    found = json.loads(said("study", "--against", "after.csv", "--json", "--no-figures").stdout)
+    assert (found["span"]["first"], found["span"]["last"]) == ("2004-01-01", "2004-12-31")
+    assert (found["about"]["arm"], found["replications"], found["agreements"]) == ("signal", 6, 2)
+    assert any("1 agreements of after.csv" in note for note in found["notes"])
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        ((), 2, "give SCENARIO, RESULTS or HINDCAST"),
+        (("scenario.yaml", "--data", "."), 2, "--data is for a hindcast"),
+        (("scenario.yaml", "--arm", "signla"), 2, "unknown arm `signla`; did you mean `signal`?"),
+        (("scenario.yaml", "--from", "2003-06-01", "--until", "2004-06-01"), 2, "set --from and --until"),
+        (("scenario.yaml", "--from", "2000-01-01", "--until", "2000-12-31"), 2, "0 bilateral agreements"),
+        (("--simulated", "simulated.csv"), 2, "--simulated needs what was observed"),
+        (
+            ("--simulated", "simulated.csv", "--against", "like.csv", "--runs", "3"),
+            2,
+            "fewer than the 40 replications",
+        ),
+        (("scenario.yaml", "--simulated", "simulated.csv"), 4, "line 2, column "),
+        (("scenario.yaml", "--against", "none.csv"), 4, "none.csv"),
+        (("none.yaml",), 4, "none.yaml"),
+        (("scenario.yaml", "--runs", "1"), 2, "1 is not in the range"),
+    ],
+)
+def test_what_cannot_be_done(place: Path, args: tuple[str, ...], code: int, words: str) -> None:
+    found = said(*args)
+    assert (found.exit_code, words in found.stderr) == (code, True), found.stderr
+    assert not found.stdout
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("0,AUS,AUS,2001-01-01,pact", "line 2, column b: both sides are the same state"),
+        ("0,AUS,,2001-01-01,pact", "line 2, column b: there is no state"),
+        ("0,AUS,BRA,,pact", "line 2, column date: there is no date"),
+        ("0,AUS,BRA,2001-13-01,pact", "line 2, column date: this is not a date"),
+        ("x,AUS,BRA,2001-01-01,pact", "line 2, column replication: this is not a number"),
+        ("-1,AUS,BRA,2001-01-01,pact", "line 2, column replication: this is no number of a replication"),
+        ("0,AUS,BRA,2001-01-01,pact", "at least two replications are needed"),
+    ],
+)
+def test_rows_that_are_refused(place: Path, row: str, words: str) -> None:
+    Path("bad.csv").write_text(f"replication,a,b,date,kind\n{row}\n", encoding="utf-8")
+    found = said("--simulated", "bad.csv", "--against", "like.csv")
+    assert (found.exit_code, words in found.stderr) == (4, True), found.stderr
+
+
+def test_a_broken_file_is_told(place: Path) -> None:
+    Path("fit").mkdir()
+    Path("fit/gof.json").write_text("{}", encoding="utf-8")
+    found = CliRunner().invoke(main, ["plot", "fit"])
+    assert (found.exit_code, "this is not what `gof` wrote" in found.stderr) == (4, True)

@@ -1,0 +1,155 @@
+"""Statistics of agreements, worked out by hand on four states; what a comparison says of right and wrong models."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from balance_sim.results.agreements import from_table
+from balance_sim.results.gof import Agreements, Ground, Span, compare, statistics_of
+from balance_sim.results.gof_file import FILE, GoodnessOfFit, NotGoodnessOfFit, read_gof
+
+CODES = ("AUS", "BEL", "CHN", "DEU")
+KM = np.array([[0, 100, 200, 300], [100, 0, 400, 500], [200, 400, 0, 600], [300, 500, 600, 0]], dtype=float)
+HOSTILE = np.zeros((4, 4), dtype=bool)
+HOSTILE[0, 2] = HOSTILE[2, 0] = True
+GROUND = Ground(CODES, KM, np.array([0.9, 0.6, 0.1, np.nan]), HOSTILE)
+SPAN = Span(date(2020, 3, 1), date(2022, 1, 1))
+TABLE = [
+    # a, b, kind, signed, opened, in force
+    ("AUS", "BEL", "pact", "2020-03-01", "2020-01-01", "2020-03-01"),
+    ("BEL", "AUS", "pact", "2021-12-31", None, "2022-01-05"),  # in force after the span: not known yet
+    ("CHN", "AUS", "access", "2021-06-01", "2021-05-02", "2021-06-11"),
+    ("BEL", "CHN", "access", "2021-07-01", None, "2021-07-31"),
+    ("AUS", "DEU", "access", "2020-02-29", None, None),  # the day before the span
+    ("AUS", "DEU", "access", "2022-01-01", None, None),  # the day after it
+]
+
+
+def table(rows: list[tuple[str | None, ...]] = TABLE, run: int = 0) -> Agreements:
+    frame = pd.DataFrame(rows, columns=["a", "b", "kind", "signed", "opened", "in_force"]).assign(run=run)
+    return from_table(frame, CODES)
+
+
+def test_statistics_by_hand() -> None:
+    made = table().within(SPAN)
+    found = statistics_of(GROUND, made, ["access", "pact"], SPAN.calendar)
+    assert len(made) == 4
+    assert found["isolates"] == {"states without": 1}  # Germany
+    assert found["degree"]["at most 1"] == 1
+    assert found["degree"]["at most 2"] == 4  # the other three are a triangle
+    assert found["geodesics"]["1"] == 3
+    assert found["geodesics"]["not connected"] == 3
+    assert found["shared_partners"] == {"0": 3, "1": 3, "2": 0, "3": 0, "4": 0, "5 or more": 0}
+    assert found["triads"] == {"no tie": 0, "1 tie": 3, "2 ties": 0, "3 ties": 1}
+    assert found["transitivity"]["transitivity"] == 1
+    assert found["repeats"]["share"] == 0.25
+    # distances of the four agreements: 100, 100, 200, 400
+    assert found["distance"] == {"lower quartile, km": 100, "median, km": 150, "upper quartile, km": 250}
+    assert found["regimes"] == {"two democracies": 0.5, "one democracy": 0.5, "no democracy": 0}
+    assert found["hostile"]["share"] == 0.25
+    assert found["kinds"] == {"access": 2, "pact": 2}
+    assert found["years"] == {"2020": 1, "2021": 3}
+    # talks of 60 and 30 days; one of three that are known in force at once, the others after 10 and 30 days
+    assert found["lags"]["talks to signature, days"] == 45
+    assert found["lags"]["in force the same day"] == pytest.approx(1 / 3)
+    assert found["lags"]["signature to force, days"] == 20
+    assert found["states"] == {"AUS": 3, "BEL": 3, "CHN": 2, "DEU": 0}
+
+
+def test_what_is_not_known_is_not_counted() -> None:
+    made = table([("AUS", "DEU", "pact", "2021-01-01", None, None)]).within(SPAN)
+    found = statistics_of(GROUND, made, ["pact"], SPAN.calendar)
+    assert np.isnan(found["regimes"]["two democracies"])  # Germany has no score
+    assert np.isnan(found["lags"]["in force the same day"])
+    bare = statistics_of(Ground(CODES), made, ["pact"], SPAN.calendar)
+    assert np.isnan([bare["distance"]["median, km"], bare["hostile"]["share"]]).all()
+
+
+def drawn(runs: int, seed: int, rate: float = 8.0, weight: tuple[float, ...] = (6, 3, 2, 1)) -> Agreements:
+    """Poisson numbers of agreements; states are met by their weight."""
+    rng = np.random.default_rng(seed)
+    count = rng.poisson(rate, runs)
+    run, total = np.repeat(np.arange(runs), count), int(count.sum())
+    pairs = np.array([(i, j) for i in range(4) for j in range(i + 1, 4)])
+    odds = np.array([weight[i] * weight[j] for i, j in pairs], dtype=float)
+    ends = pairs[rng.choice(6, total, p=odds / odds.sum())]
+    day = SPAN.first.toordinal() + rng.integers(0, (SPAN.stop - SPAN.first).days, total)
+    unknown = np.full(total, np.nan)
+    return Agreements(run, ends[:, 0], ends[:, 1], np.full(total, "pact"), day, unknown, unknown)
+
+
+def rejected(group: str, trials: int = 40, **other: object) -> float:
+    """Share of observed histories of another model that the group rejects at 0.05, against 40 of the model."""
+    simulated, observed = drawn(40, 1), drawn(trials, 2, **other)  # type: ignore[arg-type]
+    p = [compare(GROUND, SPAN, observed.of(k), simulated, 40).group(group).fit for k in range(trials)]
+    return float(np.mean([one is not None and one.p <= 0.05 for one in p]))
+
+
+def test_a_rate_twice_as_high_is_rejected() -> None:
+    assert rejected("years") <= 0.1
+    assert rejected("years", rate=16.0) > 0.5
+
+
+def test_states_in_each_others_place_are_rejected() -> None:
+    assert rejected("states") <= 0.1
+    assert rejected("states", weight=(1, 2, 3, 6)) > 0.5
+    # a network whose states have changed names is the same network
+    assert rejected("triads", weight=(1, 2, 3, 6)) <= 0.1
+
+
+def test_all_groups_together() -> None:
+    simulated = drawn(99, 3)
+    found = compare(GROUND, SPAN, drawn(1, 4, rate=30.0), simulated, 99)
+    assert found.p == 0.5 / 100
+    alone = [compare(GROUND, SPAN, drawn(40, 5).of(k), simulated, 99).p for k in range(40)]
+    assert 0.25 < np.mean(alone) < 0.75
+
+
+def test_replications_that_sign_nothing_count() -> None:
+    simulated = drawn(20, 6, rate=1.0)
+    found = compare(GROUND, SPAN, table(), simulated, 20)
+    of = {int(run) for run in simulated.run}
+    years = found.group("years").simulated
+    assert len(of) < 20
+    assert (years.sum(axis=1) == 0).sum() == 20 - len(of)
+    with pytest.raises(ValueError, match="two replications"):
+        compare(GROUND, SPAN, table(), simulated, 1)
+
+
+def test_states_are_told_a_year() -> None:
+    found = compare(GROUND, SPAN, table(), drawn(20, 7), 20)
+    row = next(one for one in found.states if one.code == "AUS")
+    assert row.observed == pytest.approx(3 / (671 / 365.25))
+    order = [abs(one.observed - one.mean) for one in found.states]
+    assert order == sorted(order, reverse=True)
+
+
+def test_the_file_comes_back(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    import json
+
+    found = GoodnessOfFit(
+        compare(GROUND, SPAN, table(), drawn(20, 8), 20), None, {"AUS": "Australia"}, {"seed": 1}
+    )
+    path = tmp_path / FILE
+    path.write_text(json.dumps(found.as_dict(simulated=True), allow_nan=False), encoding="utf-8")
+    back = read_gof(path)
+    assert back.as_dict(simulated=True) == found.as_dict(simulated=True)
+    tree = json.loads(path.read_text(encoding="utf-8"))
+    del tree["groups"]
+    path.write_text(json.dumps(tree), encoding="utf-8")
+    with pytest.raises(NotGoodnessOfFit, match="`groups` is missing"):
+        read_gof(path)
+
+
+def test_order_of_rows_changes_nothing() -> None:
+    simulated = drawn(20, 9)
+    mixed = simulated.where(np.random.default_rng(0).permutation(len(simulated)))
+    one, other = (compare(GROUND, SPAN, table(), made, 20) for made in (simulated, mixed))
+    assert [g.fit and g.fit.p for g in one.groups] == [g.fit and g.fit.p for g in other.groups]
+    turned = replace(table(), a=table().b, b=table().a)
+    assert compare(GROUND, SPAN, turned, simulated, 20).p == one.p

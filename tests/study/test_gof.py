@@ -1,0 +1,310 @@
+"""A scenario set back, residuals against closed forms, and tests that hold their size on the model's own data."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.linalg import expm
+from scipy.stats import poisson
+
+from balance_sim.model.world import compile_world, focal_day, time_grid
+from balance_sim.results.agreements import ground_of, newly_signed, recorded
+from balance_sim.results.gof import Agreements, Span, vectors_of
+from balance_sim.results.residuals import poisson_p, residuals_of, spread_out, uniform
+from balance_sim.scenario import Scenario, load_scenario
+from balance_sim.scenario.schema import Accord
+from balance_sim.stats.mahalanobis import lies_among
+from balance_sim.study.faults import WrongRequest
+from balance_sim.study.gof import goodness_of_fit, span_asked
+from balance_sim.study.record import FOCAL, known_on, own_span, set_back
+from balance_sim.study.run import run
+
+BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
+DAY = date(2022, 1, 1)
+TOY = """
+schema: 1
+title: six states
+start: 2004-01-01
+end: 2005-01-01
+step_days: 14
+focal: signal
+states:
+  - {id: DEU, capability: 0.3, latitude: 52, longitude: 13, democracy: 0.9}
+  - {id: ITA, capability: 0.2, latitude: 42, longitude: 12, democracy: 0.8}
+  - {id: FRA, capability: 0.2, latitude: 49, longitude: 2, democracy: 0.9}
+  - {id: POL, capability: 0.1, latitude: 52, longitude: 21, democracy: 0.6}
+  - {id: RUS, capability: 0.15, latitude: 55, longitude: 37, democracy: 0.2}
+  - {id: TUR, capability: 0.05, latitude: 40, longitude: 33, democracy: 0.4}
+disputes: [{a: POL, b: RUS, rivalry: 1}]
+accords:
+  - {id: old, a: DEU, b: FRA, kind: access, status: in_force, signed: 1999-01-01, in_force: 1999-06-01}
+  - {id: one, a: DEU, b: POL, kind: access, status: in_force, signed: 2002-05-01, in_force: 2002-05-01}
+  - {id: two, a: ITA, b: TUR, kind: access, status: signed, signed: 2003-02-01}
+  - {id: all, a: ITA, b: FRA, kind: access, status: in_force, signed: 2003-03-01, multilateral: true}
+events: [{id: signal, date: 2004-04-10, kind: treaty, principals: [DEU, ITA]}]
+arms: {no_signal: {reference: true, drop: [signal]}, signal: {}}
+report: {windows: [30]}
+"""
+
+
+def accord(**dates: object) -> Accord:
+    return Accord(id="x", a="DEU", b="FRA", kind="access", **{"status": "in_force", **dates})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("dates", "status"),
+    [
+        ({"signed": date(2021, 1, 1), "in_force": date(2021, 2, 1)}, "in_force"),
+        ({"signed": date(2021, 1, 1), "in_force": DAY}, "signed"),
+        ({"signed": date(2021, 1, 1), "status": "signed"}, "signed"),
+        ({"signed": date(2021, 1, 1), "status": "in_force"}, "in_force"),
+        ({"signed": date(2021, 1, 1), "status": "ended", "ended": date(2021, 6, 1)}, "ended"),
+        (
+            {"signed": date(2021, 1, 1), "in_force": date(2021, 1, 1), "status": "ended", "ended": DAY},
+            "in_force",
+        ),
+        ({"signed": DAY}, None),
+        ({"signed": date(2023, 1, 1), "opened": date(2021, 1, 1)}, "talks"),
+        ({"signed": date(2023, 1, 1), "opened": date(2022, 6, 1)}, None),
+        ({"opened": date(2021, 1, 1), "status": "talks"}, "talks"),
+        ({"opened": date(2022, 1, 1), "status": "talks"}, None),
+        ({"status": "talks"}, None),
+    ],
+)
+def test_what_was_known_on_a_day(dates: dict[str, object], status: str | None) -> None:
+    known = known_on(accord(**dates), DAY)
+    assert (None if known is None else known.status) == status
+    if known is not None:
+        later = [getattr(known, name) for name in ("signed", "in_force", "ended")]
+        assert all(day is None or day < DAY for day in later)
+
+
+def test_no_date_that_was_fixed_later_is_known() -> None:
+    fixed = accord(signed=date(2021, 1, 1), status="signed", scheduled_in_force=date(2023, 1, 1))
+    known = known_on(fixed, DAY)
+    assert known is not None
+    assert (known.status, known.scheduled_in_force) == ("signed", None)
+
+
+def test_beijing_set_back_to_2022() -> None:
+    scenario = load_scenario(BEIJING)
+    span = own_span(scenario)
+    past = set_back(scenario, span)
+    assert (span.first, span.stop) == (date(2022, 1, 1), date(2025, 9, 1))
+    assert len(recorded(scenario).within(span)) == 112
+    known = {one.id for one in past.accords}
+    before = [one for one in scenario.accords if one.signed and one.signed < span.first]
+    assert known == {one.id for one in before}
+    happened = {one.id for one in past.events} - {FOCAL}
+    assert happened == {one.id for one in scenario.events if one.date < span.stop}
+    assert "parade" not in happened
+
+
+def test_an_agreement_of_the_record_can_change_nothing_before_it_is_signed() -> None:
+    """Nothing of the record after the first day reaches the world that is simulated."""
+    scenario = load_scenario(BEIJING)
+    span = own_span(scenario)
+    cut = [one for one in scenario.accords if one.signed and one.signed < span.first]
+    blind = scenario.model_copy(update={"accords": tuple(cut)}).counted_as(None)
+    made = [run(set_back(one, span), runs=2, seed=3).accords for one in (scenario, blind)]
+    assert made[0].equals(made[1])
+
+
+def test_spans_that_are_refused() -> None:
+    scenario = load_scenario(BEIJING)
+    assert span_asked(scenario, None, None, ahead=True) == Span(scenario.start, scenario.end)
+    for first, stop in ((date(2023, 1, 1), date(2022, 1, 1)), (date(2025, 1, 1), date(2026, 1, 1))):
+        with pytest.raises(WrongRequest, match=r"span|within"):
+            span_asked(scenario, first, stop, ahead=False)
+
+
+# Residuals ------------------------------------------------------------------------------------------------------------
+
+RATE, MEAN = 3.0, 90.0
+
+
+def toy(tmp_path: Path, level: float = 1.0) -> Scenario:
+    """One kind of any moment, whose talks are exponential, and nobody minds who the other is: consent is sigma^2."""
+    path = tmp_path / "toy.yaml"
+    path.write_text(TOY, encoding="utf-8")
+    return constant(load_scenario(path), level)
+
+
+def constant(scenario: Scenario, level: float) -> Scenario:
+    kinds = {
+        name: kind.model_copy(
+            update={
+                "ceiling": level * RATE if name == "access" else 1e-9,
+                "intercept": 0.0,
+                "talks_days": MEAN,
+                "talks_shape": 1.0,
+                "at_once": 1.0,
+            }
+        )
+        for name, kind in scenario.kinds.items()
+    }
+    parameters = scenario.parameters.model_copy(update={"collapse_rate": 0.0, "talks_speed_exponent": 0.0})
+    weights = dict.fromkeys(scenario.theory.weights, 0.0)
+    theory = scenario.theory.model_copy(update={"weights": weights})
+    return scenario.model_copy(
+        update={"kinds": kinds, "parameters": parameters, "theory": theory}
+    ).counted_as(None)
+
+
+def nothing_signed() -> Agreements:
+    none, whole = np.empty(0), np.empty(0, dtype=np.int64)
+    return Agreements(whole, whole, whole, np.empty(0, dtype=np.str_), whole, none, none)
+
+
+def chain_sum(start: np.ndarray, days: np.ndarray) -> np.ndarray:
+    """Summed probabilities of a signature in each step, given none before: a clock that is idle or in talks."""
+    rate, ends = RATE * 0.25 / 365.25, 1 / MEAN  # consent of both sides is sigma(0)^2
+    chain = np.array([[-rate, rate], [0.0, -ends]])
+    survives = np.array([(start @ expm(chain * (day - days[0]))).sum() for day in days])
+    return np.concatenate([[0.0], np.cumsum(1 - survives[1:] / survives[:-1])])
+
+
+STEADY = np.exp(-RATE * 0.25 / 365.25 * MEAN)  # idle at the start
+AT_START = np.array([STEADY, 1 - STEADY])
+
+
+def test_the_hazard_of_a_record_without_a_signature(tmp_path: Path) -> None:
+    """Each clock is idle, in talks, or signed for good: a Markov chain whose survival is a matrix exponential."""
+    past = set_back(toy(tmp_path), Span(date(2001, 1, 1), date(2004, 1, 1)))
+    found = residuals_of(past, nothing_signed())
+    expected = 15 * chain_sum(AT_START, found.day)  # dyads of six states
+    assert found.expected == pytest.approx(expected, rel=0.01)
+    assert found.by_state == pytest.approx(np.full(6, expected[-1] / 3), rel=0.01)
+    assert found.signed.sum() == 0
+
+
+def test_a_clock_starts_anew_after_its_signature(tmp_path: Path) -> None:
+    """In force at once: idle from then on, so the hazard falls to 0 and comes back as talks open."""
+    past = set_back(toy(tmp_path), Span(date(2001, 1, 1), date(2004, 1, 1)))
+    plain = residuals_of(past, nothing_signed())
+    at = 14
+    day = past.start.toordinal() + int(plain.day[at]) - 1  # the last day of a step
+    once = Agreements(*(np.array([v]) for v in (0, 0, 1, "access", day, np.nan, 0.0)))
+    found = residuals_of(past, once)
+    assert found.expected[: at + 1] == pytest.approx(plain.expected[: at + 1])
+    anew = chain_sum(np.array([1.0, 0.0]), found.day[at:])
+    if_not = chain_sum(AT_START, found.day)
+    gap = anew - (if_not[at:] - if_not[at])
+    assert gap.min() < -0.1
+    assert found.expected[at:] - plain.expected[at:] == pytest.approx(gap, abs=0.005)
+
+
+def test_signed_and_not_in_force_has_no_hazard(tmp_path: Path) -> None:
+    past = set_back(toy(tmp_path), Span(date(2001, 1, 1), date(2004, 1, 1)))
+    day = date(2001, 1, 1).toordinal()
+    late = Agreements(*(np.array([v]) for v in (0, 0, 1, "access", day, np.nan, 2000.0)))
+    plain, found = (residuals_of(past, made) for made in (nothing_signed(), late))
+    first = plain.expected[1] / 15  # its dyad's share of the first step, in which it is signed
+    assert plain.expected[-1] - found.expected[-1] == pytest.approx(plain.expected[-1] / 15 - first, rel=0.02)
+
+
+def test_small_tests_by_hand() -> None:
+    assert spread_out(np.array([5.0, 3.0, 3.0])).tolist() == [5.5, 3.25, 3.75]
+    assert uniform(np.array([0.25, 0.75]))[0] == pytest.approx(0.25)
+    assert uniform(np.full(20, 0.01))[1] < 1e-6
+    assert poisson_p(3, 1.0) == pytest.approx(2 * (1 - poisson.cdf(2, 1.0)))
+    assert poisson_p(1, 1.0) == 1.0
+
+
+def test_residuals_of_the_models_own_data_are_a_martingale(tmp_path: Path) -> None:
+    past = set_back(toy(tmp_path, 2.0), Span(date(2001, 1, 1), date(2004, 1, 1)))
+    runs = 60
+    made = newly_signed(run(past, runs=runs, seed=5).accords, past.codes)
+    found = [residuals_of(past, made.of(k)) for k in range(runs)]
+    ends = np.array([one.signed[-1] - one.expected[-1] for one in found])
+    halves = np.array([np.interp(548, one.day, one.signed - one.expected) for one in found])
+    for gap in (ends, halves, ends - halves):
+        assert abs(gap.mean()) < 3 * gap.std() / np.sqrt(runs)
+    expected = np.mean([one.expected[-1] for one in found])
+    assert 0.6 < ends.var() / expected < 1.6
+    assert np.mean([one.ks_p <= 0.05 for one in found]) <= 0.15
+    wrong = set_back(toy(tmp_path, 4.0), Span(date(2001, 1, 1), date(2004, 1, 1)))
+    assert np.mean([residuals_of(wrong, made.of(k)).level_p <= 0.05 for k in range(20)]) > 0.5
+
+
+# Size -----------------------------------------------------------------------------------------------------------------
+
+
+def sizes(vectors: dict[str, tuple[list[str], np.ndarray]], runs: int) -> dict[str, float]:
+    """Group -> share of the histories that are rejected at 0.05, each against `runs` others."""
+    rng = np.random.default_rng(0)
+    out: dict[str, float] = {}
+    for name, (_, values) in vectors.items():
+        known = values[:, np.isfinite(values).all(axis=0)]
+        if not known.shape[1]:
+            continue
+        hits = []
+        for k in range(len(known)):
+            others = rng.choice(len(known) - 1, runs, replace=False)
+            others[others >= k] += 1
+            hits.append(lies_among(known[k], known[others]).p <= 0.05)
+        out[name] = float(np.mean(hits))
+    return out
+
+
+@cache
+def toy_vectors(text: str, replications: int) -> dict[str, tuple[list[str], np.ndarray]]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        scenario = toy(Path(folder), 2.0)
+    span = Span(date(2001, 1, 1), date(2004, 1, 1))
+    past = set_back(scenario, span)
+    made = newly_signed(run(past, runs=replications, seed=1).accords, past.codes)
+    return vectors_of(ground_of(past), span, made, replications, ["access"])
+
+
+@pytest.mark.slow
+def test_size_on_a_toys_own_data() -> None:
+    """No group rejects its own model more often than 0.05 allows; those with many values reject as often."""
+    found = sizes(toy_vectors(TOY, 300), 99)
+    error = np.sqrt(0.05 * 0.95 / 300)
+    assert max(found.values()) <= 0.05 + 3 * error
+    for name in ("distance", "states", "years"):
+        assert found[name] >= 0.05 - 3 * error
+
+
+@pytest.mark.slow
+def test_a_record_of_the_toys_own_is_compared(tmp_path: Path) -> None:
+    scenario = toy(tmp_path)
+    found = goodness_of_fit(scenario, runs=20, span=Span(date(2001, 1, 1), date(2004, 1, 1)))
+    assert found.comparison.observed == 2  # the leg of a multilateral treaty is none
+    assert found.residuals is not None
+    assert found.residuals.signed[-1] == 2
+    assert found.comparison.group("years").fit is not None
+    assert found.comparison.group("years").fit.p <= 0.05  # ten times as many are simulated
+    with pytest.raises(WrongRequest, match="0 bilateral agreements are on record"):
+        goodness_of_fit(scenario, runs=20, span=Span(date(2000, 1, 1), date(2001, 1, 1)))
+
+
+@pytest.mark.long
+def test_size_on_beijings_own_data() -> None:
+    """1,000 replications of 2022-2025, each as the record against 128 others: 0.05 +- 0.01 over all groups."""
+    scenario = load_scenario(BEIJING)
+    span = own_span(scenario)
+    past = set_back(scenario, span)
+    made = newly_signed(run(past, runs=1000, seed=11).accords, past.codes)
+    vectors = vectors_of(ground_of(scenario), span, made, 1000, sorted(scenario.kinds))
+    found = sizes(vectors, 128)
+    print({name: round(value, 3) for name, value in found.items()})
+    assert np.mean(list(found.values())) == pytest.approx(0.05, abs=0.01)
+    for name, value in found.items():
+        assert value <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 1000), name
+        assert value >= 0.03, name
+
+
+def test_the_grid_of_a_scenario_set_back_is_cut_at_its_events() -> None:
+    past = set_back(load_scenario(BEIJING), own_span(load_scenario(BEIJING)))
+    grid = time_grid(past, [past])
+    world = compile_world(past, past.reference_arm, grid, focal_day(past))
+    days = {(event.date - past.start).days for event in past.events}
+    assert days <= {*world.grid.tolist()}
