@@ -106,23 +106,25 @@ def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, W
     world = arms[reference.reference_arm]
     own = reference.model_copy(update={"theory": own_theory(reference.theory)})
     levels = compile_world(own, world.arm, world.grid, world.focal_day)
-    wanted = freeze(levels).keen.prod(axis=1).sum(axis=0)
-    shift = shift_to(wanted, freeze(world).keen)
+    of = world.frailty[:, None]
+    wanted = (of * freeze(levels).keen.prod(axis=1)).sum(axis=0)
+    shift = shift_to(wanted, freeze(world).keen, of)
     return {
         name: replace(arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + shift))
         for name, arm in arms.items()
     }
 
 
-def shift_to(wanted: Floats, keen: Floats) -> Floats:
+def shift_to(wanted: Floats, keen: Floats, of: Floats | float = 1.0) -> Floats:
     """(M,) nats to add to both sides' willingness so that consent of pairs sums to what is wanted.
 
-    wanted: (M,), below the number of pairs; keen: (P, 2, M) probability to consent. By bisection."""
+    wanted: (M,), below the number of pairs; keen: (P, 2, M) probability to consent; of: (P, 1) how much each pair
+    counts. By bisection."""
     u = np.log(keen) - np.log1p(-np.minimum(keen, 1.0 - 1e-16))
     low, high = np.full(keen.shape[-1], -60.0), np.full(keen.shape[-1], 60.0)
     for _ in range(60):
         middle = (low + high) / 2
-        enough = consent(u + middle).prod(axis=1).sum(axis=0) >= wanted
+        enough = (of * consent(u + middle).prod(axis=1)).sum(axis=0) >= wanted
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     return np.asarray((low + high) / 2)
 

@@ -13,6 +13,7 @@ from balance_sim.model import clocks
 from balance_sim.model.core import DAYS_PER_YEAR, NEVER, ORIGINS, Baseline, Opportunities, World
 from balance_sim.model.opportunities import FEW, clock_keys, run_keys
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import Accords, Hastened, State
 from balance_sim.model.view import View
 
@@ -117,7 +118,7 @@ def _to_force(world: World, a: Accords, rows: Ints, fixed: Floats | None = None)
 
 def chance_under_way(world: World, baseline: Baseline) -> Floats:
     """(R or 1, P * M) probability that talks nobody recorded are under way at the start, on each clock."""
-    rate = world.ladder.ceiling * baseline.keen.prod(axis=-2) / DAYS_PER_YEAR
+    rate = opportunity_rate(world) * baseline.keen.prod(axis=-2) / DAYS_PER_YEAR
     chance = -np.expm1(-rate * world.ladder.talks_days)
     return np.asarray(chance.reshape(-1, rate.shape[-2] * rate.shape[-1]))
 

@@ -1,7 +1,7 @@
 """Expected numbers of new agreements in closed form: the network as at the start, and no random numbers.
 
 Beliefs, threat, effort and consent of an arm are worked out in some spans of the scenario's time, with the agreements
-in force at the start in force throughout. In a span talks open at rate h = ceiling * consent * consent * P(idle), and
+in force at the start in force throughout. In a span talks open at rate h = lambda * consent * consent * P(idle), and
 
     E(signed by T) = sum over spans of  h (integral S(T - t) dt + gain d/dT of it)  +  talks under way at the start
 
@@ -28,6 +28,7 @@ from balance_sim.model.network import begin_network
 from balance_sim.model.news import evidence
 from balance_sim.model.pipeline import record_at_start, speed
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
 from balance_sim.model.willingness import OF_NETWORK, TERMS, consent, level, with_terms
 from balance_sim.model.world import by_audience, event_days
@@ -212,7 +213,7 @@ class Yield:
 
     def signed(self, found: Course, idle: Floats, windows: Windows) -> Expected:
         """Expected new agreements of an arm within each window. idle: (K, P, M), as `idle` gives it."""
-        opens = found.consent * self.ladder.ceiling / DAYS_PER_YEAR * idle
+        opens = found.consent * opportunity_rate(found.world)[found.dyads] / DAYS_PER_YEAR * idle
         edges = sorted({day for window in windows.days for day in windows.bounds(window)})
         reaches = [self.by(day) for day in edges]
         sooner = gained(found, np.stack([reach.inside for reach in reaches]))
@@ -231,7 +232,7 @@ class Yield:
     def idle(self, found: Course) -> Floats:
         """(K, P, M) probability that nothing is under way on a clock in the middle of each span, talks at speed 1."""
         length = np.diff(self.edges)
-        rate = found.consent * self.ladder.ceiling / DAYS_PER_YEAR
+        rate = found.consent * opportunity_rate(found.world)[found.dyads] / DAYS_PER_YEAR
         known, kernel = self._clocks[0][:, found.dyads], self._clocks[1]
         out, opened = np.empty_like(rate), np.zeros_like(rate)
         for k in range(len(length)):

@@ -24,6 +24,7 @@ from balance_sim.scenario.schema import (
     TERMS,
     AccordKind,
     Audience,
+    Calibration,
     CapabilityWeights,
     Day,
     EventKind,
@@ -58,6 +59,7 @@ class Head(Strict):
     end: Day
     step_days: Annotated[float, Field(gt=0.0, le=92.0)]
     focal: Identifier
+    base_rate: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
 
 
 @dataclass(slots=True)
@@ -75,6 +77,7 @@ class Draft:
     audiences: dict[str, Audience]
     theory: Theory | None
     report: Report | None
+    calibration: Calibration | None
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -113,6 +116,7 @@ class Reader:
             audiences=read_audiences(tree, names, problems),
             theory=_theory(tree, problems),
             report=piece(Report, "report"),
+            calibration=piece(Calibration, "calibration"),
             problems=problems,
         )
 

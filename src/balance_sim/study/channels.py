@@ -99,7 +99,16 @@ def channels(worlds: Worlds, arms: Sequence[str]) -> Channels:
 
 def alike(one: World, other: World) -> bool:
     """Whether two arms of a scenario are the same but for their names, in all that events and settings move."""
-    arrays = ("odds_against", "intent_odds", "reliability", "capability", "at_hand", "autonomy", "propensity")
+    arrays = (
+        "odds_against",
+        "intent_odds",
+        "reliability",
+        "capability",
+        "at_hand",
+        "autonomy",
+        "propensity",
+        "frailty",
+    )
     return (
         one.rules == other.rules
         and all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)

@@ -12,6 +12,7 @@ from balance_sim.model.beliefs import alignment_with
 from balance_sim.model.core import Baseline, World
 from balance_sim.model.perception import hostility_toward
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent, willingness
@@ -115,7 +116,8 @@ class Scene:
         rate = np.zeros(gain.shape)
         run, partner, kind = np.nonzero(gain > responses.ROOM_GAIN)
         asked = Prospects(world, self.baseline, view, self.state, run, partner, np.full(len(run), i), kind)
-        rate[run, partner, kind] = world.ladder.ceiling[kind] * consent(willingness(asked))
+        often = opportunity_rate(world)[world.pair_index[partner, i], kind]
+        rate[run, partner, kind] = often * consent(willingness(asked))
         return responses.room(gain, rate).astype(float), rate.max(axis=-1).sum(axis=-1)
 
 

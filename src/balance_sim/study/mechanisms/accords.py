@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.model.news import members
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.results.outcomes import ACCELERATED_DAYS
 from balance_sim.study.extra_arms import TENSIONS, VISIBILITIES
 from balance_sim.study.mechanisms.readings import (
@@ -78,7 +79,7 @@ def selective(r: Readings) -> Measured:
     """M2: rate ratio of the effect per base rate, threatened against other dyads, within strata of it."""
     world, cast = r.worlds.reference, r.cast
     outside = ~(np.isin(world.first, cast.participants) | np.isin(world.second, cast.participants))
-    base = (r.worlds.baseline.keen.prod(axis=1) * world.ladder.ceiling).sum(axis=1)[outside]
+    base = (r.worlds.baseline.keen.prod(axis=1) * opportunity_rate(world)).sum(axis=1)[outside]
     first, second, stratum = world.first[outside], world.second[outside], strata(base)
     threatened = cast.threatened[first] | cast.threatened[second]
     if not threatened.any() or threatened.all():

@@ -12,6 +12,7 @@ from balance_sim.model.engine import begin
 from balance_sim.model.network import enter, refresh
 from balance_sim.model.perception import perceive
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import Accords, State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent, terms
@@ -59,7 +60,7 @@ def spiral(r: Readings) -> Measured:
 
 def rates(worlds: Worlds) -> Floats:
     """(P * M,) rate at which each pair opens talks on each kind at the start."""
-    return (worlds.baseline.keen.prod(axis=1) * worlds.reference.ladder.ceiling).reshape(-1)
+    return (worlds.baseline.keen.prod(axis=1) * opportunity_rate(worlds.reference)).reshape(-1)
 
 
 def sampled(worlds: Worlds, size: int, start: float = 0.5) -> tuple[Ints, Ints]:
@@ -123,4 +124,4 @@ def _rate(worlds: Worlds, u: Floats | int) -> float:
     world = worlds.reference
     keen = consent(np.asarray(u)).reshape(world.n, world.n, -1)
     both = keen[world.first, world.second] * keen[world.second, world.first]
-    return float((both * world.ladder.ceiling).sum())
+    return float((both * opportunity_rate(world)).sum())
