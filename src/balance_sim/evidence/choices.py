@@ -29,6 +29,8 @@ from balance_sim.scenario.schema import Scenario
 BY_KIND = ("security_gain",)
 """Terms that depend on the kind of accord. `exposure` does too; the record has no trade, so it is not
 fitted."""
+KIND_TERMS = (*BY_KIND, "exposure")
+"""Terms that depend on the kind of agreement, fitted or not."""
 COMMON = (
     "common_threat",
     "hostility",
@@ -173,8 +175,8 @@ def _year(
         exposure=exposure[i, j],
         openness=openness_at(world, 0.0)[world.pair_index[place[i], place[j]]],
         signed=np.where(known, np.stack(signed, axis=1).astype(np.float64), np.nan),
-        common=_stacked([weighed[name][:, :, 0] for name in common], (len(i), 2)),
-        by_kind=_stacked([weighed[name] for name in by_kind], (len(i), 2, len(kinds))),
+        common=stacked([weighed[name][:, :, 0] for name in common], (len(i), 2)),
+        by_kind=stacked([weighed[name] for name in by_kind], (len(i), 2, len(kinds))),
         common_names=common,
         by_kind_names=by_kind,
         kinds=tuple(kinds),
@@ -272,14 +274,15 @@ def within_and_between(record: Choices, terms: Sequence[str] = SIGNED) -> Choice
     by_kind_names, by_kind = parts(record.by_kind_names, record.by_kind)
     return replace(
         record,
-        common=_stacked(common, record.common.shape[:-1]),
-        by_kind=_stacked(by_kind, record.by_kind.shape[:-1]),
+        common=stacked(common, record.common.shape[:-1]),
+        by_kind=stacked(by_kind, record.by_kind.shape[:-1]),
         common_names=common_names,
         by_kind_names=by_kind_names,
     )
 
 
-def _stacked(columns: list[Floats], shape: tuple[int, ...]) -> Floats:
+def stacked(columns: list[Floats], shape: tuple[int, ...]) -> Floats:
+    """Columns side by side on a last axis; none give an empty one. shape: of a column."""
     return np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
 
 
@@ -304,7 +307,7 @@ def terms_at(
     alter = ego[:, ::-1]
     out = {}
     for name in terms:
-        which = [world.ladder.names.index(k) for k in (kinds if name in BY_KIND else kinds[:1])]
+        which = [world.ladder.names.index(k) for k in (kinds if name in KIND_TERMS else kinds[:1])]
         shape = (*ego.shape, len(which))
         at = [np.broadcast_to(side[:, :, None], shape).ravel() for side in (ego, alter)]
         kind = np.broadcast_to(np.array(which), shape).ravel()

@@ -252,7 +252,7 @@ def chance_now(
                 for side, u in enumerate(common)
             ]
             kept = chance_kept(world.ladder, world.rules.collapse_rate)[m]
-            rate += world.ladder.ceiling[m] * kept * openness * both[0] * both[1]
+            rate += world.frailty * world.ladder.ceiling[m] * kept * openness * both[0] * both[1]
         out[run] = -np.expm1(-rate) if gamma is None else mixed_chance(rate, *gamma)
     return out
 

@@ -54,6 +54,7 @@ def inputs_of(
         runs,
         world.grid,
         world.ladder.ceiling,
+        world.frailty,
         world.first,
         world.second,
         world.pair_keys,

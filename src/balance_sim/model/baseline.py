@@ -107,24 +107,26 @@ def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, W
     world = arms[reference.reference_arm]
     own = reference.model_copy(update={"theory": own_theory(reference.theory)})
     levels = compile_world(own, world.arm, world.grid, world.focal_day)
-    wanted = openness_at(levels, 0.0) @ freeze(levels).keen.prod(axis=1)
-    shift = shift_to(wanted, freeze(world).keen, openness_at(world, 0.0))
+    of, now = (one.frailty * openness_at(one, 0.0) for one in (levels, world))
+    wanted = of @ freeze(levels).keen.prod(axis=1)
+    shift = shift_to(wanted, freeze(world).keen, now)
     return {
         name: replace(arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + shift))
         for name, arm in arms.items()
     }
 
 
-def shift_to(wanted: Floats, keen: Floats, openness: Floats) -> Floats:
-    """(M,) nats to add to both sides' willingness so that consent of dyads, times their openness, sums to what is
-    wanted.
+def shift_to(wanted: Floats, keen: Floats, of: Floats) -> Floats:
+    """(M,) nats to add to both sides' willingness so that consent of dyads, each times how much it counts, sums to what
+    is wanted.
 
-    wanted: (M,), below the sum of openness; keen: (P, 2, M) probability to consent; openness: (P,). By bisection."""
+    wanted: (M,), below the sum of `of`; keen: (P, 2, M) probability to consent; of: (P,), as frailty times openness. By
+    bisection."""
     u = np.log(keen) - np.log1p(-np.minimum(keen, 1.0 - 1e-16))
     low, high = np.full(keen.shape[-1], -60.0), np.full(keen.shape[-1], 60.0)
     for _ in range(60):
         middle = (low + high) / 2
-        enough = openness @ consent(u + middle).prod(axis=1) >= wanted
+        enough = of @ consent(u + middle).prod(axis=1) >= wanted
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     return np.asarray((low + high) / 2)
 

@@ -170,8 +170,9 @@ def aligned_with(view: View, participants: tuple[int, ...]) -> Bools:
 def standing(view: View, participants: tuple[int, ...]) -> Ints:
     """(n,) the list of each state, an index into LISTS, in the first run of a view.
 
-    Threatened: a participant, with what others would lend it, is more than tau of its balance of threat; wary: more than a quarter of tau.
-    A state that is aligned with one of them is neither: it would not balance against its own side."""
+    Threatened: a participant, with what others would lend it, is more than tau of its balance of threat; wary: more
+    than a quarter of tau. A state that is aligned with one of them is neither: it would not balance against its own
+    side."""
     share, tau = fear_of(view, participants)[0], view.world.rules.tau
     free = ~aligned_with(view, participants)[0]
     out = np.full(len(share), LISTS.index("others"))

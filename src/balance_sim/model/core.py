@@ -198,6 +198,7 @@ class World:
     trade_partners: Ints  # columns of `trade` that hold anything
     autonomy: Floats
     propensity: Floats
+    frailty: Floats  # (P,) factor on the dyad's rate of opportunities
     patron_of: Bools  # patron_of[i, P]
     patrons: Ints  # states that are anybody's patron
     audience: Ints  # (n,) which reading of the news is i's; audiences that heed all alike share one

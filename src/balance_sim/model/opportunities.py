@@ -1,8 +1,8 @@
 """When pairs could open talks: a keyed Poisson stream for each pair and kind, the same in every arm.
 
-Opportunities of kind m between i and j come at rate lambda_m (the kind's ceiling). At each, i consents
+Opportunities of kind m between i and j come at rate lambda_ijm (`rates.py`). At each, i consents
 with probability sigma(u_ij) and j with sigma(u_ji), each on a uniform of its own, so that talks open at
-rate lambda_m sigma(u_ij) sigma(u_ji): two-sided consent (Jackson, Wolinsky 1996). Where the two have no relations
+rate lambda_ijm sigma(u_ij) sigma(u_ji): two-sided consent (Jackson, Wolinsky 1996). Where the two have no relations
 a third uniform thins that rate by the dyad's factor (`model/no_relations.py`). Arms share the
 opportunities and the uniforms; they part where a probability crosses a uniform, and nowhere else
 (split coupling: Anderson 2012, SIAM J. Numer. Anal. 50(5)). See docs/decisions/0002-opportunities.md.
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from balance_sim.model import clocks
 from balance_sim.model.core import DAYS_PER_YEAR, Opportunities, Thinning, World
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.willingness import consent
 
 Floats = npt.NDArray[np.float64]
@@ -44,7 +45,7 @@ def draw_opportunities(
     most: (n, n, M), or (R, n, n, M), upper bound of every u_ij in every arm; opportunities at which a side could
     not consent even then are left out, which changes no result. None keeps them all."""
     shape = (len(runs), len(world.first), len(world.ladder.names))
-    every = np.tile(DAYS_PER_YEAR / world.ladder.ceiling, shape[1])
+    every = (DAYS_PER_YEAR / opportunity_rate(world)).reshape(-1)
     ceiling = None if most is None else np.broadcast_to(_sides(world, most), (len(runs), 2, len(every)))
     run_key = run_keys(seed, runs)
     found = [

@@ -14,6 +14,7 @@ from balance_sim.model.core import DAYS_PER_YEAR, NEVER, ORIGINS, Baseline, Oppo
 from balance_sim.model.no_relations import openness_at
 from balance_sim.model.opportunities import FEW, clock_keys, run_keys
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import Accords, Hastened, State
 from balance_sim.model.view import View
 
@@ -118,7 +119,7 @@ def _to_force(world: World, a: Accords, rows: Ints, fixed: Floats | None = None)
 
 def rates_at_start(world: World, keen: Floats) -> Floats:
     """(..., P, M) rate a year at which dyads open talks on the first day. keen: (..., P, 2, M) both sides' consent."""
-    return world.ladder.ceiling * openness_at(world, 0.0)[:, None] * keen.prod(axis=-2)
+    return opportunity_rate(world) * openness_at(world, 0.0)[:, None] * keen.prod(axis=-2)
 
 
 def chance_under_way(world: World, baseline: Baseline) -> Floats:

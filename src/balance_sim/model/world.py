@@ -18,6 +18,7 @@ from balance_sim.model.hazards import hazards_of
 from balance_sim.model.network import deepest, record_in_force
 from balance_sim.model.news import attention_of_readings, evidence, reading_of, readings
 from balance_sim.model.no_relations import openness_of
+from balance_sim.model.rates import frailties_of
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.kept import Kept
 from balance_sim.scenario.schema import Accord, Scenario, State
@@ -74,6 +75,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         trade_partners=np.flatnonzero(ground.trade.any(axis=0)),
         autonomy=np.array([s.autonomy for s in scenario.states]),
         propensity=np.array([s.propensity for s in scenario.states]),
+        frailty=shared(frailties_of(scenario, codes, pair_index)),
         patron_of=ground.patron_of,
         patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
         audience=audience,

@@ -1,7 +1,7 @@
 """Expected numbers of new agreements in closed form: the network as at the start, and no random numbers.
 
 Beliefs, threat, effort and consent of an arm are worked out in some spans of the scenario's time, with the agreements
-in force at the start in force throughout. In a span talks open at rate h = ceiling * openness * consent * consent *
+in force at the start in force throughout. In a span talks open at rate h = lambda * openness * consent * consent *
 P(idle), and
 
     E(signed by T) = sum over spans of  h (integral S(T - t) dt + gain d/dT of it)  +  talks under way at the start
@@ -30,6 +30,7 @@ from balance_sim.model.news import evidence
 from balance_sim.model.no_relations import mean_openness
 from balance_sim.model.pipeline import record_at_start, speed
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
 from balance_sim.model.willingness import OF_NETWORK, TERMS, consent, level, with_terms
 from balance_sim.model.world import by_audience, event_days
@@ -248,7 +249,9 @@ class Yield:
     def rate(self, found: Course) -> Floats:
         """(K, P, M) rate a day at which idle clocks open talks, the mean over each span."""
         openness = mean_openness(found.world, self.edges)[:, found.dyads, None]
-        return np.asarray(found.consent * openness * self.ladder.ceiling / DAYS_PER_YEAR)
+        return np.asarray(
+            found.consent * openness * opportunity_rate(found.world)[found.dyads] / DAYS_PER_YEAR
+        )
 
     def signed(self, found: Course, idle: Floats, windows: Windows) -> Expected:
         """Expected new agreements of an arm within each window. idle: (K, P, M), as `idle` gives it."""

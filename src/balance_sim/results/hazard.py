@@ -1,6 +1,6 @@
 """Probabilities that dyads reach an agreement: the hazard of opening talks, integrated along each replication.
 
-The clock of a dyad and kind m that is idle opens talks at the rate ceiling_m sigma(u_ij) sigma(u_ji), times the
+The clock of a dyad and kind m that is idle opens talks at the rate lambda_ijm sigma(u_ij) sigma(u_ji), times the
 dyad's openness where the two have no relations (`model/no_relations.py`; its mean over the step). Talks opened on
 day t lead to an agreement in time with the probability S_m(t) of `balance_sim.stats.lags`, at speed 1. So
 
@@ -116,7 +116,8 @@ class _Hazard:
         weight = self.weight[view.step]
         if weight.any() or not self.idle:
             length = world.grid[view.step : view.step + 2]
-            rate = both_consent(world, self.baseline, state, view) * mean_openness(world, length).T * weight
+            of = mean_openness(world, length).T * world.frailty[:, None]
+            rate = both_consent(world, self.baseline, state, view) * of * weight
             a = state.accords
             rows = np.flatnonzero(a.stage < 2)
             self.held.append((rows, rate[a.run[rows], a.pair[rows], a.kind[rows]]))
@@ -124,7 +125,8 @@ class _Hazard:
 
 
 def per_consent(world: World, sought: Sought) -> Floats:
-    """(S, M) what consent of both sides throughout each step is worth: expected agreements that count, clocks idle."""
+    """(S, M) what consent of both sides throughout each step is worth to a dyad of frailty 1: expected agreements that
+    count, clocks idle."""
     ladder, collapse = world.ladder, world.rules.collapse_rate / DAYS_PER_YEAR
     node, share = np.polynomial.legendre.leggauss(NODES)
     length = np.diff(world.grid)

@@ -29,7 +29,9 @@ import numpy.typing as npt
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Opportunities, Thinning, World
 from balance_sim.model.engine import simulate
+from balance_sim.model.no_relations import mean_openness
 from balance_sim.model.pipeline import chance_under_way
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
 from balance_sim.model.view import View
 from balance_sim.results.gof import Agreements
@@ -88,7 +90,15 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
     filtered = Filtered.begin(world_of, known_talks(scenario, world), events, counts)
     none, blank = np.empty(0), np.empty(0, dtype=np.int64)
     nothing = Opportunities(
-        none, blank, blank, blank, blank, np.empty((0, 2)), np.zeros(world.steps + 1, np.int64), thinned=False
+        none,
+        blank,
+        blank,
+        blank,
+        blank,
+        np.empty((0, 2)),
+        none,
+        np.zeros(world.steps + 1, np.int64),
+        thinned=False,
     )
     silent = replace(world_of.baseline, keen=np.zeros_like(world_of.baseline.keen))
     runs = np.zeros(1, dtype=np.uint64)
@@ -205,7 +215,9 @@ class Filtered:
         """One step: who signed in the last one starts anew, then what may be signed in this one."""
         start, stop = world.grid[view.step], world.grid[view.step + 1]
         self._start_anew(state, start)
-        rate = both_consent(world, self.baseline, state, view)[0] * world.ladder.ceiling / DAYS_PER_YEAR
+        openness = mean_openness(world, np.array([start, stop]))[0][:, None]
+        often = opportunity_rate(world) * openness / DAYS_PER_YEAR
+        rate = both_consent(world, self.baseline, state, view)[0] * often
         self.chance.append(self._pass(rate, view.step, float(start), float(stop)) * self.counts)
 
     def _start_anew(self, state: State, start: float) -> None:

@@ -16,7 +16,7 @@ from balance_sim.scenario.nodes import REFUSED, Node
 from balance_sim.scenario.problems import Problem, problem, shown
 from balance_sim.scenario.refusals import kind_of, read_piece, unknown_key
 from balance_sim.scenario.rows import tidy
-from balance_sim.scenario.schema import Arm, Report, Scenario
+from balance_sim.scenario.schema import Arm, Calibration, Report, Scenario
 from balance_sim.scenario.values import apply_arm, value_at
 
 MOST_ARMS = 100
@@ -185,7 +185,14 @@ def _same_arms(tree: Node, built: dict[str, Scenario]) -> Iterable[Problem]:
 
 def _is_complete(draft: Draft) -> bool:
     """Whether every piece could be read; one that could not has been reported where it was found."""
-    pieces = (draft.head, draft.capability, draft.parameters, draft.theory, draft.report)
+    pieces = (
+        draft.head,
+        draft.capability,
+        draft.parameters,
+        draft.theory,
+        draft.report,
+        draft.calibration,
+    )
     rows = (row.value for section in draft.rows.values() for row in section)
     return all(piece is not None for piece in (*pieces, *rows))
 
@@ -213,6 +220,7 @@ def _build(draft: Draft, name: str, arms: dict[str, Arm]) -> Scenario:
         ),
         distances=tuple(sorted(rows["distances"], key=lambda d: (d.a, d.b))),
         trade=tuple(sorted(rows["trade"], key=lambda t: (t.state, t.partner))),
+        frailties=tuple(sorted(rows["frailties"], key=lambda f: (f.a, f.b))),
         accords=tuple(sorted(rows["accords"], key=lambda a: a.id)),
         events=tuple(sorted(rows["events"], key=lambda e: (e.date, e.id))),
         provocations=tuple(sorted(rows["provocations"], key=lambda p: p.id)),
@@ -224,6 +232,7 @@ def _build(draft: Draft, name: str, arms: dict[str, Arm]) -> Scenario:
         report=report.model_copy(
             update={"windows": tuple(sorted(report.windows)), "groups": tuple(sorted(report.groups))}
         ),
+        calibration=tidy(draft.calibration or Calibration()),
         sha256="",
     )
 

@@ -19,7 +19,7 @@ DONE = ("opened", "signed", "in_force", "ended")
 
 def check_pairs(draft: Draft) -> Iterator[Problem]:
     """Each undirected pair once whatever its order, each directed pair once; trade shares within 1."""
-    for name in ("disputes", "distances", "trade"):
+    for name in ("disputes", "distances", "trade", "frailties"):
         seen: dict[str, Node] = {}
         for row in draft.rows[name]:
             if row.key is None:

@@ -25,6 +25,7 @@ from balance_sim.scenario.schema import (
     TERMS,
     AccordKind,
     Audience,
+    Calibration,
     CapabilityWeights,
     Day,
     EventKind,
@@ -59,6 +60,7 @@ class Head(Strict):
     end: Day
     step_days: Annotated[float, Field(gt=0.0, le=92.0)]
     focal: Identifier
+    base_rate: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class Draft:
     audiences: dict[str, Audience]
     theory: Theory | None
     report: Report | None
+    calibration: Calibration | None
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -114,6 +117,7 @@ class Reader:
             audiences=read_audiences(tree, names, problems),
             theory=_theory(tree, problems),
             report=piece(Report, "report"),
+            calibration=piece(Calibration, "calibration"),
             problems=problems,
         )
 

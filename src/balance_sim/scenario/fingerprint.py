@@ -12,6 +12,8 @@ from balance_sim.scenario.kept import Kept
 from balance_sim.scenario.schema import Scenario, SectionRow
 
 LEFT_OUT = ("name", "sha256")
+WHERE_GIVEN = ("frailties", "calibration", "base_rate")
+"""Parts that count where they say something, so that a scenario without them keeps the number it had."""
 _TEXTS = Kept[bytes](most=16)  # sections of the scenarios at hand and of their versions
 
 
@@ -37,7 +39,11 @@ def content_digest(scenario: Scenario) -> str:
     """sha256 of the canonical JSON of everything but the name and the digest itself.
 
     The text of a section is kept: it is made again only where a row was changed."""
-    names = sorted(name for name in Scenario.model_fields if name not in LEFT_OUT)
+    names = sorted(
+        name
+        for name, field in Scenario.model_fields.items()
+        if name not in LEFT_OUT and not (name in WHERE_GIVEN and getattr(scenario, name) == field.default)
+    )
     sections = {name for name in names if _is_section(getattr(scenario, name))}
     rest = scenario.model_dump(include={*names} - sections)
     digest = hashlib.sha256()

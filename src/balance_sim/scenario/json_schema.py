@@ -57,6 +57,10 @@ def json_schema() -> dict[str, Any]:
         **lists,
         **{name: _map_of(model.__name__) for name, model in TABLES_OF.items()},
         **{name: {"$ref": _REF + model.__name__} for name, model in SINGLES.items()},
+        "calibration": {
+            "description": "The file that `balance-sim calibrate` wrote for this scenario.",
+            "anyOf": [{"type": ["string", "null"]}, {"$ref": _REF + "Calibration"}],
+        },
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -19,11 +19,13 @@ from balance_sim.scenario.schema import (
     AccordKind,
     Arm,
     Audience,
+    Calibration,
     CapabilityWeights,
     Dispute,
     Distance,
     Event,
     EventKind,
+    Frailty,
     NoRelations,
     Parameters,
     Provocation,
@@ -53,6 +55,7 @@ SECTIONS = {
     "no_relations": Section(NoRelations, 20_000, ("a", "b", "kind")),
     "distances": Section(Distance, 50_000, ("a", "b")),
     "trade": Section(Trade, 50_000, ("state", "partner"), directed=True),
+    "frailties": Section(Frailty, 80_000, ("a", "b")),
     "accords": Section(Accord, 20_000),
     "events": Section(Event, 5_000),
     "provocations": Section(Provocation, 1_000),
@@ -68,12 +71,23 @@ SINGLES: dict[str, type[Strict]] = {
     "parameters": Parameters,
     "theory": Theory,
     "report": Report,
+    "calibration": Calibration,
 }
 TEXTS = ("title", "question", "source", "notes")
-PLAIN = (*TEXTS, "start", "end", "step_days", "focal")
+PLAIN = (*TEXTS, "start", "end", "step_days", "focal", "base_rate")
 TOP = ("schema", "extends", *PLAIN, "outside", "groups", *SECTIONS, *TABLES_OF, *SINGLES)
 REQUIRED = ("schema", "title", "start", "end", "focal", "states", "arms")
-FIXED_IN_ARMS = ("schema", "extends", *PLAIN, "arms", "report", "outside", "groups")
+FIXED_IN_ARMS = (
+    "schema",
+    "extends",
+    *PLAIN,
+    "arms",
+    "report",
+    "outside",
+    "groups",
+    "calibration",
+    "frailties",
+)
 
 OTHER_NAMES = {
     "schema_version": "schema",
@@ -242,7 +256,7 @@ def locate(tree: Node, path: str, names: dict[str, Sequence[str]]) -> list[str |
         return ["theory", *_field(Theory, "theory", rest)]
     if head in (*TABLES_OF, "groups"):
         return [head, *_in_table(tree, head, rest, names)]
-    if head in ("schema", "extends", "name"):
+    if head in ("schema", "extends", "name", "calibration"):
         raise NoSuchPath(head, (), f"`{head}` cannot be set")
     raise NoSuchPath(head, [name for name in TOP if name not in ("schema", "extends")])
 

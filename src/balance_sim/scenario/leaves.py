@@ -22,6 +22,7 @@ UNREAD: dict[str, tuple[str, ...]] = {
     "states": ("reliability", "autonomy", "propensity"),
     "disputes": ("rivalry", "claim", "militarised", "war"),
     "distances": ("km",),
+    "frailties": ("factor", "shape"),
     "events": ("visibility",),
     "provocations": ("visibility",),
 }

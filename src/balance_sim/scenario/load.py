@@ -13,6 +13,7 @@ from functools import cached_property
 
 from balance_sim.scenario.actors import Names, read_names
 from balance_sim.scenario.assemble import assemble, assemble_arm, without_and_with
+from balance_sim.scenario.calibration import stale, with_calibration
 from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
 from balance_sim.scenario.draft import Reader
 from balance_sim.scenario.file_kinds import other_kind
@@ -49,13 +50,15 @@ def load_scenario(
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
     held: Mapping[str, bytes] | None = None,
+    calibrated: bool = True,
 ) -> Scenario:
     """The scenario in a file, complete. `path` may also name one in ./scenarios.
 
     set: `key.path=value` texts laid over the file. theory: a preset that replaces the file's.
-    held: files by name, `path` among them, to read from instead of the disk.
+    held: files by name, `path` among them, to read from instead of the disk. calibrated: with the calibration that
+    it names, else as if it named none.
     Raises ScenarioError with everything that is wrong."""
-    scenario, problems = check_scenario(path, set=set, theory=theory, held=held)
+    scenario, problems = check_scenario(path, set=set, theory=theory, held=held, calibrated=calibrated)
     if scenario is None:
         raise ScenarioError(one for one in problems if not one.is_warning)
     return scenario
@@ -67,21 +70,27 @@ def check_scenario(
     set: Sequence[str] = (),  # noqa: A002 - as the option is called
     theory: str | None = None,
     held: Mapping[str, bytes] | None = None,
+    calibrated: bool = True,
 ) -> tuple[Scenario | None, list[Problem]]:
     """The scenario, or None if it is refused, and all problems and warnings in the order of the file."""
     with few_suggestions():
-        return _check(path, set, theory, held)
+        return _check(path, set, theory, held, calibrated=calibrated)
 
 
 def _check(
-    path: Path, settings: Sequence[str], theory: str | None, held: Mapping[str, bytes] | None
+    path: Path,
+    settings: Sequence[str],
+    theory: str | None,
+    held: Mapping[str, bytes] | None,
+    *,
+    calibrated: bool,
 ) -> tuple[Scenario | None, list[Problem]]:
     first = shown(os.fspath(path), 200)
     sources = None
     try:
         sources = Sources(path, held)
         first = sources.shown
-        tree, problems = read_files(sources)
+        tree, problems = read_files(sources, calibrated=calibrated)
     except ScenarioError as error:
         return None, in_order(_from_where(error.problems, sources) if sources else error.problems, first)
     other = other_kind(tree.fields, "scenario", first)
@@ -94,7 +103,8 @@ def _check(
     changes, found = _options(settings, theory)
     problems += found
     name, reader = stem(sources.path.name), Reader()
-    written = assemble(tree, name, reader)[0] if changes else None
+    written = assemble(tree, name, reader)[0] if changes or tree.get("calibration") else None
+    problems += stale(written, tree, first) if written is not None else []
     tree, found = apply_changes(tree, changes, names)
     problems += found
     scenario, found = assemble(tree, name, reader)
@@ -232,13 +242,18 @@ def stem(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", os.path.splitext(name)[0])[:64] or "scenario"
 
 
-def read_files(sources: Sources) -> tuple[Node, list[Problem]]:
+def read_files(sources: Sources, *, calibrated: bool = True) -> tuple[Node, list[Problem]]:
     """The tree of a scenario file, its tables read in and the files it extends laid below it.
+
+    calibrated: with what the calibration says that it names.
 
     Raises ScenarioError where there is no tree to speak of."""
     tree, problems = _read_mapping(sources.main(), sources.shown)
     base, found = _with_base(tree, sources.path.name, sources, [(sources.path.name, 0)])
-    return base, problems + found
+    if not calibrated:
+        return base.without(("calibration",)), problems + found
+    whole, more = with_calibration(base, sources)
+    return whole, [*problems, *found, *more]
 
 
 def _read_mapping(text: str, file: str) -> tuple[Node, list[Problem]]:

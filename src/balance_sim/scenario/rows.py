@@ -199,5 +199,6 @@ _PREPARE: dict[str, Callable[[Node, str, Names, list[Problem]], Node]] = {
     "trade": _pair("state", "partner"),
     "accords": _accord,
     "events": _event,
+    "frailties": _pair("a", "b"),
     "provocations": _provocation,
 }

@@ -155,6 +155,18 @@ class Trade(SectionRow):
     source: Text = ""
 
 
+class Frailty(SectionRow):
+    """Factor on the rate at which a dyad finds opportunities, of all kinds and in every arm; 1 without a row.
+
+    `shape`: of the gamma distribution of which it is the mean; blank where it is taken as known."""
+
+    a: Identifier
+    b: Identifier
+    factor: Annotated[float, Field(ge=1e-6, le=1e3)]
+    shape: Positive | None = None
+    source: Text = ""
+
+
 class Accord(SectionRow):
     """An accord on record at the start: in force, signed, in talks, scheduled, or over.
 
@@ -302,6 +314,21 @@ class Theory(Strict):
     weights: dict[str, Weight]
 
 
+class Calibration(Strict):
+    """What `balance-sim calibrate` found from the scenario's own record, beside intercepts, propensities and frailties.
+
+    weights: of terms, as calibrated. level_variance: of the mean-one gamma factor of a year's level. `names` are key
+    paths, `covariance` their posterior covariance, row by row."""
+
+    file: Text = ""
+    data_sha256: Text = ""
+    weights_sha256: Text = ""
+    weights: dict[str, Weight] = {}
+    level_variance: Annotated[float, Field(ge=0.0, le=100.0)] = 0.0
+    names: tuple[Annotated[str, Field(max_length=200)], ...] = ()
+    covariance: tuple[Weight, ...] = ()
+
+
 class Arm(Strict):
     """One version of the world: the scenario without `drop`, with `add`, with `set` laid over it."""
 
@@ -345,6 +372,7 @@ class Scenario(Strict):
     no_relations: tuple[NoRelations, ...] = ()
     distances: tuple[Distance, ...] = ()
     trade: tuple[Trade, ...] = ()
+    frailties: tuple[Frailty, ...] = ()
     accords: tuple[Accord, ...] = ()
     events: tuple[Event, ...] = ()
     provocations: tuple[Provocation, ...] = ()
@@ -354,6 +382,8 @@ class Scenario(Strict):
     theory: Theory
     arms: dict[Identifier, Arm] = Field(min_length=1)
     report: Report = Report()
+    calibration: Calibration = Calibration()
+    base_rate: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
     sha256: str = ""
     _written: Scenario | Classes | None = PrivateAttr(default=None)
 

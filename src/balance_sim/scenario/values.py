@@ -23,7 +23,7 @@ from balance_sim.scenario.problems import (
     problem,
     shown,
 )
-from balance_sim.scenario.schema import Dispute, Distance, Scenario, Strict, Trade
+from balance_sim.scenario.schema import Dispute, Distance, Frailty, Scenario, Strict, Trade
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +169,6 @@ def _row_named(rows: tuple[Any, ...], key: str) -> Any:
                 return row
             if isinstance(row, Trade) and (row.state, row.partner) == (first, second):
                 return row
-            if isinstance(row, Dispute | Distance) and {row.a, row.b} == {first, second}:
+            if isinstance(row, Dispute | Distance | Frailty) and {row.a, row.b} == {first, second}:
                 return row
     raise LookupError(f"no item `{key}`")

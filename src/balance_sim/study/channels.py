@@ -101,7 +101,7 @@ def alike(one: World, other: World) -> bool:
     """Whether two arms of a scenario are the same but for their names, in all that events and settings move."""
     arrays = (
         *("odds_against", "intent_odds", "reliability", "capability", "at_hand", "offensive"),
-        *("autonomy", "propensity"),
+        *("autonomy", "propensity", "frailty"),
     )
     return (
         one.rules == other.rules

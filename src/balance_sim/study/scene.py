@@ -13,6 +13,7 @@ from balance_sim.model.core import Baseline, World
 from balance_sim.model.no_relations import openness_at
 from balance_sim.model.perception import hostility_toward
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent, willingness
@@ -121,8 +122,9 @@ class Scene:
         rate = np.zeros(gain.shape)
         run, partner, kind = np.nonzero(gain > responses.ROOM_GAIN)
         asked = Prospects(world, self.baseline, view, self.state, run, partner, np.full(len(run), i), kind)
-        openness = openness_at(world, view.day)[world.pair_index[partner, i]]
-        rate[run, partner, kind] = world.ladder.ceiling[kind] * openness * consent(willingness(asked))
+        pair = world.pair_index[partner, i]
+        often = opportunity_rate(world)[pair, kind] * openness_at(world, view.day)[pair]
+        rate[run, partner, kind] = often * consent(willingness(asked))
         return responses.room(gain, rate).astype(float), rate.max(axis=-1).sum(axis=-1)
 
 

@@ -18,6 +18,7 @@ from balance_sim.model.no_relations import openness_at
 from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent
@@ -215,10 +216,11 @@ def _rates(
     both = sides[0][CONSENT] * sides[1][CONSENT] * openness_at(world, state.day)[world.pair_index[i, j]]
     runs, kinds = np.arange(len(both))[:, None], np.arange(both.shape[1])
     busy = state.busy.take(clock_of(world, runs, world.pair_index[i, j], kinds))
+    often = opportunity_rate(world)[world.pair_index[i, j]]
     return pd.DataFrame(
         [
             stamp
-            | {"kind": kind, "rate": float(world.ladder.ceiling[m] * both[:, m].mean())}
+            | {"kind": kind, "rate": float(often[m] * both[:, m].mean())}
             | {"busy": float(busy[:, m].mean())}
             for m, kind in enumerate(world.ladder.names)
         ]

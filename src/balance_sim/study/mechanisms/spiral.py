@@ -14,6 +14,7 @@ from balance_sim.model.no_relations import openness_at
 from balance_sim.model.perception import perceive
 from balance_sim.model.pipeline import rates_at_start
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import Accords, State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent, terms
@@ -125,4 +126,4 @@ def _rate(worlds: Worlds, u: Floats | int) -> float:
     world = worlds.reference
     keen = consent(np.asarray(u)).reshape(world.n, world.n, -1)
     both = keen[world.first, world.second] * keen[world.second, world.first]
-    return float((both * world.ladder.ceiling).sum(axis=1) @ openness_at(world, 0.0))
+    return float((both * opportunity_rate(world) * openness_at(world, 0.0)[:, None]).sum())

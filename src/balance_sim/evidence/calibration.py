@@ -1,0 +1,307 @@
+"""Calibration: what a scenario's own record says of its kinds, states, dyads and level, given the fitted weights.
+
+    n_ijmt ~ Poisson(L_t lambda_ij r_ijmt)       r_ijmt = ceiling_m kept_m sigma(u_ij) sigma(u_ji)
+    u_ij = intercept_m + s_i + sum of weight * term
+    weights ~ N(fitted, discount * fitted covariance)    s_i ~ N(0, v_s)    lambda_ij ~ Gamma(mean 1, variance v_d)
+
+r is that of `evidence.likelihood`, from the same `Design`, with L_t lambda_ij as its exposure. Terms of threat keep
+the fitted weights: the record of a few decades among some states cannot tell what all states told in the fit. For the
+others the fit is a power prior (Ibrahim, Chen 2000, Statistical Science 15: 46-60), its covariance times `discount`.
+Intercepts have a wide prior about the scenario's own. v_s and v_d maximise the marginal likelihood: EM with Laplace's
+covariance as in `fitting.fit`, and the gamma mixture of Poissons in closed form (Greenwood, Yule 1920, JRSS 83:
+255-279). A year's level L_t is free; the level now is the mean of the years' with each year back counting
+`level_memory` of the next, and intercepts are those at L = 1. Of a year ahead, L ~ Gamma(mean 1, variance v_l), v_l
+from how yearly counts fell about what the years before them let expect (negative binomial)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import gammaincinv, gammaln
+
+from balance_sim.evidence.choices import Choices
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.fitting import newton_step
+from balance_sim.evidence.history import Floats
+from balance_sim.evidence.likelihood import Design, derivatives, log_likelihood
+from balance_sim.evidence.own_record import OwnRecord
+from balance_sim.scenario.defaults import Distribution
+from balance_sim.scenario.schema import Scenario
+
+THREAT_TERMS = (
+    "security_gain",
+    "common_threat",
+    "distrust",
+    "hostility",
+    "bandwagon",
+    "autonomy",
+    "exposure",
+    "hub_doubt",
+)
+"""Terms that keep their weights: those that events move, and those that the fit could not tell."""
+HELD = 1e8
+"""Prior precision of a weight that is held, 1 / nats squared."""
+INTERCEPT_SD = 2.0
+"""Of the prior of intercepts, nats: both sides have it, so one standard deviation moves a rate by up to e^4."""
+LEAST, MOST = 1e-3, 20.0
+"""Bounds of a variance of factors."""
+FEWEST = 10
+"""Agreements below which there is no calibration."""
+ROUNDS, STEPS, HALVINGS, CLOSE, SETTLED = 200, 60, 40, 1e-7, 1e-3
+FIRST_LEVELS = 5
+"""Years before the first whose count tells the variance of the level."""
+POINTS = 40
+"""Points of equal probability at which the level of a year ahead is integrated over."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """window: years of the record. level_memory: what a year back counts towards the level now. discount: of the prior,
+    by which the fitted covariance is multiplied. Chosen on origins 2014-2019 of Beijing 2025: decision 20."""
+
+    window: int = 20
+    level_memory: float = 0.7
+    discount: float = 30.0
+
+
+FORM = Form()
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Mean by term and by kind (nats), and the covariance of the terms that the record may move."""
+
+    weights: Mapping[str, float]
+    intercepts: Mapping[str, float]
+    free: tuple[str, ...]
+    covariance: Floats
+
+
+def prior_of(scenario: Scenario, fitted: Distribution) -> Prior:
+    """The scenario's weights and intercepts as they are without a calibration, and the fit's covariance.
+
+    Weights that the scenario sets itself, other than its fitted ones, are centres of the prior too."""
+    paths = {path.rpartition(".")[2]: k for k, path in enumerate(fitted.paths) if ".weights." in path}
+    weights = scenario.theory.weights
+    free = tuple(name for name in paths if name not in THREAT_TERMS and weights.get(name, 0.0) != 0)
+    at = [paths[name] for name in free]
+    covariance = np.array(fitted.covariance)[np.ix_(at, at)]
+    intercepts = {name: kind.intercept for name, kind in scenario.kinds.items()}
+    return Prior(dict(weights), intercepts, free, covariance)
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """Posterior of a calibration. weights, intercepts: means by name; `names` and `covariance` of the free ones, then
+    the intercepts, propensities integrated out (Laplace) and factors held. propensity, propensity_error: (n,).
+
+    signed, expected: (n, n), upper triangle, agreements signed and expected at factor 1. level: by year, 1 is now."""
+
+    states: tuple[str, ...]
+    kinds: tuple[str, ...]
+    weights: dict[str, float]
+    intercepts: dict[str, float]
+    names: tuple[str, ...]
+    covariance: Floats
+    propensity: Floats
+    propensity_error: Floats
+    state_variance: float
+    dyad_variance: float
+    signed: Floats
+    expected: Floats
+    level: dict[int, float]
+    level_variance: float
+    agreements: int
+    at: Floats
+
+    @property
+    def shape(self) -> Floats:
+        """(n, n) of the gamma posterior of each dyad's factor."""
+        return np.asarray(1.0 / self.dyad_variance + self.signed)
+
+    @property
+    def factor(self) -> Floats:
+        """(n, n) posterior mean of each dyad's factor."""
+        return np.asarray(self.shape / (1.0 / self.dyad_variance + self.expected))
+
+
+def calibrate(record: OwnRecord, prior: Prior, form: Form = FORM) -> Calibrated:
+    """Calibrate on the whole of a record. Raises DataError where it holds too little, or the search does not settle."""
+    c = record.choices
+    total = int(record.counts.sum())
+    if total < FEWEST:
+        raise DataError(
+            f"the record holds {total} agreements between two states in {len(record.years)} years; "
+            f"a calibration needs {FEWEST}",
+            "State the level with `base_rate`, or end the record where it is complete with --until",
+        )
+    design = Design(c)
+    mean, precision = _prior_of(design, prior, form)
+    year = np.searchsorted(np.array(record.years), c.year)
+    yearly = np.bincount(year, record.counts.sum(axis=1), len(record.years))
+    weight = form.level_memory ** np.arange(len(record.years) - 1.0, -1.0, -1.0)
+    level = yearly / (weight @ yearly / weight.sum())
+    n, own = len(c.states), design.parts[3]
+    upper = np.triu_indices(n, 1)
+    signed = np.zeros((n, n))
+    np.add.at(signed, (c.a, c.b), record.counts.sum(axis=1))
+    factor, spread, dyads = np.ones((n, n)), 0.3, 0.25
+    at = mean.copy()
+    at[design.parts[2]] = np.minimum(mean[design.parts[2]], -1.0)
+    for _ in range(ROUNDS):
+        precision[own, own] = np.eye(n) / spread
+        exposed = replace(design, choices=replace(c, exposure=level[year] * factor[c.a, c.b]))
+        at, information = climb(exposed, at, mean, precision)
+        covariance = np.linalg.inv(information)
+        u = at[own]
+        better = max(float((u @ u + np.trace(covariance[own, own])) / n), 1e-4)
+        rate = rates(design, at)
+        expected = np.zeros((n, n))
+        np.add.at(expected, (c.a, c.b), rate * level[year])
+        dyads = mixing_variance(signed[upper], expected[upper])
+        now = (1.0 / dyads + signed) / (1.0 / dyads + expected)
+        moved = max(abs(np.log(better / spread)), float(np.abs(np.log(now / factor))[upper].max()))
+        spread, factor = better, now
+        of_year = np.bincount(year, rate * factor[c.a, c.b], len(yearly))
+        level = yearly / of_year / ((weight @ yearly) / (weight @ of_year))
+        if moved < SETTLED:
+            break
+    else:
+        raise DataError(f"the calibration did not settle in {ROUNDS} rounds", "Give a longer record")
+    return Calibrated(
+        states=c.states,
+        kinds=c.kinds,
+        weights=dict(zip(design.choices.names, map(float, at[: design.parts[1].stop]), strict=True)),
+        intercepts=dict(zip(c.kinds, map(float, at[design.parts[2]]), strict=True)),
+        names=tuple(name for name in design.names if "." in name or name in prior.free),
+        covariance=_told(design, covariance, prior.free),
+        propensity=at[own],
+        propensity_error=np.sqrt(np.diag(covariance)[own]),
+        state_variance=spread,
+        dyad_variance=dyads,
+        signed=signed,
+        expected=expected,
+        level=dict(zip(record.years, map(float, level), strict=True)),
+        level_variance=level_variance(yearly, of_year, form.level_memory),
+        agreements=total,
+        at=at,
+    )
+
+
+def _told(design: Design, covariance: Floats, free: Sequence[str]) -> Floats:
+    keep = [k for k, name in enumerate(design.names) if "." in name or name in free]
+    return np.asarray(covariance[np.ix_(keep, keep)])
+
+
+def _prior_of(design: Design, prior: Prior, form: Form) -> tuple[Floats, Floats]:
+    """Mean (size,) and precision (size, size), without that of the propensities."""
+    names = design.choices.names
+    mean, precision = np.zeros(design.size), np.zeros((design.size, design.size))
+    for k, name in enumerate(names):
+        mean[k] = prior.weights[name]
+        precision[k, k] = 0.0 if name in prior.free else HELD
+    at = [names.index(name) for name in prior.free]
+    precision[np.ix_(at, at)] = np.linalg.inv(prior.covariance * form.discount)
+    for k, kind in zip(range(*design.parts[2].indices(design.size)), design.choices.kinds, strict=True):
+        mean[k], precision[k, k] = prior.intercepts[kind], INTERCEPT_SD**-2
+    return mean, precision
+
+
+def climb(design: Design, at: Floats, mean: Floats, precision: Floats) -> tuple[Floats, Floats]:
+    """Where likelihood and normal prior together are highest, and minus the second derivatives there. Newton's method.
+
+    mean: (size,), precision: (size, size) of the prior. Raises DataError if it does not settle."""
+
+    def height(new: Floats) -> float:
+        return log_likelihood(design, new) - 0.5 * float((new - mean) @ precision @ (new - mean))
+
+    for _ in range(STEPS):
+        value, slope, information = derivatives(design, at)
+        away = precision @ (at - mean)
+        value -= 0.5 * float((at - mean) @ away)
+        slope, information = slope - away, information + precision
+        step = newton_step(information, slope, design.names)
+        if slope @ step < CLOSE:
+            return at, information
+        for halving in range(HALVINGS):
+            new = at + step * 0.5**halving
+            if height(new) >= value - 1e-9:
+                break
+        at = np.asarray(new)
+    raise DataError(f"the calibration did not settle in {STEPS} steps", "Give a longer record")
+
+
+def rates(design: Design, at: Floats) -> Floats:
+    """(N,) agreements of any kind expected of each row at level and factor 1."""
+    return np.asarray(np.exp(design.log_rate(at)[0]).sum(axis=1))
+
+
+def mixing_variance(signed: Floats, expected: Floats) -> float:
+    """Variance v of mean-one gamma factors under which counts are likeliest: signed ~ Poisson(factor * expected).
+
+    ln L = sum of ln G(a + N) - ln G(a) + a ln a - (a + N) ln(a + E), a = 1 / v, within LEAST..MOST."""
+
+    def loss(log_v: float) -> float:
+        a = np.exp(-log_v)
+        parts = gammaln(a + signed) - gammaln(a) + a * np.log(a) - (a + signed) * np.log(a + expected)
+        return -float(parts.sum())
+
+    found = minimize_scalar(
+        loss, bounds=(np.log(LEAST), np.log(MOST)), method="bounded", options={"xatol": 1e-7}
+    )
+    return float(np.exp(found.x))
+
+
+def level_variance(yearly: Floats, expected: Floats, memory: float) -> float:
+    """Variance of a year's level about what the years before it let expect. yearly, expected: (T,) counts, and what
+    they are expected to be at level 1. 0 where there are too few years."""
+    ahead, seen = [], []
+    for t in range(FIRST_LEVELS, len(yearly)):
+        weight = memory ** np.arange(t - 1.0, -1.0, -1.0)
+        level = (weight @ yearly[:t]) / (weight @ expected[:t])
+        if level > 0:
+            ahead.append(level * expected[t])
+            seen.append(yearly[t])
+    return mixing_variance(np.array(seen), np.array(ahead)) if len(seen) >= FIRST_LEVELS else 0.0
+
+
+def forecast(found: Calibrated, ahead: Choices) -> Floats:
+    """(N,) probability that each dyad signs anything in the year: factors and level integrated over."""
+    rate = rates(Design(ahead), found.at)
+    shape = found.shape[ahead.a, ahead.b]
+    inverse = 1.0 / found.dyad_variance + found.expected[ahead.a, ahead.b]
+    return mixed_chance(rate, shape, inverse, found.level_variance)
+
+
+def mixed_chance(rate: Floats, shape: Floats, inverse: Floats, variance: float) -> Floats:
+    """1 - E exp(-lambda L rate), lambda ~ Gamma(shape, inverse), L ~ Gamma of mean 1 and this variance."""
+    none = [np.exp(-shape * np.log1p(level * rate / inverse)) for level in level_points(variance)]
+    return np.asarray(1.0 - np.mean(none, axis=0))
+
+
+def level_points(variance: float) -> NDArray[np.float64]:
+    """Points of equal probability of the mean-one gamma distribution with this variance; their mean is 1."""
+    if variance <= 0:
+        return np.ones(1)
+    points = gammaincinv(1.0 / variance, (np.arange(POINTS) + 0.5) / POINTS) * variance
+    return np.asarray(points / points.mean())
+
+
+__all__ = [
+    "FORM",
+    "THREAT_TERMS",
+    "Calibrated",
+    "Form",
+    "Prior",
+    "calibrate",
+    "forecast",
+    "level_points",
+    "level_variance",
+    "mixed_chance",
+    "mixing_variance",
+    "prior_of",
+]
