@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def mark(decorator: ast.expr) -> tuple[str, list[str]]:
     return name.rsplit(".", 1)[1], [ast.literal_eval(arg) for arg in call.args] if call and is_fault else []
 
 
+@cache
 def marked() -> dict[str, set[tuple[str, bool]]]:
     """By row: files with tests that hold it, and whether such a test is a long one."""
     out: dict[str, set[tuple[str, bool]]] = defaultdict(set)

@@ -216,6 +216,13 @@ DAMAGES = [
 ]  # fmt: skip
 
 
+def damages(*every: Callable[[Path], str], long: set[Callable[[Path], str]]) -> list[Any]:
+    """Parameters; long are those that are seen by what sees another of them."""
+    return [
+        pytest.param(one, id=one.__name__, marks=pytest.mark.long if one in long else []) for one in every
+    ]
+
+
 def call(*words: str | Path) -> tuple[int, str]:
     result = CliRunner().invoke(main, ["verify", *map(str, words)])
     assert "Traceback" not in result.output and "internal error" not in result.output, result.output
@@ -245,7 +252,7 @@ def named_and_repaired(folder: Path, damage: Callable[[Path], str]) -> None:
 
 
 @pytest.mark.fault("F17", "F18")
-@pytest.mark.parametrize("damage", DAMAGES, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("damage", damages(*DAMAGES, long={emptied, effect_of_a_dyad_edited}))
 def test_damage_to_a_run_is_named_and_repaired(sound, tmp_path, damage: Callable[[Path], str]) -> None:
     shutil.copytree(sound["run"], tmp_path / "run")
     named_and_repaired(tmp_path / "run", damage)
@@ -253,7 +260,8 @@ def test_damage_to_a_run_is_named_and_repaired(sound, tmp_path, damage: Callable
 
 @pytest.mark.fault("F17", "F18")
 @pytest.mark.parametrize(
-    "damage", [flipped_byte, block_deleted, row_doubled, number_edited], ids=lambda one: one.__name__
+    "damage",
+    damages(flipped_byte, block_deleted, row_doubled, number_edited, long={block_deleted, row_doubled}),
 )
 def test_damage_to_a_sweep_is_named_and_repaired(sound, tmp_path, damage: Callable[[Path], str]) -> None:
     shutil.copytree(sound["sweep"], tmp_path / "sweep")
