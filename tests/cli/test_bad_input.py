@@ -388,9 +388,9 @@ EXPERIMENT = [
     ("B74 outcome", "accords_all_365", "acords_all_365",
      "11:11: error[E107] outcomes[0]: no outcome `acords_all_365`\n"
      "  help: did you mean `accords_all_365`?; allowed: accords_counter_30, accords_with_participant_30, "
-     "accords_other_30, accords_all_30, accords_counter_90, accords_with_participant_90, "
-     "accords_other_90, accords_all_90, accords_counter_365, accords_with_participant_365, "
-     "accords_other_365, accords_all_365 and 91 more"),
+     "accords_other_30, accords_all_30, declarations_counter_30, declarations_with_participant_30, "
+     "declarations_other_30, declarations_all_30, accords_counter_90, accords_with_participant_90, "
+     "accords_other_90, accords_all_90 and 115 more"),
     ("B75", "schema: 1", "schema: 99",
      "1:9: error[E108] schema: this version reads 1, got integer 99\n"
      "  help: write `schema: 1`"),

@@ -219,17 +219,23 @@ def hastened(found: Filtered, since: float) -> Filtered:
 
 def test_sums_by_class_kind_dyad_and_state_are_those_of_the_opportunities(tmp_path: Path) -> None:
     """Arden and Belmar take part. Arden threatens Corvia and Dorn, so their dyad is counter, the five others are with a
-    participant. Summed opportunity by opportunity in a loop."""
+    participant. Summed opportunity by opportunity in a loop; of the seven kinds five are security agreements, and
+    `political_declaration` and `non_aggression` are declarations."""
     _, found, _ = of_control(scenario(tmp_path))
     world, c, signed = found.world, found.chances, found.prospect.signed[300]
     assert (found.direction == DIRECTIONS.index("counter")).sum() == 1
     assert (found.direction == DIRECTIONS.index("with_participant")).sum() == 5
-    dyads, kinds = np.zeros((len(RUNS), 6)), np.zeros((len(RUNS), len(world.ladder.names)))
-    dyads += found.prospect.talks[300][0].sum(axis=1)
-    kinds += found.prospect.talks[300][0].sum(axis=0)
+    apart = [name in ("political_declaration", "non_aggression") for name in world.ladder.names]
+    dyads, declared = np.zeros((len(RUNS), 6)), np.zeros((len(RUNS), 6))
+    kinds = np.zeros((len(RUNS), len(world.ladder.names)))
+    for kind, of in enumerate(found.prospect.talks[300][0].T):
+        (declared if apart[kind] else dyads)[:] += of
+        kinds[:, kind] += of.sum()
     for row in range(len(c.day)):
-        dyads[c.run[row], c.pair[row]] += found.simulated.consent[row] * signed[row]
+        of = declared if apart[c.kind[row]] else dyads
+        of[c.run[row], c.pair[row]] += found.simulated.consent[row] * signed[row]
         kinds[c.run[row], c.kind[row]] += found.simulated.consent[row] * signed[row]
+    assert declared.sum() > 0 and sum(apart) == 2
     np.testing.assert_allclose(found.by_dyad(300), dyads, rtol=1e-12)
     np.testing.assert_allclose(found.by_kind(300), kinds, rtol=1e-12)
     out = filtered_outcomes(found)
@@ -237,6 +243,8 @@ def test_sums_by_class_kind_dyad_and_state_are_those_of_the_opportunities(tmp_pa
     counter = int(world.pair_index[codes.index("XCO"), codes.index("XDO")])
     np.testing.assert_allclose(out["accords_counter_300"], dyads[:, counter], rtol=1e-12)
     np.testing.assert_allclose(out["accords_all_300"], dyads.sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(out["declarations_counter_300"], declared[:, counter], rtol=1e-12)
+    np.testing.assert_allclose(out["declarations_all_300"], declared.sum(axis=1), rtol=1e-12)
     assert (out["accords_other_300"] == 0).all()
     states = with_states(found.by_dyad(300), world.first, world.second, 4)[:, 6:]
     for state in range(4):

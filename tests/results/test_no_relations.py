@@ -166,7 +166,7 @@ def test_arms_differ_by_the_factor_alone_where_it_alone_differs(tmp_path: Path) 
         Filtered(both.arms[name], along.chances, of, prospect, windows, both.baseline.direction, len(RUNS))
         .by_dyad(300)[:, pair]
         .mean()
-        - prospect.talks[300][0, pair].sum()
+        - prospect.talks[300][0, pair, one.reference.ladder.security].sum()
         for name, of in ((arm, along.control), ("peace", beside["peace"]))
     ]
     assert sums[1] == pytest.approx(10.0 * sums[0], rel=0.02)

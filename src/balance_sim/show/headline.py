@@ -162,16 +162,15 @@ def _arms(result: Result, page: _Page) -> None:
 def _declared(result: Result, page: _Page) -> None:
     """Declarations, which the table of arms leaves out: the level of the control arm, and the headline arm's effect."""
     frame = direction_table(result, result.arms)
-    of = frame[frame["direction"] == "declarations_counter"]
-    rows = {str(row["arm"]): row for row in of.to_dict("records")}
-    if result.reference not in rows:
+    rows = frame[frame["direction"] == "declarations_counter"].to_dict("records")
+    by_arm = {row["arm"]: row for row in rows}
+    if result.reference not in by_arm:
         return
-    level = rows[result.reference]["mean"]
-    words = f"Declarations apart: {number(level, 1)} counter-balancing ones are expected in the control arm"
-    if result.headline_arm in rows:
-        row = rows[result.headline_arm]
-        if math.isfinite(row["effect"]):
-            words += f"; effect {effect_words(row['effect'], row['lo'], row['hi'], row['mcse'])}"
+    words = f"Declarations apart: {number(by_arm[result.reference]['mean'], 1)} counter-balancing ones are expected in "
+    words += "the control arm"
+    row = by_arm.get(result.headline_arm)
+    if row is not None and math.isfinite(row["effect"]):
+        words += f"; effect {effect_words(row['effect'], row['lo'], row['hi'], row['mcse'])}"
     page.text(f"{words}.")
 
 

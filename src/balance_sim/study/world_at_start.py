@@ -27,6 +27,8 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 COUNTER = DIRECTIONS.index("counter")
+ONE_OUTSIDE = "1 state takes no part in the focal event: no dyad can count"
+ALL_TAKE_PART = "every state takes part in the focal event: no dyad can count"
 HARDLY = 0.01
 """Expected agreements, and probabilities, below which it is said that nothing can be seen to count."""
 
@@ -160,7 +162,7 @@ def _no_dyad(worlds: Worlds) -> str:
     roster = {code: i for i, code in enumerate(world.codes)}
     outside = [i for i, code in enumerate(world.codes) if code not in classes.participants]
     if len(outside) < 2:
-        return f"{len(outside)} state{'s' * (len(outside) != 1)} take no part in the focal event: no dyad can count"
+        return ONE_OUTSIDE if outside else ALL_TAKE_PART
     inside = tuple(roster[code] for code in classes.participants if code in roster)
     view = perceive(world, at_start(world), step_before(world))
     share, aligned = fear_of(view, inside)[0], aligned_with(view, inside)[0]
