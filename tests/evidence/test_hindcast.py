@@ -21,12 +21,15 @@ from balance_sim.cli import main
 from balance_sim.cli.hindcast import held, keep
 from balance_sim.evidence.codes import state_codes
 from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.forward import simulate_forward
+from balance_sim.evidence.forward import agreements_forward, scenario_of_fit, simulate_forward
+from balance_sim.evidence.gof import forward_networks
 from balance_sim.evidence.hindcast import Hindcast, Plan, hindcast_of, read_plan
 from balance_sim.evidence.history import History
 from balance_sim.evidence.past import scenario_at
 from balance_sim.evidence.recovery import made_record
 from balance_sim.evidence.scored_file import read_scored
+from balance_sim.results.agreements import ground_of
+from balance_sim.results.gof import compare
 from balance_sim.scenario.problems import ScenarioError
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.store import Store
@@ -174,6 +177,32 @@ def test_runs_forward_sign_as_often_as_the_chances_say(made: History, found: Hin
     ahead = simulate_forward(found.fit, made, 2000, 2001, runs=40)
     expected = np.nansum(np.triu(ahead.chance[1], 1))
     assert ahead.signed[1] == pytest.approx(expected, abs=5 * np.sqrt(expected / 40) + 0.1 * expected)
+
+
+def test_the_agreements_of_runs_forward_are_those_that_are_counted(made: History, found: Hindcast) -> None:
+    scenario = scenario_of_fit(found.fit, made, 2000, 2, {})
+    for persistence in (1.0, 0.5):
+        ahead = simulate_forward(found.fit, made, 2000, 2001, runs=25, persistence=persistence)
+        _, signed = agreements_forward(found.fit, scenario, runs=25, seed=1, persistence=persistence)
+        years = [int((signed.signed < 366.0).sum()), int((signed.signed >= 366.0).sum())]  # 2000 is a leap year
+        assert years == (ahead.signed * 25).round().tolist()
+        assert set(signed.run) <= set(range(25))
+
+
+def test_networks_of_a_hindcast(made: History) -> None:
+    """Observed are the accords of the years forecast, simulated those that run forward; both by one roster."""
+    plan = replace(PLAN, drift=False)
+    forward = forward_networks(plan, made, runs=6, seed=1)
+    accords = made.accords
+    later = (accords["signed"] >= "2000-01-01") & (accords["signed"] < "2002-01-01")
+    assert len(forward.observed) == int((later & accords["kind"].isin(forward.kinds)).sum())
+    assert (forward.span.first.year, forward.span.stop.year) == (2000, 2002)
+    assert len(forward.simulated.within(forward.span)) == len(forward.simulated)
+    compared = compare(ground_of(forward.scenario), forward.span, forward.observed, forward.simulated, 6)
+    assert compared.observed == len(forward.observed)
+    cut = replace(made, accords=accords[accords["signed"] < "2000-01-01"])
+    blind = forward_networks(plan, cut, runs=6, seed=1)
+    np.testing.assert_array_equal(blind.simulated.signed, forward.simulated.signed)
 
 
 def test_the_past_as_a_scenario(made: History) -> None:

@@ -94,8 +94,8 @@ def residual_words(one: Residuals) -> str:
 
 
 def small_p(p: float) -> str:
-    """A p with as many decimals as it asks for, four at most."""
-    return number(p, 4 if p < 0.01 else 2)
+    """A p with two decimals, or with three or four where it is small."""
+    return number(p, 4 if p < 0.001 else 3 if p < 0.01 else 2)
 
 
 def gof_lines(study: GoodnessOfFit) -> list[str]:
