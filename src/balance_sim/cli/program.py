@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from balance_sim.evidence.errors import DataError
 
 COMMANDS = {
+    "calibrate": "balance_sim.cli.calibrate",
     "cases": "balance_sim.cli.cases",
     "check": "balance_sim.cli.check",
     "compare": "balance_sim.cli.compare",

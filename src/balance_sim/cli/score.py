@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 @click.argument("outcomes", type=click.Path(path_type=Path), required=False)
 @click.option("--case", "case_id", metavar="CASE_ID", help="The case whose rows count, of several.")
 @click.option("--data", type=click.Path(path_type=Path), help="Field data to train the five baselines on.")
+@click.option(
+    "--scenario",
+    type=click.Path(path_type=Path),
+    help="Scenario on whose own record baselines are trained  [default: that of a results folder]",
+)
 @click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind of accord. Repeatable.")
 @click.option(
     "--stage", type=click.Choice(["signed", "in_force"]), default="signed", help="What counts as made."
@@ -51,6 +56,7 @@ def command(
     outcomes: Path | None,
     case_id: str | None,
     data: Path | None,
+    scenario: Path | None,
     kinds: tuple[str, ...],
     stage: str,
     arm: str | None,
@@ -75,7 +81,7 @@ def command(
         return
     from balance_sim.cli.score_forecast import Asked, score_pairs
 
-    asked = Asked(forecast, outcomes, data, kinds, stage, arm, window, first, until, freeze, runs)
+    asked = Asked(forecast, outcomes, data, kinds, stage, arm, window, first, until, freeze, runs, scenario)
     refuse_idle(ctx, forecast)
     out, lines, failed = score_pairs(asked)
     click.echo(json.dumps(out, indent=1, allow_nan=False) if as_json else "\n".join(lines))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from balance_sim.evidence.forecast import Forecast
+    from balance_sim.scenario.schema import Scenario
     from balance_sim.study.result import Result
 
 ABOUT = ("first", "last", "kinds", "stage", "about")
@@ -34,6 +35,7 @@ class Asked:
     until: datetime | None
     freeze: Path | None
     runs: int | None
+    scenario: Path | None = None
 
 
 def score_pairs(asked: Asked) -> tuple[dict[str, Any], list[str], int]:
@@ -49,7 +51,8 @@ def score_pairs(asked: Asked) -> tuple[dict[str, Any], list[str], int]:
         out["frozen"] = pairs.freeze(made, asked.freeze)["frozen"]
         lines.append(f"frozen on {out['frozen']} in {asked.freeze}")
     if asked.outcomes is not None:
-        scored = pairs.score_forecast(made, asked.outcomes, asked.data, kinds=kinds)
+        record = scenario_of(asked)
+        scored = pairs.score_forecast(made, asked.outcomes, asked.data, kinds=kinds, scenario=record)
         out |= {name: finite(one.as_dict()) for name, one in scored.scores.items()}
         out["calibration"] = [finite(row) for row in scored.calibration]
         out["reference"] = scored.reference
@@ -66,6 +69,16 @@ def score_pairs(asked: Asked) -> tuple[dict[str, Any], list[str], int]:
         ]
         lines += [line for note in scored.notes for line in wrapped(f"note: {note}")]
     return out, lines, failed
+
+
+def scenario_of(asked: Asked) -> Scenario | None:
+    """The scenario on whose record baselines are trained: the one given, else that of a results folder."""
+    from balance_sim.scenario.load import load_scenario
+    from balance_sim.study.run import open_result
+
+    if asked.scenario is not None:
+        return load_scenario(asked.scenario)
+    return open_result(asked.forecast).scenario if asked.forecast.is_dir() else None
 
 
 def kinds_of(source: Path) -> tuple[str, ...]:

@@ -19,9 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import gammaincinv, gammaln
+from scipy.special import gammaln
 
 from balance_sim.evidence.choices import Choices
 from balance_sim.evidence.errors import DataError
@@ -31,6 +30,7 @@ from balance_sim.evidence.likelihood import Design, derivatives, log_likelihood
 from balance_sim.evidence.own_record import OwnRecord
 from balance_sim.scenario.defaults import Distribution
 from balance_sim.scenario.schema import Scenario
+from balance_sim.stats.mixing import mixed_chance
 
 THREAT_TERMS = (
     "security_gain",
@@ -54,8 +54,6 @@ FEWEST = 10
 ROUNDS, STEPS, HALVINGS, CLOSE, SETTLED = 200, 60, 40, 1e-7, 1e-3
 FIRST_LEVELS = 5
 """Years before the first whose count tells the variance of the level."""
-POINTS = 40
-"""Points of equal probability at which the level of a year ahead is integrated over."""
 
 
 @dataclass(frozen=True)
@@ -277,20 +275,6 @@ def forecast(found: Calibrated, ahead: Choices) -> Floats:
     return mixed_chance(rate, shape, inverse, found.level_variance)
 
 
-def mixed_chance(rate: Floats, shape: Floats, inverse: Floats, variance: float) -> Floats:
-    """1 - E exp(-lambda L rate), lambda ~ Gamma(shape, inverse), L ~ Gamma of mean 1 and this variance."""
-    none = [np.exp(-shape * np.log1p(level * rate / inverse)) for level in level_points(variance)]
-    return np.asarray(1.0 - np.mean(none, axis=0))
-
-
-def level_points(variance: float) -> NDArray[np.float64]:
-    """Points of equal probability of the mean-one gamma distribution with this variance; their mean is 1."""
-    if variance <= 0:
-        return np.ones(1)
-    points = gammaincinv(1.0 / variance, (np.arange(POINTS) + 0.5) / POINTS) * variance
-    return np.asarray(points / points.mean())
-
-
 __all__ = [
     "FORM",
     "THREAT_TERMS",
@@ -299,9 +283,7 @@ __all__ = [
     "Prior",
     "calibrate",
     "forecast",
-    "level_points",
     "level_variance",
-    "mixed_chance",
     "mixing_variance",
     "prior_of",
 ]

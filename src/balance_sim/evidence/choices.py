@@ -18,10 +18,11 @@ from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.past import KINDS, members_at, scenario_at
 from balance_sim.model.baseline import gain_norms
 from balance_sim.model.classes import unfrozen
-from balance_sim.model.core import DAYS_PER_YEAR, Ladder, World
+from balance_sim.model.core import Ladder, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.no_relations import openness_at
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import share_signed
 from balance_sim.model.willingness import TERMS
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario.schema import Scenario
@@ -319,5 +320,4 @@ def terms_at(
 def chance_kept(kinds: Ladder, collapse_rate: float) -> Floats:
     """(M,) share of talks that are signed and do not collapse first: (1 + f m / k)^-k, gamma lag of mean
     m."""
-    fails = collapse_rate / DAYS_PER_YEAR
-    return np.asarray((1.0 + fails * kinds.talks_days / kinds.talks_shape) ** -kinds.talks_shape)
+    return share_signed(kinds, collapse_rate)

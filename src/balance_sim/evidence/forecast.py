@@ -18,6 +18,8 @@ from balance_sim.evidence.baselines import BASELINES, WINDOW, fit_baselines
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.features import pair_years
 from balance_sim.evidence.history import Floats
+from balance_sim.evidence.own_baselines import own_predictors, own_rows
+from balance_sim.evidence.own_record import own_record
 from balance_sim.evidence.panel import default_depths, load_history
 from balance_sim.evidence.readers.accords import read_outcomes
 from balance_sim.evidence.readers.forecasts import read_forecast
@@ -25,6 +27,7 @@ from balance_sim.evidence.readers.table import ReadReport
 from balance_sim.evidence.score import FLOOR, Scores, calibration, score_forecasts
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.problems import did_you_mean, listed, shown
+from balance_sim.scenario.schema import Scenario
 
 STAGES = ("signed", "in_force")
 FROZEN = "balance-sim forecast"
@@ -201,6 +204,27 @@ def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
     return out
 
 
+def own_baselines_of(forecast: Forecast, scenario: Scenario) -> tuple[dict[str, Floats], tuple[str, ...]]:
+    """Probabilities of the baselines trained on a scenario's own record, on what it holds before its start; and why one
+    could not be trained. A year's chance becomes the window's; dyads outside the roster get the base rate."""
+    until = min(scenario.start, forecast.first)
+    record = own_record(scenario, WINDOW, until=until, ahead=True, kinds=forecast.kinds)
+    rows = own_rows(scenario, record)
+    made, without = own_predictors(rows.within(record.years[0], until.year - 1))
+    now = rows.within(until.year, until.year)
+    codes = scenario.codes
+    place = {(codes[a], codes[b]): k for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))}
+    at = np.array([place.get(pair, -1) for pair in forecast.pairs])
+    years = ((forecast.last - forecast.first).days + 1) / 365.25
+    out = {}
+    base = 0.0
+    for name, predict in made.items():
+        p = predict(now)
+        base = float(p[0]) if name == "base_rate" else base
+        out[name] = -np.expm1(np.log1p(-np.where(at >= 0, p[at], base)) * years)
+    return out, without
+
+
 @dataclass(frozen=True)
 class Scored:
     """Scores by name (`model` is the forecast), the reliability table, what the skills are against, what
@@ -220,21 +244,30 @@ def score_forecast(
     more: Mapping[str, Floats] | None = None,
     resamples: int = 1000,
     kinds: Sequence[str] = (),
+    scenario: Scenario | None = None,
 ) -> Scored:
     """Score a forecast beside its baselines. kinds: of accords that are known besides the shipped ones.
 
-    Without data the reference is the share of pairs that made one, known only afterwards: harder to beat than
+    Baselines are trained on `data`, else on the record of `scenario`. Without either, or where its record holds no
+    agreement, the reference is the share of pairs that made one, known only afterwards: harder to beat than
     any base rate of the past. Where none or all did, that share is right by construction and there is no skill."""
     there = happened(forecast, outcomes)
     y = there.y
     base = {"base_rate": np.full(len(y), y.mean())}
-    known = baselines_of(forecast, data) if data is not None else base
+    without: tuple[str, ...] = ()
+    known = base
+    if data is not None:
+        known = baselines_of(forecast, data)
+    elif scenario is not None:
+        own, without = own_baselines_of(forecast, scenario)
+        known = own if "base_rate" in own else base
+    is_past = known is not base
     p = {"model": np.array(forecast.p), **known, **(more or {})}
     scores = score_forecasts(p, y, np.arange(len(y)), resamples=resamples)
     reliability = [
         {str(k): v for k, v in row.items()} for row in calibration(p["model"], y).to_dict("records")
     ]
-    reference = "base rate of the past" if data is not None else "share that made one, in hindsight"
+    reference = "base rate of the past" if is_past else "share that made one, in hindsight"
     return Scored(
         scores,
         reliability,
@@ -242,7 +275,8 @@ def score_forecast(
         there,
         (
             *unknown_kinds(forecast, there.report, (*default_depths(), *kinds)),
-            *_notes(scores["model"], there, data, forecast.last, forecast.stage),
+            *without,
+            *_notes(scores["model"], there, forecast.last, forecast.stage, is_past=is_past),
         ),
     )
 
@@ -274,11 +308,13 @@ def _meant(word: str, known: Sequence[str]) -> str:
     return f"; {found}" if found else f". Kinds: {listed(sorted(known))}"
 
 
-def _notes(model: Scores, there: Happened, data: Path | None, until: date, stage: str) -> tuple[str, ...]:
+def _notes(model: Scores, there: Happened, until: date, stage: str, *, is_past: bool) -> tuple[str, ...]:
     notes = []
-    if data is None:
+    if not is_past:
         others = ", ".join(name for name in BASELINES if name != "base_rate")
-        notes.append(f"{others} need a history to train on: give it with --data DIR")
+        notes.append(
+            f"{others} need a history to train on: give --data DIR, or --scenario FILE for its record"
+        )
     elif stage != "signed":
         notes.append("the baselines are trained on signatures, whatever the stage")
     if model.events == 0:

@@ -19,6 +19,7 @@ from balance_sim.model.landscape import Camps, camps
 from balance_sim.model.margins import most_willing
 from balance_sim.model.no_relations import openness_at
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import shift_to_rate
 from balance_sim.model.responses import relations
 from balance_sim.model.state import State
 from balance_sim.model.view import View
@@ -78,6 +79,7 @@ def compile_worlds(
     wanted = versions if arms is None else arms
     worlds = {name: compile_world(versions[name], name, grid, day) for name in sorted(wanted)}
     worlds = at_one_base_rate(worlds, versions[scenario.reference_arm])
+    worlds = at_stated_rate(worlds, scenario)
     reference = worlds[scenario.reference_arm]
     classes = classes_of(scenario, reference)
     threatened, direction = sorted_into(reference, classes)
@@ -86,13 +88,13 @@ def compile_worlds(
     return Worlds(scenario, worlds, baseline, bounds, classes)
 
 
-def own_theory(theory: Theory) -> Theory:
+def own_theory(theory: Theory, calibrated: Mapping[str, float] | None = None) -> Theory:
     """The theory whose level all others are set to: the default preset, with weights that the file gives.
 
-    Those are the weights that differ from what the preset in force says."""
+    Those are the weights that differ from what the preset in force says. calibrated: weights of a calibration."""
     preset = weights_under(theory.preset)
     given = {name: weight for name, weight in theory.weights.items() if weight != preset[name]}
-    weights = {**weights_under(DEFAULT_PRESET), **given}
+    weights = {**weights_under(DEFAULT_PRESET), **(calibrated or {}), **given}
     return Theory(preset=DEFAULT_PRESET, equal_hostility=None, weights=weights)
 
 
@@ -105,11 +107,25 @@ def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, W
     if reference.theory.preset == DEFAULT_PRESET:
         return arms
     world = arms[reference.reference_arm]
-    own = reference.model_copy(update={"theory": own_theory(reference.theory)})
+    theory = own_theory(reference.theory, reference.calibration.weights)
+    own = reference.model_copy(update={"theory": theory})
     levels = compile_world(own, world.arm, world.grid, world.focal_day)
     of, now = (one.frailty * openness_at(one, 0.0) for one in (levels, world))
     wanted = of @ freeze(levels).keen.prod(axis=1)
     shift = shift_to(wanted, freeze(world).keen, now)
+    return {
+        name: replace(arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + shift))
+        for name, arm in arms.items()
+    }
+
+
+def at_stated_rate(arms: dict[str, World], scenario: Scenario) -> dict[str, World]:
+    """Worlds whose intercepts, all alike and in all arms, are shifted so that the reference arm's expected agreements a
+    year at the start are the `base_rate` that the scenario states; as they are where it states none."""
+    if scenario.base_rate is None:
+        return arms
+    world = arms[scenario.reference_arm]
+    shift = shift_to_rate(world, freeze(world), scenario.base_rate)
     return {
         name: replace(arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + shift))
         for name, arm in arms.items()

@@ -8,7 +8,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.core import World
+from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Ladder, World
+from balance_sim.model.no_relations import openness_at
+from balance_sim.model.willingness import consent
 from balance_sim.scenario.schema import Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -29,4 +31,37 @@ def opportunity_rate(world: World) -> Floats:
     return np.asarray(world.frailty[:, None] * world.ladder.ceiling)
 
 
-__all__ = ["frailties_of", "opportunity_rate"]
+def share_signed(ladder: Ladder, collapse_rate: float) -> Floats:
+    """(M,) share of talks that are signed and do not collapse first: (1 + f m / k)^-k, gamma lag of mean m."""
+    fails = collapse_rate / DAYS_PER_YEAR
+    return np.asarray((1.0 + fails * ladder.talks_days / ladder.talks_shape) ** -ladder.talks_shape)
+
+
+def expected_a_year(world: World, baseline: Baseline, shift: float = 0.0) -> float:
+    """Agreements a year that dyads with nothing under way would sign at the start's willingness.
+
+    shift: nats added to every state's willingness. baseline: with `keen` (P, 2, M)."""
+    keen = baseline.keen
+    u = np.log(keen) - np.log1p(-np.minimum(keen, 1.0 - 1e-16))
+    both = (keen if shift == 0 else consent(u + shift)).prod(axis=1)
+    often = opportunity_rate(world) * openness_at(world, 0.0)[:, None]
+    return float((often * both * share_signed(world.ladder, world.rules.collapse_rate)).sum())
+
+
+def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
+    """Nats to add to every intercept so that `expected_a_year` is what is wanted. By bisection.
+
+    Raises ValueError for more than all dyads would sign if they never refused."""
+    low, high = -60.0, 60.0
+    if wanted >= expected_a_year(world, baseline, high):
+        raise ValueError(
+            f"base_rate: {wanted:g} agreements a year are more than all opportunities give. Give fewer, or raise "
+            "the ceilings of the kinds."
+        )
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (low, middle) if expected_a_year(world, baseline, middle) >= wanted else (middle, high)
+    return (low + high) / 2
+
+
+__all__ = ["expected_a_year", "frailties_of", "opportunity_rate", "share_signed", "shift_to_rate"]

@@ -55,6 +55,25 @@ def _check_span(draft: Draft) -> Iterator[Problem]:
         yield problem(node.mark, "step_days", "E203", why, suggestion="take a larger step or a shorter span")
 
 
+def _check_base_rate(draft: Draft) -> Iterator[Problem]:
+    """A stated level that ceilings leave room for: at most half of what dyads sign that never refuse."""
+    head, parameters = draft.head, draft.parameters
+    if head is None or head.base_rate is None or parameters is None:
+        return
+    n, fails = len(draft.rows["states"]), parameters.collapse_rate / 365.25
+    each = sum(
+        kind.ceiling * (1.0 + fails * kind.talks_days / kind.talks_shape) ** -kind.talks_shape
+        for kind in draft.kinds.values()
+    )
+    most = n * (n - 1) / 4 * each
+    if head.base_rate > most:
+        why = f"{head.base_rate:g} agreements a year among {n} states exceed {most:.6g}"
+        node = _node(draft, "base_rate")
+        yield problem(
+            node.mark, "base_rate", "E203", why, suggestion="give fewer, or raise `ceiling` of the kinds"
+        )
+
+
 def is_known_whole(draft: Draft, name: str) -> bool:
     """False if a table of the section could not be read: what it would hold is not missed then."""
     return all(row.node.value is not REFUSED for row in draft.rows[name])
@@ -375,6 +394,7 @@ def _check_size(draft: Draft) -> Iterator[Problem]:
 
 _RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     _check_span,
+    _check_base_rate,
     _check_ids,
     _check_events,
     _check_states,

@@ -21,6 +21,7 @@ from balance_sim.model.opportunities import run_keys
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import TERMS, consent
 from balance_sim.scenario.defaults import Distribution, fitted_distribution
+from balance_sim.scenario.schema import Scenario
 
 Floats = npt.NDArray[np.float64]
 STANDS_FOR_OTHERS = "defence_cooperation"
@@ -65,23 +66,53 @@ def _normal(found: Distribution, key: npt.NDArray[np.uint64]) -> dict[str, Float
     return moved
 
 
-def drawn_for(world: World, moved: dict[str, Floats]) -> Drawn:
-    """Each run's weights and levels in one arm."""
+def distribution_of(scenario: Scenario) -> Distribution:
+    """Of the shipped fit; where the scenario is calibrated, that of the calibration for what it moved, and the fit's
+    for the weights that it held, the two independent."""
+    fitted, found = fitted_distribution(), scenario.calibration
+    if not found.names:
+        return fitted
+    count = len(found.names)
+    own = np.array(found.covariance).reshape(count, count)
+    held = [k for k, path in enumerate(fitted.paths) if path not in found.names and ".weights." in path]
+    whole = np.zeros((count + len(held),) * 2)
+    whole[:count, :count] = own
+    whole[count:, count:] = np.array(fitted.covariance)[np.ix_(held, held)]
+    paths = (*found.names, *(fitted.paths[k] for k in held))
+    return Distribution(paths, (0.0,) * len(paths), tuple(map(tuple, whole.tolist())))
+
+
+def drawn_levels(variance: float, seed: int, runs: npt.NDArray[np.uint64]) -> Floats:
+    """(R,) mean-one gamma level of each run's time, on a key of its own; 1 without variance."""
+    if variance <= 0:
+        return np.ones(len(runs))
+    from scipy.special import gammaincinv
+
+    key = clocks.absorb(run_keys(seed, runs), clocks.label("level of the years"))
+    return np.asarray(gammaincinv(1.0 / variance, clocks.uniform(key)) * variance)
+
+
+def drawn_for(world: World, moved: dict[str, Floats], levels: Floats | None = None) -> Drawn:
+    """Each run's weights and levels in one arm. levels: (R,) factors; half of ln of it goes to either side, which makes
+    it a factor on rates where consent is rare."""
     weights = {}
     for name, weight in world.rules.weights.items():
         path = f"theory.weights.{name}"
         if weight != 0 and path in moved:
             weights[name] = weight + moved[path]
-    others = moved[f"kinds.{STANDS_FOR_OTHERS}.intercept"]
+    stands = f"kinds.{STANDS_FOR_OTHERS}.intercept"
+    others = moved.get(stands, np.zeros_like(next(iter(moved.values()))))
     level = [moved.get(f"kinds.{kind}.intercept", others) for kind in world.ladder.names]
-    return Drawn(weights, np.stack(level, axis=1))
+    added = np.zeros(1) if levels is None else np.log(np.maximum(levels, 1e-6)) / 2
+    return Drawn(weights, np.stack(level, axis=1) + added[:, None])
 
 
 def with_draws(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64]) -> Worlds:
     """The worlds of a block of runs with each run's own parameters, consent at the start and bound
     included."""
-    moved = deviations(fitted_distribution(), seed, runs)
-    arms = {name: replace(world, drawn=drawn_for(world, moved)) for name, world in worlds.arms.items()}
+    moved = deviations(distribution_of(worlds.scenario), seed, runs)
+    level = drawn_levels(worlds.scenario.calibration.level_variance, seed, runs)
+    arms = {name: replace(world, drawn=drawn_for(world, moved, level)) for name, world in worlds.arms.items()}
     reference = arms[worlds.scenario.reference_arm]
     baseline = replace(worlds.baseline, keen=keen_at_start(reference, worlds.baseline, runs))
     bounds = {name: most_willing(world, baseline) for name, world in arms.items()}
