@@ -164,7 +164,7 @@ def perceive(world: World, state: State, step: int) -> View:
         hostility=desk.hostility,
         total=desk.total,
         sided=desk.sided,
-        overlap=desk.overlap,
+        roots=desk.roots,
         defence=desk.defence,
         balance=desk.total + desk.defence + s0,
         insecurity=threat.insecurity(desk.total, desk.defence, s0),
@@ -190,8 +190,7 @@ def _weigh(world: World, state: State, runs: slice) -> None:
     total = threat.row_sums(threats, out=desk.total[runs])
     for seen_by, as_seen in zip(world.audience_rows, alignment, strict=True):
         np.matmul(threats[:, seen_by], as_seen, out=sided[:, seen_by])
-    roots = np.sqrt(threats, out=threats)
-    np.matmul(roots, roots.swapaxes(-1, -2), out=desk.overlap[runs])
+    np.sqrt(threats, out=desk.roots[runs])
     np.add(
         threat.lent(willing, sided, total),
         world.capability * (1.0 + state.effort[runs]),

@@ -155,7 +155,7 @@ class Desk:
     defence: Floats  # (R, n)
     hostility: Floats  # (R, n, n) h_ij
     beliefs: Floats  # (2 A + 3, few, n, n): lend_jk, then a_jk, as each audience sees them; f_ik, h_ik, willing support
-    overlap: Floats  # (R, n, n) sum_k sqrt(Theta_ik Theta_jk)
+    roots: Floats  # (R, n, n) sqrt(Theta_ik)
     scratch: Floats  # (few, n, n)
 
     @staticmethod
@@ -165,7 +165,7 @@ class Desk:
             unopposed=np.empty((runs, n, n)),
             hostility=np.empty((runs, n, n)),
             sided=np.empty((runs, n, n)),
-            overlap=np.empty((runs, n, n)),
+            roots=np.empty((runs, n, n)),
             total=np.empty((runs, n)),
             defence=np.empty((runs, n)),
             beliefs=np.empty((2 * audiences + 3, few, n, n)),

@@ -29,7 +29,7 @@ class View:
     hostility: Floats  # (R, n, n) h_ij, diagonal 0
     total: Floats  # (R, n) Theta_i
     sided: Floats  # (R, n, n) sum_k Theta_ik a_jk: the threat to i that j would side with
-    overlap: Floats  # (R, n, n) sum_k sqrt(Theta_ik Theta_jk): what i and j are both threatened with
+    roots: Floats  # (R, n, n) sqrt(Theta_ik)
     defence: Floats  # (R, n) D_i
     balance: Floats  # (R, n) Theta_i + D_i + s0
     insecurity: Floats  # (R, n) g_i

@@ -30,7 +30,9 @@ def common_threat(p: Prospects) -> Floats:
 
     sum_k sqrt(Theta_ik Theta_jk) over the root of both balances: the same for both sides, worked out for one."""
     one = p.one_side
-    overlap = over(p.view.overlap.take(one.at), np.sqrt(one.balance * p.view.balance.take(one.other)))
+    roots = p.view.roots.reshape(-1, p.world.n)
+    both = np.vecdot(roots.take(one.row, axis=0), roots.take(one.other, axis=0))
+    overlap = over(both, np.sqrt(one.balance * p.view.balance.take(one.other)))
     return since_start(p, "common_threat", overlap if one is p else np.tile(overlap, 2), p.apart)
 
 
