@@ -177,8 +177,8 @@ def test_gaps_between_estimators(path: Path) -> None:
 
 
 def test_talks_that_run_faster_are_signed_sooner(worlds: Worlds) -> None:
-    """Without haste the effect is smaller: talks that an event speeds up are a quarter of it, since a gain that has grown
-    hastens talks and does not open them (`change_security_gain` 0)."""
+    """Without haste the effect is smaller: talks that an event speeds up are a quarter of it, for a gain that has
+    grown hastens talks and does not open them (`change_security_gain` 0)."""
     arms, direction = ("no_parade", "parade"), worlds.baseline.direction
 
     def effect(of: Worlds) -> float:
