@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence import placebo
-from balance_sim.evidence.choices import FITTED, by_origin, choices
+from balance_sim.evidence.choices import FITTED, choices
 from balance_sim.evidence.fitting import fit
 from balance_sim.evidence.panel import load_history
 from balance_sim.evidence.score import log_score, score_forecasts
@@ -46,7 +46,8 @@ def main() -> None:
     record = choices(history)
     ahead = record.within(args.first, args.last)
     forecasts = {"base_rate": []}
-    for past, now in by_origin(record, args.first, args.last, args.window):
+    for year in range(args.first, args.last + 1):
+        past, now = record.within(year - args.window, year - 1), record.within(year, year)
         forecasts["base_rate"].append(np.full(len(now.year), past.any_signed.mean()))
         for name, terms in SETS.items():
             found = fit(past.with_terms(terms), variance=0.8)

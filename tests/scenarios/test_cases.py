@@ -55,6 +55,17 @@ def test_nothing_is_dated_on_or_after_the_signal(shipped):
         int(word) for s in scenario.states for word in s.source.replace(";", " ").split() if word.isdigit()
     ]
     assert max(year for year in years if year > 1000) < case.signal_date.year
+    assert all(s.nuclear_since is None or s.nuclear_since < case.signal_date for s in scenario.states)
+
+
+def test_who_has_nuclear_weapons_is_as_of_the_case(shipped):
+    case, scenario = shipped
+    armed = {s.id for s in scenario.states if s.nuclear_since is not None}
+    known = {"TRIPARTITE1940": set(), "SINOSOV1950": {"USA", "SUN"}, "SOLOMON2022": {"USA", "CHN"}}
+    if case.case_id in known:
+        assert armed == known[case.case_id]
+    else:
+        assert armed == {"CHN", "FRA", "GBR", "IND", "PRK", "RUS", "USA"}
 
 
 def test_every_row_says_where_it_is_from(shipped):

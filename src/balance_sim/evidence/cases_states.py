@@ -65,7 +65,7 @@ def state_rows(series: Series, actors: Sequence[Actor], on: date, accords: Seque
         row |= capital(series, one, on, sources)
         armed = nuclear_since(one.code, on)
         row |= {"reliability": RELIABILITY, "autonomy": "0", "nuclear_since": str(armed or "")}
-        sources += ["nuclear_since: Bleek 2017"] if armed else []
+        sources += ["nuclear_since: Bleek (nuclear.csv)"] if armed else []
         row |= {"patrons": ";".join(patrons.get(one.code, []))}
         rows.append(row | {"source": "; ".join(sources), "guesses": ";".join(guesses)})
     return rows

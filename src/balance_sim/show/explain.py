@@ -135,6 +135,7 @@ def pair_lines(pair: PairTerms) -> Iterator[str]:
         else:
             yield f"{side} towards {other}: nothing differs between {pair.arm} and {pair.reference}"
     yield ""
+    yield from _adversaries(pair)
     yield from _rates(pair, moments)
     yield ""
     yield from _shares(pair)
@@ -151,6 +152,20 @@ def _wide(frame: pd.DataFrame, moments: list[str], column: str, *, keep_zero: bo
             show = number if column == "arm" else signed
             cells.append([part, *(show(value, 3 if column == "arm" else 4) for value in values)])
     return cells
+
+
+def _adversaries(pair: PairTerms) -> Iterator[str]:
+    """Whom either side fears, in the control arm at the start."""
+    first = pair.adversaries[pair.adversaries["arm"] == pair.reference]
+    first = first[first["moment"] == first["moment"].iloc[0]] if len(first) else first
+    for side in (pair.a, pair.b):
+        rows = first[first["side"] == side].to_dict("records")
+        if rows:
+            named = ", ".join(f"{row['adversary']} {percent(row['share'])}" for row in rows)
+            yield from _wrapped(f"Whom {side} fears at the start, of all that threatens it: {named}.")
+    if len(first):
+        yield from _wrapped("An adversary brings its own strength and what its partners would lend it.", "  ")
+        yield ""
 
 
 def _rates(pair: PairTerms, moments: list[str]) -> Iterator[str]:

@@ -36,6 +36,7 @@ Runs = npt.NDArray[np.uint64]
 START, BEFORE = "start", "before"
 U, CONSENT = "u", "consent"
 AFTER = (7, 30, 90, 365)
+MOST_FEARED = 3
 MEAN_RUNS = 64
 """Runs averaged over where no number is given."""
 
@@ -55,7 +56,9 @@ class PairTerms:
 
     terms: arm, moment, date, side, part, value, sd: each part in nats, then `u` and `consent`.
     rates: arm, moment, date, kind, rate (openings of talks a year if nothing is under way), busy (share of
-    runs in which something is)."""
+    runs in which something is). adversaries: arm, moment, date, side, adversary, threat (A_ij, capability shares),
+    share (of all that threatens the side; suppliers of several adversaries count with each): the MOST_FEARED of
+    each side, the greatest first."""
 
     a: str
     b: str
@@ -65,6 +68,7 @@ class PairTerms:
     runs: Runs
     terms: pd.DataFrame
     rates: pd.DataFrame
+    adversaries: pd.DataFrame
     shares: pd.DataFrame  # the dyad's filtered effect in the whole study, one row or none
     record: pd.DataFrame  # agreements of the two on record at the start
     window: int  # days after the event within which `shares` counts
@@ -102,6 +106,7 @@ class PairTerms:
             "terms": _records(self.terms),
             "differences": _records(self.differences()),
             "rates": _records(self.rates),
+            "adversaries": _records(self.adversaries),
             "shares": _records(self.shares),
             "window": self.window,
             "record": _records(self.record),
@@ -136,9 +141,9 @@ def explain_pairs(
     }
     out = []
     for place, (a, b) in enumerate(pairs):
-        terms, rates = (
+        terms, rates, feared = (
             pd.concat([read[name][place][table] for name in (result.reference, arm)], ignore_index=True)
-            for table in (0, 1)
+            for table in (0, 1, 2)
         )
         shares = pair_shares(result, a, b, arm)
         chosen = kind if kind is not None else _chosen_kind(rates)
@@ -146,7 +151,18 @@ def explain_pairs(
         record = pair_record(result, a, b)
         out.append(
             PairTerms(
-                a, b, chosen, arm, result.reference, numbers, terms, rates, shares, record, result.window
+                a,
+                b,
+                chosen,
+                arm,
+                result.reference,
+                numbers,
+                terms,
+                rates,
+                feared,
+                shares,
+                record,
+                result.window,
             )
         )
     return out
@@ -163,27 +179,26 @@ def moments_of(world: World) -> list[Moment]:
 
 def _read(
     worlds: Worlds, arm: str, seed: int, runs: Runs, pairs: Sequence[tuple[str, str]], start: date
-) -> list[tuple[pd.DataFrame, pd.DataFrame]]:
-    """For each pair (terms, rates) of one arm: all kinds, at all moments."""
+) -> list[tuple[pd.DataFrame, ...]]:
+    """For each pair (terms, rates, adversaries) of one arm: all kinds, at all moments."""
     world, baseline = worlds.arms[arm], worlds.baseline
     moments = moments_of(world)
-    frames: list[tuple[list[pd.DataFrame], list[pd.DataFrame]]] = [([], []) for _ in pairs]
+    frames: list[tuple[list[pd.DataFrame], ...]] = [([], [], []) for _ in pairs]
 
     def observe(world: World, state: State, view: View) -> None:
         for moment in moments:
             if moment.step != view.step:
                 continue
             stamp = {"arm": arm, "moment": moment.name, "date": start + timedelta(days=int(moment.day))}
-            for (terms, rates), (a, b) in zip(frames, pairs, strict=True):
+            for (terms, rates, feared), (a, b) in zip(frames, pairs, strict=True):
                 sides = [_side(worlds, world, state, view, ego, alter) for ego, alter in ((a, b), (b, a))]
                 terms += [_tidy(world, parts, ego, stamp) for parts, ego in zip(sides, (a, b), strict=True)]
                 rates.append(_rates(world, state, sides, (a, b), stamp))
+                feared += [_feared(world, view, ego, stamp) for ego in (a, b)]
 
     chances = draw_opportunities(worlds.reference, seed, runs)
     simulate(world, baseline, chances, thinning(world, chances, None), seed, runs, observe)
-    return [
-        (pd.concat(terms, ignore_index=True), pd.concat(rates, ignore_index=True)) for terms, rates in frames
-    ]
+    return [tuple(pd.concat(part, ignore_index=True) for part in parts) for parts in frames]
 
 
 def _side(worlds: Worlds, world: World, state: State, view: View, ego: str, alter: str) -> dict[str, Floats]:
@@ -194,6 +209,22 @@ def _side(worlds: Worlds, world: World, state: State, view: View, ego: str, alte
     parts = account(Prospects(world, worlds.baseline, view, state, run, i, j, kind))
     u = summed(parts)
     return {name: values.reshape(shape) for name, values in (parts | {U: u, CONSENT: consent(u)}).items()}
+
+
+def _feared(world: World, view: View, side: str, stamp: dict[str, Any]) -> pd.DataFrame:
+    """Whom a side fears most, mean over runs."""
+    i = world.codes.index(side)
+    threat, total = view.adversaries[:, i].mean(axis=0), float(view.total[:, i].mean())
+    most = sorted(range(world.n), key=lambda j: (-threat[j], world.codes[j]))[:MOST_FEARED]
+    columns = [*stamp, "side", "adversary", "threat", "share"]
+    rows = [
+        stamp
+        | {"side": side, "adversary": world.codes[j], "threat": float(threat[j])}
+        | {"share": float(threat[j]) / total}
+        for j in most
+        if threat[j] > 0
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _tidy(world: World, parts: dict[str, Floats], side: str, stamp: dict[str, Any]) -> pd.DataFrame:
