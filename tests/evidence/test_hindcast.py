@@ -184,7 +184,10 @@ def test_the_agreements_of_runs_forward_are_those_that_are_counted(made: History
     for persistence in (1.0, 0.5):
         ahead = simulate_forward(found.fit, made, 2000, 2001, runs=25, persistence=persistence)
         _, signed = agreements_forward(found.fit, scenario, runs=25, seed=1, persistence=persistence)
-        years = [int((signed.signed < 366.0).sum()), int((signed.signed >= 366.0).sum())]  # 2000 is a leap year
+        years = [
+            int((signed.signed < 366.0).sum()),
+            int((signed.signed >= 366.0).sum()),
+        ]  # 2000 is a leap year
         assert years == (ahead.signed * 25).round().tolist()
         assert set(signed.run) <= set(range(25))
 
