@@ -281,6 +281,11 @@ def test_a_record_of_the_toys_own_is_compared(tmp_path: Path) -> None:
     assert found.comparison.observed == 2  # the leg of a multilateral treaty is none
     assert found.residuals is not None
     assert found.residuals.signed[-1] == 2
+    assert np.isinf(recorded(scenario).force).tolist() == [
+        False,
+        False,
+        True,
+    ]  # `two` is signed and not in force
     assert found.comparison.group("years").fit is not None
     assert found.comparison.group("years").fit.p <= 0.05  # ten times as many are simulated
     with pytest.raises(WrongRequest, match="0 bilateral agreements are on record"):
