@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from balance_sim.scenario import load_scenario as load_scenario
     from balance_sim.scenario import with_values as with_values
     from balance_sim.study.expected_effect import effect as effect
+    from balance_sim.study.gof import goodness_of_fit as goodness_of_fit
     from balance_sim.study.result import Result as Result
     from balance_sim.study.run import open_result as open_result
     from balance_sim.study.run import run as run
@@ -33,6 +34,7 @@ _HOMES = {
     "ScenarioError": "balance_sim.scenario",
     "StateAgent": "balance_sim.model.agents",
     "effect": "balance_sim.study.expected_effect",
+    "goodness_of_fit": "balance_sim.study.gof",
     "landscape": "balance_sim.model.landscape",
     "load_scenario": "balance_sim.scenario",
     "open_result": "balance_sim.study.run",
@@ -50,6 +52,7 @@ __all__ = [  # noqa: RUF022 - grouped by room
     "open_result",
     "run",
     "effect",
+    "goodness_of_fit",
     "landscape",
 ]
 

@@ -269,6 +269,31 @@ def test_hindcast_from_files_as_an_outsider_runs_it(
     assert "holds a hindcast with another plan: choose another --out" in done.stderr
 
 
+def test_gof_of_a_plan_and_of_its_results(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    runner, data = CliRunner(), ["--data", str(files / "data"), "--outcomes", str(files / "later.csv")]
+    made = runner.invoke(
+        main, ["hindcast", str(files / "plan.yaml"), *data, "--out", "study", "--no-figures"]
+    )
+    assert made.exit_code == 0, made.output
+    found = []
+    for subject in (str(files / "plan.yaml"), "study"):
+        done = runner.invoke(main, ["gof", subject, *data, "--runs", "4", "--no-figures", "--json"])
+        assert done.exit_code == 0, done.stderr
+        found.append(json.loads(done.stdout))
+    assert (tmp_path / "study" / "gof" / "gof.json").is_file()
+    one, other = ({**one, "about": None} for one in found)
+    assert one == other
+    assert (one["span"]["first"], one["span"]["last"]) == ("2002-01-01", "2003-12-31")
+    assert one["residuals"]["observed"] == one["agreements"]
+    without = runner.invoke(main, ["gof", str(files / "plan.yaml")])
+    assert (without.exit_code, "--data DIR" in without.stderr) == (2, True)
+    late = runner.invoke(main, ["gof", "study", *data, "--from", "2002-01-01"])
+    assert (late.exit_code, "--from does not apply to a hindcast" in late.stderr) == (2, True)
+
+
 @pytest.mark.fault("F20")
 @pytest.mark.slow
 def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(files: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -280,6 +281,11 @@ def test_a_record_of_the_toys_own_is_compared(tmp_path: Path) -> None:
     assert found.comparison.observed == 2  # the leg of a multilateral treaty is none
     assert found.residuals is not None
     assert found.residuals.signed[-1] == 2
+    assert np.isinf(recorded(scenario).force).tolist() == [
+        False,
+        False,
+        True,
+    ]  # `two` is signed and not in force
     assert found.comparison.group("years").fit is not None
     assert found.comparison.group("years").fit.p <= 0.05  # ten times as many are simulated
     with pytest.raises(WrongRequest, match="0 bilateral agreements are on record"):
@@ -300,6 +306,22 @@ def test_size_on_beijings_own_data() -> None:
     for name, value in found.items():
         assert value <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 1000), name
         assert value >= 0.03, name
+    kinds, runs = sorted(scenario.kinds), np.arange(50)
+    turned = np.roll(np.arange(50), 1)
+    permuted, twice = made.where(made.run < 50), made.where(made.run < 100)
+    permuted = replace(
+        permuted, a=turned[permuted.a], b=turned[permuted.b]
+    )  # each state in the next one's place
+    twice = replace(twice, run=twice.run // 2)  # two replications in one: a rate twice as high
+    for wrong, groups in (
+        (permuted, ("states", "distance")),
+        (twice, ("years", "kinds", "degree", "triads")),
+    ):
+        unlike = vectors_of(ground_of(scenario), span, wrong, 50, kinds)
+        for name in groups:
+            hits = [lies_among(unlike[name][1][k], vectors[name][1][200:328]).p <= 0.05 for k in runs]
+            print(name, np.mean(hits))
+            assert np.mean(hits) > 0.5, name
 
 
 def test_the_grid_of_a_scenario_set_back_is_cut_at_its_events() -> None:

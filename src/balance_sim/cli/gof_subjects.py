@@ -168,7 +168,7 @@ def of_hindcast(plan: Plan, asked: Asked) -> GoodnessOfFit:
     about: dict[str, Any] = {"subject": "hindcast", "title": plan.title, "plan": asdict(plan)}
     return GoodnessOfFit(
         compare(ground_of(scenario), forward.span, forward.observed, forward.simulated, runs),
-        residuals_of(scenario, forward.observed.within(forward.span), forward.kinds),
+        residuals_of(scenario, forward.observed.signed_within(forward.span), forward.kinds),
         {state.id: state.name or state.id for state in scenario.states},
         {**about, "seed": asked.seed, "version": version()},
         forward.notes,

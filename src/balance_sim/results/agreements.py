@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,7 +27,9 @@ def ground_of(scenario: Scenario) -> Ground:
 
 
 def recorded(scenario: Scenario) -> Agreements:
-    """The bilateral agreements of a scenario's own record with their dates of signature: one history, number 0."""
+    """The bilateral agreements of a scenario's own record with their dates of signature: one history, number 0.
+
+    Of one that is signed and not in force at the scenario's start the lag is infinite."""
     rows = [one for one in scenario.accords if one.signed is not None and not one.multilateral]
     frame = pd.DataFrame(
         {
@@ -38,7 +41,9 @@ def recorded(scenario: Scenario) -> Agreements:
             "in_force": [one.in_force if one.precision == "day" else None for one in rows],
         }
     )
-    return from_table(frame.assign(run=0), scenario.codes)
+    found = from_table(frame.assign(run=0), scenario.codes)
+    waits = np.array([one.status == "signed" and one.in_force is None for one in rows], dtype=bool)
+    return replace(found, force=np.where(waits, np.inf, found.force))
 
 
 def newly_signed(accords: pd.DataFrame, codes: Sequence[str]) -> Agreements:

@@ -83,7 +83,8 @@ class Agreements:
     """New agreements, E of them, of one history or of several. All arrays (E,).
 
     run: number of the history, 0 and up; a, b: positions on the roster; kind: word; signed: ordinal of the date;
-    talks, force: days from talks to signature, and from signature to entry into force; NaN where not known."""
+    talks, force: days from talks to signature, and from signature to entry into force; NaN where not known, infinite
+    where the agreement is known not to be in force."""
 
     run: Ints
     a: Ints
@@ -104,10 +105,13 @@ class Agreements:
         """Some of them."""
         return Agreements(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
+    def signed_within(self, span: Span) -> Agreements:
+        """Those signed within a span."""
+        return self.where((self.signed >= span.first.toordinal()) & (self.signed < span.stop.toordinal()))
+
     def within(self, span: Span) -> Agreements:
         """Those signed within a span. A lag that ends after it is not known: neither side can have seen it."""
-        stop = span.stop.toordinal()
-        kept = self.where((self.signed >= span.first.toordinal()) & (self.signed < stop))
+        stop, kept = span.stop.toordinal(), self.signed_within(span)
         seen = kept.signed + np.nan_to_num(kept.force, nan=np.inf) < stop
         return Agreements(
             kept.run, kept.a, kept.b, kept.kind, kept.signed, kept.talks, np.where(seen, kept.force, np.nan)

@@ -45,6 +45,7 @@ Bools = npt.NDArray[np.bool_]
 AGES = 48
 """Ages of talks under way at the start that are told apart, up to `LONG` times their mean length."""
 LONG = 6.0
+LATE = date(9000, 1, 1)
 SEED = 0
 """Of the lags from signature to force that the record does not tell."""
 
@@ -129,6 +130,9 @@ def through(scenario: Scenario, observed: Agreements) -> Scenario:
     for k in range(len(observed)):
         signed = int(observed.signed[k])
         force = observed.force[k]
+        entry = LATE if np.isinf(force) else None
+        if np.isfinite(force):
+            entry = date.fromordinal(signed + int(max(force, 0)))
         rows.append(
             Accord.model_construct(
                 id=f"observed-{k}",
@@ -137,7 +141,7 @@ def through(scenario: Scenario, observed: Agreements) -> Scenario:
                 kind=str(observed.kind[k]),
                 status="talks",
                 scheduled_signed=date.fromordinal(signed),
-                scheduled_in_force=None if np.isnan(force) else date.fromordinal(signed + int(max(force, 0))),
+                scheduled_in_force=entry,
             )
         )
     known = [accord for accord in scenario.accords if accord.status != "talks"]

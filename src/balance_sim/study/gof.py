@@ -58,7 +58,7 @@ def goodness_of_fit(
     Raises WrongRequest for an arm or a span that it does not have, and where too little is on record in the span."""
     span = span or own_span(scenario)
     chosen = chosen_arms(scenario, None if arm is None else [arm])[-1 if arm is not None else 0]
-    seen = (recorded(scenario) if observed is None else observed).within(span)
+    seen = (recorded(scenario) if observed is None else observed).signed_within(span)
     if len(seen) < 2:
         raise WrongRequest(
             f"{len(seen)} bilateral agreements are on record from {span.first} until before {span.stop}: too few to "

@@ -88,6 +88,9 @@ AXES = {
     "regimes": "democracies",
     "distance": "quartile",
 }
+WIDTH, TALL, PITCH, TOP, FOOT = 13.4, 1.95, 2.85, 1.15, 0.1
+BESIDE, MARGIN = 0.72, 0.12
+"""Inches: of the page, of a panel, from row to row, over and under them; left of each panel, and right of all."""
 LOGS = ("triads", "shared_partners")
 
 
@@ -128,31 +131,47 @@ def simulated_table(study: GoodnessOfFit) -> pd.DataFrame:
 
 @styled
 def draw_gof(table: pd.DataFrame, simulated: pd.DataFrame) -> Figure:
-    """A panel a group: violins of the replications, bars of the band, and a line through what was observed."""
-    figure = sheet(13.4, 12.4)
-    rows = np.ravel(
-        np.asarray(figure.subfigures(len(ROWS) + 1, 1, height_ratios=[*[1.0] * len(ROWS), 0.12], hspace=0.0))
-    )
-    for part, panel_row in zip(rows, ROWS, strict=False):
-        shown = [one for one in panel_row if _known(table, one[0], one[1])]
-        if not shown:
-            continue
-        axes = list(
-            np.ravel(part.subplots(1, len(shown), squeeze=False, width_ratios=[one[2] for one in shown]))
-        )
-        for ax, (group, only, _) in zip(axes, shown, strict=True):
+    """A panel a group: violins of the replications, bars of the band, and a line through what was observed.
+
+    Panels are put in their places by hand: a solver's last digits would not be the same every time."""
+    rows = [[one for one in row if _known(table, one[0], one[1])] for row in ROWS]
+    rows = [row for row in rows if row]
+    height = TOP + PITCH * len(rows) + FOOT
+    figure = sheet(WIDTH, height)
+    figure.set_layout_engine("none")
+    for k, row in enumerate(rows):
+        bottom = height - TOP - PITCH * k - TALL
+        for (group, only, _), (left, wide) in zip(row, _places(row), strict=True):
+            ax = figure.add_axes((left / WIDTH, bottom / height, wide / WIDTH, TALL / height))
             _panel(ax, table, simulated, group, only)
     count, n = int(table["replications"].iloc[0]), int(table["agreements"].iloc[0])
     figure.suptitle(
-        folded(str(table["finding"].iloc[0]), 96), x=0.012, ha="left", fontsize=13, fontweight="bold"
+        folded(str(table["finding"].iloc[0]), 96),
+        x=0.012,
+        y=1 - 0.1 / height,
+        va="top",
+        ha="left",
+        fontsize=13,
+        fontweight="bold",
     )
     words = (
         f"Dots: {plural(n, 'agreement')} on record, {table['span'].iloc[0]}; vermilion: outside the 5-95 % band of "
         f"{plural(count, 'replication')} (violins; bars: mean and band). p: Mahalanobis Monte Carlo test of the "
         "panel's group of statistics; its title is vermilion at 0.05 or less. Two panels of one group share its p."
     )
-    rows[-1].text(0.012, 0.5, folded(words, 176), ha="left", va="center", fontsize=SMALL, color=QUIET)
+    figure.text(0.012, 0.1 / height, folded(words, 176), ha="left", va="bottom", fontsize=SMALL, color=QUIET)
     return figure
+
+
+def _places(row: Sequence[tuple[str, str, float]]) -> list[tuple[float, float]]:
+    """Left edge and width of each panel of a row, in inches: room for ticks, and the rest by share."""
+    room = WIDTH - MARGIN - BESIDE * len(row)
+    total, left, out = sum(one[2] for one in row), 0.0, []
+    for one in row:
+        wide = room * one[2] / total
+        out.append((left + BESIDE, wide))
+        left += BESIDE + wide
+    return out
 
 
 def _known(table: pd.DataFrame, group: str, only: str) -> bool:

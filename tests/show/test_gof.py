@@ -1,0 +1,138 @@
+"""Goodness of fit as it is shown: words that say what the numbers say, and marks where the numbers are."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+
+from balance_sim.results.gof import Agreements, Comparison, Ground, Group, Span, Statistic, compare
+from balance_sim.results.gof_file import GoodnessOfFit
+from balance_sim.results.residuals import Residuals
+from balance_sim.show.figures.gof import draw_gof, gof_table, simulated_table
+from balance_sim.show.figures.gof_residuals import draw_gof_residuals, gof_residuals_table
+from balance_sim.show.figures.gof_states import draw_gof_states, gof_states_table, gof_states_title
+from balance_sim.show.figures.paper import INK, VERMILION
+from balance_sim.show.gof import gof_lines, p_words, residual_words, verdict_words
+from balance_sim.show.save import figure_bytes
+from balance_sim.stats.mahalanobis import Fit
+
+SPAN = Span(date(2020, 1, 1), date(2022, 1, 1))
+
+
+def study(rate: float = 6.0) -> GoodnessOfFit:
+    rng = np.random.default_rng(1)
+
+    def drawn(runs: int, each: float) -> Agreements:
+        run = np.repeat(np.arange(runs), rng.poisson(each, runs))
+        ends = np.array([rng.choice(5, 2, replace=False) for _ in run])
+        day = SPAN.first.toordinal() + rng.integers(0, 730, len(run))
+        blank = np.full(len(run), np.nan)
+        return Agreements(
+            run, ends.min(axis=1), ends.max(axis=1), np.full(len(run), "pact"), day, blank, blank
+        )
+
+    names = dict(zip("ABCDE", ("Austria", "Belgium", "Chile", "Denmark", "Egypt"), strict=True))
+    found = compare(Ground(tuple("ABCDE")), SPAN, drawn(1, rate), drawn(60, 6.0), 60)
+    return GoodnessOfFit(found, residuals(), names, {"title": "A test"})
+
+
+def residuals(ks_p: float = 0.4, level_p: float = 0.5) -> Residuals:
+    day = np.array([0.0, 200.0, 400.0, 731.0])
+    signed, expected = np.array([0.0, 2.0, 5.0, 9.0]), np.array([0.0, 3.0, 5.5, 7.0])
+    return Residuals(
+        SPAN.first, day, signed, expected, np.arange(9.0), ("A",), np.ones(1), 0.2, ks_p, level_p
+    )
+
+
+def test_p_in_words() -> None:
+    assert p_words(0.5 / 129, 128) == "p < 0.008"
+    assert p_words(0.0271, 128) == "p = 0.027"
+    assert p_words(0.44, 128) == "p = 0.44"
+
+
+def judged(**p: float | None) -> Comparison:
+    groups = tuple(
+        Group(
+            name, (Statistic("x", 1, 1, 0, 2),), np.zeros((3, 1)), None if of is None else Fit(of, of, 1.0, 1)
+        )
+        for name, of in p.items()
+    )
+    return Comparison(SPAN, 99, 5, groups, (), 0.5)
+
+
+def test_the_verdict_names_what_fails_and_counts_what_is_tested() -> None:
+    assert verdict_words(judged(degree=0.3, years=0.06, lags=None)) == (
+        "The record is like the simulated networks in all 2 groups of statistics"
+    )
+    assert verdict_words(judged(degree=0.05, years=0.06, lags=None)) == (
+        "The record differs from the simulated networks in 1 of 2 groups: states by partners"
+    )
+
+
+@pytest.mark.parametrize(
+    ("ks_p", "level_p", "words"),
+    [
+        (0.4, 0.5, "9 agreements, 7.0 expected (p = 0.50), and they come when the model expects them"),
+        (0.01, 0.5, "9 agreements, 7.0 expected (p = 0.50), but they do not come when"),
+        (0.4, 0.004, "9 agreements, more than 7.0 expected (p = 0.004), but they come when"),
+        (0.01, 0.004, "9 agreements, more than 7.0 expected (p = 0.004), and they do not come when"),
+    ],
+)
+def test_residuals_in_words(ks_p: float, level_p: float, words: str) -> None:
+    assert residual_words(residuals(ks_p, level_p)).startswith(words)
+
+
+def test_lines_fit_a_terminal() -> None:
+    lines = gof_lines(study())
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("  Belgium") for line in lines)
+
+
+def test_a_dot_for_every_statistic_where_it_was_observed() -> None:
+    table = gof_table(study(25.0))
+    figure = draw_gof(table, simulated_table(study(25.0)))
+    ax = next(one for one in figure.axes if one.get_title(loc="left").startswith("Agreements by year"))
+    rows = table[table["group"] == "years"]
+    dots = [line for line in ax.lines if line.get_marker() == "o"]
+    assert [float(line.get_ydata()[0]) for line in dots] == rows["observed"].tolist()  # type: ignore[index,arg-type]
+    outside = (rows["observed"] < rows["q05"]) | (rows["observed"] > rows["q95"])
+    assert outside.all()  # four times as many
+    assert {to_hex(line.get_color()) for line in dots} == {VERMILION.lower()}
+    titles = {one.get_title(loc="left").split("\n")[0] for one in figure.axes}
+    assert "Distance, km" not in titles  # nothing is known of it
+    like = gof_table(study(6.0))
+    calm = draw_gof(like, simulated_table(study(6.0)))
+    ax = next(one for one in calm.axes if one.get_title(loc="left").startswith("Agreements by year"))
+    assert to_hex(next(line for line in ax.lines if line.get_marker() == "o").get_color()) in (
+        INK,
+        VERMILION.lower(),
+    )
+
+
+def test_states_title_names_both_ends() -> None:
+    table = gof_states_table(study(25.0))
+    gap = table["observed"] - table["mean"]
+    assert gof_states_title(table).startswith(table["name"].iloc[int(gap.argmax())] + ": ")
+    labels = [text.get_text() for text in draw_gof_states(table).axes[0].get_yticklabels()]
+    assert labels == list(table.assign(gap=gap).sort_values("gap", kind="stable")["name"])
+
+
+def test_residuals_are_drawn_as_they_are() -> None:
+    table = gof_residuals_table(study())
+    assert table["residual"].tolist() == [0.0, -1.0, -0.5, 2.0]
+    figure = draw_gof_residuals(table)
+    steps = next(line for line in figure.axes[1].lines if line.get_drawstyle() == "steps-post")
+    assert np.asarray(steps.get_ydata()).tolist() == table["residual"].tolist()
+    none = GoodnessOfFit(study().comparison)
+    assert "not known" in draw_gof_residuals(gof_residuals_table(none)).axes[0].texts[0].get_text()
+
+
+def test_figures_are_the_same_bytes() -> None:
+    one, other = (
+        figure_bytes(draw_gof(gof_table(study()), simulated_table(study())), "svg", text=True)
+        for _ in range(2)
+    )
+    assert one == other
