@@ -581,7 +581,11 @@ def test_a_timeline_marks_the_event_and_tells_the_difference_of_the_outcome(
     assert len(marked) == 1
     last = told.focal.toordinal() + result.window
     signed = [e for e in told.entries if e.what == "signed" and e.direction == "counter"]
-    signed = [e for e in signed if e.origin in ("new", "assumed", "talks")]
+    signed = [
+        e
+        for e in signed
+        if e.origin in ("new", "assumed", "talks") and result.scenario.kinds[e.kind].security
+    ]
     mine = [
         e for e in signed if e.mark != "reference only" and told.focal < e.date and e.date.toordinal() <= last
     ]
