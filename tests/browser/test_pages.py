@@ -80,7 +80,7 @@ def test_the_report_is_small(report: Path) -> None:
 def test_the_report_needs_no_script(opener: Opener, report: Path) -> None:
     opened = opener(report, script=False)
     words = opened.page.locator("body").inner_text()
-    assert "expected counter-balancing agreements within a year" in words
+    assert "expected counter-balancing security agreements within a year" in words
     opened.page.locator("summary").first.click()
     assert opened.page.locator("details table").first.is_visible()
     assert ink(pixels(opened.page.locator(".paper").first)) > 0.01
@@ -120,7 +120,7 @@ def test_dials_change_the_numbers_by_keyboard(opener: Opener, explorer: Path) ->
     opened = opener(explorer)
     page = opened.page
     assert answer(page).startswith("Simulated, 40 replications: ")
-    assert "+1.000 expected counter-balancing agreements by day 365; 95 % CI" in answer(page)
+    assert "+1.000 expected counter-balancing security agreements by day 365; 95 % CI" in answer(page)
     assert answer(page).endswith("on 1.00 in the control arm.")
     assert page.locator("#pairs th").first.inner_text() == "FRA\u2013KOR"
     page.keyboard.press("Tab")

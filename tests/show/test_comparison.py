@@ -115,7 +115,7 @@ def test_rows_are_those_of_compare(folders: list[str]) -> None:
     pd.testing.assert_series_equal(
         table.set_index(["outcome", "arm"])["difference"].sort_index(), wanted.sort_index(), check_names=False
     )
-    assert differences_title(table).startswith("Counter-balancing agreements within a year")
+    assert differences_title(table).startswith("Counter-balancing security agreements within a year")
     for name, picture in fitting(both, COMPARISON_FIGURES).items():
         assert len(words_of(picture.draw(both))) > 10, name
 

@@ -98,7 +98,7 @@ def test_titles_state_the_finding() -> None:
     result = four_runs()
     assert fan_title(fan_effects_table(result)) + "." == finding(result)
     assert difference_title(difference_table(result)) == (
-        "As it happened: 50.0 % of replications have more counter-balancing agreements, 0.0 % have fewer"
+        "As it happened: 50.0 % of replications have more counter-balancing security agreements, 0.0 % have fewer"
     )
     assert pairs_title(pairs_table(result)) == "As it happened: no dyad shows a detectable effect"
     sure = pairs_table(CASES["250 runs"]())

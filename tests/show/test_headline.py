@@ -28,7 +28,7 @@ def one_line(text: str) -> str:
 def test_finding_with_an_interval_across_zero() -> None:
     words = finding(four_runs())
     assert words.startswith(
-        "As it happened: no detectable effect on expected counter-balancing agreements within a year (+0.5; 95 % CI -0."
+        "As it happened: no detectable effect on expected counter-balancing security agreements within a year (+0.5;"
     )
     assert words.endswith("; 1.0 are expected without it.")
 
@@ -40,7 +40,7 @@ def test_finding_of_more_and_of_fewer() -> None:
     less = [[] if run % 4 == 0 else [pair] for run in range(100)]
     words = finding(study({"without": base, "with": more}))
     assert words.startswith(
-        "As it happened: expected counter-balancing agreements within a year rise from 1.0 to 1.2 (+0.25;"
+        "As it happened: expected counter-balancing security agreements within a year rise from 1.0 to 1.2 (+0.25;"
     )
     words = finding(study({"without": base, "with": less}))
     assert "within a year fall from 1.0 to 0.8 (-0.25; 95 % CI -0." in words
@@ -59,7 +59,7 @@ def test_the_finding_is_of_the_focal_event_where_it_has_a_label() -> None:
 def test_finding_of_the_degenerate() -> None:
     assert "which gives no confidence interval" in finding(CASES["one run"]())
     assert finding(CASES["reference only"]()) == (
-        "Without the meeting: 0.5 expected counter-balancing agreements within a year. "
+        "Without the meeting: 0.5 expected counter-balancing security agreements within a year. "
         "There is no other arm to compare with."
     )
     assert finding(CASES["all runs failed"]()).startswith("No replication finished")
@@ -89,7 +89,7 @@ def test_at_80_columns_it_tells_all_that_it_should() -> None:
         "Already scheduled, so its effect is zero by construction: FRA\u2013JPN, Quay [pact] (in force on 2025-09-11)."
         in words
     )
-    assert "Counter-balancing agreements within a year, 250 replications per arm" in text
+    assert "Counter-balancing security agreements within a year, 250 replications per arm" in text
     assert "The CI reflects Monte Carlo error only." in words
     assert len(text.splitlines()) <= 27 and "digest" not in text and "from negotiations" not in text
     # By hand: 25 of 250 replications gain one, so 0.1; without, all have one.
@@ -114,7 +114,7 @@ def test_an_effect_on_no_dyad_is_one_sentence() -> None:
     text = printed(alike())
     assert "No dyad shows a detectable effect." in text and "dyad  " not in text
     assert (
-        "no effect on expected counter-balancing agreements within a year; 1.0 are expected with and"
+        "no effect on expected counter-balancing security agreements within a year; 1.0 are expected with and"
         in one_line(text)
     )
 

@@ -130,9 +130,9 @@ def test_plural_and_printable() -> None:
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
-        ("accords_counter_365", "counter-balancing agreements within a year"),
-        ("accords_with_participant_90", "agreements with a participant within 90 days"),
-        ("accords_all_30", "agreements of any direction within 30 days"),
+        ("accords_counter_365", "counter-balancing security agreements within a year"),
+        ("accords_with_participant_90", "security agreements with a participant within 90 days"),
+        ("accords_all_30", "security agreements of any direction within 30 days"),
         ("accords_defence_pact_365", "agreements of type defence pact within a year"),
         ("insecurity_host_30", "insecurity host 30"),
     ],

@@ -186,10 +186,13 @@ def test_parts_add_up(result: Result) -> None:
     """Directions to all, kinds to all, windows grow, shares within 1, in every run and arm."""
     frame = result.outcomes
     for window in (30, 90, 365):
-        parts = sum(frame[f"accords_{name}_{window}"] for name in DIRECTIONS)
-        assert (parts == frame[f"accords_all_{window}"]).all()
-    kinds = sum(frame[f"accords_{kind}_365"] for kind in result.scenario.kinds)
-    assert (kinds == frame["accords_all_365"]).all()
+        for what in ("accords", "declarations"):
+            parts = sum(frame[f"{what}_{name}_{window}"] for name in DIRECTIONS)
+            assert (parts == frame[f"{what}_all_{window}"]).all()
+    security = [kind for kind, of in result.scenario.kinds.items() if of.security]
+    declared = [kind for kind, of in result.scenario.kinds.items() if not of.security]
+    assert (sum(frame[f"accords_{kind}_365"] for kind in security) == frame["accords_all_365"]).all()
+    assert (sum(frame[f"accords_{kind}_365"] for kind in declared) == frame["declarations_all_365"]).all()
     assert (frame["accords_all_30"] <= frame["accords_all_90"]).all()
     assert (frame["accords_all_90"] <= frame["accords_all_365"]).all()
     assert (frame["from_talks_365"] <= frame["accords_all_365"]).all()
@@ -200,8 +203,9 @@ def test_parts_add_up(result: Result) -> None:
             assert (frame[f"filtered_accords_{name}_365"] >= 0).all()
     parts = sum(frame[f"filtered_accords_{name}_365"] for name in DIRECTIONS)
     np.testing.assert_allclose(parts, frame["filtered_accords_all_365"], atol=1e-11)
-    parts = sum(frame[f"filtered_accords_{kind}_365"] for kind in result.scenario.kinds)
-    np.testing.assert_allclose(parts, frame["filtered_accords_all_365"], atol=1e-11)
+    for kinds, what in ((security, "accords"), (declared, "declarations")):
+        parts = sum(frame[f"filtered_accords_{kind}_365"] for kind in kinds)
+        np.testing.assert_allclose(parts, frame[f"filtered_{what}_all_365"], atol=1e-11)
     for table, times in ((result.dyads, 1), (result.states, 2)):
         arm = table[table["arm"] == "summit"]
         np.testing.assert_allclose(arm["mean"] - arm["mean_control"], arm["effect"], atol=1e-9)

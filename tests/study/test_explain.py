@@ -305,7 +305,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
     thin = Thinning(np.ones(1, dtype=bool), np.array([0.8]))
     cast = focal_cast(worlds)
     windows = Windows(cast.day, (30, 300), float(control.grid[-1]))
-    sums = Coalitions(worlds, "summit", groups, "accords_with_participant_300", windows, cast.direction)
+    sums = Coalitions(worlds, "summit", groups, "declarations_with_participant_300", windows, cast.direction)
     terms = []
     for at in (0, step):
         for world in (summit, control):
@@ -361,12 +361,14 @@ def test_kinds_and_directions_divide_the_effect_on_all_agreements(result: Result
     def worth(outcome: str) -> np.ndarray:
         return attribute(result, outcome=outcome, runs=3).worth
 
-    every = worth("accords_all_365")
+    every, declared = worth("accords_all_365"), worth("declarations_all_365")
     directions = [worth(f"accords_{name}_365") for name in DIRECTIONS]
     kinds = [worth(f"accords_{kind}_365") for kind in worlds.reference.ladder.names]
+    apart = [worth(f"declarations_{name}_365") for name in DIRECTIONS]
     np.testing.assert_allclose(sum(directions), every, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(sum(kinds), every, rtol=0, atol=1e-12)
-    assert all((one[:, -1] != 0).any() for one in (*directions, *kinds))
+    np.testing.assert_allclose(sum(apart), declared, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(sum(kinds), every + declared, rtol=0, atol=1e-12)
+    assert all((one[:, -1] != 0).any() for one in (*directions, *apart, *kinds))
     early = worth("accords_all_30")[:, -1]
     assert (early > 0).all() and (early < every[:, -1]).all()
 
@@ -585,7 +587,11 @@ def test_a_timeline_marks_the_event_and_tells_the_difference_of_the_outcome(
     assert len(marked) == 1
     last = told.focal.toordinal() + result.window
     signed = [e for e in told.entries if e.what == "signed" and e.direction == "counter"]
-    signed = [e for e in signed if e.origin in ("new", "assumed", "talks")]
+    signed = [
+        e
+        for e in signed
+        if e.origin in ("new", "assumed", "talks") and result.scenario.kinds[e.kind].security
+    ]
     mine = [
         e for e in signed if e.mark != "reference only" and told.focal < e.date and e.date.toordinal() <= last
     ]

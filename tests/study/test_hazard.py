@@ -146,7 +146,7 @@ def test_openings_are_the_filtered_expected_number(beijing: Worlds) -> None:
     world, runs = worlds.arms["parade"], np.arange(24, dtype=np.uint64)
     windows = Windows(150.0, (150,), world.grid[-1])
     first, stop = windows.bounds(150)
-    sought = Sought(kinds_named(world, ()), first, stop)
+    sought = Sought(world.ladder.security, first, stop)  # what filtered numbers by dyad count
     weight = per_consent(world, sought)
     weight_from_the_start = per_consent(world, replace(sought, first=0.0))
     no_start, never_busy = np.zeros((2, len(runs), len(world.first)))

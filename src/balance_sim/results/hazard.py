@@ -73,8 +73,8 @@ class Chances:
     """Along R replications of one arm, (R, P) each, by dyad.
 
     any: probability of at least one agreement that counts; openings: expected number of them from talks that open in
-    the replication, clocks busy as they are. Its mean is that of `filtered.Filtered.by_dyad` less talks under way at
-    the start and what haste adds."""
+    the replication, clocks busy as they are. Of security agreements its mean is that of `filtered.Filtered.by_dyad`
+    less talks under way at the start and what haste adds."""
 
     any: Floats
     openings: Floats

@@ -191,10 +191,12 @@ def timelines(result: Result) -> dict[str, dict[str, Any]]:
 
 @_from_document
 def timeline_table(result: Result) -> pd.DataFrame:
-    """Tidy: run, what it was chosen for, day after the event: counter-agreements signed by then in both arms."""
-    parts = [pd.DataFrame(columns=DAYS)]
+    """Tidy: run, what it was chosen for, day after the event: counter-balancing security agreements signed by then in
+    both arms."""
+    parts, kinds = [pd.DataFrame(columns=DAYS)], result.scenario.kinds
     for why, told in timelines(result).items():
-        entries = [e for e in told["entries"] if e["what"] == "signed" and e["direction"] == "counter"]
+        signed_here = [e for e in told["entries"] if e["what"] == "signed" and e["direction"] == "counter"]
+        entries = [e for e in signed_here if e["kind"] in kinds and kinds[e["kind"]].security]
         focal = date.fromisoformat(told["focal"])
         here = [_day(e["date"], focal) for e in entries if e["mark"] != "reference only"]
         there = [_day(e["date_reference"], focal) for e in entries if e["date_reference"]]

@@ -103,7 +103,7 @@ def fan_title(effects: pd.DataFrame) -> str:
     base = last[last["role"] == "reference"].iloc[0]
     what, arm = f"{COUNTER} {within(int(base['day']))}", arm_with_role(effects, "headline")
     if arm is None:
-        return f"{base['title']}: {number(float(base['expected']), 1)} expected {what}"
+        return f"{base['title']}: {number(float(base['expected']), 1)} expected {COUNTER}"
     row = last[last["arm"] == arm].iloc[0]
     mean, lo, hi, error = (float(row[name]) for name in ("effect", "lo", "hi", "mcse"))
     told = change_words(

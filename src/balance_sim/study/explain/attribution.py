@@ -12,7 +12,7 @@ import pandas as pd
 
 from balance_sim.results.columns import DECIMALS
 from balance_sim.results.estimates import rounded
-from balance_sim.results.outcomes import FILTERED
+from balance_sim.results.outcomes import COUNTS, FILTERED
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.shapley import alone_and_last, shapley
 from balance_sim.study.arms import compile_arms
@@ -174,11 +174,11 @@ def _stored(result: Result, arm: str, outcome: str, most: int) -> tuple[Runs, Fl
     there = [
         name.removeprefix(FILTERED)
         for name in result.outcomes.columns
-        if name.startswith(f"{FILTERED}accords_")
+        if name.startswith(tuple(f"{FILTERED}{what}_" for what in COUNTS))
     ]
     if outcome not in there:
         known = outcome in result.outcome_names
-        if known and outcome.startswith("accords_"):
+        if known and outcome.startswith(tuple(f"{what}_" for what in COUNTS)):
             raise LacksOutcome(FILTERED + outcome, result.version)
         why = (
             f"`{outcome}` has no direct estimate, so it cannot be attributed"

@@ -194,7 +194,7 @@ function drawer(data) {
   function sentence(point, mean, low, high, day) {
     const told = low === null ? "" : "; 95 % CI " + number(low, 3) + " to " + number(high, 3);
     const clear = low === null || low > 0 || high < 0 ? "" : " The effect is not detectable.";
-    return estimator(point) + ": " + data.arm + " against " + data.reference + ": " + signed(mean, 3) + " expected counter-balancing agreements by day " + day + told + ", on " + number(point.m[point.m.length - 1], 2) + " in the control arm." + clear;
+    return estimator(point) + ": " + data.arm + " against " + data.reference + ": " + signed(mean, 3) + " expected counter-balancing security agreements by day " + day + told + ", on " + number(point.m[point.m.length - 1], 2) + " in the control arm." + clear;
   }
 
   /* The places of the dials, by way of the address too. */
