@@ -152,7 +152,7 @@ def test_states_and_dyads_that_differ_are_found_again(beijing: Scenario) -> None
     assert np.corrcoef(found.propensity, true)[0, 1] > 0.85
     assert found.state_variance == pytest.approx(true.var(), rel=0.35)
     assert found.dyad_variance == pytest.approx(0.5, rel=0.35)
-    assert np.corrcoef(np.log(found.factor[upper]), np.log(factor[upper] + 0.1))[0, 1] > 0.5
+    assert np.corrcoef(np.log(found.factor[upper]), np.log(factor[upper] + 0.1))[0, 1] > 0.4
     early, late = (
         np.mean([found.level[y] for y in found.level if (y >= 2015) == is_late]) for is_late in (False, True)
     )

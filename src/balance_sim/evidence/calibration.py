@@ -7,10 +7,11 @@
 r is that of `evidence.likelihood`, from the same `Design`, with L_t lambda_ij as its exposure. `HELD_TERMS` keep the
 fitted weights; for the others the fit is a power prior (Ibrahim, Chen 2000, Statistical Science 15: 46-60), its
 covariance times `discount`. Intercepts have a wide prior about the scenario's own. v_s and v_d maximise the marginal
-likelihood: EM with Laplace's covariance as in `fitting.fit`, less what unknown factors leave open (Louis 1982), and the gamma mixture of Poissons in closed form
-(Greenwood, Yule 1920, JRSS 83: 255-279). A year's level L_t is free; the level now is the mean of the years' with each
-year back counting `level_memory` of the next, and intercepts are those at L = 1. Of a year ahead, L ~ Gamma(mean 1,
-variance v_l), v_l from how yearly counts fell about what the years before them let expect (negative binomial)."""
+likelihood: EM with Laplace's covariance as in `fitting.fit`, less what unknown factors leave open (Louis 1982), and
+the gamma mixture of Poissons in closed form (Greenwood, Yule 1920, JRSS 83: 255-279). A year's level L_t is free; the
+level now is the mean of the years' with each year back counting `level_memory` of the next, and intercepts are those
+at L = 1. Of a year ahead, L ~ Gamma(mean 1, variance v_l), v_l from how yearly counts fell about what the years before
+them let expect (negative binomial)."""
 
 from __future__ import annotations
 
