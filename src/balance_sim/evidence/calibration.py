@@ -4,14 +4,14 @@
     u_ij = intercept_m + s_i + sum of weight * term
     weights ~ N(fitted, discount * fitted covariance)    s_i ~ N(0, v_s)    lambda_ij ~ Gamma(mean 1, variance v_d)
 
-r is that of `evidence.likelihood`, from the same `Design`, with L_t lambda_ij as its exposure. Terms of threat keep
-the fitted weights: the record of a few decades among some states cannot tell what all states told in the fit. For the
-others the fit is a power prior (Ibrahim, Chen 2000, Statistical Science 15: 46-60), its covariance times `discount`.
-Intercepts have a wide prior about the scenario's own. v_s and v_d maximise the marginal likelihood: EM with Laplace's
-covariance as in `fitting.fit`, and the gamma mixture of Poissons in closed form (Greenwood, Yule 1920, JRSS 83:
-255-279). A year's level L_t is free; the level now is the mean of the years' with each year back counting
-`level_memory` of the next, and intercepts are those at L = 1. Of a year ahead, L ~ Gamma(mean 1, variance v_l), v_l
-from how yearly counts fell about what the years before them let expect (negative binomial)."""
+r is that of `evidence.likelihood`, from the same `Design`, with L_t lambda_ij as its exposure. `HELD_TERMS` keep the
+fitted weights; for the others the fit is a power prior (Ibrahim, Chen 2000, Statistical Science 15: 46-60), its
+covariance times `discount`. Intercepts have a wide prior about the scenario's own. v_s and v_d maximise the marginal
+likelihood: EM with Laplace's covariance as in `fitting.fit`, less what unknown factors leave open (Louis 1982), and
+the gamma mixture of Poissons in closed form (Greenwood, Yule 1920, JRSS 83: 255-279). A year's level L_t is free; the
+level now is the mean of the years' with each year back counting `level_memory` of the next, and intercepts are those
+at L = 1. Of a year ahead, L ~ Gamma(mean 1, variance v_l), v_l from how yearly counts fell about what the years before
+them let expect (negative binomial)."""
 
 from __future__ import annotations
 
@@ -26,23 +26,26 @@ from balance_sim.evidence.choices import Choices
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.fitting import newton_step
 from balance_sim.evidence.history import Floats
-from balance_sim.evidence.likelihood import Design, derivatives, log_likelihood
+from balance_sim.evidence.likelihood import Design, derivatives, log_likelihood, scores_by
 from balance_sim.evidence.own_record import OwnRecord
 from balance_sim.scenario.defaults import Distribution
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.mixing import mixed_chance
 
-THREAT_TERMS = (
+HELD_TERMS = (
     "security_gain",
     "common_threat",
-    "distrust",
-    "hostility",
     "bandwagon",
+    "experience",
+    "ladder",
     "autonomy",
     "exposure",
     "hub_doubt",
 )
-"""Terms that keep their weights: those that events move, and those that the fit could not tell."""
+"""Terms that keep their weights: those that carry an event's effect; those of a dyad's own earlier agreements, of which
+a table of what stands today holds too few; and those that the fit could not tell."""
+POSITIVE = ("hostility",)
+"""Terms whose weight theory holds above zero: one that the record puts below keeps its fitted weight."""
 HELD = 1e8
 """Prior precision of a weight that is held, 1 / nats squared."""
 INTERCEPT_SD = 2.0
@@ -78,6 +81,11 @@ class Prior:
     free: tuple[str, ...]
     covariance: Floats
 
+    def without(self, held: Sequence[str]) -> Prior:
+        """The same with some of the free terms held."""
+        at = [k for k, name in enumerate(self.free) if name not in held]
+        return replace(self, free=tuple(self.free[k] for k in at), covariance=self.covariance[np.ix_(at, at)])
+
 
 def prior_of(scenario: Scenario, fitted: Distribution) -> Prior:
     """The scenario's weights and intercepts as they are without a calibration, and the fit's covariance.
@@ -85,7 +93,7 @@ def prior_of(scenario: Scenario, fitted: Distribution) -> Prior:
     Weights that the scenario sets itself, other than its fitted ones, are centres of the prior too."""
     paths = {path.rpartition(".")[2]: k for k, path in enumerate(fitted.paths) if ".weights." in path}
     weights = scenario.theory.weights
-    free = tuple(name for name in paths if name not in THREAT_TERMS and weights.get(name, 0.0) != 0)
+    free = tuple(name for name in paths if name not in HELD_TERMS and weights.get(name, 0.0) != 0)
     at = [paths[name] for name in free]
     covariance = np.array(fitted.covariance)[np.ix_(at, at)]
     intercepts = {name: kind.intercept for name, kind in scenario.kinds.items()}
@@ -95,7 +103,7 @@ def prior_of(scenario: Scenario, fitted: Distribution) -> Prior:
 @dataclass(frozen=True)
 class Calibrated:
     """Posterior of a calibration. weights, intercepts: means by name; `names` and `covariance` of the free ones, then
-    the intercepts, propensities integrated out (Laplace) and factors held. propensity, propensity_error: (n,).
+    the intercepts, propensities and factors integrated out. propensity, propensity_error: (n,).
 
     signed, expected: (n, n), upper triangle, agreements signed and expected at factor 1. level: by year, 1 is now."""
 
@@ -128,7 +136,15 @@ class Calibrated:
 
 
 def calibrate(record: OwnRecord, prior: Prior, form: Form = FORM) -> Calibrated:
-    """Calibrate on the whole of a record. Raises DataError where it holds too little, or the search does not settle."""
+    """Calibrate on the whole of a record. Raises DataError where it holds too little, or the search does not settle.
+
+    A weight of `POSITIVE` that comes out below zero is held at its fitted value, and the rest calibrated again."""
+    found = _calibrated(record, prior, form)
+    against = [name for name in prior.free if name in POSITIVE and found.weights[name] < 0]
+    return _calibrated(record, prior.without(against), form) if against else found
+
+
+def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
     c = record.choices
     total = int(record.counts.sum())
     if total < FEWEST:
@@ -147,14 +163,17 @@ def calibrate(record: OwnRecord, prior: Prior, form: Form = FORM) -> Calibrated:
     upper = np.triu_indices(n, 1)
     signed = np.zeros((n, n))
     np.add.at(signed, (c.a, c.b), record.counts.sum(axis=1))
-    factor, spread, dyads = np.ones((n, n)), 0.3, 0.25
+    factor, spread, dyads, expected = np.ones((n, n)), 0.3, 0.25, np.zeros((n, n))
+    np.add.at(expected, (c.a, c.b), record.counts.sum(axis=1))
     at = mean.copy()
     at[design.parts[2]] = np.minimum(mean[design.parts[2]], -1.0)
     for _ in range(ROUNDS):
         precision[own, own] = np.eye(n) / spread
         exposed = replace(design, choices=replace(c, exposure=level[year] * factor[c.a, c.b]))
         at, information = climb(exposed, at, mean, precision)
-        covariance = np.linalg.inv(information)
+        shape, inverse = 1.0 / dyads + signed, 1.0 / dyads + expected
+        told = information - _of_factors(exposed, at, factor, shape / inverse**2)
+        covariance = np.linalg.inv(told)
         u = at[own]
         better = max(float((u @ u + np.trace(covariance[own, own])) / n), 1e-4)
         rate = rates(design, at)
@@ -188,6 +207,22 @@ def calibrate(record: OwnRecord, prior: Prior, form: Form = FORM) -> Calibrated:
         agreements=total,
         at=at,
     )
+
+
+def _of_factors(design: Design, at: Floats, factor: Floats, variance: Floats) -> Floats:
+    """(size, size) information that is lost since dyads' factors are not known: the sum over dyads of the variance of
+    the factor times the square of how the dyad's expected agreements move. Louis 1982, JRSS B 44: 226-233.
+
+    design: with its exposures times `factor` (n, n); variance: (n, n) of the factors' posterior."""
+    c = design.choices
+    bare = replace(
+        c,
+        exposure=c.exposure / np.maximum(factor[c.a, c.b], 1e-12),
+        signed=np.zeros_like(c.signed),
+    )
+    moved = scores_by(replace(design, choices=bare), at, c.pair)
+    _, first = np.unique(c.pair, return_index=True)
+    return np.asarray((moved * variance[c.a[first], c.b[first]][:, None]).T @ moved)
 
 
 def _told(design: Design, covariance: Floats, free: Sequence[str]) -> Floats:
@@ -277,7 +312,7 @@ def forecast(found: Calibrated, ahead: Choices) -> Floats:
 
 __all__ = [
     "FORM",
-    "THREAT_TERMS",
+    "HELD_TERMS",
     "Calibrated",
     "Form",
     "Prior",

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from balance_sim.scenario.defaults import DEFAULT_PRESET, presets
+from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
 from balance_sim.scenario.fingerprint import canonical
@@ -124,7 +124,11 @@ def _check(read: Node, tree: Node, file: str) -> Iterator[Problem]:
             why = f"unknown term `{shown(term)}`"
             yield problem(node.at, f"weights.{shown(term)}", "E211", why, listed(TERMS, 30), hint)
         yield from _numbers(node, f"weights.{shown(term)}", ("estimate", "standard_error", "prior"), hint)
+    kinds = {*default_tree().fields["kinds"].fields, *(tree.get("kinds") or from_plain({})).fields}
     for kind, node in _fields(read, "intercepts"):
+        if kind not in kinds:
+            why = f"unknown kind `{shown(kind)}`"
+            yield problem(node.at, f"intercepts.{shown(kind)}", "E211", why, listed(sorted(kinds), 30), hint)
         yield from _numbers(node, f"intercepts.{shown(kind)}", ("estimate", "standard_error"), hint)
     yield from _covariance(read, hint)
 

@@ -1,0 +1,207 @@
+"""Calibration on a scenario's own record: posteriors worked out by hand, recovery, no leakage, the file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import nbinom
+
+from balance_sim.evidence.calibration import (
+    HELD_TERMS,
+    Form,
+    calibrate,
+    forecast,
+    level_variance,
+    mixing_variance,
+    prior_of,
+    rates,
+)
+from balance_sim.evidence.calibration_file import calibration_record, calibration_text
+from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.forecast import Forecast, own_baselines_of
+from balance_sim.evidence.likelihood import Design
+from balance_sim.evidence.own_baselines import OWN_BASELINES, own_rows
+from balance_sim.evidence.own_record import own_record, scenario_on, signing_day
+from balance_sim.evidence.skill_card import skill_card
+from balance_sim.scenario import load_scenario
+from balance_sim.scenario.defaults import fitted_distribution
+from balance_sim.scenario.schema import Scenario
+from balance_sim.stats.mixing import level_points, mixed_chance
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+
+
+@pytest.fixture(scope="module")
+def beijing() -> Scenario:
+    return load_scenario(SCENARIOS / "beijing_2025.yaml", calibrated=False)
+
+
+def test_a_dyads_chance_by_hand() -> None:
+    """Variance 0.5, 3 signed where 2 were expected: Gamma(2 + 3, 2 + 2), mean 1.25; at rate 1, 1 - (4 / 5)^5."""
+    assert mixed_chance(np.ones(1), np.array([5.0]), np.array([4.0]), 0.0)[0] == pytest.approx(0.67232)
+    known = mixed_chance(np.ones(1), np.array([np.inf]), np.array([np.inf]), 0.0)
+    assert known[0] == pytest.approx(1 - np.exp(-1))
+
+
+def test_the_level_is_integrated_over() -> None:
+    """E exp(-L r) = (1 + v r)^(-1/v) in closed form; the mean of the points is 1."""
+    points = level_points(0.5)
+    assert points.mean() == pytest.approx(1.0)
+    mixed = mixed_chance(np.array([0.3]), np.array([np.inf]), np.array([np.inf]), 0.5)[0]
+    assert mixed == pytest.approx(1 - (1 + 0.5 * 0.3) ** -2, abs=2e-3)
+    assert mixed < 1 - np.exp(-0.3)
+
+
+def test_the_variance_of_factors_is_the_likeliest() -> None:
+    """Counts of a negative binomial, by scipy's own mass function, are likeliest at the variance found."""
+    signed = np.array([0, 0, 0, 0, 1, 0, 5, 0, 2, 0, 0, 7.0])
+    expected = np.array([1, 2, 1, 0.5, 1, 3, 1.5, 1, 1, 0.2, 0.4, 2.0])
+    found = mixing_variance(signed, expected)
+
+    def likelihood(v: float) -> float:
+        return float(nbinom.logpmf(signed, 1 / v, 1 / (1 + v * expected)).sum())
+
+    assert likelihood(found) > max(likelihood(found * 0.97), likelihood(found * 1.03))
+    assert mixing_variance(np.full(40, 2.0), np.full(40, 2.0)) == pytest.approx(
+        1e-3, rel=1e-2
+    )  # no spread at all
+
+
+def test_the_variance_of_the_level_sees_jumps_and_no_trend_that_memory_follows() -> None:
+    steady = level_variance(np.full(20, 30.0), np.full(20, 30.0), 0.7)
+    jumping = level_variance(np.tile([10.0, 50.0], 10), np.full(20, 30.0), 0.7)
+    assert steady == pytest.approx(1e-3, rel=1e-2)
+    assert jumping > 0.2
+    assert level_variance(np.array([3.0, 4.0]), np.array([3.0, 4.0]), 0.7) == 0.0
+
+
+def test_a_year_holds_what_was_known_at_its_start(beijing: Scenario) -> None:
+    day = date(2020, 9, 1)
+    then = scenario_on(beijing, day)
+    assert all((signing_day(one) or day) < day for one in then.accords)
+    assert all(one.in_force is None or one.in_force < day for one in then.accords)
+    assert all(event.date < day for event in then.events if event.id != then.focal)
+    record = own_record(beijing, 2)
+    start = record.starts[2024]
+    bilateral = [
+        one for one in beijing.accords if not one.multilateral and (signing_day(one) or day) >= start
+    ]
+    signed = [one for one in bilateral if signing_day(one) is not None and signing_day(one) < beijing.start]
+    assert record.within(2024, 2024).counts.sum() == len(signed) > 20
+
+
+def test_nothing_after_the_origin_is_looked_at(beijing: Scenario) -> None:
+    """Agreements after the origin are dropped, doubled on other dyads and dated anew: nothing before it moves."""
+    origin = date(2015, 9, 1)
+    later = [one for one in beijing.accords if (day := signing_day(one)) is not None and day >= origin]
+    assert len(later) > 100
+    codes = beijing.codes
+    invented = tuple(
+        one.model_copy(
+            update={
+                "id": f"other-{k}",
+                "a": codes[k % 20],
+                "b": codes[20 + k % 30],
+                "signed": origin + timedelta(k),
+            }
+        )
+        for k, one in enumerate(later)
+    )
+    kept = tuple(one for one in beijing.accords if one not in later)
+    changed = beijing.model_copy(update={"accords": (*kept, *invented)})
+    prior, form = prior_of(beijing, fitted_distribution()), Form(window=10)
+    out = []
+    for scenario in (beijing, changed):
+        record = own_record(scenario, 10, until=origin, ahead=True)
+        found = calibrate(record.within(2005, 2014), prior, form)
+        ahead = record.within(2015, 2015)
+        assert np.isnan(ahead.counts).all()
+        columns = own_rows(scenario, record).x.to_numpy()
+        out.append((found.at, found.factor, forecast(found, ahead.choices), columns))
+    for one, other in zip(*out, strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
+
+
+def test_states_and_dyads_that_differ_are_found_again(beijing: Scenario) -> None:
+    """A record drawn from the model: propensities, factors of dyads and levels of years as they were drawn."""
+    rng = np.random.default_rng(6)
+    record, prior = own_record(beijing, 20), prior_of(beijing, fitted_distribution())
+    c, n = record.choices, len(beijing.codes)
+    design = Design(c)
+    at = np.zeros(design.size)
+    at[: design.parts[1].stop] = [prior.weights[name] for name in c.names]
+    at[design.parts[2]] = [1.4, 1.8, 0.7, 1.2, 1.6, 1.0, 2.2]
+    at[design.parts[3]] = rng.normal(0.0, 0.8, n)
+    factor = rng.gamma(2.0, 0.5, (n, n))
+    level = np.repeat([0.5, 1.0], 10)[c.year - c.year.min()]
+    rate = np.exp(design.log_rate(at)[0]) * (level * factor[c.a, c.b])[:, None]
+    counts = rng.poisson(rate).astype(float)
+    assert counts.sum() > 600
+    drawn = replace(record, counts=counts, choices=replace(c, signed=(counts > 0).astype(float)))
+    found = calibrate(drawn, prior)
+    upper = np.triu_indices(n, 1)
+    true = at[design.parts[3]]
+    inside = (
+        np.abs(found.propensity - true - (found.propensity - true).mean()) < 1.96 * found.propensity_error
+    )
+    assert inside.mean() > 0.85
+    assert np.corrcoef(found.propensity, true)[0, 1] > 0.85
+    assert found.state_variance == pytest.approx(true.var(), rel=0.35)
+    assert found.dyad_variance == pytest.approx(0.5, rel=0.35)
+    assert np.corrcoef(np.log(found.factor[upper]), np.log(factor[upper] + 0.1))[0, 1] > 0.4
+    early, late = (
+        np.mean([found.level[y] for y in found.level if (y >= 2015) == is_late]) for is_late in (False, True)
+    )
+    assert early / late == pytest.approx(0.5, rel=0.2)
+    assert rates(Design(c), found.at).sum() == pytest.approx(rates(design, at).sum(), rel=0.25)
+
+
+def test_held_terms_keep_their_weights(beijing: Scenario) -> None:
+    prior = prior_of(beijing, fitted_distribution())
+    found = calibrate(own_record(beijing, 10), prior, Form(window=10))
+    for name in HELD_TERMS:
+        if name in found.weights:
+            assert found.weights[name] == pytest.approx(prior.weights[name], abs=1e-4)
+    assert found.weights["size"] != pytest.approx(prior.weights["size"], abs=1e-4)
+    record = own_record(beijing, 10)
+    lines = [
+        calibration_text(calibration_record(beijing, record, one, prior, Form(window=10), "again", "0"))
+        for one in (found, calibrate(record, prior, Form(window=10)))
+    ]
+    assert lines[0] == lines[1]
+
+
+def test_a_record_that_tells_too_little_is_refused(beijing: Scenario) -> None:
+    none = beijing.model_copy(update={"accords": ()})
+    with pytest.raises(DataError, match=r"the record holds 0 agreements.*base_rate"):
+        calibrate(own_record(none, 5), prior_of(none, fitted_distribution()))
+
+
+def test_the_card_scores_the_model_beside_baselines_of_the_same_record(beijing: Scenario) -> None:
+    record = own_record(beijing, 12)
+    card = skill_card(
+        beijing, record, prior_of(beijing, fitted_distribution()), Form(window=10), (2023, 2024), resamples=20
+    )
+    assert tuple(card.scores) == ("model", *OWN_BASELINES)
+    came = [record.within(year, year).choices.any_signed.sum() for year in (2023, 2024)]
+    assert [card.expected[year][1] for year in (2023, 2024)] == came
+    assert card.scores["model"].events == sum(came)
+    assert card.scores["model"].log_skill.value > card.scores["earlier_count"].log_skill.value
+    assert card.as_dict()["origins"] == [2023, 2024]
+
+
+def test_baselines_of_a_window_come_from_the_scenarios_record(beijing: Scenario) -> None:
+    """The base rate is the share of dyads and years before the start that signed, brought to the window's length."""
+    pairs = (("AUS", "JPN"), ("QMA", "QMB"))
+    half = Forecast(pairs, (0.1, 0.1), date(2025, 9, 4), date(2026, 3, 4))
+    made, without = own_baselines_of(half, beijing)
+    assert set(made) == set(OWN_BASELINES)
+    assert without == ()
+    share = own_record(beijing, 10).choices.any_signed.mean()
+    years = 182 / 365.25
+    assert made["base_rate"] == pytest.approx(np.full(2, 1 - (1 - share) ** years), rel=1e-6)
+    assert made["earlier_count"][0] > made["earlier_count"][1]

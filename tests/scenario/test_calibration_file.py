@@ -1,0 +1,157 @@
+"""A scenario's calibration: where its values go, what gives way to what, and every way in which it is refused."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from balance_sim.scenario import Scenario, check_scenario, load_scenario, scenario_files, with_values
+from balance_sim.scenario.calibration import record_digest, weights_digest
+from balance_sim.scenario.problems import Problem
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+CALIBRATED = ("beijing_2025", "nolimits_2022", "sinosov_1950", "tripartite_1940")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The smallest calibrated scenario that is shipped."""
+    shutil.copytree(SCENARIOS / "sinosov_1950", tmp_path / "sinosov_1950")
+    shutil.copy(SCENARIOS / "sinosov_1950.yaml", tmp_path)
+    return tmp_path / "sinosov_1950.yaml"
+
+
+def calibration(copy: Path) -> Path:
+    return copy.parent / "sinosov_1950" / "calibration.yaml"
+
+
+def errors(copy: Path) -> list[Problem]:
+    scenario, problems = check_scenario(copy)
+    assert scenario is None
+    return [one for one in problems if not one.is_warning]
+
+
+@pytest.mark.parametrize("name", CALIBRATED)
+def test_shipped_calibrations_are_of_the_shipped_record_and_fit(name: str) -> None:
+    """If this fails, the record or the fit has changed: run `balance-sim calibrate` as the file says."""
+    scenario, problems = check_scenario(SCENARIOS / f"{name}.yaml")
+    assert scenario is not None
+    assert scenario.calibration.data_sha256 == record_digest(scenario)
+    assert scenario.calibration.weights_sha256 == weights_digest()
+    assert not [one for one in problems if one.path == "calibration"]
+
+
+def test_values_go_where_a_file_would_give_them(copy: Path) -> None:
+    held = yaml.safe_load(calibration(copy).read_text())
+    scenario = load_scenario(copy)
+    plain = load_scenario(copy, calibrated=False)
+    assert scenario.kinds["access"].intercept == held["intercepts"]["access"]["estimate"]
+    assert {s.id: s.propensity for s in scenario.states} == {
+        code: one["estimate"] for code, one in held["states"].items()
+    }
+    assert {f"{f.a}-{f.b}": [f.factor, f.shape] for f in scenario.frailties} == held["dyads"]
+    assert scenario.theory.weights["size"] == held["weights"]["size"]["estimate"]
+    assert scenario.theory.weights["security_gain"] == plain.theory.weights["security_gain"]
+    assert scenario.calibration.level_variance == held["variances"]["level"]
+    assert (plain.frailties, {s.propensity for s in plain.states}) == ((), {0.0})
+    assert "sinosov_1950/calibration.yaml" in scenario_files(copy)
+
+
+def test_what_the_file_gives_itself_stays(copy: Path) -> None:
+    text = copy.read_text().replace("theory: {preset: balance_of_threat}", "theory: {weights: {size: 0.5}}")
+    more = "\nkinds: {access: {intercept: -4}}\nfrailties: [{a: SUN, b: CHN, factor: 3}]\n"
+    copy.write_text(text + more)
+    scenario = load_scenario(copy)
+    assert scenario.kinds["access"].intercept == -4
+    assert scenario.theory.weights["size"] == 0.5
+    assert {f.factor for f in scenario.frailties if (f.a, f.b) == ("CHN", "SUN")} == {3.0}
+    assert len(scenario.frailties) == 153
+
+
+def test_a_theory_that_switches_terms_off_switches_them_off(copy: Path) -> None:
+    assert set(load_scenario(copy, theory="null").theory.weights.values()) == {0.0}
+
+
+def test_points_of_a_design_keep_the_calibration(copy: Path) -> None:
+    scenario = load_scenario(copy)
+    moved = with_values(scenario, {"events.signal.targets": ["USA"], "frailties.CHN-SUN.factor": 2.0})
+    assert moved.calibration == scenario.calibration
+    assert {f.factor for f in moved.frailties if (f.a, f.b) == ("CHN", "SUN")} == {2.0}
+    assert moved.kinds == scenario.kinds
+
+
+def test_changes_by_the_user_do_not_make_it_stale(copy: Path) -> None:
+    assert isinstance(load_scenario(copy, set=["states.USA.democracy=0.1"]), Scenario)
+
+
+def test_another_record_is_refused_with_what_to_run(copy: Path) -> None:
+    table = copy.parent / "sinosov_1950" / "accords.csv"
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(lines[:-1]))
+    text = copy.read_text().splitlines(keepends=True)
+    copy.write_text(
+        "".join(
+            line.replace(', sha256: "', ', x: "').split(", x:")[0] + "}\n" if "accords.csv" in line else line
+            for line in text
+        )
+    )
+    (error,) = errors(copy)
+    assert error.code == "E505"
+    assert "not those that were calibrated" in error.message
+    assert error.suggestion.startswith("write it again: balance-sim calibrate ")
+    assert (error.line, error.file.endswith("calibration.yaml")) == (10, True)
+
+
+def test_other_fitted_weights_are_a_warning(copy: Path) -> None:
+    path = calibration(copy)
+    path.write_text(path.read_text().replace(weights_digest(), "f" * 64))
+    scenario, problems = check_scenario(copy)
+    assert scenario is not None
+    assert [(one.code, one.line) for one in problems if one.code == "W311"] == [("W311", 11)]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "said"),
+    [
+        ("  USA: {estimate", "  XZZ: {estimate", "E301", "unknown state `XZZ`"),
+        ("  AUS-BUR: [", "  BUR-AUS: [", "E301", "`BUR-AUS` is no dyad of the roster"),
+        ("  AUS-BUR: [", "  AUS-QQQ: [", "E301", "`AUS-QQQ` is no dyad of the roster"),
+        ("  size: {estimate", "  seize: {estimate", "E211", "unknown term `seize`"),
+        ("variances:", "variance:", "E101", "unknown key `variance`"),
+        ("  states: 0", "  others: 0", "E103", "`states` is required"),
+        ("  access: {estimate: ", "  access: {estimate: x", "E201", "expected a number, got `x"),
+        ("  access: {estimate", "  excess: {estimate", "E211", "unknown kind `excess`"),
+        ("  AUS-BUR: [", "  AUS-BUR: [-", "E203", ""),
+    ],
+)
+def test_whatever_does_not_fit_is_refused(copy: Path, old: str, new: str, code: str, said: str) -> None:
+    path = calibration(copy)
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    found = errors(copy)
+    assert any(
+        one.code.startswith(code) and said in one.message and one.file.endswith("calibration.yaml")
+        for one in found
+    ), found
+
+
+def test_no_file_and_no_calibration(copy: Path) -> None:
+    text = copy.read_text()
+    calibration(copy).unlink()
+    (error,) = errors(copy)
+    assert (error.code, error.path) == ("E001", "calibration")
+    start = text.index("calibration: ")
+    copy.write_text(text[:start] + "calibration: null\n" + text[text.index("\n", start) + 1 :])
+    assert load_scenario(copy).frailties == ()
+
+
+def test_an_arm_cannot_set_a_factor(copy: Path) -> None:
+    text = copy.read_text()
+    copy.write_text(text + "\n")
+    from balance_sim.scenario.values import FIXED
+
+    assert "it is the same in all arms" in FIXED["frailties"]
