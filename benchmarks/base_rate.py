@@ -29,7 +29,7 @@ def recorded(scenario, since: date, until: date) -> dict[str, float]:
 
 
 def main() -> None:
-    scenario = load_scenario(sys.argv[1])
+    scenario = load_scenario(sys.argv[1], calibrated=False)
     worlds = compile_worlds(scenario)
     kinds = worlds.reference.ladder
     target = recorded(scenario, *(date.fromisoformat(text) for text in sys.argv[2:4]))

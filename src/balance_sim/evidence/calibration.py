@@ -169,7 +169,7 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
     at[design.parts[2]] = np.minimum(mean[design.parts[2]], -1.0)
     for _ in range(ROUNDS):
         precision[own, own] = np.eye(n) / spread
-        exposed = replace(design, choices=replace(c, exposure=level[year] * factor[c.a, c.b]))
+        exposed = replace(design, choices=replace(c, exposure=c.exposure * level[year] * factor[c.a, c.b]))
         at, information = climb(exposed, at, mean, precision)
         shape, inverse = 1.0 / dyads + signed, 1.0 / dyads + expected
         told = information - _of_factors(exposed, at, factor, shape / inverse**2)

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 
 from balance_sim.evidence.choices import KIND_TERMS, Choices, chance_kept, stacked, terms_at
 from balance_sim.evidence.history import Floats
+from balance_sim.model.core import World
 from balance_sim.model.no_relations import openness_at
+from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.willingness import TERMS
 from balance_sim.scenario.schema import Accord, Arm, Event, Scenario
 
@@ -156,7 +158,7 @@ def _year(
         year=np.full(len(i), start.year, dtype=np.int64),
         a=i,
         b=j,
-        exposure=np.ones(len(i)),
+        exposure=_exposure(scenario, world, i, j),
         openness=openness_at(world, 0.0)[world.pair_index[place[i], place[j]]],
         signed=np.zeros((len(i), len(kinds))),
         common=stacked([weighed[name][:, :, 0] for name in common], (len(i), 2)),
@@ -168,6 +170,13 @@ def _year(
         chance_kept=chance_kept(world.ladder, world.rules.collapse_rate)[at],
         states=scenario.codes,
     )
+
+
+def _exposure(scenario: Scenario, world: World, i: NDArray[np.int64], j: NDArray[np.int64]) -> Floats:
+    """(N,) what the scenario itself says of how often each dyad finds opportunities, beside ceilings of kinds."""
+    place = np.array([world.codes.index(code) for code in scenario.codes])
+    rate = opportunity_rate(world)[world.pair_index[place[i], place[j]]]
+    return np.asarray((rate / world.ladder.ceiling).mean(axis=1))
 
 
 def _counted(scenario: Scenario, accords: Sequence[Accord], kinds: Sequence[str]) -> Floats:
