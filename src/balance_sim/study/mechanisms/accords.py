@@ -79,7 +79,8 @@ def selective(r: Readings) -> Measured:
     """M2: rate ratio of the effect per base rate, threatened against other dyads, within strata of it."""
     world, cast = r.worlds.reference, r.cast
     outside = ~(np.isin(world.first, cast.participants) | np.isin(world.second, cast.participants))
-    base = rates_at_start(world, r.worlds.baseline.keen).sum(axis=1)[outside]
+    security = world.ladder.security  # what effects by dyad count
+    base = rates_at_start(world, r.worlds.baseline.keen)[:, security].sum(axis=1)[outside]
     first, second, stratum = world.first[outside], world.second[outside], strata(base)
     threatened = cast.threatened[first] | cast.threatened[second]
     if not threatened.any() or threatened.all():
