@@ -100,6 +100,24 @@ def test_threat_by_adversary_by_hand() -> None:
     assert without[1] == pytest.approx(0.1)  # its own strength alone
 
 
+def test_threat_by_several_counts_each_supplier_once() -> None:
+    """0 has a quarrel with 1 (h = 1/2) and 2 (h = 0.8), of whom each lends the other 0.6. Together they are the sum of
+    what every supplier has against 0; alone, 1 is what was worked out above; and their A would count twice."""
+    both = H.copy()
+    both[0, 2] = 0.8
+
+    def of(h: np.ndarray) -> float:
+        return float(threat.by_several(h[:1], FREE[:1], STRENGTH[None], LEND)[0])
+
+    assert of(H) == pytest.approx(0.1 + 0.3 * (1 - math.exp(-0.27)) + 0.4 * (1 - math.exp(-0.015)))
+    third = 0.2 * (0.5 * 0.15 + 0.8 * BETA * 0.2)  # what 3 lends 1 and 2, less its friendship with 0
+    by_hand = (
+        0.2 * (1 - 0.5 * math.exp(-0.456)) + 0.3 * (1 - 0.2 * math.exp(-0.27)) + 0.4 * (1 - math.exp(-third))
+    )
+    assert of(both) == pytest.approx(by_hand)
+    assert of(both) < threat.by_adversary(both[:1], FREE[:1], STRENGTH[None], LEND)[0].sum()
+
+
 def test_support_reads_the_partners_own_hostility() -> None:
     """2 stands by 0's adversary and is not hostile to 0: it still helps against others; 1 half."""
     found = threat.support(STRENGTH, np.array([1.0, 1.0, 0.5, 1.0]), H[0])

@@ -46,7 +46,13 @@ def test_lists_by_hand() -> None:
     own[0, :, 0] = [1.0, 0.2, 0.2, 0.2, 0.51, 0.2, 0.5]
     depth[0, :, 0] = [0.0, 0.4, 0.0, 0.0, 0.0, 0.6, 0.5]
     rules = SimpleNamespace(rules=SimpleNamespace(tau=0.1))
-    view = SimpleNamespace(threat=threat, balance=balance, own=own, depth=depth, world=rules)
+    view = SimpleNamespace(
+        threat_by=lambda who: threat[:, :, list(who)].sum(axis=-1),
+        balance=balance,
+        own=own,
+        depth=depth,
+        world=rules,
+    )
     np.testing.assert_allclose(fear_of(view, (0,)), [[0.0, 0.11, 0.03, 0.02, 0.5, 0.5, 0.5]])
     assert aligned_with(view, (0,))[0, 1:].tolist() == [False, False, False, True, True, False]
     assert [LISTS[k] for k in standing(view, (0,))] == list(LISTED)

@@ -152,10 +152,8 @@ ON_THEIR_SIDE = 0.5
 
 
 def fear_of(view: View, participants: tuple[int, ...]) -> Floats:
-    """(R, n) how much each state fears the one of the participants that it fears most; 0 for they themselves.
-
-    The largest and not the sum: what one participant lends another would be counted with both."""
-    share = np.asarray(feared(view)[:, :, list(participants)].max(axis=-1, initial=0.0))
+    """(R, n) threat by the participants together, as a share of each state's balance; 0 for they themselves."""
+    share = view.threat_by(participants) / np.where(view.balance > 0, view.balance, 1.0)
     share[:, list(participants)] = 0.0
     return share
 
@@ -170,9 +168,9 @@ def aligned_with(view: View, participants: tuple[int, ...]) -> Bools:
 def standing(view: View, participants: tuple[int, ...]) -> Ints:
     """(n,) the list of each state, an index into LISTS, in the first run of a view.
 
-    Threatened: a participant, with what others would lend it, is more than tau of its balance of threat; wary: more
-    than a quarter of tau. A state that is aligned with one of them is neither: it would not balance against its own
-    side."""
+    Threatened: the participants, with what others would lend them, are more than tau of its balance of threat; wary:
+    more than a quarter of tau. A state that is aligned with one of them is neither: it would not balance against
+    its own side."""
     share, tau = fear_of(view, participants)[0], view.world.rules.tau
     free = ~aligned_with(view, participants)[0]
     out = np.full(len(share), LISTS.index("others"))

@@ -74,6 +74,15 @@ def by_adversary(hostility: Floats, free: Floats, offensive: Floats, lend: Float
     return np.asarray(hostility * (offensive + (free * offensive) @ lend.swapaxes(-1, -2)))
 
 
+def by_several(hostility: Floats, free: Floats, offensive: Floats, lend: Floats) -> Floats:
+    """Threat by some adversaries together, sum_k Theta_ik where nobody else is hostile: capability shares, (..., n, n)
+    to (..., n).
+
+    hostility: h of those adversaries, 0 elsewhere; the rest as in `by_adversary`. A supplier counts once, however many
+    of them it would lend to, so it is at most the sum of their A_ij."""
+    return row_sums(threat(offensive, unopposed(hostility, free, hostility @ lend)))
+
+
 def row_sums(matrix: Floats, out: Floats | None = None) -> Floats:
     """Sum over the last axis, (..., n, n) to (..., n), each row by itself in a fixed order."""
     return np.asarray(np.vecdot(matrix, np.ones(matrix.shape[-1], matrix.dtype), out=out))

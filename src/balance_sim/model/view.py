@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -50,16 +51,36 @@ class View:
     @cached_property
     def adversaries(self) -> Floats:
         """(R, n, n) A_ij, by adversary: whom does i fear?"""
-        world, here = self.world, np.arange(self.world.n)
-        free = threat.unallied(self.depth, self.own)
-        out = np.empty_like(free)
-        for seen_by, as_seen in zip(world.audience_rows, self.alignment.swapaxes(0, 1), strict=True):
-            lend = threat.backing(self.depth, as_seen, world.rules.beta)
-            lend[:, here, here] = 0.0
+        out = np.empty_like(self.free)
+        for seen_by, lend in self._lends():
             out[:, seen_by] = threat.by_adversary(
-                self.hostility[:, seen_by], free[:, seen_by], world.offensive[seen_by], lend
+                self.hostility[:, seen_by], self.free[:, seen_by], self.world.offensive[seen_by], lend
             )
         return out
+
+    def threat_by(self, adversaries: Sequence[int]) -> Floats:
+        """(R, n) threat to each state by some adversaries together, each supplier counted once."""
+        theirs = np.zeros_like(self.hostility)
+        theirs[..., list(adversaries)] = self.hostility[..., list(adversaries)]
+        out = np.empty(theirs.shape[:2])
+        for seen_by, lend in self._lends():
+            out[:, seen_by] = threat.by_several(
+                theirs[:, seen_by], self.free[:, seen_by], self.world.offensive[seen_by], lend
+            )
+        return out
+
+    @cached_property
+    def free(self) -> Floats:
+        """(R, n, n) f_ik."""
+        return threat.unallied(self.depth, self.own)
+
+    def _lends(self) -> Iterator[tuple[slice, Floats]]:
+        """The rows of each audience, and (R, n, n) what k lends j as it sees them, diagonal 0."""
+        here = np.arange(self.world.n)
+        for seen_by, as_seen in zip(self.world.audience_rows, self.alignment.swapaxes(0, 1), strict=True):
+            lend = threat.backing(self.depth, as_seen, self.world.rules.beta)
+            lend[:, here, here] = 0.0
+            yield seen_by, lend
 
     @cached_property
     def alignment(self) -> Floats:
