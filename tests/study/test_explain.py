@@ -273,6 +273,7 @@ def four_states(folder: Path) -> Worlds:
         "theory.weights.common_threat": 2.0,
         "theory.weights.size": 0.7,
         "parameters.collapse_rate": 0.0,
+        "parameters.change_common_threat": 1.0,
     }
     (folder / "small.yaml").write_text(text, encoding="utf-8")
     return compile_arms(
