@@ -157,7 +157,9 @@ def test_the_direct_effect_is_the_effect_where_agreements_move_nothing(tmp_path:
 
 @pytest.mark.slow
 def test_the_direct_effect_of_the_parade_is_near_the_effect_and_less_uncertain() -> None:
-    scenario = load_scenario(SCENARIOS / "beijing_2025.yaml")
+    scenario = load_scenario(
+        SCENARIOS / "beijing_2025.yaml", calibrated=False
+    )  # calibrated, half of it is haste
     filtered, beside = effects(scenario, "parade", 300, ["accords_counter_365"])["accords_counter_365"]
     assert abs(beside.mean() / filtered.mean() - 1) < 0.15
     assert beside.std() < filtered.std() / 1.5
