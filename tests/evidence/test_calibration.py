@@ -177,7 +177,7 @@ def test_held_terms_keep_their_weights(beijing: Scenario) -> None:
 
 def test_a_record_that_tells_too_little_is_refused(beijing: Scenario) -> None:
     none = beijing.model_copy(update={"accords": ()})
-    with pytest.raises(DataError, match=r"the record holds 0 agreements.*base_rate"):
+    with pytest.raises(DataError, match=r"the record holds 0 agreements.*needs 50.*base_rate"):
         calibrate(own_record(none, 5), prior_of(none, fitted_distribution()))
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from balance_sim.model.baseline import compile_worlds, freeze, own_theory, shift_to
 from balance_sim.model.pipeline import rates_at_start
+from balance_sim.model.rates import expected_a_year
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.study.run import run
@@ -25,7 +26,12 @@ def rate(worlds) -> np.ndarray:
 def test_every_theory_has_the_level_of_the_scenarios_own_weights(path: Path, theory: str) -> None:
     own = compile_worlds(load_scenario(path))
     if own.scenario.theory.preset == "balance_of_threat":
-        assert rate(compile_worlds(load_scenario(path, theory=theory))) == pytest.approx(rate(own), rel=1e-9)
+        other = compile_worlds(load_scenario(path, theory=theory))
+        if own.scenario.base_rate is None:
+            assert rate(other) == pytest.approx(rate(own), rel=1e-9)
+        else:  # one level for all kinds together
+            levels = [expected_a_year(worlds.reference, worlds.baseline) for worlds in (own, other)]
+            assert levels == pytest.approx([own.scenario.base_rate] * 2, rel=1e-9)
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
@@ -42,7 +48,12 @@ def test_every_theory_runs_on_every_scenario_and_the_null_has_no_effect(path: Pa
 
 def test_the_null_theory_does_not_tell_pairs_apart() -> None:
     worlds = compile_worlds(load_scenario(SCENARIOS[0], theory="null"))
-    assert np.ptp(worlds.baseline.keen, axis=(0, 1)) == pytest.approx(0.0, abs=1e-15)
+    keen, world = worlds.baseline.keen, worlds.reference
+    sides = np.stack([world.first, world.second], axis=1)
+    bare = (
+        np.log(keen / (1 - keen)) - world.propensity[sides][:, :, None]
+    )  # but for what each state has of its own
+    assert np.ptp(bare, axis=(0, 1)) == pytest.approx(0.0, abs=1e-9)
     assert worlds.reference.rules.talks_speed_exponent == 0.0
 
 
@@ -57,9 +68,13 @@ def test_a_preset_without_the_shift_would_have_another_level() -> None:
 
 
 def test_weights_of_the_file_belong_to_the_level() -> None:
-    theory = load_scenario(SCENARIOS[0], theory="hub_doubt", set=["theory.weights.proximity=0.4"]).theory
-    own = own_theory(theory)
-    assert own.weights == {**weights_under("balance_of_threat"), "proximity": 0.4}
+    scenario = load_scenario(SCENARIOS[0], theory="hub_doubt", set=["theory.weights.proximity=0.4"])
+    own = own_theory(scenario.theory, scenario.calibration.weights)
+    assert own.weights == {
+        **weights_under("balance_of_threat"),
+        **scenario.calibration.weights,
+        "proximity": 0.4,
+    }
     assert own.equal_hostility is None
 
 

@@ -194,9 +194,11 @@ def test_gaps_between_estimators(path: Path) -> None:
     assert abs(paced / means[0] - 1) < (0.02 if path == BEIJING else 0.2)
 
 
-def test_talks_that_run_faster_are_signed_sooner(worlds: Worlds) -> None:
+def test_talks_that_run_faster_are_signed_sooner() -> None:
     """Without haste the effect is smaller: talks that an event speeds up are a quarter of it, for a gain that has
-    grown hastens talks and does not open them (`change_security_gain` 0)."""
+    grown hastens talks and does not open them (`change_security_gain` 0); half where calibrated."""
+    path = Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml"
+    worlds = compile_arms(load_scenario(path, calibrated=False), ("no_parade", "parade"))
     arms, direction = ("no_parade", "parade"), worlds.baseline.direction
 
     def effect(of: Worlds) -> float:

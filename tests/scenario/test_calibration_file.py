@@ -13,19 +13,19 @@ from balance_sim.scenario.calibration import record_digest, weights_digest
 from balance_sim.scenario.problems import Problem
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
-CALIBRATED = ("beijing_2025", "nolimits_2022", "sinosov_1950", "tripartite_1940")
+CALIBRATED = ("beijing_2025", "nolimits_2022")
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The smallest calibrated scenario that is shipped."""
-    shutil.copytree(SCENARIOS / "sinosov_1950", tmp_path / "sinosov_1950")
-    shutil.copy(SCENARIOS / "sinosov_1950.yaml", tmp_path)
-    return tmp_path / "sinosov_1950.yaml"
+    shutil.copytree(SCENARIOS / "nolimits_2022", tmp_path / "nolimits_2022")
+    shutil.copy(SCENARIOS / "nolimits_2022.yaml", tmp_path)
+    return tmp_path / "nolimits_2022.yaml"
 
 
 def calibration(copy: Path) -> Path:
-    return copy.parent / "sinosov_1950" / "calibration.yaml"
+    return copy.parent / "nolimits_2022" / "calibration.yaml"
 
 
 def errors(copy: Path) -> list[Problem]:
@@ -57,18 +57,18 @@ def test_values_go_where_a_file_would_give_them(copy: Path) -> None:
     assert scenario.theory.weights["security_gain"] == plain.theory.weights["security_gain"]
     assert scenario.calibration.level_variance == held["variances"]["level"]
     assert (plain.frailties, {s.propensity for s in plain.states}) == ((), {0.0})
-    assert "sinosov_1950/calibration.yaml" in scenario_files(copy)
+    assert "nolimits_2022/calibration.yaml" in scenario_files(copy)
 
 
 def test_what_the_file_gives_itself_stays(copy: Path) -> None:
     text = copy.read_text().replace("theory: {preset: balance_of_threat}", "theory: {weights: {size: 0.5}}")
-    more = "\nkinds: {access: {intercept: -4}}\nfrailties: [{a: SUN, b: CHN, factor: 3}]\n"
+    more = "\nkinds: {access: {intercept: -4}}\nfrailties: [{a: RUS, b: CHN, factor: 3}]\n"
     copy.write_text(text + more)
     scenario = load_scenario(copy)
     assert scenario.kinds["access"].intercept == -4
     assert scenario.theory.weights["size"] == 0.5
-    assert {f.factor for f in scenario.frailties if (f.a, f.b) == ("CHN", "SUN")} == {3.0}
-    assert len(scenario.frailties) == 153
+    assert {f.factor for f in scenario.frailties if (f.a, f.b) == ("CHN", "RUS")} == {3.0}
+    assert len(scenario.frailties) == 253
 
 
 def test_a_theory_that_switches_terms_off_switches_them_off(copy: Path) -> None:
@@ -77,9 +77,9 @@ def test_a_theory_that_switches_terms_off_switches_them_off(copy: Path) -> None:
 
 def test_points_of_a_design_keep_the_calibration(copy: Path) -> None:
     scenario = load_scenario(copy)
-    moved = with_values(scenario, {"events.signal.targets": ["USA"], "frailties.CHN-SUN.factor": 2.0})
+    moved = with_values(scenario, {"events.signal.targets": ["USA"], "frailties.CHN-RUS.factor": 2.0})
     assert moved.calibration == scenario.calibration
-    assert {f.factor for f in moved.frailties if (f.a, f.b) == ("CHN", "SUN")} == {2.0}
+    assert {f.factor for f in moved.frailties if (f.a, f.b) == ("CHN", "RUS")} == {2.0}
     assert moved.kinds == scenario.kinds
 
 
@@ -88,7 +88,7 @@ def test_changes_by_the_user_do_not_make_it_stale(copy: Path) -> None:
 
 
 def test_another_record_is_refused_with_what_to_run(copy: Path) -> None:
-    table = copy.parent / "sinosov_1950" / "accords.csv"
+    table = copy.parent / "nolimits_2022" / "accords.csv"
     lines = table.read_text().splitlines(keepends=True)
     table.write_text("".join(lines[:-1]))
     text = copy.read_text().splitlines(keepends=True)
@@ -117,14 +117,14 @@ def test_other_fitted_weights_are_a_warning(copy: Path) -> None:
     ("old", "new", "code", "said"),
     [
         ("  USA: {estimate", "  XZZ: {estimate", "E301", "unknown state `XZZ`"),
-        ("  AUS-BUR: [", "  BUR-AUS: [", "E301", "`BUR-AUS` is no dyad of the roster"),
-        ("  AUS-BUR: [", "  AUS-QQQ: [", "E301", "`AUS-QQQ` is no dyad of the roster"),
+        ("  AUS-CAN: [", "  CAN-AUS: [", "E301", "`CAN-AUS` is no dyad of the roster"),
+        ("  AUS-CAN: [", "  AUS-QQQ: [", "E301", "`AUS-QQQ` is no dyad of the roster"),
         ("  size: {estimate", "  seize: {estimate", "E211", "unknown term `seize`"),
         ("variances:", "variance:", "E101", "unknown key `variance`"),
         ("  states: 0", "  others: 0", "E103", "`states` is required"),
         ("  access: {estimate: ", "  access: {estimate: x", "E201", "expected a number, got `x"),
         ("  access: {estimate", "  excess: {estimate", "E211", "unknown kind `excess`"),
-        ("  AUS-BUR: [", "  AUS-BUR: [-", "E203", ""),
+        ("  AUS-CAN: [", "  AUS-CAN: [-", "E203", ""),
     ],
 )
 def test_whatever_does_not_fit_is_refused(copy: Path, old: str, new: str, code: str, said: str) -> None:

@@ -14,11 +14,11 @@ from balance_sim.study.chances import dyad_chances
 from balance_sim.study.draws import distribution_of, drawn_levels
 from balance_sim.study.run import run
 
-SINOSOV = Path(__file__).resolve().parents[2] / "scenarios" / "sinosov_1950.yaml"
+NOLIMITS = Path(__file__).resolve().parents[2] / "scenarios" / "nolimits_2022.yaml"
 
 
 def test_draws_are_of_the_calibration_and_of_the_fit_for_what_it_held() -> None:
-    scenario = load_scenario(SINOSOV)
+    scenario = load_scenario(NOLIMITS)
     found, fitted = distribution_of(scenario), fitted_distribution()
     assert "kinds.access.intercept" in found.paths
     assert "kinds.access.intercept" not in fitted.paths
@@ -30,7 +30,7 @@ def test_draws_are_of_the_calibration_and_of_the_fit_for_what_it_held() -> None:
     assert covariance[held, held] == fitted.covariance[at][at]
     assert covariance[own, held] == 0
     assert np.linalg.eigvalsh(covariance).min() > 0
-    assert distribution_of(load_scenario(SINOSOV, calibrated=False)) is fitted
+    assert distribution_of(load_scenario(NOLIMITS, calibrated=False)) is fitted
 
 
 def test_levels_drawn_have_mean_one_and_the_variance_asked_for() -> None:
@@ -44,7 +44,7 @@ def test_levels_drawn_have_mean_one_and_the_variance_asked_for() -> None:
 
 def test_a_forecast_integrates_over_the_level_and_a_run_does_not() -> None:
     """Of probability p at a known level, 1 - (1 + v x)^(-1/v) with x = -ln(1 - p), at variance v."""
-    plain = load_scenario(SINOSOV, calibrated=False)
+    plain = load_scenario(NOLIMITS, calibrated=False)
     unsure = plain.model_copy(update={"calibration": Calibration(level_variance=0.5)})
     one, two = (run(scenario, runs=4, seed=2, arms=["signal"]) for scenario in (plain, unsure))
     assert one.outcomes.equals(two.outcomes)
@@ -56,16 +56,16 @@ def test_a_forecast_integrates_over_the_level_and_a_run_does_not() -> None:
 
 def test_a_forecast_integrates_over_a_dyads_factor(tmp_path: Path) -> None:
     """Gamma of shape 2 and mean 1: 1 - (1 + x / 2)^-2; a dyad whose factor is known keeps its probability."""
-    one = load_scenario(SINOSOV, calibrated=False)
+    one = load_scenario(NOLIMITS, calibrated=False)
     from balance_sim.scenario.schema import Frailty
 
-    rows = (Frailty(a="CHN", b="SUN", factor=1.0, shape=2.0), Frailty(a="FRA", b="GBR", factor=1.0))
+    rows = (Frailty(a="CHN", b="RUS", factor=1.0, shape=2.0), Frailty(a="FRA", b="GBR", factor=1.0))
     two = one.model_copy(update={"frailties": rows})
     known, mixed = (
         dyad_chances(run(scenario, runs=4, seed=2, arms=["signal"]), "signal", window=365)
         for scenario in (one, two)
     )
-    x = -np.log1p(-known["CHN", "SUN"])
-    assert mixed["CHN", "SUN"] == pytest.approx(1 - (1 + x / 2) ** -2)
-    assert mixed["CHN", "SUN"] < known["CHN", "SUN"]
+    x = -np.log1p(-known["CHN", "RUS"])
+    assert mixed["CHN", "RUS"] == pytest.approx(1 - (1 + x / 2) ** -2)
+    assert mixed["CHN", "RUS"] < known["CHN", "RUS"]
     assert mixed["FRA", "GBR"] == pytest.approx(known["FRA", "GBR"])

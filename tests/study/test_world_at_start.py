@@ -119,12 +119,12 @@ def test_expected_agreements_a_year_in_the_steady_state(tmp_path: Path) -> None:
     assert sum(by_class["declarations"].values()) == pytest.approx(9.1 * 2 * 0.25e-6, rel=1e-3)
 
 
-def test_shares_of_all_adversaries_sum_to_insecurity_and_fall(tmp_path: Path) -> None:
-    """Insecurity is Theta over the balance, so the shares that the others make up of it sum to it."""
+def test_shares_of_all_adversaries_sum_to_insecurity_or_more_and_fall(tmp_path: Path) -> None:
+    """Insecurity is Theta over the balance, in which each supplier counts once; in A it counts for every adversary."""
     for state in world_at_start(starter(tmp_path)).as_dict()["states"]:
         shares = [one["share"] for one in state["adversaries"]]
         assert len(shares) == 4 and shares == sorted(shares, reverse=True)
-        assert sum(shares) == pytest.approx(state["insecurity"], rel=1e-9)
+        assert state["insecurity"] * (1 - 1e-9) <= sum(shares) < 1.2 * state["insecurity"]
     ranking = {row["id"]: row["adversaries"] for row in world_at_start(starter(tmp_path)).as_dict()["states"]}
     assert ranking["XCO"][0]["id"] == "XAR"  # its rival
     assert {one["id"]: one["depth"] for one in ranking["XAR"]}["XBE"] == pytest.approx(

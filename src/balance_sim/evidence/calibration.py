@@ -52,8 +52,8 @@ INTERCEPT_SD = 2.0
 """Of the prior of intercepts, nats: both sides have it, so one standard deviation moves a rate by up to e^4."""
 LEAST, MOST = 1e-3, 20.0
 """Bounds of a variance of factors."""
-FEWEST = 10
-"""Agreements below which there is no calibration."""
+FEWEST = 50
+"""Agreements below which there is no calibration: fewer cannot tell states apart."""
 ROUNDS, STEPS, HALVINGS, CLOSE, SETTLED = 200, 60, 40, 1e-7, 1e-3
 FIRST_LEVELS = 5
 """Years before the first whose count tells the variance of the level."""
