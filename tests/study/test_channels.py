@@ -61,7 +61,11 @@ def test_each_channel_alone_is_the_arm_that_has_it_alone(found: Channels) -> Non
     assert both["threat"] == pytest.approx((threat["total"] + both["total"] - picture["total"]) / 2, rel=1e-9)
 
 
-def test_disunity_turns_the_picture_round_and_keeps_the_threat(found: Channels) -> None:
+def test_disunity_turns_the_picture_round_and_keeps_the_threat() -> None:
+    """Of the uncalibrated scenario: where it is calibrated the threat is a tenth of the picture, and no part keeps its
+    size."""
+    plain = load_scenario(SCENARIOS / "beijing_2025.yaml", calibrated=False)
+    found = channels(compile_arms(plain, ARMS), ARMS)
     disunity, unity = parts(found, "disunity"), parts(found, "parade")
     assert disunity["picture"] < 0 < unity["picture"]
     assert disunity["threat"] == pytest.approx(unity["threat"], rel=0.2)

@@ -28,6 +28,7 @@ from balance_sim.results.direct import Along, Sight, along_control, direct
 from balance_sim.results.filtered import Filtered, Windows, filtered_outcomes, prospect_of
 from balance_sim.results.outcomes import FILTERED
 from balance_sim.scenario import load_scenario, new_scenario, with_values
+from balance_sim.scenario.schema import Frailty
 from balance_sim.show.explain import attribution_lines, pair_lines
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.shapley import alone_and_last, shapley
@@ -58,7 +59,11 @@ LOUD = {
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    loud = with_values(load_scenario(SCENARIO), LOUD | {"step_days": 14})
+    plain = load_scenario(
+        SCENARIO, calibrated=False
+    )  # calibrated, so loud an event parts more states than it joins
+    factor = plain.model_copy(update={"frailties": (Frailty(a="AUS", b="JPN", factor=1.5),)})
+    loud = with_values(factor, LOUD | {"step_days": 14})
     folder = tmp_path_factory.mktemp("explain") / "results"
     return run(loud, RUNS, SEED, arms=[ARM], out=folder)
 
@@ -535,12 +540,14 @@ def test_a_dyad_that_nobody_expects_anything_of_is_said_to_be_so(result: Result)
     assert "No new agreement" not in "\n".join(pair_lines(pair))
 
 
-def test_a_pairs_rate_is_the_ceiling_times_both_consents(result: Result, worlds: Worlds) -> None:
+def test_a_pairs_rate_is_its_factor_times_the_ceiling_times_both_consents(
+    result: Result, worlds: Worlds
+) -> None:
     pair = explain_pairs(result, [("AUS", "JPN")], kind="logistics", run=4)[0]
     here = pair.terms[pair.terms["part"] == CONSENT].groupby(["arm", "moment"])["value"].prod()
     ladder = worlds.reference.ladder
     rate = pair.rates[pair.rates["kind"] == "logistics"].set_index(["arm", "moment"])["rate"]
-    expected = here * ladder.ceiling[ladder.names.index("logistics")]
+    expected = 1.5 * here * ladder.ceiling[ladder.names.index("logistics")]
     np.testing.assert_allclose(rate.to_numpy(), expected.loc[rate.index].to_numpy(), rtol=1e-12)
 
 

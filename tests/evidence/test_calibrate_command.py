@@ -1,0 +1,72 @@
+"""`balance-sim calibrate` and `score --scenario` as commands: bytes, words, exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from balance_sim.cli.program import main
+from balance_sim.evidence.own_record import own_record
+from balance_sim.scenario import load_scenario
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    folder = tmp_path / "scenarios"
+    shutil.copytree(SCENARIOS / "nolimits_2022", folder / "nolimits_2022")
+    shutil.copy(SCENARIOS / "nolimits_2022.yaml", folder)
+    return folder / "nolimits_2022.yaml"
+
+
+def test_the_command_that_a_file_names_writes_its_bytes(copy: Path) -> None:
+    path = copy.parent / "nolimits_2022" / "calibration.yaml"
+    shipped = path.read_bytes()
+    path.unlink()  # it is written anew, and not read to be written
+    done = CliRunner().invoke(main, ["calibrate", str(copy), "--until", "2004-01-01", "--no-card"])
+    assert done.exit_code == 0, done.output
+    assert "203 agreements between two states in 20 years" in done.output
+    assert "the scenario names it by `calibration: nolimits_2022/calibration.yaml`" in done.output
+    assert path.read_bytes() == shipped
+
+
+def test_json_is_one_document(copy: Path, tmp_path: Path) -> None:
+    out = tmp_path / "there.yaml"
+    words = ["calibrate", str(copy), "--until", "2004-01-01", "--no-card", "--out", str(out), "--json"]
+    document = json.loads(CliRunner().invoke(main, words).stdout)
+    assert (document["file"], document["skill_card"]) == (str(out), None)
+    assert document["calibrated"]["agreements"] == 203
+    assert set(document["variances"]) == {"states", "dyads", "level"}
+
+
+def test_what_cannot_be_calibrated_says_what_to_do(copy: Path) -> None:
+    done = CliRunner().invoke(main, ["calibrate", str(copy), "--no-card"])
+    assert done.exit_code == 4
+    assert "needs 50" in done.output and "base_rate" in done.output and "--until" in done.output
+    late = CliRunner().invoke(main, ["calibrate", str(copy), "--until", "2030-01-01"])
+    assert late.exit_code == 2
+    assert "lies after the scenario's start" in late.output
+
+
+def test_a_forecast_is_scored_beside_baselines_of_a_scenarios_record(tmp_path: Path) -> None:
+    forecast, outcomes = tmp_path / "f.csv", tmp_path / "o.csv"
+    forecast.write_text("iso3_a,iso3_b,p\nAUS,JPN,0.2\nCHN,USA,0.01\nIND,JPN,0.1\n")
+    outcomes.write_text("iso3_a,iso3_b,kind,stage,date\nAUS,JPN,defence_cooperation,signed,2025-10-01\n")
+    words = ["score", str(forecast), str(outcomes), "--from", "2025-09-04", "--until", "2026-09-03"]
+    alone = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
+    assert "earlier_count" not in alone
+    scenario = str(SCENARIOS / "beijing_2025.yaml")
+    beside = json.loads(CliRunner().invoke(main, [*words, "--scenario", scenario, "--json"]).stdout)
+    assert beside["reference"] == "base rate of the past"
+    assert {"base_rate", "earlier_accords", "gravity", "logit", "boosted_trees", "earlier_count"} < set(
+        beside
+    )
+    share = own_record(
+        load_scenario(scenario), 10
+    ).choices.any_signed.mean()  # of dyads and years that signed
+    assert beside["base_rate"]["expected"] == pytest.approx(3 * share, rel=0.01)
