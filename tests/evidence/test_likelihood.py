@@ -9,6 +9,7 @@ import pytest
 
 from balance_sim.evidence.choices import Choices, choices, within_and_between
 from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.fitted_file import fitted_record, parts_lines, summary_lines
 from balance_sim.evidence.fitting import fit, peak_of
 from balance_sim.evidence.history import History
 from balance_sim.evidence.likelihood import Design, chances, derivatives, gradient, log_likelihood, scores
@@ -219,6 +220,24 @@ def test_one_weight_for_both_parts_is_the_term(record: Choices) -> None:
     assert (
         fit(gain, propensities=False).log_likelihood >= fit(record, propensities=False).log_likelihood - 1e-6
     )
+
+
+def test_the_file_holds_the_weight_between_and_the_share_within(history: History, record: Choices) -> None:
+    """Share b_w / b_b, its variance by the delta method, (v_w + k^2 v_b - 2 k c) / b_b^2, worked out from the fit."""
+    found = fit(within_and_between(record, ("security_gain",)), propensities=False, signs=True)
+    b, w = (found.names.index(f"security_gain ({part})") for part in ("between", "within"))
+    k, v = found.estimate[w] / found.estimate[b], found.covariance
+    error = np.sqrt(v[w, w] + k**2 * v[b, b] - 2 * k * v[w, b]) / found.estimate[b]
+    whole = fit(record, propensities=False, signs=True)
+    written = fitted_record(found, history, whole=whole)
+    told = written["parameters"]
+    assert told["theory.weights.security_gain"]["estimate"] == pytest.approx(found.estimate[b], rel=1e-6)
+    share = told["parameters.change_security_gain"]
+    assert (share["estimate"], share["standard_error"]) == pytest.approx((k, error), rel=1e-6)
+    assert "theory.weights.security_gain" in written["at_least_zero"]
+    assert len(written["covariance"]["names"]) == len(found.names) - 1
+    lines = "\n".join([*summary_lines(found, history), *parts_lines(found, whole)])
+    assert "theory.weights.security_gain (within)" in lines and "parameters.change_security_gain" in lines
 
 
 def test_refusals(record: Choices) -> None:

@@ -242,11 +242,11 @@ def summary_lines(fit: Fit, history: History) -> list[str]:
         f"{'parameter':<44}{'estimate':>10}{'s.e.':>9}{'z':>8}",
     ]
     for name, value, one in zip(fit.names, fit.estimate, error, strict=True):
-        lines.append(f"{key_path(name):<44}{value:>10.4f}{one:>9.4f}{value / one:>8.2f}")
-    for one in fit.conflicts:
-        path, z = key_path(one.name), one.estimate / one.standard_error
+        lines.append(f"{labelled(name):<44}{value:>10.4f}{one:>9.4f}{value / one:>8.2f}")
+    for bad in fit.conflicts:
+        value, one = bad.estimate, bad.standard_error
         lines.append(
-            f"{path:<44}{one.estimate:>10.4f}{one.standard_error:>9.4f}{z:>8.2f}  in conflict, kept at 0"
+            f"{labelled(bad.name):<44}{value:>10.4f}{one:>9.4f}{value / one:>8.2f}  in conflict, kept at 0"
         )
     lines.append(f"{'propensities: variance':<44}{fit.propensity_variance:>10.4f}")
     if fit.level:
