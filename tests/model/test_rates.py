@@ -11,10 +11,11 @@ from balance_sim.model.baseline import compile_worlds, freeze
 from balance_sim.model.opportunities import draw_opportunities
 from balance_sim.model.rates import expected_a_year, opportunity_rate, share_signed
 from balance_sim.results.expected import expected
-from balance_sim.scenario import Scenario, check_scenario, load_scenario
+from balance_sim.scenario import Scenario, ScenarioError, check_scenario, load_scenario
 from balance_sim.scenario.schema import TERMS
 from balance_sim.study.run import run
 
+SHIPPED = Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml"
 THREE = """schema: 1
 title: Three states
 start: 2025-01-01
@@ -109,7 +110,10 @@ def test_a_level_that_ceilings_do_not_leave_room_for_is_refused(tmp_path: Path) 
     assert scenario is None
     errors = [one for one in problems if not one.is_warning]
     assert [(one.code, one.path, one.line) for one in errors] == [("E203", "base_rate", 16)]
-    assert "50 agreements a year among 3 states exceed 2.79982" in errors[0].message
+    assert "50 agreements a year among 3 states; at most one a dyad, 3" in errors[0].message
+    kinds = "\n".join(f"  {kind}: {{ceiling: 0.05}}" for kind in load_scenario(SHIPPED).kinds)
+    with pytest.raises(ScenarioError, match="2 agreements a year are more than all opportunities give"):
+        compile_worlds(three(tmp_path, f"base_rate: 2\nkinds:\n{kinds}\n"))
 
 
 def test_neutral_factors_change_no_bit(tmp_path: Path) -> None:

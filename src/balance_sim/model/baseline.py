@@ -28,6 +28,7 @@ from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.classes import Classes
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
+from balance_sim.scenario.problems import Mark, ScenarioError, problem
 from balance_sim.scenario.schema import Scenario, Theory
 
 Floats = npt.NDArray[np.float64]
@@ -125,7 +126,11 @@ def at_stated_rate(arms: dict[str, World], scenario: Scenario) -> dict[str, Worl
     if scenario.base_rate is None:
         return arms
     world = arms[scenario.reference_arm]
-    shift = shift_to_rate(world, freeze(world), scenario.base_rate)
+    try:
+        shift = shift_to_rate(world, freeze(world), scenario.base_rate)
+    except ValueError as error:
+        mark = Mark(scenario.name, 1, 1)
+        raise ScenarioError([problem(mark, "base_rate", "E203", str(error))]) from None
     return {
         name: replace(arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + shift))
         for name, arm in arms.items()

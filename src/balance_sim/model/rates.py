@@ -55,7 +55,7 @@ def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
     low, high = -60.0, 60.0
     if wanted >= expected_a_year(world, baseline, high):
         raise ValueError(
-            f"base_rate: {wanted:g} agreements a year are more than all opportunities give. Give fewer, or raise "
+            f"{wanted:g} agreements a year are more than all opportunities give. Give fewer, or raise "
             "the ceilings of the kinds."
         )
     for _ in range(80):

@@ -56,22 +56,13 @@ def _check_span(draft: Draft) -> Iterator[Problem]:
 
 
 def _check_base_rate(draft: Draft) -> Iterator[Problem]:
-    """A stated level that ceilings leave room for: at most half of what dyads sign that never refuse."""
-    head, parameters = draft.head, draft.parameters
-    if head is None or head.base_rate is None or parameters is None:
+    """A stated level of at most one agreement a year and dyad."""
+    if draft.head is None or draft.head.base_rate is None:
         return
-    n, fails = len(draft.rows["states"]), parameters.collapse_rate / 365.25
-    each = sum(
-        kind.ceiling * (1.0 + fails * kind.talks_days / kind.talks_shape) ** -kind.talks_shape
-        for kind in draft.kinds.values()
-    )
-    most = n * (n - 1) / 4 * each
-    if head.base_rate > most:
-        why = f"{head.base_rate:g} agreements a year among {n} states exceed {most:.6g}"
-        node = _node(draft, "base_rate")
-        yield problem(
-            node.mark, "base_rate", "E203", why, suggestion="give fewer, or raise `ceiling` of the kinds"
-        )
+    n = len(draft.rows["states"])
+    if draft.head.base_rate > n * (n - 1) / 2:
+        why = f"{draft.head.base_rate:g} agreements a year among {n} states; at most one a dyad, {n * (n - 1) // 2}"
+        yield problem(_node(draft, "base_rate").mark, "base_rate", "E203", why, suggestion="give fewer")
 
 
 def is_known_whole(draft: Draft, name: str) -> bool:
