@@ -26,6 +26,7 @@ SCHEDULED = {"2025-09-05", "2025-09-11"}
 MODELS = {
     "states": schema.State,
     "disputes": schema.Dispute,
+    "no_relations": schema.NoRelations,
     "distances": schema.Distance,
     "trade": schema.Trade,
     "accords": schema.Accord,
