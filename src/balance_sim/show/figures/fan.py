@@ -26,7 +26,7 @@ from balance_sim.show.figures.paper import (
     styled,
 )
 from balance_sim.show.figures.roles import arm_with_role, first, role, titled
-from balance_sim.show.wording import COUNTER, change_words, number, plural, signed, within
+from balance_sim.show.wording import COUNTER, change_words, decimals, number, plural, signed, within
 from balance_sim.study import curves
 
 if TYPE_CHECKING:
@@ -206,6 +206,8 @@ def _effect(ax: Axes, table: pd.DataFrame) -> None:
     ax.axhline(0, color=INK, linewidth=1)
     labels: list[tuple[float, str, Any]] = []
     chosen = arm_with_role(table, "headline")
+    width_of_ci = (table["hi"] - table["lo"])[table["arm"] == chosen].max()  # four standard errors
+    places = decimals(width_of_ci / 4) if np.isfinite(width_of_ci) else 2
     looks: list[tuple[str, str, Any, float]] = [(chosen, BLUE, "-", 2.2)] if chosen is not None else []
     looks += [(arm, colour, dashes, 1.3) for arm, (colour, dashes) in zip(every, OTHERS, strict=False)]
     for arm, colour, dashes, width in looks[::-1]:
@@ -217,7 +219,7 @@ def _effect(ax: Axes, table: pd.DataFrame) -> None:
         if arm == chosen and np.isfinite(rows["lo"]).all():
             ax.vlines(day, rows["lo"], rows["hi"], colors=colour, linewidth=2.6)
         labels.append(
-            (float(effect[-1]), f"{signed(float(effect[-1]))} {_short(first(rows, 'title'))}", colour)
+            (float(effect[-1]), f"{signed(float(effect[-1]), places)} {_short(first(rows, 'title'))}", colour)
         )
     drawn = table.loc[table["arm"].isin([arm for arm, *_ in looks]), ["effect", "lo", "hi"]].to_numpy(float)
     ends = np.append(drawn[np.isfinite(drawn)], 0.0)
