@@ -23,7 +23,8 @@ SCENARIO = str(ROOT / "experiments" / "smoke" / "five_states.yaml")
 LOUD = [
     "--set", "events.summit.kind=fighting_together",
     "--set", "event_kinds.fighting_together.intent=20",
-    "--set", "kinds.political_declaration.ceiling=24",
+    "--set", "events.summit.targets=[North]",
+    "--set", "kinds.defence_cooperation.ceiling=24",
     "--set", "parameters.tau=0.1",
 ]  # fmt: skip
 FEW = ["--workers", "1", "--no-figures", "--no-mechanisms"]

@@ -260,8 +260,11 @@ def test_what_is_no_request_of_the_page(server: Server) -> None:
 def test_a_sweep_has_its_factors_as_dials_and_ctrl_c_ends_it(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    shutil.copy(SCENARIO, tmp_path / "five.yaml")
+    text = Path(SCENARIO).read_text(encoding="utf-8")
+    aimed = text.replace("host: XAR, visibility: 1.0", "host: XAR, visibility: 1.0, targets: [North]")
+    (tmp_path / "five.yaml").write_text(aimed, encoding="utf-8")
     loud = dict(word.split("=", 1) for word in LOUD[1::2])
+    assert loud.pop("events.summit.targets") == "[North]" and aimed != text
     points = [{**loud, "events.summit.visibility": v, "theory.preset": t} for v, t in POINTS]
     lines = [f"  - {{{', '.join(f'{path}: {value}' for path, value in point.items())}}}" for point in points]
     file = tmp_path / "two.yaml"

@@ -157,8 +157,8 @@ def test_the_direct_effect_is_the_effect_where_agreements_move_nothing(tmp_path:
 
 @pytest.mark.slow
 def test_the_direct_effect_of_the_parade_is_near_the_effect_and_less_uncertain() -> None:
-    """The pace of talks, which it leaves out, is a quarter of the effect on security agreements."""
+    """The pace of talks, which it leaves out, is over half of the effect on security agreements."""
     scenario = load_scenario(SCENARIOS / "beijing_2025.yaml", calibrated=False)
     filtered, beside = effects(scenario, "parade", 300, ["accords_counter_365"])["accords_counter_365"]
-    assert 0.6 < beside.mean() / filtered.mean() < 0.9  # what is left out is the talks' speed, a quarter
+    assert 0.2 < beside.mean() / filtered.mean() < 0.6  # what is left out is the talks' speed
     assert beside.std() < filtered.std() / 1.5

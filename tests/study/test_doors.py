@@ -28,6 +28,7 @@ ALLOWED = {
     "pickle": {
         "live/ensembles.py",
         "live/workers.py",
+        "study/ahead.py",
         "study/cluster.py",
         "study/crew.py",
         "study/worker.py",

@@ -17,6 +17,7 @@ from balance_sim.evidence.fitting import Fit, Peak, peak_of
 from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.likelihood import by_row
 from balance_sim.evidence.profiles import Profile, grid, traced
+from balance_sim.model.no_relations import FACTORS
 from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario.defaults import parameter_table
 
@@ -40,6 +41,7 @@ NOT_IN_RATES = {
         (f"change_{name}" for name in CHANGING),
         "follows from the weights within and between dyads, fitted apart",
     ),
+    **dict.fromkeys(FACTORS.values(), "a factor on the rate, measured apart: see its source"),
 }
 """Parameters of beliefs that no likelihood of signing can tell, and why."""
 ROUNDS = 3

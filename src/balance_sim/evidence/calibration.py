@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import gammaln
+from scipy.optimize import brentq, minimize_scalar
+from scipy.special import digamma, gammaln
 
 from balance_sim.evidence.choices import Choices
 from balance_sim.evidence.errors import DataError
@@ -52,6 +52,8 @@ INTERCEPT_SD = 2.0
 """Of the prior of intercepts, nats: both sides have it, so one standard deviation moves a rate by up to e^4."""
 LEAST, MOST = 1e-3, 20.0
 """Bounds of a variance of factors."""
+NEAR = 1e-3
+"""Of the logarithm of a variance, from the minimum that is found to that of the slope."""
 FEWEST = 50
 """Agreements below which there is no calibration: fewer cannot tell states apart."""
 ROUNDS, STEPS, HALVINGS, CLOSE, SETTLED = 200, 60, 40, 1e-7, 1e-3
@@ -283,10 +285,24 @@ def mixing_variance(signed: Floats, expected: Floats) -> float:
         parts = gammaln(a + signed) - gammaln(a) + a * np.log(a) - (a + signed) * np.log(a + expected)
         return -float(parts.sum())
 
-    found = minimize_scalar(
-        loss, bounds=(np.log(LEAST), np.log(MOST)), method="bounded", options={"xatol": 1e-7}
-    )
-    return float(np.exp(found.x))
+    def slope(log_v: float) -> float:
+        a = np.exp(-log_v)
+        parts = (
+            digamma(a + signed)
+            - digamma(a)
+            + np.log(a / (a + expected))
+            + (expected - signed) / (a + expected)
+        )
+        return float(a * parts.sum())
+
+    low, high = np.log(LEAST), np.log(MOST)
+    found = float(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-5}).x)
+    near, far = max(found - NEAR, low), min(found + NEAR, high)
+    if slope(near) * slope(far) < 0:  # the minimum is as flat as rounding errors; the slope's zero is sharp
+        found = float(brentq(slope, near, far, xtol=1e-13))
+    elif near == low or far == high:
+        found = near if near == low else far
+    return float(np.exp(found))
 
 
 def level_variance(yearly: Floats, expected: Floats, memory: float) -> float:

@@ -18,7 +18,7 @@ from balance_sim.study.faults import StoreDamaged, WrongRequest
 from balance_sim.study.whole_files import write_whole
 
 FILE = "manifest.json"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 Check = Callable[[Any], bool]
 
