@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 
 from balance_sim.results.agreements import ground_of, newly_signed, recorded
@@ -13,7 +14,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.folder import version
-from balance_sim.study.record import own_span, set_back
+from balance_sim.study.record import own_span, set_back, with_focal
 from balance_sim.study.result import Result
 from balance_sim.study.run import run
 
@@ -68,7 +69,8 @@ def goodness_of_fit(
         lived = set_back(scenario, span, arm)
         made = run(lived, runs=runs, seed=seed, workers=workers, draw_parameters=draw_parameters)
     else:
-        lived = arm_scenario(scenario, chosen)
+        focal = next(event.date for event in scenario.events if event.id == scenario.focal)
+        lived = with_focal(arm_scenario(scenario, chosen), focal)
         made = stored or run(
             scenario, runs=runs, seed=seed, arms=[chosen], workers=workers, draw_parameters=draw_parameters
         )
@@ -92,5 +94,15 @@ def goodness_of_fit(
             "seed": made.seed,
             "version": version(),
         },
-        () if whole else ("residuals: only of a whole span that is simulated",),
+        tuple(_notes(scenario, span, whole=whole)),
     )
+
+
+def _notes(scenario: Scenario, span: Span, *, whole: bool) -> Iterator[str]:
+    if not whole:
+        yield "residuals: only of a whole span that is simulated"
+    if span.first < scenario.start and scenario.calibration.data_sha256:
+        yield (
+            "the scenario is calibrated on its own record: what is compared is in sample where the calibration's years "
+            "(`years` in its file) hold the span"
+        )

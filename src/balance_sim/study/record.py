@@ -37,8 +37,7 @@ def set_back(scenario: Scenario, span: Span, arm: str | None = None) -> Scenario
         raise WrongRequest(f"the scenario's record ends at its start, {scenario.start}, before {span.stop}")
     name = arm or scenario.reference_arm
     there = arm_scenario(scenario, name)
-    kind = next(iter(there.event_kinds))
-    quiet = Event(id=FOCAL, date=span.first, kind=kind, visibility=0.0, sign=0, principals=(there.codes[0],))
+    quiet = quiet_event(there, span.first)
     events = [event for event in there.events if event.date < span.stop and event.id != FOCAL]
     accords = (known_on(accord, span.first) for accord in there.accords)
     return there.model_copy(
@@ -53,6 +52,20 @@ def set_back(scenario: Scenario, span: Span, arm: str | None = None) -> Scenario
             "sha256": "",
         }
     ).counted_as(None)
+
+
+def with_focal(scenario: Scenario, day: date) -> Scenario:
+    """The scenario, with a focal event that nobody sees on a day if it has none, as in an arm that drops it."""
+    if any(event.id == scenario.focal for event in scenario.events):
+        return scenario
+    events = sorted([*scenario.events, quiet_event(scenario, day)], key=lambda event: (event.date, event.id))
+    return scenario.model_copy(update={"focal": FOCAL, "events": tuple(events)})
+
+
+def quiet_event(scenario: Scenario, day: date) -> Event:
+    """An event that changes nothing: no visibility and no sign."""
+    kind = next(iter(scenario.event_kinds))
+    return Event(id=FOCAL, date=day, kind=kind, visibility=0.0, sign=0, principals=(scenario.codes[0],))
 
 
 def known_on(accord: Accord, day: date) -> Accord | None:
