@@ -1,9 +1,9 @@
-"""CPU seconds for a standard error of 0.005 on the headline of Beijing 2025, by estimator.
+"""CPU seconds for a standard error of 0.001 on the headline of Beijing 2025, by estimator.
 
     uv run python benchmarks/precision.py [--runs 512] [--json]
 
 One process, one thread of arithmetic: CPU seconds of this process. Each estimator's variance a replication and its cost
-a replication are measured in one go; the seconds are cost * variance / 0.005^2. The plain Mesa model is too slow for
+a replication are measured in one go; the seconds are cost * variance / 0.001^2. The plain Mesa model is too slow for
 that many replications: its cost is that of a few, and its variance that of two independent arms, from the counts of
 the engine, whose distribution is the same. The expected estimator has no random numbers: its row is its cost.
 """
@@ -25,7 +25,7 @@ import balance_sim as bs  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-WANTED = 0.005
+WANTED = 0.001
 ARMS = ("no_parade", "parade")
 MESA_RUNS = 3
 

@@ -526,9 +526,9 @@ def test_a_dyads_effect_is_the_studys_and_the_leading_ones_exclude_0(result: Res
         main, ["explain", str(result.folder), "--pair", "-".join(leading[0]), "--runs", "2"]
     )
     row = dyads.loc[leading[0]]
-    assert "Expected new agreements of the two within 365 days of the event" in said.output
+    assert "Expected new security agreements of the two within 365 days of the event" in said.output
     words = said.output.splitlines()
-    at = next(k for k, line in enumerate(words) if line.startswith("Expected new agreements"))
+    at = next(k for k, line in enumerate(words) if line.startswith("Expected new security agreements"))
     assert float(words[at + 2].split()[0]) == pytest.approx(row["mean"], abs=0.005)
     assert float(words[at + 2].split()[1]) == pytest.approx(row["mean_control"], abs=0.005)
 
@@ -536,8 +536,20 @@ def test_a_dyads_effect_is_the_studys_and_the_leading_ones_exclude_0(result: Res
 def test_a_dyad_that_nobody_expects_anything_of_is_said_to_be_so(result: Result) -> None:
     pair = explain_pairs(result, [("AUS", "JPN")], runs=1)[0]
     words = "\n".join(pair_lines(replace(pair, shares=pair.shares.iloc[:0])))
-    assert "No new agreement of the two is expected within 365 days of the event." in words
-    assert "No new agreement" not in "\n".join(pair_lines(pair))
+    assert "No new security agreement of the two is expected within 365 days of the event." in words
+    assert "No new security agreement" not in "\n".join(pair_lines(pair))
+
+
+def test_a_pair_is_explained_by_the_likeliest_type_that_its_effect_counts(result: Result) -> None:
+    """A declaration is likelier and is not counted in the effect; `kind` still asks for it."""
+    pair = explain_pairs(result, [("AUS", "JPN")], runs=1)[0]
+    start = pair.rates[(pair.rates["moment"] == "start") & (pair.rates["arm"] == result.reference)]
+    rate = start.set_index("kind")["rate"]
+    secure = [kind for kind, one in result.scenario.kinds.items() if one.security]
+    assert rate.idxmax() == "political_declaration"
+    assert pair.kind == rate[secure].idxmax()
+    asked = explain_pairs(result, [("AUS", "JPN")], kind="political_declaration", runs=1)[0]
+    assert asked.kind == "political_declaration"
 
 
 def test_a_pairs_rate_is_its_factor_times_the_ceiling_times_both_consents(

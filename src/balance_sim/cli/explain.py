@@ -22,7 +22,7 @@ TOP_MOMENT = "+7"
 @click.command()
 @click.argument("results", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--pair", metavar="A-B", help="The terms of both sides' willingness, e.g. JPN-AUS.")
-@click.option("--kind", metavar="KIND", help="Type of agreement  [default: the likeliest]")
+@click.option("--kind", metavar="KIND", help="Type of agreement  [default: the likeliest security agreement]")
 @click.option(
     "--run", is_flag=False, flag_value=CHOSEN, metavar="[K]",
     help="One run day by day; with --pair the pair in it. Without K: those of least, median, largest effect.",

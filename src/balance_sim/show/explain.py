@@ -181,9 +181,9 @@ def _rates(pair: PairTerms, moments: list[str]) -> Iterator[str]:
 
 def _shares(pair: PairTerms) -> Iterator[str]:
     if pair.shares.empty:
-        yield f"No new agreement of the two is expected within {pair.window} days of the event."
+        yield f"No new security agreement of the two is expected within {pair.window} days of the event."
         return
-    yield f"Expected new agreements of the two within {pair.window} days of the event, of any type"
+    yield f"Expected new security agreements of the two within {pair.window} days of the event"
     cells = [[arm_words(pair.arm), arm_words(pair.reference), "effect", "95 % CI", "MCSE"]]
     for row in pair.shares.to_dict("records"):
         effect, level = _places(row)

@@ -124,8 +124,9 @@ def explain_pairs(
 ) -> list[PairTerms]:
     """The terms of some pairs, averaged over the first `runs` runs, or those of run number `run`.
 
-    kind: if not given, for each pair the kind on which talks would open most often at the start. Raises WrongRequest
-    for what is not there."""
+    kind: if not given, for each pair the kind of security agreement on which talks would open most often at the start,
+    since the pair's effect counts these alone; any kind where the scenario has none. Raises WrongRequest for what is
+    not there."""
     arm = compared_arm(result, arm)
     numbers = run_numbers(result, runs if runs is not None else MEAN_RUNS, run)
     pairs = [ordered_pair(result, *pair) for pair in pairs]
@@ -139,6 +140,8 @@ def explain_pairs(
         name: _read(worlds, name, result.seed, numbers, pairs, result.scenario.start)
         for name in (result.reference, arm)
     }
+    ladder = worlds.reference.ladder
+    secure = [name for name, counted in zip(ladder.names, ladder.security, strict=True) if counted]
     out = []
     for place, (a, b) in enumerate(pairs):
         terms, rates, feared = (
@@ -146,7 +149,7 @@ def explain_pairs(
             for table in (0, 1, 2)
         )
         shares = pair_shares(result, a, b, arm)
-        chosen = kind if kind is not None else _chosen_kind(rates)
+        chosen = kind if kind is not None else _chosen_kind(rates, secure)
         terms = terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True)
         record = pair_record(result, a, b)
         out.append(
@@ -258,9 +261,11 @@ def _rates(
     )
 
 
-def _chosen_kind(rates: pd.DataFrame) -> str:
-    """The kind on which talks would open most often at the start."""
-    start = rates[rates["moment"] == START].sort_values(["rate", "kind"], ascending=[False, True])
+def _chosen_kind(rates: pd.DataFrame, secure: Sequence[str]) -> str:
+    """The kind on which talks would open most often at the start, among security agreements if there are any."""
+    start = rates[rates["moment"] == START]
+    start = start[start["kind"].isin(secure)] if secure else start
+    start = start.sort_values(["rate", "kind"], ascending=[False, True])
     return str(start["kind"].iloc[0])
 
 
