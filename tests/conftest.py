@@ -14,6 +14,8 @@ from hypothesis import settings
 settings.register_profile("same", derandomize=True)
 settings.load_profile("default" if "BALANCE_SIM_FUZZ" in os.environ else "same")
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")  # the tests have a process for each core already
 
 ROWS = [f"F{number:02d}" for number in range(1, 43)]  # of docs/faults.md
 MOST_NAMED = 12
