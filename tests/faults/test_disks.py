@@ -269,7 +269,9 @@ def finished(tmp_path_factory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.fault("F11", "F12")
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.long] * (name == "report")) for name in WRITERS]
+)
 def test_a_write_cut_short_anywhere_leaves_the_old_file_or_none(finished, tmp_path, name: str) -> None:
     """The system itself stops the write after so many bytes, from none to all but one."""
     command, file, *more = WRITERS[name]
