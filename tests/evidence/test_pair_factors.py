@@ -11,9 +11,10 @@ from scipy import integrate, stats
 from balance_sim.evidence.choices import Choices, choices
 from balance_sim.evidence.drift import chances_ahead, fit_at
 from balance_sim.evidence.fitting import Fit, fit
-from balance_sim.evidence.pair_factors import mixed_chance, pair_factors
+from balance_sim.evidence.pair_factors import pair_factors
 from balance_sim.evidence.recovery import made_record
 from balance_sim.evidence.score import log_score
+from balance_sim.stats.mixing import mixed_chance
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8}
 INTERCEPTS = {"defence_cooperation": 5.6, "logistics": 4.6}

@@ -18,7 +18,7 @@ from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.past import KINDS, members_at, scenario_at
 from balance_sim.model.baseline import gain_norms
 from balance_sim.model.classes import unfrozen
-from balance_sim.model.core import Ladder, World
+from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.no_relations import openness_at
 from balance_sim.model.prospects import Prospects
@@ -182,7 +182,7 @@ def _year(
         by_kind_names=by_kind,
         kinds=tuple(kinds),
         ceiling=world.ladder.ceiling[at],
-        chance_kept=chance_kept(world.ladder, world.rules.collapse_rate)[at],
+        chance_kept=share_signed(world.ladder, world.rules.collapse_rate)[at],
         states=history.iso3,
     )
 
@@ -315,9 +315,3 @@ def terms_at(
         seen = Prospects(world, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind)
         out[name] = TERMS[name](seen).reshape(shape)
     return world, out
-
-
-def chance_kept(kinds: Ladder, collapse_rate: float) -> Floats:
-    """(M,) share of talks that are signed and do not collapse first: (1 + f m / k)^-k, gamma lag of mean
-    m."""
-    return share_signed(kinds, collapse_rate)

@@ -17,10 +17,10 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from balance_sim.evidence.choices import BY_KIND, chance_kept
+from balance_sim.evidence.choices import BY_KIND
 from balance_sim.evidence.fitting import Fit
 from balance_sim.evidence.history import Floats, History
-from balance_sim.evidence.pair_factors import PairFactors, mixed_chance
+from balance_sim.evidence.pair_factors import PairFactors
 from balance_sim.evidence.past import members_at, scenario_at
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Baseline, Opportunities, Thinning, World
@@ -29,11 +29,13 @@ from balance_sim.model.margins import BoundExceeded, Margins, most_willing, with
 from balance_sim.model.no_relations import openness_at
 from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import share_signed
 from balance_sim.model.state import Accords, State
 from balance_sim.model.threat import threat
 from balance_sim.model.view import View
 from balance_sim.model.willingness import TERMS, consent
 from balance_sim.scenario.schema import Scenario
+from balance_sim.stats.mixing import mixed_chance
 
 RUNS_TOGETHER = 20
 WIDE = Margins(partners=60.0, lost=60.0, accords=40.0, signed=400.0, log_mean=1.5)
@@ -251,7 +253,7 @@ def chance_now(
                 )
                 for side, u in enumerate(common)
             ]
-            kept = chance_kept(world.ladder, world.rules.collapse_rate)[m]
+            kept = share_signed(world.ladder, world.rules.collapse_rate)[m]
             rate += world.frailty * world.ladder.ceiling[m] * kept * openness * both[0] * both[1]
         out[run] = -np.expm1(-rate) if gamma is None else mixed_chance(rate, *gamma)
     return out

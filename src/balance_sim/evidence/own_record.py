@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from balance_sim.evidence.choices import KIND_TERMS, Choices, chance_kept, stacked, terms_at
+from balance_sim.evidence.choices import KIND_TERMS, Choices, stacked, terms_at
 from balance_sim.evidence.history import Floats
 from balance_sim.model.core import World
 from balance_sim.model.no_relations import openness_at
-from balance_sim.model.rates import opportunity_rate
+from balance_sim.model.rates import opportunity_rate, share_signed
 from balance_sim.model.willingness import TERMS
 from balance_sim.scenario.schema import Accord, Arm, Event, Scenario
 
@@ -167,7 +167,7 @@ def _year(
         by_kind_names=by_kind,
         kinds=kinds,
         ceiling=world.ladder.ceiling[at],
-        chance_kept=chance_kept(world.ladder, world.rules.collapse_rate)[at],
+        chance_kept=share_signed(world.ladder, world.rules.collapse_rate)[at],
         states=scenario.codes,
     )
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from balance_sim.evidence.choices import Choices
 from balance_sim.evidence.fitting import Fit
 from balance_sim.evidence.history import Floats
+from balance_sim.stats.mixing import mixed_chance
 
 Ints = NDArray[np.int64]
 
@@ -35,11 +36,6 @@ class PairFactors:
         return mixed_chance(rate, self.shape[a, b], self.inverse[a, b])
 
 
-def mixed_chance(rate: Floats, shape: Floats, inverse: Floats) -> Floats:
-    """1 - E exp(-lambda rate) for lambda of a gamma distribution."""
-    return np.asarray(-np.expm1(-shape * np.log1p(rate / inverse)))
-
-
 def pair_factors(now: Fit, record: Choices, year: int, window: int, variance: float) -> PairFactors:
     """What the `window` years before a year tell of each pair, under the rates of `now`. variance: above 0."""
     past = record.within(year - window, year - 1)
@@ -50,4 +46,4 @@ def pair_factors(now: Fit, record: Choices, year: int, window: int, variance: fl
     return PairFactors(1.0 / variance + signed + signed.T, 1.0 / variance + expected + expected.T)
 
 
-__all__ = ["PairFactors", "mixed_chance", "pair_factors"]
+__all__ = ["PairFactors", "pair_factors"]

@@ -17,15 +17,15 @@ POINTS = 40
 """Points of equal probability at which a level is integrated over."""
 
 
-def mixed_chance(rate: Floats, shape: Floats, inverse: Floats, variance: float) -> Floats:
+def mixed_chance(rate: Floats, shape: Floats, inverse: Floats, variance: float = 0.0) -> Floats:
     """(N,) 1 - E exp(-lambda L rate). shape: (N,), infinite where lambda is 1; inverse: (N,); variance: of L."""
     known = ~np.isfinite(shape)
     a, b = np.where(known, 1.0, shape), np.where(known, 1.0, inverse)
-    none = [
-        np.exp(-np.where(known, level * rate, a * np.log1p(level * rate / b)))
+    some = [
+        -np.expm1(-np.where(known, level * rate, a * np.log1p(level * rate / b)))
         for level in level_points(variance)
     ]
-    return np.asarray(1.0 - np.mean(none, axis=0))
+    return np.asarray(np.mean(some, axis=0))
 
 
 def level_points(variance: float) -> Floats:
