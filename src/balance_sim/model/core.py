@@ -14,7 +14,8 @@ Days count from 00:00 of the scenario's start and are floats until an accord is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, fields, is_dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -255,3 +256,29 @@ class Thinning:
 
     kept: Bools  # both uniforms lie below the sides' upper bounds
     bound: Floats  # product of the two upper bounds, at most 1
+
+
+def same(one: object, other: object, leave: Collection[str] = ()) -> bool:
+    """Whether two worlds, or parts of them, hold the same in all their fields but some and those not compared."""
+    if is_dataclass(one) and not isinstance(one, type):
+        return type(one) is type(other) and all(
+            same(getattr(one, part.name), getattr(other, part.name))
+            for part in fields(one)
+            if part.compare and part.name not in leave
+        )
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
+        return bool(np.array_equal(one, other, equal_nan=one.dtype.kind == "f"))
+    return bool(one == other)
+
+
+def once[Key, Value](
+    known: list[tuple[Key, Value]], key: Key, make: Callable[[], Value], leave: Collection[str] = ()
+) -> Value:
+    """What was made for a key that is the `same` but for some fields; else it is made now, and kept in `known`."""
+    for one, found in known:
+        if same(one, key, leave):
+            return found
+    known.append((key, make()))
+    return known[-1][1]

@@ -15,15 +15,14 @@ from balance_sim.model.network import begin_network, enter, leave, refresh
 from balance_sim.model.no_relations import openness_on
 from balance_sim.model.perception import perceive
 from balance_sim.model.pipeline import (
+    accords_at_start,
     clock_of,
     open_talks,
-    record_at_start,
     settle,
     sign_talks,
-    talks_nobody_recorded,
 )
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Hastened, Simulated, State, refuse_invalid
+from balance_sim.model.state import Accords, Hastened, Simulated, State, refuse_invalid
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent, willingness
 
@@ -38,21 +37,22 @@ Observer = Callable[[World, State, View], None]
 LOOKS = 8  # steps after which it is looked anew whether runs keep the margins; changes no result
 
 
-def begin(world: World, baseline: Baseline, seed: int, runs: npt.NDArray[np.uint64]) -> State:
-    """The state of R runs at day 0: the record, and talks that nobody has recorded yet."""
+def begin(
+    world: World, baseline: Baseline, seed: int, runs: npt.NDArray[np.uint64], accords: Accords | None = None
+) -> State:
+    """The state of R runs at day 0. accords: of an arm that begins alike, else worked out here."""
     state = begin_network(world, runs)
-    state.accords = record_at_start(world, seed, runs)
-    known = state.accords
-    announced = known.stage == 1
-    state.touched[known.run[announced], known.pair[announced]] = True
-    under_way = known.stage < 2
-    state.busy[known.run[under_way], known.pair[under_way], known.kind[under_way]] = True
-    assumed = talks_nobody_recorded(world, baseline, state, seed)
-    state.busy[assumed.run, assumed.pair, assumed.kind] = True
-    state.accords.append(assumed)
+    a = state.accords = accords_at_start(world, baseline, seed, runs) if accords is None else accords.copy()
+    announced, under_way = a.stage == 1, a.stage < 2
+    state.touched[a.run[announced], a.pair[announced]] = True
+    state.busy[a.run[under_way], a.pair[under_way], a.kind[under_way]] = True
     if world.hazards is not None:
         provoke(world, state, seed)
     return state
+
+
+AFTER_START = ("arm", "odds_against", "intent_odds", "reliability", "hazards")
+"""Fields in which worlds that begin alike may differ."""
 
 
 def one_side(
@@ -178,11 +178,12 @@ def simulate(
     seed: int,
     runs: npt.NDArray[np.uint64],
     observe: Observer | None = None,
+    accords: Accords | None = None,
 ) -> Simulated:
     """R replications of one arm, start to end; `observe` sees each step.
 
-    thin: of this arm, from `opportunities.thinning`. Raises BoundExceeded: see `watch_margins`."""
-    state, consent = begin(world, baseline, seed, runs), []
+    thin: of this arm, from `opportunities.thinning`. accords: as for `begin`. BoundExceeded: see `watch_margins`."""
+    state, consent = begin(world, baseline, seed, runs, accords), []
     for step in range(world.steps):
         turn_of_step(world, state)
         watch_margins(world, baseline, chances, state)

@@ -20,6 +20,7 @@ from balance_sim.model.view import View
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 Keys = npt.NDArray[np.uint64]
 
 _TALKS, _FAIL_IN_TALKS, _FORCE, _FAIL_SIGNED, _END = 1, 2, 3, 4, 5
@@ -129,19 +130,31 @@ def chance_under_way(world: World, baseline: Baseline) -> Floats:
     return np.asarray(chance.reshape(-1, rate.shape[-2] * rate.shape[-1]))
 
 
-def talks_nobody_recorded(world: World, baseline: Baseline, state: State, seed: int) -> Accords:
+def accords_at_start(world: World, baseline: Baseline, seed: int, runs: Keys) -> Accords:
+    """What R runs begin with: the record, and talks that nobody has recorded yet on clocks that the record leaves free.
+
+    No evidence of an event goes into it."""
+    known = record_at_start(world, seed, runs)
+    busy = np.zeros((len(runs), len(world.first), len(world.ladder.names)), dtype=bool)
+    under_way = known.stage < 2
+    busy[known.run[under_way], known.pair[under_way], known.kind[under_way]] = True
+    known.append(talks_nobody_recorded(world, baseline, busy, seed, runs))
+    return known
+
+
+def talks_nobody_recorded(world: World, baseline: Baseline, busy: Bools, seed: int, runs: Keys) -> Accords:
     """Talks under way at the start that the record does not show, drawn from their steady state.
 
     The record holds few talks: most become known when something is signed. Without them a run would
     begin with an empty pipeline and sign too little in its first months. At the start's willingness talks
     open at rate r; a clock is in talks with probability 1 - exp(-r mean length). Their length is then
     length-biased (gamma with one more in its shape), their age uniform in it, and they have not failed
-    by that age (renewal theory: Cox 1962, ch. 5). The same in every arm."""
+    by that age (renewal theory: Cox 1962, ch. 5). The same in every arm. busy: (R, P, M) clocks in talks on record."""
     kinds = world.ladder
     chance = chance_under_way(world, baseline)
-    chance = np.broadcast_to(chance, (len(state.runs), chance.shape[-1]))
-    run_key, found = run_keys(seed, state.runs), []
-    for k in range(0, len(state.runs), FEW):
+    chance = np.broadcast_to(chance, (len(runs), chance.shape[-1]))
+    run_key, found = run_keys(seed, runs), []
+    for k in range(0, len(runs), FEW):
         key = clock_keys(world, run_key[k : k + FEW], "assumed")
         run, clock = np.nonzero(clocks.uniform(clocks.draw(key, 1)) < chance[k : k + FEW])
         found.append((run + k, clock, key[run, clock]))
@@ -151,9 +164,9 @@ def talks_nobody_recorded(world: World, baseline: Baseline, state: State, seed: 
     length = clocks.gamma(clocks.draw(own, 2), shape + 1, kinds.talks_days[kind] * (shape + 1) / shape)
     age = clocks.uniform(clocks.draw(own, 3)) * length
     lasted = clocks.exponential(clocks.draw(own, 4)) * DAYS_PER_YEAR > age * world.rules.collapse_rate
-    kept = np.flatnonzero(lasted & ~state.busy[run, pair, kind])
+    kept = np.flatnonzero(lasted & ~busy[run, pair, kind])
     run, pair, kind = run[kept], pair[kept], kind[kept]
-    a_key = accord_keys(world, state.runs, seed, run, pair, kind, np.full(len(kept), _OF_ASSUMED))
+    a_key = accord_keys(world, runs, seed, run, pair, kind, np.full(len(kept), _OF_ASSUMED))
     a = _blank(run, pair, kind, ASSUMED, np.zeros(len(kept), dtype=np.int64), a_key, -age[kept])
     a.length, a.progress = length[kept], age[kept]
     a.fails = wait(own[kept], _FAIL_IN_TALKS, world.rules.collapse_rate)

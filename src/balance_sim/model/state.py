@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-AT_ONCE = 32 * 50**2  # entries of matrices perceived together, to stay in the cache; changes no result
+AT_ONCE = 16 * 50**2  # entries of matrices perceived together, to stay in the cache; changes no result
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ class Accords:
     def take(self, rows: Ints) -> Accords:
         """These rows, copied."""
         return Accords(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+
+    def copy(self) -> Accords:
+        return Accords(*(getattr(self, name).copy() for name in self.__dataclass_fields__))
 
     def append(self, more: Accords) -> None:
         for name in self.__dataclass_fields__:

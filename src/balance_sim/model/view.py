@@ -96,7 +96,13 @@ class View:
     @cached_property
     def own(self) -> Floats:
         """(R, n, n) a_ik as i sees it, diagonal 1."""
-        return np.asarray(self.alignment[:, self.world.audience, np.arange(self.world.n)])
+        world, rows = self.world, np.arange(self.world.n)
+        attention = world.signature_attention[world.audience][:, None]
+        news = self.announced[:, world.pair_index] * attention
+        against = world.odds_against[self.step][world.audience[:, None], world.pair_index]
+        out = beliefs.alignment_with(against, world.rules.alpha_acc * self.depth + news)
+        out[:, rows, rows] = 1.0
+        return out
 
     @cached_property
     def support(self) -> Floats:

@@ -21,40 +21,50 @@ Ints = npt.NDArray[np.int64]
 
 def security_gain(p: Prospects) -> Floats:
     """ln(G + floor) less its mean over partners at the start. Walt 1987, The Origins of Alliances."""
-    value = p.log_gain - p.baseline.gain_norm[p.ego, p.kind]
-    return since_start(p, "security_gain", value, p.apart * len(p.world.ladder.names) + p.kind)
+    place = p.apart * len(p.world.ladder.names) + p.kind
+    return since_start(p, "security_gain", place, lambda: p.log_gain - p.baseline.gain_norm[p.ego, p.kind])
 
 
 def common_threat(p: Prospects) -> Floats:
     """Overlap of the two states' threats, 0..1; 0 without threat. Walt 1987; Maoz 2010, ch. 2.
 
     sum_k sqrt(Theta_ik Theta_jk) over the root of both balances: the same for both sides, worked out for one."""
+    return since_start(p, "common_threat", p.apart, lambda: _overlap(p))
+
+
+def _overlap(p: Prospects) -> Floats:
     one = p.one_side
-    roots = p.view.roots.reshape(-1, p.world.n)
-    both = np.vecdot(roots.take(one.row, axis=0), roots.take(one.other, axis=0))
+    roots, both = p.view.roots.reshape(-1, p.world.n), np.empty(len(one.row))
+    for first in range(0, len(both), ROWS_AT_ONCE):
+        some = slice(first, first + ROWS_AT_ONCE)
+        both[some] = np.vecdot(roots.take(one.row[some], axis=0), roots.take(one.other[some], axis=0))
     overlap = over(both, np.sqrt(one.balance * p.view.balance.take(one.other)))
-    return since_start(p, "common_threat", overlap if one is p else np.tile(overlap, 2), p.apart)
+    return overlap if one is p else np.tile(overlap, 2)
+
+
+ROWS_AT_ONCE = 1024  # rows of the matrix of threat taken together, to stay in the cache; changes no result
 
 
 def hostility(p: Prospects) -> Floats:
     """- h_ij: nobody signs with its adversary. What the partner is drawn into does not count. Walt 1987."""
-    return since_start(p, "hostility", -p.hostility, p.apart)
+    return since_start(p, "hostility", p.apart, lambda: -p.hostility)
 
 
 CHANGING = ("security_gain", "common_threat", "hostility")
 """Terms whose change since the start counts by a share of its own, `change_` and their name."""
 
 
-def since_start(p: Prospects, name: str, value: Floats, place: Ints) -> Floats:
+def since_start(p: Prospects, name: str, place: Ints, now: Callable[[], Floats]) -> Floats:
     """A term as it counts: its value at the start and a share of what it has changed by since. (C,) nats.
 
     The weight is that between dyads; the share is the weight within a dyad over time as a part of it (Mundlak 1978).
-    place: of each prospect in the flat values at the start. While those are not known, the value itself."""
+    place: of each prospect in the flat values at the start. now: works the term out; not asked where no change counts.
+    While the values at the start are not known, the term itself."""
     share, first = getattr(p.world.rules, f"change_{name}"), p.baseline.first.get(name)
     if first is None or share == 1.0:
-        return value
+        return now()
     steady = first.take(place)
-    return np.asarray(steady + share * (value - steady))
+    return np.asarray(steady + share * (now() - steady)) if share else steady
 
 
 def similarity(p: Prospects) -> Floats:

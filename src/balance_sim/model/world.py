@@ -173,24 +173,25 @@ def _ground(scenario: Scenario) -> Ground:
     )
 
 
-FINE_DAYS = 28.0
-"""Days after the start, and after an event, in which steps are those of the scenario."""
-COARSE, COARSE_DAYS = 4, 28.0
-"""So many of them are one step after that, but no more than so many days: docs/decisions/0017-steps.md."""
+LONGEST_DAYS = 56.0
+"""No step is longer, unless the scenario's own are: docs/decisions/0017-steps.md."""
 
 
 def time_grid(scenario: Scenario, arms: list[Scenario]) -> Floats:
-    """Step boundaries in days, cut at the dates of the events of all arms, kept or not, and where a window ends.
+    """Step boundaries in days: the dates of the events of all arms, kept or not, and between them steps that grow.
 
-    Even steps of `step_days` while an event is fresh; in quiet times, when beliefs only fade, a few of them are one."""
-    horizon = float((scenario.end - scenario.start).days)
-    dates = event_days(scenario, arms)
-    news = np.array([0.0, *(day for day in dates if 0 < day < horizon)])
-    even = np.arange(0.0, horizon, scenario.step_days)
-    since = even - news[np.searchsorted(news, even, side="right") - 1]
-    count = int(max(min(COARSE, COARSE_DAYS // scenario.step_days), 1))
-    kept = even[(since < FINE_DAYS) | (np.arange(len(even)) % count == 0)]
-    return np.unique(np.concatenate([kept, news, [horizon]]))
+    A step is as long as the age of the last event, or of the start, in whole `step_days`: at least one of them, at
+    most `LONGEST_DAYS`. The last step before an event takes in what would be less than half a step."""
+    horizon, least = float((scenario.end - scenario.start).days), scenario.step_days
+    news = [0.0, *(day for day in event_days(scenario, arms) if 0 < day < horizon), horizon]
+    out = [horizon]
+    for event, following in pairwise(news):
+        day = event
+        while day < following:
+            out.append(day)
+            step = max(min(day - event, LONGEST_DAYS) // least, 1.0) * least
+            day = day + step if day + 1.5 * step < following else following
+    return np.unique(out)
 
 
 def event_days(scenario: Scenario, arms: Sequence[Scenario] = ()) -> list[float]:

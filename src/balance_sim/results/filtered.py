@@ -253,34 +253,38 @@ class Filtered:
         """(M,) which kinds are security agreements."""
         return self.world.ladder.security
 
+    @cached_property
+    def _classes(self) -> tuple[Ints, Ints]:
+        """(C,) and (H,) where each opportunity, and each hastened talk, counts in a flat (R, M, D)."""
+        kinds, directions = len(self.world.ladder.names), len(DIRECTIONS)
+        opened, haste = (
+            (of.run * kinds + of.kind) * directions + self.direction[of.pair]
+            for of in (self.chances, self.simulated.hastened)
+        )
+        return opened, haste
+
+    @cached_property
+    def _by_class(self) -> dict[int, Floats]:
+        """By window, (R, M, D) number of new agreements by kind and direction."""
+        shape = (self.runs, len(self.world.ladder.names), len(DIRECTIONS))
+        opened, haste = self._classes
+        of_direction = (self.direction[:, None] == np.arange(shape[-1])).astype(float)
+        return {
+            window: (
+                np.bincount(opened, self.simulated.consent * self.prospect.signed[window], np.prod(shape))
+                + np.bincount(haste, self._haste[window], np.prod(shape))
+            ).reshape(shape)
+            + np.einsum("rpm,pd->rmd", self.prospect.talks[window], of_direction)
+            for window in self.windows.days
+        }
+
     def by_direction(self, window: int, kinds: Bools | None = None) -> Floats:
         """(R, D) number of new agreements of some kinds, of security agreements if not given, by direction."""
-        of_kind = (self.security if kinds is None else kinds).astype(float)
-        count, chances, haste = len(DIRECTIONS), self.chances, self.simulated.hastened
-        at = chances.run * count + self.direction[chances.pair]
-        opened = self.simulated.consent * self.prospect.signed[window] * of_kind[chances.kind]
-        counted = np.bincount(at, opened, minlength=self.runs * count)
-        out = counted.astype(float).reshape(self.runs, count)  # of no opportunity it counts in integers
-        for index in range(count):
-            of = (self.direction == index).astype(float)[:, None] * of_kind
-            out[:, index] += self._talk_runs(self.prospect.talks[window], of)
-        np.add.at(out, (haste.run, self.direction[haste.pair]), self._haste[window] * of_kind[haste.kind])
-        return out
+        return self._by_class[window][:, self.security if kinds is None else kinds].sum(axis=1)
 
     def by_kind(self, window: int) -> Floats:
         """(R, M) the same by kind."""
-        count = len(self.world.ladder.names)
-        at = self.chances.run * count + self.chances.kind
-        counted = np.bincount(
-            at, self.simulated.consent * self.prospect.signed[window], minlength=self.runs * count
-        )
-        out = counted.astype(float).reshape(self.runs, count)  # of no opportunity it counts in integers
-        for index in range(count):
-            of = (np.arange(count) == index).astype(float)
-            out[:, index] += self._talk_runs(self.prospect.talks[window], of)
-        haste = self.simulated.hastened
-        np.add.at(out, (haste.run, haste.kind), self._haste[window])
-        return out
+        return self._by_class[window].sum(axis=2)
 
     def by_dyad(self, window: int) -> Floats:
         """(R, P) number of new security agreements by dyad."""

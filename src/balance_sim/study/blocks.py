@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -15,10 +16,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, ORIGINS, Opportunities, World
-from balance_sim.model.engine import Observer, simulate
+from balance_sim.model.core import DIRECTIONS, ORIGINS, Opportunities, Thinning, World, once
+from balance_sim.model.engine import AFTER_START, Observer, simulate
 from balance_sim.model.margins import BoundExceeded
 from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.pipeline import accords_at_start
 from balance_sim.model.state import Accords, Simulated
 from balance_sim.model.world import numbered
 from balance_sim.results import columns
@@ -288,12 +290,20 @@ def simulate_arms(
     for most in (worlds.most, None):
         chances = draw(worlds.reference, seed, numbers, most)
         batch = Batch(numbers, {}, watch)
+        begun: list[tuple[World, Accords]] = []
+        thinned: list[tuple[Floats, Thinning]] = []
         try:
             for arm in arms:
-                world = worlds.arms[arm]
-                thin = thinning(world, chances, worlds.bounds[arm])
+                world, bounds = worlds.arms[arm], worlds.bounds[arm]
+                accords = once(
+                    begun,
+                    world,
+                    partial(accords_at_start, world, worlds.baseline, seed, numbers),
+                    AFTER_START,
+                )
+                thin = once(thinned, bounds, partial(thinning, world, chances, bounds))
                 seen = (look or watch).observer(arm)
-                simulated = simulate(world, worlds.baseline, chances, thin, seed, numbers, seen)
+                simulated = simulate(world, worlds.baseline, chances, thin, seed, numbers, seen, accords)
                 _estimate(batch, worlds, arm, chances, simulated)
             return batch
         except BoundExceeded:

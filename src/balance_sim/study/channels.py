@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import World
+from balance_sim.model.core import World, once
 from balance_sim.model.world import compile_world
 from balance_sim.results.expected import Estimator
 from balance_sim.scenario import arm_scenario
@@ -79,11 +79,7 @@ def channels(worlds: Worlds, arms: Sequence[str]) -> Channels:
 
     def outcomes(world: World) -> dict[str, float]:
         """Worked out once for worlds that are the same: with neither channel most arms are the control arm."""
-        for one, found in known:
-            if alike(one, world):
-                return found
-        known.append((world, estimator.of(world).outcomes(direction)))
-        return known[-1][1]
+        return once(known, world, lambda: estimator.of(world).outcomes(direction), ("arm",))
 
     base = outcomes(worlds.reference)
     rows: list[tuple[object, ...]] = []
@@ -95,24 +91,6 @@ def channels(worlds: Worlds, arms: Sequence[str]) -> Channels:
                 for name, level in base.items()
             ]
     return Channels(pd.DataFrame(rows, columns=COLUMNS))
-
-
-def alike(one: World, other: World) -> bool:
-    """Whether two arms of a scenario are the same but for their names, in all that events and settings move."""
-    arrays = (
-        *("odds_against", "intent_odds", "reliability", "capability", "at_hand", "offensive"),
-        *("autonomy", "propensity", "frailty"),
-    )
-    return (
-        one.rules == other.rules
-        and np.array_equal(one.openness.days, other.openness.days)
-        and np.array_equal(one.openness.factor, other.openness.factor)
-        and all(np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays)
-        and all(
-            np.array_equal(getattr(one.ladder, name), getattr(other.ladder, name))
-            for name in ("names", "depth", "calm", "ceiling", "intercept")
-        )
-    )
 
 
 def forms(worlds: Worlds, arm: str) -> Iterator[World]:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, World
+from balance_sim.model.core import DIRECTIONS, World, same
 from balance_sim.results.expected import Estimator, Expected, spans
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.study.channels import alike, forms, parts
+from balance_sim.study.channels import forms, parts
 from balance_sim.study.faults import WrongRequest
 
 Pair = tuple[dict[str, float], dict[str, float]]
@@ -153,7 +153,7 @@ def figures(
     def worth(world: World) -> float:
         if world is worlds.arms[arm]:
             return float(having.by_direction(direction, longest)[0])
-        if alike(world, control.world):
+        if same(world, control.world, ("arm",)):
             return level
         look()
         of = estimator.of(world, counter, windows)

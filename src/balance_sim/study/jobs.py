@@ -22,6 +22,7 @@ from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.arms import compile_arms, headline_arm
 from balance_sim.study.blocks import Block, BlockTables, live_agents, live_block
+from balance_sim.study.machine import keep_freed_memory
 
 if TYPE_CHECKING:
     from balance_sim.study.extra_arms import ExtraArms
@@ -149,6 +150,7 @@ class Job:
 
 def live_or_isolate(job: Job, task: Task) -> Outcome:
     """A task; where it fails, its runs one by one, so that a run that fails takes no other with it."""
+    keep_freed_memory()
     try:
         job.worlds(task.values)
     except Exception:  # noqa: BLE001 - recorded: the point itself cannot be, so no run of it can
