@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -179,3 +180,22 @@ def test_what_worlds_have_in_common_cannot_be_written_to():
     with pytest.raises(ValueError, match="read-only"):
         ground.distance_km[0, 1] = 0.0
     assert ground_of(with_values(BEIJING, {"states.JPN.ideal_point": 0.0})) is not ground
+
+
+def test_steps_grow_with_the_age_of_the_last_event() -> None:
+    """Beijing 2025 by hand: events on days 1, 2, 4 and 32. From 4 on 7, at age 7 another 7; at age 14 a step of 14
+    ends on the event of day 32. From there 7, 7, 14, 28, and at age 56 and more 56 each. The last one takes in what is
+    left, since 312 + 56 is past the end."""
+    grid = [0, 1, 2, 4, 11, 18, 32, 39, 46, 60, 88, 144, 200, 256, 312, 367]
+    assert compile_worlds(BEIJING).reference.grid.tolist() == grid
+
+
+def test_less_than_half_a_step_before_an_event_is_part_of_the_last_step() -> None:
+    """Steps of 10 days: 10 from 0, 10 from 10, 20 from 20. With the end on day 52 more than half a step is left after
+    day 40, which is a boundary; on day 49 less, and the step from 20 goes on to the end."""
+    late = {"step_days": 10.0, "start": BEIJING.events[-1].date}
+    for days, boundaries in ((49, [0, 10, 20]), (52, [0, 10, 20, 40])):
+        quiet = BEIJING.model_copy(
+            update=late | {"events": (), "arms": {}, "end": late["start"] + timedelta(days)}
+        )
+        assert compiled.time_grid(quiet, []).tolist() == [*boundaries, days]

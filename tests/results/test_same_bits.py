@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,13 +13,16 @@ from replications import SCENARIOS, SUMMIT, every_kind, simulated, small, window
 
 from balance_sim.model import engine, margins, state
 from balance_sim.model.agents import BalanceModel
-from balance_sim.model.core import DIRECTIONS
+from balance_sim.model.core import DIRECTIONS, same
+from balance_sim.model.engine import AFTER_START
 from balance_sim.model.margins import Margins, within_margins
+from balance_sim.model.pipeline import accords_at_start
 from balance_sim.results.dyads import summed
 from balance_sim.results.filtered import Filtered, filtered_outcomes, prospect_of
 from balance_sim.results.outcomes import FILTERED
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study import blocks
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, BlockTables, live_agents, live_block
 from balance_sim.study.jobs import joined
@@ -200,3 +204,26 @@ def test_the_mesa_face_goes_on_past_its_margins(tmp_path: Path) -> None:
     )
     assert found.by_direction(300).shape == (1, len(DIRECTIONS))
     assert margins.MARGINS.accords < model.accords_signed
+
+
+def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An arm with other parameters begins on its own; the rest begin as the first did, to the last bit."""
+    worlds = compile_arms(load_scenario(SUMMIT), (CONTROL, ARM))
+    control, summit = worlds.arms[CONTROL], worlds.arms[ARM]
+    assert same(control, summit, leave=AFTER_START) and not same(control, summit)
+    slower = replace(
+        summit, arm="slower", rules=replace(summit.rules, collapse_rate=summit.rules.collapse_rate + 0.5)
+    )
+    assert not same(control, slower, leave=AFTER_START)
+    apart = replace(
+        worlds, arms={**worlds.arms, "slower": slower}, bounds={**worlds.bounds, "slower": worlds.bounds[ARM]}
+    )
+    arms, begun = (CONTROL, ARM, "slower"), []
+    monkeypatch.setattr(
+        blocks, "accords_at_start", lambda *of: begun.append(of[0].arm) or accords_at_start(*of)
+    )
+    together = live_block(apart, 5, Block(0, 30), arms)
+    assert begun == [CONTROL, "slower"]
+    monkeypatch.setattr(blocks, "once", lambda _known, _key, make, *_leave: make())
+    assert live_block(apart, 5, Block(0, 30), arms).accords.equals(together.accords)
+    assert begun[2:] == list(arms)

@@ -7,12 +7,13 @@ import pickle
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.model import world
+from balance_sim.model import baseline, classes, world
 from balance_sim.model.classes import classes_of
 from balance_sim.results.outcomes import FILTERED
 from balance_sim.scenario import (
@@ -221,7 +222,8 @@ def test_plain_runs_have_the_digest_they_had(monkeypatch: pytest.MonkeyPatch) ->
     and declarations were counted apart, and 123e45ab before threat by adversary and its weights."""
     digest = "8b3fa47781d3b9fbf88f0395997bc928eea4b0ecd64705f22533f7a6d4bdefb8"
     shipped = load_scenario(BEIJING, calibrated=False)
-    monkeypatch.setattr(world, "COARSE", 1)
+    monkeypatch.setattr(baseline, "time_grid", even_grid)
+    monkeypatch.setattr(classes, "time_grid", even_grid)
     result = run(shipped, 20, 1, arms=ARMS_THEN)
     drawn = ((without_estimates(runs), accords) for runs, accords in result.blocks())
     assert digest_of(drawn, result.arms) == digest
@@ -232,6 +234,12 @@ ARMS_THEN = (
     "half_visibility", "no_occasion", "no_parade", "parade", "parade_and_doubt", "parade_with_reassurance",
     "washington_doubted", "without_kim",
 )  # fmt: skip
+
+
+def even_grid(scenario: Scenario, arms: list[Scenario]) -> np.ndarray:
+    horizon = float((scenario.end - scenario.start).days)
+    news = [day for day in world.event_days(scenario, arms) if 0 < day < horizon]
+    return np.unique(np.concatenate([np.arange(0.0, horizon, scenario.step_days), news, [horizon]]))
 
 
 def without_estimates(runs: pa.Table) -> pa.Table:
