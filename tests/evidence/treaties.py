@@ -28,7 +28,7 @@ TRUTH = {
     "alter(gdp)": 0.3,
     "difference(gdp)": -0.3,
 }
-FIRST, YEARS, STATES, A_YEAR = 1960, 10, 40, 24
+FIRST, YEARS, STATES, TREATIES = 1960, 10, 40, 240
 PLAN = """title: Invented treaties, drawn from the choice itself with known coefficients
 events: treaties.csv
 presence: [states.csv, presence.csv]
@@ -42,8 +42,12 @@ effects:
 """
 
 
-def made(seed: int = 1, states: int = STATES, years: int = YEARS) -> dict[str, pd.DataFrame]:
-    """The tables by file name, in the columns that users of such data know; gdp as it is, not its logarithm."""
+def made(
+    seed: int = 1, states: int = STATES, years: int = YEARS, count: int = TREATIES, old_ties: int = STATES
+) -> dict[str, pd.DataFrame]:
+    """The tables by file name, in the columns that users of such data know; gdp as it is, not its logarithm.
+
+    count: treaties drawn, spread evenly over the years; old_ties: dyads tied from the start, half of which end."""
     rng = np.random.default_rng(seed)
     labels = [f"S{k:02d}" for k in range(1, states + 1)]
     start, end = np.datetime64(f"{FIRST}-01-01"), np.datetime64(f"{FIRST + years}-01-01")
@@ -85,9 +89,9 @@ def made(seed: int = 1, states: int = STATES, years: int = YEARS) -> dict[str, p
         ],
         columns=["sender", "receiver", "time", "replace"],
     )
-    old = [pairs[k] for k in rng.choice(len(pairs), states, replace=False)]
+    old = [pairs[k] for k in rng.choice(len(pairs), old_ties, replace=False)]
     ties = [(a, b, "", 1) for a, b in old]
-    ties += [(a, b, day(), -1) for a, b in old[: states // 2]]
+    ties += [(a, b, day(), -1) for a, b in old[: old_ties // 2]]
     tables = {
         "states.csv": table,
         "presence.csv": changes,
@@ -98,7 +102,8 @@ def made(seed: int = 1, states: int = STATES, years: int = YEARS) -> dict[str, p
     effects = [parse_effect(name) for name in TRUTH]
     b = np.array(list(TRUTH.values()))
     for year in range(FIRST, FIRST + years):
-        days = np.datetime64(f"{year}-01-02") + rng.integers(0, 363, A_YEAR).astype("timedelta64[D]")
+        this_year = count * (year - FIRST + 1) // years - count * (year - FIRST) // years
+        days = np.datetime64(f"{year}-01-02") + rng.integers(0, 363, this_year).astype("timedelta64[D]")
         new = simulate(_data(labels, tables, ties), effects, b, list(np.sort(days)), "treaties", rng)
         for row in new.itertuples():
             ties.append((row.a, row.b, str(np.datetime64(row.date, "D")), 1))

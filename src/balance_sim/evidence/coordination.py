@@ -6,8 +6,8 @@ accord needs both (Stadtfeld, Hollway, Block 2017, Sociological Methodology 47: 
     p_ij = exp(b . s_ij) / sum_k exp(b . s_ik)        over the partners k present, k != i
     P{i,j} = p_ij p_ji / sum_{k<l} p_kl p_lk          over the pairs present
 
-The log-likelihood is the sum of ln P over the events, conditional on their times. It need not be concave: Fisher
-scoring, which goes uphill everywhere, with halved steps. Definitions and options: docs/coordination.md."""
+The log-likelihood is the sum of ln P over the events, conditional on their times. It need not be concave: Newton's
+steps where it is, Fisher scoring, which goes uphill everywhere, where it is not, both halved as needed. Definitions and options: docs/coordination.md."""
 
 from __future__ import annotations
 
@@ -23,7 +23,14 @@ from numpy.typing import NDArray
 from balance_sim.evidence.effects import NETWORK_KINDS, STATE_KINDS, Effect, Floats, Moment
 from balance_sim.evidence.errors import DataError, refuse_unless_one_of
 from balance_sim.evidence.events import EventData, EventDay, World, event_days
-from balance_sim.evidence.two_sided import ChoiceDay, day_derivatives, day_value, pair_probabilities
+from balance_sim.evidence.two_sided import (
+    ChoiceDay,
+    Room,
+    day_derivatives,
+    day_value,
+    of_effects,
+    pair_probabilities,
+)
 
 FLAT = 1e-9
 """A mix of effects, each scaled to information 1 at the start, with less than this is flat there."""
@@ -146,7 +153,7 @@ def fit_coordination(
     max_iterations: int = 100,
     tolerance: float = 1e-10,
 ) -> CoordinationFit:
-    """Maximum likelihood by Fisher scoring. Refuses flat and infinite directions, naming the effects.
+    """Maximum likelihood by Newton's method and Fisher scoring. Refuses flat and infinite directions, naming the effects.
 
     tolerance: on the gain in log-likelihood that the next step promises. Raises DataError."""
     choice = choices(data, effects, missing)
@@ -154,11 +161,12 @@ def fit_coordination(
     value, gradient, information, curvature = _derivatives(b, choice)
     null = value if start is None else log_likelihood(np.zeros_like(b), choice)
     scale = np.sqrt(np.diag(information))
+    square = np.outer(scale, scale)
     _refuse_flat(information, scale, choice.effects, FLAT, "the likelihood is flat along a mix of them")
     iterations = 0
     while iterations < max_iterations:
         iterations += 1
-        step = np.linalg.solve(information / np.outer(scale, scale), gradient / scale) / scale
+        step = _step(gradient / scale, information / square, -curvature / square) / scale
         if gradient @ step < 2 * tolerance:
             break
         b, (value, gradient, information, curvature) = _uphill(b, step, value, float(gradient @ step), choice)
@@ -168,14 +176,14 @@ def fit_coordination(
             f"no maximum after {max_iterations} steps; the largest score is {np.abs(gradient).max():.2g}",
             "Drop an effect, or start elsewhere",
         )
-    observed = -curvature / np.outer(scale, scale)
+    observed = -curvature / square
     if np.linalg.eigvalsh(observed)[0] <= 0:
         raise DataError("the fit stopped at a saddle of the likelihood", "Start elsewhere, or drop an effect")
     return CoordinationFit(
         effects=tuple(effect.name for effect in choice.effects),
         estimate=b,
-        covariance=np.linalg.inv(observed) / np.outer(scale, scale),
-        fisher_covariance=np.linalg.inv(information / np.outer(scale, scale)) / np.outer(scale, scale),
+        covariance=np.linalg.inv(observed) / square,
+        fisher_covariance=np.linalg.inv(information / square) / square,
         log_likelihood=value,
         log_likelihood_null=null,
         events=len(data.events),
@@ -244,13 +252,13 @@ def _choice_day(day: EventDay, effects: tuple[Effect, ...], missing: Missing) ->
         {n: _filled(v, day, n, missing) for n, v in day.moment.states.items() if n in used},
         {n: _filled(v, day, n, missing) for n, v in day.moment.pairs.items() if n in used},
     )
-    off = ~np.eye(len(here), dtype=bool)
-    s = np.empty((len(here), len(here), len(effects)))
+    s = np.empty((len(effects), len(here), len(here)))
     for k, effect in enumerate(effects):
-        s[:, :, k] = np.where(off, effect.statistic(moment)[np.ix_(here, here)], 0.0)
+        s[k] = effect.statistic(moment)[np.ix_(here, here)]
+        np.fill_diagonal(s[k], 0.0)
     place = np.full(len(day.present), -1, dtype=np.int64)
     place[here] = np.arange(len(here))
-    return ChoiceDay(s, place[day.first], place[day.second])
+    return of_effects(s, place[day.first], place[day.second])
 
 
 def _among(value: Floats, present: NDArray[np.bool_]) -> Floats:
@@ -280,21 +288,30 @@ def _derivatives(b: Floats, choice: Choices) -> tuple[float, Floats, Floats, Flo
     """Log-likelihood, score (P,), Fisher information (P, P), Hessian (P, P)."""
     p = len(b)
     value, gradient, information, curvature = 0.0, np.zeros(p), np.zeros((p, p)), np.zeros((p, p))
+    room = Room()
     for day in choice:
-        v, g, f, h = day_derivatives(b, day)
+        v, g, f, h = day_derivatives(b, day, room)
         value, gradient, information, curvature = value + v, gradient + g, information + f, curvature + h
     return value, gradient, information, curvature
+
+
+def _step(gradient: Floats, expected: Floats, observed: Floats) -> Floats:
+    """Newton's step where the observed information is positive definite, else that of Fisher scoring."""
+    definite = np.linalg.eigvalsh(observed)[0] > LOST
+    step: Floats = np.linalg.solve(observed if definite else expected, gradient)
+    return step
 
 
 def _uphill(
     b: Floats, step: Floats, value: float, slope: float, choice: Choices
 ) -> tuple[Floats, tuple[float, Floats, Floats, Floats]]:
-    """The step, halved until the log-likelihood rises by a part of what its slope promises; terms there."""
+    """The step, halved until the log-likelihood rises by a part of what its slope promises; terms there.
+
+    Of a step that is too long the log-likelihood alone is worked out."""
     for halving in range(40):
         shorter = b + step * 0.5**halving
-        terms = _derivatives(shorter, choice)
-        if terms[0] >= value + 1e-4 * 0.5**halving * slope:
-            return shorter, terms
+        if log_likelihood(shorter, choice) >= value + 1e-4 * 0.5**halving * slope:
+            return shorter, _derivatives(shorter, choice)
     raise DataError(
         "no step goes uphill", "Check the covariates for very large values; divide them by their spread"
     )
