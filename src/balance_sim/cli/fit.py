@@ -167,17 +167,15 @@ def refuse_given(ctx: click.Context) -> None:
 
 def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
     """Fit the two-sided choice that a plan describes, write it and print it."""
-    from balance_sim.evidence.coordination import fit_coordination
     from balance_sim.evidence.coordination_file import coordination_lines, coordination_record
     from balance_sim.evidence.coordination_plan import read_coordination_plan
     from balance_sim.study.folder import version
 
     plan = read_coordination_plan(plan_path)
     data = plan.load()
-    found = fit_coordination(data, plan.effects, missing=plan.missing)
-    written = coordination_record(
-        found, data, plan.title, shlex.join(["balance-sim", *sys.argv[1:]]), version()
-    )
+    found = plan.fit(data)
+    command_line = shlex.join(["balance-sim", *sys.argv[1:]])
+    written = coordination_record(found, data, plan.title, command_line, version(), plan.options)
     _write(written, out)
     if as_json:
         click.echo(json.dumps(written, indent=1, allow_nan=False))
@@ -193,7 +191,7 @@ def say(name: str) -> None:
 
 def _write(record: dict[str, object], out: Path) -> None:
     """The file, put in its place whole. Raises CannotWrite."""
-    from balance_sim.evidence.fitted_file import fitted_text
+    from balance_sim.evidence.fitted_text import fitted_text
     from balance_sim.study.whole_files import write_whole
 
     write_whole(out, fitted_text(record).encode())

@@ -7,7 +7,8 @@ accord needs both (Stadtfeld, Hollway, Block 2017, Sociological Methodology 47: 
     P{i,j} = p_ij p_ji / sum_{k<l} p_kl p_lk          over the pairs present
 
 The log-likelihood is the sum of ln P over the events, conditional on their times. It need not be concave: Newton's
-steps where it is, Fisher scoring, which goes uphill everywhere, where it is not, both halved as needed. Definitions and options: docs/coordination.md."""
+steps where it is, Fisher scoring, which goes uphill everywhere, where it is not, both halved as needed.
+Definitions and options: docs/coordination.md."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ LOST = 1e-6
 KEPT_BYTES = 512 * 2**20
 """Statistics of all days are kept in memory up to this size, and computed anew on each pass beyond it."""
 
-Missing = Literal["mean", "mean_of_all", "refuse"]
+Missing = Literal["mean", "mean_of_all", "mean_kept", "refuse"]
+Repetitions = Literal["all", "distinct"]
 
 
 @dataclass(frozen=True)
@@ -47,18 +49,27 @@ class Choices:
     """The statistics of every event, day by day, for the likelihood.
 
     missing: covariates without a value take the mean over the actors (or pairs) present that have one, or over
-    all that have one (`mean_of_all`), and are counted; or `refuse`."""
+    all that have one (`mean_of_all`), anew at every event, or once, and keep it (`mean_kept`); they are counted;
+    or `refuse`. repetitions: rows that add to a tie and that `ignore_repetitions` looks at: `all`, or equal ones of
+    one moment once (`distinct`)."""
 
     data: EventData
     effects: tuple[Effect, ...]
     missing: Missing = "mean"
+    repetitions: Repetitions = "all"
 
     def __iter__(self) -> Iterator[ChoiceDay]:
         size = len(self.data.actors) ** 2 * len(self.effects) * 8 * self.data.events["date"].nunique()
         return iter(self._kept) if size <= KEPT_BYTES else self._made()
 
     def _made(self) -> Iterator[ChoiceDay]:
-        days = event_days(self.data, windows_of(self.effects))
+        looked_at = [effect.repeated for effect in self.effects if effect.repeated is not None]
+        days = event_days(
+            self.data,
+            windows_of(self.effects),
+            distinct=looked_at if self.repetitions == "distinct" else (),
+            mean_kept=self.missing == "mean_kept",
+        )
         return (_choice_day(day, self.effects, self.missing) for day in days)
 
     @cached_property
@@ -69,7 +80,8 @@ class Choices:
 @dataclass(frozen=True)
 class CoordinationFit:
     """A fit. covariance: inverse of the observed information (minus the Hessian); `fisher_covariance` of the
-    expected one. imputed: covariate -> share of the cells needed that were filled with the mean."""
+    expected one. moments: at which there are events; present: fewest and most actors there at one. imputed:
+    covariate -> share of the cells needed that were filled with a mean."""
 
     effects: tuple[str, ...]
     estimate: Floats
@@ -78,6 +90,8 @@ class CoordinationFit:
     log_likelihood: float
     log_likelihood_null: float
     events: int
+    moments: int
+    present: tuple[int, int]
     iterations: int
     largest_score: float
     imputed: dict[str, float]
@@ -107,9 +121,15 @@ class CoordinationFit:
         )
 
 
-def choices(data: EventData, effects: Sequence[Effect], missing: Missing = "mean") -> Choices:
+def choices(
+    data: EventData,
+    effects: Sequence[Effect],
+    missing: Missing = "mean",
+    repetitions: Repetitions = "all",
+) -> Choices:
     """Events and effects made ready. Raises DataError on names that the data do not have."""
     refuse_unless_one_of("missing", missing, get_args(Missing))
+    refuse_unless_one_of("repetitions", repetitions, get_args(Repetitions))
     effects = tuple(effects)
     if not effects:
         raise DataError("there is no effect", "Name at least one")
@@ -126,7 +146,7 @@ def choices(data: EventData, effects: Sequence[Effect], missing: Missing = "mean
                     f"Known: {', '.join(among) or 'none'}",
                     value=name,
                 )
-    return Choices(data, effects, missing)
+    return Choices(data, effects, missing, repetitions)
 
 
 def log_likelihood(b: Floats, choice: Choices) -> float:
@@ -149,14 +169,16 @@ def fit_coordination(
     effects: Sequence[Effect],
     *,
     missing: Missing = "mean",
+    repetitions: Repetitions = "all",
     start: Floats | None = None,
     max_iterations: int = 100,
     tolerance: float = 1e-10,
 ) -> CoordinationFit:
-    """Maximum likelihood by Newton's method and Fisher scoring. Refuses flat and infinite directions, naming the effects.
+    """Maximum likelihood by Newton's method and Fisher scoring. Refuses flat and infinite directions by name.
 
-    tolerance: on the gain in log-likelihood that the next step promises. Raises DataError."""
-    choice = choices(data, effects, missing)
+    missing, repetitions: see `Choices`. tolerance: on the gain in log-likelihood that the next step promises.
+    Raises DataError."""
+    choice = choices(data, effects, missing, repetitions)
     b = np.zeros(len(choice.effects)) if start is None else np.asarray(start, dtype=np.float64)
     value, gradient, information, curvature = _derivatives(b, choice)
     null = value if start is None else log_likelihood(np.zeros_like(b), choice)
@@ -179,6 +201,7 @@ def fit_coordination(
     observed = -curvature / square
     if np.linalg.eigvalsh(observed)[0] <= 0:
         raise DataError("the fit stopped at a saddle of the likelihood", "Start elsewhere, or drop an effect")
+    here, imputed = _met(choice)
     return CoordinationFit(
         effects=tuple(effect.name for effect in choice.effects),
         estimate=b,
@@ -187,23 +210,32 @@ def fit_coordination(
         log_likelihood=value,
         log_likelihood_null=null,
         events=len(data.events),
+        moments=len(here),
+        present=(min(here), max(here)),
         iterations=iterations,
         largest_score=float(np.abs(gradient).max()),
-        imputed=imputed_share(choice),
+        imputed=imputed,
     )
 
 
 def imputed_share(choice: Choices) -> dict[str, float]:
     """Covariate -> share of its cells (actors or pairs present, days with events) without a value."""
+    return _met(choice)[1]
+
+
+def _met(choice: Choices) -> tuple[list[int], dict[str, float]]:
+    """How many actors are there at each moment, and the share of blank cells by covariate."""
+    here: list[int] = []
     blank: dict[str, list[float]] = {}
     of_states = {effect.of for effect in choice.effects if effect.kind in STATE_KINDS}
     of_pairs = {effect.of for effect in choice.effects if effect.kind not in (*STATE_KINDS, *NETWORK_KINDS)}
-    for day in event_days(choice.data):
+    for day in event_days(replace(choice.data, networks={})):
+        here.append(int(day.present.sum()))
         states = ((name, value) for name, value in day.moment.states.items() if name in of_states)
         pairs = ((name, value) for name, value in day.moment.pairs.items() if name in of_pairs)
         for name, value in (*states, *pairs):
             blank.setdefault(name, []).append(float(np.isnan(_among(value, day.present)).mean()))
-    return {name: float(np.mean(shares)) for name, shares in blank.items() if any(shares)}
+    return here, {name: float(np.mean(shares)) for name, shares in blank.items() if any(shares)}
 
 
 def simulate(
@@ -251,6 +283,7 @@ def _choice_day(day: EventDay, effects: tuple[Effect, ...], missing: Missing) ->
         day.moment.networks,
         {n: _filled(v, day, n, missing) for n, v in day.moment.states.items() if n in used},
         {n: _filled(v, day, n, missing) for n, v in day.moment.pairs.items() if n in used},
+        day.moment.repeated,
     )
     s = np.empty((len(effects), len(here), len(here)))
     for k, effect in enumerate(effects):

@@ -29,7 +29,8 @@ class ChoiceDay:
     def by_effect(self) -> Floats:
         """(P, m * m) the same numbers, an effect a row."""
         m, _, p = self.s.shape
-        return self.s.transpose(2, 0, 1).reshape(p, m * m)
+        rows: Floats = self.s.transpose(2, 0, 1).reshape(p, m * m)
+        return rows
 
 
 def of_effects(statistics: Floats, i: NDArray[np.int64], j: NDArray[np.int64]) -> ChoiceDay:
@@ -56,8 +57,9 @@ class Room:
 def pair_probabilities(b: Floats, day: ChoiceDay) -> Floats:
     """(m, m) P{i,j}, symmetric with diagonal 0; the upper triangle sums to 1."""
     both, _, top = _choices(b, day)
-    weight = np.exp(both - top)
-    return weight / (weight.sum() / 2)
+    weight: Floats = np.exp(both - top)
+    weight /= weight.sum() / 2
+    return weight
 
 
 def day_value(b: Floats, day: ChoiceDay) -> float:
