@@ -117,6 +117,74 @@ def made(
     return {name: tables[name] for name in sorted(tables)}
 
 
+PUBLISHED = """events: treaties.csv
+presence: [states.csv, presence.csv]
+networks:
+  treaties: treaties.csv
+  contiguity: contiguity.csv
+states:
+  regime: [states.csv, regime.csv]
+  gdp: [states.csv, gdp.csv]
+conflicts: last
+missing: mean_kept
+repetitions: distinct
+effects: >
+  create ~ inertia(treaties, window = "18 months") + indeg(treaties, ignore_repetitions = TRUE)
+  + trans(treaties, ignoreRep = TRUE, history = "pooled") + tie(contiguity) + alter(states$regime)
+  + diff(states$regime) + alter(states$gdp) + ego_alter_interaction(list(states$gdp, states$gdp))
+"""
+
+
+def as_published(folder: Path, seed: int = 5, states: int = 16, count: int = 70) -> Path:
+    """A record as such files come, in the spelling of another program; the path of its plan.
+
+    Actors, dyads and presence set twice at one moment, to the same and to other values, in one file and across
+    two; treaties of one dyad and day in two equal rows, of which one ends; values blank at the start and later,
+    several at one moment; rows in no order."""
+    years = 6
+    tables = made(seed, states, years, count)
+    rng = np.random.default_rng(1000 + seed)
+    labels = list(tables["states.csv"]["label"])
+    level = tables["gdp.csv"].assign(gdp=lambda one: np.log(one["gdp"]).round(4))
+    start = level.groupby("label")["gdp"].first()
+    start.iloc[[1, 4, 9]] = np.nan
+    table = tables["states.csv"].assign(gdp=start.reindex(labels).to_numpy())
+    later = level[level["year"] >= FIRST]
+    gdp = pd.DataFrame(
+        {"time": later["year"].astype(str) + "-01-01", "node": later["label"], "replace": later["gdp"]}
+    )
+    gdp.loc[rng.random(len(gdp)) < 0.15, "replace"] = np.nan
+    turns = tables["regime.csv"].astype({"replace": float})
+    other = turns.iloc[:4].assign(replace=[-9.0, 9.0, np.nan, 4.0])
+    turns = pd.concat([turns, other, turns.iloc[4:6], other.iloc[1:2].assign(replace=-3.0)])
+    turns = pd.concat([turns, pd.DataFrame({"time": [""], "node": labels[:1], "replace": [10.0]})])
+    near = tables["contiguity.csv"]
+    flips = near.iloc[-4:].assign(replace=1).rename(columns={"sender": "receiver", "receiver": "sender"})
+    near = pd.concat([near, flips.iloc[:2], near.iloc[-2:-1]])
+    leaves = [(f"{FIRST + 2}-03-01", labels[5], False), (f"{FIRST + 2}-03-01", labels[5], True)]
+    leaves = pd.DataFrame(leaves, columns=["time", "node", "replace"])
+    ties = tables["treaties.csv"]
+    ended = ties[ties["increment"] < 0].set_index(["sender", "receiver"]).index
+    begun = ties[(ties["time"] != "") & (ties["increment"] > 0)]
+    twice = begun[begun.set_index(["sender", "receiver"]).index.isin(ended)]
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {
+        "states.csv": table,
+        "presence.csv": pd.concat([tables["presence.csv"], leaves]),
+        "regime.csv": turns,
+        "gdp.csv": gdp.sample(frac=1, random_state=seed),
+        "contiguity.csv": near,
+        "treaties.csv": pd.concat([ties, twice]),
+    }
+    for name, frame in files.items():
+        frame.to_csv(
+            folder / name, index=False, lineterminator="\n", na_rep="NA" if name != "gdp.csv" else ""
+        )
+    plan = folder / "coordination.yaml"
+    plan.write_text(PUBLISHED, encoding="utf-8")
+    return plan
+
+
 def written(folder: Path, tables: dict[str, pd.DataFrame], more: str = "") -> Path:
     """Write the tables and a plan with the effects of `TRUTH`; the plan's path."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -170,8 +170,8 @@ def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
         "iterations": fit.iterations,
         "notes": [note.removeprefix("note: ") for note in notes],
     }
-    what = f"{len(plan.effects)} effects, a maximum after {fit.iterations} steps"
-    return what, found, [*read_lines(fit, data), *notes]
+    steps = f"a maximum after {fit.iterations} steps"
+    return f"{len(plan.effects)} effects", found, [*read_lines(fit, data), steps, *notes]
 
 
 def _check_experiment(file: str, *, as_json: bool) -> None:

@@ -67,7 +67,7 @@ class Effect:
         if self.ignore_repetitions:
             of = "" if self.repeated == self.of else f"={self.repeated}"
             options.append(f"ignore_repetitions{of}")
-        options += [f"window={self.window:g}"] if self.window is not None else []
+        options += [f"window={_plain(self.window)}"] if self.window is not None else []
         options += [self.transform] if self.transform else []
         return f"{self.kind}({', '.join([self.of, *options])})"
 
@@ -94,7 +94,12 @@ class Effect:
 
 def windowed(network: str, days: float) -> str:
     """Name of what was added to a network within so many days."""
-    return f"{network} within {days:g} days"
+    return f"{network} within {_plain(days)} days"
+
+
+def _plain(days: float) -> str:
+    """Every digit that it takes to read the same number again."""
+    return repr(float(days)).removesuffix(".0")
 
 
 def inertia(moment: Moment, effect: Effect) -> Floats:

@@ -230,6 +230,8 @@ class _Reading:
             }
             return frame
         kept, count = the_last(frame, values)
+        if values == ["value"] and "increment" not in frame:
+            kept = frame  # covariates are applied row after row: a blank that does not hold is seen by those after it
         if count:
             files = ", ".join(Path(str(file)).name for file in frame["_file"].unique())
             self.note(
