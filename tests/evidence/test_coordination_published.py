@@ -594,7 +594,14 @@ def test_a_fit_needs_no_scipy(tmp_path: Path) -> None:
     """It took a second to import, of a fit of four."""
     code = (
         "import sys\nfrom balance_sim.cli.program import main\n"
-        f"main(['fit', {str(SHIPPED)!r}, '--model', 'coordination', '--out', {str(tmp_path / 'o.yaml')!r}], standalone_mode=False)\n"
+        "main(['fit', sys.argv[1], '--model', 'coordination', '--out', sys.argv[2]], standalone_mode=False)\n"
         "assert 'scipy' not in sys.modules"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code, str(SHIPPED), str(tmp_path / "o.yaml")],
+            capture_output=True,
+            check=False,
+        ).returncode
+        == 0
+    )

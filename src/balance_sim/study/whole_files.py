@@ -59,7 +59,9 @@ def _refuse_device(path: Path) -> None:
     with suppress(OSError):
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise CannotWrite(f"cannot write {path}: it is a device or a pipe, not a file. Choose another --out.")
+            raise CannotWrite(
+                f"cannot write {path}: it is a device or a pipe, not a file. Choose another --out."
+            )
 
 
 @contextmanager
