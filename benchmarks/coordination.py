@@ -39,7 +39,7 @@ def fitted(folder: Path, src: Path) -> tuple[float, float, int, dict[str, float]
         str(out),
     ]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    environment = {**os.environ, "PYTHONPATH": str(src), "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(src)}
     subprocess.run(command, check=True, capture_output=True, env=environment)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     found = yaml.safe_load(out.read_text(encoding="utf-8"))["fitted"]

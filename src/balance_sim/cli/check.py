@@ -155,6 +155,9 @@ def _check_plan(file: str, kind: PlanKind, *, as_json: bool) -> None:
 
 def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
     """A two-sided choice read and fitted as `fit` does, so that nothing is left for it to refuse."""
+    from balance_sim.cli.fit import one_thread
+
+    one_thread()
     from balance_sim.evidence.coordination_file import note_lines, read_lines
     from balance_sim.evidence.coordination_plan import read_coordination_plan
 

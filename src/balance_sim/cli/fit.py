@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from functools import partial
@@ -167,6 +168,7 @@ def refuse_given(ctx: click.Context) -> None:
 
 def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
     """Fit the two-sided choice that a plan describes, write it and print it."""
+    one_thread()
     from balance_sim.evidence.coordination_file import coordination_lines, coordination_record
     from balance_sim.evidence.coordination_plan import read_coordination_plan
     from balance_sim.study.folder import version
@@ -181,6 +183,13 @@ def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(written, indent=1, allow_nan=False))
         return
     click.echo("\n".join([*coordination_lines(found, data), "", f"written to {out}"]))
+
+
+def one_thread() -> None:
+    """One thread for linear algebra, unless the user says otherwise; before NumPy is imported. The matrices of a choice
+    are small: several threads wait for each other longer than they work, and round in an order of their own."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def say(name: str) -> None:
