@@ -66,7 +66,8 @@ PLANS = [("cases.yaml", "cases`: 5 cases"), ("hindcast_dcad.yaml", "hindcast`: f
 def test_check_of_a_plan(name, said):
     """The files that other commands read are told apart from scenarios and checked as those commands do."""
     file = Path(__file__).parents[2] / "experiments" / name
-    assert invoke("check", str(file)) == (0, f"{file}: ok (plan of `balance-sim {said})\n", "")
+    code, out, err = invoke("check", str(file))
+    assert (code, out.splitlines()[0], err) == (0, f"{file}: ok (plan of `balance-sim {said})", "")
 
 
 def test_check_of_a_bad_plan(tmp_path):

@@ -502,12 +502,16 @@ PLAN = "events: t.csv\nnetworks: {t: t.csv}\nstates: {z: z.csv}\neffects: [inert
         (
             PLAN,
             {"t": "a,b,date,value\nA,B,2000-01-01,1\nB,A,2000-01-01,2\n"},
-            "line 3, column value: this pair has another row on this date",
+            "t.csv, line 3: A-B on 2000-01-01 is set to 2 here, and set to 1 on line 2",
         ),
         (PLAN, {"t": "a,b,date\n"}, "t.csv: there is no event in it. Give dated ties that begin"),
         (PLAN, {"t": "a,b,date\nA,B,\n"}, "no event in it: 1 ties without a date stand from the beginning"),
         (PLAN, {"t": "a,date\nA,2000\n"}, "line 1: ties needs a column b or receiver"),
-        (PLAN, {"z": "actor,z,year\nA,1,2000\nA,2,2000\n"}, "line 3, column actor: two rows have the same"),
+        (
+            PLAN,
+            {"z": "actor,z,year\nA,1,2000\nA,2,2000\n"},
+            "z.csv, line 3: A on 2000-01-01 is set to 2 here, and set to 1 on line 2",
+        ),
         (PLAN, {"z": "actor,z\nQ,1\n"}, "none of the actors of z takes part in an event"),
         (PLAN, {"z": "actor,gdp\nA,1\n"}, "z needs a column z or value or replace"),
         (PLAN, {"z": "actor,z,date\nA,1,2000-06-01\n"}, "z has no value for anyone before 2000-01-01"),

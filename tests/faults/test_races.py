@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.study.faults import FolderBusy
+from balance_sim.study.faults import CannotWrite, FolderBusy
 from balance_sim.study.run import run
 from balance_sim.study.shards import TABLES
 from balance_sim.study.store import Store
@@ -79,3 +79,12 @@ def test_nothing_is_written_through_what_lies_in_the_place_of_a_half_written_fil
     assert (tmp_path / "precious").read_bytes() == b"mine"
     assert (tmp_path / "report.html").read_bytes() == b"page"
     assert not partial.exists()
+
+
+def test_a_file_does_not_take_the_place_of_a_device(tmp_path: Path) -> None:
+    """As root, `--out /dev/null` put a plain file where the device was, for the whole machine."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(CannotWrite, match="it is a device or a pipe, not a file"):
+        write_whole(tmp_path / "pipe", b"content")
+    assert (tmp_path / "pipe").is_fifo()
+    assert [one.name for one in tmp_path.iterdir()] == ["pipe"]

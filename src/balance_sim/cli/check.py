@@ -126,9 +126,12 @@ def _file_in(file: str) -> str:
 
 
 def _check_plan(file: str, kind: PlanKind, *, as_json: bool) -> None:
-    """What the plan's own command checks before it begins; the scenarios of cases too."""
+    """What the plan's own command checks before it begins; the scenarios of cases too. Of a two-sided choice all
+    that `fit` would report: its files are read and it is fitted."""
     from balance_sim.evidence.plan_file import COMMANDS
 
+    found: dict[str, object] = {}
+    notes: list[str] = []
     if kind == "cases":
         from balance_sim.evidence.case_plan import read_plan
         from balance_sim.scenario import load_scenario
@@ -143,13 +146,35 @@ def _check_plan(file: str, kind: PlanKind, *, as_json: bool) -> None:
         plan = read_hindcast(file)
         what = f"fit to {plan.last}, forecast to {plan.until}"
     else:
-        from balance_sim.evidence.coordination_plan import read_coordination_plan
-
-        what = f"{len(read_coordination_plan(file).effects)} effects"
+        what, found, notes = _fitted(file)
     if as_json:
-        click.echo(problems_as_json([], plan={"command": COMMANDS[kind]}))
+        click.echo(problems_as_json([], plan={"command": COMMANDS[kind], **found}))
         return
-    click.echo(f"{file}: ok (plan of `{COMMANDS[kind]}`: {what})")
+    click.echo("\n".join([f"{file}: ok (plan of `{COMMANDS[kind]}`: {what})", *notes]))
+
+
+def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
+    """A two-sided choice read and fitted as `fit` does, so that nothing is left for it to refuse."""
+    from balance_sim.cli.fit import one_thread
+
+    one_thread()
+    from balance_sim.evidence.coordination_file import note_lines, read_lines
+    from balance_sim.evidence.coordination_plan import read_coordination_plan
+
+    plan = read_coordination_plan(file)
+    data = plan.load()
+    fit = plan.fit(data)
+    notes = note_lines(fit, data)
+    found = {
+        "effects": len(plan.effects),
+        "events": fit.events,
+        "moments": fit.moments,
+        "actors": len(data.actors),
+        "iterations": fit.iterations,
+        "notes": [note.removeprefix("note: ") for note in notes],
+    }
+    steps = f"a maximum after {fit.iterations} steps"
+    return f"{len(plan.effects)} effects", found, [*read_lines(fit, data), steps, *notes]
 
 
 def _check_experiment(file: str, *, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from functools import partial
@@ -167,22 +168,28 @@ def refuse_given(ctx: click.Context) -> None:
 
 def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
     """Fit the two-sided choice that a plan describes, write it and print it."""
-    from balance_sim.evidence.coordination import fit_coordination
+    one_thread()
     from balance_sim.evidence.coordination_file import coordination_lines, coordination_record
     from balance_sim.evidence.coordination_plan import read_coordination_plan
     from balance_sim.study.folder import version
 
     plan = read_coordination_plan(plan_path)
     data = plan.load()
-    found = fit_coordination(data, plan.effects, missing=plan.missing)
-    written = coordination_record(
-        found, data, plan.title, shlex.join(["balance-sim", *sys.argv[1:]]), version()
-    )
+    found = plan.fit(data)
+    command_line = shlex.join(["balance-sim", *sys.argv[1:]])
+    written = coordination_record(found, data, plan.title, command_line, version(), plan.options)
     _write(written, out)
     if as_json:
         click.echo(json.dumps(written, indent=1, allow_nan=False))
         return
     click.echo("\n".join([*coordination_lines(found, data), "", f"written to {out}"]))
+
+
+def one_thread() -> None:
+    """One thread for linear algebra, unless the user says otherwise; before NumPy is imported. The matrices of a choice
+    are small: several threads wait for each other longer than they work, and round in an order of their own."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def say(name: str) -> None:
@@ -193,7 +200,7 @@ def say(name: str) -> None:
 
 def _write(record: dict[str, object], out: Path) -> None:
     """The file, put in its place whole. Raises CannotWrite."""
-    from balance_sim.evidence.fitted_file import fitted_text
+    from balance_sim.evidence.fitted_text import fitted_text
     from balance_sim.study.whole_files import write_whole
 
     write_whole(out, fitted_text(record).encode())

@@ -156,7 +156,10 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
     from balance_sim.evidence.errors import DataError
 
     if isinstance(error, DataError):
-        click.echo(_data_error_as_json(error)) if as_json else _say(f"error: {error}")
+        if as_json:
+            click.echo(_data_error_as_json(error))
+        else:
+            _say("\n".join(f"error: {one}" for one in error.each))
         return ExitCode.BAD_INPUT
     problems = getattr(error, "problems", None)
     if problems is not None:
@@ -197,18 +200,21 @@ def _say(text: str) -> None:
 
 
 def _data_error_as_json(error: DataError) -> str:
-    record = {
-        "file": str(error.path) if error.path is not None else "",
-        "line": error.line,
-        "col": None,
-        "path": error.column or "",
-        "code": "E600",
-        "message": error.message,
-        "allowed": "",
-        "suggestion": error.next_step,
-        "value": error.value,
-    }
-    return json.dumps({"ok": False, "errors": [record], "warnings": []}, indent=2)
+    records = [
+        {
+            "file": str(one.path) if one.path is not None else "",
+            "line": one.line,
+            "col": None,
+            "path": one.column or "",
+            "code": "E600",
+            "message": one.message,
+            "allowed": "",
+            "suggestion": one.next_step,
+            "value": one.value,
+        }
+        for one in error.each
+    ]
+    return json.dumps({"ok": False, "errors": records, "warnings": []}, indent=2)
 
 
 def _fault_as_json(message: str, code: int) -> str:

@@ -6,8 +6,9 @@ accord needs both (Stadtfeld, Hollway, Block 2017, Sociological Methodology 47: 
     p_ij = exp(b . s_ij) / sum_k exp(b . s_ik)        over the partners k present, k != i
     P{i,j} = p_ij p_ji / sum_{k<l} p_kl p_lk          over the pairs present
 
-The log-likelihood is the sum of ln P over the events, conditional on their times. It need not be concave: Fisher
-scoring, which goes uphill everywhere, with halved steps. Definitions and options: docs/coordination.md."""
+The log-likelihood is the sum of ln P over the events, conditional on their times. It need not be concave: Newton's
+steps where it is, Fisher scoring, which goes uphill everywhere, where it is not, both halved as needed.
+Definitions and options: docs/coordination.md."""
 
 from __future__ import annotations
 
@@ -23,7 +24,14 @@ from numpy.typing import NDArray
 from balance_sim.evidence.effects import NETWORK_KINDS, STATE_KINDS, Effect, Floats, Moment
 from balance_sim.evidence.errors import DataError, refuse_unless_one_of
 from balance_sim.evidence.events import EventData, EventDay, World, event_days
-from balance_sim.evidence.two_sided import ChoiceDay, day_derivatives, day_value, pair_probabilities
+from balance_sim.evidence.two_sided import (
+    ChoiceDay,
+    Room,
+    day_derivatives,
+    day_value,
+    of_effects,
+    pair_probabilities,
+)
 
 FLAT = 1e-9
 """A mix of effects, each scaled to information 1 at the start, with less than this is flat there."""
@@ -32,7 +40,8 @@ LOST = 1e-6
 KEPT_BYTES = 512 * 2**20
 """Statistics of all days are kept in memory up to this size, and computed anew on each pass beyond it."""
 
-Missing = Literal["mean", "mean_of_all", "refuse"]
+Missing = Literal["mean", "mean_of_all", "mean_kept", "refuse"]
+Repetitions = Literal["all", "distinct"]
 
 
 @dataclass(frozen=True)
@@ -40,18 +49,27 @@ class Choices:
     """The statistics of every event, day by day, for the likelihood.
 
     missing: covariates without a value take the mean over the actors (or pairs) present that have one, or over
-    all that have one (`mean_of_all`), and are counted; or `refuse`."""
+    all that have one (`mean_of_all`), anew at every event, or once, and keep it (`mean_kept`); they are counted;
+    or `refuse`. repetitions: rows that add to a tie and that `ignore_repetitions` looks at: `all`, or equal ones of
+    one moment once (`distinct`)."""
 
     data: EventData
     effects: tuple[Effect, ...]
     missing: Missing = "mean"
+    repetitions: Repetitions = "all"
 
     def __iter__(self) -> Iterator[ChoiceDay]:
         size = len(self.data.actors) ** 2 * len(self.effects) * 8 * self.data.events["date"].nunique()
         return iter(self._kept) if size <= KEPT_BYTES else self._made()
 
     def _made(self) -> Iterator[ChoiceDay]:
-        days = event_days(self.data, windows_of(self.effects))
+        looked_at = [effect.repeated for effect in self.effects if effect.repeated is not None]
+        days = event_days(
+            self.data,
+            windows_of(self.effects),
+            distinct=looked_at if self.repetitions == "distinct" else (),
+            mean_kept=self.missing == "mean_kept",
+        )
         return (_choice_day(day, self.effects, self.missing) for day in days)
 
     @cached_property
@@ -62,7 +80,8 @@ class Choices:
 @dataclass(frozen=True)
 class CoordinationFit:
     """A fit. covariance: inverse of the observed information (minus the Hessian); `fisher_covariance` of the
-    expected one. imputed: covariate -> share of the cells needed that were filled with the mean."""
+    expected one. moments: at which there are events; present: fewest and most actors there at one. imputed:
+    covariate -> share of the cells needed that were filled with a mean."""
 
     effects: tuple[str, ...]
     estimate: Floats
@@ -71,6 +90,8 @@ class CoordinationFit:
     log_likelihood: float
     log_likelihood_null: float
     events: int
+    moments: int
+    present: tuple[int, int]
     iterations: int
     largest_score: float
     imputed: dict[str, float]
@@ -100,9 +121,15 @@ class CoordinationFit:
         )
 
 
-def choices(data: EventData, effects: Sequence[Effect], missing: Missing = "mean") -> Choices:
+def choices(
+    data: EventData,
+    effects: Sequence[Effect],
+    missing: Missing = "mean",
+    repetitions: Repetitions = "all",
+) -> Choices:
     """Events and effects made ready. Raises DataError on names that the data do not have."""
     refuse_unless_one_of("missing", missing, get_args(Missing))
+    refuse_unless_one_of("repetitions", repetitions, get_args(Repetitions))
     effects = tuple(effects)
     if not effects:
         raise DataError("there is no effect", "Name at least one")
@@ -119,7 +146,7 @@ def choices(data: EventData, effects: Sequence[Effect], missing: Missing = "mean
                     f"Known: {', '.join(among) or 'none'}",
                     value=name,
                 )
-    return Choices(data, effects, missing)
+    return Choices(data, effects, missing, repetitions)
 
 
 def log_likelihood(b: Floats, choice: Choices) -> float:
@@ -142,23 +169,26 @@ def fit_coordination(
     effects: Sequence[Effect],
     *,
     missing: Missing = "mean",
+    repetitions: Repetitions = "all",
     start: Floats | None = None,
     max_iterations: int = 100,
     tolerance: float = 1e-10,
 ) -> CoordinationFit:
-    """Maximum likelihood by Fisher scoring. Refuses flat and infinite directions, naming the effects.
+    """Maximum likelihood by Newton's method and Fisher scoring. Refuses flat and infinite directions by name.
 
-    tolerance: on the gain in log-likelihood that the next step promises. Raises DataError."""
-    choice = choices(data, effects, missing)
+    missing, repetitions: see `Choices`. tolerance: on the gain in log-likelihood that the next step promises.
+    Raises DataError."""
+    choice = choices(data, effects, missing, repetitions)
     b = np.zeros(len(choice.effects)) if start is None else np.asarray(start, dtype=np.float64)
     value, gradient, information, curvature = _derivatives(b, choice)
     null = value if start is None else log_likelihood(np.zeros_like(b), choice)
     scale = np.sqrt(np.diag(information))
+    square = np.outer(scale, scale)
     _refuse_flat(information, scale, choice.effects, FLAT, "the likelihood is flat along a mix of them")
     iterations = 0
     while iterations < max_iterations:
         iterations += 1
-        step = np.linalg.solve(information / np.outer(scale, scale), gradient / scale) / scale
+        step = _step(gradient / scale, information / square, -curvature / square) / scale
         if gradient @ step < 2 * tolerance:
             break
         b, (value, gradient, information, curvature) = _uphill(b, step, value, float(gradient @ step), choice)
@@ -168,34 +198,44 @@ def fit_coordination(
             f"no maximum after {max_iterations} steps; the largest score is {np.abs(gradient).max():.2g}",
             "Drop an effect, or start elsewhere",
         )
-    observed = -curvature / np.outer(scale, scale)
+    observed = -curvature / square
     if np.linalg.eigvalsh(observed)[0] <= 0:
         raise DataError("the fit stopped at a saddle of the likelihood", "Start elsewhere, or drop an effect")
+    here, imputed = _met(choice)
     return CoordinationFit(
         effects=tuple(effect.name for effect in choice.effects),
         estimate=b,
-        covariance=np.linalg.inv(observed) / np.outer(scale, scale),
-        fisher_covariance=np.linalg.inv(information / np.outer(scale, scale)) / np.outer(scale, scale),
+        covariance=np.linalg.inv(observed) / square,
+        fisher_covariance=np.linalg.inv(information / square) / square,
         log_likelihood=value,
         log_likelihood_null=null,
         events=len(data.events),
+        moments=len(here),
+        present=(min(here), max(here)),
         iterations=iterations,
         largest_score=float(np.abs(gradient).max()),
-        imputed=imputed_share(choice),
+        imputed=imputed,
     )
 
 
 def imputed_share(choice: Choices) -> dict[str, float]:
     """Covariate -> share of its cells (actors or pairs present, days with events) without a value."""
+    return _met(choice)[1]
+
+
+def _met(choice: Choices) -> tuple[list[int], dict[str, float]]:
+    """How many actors are there at each moment, and the share of blank cells by covariate."""
+    here: list[int] = []
     blank: dict[str, list[float]] = {}
     of_states = {effect.of for effect in choice.effects if effect.kind in STATE_KINDS}
     of_pairs = {effect.of for effect in choice.effects if effect.kind not in (*STATE_KINDS, *NETWORK_KINDS)}
-    for day in event_days(choice.data):
+    for day in event_days(replace(choice.data, networks={})):
+        here.append(int(day.present.sum()))
         states = ((name, value) for name, value in day.moment.states.items() if name in of_states)
         pairs = ((name, value) for name, value in day.moment.pairs.items() if name in of_pairs)
         for name, value in (*states, *pairs):
             blank.setdefault(name, []).append(float(np.isnan(_among(value, day.present)).mean()))
-    return {name: float(np.mean(shares)) for name, shares in blank.items() if any(shares)}
+    return here, {name: float(np.mean(shares)) for name, shares in blank.items() if any(shares)}
 
 
 def simulate(
@@ -243,14 +283,15 @@ def _choice_day(day: EventDay, effects: tuple[Effect, ...], missing: Missing) ->
         day.moment.networks,
         {n: _filled(v, day, n, missing) for n, v in day.moment.states.items() if n in used},
         {n: _filled(v, day, n, missing) for n, v in day.moment.pairs.items() if n in used},
+        day.moment.repeated,
     )
-    off = ~np.eye(len(here), dtype=bool)
-    s = np.empty((len(here), len(here), len(effects)))
+    s = np.empty((len(effects), len(here), len(here)))
     for k, effect in enumerate(effects):
-        s[:, :, k] = np.where(off, effect.statistic(moment)[np.ix_(here, here)], 0.0)
+        s[k] = effect.statistic(moment)[np.ix_(here, here)]
+        np.fill_diagonal(s[k], 0.0)
     place = np.full(len(day.present), -1, dtype=np.int64)
     place[here] = np.arange(len(here))
-    return ChoiceDay(s, place[day.first], place[day.second])
+    return of_effects(s, place[day.first], place[day.second])
 
 
 def _among(value: Floats, present: NDArray[np.bool_]) -> Floats:
@@ -280,21 +321,30 @@ def _derivatives(b: Floats, choice: Choices) -> tuple[float, Floats, Floats, Flo
     """Log-likelihood, score (P,), Fisher information (P, P), Hessian (P, P)."""
     p = len(b)
     value, gradient, information, curvature = 0.0, np.zeros(p), np.zeros((p, p)), np.zeros((p, p))
+    room = Room()
     for day in choice:
-        v, g, f, h = day_derivatives(b, day)
+        v, g, f, h = day_derivatives(b, day, room)
         value, gradient, information, curvature = value + v, gradient + g, information + f, curvature + h
     return value, gradient, information, curvature
+
+
+def _step(gradient: Floats, expected: Floats, observed: Floats) -> Floats:
+    """Newton's step where the observed information is positive definite, else that of Fisher scoring."""
+    definite = np.linalg.eigvalsh(observed)[0] > LOST
+    step: Floats = np.linalg.solve(observed if definite else expected, gradient)
+    return step
 
 
 def _uphill(
     b: Floats, step: Floats, value: float, slope: float, choice: Choices
 ) -> tuple[Floats, tuple[float, Floats, Floats, Floats]]:
-    """The step, halved until the log-likelihood rises by a part of what its slope promises; terms there."""
+    """The step, halved until the log-likelihood rises by a part of what its slope promises; terms there.
+
+    Of a step that is too long the log-likelihood alone is worked out."""
     for halving in range(40):
         shorter = b + step * 0.5**halving
-        terms = _derivatives(shorter, choice)
-        if terms[0] >= value + 1e-4 * 0.5**halving * slope:
-            return shorter, terms
+        if log_likelihood(shorter, choice) >= value + 1e-4 * 0.5**halving * slope:
+            return shorter, _derivatives(shorter, choice)
     raise DataError(
         "no step goes uphill", "Check the covariates for very large values; divide them by their spread"
     )

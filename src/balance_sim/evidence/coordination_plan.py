@@ -11,12 +11,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from balance_sim.evidence.coordination import Missing
+from balance_sim.evidence.coordination import CoordinationFit, Missing, Repetitions, fit_coordination
 from balance_sim.evidence.covariate_sources import CHANGES, Source
 from balance_sim.evidence.effects import NETWORK_KINDS, STATE_KINDS, Effect
 from balance_sim.evidence.event_files import Strays, load_event_data
 from balance_sim.evidence.events import EventData
 from balance_sim.evidence.formula import parse_effect, parse_formula
+from balance_sim.evidence.readers.twice import Conflicts
 from balance_sim.scenario.cells import iso_date
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.file_kinds import other_kind
@@ -34,12 +35,14 @@ from balance_sim.scenario.problems import (
 
 KEYS = (
     *("title", "notes", "events", "kinds", "first", "last", "actors", "others", "absent", "presence"),
-    *("networks", "states", "pairs", "missing", "effects"),
+    *("networks", "states", "pairs", "missing", "conflicts", "repetitions", "effects"),
 )
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "others": get_args(Strays),
     "absent": get_args(Strays),
     "missing": get_args(Missing),
+    "conflicts": get_args(Conflicts),
+    "repetitions": get_args(Repetitions),
 }
 FILE_NAME = "coordination.yaml"
 """The plan looked for where a folder is given."""
@@ -64,6 +67,8 @@ class CoordinationPlan:
     states: Mapping[str, Source] = field(default_factory=dict)
     pairs: Mapping[str, Source] = field(default_factory=dict)
     missing: Missing = "mean"
+    conflicts: Conflicts = "refuse"
+    repetitions: Repetitions = "all"
 
     def load(self) -> EventData:
         """Read the files. Raises DataError."""
@@ -76,10 +81,20 @@ class CoordinationPlan:
             actors=self.actors,
             others=self.others,
             absent=self.absent,
+            conflicts=self.conflicts,
             first=self.first,
             last=self.last,
             kinds=self.kinds,
         )
+
+    def fit(self, data: EventData) -> CoordinationFit:
+        """Fit the effects to what `load` has read. Raises DataError."""
+        return fit_coordination(data, self.effects, missing=self.missing, repetitions=self.repetitions)
+
+    @property
+    def options(self) -> dict[str, str]:
+        """How records that are not clean are read."""
+        return {name: getattr(self, name) for name in CHOICES}
 
 
 def read_coordination_plan(path: Path | str) -> CoordinationPlan:

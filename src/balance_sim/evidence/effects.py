@@ -7,22 +7,24 @@ present where x > 0. Sums run over all actors of the network: a tie stands until
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Moment:
-    """All that is known just before an event. networks, pairs: name -> (n, n); states: name -> (n,)."""
+    """All that is known just before an event. networks, pairs: name -> (n, n); states: name -> (n,).
+
+    repeated: networks in which `ignore_repetitions` looks for ties, where they are other than those of the name."""
 
     networks: Mapping[str, Floats]
     states: Mapping[str, Floats]
     pairs: Mapping[str, Floats]
+    repeated: Mapping[str, Floats] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ class Effect:
         if self.ignore_repetitions:
             of = "" if self.repeated == self.of else f"={self.repeated}"
             options.append(f"ignore_repetitions{of}")
-        options += [f"window={self.window:g}"] if self.window is not None else []
+        options += [f"window={_plain(self.window)}"] if self.window is not None else []
         options += [self.transform] if self.transform else []
         return f"{self.kind}({', '.join([self.of, *options])})"
 
@@ -85,13 +87,19 @@ class Effect:
         """(n, n) s_ij for i turning to j; the diagonal means nothing."""
         value = TRANSFORMS[self.transform](KINDS[self.kind](moment, self))
         if self.repeated is not None:
-            value = np.where(moment.networks[self.repeated] > 0, 0.0, value)
+            made = moment.repeated.get(self.repeated, moment.networks[self.repeated])
+            value = np.where(made > 0, 0.0, value)
         return value
 
 
 def windowed(network: str, days: float) -> str:
     """Name of what was added to a network within so many days."""
-    return f"{network} within {days:g} days"
+    return f"{network} within {_plain(days)} days"
+
+
+def _plain(days: float) -> str:
+    """Every digit that it takes to read the same number again."""
+    return repr(float(days)).removesuffix(".0")
 
 
 def inertia(moment: Moment, effect: Effect) -> Floats:
@@ -111,8 +119,8 @@ def degree(moment: Moment, effect: Effect) -> Floats:
 
 def closure(moment: Moment, effect: Effect) -> Floats:
     """s_ij = sum_k I(x_ik > 0) I(x_kj > 0), k other than i and j: shared partners (transitivity)."""
-    present = sparse.csr_array(_tie(moment, effect))  # networks are thin: a dense product costs far more
-    shared: Floats = (present @ present).toarray()
+    tied = _tie(moment, effect)
+    shared: Floats = tied @ tied
     return shared
 
 
@@ -122,8 +130,7 @@ def four_cycles(moment: Moment, effect: Effect) -> Floats:
 
     Walks of three steps less those that come back: (A^3)_ij - a_ij (d_i + d_j - 1)."""
     tied = _tie(moment, effect)
-    present = sparse.csr_array(tied)
-    walks: Floats = (present @ present @ present).toarray()
+    walks = tied @ tied @ tied
     ties = tied.sum(axis=0)
     return np.asarray(walks - tied * (ties[:, None] + ties[None, :] - 1.0))
 

@@ -38,6 +38,29 @@ class DataError(Exception):
         )
         return f"{head}{': ' if head else ''}{self.message}{found}. {self.next_step}."
 
+    @property
+    def each(self) -> tuple[DataError, ...]:
+        """The errors that this one stands for: itself."""
+        return (self,)
+
+
+class DataErrors(DataError):
+    """Several errors found in one pass; place, message and value are those of the first."""
+
+    def __init__(self, errors: Sequence[DataError]) -> None:
+        first = errors[0]
+        super().__init__(first.message, first.next_step, first.path, first.line, first.column, first.value)
+        self.args = (tuple(errors),)
+
+    @property
+    def each(self) -> tuple[DataError, ...]:
+        """The errors, in the order in which they were found."""
+        found: tuple[DataError, ...] = self.args[0]
+        return found
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.each))
+
 
 def refuse_unless_one_of(name: str, value: object, allowed: Sequence[str]) -> None:
     """Raise DataError for a word that is none of those that an option knows."""

@@ -19,7 +19,7 @@ from balance_sim.evidence.covariate_sources import (
     source_of,
     transformed,
 )
-from balance_sim.evidence.errors import DataError, refuse_unless_one_of
+from balance_sim.evidence.errors import DataError, DataErrors, refuse_unless_one_of
 from balance_sim.evidence.events import EventData, World
 from balance_sim.evidence.readers.accords import read_outcomes
 from balance_sim.evidence.readers.covariates import read_pair_covariates, read_state_covariates
@@ -33,12 +33,13 @@ from balance_sim.evidence.readers.ties import (
     read_ties,
     spells_of,
 )
+from balance_sim.evidence.readers.twice import Conflicts, again, conflicts_of, the_last
 
 Strays = Literal["refuse", "drop"]
 """What to do with what does not fit: an error, or leave it out and count it."""
 
 
-def load_event_data(
+def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
     events: Path | str | Sequence[Path | str],
     *,
     presence: Path | str | Sequence[Path | str] | None = None,
@@ -48,6 +49,7 @@ def load_event_data(
     actors: Path | str | None = None,
     others: Strays = "refuse",
     absent: Strays = "refuse",
+    conflicts: Conflicts = "refuse",
     first: date | None = None,
     last: date | None = None,
     kinds: Sequence[str] = (),
@@ -59,15 +61,17 @@ def load_event_data(
     are the events; `kinds` picks among them. states, pairs: name -> file, files, (file, column) or `Source`.
     actors: a file whose actors are the whole list; without it, all that any file names. others: rows naming none
     of the list are an error (`refuse`) or left out and counted (`drop`); absent: likewise for events with a side
-    that is not present. Raises DataError."""
+    that is not present. conflicts: rows that set one actor or dyad twice at one moment are an error that names
+    all of them (`refuse`), or the last in the order of the files and their rows holds (`last`). Raises DataError."""
     for name, word in (("others", others), ("absent", absent)):
         refuse_unless_one_of(name, word, get_args(Strays))
-    reading = _Reading(system=_ties_system(paths_of(events)[0]), kinds=tuple(kinds))
+    refuse_unless_one_of("conflicts", conflicts, get_args(Conflicts))
+    reading = _Reading(_ties_system(paths_of(events)[0]), tuple(kinds), conflicts)
     made = reading.ties("events", paths_of(events))
     if actors is not None:
         reading.known = reading.list_of(Path(actors))
         reading.drop_others = others == "drop"
-        made = reading.among(made, paths_of(events))
+    made = reading.among(made, paths_of(events))
     picked, why = _events_of(made, first, last)
     if picked.empty:
         because = f": {'; '.join(why)}" if why else ""
@@ -81,6 +85,8 @@ def load_event_data(
     by_state = {name: reading.states(name, source_of(given)) for name, given in (states or {}).items()}
     by_pair = {name: reading.pairs(name, source_of(given)) for name, given in (pairs or {}).items()}
     spells = None if presence is None else reading.presence(paths_of(presence))
+    if reading.conflicting:
+        raise DataErrors(list(reading.conflicting.values()))
     named = {*made["a"], *made["b"]}
     for what, frame in (*ties.items(), *by_pair.items(), *by_state.items()):  # names may be shared
         here = set(frame["actor"]) if "actor" in frame else {*frame["a"], *frame["b"]}
@@ -138,16 +144,19 @@ def without_absent(data: EventData) -> EventData:
 class _Reading:
     """Reads file after file in one way of naming actors, and remembers the reports."""
 
-    def __init__(self, system: System, kinds: tuple[str, ...]) -> None:
-        self.system, self.kinds = system, kinds
+    def __init__(self, system: System, kinds: tuple[str, ...], conflicts: Conflicts) -> None:
+        self.system, self.kinds, self.conflicts = system, kinds, conflicts
+        self.conflicting: dict[str, DataError] = {}
         self.known: set[str] = set()
         self.drop_others = False
         self.reports: list[ReadReport] = []
         self.notes: list[str] = []
 
     def kept(self, read: Read) -> pd.DataFrame:
+        """The rows in the order of the file, with its name in `_file`."""
         self.reports.append(read.report)
-        return read.frame
+        frame = read.frame.assign(_file=read.report.path)
+        return frame.sort_values("_row", kind="stable") if "_row" in frame else frame
 
     def list_of(self, path: Path) -> set[str]:
         found = set(self.kept(read_actors(path, self.system))["actor"])
@@ -162,7 +171,7 @@ class _Reading:
         return _joined(frames)
 
     def plain(self, path: Path) -> pd.DataFrame:
-        return self.kept(read_ties(path, self.system))
+        return self.kept(read_ties(path, self.system, "keep"))
 
     def accords(self, path: Path) -> pd.DataFrame:
         frame = self.kept(read_outcomes(path))
@@ -170,13 +179,14 @@ class _Reading:
         if unknown:
             known = ", ".join(sorted(set(frame["kind"])))
             raise DataError("no accord is of this kind", f"Choose among {known}", path, value=unknown[0])
-        return ties_from_accords(frame[frame["kind"].isin(self.kinds)] if self.kinds else frame)
+        ties = ties_from_accords(frame[frame["kind"].isin(self.kinds)] if self.kinds else frame)
+        return ties.assign(_file=str(path))
 
     def states(self, name: str, source: Source) -> pd.DataFrame:
         frames = []
         for path in source.files:
             column = column_of(path, name, source)
-            read = read_state_covariates(path, [column], self.system)
+            read = read_state_covariates(path, [column], self.system, "keep")
             frames.append(self.kept(read).rename(columns={column: "value"}))
         return transformed(name, self.among(_joined(frames), source.files), source)
 
@@ -184,26 +194,58 @@ class _Reading:
         frames = []
         for path in source.files:
             if is_matrix(path):
-                frames.append(self.kept(read_matrix(path))[["a", "b", "date", "value"]])
+                frames.append(self.kept(read_matrix(path)).drop(columns="increment"))
                 continue
             column = column_of(path, name, source)
-            read = read_pair_covariates(path, [column], system=self.system)
+            read = read_pair_covariates(path, [column], system=self.system, conflicts="keep")
             frames.append(self.kept(read).rename(columns={column: "value"}))
         return transformed(name, self.among(_joined(frames), source.files), source)
 
     def presence(self, paths: Sequence[Path]) -> pd.DataFrame:
-        frames = [self.kept(read_presence(path, self.system)) for path in paths]
+        frames = [self.kept(read_presence(path, self.system, "keep")) for path in paths]
         changes = [frame for frame in frames if "present" in frame]
         if changes and len(changes) < len(frames):
             raise DataError(
                 "presence is given both as spells and as changes", "Give one of the two", paths[0]
             )
-        return self.among(spells_of(_joined(changes)) if changes else _joined(frames), paths)
+        rows = self.among(_joined(frames), paths)
+        return spells_of(rows) if changes else rows
 
     def among(self, frame: pd.DataFrame, paths: Sequence[Path]) -> pd.DataFrame:
-        """The rows that name actors of the list, if there is one."""
-        if not self.known:
+        """The rows that name actors of the list, if there is one, with their conflicts settled."""
+        return self.settled(self.listed(frame, paths) if self.known else frame)
+
+    def settled(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows that hold, each file after the one before it; conflicts to be refused are remembered."""
+        if "start" in frame:
             return frame
+        values = ["present" if "present" in frame else "value"]
+        said = again(frame, values)
+        for file, count in frame.loc[said, "_file"].value_counts(sort=False).items():
+            self.note(f"{count} rows of {Path(str(file)).name} repeat what a file before it says")
+        frame = frame[~said].reset_index(drop=True)
+        if self.conflicts == "refuse":
+            self.conflicting |= {
+                f"{one.path}:{one.line}:{one.message}": one for one in conflicts_of(frame, values)
+            }
+            return frame
+        kept, count = the_last(frame, values)
+        if values == ["value"] and "increment" not in frame:
+            kept = frame  # covariates are applied row after row: a blank that does not hold is seen by those after it
+        if count:
+            files = ", ".join(Path(str(file)).name for file in frame["_file"].unique())
+            self.note(
+                f"{count} rows of {files} contradict one before them of the same moment: the last holds"
+            )
+        return kept.reset_index(drop=True)
+
+    def note(self, what: str) -> None:
+        """Once, also where one file is read for two purposes."""
+        if what not in self.notes:
+            self.notes.append(what)
+
+    def listed(self, frame: pd.DataFrame, paths: Sequence[Path]) -> pd.DataFrame:
+        """The rows that name actors of the list."""
         sides = ["actor"] if "actor" in frame else ["a", "b"]
         stray = ~frame[sides].isin(self.known).all(axis=1)
         if stray.any() and not self.drop_others:
@@ -212,7 +254,7 @@ class _Reading:
             raise DataError(
                 "this actor is not on the list",
                 "Add it to the list of actors, or set `others: drop`",
-                path=", ".join(str(path) for path in paths),
+                path=str(row["_file"]),
                 line=int(row["line"]) if "line" in row and not pd.isna(row["line"]) else None,
                 value=label,
             )
@@ -238,7 +280,7 @@ def _events_of(
         f"ties after {last} are left out": begun & late,
     }
     notes = tuple(f"{int(rows.sum())} {why}" for why, rows in reasons.items() if rows.any())
-    columns = [c for c in ("a", "b", "date", "line") if c in made]
+    columns = [c for c in ("a", "b", "date", "line", "_file") if c in made]
     events = made[begun & ~undated & ~early & ~late][columns]
     return events.sort_values("date", kind="stable").reset_index(drop=True), notes
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,13 +21,15 @@ from balance_sim.evidence.readers.table import ReadReport
 _NEVER = np.datetime64("0001-01-01", "s")
 _ALWAYS = np.datetime64("9999-12-31", "s")
 _NOBODY = np.empty(0, dtype=np.int64)
+Rows = tuple[tuple[NDArray[np.int64], ...], NDArray[np.datetime64], Floats]
+"""Where (an axis each), from when, and which value, in order of time."""
 
 
 @dataclass(frozen=True)
 class EventData:
     """Events between actors, in the tidy form that `readers.covariates` gives.
 
-    events: a, b, date, and perhaps line. presence: actor, start, end; actors without a row are always there.
+    events: a, b, date, and perhaps line and _file. presence: actor, start, end; actors without a row are always there.
     networks: name -> a, b, date, increment or value. states: name -> actor, date, value. pairs: name -> a, b,
     date, value (undirected). source: the file of the events, for messages. reports: of the files read; notes:
     what else was done to them."""
@@ -53,11 +56,15 @@ class EventDay:
     second: NDArray[np.int64]
 
 
-def event_days(data: EventData, windows: Iterable[tuple[str, float]] = ()) -> Iterator[EventDay]:
-    """The moments of `data.events` in order, each with what was known before it. windows: of networks, in days.
-
-    Raises DataError."""
-    world = World(data, windows)
+def event_days(
+    data: EventData,
+    windows: Iterable[tuple[str, float]] = (),
+    *,
+    distinct: Iterable[str] = (),
+    mean_kept: bool = False,
+) -> Iterator[EventDay]:
+    """The moments of `data.events` in order, each with what was known before it. See `World`. Raises DataError."""
+    world = World(data, windows, distinct=distinct, mean_kept=mean_kept)
     first, second, dates = _events(data, world.place)
     for day in np.unique(dates):
         now = np.flatnonzero(dates == day)
@@ -75,9 +82,19 @@ def event_days(data: EventData, windows: Iterable[tuple[str, float]] = ()) -> It
 
 
 class World:
-    """Ties, covariates and presence of `data`, brought forward day by day (never back)."""
+    """Ties, covariates and presence of `data`, brought forward day by day (never back).
 
-    def __init__(self, data: EventData, windows: Iterable[tuple[str, float]] = ()) -> None:
+    windows: networks, and the days within which ties of them count, too. distinct: networks in which repetitions
+    are looked for with equal rows of one moment counted once. mean_kept: see `_kept`."""
+
+    def __init__(
+        self,
+        data: EventData,
+        windows: Iterable[tuple[str, float]] = (),
+        *,
+        distinct: Iterable[str] = (),
+        mean_kept: bool = False,
+    ) -> None:
         self.place = {actor: i for i, actor in enumerate(data.actors)}
         if len(self.place) != len(data.actors):
             raise DataError("an actor is listed twice", "List each actor once")
@@ -85,11 +102,16 @@ class World:
         self.networks = {name: Ties(frame, self.place, name) for name, frame in data.networks.items()}
         for name, days in dict.fromkeys(windows):
             self.networks[windowed(name, days)] = Ties(data.networks[name], self.place, name, days)
+        self.repeated = {
+            name: Ties(_once(data.networks[name]), self.place, name) for name in dict.fromkeys(distinct)
+        }
         self.states = {
-            name: _Values(_actor_rows(frame, self.place, name), (n,)) for name, frame in data.states.items()
+            name: _Values(_actor_rows(frame, self.place, name), (n,), mean_kept=mean_kept)
+            for name, frame in data.states.items()
         }
         self.pairs = {
-            name: _Values(_pair_rows(frame, self.place, name), (n, n)) for name, frame in data.pairs.items()
+            name: _Values(_pair_rows(frame, self.place, name), (n, n), mean_kept=mean_kept)
+            for name, frame in data.pairs.items()
         }
         self.spells = _spells(data.presence, self.place)
 
@@ -104,6 +126,7 @@ class World:
             {name: ties.before(day) for name, ties in self.networks.items()},
             {name: values.before(day) for name, values in self.states.items()},
             {name: values.before(day) for name, values in self.pairs.items()},
+            {name: ties.before(day) for name, ties in self.repeated.items()},
         )
         return EventDay(day, _present(self.spells, day, len(self.place)), moment, first, second)
 
@@ -161,6 +184,13 @@ class Ties:
         return self.x.copy()
 
 
+def _once(frame: pd.DataFrame) -> pd.DataFrame:
+    """Ties with equal increments of one dyad and moment counted once."""
+    if "increment" not in frame:
+        return frame
+    return frame[~(frame["increment"].notna() & frame.duplicated(["a", "b", "date", "increment"]))]
+
+
 def _within(frame: pd.DataFrame, name: str, days: float) -> pd.DataFrame:
     """Increments, and the same taken back when the window has passed."""
     if frame["value"].notna().any() and frame.loc[frame["value"].notna(), "date"].notna().any():
@@ -173,15 +203,53 @@ def _within(frame: pd.DataFrame, name: str, days: float) -> pd.DataFrame:
     return pd.concat([frame, frame.assign(date=passed, increment=-frame["increment"])], ignore_index=True)
 
 
+def _kept(rows: Rows, shape: tuple[int, ...]) -> Rows:
+    """The rows with every blank filled once, and kept until a row of its own.
+
+    At the start, the first moment at which anyone has a value, whoever has none takes the mean over all who have
+    one. A later blank takes the mean of the others' values as they stand when its row comes, in the order given."""
+    where, dates, values = rows
+    known = np.flatnonzero(~np.isnan(values))
+    if not len(known):
+        return rows
+    begun = int(np.searchsorted(dates, dates[known[0]], side="right"))
+    places = list(zip(*where, strict=True))
+    now, filled = np.full(shape, np.nan), values.copy()
+    for place, value in zip(places[:begun], values, strict=False):
+        now[place] = now[place[::-1]] = value
+    blank, mean = np.isnan(now), np.nanmean(now)
+    if len(shape) == 2:
+        np.fill_diagonal(blank, False)
+    now[blank] = mean
+    for k in range(begun, len(values)):
+        if np.isnan(values[k]):
+            now[places[k]] = now[places[k][::-1]] = np.nan
+            others = now[~np.isnan(now)]
+            filled[k] = others.mean() if len(others) else np.nan
+        now[places[k]] = now[places[k][::-1]] = filled[k]
+    cells = np.nonzero(np.triu(blank) if len(shape) == 2 else blank)
+
+    def between(before: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
+        return np.concatenate([before[:begun], more, before[begun:]])
+
+    return (
+        tuple(between(axis, cell) for axis, cell in zip(where, cells, strict=True)),
+        between(dates, np.full(len(cells[0]), dates[begun - 1])),
+        between(filled, np.full(len(cells[0]), mean)),
+    )
+
+
 class _Values:
     """Values that hold from their date until the next, brought forward in time; NaN before the first."""
 
     def __init__(
         self,
-        rows: tuple[tuple[NDArray[np.int64], ...], NDArray[np.datetime64], Floats],
+        rows: Rows,
         shape: tuple[int, ...],
+        *,
+        mean_kept: bool,
     ) -> None:
-        self.where, self.dates, self.values = rows
+        self.where, self.dates, self.values = _kept(rows, shape) if mean_kept else rows
         self.now = np.full(shape, np.nan)
         self.done = 0
 
@@ -195,9 +263,7 @@ class _Values:
         return self.now.copy()
 
 
-def _actor_rows(
-    frame: pd.DataFrame, place: Mapping[str, int], name: str
-) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.datetime64], Floats]:
+def _actor_rows(frame: pd.DataFrame, place: Mapping[str, int], name: str) -> Rows:
     frame = frame.sort_values("date", na_position="first", kind="stable")
     return (
         (_positions(frame["actor"], place, name),),
@@ -206,9 +272,7 @@ def _actor_rows(
     )
 
 
-def _pair_rows(
-    frame: pd.DataFrame, place: Mapping[str, int], name: str
-) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.datetime64], Floats]:
+def _pair_rows(frame: pd.DataFrame, place: Mapping[str, int], name: str) -> Rows:
     frame = frame.sort_values("date", na_position="first", kind="stable")
     where = (_positions(frame["a"], place, name), _positions(frame["b"], place, name))
     return where, _days(frame["date"], _NEVER), frame["value"].to_numpy(np.float64)
@@ -250,8 +314,9 @@ def _events(
 
 def _fault(data: EventData, row: int, message: str, next_step: str) -> DataError:
     event = data.events.iloc[row]
-    line = int(event["line"]) if "line" in event else None
-    return DataError(message, next_step, data.source, line, None, f"{event['a']}-{event['b']}")
+    line = None if pd.isna(event.get("line")) else int(event["line"])
+    path = event.get("_file", data.source)
+    return DataError(message, next_step, path, line, None, f"{event['a']}-{event['b']}")
 
 
 def _spells(

@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from balance_sim.evidence.choices import BETWEEN, NOT_ON_RECORD, SIGNED, WITHIN, part_of, term_of
 from balance_sim.evidence.fitting import Fit
 from balance_sim.evidence.history import Floats, History
 from balance_sim.evidence.profiles import Profile
-
-HEAD = "# Fitted by balance-sim. Estimates in nats; see docs/evidence.md.\n"
 
 
 def key_path(name: str) -> str:
@@ -190,23 +187,6 @@ def data_used(history: History) -> list[dict[str, object]]:
     ]
 
 
-def fitted_text(record: dict[str, object]) -> str:
-    """One YAML document; the matrix a row a line."""
-    return HEAD + yaml.dump(record, Dumper=_Rows, sort_keys=False, width=1_000_000, allow_unicode=True)
-
-
-class _Rows(yaml.SafeDumper):
-    """Lists of numbers on one line, everything else below each other."""
-
-
-def _sequence(dumper: yaml.SafeDumper, value: Sequence[object]) -> yaml.Node:
-    flat = all(item is None or isinstance(item, int | float) for item in value)
-    return dumper.represent_sequence("tag:yaml.org,2002:seq", value, flow_style=flat)
-
-
-_Rows.add_representer(list, _sequence)
-
-
 def _short(value: float) -> float:
     return float(f"{value:.8g}")
 
@@ -259,4 +239,4 @@ def summary_lines(fit: Fit, history: History) -> list[str]:
     return lines
 
 
-__all__ = ["fitted_record", "fitted_text", "key_path", "parts_lines", "summary_lines"]
+__all__ = ["fitted_record", "key_path", "parts_lines", "summary_lines"]

@@ -17,62 +17,99 @@ from balance_sim.evidence.effects import Floats
 
 @dataclass(frozen=True)
 class ChoiceDay:
-    """Statistics of one day. s: (m, m, P) over the m actors present; i, j: sides of each event."""
+    """Statistics of one day. s: (m, m, P) over the m actors present, 0 on the diagonal; i, j: sides of each event.
+
+    In memory effect stands after effect (see `of_effects`), so that each is one block."""
 
     s: Floats
     i: NDArray[np.int64]
     j: NDArray[np.int64]
 
+    @property
+    def by_effect(self) -> Floats:
+        """(P, m * m) the same numbers, an effect a row."""
+        m, _, p = self.s.shape
+        rows: Floats = self.s.transpose(2, 0, 1).reshape(p, m * m)
+        return rows
+
+
+def of_effects(statistics: Floats, i: NDArray[np.int64], j: NDArray[np.int64]) -> ChoiceDay:
+    """A day from statistics (P, m, m), which it keeps."""
+    return ChoiceDay(statistics.transpose(1, 2, 0), i, j)
+
+
+class Room:
+    """Working memory for the derivatives of one day, used again for the next: a new block of that size for every
+    product costs more time than the products."""
+
+    def __init__(self) -> None:
+        self.cells = np.empty(0)
+
+    def blocks(self, p: int, m: int) -> tuple[Floats, Floats, Floats]:
+        """Three arrays (p, m * m), with whatever is in them."""
+        size = p * m * m
+        if len(self.cells) < 3 * size:
+            self.cells = np.empty(3 * size)
+        one, two, three = self.cells[: 3 * size].reshape(3, p, m * m)
+        return one, two, three
+
 
 def pair_probabilities(b: Floats, day: ChoiceDay) -> Floats:
     """(m, m) P{i,j}, symmetric with diagonal 0; the upper triangle sums to 1."""
-    return _probabilities(b, day.s)[2]
+    both, _, top = _choices(b, day)
+    weight: Floats = np.exp(both - top)
+    weight /= weight.sum() / 2
+    return weight
 
 
 def day_value(b: Floats, day: ChoiceDay) -> float:
     """Sum over the day's events of ln P{i,j}."""
-    both, _, _, total = _probabilities(b, day.s)
-    return float(both[day.i, day.j].sum() - len(day.i) * total)
+    both, _, top = _choices(b, day)
+    made = float(both[day.i, day.j].sum())
+    both -= top
+    np.exp(both, out=both)
+    return made - len(day.i) * float(top + np.log(both.sum() / 2))
 
 
-def day_derivatives(b: Floats, day: ChoiceDay) -> tuple[float, Floats, Floats, Floats]:
+def day_derivatives(
+    b: Floats, day: ChoiceDay, room: Room | None = None
+) -> tuple[float, Floats, Floats, Floats]:
     """Log-likelihood, score (P,), Fisher information (P, P) and Hessian (P, P) of one day.
 
     With D_ij = s_ij + s_ji - E_i s_i. - E_j s_j. the score of an event is D_ij less its mean under P, and the
     Fisher information the covariance of D under P. The Hessian is sum_i (E q_i - events of i) V_i - E Cov(D),
     with V_i the covariance of s_i. under p_i., q_i = P(i takes part), and E events."""
-    s, events = day.s, len(day.i)
-    m, p = s.shape[0], s.shape[2]
-    both, choose, pair, total = _probabilities(b, s)
-    mean = np.einsum("ij,ijp->ip", choose, s)
-    apart = s - mean[:, None, :]
-    d = apart + apart.transpose(1, 0, 2)
-    weight = pair.ravel() / 2
-    average = weight @ d.reshape(m * m, p)
-    flat = d.reshape(m * m, p) - average
-    information = events * (flat * weight[:, None]).T @ flat
+    events, (m, _, p) = len(day.i), day.s.shape
+    apart, d, weighted = (room or Room()).blocks(p, m)
+    both, choose, top = _choices(b, day)
+    made = float(both[day.i, day.j].sum())
+    pair = np.exp(both - top)
+    total = pair.sum() / 2
+    pair /= 2 * total  # P{i,j} / 2: each dyad stands here twice
+    for k, s in enumerate(day.by_effect.reshape(p, m, m)):
+        own, sums = apart[k].reshape(m, m), d[k].reshape(m, m)
+        np.subtract(s, np.einsum("ij,ij->i", choose, s)[:, None], out=own)
+        np.add(own, own.T, out=sums)
+    average = d @ pair.ravel()
+    gradient = d.reshape(p, m, m)[:, day.i, day.j].sum(axis=1) - events * average
+    d -= average[:, None]
+    information = events * (np.multiply(d, pair.ravel(), out=weighted) @ d.T)
     involved = np.bincount(np.concatenate([day.i, day.j]), minlength=m)
-    excess = events * pair.sum(axis=1) - involved
-    raw = apart.reshape(m * m, p)
-    spread = (raw * (excess[:, None] * choose).reshape(-1, 1)).T @ raw
-    gradient = (d[day.i, day.j] - average).sum(axis=0)
-    value = float(both[day.i, day.j].sum() - events * total)
+    choose *= (2 * events * pair.sum(axis=1) - involved)[:, None]
+    spread = np.multiply(apart, choose.ravel(), out=weighted) @ apart.T
+    value = made - events * float(top + np.log(total))
     return value, gradient, information, spread - information
 
 
-def _probabilities(b: Floats, s: Floats) -> tuple[Floats, Floats, Floats, float]:
-    """ln p_ij p_ji (m, m), p_ij (m, m), P{i,j} (m, m) symmetric, and ln of the sum over pairs."""
-    utility = s @ b
-    np.fill_diagonal(utility, -np.inf)
-    log_p = utility - _log_sum(utility)[:, None]
+def _choices(b: Floats, day: ChoiceDay) -> tuple[Floats, Floats, float]:
+    """ln p_ij p_ji (m, m) with -inf on the diagonal, p_ij (m, m), and the largest of the first."""
+    m = len(day.s)
+    log_p = (b @ day.by_effect).reshape(m, m)
+    np.fill_diagonal(log_p, -np.inf)
+    log_p -= log_p.max(axis=1, keepdims=True)
+    choose = np.exp(log_p)
+    sums = choose.sum(axis=1, keepdims=True)
+    choose /= sums
+    log_p -= np.log(sums)
     both = log_p + log_p.T
-    top = both.max()
-    weight = np.exp(both - top)
-    total = weight.sum() / 2
-    return both, np.exp(log_p), weight / total, float(top + np.log(total))
-
-
-def _log_sum(utility: Floats) -> Floats:
-    top = utility.max(axis=1)
-    out: Floats = top + np.log(np.exp(utility - top[:, None]).sum(axis=1))
-    return out
+    return both, choose, float(both.max())

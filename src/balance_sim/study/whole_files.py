@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from balance_sim.study.faults import FolderBusy, write_fault
+from balance_sim.study.faults import CannotWrite, FolderBusy, write_fault
 
 
 def make_folder(folder: Path) -> None:
@@ -35,6 +35,7 @@ def whole_file(path: Path, size: int | None = None) -> Iterator[Path]:
     """A path beside the place to write to; synced and renamed at the end. Raises CannotWrite, FolderBusy.
 
     size: how many bytes it will be, for the message."""
+    _refuse_device(path)
     partial = path.parent / f".{path.name[:50]}.partial"
     need = "" if size is None else f"{size:,} bytes"
     try:
@@ -51,6 +52,16 @@ def whole_file(path: Path, size: int | None = None) -> Iterator[Path]:
         _sync(path.parent)
     except OSError as error:
         raise write_fault(error, path, need) from error
+
+
+def _refuse_device(path: Path) -> None:
+    """Raise CannotWrite for a device, a pipe or a socket, whose place a file would take: `--out /dev/null`."""
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise CannotWrite(
+                f"cannot write {path}: it is a device or a pipe, not a file. Choose another --out."
+            )
 
 
 @contextmanager

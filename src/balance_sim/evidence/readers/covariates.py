@@ -12,15 +12,19 @@ from pathlib import Path
 import pandas as pd
 
 from balance_sim.evidence.readers.labels import ACTOR, SIDES, WHEN, System, labels, moments, names_of
-from balance_sim.evidence.readers.table import Read, Table, open_table
+from balance_sim.evidence.readers.table import Read, open_table
 from balance_sim.evidence.readers.ties import pair_frame, read_presence, read_ties, span
+from balance_sim.evidence.readers.twice import Twice, again, settled
 
 
-def read_state_covariates(path: Path | str, columns: Sequence[str], system: System | None = None) -> Read:
-    """State-years or dated values. Frame: actor, date, and a float column for each of `columns`.
+def read_state_covariates(
+    path: Path | str, columns: Sequence[str], system: System | None = None, conflicts: Twice = "refuse"
+) -> Read:
+    """State-years or dated values. Frame: actor, date, _row (its number in the file), and a float column for each
+    of `columns`.
 
     A year stands for its 1 January; a blank date for the beginning of time. system: the codes to name actors
-    by, if the file's are others."""
+    by, if the file's are others. conflicts: see `readers.twice`. Raises DataError."""
     names = {"actor": names_of(ACTOR, system), **WHEN, **{column: (column,) for column in columns}}
     table = open_table(path, "state covariates", names, ("actor", *columns))
     read = len(table.text)
@@ -31,18 +35,26 @@ def read_state_covariates(path: Path | str, columns: Sequence[str], system: Syst
     frame = pd.DataFrame({"actor": actor[actor != ""], "date": when[actor != ""]})
     for column in columns:
         frame[column] = table.number(column)
-    _refuse_twice(table, frame, ["actor", "date"], "actor")
+    said = again(frame, columns)
+    table.drop(said, "the same value of the same actor and date again")
+    frame, notes = settled(frame[~said], columns, conflicts, table.path)
+    frame = frame.assign(_row=frame.index)
     frame = frame.sort_values(["actor", "date"], na_position="first", kind="stable").reset_index(drop=True)
-    return Read(frame, table.report(read, frame, span(frame), *_blanks(frame, columns)))
+    return Read(frame, table.report(read, frame, span(frame), *_blanks(frame, columns), *notes))
 
 
 def read_pair_covariates(
-    path: Path | str, columns: Sequence[str], *, directed: bool = False, system: System | None = None
+    path: Path | str,
+    columns: Sequence[str],
+    *,
+    directed: bool = False,
+    system: System | None = None,
+    conflicts: Twice = "refuse",
 ) -> Read:
-    """Pair-years or dated values. Frame: a, b, date, and a float column for each of `columns`.
+    """Pair-years or dated values. Frame: a, b, date, _row, and a float column for each of `columns`.
 
-    Undirected pairs are put in order (a < b as text). A pair given in both orders with the same values counts
-    once; with other values it is an error."""
+    Undirected pairs are put in order (a < b as text). A pair given twice with the same values counts once; with
+    other values it is an error, or see `conflicts` in `readers.twice`. Raises DataError."""
     names = {
         "a": names_of(SIDES[0], system),
         "b": names_of(SIDES[1], system),
@@ -54,24 +66,18 @@ def read_pair_covariates(
     frame = pair_frame(table, system, directed=directed)
     for column in columns:
         frame[column] = table.number(column)
-    same = frame.drop(columns="swapped").duplicated() & ~frame.duplicated(["a", "b", "date", "swapped"])
-    table.drop(same, "the same pair in the other order, with the same values")
-    frame = frame[~same].drop(columns="swapped")
-    _refuse_twice(table, frame, ["a", "b", "date"], "a")
+    said = again(frame, columns)
+    table.drop(said, "the same pair and date again, with the same values")
+    frame, notes = settled(frame[~said].drop(columns="swapped"), columns, conflicts, table.path)
+    frame = frame.assign(_row=frame.index)
     keys = ["a", "b", "date"]
     frame = frame.sort_values(keys, na_position="first", kind="stable").reset_index(drop=True)
-    return Read(frame, table.report(read, frame, span(frame), *_blanks(frame, columns)))
+    return Read(frame, table.report(read, frame, span(frame), *_blanks(frame, columns), *notes))
 
 
 def _blanks(frame: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     counts = {column: int(frame[column].isna().sum()) for column in columns}
     return [f"{column} is missing in {count} rows" for column, count in counts.items() if count]
-
-
-def _refuse_twice(table: Table, frame: pd.DataFrame, keys: list[str], column: str) -> None:
-    twice = frame.duplicated(keys)
-    if twice.any():
-        raise table.fault(column, twice, f"two rows have the same {', '.join(keys)}", "Keep one of them")
 
 
 __all__ = ["read_pair_covariates", "read_presence", "read_state_covariates", "read_ties"]

@@ -214,20 +214,8 @@ class Table:
                 start = reader.line_num + 1
 
     def lines(self, rows: Sequence[int]) -> list[int]:
-        """Physical line on which each row of the file starts (cells may hold line breaks)."""
-        wanted, found = set(rows), {}
-        with text_of(self.path) as handle:
-            reader = records(handle)
-            next(reader)
-            start = reader.line_num + 1
-            row = 0
-            for record in reader:
-                if record and not (len(record) == 1 and not record[0].strip(" \t")):  # blank to pandas too
-                    if row in wanted:
-                        found[row] = start
-                    row += 1
-                start = reader.line_num + 1
-        return [found[row] for row in rows]
+        """Physical line on which each row of the file starts."""
+        return lines_of(self.path, rows)
 
     def drop(self, bad: pd.Series, reason: str) -> None:
         """Leave out the rows where `bad` is true and remember why."""
@@ -260,6 +248,23 @@ class Table:
             tuple(self.dropped),
             notes,
         )
+
+
+def lines_of(path: Path, rows: Sequence[int]) -> list[int]:
+    """Physical line on which each row of a file starts (cells may hold line breaks). rows: counted from 0."""
+    wanted, found = set(rows), {}
+    with text_of(path) as handle:
+        reader = records(handle)
+        next(reader)
+        start = reader.line_num + 1
+        row = 0
+        for record in reader:
+            if record and not (len(record) == 1 and not record[0].strip(" \t")):  # blank to pandas too
+                if row in wanted:
+                    found[row] = start
+                row += 1
+            start = reader.line_num + 1
+    return [found[row] for row in rows]
 
 
 def open_table(

@@ -14,14 +14,15 @@ from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.readers.labels import ACTOR, SIDES, WHEN, System, labels, moments, names_of
 from balance_sim.evidence.readers.table import MISSING_TEXT, Read, ReadReport, Table, open_table
 from balance_sim.evidence.readers.text import records, text_of
+from balance_sim.evidence.readers.twice import Twice, again, settled
 
 SHORT = pd.Timedelta(seconds=1)
 """An actor that leaves at a moment was there until this long before it."""
 
 
-def read_ties(path: Path | str, system: System | None = None) -> Read:
+def read_ties(path: Path | str, system: System | None = None, conflicts: Twice = "refuse") -> Read:
     """Dated changes of an undirected tie. Frame: a, b (a < b), date, increment or value (the other missing),
-    line. system: the codes to name actors by, if the file's are others.
+    line. system: the codes to name actors by, if the file's are others. conflicts: see `readers.twice`.
 
     A row adds `increment` to the tie's weight or sets it to `value` (`replace` is another name for it); with
     neither column each row adds 1. A square matrix with the same labels on both sides is read too: undated
@@ -54,13 +55,13 @@ def read_ties(path: Path | str, system: System | None = None) -> Read:
         raise table.fault(
             column, both, "a tie needs either an increment or a value", "Fill in one of the two"
         )
-    _refuse_conflict(table, frame)
     notes = _mirrored(frame, path)
     frame = frame.drop(columns="swapped")
-    set_twice = frame["value"].notna() & frame.duplicated(["a", "b", "date", "value"])
-    table.drop(set_twice, "the same value of the same pair and date again")
-    frame = frame[~set_twice]
-    frame["line"] = table.lines(list(frame.index))
+    said = again(frame, ["value"])
+    table.drop(said, "the same value of the same pair and date again")
+    frame, settling = settled(frame[~said], ["value"], conflicts, Path(path))
+    notes += settling
+    frame = frame.assign(line=table.lines(list(frame.index)))
     frame = frame.sort_values("date", na_position="first", kind="stable").reset_index(drop=True)
     return Read(frame, table.report(read_rows, frame, span(frame), *notes))
 
@@ -76,12 +77,12 @@ def read_actors(path: Path | str, system: System | None = None) -> Read:
     return Read(frame, table.report(read, frame, None))
 
 
-def read_presence(path: Path | str, system: System | None = None) -> Read:
+def read_presence(path: Path | str, system: System | None = None, conflicts: Twice = "refuse") -> Read:
     """When actors are there. Frame: actor, start, end (moments, both count; missing is open); spells may repeat.
 
     Either spells (start, end: both days count), or changes (date, and `present`, `value` or `replace` saying
     yes or no; the day of a change already counts as after it; undated: from the beginning of time). Before its
-    first dated change an actor is what it is not after it. Raises DataError."""
+    first dated change an actor is what it is not after it. conflicts: see `readers.twice`. Raises DataError."""
     names = {
         "actor": names_of(ACTOR, system),
         "start": ("start",),
@@ -101,10 +102,10 @@ def read_presence(path: Path | str, system: System | None = None) -> Read:
     nobody = frame["actor"] == ""
     table.drop(nobody, "no actor")
     frame = frame[~nobody]
-    twice = frame.duplicated(["actor", "date"])
-    if twice.any():
-        raise table.fault("actor", twice, "two rows have the same actor, date", "Keep one of them")
-    return Read(frame, table.report(read, frame, span(frame)))
+    said = again(frame, ["present"])
+    table.drop(said, "the same value of the same actor and date again")
+    frame, notes = settled(frame[~said], ["present"], conflicts, table.path)
+    return Read(frame.assign(_row=frame.index), table.report(read, frame, span(frame), *notes))
 
 
 def spells_of(changes: pd.DataFrame) -> pd.DataFrame:
@@ -230,20 +231,6 @@ def read_matrix(path: Path | str) -> Read:
         "matrix", str(path), len(names), len(frame), None, None, notes=(f"{len(names)} actors",)
     )
     return Read(frame, report)
-
-
-def _refuse_conflict(table: Table, frame: pd.DataFrame) -> None:
-    """One pair and date: values agree, and no increment stands beside a value."""
-    keys = ["a", "b", "date"]
-    groups = frame.groupby(keys, dropna=False)
-    values, shares = groups["value"].transform("nunique"), groups["value"].transform("count")
-    sizes = groups["a"].transform("size")
-    bad = (values > 1) | ((shares > 0) & (shares < sizes))
-    if bad.any():
-        last = bad & frame.duplicated(keys)
-        raise table.fault(
-            "value", last if last.any() else bad, "this pair has another row on this date", "Keep one of them"
-        )
 
 
 def _mirrored(frame: pd.DataFrame, path: Path | str) -> list[str]:
