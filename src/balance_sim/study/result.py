@@ -30,6 +30,7 @@ from balance_sim.study.digest import digest_of
 from balance_sim.study.extra_arms import READ
 from balance_sim.study.faults import LacksOutcome
 from balance_sim.study.frames import OutcomeRows
+from balance_sim.study.observed import share_steps
 from balance_sim.study.placebos import Placebos, placebos
 from balance_sim.study.store import Store, read_summary, runs_in
 
@@ -171,7 +172,12 @@ class Result:
     @cached_property
     def _estimates(self) -> Estimates:
         """Levels and effects in one pass over the blocks."""
-        return estimates_of((runs for runs, _ in self.blocks()), self.arms)
+        return estimates_of((runs for runs, _ in self.blocks()), self.arms, steps=self.steps)
+
+    @cached_property
+    def steps(self) -> dict[str, float]:
+        """By how much one event moves an outcome that is a share, as `outcomes.least_jump` takes it."""
+        return share_steps(self.scenario)
 
     @cached_property
     def levels(self) -> pd.DataFrame:

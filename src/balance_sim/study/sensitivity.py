@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,6 +118,7 @@ class Matrices:
     alike: dict[str, npt.NDArray[np.bool_]]
     reference: str
     smooth: frozenset[str]  # outcomes with filtered estimates, which stand in their place
+    steps: Mapping[str, float]  # of shares, as `outcomes.least_jump` takes them
 
     def spread(self, of: Quantity) -> Floats | None:
         """(points,) spread of the outcome of an effect that was drawn, as `intervals.paired_half_widths` takes it.
@@ -126,7 +127,7 @@ class Matrices:
         if of.of != "effect" or of.outcome in self.smooth:
             return None
         arms = (self.values[Quantity("mean", arm, of.outcome)].T for arm in (of.arm, self.reference))
-        spread = np.maximum(spread_over(*arms), least_jump(of.outcome))
+        spread = np.maximum(spread_over(*arms), least_jump(of.outcome, self.steps))
         return np.where(self.alike[of.arm] | fixed_beforehand(of.outcome), 0.0, spread)
 
 
@@ -173,7 +174,7 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
             out[quantity] = y
     alike = {arm: np.array(found) for arm, found in same.items()}
     smooth = frozenset(name for name in outcomes if FILTERED + name in known)
-    return Matrices(out, list(by_point), left_out, alike, result.reference, smooth)
+    return Matrices(out, list(by_point), left_out, alike, result.reference, smooth, result.steps)
 
 
 def _alike(one: dict[str, Floats], other: dict[str, Floats]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from balance_sim.study.designs import DesignPoint
 from balance_sim.study.digest import Digest
 from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import scenario_of
+from balance_sim.study.observed import share_steps
 from balance_sim.study.points import FIXED, PointTable
 from balance_sim.study.result import Result
 from balance_sim.study.shards import Kept
@@ -94,9 +95,14 @@ class SweepResult:
         """Levels, effects and the digest, in one pass over the shards."""
         asked = self.manifest.get("design", {}).get("outcomes", ())
         return tables_of(
-            (number, self.table.points[number], numbers_of(self.blocks(number), self.arms, asked))
+            (number, self.table.points[number], numbers_of(self.blocks(number), self.arms, asked, self.steps))
             for number in self.table.numbers()
         )
+
+    @cached_property
+    def steps(self) -> dict[str, float]:
+        """By how much one event moves an outcome that is a share, in the scenario before any factor."""
+        return share_steps(self.scenario)
 
     @property
     def levels(self) -> pd.DataFrame:
@@ -160,10 +166,15 @@ class Tables:
 
 
 def numbers_of(
-    blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str], asked: Sequence[str] = ()
+    blocks: Iterable[tuple[pa.Table, pa.Table]],
+    arms: Sequence[str],
+    asked: Sequence[str] = (),
+    steps: Mapping[str, float] | None = None,
 ) -> PointNumbers:
-    """One point from its (runs, accords) tables in the order of runs; asked: the outcomes wanted, empty for all."""
-    tally, digest = Estimates(arms, asked), Digest(arms)
+    """One point from its (runs, accords) tables in the order of runs; asked: the outcomes wanted, empty for all.
+
+    steps: of shares, as `outcomes.least_jump` takes them."""
+    tally, digest = Estimates(arms, asked, steps), Digest(arms)
 
     def digested() -> Iterator[pa.Table]:
         for runs, accords in blocks:

@@ -214,7 +214,8 @@ class Readings:
         """Paired change of an outcome; by default the headline arm's from the reference."""
         arm, against = arm or self.arm, against or self.result.reference
         pair = self.pair(outcome, arm, against)
-        return Change(*pair, self.smooth(outcome), self._alike(arm, against), least_jump(outcome))
+        least = least_jump(outcome, self.result.steps)
+        return Change(*pair, self.smooth(outcome), self._alike(arm, against), least)
 
     def smooth(self, outcome: str) -> bool:
         """Whether the study has a filtered estimate of an outcome, which is then read in its place."""
