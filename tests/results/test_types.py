@@ -28,7 +28,7 @@ def test_every_outcome_of_a_run_is_declared_and_counts_are_whole(name: str) -> N
         compile_arms(scenario, tuple(scenario.arms)), 1, Block(0, 12), tuple(scenario.arms)
     ).runs
     names = [one for one in runs.column_names if one not in ("run", "arm") and not one.startswith(FILTERED)]
-    assert {"camps_moved_730", "camps_moved_365"} & set(names)
+    assert any(one.startswith("camps_moved_") for one in names)
     for one in names:
         values = runs[one].to_numpy()
         if type_of(one) is OutcomeType.COUNT:
@@ -81,8 +81,8 @@ def four_states() -> Scenario:
 
 
 def test_an_agreements_share_of_the_coalition_by_hand() -> None:
-    """The participant weighs 0.4 of all, so those who can sign against them, a, b and c of 0.3, 0.2, 0.1, are 0.75, 0.5 and
-    0.25 of it. Two of them fear the participants, c is wary: a-b, a-c and b-c are 1.25, 1.0 and 0.75."""
+    """The participant weighs 0.4, so those who can sign against it, of 0.3, 0.2 and 0.1, are 0.75, 0.5 and 0.25 of it.
+    Two are threatened, the third is wary: the dyads are 1.25, 1.0 and 0.75."""
     steps = share_steps(four_states())
     assert steps["coalition_"] == pytest.approx(np.sqrt((1.25**2 + 1.0**2 + 0.75**2) / 3))
     assert steps["camps_frustration_"] == pytest.approx(1 / 6)

@@ -1053,7 +1053,7 @@ def test_every_effect_of_a_study_is_held() -> None:
     """Of a shipped scenario, 40 studies of 40 runs, every outcome: 0.93 or more, on the yardstick of each. Student's
     fails for a quarter of them: most runs share a shift, and in a few an agreement comes or fails.
 
-    Also what is nothing in all runs of half of the studies, in both arms: a count has room for one, a share for a step."""
+    Also what is nothing in all runs of half of the studies, in both arms: there is room for one, or for a step."""
     found = effects_held(SCENARIOS / "tripartite_1940.yaml", "signal", 1600, 40)
     assert len(found) > 60
     bad = {name: right for name, (right, _) in found.items() if not passes(right, 40, 0.93, 1.0)}
