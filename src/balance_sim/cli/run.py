@@ -97,7 +97,7 @@ def command(
     SCENARIO is a path, or the name of a scenario in ./scenarios. The same command resumes where it stopped."""
     from balance_sim.scenario import load_scenario, scenario_files
     from balance_sim.study.run import RUNS, chosen_arms, default_folder, run
-    from balance_sim.study.store import Store
+    from balance_sim.study.store import Store, refuse_lost
 
     if runs is not None and precision is not None:
         raise click.UsageError("--runs and --precision both say when to stop: give one of the two")
@@ -127,9 +127,11 @@ def command(
         with Store(folder).lock() as store:
             import json
 
+            refuse_lost(store, [0], result.runs)
             store.write_text("summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
             if figures and result.outcomes["run"].nunique() > 0:
                 draw(result, folder)
+            refuse_lost(store, [0], result.runs)
     if as_json:
         import json
 

@@ -32,7 +32,7 @@ from balance_sim.study.faults import LacksOutcome
 from balance_sim.study.frames import OutcomeRows
 from balance_sim.study.observed import share_steps
 from balance_sim.study.placebos import Placebos, placebos
-from balance_sim.study.store import Store, read_summary, runs_in
+from balance_sim.study.store import Store, read_summary, runs_in, runs_of
 
 
 def kept_summary(folder: Path | None, scenario: Scenario, version: str) -> dict[str, Any]:
@@ -63,6 +63,11 @@ class Result:
     point: int = 0  # of a sweep's design; 0 in a single study
     recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None  # by another class table
     ahead: Callable[[], Placebos] | None = field(default=None, compare=False)  # placebos that have begun
+
+    @cached_property
+    def missing_runs(self) -> int:
+        """Of the replications asked for, those that are neither there nor on record as failed."""
+        return runs_of(Store(self.folder).lacking([self.point], self.runs)) if self.folder is not None else 0
 
     def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, accords) tables in the order of runs, of the study's own arms."""
@@ -319,6 +324,7 @@ class Result:
             "camps": self.camps,
             "timing": self.timing,
             "failed_runs": len(self.failed),
+            "missing_runs": self.missing_runs,
         }
 
     def _dyads_json(self) -> list[dict[str, Any]]:

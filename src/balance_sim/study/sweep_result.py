@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +25,9 @@ from balance_sim.study.observed import share_steps
 from balance_sim.study.points import FIXED, PointTable
 from balance_sim.study.result import Result
 from balance_sim.study.shards import Kept
-from balance_sim.study.store import Store
+from balance_sim.study.store import Store, lacking_words, runs_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,11 @@ class SweepResult:
         """sha256 over points and runs: the same whatever the workers, blocks, cluster or order of points."""
         return self._gathered.digest
 
+    @cached_property
+    def missing_runs(self) -> int:
+        """Of the replications asked for, over all points, those that are neither there nor on record as failed."""
+        return runs_of(Store(self.folder).lacking(self.table.numbers(), self.runs))
+
     @property
     def headline_arm(self) -> str | None:
         """The arm that answers the question."""
@@ -144,7 +152,7 @@ class SweepResult:
             factors=self.paths,
             outcomes=self.outcome_names,
             failed=len(self.failed),
-        )
+        ) | {"missing_runs": self.missing_runs}
 
 
 @dataclass(frozen=True)
@@ -242,6 +250,7 @@ def summary_of(
         "factors": list(factors),
         "effects": [_record(row, factors) for row in shown.to_dict("records")],
         "failed_runs": failed,
+        "missing_runs": 0,
     }
 
 
@@ -265,7 +274,9 @@ def _json(value: Any) -> Any:
 
 
 def open_sweep(folder: Path | str) -> SweepResult:
-    """A sweep read back from its folder, finished or not."""
+    """A sweep read back from its folder, finished or not.
+
+    Where replications that were asked for are lacking a warning says how many."""
     store = Store(Path(folder))
     manifest = store.read_manifest()
     if manifest is None:
@@ -276,6 +287,9 @@ def open_sweep(folder: Path | str) -> SweepResult:
     table = PointTable.load(store, manifest["points"])
     inside = set(table.numbers())
     runs = manifest["runs"]
+    words = lacking_words(store, table.numbers(), runs)
+    if words is not None:
+        log.warning("%s", words)
     failed = (row for row in store.failed() if row["point"] in inside and row["run"] < runs)
     return SweepResult(
         folder=Path(folder),

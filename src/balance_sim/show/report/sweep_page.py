@@ -95,8 +95,7 @@ def made_rows(sweep: SweepResult) -> facts.Rows:
         ["arms", ", ".join(sweep.arms)],
         [
             "runs",
-            f"{sweep.runs:,} of every arm and point"
-            + (f"; {len(sweep.failed)} failed" if sweep.failed else ""),
+            f"{sweep.runs:,} of every arm and point" + facts.failed_and_missing(sweep),
         ],
         ["seed", str(sweep.seed)],
         ["digest", sweep.digest],

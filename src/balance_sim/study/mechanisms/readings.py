@@ -19,6 +19,7 @@ from balance_sim.results.outcomes import FILTERED, NEW, least_jump
 from balance_sim.scenario.schema import Event
 from balance_sim.stats.intervals import (
     NORMAL,
+    fieller,
     paired_interval,
     spread_over,
     t_quantile,
@@ -121,21 +122,14 @@ def detail_of(change: Change) -> dict[str, Any]:
 def ratio(over: Change, under: Change) -> tuple[float, float, float]:
     """Ratio of two means over the same runs, with Fieller's 95 % interval.
 
-    A bound is NaN where the interval has none on that side: the lower mean is then not
-    distinguishable from zero. Fieller 1954, JRSS B 16(2); Franz 2007, arXiv:0710.2024. Where the upper mean is not a
+    NaN where the interval has no ends (`intervals.fieller`). Where the upper mean is not a
     filtered estimate the interval has room for a run that none has shown, of the size that `intervals` gives it."""
     n = len(over.arm)
     a, b = float(over.values.mean()), float(under.values.mean())
     if n < 2 or b == 0:
         return (a / b if b else float("nan")), float("nan"), float("nan")
     (aa, ab), (_, bb) = np.cov(over.values, under.values) / n
-    t = t_quantile(0.95, n - 1)
-    t2 = t**2
-    square, cross, rest = b**2 - t2 * bb, a * b - t2 * ab, a**2 - t2 * aa
-    inside = max(cross**2 - square * rest, 0.0)
-    if square <= 0:
-        return a / b, float("nan"), float("nan")
-    low, high = (cross - np.sqrt(inside)) / square, (cross + np.sqrt(inside)) / square
+    low, high = fieller(a, b, float(aa), float(ab), float(bb), t_quantile(0.95, n - 1))
     if over.smooth or over.alike:
         return a / b, low, high
     rest_of = over - under.times(a / b)
