@@ -24,7 +24,6 @@ from balance_sim.show.figures.sweeps import (
     multiples_title,
     shown_factors,
     spread_between,
-    sweep_outcome,
 )
 from balance_sim.show.gallery import fitting, words_of
 from balance_sim.show.plots import Plots
@@ -46,8 +45,8 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
 def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
     table = multiples_table(swept)
     assert len(table) == 6 * 2
-    assert sweep_outcome(swept) == "accords_all_300"
-    effects = swept.effects[swept.effects["outcome"] == "accords_all_300"].set_index("point")["mean"]
+    assert swept.headline_outcome == "alignment_participants_rest_90"
+    effects = swept.effects[swept.effects["outcome"] == swept.headline_outcome].set_index("point")["mean"]
     part = table[table["factor"] == "parameters.beta"].set_index("point")["excess"]
     assert part.to_dict() == effects.to_dict()
     means = part.groupby(table[table["factor"] == "parameters.beta"].set_index("point")["value"]).mean()

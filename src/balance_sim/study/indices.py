@@ -124,12 +124,14 @@ def _widened(index: Index, half: float) -> Index:
     return _lengthened(index, index.value - half, index.value + half)
 
 
-def _half_widths(statistic: Callable[[Ints], Floats], runs: int) -> Floats:
-    """(m,) half of the 95 % interval that the runs alone give each; 0 of one run, of which nothing is known."""
+def _half_widths(statistic: Callable[[Ints], Floats], runs: int, known: float | Floats = 0.0) -> Floats:
+    """(m,) half of the 95 % interval that the runs alone give each; 0 of one run, of which nothing is known.
+
+    known: of each one's variance over runs, what another interval holds already."""
     if runs < 2:
         return np.zeros_like(statistic(np.arange(runs)))
     cov, t = _over_runs(statistic, runs)
-    return np.asarray(t * np.sqrt(np.diag(cov)))
+    return np.asarray(t * np.sqrt(np.maximum(np.diag(cov) - known, 0.0)))
 
 
 def _share(part: Floats, level: Floats, square: Floats, weights: Floats, scale: Floats) -> Index:
@@ -179,13 +181,14 @@ def morris_effects(before: Floats, after: Floats, step: Floats) -> MorrisEffects
     for at in range(k):
         effect, here = every[:, at].mean(axis=1), every[:, at]
         mean, _, low, high = mean_interval(effect)
-        halves = _half_widths(partial(_morris_of, here), runs)
+        own = own_noise(here) / runs  # in the spread over trajectories already
+        halves = _half_widths(partial(_morris_of, here), runs, np.array([own.mean() / t] * 2 + [0.0]))
         mu.append(_widened(Index(mean, low, high), halves[0]))
         mean, _, low, high = mean_interval(np.abs(effect))
         longer = _widened(Index(mean, low, high), halves[1])
         least = longer.low - SIZE_OF_NOISE * float(np.sqrt(noise[:, at]).mean())
         size.append(Index(mean, max(least, 0.0), longer.high))
-        spread.append(_sigma(effect, own_noise(here) / runs, runs, halves[2]))
+        spread.append(_sigma(effect, own, runs, halves[2]))
     return MorrisEffects(mu, size, spread, t)
 
 
@@ -242,18 +245,13 @@ def _variance_bounds(values: Floats) -> tuple[float, float]:
 
 
 def _noise_bounds(noise: Floats, runs: int) -> tuple[float, float]:
+    from scipy.special import chdtri
+
     mean = float(noise.mean())
     if runs < 2 or mean == 0:
         return mean, mean
-    low, high = _chi_square_bounds(float(noise.sum() ** 2 / (noise**2).sum()) * (runs - 1))
-    return mean * low, mean * high
-
-
-def _chi_square_bounds(freedom: float) -> tuple[float, float]:
-    """The 95 % interval of a variance that was estimated as 1 with so many degrees of freedom."""
-    from scipy.special import chdtri
-
-    return freedom / float(chdtri(freedom, 0.025)), freedom / float(chdtri(freedom, 0.975))
+    freedom = float(noise.sum() ** 2 / (noise**2).sum()) * (runs - 1)
+    return mean * freedom / float(chdtri(freedom, 0.025)), mean * freedom / float(chdtri(freedom, 0.975))
 
 
 @dataclass(frozen=True)
@@ -286,7 +284,7 @@ def variance_split(y: Floats) -> VarianceSplit:
     more = _half_widths(lambda chosen: _split(y[:, chosen]), runs)
     parameters = _widened(_true_variance(y.mean(axis=1), own_noise(y) / runs, runs), more[0])
     parameters = Index(seen, max(parameters.low, 0.0), max(parameters.high, 0.0))
-    within = Index(chance, *_chance_bounds(y.var(axis=1, ddof=1), runs, more[1]))
+    within = Index(chance, *_chance_bounds(y, more[1]))
     return VarianceSplit(parameters, within, _share_of(parameters, within, share), points, runs)
 
 
@@ -300,19 +298,26 @@ def _unbounded(value: float) -> Index:
     return Index(value, float("nan"), float("nan"))
 
 
-def _chance_bounds(inside: Floats, runs: int, more: float) -> tuple[float, float]:
-    """Of the mean of variances over points: Student's t, on the logarithm; or chi square where that is longer.
+def _chance_bounds(y: Floats, more: float) -> tuple[float, float]:
+    """Of the mean over points of the variance over runs, (points, runs), on the logarithm.
 
-    more: the half-width that runs give it, which points share; at least that of a chi square of the same spread."""
+    Over points: Student's t, or chi square where that is longer. Over runs, which points share: what leaving out runs
+    gives, `more` to either side, or Bonett's interval of the variance that the runs have in common."""
+    inside, runs = y.var(axis=1, ddof=1), y.shape[1]
     mean = float(inside.mean())
     if mean == 0:
         return 0.0, 0.0
     half = t_quantile(0.95, len(inside) - 1) * float(inside.std(ddof=1)) / np.sqrt(len(inside)) / mean
     least, most = _noise_bounds(inside, runs)
-    error = more / t_quantile(0.95, min(runs, GROUPS) - 1) / mean
-    fewest, furthest = _chi_square_bounds(2.0 / error**2) if error > 0 else (1.0, 1.0)
-    below = np.hypot(max(half, np.log(mean / least)), max(more / mean, -np.log(fewest)))
-    above = np.hypot(max(half, np.log(most / mean)), max(more / mean, np.log(furthest)))
+    below, above = more / mean, more / mean
+    if runs > FEWEST:
+        common = y.mean(axis=0)
+        low, high = _variance_bounds(common)
+        shared = float(common.var(ddof=1))
+        below = max(below, float(np.log(mean / max(mean - shared + low, 1e-300))))
+        above = max(above, float(np.log((mean - shared + high) / mean)))
+    below = np.hypot(max(half, np.log(mean / least)), below)
+    above = np.hypot(max(half, np.log(most / mean)), above)
     return mean * float(np.exp(-below)), mean * float(np.exp(above))
 
 

@@ -11,6 +11,7 @@ from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.problems import escaped
 from balance_sim.study.faults import no_results
 from balance_sim.study.plan import spoken
+from balance_sim.study.sensitivity_text import digits
 from balance_sim.study.store import Store, came_to_its_end, read_summary, runs_of
 
 if TYPE_CHECKING:
@@ -98,18 +99,21 @@ def spoken_standing(standing: Standing) -> str:
 
 
 def effects_lines(result: SweepResult, most: int = 20) -> list[str]:
-    """The paired effect of the headline arm on the first outcome, point by point; the rest is in the folder."""
+    """The paired effect of the headline arm on the outcome that its figure draws, point by point; the rest is in the
+    folder."""
     arm = result.headline_arm
     if arm is None or not len(result.effects):
         return ["no arm besides the reference: see levels.csv"]
-    outcome = result.outcome_names[0]
+    outcome = result.headline_outcome
     frame = result.effects
     rows = frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
     lines = [f"{outcome}: `{arm}` less `{result.reference}`, with 95 % interval"]
+    places = digits(max((abs(row[end]) for row in rows for end in ("lo", "hi")), default=0.0), 3)
     for row in rows[:most]:
         values = ", ".join(f"{path.split('.', 1)[-1]}={_short(row[path])}" for path in result.paths[:4])
         label = result.table.points[row["point"]].label
-        lines.append(f"  {row['mean']:+8.3f} [{row['lo']:+.3f}, {row['hi']:+.3f}]  {label or values}")
+        mean, low, high = (f"{row[key]:+z.{places}f}" for key in ("mean", "lo", "hi"))
+        lines.append(f"  {mean:>8} [{low}, {high}]  {label or values}")
     if len(rows) > most:
         lines.append(f"  ... and {len(rows) - most} more points: effects.csv")
     return lines

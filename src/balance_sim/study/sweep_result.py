@@ -138,6 +138,14 @@ class SweepResult:
         asked = list(self.manifest.get("design", {}).get("outcomes", ()))
         return asked or list(dict.fromkeys(self.levels["outcome"]) if len(self.levels) else ())
 
+    @property
+    def headline_outcome(self) -> str:
+        """The one that is printed and drawn: counter-balancing agreements within the longest window where these were
+        asked for, else the first."""
+        names = self.outcome_names
+        wanted = f"accords_counter_{max(self.scenario.report.windows)}"
+        return wanted if wanted in names or not names else names[0]
+
     def summary(self) -> dict[str, Any]:
         """The JSON of `sweep --json`."""
         return summary_of(
