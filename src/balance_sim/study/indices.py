@@ -73,6 +73,7 @@ def sobol_indices(a: Floats, b: Floats, ab: Floats, boots: int = 1000, seed: int
     if n >= FEW_ROWS and a.shape[1] > 1:
         cov, t = _over_runs(lambda runs: _sobol_means(a[:, runs], b[:, runs], ab[..., runs]), a.shape[1])
         tops = np.concatenate([first, total]).mean(axis=1)
+        cov[np.arange(k, 2 * k), np.arange(k, 2 * k)] += [_of_squares(one - a) for one in ab]
         for at, top in enumerate(tops):
             of = fieller(float(top), float(variance[0]), cov[at, at], cov[at, -1], cov[-1, -1], t)
             found[at] = _lengthened(found[at], *of)
@@ -96,6 +97,18 @@ def _sobol_parts(a: Floats, b: Floats, ab: Floats) -> tuple[Floats, Floats, Floa
     total = ((fa - fab) ** 2 - _variance(a - ab) / runs) / 2
     noise = (own_noise(np.stack([a, b])).reshape(2, n).sum(axis=0)) / 2 / runs
     return first, total, (fa + fb) / 2, (fa**2 + fb**2) / 2 - noise
+
+
+def _of_squares(difference: Floats) -> float:
+    """Variance that the runs give half of the mean over rows of squared differences of means by their squares alone.
+
+    difference: (N, R) by run. Leaving out runs shows how such a mean moves along its slope; where the differences are
+    near nothing the slope is none, and what is left is the degenerate part of a U statistic (Serfling 1980,
+    Approximation Theorems of Mathematical Statistics, 5.5.2): twice the squared products of different runs."""
+    n, runs = difference.shape
+    apart = difference - difference.mean(axis=1, keepdims=True)
+    products = apart.T @ apart / (2 * n)
+    return 2.0 * float((products**2).sum() - (np.diag(products) ** 2).sum()) / runs**4
 
 
 def _over_runs(statistic: Callable[[Ints], Floats], runs: int) -> tuple[Floats, float]:
