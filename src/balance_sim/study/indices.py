@@ -108,7 +108,7 @@ def _of_squares(difference: Floats) -> float:
     n, runs = difference.shape
     apart = difference - difference.mean(axis=1, keepdims=True)
     products = apart.T @ apart / (2 * n)
-    return 2.0 * float((products**2).sum() - (np.diag(products) ** 2).sum()) / runs**4
+    return float(2.0 * ((products**2).sum() - (np.diag(products) ** 2).sum()) / runs**4)
 
 
 def _over_runs(statistic: Callable[[Ints], Floats], runs: int) -> tuple[Floats, float]:
