@@ -129,7 +129,7 @@ def command(
 
             refuse_lost(store, [0], result.runs)
             store.write_text("summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
-            if figures and result.outcomes["run"].nunique() > 0:
+            if figures and result.finished:
                 draw(result, folder)
             refuse_lost(store, [0], result.runs)
     if as_json:
@@ -169,7 +169,7 @@ def show(result: Result, *, verbose: bool = False) -> None:
     from balance_sim.show.mechanisms import mechanism_table
 
     headline(result, verbose=verbose)
-    if verbose and result.headline_arm is not None and not result.outcomes.empty:
+    if verbose and result.headline_arm is not None and result.finished:
         mechanism_table(result)
 
 

@@ -237,6 +237,23 @@ class Store:
             at = max(at, one.block.stop)
             yield pair
 
+    def outcomes(
+        self, point: int = 0, runs: int | None = None, names: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Tables of outcomes of one point as `blocks` gives them, without the agreements. names: `run`, `arm` and these
+        alone, where the shards have them; all if not given."""
+        at = 0
+        for one in self.kept():
+            if one.point != point or one.runs is None or (runs is not None and one.block.first >= runs):
+                continue
+            table = parquet_table(one.runs.content(), None if names is None else ("run", "arm", *names))
+            first, stop = at, one.block.stop if runs is None else min(one.block.stop, runs)
+            if one.block.first < first or stop < one.block.stop:
+                inside = pc.and_(pc.greater_equal(table["run"], first), pc.less(table["run"], stop))
+                table = table.filter(inside)
+            at = max(at, one.block.stop)
+            yield table
+
     def dyads(self, point: int = 0, runs: int | None = None) -> Iterator[tuple[pa.Table, int]]:
         """Sums by dyad of the blocks of one point, with the number of runs in each; only of blocks within `runs`."""
         at = 0
