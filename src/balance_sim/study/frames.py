@@ -113,11 +113,11 @@ class Outcomes:
         """One row a run and arm, sorted by arm and run: run, arm, and these outcomes. Raises KeyError."""
         lacking = [name for name in names if name not in self._held]
         if lacking or self._front.empty:
-            self._read(lacking)
+            self._read(lacking, names)
         return pd.concat([self._front, *(self._held[name] for name in names)], axis=1)
 
-    def _read(self, lacking: Sequence[str]) -> None:
-        """These, and those that come after them in the tables, which will be asked for next."""
+    def _read(self, lacking: Sequence[str], asked: Sequence[str]) -> None:
+        """What is lacking of what is asked for, and what comes after it in the tables, which will be asked for next."""
         if unknown := [name for name in lacking if name not in self.names]:
             raise KeyError(unknown[0])
         start = self.names.index(lacking[0]) if lacking else 0
@@ -125,7 +125,7 @@ class Outcomes:
         most = len(self.names) if len(self.names) <= self._fits else PAGE
         wanted = list(dict.fromkeys([*lacking, *after[: max(most - len(lacking), 0)]]))
         if len(self._held) + len(wanted) > self._fits:
-            self._held = {}
+            self._held = {name: self._held[name] for name in asked if name in self._held}
         rows = OutcomeRows(self._most, wanted)
         for table in self._tables(wanted):
             rows.add(table)

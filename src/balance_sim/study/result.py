@@ -101,9 +101,14 @@ class Result:
         return Outcomes(partial(self._of_arms, own=True), self.runs)
 
     @cached_property
-    def extra(self) -> Outcomes:
+    def extra_by_run(self) -> Outcomes:
         """The same of the extra arms behind some mechanisms, every fourth run."""
         return Outcomes(partial(self._of_arms, own=False), -(-self.runs // EXTRA_EVERY))
+
+    @property
+    def extra(self) -> pd.DataFrame:
+        """Outcomes of the extra arms; the columns that mechanisms read."""
+        return self.extra_by_run.frame(*(n for n in self.extra_by_run.names if n.startswith(READ)))
 
     def are_alike(self, arm: str, against: str) -> bool:
         """Whether two arms are the same to the last digit in every outcome of every run that both have; of an extra

@@ -197,11 +197,11 @@ class Readings:
         return outcome in self.result.by_run.names
 
     def has_arm(self, arm: str) -> bool:
-        return arm in self.result.by_run.arms or arm in self.result.extra.arms
+        return arm in self.result.by_run.arms or arm in self.result.extra_by_run.arms
 
     def of(self, arm: str, outcome: str) -> pd.Series[Any]:
         """An outcome of an arm, extra ones too, by run; its filtered estimate where there is one. Raises Lacking."""
-        found = self.result.by_run if arm in self.result.by_run.arms else self.result.extra
+        found = self.result.by_run if arm in self.result.by_run.arms else self.result.extra_by_run
         name = FILTERED + outcome if FILTERED + outcome in found.names else outcome
         if name not in found.names:
             raise Lacking(f"the outcome `{outcome}`")
