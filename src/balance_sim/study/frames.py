@@ -121,7 +121,9 @@ class Outcomes:
         if unknown := [name for name in lacking if name not in self.names]:
             raise KeyError(unknown[0])
         start = self.names.index(lacking[0]) if lacking else 0
-        after = [name for name in self.names[start:] + self.names[:start] if name not in self._held]
+        after = [
+            n for n in self.names[start:] + self.names[:start] if n not in self._held and n not in lacking
+        ]
         most = len(self.names) if len(self.names) <= self._fits else PAGE
         wanted = list(dict.fromkeys([*lacking, *after[: max(most - len(lacking), 0)]]))
         if len(self._held) + len(wanted) > self._fits:
