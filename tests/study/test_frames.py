@@ -63,9 +63,8 @@ def test_no_rows_at_all() -> None:
 
 @pytest.mark.parametrize("held", [0, 1 << 30])
 def test_outcomes_read_some_at_a_time_are_those_of_all(held: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two columns at a time, of which no more are held, or all at once: the same frames, whatever is asked first."""
+    """One column at a time, of which two are held, or all at once: the same frames, whatever is asked first."""
     monkeypatch.setattr(frames, "HELD", held)
-    monkeypatch.setattr(frames, "PAGE", 2)
     names = [f"x_{number}" for number in range(5)]
     rng = np.random.default_rng(1)
     whole = [

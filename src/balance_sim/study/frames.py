@@ -78,7 +78,6 @@ class OutcomeRows:
         return frame
 
 
-PAGE = 16  # outcomes read in one pass over a large study
 HELD = 64 << 20  # bytes of outcomes that are held at once, but for those asked for together
 Tables = Callable[[Sequence[str] | None], Iterator[pa.Table]]  # of these outcomes, in the order of runs
 
@@ -106,8 +105,8 @@ class Outcomes:
 
     @property
     def _fits(self) -> int:
-        """How many columns may be held at once."""
-        return max(HELD // max(8 * self._most * len(self.arms), 1), PAGE)
+        """How many outcomes may be held at once."""
+        return max(HELD // max(8 * self._most * len(self.arms), 1), 2)
 
     def frame(self, *names: str) -> pd.DataFrame:
         """One row a run and arm, sorted by arm and run: run, arm, and these outcomes. Raises KeyError."""
@@ -124,7 +123,7 @@ class Outcomes:
         after = [
             n for n in self.names[start:] + self.names[:start] if n not in self._held and n not in lacking
         ]
-        most = len(self.names) if len(self.names) <= self._fits else PAGE
+        most = len(self.names) if len(self.names) <= self._fits else self._fits // 2
         wanted = list(dict.fromkeys([*lacking, *after[: max(most - len(lacking), 0)]]))
         if len(self._held) + len(wanted) > self._fits:
             self._held = {name: self._held[name] for name in asked if name in self._held}
