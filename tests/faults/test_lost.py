@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from balance_sim.scenario.schema import Scenario
+from balance_sim.study.drawn import noted
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.run import open_result, run
 from balance_sim.study.status import status_of
@@ -179,3 +180,24 @@ def test_a_byte_flipped_in_a_figure_or_the_report_is_seen(whole: Path, tmp_path:
     mended = verify(folder, sample=0, mend=True)
     assert not mended.damage and len(mended.mended) == 2
     assert not (folder / "report.html").exists() and (folder / "figures" / "mine.png").exists()
+
+
+@pytest.mark.fault("F17")
+def test_checksums_of_a_stranger_name_nothing_but_pictures_and_pages(whole: Path, tmp_path: Path) -> None:
+    """What they name is taken away where it differs: no manifest, no shard, nothing outside."""
+    folder, outside = tmp_path / "out", tmp_path / "outside.png"
+    shutil.copytree(whole, folder)
+    outside.write_bytes(b"mine")
+    names = (
+        "manifest.json",
+        f"runs/{shard(folder).name}",
+        "../outside.png",
+        str(outside),
+        "figures/../../outside.png",
+    )
+    (folder / "SHA256SUMS").write_text("".join(f"{'0' * 64}  {name}\n" for name in names))
+    assert noted(folder) == {} and not verify(folder, sample=0, mend=True).damage
+    (folder / "figures").symlink_to(tmp_path)
+    (folder / "SHA256SUMS").write_text(f"{'0' * 64}  figures/outside.png\n")
+    assert noted(folder) == {}
+    assert outside.read_bytes() == b"mine"

@@ -12,7 +12,7 @@ from balance_sim.study.manifest import FILE as MANIFEST
 from balance_sim.study.whole_files import write_whole
 
 SUMS = "SHA256SUMS"
-_LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f]{1,500})")
+_LINE = re.compile(r"([0-9a-f]{64})  ((?:figures/)?[^/\x00-\x1f]{1,200}\.(?:png|svg|html))")
 
 
 def note_drawn(folder: Path, paths: Iterable[Path]) -> None:
@@ -26,13 +26,15 @@ def note_drawn(folder: Path, paths: Iterable[Path]) -> None:
 
 
 def noted(folder: Path) -> dict[str, str]:
-    """sha256 by name, of files inside the folder, as put down; lines of any other form are left out."""
+    """sha256 by name, of pictures and pages, as put down. Lines of any other form are left out: a stranger's file may
+    name what it likes, and `take_away` removes what is named."""
     try:
         lines = regular_bytes(folder / SUMS).decode("utf-8", "replace").splitlines()
     except OSError:
         return {}
     found = {match[2]: match[1] for line in lines if (match := _LINE.fullmatch(line))}
-    return {name: said for name, said in found.items() if _is_inside(name)}
+    linked = (folder / "figures").is_symlink()
+    return {name: said for name, said in found.items() if not (linked and "/" in name)}
 
 
 def changed(folder: Path) -> list[str]:
@@ -48,11 +50,6 @@ def take_away(folder: Path, names: Iterable[str]) -> None:
         (folder / name).unlink(missing_ok=True)
     if gone:
         _write(folder, {name: said for name, said in kept.items() if name not in gone})
-
-
-def _is_inside(name: str) -> bool:
-    path = Path(name)
-    return not path.is_absolute() and ".." not in path.parts
 
 
 def _sha256(path: Path) -> str | None:
