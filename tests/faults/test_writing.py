@@ -319,7 +319,7 @@ def test_another_version_is_refused_and_a_manifest_of_the_future_too(small, tmp_
     assert caught.value.exit_code == 2  # type: ignore[attr-defined]
     text = json.loads((out / "manifest.json").read_text()) | {"manifest_version": 99}
     (out / "manifest.json").write_text(json.dumps(text))
-    with pytest.raises(Exception, match="is of version 99; this balance-sim reads 2") as caught:
+    with pytest.raises(Exception, match="is of version 99; this balance-sim reads 3") as caught:
         run(small, 40, 1, out=out)
     assert caught.value.exit_code == 2  # type: ignore[attr-defined]
 

@@ -101,7 +101,9 @@ def test_the_newest_request_alone_is_lived(server: Server) -> None:
     """The older one is told so, long before it could be done."""
     older = server.begin({"values": {"visibility": 0.15}, "runs": 5000})
     assert b'"expected":' in older.readline()
-    assert any(b'"n":50' in older.readline() for _ in range(9))
+    first = next(line for line in iter(older.readline, b"") if b'"answer":' in line)
+    # The first number told is 50, or a later stage's where the expected effect, which comes before, was long in coming.
+    assert json.loads(first)["answer"]["n"] in (50, 200, 800, 3200)
     assert server.ask(12, {"visibility": 0.25})[-1]["answer"]["n"] == 12
     lines = older.read().splitlines()
     assert json.loads(lines[-1]) == {"stopped": "a newer request has taken over"}

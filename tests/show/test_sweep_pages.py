@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,11 @@ from balance_sim.show.figures.studies import theories_table
 from balance_sim.show.figures.surface import draw_surface, surface_table, surface_title
 from balance_sim.show.figures.sweeps import (
     draw_multiples,
+    headline_effects,
     multiples_table,
     multiples_title,
     shown_factors,
     spread_between,
-    sweep_outcome,
 )
 from balance_sim.show.gallery import fitting, words_of
 from balance_sim.show.plots import Plots
@@ -32,6 +33,7 @@ from balance_sim.show.report import save_report
 from balance_sim.show.report.sweep_page import sweep_html
 from balance_sim.show.sweep_gallery import SWEEP_FIGURES
 from balance_sim.study.sensitivity import sensitivity
+from balance_sim.study.status import effects_lines
 from balance_sim.study.sweep import sweep
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
@@ -46,8 +48,8 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> SweepResult:
 def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
     table = multiples_table(swept)
     assert len(table) == 6 * 2
-    assert sweep_outcome(swept) == "accords_all_300"
-    effects = swept.effects[swept.effects["outcome"] == "accords_all_300"].set_index("point")["mean"]
+    assert swept.headline_outcome == "alignment_participants_rest_90"
+    effects = swept.effects[swept.effects["outcome"] == swept.headline_outcome].set_index("point")["mean"]
     part = table[table["factor"] == "parameters.beta"].set_index("point")["excess"]
     assert part.to_dict() == effects.to_dict()
     means = part.groupby(table[table["factor"] == "parameters.beta"].set_index("point")["value"]).mean()
@@ -59,7 +61,8 @@ def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
     )
     assert told is not None
     assert [float(shown) for shown in told.groups()] == pytest.approx(
-        [effects.min(), effects.max()], abs=6e-7
+        [effects.min(), effects.max()],
+        abs=0.005,  # with two decimals
     )
     moved = table.assign(excess=table["value"] / 10, lo=table["value"] / 10 - 0.05)
     assert multiples_title(moved[moved["factor"] == "parameters.beta"]) == (
@@ -270,3 +273,25 @@ def test_the_explorer_of_a_sweep_has_its_points(swept: SweepResult) -> None:
     assert all(set(point["e"]) == {0} for point in found["points"] if point["at"][0] == 0)
     own = json.loads(re.sub("NaN", "null", json.dumps(found)))
     assert own["dials"][1]["values"][own["dials"][1]["start"]] in (0.2, 0.4)
+
+
+def test_the_smoke_study_shows_an_effect(swept: SweepResult) -> None:
+    """It printed six zeros: a summit that nobody sees has none, and all others have one that excludes zero."""
+    head, *rows = effects_lines(swept)
+    assert head.startswith("alignment_participants_rest_90: ")
+    found = [re.match(r" *(\S+) \[(\S+), (\S+)\]  summit.visibility=(\S+),", row) for row in rows]
+    assert len(found) == 6 and all(found)
+    for match in filter(None, found):
+        mean, low, high, seen = map(float, match.groups())
+        assert (low > 0 and low < mean < high) if seen else mean == low == high == 0
+
+
+def test_without_outcomes_the_one_that_is_drawn_is_printed(swept: SweepResult) -> None:
+    """Of the longest window, as in the figure; it was the first there is, of the shortest."""
+    design = swept.manifest["design"] | {"outcomes": []}
+    every = replace(swept, manifest=swept.manifest | {"design": design})
+    lines = effects_lines(every)
+    assert lines[0].startswith("accords_counter_300: ")
+    assert headline_effects(every)["outcome"].unique().tolist() == ["accords_counter_300"]
+    drawn = headline_effects(every)["hi"].iloc[-1]
+    assert float(lines[-1].split("]")[0].split()[-1]) == pytest.approx(drawn, abs=5e-7) and drawn > 0

@@ -28,6 +28,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.results.estimates import Counts, Moments
 from balance_sim.results.outcomes import FILTERED, least_jump
 from balance_sim.scenario import load_scenario
+from balance_sim.scenario.experiment import load_experiment
 from balance_sim.stats.intervals import (
     mean_interval,
     paired_interval,
@@ -48,6 +49,9 @@ from balance_sim.study.mechanisms.accords import FEWEST, elasticity
 from balance_sim.study.mechanisms.readings import Change, jackknifed, ratio
 from balance_sim.study.mechanisms.spiral import SAMPLE, loop_gains, rates, sampled
 from balance_sim.study.run import run
+from balance_sim.study.sensitivity import Matrices, Quantity, _morris_rows, _sobol_rows, run_matrices
+from balance_sim.study.sweep import sweep
+from balance_sim.study.sweep_result import SweepResult
 
 SUMMIT = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
 NOMINAL = 0.95
@@ -96,6 +100,11 @@ def drawn(arm: np.ndarray, reference: np.ndarray) -> Bounds:
 def counted(arm: np.ndarray, reference: np.ndarray) -> Bounds:
     """Of a number of agreements or of states."""
     return paired_interval(arm, reference, least=1.0)[2:]
+
+
+def _of_jump(least: float) -> Interval:
+    """Of an outcome that moves by so much at least."""
+    return lambda arm, reference: paired_interval(arm, reference, least=least)[2:]
 
 
 def smooth(arm: np.ndarray, reference: np.ndarray) -> Bounds:
@@ -744,10 +753,11 @@ def sobol_draws(
 
 
 def test_bootstrap_intervals_of_sobol_indices_hold_them() -> None:
-    """150 draws of 64 rows. 0.94 or more passes; half the length, and noise taken for interaction, do not."""
+    """150 draws of 64 rows. 0.94 or more passes; half the length, and noise taken for interaction, do not; but for the
+    factor whose effect is smaller than the noise, which stands in both the rows' and the runs' part."""
     good, cut = sobol_draws(150, 64, 0.1)
     assert all(passes(count, 150, 0.94, 1.0) for count in good.ravel()), good
-    assert not any(passes(count, 150, 0.94, 1.0) for count in cut.ravel()), cut
+    assert not any(passes(count, 150, 0.94, 1.0) for count in cut[:, :2].ravel()), cut
     noisy, _ = sobol_draws(150, 64, 0.5, average=True)
     assert not any(passes(count, 150, 0.94, 1.0) for count in noisy[1, 1:]), noisy
 
@@ -919,6 +929,202 @@ def test_long_morris(trajectories: int) -> None:
         assert passes(sigma_draws(2000, trajectories, effects)[0], 2000, least, 1.0)
 
 
+# --- sensitivity, on shared seeds -------------------------------------------------------------------
+
+
+def seeds_shared(
+    points: Sequence[np.ndarray], rng: np.random.Generator, runs: int, noise: tuple[float, float, float]
+) -> list[np.ndarray]:
+    """(N, R) outcomes of points that are simulated on the same seeds, as those of a sweep are.
+
+    noise: spread of what a run adds to all points; of what it adds by the unit of each factor, and twice of what it
+    adds by the product of the first and the last; of what is each point's own."""
+    level, slope, own = noise
+    u, v, w = rng.normal(0, level, runs), rng.normal(0, slope, (3, runs)), rng.normal(0, 2 * slope, runs)
+    return [
+        surface(x)[:, None] + u + (x - 0.5) @ v + np.outer((x[:, 0] - 0.5) * (x[:, 2] - 0.5), w)
+        + rng.normal(0, own, (len(x), runs))
+        for x in points
+    ]  # fmt: skip
+
+
+SHARED = {"little": (1.0, 0.3, 0.3), "as much": (3.0, 1.0, 0.5), "thrice": (3.0, 3.0, 1.0)}
+"""Noise of the runs beside the surface's slopes of 1, 0.6 and 0.2."""
+
+
+def shared_sobol(draws: int, rows: int, runs: int, noise: str) -> tuple[np.ndarray, np.ndarray, float]:
+    """(2, 3) share of intervals of first and total order that hold the exact index, among those that are given; the
+    same of rows alone, from the means over runs; share that is given."""
+    own, both = SLOPES**2 / 12, 0.64 / 144
+    whole = own.sum() + both
+    truth = np.stack([own / whole, (own + np.array([both, both, 0.0])) / whole])
+    rng, good, wrong, given = np.random.default_rng(17), np.zeros((2, 3)), np.zeros((2, 3)), 0.0
+    for at in range(draws):
+        a, b = rng.random((rows, 3)), rng.random((rows, 3))
+        points = [a, b, *(np.where(np.arange(3) == k, b, a) for k in range(3))]
+        y = seeds_shared(points, rng, runs, SHARED[noise])
+        found = sobol_indices(y[0], y[1], np.stack(y[2:]), 200, at)
+        means = [of.mean(axis=1, keepdims=True) for of in y]
+        plain = sobol_indices(means[0], means[1], np.stack(means[2:]), 200, at)
+        for count, indices in ((good, found), (wrong, plain)):
+            ends = np.array([[(i.low, i.high) for i in of] for of in (indices.first, indices.total)])
+            np.add(count, (ends[..., 0] <= truth) & (truth <= ends[..., 1]), out=count)
+        given += float(np.mean([np.isfinite(i.low) for i in (*found.first, *found.total)])) / draws
+    return good / max(given * draws, 1.0), wrong / draws, given
+
+
+def shared_morris(
+    draws: int, trajectories: int, runs: int, noise: str
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """By measure: (3,) share of intervals that hold the truth; and of Student's t over trajectories alone."""
+    rng = np.random.default_rng(19)
+    acting = 0.8 / np.sqrt(12)
+    truth = {"mu": SLOPES, "mu_star": SLOPES, "sigma": np.array([acting, acting, 0.0])}
+    good, wrong = ({name: np.zeros(3) for name in MORRIS} for _ in range(2))
+    for _ in range(draws):
+        step = rng.choice([-0.5, 0.5], (trajectories, 3))
+        sides = []
+        for k in range(3):
+            x = rng.random((trajectories, 3))
+            x[:, k] = x[:, k] / 2 + np.where(step[:, k] > 0, 0.0, 0.5)
+            sides += [x, x + np.where(np.arange(3) == k, step, 0.0)]
+        y = seeds_shared(sides, rng, runs, SHARED[noise])
+        before, after = np.stack(y[::2], axis=1), np.stack(y[1::2], axis=1)
+        found = morris_effects(before, after, step)
+        effects = (after - before).mean(axis=2) / step
+        for k in range(3):
+            for name in MORRIS:
+                one = getattr(found, name)[k]
+                good[name][k] += (one.low <= truth[name][k] <= one.high) / draws
+            for name, values in (("mu", effects[:, k]), ("mu_star", np.abs(effects[:, k]))):
+                low, high = mean_interval(values)[2:]
+                wrong[name][k] += (low <= truth[name][k] <= high) / draws
+    return good, wrong
+
+
+def shared_split(draws: int, points: int, runs: int, noise: str) -> np.ndarray:
+    """(3,) share of intervals that hold the variance by the parameters, by chance, and the parameters' share."""
+    level, slope, own = SHARED[noise]
+    of_parameters = float((SLOPES**2).sum() / 12 + 0.64 / 144)
+    chance = level**2 + 3 * slope**2 / 12 + 4 * slope**2 / 144 + own**2
+    truth = np.array([of_parameters, chance, of_parameters / (of_parameters + chance)])
+    rng, good = np.random.default_rng(23), np.zeros(3)
+    for _ in range(draws):
+        found = variance_split(seeds_shared([rng.random((points, 3))], rng, runs, SHARED[noise])[0])
+        ends = np.array([(one.low, one.high) for one in (found.parameters, found.chance, found.share)])
+        good += ((ends[:, 0] <= truth) & (truth <= ends[:, 1])) / draws
+    return good
+
+
+def test_indices_of_points_on_shared_seeds_are_held() -> None:
+    """100 draws: 0.93 or more of Sobol indices, Morris effects and the split. Rows and trajectories alone do not pass:
+    what a run adds to all points stands in every one of them."""
+    good, rows_alone, given = shared_sobol(100, 64, 100, "as much")
+    assert given > 0.99
+    assert all(passes(round(100 * one), 100, 0.93, 1.0) for one in good.ravel()), good
+    assert not passes(round(100 * rows_alone[1, 2]), 100, 0.93, 1.0), rows_alone
+    held_ones, alone = shared_morris(100, 40, 20, "as much")
+    assert all(passes(round(100 * one), 100, 0.93, 1.0) for of in held_ones.values() for one in of), held_ones
+    assert not any(
+        passes(round(100 * one), 100, 0.93, 1.0) for name in ("mu", "mu_star") for one in alone[name][:2]
+    )
+    split = shared_split(100, 50, 20, "as much")
+    assert all(passes(round(100 * one), 100, 0.93, 1.0) for one in split), split
+
+
+def test_where_runs_tell_no_variance_over_the_parameters_no_index_has_an_interval() -> None:
+    """Noise of thrice the slopes over 20 runs: nearly no interval is given, and none of those is without 0..1."""
+    rng = np.random.default_rng(3)
+    given = 0
+    for at in range(20):
+        a, b = rng.random((64, 3)), rng.random((64, 3))
+        points = [a, b, *(np.where(np.arange(3) == k, b, a) for k in range(3))]
+        y = seeds_shared(points, rng, 20, SHARED["thrice"])
+        found = sobol_indices(y[0], y[1], np.stack(y[2:]), 200, at)
+        for one in (*found.first, *found.total):
+            given += np.isfinite(one.low)
+            assert not (one.high < 0 or one.low > 1)
+    assert given <= 0.2 * 20 * 6
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("noise", SHARED)
+def test_long_shared_seeds(noise: str) -> None:
+    """400 draws; docs/statistics.md has the numbers."""
+    for rows, runs in ((32, 20), (64, 20), (64, 100), (256, 100)):
+        good, alone, given = shared_sobol(400, rows, runs, noise)
+        print(
+            f"sobol, {noise}, {rows} rows, {runs} runs: {good.round(3)}, rows alone {alone.round(3)}, {given:.3f}"
+        )
+        assert given < 0.2 or (good >= 0.9).all()
+    for trajectories, runs in ((10, 20), (40, 20), (40, 100)):
+        held_ones, other = shared_morris(400, trajectories, runs, noise)
+        print(
+            f"morris, {noise}, {trajectories} trajectories, {runs} runs: {held_ones}, trajectories alone {other}"
+        )
+        assert all((of >= 0.87).all() for of in held_ones.values())
+    for points, runs in ((12, 20), (50, 20), (50, 100)):
+        print(
+            f"split, {noise}, {points} points, {runs} runs: {shared_split(400, points, runs, noise).round(3)}"
+        )
+
+
+def real_sweep(
+    folder: Path, design: str, runs: int
+) -> tuple[list[str], dict[str, int], list[int], Matrices, SweepResult]:
+    """A sweep of two factors of a small made-up world, on the seeds that sweeps have."""
+    world = Path(__file__).parents[2] / "experiments" / "smoke" / "five_states.yaml"
+    (folder / "design.yaml").write_text(
+        f"schema: 1\ntitle: t\nscenario: {world}\nfactors:\n  events.summit.visibility: {{min: 0.2, max: 1}}\n"
+        f"  parameters.beta: {{min: 0.1, max: 0.4}}\ndesign: {design}\narms: [no_summit, summit]\nruns: {runs}\n"
+        "seed: 1\noutcomes: [accords_counter_300, insecurity_threatened_300]\n"
+    )
+    found = sweep(load_experiment(folder / "design.yaml"), out=folder / "r")
+    assert found is not None
+    matrices = run_matrices(found, found.outcome_names)
+    parts = {found.table.points[number].part: at for at, number in enumerate(matrices.points)}
+    return found.paths, parts, matrices.points, matrices, found
+
+
+@pytest.mark.slow
+def test_morris_effects_of_a_real_sweep_are_those_of_other_seeds(tmp_path: Path) -> None:
+    """A sweep of 320 runs a point, cut into 16 of 20: the interval holds the mean effect over all 320. Student's t over
+    trajectories, which all stand on the same 20 seeds, holds it in less than half."""
+    pytest.importorskip("SALib")
+    _, parts, points, matrices, found = real_sweep(tmp_path, "{method: morris, samples: 4, levels: 4}", 320)
+    y = matrices.values[Quantity("mean", "no_summit", "accords_counter_300")]
+    whole = {row["factor"]: row["mu"] for row in _morris_rows(found, points, parts, y)}
+    good = alone = 0
+    for part in np.split(y, 16, axis=1):
+        row = next(r for r in _morris_rows(found, points, parts, part) if r["factor"] == "parameters.beta")
+        good += row["mu_lo"] <= whole["parameters.beta"] <= row["mu_hi"]
+        means = part.mean(
+            axis=1, keepdims=True
+        )  # what a run has in common with itself at other points is gone
+        row = next(r for r in _morris_rows(found, points, parts, means) if r["factor"] == "parameters.beta")
+        alone += row["mu_lo"] <= whole["parameters.beta"] <= row["mu_hi"]
+    assert good >= 14
+    assert alone < 8
+
+
+@pytest.mark.long
+def test_long_sobol_indices_of_a_real_sweep(tmp_path: Path) -> None:
+    """32 base samples, 800 runs a point cut into 20 of 40: what all runs give is held where an interval is given."""
+    paths, parts, _, matrices, _ = real_sweep(tmp_path, "{method: sobol, samples: 32}", 800)
+    for quantity, y in matrices.values.items():
+        whole = _sobol_rows(paths, parts, y, 200, 1)
+        for name in ("first", "total"):
+            good = given = 0
+            for part in np.split(y, 20, axis=1):
+                rows = _sobol_rows(paths, parts, part, 200, 1)
+                for all_, one in zip(whole, rows, strict=True):
+                    if np.isfinite(one[f"{name}_lo"]) and np.isfinite(all_[name]):
+                        given += 1
+                        good += one[f"{name}_lo"] <= all_[name] <= one[f"{name}_hi"]
+            print(f"{quantity.of} {quantity.arm} {quantity.outcome} {name}: {good} of {given}")
+            assert quantity.of == "mean" or good >= 0.9 * given
+
+
 # --- loop gain (M16) ----------------------------------------------------------------------------------
 
 Sampling = Callable[[Worlds, int, float], tuple[np.ndarray, np.ndarray]]
@@ -1005,7 +1211,7 @@ def effects_held(path: Path, arm: str, runs: int, size: int) -> dict[str, tuple[
     Student's. Numbers of agreements by their counts."""
     result = run(load_scenario(path), runs, seed=11, arms=[arm])
     frame = result.outcomes.set_index(["arm", "run"]).sort_index()
-    out = {}
+    out, steps = {}, result.steps
     for name in result.outcome_names:
         values, base = (frame.loc[of, name].to_numpy(float) for of in (arm, result.reference))
         if np.isnan(values - base).any() or (values == base).all():
@@ -1014,7 +1220,7 @@ def effects_held(path: Path, arm: str, runs: int, size: int) -> dict[str, tuple[
         parts = list(zip(values.reshape(-1, size), base.reshape(-1, size), strict=True))
         out[name] = tuple(
             sum(low <= truth <= high for low, high in (interval(*part) for part in parts))
-            for interval in (counted if least_jump(name) else drawn, students)
+            for interval in (_of_jump(least_jump(name, steps)), students)
         )
     return out
 
@@ -1048,12 +1254,11 @@ def test_every_effect_of_a_study_is_held() -> None:
     """Of a shipped scenario, 40 studies of 40 runs, every outcome: 0.93 or more, on the yardstick of each. Student's
     fails for a quarter of them: most runs share a shift, and in a few an agreement comes or fails.
 
-    Not held is what is nothing in all runs of half of the studies, in both arms: there is no spread to read a jump's
-    size from (docs/statistics.md)."""
+    Also what is nothing in all runs of half of the studies, in both arms: there is room for one, or for a step."""
     found = effects_held(SCENARIOS / "tripartite_1940.yaml", "signal", 1600, 40)
     assert len(found) > 60
     bad = {name: right for name, (right, _) in found.items() if not passes(right, 40, 0.93, 1.0)}
-    assert set(bad) <= {"coalition_30"}, bad
+    assert not bad, bad
     assert sum(right for right, _ in found.values()) / 40 / len(found) > 0.95
     assert sum(not passes(plain, 40, 0.93, 1.0) for _, plain in found.values()) > len(found) / 4
 

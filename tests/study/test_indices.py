@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from balance_sim.stats.intervals import drawn_interval
 from balance_sim.study.convergence import runs_wanted
 from balance_sim.study.designs import morris_rows, sobol_rows
 from balance_sim.study.indices import morris_effects, sobol_indices, variance_split
+from balance_sim.study.sensitivity import _notes, _without_ends
 
 
 def ishigami(shares):
@@ -179,3 +181,32 @@ def test_bonetts_interval_of_a_spread_by_hand():
     found = morris_effects(np.zeros((6, 1, 1)), effect[:, None, None], np.ones((6, 1))).sigma[0]
     assert found.value == pytest.approx(np.sqrt(3.5))
     assert (found.low**2, found.high**2) == pytest.approx((0.198800, 135.9103), rel=1e-4)
+
+
+def test_what_is_said_of_one_run_a_point_and_of_runs_that_tell_nothing():
+    indices = pd.DataFrame(
+        {"total": [0.4, 0.1], "total_lo": [0.2, np.nan], "total_hi": [0.6, np.nan], "samples": 64}
+    )
+    alone, several = (pd.DataFrame({"runs": [runs], "points": [64]}) for runs in (1, 20))
+    assert _without_ends(indices)[["total_lo", "total_hi"]].isna().all(axis=None)
+    assert _without_ends(indices)["total"].tolist() == [0.4, 0.1]
+    assert _notes("sobol", indices, alone) == [
+        "one run a point: its noise counts as effect, and the indices have no intervals"
+    ]
+    (said,) = _notes("sobol", indices, several)
+    assert said.startswith("1 of 2 rows of indices have no interval: the runs of a point are too few to tell")
+    assert _notes("sobol", indices.fillna(0.0), several) == []
+
+
+def test_noise_that_all_trajectories_share_moves_mu_and_leaves_sigma():
+    """Effects of 1 in all trajectories, and of each run u_r more, the same in all: mu is 1 + mean u, with the interval
+    of a mean over the runs; sigma is nothing, and a correction by the whole spread of the runs would make it less."""
+    u = np.array([0.5, -0.3, 0.1, 0.9, -1.2, 0.4])
+    half = 2.570582 * u.std(ddof=1) / np.sqrt(6)  # Student's quantile for five degrees of freedom
+    for trajectories in (6, 8, 12):
+        after = np.broadcast_to(1.0 + u, (trajectories, 1, 6))
+        found = morris_effects(np.zeros((trajectories, 1, 6)), after, np.ones((trajectories, 1)))
+        mu, sigma = found.mu[0], found.sigma[0]
+        assert mu.value == pytest.approx(1 + u.mean())
+        assert (mu.low, mu.high) == pytest.approx((mu.value - half, mu.value + half), rel=1e-6)
+        assert (sigma.value, sigma.high) == pytest.approx((0.0, 0.0), abs=1e-6)

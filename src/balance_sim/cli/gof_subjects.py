@@ -105,6 +105,7 @@ def of_scenario(scenario: Scenario, result: Result | None, asked: Asked) -> Good
         )
         if result is not None and arm in result.arms and result.runs >= (runs or 2):
             stored = replace(result, runs=min(result.runs, runs or result.runs))
+            stored = None if stored.missing_runs and runs else stored
     if result is not None and result.model is not None and stored is None:
         raise click.UsageError(
             f"{asked.subject} was made by a model of its own, {result.model}, and tells nothing of these years: "

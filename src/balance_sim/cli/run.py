@@ -97,7 +97,7 @@ def command(
     SCENARIO is a path, or the name of a scenario in ./scenarios. The same command resumes where it stopped."""
     from balance_sim.scenario import load_scenario, scenario_files
     from balance_sim.study.run import RUNS, chosen_arms, default_folder, run
-    from balance_sim.study.store import Store
+    from balance_sim.study.store import Store, refuse_lost
 
     if runs is not None and precision is not None:
         raise click.UsageError("--runs and --precision both say when to stop: give one of the two")
@@ -127,9 +127,11 @@ def command(
         with Store(folder).lock() as store:
             import json
 
+            refuse_lost(store, [0], result.runs)
             store.write_text("summary.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
-            if figures and result.outcomes["run"].nunique() > 0:
+            if figures and result.finished:
                 draw(result, folder)
+            refuse_lost(store, [0], result.runs)
     if as_json:
         import json
 
@@ -167,7 +169,7 @@ def show(result: Result, *, verbose: bool = False) -> None:
     from balance_sim.show.mechanisms import mechanism_table
 
     headline(result, verbose=verbose)
-    if verbose and result.headline_arm is not None and not result.outcomes.empty:
+    if verbose and result.headline_arm is not None and result.finished:
         mechanism_table(result)
 
 

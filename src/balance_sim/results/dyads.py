@@ -7,7 +7,7 @@ of integers do not depend on their order, so neither blocks nor workers move a d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,9 +105,15 @@ def dyad_effects(tables: Iterable[tuple[pa.Table, int]], arms: Sequence[str]) ->
     standard error, 0 where both are 0."""
     import pandas as pd  # a worker has no use for it, and waits half a second for it
 
-    found = list(tables)
-    n = sum(runs for _, runs in found)
-    whole = summed(table for table, _ in found)
+    counts: list[int] = []
+
+    def counted() -> Iterator[pa.Table]:
+        for table, runs in tables:
+            counts.append(runs)
+            yield table
+
+    whole = summed(counted())
+    n = sum(counts)
     none = [0] * len(SUMS)
     pairs = sorted({key[1:] for key in whole})
     rows = []

@@ -194,10 +194,13 @@ class PairedDifference:
 class Estimates:
     """Levels by arm and paired effects by arm, of one study. only: the outcomes wanted; empty for all.
 
-    arms: the control arm first."""
+    arms: the control arm first. steps: of outcomes that are shares, as `outcomes.least_jump` takes them."""
 
-    def __init__(self, arms: Sequence[str], only: Sequence[str] = ()) -> None:
+    def __init__(
+        self, arms: Sequence[str], only: Sequence[str] = (), steps: Mapping[str, float] | None = None
+    ) -> None:
         self.arms = tuple(arms)
+        self.steps = steps
         self.only = tuple(only)
         self.outcomes: list[str] = []
         self.levels: dict[tuple[str, str], Counts] = {}
@@ -247,12 +250,12 @@ class Estimates:
         return pd.DataFrame(rows, columns=LEVELS)
 
     def spread(self, arm: str, outcome: str) -> float:
-        """Standard deviation of an outcome over an arm and the control arm, a whole agreement or state at least; 0
-        where no run could show a difference."""
+        """Standard deviation of an outcome over an arm and the control arm, its least jump at least; 0 where no run
+        could show a difference."""
         if arm in self.alike or fixed_beforehand(outcome):
             return 0.0
         spread = self.levels[arm, outcome].spread_with(self.levels[self.arms[0], outcome])
-        return float(np.maximum(spread, least_jump(outcome)))
+        return float(np.maximum(spread, least_jump(outcome, self.steps)))
 
     def effects_frame(self) -> pd.DataFrame:
         """Tidy: the columns of EFFECTS; paired by run."""
@@ -264,9 +267,14 @@ class Estimates:
         return pd.DataFrame(rows, columns=EFFECTS)
 
 
-def estimates_of(tables: Iterable[pa.Table], arms: Sequence[str], only: Sequence[str] = ()) -> Estimates:
+def estimates_of(
+    tables: Iterable[pa.Table],
+    arms: Sequence[str],
+    only: Sequence[str] = (),
+    steps: Mapping[str, float] | None = None,
+) -> Estimates:
     """Estimates from tables of outcomes given in the order of runs."""
-    out = Estimates(arms, only)
+    out = Estimates(arms, only, steps)
     for part in in_chunks(tables):
         out.add(part)
     return out

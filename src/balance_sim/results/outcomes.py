@@ -7,6 +7,9 @@ and have outcomes `declarations_*` of their own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import Enum
+
 import numpy as np
 import numpy.typing as npt
 
@@ -42,13 +45,75 @@ def in_force_between(in_force: Floats, first: float, stop: float) -> Bools:
     return np.asarray((in_force >= first) & (in_force < stop))
 
 
-def least_jump(outcome: str) -> float:
-    """How much a run that differs differs by at least: 1 in a number of agreements or of states, nothing on a scale."""
-    return float(
-        outcome.startswith(
-            (*(f"{what}_" for what in COUNTS), "from_talks_", "in_force_", "accelerated_", "states_")
-        )
-    )
+class OutcomeType(Enum):
+    """What the values of an outcome are, which decides how large a jump its interval has room for."""
+
+    COUNT = "count"  # of agreements or of states: whole numbers
+    SHARE = "share"  # a count over a fixed total: it moves in steps
+    CONTINUOUS = "continuous"  # on a scale, days too
+
+
+TYPES = {
+    **{f"{what}_": OutcomeType.COUNT for what in COUNTS},
+    "from_talks_": OutcomeType.COUNT,
+    "in_force_": OutcomeType.COUNT,
+    "accelerated_": OutcomeType.COUNT,
+    "scheduled_": OutcomeType.COUNT,
+    "states_": OutcomeType.COUNT,
+    "room_host_": OutcomeType.COUNT,
+    "camps_moved_": OutcomeType.COUNT,
+    "coalition_": OutcomeType.SHARE,
+    "camps_frustration_": OutcomeType.SHARE,
+    **dict.fromkeys(
+        (
+            "first_counter_days",
+            "days_without_counter_",
+            "insecurity_",
+            "effort_",
+            "alignment_participants_",
+            "defence_host_",
+            "room_rate_host_",
+            "dependence_host_",
+            "neutrality_gap_host_",
+            "relations_",
+            "hostility_",
+            "drawn_in_",
+            "credibility_",
+            "influence_",
+            "polarisation_",
+            "camps_energy_",
+        ),
+        OutcomeType.CONTINUOUS,
+    ),
+}
+"""What every outcome is, by the beginning of its name. A table of outcomes with any other name is not made."""
+
+
+def type_of(outcome: str) -> OutcomeType:
+    """What an outcome's values are. Raises LookupError for one that is not declared in TYPES.
+
+    >>> type_of("camps_moved_365"), type_of("polarisation_365")
+    (<OutcomeType.COUNT: 'count'>, <OutcomeType.CONTINUOUS: 'continuous'>)"""
+    for beginning, kind in TYPES.items():
+        if outcome.startswith(beginning):
+            return kind
+    raise LookupError(f"`{outcome}` is no outcome whose type is declared in results/outcomes.py")
+
+
+def least_jump(outcome: str, steps: Mapping[str, float] | None = None) -> float:
+    """How much a run that differs differs by: 1 in a count, one step in a share, nothing on a scale.
+
+    steps: of shares, by the beginning of the name (`study.observed.share_steps`). The least jump of an outcome that
+    another version knew and this one does not is nothing.
+
+    >>> least_jump("camps_moved_365"), least_jump("coalition_365", {"coalition_": 0.2}), least_jump("effort_host_90")
+    (1.0, 0.2, 0.0)"""
+    if outcome.startswith(_COUNTED):
+        return 1.0
+    return next((step for name, step in (steps or {}).items() if outcome.startswith(name)), 0.0)
+
+
+_COUNTED = tuple(name for name, kind in TYPES.items() if kind is OutcomeType.COUNT)
 
 
 def fixed_beforehand(outcome: str) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from balance_sim.show.gallery import FIGURES, words_of
 from balance_sim.show.headline import finding
+from balance_sim.show.report.facts import failed_and_missing
 from balance_sim.show.report.svg import inlined
 from balance_sim.show.save import figure_bytes
 from balance_sim.show.wording import plural, printable
@@ -24,10 +25,9 @@ def card(result: Result) -> str:
     title = html.escape(printable(result.scenario.title))
     made = f"{plural(result.runs, 'replication')} of {plural(len(result.arms), 'arm')}, seed {result.seed}, "
     made += f"digest {result.digest[:12]}"
-    failed = f"; {len(result.failed)} failed" if result.failed else ""
     return (
         f"<div><h3>{title}</h3><p>{html.escape(finding(result))}</p>"
         f'<div style="max-width:44rem;background:#fff">{svg}</div>'
-        f"<p><small>{html.escape(made + failed)}. "
+        f"<p><small>{html.escape(made + failed_and_missing(result))}. "
         "Tables: .levels, .effects, .dyads, .states, .outcomes, .fan()</small></p></div>"
     )

@@ -46,9 +46,9 @@ def _observed(result: Result) -> bool:
 
 def _waits(result: Result) -> bool:
     """Whether a share of replications worth drawing goes a month without a counter-balancing agreement."""
-    frame = result.outcomes
-    if "first_counter_days" not in frame:
+    if "first_counter_days" not in result.by_run.names:
         return False
+    frame = result.by_run.frame("first_counter_days")
     days = frame.loc[frame["arm"] == result.reference, "first_counter_days"]
     return bool((~(days <= WAITING_DAYS)).mean() >= WAITING_SHARE)
 

@@ -68,7 +68,7 @@ def headline(result: Result, console: Console | None = None, *, verbose: bool = 
         page.text(printable(scenario.question))
     page.text("")
     page.text(finding(result))
-    if not result.outcomes.empty:
+    if result.finished:
         for words in (channel_words(result), placebo_words(result)):
             if words:
                 page.text(words)

@@ -59,9 +59,9 @@ def reading(result: Result) -> list[str]:
             f"Placebo p: two-sided, of the event among {plural(compared, 'set')} of other participants, with the "
             "network as at the start; M2: among shuffles of who is threatened."
         )
-    if not result.extra.empty:
-        lived = result.extra["run"].nunique()
-        extra = lived * len({*result.extra["arm"], result.reference})
+    if result.extra_by_run.arms:
+        lived = result.extra_by_run.runs
+        extra = lived * len({*result.extra_by_run.arms, result.reference})
         few = " So few give wide intervals." if lived < 30 else ""
         lines.append(
             f"Behind M4, M8 and M11: {plural(extra, 'further replication')}, in every fourth "

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from balance_sim.show.figures.paper import style
 from balance_sim.show.gallery import FIGURES, fitting
+from balance_sim.study.drawn import note_drawn
 from balance_sim.study.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def save_drawn(figures: dict[str, Figure], folder: Path | str) -> list[Path]:
             paths += [raster, vector]
     for one in writes:
         one.result()
+    note_drawn(Path(folder), paths)
     return paths
 
 

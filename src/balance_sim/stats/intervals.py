@@ -171,6 +171,24 @@ def drawn_interval(difference: Floats, spread: float) -> tuple[float, float, flo
     return mean, error, mean - float(below), mean + float(above)
 
 
+def fieller(a: float, b: float, aa: float, ab: float, bb: float, t: float) -> tuple[float, float]:
+    """The interval of a ratio a / b of two means with variances aa, bb and covariance ab. t: quantile of Student's t.
+
+    NaN where it has no ends: b is then not distinguishable from zero. Fieller 1954, JRSS B 16(2); Franz 2007,
+    arXiv:0710.2024.
+
+    Examples
+    --------
+    >>> [round(x, 4) for x in fieller(2.0, 4.0, 0.04, 0.0, 0.0, 2.0)]  # b known
+    [0.4, 0.6]
+    """
+    square, cross, rest = b**2 - t**2 * bb, a * b - t**2 * ab, a**2 - t**2 * aa
+    if square <= 0:
+        return float("nan"), float("nan")
+    inside = max(cross**2 - square * rest, 0.0)
+    return float((cross - np.sqrt(inside)) / square), float((cross + np.sqrt(inside)) / square)
+
+
 @dataclass(frozen=True)
 class Sample:
     """What the interval of a difference needs to know of one of two studies: n values, their mean and spread."""

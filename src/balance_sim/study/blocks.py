@@ -26,7 +26,7 @@ from balance_sim.model.world import numbered
 from balance_sim.results import columns
 from balance_sim.results.dyads import dyad_table
 from balance_sim.results.filtered import Filtered, Prospect, Windows, filtered_outcomes, prospect_of
-from balance_sim.results.outcomes import FILTERED, is_new, outcomes_of
+from balance_sim.results.outcomes import FILTERED, is_new, outcomes_of, type_of
 from balance_sim.study.cast import focal_cast
 from balance_sim.study.draws import with_draws
 from balance_sim.study.observed import Watch
@@ -221,6 +221,8 @@ def _runs_table(
         "run": columns.numbers(runs.astype(np.int32)),
         "arm": columns.words(np.zeros(len(runs), int), (arm,)),
     }
+    for name in outcomes:
+        type_of(name)  # whoever makes an outcome declares what it is
     drawn = {name: columns.numbers(values) for name, values in outcomes.items()}
     estimates = {
         FILTERED + name: columns.numbers(np.round(of, columns.DECIMALS)) for name, of in smooth.items()

@@ -48,7 +48,7 @@ def dyad_chances(
             f"the study decides by code of its own, {result.model}: its probabilities are not known. "
             "Give the forecast as a CSV of probabilities"
         )
-    numbers = np.unique(result.outcomes["run"].to_numpy(np.uint64))[: runs or RUNS]
+    numbers = np.unique(result.by_run.frame()["run"].to_numpy(np.uint64))[: runs or RUNS]
     if not len(numbers):
         raise WrongRequest("no replication has finished: run the study first")
     worlds = compile_arms(result.scenario, tuple(dict.fromkeys((result.reference, arm))))

@@ -11,6 +11,7 @@ import pandas as pd
 from balance_sim.study.comparison import Comparison, Side, arms_in_both, compare_sides
 from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import leaf_differences
+from balance_sim.study.points import PointTable
 from balance_sim.study.recount import Counting, by_one_table
 from balance_sim.study.result import Result
 from balance_sim.study.run import open_result
@@ -118,8 +119,8 @@ def _inputs(side: Named) -> dict[str, Any]:
     manifest = Store(side.folder).read_manifest() or {}
     kept = {key: manifest[key] for key in INPUTS if key in manifest}
     if manifest.get("study") == "sweep" and side.point is not None:
-        whole = open_sweep(side.folder)
-        kept["point"] = {path: str(value) for path, value in whole.table.points[side.point].values}
+        points = PointTable.load(Store(side.folder), manifest["points"]).points
+        kept["point"] = {path: str(value) for path, value in points[side.point].values}
     return kept
 
 

@@ -79,7 +79,8 @@ def compare_sides(left: Side, right: Side) -> Comparison:
     rows = []
     for name in names:
         one_side, other_side = smooth if name in smooth[0] and name in smooth[1] else levels
-        spread = float(np.maximum(levels[0][name].spread_with(levels[1][name]), least_jump(name)))
+        least = max(least_jump(name, side.result.steps) for side in (left, right))
+        spread = float(np.maximum(levels[0][name].spread_with(levels[1][name]), least))
         spread = 0.0 if alike or fixed_beforehand(name) else spread
         rows.append(_outcome_row(name, one_side[name], other_side[name], differences.get(name), spread))
     dyads = _dyads_frame(left, right, alike=alike)

@@ -186,8 +186,8 @@ class Crew[T, R]:
             yield from self._bury(hand)
             return
         if said == HERE:
-            if not hand.brief([one.task for one in hand.holding]):
-                yield from self._bury(hand)
+            # Where it fails the worker is gone, perhaps by the first of these tasks: what it still said is heard first.
+            hand.brief([one.task for one in hand.holding])
             return
         if said == READY:
             hand.ready = True

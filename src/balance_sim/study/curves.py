@@ -53,19 +53,33 @@ def day_axis(horizon: int) -> npt.NDArray[np.int64]:
     return np.unique(np.append(np.arange(0, horizon + 1, EVERY_DAYS), horizon))
 
 
-def fan(curves: dict[str, npt.NDArray[np.int16]], horizon: int) -> pd.DataFrame:
-    """Tidy: arm, day, mean, q05, q25, q50, q75, q95 over runs."""
+QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
+
+
+def fan(parts: Iterable[dict[str, npt.NDArray[np.int16]]], horizon: int) -> pd.DataFrame:
+    """Tidy: arm, day, mean, q05, q25, q50, q75, q95 over runs, n. parts: of `cumulative`, of some runs each.
+
+    How often each count came by each day is all that is held."""
     days = day_axis(horizon)
+    times: dict[str, npt.NDArray[np.int64]] = {}  # by arm, (days, counts)
+    for part in parts:
+        for arm, counts in part.items():
+            held = times.setdefault(arm, np.zeros((len(days), 1), np.int64))
+            if len(counts) and (more := int(counts.max()) + 1 - held.shape[1]) > 0:
+                held = times[arm] = np.pad(held, ((0, 0), (0, more)))
+            np.add.at(held, (np.broadcast_to(np.arange(len(days)), counts.shape), counts), 1)
     rows = []
-    for arm, counts in curves.items():
-        if not len(counts):
+    for arm, held in times.items():
+        n = int(held[0].sum())
+        if not n:
             continue
-        quantiles = np.quantile(counts, (0.05, 0.25, 0.5, 0.75, 0.95), axis=0, method="inverted_cdf")
-        frame = pd.DataFrame(quantiles.T.astype(float), columns=["q05", "q25", "q50", "q75", "q95"])
-        frame.insert(0, "mean", counts.mean(axis=0))
-        frame.insert(0, "day", days)
-        frame.insert(0, "arm", arm)
-        rows.append(frame)
+        below = held.cumsum(axis=1)
+        # The smallest count that a share q of the runs does not exceed, as NumPy's `inverted_cdf`.
+        quantiles = {
+            name: (below < max(np.ceil(n * q), 1)).sum(axis=1).astype(float) for name, q in QUANTILES.items()
+        }
+        mean = held @ np.arange(held.shape[1]) / n
+        rows.append(pd.DataFrame({"arm": arm, "day": days, "mean": mean} | quantiles | {"n": n}))
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 

@@ -24,7 +24,7 @@ from balance_sim.study.jobs import Outcome
 from balance_sim.study.machine import cpu_type
 from balance_sim.study.manifest import MANIFEST_VERSION
 from balance_sim.study.shards import Shard, differing_names
-from balance_sim.study.store import Store
+from balance_sim.study.store import Store, refuse_lost
 
 MOST_NAMED = 8  # differences that a refusal spells out
 
@@ -61,6 +61,12 @@ class InMemory:
 
     def __exit__(self, *_: object) -> None:
         return None
+
+    def want(self, runs: int) -> None:
+        """Nothing: who holds the tables knows."""
+
+    def hold(self, runs: int) -> None:
+        """Nothing: what is in memory is not lost."""
 
     def done(self) -> dict[int, list[Block]]:
         return {0: [Block(first, first + self._length[first]) for first in sorted(self._length)]}
@@ -130,6 +136,16 @@ class Folder:
                 f"{self.store.folder} holds another study; choose another --out, or delete the folder to start anew. "
                 "What differs:\n  " + "\n  ".join(lines)
             )
+
+    def want(self, runs: int) -> None:
+        """Put down how many replications are asked for, so that every reader knows whether some are lacking."""
+        there = self.store.read_manifest() or self.manifest
+        if there["runs"] != runs:
+            self.store.write_manifest(there | {"runs": runs, "command": self.manifest.get("command", "")})
+
+    def hold(self, runs: int) -> None:
+        """Raises StoreDamaged where some of the first so many replications are gone again."""
+        refuse_lost(self.store, [0], runs)
 
     def done(self) -> dict[int, list[Block]]:
         """Blocks that need not be run again, by point."""
@@ -202,6 +218,7 @@ def manifest_of(
         "classes": classes_of(scenario).as_dict(),
         "arms": sorted(arms),
         "seed": seed,
+        "runs": 0,
         "model": model,
         "draw_parameters": False,
         "versions": {

@@ -19,11 +19,12 @@ from balance_sim.results.dyads import SUM
 from balance_sim.results.outcomes import FILTERED
 from balance_sim.scenario.classes import Classes
 from balance_sim.study.blocks import Block
+from balance_sim.study.drawn import SUMS, changed, noted
 from balance_sim.study.faults import StoreDamaged, no_results
 from balance_sim.study.jobs import Values
 from balance_sim.study.points import PointTable
 from balance_sim.study.shards import FAILED, TABLES, Kept
-from balance_sim.study.store import Store, missing, read_summary
+from balance_sim.study.store import Store, came_to_its_end, read_summary
 from balance_sim.study.whole_files import half_written
 
 Ints = npt.NDArray[np.int64]
@@ -52,7 +53,7 @@ class Contents:
     manifest: dict[str, Any]
     points: dict[int, Values]  # of the present design, by number
     known: int  # points the folder has ever had
-    runs: int  # a point; 0 where nothing says
+    runs: int  # asked for, of every point
     summary: dict[str, Any] | None
 
     @property
@@ -67,7 +68,7 @@ class Contents:
     @property
     def finished(self) -> bool:
         """The last study in this folder came to its end and wrote its summary."""
-        return self.summary is not None and self.summary.get("runs") == self.runs
+        return came_to_its_end(self.summary, self.runs, len(self.points))
 
 
 def contents(folder: Path) -> Contents:
@@ -86,8 +87,7 @@ def contents(folder: Path) -> Contents:
         design = PointTable.load(store, manifest["points"])
         points = {number: design.points[number].values for number in design.numbers()}
         return Contents(store, manifest, points, len(design.points), int(manifest["runs"]), summary)
-    runs = summary["runs"] if summary and type(summary.get("runs")) is int else 0
-    return Contents(store, manifest, {0: ()}, 1, runs, summary)
+    return Contents(store, manifest, {0: ()}, 1, int(manifest["runs"]), summary)
 
 
 def check_files(held: Contents) -> list[Damage]:
@@ -116,17 +116,24 @@ def check_files(held: Contents) -> list[Damage]:
     return out
 
 
+def check_drawn(held: Contents) -> list[Damage]:
+    """Figures and pages: their bytes against the sha256 put down when they were drawn."""
+    return [
+        Damage(
+            name, "not the bytes it was drawn with; --repair takes it away, `plot` and `report` draw again"
+        )
+        for name in changed(held.store.folder)
+    ]
+
+
 def check_counts(held: Contents) -> list[Damage]:
     """Runs that a finished study should hold and does not."""
     if not held.finished:
         return []
-    done: dict[int, list[Block]] = {}
-    for one in held.store.kept():
-        done.setdefault(one.point, []).append(one.block)
     return [
         Damage("runs", f"runs {b.first} to {b.stop - 1} of point {number} are missing", number, b)
-        for number in held.points
-        for b in missing(done.get(number, []), held.runs, max(held.runs, 1))
+        for number, blocks in held.store.lacking(held.points, held.runs).items()
+        for b in blocks
     ]
 
 
@@ -238,10 +245,12 @@ def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | N
 
 
 def unchecked(held: Contents) -> list[str]:
-    """What in the folder nothing here vouches for: drawn pages and pictures, and files that are no part of a study.
+    """What in the folder nothing here vouches for: what no checksum was put down of, and is no part of a study.
 
     Folders are named with a slash and the number of files in them."""
-    known = {"manifest.json", "summary.json", "failed.json", "lock", "progress.json", *TABLES, FAILED}
+    known = {"manifest.json", "summary.json", "failed.json", "lock", "progress.json", SUMS, *TABLES, FAILED}
+    sums = noted(held.store.folder)
+    known |= {*sums}
     if held.is_sweep:
         points = held.manifest.get("points") or {}
         known |= {"levels.csv", "effects.csv", f"points.{points.get('sha256')}.parquet"}
@@ -249,8 +258,14 @@ def unchecked(held: Contents) -> list[str]:
     for path in sorted(held.store.folder.iterdir()):
         if path.name in known or path.name.endswith(".partial"):
             continue
-        many = sum(1 for one in path.rglob("*") if not one.is_dir()) if path.is_dir() else 0
-        out.append(f"{path.name}/ ({many:,} files)" if path.is_dir() else path.name)
+        inside = path.rglob("*") if path.is_dir() else ()
+        many = sum(
+            1
+            for one in inside
+            if not one.is_dir() and one.relative_to(held.store.folder).as_posix() not in sums
+        )
+        if many or not path.is_dir():
+            out.append(f"{path.name}/ ({many:,} files)" if path.is_dir() else path.name)
     return out
 
 

@@ -18,7 +18,7 @@ from balance_sim.study.faults import StoreDamaged, WrongRequest
 from balance_sim.study.whole_files import write_whole
 
 FILE = "manifest.json"
-MANIFEST_VERSION = 2
+MANIFEST_VERSION = 3
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 Check = Callable[[Any], bool]
 
@@ -75,6 +75,7 @@ _ALWAYS: dict[str, tuple[Check, str]] = {
     "inputs": (_is(dict), "the scenario's content"),
     "arms": (_texts, "a list of names"),
     "seed": (_seed, "a whole number, 0..18446744073709551615"),
+    "runs": (lambda value: _is(int)(value) and value >= 0, "a whole number"),
     "versions": (_versions, "versions by program"),
 }
 _OFTEN: dict[str, tuple[Check, str]] = {
@@ -89,7 +90,6 @@ _OFTEN: dict[str, tuple[Check, str]] = {
 _SWEEP: dict[str, tuple[Check, str]] = {
     "experiment": (_name, "a name"),
     "design": (_is(dict), "the design"),
-    "runs": (lambda value: _is(int)(value) and value >= 0, "a whole number"),
     "points": (_points, "a sha256 and counts, or null"),
 }
 

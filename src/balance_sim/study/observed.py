@@ -10,17 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import responses
 from balance_sim.model.baseline import Worlds
+from balance_sim.model.classes import classes_of
 from balance_sim.model.core import DIRECTIONS, World
 from balance_sim.model.state import Accords, State
 from balance_sim.model.view import View
+from balance_sim.model.world import capabilities
 from balance_sim.results.columns import DECIMALS
 from balance_sim.results.outcomes import is_new
+from balance_sim.scenario.schema import Scenario
 from balance_sim.study.cast import Cast
 from balance_sim.study.scene import Scene, seen
 
@@ -106,6 +110,25 @@ class Watch:
                     )
                     out[column] = (stance[:, who] == index).sum(axis=1).astype(float)
         return out
+
+
+def share_steps(scenario: Scenario) -> dict[str, float]:
+    """By how much one event moves each outcome that is a share, by the beginning of its name.
+
+    The coalition: by what the two signers of a counter-balancing agreement weigh beside the participants, the root mean
+    square over dyads that can sign one. Frustration: by one pair of states."""
+    table, n = classes_of(scenario), len(scenario.codes)
+    weight = dict(zip(scenario.codes, capabilities(scenario), strict=True))
+    against = sum(weight[code] for code in table.participants if code in weight)
+    joint = [
+        (weight[a] + weight[b]) / against
+        for a, b in combinations(scenario.codes, 2)
+        if against and table.direction(a, b) == "counter"
+    ]
+    return {
+        "coalition_": float(np.sqrt(np.mean(np.square(joint)))) if joint else 0.0,
+        "camps_frustration_": 2.0 / (n * (n - 1)),
+    }
 
 
 def step_at(grid: Floats, day: float, window: int) -> int | None:

@@ -24,6 +24,7 @@ from balance_sim.study.folder import version
 from balance_sim.study.inputs import ByHand, gives
 from balance_sim.study.jobs import Job, Task, Values
 from balance_sim.study.machine import arithmetic, arithmetic_here
+from balance_sim.study.observed import share_steps
 from balance_sim.study.package import (
     FORMAT,
     Numbers,
@@ -345,12 +346,13 @@ def _run_again(archived: Archived, blocks: Sequence[BlockTables]) -> Again:
 
 def _sweep_again(archived: Archived, blocks: Iterable[tuple[int, list[BlockTables]]]) -> Again:
     about, arms = archived.about, archived.arms
+    steps = share_steps(archived.scenario)
     parts: dict[int, Part] = {}
     found: dict[int, PointNumbers] = {}
     for at, pairs in blocks:
         plain = [(one.runs, one.accords) for one in pairs]
         parts[at] = part_of(plain, arms)
-        found[at] = numbers_of(plain, arms, about["outcomes"])
+        found[at] = numbers_of(plain, arms, about["outcomes"], steps)
     points = archived.points
     tables = tables_of((p.number, DesignPoint(p.values, p.label), found[at]) for at, p in enumerate(points))
     every = dict.fromkeys(tables.levels["outcome"]) if len(tables.levels) else ()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.landscape import weight_of_pairs
 from balance_sim.results.dyads import dyad_effects
-from balance_sim.results.estimates import Estimates, estimates_of, rounded
+from balance_sim.results.estimates import Estimates, columns_by_arm, estimates_of, rounded
 from balance_sim.results.outcomes import FILTERED
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study import curves
@@ -29,9 +29,10 @@ from balance_sim.study.channels import Channels, channels
 from balance_sim.study.digest import digest_of
 from balance_sim.study.extra_arms import READ
 from balance_sim.study.faults import LacksOutcome
-from balance_sim.study.frames import OutcomeRows
+from balance_sim.study.frames import Outcomes
+from balance_sim.study.observed import share_steps
 from balance_sim.study.placebos import Placebos, placebos
-from balance_sim.study.store import Store, read_summary, runs_in
+from balance_sim.study.store import Store, read_summary, runs_in, runs_of
 
 
 def kept_summary(folder: Path | None, scenario: Scenario, version: str) -> dict[str, Any]:
@@ -63,6 +64,11 @@ class Result:
     recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None  # by another class table
     ahead: Callable[[], Placebos] | None = field(default=None, compare=False)  # placebos that have begun
 
+    @cached_property
+    def missing_runs(self) -> int:
+        """Of the replications asked for, those that are neither there nor on record as failed."""
+        return runs_of(Store(self.folder).lacking([self.point], self.runs)) if self.folder is not None else 0
+
     def blocks(self) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, accords) tables in the order of runs, of the study's own arms."""
         for runs, accords in self._stored():
@@ -75,20 +81,51 @@ class Result:
             kept = Store(self.folder).blocks(self.point, self.runs)
         yield from kept if self.recount is None else (self.recount(*pair) for pair in kept)
 
-    @cached_property
-    def _frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Outcomes of the study's own arms, and of the extra ones, in one pass over the blocks."""
-        own, extra = OutcomeRows(self.runs), OutcomeRows(-(-self.runs // EXTRA_EVERY), READ)
+    def _outcomes(self, names: Sequence[str] | None) -> Iterator[pa.Table]:
+        """Tables of some outcomes, with the rows of extra arms; counted again where that is asked for."""
+        if self.folder is not None and self.recount is None:
+            yield from Store(self.folder).outcomes(self.point, self.runs, names)
+            return
         for runs, _ in self._stored():
+            wanted = runs.column_names if names is None else ("run", "arm", *names)
+            yield runs.select([name for name in wanted if name in runs.column_names])
+
+    def _of_arms(self, names: Sequence[str] | None, *, own: bool) -> Iterator[pa.Table]:
+        for runs in self._outcomes(names):
             ours = pc.is_in(runs["arm"].cast(pa.string()), pa.array(self.arms))
-            own.add(runs.filter(ours))
-            extra.add(runs.filter(pc.invert(ours)))
-        return own.frame(), extra.frame()
+            yield runs.filter(ours if own else pc.invert(ours))
+
+    @cached_property
+    def by_run(self) -> Outcomes:
+        """Outcomes of the study's own arms, run by run, some at a time: `by_run.frame(name, ...)`."""
+        return Outcomes(partial(self._of_arms, own=True), self.runs)
+
+    @cached_property
+    def extra_by_run(self) -> Outcomes:
+        """The same of the extra arms behind some mechanisms, every fourth run."""
+        return Outcomes(partial(self._of_arms, own=False), -(-self.runs // EXTRA_EVERY))
 
     @property
     def extra(self) -> pd.DataFrame:
-        """Outcomes of the extra arms behind some mechanisms, every fourth run; the columns that these read."""
-        return self._frames[1]
+        """Outcomes of the extra arms; the columns that mechanisms read."""
+        return self.extra_by_run.frame(*(n for n in self.extra_by_run.names if n.startswith(READ)))
+
+    def are_alike(self, arm: str, against: str) -> bool:
+        """Whether two arms are the same to the last digit in every outcome of every run that both have; of an extra
+        arm, in those that mechanisms read of it."""
+        extra = not {arm, against} <= {*self.arms}
+        names = [name for name in self.by_run.names if not extra or name.startswith(READ)]
+        for table in self._outcomes(names):
+            found = columns_by_arm(table, (arm, against))
+            one, other = found[arm], found[against]
+            if not all(np.array_equal(values, other[name], equal_nan=True) for name, values in one.items()):
+                return False
+        return True
+
+    @property
+    def finished(self) -> int:
+        """Replications that finished, in every arm of the study's own."""
+        return self.by_run.runs
 
     @cached_property
     def mechanisms(self) -> dict[str, dict[str, Any]]:
@@ -139,10 +176,12 @@ class Result:
         energy = found.energy / weight_of_pairs(world.capability)
         return {"camps": sides, "energy": energy, "exact": found.exact}
 
-    @property
+    @cached_property
     def outcomes(self) -> pd.DataFrame:
-        """One row a run and arm: run, arm, and a column an outcome. NaN: not by the horizon."""
-        return self._frames[0]
+        """One row a run and arm: run, arm, and a column an outcome. NaN: not by the horizon.
+
+        All of it is held in memory: `by_run` gives some outcomes at a time."""
+        return self.by_run.frame(*self.by_run.names)
 
     @cached_property
     def accords(self) -> pd.DataFrame:
@@ -157,21 +196,22 @@ class Result:
     @property
     def outcome_names(self) -> list[str]:
         """What is counted and measured, without the columns of filtered estimates."""
-        return [
-            name
-            for name in self.outcomes.columns
-            if name not in ("run", "arm") and not name.startswith(FILTERED)
-        ]
+        return [name for name in self.by_run.names if not name.startswith(FILTERED)]
 
     def need(self, outcome: str) -> None:
         """Raises LacksOutcome where runs finished, and none of them has it."""
-        if not self.outcomes.empty and outcome not in self.outcomes:
+        if self.finished and outcome not in self.by_run.names:
             raise LacksOutcome(outcome, self.version)
 
     @cached_property
     def _estimates(self) -> Estimates:
         """Levels and effects in one pass over the blocks."""
-        return estimates_of((runs for runs, _ in self.blocks()), self.arms)
+        return estimates_of((runs for runs, _ in self.blocks()), self.arms, steps=self.steps)
+
+    @cached_property
+    def steps(self) -> dict[str, float]:
+        """By how much one event moves an outcome that is a share, as `outcomes.least_jump` takes it."""
+        return share_steps(self.scenario)
 
     @cached_property
     def levels(self) -> pd.DataFrame:
@@ -238,8 +278,15 @@ class Result:
         return curves.cumulative(numbered, self.arms, direction, self.focal_day, self.horizon, kinds)
 
     def fan(self, direction: str | None = "counter") -> pd.DataFrame:
-        """Tidy: arm, day, mean, q05 ... q95 of the accords made by then."""
-        return curves.fan(self.curves(direction), self.horizon)
+        """Tidy: arm, day, mean, q05 ... q95 of the accords made by then, n."""
+        kinds = [name for name, kind in self.scenario.kinds.items() if kind.security]
+        parts = (
+            curves.cumulative(
+                [(accords, _run_numbers(runs))], self.arms, direction, self.focal_day, self.horizon, kinds
+            )
+            for runs, accords in self.blocks()
+        )
+        return curves.fan(parts, self.horizon)
 
     @cached_property
     def scheduled(self) -> pd.DataFrame:
@@ -313,6 +360,7 @@ class Result:
             "camps": self.camps,
             "timing": self.timing,
             "failed_runs": len(self.failed),
+            "missing_runs": self.missing_runs,
         }
 
     def _dyads_json(self) -> list[dict[str, Any]]:

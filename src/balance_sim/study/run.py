@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -28,7 +29,7 @@ from balance_sim.study.hands import not_in_a_worker
 from balance_sim.study.placebos import Placebos, placebos
 from balance_sim.study.result import Result, kept_summary
 from balance_sim.study.runner import Job, Task, run_tasks, runs_a_shard
-from balance_sim.study.store import Store, missing, read_summary
+from balance_sim.study.store import Store, lacking_words, missing, read_summary
 
 RUNS = 100
 """Replications where no number is given: the headline's standard error in Beijing 2025 is then below 0.003."""
@@ -36,6 +37,7 @@ STEP = 32
 MOST_RUNS = 10_000_000
 LARGE = 25
 """States from which on placebos take longer than a process does to start."""
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int, int], None]  # runs done, runs wanted, failed
 
@@ -120,6 +122,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     with sink, ExitStack() as stack:
         ahead = begun_placebos(scenario, chosen, out, stack) if placebos_ahead and workers > 1 else None
         while True:
+            sink.want(runs)
             todo = missing(sink.done().get(0, []), runs, runs_a_shard(runs, workers))
             lived += todo
             done = runs - sum(len(block) for block in todo)
@@ -134,6 +137,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
             if needed <= runs:
                 break
             runs = needed
+        sink.hold(runs)
         stack.pop_all()  # it goes on while the result is read
     wanted = sum(len(block) for block in lived)
     extra_runs = 0
@@ -211,7 +215,9 @@ def import_model(model: str) -> None:
 
 
 def open_result(folder: Path | str, runs: int | None = None) -> Result:
-    """A finished study read back from its folder; `runs` cuts it to the first so many."""
+    """A study read back from its folder; `runs` cuts it to the first so many.
+
+    Where replications that were asked for are lacking, by an interruption or a loss, a warning says how many."""
     store = Store(Path(folder))
     manifest = store.read_manifest()
     if manifest is None:
@@ -219,9 +225,11 @@ def open_result(folder: Path | str, runs: int | None = None) -> Result:
     if manifest["study"] == "sweep":
         raise WrongRequest(f"{folder} holds a sweep, not a run (from Python: open_sweep(folder).point(0))")
     scenario = scenario_of(manifest)
-    have = max((one.block.stop for one in store.kept()), default=0)
     timing = (read_summary(Path(folder)) or {}).get("timing")
-    wanted = min(have, runs) if runs is not None else have
+    wanted = manifest["runs"] if runs is None else min(manifest["runs"], runs)
+    words = lacking_words(store, [0], wanted)
+    if words is not None:
+        log.warning("%s", words)
     return Result(
         scenario=scenario,
         runs=wanted,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,6 +83,8 @@ def sensitivity(
         convergence.append(front | runs_wanted(y, precision, matrices.spread(quantity)))
     frame = pd.DataFrame(indices)
     split = pd.DataFrame(splits)
+    if len(split) and split["runs"].min() < 2:
+        frame = _without_ends(frame)
     return Sensitivity(
         method, frame, split, pd.DataFrame(convergence), left_out, _notes(method, frame, split)
     )
@@ -91,15 +93,22 @@ def sensitivity(
 def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]:
     """What the intervals are not: docs/statistics.md has the numbers."""
     notes = []
+    alone = bool(len(split)) and split["runs"].min() < 2
+    if len(indices) and alone:
+        notes.append("one run a point: its noise counts as effect, and the indices have no intervals")
     if len(indices) and method == "sobol" and indices["samples"].min() < FEW_ROWS:
         notes.append(
             f"fewer than {FEW_ROWS} base samples: the indices have no intervals; {FEW_ROWS} would give them"
         )
-    if len(indices) and method == "morris":
-        if indices["trajectories"].min() < FEWEST:
-            notes.append(f"fewer than {FEWEST} trajectories: sigma has no interval; {FEWEST} would give one")
-        if len(split) and split["runs"].min() < 2:
-            notes.append("one run a point: its noise counts as effect in mu_star and sigma")
+    elif len(indices) and method == "sobol" and not alone:
+        doubtful = indices["total"].notna() & indices["total_lo"].isna()
+        if doubtful.any():
+            notes.append(
+                f"{int(doubtful.sum())} of {len(indices)} rows of indices have no interval: the runs of a point are "
+                "too few to tell the variance over the parameters from none; these indices say nothing"
+            )
+    if len(indices) and method == "morris" and indices["trajectories"].min() < FEWEST:
+        notes.append(f"fewer than {FEWEST} trajectories: sigma has no interval; {FEWEST} would give one")
     if len(split) and 2 <= split["points"].min() < FEW_POINTS:
         notes.append(
             f"fewer than {FEW_POINTS} points: the split of the variance has no intervals; {FEW_POINTS} would give them"
@@ -118,6 +127,7 @@ class Matrices:
     alike: dict[str, npt.NDArray[np.bool_]]
     reference: str
     smooth: frozenset[str]  # outcomes with filtered estimates, which stand in their place
+    steps: Mapping[str, float]  # of shares, as `outcomes.least_jump` takes them
 
     def spread(self, of: Quantity) -> Floats | None:
         """(points,) spread of the outcome of an effect that was drawn, as `intervals.paired_half_widths` takes it.
@@ -126,7 +136,7 @@ class Matrices:
         if of.of != "effect" or of.outcome in self.smooth:
             return None
         arms = (self.values[Quantity("mean", arm, of.outcome)].T for arm in (of.arm, self.reference))
-        spread = np.maximum(spread_over(*arms), least_jump(of.outcome))
+        spread = np.maximum(spread_over(*arms), least_jump(of.outcome, self.steps))
         return np.where(self.alike[of.arm] | fixed_beforehand(of.outcome), 0.0, spread)
 
 
@@ -173,7 +183,7 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
             out[quantity] = y
     alike = {arm: np.array(found) for arm, found in same.items()}
     smooth = frozenset(name for name in outcomes if FILTERED + name in known)
-    return Matrices(out, list(by_point), left_out, alike, result.reference, smooth)
+    return Matrices(out, list(by_point), left_out, alike, result.reference, smooth, result.steps)
 
 
 def _alike(one: dict[str, Floats], other: dict[str, Floats]) -> bool:
@@ -316,3 +326,9 @@ def _split_row(y: Floats) -> dict[str, Any]:
 
 def _spread(name: str, index: Index) -> dict[str, float]:
     return {name: index.value, f"{name}_lo": index.low, f"{name}_hi": index.high}
+
+
+def _without_ends(frame: pd.DataFrame) -> pd.DataFrame:
+    """Indices of one run a point have no intervals: what that run adds to all points cannot be known."""
+    ends = [name for name in frame.columns if name.endswith(("_lo", "_hi"))]
+    return frame.assign(**dict.fromkeys(ends, float("nan")))

@@ -63,12 +63,12 @@ def _table(frame: pd.DataFrame, last: Callable[[dict[Any, Any]], str]) -> list[s
 def _index_lines(key: Any, part: pd.DataFrame, method: str, most: int) -> list[str]:
     of, arm, outcome = key
     main, names = ("total", ("first", "total")) if method == "sobol" else ("mu_star", ("mu_star", "sigma"))
-    digits = 3 if method == "sobol" else _digits(part[main].max())
+    places = 3 if method == "sobol" else digits(part[main].max())
     ranked = part.sort_values(main, ascending=False, kind="stable")
     rows = ranked.head(most).to_dict("records")
     if ranked[main].isna().all():
         return ["", f"{of} of {outcome} in `{arm}`: nothing varies"]
-    cells = [[_interval(row, name, digits) for name in names] for row in rows]
+    cells = [[_interval(row, name, places) for name in names] for row in rows]
     wide = [max(len(name), *(len(row[at]) for row in cells)) for at, name in enumerate(names)]
     lines = ["", f"{of} of {outcome} in `{arm}`"]
     head = "  ".join(f"{name:<{size}}" for name, size in zip(names, wide, strict=True))
@@ -81,9 +81,12 @@ def _index_lines(key: Any, part: pd.DataFrame, method: str, most: int) -> list[s
     return lines
 
 
-def _digits(largest: float) -> int:
-    """Decimals that leave the largest number three figures."""
-    return 3 if not largest > 0 else max(0, min(6, 2 - math.floor(math.log10(largest))))
+def digits(largest: float, least: int = 0) -> int:
+    """Decimals that leave the largest number three figures: `least` to six.
+
+    >>> digits(0.0123), digits(12.3), digits(12.3, 3)
+    (4, 1, 3)"""
+    return 3 if not largest > 0 else max(least, min(6, 2 - math.floor(math.log10(largest))))
 
 
 def _interval(row: dict[Any, Any], name: str, digits: int = 3) -> str:

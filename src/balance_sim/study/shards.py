@@ -86,10 +86,12 @@ def shard_of(path: Path) -> Shard | None:
     return Shard(int(point), int(first), int(stop), digest, path)
 
 
-def parquet_table(content: bytes) -> pa.Table:
-    """A table from a Parquet file's bytes, in this thread: where no further one may be started Arrow waits for ever."""
+def parquet_table(content: bytes, names: Sequence[str] | None = None) -> pa.Table:
+    """A table from a Parquet file's bytes, in this thread: where no further one may be started Arrow waits for ever.
+
+    names: of the columns wanted, where it has them; all if not given."""
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, pre_buffer=False)
-    return file.read(use_threads=False)
+    return file.read(columns=None if names is None else list(names), use_threads=False)
 
 
 def encode(table: pa.Table) -> bytes:

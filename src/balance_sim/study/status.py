@@ -11,7 +11,8 @@ from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.problems import escaped
 from balance_sim.study.faults import no_results
 from balance_sim.study.plan import spoken
-from balance_sim.study.store import Store, missing
+from balance_sim.study.sensitivity_text import digits
+from balance_sim.study.store import Store, came_to_its_end, read_summary, runs_of
 
 if TYPE_CHECKING:
     from balance_sim.study.sweep import Standing
@@ -21,35 +22,36 @@ PROGRESS = "progress.json"
 
 
 def status_of(folder: Path) -> dict[str, Any]:
-    """Plain data: study, running, points, points_done, runs, runs_done, failed_runs, rate, seconds_left.
+    """Plain data: study, running, finished, lost, points, points_done, runs, runs_done, failed_runs, rate, ...
 
-    runs: of all points together. rate and seconds_left: as last reported by a sweep under way, else null."""
+    runs: that were asked for, of all points together. lost: how many are gone of a study that had come to its end.
+    rate and seconds_left: as last reported by a sweep under way, else null."""
     store = Store(folder)
     manifest = store.read_manifest()
     if manifest is None:
         raise no_results(folder)
-    kept: dict[int, list[Any]] = {}
-    for one in store.kept():
-        kept.setdefault(one.point, []).append(one.block)
-    running = store.is_written()
+    running, runs = store.is_written(), manifest["runs"]
     if manifest["study"] == "sweep" and manifest.get("points"):
         from balance_sim.study.points import PointTable
 
-        numbers, runs = PointTable.load(store, manifest["points"]).numbers(), manifest["runs"]
+        numbers = PointTable.load(store, manifest["points"]).numbers()
     else:
-        numbers, runs = [0], max((block.stop for block in kept.get(0, [])), default=0)
-    left = [sum(len(b) for b in missing(kept.get(n, []), runs, max(runs, 1))) for n in numbers]
+        numbers = [0]
+    lacking = store.lacking(numbers, runs)
+    left = runs_of(lacking)
+    ended = came_to_its_end(read_summary(folder), runs, len(numbers))
     reported = _reported(folder) if running else {}
     return {
         "study": manifest["study"],
         "scenario": manifest["scenario"]["name"],
         "experiment": manifest.get("experiment"),
         "running": running,
-        "finished": not any(left) and not running,
+        "finished": not left and not running and runs > 0,
+        "lost": left if ended and not running else 0,
         "points": len(numbers),
-        "points_done": sum(1 for count in left if count == 0),
+        "points_done": len(numbers) - len(lacking),
         "runs": len(numbers) * runs,
-        "runs_done": len(numbers) * runs - sum(left),
+        "runs_done": len(numbers) * runs - left,
         "failed_runs": len(store.failed()),
         "rate": reported.get("rate"),
         "seconds_left": reported.get("seconds_left"),
@@ -69,7 +71,9 @@ def _reported(folder: Path) -> dict[str, Any]:
 
 def status_lines(found: dict[str, Any]) -> list[str]:
     """The same for a person."""
-    state = "running" if found["running"] else "finished" if found["finished"] else "stopped"
+    state = "running" if found["running"] else "finished" if found["finished"] else "interrupted"
+    if found["lost"]:
+        state = f"damaged, {found['lost']:,} runs that were finished are gone"
     lines = [
         f"{found['experiment'] or found['scenario']}: {state}",
         f"points {found['points_done']:,} of {found['points']:,}, runs {found['runs_done']:,} of {found['runs']:,}, "
@@ -79,7 +83,7 @@ def status_lines(found: dict[str, Any]) -> list[str]:
         left = found["seconds_left"]
         ahead = f", about {spoken(left)} left" if left is not None else ""
         lines.append(f"{found['rate']:,.0f} runs a second{ahead}")
-    if state == "stopped" and found["command"]:
+    if not found["running"] and not found["finished"] and found["command"]:
         lines.append(f"to go on: {escaped(found['command'])}")
     return lines
 
@@ -95,18 +99,21 @@ def spoken_standing(standing: Standing) -> str:
 
 
 def effects_lines(result: SweepResult, most: int = 20) -> list[str]:
-    """The paired effect of the headline arm on the first outcome, point by point; the rest is in the folder."""
+    """The paired effect of the headline arm on the outcome that its figure draws, point by point; the rest is in the
+    folder."""
     arm = result.headline_arm
     if arm is None or not len(result.effects):
         return ["no arm besides the reference: see levels.csv"]
-    outcome = result.outcome_names[0]
+    outcome = result.headline_outcome
     frame = result.effects
     rows = frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
     lines = [f"{outcome}: `{arm}` less `{result.reference}`, with 95 % interval"]
+    places = digits(max((abs(row[end]) for row in rows for end in ("lo", "hi")), default=0.0), 3)
     for row in rows[:most]:
         values = ", ".join(f"{path.split('.', 1)[-1]}={_short(row[path])}" for path in result.paths[:4])
         label = result.table.points[row["point"]].label
-        lines.append(f"  {row['mean']:+8.3f} [{row['lo']:+.3f}, {row['hi']:+.3f}]  {label or values}")
+        mean, low, high = (f"{row[key]:+z.{places}f}" for key in ("mean", "lo", "hi"))
+        lines.append(f"  {mean:>8} [{low}, {high}]  {label or values}")
     if len(rows) > most:
         lines.append(f"  ... and {len(rows) - most} more points: effects.csv")
     return lines

@@ -8,8 +8,10 @@ A block counts as done when all its shards stand, or when every run in it is on 
 from __future__ import annotations
 
 import json
+import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,11 @@ import pyarrow.parquet as pq
 
 from balance_sim.results.outcomes import FILTERED
 from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.problems import shown
 from balance_sim.study.blocks import Block, BlockTables
-from balance_sim.study.faults import StoreDamaged
+from balance_sim.study.faults import StoreDamaged, StudyFault
 from balance_sim.study.lock import Lock
-from balance_sim.study.manifest import read_manifest, write_manifest
+from balance_sim.study.manifest import FILE, read_manifest, write_manifest
 from balance_sim.study.shards import (
     FAILED,
     TABLES,
@@ -36,6 +39,8 @@ from balance_sim.study.shards import (
 )
 from balance_sim.study.whole_files import clear_half_written, make_folder, write_whole
 
+log = logging.getLogger(__name__)
+
 
 class Store:
     """A results folder. Open it with `lock` to write."""
@@ -44,6 +49,9 @@ class Store:
         self.folder = folder
         self._lock = Lock(folder)
         self._first: dict[int, tuple[Path, list[str]]] = {}  # by point: shard read first, its columns
+        self._manifest: dict[str, Any] | None = (
+            None  # while the lock is ours: what the folder's manifest holds
+        )
 
     def __enter__(self) -> Store:
         return self
@@ -57,9 +65,14 @@ class Store:
             make_folder(self.folder / place)
         self._lock.take()
         clear_half_written(self.folder)
+        with suppress(StudyFault):  # told of by who reads it
+            self._manifest = self.read_manifest()
         return self
 
     def unlock(self) -> None:
+        with suppress(StudyFault, OSError):
+            self._restore_manifest()
+        self._manifest = None
         self._lock.leave()
 
     def is_written(self) -> bool:
@@ -74,6 +87,13 @@ class Store:
         """Put the manifest in its place, with its own sha256."""
         self._lock.check()
         write_manifest(self.folder, manifest)
+        self._manifest = manifest
+
+    def _restore_manifest(self) -> None:
+        """Write the manifest again where it was deleted while the lock is ours: without it nobody could go on."""
+        if self._manifest is not None and not os.path.lexists(self.folder / FILE):
+            self.write_manifest(self._manifest)
+            log.warning("%s was deleted while the study was written: it is written again", self.folder / FILE)
 
     def write_text(self, name: str, text: str) -> None:
         """Put a small text file of the folder in its place."""
@@ -96,6 +116,7 @@ class Store:
 
     def _write_shard(self, table: str, point: int, block: Block, content: bytes, suffix: str) -> None:
         self._lock.check()
+        self._restore_manifest()
         write_whole(self.folder / table / shard_name(point, block, content, suffix), content)
 
     def every_shard(self, table: str = "runs") -> list[Shard]:
@@ -135,6 +156,14 @@ class Store:
                 continue
             out.append(one)
         return out
+
+    def lacking(self, points: Iterable[int], runs: int) -> dict[int, list[Block]]:
+        """Of the first `runs` replications of each point, those that are neither kept nor on record as failed."""
+        done: dict[int, list[Block]] = {}
+        for one in self.kept():
+            done.setdefault(one.point, []).append(one.block)
+        left = ((number, missing(done.get(number, []), runs, max(runs, 1))) for number in points)
+        return {number: blocks for number, blocks in left if blocks}
 
     def failed(self) -> list[dict[str, Any]]:
         """The runs that failed, by point and run: point, run, seed, traceback."""
@@ -207,6 +236,23 @@ class Store:
                 )
             at = max(at, one.block.stop)
             yield pair
+
+    def outcomes(
+        self, point: int = 0, runs: int | None = None, names: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Tables of outcomes of one point as `blocks` gives them, without the agreements. names: `run`, `arm` and these
+        alone, where the shards have them; all if not given."""
+        at = 0
+        for one in self.kept():
+            if one.point != point or one.runs is None or (runs is not None and one.block.first >= runs):
+                continue
+            table = parquet_table(one.runs.content(), None if names is None else ("run", "arm", *names))
+            first, stop = at, one.block.stop if runs is None else min(one.block.stop, runs)
+            if one.block.first < first or stop < one.block.stop:
+                inside = pc.and_(pc.greater_equal(table["run"], first), pc.less(table["run"], stop))
+                table = table.filter(inside)
+            at = max(at, one.block.stop)
+            yield table
 
     def dyads(self, point: int = 0, runs: int | None = None) -> Iterator[tuple[pa.Table, int]]:
         """Sums by dyad of the blocks of one point, with the number of runs in each; only of blocks within `runs`."""
@@ -294,6 +340,44 @@ def _mergeable(kept: list[Kept], rows: int) -> Iterator[list[Kept]]:
 def runs_in(runs: pa.Table) -> int:
     """How many replications a table of outcomes holds."""
     return len(pc.unique(runs["run"]))
+
+
+def runs_of(lacking: Mapping[int, Sequence[Block]]) -> int:
+    """How many replications those are."""
+    return sum(len(block) for blocks in lacking.values() for block in blocks)
+
+
+def lacking_words(store: Store, points: Sequence[int], runs: int) -> str | None:
+    """What a reader has to know of a study with fewer replications than were asked for; None where all are there."""
+    lost = runs_of(store.lacking(points, runs))
+    if not lost:
+        return None
+    wanted = len(points) * runs
+    there = (
+        f"{shown(str(store.folder), 200)} holds {wanted - lost:,} of the {wanted:,} replications asked for"
+    )
+    if store.is_written():
+        return f"{there}: it is being written"
+    if came_to_its_end(read_summary(store.folder), runs, len(points)):
+        return (
+            f"{there}: the study was finished, and {lost:,} are gone; the same command simulates them again"
+        )
+    return f"{there}: the study was interrupted; the same command goes on"
+
+
+def refuse_lost(store: Store, points: Sequence[int], runs: int) -> None:
+    """For who has written a study to its end. Raises StoreDamaged where replications are not there any more."""
+    lost = runs_of(store.lacking(points, runs))
+    if lost:
+        raise StoreDamaged(
+            f"{shown(str(store.folder), 200)}: {lost:,} of {len(points) * runs:,} replications were lost while it was "
+            "written: their files are gone. Give the same command again to simulate them."
+        )
+
+
+def came_to_its_end(summary: Mapping[str, Any] | None, runs: int, points: int) -> bool:
+    """Whether a summary, if there is one, is that of a study of so many runs a point and so many points."""
+    return summary is not None and summary.get("runs") == runs and summary.get("points", 1) == points
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:

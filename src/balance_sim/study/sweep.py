@@ -23,7 +23,7 @@ from balance_sim.study.plan import MOST_BYTES, Plan, block_size, estimate, probe
 from balance_sim.study.points import PointTable, drop_old_tables
 from balance_sim.study.run import check_seed, import_model
 from balance_sim.study.runner import SHARD_RUNS, Job, Task, run_tasks
-from balance_sim.study.store import Store, missing
+from balance_sim.study.store import Store, missing, refuse_lost
 from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 if TYPE_CHECKING:
@@ -115,6 +115,7 @@ def sweep(
         refuse_absurd(plan, max_bytes)
         _live(sink, job, table, experiment.head.runs, plan, where, progress)
         sink.store.compact(COMPACT_ROWS)
+        refuse_lost(sink.store, numbers, experiment.head.runs)
         result = open_sweep(folder)
         _write_tables(sink.store, result)
     return result

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,10 +21,13 @@ from balance_sim.study.designs import DesignPoint
 from balance_sim.study.digest import Digest
 from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import scenario_of
+from balance_sim.study.observed import share_steps
 from balance_sim.study.points import FIXED, PointTable
 from balance_sim.study.result import Result
 from balance_sim.study.shards import Kept
-from balance_sim.study.store import Store
+from balance_sim.study.store import Store, lacking_words, runs_of
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -94,9 +98,14 @@ class SweepResult:
         """Levels, effects and the digest, in one pass over the shards."""
         asked = self.manifest.get("design", {}).get("outcomes", ())
         return tables_of(
-            (number, self.table.points[number], numbers_of(self.blocks(number), self.arms, asked))
+            (number, self.table.points[number], numbers_of(self.blocks(number), self.arms, asked, self.steps))
             for number in self.table.numbers()
         )
+
+    @cached_property
+    def steps(self) -> dict[str, float]:
+        """By how much one event moves an outcome that is a share, in the scenario before any factor."""
+        return share_steps(self.scenario)
 
     @property
     def levels(self) -> pd.DataFrame:
@@ -113,6 +122,11 @@ class SweepResult:
         """sha256 over points and runs: the same whatever the workers, blocks, cluster or order of points."""
         return self._gathered.digest
 
+    @cached_property
+    def missing_runs(self) -> int:
+        """Of the replications asked for, over all points, those that are neither there nor on record as failed."""
+        return runs_of(Store(self.folder).lacking(self.table.numbers(), self.runs))
+
     @property
     def headline_arm(self) -> str | None:
         """The arm that answers the question."""
@@ -123,6 +137,14 @@ class SweepResult:
         """The outcomes asked for, or all."""
         asked = list(self.manifest.get("design", {}).get("outcomes", ()))
         return asked or list(dict.fromkeys(self.levels["outcome"]) if len(self.levels) else ())
+
+    @property
+    def headline_outcome(self) -> str:
+        """The one that is printed and drawn: counter-balancing agreements within the longest window where these were
+        asked for, else the first."""
+        names = self.outcome_names
+        wanted = f"accords_counter_{max(self.scenario.report.windows)}"
+        return wanted if wanted in names or not names else names[0]
 
     def summary(self) -> dict[str, Any]:
         """The JSON of `sweep --json`."""
@@ -138,7 +160,7 @@ class SweepResult:
             factors=self.paths,
             outcomes=self.outcome_names,
             failed=len(self.failed),
-        )
+        ) | {"missing_runs": self.missing_runs}
 
 
 @dataclass(frozen=True)
@@ -160,10 +182,15 @@ class Tables:
 
 
 def numbers_of(
-    blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str], asked: Sequence[str] = ()
+    blocks: Iterable[tuple[pa.Table, pa.Table]],
+    arms: Sequence[str],
+    asked: Sequence[str] = (),
+    steps: Mapping[str, float] | None = None,
 ) -> PointNumbers:
-    """One point from its (runs, accords) tables in the order of runs; asked: the outcomes wanted, empty for all."""
-    tally, digest = Estimates(arms, asked), Digest(arms)
+    """One point from its (runs, accords) tables in the order of runs; asked: the outcomes wanted, empty for all.
+
+    steps: of shares, as `outcomes.least_jump` takes them."""
+    tally, digest = Estimates(arms, asked, steps), Digest(arms)
 
     def digested() -> Iterator[pa.Table]:
         for runs, accords in blocks:
@@ -231,6 +258,7 @@ def summary_of(
         "factors": list(factors),
         "effects": [_record(row, factors) for row in shown.to_dict("records")],
         "failed_runs": failed,
+        "missing_runs": 0,
     }
 
 
@@ -254,7 +282,9 @@ def _json(value: Any) -> Any:
 
 
 def open_sweep(folder: Path | str) -> SweepResult:
-    """A sweep read back from its folder, finished or not."""
+    """A sweep read back from its folder, finished or not.
+
+    Where replications that were asked for are lacking a warning says how many."""
     store = Store(Path(folder))
     manifest = store.read_manifest()
     if manifest is None:
@@ -265,6 +295,9 @@ def open_sweep(folder: Path | str) -> SweepResult:
     table = PointTable.load(store, manifest["points"])
     inside = set(table.numbers())
     runs = manifest["runs"]
+    words = lacking_words(store, table.numbers(), runs)
+    if words is not None:
+        log.warning("%s", words)
     failed = (row for row in store.failed() if row["point"] in inside and row["run"] < runs)
     return SweepResult(
         folder=Path(folder),

@@ -10,12 +10,14 @@ from typing import Any
 
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.study.cells import frame_csv
+from balance_sim.study.drawn import changed, noted, take_away
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.folder import version
 from balance_sim.study.integrity import (
     Contents,
     Damage,
     check_counts,
+    check_drawn,
     check_files,
     check_rows,
     contents,
@@ -26,6 +28,7 @@ from balance_sim.study.integrity import (
 from balance_sim.study.machine import arithmetic, arithmetic_here
 from balance_sim.study.rerun import Compared, compare, job_of, repair, sample_of, why_not
 from balance_sim.study.run import open_result
+from balance_sim.study.store import runs_of
 from balance_sim.study.sweep_result import open_sweep
 
 SAMPLE = 4
@@ -93,6 +96,7 @@ def verify(
     if stop:
         raise StoreDamaged(f"{folder} is damaged and cannot be mended here: {stop}")
     told = [d.text() for d in found.damage]
+    take_away(folder, changed(folder))
     repair(held, job, found.damage, workers)
     _write_summary(_with_runs(contents(folder)))
     again = _look(folder, sample, model, workers)
@@ -101,11 +105,9 @@ def verify(
 
 
 def _with_runs(held: Contents) -> Contents:
-    """Where the summary of a finished study cannot be read: as many runs as its blocks or its plan hold."""
-    if not held.lost_summary:
-        return held
-    runs = held.runs or max((one.block.stop for one in held.store.kept()), default=0)
-    return replace(held, runs=runs, summary={"runs": runs})
+    """Where the summary of a finished study cannot be read: as many runs as were asked for."""
+    whole = {"runs": held.runs, "points": len(held.points)}
+    return replace(held, summary=whole) if held.lost_summary else held
 
 
 def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> Verified:
@@ -117,6 +119,7 @@ def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> 
     found.damage = check_files(held)
     found.damage += list(check_rows(held, found.damage))
     found.damage += _uncovered(check_counts(held), found.damage)
+    drawn = check_drawn(held)
     stop = why_not(held.manifest, model, version())
     if sample == 0:
         found.notes.append("no block was run again (--sample 0)")
@@ -128,11 +131,18 @@ def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> 
         _take_differences(held, found)
     if not found.damage:
         found.damage += _check_summary(held, found)
+    found.damage += drawn
     if not held.finished:
         command = held.manifest.get("command") or "the command that made it"
-        found.notes.append(f"the study is not finished; to go on: {command}")
+        left, wanted = runs_of(held.store.lacking(held.points, held.runs)), len(held.points) * held.runs
+        how = (
+            f"{wanted - left:,} of {wanted:,} runs" if left else "its runs are there, its summary.json is not"
+        )
+        found.notes.append(f"the study is not finished, {how}; to go on: {command}")
     found.notes += [f"left over by a writer that was stopped: {name}" for name in left_over(folder)]
     found.notes += [f"not written by balance-sim and read by nobody: {name}" for name in strangers(folder)]
+    gone = [name for name in noted(folder) if not os.path.lexists(folder / name)]
+    found.notes += [f"drawn, and not there any more: {name}" for name in gone[:FEW]]
     found.unchecked = unchecked(held)
     return found
 

@@ -45,7 +45,7 @@ def document(design: Design) -> dict[str, Any]:
         if isinstance(one, ExpectedEffect):
             first, days = first or one, days_of(one.scenario)
             points.append({"at": list(spot)} | expected_point(one, pairs))
-        elif not one.outcomes.empty:
+        elif one.finished:
             table = fan_table(one)
             if first is None:
                 first, days = one, chosen_days(table)

@@ -47,7 +47,7 @@ def of_sweep(sweep: SweepResult) -> Design:
     """The factors of a sweep as dials. They start at the values nearest to the scenario's own.
 
     Raises WrongRequest where no point is finished."""
-    numbers = [n for n in sweep.table.numbers() if len(sweep.point(n).outcomes)]
+    numbers = [n for n in sweep.table.numbers() if sweep.point(n).finished]
     if not numbers:
         raise WrongRequest(f"{sweep.folder} has no finished point yet")
     rows = {number: dict(sweep.table.points[number].values) for number in numbers}

@@ -40,7 +40,7 @@ CAVEAT = "The CI reflects Monte Carlo error only."
 def arms_table(result: Result) -> pd.DataFrame:
     """One row an arm but the control, largest effect first: the mean paired effect on counter-balancing agreements
     within the longest window with its 95 % CI and Monte Carlo standard error, the arm's mean and the control's."""
-    if result.outcomes.empty or result.effects.empty:
+    if not result.finished or result.effects.empty:
         return pd.DataFrame(columns=COLUMNS)
     outcome = f"accords_counter_{result.window}"
     effects = result.effects[result.effects["outcome"] == outcome]

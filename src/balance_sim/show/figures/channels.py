@@ -43,7 +43,7 @@ def channels_table(result: Result) -> pd.DataFrame:
     """One row an arm with the focal event: its title, the parts of its effect on expected counter-balancing agreements
     within the longest window that run through the picture, through the threat, and through what else the arm changes
     (rest), their total, and its 95 % CI (NaN: an expected estimate, which has no Monte Carlo error)."""
-    if result.headline_arm is None or result.outcomes.empty:
+    if result.headline_arm is None or not result.finished:
         return pd.DataFrame(columns=COLUMNS)
     found = result.channels.table
     table = found[found["outcome"] == f"accords_counter_{result.window}"]

@@ -27,12 +27,12 @@ def convergence_table(result: Result) -> pd.DataFrame:
     are filtered numbers), and its Monte Carlo standard error.
 
     From 2 replications to all, at most MOST rows, evenly apart in the logarithm. Failed replications are left out."""
-    arm, frame = result.headline_arm, result.outcomes
-    if arm is None or frame.empty:
+    arm = result.headline_arm
+    if arm is None or not result.finished:
         return pd.DataFrame(columns=COLUMNS)
     outcome = f"accords_counter_{result.window}"
-    outcome = FILTERED + outcome if FILTERED + outcome in frame else outcome
-    wide = frame.pivot(index="run", columns="arm", values=outcome).sort_index()
+    outcome = FILTERED + outcome if FILTERED + outcome in result.by_run.names else outcome
+    wide = result.by_run.frame(outcome).pivot(index="run", columns="arm", values=outcome).sort_index()
     difference = (wide[arm] - wide[result.reference]).dropna().to_numpy(float)
     n = len(difference)
     if n < FIRST:

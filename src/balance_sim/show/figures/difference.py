@@ -39,7 +39,7 @@ def difference_table(result: Result) -> pd.DataFrame:
     """One row an arm but the control, the headline first: shares of replications with fewer, as many and more
     counter-balancing agreements within the longest window than the paired control run, and n."""
     outcome, effects = f"accords_counter_{result.window}", result.effects
-    if result.outcomes.empty or effects.empty:
+    if not result.finished or effects.empty:
         return pd.DataFrame(columns=COLUMNS)
     rows = effects[effects["outcome"] == outcome]
     table = pd.DataFrame(

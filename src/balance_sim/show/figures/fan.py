@@ -57,18 +57,17 @@ EFFECTS = [
 def fan_table(result: Result) -> pd.DataFrame:
     """Tidy: arm, role, day (weekly); mean and quantiles over replications of the counter-balancing agreements made by
     then, and n. The quantiles are of replications: they do not narrow with more of them."""
-    counts = result.curves("counter")
-    if not counts or not len(counts[result.reference]):
+    table = result.fan("counter")
+    if table.empty:
         return pd.DataFrame(columns=COLUMNS)
-    table = curves.fan(counts, result.horizon)
     parts = [role(result, arm) for arm in table["arm"]]
-    return titled(table.assign(role=parts, n=len(counts[result.reference])), result)[COLUMNS]
+    return titled(table.assign(role=parts), result)[COLUMNS]
 
 
 def fan_effects_table(result: Result) -> pd.DataFrame:
     """Tidy: arm, role, day (0 and the report's windows): expected counter-balancing agreements by then, and the paired
     effect on them with its Monte Carlo standard error and 95 % CI; filtered where there are filtered numbers."""
-    if result.outcomes.empty:
+    if not result.finished:
         return pd.DataFrame(columns=EFFECTS)
     levels = result.levels.set_index(["arm", "outcome"])
     effects = result.effects.set_index(["arm", "outcome"])
@@ -87,7 +86,7 @@ def fan_effects_table(result: Result) -> pd.DataFrame:
 def fan_runs_table(result: Result) -> pd.DataFrame:
     """Tidy: run (0, 1, ... in order), day, count in the reference arm; empty from 200 runs on."""
     none = pd.DataFrame(columns=["run", "day", "count"])
-    if result.outcomes["run"].nunique() >= FEW_RUNS:
+    if result.finished >= FEW_RUNS:
         return none
     counts = result.curves("counter").get(result.reference, np.zeros((0, 0), np.int16))
     if not len(counts):

@@ -20,7 +20,6 @@ from balance_sim.show.figures.paper import (
     sheet,
     styled,
 )
-from balance_sim.show.figures.sweeps import sweep_outcome
 from balance_sim.show.wording import arm_words, digits, factor_words, interval, number, outcome_words, percent
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def indices_table(result: SweepResult) -> pd.DataFrame:
     if method not in NAMES or result.headline_arm is None:
         return pd.DataFrame(columns=COLUMNS)
     try:
-        found = sensitivity(result, [sweep_outcome(result)])
+        found = sensitivity(result, [result.headline_outcome])
     except WrongRequest:  # no run has finished
         return pd.DataFrame(columns=COLUMNS)
     if found.indices.empty:

@@ -57,7 +57,7 @@ def mechanisms_table(result: Result) -> pd.DataFrame:
     """One row a mechanism: value, 95 % CI (NaN: none), the value that means none (0, or 1 for a ratio),
 
     tag, what was found, share of placebos with less, the numbers in words, and why there is none."""
-    if result.headline_arm is None or result.outcomes.empty:
+    if result.headline_arm is None or not result.finished:
         return pd.DataFrame(columns=COLUMNS)
     rows = []
     for words, of in zip(mechanism_rows(result), result.mechanisms.values(), strict=True):

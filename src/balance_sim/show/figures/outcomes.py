@@ -39,9 +39,10 @@ def outcomes_table(result: Result) -> pd.DataFrame:
     """Tidy: arm, role, count; replications with so many counter-balancing agreements in the longest window, their share
     with its 95 % CI (Clopper, Pearson), the share with at most so many, n. Every count from the least to the most in
     any arm, also those never seen."""
-    frame, outcome = result.outcomes, f"accords_counter_{result.window}"
-    if frame.empty:
+    if not result.finished:
         return pd.DataFrame(columns=COLUMNS)
+    outcome = f"accords_counter_{result.window}"
+    frame = result.by_run.frame(outcome)
     counts = np.arange(int(frame[outcome].min()), int(frame[outcome].max()) + 1)
     parts = []
     for arm in result.arms:

@@ -59,7 +59,7 @@ def pairs_table(result: Result, arm: str | None = None) -> pd.DataFrame:
     earlier version kept no filtered numbers."""
     arm = arm if arm is not None else result.headline_arm
     states, names = state_order(result.scenario).to_dict("records"), state_names(result.scenario)
-    if arm is None or result.outcomes.empty or unfiltered(result):
+    if arm is None or not result.finished or unfiltered(result):
         return pd.DataFrame(columns=COLUMNS)
     dyads = result.dyads[result.dyads["arm"] == arm]
     by_dyad = {frozenset((row["a"], row["b"])): row for row in dyads.to_dict("records")}
@@ -71,13 +71,15 @@ def pairs_table(result: Result, arm: str | None = None) -> pd.DataFrame:
         rows.append([a, b, names[a], names[b], one["group"], two["group"], i, j, *values])
     table = pd.DataFrame(rows, columns=[*STATES, *VALUES])
     table["clear"] = clear(table)
-    runs = int(result.outcomes["run"].nunique())
+    runs = result.finished
     return titled(table.assign(n=runs, arm=arm, window=result.window), result)[COLUMNS]
 
 
 def unfiltered(result: Result) -> bool:
     """Whether agreements were made and no filtered numbers by dyad were kept: a folder of an earlier version."""
-    return result.dyads.empty and bool((result.outcomes[f"accords_all_{result.window}"] > 0).any())
+    return result.dyads.empty and bool(
+        result.levels.loc[result.levels["outcome"] == f"accords_all_{result.window}", "mean"].gt(0).any()
+    )
 
 
 def pairs_title(table: pd.DataFrame) -> str:

@@ -31,7 +31,7 @@ def states_table(result: Result, arm: str | None = None) -> pd.DataFrame:
     95 % CI, clear (it excludes zero), participant (in the focal event), longitude, latitude."""
     arm = arm if arm is not None else result.headline_arm
     codes = list(result.scenario.codes)
-    if arm is None or result.outcomes.empty:
+    if arm is None or not result.finished:
         return pd.DataFrame(columns=STATES)
     of_arm = result.states[result.states["arm"] == arm].set_index("state").reindex(codes)
     table = of_arm[["effect", "lo", "hi"]].astype(float).fillna(0.0).reset_index(names="code")

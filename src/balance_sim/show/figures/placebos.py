@@ -43,7 +43,7 @@ def placebos_table(result: Result) -> pd.DataFrame:
     on expected counter-balancing agreements, is_event; window: days in which agreements are counted; p, verdict:
     two-sided, of the family's permutation test, in all its rows. Empty where no placebos were simulated."""
     arm = result.headline_arm
-    if arm is None or result.outcomes.empty:
+    if arm is None or not result.finished:
         return pd.DataFrame(columns=COLUMNS)
     families = {of.name: of for of in result.placebos.families if len(of.placebos)}
     table = result.placebos.table()

@@ -76,24 +76,26 @@ def relations_table(result: Result) -> pd.DataFrame:
     """Tidy: group, day (0 and the report's windows): mean paired change of the group's mean relation to the
 
     host, headline less control arm, with 95 % CI; level: its mean in the control arm. Day 0: no change."""
-    arm, frame = result.headline_arm, result.outcomes
+    arm, known = result.headline_arm, result.by_run.names
     code = classes_of(result.scenario).host or ""
     host = state_names(result.scenario).get(code, code)
-    names = {m[1]: None for c in frame.columns if (m := re.fullmatch(r"relations_(.+)_host_\d+", str(c)))}
-    if arm is None or frame.empty or not names:
+    names = {m[1]: None for c in known if (m := re.fullmatch(r"relations_(.+)_host_\d+", str(c)))}
+    if arm is None or not result.finished or not names:
         return pd.DataFrame(columns=RELATIONS)
     rows = []
     for group in names:
         for day in (0, *sorted(result.scenario.report.windows)):
             outcome = f"relations_{group}_host_{day}"
             if day == 0:
-                change, low, high, level, n = 0.0, 0.0, 0.0, np.nan, frame["run"].nunique()
-            elif outcome not in frame:
+                change, low, high, level, n = 0.0, 0.0, 0.0, np.nan, result.finished
+            elif outcome not in known:
                 continue
             else:
-                wide = frame.pivot(index="run", columns="arm", values=outcome)[
-                    [arm, result.reference]
-                ].dropna()
+                wide = (
+                    result.by_run.frame(outcome)
+                    .pivot(index="run", columns="arm", values=outcome)[[arm, result.reference]]
+                    .dropna()
+                )
                 of_arm, base = wide.to_numpy(float).T
                 change, _, low, high = paired_interval(of_arm, base, alike=arm in result.alike)
                 level, n = float(base.mean()) if len(base) else np.nan, len(base)
@@ -195,14 +197,15 @@ def _change(value: float) -> str:
 def stances_table(result: Result) -> pd.DataFrame:
     """Tidy: group, stance: mean share of the group's states that take the stance in the longest window, in the control
     arm and in the headline arm, and the paired difference with its 95 % CI. Group "": all states."""
-    arm, frame, window = result.headline_arm, result.outcomes, result.window
+    arm, window = result.headline_arm, result.window
     found = [
         (m[1], m[2] or "", str(c))
-        for c in frame.columns
+        for c in result.by_run.names
         if (m := re.fullmatch(rf"states_({'|'.join(KINDS)})(?:_(.+))?_{window}", str(c)))
     ]
-    if arm is None or frame.empty or not found:
+    if arm is None or not result.finished or not found:
         return pd.DataFrame(columns=STANCES)
+    frame = result.by_run.frame(*(name for _, _, name in found))
     of_arm, of_control = (
         frame[frame["arm"] == name].set_index("run").sort_index() for name in (arm, result.reference)
     )

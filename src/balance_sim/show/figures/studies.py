@@ -67,7 +67,7 @@ def theories_table(sweep: SweepResult) -> pd.DataFrame:
 
 def _excesses(studies: Sequence[tuple[str, str | None, Result]]) -> pd.DataFrame:
     """Rows of (name, arm or None for the headline's, study)."""
-    named = [one for one in studies if not one[2].outcomes.empty]
+    named = [one for one in studies if one[2].finished]
     windows = [set(study.scenario.report.windows) for _, _, study in named]
     common = set.intersection(*windows) if windows else set()
     if not common:
@@ -93,8 +93,8 @@ def _excesses(studies: Sequence[tuple[str, str | None, Result]]) -> pd.DataFrame
 
 def _excess_by_run(study: Result, arm: str, outcome: str) -> tuple[pd.Series[float], float]:
     """The effect by run, and the spread of the outcome itself; of the filtered estimate where there is one."""
-    outcome = FILTERED + outcome if FILTERED + outcome in study.outcomes else outcome
-    wide = study.outcomes.pivot(index="run", columns="arm", values=outcome).sort_index()
+    outcome = FILTERED + outcome if FILTERED + outcome in study.by_run.names else outcome
+    wide = study.by_run.frame(outcome).pivot(index="run", columns="arm", values=outcome).sort_index()
     wide = wide[[arm, study.reference]].dropna()
     excess: pd.Series[float] = wide[arm] - wide[study.reference]
     return excess, float(spread_over(*wide.to_numpy(float).T)) if len(wide) else 0.0
@@ -104,7 +104,7 @@ def _against(first: tuple[Result, str], other: tuple[Result, str], outcome: str)
     """The other's mean excess less the first's with its 95 % interval, the share of runs in which it differs (NaN
     if they are not paired), and whether it is paired."""
     (one, of_one), (two, of_two) = (_excess_by_run(*of, outcome) for of in (first, other))
-    smooth = all(FILTERED + outcome in study.outcomes for study, _ in (first, other))
+    smooth = all(FILTERED + outcome in study.by_run.names for study, _ in (first, other))
     if first[0].seed == other[0].seed:
         both = one.index.intersection(two.index)
         difference = np.asarray(two.loc[both] - one.loc[both], dtype=np.float64)

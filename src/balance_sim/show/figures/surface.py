@@ -13,7 +13,6 @@ from balance_sim.show.figures.sweeps import (
     headline_effects,
     multiples_table,
     spread_between,
-    sweep_outcome,
 )
 from balance_sim.show.tables import clear
 from balance_sim.show.wording import arm_words, digits, factor_words, interval, outcome_words, plural, signed
@@ -59,7 +58,9 @@ def surface_table(result: SweepResult) -> pd.DataFrame:
     grouped = rows.groupby(["x", "y", "words_x", "words_y"], sort=True)
     grid = grouped.mean().assign(points=grouped.size()).reset_index()
     more = {"arm": result.headline_arm, "reference": result.reference, "runs": result.runs}
-    return grid.assign(factor_x=chosen[0], factor_y=chosen[1], outcome=sweep_outcome(result), **more)[COLUMNS]
+    return grid.assign(factor_x=chosen[0], factor_y=chosen[1], outcome=result.headline_outcome, **more)[
+        COLUMNS
+    ]
 
 
 def _classes(values: Any) -> tuple[Any, list[str]]:

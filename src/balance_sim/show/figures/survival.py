@@ -35,10 +35,10 @@ def survival_table(result: Result) -> pd.DataFrame:
     the mean paired difference in days without a counter-balancing agreement (the horizon at most: the restricted mean)
     with its 95 % CI and Monte Carlo error; the share of replications whose first comes on the same day, or
     never, in both."""
-    frame = result.outcomes
-    if frame.empty:
+    if not result.finished:
         return pd.DataFrame(columns=COLUMNS)
     result.need("first_counter_days")
+    frame = result.by_run.frame("first_counter_days")
     first = frame.pivot(index="run", columns="arm", values="first_counter_days")
     parts = []
     for arm in (a for a in result.arms if a in first):

@@ -51,19 +51,12 @@ FEW_POINTS = 60  # up to so many, every point shows its interval
 CLASSES = 5
 
 
-def sweep_outcome(result: SweepResult) -> str:
-    """The outcome drawn: counter-accords within the longest window if it was asked for, else the first."""
-    names = result.outcome_names
-    wanted = f"accords_counter_{max(result.scenario.report.windows)}"
-    return wanted if wanted in names or not names else names[0]
-
-
 def headline_effects(result: SweepResult) -> pd.DataFrame:
     """Rows of the sweep's effects of its headline arm on the outcome drawn; empty where there are none."""
     effects = result.effects
     if effects.empty or result.headline_arm is None:
         return pd.DataFrame()
-    return effects[(effects["arm"] == result.headline_arm) & (effects["outcome"] == sweep_outcome(result))]
+    return effects[(effects["arm"] == result.headline_arm) & (effects["outcome"] == result.headline_outcome)]
 
 
 def multiples_table(result: SweepResult) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from balance_sim.study.store import Store
 if TYPE_CHECKING:
     from balance_sim.scenario.schema import Scenario
     from balance_sim.study.result import Result
+    from balance_sim.study.sweep_result import SweepResult
 
 Rows = list[list[str]]
 
@@ -110,6 +111,15 @@ def _at(content: Any, path: str) -> Any:
     return content if isinstance(content, int | float | str) else None
 
 
+def failed_and_missing(study: Result | SweepResult) -> str:
+    """What a number of replications is to be read with: nothing where all are there."""
+    failed = f"; {len(study.failed):,} failed" if study.failed else ""
+    missing = study.missing_runs
+    return failed + (
+        f"; {missing:,} of all that were asked for are missing, and in no number here" if missing else ""
+    )
+
+
 def made_rows(result: Result) -> Rows:
     """How it was made, in a form that can be repeated."""
     manifest = (Store(result.folder).read_manifest() or {}) if result.folder is not None else {}
@@ -127,7 +137,7 @@ def made_rows(result: Result) -> Rows:
         ["arms", ", ".join(result.arms)],
         [
             "runs",
-            f"{result.runs:,} of every arm" + (f"; {len(result.failed)} failed" if result.failed else ""),
+            f"{result.runs:,} of every arm" + failed_and_missing(result),
         ],
         ["seed", str(result.seed)],
         ["digest", result.digest],

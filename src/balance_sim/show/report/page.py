@@ -21,6 +21,7 @@ from balance_sim.show.report.svg import inlined
 from balance_sim.show.report.tables import Shown, shown
 from balance_sim.show.save import figure_bytes, save_drawn
 from balance_sim.show.wording import plural, printable, within
+from balance_sim.study.drawn import note_drawn
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.sweep_result import SweepResult
 from balance_sim.study.whole_files import make_folder, write_whole
@@ -70,8 +71,8 @@ def report_html(result: Result, drawn: Drawn | None = None, *, world_map: bool =
         "reference": arm_title(scenario, result.reference),
         "compares": len(result.arms) > 1,
         "scheduled": facts.scheduled_rows(result),
-        "accords": facts.accord_rows(result, first) if not result.outcomes.empty else [],
-        "others": facts.accord_rows(result, others) if not result.outcomes.empty else [],
+        "accords": facts.accord_rows(result, first) if result.finished else [],
+        "others": facts.accord_rows(result, others) if result.finished else [],
         "other_arms": plural(len(others), "other arm"),
         "plates": plates,
         "arms": facts.arm_rows(scenario, result.arms),
@@ -137,6 +138,7 @@ def save_report(study: Study, path: Path, drawn: Drawn | None = None, *, world_m
     page = page_of(study, drawn, world_map=world_map)
     make_folder(path.parent)
     write_whole(path, page.encode())
+    note_drawn(path.parent, [path])
     return path
 
 

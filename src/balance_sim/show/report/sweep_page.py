@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.show.figures.sweeps import headline_effects, multiples_table, multiples_title, sweep_outcome
+from balance_sim.show.figures.sweeps import headline_effects, multiples_table, multiples_title
 from balance_sim.show.gallery import fitting
 from balance_sim.show.report import facts
 from balance_sim.show.report.page import plates_of, rendered
@@ -32,7 +32,7 @@ def sweep_html(sweep: SweepResult) -> str:
         "numeric": [False] * len(sweep.paths) + [True] * 5,
         "points": point_rows(sweep, found),
         "count": len(found),
-        "outcome": sweep_outcome(sweep).replace("_", " "),
+        "outcome": sweep.headline_outcome.replace("_", " "),
         "factors": factor_rows(sweep),
         "parameters": facts.parameter_rows(scenario),
         "arms": facts.arm_rows(scenario, sweep.arms),
@@ -95,8 +95,7 @@ def made_rows(sweep: SweepResult) -> facts.Rows:
         ["arms", ", ".join(sweep.arms)],
         [
             "runs",
-            f"{sweep.runs:,} of every arm and point"
-            + (f"; {len(sweep.failed)} failed" if sweep.failed else ""),
+            f"{sweep.runs:,} of every arm and point" + facts.failed_and_missing(sweep),
         ],
         ["seed", str(sweep.seed)],
         ["digest", sweep.digest],

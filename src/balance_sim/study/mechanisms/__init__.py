@@ -99,8 +99,8 @@ def verdict(lo: float, hi: float, sign: int) -> Verdict:
 def measured(result: Result) -> dict[str, dict[str, Any]]:
     """Every mechanism by id: measure, value, ci95, tag, article, found, detail, and how placebos compare."""
     arm = result.headline_arm
-    if arm is None or result.outcomes.empty:
-        why = "no run finished" if result.outcomes.empty else "there is no arm beside the control arm"
+    if arm is None or not result.finished:
+        why = "no run finished" if not result.finished else "there is no arm beside the control arm"
         return {one.id: as_row(one, why) for one in MECHANISMS}
     readings, placebos = Readings(result, arm), result.placebos
     return {one.id: as_row(one, _computed(one, readings), placebos.compared(one.id)) for one in MECHANISMS}

@@ -19,6 +19,7 @@ from balance_sim.results.outcomes import FILTERED, NEW, least_jump
 from balance_sim.scenario.schema import Event
 from balance_sim.stats.intervals import (
     NORMAL,
+    fieller,
     paired_interval,
     spread_over,
     t_quantile,
@@ -121,21 +122,14 @@ def detail_of(change: Change) -> dict[str, Any]:
 def ratio(over: Change, under: Change) -> tuple[float, float, float]:
     """Ratio of two means over the same runs, with Fieller's 95 % interval.
 
-    A bound is NaN where the interval has none on that side: the lower mean is then not
-    distinguishable from zero. Fieller 1954, JRSS B 16(2); Franz 2007, arXiv:0710.2024. Where the upper mean is not a
+    NaN where the interval has no ends (`intervals.fieller`). Where the upper mean is not a
     filtered estimate the interval has room for a run that none has shown, of the size that `intervals` gives it."""
     n = len(over.arm)
     a, b = float(over.values.mean()), float(under.values.mean())
     if n < 2 or b == 0:
         return (a / b if b else float("nan")), float("nan"), float("nan")
     (aa, ab), (_, bb) = np.cov(over.values, under.values) / n
-    t = t_quantile(0.95, n - 1)
-    t2 = t**2
-    square, cross, rest = b**2 - t2 * bb, a * b - t2 * ab, a**2 - t2 * aa
-    inside = max(cross**2 - square * rest, 0.0)
-    if square <= 0:
-        return a / b, float("nan"), float("nan")
-    low, high = (cross - np.sqrt(inside)) / square, (cross + np.sqrt(inside)) / square
+    low, high = fieller(a, b, float(aa), float(ab), float(bb), t_quantile(0.95, n - 1))
     if over.smooth or over.alike:
         return a / b, low, high
     rest_of = over - under.times(a / b)
@@ -198,31 +192,35 @@ class Readings:
         self.short, self.long = self.windows[0], self.windows[-1]
         self._compared: dict[tuple[str, str], bool] = {}
 
-    @cached_property
-    def by_arm(self) -> dict[str, pd.DataFrame]:
-        """Outcomes by arm, extra rows too, indexed by run."""
-        return by_arm(self.result.outcomes) | by_arm(self.result.extra)
-
     def has(self, outcome: str) -> bool:
         """Whether the study holds an outcome."""
-        return outcome in self.result.outcomes.columns
+        return outcome in self.result.by_run.names
 
     def has_arm(self, arm: str) -> bool:
-        return arm in self.by_arm
+        return arm in self.result.by_run.arms or arm in self.result.extra_by_run.arms
+
+    def of(self, arm: str, outcome: str) -> pd.Series[Any]:
+        """An outcome of an arm, extra ones too, by run; its filtered estimate where there is one. Raises Lacking."""
+        found = self.result.by_run if arm in self.result.by_run.arms else self.result.extra_by_run
+        name = FILTERED + outcome if FILTERED + outcome in found.names else outcome
+        if name not in found.names:
+            raise Lacking(f"the outcome `{outcome}`")
+        return by_arm(found.frame(name))[arm][name]
 
     def difference(self, outcome: str, arm: str | None = None, against: str | None = None) -> Change:
         """Paired change of an outcome; by default the headline arm's from the reference."""
         arm, against = arm or self.arm, against or self.result.reference
         pair = self.pair(outcome, arm, against)
-        return Change(*pair, self.smooth(outcome), self._alike(arm, against), least_jump(outcome))
+        least = least_jump(outcome, self.result.steps)
+        return Change(*pair, self.smooth(outcome), self._alike(arm, against), least)
 
     def smooth(self, outcome: str) -> bool:
         """Whether the study has a filtered estimate of an outcome, which is then read in its place."""
-        return FILTERED + outcome in self.result.outcomes.columns
+        return FILTERED + outcome in self.result.by_run.names
 
     def pair(self, outcome: str, arm: str, against: str) -> tuple[Floats, Floats]:
         """An outcome in two arms, over the runs that both have."""
-        one, other = (column(self.by_arm[name], outcome) for name in (arm, against))
+        one, other = (self.of(name, outcome) for name in (arm, against))
         if one.index.equals(other.index):
             return one.to_numpy(float), other.to_numpy(float)
         common = one.index.intersection(other.index)
@@ -230,11 +228,11 @@ class Readings:
 
     def level(self, outcome: str) -> float:
         """The mean of an outcome in the reference arm."""
-        return float(column(self.by_arm[self.result.reference], outcome).mean())
+        return float(self.of(self.result.reference, outcome).mean())
 
     def columns(self, outcome: str, *arms: str) -> Floats:
         """(runs, arms) an outcome in several arms, over the runs that all have."""
-        frames = [column(self.by_arm[arm], outcome) for arm in arms]
+        frames = [self.of(arm, outcome) for arm in arms]
         common = frames[0].index
         for frame in frames[1:]:
             common = common.intersection(frame.index)
@@ -242,11 +240,10 @@ class Readings:
 
     def _alike(self, arm: str, against: str) -> bool:
         """Whether two arms are the same to the last digit in every outcome of every run that both have."""
+        if against == self.result.reference and arm in self.result.arms:
+            return arm in self.result.alike
         if (arm, against) not in self._compared:
-            one, other = self.by_arm[arm], self.by_arm[against]
-            common = one.index.intersection(other.index)
-            shared = one.columns.intersection(other.columns)
-            self._compared[arm, against] = bool(one.loc[common, shared].equals(other.loc[common, shared]))
+            self._compared[arm, against] = self.result.are_alike(arm, against)
         return self._compared[arm, against]
 
     def by_window(self, outcome: str) -> dict[str, Any]:
@@ -308,19 +305,11 @@ class Readings:
     @cached_property
     def runs(self) -> npt.NDArray[np.int64]:
         """Numbers of the runs that the study's arms have."""
-        return self.by_arm[self.result.reference].index.to_numpy()
+        frame = self.result.by_run.frame()
+        return frame.loc[frame["arm"] == self.result.reference, "run"].to_numpy(np.int64)
 
     def new(self, arm: str, window: int | None = None) -> pd.DataFrame:
         """run and pair of the new accords of the headline arm or its reference in a window, by default the longest."""
         frame = self.accords
         within = frame["after"].between(1, window or self.long)
         return frame.loc[(frame["arm"] == arm) & frame["origin"].isin(NEW) & within, ["run", "pair"]]
-
-
-def column(frame: pd.DataFrame, outcome: str) -> pd.Series[Any]:
-    """An outcome of a frame of runs, its filtered estimate where there is one. Raises Lacking."""
-    if FILTERED + outcome in frame:
-        return frame[FILTERED + outcome]
-    if outcome not in frame:
-        raise Lacking(f"the outcome `{outcome}`")
-    return frame[outcome]
