@@ -1,0 +1,438 @@
+"""Do the tests hold the model? One change of meaning at a time, and whether a test falls.
+
+    uv run python benchmarks/mutations.py                        # 240 changes drawn with seed 1, all rooms
+    uv run python benchmarks/mutations.py --room model --count 60 --seed 2
+    uv run python benchmarks/mutations.py --only model/threat.py:62
+    uv run python benchmarks/mutations.py --quick                # by hand and golden runs alone, seconds each
+
+Changes are of the kinds that a reader can make: a comparison's edge, an operator, a sign, a constant, an axis, two
+indices or arguments exchanged, a factor or a summand left out, a condition turned round, the largest for the least, ego
+for alter, a statement left out. They are drawn at random, as many from a file as it has places, from the modules of
+ROOMS. Each is laid over a copy of the package; the tests of its room run first, those worked out by hand before all
+others, then wider ones (`--quick`: not these), until one falls. Text, annotations, refusals and what is marked as
+changing no result are left alone.
+
+Written for each: killed, by which test; or survived. A survivor is a place to look at: SAME names those that were looked
+at and change no result that anybody can see, with the reason. Lines survive changes of the file by their text."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SOURCE = REPOSITORY / "src" / "balance_sim"
+
+BY_HAND = ("tests/model/by_hand", "tests/golden")
+MODEL = (
+    "tests/model",
+    "tests/results/test_by_hand.py",
+    "tests/results/test_expected.py",
+    "tests/study/test_hazard.py",
+)
+WIDER = (
+    "tests/scenarios",
+    "tests/study/test_mechanisms.py",
+    "tests/study/test_explain.py",
+    "tests/study/test_classes.py",
+)
+ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
+    "model": (
+        ("model/beliefs.py", "model/threat.py", "model/news.py", "model/world.py", "model/perception.py")
+        + (
+            "model/view.py",
+            "model/willingness.py",
+            "model/prospects.py",
+            "model/network.py",
+            "model/rates.py",
+        )
+        + ("model/opportunities.py", "model/pipeline.py", "model/no_relations.py", "model/hazards.py")
+        + (
+            "model/classes.py",
+            "model/baseline.py",
+            "model/engine.py",
+            "model/responses.py",
+            "model/landscape.py",
+        ),
+        (BY_HAND, MODEL, WIDER),
+    ),
+    "outcomes": (
+        ("results/outcomes.py", "results/dyads.py", "results/estimates.py", "results/filtered.py"),
+        (BY_HAND, ("tests/results",), WIDER),
+    ),
+    "intervals": (
+        ("stats/intervals.py", "stats/lags.py", "stats/mixing.py"),
+        (("tests/stats", "tests/model/by_hand"), ("tests/results", "tests/study/test_coverage.py"), WIDER),
+    ),
+    "likelihood": (
+        ("evidence/likelihood.py", "evidence/two_sided.py", "evidence/effects.py"),
+        (
+            (
+                "tests/model/by_hand",
+                "tests/evidence/test_likelihood.py",
+                "tests/evidence/test_coordination.py",
+            ),
+            ("tests/evidence",),
+        ),
+    ),
+    "scores": (
+        ("evidence/score.py", "evidence/case_scores.py"),
+        (
+            ("tests/model/by_hand", "tests/evidence/test_score.py", "tests/evidence/test_cases_scores.py"),
+            ("tests/evidence",),
+        ),
+    ),
+}
+
+SAME: dict[tuple[str, str, str], str] = {}
+"""Changes that were looked at and change nothing: (file, line without blanks, change) and the reason."""
+
+UNTOUCHED = (
+    "AT_ONCE",
+    "KEPT",
+    "FEW",
+    "ROWS_AT_ONCE",
+    "LOOKS",
+    "MOST_VALUES",
+    "CHUNK",
+    "TABLES_KEPT",
+    "MOST_STATES",
+)
+"""Constants that change no result, only what fits into memory together."""
+SYMMETRIC = {
+    "maximum",
+    "minimum",
+    "hypot",
+    "outer",
+    "logaddexp",
+    "isin",
+    "array_equal",
+    "fmin",
+    "fmax",
+    "vecdot",
+}
+COMPARED = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+}
+TURNED = {ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt}
+OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.BitAnd: ast.BitOr}
+OPERATORS |= {ast.BitOr: ast.BitAnd}
+NAMES = {"max": "min", "min": "max", "any": "all", "all": "any", "argmax": "argmin", "argmin": "argmax"}
+NAMES |= {
+    "maximum": "minimum",
+    "minimum": "maximum",
+    "floor": "round",
+    "sum": "mean",
+    "mean": "sum",
+    "std": "var",
+}
+NAMES |= {
+    "first": "second",
+    "second": "first",
+    "ego": "alter",
+    "alter": "ego",
+    "row": "other",
+    "other": "row",
+}
+NAMES |= {"log1p": "log", "expm1": "exp", "opened": "signed", "signed": "in_force", "in_force": "signed"}
+NAMES |= {"starts": "moments", "alignment": "intent", "intent": "alignment", "principals": "guests"}
+NAMES |= {
+    "talks_days": "force_days",
+    "force_days": "talks_days",
+    "talks_shape": "force_shape",
+    "depth": "calm",
+}
+NAMES |= {"active": "engaged", "engaged": "active", "offensive": "at_hand", "at_hand": "offensive"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change: the file under src/balance_sim, its line before and after, and the kind."""
+
+    file: str
+    line: int
+    kind: str
+    before: str
+    after: str
+    text: str  # the whole file with the change
+
+    @property
+    def name(self) -> str:
+        return f"{self.file}:{self.line} {self.kind}: {self.before}  ->  {self.after}"
+
+
+def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    """What may stand in place of a node, each with the kind of change."""
+    match node:
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            for kind, table in (("edge", COMPARED), ("turned", TURNED)):
+                if type(op) in table:
+                    yield kind, ast.Compare(left, [table[type(op)]()], [right])
+        case ast.BinOp(left=left, op=op, right=right):
+            if type(op) in OPERATORS:
+                yield "operator", ast.BinOp(left, OPERATORS[type(op)](), right)
+            if isinstance(op, ast.Mult | ast.Div | ast.Add | ast.Sub | ast.BitAnd | ast.BitOr):
+                yield "right part left out", left
+            if isinstance(op, ast.Mult | ast.Add | ast.BitAnd | ast.BitOr):
+                yield "left part left out", right
+            if isinstance(op, ast.Sub | ast.Div | ast.Pow):
+                yield "exchanged", ast.BinOp(right, op, left)
+        case ast.UnaryOp(op=ast.USub() | ast.Not() | ast.Invert(), operand=operand):
+            if not isinstance(operand, ast.Constant) or isinstance(node.op, ast.Not):
+                yield "sign", operand
+        case ast.BoolOp(op=op, values=[one, *rest]):
+            yield "operator", ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), [one, *rest])
+            yield "part left out", one
+        case ast.Constant(value=bool(value)):
+            yield "constant", ast.Constant(not value)
+        case ast.Constant(value=int(value)):
+            yield "constant", ast.Constant(value + 1)
+        case ast.Constant(value=float(value)):
+            yield "constant", ast.Constant(value * 1.25 if value else 0.5)
+        case ast.Constant(value="right"):
+            yield "edge", ast.Constant("left")
+        case ast.Subscript(value=value, slice=ast.Tuple(elts=[*before, one, two]), ctx=ctx):
+            if (
+                not isinstance(one, ast.Slice)
+                and not isinstance(two, ast.Slice)
+                and ast.dump(one) != ast.dump(two)
+            ):
+                yield "index", ast.Subscript(value, ast.Tuple([*before, two, one], ast.Load()), ctx)
+        case ast.Call(func=func, args=[one, two, *rest], keywords=keywords):
+            called = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+            plain = not any(isinstance(arg, ast.Starred | ast.Constant) for arg in (one, two))
+            if plain and called not in SYMMETRIC and ast.dump(one) != ast.dump(two):
+                yield "arguments", ast.Call(func, [two, one, *rest], keywords)
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            yield "condition", ast.IfExp(test, orelse, body)
+        case ast.If(test=test, body=body, orelse=orelse) if not _refuses(body):
+            yield "condition", ast.If(ast.UnaryOp(ast.Not(), test), body, orelse)
+        case ast.AugAssign() | ast.Expr(value=ast.Call()):
+            yield "left out", ast.Pass()
+        case ast.keyword(arg="axis", value=ast.UnaryOp(operand=ast.Constant(value=1))):
+            yield "axis", ast.keyword("axis", ast.Constant(-2))
+        case ast.keyword(arg="axis", value=ast.Constant(value=int(value))):
+            yield "axis", ast.keyword("axis", ast.Constant(1 - min(value, 1)))
+    if isinstance(node, ast.Attribute) and node.attr in NAMES and isinstance(node.ctx, ast.Load):
+        yield "name", ast.Attribute(node.value, NAMES[node.attr], node.ctx)
+
+
+def _refuses(body: list[ast.stmt]) -> bool:
+    return any(isinstance(one, ast.Raise) for one in body)
+
+
+def places(tree: ast.Module) -> Iterator[tuple[ast.AST, str, int | None]]:
+    """Parent, field and index of every node that may change."""
+
+    def inside(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
+        for field, value in ast.iter_fields(node):
+            if field in ("annotation", "returns", "decorator_list", "type_params", "type_comment"):
+                continue
+            for at, one in enumerate(value) if isinstance(value, list) else [(None, value)]:
+                if isinstance(one, ast.AST) and not _left_alone(one):
+                    yield node, field, at
+                    yield from inside(one)
+
+    yield from inside(tree)
+
+
+def _left_alone(node: ast.AST) -> bool:
+    match node:
+        case ast.Raise() | ast.Assert() | ast.Import() | ast.ImportFrom() | ast.JoinedStr():
+            return True
+        case ast.Assign(targets=[ast.Name(id=name)]) if (
+            name in UNTOUCHED or name.isupper() and name == "__all__"
+        ):
+            return True
+        case ast.Expr(value=ast.Constant()):
+            return True
+        case ast.If(test=test, body=body):
+            return _refuses(body) or ast.unparse(test) == "TYPE_CHECKING"
+        case ast.Call(func=ast.Name(id="refuse_invalid" | "TypeVar")):
+            return True
+    return False
+
+
+def changes(file: str) -> list[Change]:
+    """All changes of a file."""
+    text = (SOURCE / file).read_text(encoding="utf-8")
+    tree, out = ast.parse(text), []
+    for parent, field, at in places(tree):
+        held = getattr(parent, field)
+        node = held if at is None else held[at]
+        for kind, other in variants(node):
+            before = ast.unparse(node).splitlines()[0]
+            _put(parent, field, at, other)
+            changed = ast.unparse(ast.fix_missing_locations(copy.deepcopy(tree)))
+            _put(parent, field, at, node)
+            line = getattr(node, "lineno", None) or getattr(node.value, "lineno", 0)  # type: ignore[attr-defined]
+            out.append(Change(file, line, kind, before, ast.unparse(other).splitlines()[0], changed))
+    return out
+
+
+def _put(parent: ast.AST, field: str, at: int | None, node: ast.AST) -> None:
+    if at is None:
+        setattr(parent, field, node)
+    else:
+        getattr(parent, field)[at] = node
+
+
+def drawn(rooms: list[str], count: int, seed: int) -> list[tuple[str, Change]]:
+    """So many changes of the rooms together, each place as likely as any other."""
+    every = [(room, change) for room in rooms for file in ROOMS[room][0] for change in changes(file)]
+    return sorted(random.Random(seed).sample(every, min(count, len(every))), key=lambda one: one[1].file)  # noqa: S311
+
+
+class Bench:
+    """A copy of the package over which changes are laid, and tests run in a fork, so that nothing is imported twice."""
+
+    def __init__(self, folder: Path, seconds: float) -> None:
+        self.source = folder / "src"
+        shutil.copytree(SOURCE, self.source / "balance_sim", ignore=shutil.ignore_patterns("__pycache__"))
+        self.log = folder / "pytest.log"
+        self.seconds = seconds
+        os.environ["PYTHONPATH"] = str(self.source)
+        os.chdir(REPOSITORY)
+
+    def falls(self, tests: tuple[str, ...]) -> str | None:
+        """The first test that falls; None if all hold. `too slow` counts as a fall: the change hangs."""
+        there = [name for name in tests if (REPOSITORY / name).exists()]
+        if not there:
+            return None
+        pid = os.fork()
+        if pid == 0:
+            self._child(there)
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            done, status = os.waitpid(pid, os.WNOHANG)
+            if done:
+                return None if os.waitstatus_to_exitcode(status) == 0 else self._which()
+            time.sleep(0.05)
+        os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        return "too slow"
+
+    def _child(self, tests: list[str]) -> None:
+        os.setpgid(0, 0)
+        log = os.open(self.log, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        sys.path.insert(0, str(self.source))
+        sys.dont_write_bytecode = True
+        import pytest
+
+        plain = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--tb=line", "--no-header"]
+        try:
+            status = pytest.main([*plain, *tests])
+        except BaseException:
+            status = 1
+        os._exit(int(status))
+
+    def _which(self) -> str:
+        for line in self.log.read_text(errors="replace").splitlines():
+            if line.startswith(("FAILED ", "ERROR ")):
+                return line.split(" - ")[0]
+        return "no test was collected"
+
+    def tried(self, change: Change, steps: tuple[tuple[str, ...], ...]) -> str | None:
+        """Which test falls with a change laid over the copy."""
+        target = self.source / "balance_sim" / change.file
+        original, times = target.read_bytes(), target.stat()
+        target.write_text(change.text, encoding="utf-8")
+        try:
+            for tests in steps:
+                fallen = self.falls(tests)
+                if fallen:
+                    return fallen
+            return None
+        finally:
+            target.write_bytes(original)
+            os.utime(target, (times.st_atime, times.st_mtime))
+
+
+def preload() -> None:
+    """What every fork needs and no change touches."""
+    import hypothesis
+    import matplotlib
+    import pandas
+    import pyarrow.parquet
+    import pydantic
+    import pytest
+    import scipy.special
+    import scipy.stats
+
+    assert all(
+        (hypothesis, matplotlib, pandas, pyarrow.parquet, pydantic, pytest, scipy.special, scipy.stats)
+    )
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ask.add_argument("--room", action="append", choices=sorted(ROOMS))
+    ask.add_argument("--count", type=int, default=240)
+    ask.add_argument("--seed", type=int, default=1)
+    ask.add_argument("--only", help="FILE, or FILE:LINE: all changes there")
+    ask.add_argument("--quick", action="store_true", help="the first step of tests alone")
+    ask.add_argument(
+        "--seconds", type=float, default=900.0, help="after which a step of tests counts as fallen"
+    )
+    ask.add_argument("--out", type=Path, help="JSON lines of what was found")
+    given = ask.parse_args()
+    rooms = given.room or list(ROOMS)
+    if given.only:
+        file, _, line = given.only.partition(":")
+        room = next(name for name in ROOMS if file in ROOMS[name][0])
+        picked = [(room, one) for one in changes(file) if not line or one.line == int(line)]
+    else:
+        picked = drawn(rooms, given.count, given.seed)
+    preload()
+    lived: list[Change] = []
+    told: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), given.seconds)
+        for room in dict.fromkeys(room for room, _ in picked):
+            fallen = bench.falls(ROOMS[room][1][0])
+            if fallen:
+                sys.exit(f"{room}: without any change {fallen}")
+        for number, (room, change) in enumerate(picked, 1):
+            steps = ROOMS[room][1][:1] if given.quick else ROOMS[room][1]
+            by = bench.tried(change, steps)
+            why = SAME.get((change.file, change.before, change.after))
+            if by is None:
+                (told.append(f"{change.name}\n    {why}") if why else lived.append(change))
+            print(
+                f"{number}/{len(picked)} {'killed' if by else 'same' if why else 'SURVIVED'} {change.name} [{by or ''}]",
+                flush=True,
+            )
+            if given.out:
+                row = asdict(change) | {"room": room, "by": by, "same": why}
+                del row["text"]
+                with given.out.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+    counted = len(picked) - len(told)
+    print(f"\nkilled {counted - len(lived)} of {counted}, {100 * (1 - len(lived) / max(counted, 1)):.1f} %")
+    for change in lived:
+        print(f"survived: {change.name}")
+    for text in told:
+        print(f"changes nothing: {text}")
+
+
+if __name__ == "__main__":
+    main()
