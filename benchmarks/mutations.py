@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import argparse
 import ast
-import copy
 import json
 import os
 import random
@@ -171,7 +170,7 @@ class Change:
     kind: str
     before: str
     after: str
-    text: str  # the whole file with the change
+    number: int  # of the file's changes
 
     @property
     def name(self) -> str:
@@ -272,19 +271,31 @@ def _left_alone(node: ast.AST) -> bool:
 
 def changes(file: str) -> list[Change]:
     """All changes of a file."""
-    text = (SOURCE / file).read_text(encoding="utf-8")
-    tree, out = ast.parse(text), []
+    tree, out = ast.parse((SOURCE / file).read_text(encoding="utf-8")), []
     for parent, field, at in places(tree):
-        held = getattr(parent, field)
-        node = held if at is None else held[at]
+        node = _held(parent, field, at)
         for kind, other in variants(node):
-            before = ast.unparse(node).splitlines()[0]
-            _put(parent, field, at, other)
-            changed = ast.unparse(ast.fix_missing_locations(copy.deepcopy(tree)))
-            _put(parent, field, at, node)
             line = getattr(node, "lineno", None) or getattr(node.value, "lineno", 0)  # type: ignore[attr-defined]
-            out.append(Change(file, line, kind, before, ast.unparse(other).splitlines()[0], changed))
+            before, after = (ast.unparse(one).splitlines()[0] for one in (node, other))
+            out.append(Change(file, line, kind, before, after, len(out)))
     return out
+
+
+def laid(change: Change) -> str:
+    """The text of the file with the change."""
+    tree, number = ast.parse((SOURCE / change.file).read_text(encoding="utf-8")), 0
+    for parent, field, at in places(tree):
+        for _, other in variants(_held(parent, field, at)):
+            if number == change.number:
+                _put(parent, field, at, other)
+                return ast.unparse(ast.fix_missing_locations(tree))
+            number += 1
+    raise ValueError(f"{change.file} has {number} changes, none of number {change.number}")
+
+
+def _held(parent: ast.AST, field: str, at: int | None) -> ast.AST:
+    held = getattr(parent, field)
+    return held if at is None else held[at]
 
 
 def _put(parent: ast.AST, field: str, at: int | None, node: ast.AST) -> None:
@@ -355,7 +366,7 @@ class Bench:
         """Which test falls with a change laid over the copy."""
         target = self.source / "balance_sim" / change.file
         original, times = target.read_bytes(), target.stat()
-        target.write_text(change.text, encoding="utf-8")
+        target.write_text(laid(change), encoding="utf-8")
         try:
             for tests in steps:
                 fallen = self.falls(tests)
@@ -423,7 +434,6 @@ def main() -> None:
             )
             if given.out:
                 row = asdict(change) | {"room": room, "by": by, "same": why}
-                del row["text"]
                 with given.out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(row) + "\n")
     counted = len(picked) - len(told)

@@ -1,0 +1,133 @@
+"""Rates and levels with numbers worked out by hand: opportunities, shares signed, and intercepts shifted to a rate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from balance_sim.model.baseline import compile_worlds, freeze, shift_to
+from balance_sim.model.core import Openness
+from balance_sim.model.no_relations import mean_openness, openness_at, openness_on
+from balance_sim.model.rates import expected_a_year, opportunity_rate, share_signed
+from balance_sim.scenario import Scenario, load_scenario, with_values
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def scenario() -> Scenario:
+    return load_scenario(HERE / "paper.yaml")
+
+
+def plain_consent(scenario: Scenario, **more: object) -> Scenario:
+    """Weights and propensities zero: every state consents to a kind with sigma(intercept)."""
+    values = {f"theory.weights.{name}": 0.0 for name in scenario.theory.weights} | more
+    states = tuple(one.model_copy(update={"propensity": 0.0}) for one in scenario.states)
+    return with_values(scenario, values).model_copy(update={"states": states})
+
+
+def sigma(u: float) -> float:
+    return 1 / (1 + math.exp(-u))
+
+
+def logit(p: float) -> float:
+    return math.log(p / (1 - p))
+
+
+def test_a_dyads_factor_times_the_kinds_ceiling(scenario: Scenario) -> None:
+    world = compile_worlds(scenario).reference
+    at = world.pair_index[world.codes.index("XCO"), world.codes.index("XDO")]
+    kinds = [world.ladder.names.index(name) for name in ("shallow", "middle")]
+    assert opportunity_rate(world)[at, kinds] == pytest.approx([1.7 * 3, 1.7 * 2])
+    none = world.pair_index[world.codes.index("XAR"), world.codes.index("XBE")]
+    assert opportunity_rate(world)[none, kinds[0]] == 3
+
+
+def test_share_of_talks_that_are_signed(scenario: Scenario) -> None:
+    """Collapse at 0.5 a year; middle: mean 90, shape 3: (1 + 0.5 x 90 / 3 / 365.25)^-3."""
+    ladder = compile_worlds(scenario).reference.ladder
+    at = ladder.names.index("middle")
+    assert share_signed(ladder, 0.5)[at] == pytest.approx((1 + 15 / 365.25) ** -3)
+    assert share_signed(ladder, 0.0)[at] == 1.0
+
+
+def test_expected_agreements_a_year(scenario: Scenario) -> None:
+    """Ten dyads, of which one has factor 1.7, one 0.6 and one, under sanctions, 0.08 at the start; three kinds: sum over
+    kinds of ceiling sigma(intercept)^2 (1 + 0.5 mean / shape / 365.25)^-shape."""
+    found = plain_consent(scenario)
+    world = compile_worlds(found).reference
+    kinds = ((3, 2.2, 60, 2), (2, 2.4, 90, 3), (2, 2.0, 120, 1.5))
+    a_dyad = sum(c * sigma(u) ** 2 * (1 + 0.5 * m / k / 365.25) ** -k for c, u, m, k in kinds)
+    dyads = 7 + 1.7 + 0.6 + found.parameters.factor_sanctions
+    assert expected_a_year(world, freeze(world)) == pytest.approx(dyads * a_dyad, rel=1e-9)
+    more = sum(c * sigma(u + 0.7) ** 2 * (1 + 0.5 * m / k / 365.25) ** -k for c, u, m, k in kinds)
+    assert expected_a_year(world, freeze(world), 0.7) == pytest.approx(dyads * more, rel=1e-9)
+
+
+def test_intercepts_are_shifted_to_the_rate_that_is_stated(scenario: Scenario) -> None:
+    wanted = plain_consent(scenario).model_copy(update={"base_rate": 20.0})
+    worlds = compile_worlds(wanted)
+    before = compile_worlds(plain_consent(scenario)).reference.ladder.intercept
+    shifts = worlds.reference.ladder.intercept - before
+    assert np.ptp(shifts) < 1e-12 and abs(shifts[0]) > 0.1
+    assert expected_a_year(worlds.reference, freeze(worlds.reference)) == pytest.approx(20.0, rel=1e-9)
+    assert worlds.arms["with"].ladder.intercept == pytest.approx(worlds.reference.ladder.intercept)
+
+
+def test_the_shift_by_hand() -> None:
+    """Two dyads of factors 1 and 3, all at u = 0 for the first kind and u = -1 for the second. 4 sigma(x)^2 = 2 for
+    x = logit(sqrt(1/2)); 4 sigma(x - 1)^2 = 0.5 for x = 1 + logit(sqrt(1/8))."""
+    keen = np.empty((2, 2, 2))
+    keen[..., 0], keen[..., 1] = 0.5, sigma(-1.0)
+    found = shift_to(np.array([2.0, 0.5]), keen, np.array([1.0, 3.0]))
+    assert found == pytest.approx([logit(math.sqrt(0.5)), 1 + logit(math.sqrt(0.125))], abs=1e-9)
+
+
+def test_a_theory_keeps_the_rate_of_each_kind(scenario: Scenario) -> None:
+    """Under `network_only` other states agree, but as often, kind by kind: dyads times their factors and openness."""
+
+    def often(found: Scenario) -> np.ndarray:
+        world = compile_worlds(found).reference
+        weight = world.frailty * openness_at(world, 0.0)
+        assert weight.min() == pytest.approx(found.parameters.factor_sanctions) and weight.max() == 1.7
+        return np.asarray(weight @ freeze(world).keen.prod(axis=1))
+
+    path = HERE / "paper.yaml"
+    lowered = load_scenario(path, theory="network_only")
+    assert lowered.theory.weights["hostility"] == 0.0
+    at = [compile_worlds(lowered).reference.ladder.names.index(name) for name in ("shallow", "middle", "deep")]
+    from balance_sim.model.baseline import own_theory
+
+    theory = own_theory(lowered.theory, lowered.calibration.weights)
+    wanted = lowered.model_copy(update={"theory": theory})
+    assert often(lowered)[at] == pytest.approx(often(wanted)[at], rel=1e-8)
+
+
+def test_openness_day_by_day_and_its_mean(scenario: Scenario) -> None:
+    """One dyad: 1 until day 10, 0.2 to day 25, 1 again. From 5 to 15: (5 + 5 x 0.2) / 10; from 15 to 30: (10 x 0.2 + 5) / 15."""
+    world = replace(
+        compile_worlds(scenario).reference,
+        openness=Openness(np.array([-np.inf, 10.0, 25.0]), np.array([[1.0], [0.2], [1.0]])),
+    )
+    day = np.array([0.0, 9.99, 10.0, 24.99, 25.0])
+    assert openness_on(world, np.zeros(5, dtype=np.int64), day).tolist() == [1, 1, 0.2, 0.2, 1]
+    assert [float(openness_at(world, one)[0]) for one in (9.99, 10.0, 25.0)] == [1, 0.2, 1]
+    assert mean_openness(world, np.array([5.0, 15.0, 30.0]))[:, 0] == pytest.approx([0.6, 7 / 15])
+
+
+def test_spells_and_the_least_of_several(scenario: Scenario) -> None:
+    """Sanctions of Arden and Corvia to 2000-09-01, day 244; no relations of Belmar and Elland from 2000-04-01, day 91."""
+    world = compile_worlds(scenario).reference
+    p = scenario.parameters
+    ac, be = (world.pair_index[world.codes.index(a), world.codes.index(b)] for a, b in (("XAR", "XCO"), ("XBE", "XEL")))
+    assert world.openness.days.tolist() == [-np.inf, 91.0, 244.0]
+    assert world.openness.factor[:, ac].tolist() == [p.factor_sanctions, p.factor_sanctions, 1.0]
+    assert world.openness.factor[:, be].tolist() == [1.0, p.factor_no_relations, p.factor_no_relations]
+    war = scenario.no_relations[0].model_copy(update={"kind": "war", "until": None})
+    both = compile_worlds(scenario.model_copy(update={"no_relations": (*scenario.no_relations, war)})).reference
+    assert both.openness.factor[:, ac].tolist() == [p.factor_war] * 3
+    assert p.factor_war < p.factor_sanctions
