@@ -35,65 +35,67 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCE = REPOSITORY / "src" / "balance_sim"
 
 BY_HAND = ("tests/model/by_hand", "tests/golden")
-MODEL = (
-    "tests/model",
-    "tests/results/test_by_hand.py",
-    "tests/results/test_expected.py",
-    "tests/study/test_hazard.py",
-)
 WIDER = (
     "tests/scenarios",
     "tests/study/test_mechanisms.py",
     "tests/study/test_explain.py",
     "tests/study/test_classes.py",
+    "tests/study/test_hazard.py",
 )
+FITS = ("tests/evidence/test_by_hand.py",)
 ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
     "model": (
-        ("model/beliefs.py", "model/threat.py", "model/news.py", "model/world.py", "model/perception.py")
-        + (
-            "model/view.py",
-            "model/willingness.py",
-            "model/prospects.py",
-            "model/network.py",
-            "model/rates.py",
-        )
-        + ("model/opportunities.py", "model/pipeline.py", "model/no_relations.py", "model/hazards.py")
-        + (
-            "model/classes.py",
-            "model/baseline.py",
-            "model/engine.py",
-            "model/responses.py",
-            "model/landscape.py",
+        tuple(
+            f"model/{name}.py"
+            for name in (
+                *("baseline", "beliefs", "classes", "engine", "hazards", "landscape", "network", "news"),
+                *(
+                    "no_relations",
+                    "opportunities",
+                    "perception",
+                    "pipeline",
+                    "prospects",
+                    "rates",
+                    "responses",
+                ),
+                *("threat", "view", "willingness", "world"),
+            )
         ),
-        (BY_HAND, MODEL, WIDER),
+        (BY_HAND, ("tests/model", "tests/results/test_by_hand.py", "tests/results/test_expected.py"), WIDER),
     ),
     "outcomes": (
-        ("results/outcomes.py", "results/dyads.py", "results/estimates.py", "results/filtered.py"),
-        (BY_HAND, ("tests/results",), WIDER),
+        tuple(f"results/{name}.py" for name in ("outcomes", "dyads", "estimates", "filtered")),
+        (
+            (*BY_HAND, "tests/results/test_estimates.py", "tests/results/test_by_hand.py"),
+            ("tests/results",),
+            WIDER,
+        ),
     ),
     "intervals": (
-        ("stats/intervals.py", "stats/lags.py", "stats/mixing.py"),
-        (("tests/stats", "tests/model/by_hand"), ("tests/results", "tests/study/test_coverage.py"), WIDER),
+        tuple(f"stats/{name}.py" for name in ("intervals", "lags", "mixing")),
+        (
+            ("tests/stats",),
+            ("tests/results", "tests/study/test_coverage.py", "tests/evidence/test_forecast.py"),
+        ),
     ),
     "likelihood": (
-        ("evidence/likelihood.py", "evidence/two_sided.py", "evidence/effects.py"),
+        tuple(f"evidence/{name}.py" for name in ("likelihood", "two_sided", "effects")),
         (
-            (
-                "tests/model/by_hand",
-                "tests/evidence/test_likelihood.py",
-                "tests/evidence/test_coordination.py",
-            ),
+            FITS,
+            ("tests/evidence/test_likelihood.py", "tests/evidence/test_coordination.py"),
             ("tests/evidence",),
         ),
     ),
     "scores": (
-        ("evidence/score.py", "evidence/case_scores.py"),
+        tuple(f"evidence/{name}.py" for name in ("score", "case_scores")),
         (
-            ("tests/model/by_hand", "tests/evidence/test_score.py", "tests/evidence/test_cases_scores.py"),
+            (*FITS, "tests/evidence/test_cases_scores.py"),
+            ("tests/evidence/test_score.py", "tests/evidence/test_score_command.py"),
             ("tests/evidence",),
         ),
     ),
 }
+"""By room: the files that are changed, and the tests that look, step by step."""
 
 SAME: dict[tuple[str, str, str], str] = {}
 """Changes that were looked at and change nothing: (file, line without blanks, change) and the reason."""

@@ -10,7 +10,15 @@ import pytest
 from test_two_programs import HERE, plain
 
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.model.classes import aligned_with, classes_of, fear_of, feared, sorted_into, step_before, unfrozen
+from balance_sim.model.classes import (
+    aligned_with,
+    classes_of,
+    fear_of,
+    feared,
+    sorted_into,
+    step_before,
+    unfrozen,
+)
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.engine import begin, perceive
 from balance_sim.scenario import Scenario, load_scenario, with_values
@@ -48,7 +56,9 @@ def shares(scenario: Scenario) -> dict[str, float]:
 
 def view_of(scenario: Scenario):  # type: ignore[no-untyped-def]
     world = compile_worlds(scenario).reference
-    return world, perceive(world, begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64)), step_before(world))
+    return world, perceive(
+        world, begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64)), step_before(world)
+    )
 
 
 def test_the_step_is_the_last_before_the_focal_event(scenario: Scenario) -> None:
@@ -59,7 +69,9 @@ def test_the_step_is_the_last_before_the_focal_event(scenario: Scenario) -> None
     assert step_before(early) == 0
 
 
-def test_fear_of_the_participants_as_a_share_of_the_balance(scenario: Scenario, shares: dict[str, float]) -> None:
+def test_fear_of_the_participants_as_a_share_of_the_balance(
+    scenario: Scenario, shares: dict[str, float]
+) -> None:
     world, view = view_of(scenario)
     inside = tuple(world.codes.index(code) for code in PARTICIPANTS)
     found = fear_of(view, inside)[0]
@@ -138,12 +150,19 @@ def test_the_class_of_a_dyad_of_every_combination(scenario: Scenario) -> None:
     wanted |= {frozenset((code, "XEL")): "other" for code in ("XBE", "XCO", "XDO")}
     assert found == wanted
     # Two that are wary are no counter dyad: one has to be threatened.
-    _, direction = sorted_into(world, replace(table, threatened=("XBE",), wary=("XCO", "XDO"), others=("XEL",)))
+    _, direction = sorted_into(
+        world, replace(table, threatened=("XBE",), wary=("XCO", "XDO"), others=("XEL",))
+    )
     at = world.pair_index[world.codes.index("XCO"), world.codes.index("XDO")]
     assert DIRECTIONS[direction[at]] == "other"
     # A participant that is on the list of the threatened too stays one that takes part.
-    _, direction = sorted_into(world, replace(table, threatened=("XAR", "XBE"), wary=(), others=("XCO", "XDO", "XEL")))
-    assert DIRECTIONS[direction[world.pair_index[world.codes.index("XAR"), world.codes.index("XBE")]]] == "with_participant"
+    _, direction = sorted_into(
+        world, replace(table, threatened=("XAR", "XBE"), wary=(), others=("XCO", "XDO", "XEL"))
+    )
+    assert (
+        DIRECTIONS[direction[world.pair_index[world.codes.index("XAR"), world.codes.index("XBE")]]]
+        == "with_participant"
+    )
 
 
 def test_host_junior_and_third_guests_and_wars(scenario: Scenario) -> None:
@@ -170,7 +189,14 @@ def test_host_junior_and_third_guests_and_wars(scenario: Scenario) -> None:
     # Guests of another event of the same day and host stand in where the focal one has none; of other hosts not.
     by_id = {one.id: one for one in scenario.events}
     visit = by_id["visit"].model_copy(
-        update={"id": "side", "date": by_id["parade"].date, "host": "XAR", "principals": ("XBE",), "guests": ("XDO",), "targets": ()}
+        update={
+            "id": "side",
+            "date": by_id["parade"].date,
+            "host": "XAR",
+            "principals": ("XBE",),
+            "guests": ("XDO",),
+            "targets": (),
+        }
     )
     elsewhere = visit.model_copy(update={"id": "far", "host": "XCO", "guests": ("XCO",)})
     earlier = visit.model_copy(update={"id": "early", "date": by_id["visit"].date, "guests": ("XCO",)})

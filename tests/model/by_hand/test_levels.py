@@ -99,7 +99,9 @@ def test_a_theory_keeps_the_rate_of_each_kind(scenario: Scenario) -> None:
     path = HERE / "paper.yaml"
     lowered = load_scenario(path, theory="network_only")
     assert lowered.theory.weights["hostility"] == 0.0
-    at = [compile_worlds(lowered).reference.ladder.names.index(name) for name in ("shallow", "middle", "deep")]
+    at = [
+        compile_worlds(lowered).reference.ladder.names.index(name) for name in ("shallow", "middle", "deep")
+    ]
     from balance_sim.model.baseline import own_theory
 
     theory = own_theory(lowered.theory, lowered.calibration.weights)
@@ -123,11 +125,16 @@ def test_spells_and_the_least_of_several(scenario: Scenario) -> None:
     """Sanctions of Arden and Corvia to 2000-09-01, day 244; no relations of Belmar and Elland from 2000-04-01, day 91."""
     world = compile_worlds(scenario).reference
     p = scenario.parameters
-    ac, be = (world.pair_index[world.codes.index(a), world.codes.index(b)] for a, b in (("XAR", "XCO"), ("XBE", "XEL")))
+    ac, be = (
+        world.pair_index[world.codes.index(a), world.codes.index(b)]
+        for a, b in (("XAR", "XCO"), ("XBE", "XEL"))
+    )
     assert world.openness.days.tolist() == [-np.inf, 91.0, 244.0]
     assert world.openness.factor[:, ac].tolist() == [p.factor_sanctions, p.factor_sanctions, 1.0]
     assert world.openness.factor[:, be].tolist() == [1.0, p.factor_no_relations, p.factor_no_relations]
     war = scenario.no_relations[0].model_copy(update={"kind": "war", "until": None})
-    both = compile_worlds(scenario.model_copy(update={"no_relations": (*scenario.no_relations, war)})).reference
+    both = compile_worlds(
+        scenario.model_copy(update={"no_relations": (*scenario.no_relations, war)})
+    ).reference
     assert both.openness.factor[:, ac].tolist() == [p.factor_war] * 3
     assert p.factor_war < p.factor_sanctions

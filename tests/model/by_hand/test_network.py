@@ -66,7 +66,9 @@ def test_two_agreements_of_a_kind_are_two_and_the_deepest_kind_counts(worlds: Wo
 
 
 def test_no_agreement_no_depth(worlds: Worlds) -> None:
-    depth, calm = deepest(worlds.reference.ladder, np.zeros((2, 8), dtype=np.int16)[:, : len(worlds.reference.ladder.names)])
+    depth, calm = deepest(
+        worlds.reference.ladder, np.zeros((2, 8), dtype=np.int16)[:, : len(worlds.reference.ladder.names)]
+    )
     assert (depth.tolist(), calm.tolist()) == ([0, 0], [0, 0])
 
 

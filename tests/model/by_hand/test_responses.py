@@ -49,7 +49,9 @@ def test_foes_within_a_camp_count_as_frustration() -> None:
 
 def test_credibility_reads_the_side_that_fears_more() -> None:
     """(1 - max(0.5, 0.1)) (1 - |-0.2 - 0.4| / 2) 0.8 = 0.5 x 0.7 x 0.8 = 0.28."""
-    assert responses.credibility(*(np.array([x]) for x in (0.5, 0.1, -0.2, 0.4, 0.8)))[0] == pytest.approx(0.28)
+    assert responses.credibility(*(np.array([x]) for x in (0.5, 0.1, -0.2, 0.4, 0.8)))[0] == pytest.approx(
+        0.28
+    )
 
 
 def test_room_begins_above_its_thresholds() -> None:
