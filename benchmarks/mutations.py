@@ -12,8 +12,8 @@ ROOMS. Each is laid over a copy of the package; the tests of its room run first,
 others, then wider ones (`--quick`: not these), until one falls. Text, annotations, refusals and what is marked as
 changing no result are left alone.
 
-Written for each: killed, by which test; or survived. A survivor is a place to look at: SAME names those that were looked
-at and change no result that anybody can see, with the reason. Lines survive changes of the file by their text."""
+Written for each: killed, by which test; or survived. A survivor is a place to look at: SAME names those that were
+looked at and change no result that anybody can see, with the reason."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -179,7 +180,7 @@ class Change:
         return f"{self.file}:{self.line} {self.kind}: {self.before}  ->  {self.after}"
 
 
-def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:  # noqa: C901 - one case a kind
     """What may stand in place of a node, each with the kind of change."""
     match node:
         case ast.Compare(left=left, ops=[op], comparators=[right]):
@@ -258,9 +259,7 @@ def _left_alone(node: ast.AST) -> bool:
     match node:
         case ast.Raise() | ast.Assert() | ast.Import() | ast.ImportFrom() | ast.JoinedStr():
             return True
-        case ast.Assign(targets=[ast.Name(id=name)]) if (
-            name in UNTOUCHED or name.isupper() and name == "__all__"
-        ):
+        case ast.Assign(targets=[ast.Name(id=name)]) if name in (*UNTOUCHED, "__all__"):
             return True
         case ast.Expr(value=ast.Constant()):
             return True
@@ -310,7 +309,7 @@ def _put(parent: ast.AST, field: str, at: int | None, node: ast.AST) -> None:
 def drawn(rooms: list[str], count: int, seed: int) -> list[tuple[str, Change]]:
     """So many changes of the rooms together, each place as likely as any other."""
     every = [(room, change) for room in rooms for file in ROOMS[room][0] for change in changes(file)]
-    return sorted(random.Random(seed).sample(every, min(count, len(every))), key=lambda one: one[1].file)  # noqa: S311
+    return sorted(random.Random(seed).sample(every, min(count, len(every))), key=lambda one: one[1].file)
 
 
 class Bench:
@@ -354,7 +353,7 @@ class Bench:
         plain = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--tb=line", "--no-header"]
         try:
             status = pytest.main([*plain, *tests])
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - whatever ends the fork is a fall
             status = 1
         os._exit(int(status))
 
@@ -382,18 +381,16 @@ class Bench:
 
 def preload() -> None:
     """What every fork needs and no change touches."""
-    import hypothesis
-    import matplotlib
-    import pandas
-    import pyarrow.parquet
-    import pydantic
-    import pytest
-    import scipy.special
-    import scipy.stats
-
-    assert all(
-        (hypothesis, matplotlib, pandas, pyarrow.parquet, pydantic, pytest, scipy.special, scipy.stats)
-    )
+    for name in (
+        "hypothesis",
+        "matplotlib",
+        "pandas",
+        "pyarrow.parquet",
+        "pydantic",
+        "scipy.special",
+        "scipy.stats",
+    ):
+        import_module(name)
 
 
 def main() -> None:
@@ -430,10 +427,8 @@ def main() -> None:
             why = SAME.get((change.file, change.before, change.after))
             if by is None:
                 (told.append(f"{change.name}\n    {why}") if why else lived.append(change))
-            print(
-                f"{number}/{len(picked)} {'killed' if by else 'same' if why else 'SURVIVED'} {change.name} [{by or ''}]",
-                flush=True,
-            )
+            how = "killed" if by else "same" if why else "SURVIVED"
+            print(f"{number}/{len(picked)} {how} {change.name} [{by or ''}]", flush=True)
             if given.out:
                 row = asdict(change) | {"room": room, "by": by, "same": why}
                 with given.out.open("a", encoding="utf-8") as file:

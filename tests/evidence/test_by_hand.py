@@ -96,7 +96,7 @@ def test_the_score_of_each_row() -> None:
     wanted = np.array(
         [
             [weight[0], gain[0], a[0, 0] + b[0, 0], a[0, 1] + b[0, 1], a[0].sum(), b[0].sum(), 0, 0],
-            [weight[1], gain[1], a[1, 0] + b[1, 0], a[1, 1] + b[1, 1], a[1].sum(), 0, b[1].sum(), a[1].sum() + b[1].sum()],
+            [weight[1], gain[1], *(a[1] + b[1]), a[1].sum(), 0, b[1].sum(), a[1].sum() + b[1].sum()],
         ]
     )  # fmt: skip
     np.testing.assert_allclose(scores(DESIGN, AT), wanted, rtol=1e-10)
@@ -121,8 +121,7 @@ def test_a_term_divided_by_its_scale_times_its_weight_is_the_same() -> None:
     assert (scaled.size, scaled.fixed, scaled.sizes) == (8, 4, (1, 1, 2, 3, 1))
     bare = Design(RECORD, propensities=False)
     assert (bare.size, bare.sizes) == (4, (1, 1, 2, 0, 0))
-    level = [part for part in (AT[:4],)][0]
-    u, v = bare.willingness(level)
+    u, v = bare.willingness(AT[:4])
     np.testing.assert_allclose(u, U - np.array([[0.4], [0.65]]))
     np.testing.assert_allclose(v, V - np.array([[-0.1], [0.45]]))
 
@@ -239,8 +238,8 @@ def test_ranking_with_weights_by_hand() -> None:
 
 
 def test_percentiles_are_further_out_where_few_carry_them() -> None:
-    """Carried by 8: t(7) = 2.364624 times sqrt(8/7) is 2.527889, the normal tail 0.0057376. Of 1,001 draws, seven at -100
-    and the others at 0, that is place 5.74, at -100; without the factor place 9.02, at 0; plain percentiles place 25."""
+    """Carried by 8: t(7) = 2.364624 times sqrt(8/7) is 2.527889, the normal tail 0.0057376. Of 1,001 draws, seven at
+    -100 and the others at 0, that is place 5.74, at -100; without the factor place 9.02, at 0; plain ones place 25."""
     draws = np.zeros(1001)
     draws[:7] = -100.0
     sd = float(draws.std(ddof=1))
@@ -251,7 +250,7 @@ def test_percentiles_are_further_out_where_few_carry_them() -> None:
 
 
 def test_of_percentiles_and_students_t_the_further_end_holds() -> None:
-    """-1 and 1 in halves: percentiles -1 and 1, t(8) = 2.306004 times sqrt(9/8) times sd 1.0005 about 0.3 is further."""
+    """-1 and 1 in halves: percentiles -1 and 1, t(8) = 2.306004 times sqrt(9/8) and sd 1.0005 about 0.3 is further."""
     draws = np.tile([-1.0, 1.0], 500)
     half = 2.306004 * math.sqrt(9 / 8) * math.sqrt(1000 / 999)
     assert score.resampled(0.3, draws, 9) == pytest.approx((0.3 - half, 0.3 + half), rel=1e-6)
@@ -292,8 +291,8 @@ def test_the_best_baseline_is_the_one_of_highest_skill() -> None:
 
 
 def test_skills_and_gains_of_two_forecasts() -> None:
-    """Four dyads, of two rows each, alike. y = 1, 0, 0, 0. Model 0.8, 0.4, 0.1, 0.1, base rate 1/4, near 0.5, 0.5, 0, 0:
-    Brier (0.04 + 0.16 + 0.02) / 4 = 0.055, 0.1875, 0.125; log score as written."""
+    """Four dyads, of two rows each, alike. y = 1, 0, 0, 0. Model 0.8, 0.4, 0.1, 0.1, base rate 1/4, near 0.5, 0.5, 0,
+    0: Brier (0.04 + 0.16 + 0.02) / 4 = 0.055, 0.1875, 0.125; log score as written."""
     y = np.tile([1.0, 0, 0, 0], 2)
     forecasts = {
         "model": np.tile([0.8, 0.4, 0.1, 0.1], 2),

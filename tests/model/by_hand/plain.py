@@ -207,7 +207,9 @@ class Plain:
 
     # --- what states see --------------------------------------------------------------------------------
 
-    def see(self, step: int, made: list[Agreement], effort: dict[str, float], acts: list[Any]) -> Seen:
+    def see(  # noqa: C901 - the page has as many sums
+        self, step: int, made: list[Agreement], effort: dict[str, float], acts: list[Any]
+    ) -> Seen:
         p, codes = self.p, self.codes
         start, middle = self.days[step], (self.days[step] + self.days[step + 1]) / 2
         c, depth, calm = self.capability, self.deepest(made, "depth"), self.deepest(made, "calm")
@@ -356,9 +358,9 @@ class Plain:
         """Bilateral signatures of each dyad, before the start and in the run, fading to a day."""
         out = {pair: left * 2.0 ** (-day / half_life) for pair, left in self.earlier(half_life).items()}
         for one in made:
-            if one.origin in ("new", "assumed", "talks", "scheduled") and 0 <= one.signed < NEVER:
-                if one.stage != "talks":
-                    out[one.pair] += 2.0 ** ((one.signed - day) / half_life)
+            in_the_run = one.origin in ("new", "assumed", "talks", "scheduled") and 0 <= one.signed < NEVER
+            if in_the_run and one.stage != "talks":
+                out[one.pair] += 2.0 ** ((one.signed - day) / half_life)
         return out
 
     def u(self, seen: Seen, made: list[Agreement], begun: Start, i: str, j: str, kind: str) -> float:
@@ -368,7 +370,7 @@ class Plain:
 
     def start(self) -> Start:
         """Frozen at the start of this arm, which is the control arm."""
-        made = [one for one in self.record(0, 0)]
+        made = list(self.record(0, 0))
         seen = self.see(0, made, dict.fromkeys(self.codes, 0.0), [])
         out = Start(insecurity=seen.insecurity)
         for i in self.codes:

@@ -1,4 +1,4 @@
-"""Who is threatened, and so the class of every dyad: thresholds and combinations, on the five states of `paper.yaml`."""
+"""Who is threatened, and so the class of every dyad: thresholds and combinations, on the states of `paper.yaml`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def scenario() -> Scenario:
 
 @pytest.fixture(scope="module")
 def shares(scenario: Scenario) -> dict[str, float]:
-    """Threat by the two participants as a share of the balance, in loops: each supplier once, of their quarrels alone."""
+    """Threat by the two participants as a share of the balance: each supplier once, of their quarrels alone."""
     other = plain.Plain(scenario, "without")
     step = next(k for k, day in enumerate(other.days) if day == 101.0) - 1
     seen = other.see(step, list(other.record(0, 0)), dict.fromkeys(other.codes, 0.0), [])
@@ -106,9 +106,8 @@ def test_exactly_at_the_threshold_is_below_it(scenario: Scenario) -> None:
         assert LISTS[standing(at, inside)[elland]] == of
 
 
-def test_aligned_is_above_one_half_by_treaty_or_by_friendship(scenario: Scenario) -> None:
+def test_aligned_is_above_one_half_by_treaty_or_by_friendship() -> None:
     """Before its own eyes a = 0.5 is not above one half; a depth of 0.6 is."""
-    world, view = view_of(scenario)
     own, depth = np.zeros((1, 5, 5)), np.zeros((1, 5, 5))
     own[0, 2, 0], own[0, 3, 1], depth[0, 4, 1], own[0, 4, 2] = 0.5, 0.51, 0.6, 0.99
 

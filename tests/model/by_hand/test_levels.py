@@ -56,8 +56,8 @@ def test_share_of_talks_that_are_signed(scenario: Scenario) -> None:
 
 
 def test_expected_agreements_a_year(scenario: Scenario) -> None:
-    """Ten dyads, of which one has factor 1.7, one 0.6 and one, under sanctions, 0.08 at the start; three kinds: sum over
-    kinds of ceiling sigma(intercept)^2 (1 + 0.5 mean / shape / 365.25)^-shape."""
+    """Ten dyads, of which one has factor 1.7, one 0.6 and one, under sanctions, 0.08 at the start; three kinds: sum
+    over kinds of ceiling sigma(intercept)^2 (1 + 0.5 mean / shape / 365.25)^-shape."""
     found = plain_consent(scenario)
     world = compile_worlds(found).reference
     kinds = ((3, 2.2, 60, 2), (2, 2.4, 90, 3), (2, 2.0, 120, 1.5))
@@ -110,7 +110,8 @@ def test_a_theory_keeps_the_rate_of_each_kind(scenario: Scenario) -> None:
 
 
 def test_openness_day_by_day_and_its_mean(scenario: Scenario) -> None:
-    """One dyad: 1 until day 10, 0.2 to day 25, 1 again. From 5 to 15: (5 + 5 x 0.2) / 10; from 15 to 30: (10 x 0.2 + 5) / 15."""
+    """One dyad: 1 until day 10, 0.2 to day 25, 1 again. From 5 to 15: (5 + 5 x 0.2) / 10; from 15 to 30:
+    (10 x 0.2 + 5) / 15."""
     world = replace(
         compile_worlds(scenario).reference,
         openness=Openness(np.array([-np.inf, 10.0, 25.0]), np.array([[1.0], [0.2], [1.0]])),
@@ -122,7 +123,7 @@ def test_openness_day_by_day_and_its_mean(scenario: Scenario) -> None:
 
 
 def test_spells_and_the_least_of_several(scenario: Scenario) -> None:
-    """Sanctions of Arden and Corvia to 2000-09-01, day 244; no relations of Belmar and Elland from 2000-04-01, day 91."""
+    """Sanctions of Arden and Corvia to 2000-09-01, day 244; no relations of Belmar and Elland from day 91."""
     world = compile_worlds(scenario).reference
     p = scenario.parameters
     ac, be = (
