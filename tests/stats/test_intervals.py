@@ -139,9 +139,10 @@ def test_half_widths_of_rare_jumps_of_one_size_by_hand() -> None:
 
 def test_half_widths_of_jumps_of_two_sizes_by_hand() -> None:
     """50 runs, gains of 1 and 3. sd = sqrt((10 - 50 0.08^2) / 49) = 0.444467, t = 2.009575, half 6.315826. Equal
-    events: 16/10 of size 2.5; below 2.5 (3.136125 - 1.920729), above 2.5 (3.136125 + 1.920729). Of losses none: sqrt(10/2) x
-    3.841459 = 8.589763. Doubt of sizes: squares off their mean 10 - 16/2 = 2, one degree of freedom, t = 12.7062:
-    (161.4476 - 3.841459) x 2 x 2 = 630.4245. Weight (1 - pi/2 1.6/50)^2 = 0.901996, t/z sd sqrt(50/10) = 1.019015."""
+    events: 16/10 of size 2.5; below 2.5 (3.136125 - 1.920729), above 2.5 (3.136125 + 1.920729). Of losses none:
+    sqrt(10/2) x 3.841459 = 8.589763. Doubt of sizes: squares off their mean 10 - 16/2 = 2, one degree of freedom, t
+    = 12.7062: (161.4476 - 3.841459) x 2 x 2 = 630.4245. Weight (1 - pi/2 1.6/50)^2 = 0.901996, t/z sd sqrt(50/10) =
+    1.019015."""
     values = np.zeros(50)
     values[[7, 31]] = 1.0, 3.0
     found = paired_half_widths(np.asarray(values.std(ddof=1)), 50, Sides.of(values), 0.0)

@@ -62,10 +62,15 @@ def begun(found: Worlds) -> State:
     return state
 
 
-def key(found: Worlds, own: Any = clocks.label("it")) -> Any:
-    """Of the agreement's own clocks: seed and run, what for, dyad, kind, and its id or count."""
+def key() -> Any:
+    """Of the agreement's own clocks: seed and run, what for, dyad, kind, and its id."""
     out = clocks.absorb(clocks.absorb(clocks.label("balance-sim"), SEED), 4)
-    for part in (clocks.label("accord"), clocks.label("XAA-XBB"), clocks.label("logistics"), own):
+    for part in (
+        clocks.label("accord"),
+        clocks.label("XAA-XBB"),
+        clocks.label("logistics"),
+        clocks.label("it"),
+    ):
         out = clocks.absorb(out, part)
     return out
 
@@ -75,11 +80,11 @@ def ln_u(at: Any) -> float:
 
 
 def test_talks_on_record_go_on_from_how_long_they_have_lasted(tmp_path: Path) -> None:
-    """Opened on 1999-10-03, 90 days before the start: the whole length is 90 - 80 ln U, and not -80 ln U. Signed so many
-    days after the start."""
+    """Opened on 1999-10-03, 90 days before the start: the whole length is 90 - 80 ln U, and not -80 ln U. Signed so
+    many days after the start."""
     found = worlds(tmp_path, "status: talks, opened: 1999-10-03")
     a = begun(found).accords
-    rest = MEAN * ln_u(clocks.absorb(key(found), 1))
+    rest = MEAN * ln_u(clocks.absorb(key(), 1))
     assert (a.opened[0], a.progress[0]) == (-90.0, 90.0)
     assert a.length[0] == pytest.approx(90.0 + rest)
     assert a.plain_signed[0] == pytest.approx(rest)
@@ -88,12 +93,12 @@ def test_talks_on_record_go_on_from_how_long_they_have_lasted(tmp_path: Path) ->
 
 
 def test_what_was_signed_before_the_start_is_not_in_force_at_once(tmp_path: Path) -> None:
-    """Signed on 1999-12-02, 30 days before, of a kind that is always in force at once: it has not been, so the other lag
-    holds, given 30 days: day -50 ln U."""
+    """Signed on 1999-12-02, 30 days before, of a kind that is always in force at once: it has not been, so the other
+    lag holds, given 30 days: day -50 ln U."""
     found = worlds(tmp_path, "status: signed, signed: 1999-12-02")
     a = begun(found).accords
     assert a.signed[0] == -30.0
-    assert a.in_force[0] == pytest.approx(FORCE * ln_u(clocks.absorb(key(found), 3)))
+    assert a.in_force[0] == pytest.approx(FORCE * ln_u(clocks.absorb(key(), 3)))
     today = begun(worlds(tmp_path, "status: signed, signed: 2000-01-01")).accords
     assert (today.signed[0], today.in_force[0]) == (0.0, 0.0)
 
@@ -109,14 +114,14 @@ def test_a_fixed_date_holds_and_cannot_collapse_before(tmp_path: Path) -> None:
     talks = begun(worlds(tmp_path, "status: talks, scheduled_signed: 2000-02-10", **often)).accords
     assert (talks.signed[0], talks.fails[0], talks.plain_signed[0]) == (40.0, NEVER, 40.0)
     found = worlds(tmp_path, "status: signed, signed: 1999-12-02", **often)
-    assert begun(found).accords.fails[0] == pytest.approx(365.25 / 2 * ln_u(clocks.absorb(key(found), 4)))
+    assert begun(found).accords.fails[0] == pytest.approx(365.25 / 2 * ln_u(clocks.absorb(key(), 4)))
     found = worlds(tmp_path, "status: talks", **often)
-    assert begun(found).accords.fails[0] == pytest.approx(365.25 / 2 * ln_u(clocks.absorb(key(found), 2)))
+    assert begun(found).accords.fails[0] == pytest.approx(365.25 / 2 * ln_u(clocks.absorb(key(), 2)))
 
 
 def test_an_announced_agreement_fades_and_counts_no_more_once_in_force(tmp_path: Path) -> None:
-    """Treaty: 1.2 nats, half-life 730 days, depth 0.3. Signed 73 days before the start: on day 0 1.2 x 0.3 x 2^(-0.1), on
-    day 292 2^(-0.5). What is signed later than the day is not announced."""
+    """Treaty: 1.2 nats, half-life 730 days, depth 0.3. Signed 73 days before the start: on day 0 1.2 x 0.3 x 2^(-0.1),
+    on day 292 2^(-0.5). What is signed later than the day is not announced."""
     found = worlds(tmp_path, "status: signed, signed: 1999-10-20, scheduled_in_force: 2001-06-01")
     world, state = found.reference, begun(found)
     assert state.accords.signed[0] == -73.0
@@ -235,6 +240,6 @@ def test_what_is_kept_of_hastened_talks(tmp_path: Path) -> None:
 def test_an_agreement_in_force_ends_on_its_own_clock(tmp_path: Path) -> None:
     """At 1.5 a year: day -365.25 / 1.5 ln U; one that outlasts the scenario is not carried along."""
     found = worlds(tmp_path, "status: in_force, in_force: 1990-01-01", parameters__end_rate=1.5)
-    a, wanted = begun(found).accords, 365.25 / 1.5 * ln_u(clocks.absorb(key(found), 5))
+    a, wanted = begun(found).accords, 365.25 / 1.5 * ln_u(clocks.absorb(key(), 5))
     assert len(a.ended) == (1 if wanted < found.reference.grid[-1] else 0)
     assert a.ended == pytest.approx([wanted])
