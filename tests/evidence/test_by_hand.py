@@ -217,6 +217,14 @@ def test_effects_on_a_network_of_four() -> None:
     assert at("pair", "w")[1].tolist() == [4, 5, 6, 7]
     assert at("pair", "w", ignore_repetitions="n")[1].tolist() == [0, 5, 0, 7]
     assert at("degree", ignore_repetitions=True)[0].tolist() == [1, 0, 2, 1]
+    names = [
+        Effect("degree", "n", window=30.0, weighted=True),
+        Effect("closure", "n", ignore_repetitions=True),
+    ]
+    names += [Effect("pair", "w", ignore_repetitions="n", transform="log1p")]
+    assert [one.name for one in names] == [
+        "degree(n, weighted, window=30)", "closure(n, ignore_repetitions)", "pair(w, ignore_repetitions=n, log1p)"
+    ]  # fmt: skip
     assert at("degree", weighted=True, transform="log1p")[0, 2] == pytest.approx(math.log(5))
     assert at("degree", weighted=True, transform="sqrt")[0, 2] == 2.0
 
@@ -272,6 +280,7 @@ def test_what_scores_hang_on_is_the_fewer_of_dyads_with_and_without() -> None:
     assert score.carrying(y, cluster) == 2
     assert score.carrying(1 - np.minimum(y + np.array([0, 1, 0, 0, 0, 0]), 1), cluster) == 2  # turned round
     assert score.carrying(y, cluster + 3) == 2  # numbers without a row are no dyads
+    assert score.carrying(np.array([1.0, 1, 1, 0]), np.array([3, 4, 5, 6])) == 1
     assert score.carrying(np.zeros(0), np.zeros(0, dtype=np.int64)) == 0
 
 
@@ -338,6 +347,12 @@ def test_bins_hold_their_lower_edge_and_the_last_holds_one() -> None:
         [0.5, 2, 2],
     ]
     assert table["forecast"].tolist() == pytest.approx([0, 0.1999, 0.2, 0.75])
+
+
+def test_the_bins_of_the_reliability_table() -> None:
+    edges = [0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
+    table = score.calibration(edges, np.zeros(11))
+    assert table["low"].tolist() == edges and table["high"].tolist() == [*edges[1:], 1.0]
 
 
 def test_exact_intervals_of_shares_at_their_ends() -> None:

@@ -119,6 +119,21 @@ def test_aligned_is_above_one_half_by_treaty_or_by_friendship() -> None:
     assert aligned_with(eyes, (0, 1))[0].tolist() == [False, False, False, True, True]  # type: ignore[arg-type]
 
 
+def test_a_state_without_any_balance_fears_nothing() -> None:
+    """No capability, no security that nobody supplies, no threat: a balance of 0, and a share of 0."""
+
+    class Eyes:
+        balance = np.array([[0.0, 0.5]])
+        adversaries = np.array([[[0.0, 0.0], [0.2, 0.0]]])
+
+        @staticmethod
+        def threat_by(_: tuple[int, ...]) -> np.ndarray:
+            return np.array([[0.0, 0.1]])
+
+    assert feared(Eyes())[0].tolist() == [[0.0, 0.0], [0.4, 0.0]]  # type: ignore[arg-type]
+    assert fear_of(Eyes(), ())[0].tolist() == [0.0, 0.2]  # type: ignore[arg-type]
+
+
 def test_who_is_aligned_with_a_participant_is_neither_threatened_nor_wary(scenario: Scenario) -> None:
     """tau 0: all that are not participants are threatened; with a pact with Belmar Elland is not."""
     none = with_values(scenario, {"parameters.tau": 0.0}).counted_as(None)

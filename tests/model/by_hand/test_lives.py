@@ -17,7 +17,7 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import NEVER, ORIGINS
 from balance_sim.model.engine import begin, turn_of_step
 from balance_sim.model.perception import announcements, perceive
-from balance_sim.model.pipeline import hastened, sign_talks, speed
+from balance_sim.model.pipeline import at_speed_one, hastened, sign_talks, speed
 from balance_sim.model.state import State
 from balance_sim.scenario import load_scenario, with_values
 
@@ -173,6 +173,30 @@ def test_talks_are_signed_at_their_length_and_in_force_at_once(tmp_path: Path) -
     assert (state.busy[0, 0].sum(), state.depth[0, 0, 1]) == (1, 0.0)
     turn_of_step(found.reference, state)
     assert (a.stage[0], state.busy[0, 0].sum(), state.depth[0, 0, 1]) == (2, 0, 0.3)
+
+
+@pytest.mark.parametrize("at_once", [1.0, 0.0])
+def test_talks_at_twice_the_speed_and_the_days_they_would_have_had(tmp_path: Path, at_once: float) -> None:
+    """12.5 days are left. Their gain has more than doubled, so they run at 2 and are signed on day 6.25; at speed 1 it
+    would have been day 12.5, and in force as many days later as now: none, or 50 days of exponential lag."""
+    record = "status: talks, opened: 1999-10-03"
+    found = worlds(tmp_path, record, parameters__talks_speed_exponent=1.0, kinds__logistics__at_once=at_once)
+    state = begun(found)
+    a = state.accords
+    a.length[0], a.gain[0], a.plain_signed[0] = 102.5, -100.0, 12.5
+    assert at(found, state, 0, 1) == [(1, 6.25, 110.0)]
+    lag = 0.0 if at_once else FORCE * ln_u(clocks.absorb(key(), 3))
+    assert (a.in_force[0], a.plain_in_force[0]) == (pytest.approx(6.25 + lag), pytest.approx(12.5 + lag))
+    kept = state.hastened[-1]
+    assert (kept.since[0], kept.stop[0], kept.progress[0], kept.pace[0]) == (0.0, 10.0, 90.0, 2.0)
+
+
+def test_talks_that_would_have_collapsed_at_speed_one_have_no_such_day(tmp_path: Path) -> None:
+    a = begun(worlds(tmp_path, "status: talks, opened: 1999-10-03")).accords
+    a.length[0] = 102.5
+    for fails, wanted in ((12.4, NEVER), (12.6, 12.5), (12.5, 12.5)):
+        a.fails[0] = fails
+        assert at_speed_one(a, np.array([0])).tolist() == [wanted]
 
 
 def test_a_signature_is_experience_that_fades_from_its_day(tmp_path: Path) -> None:

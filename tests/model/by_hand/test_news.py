@@ -32,7 +32,7 @@ def test_who_is_shown_with_whom_and_who_is_aimed_at() -> None:
     assert members(["North", "XAR", "XZZ"], {"North": ("XDO", "XCO")}, roster) == [0, 1, 2]
 
 
-def told(scenario: Scenario, name: str, moments: list, starts: list, **event: object):  # type: ignore
+def told(scenario: Scenario, name: str, moments: list, starts: list, **event: object):
     """Evidence of one of the scenario's events: by dyad, (S, A); by who looks at whom, (S,); reliability lost by state;
     and which reading is North's."""
     world = compile_worlds(scenario).reference

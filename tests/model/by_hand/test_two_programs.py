@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from importlib import util
 from pathlib import Path
@@ -10,10 +11,12 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from balance_sim.model import state as state_module
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import ORIGINS, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.perception import hostility_toward
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, State
 from balance_sim.model.view import View
@@ -100,6 +103,30 @@ def test_every_date_of_a_replication(scenario: Scenario, worlds: Worlds, begun, 
     assert max(abs(value) for value in other.effort.values()) > 0.001
 
 
+def test_replications_together_a_few_at_a_time_are_those_alone(
+    scenario: Scenario, worlds: Worlds, begun, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    """Five together, of whom two lie on the desk at once, as many do not fit: the second and the last on paper."""
+    monkeypatch.setattr(state_module, "AT_ONCE", 2 * 5**2)
+    runs, world = np.arange(5, dtype=np.uint64), worlds.arms["with"]
+    chances = draw_opportunities(worlds.reference, SEED, runs, None)
+    thin = thinning(world, chances, worlds.bounds["with"])
+    made = simulate(world, worlds.baseline, chances, thin, SEED, runs).accords
+    other = plain.Plain(scenario, "with")
+    for run in (1, 4):
+        lived = [
+            one for one in other.live(SEED, run, begun) if one.stage != "talks" and one.origin != "in_force"
+        ]
+        wanted = {row_of(one): one.signed for one in lived if one.signed < plain.NEVER}
+        mine = made.take(
+            np.flatnonzero(
+                (made.run == run) & (made.signed < plain.NEVER) & (made.stage > 0) & (made.origin < 5)
+            )
+        )
+        found = dict(zip(rows_of(world, mine), mine.signed.tolist(), strict=True))
+        assert found == pytest.approx(wanted, rel=1e-7, abs=1e-6) and len(found) > 10
+
+
 def rows_of(world: World, made: Accords) -> list[tuple[str, str, str, str, int]]:
     return [
         (world.codes[world.first[p]], world.codes[world.second[p]], world.ladder.names[m], ORIGINS[o], int(n))
@@ -130,6 +157,9 @@ def test_everything_that_is_seen_and_wanted_in_a_step(
         effort = {code: float(state.effort[1, k]) for k, code in enumerate(world.codes)}
         made = as_plain(world, state, plain)
         seen = other.see(step, made, effort, other.acts(SEED, 2))
+        for k, two in enumerate(world.codes):
+            wanted = [-math.log(1 - seen.h[one, two]) if one != two else 0.0 for one in world.codes]
+            assert hostility_toward(world, state, step, k)[1] == pytest.approx(wanted, rel=1e-9, abs=1e-12)
         for i, one in enumerate(world.codes):
             assert view.insecurity[1, i] == pytest.approx(seen.insecurity[one], rel=1e-9)
             assert view.defence[1, i] == pytest.approx(seen.defence[one], rel=1e-9)
