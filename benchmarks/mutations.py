@@ -123,7 +123,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
     ("model", "model/network.py", "a second agreement of a kind in a run is not counted",
      "np.add.at(state.in_force, (a.run[rows], a.pair[rows], a.kind[rows]), 1)",
      "state.in_force[a.run[rows], a.pair[rows], a.kind[rows]] = 1"),
-    ("model", "model/willingness.py", "ego's size for alter's", "logs[p.alter] - logs.mean()", "logs[p.ego] - logs.mean()"),
+    ("model", "model/willingness.py", "ego's size for alter's", "logs[p.alter] - logs", "logs[p.ego] - logs"),
     ("model", "model/willingness.py", "ego's activity for alter's", "logs.take(p.other)", "logs.take(p.row)"),
     ("model", "model/willingness.py", "ego's partners for alter's",
      "p.state.log_partners.take(p.other) - p", "p.state.log_partners.take(p.row) - p"),
@@ -133,17 +133,19 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
     ("model", "model/news.py", "an event counts before its date", "np.where(starts >= dates, left_of, 0.0)", "left_of"),
     ("outcomes", "results/outcomes.py", "in force on the focal day counts",
      "in_force_between(made.in_force, day + 1.0,", "in_force_between(made.in_force, day,"),
-    ("outcomes", "results/outcomes.py", "days rounded", "np.floor(signed) - focal_day", "np.round(signed) - focal_day"),
+    ("outcomes", "results/outcomes.py", "days rounded", "np.floor(signed) - focal", "np.round(signed) - focal"),
     ("outcomes", "results/outcomes.py", "more than thirty days for thirty or more", "lead >= days", "lead > days"),
     ("outcomes", "results/outcomes.py", "days without a counter-agreement run to the horizon",
      "np.minimum(first, float(longest))", "np.minimum(first, float(horizon))"),
     ("outcomes", "results/outcomes.py", "the first one only within the longest window",
      "is_new(made, day, horizon)", "is_new(made, day, longest)"),
     ("outcomes", "results/outcomes.py", "signed on the focal day counts", "(after >= 1)", "(after >= 0)"),
-    ("outcomes", "results/outcomes.py", "the last day of a window does not count", "(after <= window)", "(after < window)"),
+    ("outcomes", "results/outcomes.py", "the last day of a window does not count",
+     "(after <= window)", "(after < window)"),
     ("intervals", "stats/intervals.py", "Welch's degrees of freedom pooled",
      "freedom = sum(parts) ** 2 / sum(", "freedom = left.n + right.n - 2 + 0 * sum("),
-    ("scores", "evidence/score.py", "the factor of expanded percentiles dropped", " * np.sqrt(carry / (carry - 1))", ""),
+    ("scores", "evidence/score.py", "the factor of expanded percentiles dropped",
+     " * np.sqrt(carry / (carry - 1))", ""),
     ("scores", "evidence/score.py", "the worst baseline for the best", "(-others[name], name)", "(others[name], name)"),
 )  # fmt: skip
 """Changes that once passed the tests, or the like: room, file, what is wrong with it, the text before and after."""
@@ -347,6 +349,21 @@ def named() -> list[tuple[str, Change]]:
     return out
 
 
+def survivors(written: Path) -> list[tuple[str, Change]]:
+    """The changes that survived in an earlier run, as the files have them now."""
+    rows = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
+    lived = [
+        (row["file"], row["kind"], row["before"], row["after"], row["line"]) for row in rows if not row["by"]
+    ]
+    out = []
+    for room, (files, _) in ROOMS.items():
+        for file in files:
+            known = [one for one in lived if one[0] == file]
+            every = changes(file) if known else []
+            out += [(room, c) for c in every if (c.file, c.kind, c.before, c.after, c.line) in known]
+    return out
+
+
 def laid(change: Change) -> str:
     """The text of the file with the change."""
     if change.number < 0:
@@ -467,6 +484,9 @@ def main() -> None:
     ask.add_argument("--seed", type=int, default=1)
     ask.add_argument("--only", help="FILE, or FILE:LINE: all changes there")
     ask.add_argument("--named", action="store_true", help="the changes of NAMED")
+    ask.add_argument(
+        "--again", type=Path, metavar="OUT", help="those that survived in a run written with --out"
+    )
     ask.add_argument("--quick", action="store_true", help="the first step of tests alone")
     ask.add_argument(
         "--seconds", type=float, default=900.0, help="after which a step of tests counts as fallen"
@@ -476,6 +496,8 @@ def main() -> None:
     rooms = given.room or list(ROOMS)
     if given.named:
         picked = named()
+    elif given.again:
+        picked = survivors(given.again)
     elif given.only:
         file, _, line = given.only.partition(":")
         room = next(name for name in ROOMS if file in ROOMS[name][0])
