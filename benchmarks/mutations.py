@@ -481,9 +481,7 @@ def main() -> None:
         "--again", type=Path, metavar="OUT", help="those that survived in a run written with --out"
     )
     ask.add_argument("--quick", action="store_true", help="the first step of tests alone")
-    ask.add_argument(
-        "--seconds", type=float, default=900.0, help="after which a step of tests counts as fallen"
-    )
+    ask.add_argument("--seconds", type=int, default=400, help="of CPU, after which a step counts as fallen")
     ask.add_argument("--out", type=Path, help="JSON lines of what was found")
     given = ask.parse_args()
     rooms = given.room or list(ROOMS)

@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 
 from balance_sim.model.baseline import compile_worlds, freeze, shift_to
-from balance_sim.model.core import Openness
+from balance_sim.model.classes import unfrozen
+from balance_sim.model.core import Drawn, Openness
+from balance_sim.model.engine import begin, perceive
+from balance_sim.model.news import attention_of_readings, attention_to, reading_of, readings
 from balance_sim.model.no_relations import mean_openness, openness_at, openness_on
+from balance_sim.model.prospects import Prospects
 from balance_sim.model.rates import expected_a_year, opportunity_rate, share_signed
+from balance_sim.model.willingness import TERMS, terms, willingness
 from balance_sim.scenario import Scenario, load_scenario, with_values
 
 HERE = Path(__file__).parent
@@ -139,3 +144,91 @@ def test_spells_and_the_least_of_several(scenario: Scenario) -> None:
     ).reference
     assert both.openness.factor[:, ac].tolist() == [p.factor_war] * 3
     assert p.factor_war < p.factor_sanctions
+
+
+# --- theories, draws and readings ----------------------------------------------------------------------------
+
+
+def test_power_alone_where_hostility_is_the_same_for_all() -> None:
+    """Under `balance_of_power` L is 1/2 between any two states: h = 1 - e^(-1/2), whatever their quarrels."""
+    world = compile_worlds(load_scenario(HERE / "paper.yaml", theory="balance_of_power")).arms["with"]
+    state = begin(world, unfrozen(world), 5, np.zeros(1, dtype=np.uint64))
+    for step in (0, 30):
+        view = perceive(world, state, step)
+        off = ~np.eye(5, dtype=bool)
+        assert view.hostility[0][off] == pytest.approx(np.full(20, 1 - math.exp(-0.5)))
+        assert not np.diag(view.hostility[0]).any()
+
+
+def test_where_the_gain_counts_for_nothing_it_hastens_nothing_and_effort_stays(scenario: Scenario) -> None:
+    own = compile_worlds(scenario).reference.rules
+    assert (own.talks_speed_exponent, own.effort_slope) == (1.4, scenario.parameters.effort_slope)
+    none = compile_worlds(with_values(scenario, {"theory.weights.security_gain": 0.0})).reference.rules
+    assert (none.talks_speed_exponent, none.effort_slope) == (0.0, 0.0)
+    assert none.effort_max == own.effort_max
+
+
+def test_a_replication_with_parameters_of_its_own(scenario: Scenario) -> None:
+    """Weight of size 0.3 in the scenario, 0.5 and -1 in two replications, and levels of 0.2 and -0.7 for one kind: what
+    states want differs by (drawn less own weight) times the term, and by the level."""
+    worlds = compile_worlds(scenario)
+    world, runs = worlds.reference, np.arange(2, dtype=np.uint64)
+    kind = world.ladder.names.index("middle")
+    level = np.zeros((2, len(world.ladder.names)))
+    level[:, kind] = 0.2, -0.7
+    own = replace(world, drawn=Drawn(weights={"size": np.array([0.5, -1.0])}, level=level))
+    state = begin(world, worlds.baseline, 5, runs)
+    view = perceive(world, state, 0)
+    run, ego, alter = np.array([0, 1, 0]), np.array([0, 0, 3]), np.array([2, 2, 1])
+    plain, drawn = (
+        Prospects(of, worlds.baseline, view, state, run, ego, alter, np.full(3, kind)) for of in (world, own)
+    )
+    size = TERMS["size"](plain)
+    more = np.array([0.2 * size[0] + 0.2, -1.3 * size[1] - 0.7, 0.2 * size[2] + 0.2])
+    assert willingness(drawn) == pytest.approx(willingness(plain) + more, rel=1e-10)
+    parts = terms(drawn)
+    assert parts["size"] == pytest.approx(np.array([0.5, -1.0, 0.5]) * size)
+    assert list(parts) == [name for name in TERMS if world.rules.weights[name] != 0]
+
+
+def test_a_term_of_weight_zero_is_left_out(scenario: Scenario) -> None:
+    worlds = compile_worlds(with_values(scenario, {"theory.weights.size": 0.0}))
+    state = begin(worlds.reference, worlds.baseline, 5, np.zeros(1, dtype=np.uint64))
+    one = np.array([0]), np.array([0]), np.array([1]), np.array([0])
+    p = Prospects(worlds.reference, worlds.baseline, perceive(worlds.reference, state, 0), state, *one)
+    assert "size" not in terms(p) and len(terms(p)) == 16
+    assert willingness(p)[0] == pytest.approx(
+        worlds.reference.ladder.intercept[0]
+        + worlds.reference.propensity[0]
+        + sum(float(x[0]) for x in terms(p).values())
+    )
+
+
+def test_audiences_that_heed_alike_read_alike(scenario: Scenario) -> None:
+    """South as North but for its name: one reading. An audience that says nothing of a kind heeds it by its default,
+    and without one at 1."""
+    assert readings(scenario) == (("north",), ("south",))
+    south = scenario.audiences["south"].model_copy(
+        update={"attention": scenario.audiences["north"].attention}
+    )
+    alike = scenario.model_copy(update={"audiences": {**scenario.audiences, "south": south}})
+    assert readings(alike) == (("north", "south"),) and reading_of(alike).tolist() == [0] * 5
+    assert [attention_to(scenario, "south", kind) for kind in ("treaty", "visit")] == [0.4, 0.5]
+    silent = scenario.audiences["south"].model_copy(update={"attention": {"treaty": 0.3}})
+    quiet = scenario.model_copy(update={"audiences": {**scenario.audiences, "south": silent}})
+    assert [attention_to(quiet, "south", kind) for kind in ("treaty", "visit")] == [0.3, 1.0]
+    by_state = dict(zip(scenario.codes, reading_of(scenario).tolist(), strict=True))
+    assert by_state == {"XAR": 1, "XBE": 1, "XCO": 0, "XDO": 0, "XEL": 0}
+    assert attention_of_readings(scenario, "treaty").tolist() == [0.7, 0.4]
+
+
+def test_provocations_as_numbers(scenario: Scenario) -> None:
+    """Arden's incidents at Corvia and Dorn, 0.6 x visibility 0.8, which North heeds at 1; none at rate 0."""
+    world = compile_worlds(scenario).reference
+    hazards = world.hazards
+    assert hazards is not None
+    assert hazards.dose == pytest.approx([0.48, 0.48]) and hazards.rate.tolist() == [6.0]
+    assert [world.codes[at] for at in hazards.target] == ["XCO", "XDO"]
+    assert {world.codes[at] for at in hazards.state} == {"XAR"} and hazards.half_life_days == (180.0,)
+    none = tuple(one.model_copy(update={"rate": 0.0}) for one in scenario.provocations)
+    assert compile_worlds(scenario.model_copy(update={"provocations": none})).reference.hazards is None
