@@ -72,6 +72,10 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
             WIDER,
         ),
     ),
+    "readings": (
+        tuple(f"study/{name}.py" for name in ("observed", "scene")),
+        (BY_HAND, ("tests/study/test_mechanisms.py", "tests/model"), WIDER),
+    ),
     "intervals": (
         tuple(f"stats/{name}.py" for name in ("intervals", "lags", "mixing")),
         (

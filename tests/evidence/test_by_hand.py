@@ -273,6 +273,14 @@ def test_no_interval_where_fewer_than_eight_carry_it() -> None:
     assert np.isnan(score.resampled(0.0, draws[:1], 20)).all()
 
 
+def test_an_interval_of_two_draws_and_of_one() -> None:
+    """1 and 3: spread sqrt(2). Draws without a value are left out; of one there is no spread."""
+    two = score._interval(2.0, np.array([1.0, np.nan, 3.0]), 20)
+    assert two.standard_error == pytest.approx(math.sqrt(2)) and np.isfinite([two.low, two.high]).all()
+    one = score._interval(2.0, np.array([1.0, np.nan]), 20)
+    assert one.value == 2.0 and np.isnan([one.standard_error, one.low, one.high]).all()
+
+
 def test_what_scores_hang_on_is_the_fewer_of_dyads_with_and_without() -> None:
     """Clusters 0 (two rows, one event), 1 (event), 2, 3, 4 (none): 2 with, 3 without."""
     cluster = np.array([0, 0, 1, 2, 3, 4])

@@ -71,17 +71,18 @@ def golden(name: str) -> str:
 
 
 def _outcomes(worlds: Worlds, control: str, arm: str) -> Iterator[str]:
-    """Every outcome of the longest window in both arms, six digits."""
+    """Every outcome in both arms, window by window, six digits."""
     runs = live_block(worlds, SEED, Block(RUN, RUN + 1), (control, arm)).runs.to_pylist()
     both = [next(row for row in runs if row["arm"] == one) for one in (control, arm)]
-    longest = max(worlds.scenario.report.windows)
-    yield f"outcomes within {longest} days: {control}, {arm}; one number where they are the same"
+    windows = sorted(worlds.scenario.report.windows)
+    yield f"outcomes: {control}, {arm}, within {' | '.join(map(str, windows))} days; one number where they are the same"
+    found: dict[str, list[str]] = {}
     for name in both[0]:
-        of_window = name.rsplit("_", 1)[-1].isdigit()
-        if name in ("run", "arm") or (of_window and not name.endswith(f"_{longest}")):
-            continue
-        values = [f"{row[name]:.6g}" for row in both]
-        yield f"{name.removesuffix(f'_{longest}')}: {', '.join(dict.fromkeys(values))}"
+        if name not in ("run", "arm"):
+            front, _, last = name.rpartition("_")
+            values = dict.fromkeys(f"{row[name]:.6g}" for row in both)
+            found.setdefault(front if last.isdigit() else name, []).append(", ".join(values))
+    yield from (f"{name}: {' | '.join(values)}" for name, values in found.items())
 
 
 def _signed(worlds: Worlds, lived: Lived, chances) -> Iterator[tuple[Key, list[str]]]:  # type: ignore[no-untyped-def]

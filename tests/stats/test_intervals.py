@@ -151,6 +151,17 @@ def test_half_widths_of_jumps_of_two_sizes_by_hand() -> None:
     assert [float(one) for one in lost] == pytest.approx([26.457453 / 50, 25.169695 / 50], rel=1e-5)
 
 
+def test_half_widths_have_the_differences_unit() -> None:
+    """In millionths all is a millionth as wide, also what the doubt of sizes adds."""
+    values = np.zeros(50)
+    values[[7, 31]] = 1.0, 3.0
+    whole, small = (
+        paired_half_widths(np.asarray(of.std(ddof=1)), 50, Sides.of(of), unit)
+        for of, unit in ((values, 1.0), (values * 1e-6, 1e-6))
+    )
+    assert [float(x) for x in small] == pytest.approx([1e-6 * float(x) for x in whole], rel=1e-9)
+
+
 def test_sides_by_hand_and_with_weights() -> None:
     """-2, 0, 0.5, 1.5: gained 2 and 2.5, lost 2 and 4; effective 4^2 / 6.5."""
     sides = Sides.of(np.array([-2.0, 0.0, 0.5, 1.5]))
