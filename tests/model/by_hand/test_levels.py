@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from balance_sim.model.baseline import compile_worlds, freeze, shift_to
+from balance_sim.model.baseline import compile_worlds, freeze, own_theory, shift_to
 from balance_sim.model.classes import unfrozen
 from balance_sim.model.core import Drawn, Openness
 from balance_sim.model.engine import begin, perceive
@@ -19,6 +19,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.rates import expected_a_year, opportunity_rate, share_signed
 from balance_sim.model.willingness import TERMS, terms, willingness
 from balance_sim.scenario import Scenario, load_scenario, with_values
+from balance_sim.scenario.defaults import weights_under
 
 HERE = Path(__file__).parent
 
@@ -107,8 +108,6 @@ def test_a_theory_keeps_the_rate_of_each_kind(scenario: Scenario) -> None:
     at = [
         compile_worlds(lowered).reference.ladder.names.index(name) for name in ("shallow", "middle", "deep")
     ]
-    from balance_sim.model.baseline import own_theory
-
     theory = own_theory(lowered.theory, lowered.calibration.weights)
     wanted = lowered.model_copy(update={"theory": theory})
     assert often(lowered)[at] == pytest.approx(often(wanted)[at], rel=1e-8)
@@ -158,6 +157,22 @@ def test_power_alone_where_hostility_is_the_same_for_all() -> None:
         off = ~np.eye(5, dtype=bool)
         assert view.hostility[0][off] == pytest.approx(np.full(20, 1 - math.exp(-0.5)))
         assert not np.diag(view.hostility[0]).any()
+
+
+def test_the_theory_that_others_are_set_to_the_level_of() -> None:
+    """Weights of the default preset, over them those of a calibration, over these what the file gives otherwise than
+    the preset in force: here all seventeen but for hostility, which `network_only` and the file both set."""
+    lowered = load_scenario(HERE / "paper.yaml", theory="network_only").theory
+    default = load_scenario(HERE / "paper.yaml").theory
+    plain = own_theory(lowered)
+    assert (plain.preset, plain.equal_hostility) == (default.preset, None)
+    preset = weights_under("network_only")
+    given = {name: weight for name, weight in lowered.weights.items() if weight != preset[name]}
+    assert own_theory(lowered, {"hostility": 9.0}).weights == {
+        **plain.weights,
+        "hostility": given.get("hostility", 9.0),
+    }
+    assert plain.weights == {**weights_under(default.preset), **given}
 
 
 def test_where_the_gain_counts_for_nothing_it_hastens_nothing_and_effort_stays(scenario: Scenario) -> None:

@@ -95,6 +95,16 @@ def test_sign_retrenchment_and_the_agreements_of_the_table(scenario: Scenario) -
     assert signed == aimed == {}
 
 
+def test_a_kind_may_speak_of_alignment_alone_or_of_intent_alone(scenario: Scenario) -> None:
+    kinds = dict(scenario.event_kinds)
+    kinds["joint_summit"] = kinds["joint_summit"].model_copy(update={"intent": 0.0})
+    dyads, aimed, _, _ = told(scenario.model_copy(update={"event_kinds": kinds}), "parade", [102.0], [101.0])
+    assert all(nats.all() for nats in dyads.values()) and not any(nats.any() for nats in aimed.values())
+    kinds["joint_summit"] = kinds["joint_summit"].model_copy(update={"intent": 0.4, "alignment": 0.0})
+    dyads, aimed, _, _ = told(scenario.model_copy(update={"event_kinds": kinds}), "parade", [102.0], [101.0])
+    assert all(nats.all() for nats in aimed.values()) and not any(nats.any() for nats in dyads.values())
+
+
 def test_reliability_after_a_retrenchment(scenario: Scenario) -> None:
     """0.9 e^-(0.3 x 0.5 x what is left), from the step that begins on its day, day 166."""
     world = compile_worlds(scenario).reference

@@ -126,6 +126,9 @@ def test_what_an_opportunity_is_worth(worlds: Worlds) -> None:
     found = filtered(world, chances, thin, Blank, np.arange(4), sides)  # type: ignore[arg-type]
     p = load_scenario(HERE / "paper.yaml").parameters
     assert found == pytest.approx([0.8, 0.6 * 0.2, 0.8 * p.factor_sanctions, 0.2])
+    one = table(worlds, run=np.zeros(4, dtype=np.int64), pair=np.array([3, 2, 2, 2]))
+    found = filtered(world, one, thin, Blank, np.arange(4), sides)  # type: ignore[arg-type]
+    assert found == pytest.approx([0.8, 0.6, 0.8 * 0.4, 0.8 * 0.4 * 0.2])
 
 
 def test_talks_nobody_recorded_at_the_start(worlds: Worlds) -> None:

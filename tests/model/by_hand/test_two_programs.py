@@ -157,6 +157,25 @@ def test_everything_that_is_seen_and_wanted_in_a_step(
         effort = {code: float(state.effort[1, k]) for k, code in enumerate(world.codes)}
         made = as_plain(world, state, plain)
         seen = other.see(step, made, effort, other.acts(SEED, 2))
+        strength = {
+            (i, k): other.capability[k] * other.offence(k) * other.reach(i, k)
+            for i in world.codes for k in world.codes if i != k
+        }  # fmt: skip
+        depth = other.deepest(made, "depth")
+        for i, one in enumerate(world.codes):
+            assert (view.backing[1, i, i], view.adversaries[1, i, i]) == (0.0, 0.0)
+            for j, two in enumerate(world.codes):
+                if i == j:
+                    continue
+                assert view.backing[1, i, j] == pytest.approx(seen.lend[one, one, two])
+                lent = sum(
+                    seen.lend[one, two, k]
+                    * (1 - max(depth[frozenset((one, k))], seen.a[one, one, k])) * strength[one, k]
+                    for k in world.codes if k not in (one, two)
+                )  # fmt: skip
+                assert view.adversaries[1, i, j] == pytest.approx(
+                    seen.h[one, two] * (strength[one, two] + lent)
+                )
         for k, two in enumerate(world.codes):
             wanted = [-math.log(1 - seen.h[one, two]) if one != two else 0.0 for one in world.codes]
             assert hostility_toward(world, state, step, k)[1] == pytest.approx(wanted, rel=1e-9, abs=1e-12)
