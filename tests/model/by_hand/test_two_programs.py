@@ -157,25 +157,7 @@ def test_everything_that_is_seen_and_wanted_in_a_step(
         effort = {code: float(state.effort[1, k]) for k, code in enumerate(world.codes)}
         made = as_plain(world, state, plain)
         seen = other.see(step, made, effort, other.acts(SEED, 2))
-        strength = {
-            (i, k): other.capability[k] * other.offence(k) * other.reach(i, k)
-            for i in world.codes for k in world.codes if i != k
-        }  # fmt: skip
-        depth = other.deepest(made, "depth")
-        for i, one in enumerate(world.codes):
-            assert (view.backing[1, i, i], view.adversaries[1, i, i]) == (0.0, 0.0)
-            for j, two in enumerate(world.codes):
-                if i == j:
-                    continue
-                assert view.backing[1, i, j] == pytest.approx(seen.lend[one, one, two])
-                lent = sum(
-                    seen.lend[one, two, k]
-                    * (1 - max(depth[frozenset((one, k))], seen.a[one, one, k])) * strength[one, k]
-                    for k in world.codes if k not in (one, two)
-                )  # fmt: skip
-                assert view.adversaries[1, i, j] == pytest.approx(
-                    seen.h[one, two] * (strength[one, two] + lent)
-                )
+        whom_one_fears_and_who_lends(world, view, other, made, seen)
         for k, two in enumerate(world.codes):
             wanted = [-math.log(1 - seen.h[one, two]) if one != two else 0.0 for one in world.codes]
             assert hostility_toward(world, state, step, k)[1] == pytest.approx(wanted, rel=1e-9, abs=1e-12)
@@ -214,6 +196,27 @@ def test_everything_that_is_seen_and_wanted_in_a_step(
     thin = thinning(world, chances, worlds.bounds["with"])
     simulate(world, baseline, chances, thin, SEED, runs, look)
     assert looked == [step]
+
+
+def whom_one_fears_and_who_lends(world: World, view: View, other, made: list, seen) -> None:
+    """Of the second replication: A_ij = h_ij (c_j o_j p_ij + sum_k lend_jk f_ik c_k o_k p_ik), and b_ij."""
+    strength = {
+        (i, k): other.capability[k] * other.offence(k) * other.reach(i, k)
+        for i in world.codes for k in world.codes if i != k
+    }  # fmt: skip
+    depth = other.deepest(made, "depth")
+    for i, one in enumerate(world.codes):
+        assert (view.backing[1, i, i], view.adversaries[1, i, i]) == (0.0, 0.0)
+        for j, two in enumerate(world.codes):
+            if i == j:
+                continue
+            assert view.backing[1, i, j] == pytest.approx(seen.lend[one, one, two])
+            lent = sum(
+                seen.lend[one, two, k]
+                * (1 - max(depth[frozenset((one, k))], seen.a[one, one, k])) * strength[one, k]
+                for k in world.codes if k not in (one, two)
+            )  # fmt: skip
+            assert view.adversaries[1, i, j] == pytest.approx(seen.h[one, two] * (strength[one, two] + lent))
 
 
 def as_plain(world: World, state: State, plain: ModuleType) -> list:  # type: ignore[type-arg]
