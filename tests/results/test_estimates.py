@@ -69,6 +69,26 @@ def test_a_paired_difference_counts_missing_as_later() -> None:
     assert row["estimator"] == "count" and math.isnan(row["mean"]) and math.isnan(row["lo"])
 
 
+def test_the_interval_of_counts_that_differ_in_few_runs() -> None:
+    """100 runs, three gain 1 and one loses 1, spread 0.7: 0.02 less 0.0566747 and more 0.0631192, as in
+    tests/stats/test_intervals.py. Of two runs there is an interval, of one there is none."""
+    values = np.zeros(100)
+    values[[3, 40, 77]], values[12] = 1.0, -1.0
+    found = PairedDifference()
+    for part in (values[:30] + 2.0, values[30:] + 2.0):
+        found.add(part, np.full(len(part), 2.0))
+    row = found.row(0.7)
+    assert (row["mean"], row["mcse"]) == (pytest.approx(0.02), pytest.approx(0.02))
+    assert (row["lo"], row["hi"]) == (
+        pytest.approx(-0.03667465, abs=1e-7),
+        pytest.approx(0.08311921, abs=1e-7),
+    )
+    assert np.isfinite(of(Counts, [1.0, 3.0]).around(1.0)).all()
+    assert (
+        np.isnan(of(Counts, [1.0]).around(1.0)).all() and np.isnan(of(Counts, [1.0, NAN]).around(1.0)).all()
+    )
+
+
 def test_the_filtered_estimate_takes_the_counts_place() -> None:
     """Counts differ by 1, 0, 0: mean 1/3. Filtered by 0.1, 0.2, 0.6: mean 0.3, sd sqrt(0.07), t(2) = 4.302653."""
     found = PairedDifference()
