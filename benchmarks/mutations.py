@@ -119,12 +119,40 @@ SAME: dict[tuple[str, str, str], str] = {
     ("model/no_relations.py", "0.0", "0.5"): "spells begin on whole days",
     ("model/opportunities.py", "1 + 1e-09", "1 - 1e-09"): ROUNDING,
     ("model/opportunities.py", "1 + 1e-09", "1"): ROUNDING,
+    (
+        "model/opportunities.py",
+        "consent(most.reshape(-1, *most.shape[-3:])) * (1 + 1e-09)",
+        "consent(most.reshape(-1, *most.shape[-3:])) / (1 + 1e-09)",
+    ): ROUNDING,
     ("model/opportunities.py", "1e-09", "1.25e-09"): ROUNDING,
     (
         "model/perception.py",
         "state.provoked is not None and world.hazards is not None",
         "state.provoked is not None",
     ): "acts are drawn only where there are provocations",
+    (
+        "evidence/case_scores.py",
+        "True",
+        "False",
+    ): "the order of numbers of which is counted how many are larger",
+    (
+        "stats/intervals.py",
+        "(freedom > 0) & (apart > 1e-09 * (sides.gained2 + sides.lost2))",
+        "(freedom > 0) | (apart > 1e-09 * (sides.gained2 + sides.lost2))",
+    ): "sizes differ only where there are two of a sign, so that there is a degree of freedom; else "
+    + ROUNDING,
+    (
+        "stats/intervals.py",
+        "(freedom > 0) & (apart > 1e-09 * (sides.gained2 + sides.lost2))",
+        "freedom > 0",
+    ): ROUNDING,
+    ("stats/lags.py", "len(width) - 1", "len(width) - 2"): "not-a-knot: the last two pieces are one cubic",
+    (
+        "evidence/likelihood.py",
+        "_pairs_of(ours, theirs, total)",
+        "_pairs_of(theirs, ours, total)",
+    ): "a block that is added to its transpose",
+    ("study/scene.py", "world.pair_index[others, k]", "world.pair_index[k, others]"): "a dyad has one number",
     ("stats/intervals.py", "1e-09", "1.25e-09"): ROUNDING,
     ("stats/lags.py", "12", "13"): "a closed form and SciPy's function, the same to the last digits",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from balance_sim.model import responses
+from balance_sim.model import landscape, responses
 from balance_sim.model.responses import EFFORT_ACT, STANCES, TIE, Acts, stances
 
 # Mutual relations: 0 and 1 (1.0 + 0.6) / 2 = 0.8; 0 and 2 (-0.2 - 0.6) / 2 = -0.4; 1 and 2 (0.1 + 0.3) / 2 = 0.2.
@@ -32,6 +32,11 @@ def test_two_camps_by_hand() -> None:
     assert found.energy == pytest.approx([-0.056 / 0.62])
     assert found.frustration == pytest.approx([1 / 3])
     assert found.moved.tolist() == [1.0]
+
+
+def test_what_an_energy_is_a_share_of() -> None:
+    """Sizes 1, 2, 3: ordered pairs 2 (2 + 3 + 6) = 22, the square of the sum less the squares."""
+    assert landscape.weight_of_pairs(np.array([1.0, 2.0, 3.0])) == 22.0
 
 
 def test_camps_have_no_names() -> None:

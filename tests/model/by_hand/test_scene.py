@@ -17,6 +17,7 @@ from balance_sim.model.responses import ROOM_GAIN, ROOM_RATE
 from balance_sim.model.state import State
 from balance_sim.model.view import View
 from balance_sim.scenario import Scenario, load_scenario
+from balance_sim.study.blocks import Block, live_block
 from balance_sim.study.observed import step_at
 from balance_sim.study.scene import Scene
 
@@ -101,6 +102,19 @@ def test_a_scene_is_what_the_other_program_sees(scenario: Scenario, worlds: Worl
         world, worlds.baseline, chances, thinning(world, chances, worlds.bounds["with"]), SEED, runs, look
     )
     assert looked == [STEP]
+
+
+def test_what_is_told_of_a_host_with_one_partner(worlds: Worlds) -> None:
+    """Arden hosts Belmar: nobody is a junior or a third, so of influence on a junior there is nothing to tell."""
+    runs = live_block(worlds, SEED, Block(0, 2), ("without", "with")).runs
+    names = set(runs.column_names)
+    assert {
+        "insecurity_host_30",
+        "room_host_300",
+        "alignment_participants_north_90",
+        "camps_energy_300",
+    } <= names
+    assert not {name for name in names if "junior" in name or "influence" in name or "credibility" in name}
 
 
 def test_the_camps_that_runs_start_from(scenario: Scenario) -> None:
