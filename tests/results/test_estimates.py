@@ -53,6 +53,20 @@ def test_quantiles_are_the_smallest_value_that_a_share_does_not_exceed() -> None
     assert [of(Counts, part)._median() for part in ([1.0, 2.0, 5.0, 5.0], [1.0, 2.0, 9.0])] == [3.5, 2.0]
 
 
+def test_of_very_many_values_neighbours_are_merged() -> None:
+    """0 to 19,999: about a quarter of the 8,192 values that are held, each the mean of some ten neighbours; the mean
+    and the spread stay exact, a quantile is off by less than a thousandth in rank."""
+    found = of(Counts, list(np.arange(20_000.0)))
+    assert 1500 < len(found.values) < 3000 and found.times.sum() == 20_000
+    assert (found.times.max(), found.times.min()) == (10, 9)
+    assert found.mean() == pytest.approx(9999.5) and found.sd() == pytest.approx(
+        math.sqrt(20_000 * 20_001 / 12)
+    )
+    assert found.values @ found.times == pytest.approx(20_000 * 9999.5)
+    for q in (0.05, 0.5, 0.95):
+        assert abs(found.quantile(q) - q * 20_000) < 20
+
+
 def test_the_spread_over_both_arms() -> None:
     """1, 3 and 5, 7: all about 4: sqrt((9 + 1 + 1 + 9) / 4) = sqrt(5)."""
     assert of(Counts, [1.0, 3.0]).spread_with(of(Counts, [5.0, 7.0])) == pytest.approx(math.sqrt(5))

@@ -159,6 +159,13 @@ def test_the_spline_is_scipys_to_the_last_bit(count: int) -> None:
     assert spline(knots, values)(at).tolist() == interpolate.CubicSpline(knots, values)(at).tolist()
 
 
+def test_the_spline_on_uneven_knots() -> None:
+    knots = np.array([0.0, 1.0, 3.0, 3.5, 7.0, 9.0, 14.0])
+    values, at = np.array([0.0, 2.0, 1.0, 4.0, 4.5, 3.0, 8.0]), np.linspace(0.0, 14.0, 141)
+    wanted = interpolate.CubicSpline(knots, values)(at)
+    assert spline(knots, values)(at) == pytest.approx(wanted, rel=1e-12, abs=1e-12)
+
+
 @pytest.mark.parametrize("collapse", [0.0, 0.003])
 @pytest.mark.parametrize("progress", [0.0, 70.0])
 def test_what_haste_gains_by_simulation(progress: float, collapse: float) -> None:
