@@ -152,6 +152,12 @@ SAME: dict[tuple[str, str, str], str] = {
         "_pairs_of(ours, theirs, total)",
         "_pairs_of(theirs, ours, total)",
     ): "a block that is added to its transpose",
+    ("model/rates.py", "1.0", "1.25"): "a guard where consent is certain to the last digit",
+    (
+        "study/scene.py",
+        "cast.junior is not None and cast.third is not None and (cast.junior != cast.third)",
+        "cast.junior is not None or cast.third is not None or cast.junior != cast.third",
+    ): "a cast has a junior and a third, who differ, or neither",
     ("study/scene.py", "world.pair_index[others, k]", "world.pair_index[k, others]"): "a dyad has one number",
     ("stats/intervals.py", "1e-09", "1.25e-09"): ROUNDING,
     ("stats/lags.py", "12", "13"): "a closed form and SciPy's function, the same to the last digits",
