@@ -170,6 +170,13 @@ def test_arms_that_are_alike_to_the_last_digit_have_no_room_for_a_jump() -> None
     )  # a whole agreement at least
 
 
+def test_an_outcome_alone_keeps_its_filtered_estimate() -> None:
+    found = Estimates(("none", "event"), ["accords_all_30"])
+    found.add(table([1.0, 2.0], [1.0, 1.0], [2.5, 2.0]))
+    assert found.outcomes == ["accords_all_30"]
+    assert found.effects_frame()[["estimator", "mean"]].to_numpy().tolist() == [["filtered", 0.25]]
+
+
 def test_chunks_are_cut_at_every_128th_run_and_runs_that_an_arm_lacks_are_left_out() -> None:
     first, second = (
         table([0.0] * 100, [0.0] * 100, [2.0] * 100),

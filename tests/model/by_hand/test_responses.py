@@ -151,3 +151,11 @@ def test_propensities_that_are_not_symmetric_are_refused() -> None:
         np.array([[7.0, -0.3], [-0.3, np.nan]]), np.array([1.0, 2.0])
     )  # no diagonal is read
     assert only[0].energy == pytest.approx(-1.2) and only[0].camps == ((0,), (1,))
+
+
+def test_two_camps_of_more_states_than_can_be_tried() -> None:
+    """Ten against eleven, 0.01 within and -0.01 across, whatever stands on the diagonal: 2 x 110 x -0.01."""
+    side = np.array([1] * 10 + [-1] * 11)
+    found = landscape.camps(0.01 * np.outer(side, side) + 5 * np.eye(21), np.ones(21))
+    assert (found.sides.tolist(), found.exact) == (side.tolist(), False)
+    assert found.energy == pytest.approx(-2.2)
