@@ -151,6 +151,14 @@ def test_half_widths_of_jumps_of_two_sizes_by_hand() -> None:
     assert [float(one) for one in lost] == pytest.approx([26.457453 / 50, 25.169695 / 50], rel=1e-5)
 
 
+def test_an_interval_moves_with_its_differences() -> None:
+    """Rare events are what lies off the median, whatever it is."""
+    values = np.zeros(100)
+    values[[3, 40, 77]], values[12] = 1.0, -1.0
+    still, moved = drawn_interval(values, 0.7), drawn_interval(values + 5.0, 0.7)
+    assert [moved[k] - 5.0 for k in (0, 2, 3)] == pytest.approx([still[k] for k in (0, 2, 3)], rel=1e-9)
+
+
 def test_half_widths_have_the_differences_unit() -> None:
     """In millionths all is a millionth as wide, also what the doubt of sizes adds."""
     values = np.zeros(50)
