@@ -158,6 +158,12 @@ SAME: dict[tuple[str, str, str], str] = {
         "cast.junior is not None and cast.third is not None and (cast.junior != cast.third)",
         "cast.junior is not None or cast.third is not None or cast.junior != cast.third",
     ): "a cast has a junior and a third, who differ, or neither",
+    ("stats/mixing.py", "1.0", "1.25"): "what stands in where a factor is known, and is not read",
+    (
+        "study/observed.py",
+        "counter.sum",
+        "counter.mean",
+    ): "more or less than none; who has signed itself passes no buck, whatever others did",
     ("study/scene.py", "world.pair_index[others, k]", "world.pair_index[k, others]"): "a dyad has one number",
     ("stats/intervals.py", "1e-09", "1.25e-09"): ROUNDING,
     ("stats/lags.py", "12", "13"): "a closed form and SciPy's function, the same to the last digits",

@@ -118,6 +118,9 @@ def test_welchs_freedom_is_that_of_the_noisier_side() -> None:
     same = welch(Sample(5, 1.0, 0.0), Sample(5, 3.0, 0.0))
     assert same == (2.0, 0.0, 2.0, 2.0)
     assert np.isnan(welch(Sample(20, 1.0, 2.0), Sample(1, 1.0, float("nan")))[1:]).all()
+    unknown = Sample(20, 1.0, float("nan"))  # a day that never came in some run
+    for pair in ((Sample(20, 1.0, 2.0), unknown), (unknown, Sample(20, 1.0, 2.0))):
+        assert np.isnan(welch(*pair)[1:]).all()
 
 
 def test_half_widths_of_rare_jumps_of_one_size_by_hand() -> None:
