@@ -106,3 +106,99 @@ def test_welchs_interval_by_hand() -> None:
     assert high - mean == pytest.approx(2.0518 * np.sqrt(0.3), abs=1e-3)
     assert mean - low == pytest.approx(high - mean)
     assert np.isnan(welch(Sample(1, 1.0, float("nan")), Sample(20, 2.0, 2.0))[2])
+
+
+def test_welchs_freedom_is_that_of_the_noisier_side() -> None:
+    """n 3 and 100, sd 5 and 1: parts 25/3 and 0.01, error sqrt(8.34333); freedom 8.34333^2 / (8.33333^2 / 2 +
+    0.01^2 / 99) = 2.005, so 2, and t = 4.30265. Pooled it would be 101, and t 1.98."""
+    mean, error, low, high = welch(Sample(3, 4.0, 5.0), Sample(100, 1.0, 1.0))
+    assert (mean, error) == (-3.0, pytest.approx(2.888483, abs=1e-6))
+    assert high == pytest.approx(-3.0 + 4.302653 * 2.888483, abs=1e-4)
+    assert low == pytest.approx(-3.0 - 4.302653 * 2.888483, abs=1e-4)
+    same = welch(Sample(5, 1.0, 0.0), Sample(5, 3.0, 0.0))
+    assert same == (2.0, 0.0, 2.0, 2.0)
+    assert np.isnan(welch(Sample(20, 1.0, 2.0), Sample(1, 1.0, float("nan")))[1:]).all()
+    unknown = Sample(20, 1.0, float("nan"))  # a day that never came in some run
+    for pair in ((Sample(20, 1.0, 2.0), unknown), (unknown, Sample(20, 1.0, 2.0))):
+        assert np.isnan(welch(*pair)[1:]).all()
+
+
+def test_half_widths_of_rare_jumps_of_one_size_by_hand() -> None:
+    """100 runs: three gain 1, one loses 1; the outcome's spread is 0.7. sd = sqrt((4 - 100 0.02^2) / 99) = 0.2, t =
+    1.984217: half of the sum 3.968434. Wilson: z sqrt(k + z^2/4) -+ z^2/2 for k = 3: 1.979729, 5.821187; for 1:
+    0.823475, 4.664933. Widened by t/z = 1.012374; weight (1 - pi/2 4/100)^2 = 0.878284; no doubt of sizes. Below
+    3.968434 + 0.878284 (1.012374 5.067636 - 3.968434) = 4.98892; above, with 5.879144, 5.71047; with 3.841459 x 0.7 =
+    2.689021 in quadrature 5.667465 and 6.311921."""
+    values = np.zeros(100)
+    values[[3, 40, 77]], values[12] = 1.0, -1.0
+    found = paired_half_widths(np.asarray(values.std(ddof=1)), 100, Sides.of(values), 0.7)
+    assert [float(one) for one in found] == pytest.approx([0.05667465, 0.06311921], abs=1e-7)
+    mean, _, low, high = drawn_interval(values, 0.7)
+    assert (mean - low, high - mean) == (
+        pytest.approx(0.05667465, abs=1e-7),
+        pytest.approx(0.06311921, abs=1e-7),
+    )
+
+
+def test_half_widths_of_jumps_of_two_sizes_by_hand() -> None:
+    """50 runs, gains of 1 and 3. sd = sqrt((10 - 50 0.08^2) / 49) = 0.444467, t = 2.009575, half 6.315826. Equal
+    events: 16/10 of size 2.5; below 2.5 (3.136125 - 1.920729), above 2.5 (3.136125 + 1.920729). Of losses none:
+    sqrt(10/2) x 3.841459 = 8.589763. Doubt of sizes: squares off their mean 10 - 16/2 = 2, one degree of freedom, t
+    = 12.7062: (161.4476 - 3.841459) x 2 x 2 = 630.4245. Weight (1 - pi/2 1.6/50)^2 = 0.901996, t/z sd sqrt(50/10) =
+    1.019015."""
+    values = np.zeros(50)
+    values[[7, 31]] = 1.0, 3.0
+    found = paired_half_widths(np.asarray(values.std(ddof=1)), 50, Sides.of(values), 0.0)
+    assert [float(one) for one in found] == pytest.approx([25.169695 / 50, 26.457453 / 50], rel=1e-5)
+    lost = paired_half_widths(np.asarray(values.std(ddof=1)), 50, Sides.of(-values), 0.0)
+    assert [float(one) for one in lost] == pytest.approx([26.457453 / 50, 25.169695 / 50], rel=1e-5)
+
+
+def test_an_interval_moves_with_its_differences() -> None:
+    """Rare events are what lies off the median, whatever it is."""
+    values = np.zeros(100)
+    values[[3, 40, 77]], values[12] = 1.0, -1.0
+    still, moved = drawn_interval(values, 0.7), drawn_interval(values + 5.0, 0.7)
+    assert [moved[k] - 5.0 for k in (0, 2, 3)] == pytest.approx([still[k] for k in (0, 2, 3)], rel=1e-9)
+
+
+def test_half_widths_have_the_differences_unit() -> None:
+    """In millionths all is a millionth as wide, also what the doubt of sizes adds."""
+    values = np.zeros(50)
+    values[[7, 31]] = 1.0, 3.0
+    whole, small = (
+        paired_half_widths(np.asarray(of.std(ddof=1)), 50, Sides.of(of), unit)
+        for of, unit in ((values, 1.0), (values * 1e-6, 1e-6))
+    )
+    assert [float(x) for x in small] == pytest.approx([1e-6 * float(x) for x in whole], rel=1e-9)
+
+
+def test_sides_by_hand_and_with_weights() -> None:
+    """-2, 0, 0.5, 1.5: gained 2 and 2.5, lost 2 and 4; effective 4^2 / 6.5."""
+    sides = Sides.of(np.array([-2.0, 0.0, 0.5, 1.5]))
+    found = [float(x) for x in (sides.gained, sides.gained2, sides.lost, sides.lost2, sides.up, sides.down)]
+    assert found == [2.0, 2.5, 2.0, 4.0, 2.0, 1.0]
+    assert (float(sides.differing), float(sides.effective)) == (3.0, pytest.approx(16 / 6.5))
+    twice = Sides.of(np.array([-2.0, 0.0, 0.5]), np.array([3, 10, 2]))
+    assert [float(x) for x in (twice.gained, twice.gained2, twice.lost, twice.lost2, twice.up, twice.down)] == [
+        1.0, 0.5, 6.0, 12.0, 2.0, 3.0
+    ]  # fmt: skip
+
+
+def test_a_paired_interval_has_room_for_one_jump_at_least() -> None:
+    """Counts of 0 throughout: the spread is 0, a jump at least 1: Wilson's bound for none of 50 is 3.841459 / 50."""
+    none = np.zeros(50)
+    assert paired_interval(none, none, least=1.0)[2:] == pytest.approx(
+        (-3.841459 / 50, 3.841459 / 50), abs=1e-7
+    )
+    assert paired_interval(none, none, alike=True, least=1.0)[2:] == (0.0, 0.0)
+    assert paired_interval(none, none, smooth=True, least=1.0)[2:] == (0.0, 0.0)
+    wide = np.tile([0.0, 4.0], 25)
+    assert paired_interval(wide, wide, least=1.0)[3] == pytest.approx(3.841459 * 2 / 50, abs=1e-7)
+    assert paired_interval(np.array([3.0]), np.array([1.0]))[0] == 2.0
+
+
+def test_a_sample_of_some_values() -> None:
+    found = Sample.of(np.array([1.0, 2.0, 6.0]))
+    assert (found.n, found.mean, found.sd) == (3, 3.0, pytest.approx(np.sqrt(7.0)))
+    assert np.isnan(Sample.of(np.array([1.0])).sd)

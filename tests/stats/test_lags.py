@@ -14,6 +14,7 @@ from balance_sim.stats.lags import (
     in_force_within,
     signed_from_age,
     signed_from_steady_state,
+    signed_integral,
     signed_within,
     spline,
 )
@@ -158,6 +159,13 @@ def test_the_spline_is_scipys_to_the_last_bit(count: int) -> None:
     assert spline(knots, values)(at).tolist() == interpolate.CubicSpline(knots, values)(at).tolist()
 
 
+def test_the_spline_on_uneven_knots() -> None:
+    knots = np.array([0.0, 1.0, 3.0, 3.5, 7.0, 9.0, 14.0])
+    values, at = np.array([0.0, 2.0, 1.0, 4.0, 4.5, 3.0, 8.0]), np.linspace(0.0, 14.0, 141)
+    wanted = interpolate.CubicSpline(knots, values)(at)
+    assert spline(knots, values)(at) == pytest.approx(wanted, rel=1e-12, abs=1e-12)
+
+
 @pytest.mark.parametrize("collapse", [0.0, 0.003])
 @pytest.mark.parametrize("progress", [0.0, 70.0])
 def test_what_haste_gains_by_simulation(progress: float, collapse: float) -> None:
@@ -178,3 +186,18 @@ def test_haste_gains_nothing_at_speed_one_or_with_no_time_left() -> None:
     for pace, left in ((1.0, 90.0), (4.0, 0.0), (4.0, -10.0)):
         gain = gained_by_haste(20 * one, 7 * one, pace * one, left * one, 2 * one, 100 * one, 0.001)
         assert float(gain) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_nothing_is_signed_in_no_time() -> None:
+    """On the day itself, and before it, whatever has lasted how long."""
+    one, days = np.ones(3), np.array([-5.0, -0.1, 0.0])
+    nothing = (
+        signed_within(days, 2 * one, 80 * one, 0.001),
+        signed_integral(days, 2 * one, 80 * one, 0.001),
+        signed_from_age(days, 30 * one, 2 * one, 80 * one, 0.001),
+        signed_from_steady_state(days, 2 * one, 80 * one, 0.001),
+        gained_by_haste(30 * one, 10 * one, 2 * one, days, 2 * one, 80 * one, 0.001),
+        in_force_within(days, (2.0, 80.0), (1.0, 50.0), 0.3, 0.001, 400.0),
+    )
+    for found in nothing:
+        assert found == pytest.approx(np.zeros(3), abs=1e-15)

@@ -1,0 +1,601 @@
+"""Do the tests hold the model? One change of meaning at a time, and whether a test falls.
+
+    uv run python benchmarks/mutations.py                        # 240 changes drawn with seed 1, all rooms
+    uv run python benchmarks/mutations.py --room model --count 60 --seed 2
+    uv run python benchmarks/mutations.py --only model/threat.py:62
+    uv run python benchmarks/mutations.py --named               # those that passed the tests once, and the like
+    uv run python benchmarks/mutations.py --quick                # by hand and golden runs alone, seconds each
+
+Changes are of the kinds that a reader can make: a comparison's edge, an operator, a sign, a constant, an axis, two
+indices or arguments exchanged, a factor or a summand left out, a condition turned round, the largest for the least, ego
+for alter, a statement left out. They are drawn at random, as many from a file as it has places, from the modules of
+ROOMS. Each is laid over a copy of the package; the tests of its room run first, those worked out by hand before all
+others, then wider ones (`--quick`: not these), until one falls. Text, annotations, refusals and what is marked as
+changing no result are left alone.
+
+Written for each: killed, by which test; or survived. A survivor is a place to look at: SAME names those that were
+looked at and change no result that anybody can see, with the reason."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import random
+import resource
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SOURCE = REPOSITORY / "src" / "balance_sim"
+
+BY_HAND = ("tests/model/by_hand", "tests/golden")
+WIDER = (
+    "tests/scenarios",
+    "tests/study/test_mechanisms.py",
+    "tests/study/test_explain.py",
+    "tests/study/test_classes.py",
+    "tests/study/test_hazard.py",
+)
+FITS = ("tests/evidence/test_by_hand.py",)
+ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
+    "model": (
+        tuple(
+            f"model/{name}.py"
+            for name in (
+                *("baseline", "beliefs", "classes", "engine", "hazards", "landscape", "network", "news"),
+                *(
+                    "no_relations",
+                    "opportunities",
+                    "perception",
+                    "pipeline",
+                    "prospects",
+                    "rates",
+                    "responses",
+                ),
+                *("threat", "view", "willingness", "world"),
+            )
+        ),
+        (BY_HAND, ("tests/model", "tests/results/test_by_hand.py", "tests/results/test_expected.py"), WIDER),
+    ),
+    "outcomes": (
+        tuple(f"results/{name}.py" for name in ("outcomes", "dyads", "estimates", "filtered")),
+        (
+            (*BY_HAND, "tests/results/test_estimates.py", "tests/results/test_by_hand.py"),
+            ("tests/results",),
+            WIDER,
+        ),
+    ),
+    "readings": (
+        tuple(f"study/{name}.py" for name in ("observed", "scene")),
+        (BY_HAND, ("tests/study/test_mechanisms.py", "tests/model"), WIDER),
+    ),
+    "intervals": (
+        tuple(f"stats/{name}.py" for name in ("intervals", "lags", "mixing")),
+        (
+            ("tests/stats",),
+            ("tests/results", "tests/study/test_coverage.py", "tests/evidence/test_forecast.py"),
+        ),
+    ),
+    "likelihood": (
+        tuple(f"evidence/{name}.py" for name in ("likelihood", "two_sided", "effects")),
+        (
+            FITS,
+            ("tests/evidence/test_likelihood.py", "tests/evidence/test_coordination.py"),
+            ("tests/evidence",),
+        ),
+    ),
+    "scores": (
+        tuple(f"evidence/{name}.py" for name in ("score", "case_scores")),
+        (
+            (*FITS, "tests/evidence/test_cases_scores.py"),
+            ("tests/evidence/test_score.py", "tests/evidence/test_score_command.py"),
+            ("tests/evidence",),
+        ),
+    ),
+}
+"""By room: the files that are changed, and the tests that look, step by step."""
+
+EDGE = "an equality of drawn numbers, which has probability zero"
+ROUNDING = "a margin for rounding errors"
+SAME: dict[tuple[str, str, str], str] = {
+    (
+        "model/baseline.py",
+        "of @ consent(u + middle).prod(axis=1) >= wanted",
+        "of @ consent(u + middle).prod(axis=1) > wanted",
+    ): "the same root by bisection",
+    ("model/classes.py", "False", "True"): "which table is dropped from the cache",
+    ("model/classes.py", "1.0", "1.25"): "what stands in for a balance of 0, of which the threat is 0 too",
+    ("model/hazards.py", "day < world.grid[-1]", "day <= world.grid[-1]"): EDGE,
+    ("model/landscape.py", "1e-12", "1.25e-12"): ROUNDING,
+    ("model/landscape.py", "1e-300", "1.25e-300"): "a guard against a sum of 0",
+    ("model/network.py", "state.depth[run, i, j]", "state.depth[run, j, i]"): "depth is symmetric",
+    ("model/no_relations.py", "0.0", "0.5"): "spells begin on whole days",
+    ("model/opportunities.py", "1 + 1e-09", "1 - 1e-09"): ROUNDING,
+    ("model/opportunities.py", "1 + 1e-09", "1"): ROUNDING,
+    (
+        "model/opportunities.py",
+        "consent(most.reshape(-1, *most.shape[-3:])) * (1 + 1e-09)",
+        "consent(most.reshape(-1, *most.shape[-3:])) / (1 + 1e-09)",
+    ): ROUNDING,
+    ("model/opportunities.py", "1e-09", "1.25e-09"): ROUNDING,
+    (
+        "model/perception.py",
+        "state.provoked is not None and world.hazards is not None",
+        "state.provoked is not None",
+    ): "acts are drawn only where there are provocations",
+    (
+        "evidence/case_scores.py",
+        "True",
+        "False",
+    ): "the order of numbers of which is counted how many are larger",
+    (
+        "stats/intervals.py",
+        "(freedom > 0) & (apart > 1e-09 * (sides.gained2 + sides.lost2))",
+        "(freedom > 0) | (apart > 1e-09 * (sides.gained2 + sides.lost2))",
+    ): "sizes differ only where there are two of a sign, so that there is a degree of freedom; else "
+    + ROUNDING,
+    (
+        "stats/intervals.py",
+        "(freedom > 0) & (apart > 1e-09 * (sides.gained2 + sides.lost2))",
+        "freedom > 0",
+    ): ROUNDING,
+    ("stats/lags.py", "len(width) - 1", "len(width) - 2"): "not-a-knot: the last two pieces are one cubic",
+    (
+        "evidence/likelihood.py",
+        "_pairs_of(ours, theirs, total)",
+        "_pairs_of(theirs, ours, total)",
+    ): "a block that is added to its transpose",
+    ("model/rates.py", "1.0", "1.25"): "a guard where consent is certain to the last digit",
+    (
+        "study/scene.py",
+        "cast.junior is not None and cast.third is not None and (cast.junior != cast.third)",
+        "cast.junior is not None or cast.third is not None or cast.junior != cast.third",
+    ): "a cast has a junior and a third, who differ, or neither",
+    ("stats/mixing.py", "1.0", "1.25"): "what stands in where a factor is known, and is not read",
+    (
+        "study/observed.py",
+        "counter.sum",
+        "counter.mean",
+    ): "more or less than none; who has signed itself passes no buck, whatever others did",
+    ("study/scene.py", "world.pair_index[others, k]", "world.pair_index[k, others]"): "a dyad has one number",
+    ("stats/intervals.py", "1e-09", "1.25e-09"): ROUNDING,
+    ("stats/lags.py", "12", "13"): "a closed form and SciPy's function, the same to the last digits",
+}
+"""Changes that were looked at and change nothing that anybody can see: (file, before, after) and the reason."""
+
+NAMED: tuple[tuple[str, str, str, str, str], ...] = (
+    ("model", "model/willingness.py", "autonomy reads the other side's partners",
+     "p.world.autonomy[p.ego] * p.state.log_partners.take(p.row)",
+     "p.world.autonomy[p.ego] * p.state.log_partners.take(p.other)"),
+    ("model", "model/perception.py", "announced agreements never fade",
+     "beliefs.decay(day - a.signed[rows], world.rules.signature_half_life_days)",
+     "beliefs.decay(day - a.signed[rows], None)"),
+    ("model", "model/pipeline.py", "negotiations on record are as long as any, however long they have lasted",
+     "elapsed=np.maximum(a.progress[t], 0.0)", "elapsed=0.0"),
+    ("model", "model/pipeline.py", "signed before the start and in force at once",
+     "np.where(at_once & (waited == 0), 0.0, lag)", "np.where(at_once, 0.0, lag)"),
+    ("model", "model/pipeline.py", "the wait since signature does not count",
+     "world.ladder.force_days[kind], elapsed=waited)", "world.ladder.force_days[kind])"),
+    ("model", "model/responses.py", "polarisation without weights",
+     "weight = capability[i] * capability[j]", "weight = np.ones(len(i))"),
+    ("model", "model/network.py", "a second agreement of a kind on record is not counted",
+     "np.add.at(in_force, (docket.pair[held], docket.kind[held]), 1)",
+     "in_force[docket.pair[held], docket.kind[held]] = 1"),
+    ("model", "model/network.py", "a second agreement of a kind in a run is not counted",
+     "np.add.at(state.in_force, (a.run[rows], a.pair[rows], a.kind[rows]), 1)",
+     "state.in_force[a.run[rows], a.pair[rows], a.kind[rows]] = 1"),
+    ("model", "model/willingness.py", "ego's size for alter's", "logs[p.alter] - logs", "logs[p.ego] - logs"),
+    ("model", "model/willingness.py", "ego's activity for alter's", "logs.take(p.other)", "logs.take(p.row)"),
+    ("model", "model/willingness.py", "ego's partners for alter's",
+     "p.state.log_partners.take(p.other) - p", "p.state.log_partners.take(p.row) - p"),
+    ("model", "model/willingness.py", "the sign of hostility", '"hostility", -p.hostility', '"hostility", p.hostility'),
+    ("model", "model/world.py", "trade of the partner for the state's",
+     "trade[roster[row.state], roster[row.partner]]", "trade[roster[row.partner], roster[row.state]]"),
+    ("model", "model/news.py", "an event counts before its date", "np.where(starts >= dates, left_of, 0.0)", "left_of"),
+    ("outcomes", "results/outcomes.py", "in force on the focal day counts",
+     "in_force_between(made.in_force, day + 1.0,", "in_force_between(made.in_force, day,"),
+    ("outcomes", "results/outcomes.py", "days rounded", "np.floor(signed) - focal", "np.round(signed) - focal"),
+    ("outcomes", "results/outcomes.py", "more than thirty days for thirty or more", "lead >= days", "lead > days"),
+    ("outcomes", "results/outcomes.py", "days without a counter-agreement run to the horizon",
+     "np.minimum(first, float(longest))", "np.minimum(first, float(horizon))"),
+    ("outcomes", "results/outcomes.py", "the first one only within the longest window",
+     "is_new(made, day, horizon)", "is_new(made, day, longest)"),
+    ("outcomes", "results/outcomes.py", "signed on the focal day counts", "(after >= 1)", "(after >= 0)"),
+    ("outcomes", "results/outcomes.py", "the last day of a window does not count",
+     "(after <= window)", "(after < window)"),
+    ("intervals", "stats/intervals.py", "Welch's degrees of freedom pooled",
+     "freedom = sum(parts) ** 2 / sum(", "freedom = left.n + right.n - 2 + 0 * sum("),
+    ("scores", "evidence/score.py", "the factor of expanded percentiles dropped",
+     " * np.sqrt(carry / (carry - 1))", ""),
+    ("scores", "evidence/score.py", "the worst baseline for the best", "(-others[name], name)", "(others[name], name)"),
+)  # fmt: skip
+"""Changes that once passed the tests, or the like: room, file, what is wrong with it, the text before and after."""
+
+UNTOUCHED = (
+    "AT_ONCE",
+    "KEPT",
+    "FEW",
+    "ROWS_AT_ONCE",
+    "LOOKS",
+    "MOST_VALUES",
+    "CHUNK",
+    "TABLES_KEPT",
+    "MOST_STATES",
+)
+"""Constants that change no result, only what fits into memory together."""
+SYMMETRIC = {
+    "maximum",
+    "minimum",
+    "max",
+    "min",
+    "fmin",
+    "fmax",
+    "multiply",
+    "add",
+    "hypot",
+    "logaddexp",
+    "vecdot",
+}
+SYMMETRIC |= {"array_equal", "broadcast_shapes"}
+"""Functions of two arguments that may be exchanged."""
+COMPARED = {
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+}
+TURNED = {ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt}
+OPERATORS = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.BitAnd: ast.BitOr}
+OPERATORS |= {ast.BitOr: ast.BitAnd}
+NAMES = {"max": "min", "min": "max", "any": "all", "all": "any", "argmax": "argmin", "argmin": "argmax"}
+NAMES |= {
+    "maximum": "minimum",
+    "minimum": "maximum",
+    "floor": "round",
+    "sum": "mean",
+    "mean": "sum",
+    "std": "var",
+}
+NAMES |= {
+    "first": "second",
+    "second": "first",
+    "ego": "alter",
+    "alter": "ego",
+    "row": "other",
+    "other": "row",
+}
+NAMES |= {"log1p": "log", "expm1": "exp", "opened": "signed", "signed": "in_force", "in_force": "signed"}
+NAMES |= {"starts": "moments", "alignment": "intent", "intent": "alignment", "principals": "guests"}
+NAMES |= {
+    "talks_days": "force_days",
+    "force_days": "talks_days",
+    "talks_shape": "force_shape",
+    "depth": "calm",
+}
+NAMES |= {"active": "engaged", "engaged": "active", "offensive": "at_hand", "at_hand": "offensive"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change: the file under src/balance_sim, its line before and after, and the kind."""
+
+    file: str
+    line: int
+    kind: str
+    before: str
+    after: str
+    number: int  # of the file's changes; -1: one of NAMED
+
+    @property
+    def name(self) -> str:
+        return f"{self.file}:{self.line} {self.kind}: {self.before}  ->  {self.after}"
+
+
+def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:  # noqa: C901 - one case a kind
+    """What may stand in place of a node, each with the kind of change."""
+    match node:
+        case ast.Compare(left=left, ops=[op], comparators=[right]):
+            for kind, table in (("edge", COMPARED), ("turned", TURNED)):
+                if type(op) in table:
+                    yield kind, ast.Compare(left, [table[type(op)]()], [right])
+        case ast.BinOp(left=left, op=op, right=right):
+            if type(op) in OPERATORS:
+                yield "operator", ast.BinOp(left, OPERATORS[type(op)](), right)
+            if isinstance(op, ast.Mult | ast.Div | ast.Add | ast.Sub | ast.BitAnd | ast.BitOr):
+                yield "right part left out", left
+            if isinstance(op, ast.Mult | ast.Add | ast.BitAnd | ast.BitOr):
+                yield "left part left out", right
+            if isinstance(op, ast.Sub | ast.Div | ast.Pow):
+                yield "exchanged", ast.BinOp(right, op, left)
+        case ast.UnaryOp(op=ast.USub() | ast.Not() | ast.Invert(), operand=operand):
+            if not isinstance(operand, ast.Constant) or isinstance(node.op, ast.Not):
+                yield "sign", operand
+        case ast.BoolOp(op=op, values=[one, *rest]):
+            yield "operator", ast.BoolOp(ast.Or() if isinstance(op, ast.And) else ast.And(), [one, *rest])
+            yield "part left out", one
+        case ast.Constant(value=bool(value)):
+            yield "constant", ast.Constant(not value)
+        case ast.Constant(value=int(value)):
+            yield "constant", ast.Constant(value + 1)
+        case ast.Constant(value=float(value)):
+            yield "constant", ast.Constant(value * 1.25 if value else 0.5)
+        case ast.Constant(value="right"):
+            yield "edge", ast.Constant("left")
+        case ast.Subscript(value=value, slice=ast.Tuple(elts=[*before, one, two]), ctx=ctx):
+            if (
+                not isinstance(one, ast.Slice)
+                and not isinstance(two, ast.Slice)
+                and ast.dump(one) != ast.dump(two)
+            ):
+                yield "index", ast.Subscript(value, ast.Tuple([*before, two, one], ast.Load()), ctx)
+        case ast.Call(func=func, args=[one, two, *rest], keywords=keywords):
+            called = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+            plain = not any(isinstance(arg, ast.Starred | ast.Constant) for arg in (one, two))
+            if plain and called not in SYMMETRIC and ast.dump(one) != ast.dump(two):
+                yield "arguments", ast.Call(func, [two, one, *rest], keywords)
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            yield "condition", ast.IfExp(test, orelse, body)
+        case ast.If(test=test, body=body, orelse=orelse) if not _refuses(body):
+            yield "condition", ast.If(ast.UnaryOp(ast.Not(), test), body, orelse)
+        case ast.AugAssign() | ast.Expr(value=ast.Call()):
+            yield "left out", ast.Pass()
+        case ast.keyword(arg="axis", value=ast.UnaryOp(operand=ast.Constant(value=1))):
+            yield "axis", ast.keyword("axis", ast.Constant(-2))
+        case ast.keyword(arg="axis", value=ast.Constant(value=int(value))):
+            yield "axis", ast.keyword("axis", ast.Constant(1 - min(value, 1)))
+    if isinstance(node, ast.Attribute) and node.attr in NAMES and isinstance(node.ctx, ast.Load):
+        yield "name", ast.Attribute(node.value, NAMES[node.attr], node.ctx)
+
+
+def _refuses(body: list[ast.stmt]) -> bool:
+    return any(isinstance(one, ast.Raise) for one in body)
+
+
+def places(tree: ast.Module) -> Iterator[tuple[ast.AST, str, int | None]]:
+    """Parent, field and index of every node that may change."""
+
+    def inside(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None]]:
+        for field, value in ast.iter_fields(node):
+            if field in ("annotation", "returns", "decorator_list", "type_params", "type_comment"):
+                continue
+            for at, one in enumerate(value) if isinstance(value, list) else [(None, value)]:
+                if isinstance(one, ast.AST) and not _left_alone(one) and not _any_length(node, one):
+                    yield node, field, at
+                    yield from inside(one)
+
+    yield from inside(tree)
+
+
+def _any_length(node: ast.AST, argument: ast.AST) -> bool:
+    """The length of `reshape` that is worked out: any negative number says so."""
+    shaped = (
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape"
+    )
+    return shaped and isinstance(argument, ast.UnaryOp)
+
+
+def _left_alone(node: ast.AST) -> bool:
+    match node:
+        case ast.Raise() | ast.Assert() | ast.Import() | ast.ImportFrom() | ast.JoinedStr():
+            return True
+        case ast.Assign(targets=[ast.Name(id=name)]) if name in (*UNTOUCHED, "__all__"):
+            return True
+        case ast.Expr(value=ast.Constant()):
+            return True
+        case ast.If(test=test, body=body):
+            return _refuses(body) or ast.unparse(test) == "TYPE_CHECKING"
+        case ast.Call(func=ast.Name(id="refuse_invalid")) | ast.keyword(arg="strict" | "dtype" | "copy"):
+            return True
+    return False
+
+
+def changes(file: str) -> list[Change]:
+    """All changes of a file."""
+    tree, out = ast.parse((SOURCE / file).read_text(encoding="utf-8")), []
+    for parent, field, at in places(tree):
+        node = _held(parent, field, at)
+        for kind, other in variants(node):
+            line = getattr(node, "lineno", None) or getattr(node.value, "lineno", 0)  # type: ignore[attr-defined]
+            before, after = (ast.unparse(one).splitlines()[0] for one in (node, other))
+            out.append(Change(file, line, kind, before, after, len(out)))
+    return out
+
+
+def named() -> list[tuple[str, Change]]:
+    """The changes of NAMED. Raises ValueError where a file has no such text, or more than one."""
+    out = []
+    for room, file, what, before, after in NAMED:
+        text = (SOURCE / file).read_text(encoding="utf-8")
+        if text.count(before) != 1:
+            raise ValueError(f"{file} has {before!r} {text.count(before)} times, not once")
+        out.append((room, Change(file, text[: text.index(before)].count("\n") + 1, what, before, after, -1)))
+    return out
+
+
+def survivors(written: Path) -> list[tuple[str, Change]]:
+    """The changes that survived in an earlier run, as the files have them now."""
+    rows = [json.loads(line) for line in written.read_text(encoding="utf-8").splitlines()]
+    lived = [
+        (row["file"], row["kind"], row["before"], row["after"], row["line"]) for row in rows if not row["by"]
+    ]
+    out = []
+    for room, (files, _) in ROOMS.items():
+        for file in files:
+            known = [one for one in lived if one[0] == file]
+            every = changes(file) if known else []
+            out += [(room, c) for c in every if (c.file, c.kind, c.before, c.after, c.line) in known]
+    return out
+
+
+def laid(change: Change) -> str:
+    """The text of the file with the change."""
+    if change.number < 0:
+        return (SOURCE / change.file).read_text(encoding="utf-8").replace(change.before, change.after)
+    tree, number = ast.parse((SOURCE / change.file).read_text(encoding="utf-8")), 0
+    for parent, field, at in places(tree):
+        for _, other in variants(_held(parent, field, at)):
+            if number == change.number:
+                _put(parent, field, at, other)
+                return ast.unparse(ast.fix_missing_locations(tree))
+            number += 1
+    raise ValueError(f"{change.file} has {number} changes, none of number {change.number}")
+
+
+def _held(parent: ast.AST, field: str, at: int | None) -> ast.AST:
+    held = getattr(parent, field)
+    return held if at is None else held[at]
+
+
+def _put(parent: ast.AST, field: str, at: int | None, node: ast.AST) -> None:
+    if at is None:
+        setattr(parent, field, node)
+    else:
+        getattr(parent, field)[at] = node
+
+
+def drawn(rooms: list[str], count: int, seed: int) -> list[tuple[str, Change]]:
+    """So many changes of the rooms together, each place as likely as any other."""
+    every = [(room, change) for room in rooms for file in ROOMS[room][0] for change in changes(file)]
+    return sorted(random.Random(seed).sample(every, min(count, len(every))), key=lambda one: one[1].file)
+
+
+class Bench:
+    """A copy of the package over which changes are laid, and tests run in a fork, so that nothing is imported twice."""
+
+    def __init__(self, folder: Path, seconds: int) -> None:
+        self.source = folder / "src"
+        shutil.copytree(SOURCE, self.source / "balance_sim", ignore=shutil.ignore_patterns("__pycache__"))
+        self.log = folder / "pytest.log"
+        self.seconds = seconds
+        os.environ["PYTHONPATH"] = str(self.source)
+        os.chdir(REPOSITORY)
+
+    def falls(self, tests: tuple[str, ...]) -> str | None:
+        """The first test that falls; None if all hold. `too slow` counts as a fall: the change hangs."""
+        there = [name for name in tests if (REPOSITORY / name).exists()]
+        if not there:
+            return None
+        pid = os.fork()
+        if pid == 0:
+            self._child(there)
+        _, status = os.waitpid(pid, 0)
+        code = os.waitstatus_to_exitcode(status)
+        return None if code == 0 else self._which() if code > 0 else "too slow"
+
+    def _child(self, tests: list[str]) -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (self.seconds, self.seconds))
+        log = os.open(self.log, os.O_CREAT | os.O_TRUNC | os.O_WRONLY)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        sys.path.insert(0, str(self.source))
+        sys.dont_write_bytecode = True
+        import pytest
+
+        plain = ["-q", "-x", "-n", "0", "-p", "no:cacheprovider", "--tb=line", "--no-header"]
+        try:
+            status = pytest.main([*plain, *tests])
+        except BaseException:  # noqa: BLE001 - whatever ends the fork is a fall
+            status = 1
+        os._exit(int(status))
+
+    def _which(self) -> str:
+        for line in self.log.read_text(errors="replace").splitlines():
+            if line.startswith(("FAILED ", "ERROR ")):
+                return line.split(" - ")[0]
+        return "no test was collected"
+
+    def tried(self, change: Change, steps: tuple[tuple[str, ...], ...]) -> str | None:
+        """Which test falls with a change laid over the copy."""
+        target = self.source / "balance_sim" / change.file
+        original, times = target.read_bytes(), target.stat()
+        target.write_text(laid(change), encoding="utf-8")
+        try:
+            for tests in steps:
+                fallen = self.falls(tests)
+                if fallen:
+                    return fallen
+            return None
+        finally:
+            target.write_bytes(original)
+            os.utime(target, (times.st_atime, times.st_mtime))
+
+
+def preload() -> None:
+    """What every fork needs and no change touches."""
+    for name in (
+        "hypothesis",
+        "matplotlib",
+        "pandas",
+        "pyarrow.parquet",
+        "pydantic",
+        "scipy.special",
+        "scipy.stats",
+    ):
+        import_module(name)
+
+
+def main() -> None:
+    ask = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    ask.add_argument("--room", action="append", choices=sorted(ROOMS))
+    ask.add_argument("--count", type=int, default=240)
+    ask.add_argument("--seed", type=int, default=1)
+    ask.add_argument("--only", help="FILE, or FILE:LINE: all changes there")
+    ask.add_argument("--named", action="store_true", help="the changes of NAMED")
+    ask.add_argument(
+        "--again", type=Path, metavar="OUT", help="those that survived in a run written with --out"
+    )
+    ask.add_argument("--quick", action="store_true", help="the first step of tests alone")
+    ask.add_argument("--seconds", type=int, default=400, help="of CPU, after which a step counts as fallen")
+    ask.add_argument("--out", type=Path, help="JSON lines of what was found")
+    given = ask.parse_args()
+    rooms = given.room or list(ROOMS)
+    if given.named:
+        picked = named()
+    elif given.again:
+        picked = survivors(given.again)
+    elif given.only:
+        file, _, line = given.only.partition(":")
+        room = next(name for name in ROOMS if file in ROOMS[name][0])
+        picked = [(room, one) for one in changes(file) if not line or one.line == int(line)]
+    else:
+        picked = drawn(rooms, given.count, given.seed)
+    preload()
+    lived: list[Change] = []
+    told: list[str] = []
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), given.seconds)
+        for room in dict.fromkeys(room for room, _ in picked):
+            fallen = bench.falls(ROOMS[room][1][0])
+            if fallen:
+                sys.exit(f"{room}: without any change {fallen}")
+        for number, (room, change) in enumerate(picked, 1):
+            steps = ROOMS[room][1][:1] if given.quick else ROOMS[room][1]
+            by = bench.tried(change, steps)
+            why = SAME.get((change.file, change.before, change.after))
+            if by is None:
+                (told.append(f"{change.name}\n    {why}") if why else lived.append(change))
+            how = "killed" if by else "same" if why else "SURVIVED"
+            print(f"{number}/{len(picked)} {how} {change.name} [{by or ''}]", flush=True)
+            if given.out:
+                row = asdict(change) | {"room": room, "by": by, "same": why}
+                with given.out.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(row) + "\n")
+    counted = len(picked) - len(told)
+    print(f"\nkilled {counted - len(lived)} of {counted}, {100 * (1 - len(lived) / max(counted, 1)):.1f} %")
+    for change in lived:
+        print(f"survived: {change.name}")
+    for text in told:
+        print(f"changes nothing: {text}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,372 @@
+"""Likelihoods and scores on a few rows, with numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from balance_sim.evidence import score
+from balance_sim.evidence.choices import Choices
+from balance_sim.evidence.effects import Effect, Moment
+from balance_sim.evidence.likelihood import (
+    Design,
+    by_row,
+    chances,
+    clustered,
+    column_score,
+    derivatives,
+    log_likelihood,
+    pulls,
+    scores,
+    scores_by,
+)
+from balance_sim.evidence.two_sided import ChoiceDay, day_derivatives, day_value, pair_probabilities
+
+# --- two-sided consent: two rows, two kinds, three states ----------------------------------------------------
+
+
+def sigma(u: float) -> float:
+    return 1 / (1 + math.exp(-u))
+
+
+RECORD = Choices(
+    year=np.array([2000, 2001]),
+    a=np.array([0, 0]),
+    b=np.array([1, 2]),
+    exposure=np.array([1.0, 0.5]),
+    openness=np.array([1.0, 0.2]),
+    signed=np.array([[1.0, 0.0], [0.0, 0.0]]),
+    common=np.array([[[1.0], [-1.0]], [[2.0], [0.0]]]),
+    by_kind=np.array([[[[1.0], [2.0]], [[0.0], [1.0]]], [[[-1.0], [0.0]], [[1.0], [-1.0]]]]),
+    common_names=("size",),
+    by_kind_names=("security_gain",),
+    kinds=("logistics", "pact"),
+    ceiling=np.array([2.0, 4.0]),
+    chance_kept=np.array([0.9, 0.8]),
+    states=("XAA", "XBB", "XCC"),
+)
+DESIGN = Design(RECORD, True, (2001,))
+# weight, weight by kind, two intercepts, three propensities, the level of 2001
+AT = np.array([0.5, 0.3, 0.1, -0.2, 0.4, -0.1, 0.2, 0.25])
+# Row 0, year 2000: A towards B 0.5 + 0.3 + 0.1 + 0.4 = 1.3 and 0.5 + 0.6 - 0.2 + 0.4 = 1.3; B towards A
+# -0.5 + 0 + 0.1 - 0.1 = -0.5 and -0.5 + 0.3 - 0.2 - 0.1 = -0.5. Row 1, 2001: A 1 - 0.3 + 0.1 + 0.4 + 0.25 = 1.45
+# and 1 + 0 - 0.2 + 0.4 + 0.25 = 1.45; C 0 + 0.3 + 0.1 + 0.2 + 0.25 = 0.85 and 0 - 0.3 - 0.2 + 0.2 + 0.25 = -0.05.
+U = np.array([[1.3, 1.3], [1.45, 1.45]])
+V = np.array([[-0.5, -0.5], [0.85, -0.05]])
+RATE = [
+    [1.8 * sigma(1.3) * sigma(-0.5), 3.2 * sigma(1.3) * sigma(-0.5)],
+    [0.1 * 1.8 * sigma(1.45) * sigma(0.85), 0.1 * 3.2 * sigma(1.45) * sigma(-0.05)],
+]
+
+
+def test_willingness_of_both_sides() -> None:
+    u, v = DESIGN.willingness(AT)
+    np.testing.assert_allclose(u, U, rtol=1e-12)
+    np.testing.assert_allclose(v, V, rtol=1e-12)
+
+
+def test_the_likelihood_of_two_rows() -> None:
+    """ln(1 - e^-r) of the kind that was signed, -r of the three that were not."""
+    first = math.log(1 - math.exp(-RATE[0][0])) - RATE[0][1]
+    assert by_row(DESIGN, AT) == pytest.approx([first, -RATE[1][0] - RATE[1][1]], rel=1e-12)
+    assert log_likelihood(DESIGN, AT) == pytest.approx(first - sum(RATE[1]), rel=1e-12)
+    assert chances(DESIGN, AT) == pytest.approx([1 - math.exp(-sum(row)) for row in RATE], rel=1e-12)
+
+
+def test_first_and_second_derivatives_by_ln_r() -> None:
+    """Signed: r / (e^r - 1), and that times 1 - r less itself. Not signed: -r and -r."""
+    value, first, second, s, t = pulls(DESIGN, AT)
+    r = RATE[0][0]
+    pull = r / (math.exp(r) - 1)
+    assert first[0].tolist() == pytest.approx([pull, -RATE[0][1]])
+    assert second[0].tolist() == pytest.approx([pull * (1 - r - pull), -RATE[0][1]])
+    assert value[1].tolist() == pytest.approx([-RATE[1][0], -RATE[1][1]])
+    np.testing.assert_allclose(s, 1 - np.vectorize(sigma)(U))
+    np.testing.assert_allclose(t, 1 - np.vectorize(sigma)(V))
+
+
+def test_the_score_of_each_row() -> None:
+    """For each kind its derivative by ln r times 1 - sigma of the side and the side's own column."""
+    pull = np.array([[RATE[0][0] / (math.exp(RATE[0][0]) - 1), -RATE[0][1]], [-RATE[1][0], -RATE[1][1]]])
+    a, b = pull * (1 - np.vectorize(sigma)(U)), pull * (1 - np.vectorize(sigma)(V))
+    weight = [a[0].sum() - b[0].sum(), 2 * a[1].sum()]
+    gain = [a[0, 0] + 2 * a[0, 1] + b[0, 1], -a[1, 0] + b[1, 0] - b[1, 1]]
+    wanted = np.array(
+        [
+            [weight[0], gain[0], a[0, 0] + b[0, 0], a[0, 1] + b[0, 1], a[0].sum(), b[0].sum(), 0, 0],
+            [weight[1], gain[1], *(a[1] + b[1]), a[1].sum(), 0, b[1].sum(), a[1].sum() + b[1].sum()],
+        ]
+    )  # fmt: skip
+    np.testing.assert_allclose(scores(DESIGN, AT), wanted, rtol=1e-10)
+    np.testing.assert_allclose(derivatives(DESIGN, AT)[1], wanted.sum(axis=0), rtol=1e-10)
+    np.testing.assert_allclose(scores_by(DESIGN, AT, np.array([7, 3])), wanted[::-1], rtol=1e-10)
+    np.testing.assert_allclose(scores_by(DESIGN, AT, np.array([3, 3])), wanted.sum(axis=0)[None], rtol=1e-10)
+
+
+def test_clustered_covariance_of_two_clusters() -> None:
+    """A^-1 (g g' + h h') A^-1 times 2 / 1."""
+    pull, covariance = scores(DESIGN, AT), np.diag(np.arange(1.0, 9.0))
+    found = clustered(DESIGN, AT, np.array([0, 1]), covariance)
+    wanted = 2 * covariance @ (np.outer(pull[0], pull[0]) + np.outer(pull[1], pull[1])) @ covariance
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_a_term_divided_by_its_scale_times_its_weight_is_the_same() -> None:
+    scaled = Design(RECORD, True, (2001,), scale=np.array([4.0, 0.5]))
+    again = AT * np.array([4.0, 0.5, 1, 1, 1, 1, 1, 1])
+    assert log_likelihood(scaled, again) == pytest.approx(log_likelihood(DESIGN, AT), rel=1e-13)
+    assert scaled.names == ("size", "security_gain", "intercept.logistics", "intercept.pact")
+    assert (scaled.size, scaled.fixed, scaled.sizes) == (8, 4, (1, 1, 2, 3, 1))
+    bare = Design(RECORD, propensities=False)
+    assert (bare.size, bare.sizes) == (4, (1, 1, 2, 0, 0))
+    u, v = bare.willingness(AT[:4])
+    np.testing.assert_allclose(u, U - np.array([[0.4], [0.65]]))
+    np.testing.assert_allclose(v, V - np.array([[-0.1], [0.45]]))
+
+
+def test_one_more_column_is_that_of_a_wider_design() -> None:
+    """Its slope, its curve and its curve against the others, beside the derivatives of a design that has it."""
+    column = np.array([[0.7, -0.4], [1.1, 0.3]])
+    wider = Choices(
+        **{
+            **{name: getattr(RECORD, name) for name in RECORD.__dataclass_fields__},
+            "common": np.concatenate([RECORD.common, column[:, :, None]], axis=2),
+            "common_names": ("size", "more"),
+        }
+    )
+    design = Design(wider, True, (2001,))
+    _, slope, curve = derivatives(design, np.insert(AT, 1, 0.0))
+    found = column_score(DESIGN, AT, column)
+    assert found[0] == pytest.approx(slope[1], rel=1e-12)
+    assert found[1] == pytest.approx(curve[1, 1], rel=1e-12)
+    np.testing.assert_allclose(found[2], np.delete(curve[1], 1), rtol=1e-10)
+    np.testing.assert_allclose(found[3], scores(design, np.insert(AT, 1, 0.0))[:, 1], rtol=1e-10)
+
+
+# --- the coordination model on three actors ------------------------------------------------------------------
+
+S = np.zeros((3, 3, 1))
+S[0, 1, 0], S[1, 0, 0], S[0, 2, 0], S[2, 0, 0], S[1, 2, 0], S[2, 1, 0] = (
+    math.log(3),
+    0.0,
+    0.0,
+    0.0,
+    0.0,
+    math.log(2),
+)
+DAY = ChoiceDay(S, np.array([0]), np.array([1]))
+ONE = np.array([1.0])
+
+
+def test_the_choice_of_both_sides_by_hand() -> None:
+    """p_01 = 3/4, p_02 = 1/4; p_10 = p_12 = 1/2; p_20 = 1/3, p_21 = 2/3. Products 3/8, 1/12, 1/3 of 19/24: 9, 2, 8 of
+    19."""
+    found = pair_probabilities(ONE, DAY)
+    assert [found[0, 1], found[0, 2], found[1, 2]] == pytest.approx([9 / 19, 2 / 19, 8 / 19])
+    np.testing.assert_allclose(found, found.T)
+    assert day_value(ONE, DAY) == pytest.approx(math.log(9 / 19))
+    both = ChoiceDay(S, np.array([0, 1]), np.array([1, 2]))
+    assert day_value(ONE, both) == pytest.approx(math.log(9 / 19) + math.log(8 / 19))
+
+
+def test_its_score_and_information_by_hand() -> None:
+    """D = s_ij + s_ji less both sides' means, 3/4 ln 3, 0 and 2/3 ln 2; the score is D of the event less its mean over
+    the dyads, the information its variance. The Hessian by differences of the score."""
+    m = [0.75 * math.log(3), 0.0, 2 / 3 * math.log(2)]
+    d = [math.log(3) - m[0] - m[1], -m[0] - m[2], math.log(2) - m[1] - m[2]]
+    p = [9 / 19, 2 / 19, 8 / 19]
+    mean = sum(a * b for a, b in zip(p, d, strict=True))
+    value, score_, information, hessian = day_derivatives(ONE, DAY)
+    assert (value, score_[0]) == (pytest.approx(math.log(9 / 19)), pytest.approx(d[0] - mean))
+    assert information[0, 0] == pytest.approx(sum(a * (b - mean) ** 2 for a, b in zip(p, d, strict=True)))
+    step = 1e-6
+    rise = [day_derivatives(ONE + move, DAY)[1][0] for move in (step, -step)]
+    assert hessian[0, 0] == pytest.approx((rise[0] - rise[1]) / (2 * step), rel=1e-6)
+
+
+def test_effects_on_a_network_of_four() -> None:
+    """Ties 0-1 of weight 2, 1-2 of 1, 2-3 of 3."""
+    x = np.zeros((4, 4))
+    x[0, 1] = x[1, 0] = 2.0
+    x[1, 2] = x[2, 1] = 1.0
+    x[2, 3] = x[3, 2] = 3.0
+    moment = Moment({"n": x}, {"z": np.array([1.0, 4.0, 4.0, -2.0])}, {"w": np.arange(16.0).reshape(4, 4)})
+
+    def at(kind: str, of: str = "n", **options: object) -> np.ndarray:
+        return Effect(kind, of, **options).statistic(moment)  # type: ignore[arg-type]
+
+    assert at("inertia")[0].tolist() == [0, 1, 0, 0] and at("tie", weighted=True)[2].tolist() == [0, 1, 0, 3]
+    assert at("degree")[0].tolist() == [1, 2, 2, 1] and at("degree", weighted=True)[3].tolist() == [
+        2,
+        3,
+        4,
+        3,
+    ]
+    assert (at("closure")[0, 2], at("closure")[1, 3], at("closure")[0, 3]) == (1, 1, 0)
+    assert (at("four_cycles")[0, 3], at("four_cycles")[0, 1], at("four_cycles")[1, 2]) == (1, 0, 0)
+    assert at("alter", "z")[0].tolist() == [1, 4, 4, -2] and at("ego", "z")[1].tolist() == [4, 4, 4, 4]
+    assert at("difference", "z")[0].tolist() == [0, 3, 3, 3] and at("similarity", "z")[3].tolist() == [
+        -3,
+        -6,
+        -6,
+        0,
+    ]
+    assert at("same", "z")[1].tolist() == [0, 1, 1, 0] and at("ego_alter", "z")[3].tolist() == [-2, -8, -8, 4]
+    assert at("pair", "w")[1].tolist() == [4, 5, 6, 7]
+    assert at("pair", "w", ignore_repetitions="n")[1].tolist() == [0, 5, 0, 7]
+    assert at("degree", ignore_repetitions=True)[0].tolist() == [1, 0, 2, 1]
+    names = [
+        Effect("degree", "n", window=30.0, weighted=True),
+        Effect("closure", "n", ignore_repetitions=True),
+    ]
+    names += [Effect("pair", "w", ignore_repetitions="n", transform="log1p")]
+    assert [one.name for one in names] == [
+        "degree(n, weighted, window=30)", "closure(n, ignore_repetitions)", "pair(w, ignore_repetitions=n, log1p)"
+    ]  # fmt: skip
+    assert at("degree", weighted=True, transform="log1p")[0, 2] == pytest.approx(math.log(5))
+    assert at("degree", weighted=True, transform="sqrt")[0, 2] == 2.0
+
+
+# --- scores --------------------------------------------------------------------------------------------------
+
+
+def test_ranking_with_weights_by_hand() -> None:
+    """0.9 hit (weight 1), 0.5 miss (2) and hit (3) tied, 0.1 miss (1). AUC: of 4 x 3 weighted pairs the first hit is
+    above all misses, 3; the second above the last, 3, and even with the tied, 6 / 2: (3 + 3 + 3) / 12 = 0.75.
+    Average precision: 1/4 x 1 + 3/4 x 4/6 = 0.75."""
+    ranking = score.Ranking(np.array([0.5, 0.1, 0.9, 0.5]), np.array([0.0, 0.0, 1.0, 1.0]))
+    weight = np.array([2.0, 1.0, 1.0, 3.0])
+    assert ranking.auc(weight) == pytest.approx(0.75)
+    assert ranking.average_precision(weight) == pytest.approx(0.75)
+    # Without weights: 2 x 2 pairs, 2 + 1 + 1/2 of 4; 1/2 x 1 + 1/2 x 2/3.
+    assert score.auc([0.5, 0.1, 0.9, 0.5], [0, 0, 1, 1]) == pytest.approx(3.5 / 4)
+    assert score.average_precision([0.5, 0.1, 0.9, 0.5], [0, 0, 1, 1]) == pytest.approx(0.5 + 0.5 * 2 / 3)
+
+
+def test_percentiles_are_further_out_where_few_carry_them() -> None:
+    """Carried by 8: t(7) = 2.364624 times sqrt(8/7) is 2.527889, the normal tail 0.0057376. Of 1,001 draws, seven at
+    -100 and the others at 0, that is place 5.74, at -100; without the factor place 9.02, at 0; plain ones place 25."""
+    draws = np.zeros(1001)
+    draws[:7] = -100.0
+    sd = float(draws.std(ddof=1))
+    low, high = score.resampled(0.0, draws, 8)
+    assert low == -100.0 and high == pytest.approx(2.527889 * sd, rel=1e-6)
+    up = score.resampled(0.0, -draws, 8)
+    assert up[1] == 100.0 and up[0] == pytest.approx(-2.527889 * sd, rel=1e-6)
+
+
+def test_of_percentiles_and_students_t_the_further_end_holds() -> None:
+    """-1 and 1 in halves: percentiles -1 and 1, t(8) = 2.306004 times sqrt(9/8) and sd 1.0005 about 0.3 is further."""
+    draws = np.tile([-1.0, 1.0], 500)
+    half = 2.306004 * math.sqrt(9 / 8) * math.sqrt(1000 / 999)
+    assert score.resampled(0.3, draws, 9) == pytest.approx((0.3 - half, 0.3 + half), rel=1e-6)
+
+
+def test_no_interval_where_fewer_than_eight_carry_it() -> None:
+    draws = np.tile([-1.0, 1.0], 50)
+    assert np.isfinite(score.resampled(0.0, draws, 8)).all()
+    assert np.isnan(score.resampled(0.0, draws, 7)).all()
+    assert score.resampled(0.0, np.full(9, 0.25), 2) == (0.25, 0.25)  # all one number
+    assert np.isnan(score.resampled(math.nan, draws, 20)).all()
+    assert np.isnan(score.resampled(0.0, draws[:1], 20)).all()
+
+
+def test_an_interval_of_two_draws_and_of_one() -> None:
+    """1 and 3: spread sqrt(2). Draws without a value are left out; of one there is no spread."""
+    two = score._interval(2.0, np.array([1.0, np.nan, 3.0]), 20)
+    assert two.standard_error == pytest.approx(math.sqrt(2)) and np.isfinite([two.low, two.high]).all()
+    one = score._interval(2.0, np.array([1.0, np.nan]), 20)
+    assert one.value == 2.0 and np.isnan([one.standard_error, one.low, one.high]).all()
+
+
+def test_what_scores_hang_on_is_the_fewer_of_dyads_with_and_without() -> None:
+    """Clusters 0 (two rows, one event), 1 (event), 2, 3, 4 (none): 2 with, 3 without."""
+    cluster = np.array([0, 0, 1, 2, 3, 4])
+    y = np.array([1.0, 0, 1, 0, 0, 0])
+    assert score.carrying(y, cluster) == 2
+    assert score.carrying(1 - np.minimum(y + np.array([0, 1, 0, 0, 0, 0]), 1), cluster) == 2  # turned round
+    assert score.carrying(y, cluster + 3) == 2  # numbers without a row are no dyads
+    assert score.carrying(np.array([1.0, 1, 1, 0]), np.array([3, 4, 5, 6])) == 1
+    assert score.carrying(np.zeros(0), np.zeros(0, dtype=np.int64)) == 0
+
+
+def test_the_best_baseline_is_the_one_of_highest_skill() -> None:
+    skills = {
+        "model": 0.9,
+        "base_rate": 0.0,
+        "gravity": 0.1,
+        "logit": 0.3,
+        "earlier": 0.3,
+        "lost": float("nan"),
+    }
+    assert score.best_baseline(skills) == "earlier"  # of equals the first by name
+    assert score.best_baseline({**skills, "zeta": 0.31}) == "zeta"
+    assert score.best_baseline({"model": 0.9, "base_rate": 0.0}) is None
+    assert score.best_baseline({"model": 0.9, "base_rate": 0.0, "x": -1.0}, reference="x") == "base_rate"
+
+
+def test_skills_and_gains_of_two_forecasts() -> None:
+    """Four dyads, of two rows each, alike. y = 1, 0, 0, 0. Model 0.8, 0.4, 0.1, 0.1, base rate 1/4, near 0.5, 0.5, 0,
+    0: Brier (0.04 + 0.16 + 0.02) / 4 = 0.055, 0.1875, 0.125; log score as written."""
+    y = np.tile([1.0, 0, 0, 0], 2)
+    forecasts = {
+        "model": np.tile([0.8, 0.4, 0.1, 0.1], 2),
+        "base_rate": np.full(8, 0.25),
+        "near": np.tile([0.5, 0.5, 0.0, 0.0], 2),
+    }
+    found = score.score_forecasts(forecasts, y, np.tile(np.arange(4), 2), resamples=30)
+    model, near = found["model"], found["near"]
+    assert (model.brier, found["base_rate"].brier, near.brier) == pytest.approx((0.055, 0.1875, 0.125))
+    assert model.brier_skill.value == pytest.approx(1 - 0.055 / 0.1875)
+    nats = -(math.log(0.8) + math.log(0.6) + 2 * math.log(0.9)) / 4
+    base = -(math.log(0.25) + 3 * math.log(0.75)) / 4
+    assert model.log_score == pytest.approx(nats) and model.log_skill.value == pytest.approx(1 - nats / base)
+    assert (model.auc, near.auc) == (1.0, pytest.approx((2 + 0.5) / 3))
+    assert (model.auc_gain.value, near.average_precision_gain.value) == (0.5, pytest.approx(0.5 - 0.25))
+    assert near.model_gains["brier_skill"].value == pytest.approx((0.125 - 0.055) / 0.1875)
+    assert near.model_gains["auc"].value == pytest.approx(1 - 2.5 / 3)
+    assert near.model_gains["average_precision"].value == pytest.approx(0.5)
+    assert model.model_gains == {} and (model.n, model.events) == (8, 2)
+    assert model.expected == pytest.approx(2.8) and (near.clipped, model.clipped) == (4, 0)
+    assert np.isnan(model.brier_skill.low)  # three dyads without an event, one with
+
+
+def test_a_baseline_without_a_loss_cannot_be_beaten() -> None:
+    assert np.isnan(score.skill(0.2, 0.0)) and score.skill(0.2, 0.4) == 0.5
+    perfect = score.score_forecasts(
+        {"base_rate": np.array([1.0, 0.0]), "model": np.array([0.5, 0.5])}, [1, 0], [0, 1], resamples=3
+    )
+    assert np.isnan(perfect["model"].brier_skill.value) and perfect["model"].auc_gain.value == -0.5
+
+
+def test_reliability_resolution_and_uncertainty_by_hand() -> None:
+    """0.2 twice, of which none came, 0.7 twice, of which both came: 0.04 / 2 + 0.09 / 2 and 0.25 and 0.25."""
+    assert score.brier_decomposition([0.2, 0.7, 0.2, 0.7], [0, 1, 0, 1]) == pytest.approx((0.065, 0.25, 0.25))
+
+
+def test_bins_hold_their_lower_edge_and_the_last_holds_one() -> None:
+    table = score.calibration([0.2, 0.1999, 0.5, 1.0, 0.0], [1, 0, 1, 1, 0])
+    assert table[["low", "n", "happened"]].to_numpy().tolist() == [
+        [0, 1, 0],
+        [0.1, 1, 0],
+        [0.2, 1, 1],
+        [0.5, 2, 2],
+    ]
+    assert table["forecast"].tolist() == pytest.approx([0, 0.1999, 0.2, 0.75])
+
+
+def test_the_bins_of_the_reliability_table() -> None:
+    edges = [0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
+    table = score.calibration(edges, np.zeros(11))
+    assert table["low"].tolist() == edges and table["high"].tolist() == [*edges[1:], 1.0]
+
+
+def test_exact_intervals_of_shares_at_their_ends() -> None:
+    """0 of 10: 0 to 1 - 0.025^(1/10); 10 of 10: 0.025^(1/10) to 1; none of none: not known. Printed for 3 of 10:
+    0.0667 to 0.6525."""
+    low, high = score.exact_share(np.array([0.0, 10.0, 0.0, 3.0]), np.array([10.0, 10.0, 0.0, 10.0]))
+    assert low[[0, 1, 3]] == pytest.approx([0.0, 0.025**0.1, 0.066740], abs=1e-5)
+    assert high[[0, 1, 3]] == pytest.approx([1 - 0.025**0.1, 1.0, 0.652453], abs=1e-5)
+    assert np.isnan(low[2]) and np.isnan(high[2])

@@ -1,0 +1,186 @@
+"""Golden runs: one replication of every shipped scenario as text, who signed what when, and why.
+
+    uv run python tests/golden/golden.py
+
+writes them anew, beside this file, and with them the stored results of the present manifest version (tests/faults), if
+they are no longer what the model gives. A change of the model's results shows in the difference of these texts, line by
+line; whoever means it makes them again and reads what has changed. `test_golden.py` compares."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.state import Accords
+from balance_sim.scenario import Scenario, load_scenario, new_scenario
+from balance_sim.study.arms import compile_arms
+from balance_sim.study.blocks import Block, live_block
+from balance_sim.study.explain.occasions import Lived, all_chances, live_run, occasion_rows
+from balance_sim.study.manifest import MANIFEST_VERSION
+from balance_sim.study.verify import verify
+
+HERE = Path(__file__).parent
+SCENARIOS = HERE.parents[1] / "scenarios"
+SEED, RUN = 1, 0
+NAMES = ("beijing_2025", "nolimits_2022", "sinosov_1950", "solomon_2022", "tripartite_1940")
+MOST = 3  # reasons of a side that are named
+
+Key = tuple[str, str, str, str, int]  # states, kind, origin, count
+
+
+def golden(name: str) -> str:
+    """The text of a shipped scenario."""
+    scenario = load_scenario(SCENARIOS / f"{name}.yaml")
+    control = scenario.reference_arm
+    arm = next(one for one in scenario.arms if one != control)
+    worlds = compile_arms(scenario, (control, arm))
+    chances = all_chances(worlds, SEED, RUN)
+    told = {}
+    for one in (control, arm):
+        lived = live_run(worlds, one, SEED, RUN, chances)
+        told[one] = {key: tuple(lines) for key, lines in _signed(worlds, lived, chances)}
+    out = [
+        f"{name}: what replication {RUN} of seed {SEED} signs, in the order of the day of signature.",
+        "A line an agreement: day, states, kind, class; how it came about; its entry into force. Below it, where the",
+        "talks opened in the run: with which probability each side consents, the uniform number below it, and the",
+        f"{MOST} largest parts of its willingness in nats.",
+        "",
+        f"{control}, {len(told[control])} agreements",
+        *(line for lines in told[control].values() for line in lines),
+        "",
+        f"{arm}, {len(told[arm])} agreements; those that differ: - as in {control}, + as here",
+    ]
+    for key in sorted(
+        {*told[control], *told[arm]}, key=lambda key: min(t[key] for t in told.values() if key in t)
+    ):
+        there, here = (told[one].get(key, ()) for one in (control, arm))
+        if there[:1] != here[:1]:
+            out += [f"{mark} {line}" for mark, lines in (("-", there), ("+", here)) for line in lines[:1]]
+    return "\n".join([*out, "", *_outcomes(worlds, control, arm)]) + "\n"
+
+
+def _outcomes(worlds: Worlds, control: str, arm: str) -> Iterator[str]:
+    """Every outcome in both arms, window by window, six digits."""
+    runs = live_block(worlds, SEED, Block(RUN, RUN + 1), (control, arm)).runs.to_pylist()
+    both = [next(row for row in runs if row["arm"] == one) for one in (control, arm)]
+    windows = sorted(worlds.scenario.report.windows)
+    yield f"outcomes: {control}, {arm}, within {' | '.join(map(str, windows))} days; one number where they are the same"
+    found: dict[str, list[str]] = {}
+    for name in both[0]:
+        if name not in ("run", "arm"):
+            front, _, last = name.rpartition("_")
+            values = dict.fromkeys(f"{row[name]:.6g}" for row in both)
+            found.setdefault(front if last.isdigit() else name, []).append(", ".join(values))
+    yield from (f"{name}: {' | '.join(values)}" for name, values in found.items())
+
+
+def _signed(worlds: Worlds, lived: Lived, chances) -> Iterator[tuple[Key, list[str]]]:  # type: ignore[no-untyped-def]
+    """Agreements signed in the run, by day: what names each, and its lines."""
+    world, made, scenario = worlds.reference, lived.made, worlds.scenario
+    rows = occasion_rows(chances, made)
+    signed = np.flatnonzero((made.signed >= 0) & np.isfinite(made.signed))
+    for row in signed[np.lexsort((made.kind[signed], made.pair[signed], made.signed[signed]))]:
+        pair, kind, count = (int(of[row]) for of in (made.pair, made.kind, made.count))
+        states = [world.codes[who[pair]] for who in (world.first, world.second)]
+        origin = ORIGINS[made.origin[row]]
+        lines = [
+            _line(scenario, made, int(row), states, world.ladder.names[kind], _class(worlds, pair), origin)
+        ]
+        if origin == "new":
+            at = rows[pair, kind, count]
+            lines += [f"      {_side(lived, chances, at, side, states[side])}" for side in (0, 1)]
+        yield (states[0], states[1], world.ladder.names[kind], origin, count), lines
+
+
+def _class(worlds: Worlds, pair: int) -> str:
+    return DIRECTIONS[worlds.baseline.direction[pair]]
+
+
+def _line(
+    scenario: Scenario, made: Accords, row: int, states: list[str], kind: str, of_class: str, origin: str
+) -> str:
+    def day(value: float) -> dt.date:
+        return scenario.start + dt.timedelta(days=int(np.floor(value)))
+
+    how = {"assumed": "in talks at the start, not on record", "scheduled": "date fixed before the start"}.get(
+        origin
+    )
+    if how is None:
+        talks = np.floor(made.signed[row]) - np.floor(made.opened[row])
+        how = f"talks since {day(made.opened[row])}, {talks:.0f} days" + (
+            ", on record" if origin == "talks" else ""
+        )
+    ends = {1: "awaits entry into force", 2: f"in force {day_or(made.in_force[row], day)}"}
+    end = ends.get(int(made.stage[row]))
+    if end is None:
+        lasted = np.isfinite(made.in_force[row])
+        end = f"in force {day(made.in_force[row])}, ended" if lasted else "collapsed"
+        end += f" {day(made.ended[row])}"
+    return f"{day(made.signed[row])}  {'-'.join(states)}  {kind}  {of_class}: {how}; {end}"
+
+
+def day_or(value: float, day) -> str:  # type: ignore[no-untyped-def]
+    return str(day(value)) if np.isfinite(value) else ""
+
+
+def _side(lived: Lived, chances, row: int, side: int, state: str) -> str:  # type: ignore[no-untyped-def]
+    parts = {name: float(of[row]) for name, of in lived.answers.parts[side].items()}
+    largest = sorted(parts, key=lambda name: (-abs(parts[name]), name))[:MOST]
+    why = ", ".join(f"{name} {parts[name]:+.2f}" for name in largest)
+    consent, needs = lived.answers.consent[row, side], chances.needs[row, side]
+    return f"{state} {consent:.3f} against {needs:.3f}: {why}"
+
+
+def path_of(name: str) -> Path:
+    return HERE / f"{name}.txt"
+
+
+def stored_results() -> Path | None:
+    """The archive of tests/faults/test_old_results.py made anew where it does not hold; None where it does.
+
+    `run` and `sweep`, four replications of the starting scenario in steps of thirty days."""
+    archive = HERE.parent / "faults" / f"results_of_version_{MANIFEST_VERSION}.zip"
+    with tempfile.TemporaryDirectory() as folder:
+        if archive.exists():
+            zipfile.ZipFile(archive).extractall(folder)
+            if not any(verify(Path(folder) / study, sample=None).damage for study in ("run", "sweep")):
+                return None
+            shutil.rmtree(folder)
+            os.mkdir(folder)
+        text = new_scenario("small").replace("focal: summit", "step_days: 30\nfocal: summit", 1)
+        (Path(folder) / "small.yaml").write_text(text, encoding="utf-8")
+        factors = "schema: 1\nscenario: small.yaml\nfactors: {events.summit.visibility: [0, 1]}\nruns: 4\n"
+        (Path(folder) / "exp.yaml").write_text(factors, encoding="utf-8")
+        ours = [sys.executable, "-m", "balance_sim"]
+        plain = ["--workers", "1", "--no-figures", "--no-mechanisms"]
+        subprocess.run(
+            [*ours, "run", "small.yaml", "--runs", "4", *plain, "--out", "run"], cwd=folder, check=True
+        )
+        subprocess.run(
+            [*ours, "sweep", "exp.yaml", "--workers", "1", "--out", "sweep"], cwd=folder, check=True
+        )
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as made:
+            for path in sorted(Path(folder).glob("*/**/*")):
+                if path.suffix in (".parquet", ".csv", ".json"):
+                    name = zipfile.ZipInfo(path.relative_to(folder).as_posix())
+                    made.writestr(name, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return archive
+
+
+if __name__ == "__main__":
+    for scenario_name in NAMES:
+        path_of(scenario_name).write_text(golden(scenario_name), encoding="utf-8")
+        print(f"written: tests/golden/{scenario_name}.txt")
+    if stored_results():
+        print("made anew: the stored results in tests/faults")

@@ -1,0 +1,269 @@
+"""The life of an agreement with days worked out by hand, on two states: lags, collapse, speed, what is on record.
+
+All lags are exponential, so that the lag of an agreement is -mean ln U with the uniform number U of its key, also given
+that some of it has passed."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from balance_sim.model import clocks
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.core import NEVER, ORIGINS
+from balance_sim.model.engine import begin, turn_of_step
+from balance_sim.model.perception import announcements, perceive
+from balance_sim.model.pipeline import at_speed_one, hastened, sign_talks, speed
+from balance_sim.model.state import State
+from balance_sim.scenario import load_scenario, with_values
+
+SEED, RUN, MEAN, FORCE = 3, np.array([4], dtype=np.uint64), 80.0, 50.0
+TEXT = """
+schema: 1
+title: "Two states"
+start: 2000-01-01
+end: 2002-01-01
+focal: signal
+step_days: 10
+states:
+  - {id: XAA, name: A, capability: 0.6, ideal_point: 0, latitude: 0, longitude: 0}
+  - {id: XBB, name: B, capability: 0.4, ideal_point: 1, latitude: 0, longitude: 5}
+audiences: {all: {members: [XAA, XBB], attention: {treaty: 0.5}}}
+events: [{id: signal, date: 2000-03-01, kind: incident, principals: [XBB], targets: [XAA]}]
+accords: [ACCORD]
+kinds: {logistics: {depth: 0.3, talks_days: 80, talks_shape: 1, force_days: 50, force_shape: 1, at_once: 1}}
+parameters: {collapse_rate: 0, end_rate: 0, talks_speed_exponent: 0}
+arms: {without: {reference: true, drop: [signal]}, with: {}}
+"""
+
+
+def worlds(folder: Path, accord: str = "", **values: Any) -> Worlds:
+    """With one agreement of A and B on record, on logistics, if any is given."""
+    path = folder / "two.yaml"
+    row = f"{{id: it, a: XAA, b: XBB, kind: logistics, {accord}}}" if accord else ""
+    path.write_text(TEXT.replace("ACCORD", row))
+    return compile_worlds(
+        with_values(load_scenario(path), {k.replace("__", "."): v for k, v in values.items()})
+    )
+
+
+def begun(found: Worlds) -> State:
+    """The state at the start with the record alone, whatever else would be under way."""
+    state = begin(found.reference, found.baseline, SEED, RUN)
+    state.accords = state.accords.take(np.flatnonzero(state.accords.origin != ORIGINS.index("assumed")))
+    state.busy[:] = False
+    a = state.accords
+    under_way = a.stage < 2
+    state.busy[a.run[under_way], a.pair[under_way], a.kind[under_way]] = True
+    return state
+
+
+def key() -> Any:
+    """Of the agreement's own clocks: seed and run, what for, dyad, kind, and its id."""
+    out = clocks.absorb(clocks.absorb(clocks.label("balance-sim"), SEED), 4)
+    for part in (
+        clocks.label("accord"),
+        clocks.label("XAA-XBB"),
+        clocks.label("logistics"),
+        clocks.label("it"),
+    ):
+        out = clocks.absorb(out, part)
+    return out
+
+
+def ln_u(at: Any) -> float:
+    return -math.log(float(clocks.uniform(at)))
+
+
+def test_talks_on_record_go_on_from_how_long_they_have_lasted(tmp_path: Path) -> None:
+    """Opened on 1999-10-03, 90 days before the start: the whole length is 90 - 80 ln U, and not -80 ln U. Signed so
+    many days after the start."""
+    found = worlds(tmp_path, "status: talks, opened: 1999-10-03")
+    a = begun(found).accords
+    rest = MEAN * ln_u(clocks.absorb(key(), 1))
+    assert (a.opened[0], a.progress[0]) == (-90.0, 90.0)
+    assert a.length[0] == pytest.approx(90.0 + rest)
+    assert a.plain_signed[0] == pytest.approx(rest)
+    unknown = begun(worlds(tmp_path, "status: talks")).accords
+    assert (unknown.opened[0], unknown.length[0]) == (0.0, pytest.approx(rest))
+
+
+def test_what_was_signed_before_the_start_is_not_in_force_at_once(tmp_path: Path) -> None:
+    """Signed on 1999-12-02, 30 days before, of a kind that is always in force at once: it has not been, so the other
+    lag holds, given 30 days: day -50 ln U."""
+    found = worlds(tmp_path, "status: signed, signed: 1999-12-02")
+    a = begun(found).accords
+    assert a.signed[0] == -30.0
+    assert a.in_force[0] == pytest.approx(FORCE * ln_u(clocks.absorb(key(), 3)))
+    today = begun(worlds(tmp_path, "status: signed, signed: 2000-01-01")).accords
+    assert (today.signed[0], today.in_force[0]) == (0.0, 0.0)
+
+
+def test_a_fixed_date_holds_and_cannot_collapse_before(tmp_path: Path) -> None:
+    """2000-02-10 is day 40. Without a date the collapse rate of 2 a year has its clock."""
+    often = {"parameters__collapse_rate": 2.0}
+    fixed = begun(
+        worlds(tmp_path, "status: signed, signed: 1999-12-02, scheduled_in_force: 2000-02-10", **often)
+    )
+    assert (fixed.accords.in_force[0], fixed.accords.fails[0]) == (40.0, NEVER)
+    assert fixed.accords.origin[0] == ORIGINS.index("scheduled")
+    talks = begun(worlds(tmp_path, "status: talks, scheduled_signed: 2000-02-10", **often)).accords
+    assert (talks.signed[0], talks.fails[0], talks.plain_signed[0]) == (40.0, NEVER, 40.0)
+    found = worlds(tmp_path, "status: signed, signed: 1999-12-02", **often)
+    assert begun(found).accords.fails[0] == pytest.approx(365.25 / 2 * ln_u(clocks.absorb(key(), 4)))
+    found = worlds(tmp_path, "status: talks", **often)
+    assert begun(found).accords.fails[0] == pytest.approx(365.25 / 2 * ln_u(clocks.absorb(key(), 2)))
+
+
+def test_an_announced_agreement_fades_and_counts_no_more_once_in_force(tmp_path: Path) -> None:
+    """Treaty: 1.2 nats, half-life 730 days, depth 0.3. Signed 73 days before the start: on day 0 1.2 x 0.3 x 2^(-0.1),
+    on day 292 2^(-0.5). What is signed later than the day is not announced."""
+    found = worlds(tmp_path, "status: signed, signed: 1999-10-20, scheduled_in_force: 2001-06-01")
+    world, state = found.reference, begun(found)
+    assert state.accords.signed[0] == -73.0
+    assert announcements(world, state, 0.0)[0, 0] == pytest.approx(0.36 * 2**-0.1)
+    assert announcements(world, state, 292.0)[0, 0] == pytest.approx(0.36 * 2**-0.5)
+    state.accords.signed[0] = 292.5
+    assert announcements(world, state, 292.0)[0, 0] == 0.0
+    state.accords.signed[0] = -73.0
+    state.day = 517.0  # 2001-06-01
+    turn_of_step(world, state)
+    assert announcements(world, state, 520.0)[0, 0] == 0.0 and state.depth[0, 0, 1] == 0.3
+    # In the first step's middle, day 5: alpha = alpha0 - gap + 0.5 x the news.
+    view = perceive(world, begun(found), 0)
+    nats = -2.5 - 1.0 + 0.5 * 0.36 * 2 ** (-78 / 730)
+    assert view.own[0, 0, 1] == pytest.approx(1 / (1 + math.exp(-nats)))
+
+
+def test_talks_run_faster_within_a_bound_and_never_slower() -> None:
+    """(gain now / gain then)^1.5, from 1 to 2: twice 1.21 is 1.331; 4 is cut to 2; what has fallen keeps speed 1."""
+    now, then = np.log([1.21, 4.0, 0.5, 1.0]), np.zeros(4)
+    assert speed(now, then, 1.5, 2.0) == pytest.approx([1.21**1.5, 2.0, 1.0, 1.0])
+    assert speed(now, then, 0.0, 2.0).tolist() == [1, 1, 1, 1]
+    assert speed(np.log([1.5]) + 3.0, np.array([3.0]), 1.0, 2.0) == pytest.approx([1.5])
+
+
+def at(found: Worlds, state: State, first: int, steps: int) -> list[tuple[int, float, float]]:
+    """Stage, day of signature and progress after each of some steps, each with a view of its own."""
+    out, world = [], found.reference
+    for step in range(first, first + steps):
+        turn_of_step(world, state)
+        view = perceive(world, state, step)
+        sign_talks(world, found.baseline, state, view, world.grid[step], world.grid[step + 1])
+        state.day = world.grid[step + 1]
+        out.append(
+            (int(state.accords.stage[0]), float(state.accords.signed[0]), float(state.accords.progress[0]))
+        )
+    return out
+
+
+def test_talks_are_signed_at_their_length_and_in_force_at_once(tmp_path: Path) -> None:
+    """Length 90 + 12.5: with 90 days behind them they are at 100 after the first step of ten days and are signed on day
+    12.5, in the second; in force the same day, from the next step on."""
+    found = worlds(tmp_path, "status: talks, opened: 1999-10-03")
+    state = begun(found)
+    state.accords.length[0] = 102.5
+    assert at(found, state, 0, 2) == [(0, NEVER, 100.0), (1, 12.5, 110.0)]
+    a = state.accords
+    assert (a.in_force[0], a.fails[0]) == (12.5, NEVER)
+    assert (state.busy[0, 0].sum(), state.depth[0, 0, 1]) == (1, 0.0)
+    turn_of_step(found.reference, state)
+    assert (a.stage[0], state.busy[0, 0].sum(), state.depth[0, 0, 1]) == (2, 0, 0.3)
+
+
+@pytest.mark.parametrize("at_once", [1.0, 0.0])
+def test_talks_at_twice_the_speed_and_the_days_they_would_have_had(tmp_path: Path, at_once: float) -> None:
+    """12.5 days are left. Their gain has more than doubled, so they run at 2 and are signed on day 6.25; at speed 1 it
+    would have been day 12.5, and in force as many days later as now: none, or 50 days of exponential lag."""
+    record = "status: talks, opened: 1999-10-03"
+    found = worlds(tmp_path, record, parameters__talks_speed_exponent=1.0, kinds__logistics__at_once=at_once)
+    state = begun(found)
+    a = state.accords
+    a.length[0], a.gain[0], a.plain_signed[0] = 102.5, -100.0, 12.5
+    assert at(found, state, 0, 1) == [(1, 6.25, 110.0)]
+    lag = 0.0 if at_once else FORCE * ln_u(clocks.absorb(key(), 3))
+    assert (a.in_force[0], a.plain_in_force[0]) == (pytest.approx(6.25 + lag), pytest.approx(12.5 + lag))
+    kept = state.hastened[-1]
+    assert (kept.since[0], kept.stop[0], kept.progress[0], kept.pace[0]) == (0.0, 10.0, 90.0, 2.0)
+
+
+def test_talks_that_would_have_collapsed_at_speed_one_have_no_such_day(tmp_path: Path) -> None:
+    a = begun(worlds(tmp_path, "status: talks, opened: 1999-10-03")).accords
+    a.length[0] = 102.5
+    for fails, wanted in ((12.4, NEVER), (12.6, 12.5), (12.5, 12.5)):
+        a.fails[0] = fails
+        assert at_speed_one(a, np.array([0])).tolist() == [wanted]
+
+
+def test_a_signature_is_experience_that_fades_from_its_day(tmp_path: Path) -> None:
+    """Signed on day 12.5: 2^(12.5 / half-life) scaled to day 0, for the dyad, for both states, and of late."""
+    found = worlds(tmp_path, "status: talks, opened: 1999-10-03")
+    state = begun(found)
+    state.accords.length[0] = 102.5
+    at(found, state, 0, 2)
+    whole, lately = 2 ** (12.5 / 3652.5), 2 ** (12.5 / 1095.75)
+    assert state.experience[0].tolist() == pytest.approx([whole])
+    assert state.engaged[0].tolist() == pytest.approx([whole, whole])
+    assert state.active[0].tolist() == pytest.approx([lately, lately])
+    assert state.touched.all()
+
+
+def test_talks_signed_on_the_first_day_of_a_step_belong_to_it(tmp_path: Path) -> None:
+    """Length 110: done exactly at day 20, which is no more in the step from 10 to 20, and in the next, of twice
+    the length."""
+    found = worlds(tmp_path, "status: talks, opened: 1999-10-03")
+    state = begun(found)
+    state.accords.length[0] = 110.0
+    assert at(found, state, 0, 3) == [(0, NEVER, 100.0), (0, NEVER, 110.0), (1, 20.0, 130.0)]
+
+
+@pytest.mark.parametrize(("fails", "over"), [(12.4, True), (12.6, False)])
+def test_talks_collapse_before_they_are_signed_or_not(tmp_path: Path, fails: float, over: bool) -> None:
+    found = worlds(tmp_path, "status: talks, opened: 1999-10-03")
+    state = begun(found)
+    state.accords.length[0], state.accords.fails[0] = 102.5, fails
+    stage, signed, _ = at(found, state, 0, 2)[-1]
+    assert (stage, signed) == ((3, NEVER) if over else (1, 12.5))
+    assert state.accords.ended[0] == (fails if over else NEVER)
+    assert state.busy[0, 0].sum() == (0 if over else 1)
+    assert state.experience[0, 0] == (0.0 if over else pytest.approx(2 ** (12.5 / 3652.5)))
+
+
+@pytest.mark.parametrize(("fails", "stage"), [(60.0, 3), (80.0, 2), (70.0, 2)])
+def test_a_signed_agreement_collapses_only_before_it_is_in_force(
+    tmp_path: Path, fails: float, stage: int
+) -> None:
+    """In force on day 70."""
+    found = worlds(tmp_path, "status: signed, signed: 1999-12-02")
+    state = begun(found)
+    a = state.accords
+    a.in_force[0], a.fails[0], state.day = 70.0, fails, 59.9
+    turn_of_step(found.reference, state)
+    assert a.stage[0] == 1
+    state.day = 70.0
+    turn_of_step(found.reference, state)
+    assert a.stage[0] == stage and state.depth[0, 0, 1] == (0.0 if stage == 3 else 0.3)
+    assert (a.ended[0], a.in_force[0]) == ((60.0, NEVER) if stage == 3 else (NEVER, 70.0))
+    assert not state.busy.any()
+
+
+def test_what_is_kept_of_hastened_talks(tmp_path: Path) -> None:
+    """Of two the one that runs faster: since day 13, to the end of the step on day 20, 40 days behind it, pace 1.4."""
+    state = begun(worlds(tmp_path, "status: talks, opened: 1999-10-03"))
+    a = state.accords.take(np.array([0, 0]))
+    a.progress[:] = 30.0, 40.0
+    kept = hastened(a, np.array([0, 1]), np.array([1]), np.array([10.0, 13.0]), 20.0, np.array([1.0, 1.4]))
+    assert (kept.since[0], kept.stop[0], kept.progress[0], kept.pace[0]) == (13.0, 20.0, 40.0, 1.4)
+    assert len(kept.run) == 1 and kept.origin[0] == ORIGINS.index("talks")
+
+
+def test_an_agreement_in_force_ends_on_its_own_clock(tmp_path: Path) -> None:
+    """At 1.5 a year: day -365.25 / 1.5 ln U; one that outlasts the scenario is not carried along."""
+    found = worlds(tmp_path, "status: in_force, in_force: 1990-01-01", parameters__end_rate=1.5)
+    a, wanted = begun(found).accords, 365.25 / 1.5 * ln_u(clocks.absorb(key(), 5))
+    assert len(a.ended) == (1 if wanted < found.reference.grid[-1] else 0)
+    assert a.ended == pytest.approx([wanted])

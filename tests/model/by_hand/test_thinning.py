@@ -1,0 +1,165 @@
+"""Opportunities, the upper bounds that thin them, and talks nobody recorded, on numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_two_programs import HERE
+
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.core import Opportunities
+from balance_sim.model.engine import consents, filtered, open_to_consent, unbarred
+from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.pipeline import chance_under_way, rates_at_start
+from balance_sim.scenario import load_scenario
+
+RUNS = np.arange(3, dtype=np.uint64)
+
+
+@pytest.fixture(scope="module")
+def worlds() -> Worlds:
+    return compile_worlds(load_scenario(HERE / "paper.yaml"))
+
+
+def sigma(u: float) -> float:
+    return 1 / (1 + math.exp(-u))
+
+
+def table(worlds: Worlds, **given: object) -> Opportunities:
+    """Four opportunities: of dyads 2 and 3, in runs 0 and 1."""
+    n = np.array([0, 0, 1, 1])
+    columns = {"day": np.array([0.5, 1.0, 1.5, 2.0]), "run": n, "pair": np.array([2, 3, 2, 3]), "kind": 0 * n}
+    columns |= {
+        "count": 0 * n,
+        "needs": np.full((4, 2), 0.5),
+        "bars": np.zeros(4),
+        "starts": np.array([0, 4]),
+    }
+    return Opportunities(**(columns | {"thinned": True} | given))  # type: ignore[arg-type]
+
+
+def test_kept_is_what_lies_below_both_bounds(worlds: Worlds) -> None:
+    """Of dyad 2 the first state consents with sigma(1) at most, the second with sigma(-1); of dyad 3 both with 1/2."""
+    world = worlds.reference
+    most = np.zeros((5, 5, len(world.ladder.names)))
+    most[world.first[2], world.second[2]], most[world.second[2], world.first[2]] = 1.0, -1.0
+    needs = np.array([[0.7, 0.2], [0.49, 0.49], [0.7, 0.3], [0.2, 0.51]])
+    found = thinning(world, table(worlds, needs=needs), most)
+    assert found.kept.tolist() == [True, True, False, False]
+    assert found.bound == pytest.approx([sigma(1) * sigma(-1), 0.25] * 2, rel=1e-8)
+    each = np.stack([most, most + 50.0])  # every replication its own bounds: of the second all but certain
+    found = thinning(world, table(worlds, needs=needs), each)
+    assert found.kept.tolist() == [True, True, True, True]
+    assert found.bound == pytest.approx([sigma(1) * sigma(-1), 0.25, 1.0, 1.0], rel=1e-8)
+    assert (found.bound <= 1).all()
+    none = thinning(world, table(worlds), None)
+    assert none.kept.all() and none.bound.tolist() == [1, 1, 1, 1]
+
+
+def test_thinned_are_those_of_all_that_lie_below_the_bounds(worlds: Worlds) -> None:
+    world = worlds.reference
+    every, some = (draw_opportunities(world, 5, RUNS, most) for most in (None, worlds.most - 2.0))
+    keep = thinning(world, every, worlds.most - 2.0).kept
+    assert 0 < keep.sum() < len(keep) and some.thinned and not every.thinned
+    for name in ("day", "run", "pair", "kind", "count", "needs", "bars"):
+        np.testing.assert_array_equal(getattr(some, name), getattr(every, name)[keep])
+    own = np.stack([worlds.most - 2.0, worlds.most - 50.0, worlds.most + 50.0])
+    mixed = draw_opportunities(world, 5, RUNS, own)
+    counts = np.bincount(mixed.run, minlength=3)
+    assert counts[0] == (keep & (every.run == 0)).sum() and counts[1] == 0
+    assert counts[2] == (every.run == 2).sum()
+
+
+def test_opportunities_stand_by_step_and_dyad(worlds: Worlds) -> None:
+    every, grid = draw_opportunities(worlds.reference, 5, RUNS), worlds.reference.grid
+    for step in range(len(grid) - 1):
+        day = every.day[every.starts[step] : every.starts[step + 1]]
+        assert ((day >= grid[step]) & (day < grid[step + 1])).all()
+    assert every.starts[0] == 0 and every.starts[-1] == len(every.day)
+    apart = draw_opportunities(worlds.reference, 5, np.array([1], dtype=np.uint64))
+    np.testing.assert_array_equal(np.sort(apart.day), np.sort(every.day[every.run == 1]))
+
+
+def test_who_is_asked(worlds: Worlds) -> None:
+    """Clock 0-2 is busy. Of the others one was thinned: it is asked only where its replication is past its margins."""
+    world = worlds.reference
+
+    class Blank:
+        busy = np.zeros((2, 10, len(world.ladder.names)), dtype=bool)
+        within = np.array([True, False])
+
+    Blank.busy[0, 2, 0] = True
+    chances = table(worlds)
+    thin = replace(thinning(world, chances, None), kept=np.array([True, False, False, True]))
+    assert open_to_consent(world, chances, thin, Blank, 0, 4).tolist() == [2, 3]  # type: ignore[arg-type]
+    Blank.busy[:] = False
+    assert open_to_consent(world, chances, thin, Blank, 0, 2).tolist() == [0]  # type: ignore[arg-type]
+    bars = table(worlds, bars=np.array([0.5, 1.0 - 1e-9, 0.0, 0.0]), day=np.array([0.5, 1.0, 1.5, 546.0]))
+    assert unbarred(world, bars, np.arange(4)).all()
+    shut = worlds.reference.pair_index[world.codes.index("XAR"), world.codes.index("XCO")]
+    bars = table(
+        worlds, bars=np.array([0.07, 0.08, 0.09, 0.9]), pair=np.full(4, shut), day=np.array([1.0, 2, 3, 250])
+    )
+    assert unbarred(world, bars, np.arange(4)).tolist() == [
+        True,
+        False,
+        False,
+        True,
+    ]  # below 0.08 till day 244
+
+
+def test_what_an_opportunity_is_worth(worlds: Worlds) -> None:
+    """0.5 x 0.4 over the bound 0.25; 0.2 unheld; two of one clock in a step: the second times 1 less the first; the
+    dyad's openness, 0.08, is a factor."""
+    world = worlds.reference
+    shut = int(world.pair_index[world.codes.index("XAR"), world.codes.index("XCO")])
+    chances = table(worlds, run=np.array([0, 0, 0, 1]), pair=np.array([2, 2, shut, 2]))
+    thin = replace(thinning(world, chances, None), bound=np.full(4, 0.25))
+
+    class Blank:
+        within = np.array([True, False])
+
+    sides = np.array([[0.5, 0.4], [0.5, 0.3], [0.5, 0.4], [0.5, 0.4]])
+    found = filtered(world, chances, thin, Blank, np.arange(4), sides)  # type: ignore[arg-type]
+    p = load_scenario(HERE / "paper.yaml").parameters
+    assert found == pytest.approx([0.8, 0.6 * 0.2, 0.8 * p.factor_sanctions, 0.2])
+    one = table(worlds, run=np.zeros(4, dtype=np.int64), pair=np.array([3, 2, 2, 2]))
+    found = filtered(world, one, thin, Blank, np.arange(4), sides)  # type: ignore[arg-type]
+    assert found == pytest.approx([0.8, 0.6, 0.8 * 0.4, 0.8 * 0.4 * 0.2])
+
+
+def test_talks_nobody_recorded_at_the_start(worlds: Worlds) -> None:
+    """1 - e^-(rate a day x mean length); the rate is ceiling, factor, openness and both sides' consent."""
+    world, base = worlds.reference, worlds.baseline
+    keen = np.full((10, 2, len(world.ladder.names)), 0.5)
+    keen[:, 1] = 0.2
+    at, kind = (
+        world.pair_index[world.codes.index("XCO"), world.codes.index("XDO")],
+        world.ladder.names.index("middle"),
+    )
+    shut = world.pair_index[world.codes.index("XAR"), world.codes.index("XCO")]
+    rate = rates_at_start(world, keen)
+    assert rate[at, kind] == pytest.approx(1.7 * 2 * 0.1)
+    assert rate[shut, kind] == pytest.approx(2 * 0.1 * 0.08)
+    chance = chance_under_way(world, replace(base, keen=keen)).reshape(10, -1)
+    assert chance[at, kind] == pytest.approx(1 - math.exp(-0.34 * 90 / 365.25))
+
+
+def test_both_sides_of_an_opportunity_answer_for_themselves(worlds: Worlds) -> None:
+    """(K, 2): the dyad's first state, then its second, as each alone would say."""
+    from balance_sim.model.engine import begin, one_side, perceive
+    from balance_sim.model.willingness import consent, willingness
+
+    world, base = worlds.reference, worlds.baseline
+    state = begin(world, base, 5, RUNS)
+    kind = np.full(4, world.ladder.names.index("middle"))
+    view, chances = perceive(world, state, 0), table(worlds, kind=kind)
+    rows = np.array([1, 3])
+    both = consents(world, base, chances, state, view, rows)
+    for side in (0, 1):
+        alone = consent(willingness(one_side(world, base, chances, state, view, rows, side)))
+        assert both[:, side] == pytest.approx(alone, rel=1e-12)
+    assert abs(both[:, 0] - both[:, 1]).min() > 1e-3

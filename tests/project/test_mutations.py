@@ -1,0 +1,60 @@
+"""`benchmarks/mutations.py`: changes of meaning that once passed the tests. Each is still a change of the source, and
+each is seen."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "mutations.py"
+TEXT = """def f(a, b):
+    'a * b'
+    if a < b:
+        a = g(a, b) * b
+    if not a:
+        raise ValueError(a > b)
+"""
+
+
+@pytest.fixture(scope="module")
+def mutations() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("mutations", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["mutations"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_named_changes_are_changes_of_the_source(mutations: ModuleType) -> None:
+    for _, change in mutations.named():
+        source = (mutations.SOURCE / change.file).read_text(encoding="utf-8")
+        assert mutations.laid(change) != source
+        compile(mutations.laid(change), change.file, "exec")
+
+
+def test_what_may_be_changed(mutations: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A comparison's edge and direction, a factor left out, two arguments exchanged, a condition turned round; refusals
+    and texts are left alone."""
+    monkeypatch.setattr(mutations, "SOURCE", tmp_path)
+    (tmp_path / "f.py").write_text(TEXT)
+    found = {(one.kind, one.after) for one in mutations.changes("f.py")}
+    assert found == {
+        ("edge", "a <= b"), ("turned", "a >= b"), ("condition", "if not a < b:"), ("operator", "g(a, b) / b"),
+        ("right part left out", "g(a, b)"), ("left part left out", "b"), ("arguments", "g(b, a)"),
+    }  # fmt: skip
+    laid = [mutations.laid(one) for one in mutations.changes("f.py")]
+    assert len(set(laid)) == len(laid) == 7 and "a = b\n" in "".join(laid)
+
+
+@pytest.mark.long
+def test_every_named_change_is_seen() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(SCRIPT), "--named", "--quick"], capture_output=True, text=True
+    )
+    assert done.returncode == 0 and "100.0 %" in done.stdout, done.stdout[-3000:] + done.stderr[-1000:]
