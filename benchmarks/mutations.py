@@ -195,7 +195,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
     ("model", "model/willingness.py", "ego's activity for alter's", "logs.take(p.other)", "logs.take(p.row)"),
     ("model", "model/willingness.py", "ego's partners for alter's",
      "p.state.log_partners.take(p.other) - p", "p.state.log_partners.take(p.row) - p"),
-    ("model", "model/willingness.py", "the sign of hostility", '"hostility", -p.hostility', '"hostility", p.hostility'),
+    ("model", "model/willingness.py", "the sign of hostility", "lambda: -p.hostility", "lambda: p.hostility"),
     ("model", "model/world.py", "trade of the partner for the state's",
      "trade[roster[row.state], roster[row.partner]]", "trade[roster[row.partner], roster[row.state]]"),
     ("model", "model/news.py", "an event counts before its date", "np.where(starts >= dates, left_of, 0.0)", "left_of"),

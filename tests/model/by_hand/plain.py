@@ -6,6 +6,7 @@ same dates: a sign, an index or an edge that is wrong in one of them is seen."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -594,12 +595,15 @@ def grid(scenario: Scenario) -> list[float]:
     end = float((scenario.end - scenario.start).days)
     events = [*scenario.events, *(event for arm in scenario.arms.values() for event in arm.add)]
     dates = sorted({float((event.date - scenario.start).days) for event in events})
-    news = [0.0, *(day for day in dates if 0 < day < end)]
-    together = max(1, min(4, int(28 // scenario.step_days)))
-    kept, k = {end, *news}, 0
-    while k * scenario.step_days < end:
-        day = k * scenario.step_days
-        if day - max(one for one in news if one <= day) < 28 or k % together == 0:
-            kept.add(day)
-        k += 1
-    return sorted(kept)
+    news = [0.0, *(day for day in dates if 0 < day < end), end]
+    days, least = [], scenario.step_days
+    for event, following in itertools.pairwise(news):
+        day = event
+        while True:
+            days.append(day)
+            age = min(day - event, 56.0)
+            step = max(1, int(age / least)) * least
+            if following - day <= 1.5 * step:
+                break
+            day += step
+    return [*days, end]

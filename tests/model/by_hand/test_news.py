@@ -191,13 +191,13 @@ def test_differences_and_the_mean_for_what_is_not_known() -> None:
 
 
 def test_the_grid_of_steps(scenario: Scenario) -> None:
-    """Steps of five days; from 28 days after the start, and after each event of any arm, four at a time: kept are 0,
-    5 .. 25, then multiples of 20, and the days of events, 31, 101, 166, 246 and 309."""
+    """Steps of five days and events on days 31, 101, 166, 246 and 309: 5 at ages 0 and 5, then as long as the age of
+    the event, at most 55, which is eleven times five and no more than 56. From 20 a step of 20 would leave less than
+    half of it before day 31; from 71, 40 less before 101; from 499, 55 less before the end."""
     grid = time_grid(scenario, [])
-    early = [*range(0, 26, 5), 31, *range(35, 56, 5), 60, 80, 100, 101]
-    assert [day for day in grid if day <= 101] == early
-    assert [day for day in grid if day > 336] == [*range(340, 541, 20), 547]
+    assert [day for day in grid if day <= 101] == [0, 5, 10, 20, 31, 36, 41, 51, 71, 101]
+    assert [day for day in grid if day > 309] == [314, 319, 329, 349, 389, 444, 499, 547]
     monthly = scenario.model_copy(update={"step_days": 30.0})
-    assert [day for day in time_grid(monthly, []) if day > 340] == [*range(360, 541, 30), 547]
-    ten = scenario.model_copy(update={"step_days": 10.0})  # two at a time: no more than 28 days
-    assert [day for day in time_grid(ten, []) if day >= 340] == [*range(340, 547, 20), 547]
+    assert [day for day in time_grid(monthly, []) if day > 309] == [*range(339, 520, 30), 547]
+    ten = scenario.model_copy(update={"step_days": 10.0})  # at most 50
+    assert [day for day in time_grid(ten, []) if day > 309] == [319, 329, 349, 389, 439, 489, 547]

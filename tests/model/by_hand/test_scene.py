@@ -21,7 +21,7 @@ from balance_sim.study.blocks import Block, live_block
 from balance_sim.study.observed import step_at
 from balance_sim.study.scene import Scene
 
-STEP = 40
+STEP = 24
 
 
 @pytest.fixture(scope="module")

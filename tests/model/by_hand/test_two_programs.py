@@ -138,7 +138,7 @@ def row_of(one) -> tuple[str, str, str, str, int]:  # type: ignore[no-untyped-de
     return (*sorted(one.pair), one.kind, one.origin, one.count)  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize("step", [0, 40, -1])
+@pytest.mark.parametrize("step", [0, 24, -1])
 def test_everything_that_is_seen_and_wanted_in_a_step(
     scenario: Scenario, worlds: Worlds, begun, step: int
 ) -> None:  # type: ignore[no-untyped-def]
