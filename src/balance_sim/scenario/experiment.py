@@ -13,6 +13,7 @@ from balance_sim.scenario.design import Design, Experiment, Head, Point
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.experiment_checks import (
     EXAMPLE,
+    MOST_FACTORS,
     changed_scenario,
     check_arms,
     check_axes,
@@ -149,7 +150,7 @@ def _read(tree: Node, sources: Sources, max_runs: int) -> tuple[Experiment | Non
         )
     problems += check_axes(tree, design, factors, points)
     problems += check_arms(tree, head, scenario)
-    if not any(one.code.startswith("E4") for one in problems):
+    if not any(one.code.startswith("E4") for one in problems) and len(factors) <= MOST_FACTORS:
         problems += check_values(scenario, factors, rows)
         problems += check_size(tree, head, design, factors, points, max_runs)
     marks = {name: (tree.get(name) or tree).mark for name in TOP}

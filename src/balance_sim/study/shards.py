@@ -19,6 +19,8 @@ TABLES = ("dyads", "accords", "runs")  # in the order of writing
 FAILED = "failed"
 _NAME = re.compile(r"(\d{6,})-(\d{9,})-(\d{9,})\.([0-9a-f]{64})\.(parquet|json)")
 FEW = 3  # names that a message spells out
+MOST_CELLS = 100_000_000  # ten times those of the largest block
+LARGEST_UNPACKED = 512 << 20
 
 
 @dataclass(frozen=True, order=True)
@@ -86,10 +88,24 @@ def shard_of(path: Path) -> Shard | None:
     return Shard(int(point), int(first), int(stop), digest, path)
 
 
-def parquet_table(content: bytes) -> pa.Table:
-    """A table from a Parquet file's bytes, in this thread: where no further one may be started Arrow waits for ever."""
+def parquet_table(content: bytes, name: str = "a table") -> pa.Table:
+    """A table from a Parquet file's bytes, in this thread: where no further one may be started Arrow waits for ever.
+
+    name: of the file, for messages. Raises StoreDamaged for one that would unpack to more than any block of ours."""
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, pre_buffer=False)
+    told = file.metadata
+    cells, size = told.num_rows * told.num_columns, _unpacked(told)
+    if cells > MOST_CELLS or size > LARGEST_UNPACKED:
+        raise StoreDamaged(
+            f"{name}: {told.num_rows:,} rows of {told.num_columns:,} columns in {size:,} bytes; at most "
+            f"{MOST_CELLS:,} cells and {LARGEST_UNPACKED:,} bytes are read. No balance-sim wrote it: restore it."
+        )
     return file.read(use_threads=False)
+
+
+def _unpacked(told: pq.FileMetaData) -> int:
+    """Bytes of all pages before they are packed."""
+    return sum(told.row_group(at).total_byte_size for at in range(told.num_row_groups))
 
 
 def encode(table: pa.Table) -> bytes:

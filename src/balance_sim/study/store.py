@@ -151,7 +151,7 @@ class Store:
 
     def read(self, shard: Shard) -> pa.Table:
         """A shard's table, its bytes checked against its name."""
-        return parquet_table(shard.content())
+        return parquet_table(shard.content(), str(shard.path))
 
     def damaged(self) -> list[Shard]:
         """Shards whose bytes are not those they were written with."""
