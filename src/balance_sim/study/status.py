@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.problems import escaped
 from balance_sim.study.faults import no_results
+from balance_sim.study.go_on import command_of
 from balance_sim.study.plan import spoken
 from balance_sim.study.store import Store, missing
 
@@ -23,7 +24,8 @@ PROGRESS = "progress.json"
 def status_of(folder: Path) -> dict[str, Any]:
     """Plain data: study, running, points, points_done, runs, runs_done, failed_runs, rate, seconds_left.
 
-    runs: of all points together. rate and seconds_left: as last reported by a sweep under way, else null."""
+    runs: of all points together. rate and seconds_left: as last reported by a sweep under way, else null. command: what
+    goes on with it, put together from what the manifest holds."""
     store = Store(folder)
     manifest = store.read_manifest()
     if manifest is None:
@@ -53,7 +55,7 @@ def status_of(folder: Path) -> dict[str, Any]:
         "failed_runs": len(store.failed()),
         "rate": reported.get("rate"),
         "seconds_left": reported.get("seconds_left"),
-        "command": manifest.get("command", ""),
+        "command": command_of(manifest, folder) or "",
     }
 
 

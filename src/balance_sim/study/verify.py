@@ -12,6 +12,7 @@ from balance_sim.scenario.files import regular_bytes
 from balance_sim.study.cells import frame_csv
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.folder import version
+from balance_sim.study.go_on import command_of
 from balance_sim.study.integrity import (
     Contents,
     Damage,
@@ -129,7 +130,7 @@ def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> 
     if not found.damage:
         found.damage += _check_summary(held, found)
     if not held.finished:
-        command = held.manifest.get("command") or "the command that made it"
+        command = command_of(held.manifest, folder) or "the command that made it"
         found.notes.append(f"the study is not finished; to go on: {command}")
     found.notes += [f"left over by a writer that was stopped: {name}" for name in left_over(folder)]
     found.notes += [f"not written by balance-sim and read by nobody: {name}" for name in strangers(folder)]
