@@ -155,13 +155,13 @@ def live_or_isolate(job: Job, task: Task) -> Outcome:
         return job.lost(task, traceback.format_exc())
     try:
         return Outcome(task, job.live(task))
-    except Exception:  # noqa: BLE001 - whatever it was, its runs are tried one by one
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever it was, its runs are tried one by one
         parts: list[BlockTables] = []
         failed: list[FailedRun] = []
         for single in singles(task):
             try:
                 parts.append(job.live(single))
-            except Exception:  # noqa: BLE001 - recorded with its traceback
+            except (Exception, SystemExit):  # noqa: BLE001 - recorded with its traceback
                 failed.append(FailedRun(single.block.first, job.seed, traceback.format_exc()))
         return Outcome(task, joined(parts), tuple(failed))
 

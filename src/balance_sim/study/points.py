@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 from balance_sim.study.designs import DesignPoint, point_key
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.jobs import Values
@@ -84,6 +84,8 @@ class PointTable:
         try:
             content = regular_bytes(path)
         except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
             raise StoreDamaged(f"{path}: {error.strerror}. Restore it, or start in a new folder.") from error
         if hashlib.sha256(content).hexdigest() != said["sha256"]:
             raise StoreDamaged(f"{path}: damaged. Restore it, or start in a new folder.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 from balance_sim.study.blocks import Block
 from balance_sim.study.faults import StoreDamaged
 
@@ -47,16 +47,21 @@ class Shard:
         try:
             content = regular_bytes(self.path)
         except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
             raise StoreDamaged(f"{self.path}: {error.strerror}. {again}") from error
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise StoreDamaged(f"{self.path}: its bytes are not those it was written with. {again}")
         return content
 
     def is_sound(self) -> bool:
-        """True if the bytes are those the shard was written with."""
+        """True if the bytes are those the shard was written with. Raises OSError where the system has no more files or
+        memory, which says nothing of the shard."""
         try:
             return hashlib.sha256(regular_bytes(self.path)).hexdigest() == self.sha256
-        except OSError:
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
             return False
 
 

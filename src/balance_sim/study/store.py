@@ -78,7 +78,7 @@ class Store:
     def write_text(self, name: str, text: str) -> None:
         """Put a small text file of the folder in its place."""
         self._lock.check()
-        write_whole(self.folder / name, text.encode("utf-8"))
+        write_whole(self.folder / name, text.encode("utf-8", "backslashreplace"))
 
     def write(self, point: int, block: Block, tables: BlockTables) -> None:
         """Keep a block. It counts as done once its `runs` shard has its name."""
@@ -231,7 +231,10 @@ class Store:
 
     def columns(self, shard: Shard) -> list[str] | None:
         """Columns of a shard; None where it is not sound."""
-        return list(pq.read_schema(shard.path).names) if shard.is_sound() else None
+        try:
+            return list(pq.read_schema(pa.BufferReader(shard.content())).names)
+        except StoreDamaged:
+            return None
 
     def compact(self, rows: int) -> int:
         """Merge neighbouring blocks of a point as long as the merged `runs` shard keeps to `rows` rows.
@@ -279,7 +282,9 @@ def _mergeable(kept: list[Kept], rows: int) -> Iterator[list[Kept]]:
     total = 0
     for one in kept:
         assert one.runs is not None
-        count = pq.read_metadata(one.runs.path).num_rows if one.runs.is_sound() else rows
+        count = (
+            pq.read_metadata(pa.BufferReader(one.runs.content())).num_rows if one.runs.is_sound() else rows
+        )
         neighbour = group and group[-1].point == one.point and group[-1].block.stop == one.block.first
         if not neighbour or total + count > rows:
             if len(group) > 1:
