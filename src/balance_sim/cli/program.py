@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import traceback
+import warnings
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -102,6 +103,9 @@ class Program(click.Group):
         _hold_streams()
         _say_to_nobody()
         _print_anything()
+        warnings.filterwarnings(
+            "ignore", category=RuntimeWarning
+        )  # of NumPy; what matters in them is an error
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()

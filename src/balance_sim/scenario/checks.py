@@ -17,6 +17,7 @@ from balance_sim.scenario.rows import Row
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event, EventKind
 
 MOST_STEPS = 20_000
+MOST_HALVINGS = 1_000
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
 
 
@@ -298,6 +299,21 @@ def _check_rates(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def _check_half_lives(draft: Draft) -> Iterator[Problem]:
+    """What fades does not do so more than MOST_HALVINGS times within the span: 2^1024 is no number."""
+    head, parameters = draft.head, draft.parameters
+    if head is None or parameters is None or head.end <= head.start:
+        return
+    days = (head.end - head.start).days
+    for name in ("experience_half_life_days", "activity_half_life_days"):
+        half_life = getattr(parameters, name)
+        if days / half_life > MOST_HALVINGS:
+            least = math.ceil(days / MOST_HALVINGS)
+            why = f"{half_life:g} days is less than a thousandth of the {days:,} days that are simulated"
+            mark = _node(draft, "parameters", name).mark
+            yield problem(mark, f"parameters.{name}", "E203", why, f"{least}..", f"give {least} or more")
+
+
 def _check_focal(draft: Draft) -> Iterator[Problem]:
     head = draft.head
     if head is None:
@@ -393,6 +409,7 @@ _RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     _check_gaps,
     _check_weights,
     _check_rates,
+    _check_half_lives,
     check_pairs,
     check_no_relations,
     check_accords,

@@ -32,6 +32,7 @@ from balance_sim.scenario.schema import (
     Identifier,
     Parameters,
     Report,
+    StepDays,
     Strict,
     Text,
     Theory,
@@ -58,7 +59,7 @@ class Head(Strict):
     notes: Text = ""
     start: Day
     end: Day
-    step_days: Annotated[float, Field(gt=0.0, le=92.0)]
+    step_days: StepDays
     focal: Identifier
     base_rate: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
 
