@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
+from balance_sim.scenario.checks import MOST_DAYS
 from balance_sim.scenario.load import with_values
 from balance_sim.scenario.problems import ScenarioError
 from balance_sim.scenario.schema import TERMS, AccordKind, EventKind, Parameters, State, Theory, Weight
@@ -35,7 +36,7 @@ def bounds_of(field: FieldInfo) -> list[float]:
     found = list(field.metadata)
     for one in (field.annotation, *get_args(field.annotation)):
         for part in getattr(one, "__metadata__", ()):
-            found += part.metadata
+            found += getattr(part, "metadata", ())
     ends: dict[str, float] = {}
     for one in found:
         for name in ("ge", "gt", "le", "lt"):
@@ -65,22 +66,31 @@ def every_end(scenario: Scenario) -> list[tuple[str, float]]:
     return [(path, value) for path, value in found if not path.endswith((".capability", ".weights"))]
 
 
-def lived(scenario: Scenario) -> None:
-    """Two runs of every arm, and the expected effect; each outcome finite or missing."""
+def lived(scenario: Scenario, *, whole: bool = True) -> None:
+    """Two runs of every arm, with the extra arms, and the expected effect; each outcome finite or missing."""
     with np.errstate(**RAISED):  # type: ignore[arg-type]
         arms = chosen_arms(scenario, None)
         worlds = compile_arms(scenario, arms)
-        tables = live_block(worlds, 1, Block(0, 2), arms, extra_arms(worlds, headline_arm(scenario, arms)))
-        expected_effect(scenario)
+        extra = extra_arms(worlds, headline_arm(scenario, arms)) if whole else None
+        tables = live_block(worlds, 1, Block(0, 2), arms, extra)
+        if whole:
+            expected_effect(scenario)
     for name in tables.runs.column_names:
         column = tables.runs[name].to_pandas()
         assert column.dtype.kind != "f" or not np.isinf(column.to_numpy()).any(), name
 
 
-def test_every_number_of_the_rules_at_both_its_ends(small: Scenario) -> None:
+BORNE = ("alpha0", "alpha_x", "eta0", "eta_x", "eta_rivalry", "prior_tension", "gain_floor", "talks_speed_exponent",
+         "collapse_rate", "activity_half_life_days", "equal_hostility")  # fmt: skip
+
+
+@pytest.mark.parametrize("which", ["borne", pytest.param("all", marks=pytest.mark.long)])
+def test_every_number_of_the_rules_at_both_its_ends(small: Scenario, which: str) -> None:
     """No overflow, no NaN that is made of numbers; the ends are those that the schema states."""
     tried = 0
     for path, value in every_end(small):
+        if which == "borne" and path.rpartition(".")[2] not in BORNE:
+            continue
         try:
             changed = with_values(small, {path: value})
         except ScenarioError as error:
@@ -88,11 +98,11 @@ def test_every_number_of_the_rules_at_both_its_ends(small: Scenario) -> None:
                 continue  # a rule on several values together
             raise
         try:
-            lived(changed)
+            lived(changed, whole=which == "all")
         except (FloatingPointError, AssertionError) as error:
             pytest.fail(f"{path} = {value:g}: {error!r}")
         tried += 1
-    assert tried > 120
+    assert tried >= (2 * len(BORNE) if which == "borne" else 120)
 
 
 WORST = {
@@ -140,16 +150,24 @@ def test_numbers_that_no_arithmetic_bears_are_refused(tmp_path, name, value) -> 
     assert ".." in one.allowed or ".." in one.message
 
 
-def test_a_half_life_far_shorter_than_the_span_is_refused(tmp_path) -> None:
+def test_half_lives_spans_and_windows_have_bounds_that_fit_each_other(tmp_path) -> None:
+    """2^(span / half-life) has to be a number; every window has its outcomes and tables."""
     path = tmp_path / "small.yaml"
     text = new_scenario("small")
     path.write_text(text, encoding="utf-8")
     end = next(line for line in text.splitlines() if line.startswith("end:")).split()[1]
-    longer = f"{int(end[:4]) + 20}{end[4:]}"
-    path.write_text(text.replace(f"end: {end}", f"end: {longer}"), encoding="utf-8")
-    with pytest.raises(ScenarioError, match="less than a thousandth of the"):
-        load_scenario(path, set=["parameters.activity_half_life_days=2", "step_days=30"])
-    assert load_scenario(path, set=["parameters.activity_half_life_days=8", "step_days=30"])
+    assert MOST_DAYS / bounds_of(Parameters.model_fields["activity_half_life_days"])[0] <= 1000
+    windows = ",".join(map(str, range(1, 201)))
+    for setting, said in (
+        ("parameters.activity_half_life_days=29", "29 is outside 30.."),
+        (f"end: {int(end[:4]) + 90}{end[4:]}", "days from start to end exceed 30,000"),
+        (f"report.windows=[{windows}]", "200 windows; at most 100"),
+    ):
+        key, _, value = setting.partition(": ")
+        path.write_text(text.replace(f"end: {end}", f"end: {value}") if value else text, encoding="utf-8")
+        settings = ["step_days=90"] if value else [key]
+        with pytest.raises(ScenarioError, match=said):
+            load_scenario(path, set=settings)
 
 
 @pytest.mark.fault("F30")

@@ -17,7 +17,10 @@ from balance_sim.scenario.rows import Row
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event, EventKind
 
 MOST_STEPS = 20_000
-MOST_HALVINGS = 1_000
+MOST_DAYS = (
+    30_000  # a thousand of the shortest half-lives that states' agreements may have: 2^1024 is no number
+)
+MOST_WINDOWS = 100
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
 
 
@@ -48,7 +51,12 @@ def _check_span(draft: Draft) -> Iterator[Problem]:
         why = f"`end` {head.end} is not after `start` {head.start} (line {start.mark.line})"
         yield problem(end.mark, "end", "E210", why)
         return
-    steps = math.ceil((head.end - head.start).days / head.step_days)
+    days = (head.end - head.start).days
+    if days > MOST_DAYS:
+        why = f"{days:,} days from start to end exceed {MOST_DAYS:,}"
+        yield problem(end.mark, "end", "E203", why, suggestion="take a shorter span")
+        return
+    steps = math.ceil(days / head.step_days)
     if steps > MOST_STEPS:
         why = f"{steps:,} steps from start to end exceed {MOST_STEPS:,}"
         step = _node(draft, "step_days")
@@ -299,21 +307,6 @@ def _check_rates(draft: Draft) -> Iterator[Problem]:
             )
 
 
-def _check_half_lives(draft: Draft) -> Iterator[Problem]:
-    """What fades does not do so more than MOST_HALVINGS times within the span: 2^1024 is no number."""
-    head, parameters = draft.head, draft.parameters
-    if head is None or parameters is None or head.end <= head.start:
-        return
-    days = (head.end - head.start).days
-    for name in ("experience_half_life_days", "activity_half_life_days"):
-        half_life = getattr(parameters, name)
-        if days / half_life > MOST_HALVINGS:
-            least = math.ceil(days / MOST_HALVINGS)
-            why = f"{half_life:g} days is less than a thousandth of the {days:,} days that are simulated"
-            mark = _node(draft, "parameters", name).mark
-            yield problem(mark, f"parameters.{name}", "E203", why, f"{least}..", f"give {least} or more")
-
-
 def _check_focal(draft: Draft) -> Iterator[Problem]:
     head = draft.head
     if head is None:
@@ -358,6 +351,9 @@ def _check_report(draft: Draft) -> Iterator[Problem]:
         yield problem(node.mark, "report.windows", "E015", "a window is given twice", suggestion="remove one")
     if not windows:
         yield problem(node.mark, "report.windows", "E212", "at least 1 needed, got 0")
+    if len(windows) > MOST_WINDOWS:
+        why = f"{len(windows):,} windows; at most {MOST_WINDOWS}, as each has every outcome and table of its own"
+        yield problem(node.mark, "report.windows", "E022", why, suggestion="give those that are reported")
     focal = _focal_date(draft)
     if focal is not None and draft.head is not None and focal < draft.head.end:
         late = [days for days in windows if days > (draft.head.end - focal).days]
@@ -409,7 +405,6 @@ _RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     _check_gaps,
     _check_weights,
     _check_rates,
-    _check_half_lives,
     check_pairs,
     check_no_relations,
     check_accords,

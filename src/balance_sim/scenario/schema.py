@@ -71,7 +71,7 @@ Nats = Annotated[float, Field(ge=-50.0, le=50.0)]
 NatsPerUnit = Annotated[float, Field(ge=0.0, le=5.0)]
 Quarrel = Annotated[float, Field(ge=0.0, le=25.0)]
 Rate = Annotated[float, Field(ge=0.0, le=1000.0)]
-HalfLife = Annotated[float, Field(ge=1.0, le=1e9)]
+HalfLife = Annotated[float, Field(ge=30.0, le=1e9)]  # a span is 1,000 of them at most
 
 
 class Strict(BaseModel):
