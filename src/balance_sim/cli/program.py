@@ -171,13 +171,13 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
         else:
             _say(str(error))
         return ExitCode.BAD_INPUT
+    gone = _given_out(error)
     code = getattr(error, "exit_code", None)
-    if isinstance(code, int):
+    if isinstance(code, int) and gone is None:
         if as_json:
             click.echo(_fault_as_json(str(error), code))
         _say(f"balance-sim: {error}")
         return ExitCode(code)
-    gone = _given_out(error)
     if gone is not None:
         if as_json:
             click.echo(_fault_as_json(gone, ExitCode.UNWRITABLE))
@@ -202,6 +202,9 @@ def _given_out(error: BaseException) -> str | None:
     """What the machine has no more of, or that the working directory is gone, with the next step; None: neither."""
     if isinstance(error, MemoryError):
         return f"no memory is left. {KEPT}, with fewer --workers, or where more memory is free."
+    cause = error if isinstance(error, OSError) else error.__cause__
+    if isinstance(cause, OSError) and cause.errno == errno.ENOENT and not _is_somewhere():
+        return "the working directory is gone: `cd` to a folder that is there, and give the command again."
     if not isinstance(error, OSError):
         return None
     from balance_sim.scenario.files import EXHAUSTED
@@ -211,8 +214,6 @@ def _given_out(error: BaseException) -> str | None:
         if error.errno in (errno.EMFILE, errno.ENFILE):
             return f"no further file can be opened: {what}. {KEPT} once `ulimit -n` allows more, or others are closed."
         return f"the system gives no more memory or processes: {what}. {KEPT} once others have ended."
-    if error.errno == errno.ENOENT and not _is_somewhere():
-        return "the working directory is gone: `cd` to a folder that is there, and give the command again."
     return None
 
 
