@@ -118,7 +118,7 @@ def _check_events(draft: Draft) -> Iterator[Problem]:
 
 def check_roles(event: Event, row: Row) -> Iterator[Problem]:
     """Roles that make sense together."""
-    both = sorted({*event.principals} & {*event.guests})
+    both = event.guests and sorted({*event.principals} & {*event.guests})
     if both:
         yield problem(
             row.at("guests").mark,
@@ -127,7 +127,7 @@ def check_roles(event: Event, row: Row) -> Iterator[Problem]:
             f"{listed(f'`{code}`' for code in both)} among the principals already",
             suggestion="guests are seen with the principals; name each actor once",
         )
-    own = sorted({*event.principals, *event.guests} & {*event.targets})
+    own = event.targets and sorted({*event.principals, *event.guests} & {*event.targets})
     if own:
         yield problem(
             row.at("targets").mark,
@@ -136,8 +136,9 @@ def check_roles(event: Event, row: Row) -> Iterator[Problem]:
             f"{listed(f'`{code}`' for code in own)} takes part already, and cannot be a target",
             suggestion="name each actor once",
         )
-    alone = len({*event.principals, *event.guests, *event.targets, event.host} - {None}) < 2
-    if event.kind in NEED_COMPANY and alone:
+    if event.kind not in NEED_COMPANY:
+        return
+    if len({*event.principals, *event.guests, *event.targets, event.host} - {None}) < 2:
         yield problem(
             row.at("principals").mark,
             f"{row.path}.principals",
@@ -150,6 +151,9 @@ def check_roles(event: Event, row: Row) -> Iterator[Problem]:
 def _check_ids(draft: Draft) -> Iterator[Problem]:
     for name in ("accords", "events", "provocations"):
         seen: dict[str, Node] = {}
+        ids = [row.value.id for row in draft.rows[name] if row.value is not None]
+        if len({*ids}) == len(draft.rows[name]):  # as nearly always, and for each of many arms
+            continue
         for row in draft.rows[name]:
             child = row.node.get("id")
             if child is None or not isinstance(child.value, str):

@@ -91,6 +91,7 @@ class Reader:
         self._sections: dict[tuple[str, int, int], tuple[list[Row], list[Problem]]] = {}
         self._names: dict[Names, Names] = {}
         self._kept: list[Node] = []
+        self._paths: dict[int, str] = {}  # of rows that are named, by their nodes, which `row` keeps
 
     def draft(self, tree: Node) -> Draft:
         """Everything that `tree` says, and every problem with a single piece of it."""
@@ -153,7 +154,10 @@ class Reader:
         problems: list[Problem] = []
         refused = 0
         for at, item in enumerate(node.items):
-            rows.append(self.row(name, item, row_path(name, item, at), names))
+            path = self._paths.get(id(item)) or row_path(name, item, at)
+            if not path.endswith("]"):  # it has a name of its own, wherever it stands
+                self._paths[id(item)] = path
+            rows.append(self.row(name, item, path, names))
             problems.extend(rows[-1].problems)
             refused += bool(rows[-1].problems)
             if refused > MOST_REFUSED or at >= SECTIONS[name].most:

@@ -96,7 +96,6 @@ def apply_arm(tree: Node, name: str, names: Names) -> tuple[Node, list[Problem]]
     dropped: set[str] = set()
     ids = {str(child.value) for event in events.items if (child := event.get("id"))}
     is_whole = all(event.value is not REFUSED for event in events.items)
-    allowed = listed(sorted(ids))
     for at, item in enumerate((arm.get("drop") or from_plain([])).items):
         if not isinstance(item.value, str) or (item.value not in ids and not is_whole):
             continue
@@ -104,7 +103,9 @@ def apply_arm(tree: Node, name: str, names: Names) -> tuple[Node, list[Problem]]
         if item.value not in ids:
             hint = did_you_mean(item.value, ids) or "give the id of an event"
             problems.append(
-                problem(item.mark, where, "E309", f"no event `{shown(item.value)}`", allowed, hint)
+                problem(
+                    item.mark, where, "E309", f"no event `{shown(item.value)}`", listed(sorted(ids)), hint
+                )
             )
         elif item.value in dropped:
             problems.append(problem(item.mark, where, "E015", f"`{item.value}` dropped twice"))
