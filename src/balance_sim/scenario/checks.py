@@ -106,8 +106,11 @@ def _check_events(draft: Draft) -> Iterator[Problem]:
                 f"no accord `{event.accord}`",
                 suggestion=hint,
             )
-        actors = {*event.principals, *event.guests, *event.targets}
-        if not actors & draft.names.roster and draft.names.is_whole:
+        roster = draft.names.roster
+        of_it = any(
+            code in roster for part in (event.principals, event.targets, event.guests) for code in part
+        )
+        if not of_it and draft.names.is_whole:
             yield problem(
                 row.at("principals").mark,
                 f"{row.path}.principals",

@@ -91,7 +91,7 @@ class Reader:
         self._sections: dict[tuple[str, int, int], tuple[list[Row], list[Problem]]] = {}
         self._names: dict[Names, Names] = {}
         self._kept: list[Node] = []
-        self._paths: dict[int, str] = {}  # of rows that are named, by their nodes, which `row` keeps
+        self._named: dict[tuple[str, int], dict[int, Row]] = {}  # by their nodes, which `row` keeps
 
     def draft(self, tree: Node) -> Draft:
         """Everything that `tree` says, and every problem with a single piece of it."""
@@ -153,13 +153,18 @@ class Reader:
         rows: list[Row] = []
         problems: list[Problem] = []
         refused = 0
+        known = self._named.setdefault((name, id(names)), {})
         for at, item in enumerate(node.items):
-            path = self._paths.get(id(item)) or row_path(name, item, at)
-            if not path.endswith("]"):  # it has a name of its own, wherever it stands
-                self._paths[id(item)] = path
-            rows.append(self.row(name, item, path, names))
-            problems.extend(rows[-1].problems)
-            refused += bool(rows[-1].problems)
+            row = known.get(id(item))
+            if row is None:
+                path = row_path(name, item, at)
+                row = self.row(name, item, path, names)
+                if not path.endswith("]"):  # it has a name of its own, wherever it stands
+                    known[id(item)] = row
+            rows.append(row)
+            if row.problems:
+                problems.extend(row.problems)
+                refused += 1
             if refused > MOST_REFUSED or at >= SECTIONS[name].most:
                 what = f"{MOST_REFUSED} rows are refused" if refused > MOST_REFUSED else f"{at:,} rows"
                 why = f"more than {what}; the rest of `{name}` was not read"
