@@ -62,7 +62,7 @@ NonNegative = Annotated[float, Field(ge=0.0, le=1e9)]
 Positive = Annotated[float, Field(ge=1e-6, le=1e9)]
 Shape = Annotated[float, Field(ge=0.05, le=1000.0)]
 Day = Annotated[date, BeforeValidator(iso_date)]
-StepDays = Annotated[float, Field(ge=0.01, le=92.0)]
+StepDays = Annotated[float, Field(ge=0.001, le=92.0)]
 Weight = Annotated[float, Field(ge=-1e9, le=1e9)]
 # What follows bounds what the rules raise e to, so that the largest sum of exponents stays below 709, where e^x ends:
 # a belief before evidence is 50 + 20 x 5 (ideal points lie 20 apart at most) + 4 x 25 nats at most, evidence of all
