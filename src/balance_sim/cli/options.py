@@ -20,7 +20,8 @@ class FiniteRange(click.FloatRange):
         """The number, within the range."""
         found = super().convert(value, param, ctx)
         if not math.isfinite(found):
-            self.fail(f"{value!r} is no finite number: write one, or leave the option out.", param, ctx)
+            what = "a number" if found != found else "a finite number"
+            self.fail(f"{value!r} is not {what}: write one, or leave the option out.", param, ctx)
         return found
 
 
