@@ -28,6 +28,15 @@ from balance_sim.study.manifest import MANIFEST_VERSION
 from balance_sim.study.shards import FAILED, TABLES, Shard, differing_names
 from balance_sim.study.store import Store
 
+OUR_FILES = (
+    "summary.json",
+    "failed.json",
+    "levels.csv",
+    "effects.csv",
+    "dyads.csv",
+    "report.html",
+    "figures",
+)
 MOST_NAMED = 8  # differences that a refusal spells out
 
 
@@ -60,7 +69,8 @@ def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
         return
     if {MANIFEST, *known} & names or any(Store(folder).every_shard(table) for table in TABLES):
         return
-    strange = sorted(name for name in names - {LOCK, FAILED, *TABLES} if not name.endswith(".partial"))
+    own = {LOCK, FAILED, *TABLES, *OUR_FILES}
+    strange = sorted(name for name in names - own if not name.endswith(".partial"))
     if strange:
         raise WrongRequest(
             f"{shown(str(folder), 200)} holds other things than results ({listed(map(shown, strange), 3)}): "
