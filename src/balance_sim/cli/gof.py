@@ -119,9 +119,12 @@ def refuse_other(folder: Path) -> None:
 
 def keep(found: GoodnessOfFit, folder: Path, *, figures: bool) -> None:
     """gof.json, and figures and report of it, into the folder. Raises CannotWrite, FolderBusy."""
+    from balance_sim.evidence.scored_file import FILE as SCORES
     from balance_sim.results.gof_file import FILE, read_gof
+    from balance_sim.study.folder import refuse_strange
     from balance_sim.study.store import Store
 
+    refuse_strange(folder, (FILE, SCORES))
     store = Store(folder)
     with store.lock(places=()):
         store.write_text(FILE, json.dumps(found.as_dict(simulated=True), allow_nan=False) + "\n")

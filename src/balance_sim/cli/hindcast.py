@@ -98,7 +98,9 @@ def refuse_other(folder: Path, about: dict[str, Any]) -> None:
     """Raise WrongRequest if the folder holds another study, or a hindcast with other values of these keys."""
     from balance_sim.evidence.scored_file import FILE, read_scored
     from balance_sim.study.faults import WrongRequest
+    from balance_sim.study.folder import refuse_strange
 
+    refuse_strange(folder, (FILE,))
     if (folder / "manifest.json").exists():
         raise WrongRequest(f"{folder} holds results of another kind: choose another --out")
     if not (folder / FILE).exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +14,14 @@ Decorated = Callable[..., Any]
 
 
 class FiniteRange(click.FloatRange):
-    """A range of numbers that `nan` is not in."""
+    """A range of numbers; `nan` and `inf` are none."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The number, within the range."""
         found = super().convert(value, param, ctx)
-        if found != found:
-            self.fail(f"{value!r} is not a number.", param, ctx)
+        if not math.isfinite(found):
+            what = "a number" if found != found else "a finite number"
+            self.fail(f"{value!r} is not {what}: write one, or leave the option out.", param, ctx)
         return found
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import traceback
+import warnings
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,7 @@ COMMANDS = {
 }
 AS_JSON = "balance_sim.json"
 UNREADABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
+KEPT = "What was finished is kept: the same command goes on"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -63,7 +65,7 @@ class ExitCode(enum.IntEnum):
     BAD_INPUT = 4
     BUSY = 5
     DAMAGED = 6
-    UNWRITABLE = 7
+    UNWRITABLE = 7  # or the machine gave out: memory, open files, the cluster
     INTERRUPTED = 130
     TERMINATED = 143
 
@@ -101,6 +103,9 @@ class Program(click.Group):
         _hold_streams()
         _say_to_nobody()
         _print_anything()
+        warnings.filterwarnings(
+            "ignore", category=RuntimeWarning
+        )  # of NumPy; what matters in them is an error
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -121,7 +126,8 @@ class Program(click.Group):
         except SystemExit as end:
             if isinstance(end.__context__, BrokenPipeError):  # rich ends with 1 where nobody reads any more
                 raise click.exceptions.Exit(ExitCode.OK) from None
-            raise
+            left = RuntimeError(f"code of another ended the program with {end.code!r}")
+            raise click.exceptions.Exit(_report(left, as_json=bool(ctx.meta.get(AS_JSON)))) from None
         except Exception as error:  # noqa: BLE001 - the one place where every failure ends
             raise click.exceptions.Exit(_report(error, as_json=bool(ctx.meta.get(AS_JSON)))) from None
 
@@ -168,12 +174,19 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
         else:
             _say(str(error))
         return ExitCode.BAD_INPUT
+    gone = _given_out(error)
     code = getattr(error, "exit_code", None)
-    if isinstance(code, int):
+    if isinstance(code, int) and gone is None:
         if as_json:
             click.echo(_fault_as_json(str(error), code))
         _say(f"balance-sim: {error}")
         return ExitCode(code)
+    if gone is not None:
+        if as_json:
+            click.echo(_fault_as_json(gone, ExitCode.UNWRITABLE))
+        _silence_stdout()
+        _say(f"balance-sim: {gone}")
+        return ExitCode.UNWRITABLE
     if isinstance(error, OSError) and error.errno in UNWRITABLE:
         _silence_stdout()
         _say(f"balance-sim: cannot write: {error}")
@@ -186,6 +199,34 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
     what = " ".join(f"{type(error).__name__}: {error}".split())
     _say(f"balance-sim: internal error: {what} (BALANCE_SIM_DEBUG=1 shows where)")
     return ExitCode.INTERNAL
+
+
+def _given_out(error: BaseException) -> str | None:
+    """What the machine has no more of, or that the working directory is gone, with the next step; None: neither."""
+    if isinstance(error, MemoryError):
+        return f"no memory is left. {KEPT}, with fewer --workers, or where more memory is free."
+    cause = error if isinstance(error, OSError) else error.__cause__
+    if isinstance(cause, OSError) and cause.errno == errno.ENOENT and not _is_somewhere():
+        return "the working directory is gone: `cd` to a folder that is there, and give the command again."
+    if not isinstance(error, OSError):
+        return None
+    from balance_sim.scenario.files import EXHAUSTED
+
+    if error.errno in EXHAUSTED:
+        what = os.strerror(error.errno or 0)
+        if error.errno in (errno.EMFILE, errno.ENFILE):
+            return f"no further file can be opened: {what}. {KEPT} once `ulimit -n` allows more, or others are closed."
+        return f"the system gives no more memory or processes: {what}. {KEPT} once others have ended."
+    return None
+
+
+def _is_somewhere() -> bool:
+    """Whether the working directory still exists."""
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
 
 
 def _clipped(name: str) -> str:

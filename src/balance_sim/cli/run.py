@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from balance_sim.study.jobs import Job
     from balance_sim.study.result import Result
     from balance_sim.study.run import Progress
+
+
+MANY_RUNS = 20_000
+"""Replications beyond which what they take is estimated before they begin."""
 
 
 def cores() -> int:
@@ -55,6 +60,10 @@ def cores() -> int:
 @click.option(
     "--model", metavar="MODULE:CLASS", help="Use your own StateAgent subclass (executes that module)."
 )
+@click.option(
+    "--max-bytes", type=click.IntRange(min=1), default=10 << 30, show_default="10 GiB",
+    help="Refuse a study that would fill more disk.",
+)  # fmt: skip
 @click.option("--figures/--no-figures", default=True, help="Figures and report in the results folder.")
 @click.option(
     "--draw-parameters",
@@ -84,6 +93,7 @@ def command(
     arms: str | None,
     run_timeout: float | None,
     model: str | None,
+    max_bytes: int,
     figures: bool,
     mechanisms: bool,
     draw_parameters: bool,
@@ -96,7 +106,8 @@ def command(
 
     SCENARIO is a path, or the name of a scenario in ./scenarios. The same command resumes where it stopped."""
     from balance_sim.scenario import load_scenario, scenario_files
-    from balance_sim.study.run import RUNS, chosen_arms, default_folder, run
+    from balance_sim.study.jobs import Job
+    from balance_sim.study.run import RUNS, chosen_arms, default_folder, import_model, run
     from balance_sim.study.store import Store, refuse_lost
 
     if runs is not None and precision is not None:
@@ -105,6 +116,11 @@ def command(
     wanted = named_arms(arms)
     folder = out or default_folder(loaded, chosen_arms(loaded, wanted), seed, model, draws=draw_parameters)
     command_line = shlex.join(["balance-sim", *sys.argv[1:]])
+    if (runs or RUNS) > MANY_RUNS:
+        if model is not None:
+            import_model(model)
+        job = Job(loaded, seed, chosen_arms(loaded, wanted), model, run_timeout, mechanisms, draw_parameters)
+        tell_plan(job, runs or RUNS, folder, workers or cores(), max_bytes)
     with resumable(command_line), progress_bar("runs") as progress:
         result = run(
             loaded,
@@ -144,6 +160,18 @@ def command(
             err=True,
         )
         ctx.exit(ExitCode.FAILED_RUNS)
+
+
+def tell_plan(job: Job, runs: int, folder: Path, workers: int, max_bytes: int) -> None:
+    """On stderr, before it begins: what is to be done and what that takes. Raises WrongRequest for too much disk."""
+    from balance_sim.study.plan import plan_of_run, refuse_absurd
+    from balance_sim.study.store import Store
+
+    done = [one.block for one in Store(folder).kept()] if (folder / "manifest.json").is_file() else []
+    plan = plan_of_run(job, runs, done, workers)
+    for line in plan.lines():
+        click.echo(line, err=True)
+    refuse_absurd(plan, max_bytes)
 
 
 def named_arms(text: str | None) -> list[str] | None:

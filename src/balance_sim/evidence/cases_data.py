@@ -99,6 +99,8 @@ class Series:
         self.folder = Path(folder)
         self.notes: list[str] = []
         self._read: dict[str, Read | None] = {}
+        if self.folder.is_file():
+            raise DataError("this is a file, not a folder of data", "Give the folder it lies in", self.folder)
         if not self.folder.is_dir():
             raise DataError("there is no such folder", "Give the folder that holds the series", self.folder)
 

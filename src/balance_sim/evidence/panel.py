@@ -80,8 +80,7 @@ def load_history(
     A source that is not in the folder leaves its arrays missing and says so in `notes`; accords and
     capabilities must be there. Raises DataError."""
     folder = Path(data_dir)
-    if not folder.is_dir():
-        raise DataError("there is no such folder", "Give the folder that holds the data files", path=folder)
+    refuse_no_folder(folder)
     if start_year > end_year:
         raise DataError(
             "the period ends before it starts",
@@ -139,10 +138,21 @@ def load_history(
     )
 
 
+def refuse_no_folder(path: Path) -> None:
+    """Raise DataError where a folder of data is not there, or is a file."""
+    if path.is_file():
+        why, hint = (
+            "this is a file, not a folder of data",
+            "Give the folder it lies in, or pass it as --accords",
+        )
+        raise DataError(why, hint, path=path)
+    if not path.is_dir():
+        raise DataError("there is no such folder", "Give the folder that holds the data files", path=path)
+
+
 def accords_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
     """Last year that the accords of a folder, and of further files, cover. Raises DataError."""
-    if not Path(data_dir).is_dir():
-        raise DataError("there is no such folder", "Give the folder that holds the data files", path=data_dir)
+    refuse_no_folder(Path(data_dir))
     first = _Sources(Path(data_dir)).read("accords")
     reports = [read.report for read in (first,) if read] + [read_outcomes(path).report for path in more]
     ends = [report.last_year for report in reports if report.last_year is not None]

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from balance_sim.live.door import Door
 
 TOKEN_BYTES = 32
-MOST_CONNECTIONS = 32
 LAST_SECONDS = 1  # for what is being answered when the server stops
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -87,6 +86,8 @@ def listen(host: str, port: int) -> socket.socket:
 def _until_stopped(live: Live, door: Door, listening: socket.socket, announce: Callable[[str], None]) -> None:
     import uvicorn
 
+    from balance_sim.live.lines import Line
+
     logging.getLogger("uvicorn").addHandler(
         logging.NullHandler()
     )  # no addresses in logs: they hold the token
@@ -94,14 +95,13 @@ def _until_stopped(live: Live, door: Door, listening: socket.socket, announce: C
     config = uvicorn.Config(
         door,
         loop="asyncio",
-        http="h11",
+        http=Line,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=MOST_CONNECTIONS,
         timeout_graceful_shutdown=LAST_SECONDS,
     )
     stopped = asyncio.run(_served(live, uvicorn.Server(config), listening, lambda: announce(door.address)))

@@ -269,14 +269,24 @@ class BalanceModel(mesa.Model):
 def agent_class_named(name: str) -> type[StateAgent]:
     """The StateAgent subclass that `module:Class` names. Importing it runs that module's code.
 
-    Raises ValueError where there is none."""
+    Raises ValueError where there is none, and where the module's code ends in whatever exception, SystemExit too."""
     from importlib import import_module
 
     module, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        raise ValueError(
+            f"--model {name}: not of the form module:Class, as `my_states:Cautious` or `mine.states:Cautious`; "
+            "the module is looked for in the working directory and on PYTHONPATH"
+        )
     try:
         found: Any = getattr(import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"--model {name}: cannot be imported ({error}); write it as module:Class") from error
+    except (Exception, SystemExit) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ValueError(
+            f"--model {name}: its module ends in {why}; mend it, and try `import {module}`"
+        ) from error
     if not (isinstance(found, type) and issubclass(found, StateAgent)):
         raise ValueError(f"--model {name}: not a subclass of balance_sim.StateAgent")
     return found

@@ -12,6 +12,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
+MOST_EVIDENCE = 250.0  # nats of all events together; with the bounds of the schema no exponential overflows
+MOST_PROVOKED = 200.0  # the same of all acts drawn in a run
+
 
 def prior_alignment(gap: Floats, alpha0: float, alpha_x: float) -> Floats:
     """Log-odds that two states side with each other, before accords and events.
@@ -44,6 +47,11 @@ def hostility(odds: Floats, eta0: float, out: Floats | None = None) -> Floats:
     out = np.asarray(np.log1p(odds, out=out))
     out -= np.log1p(np.exp(eta0))
     return np.maximum(out, 0.0, out=out)
+
+
+def evidence(nats: Floats, most: float = MOST_EVIDENCE) -> Floats:
+    """A sum of evidence as it is used: where it is beyond so many nats, a belief is certain and e^nats has to end."""
+    return np.clip(nats, -most, most)
 
 
 def decay(elapsed_days: Floats | float, half_life_days: Floats | float | None) -> Floats:

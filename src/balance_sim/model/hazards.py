@@ -89,4 +89,4 @@ def provoked_odds(world: World, state: State, step: int) -> Floats:
     nats = np.zeros((runs, int(hazards.column.max()) + 1))
     for entry, column in enumerate(place):
         nats[:, column] += hazards.dose[entry] * left[:, hazards.act[entry]]
-    return np.exp(nats)
+    return np.exp(beliefs.evidence(nats, beliefs.MOST_PROVOKED))

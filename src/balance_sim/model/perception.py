@@ -14,7 +14,7 @@ from balance_sim.model import beliefs, threat
 from balance_sim.model.core import Rules, Shared, World
 from balance_sim.model.hazards import provoked_odds
 from balance_sim.model.patches import Patches
-from balance_sim.model.state import State
+from balance_sim.model.state import State, refuse_invalid
 from balance_sim.model.view import View
 
 Floats = npt.NDArray[np.float64]
@@ -154,6 +154,8 @@ def perceive(world: World, state: State, step: int) -> View:
         before = entries.put(desk.beliefs, runs, values)
         _weigh(world, state, runs)
         entries.put_back(desk.beliefs, runs, before)
+    for name, values_of in (("threat", desk.total), ("defence", desk.defence)):
+        refuse_invalid(name, values_of, world.codes, middle, state.runs)
     return View(
         world=world,
         step=step,

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model import clocks
+from balance_sim.model import beliefs, clocks
 from balance_sim.model.beliefs import prior_alignment, prior_intent
 from balance_sim.model.core import DAYS_PER_YEAR, AtStart, Docket, Ladder, Rules, World
 from balance_sim.model.hazards import hazards_of
@@ -128,7 +128,7 @@ def _odds(prior: Floats, evidence: Floats, at: Ints) -> Floats:
     """e^(prior + evidence), (..., E): prior (E,) nats, and evidence (..., K) on the entries `at` alone."""
     odds = np.empty((*evidence.shape[:-1], len(prior)))
     odds[:] = np.exp(prior)
-    odds[..., at] = np.exp(prior[at] + evidence)
+    odds[..., at] = np.exp(prior[at] + beliefs.evidence(evidence))
     return odds
 
 

@@ -17,6 +17,10 @@ from balance_sim.scenario.rows import Row
 from balance_sim.scenario.schema import SIGNAL_ORDER, Event, EventKind
 
 MOST_STEPS = 20_000
+MOST_DAYS = (
+    30_000  # a thousand of the shortest half-lives that states' agreements may have: 2^1024 is no number
+)
+MOST_WINDOWS = 100
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
 
 
@@ -47,7 +51,12 @@ def _check_span(draft: Draft) -> Iterator[Problem]:
         why = f"`end` {head.end} is not after `start` {head.start} (line {start.mark.line})"
         yield problem(end.mark, "end", "E210", why)
         return
-    steps = math.ceil((head.end - head.start).days / head.step_days)
+    days = (head.end - head.start).days
+    if days > MOST_DAYS:
+        why = f"{days:,} days from start to end exceed {MOST_DAYS:,}"
+        yield problem(end.mark, "end", "E203", why, suggestion="take a shorter span")
+        return
+    steps = math.ceil(days / head.step_days)
     if steps > MOST_STEPS:
         why = f"{steps:,} steps from start to end exceed {MOST_STEPS:,}"
         step = _node(draft, "step_days")
@@ -97,8 +106,11 @@ def _check_events(draft: Draft) -> Iterator[Problem]:
                 f"no accord `{event.accord}`",
                 suggestion=hint,
             )
-        actors = {*event.principals, *event.guests, *event.targets}
-        if not actors & draft.names.roster and draft.names.is_whole:
+        roster = draft.names.roster
+        of_it = any(
+            code in roster for part in (event.principals, event.targets, event.guests) for code in part
+        )
+        if not of_it and draft.names.is_whole:
             yield problem(
                 row.at("principals").mark,
                 f"{row.path}.principals",
@@ -109,7 +121,7 @@ def _check_events(draft: Draft) -> Iterator[Problem]:
 
 def check_roles(event: Event, row: Row) -> Iterator[Problem]:
     """Roles that make sense together."""
-    both = sorted({*event.principals} & {*event.guests})
+    both = event.guests and sorted({*event.principals} & {*event.guests})
     if both:
         yield problem(
             row.at("guests").mark,
@@ -118,7 +130,7 @@ def check_roles(event: Event, row: Row) -> Iterator[Problem]:
             f"{listed(f'`{code}`' for code in both)} among the principals already",
             suggestion="guests are seen with the principals; name each actor once",
         )
-    own = sorted({*event.principals, *event.guests} & {*event.targets})
+    own = event.targets and sorted({*event.principals, *event.guests} & {*event.targets})
     if own:
         yield problem(
             row.at("targets").mark,
@@ -127,8 +139,9 @@ def check_roles(event: Event, row: Row) -> Iterator[Problem]:
             f"{listed(f'`{code}`' for code in own)} takes part already, and cannot be a target",
             suggestion="name each actor once",
         )
-    alone = len({*event.principals, *event.guests, *event.targets, event.host} - {None}) < 2
-    if event.kind in NEED_COMPANY and alone:
+    if event.kind not in NEED_COMPANY:
+        return
+    if len({*event.principals, *event.guests, *event.targets, event.host} - {None}) < 2:
         yield problem(
             row.at("principals").mark,
             f"{row.path}.principals",
@@ -141,6 +154,9 @@ def check_roles(event: Event, row: Row) -> Iterator[Problem]:
 def _check_ids(draft: Draft) -> Iterator[Problem]:
     for name in ("accords", "events", "provocations"):
         seen: dict[str, Node] = {}
+        ids = [row.value.id for row in draft.rows[name] if row.value is not None]
+        if len({*ids}) == len(draft.rows[name]):  # as nearly always, and for each of many arms
+            continue
         for row in draft.rows[name]:
             child = row.node.get("id")
             if child is None or not isinstance(child.value, str):
@@ -342,6 +358,9 @@ def _check_report(draft: Draft) -> Iterator[Problem]:
         yield problem(node.mark, "report.windows", "E015", "a window is given twice", suggestion="remove one")
     if not windows:
         yield problem(node.mark, "report.windows", "E212", "at least 1 needed, got 0")
+    if len(windows) > MOST_WINDOWS:
+        why = f"{len(windows):,} windows; at most {MOST_WINDOWS}, as each has every outcome and table of its own"
+        yield problem(node.mark, "report.windows", "E022", why, suggestion="give those that are reported")
     focal = _focal_date(draft)
     if focal is not None and draft.head is not None and focal < draft.head.end:
         late = [days for days in windows if days > (draft.head.end - focal).days]

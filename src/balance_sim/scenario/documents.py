@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import yaml
 from yaml import events as happening
@@ -149,6 +150,13 @@ def read_document(text: str, file: str) -> tuple[Node, list[Problem]]:
     """The tree of one YAML document, and what is wrong with its values.
 
     Raises ScenarioError where nothing more can be read."""
+    tree, problems = _document(text, file)
+    return tree, list(problems)
+
+
+@lru_cache(maxsize=1)
+def _document(text: str, file: str) -> tuple[Node, tuple[Problem, ...]]:
+    """The last one is kept: what kind of file it is, is asked before it is read. No tree is changed once it is made."""
     builder = _Builder(file)
     _refuse_controls(text, file)
     try:
@@ -164,7 +172,7 @@ def read_document(text: str, file: str) -> tuple[Node, list[Problem]]:
         raise ScenarioError([problem(Mark(file, 1, 1), "", "E004", "the file is empty", suggestion=EXAMPLE)])
     if isinstance(builder.root.value, str):
         refuse_other_text(text, file)
-    return builder.root, builder.problems
+    return builder.root, tuple(builder.problems)
 
 
 def refuse_other_text(text: str, file: str) -> None:

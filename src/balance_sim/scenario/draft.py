@@ -32,6 +32,7 @@ from balance_sim.scenario.schema import (
     Identifier,
     Parameters,
     Report,
+    StepDays,
     Strict,
     Text,
     Theory,
@@ -58,7 +59,7 @@ class Head(Strict):
     notes: Text = ""
     start: Day
     end: Day
-    step_days: Annotated[float, Field(gt=0.0, le=92.0)]
+    step_days: StepDays
     focal: Identifier
     base_rate: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
 
@@ -90,6 +91,7 @@ class Reader:
         self._sections: dict[tuple[str, int, int], tuple[list[Row], list[Problem]]] = {}
         self._names: dict[Names, Names] = {}
         self._kept: list[Node] = []
+        self._named: dict[tuple[str, int], dict[int, Row]] = {}  # by their nodes, which `row` keeps
 
     def draft(self, tree: Node) -> Draft:
         """Everything that `tree` says, and every problem with a single piece of it."""
@@ -151,10 +153,18 @@ class Reader:
         rows: list[Row] = []
         problems: list[Problem] = []
         refused = 0
+        known = self._named.setdefault((name, id(names)), {})
         for at, item in enumerate(node.items):
-            rows.append(self.row(name, item, row_path(name, item, at), names))
-            problems.extend(rows[-1].problems)
-            refused += bool(rows[-1].problems)
+            row = known.get(id(item))
+            if row is None:
+                path = row_path(name, item, at)
+                row = self.row(name, item, path, names)
+                if not path.endswith("]"):  # it has a name of its own, wherever it stands
+                    known[id(item)] = row
+            rows.append(row)
+            if row.problems:
+                problems.extend(row.problems)
+                refused += 1
             if refused > MOST_REFUSED or at >= SECTIONS[name].most:
                 what = f"{MOST_REFUSED} rows are refused" if refused > MOST_REFUSED else f"{at:,} rows"
                 why = f"more than {what}; the rest of `{name}` was not read"

@@ -4,15 +4,18 @@ Checked as scenarios are: file, line and column of everything that is wrong, in 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from balance_sim.scenario.defaults import parameter_table, presets
 from balance_sim.scenario.design import Design, Experiment, Head, Point
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.experiment_checks import (
     EXAMPLE,
+    MOST_FACTORS,
     changed_scenario,
     check_arms,
     check_axes,
@@ -65,8 +68,10 @@ def experiment_files(path: str | os.PathLike[str]) -> dict[str, str]:
     files = {name: data.decode("utf-8", "replace") for name, data in sources.files.items()}
     node = tree.get("scenario")
     if node is not None and isinstance(node.value, str):
-        beside = sources.path.parent / node.value
-        found = scenario_files(beside if os.path.lexists(beside) else node.value)
+        scenario = _scenario_path(node.value, sources)
+        if scenario is None:
+            raise ScenarioError([_outside(node)])
+        found = scenario_files(scenario)
         files |= {f"scenario/{name}": data.decode("utf-8", "replace") for name, data in found.items()}
     return files
 
@@ -149,7 +154,7 @@ def _read(tree: Node, sources: Sources, max_runs: int) -> tuple[Experiment | Non
         )
     problems += check_axes(tree, design, factors, points)
     problems += check_arms(tree, head, scenario)
-    if not any(one.code.startswith("E4") for one in problems):
+    if not any(one.code.startswith("E4") for one in problems) and len(factors) <= MOST_FACTORS:
         problems += check_values(scenario, factors, rows)
         problems += check_size(tree, head, design, factors, points, max_runs)
     marks = {name: (tree.get(name) or tree).mark for name in TOP}
@@ -227,15 +232,46 @@ def _read_scenario(tree: Node, sources: Sources, head: Head | None) -> tuple[Sce
         return None, [problem(mark, "scenario", "E103" if node is None else "E201", why, suggestion=hint)]
     if "://" in node.value:
         return None, [problem(node.mark, "scenario", "E501", "URLs are not read", suggestion="write a path")]
-    beside = sources.path.parent / node.value
-    is_beside = sources.held is not None or os.path.lexists(beside)
-    scenario, problems = check_scenario(beside if is_beside else node.value, held=sources.held)
+    path = _scenario_path(node.value, sources)
+    if path is None:
+        return None, [_outside(node)]
+    scenario, problems = check_scenario(path, held=sources.held)
     problems = [one for one in problems if not one.is_warning]
     if [one.code for one in problems] == ["E001"]:
         return None, [replace(problems[0], file=node.mark.file, line=node.mark.line, col=node.mark.col)]
     if scenario is None:
         return None, problems
     return _with_settings(scenario, tree, head)
+
+
+def _scenario_path(written: str, sources: Sources) -> Path | str | None:
+    """Where the scenario of an experiment lies; None where that is outside of what an experiment may name.
+
+    It may name what lies in its own folder or in the working directory, links resolved, and a YAML file in a folder
+    beside its own (`../scenarios/x.yaml`). A name alone may be one of ./scenarios."""
+    beside = sources.path.parent / written
+    if sources.held is not None:
+        return beside
+    if "\0" in written:
+        return written
+    path = beside if os.path.lexists(beside) else Path(written)
+    real, own = Path(os.path.realpath(path)), Path(os.path.realpath(sources.path.parent))
+    roots = [own]
+    with contextlib.suppress(FileNotFoundError):  # a working directory that is gone
+        roots.append(Path.cwd())
+    if any(root.parent != root and real.is_relative_to(root) for root in roots):
+        return path if path is beside else written
+    parts = Path(os.path.normpath(written)).parts
+    is_sibling = parts[0] == ".." and len(parts) > 1 and parts[1] != ".." and own.parent.parent != own.parent
+    if is_sibling and real.suffix in (".yaml", ".yml") and real.is_relative_to(own.parent):
+        return beside
+    return None
+
+
+def _outside(node: Node) -> Problem:
+    why = f"`{shown(node.text)}` lies outside the experiment's folder and the working directory"
+    hint = "copy the scenario beside the experiment, or give the command in a folder that holds both"
+    return problem(node.mark, "scenario", "E501", why, suggestion=hint)
 
 
 def _set_paths(tree: Node) -> set[str]:

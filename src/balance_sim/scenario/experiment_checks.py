@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from balance_sim.scenario.actors import read_names
@@ -16,6 +16,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.scenario.values import Change, apply_changes, as_tree, known_kinds
 
 MOST_FACTORS = 1_000
+MOST_REFUSED = 500  # values: no more are tried then
 EXAMPLE = "smallest file: `schema: 1`, `scenario`, `factors`, `runs`"
 
 
@@ -132,6 +133,8 @@ def check_values(scenario: Scenario, factors: Sequence[Factor], rows: Sequence[N
     for changes in _rounds(factors, rows):
         found = changed_scenario(scenario, changes, changes[0].node)[1]
         problems += [_with_position(one, factors) for one in found]
+        if len(problems) > MOST_REFUSED:
+            break
     return problems
 
 
@@ -144,12 +147,13 @@ def _with_position(one: Problem, factors: Sequence[Factor]) -> Problem:
     return one
 
 
-def _rounds(factors: Sequence[Factor], rows: Sequence[Node]) -> list[list[Change]]:
+def _rounds(factors: Sequence[Factor], rows: Sequence[Node]) -> Iterator[list[Change]]:
     """Sets of changes that together try every value, one of each factor at a time."""
-    if rows:
-        return [[Change(path, child, child.at) for path, child in row.fields.items()] for row in rows]
-    most = max((len(factor.takes.ends()) for factor in factors), default=0)
-    return [[_change(factor, at) for factor in factors] for at in range(most)]
+    for row in rows:
+        yield [Change(path, child, child.at) for path, child in row.fields.items()]
+    most = 0 if rows else max((len(factor.takes.ends()) for factor in factors), default=0)
+    for at in range(most):
+        yield [_change(factor, at) for factor in factors]
 
 
 def _change(factor: Factor, at: int) -> Change:

@@ -25,6 +25,8 @@ LARGEST_TABLE = 8 << 20
 LARGEST_TOGETHER = 32 << 20
 SHIPPED = Path("scenarios")
 EXPERIMENTS = Path("experiments")
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS)
+"""Errors of a system that has no more of something: they say nothing of the file that was to be opened."""
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _OUTSIDE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|~|[/\\]")
 _PACKED = {
@@ -245,7 +247,10 @@ def _cannot_open(error: OSError, path: Path, mark: Mark, where: str, named: str)
     if error.errno in (errno.ENXIO, errno.EISDIR):
         return _refused(mark, where, "E002", f"`{named}` is not a regular file", "give the path of a file")
     why = f"cannot be read: `{named}` ({os.strerror(error.errno or 0)})"
-    return _refused(mark, where, "E003", why, "give the path of a readable file")
+    hint = "give the path of a readable file"
+    if error.errno in EXHAUSTED:
+        hint = "close other files or programs, or raise `ulimit -n`, and give the command again"
+    return _refused(mark, where, "E003", why, hint)
 
 
 def _in_folder(path: Path) -> str:

@@ -62,7 +62,16 @@ NonNegative = Annotated[float, Field(ge=0.0, le=1e9)]
 Positive = Annotated[float, Field(ge=1e-6, le=1e9)]
 Shape = Annotated[float, Field(ge=0.05, le=1000.0)]
 Day = Annotated[date, BeforeValidator(iso_date)]
+StepDays = Annotated[float, Field(ge=0.001, le=92.0)]
 Weight = Annotated[float, Field(ge=-1e9, le=1e9)]
+# What follows bounds what the rules raise e to, so that the largest sum of exponents stays below 709, where e^x ends:
+# a belief before evidence is 50 + 20 x 5 (ideal points lie 20 apart at most) + 4 x 25 nats at most, evidence of all
+# events 250 and of provocations 200 (`model.beliefs`). Beyond 40 nats a belief is as good as certain.
+Nats = Annotated[float, Field(ge=-50.0, le=50.0)]
+NatsPerUnit = Annotated[float, Field(ge=0.0, le=5.0)]
+Quarrel = Annotated[float, Field(ge=0.0, le=25.0)]
+Rate = Annotated[float, Field(ge=0.0, le=1000.0)]
+HalfLife = Annotated[float, Field(ge=30.0, le=1e9)]  # a span is 1,000 of them at most
 
 
 class Strict(BaseModel):
@@ -269,17 +278,17 @@ class CapabilityWeights(Strict):
 class Parameters(Strict):
     """Numbers of the rules. Every one has its source in defaults.yaml: see `balance-sim parameters`."""
 
-    alpha0: Weight
-    alpha_x: NonNegative
+    alpha0: Nats
+    alpha_x: NatsPerUnit
     alpha_acc: NonNegative
-    eta0: Weight
-    eta_x: NonNegative
-    eta_rivalry: NonNegative
-    eta_claim: NonNegative
-    eta_militarised: NonNegative
-    eta_war: NonNegative
+    eta0: Nats
+    eta_x: NatsPerUnit
+    eta_rivalry: Quarrel
+    eta_claim: Quarrel
+    eta_militarised: Quarrel
+    eta_war: Quarrel
     eta_acc: NonNegative
-    prior_tension: NonNegative
+    prior_tension: Annotated[float, Field(ge=0.0, le=100.0)]
     delta_km: Positive
     gamma: NonNegative
     beta: Unit
@@ -289,14 +298,16 @@ class Parameters(Strict):
     change_hostility: NonNegative
     s0: NonNegative
     tau: Unit
-    gain_floor: Annotated[float, Field(gt=0.0, le=1.0)]
+    gain_floor: Annotated[
+        float, Field(ge=1e-9, le=1.0)
+    ]  # ln(gain + floor) spans 21 nats, with the exponent 414
     d0_km: Positive
-    experience_half_life_days: Positive
-    activity_half_life_days: Positive
-    talks_speed_exponent: NonNegative
+    experience_half_life_days: HalfLife
+    activity_half_life_days: HalfLife
+    talks_speed_exponent: Annotated[float, Field(ge=0.0, le=20.0)]
     talks_speed_max: Annotated[float, Field(ge=1.0, le=100.0)]
-    collapse_rate: NonNegative
-    end_rate: NonNegative
+    collapse_rate: Rate
+    end_rate: Rate
     effort_max: NonNegative
     effort_slope: NonNegative
     effort_years: Positive
@@ -310,7 +321,7 @@ class Theory(Strict):
     """Which terms of willingness count, and whether hostility is told apart (threat) or not (power)."""
 
     preset: Identifier
-    equal_hostility: NonNegative | None = None
+    equal_hostility: Quarrel | None = None
     weights: dict[str, Weight]
 
 
@@ -361,7 +372,7 @@ class Scenario(Strict):
     notes: Text = ""
     start: Day
     end: Day
-    step_days: Annotated[float, Field(gt=0.0, le=92.0)]
+    step_days: StepDays
     focal: Identifier
     capability: CapabilityWeights
     states: tuple[State, ...] = Field(min_length=2)

@@ -94,9 +94,9 @@ def apply_arm(tree: Node, name: str, names: Names) -> tuple[Node, list[Problem]]
     path = f"arms.{shown(name)}"
     events = tree.get("events") or from_plain([])
     dropped: set[str] = set()
-    ids = {str(child.value) for event in events.items if (child := event.get("id"))}
+    named = [str(child.value) if (child := event.get("id")) else None for event in events.items]
+    ids = {name for name in named if name is not None}
     is_whole = all(event.value is not REFUSED for event in events.items)
-    allowed = listed(sorted(ids))
     for at, item in enumerate((arm.get("drop") or from_plain([])).items):
         if not isinstance(item.value, str) or (item.value not in ids and not is_whole):
             continue
@@ -104,14 +104,14 @@ def apply_arm(tree: Node, name: str, names: Names) -> tuple[Node, list[Problem]]
         if item.value not in ids:
             hint = did_you_mean(item.value, ids) or "give the id of an event"
             problems.append(
-                problem(item.mark, where, "E309", f"no event `{shown(item.value)}`", allowed, hint)
+                problem(
+                    item.mark, where, "E309", f"no event `{shown(item.value)}`", listed(sorted(ids)), hint
+                )
             )
         elif item.value in dropped:
             problems.append(problem(item.mark, where, "E015", f"`{item.value}` dropped twice"))
         dropped.add(item.value)
-    kept = [
-        event for event in events.items if not ((child := event.get("id")) and str(child.value) in dropped)
-    ]
+    kept = [event for event, name in zip(events.items, named, strict=True) if name not in dropped]
     added = (arm.get("add") or from_plain([])).items
     changed = tree.with_fields({"events": events.with_value([*kept, *added])})
     settings = arm.get("set")

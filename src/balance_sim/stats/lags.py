@@ -20,6 +20,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 MOST_WHOLE = 12  # shapes summed in closed form
+MOST_COLLAPSES = 600.0  # expected collapses so far above which e to their number is too large to be told
 TINY = 1e-250  # chances of having lasted so long below which the remainder is exponential
 CELLS = 8192  # of the grid for two lags in a row
 
@@ -115,7 +116,7 @@ def _reached(progress: Floats, further: Floats, shape: Floats, mean: Floats, rat
     scale = mean / shape
     faster = 1.0 + rate * scale
     lasted = gamma_survival(shape, progress / scale)
-    tail = lasted < TINY
+    tail = (lasted < TINY) | (rate * progress > MOST_COLLAPSES)
     between = gamma_survival(shape, progress * faster / scale)
     between = between - gamma_survival(shape, (progress + further) * faster / scale)
     weight = np.exp(np.where(tail, 0.0, rate * progress)) / np.where(tail, 1.0, lasted)

@@ -26,6 +26,7 @@ MOST_DEPTH = 8
 MOST_RATIO = 500  # bytes out for a byte in
 LARGEST_ENTRY = 1_024  # bytes that the list of members takes for one, on average
 LEAST_HEADER = 30  # bytes before a member's name
+MOST_VALUES = 4_000_000  # in a JSON member: in memory each may take a hundred bytes
 _END = struct.Struct("<4s4H2LH")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\- ]{0,127}")
@@ -172,6 +173,13 @@ def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         if stream.read(1):
             raise BadArchive(f"{member.filename!r}: longer than declared")
     return data
+
+
+def check_values(name: str, content: bytes) -> None:
+    """Refuse JSON that would take far more room in memory than in the archive; it is not parsed for that."""
+    many = sum(content.count(mark) for mark in (b",", b"[", b"{"))
+    if many > MOST_VALUES:
+        raise BadArchive(f"{name}: {many:,} values; at most {MOST_VALUES:,} are read")
 
 
 def unpack(files: dict[str, bytes], folder: Path) -> None:

@@ -8,7 +8,7 @@ import tarfile
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import pandas as pd
@@ -41,7 +41,7 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
     schema = _schema(folder, first) if table == "runs" else first.schema
     rows = 0
     make_folder(out.parent)
-    with whole_file(out) as partial, _writer(partial, out.suffix, schema) as writer:
+    with whole_file(out) as partial, open(partial, "wb") as file, _writer(file, out.suffix, schema) as writer:
         for part in chain((first,), parts):
             writer.write_table(_filled(part, schema))
             rows += part.num_rows
@@ -70,10 +70,11 @@ def _filled(part: pa.Table, schema: pa.Schema) -> pa.Table:
     return part.select(schema.names).cast(schema)
 
 
-def _writer(path: Path, suffix: str, schema: pa.Schema) -> Any:
+def _writer(file: BinaryIO, suffix: str, schema: pa.Schema) -> Any:
+    """A writer into an open file: a path that is no UTF-8 is none to Arrow."""
     if suffix == ".parquet":
-        return pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
-    return pcsv.CSVWriter(path, schema, write_options=pcsv.WriteOptions(quoting_style="needed"))
+        return pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True)
+    return pcsv.CSVWriter(file, schema, write_options=pcsv.WriteOptions(quoting_style="needed"))
 
 
 def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:

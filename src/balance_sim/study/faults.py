@@ -71,6 +71,12 @@ class CannotWrite(StudyFault):
     exit_code = 7
 
 
+class ClusterGone(StudyFault):
+    """The Dask scheduler, or the last of its workers, is gone in the middle of a study."""
+
+    exit_code = 7
+
+
 _WRITE_FAULTS = {
     errno.ENOSPC,
     errno.EDQUOT,

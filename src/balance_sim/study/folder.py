@@ -16,16 +16,27 @@ import pyarrow as pa
 from balance_sim.model.classes import classes_of
 from balance_sim.scenario.classes import LISTS, Classes
 from balance_sim.scenario.fingerprint import content_digest
-from balance_sim.scenario.problems import CONTROL
+from balance_sim.scenario.problems import CONTROL, listed, shown
 from balance_sim.scenario.schema import Scenario
 from balance_sim.study.blocks import Block, BlockTables
 from balance_sim.study.faults import StoreDamaged, WrongRequest
 from balance_sim.study.jobs import Outcome
+from balance_sim.study.lock import FILE as LOCK
 from balance_sim.study.machine import cpu_type
+from balance_sim.study.manifest import FILE as MANIFEST
 from balance_sim.study.manifest import MANIFEST_VERSION
-from balance_sim.study.shards import Shard, differing_names
+from balance_sim.study.shards import FAILED, TABLES, Shard, differing_names
 from balance_sim.study.store import Store, refuse_lost
 
+OUR_FILES = (
+    "summary.json",
+    "failed.json",
+    "levels.csv",
+    "effects.csv",
+    "dyads.csv",
+    "report.html",
+    "figures",
+)
 MOST_NAMED = 8  # differences that a refusal spells out
 
 
@@ -46,6 +57,25 @@ def failed_rows(outcome: Outcome) -> list[dict[str, Any]]:
         {"point": outcome.task.point, "run": one.run, "seed": one.seed, "traceback": one.traceback}
         for one in outcome.failed
     ]
+
+
+def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
+    """Raise WrongRequest where a folder to write into holds other things than a study of ours.
+
+    A new one may be made, an empty one used, and one with a manifest, shards or one of the known files gone on with."""
+    try:
+        names = {path.name for path in folder.iterdir()}
+    except OSError:  # none there, or not to be read: told of by the first write
+        return
+    if {MANIFEST, *known} & names or any(Store(folder).every_shard(table) for table in TABLES):
+        return
+    own = {LOCK, FAILED, *TABLES, *OUR_FILES}
+    strange = sorted(name for name in names - own if not name.endswith(".partial"))
+    if strange:
+        raise WrongRequest(
+            f"{shown(str(folder), 200)} holds other things than results ({listed(map(shown, strange), 3)}): "
+            "give a new or an empty folder as --out"
+        )
 
 
 class InMemory:
@@ -101,6 +131,7 @@ class Folder:
         self._columns: dict[int, list[str]] = {}  # outcomes of each point
 
     def __enter__(self) -> Folder:
+        refuse_strange(self.store.folder)
         self.store.lock()
         try:
             self._agree()

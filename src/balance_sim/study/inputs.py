@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -126,11 +127,34 @@ def by_hand(
             settings += [value] if option == "--set" else []
             theory = value if option == "--theory" else theory
     found = ByHand(main, tuple(settings), theory)
-    return found if gives(found, about, files, points) else None
+    return None if gives(found, about, files, points) is False else found
 
 
-def gives(found: ByHand, about: Mapping[str, Any], files: Mapping[str, bytes], points: Keys) -> bool:
-    """Whether these files, read from memory, give the study of `about`; points: the keys of a sweep's points."""
+class _Read(dict[str, bytes]):
+    """Files by name that keep account of which were asked for."""
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        super().__init__(files)
+        self.names: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.names.add(name)
+        return super().get(name, default)
+
+
+def gives(found: ByHand, about: Mapping[str, Any], held: Mapping[str, bytes], points: Keys) -> bool | None:
+    """Whether the files in FOLDER, read from memory, give the study of `about`, each of them being read for it.
+
+    points: the keys of a sweep's points; a design of another size is not laid out. None: all but the points was
+    compared, as the package that draws them is not installed."""
+    files = _Read({name: data for name, data in held.items() if name.startswith(f"{FOLDER}/")})
+    try:
+        return _gives(found, about, files, points) and files.names >= files.keys()
+    except MissingExtra:
+        return None if files.names >= files.keys() else False
+
+
+def _gives(found: ByHand, about: Mapping[str, Any], files: Mapping[str, bytes], points: Keys) -> bool:
     wanted: str = about["scenario"]["sha256"]
     table = about.get("classes")
 
@@ -146,16 +170,22 @@ def gives(found: ByHand, about: Mapping[str, Any], files: Mapping[str, bytes], p
         arms = sorted(chosen_arms(experiment.scenario, head.arms))
         same = (head.runs, head.seed, arms) == (about["runs"], about["seed"], sorted(about["arms"]))
         return same and is_it(experiment.scenario) and _are_points(experiment, points)
+    except MissingExtra:
+        raise
     except (ScenarioError, WrongRequest):
         return False
 
 
 def _are_points(experiment: Experiment, points: Keys) -> bool:
-    """Whether the design gives these points; True where the package that draws it is not installed."""
-    try:
-        return sorted(point.key for point in design_points(experiment)) == sorted(points)
-    except MissingExtra:
-        return True
+    """Whether the design gives these points. Raises MissingExtra where the package that draws it is not installed."""
+    if experiment.count() != len(points):
+        return False
+    left = Counter(points)
+    for point in design_points(experiment):
+        left[point.key] -= 1
+        if left[point.key] < 0:
+            return False
+    return True
 
 
 def _safe(name: str) -> str:

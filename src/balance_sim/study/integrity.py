@@ -167,6 +167,8 @@ def _wrong_rows(held: Contents, one: Kept, failed: set[int]) -> str | None:
         return f"{unlike}, by another version; --all --repair runs all again" if unlike else wrong
     except (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
         return f"not a table of this kind ({type(error).__name__}: {error})"
+    except StoreDamaged as error:
+        return str(error)
 
 
 def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
@@ -77,7 +78,10 @@ class _Compiled:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         scenario = with_values(job.scenario, dict(values)) if values else job.scenario
-        worlds = compile_arms(scenario, job.arms)
+        with np.errstate(
+            all="ignore"
+        ):  # an overflow is told by `refuse_invalid`, with variable, state and day
+            worlds = compile_arms(scenario, job.arms)
         with self._guard:
             self._kept[key] = worlds
             while len(self._kept) > POINTS_KEPT:
@@ -115,13 +119,14 @@ class Job:
         return self.compiled.worlds(self, values)
 
     def live(self, task: Task) -> BlockTables:
-        """The task's tables, or the exception that stopped it."""
-        worlds = self.worlds(task.values)
-        extra = self.compiled.extra(self, task.values) if self.mechanisms else None
-        with deadline(self.limit(task)):
-            if self.model is None:
-                return live_block(worlds, self.seed, task.block, self.arms, extra, draws=self.draws)
-            return live_agents(worlds, self.seed, task.block, self.arms, self.model, extra)
+        """The task's tables, or the exception that stopped it. A number that is none is one; no warning is given."""
+        with np.errstate(all="ignore"):
+            worlds = self.worlds(task.values)
+            extra = self.compiled.extra(self, task.values) if self.mechanisms else None
+            with deadline(self.limit(task)):
+                if self.model is None:
+                    return live_block(worlds, self.seed, task.block, self.arms, extra, draws=self.draws)
+                return live_agents(worlds, self.seed, task.block, self.arms, self.model, extra)
 
     # -- as the work of a crew --------------------------------------------------------------------
 
@@ -157,13 +162,13 @@ def live_or_isolate(job: Job, task: Task) -> Outcome:
         return job.lost(task, traceback.format_exc())
     try:
         return Outcome(task, job.live(task))
-    except Exception:  # noqa: BLE001 - whatever it was, its runs are tried one by one
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever it was, its runs are tried one by one
         parts: list[BlockTables] = []
         failed: list[FailedRun] = []
         for single in singles(task):
             try:
                 parts.append(job.live(single))
-            except Exception:  # noqa: BLE001 - recorded with its traceback
+            except (Exception, SystemExit):  # noqa: BLE001 - recorded with its traceback
                 failed.append(FailedRun(single.block.first, job.seed, traceback.format_exc()))
         return Outcome(task, joined(parts), tuple(failed))
 

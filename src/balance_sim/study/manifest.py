@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from balance_sim.scenario.classes import Classes
-from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 from balance_sim.study.faults import StoreDamaged, WrongRequest
 from balance_sim.study.whole_files import write_whole
 
@@ -102,6 +102,8 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
             return None
+        if error.errno in EXHAUSTED:
+            raise
         raise StoreDamaged(f"{path} cannot be read: {error.strerror}.") from None
     damaged = f"{path} is damaged: restore it, or start in a new folder."
     try:

@@ -2,7 +2,7 @@
 
 README.md          in the sections that data editors of the social sciences ask for
 package.json       what `reproduce` reads: digests, runs, seed, versions, sha256 of every other file
-inputs/            the files as their author wrote them
+inputs/            the files as their author wrote them, where they give the study
 scenario.json      the complete scenario that was run, after every default and every option
 points.json        of a sweep: the values of each point
 parameters.csv     every parameter: value here, default, unit, range, source
@@ -113,6 +113,8 @@ def files_of(folder: Path) -> dict[str, bytes]:
     }
     hand = by_hand(manifest, about, inputs, main, [row["key"] for row in points])
     about["by_hand"] = hand.as_dict() if hand else None
+    if hand is None:  # of no use, and nobody could say that they belong to it
+        files = {name: data for name, data in files.items() if name not in inputs}
     files["requirements.txt"] = requirements(
         manifest["versions"], needs_sampler=manifest.get("design", {}).get("method") == "morris"
     )

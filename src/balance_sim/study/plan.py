@@ -14,7 +14,9 @@ from balance_sim.study.blocks import Block, batch_runs
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.hands import NAME, not_in_a_worker, unstartable
 from balance_sim.study.jobs import Job, Task, Values
+from balance_sim.study.runner import runs_a_shard
 from balance_sim.study.shards import TABLES, encode
+from balance_sim.study.store import missing
 from balance_sim.study.worker import leave_with_parent
 
 PROBE_RUNS = 8
@@ -55,7 +57,10 @@ class Plan:
     def lines(self) -> list[str]:
         """For a person, on stderr."""
         arms = f"{len(self.arms)} arms ({', '.join(self.arms)})"
-        whole = f"{self.points:,} points x {self.runs:,} runs x {arms}: {self.points * self.runs:,} runs"
+        points = f"{self.points:,} points x " if self.points != 1 else ""
+        whole = f"{points}{self.runs:,} runs x {arms}" + (
+            f": {self.points * self.runs:,} runs" if points else ""
+        )
         left = (
             "" if self.todo_runs == self.points * self.runs else f", {self.todo_runs:,} of them still to do"
         )
@@ -68,6 +73,14 @@ class Plan:
             f"about {spoken(self.seconds)} on {self.workers} worker{'s' * (self.workers != 1)}, "
             f"{bytes_spoken(self.bytes)} on disk; blocks of {self.block:,} runs",
         ]
+
+
+def plan_of_run(job: Job, runs: int, done: Sequence[Block], workers: int) -> Plan:
+    """What so many replications of one scenario take, measured on a few of them; done: those there are already."""
+    left = sum(len(block) for block in missing(done, runs, max(runs, 1)))
+    found = probe(job, ()) if left else None
+    seconds, room = estimate(found, [(1, left)], workers) if found is not None else (math.nan, math.nan)
+    return Plan(1, runs, job.arms, left, 1, runs_a_shard(runs, workers), seconds, room, workers)
 
 
 def probe(job: Job, values: Values) -> Probe | None:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 from balance_sim.study.designs import DesignPoint, point_key
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.jobs import Values
@@ -19,6 +19,7 @@ from balance_sim.study.store import Store
 from balance_sim.study.whole_files import write_whole
 
 FIXED = ("point", "place", "key", "label", "part")
+MOST_POINTS = 1_000_000
 
 
 class PointTable:
@@ -83,10 +84,17 @@ class PointTable:
         try:
             content = regular_bytes(path)
         except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
             raise StoreDamaged(f"{path}: {error.strerror}. Restore it, or start in a new folder.") from error
         if hashlib.sha256(content).hexdigest() != said["sha256"]:
             raise StoreDamaged(f"{path}: damaged. Restore it, or start in a new folder.")
-        table = parquet_table(content).to_pydict()
+        found = parquet_table(content, str(path))
+        if found.num_rows > MOST_POINTS:
+            raise StoreDamaged(
+                f"{path}: {found.num_rows:,} points; at most {MOST_POINTS:,} are read. Restore it."
+            )
+        table = found.to_pydict()
         paths = [name for name in table if name not in FIXED]
         points = []
         for at in range(len(table["point"])):

@@ -23,6 +23,7 @@ WHAT = {
     "results/effects.csv": "paired effect of each arm on each outcome, with its interval",
     "results/dyads.csv": "pairs of states: share of runs with a new accord, and its excess",
 }
+TIME = "Approximate time needed on the machine of the study: "
 WHERE_DESCRIBED = (
     "What it does is described in its documentation (`docs/model.md`, and the ODD protocol `docs/odd.md`)."
 )
@@ -135,12 +136,23 @@ def _data_files(facts: Facts) -> str:
     return "## Dataset list\n\n" + "\n".join(rows)
 
 
+def _took(seconds: float | None) -> str:
+    if seconds is None:
+        return "not recorded"
+    return next((words for limit, words in TIMES if seconds < limit), "more than 3 days")
+
+
+def seconds_said(text: str) -> float | None:
+    """Seconds for which a README says what this one says of the time that the study took; None: not recorded."""
+    said = text.partition(TIME)[2]
+    likely = (0.0, *(limit for limit, _ in TIMES))
+    return next((seconds for seconds in likely if said.startswith(f"{_took(seconds)}. ")), None)
+
+
 def _requirements(facts: Facts) -> str:
     about = facts.about
     versions = about["versions"]
-    took = "not recorded"
-    if facts.seconds is not None:
-        took = next((words for limit, words in TIMES if facts.seconds < limit), "more than 3 days")
+    took = _took(facts.seconds)
     return "\n\n".join(
         [
             "## Computational requirements",
@@ -167,7 +179,7 @@ def _requirements(facts: Facts) -> str:
                 "do not depend on the number of workers or on the order of arms, runs or points."
             ),
             "### Memory, Runtime, Storage Requirements",
-            f"Approximate time needed on the machine of the study: {took}. Memory: 1 GB. Storage: 25 MB - 250 MB.",
+            f"{TIME}{took}. Memory: 1 GB. Storage: 25 MB - 250 MB.",
             (
                 f"The results were made on {about['cpu']}. On the same type of processor they are the same to the last "
                 "bit. On another, or with another NumPy, the last digit of a number may differ: then accords and "
@@ -209,8 +221,8 @@ def _instructions(facts: Facts) -> str:
         )
     else:
         lines.append(
-            "The files under `inputs/` alone do not give the study, which was made from Python; `scenario.json` is "
-            "what was run, and `reproduce` runs it."
+            "The files as their author wrote them do not give the study, which was made from Python, and are left "
+            "out; `scenario.json` is what was run, and `reproduce` runs it."
         )
     lines.append(f"The digest of the results is `{about['digest']}`.")
     return "\n\n".join(lines)

@@ -13,15 +13,15 @@ from typing import Any
 from balance_sim.model.classes import refuse_strangers
 from balance_sim.scenario import with_values
 from balance_sim.scenario.classes import Classes
-from balance_sim.scenario.problems import shown
+from balance_sim.scenario.problems import listed, shown
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.archive import BadArchive, unpack, unzipped
+from balance_sim.study.archive import BadArchive, check_values, unpack, unzipped
 from balance_sim.study.arms import chosen_arms
 from balance_sim.study.blocks import Block, BlockTables
 from balance_sim.study.designs import DesignPoint, point_key
 from balance_sim.study.faults import WrongRequest
 from balance_sim.study.folder import version
-from balance_sim.study.inputs import ByHand, gives
+from balance_sim.study.inputs import FOLDER, ByHand, gives
 from balance_sim.study.jobs import Job, Task, Values
 from balance_sim.study.machine import arithmetic, arithmetic_here
 from balance_sim.study.observed import share_steps
@@ -32,9 +32,11 @@ from balance_sim.study.package import (
     derived_files,
     numbers_of_parts,
     part_of,
+    requirements,
     results_files,
     results_of,
 )
+from balance_sim.study.readme_text import Facts, readme, seconds_said
 from balance_sim.study.rerun import OWN_CLASSES
 from balance_sim.study.result import Result
 from balance_sim.study.run import import_model
@@ -51,6 +53,10 @@ BLOCK = 128
 MOST_RUNS = 10_000_000
 LISTED = 5
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_\-]{0,63}")
+REQUIREMENTS = "requirements.txt"
+PAPERS = ("package.json", "README.md", "scenario.json", "parameters.csv", "sources.csv", REQUIREMENTS)
+TABLES = {"run": ("levels", "effects", "dyads"), "sweep": ("levels", "effects")}
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,15 @@ class Archived:
     points: tuple[Point, ...]
     numbers: Numbers
     files: dict[str, bytes] = field(repr=False)
+    unheld: tuple[str, ...] = ()  # members that cannot be held against the study, and are not unpacked
+    unsampled: bool = False  # whether the inputs give the points is unknown: what draws them is not installed
+
+    def unpacked(self) -> dict[str, bytes]:
+        """What is written for a person: what was held against the study, and the requirements made anew."""
+        held = {name: data for name, data in self.files.items() if name not in self.unheld}
+        if REQUIREMENTS in self.unheld:
+            held[REQUIREMENTS] = requirements(self.about["versions"])
+        return held
 
 
 @dataclass(frozen=True)
@@ -97,6 +112,9 @@ def read_archive(path: Path) -> Archived:
 
     Raises BadArchive, ScenarioError for a scenario that does not hold, WrongRequest for another format."""
     files = unzipped(path)
+    for name, content in files.items():
+        if name.endswith(".json"):
+            check_values(name, content)
     about = _about(files)
     for name, digest in sorted(about["files"].items()):
         if name not in files:
@@ -106,6 +124,9 @@ def read_archive(path: Path) -> Archived:
     strangers = sorted(set(files) - set(about["files"]) - {"package.json"})
     if strangers:
         raise BadArchive(f"{strangers[0]} is not named in package.json")
+    unknown = sorted(name for name in files if not _is_member(name, about["study"]))
+    if unknown:
+        raise BadArchive(f"{unknown[0]}: no file of this name belongs in the archive of a {about['study']}")
     try:
         scenario = Scenario.model_validate_json(files["scenario.json"])
     except ValueError as error:
@@ -121,8 +142,15 @@ def read_archive(path: Path) -> Archived:
     if len(points) * about["runs"] > MOST_RUNS:
         raise BadArchive(f"{len(points) * about['runs']:,} runs exceed {MOST_RUNS:,}")
     numbers = Numbers(about["digest"], about["accords_digest"], about["means"])
-    _check_papers(files, about, checked, points)
-    return Archived(about, checked, arms, points, numbers, files)
+    unheld, unsampled = _check_papers(files, about, checked, points)
+    return Archived(about, checked, arms, points, numbers, files, unheld, unsampled)
+
+
+def _is_member(name: str, study: str) -> bool:
+    """Whether an archive of such a study may hold a file of that name. Which inputs it may hold they say themselves."""
+    results = {f"results/{table}.csv" for table in TABLES[study]} | {"results/summary.json"}
+    own = {"points.json"} if study == "sweep" else set()
+    return name in {*PAPERS, *results, *own} or name.startswith(f"{FOLDER}/")
 
 
 def _classes_of(about: dict[str, Any], scenario: Scenario) -> Classes | None:
@@ -139,16 +167,46 @@ def _classes_of(about: dict[str, Any], scenario: Scenario) -> Classes | None:
 
 def _check_papers(
     files: dict[str, bytes], about: dict[str, Any], scenario: Scenario, points: Sequence[Point]
-) -> None:
-    """What is said of the scenario beside it: by the version that wrote it, or it is not known to be so."""
-    if about["versions"]["balance_sim"] != version():
-        return
+) -> tuple[tuple[str, ...], bool]:
+    """Hold what stands beside the scenario against the study: papers, requirements, and the inputs as written.
+
+    Returns what cannot be held against it, and whether the points of a design were left uncompared. What differs is
+    refused, but for words in README.md; in the archive of another version, which may have written it otherwise, it
+    is among what is returned."""
+    wrong: dict[str, str] = {}
     for name, content in derived_files(scenario).items():
         if name != "scenario.json" and files.get(name) != content:
-            raise BadArchive(f"{name} is not what scenario.json gives")
-    hand = ByHand.read(about["by_hand"])
-    if hand is not None and not gives(hand, about, files, [point.key for point in points]):
-        raise BadArchive(f"{shown(hand.file, 200)} and the files beside it do not give this study")
+            wrong[name] = f"{name} is not what scenario.json gives"
+    allowed = [requirements(about["versions"], needs_sampler=needed) for needed in (False, True)]
+    if files.get(REQUIREMENTS) not in allowed:
+        wrong[REQUIREMENTS] = f"{REQUIREMENTS} is not what the versions in package.json give"
+    inputs = [name for name in files if name.startswith(f"{FOLDER}/")]
+    hand = ByHand.read(about.get("by_hand"))
+    found = hand is not None and gives(hand, about, files, [point.key for point in points])
+    if hand is not None and found is False:
+        why = f"{shown(hand.file, 200)} and the files beside it do not give this study"
+        wrong |= dict.fromkeys(inputs or ["package.json"], why)
+    elif hand is None and inputs:
+        wrong |= dict.fromkeys(inputs, f"{inputs[0]}: package.json says of no input that it gives the study")
+    if wrong and about["versions"]["balance_sim"] == version():
+        raise BadArchive(next(iter(wrong.values())))
+    if files.get("README.md") != _readme(files, about, scenario, hand, len(points)):
+        wrong["README.md"] = "README.md is not what the study gives"
+    return tuple(sorted({*wrong} - {"package.json"})), found is None
+
+
+def _readme(
+    files: dict[str, bytes], about: dict[str, Any], scenario: Scenario, hand: ByHand | None, points: int
+) -> bytes:
+    """The README of this study, with the time that the archive's own says it took."""
+    others = {name: data for name, data in sorted(files.items()) if name not in ("README.md", "package.json")}
+    texts = {name: data.decode("utf-8", "replace") for name, data in others.items()}
+    seconds = seconds_said(files.get("README.md", b"").decode("utf-8", "replace"))
+    command = hand.command(about) if hand is not None else None
+    try:
+        return readme(Facts(about, scenario, command, texts, points, seconds)).encode()
+    except (KeyError, UnicodeEncodeError):  # no version of Python is named, say
+        return b""
 
 
 def _first_line(error: Exception) -> str:
@@ -189,7 +247,8 @@ def _about(files: dict[str, bytes]) -> dict[str, Any]:
         and isinstance(about["versions"].get("balance_sim"), str)
         and all(_names_a_run(row) for row in about["failed"])
         and all(_SHA256.fullmatch(about[key]) for key in ("digest", "accords_digest"))
-        and all(_is_line(text) for text in (about["name"], about["cpu"], *about["versions"].values()))
+        and all(_is_line(text) for text in (about["name"], about["cpu"]))
+        and all(isinstance(text, str) and _VERSION.fullmatch(text) for text in about["versions"].values())
         and (about.get("model") is None or isinstance(about["model"], str))
         and all(isinstance(about.get(key), bool) for key in ("draw_parameters", "mechanisms"))
         and all(_is_line(word) for word in (*about["factors"], *about["outcomes"]))
@@ -267,7 +326,7 @@ def reproduce(
             )
         import_model(model)
     if out is not None:
-        unpack(archived.files, out)
+        unpack(archived.unpacked(), out)
     return compared(archived, again(archived, workers))
 
 
@@ -394,13 +453,13 @@ def compared(archived: Archived, now: Again) -> Reproduced:
     differs = accords + apart + tables
     if same_bits and not differs:
         said = f"reproduced to the last bit: digest {numbers.digest}"
-        said += f"; {len(now.results)} tables compared{_left_out(about, now)}"
+        said += f"; {len(now.results)} tables compared{_left_out(about, now)}{_not_held(archived)}"
         return Reproduced("bits", said, numbers.digest)
     if not differs and elsewhere:
         said = (
             "reproduced: accords and dates are the same in every run, means within a relative difference of "
             f"{TOLERANCE:g}, {len(now.results)} tables within {ROUNDING:g}; last digits differ ({where})"
-            f"{_left_out(about, now)}"
+            f"{_left_out(about, now)}{_not_held(archived)}"
         )
         return Reproduced("digits", said, numbers.digest)
     if same_bits:
@@ -419,6 +478,19 @@ def _left_out(about: dict[str, Any], now: Again) -> str:
         return ""
     many = len(about["failed"])
     return f"; left out here as there: {many} on record as failed, {now.revived} of which did not fail here"
+
+
+def _not_held(archived: Archived) -> str:
+    """What in the archive was not compared, as nothing here can say whether it belongs to the study."""
+    said = ""
+    if archived.unheld:
+        said += f"; not known to belong to the study, so not unpacked: {listed(archived.unheld, 5)}"
+    if archived.unsampled:
+        said += (
+            "; whether the inputs give these points was not looked at, which takes "
+            "`pip install 'balance-sim[sensitivity]'`"
+        )
+    return said
 
 
 def _as_of(now: Again, digest: str) -> dict[str, bytes]:

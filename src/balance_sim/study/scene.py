@@ -63,7 +63,8 @@ class Scene:
 
     def drawn_in(self, k: int) -> Floats:
         """(R, n) f_ik sum_j h_ij lend_jk: what k would lend to i's other adversaries, in nats."""
-        return np.maximum(-np.log(self.view.unopposed[:, :, k]) - self.hostility(k), 0.0)
+        unopposed = np.maximum(self.view.unopposed[:, :, k], np.finfo(np.float64).tiny)
+        return np.maximum(-np.log(unopposed) - self.hostility(k), 0.0)
 
     def drawn_in_through(self, k: int, partners: tuple[int, ...]) -> Floats:
         """(R, n) the part of it that comes through some partners."""

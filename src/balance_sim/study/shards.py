@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 from balance_sim.study.blocks import Block
 from balance_sim.study.faults import StoreDamaged
 
@@ -19,6 +19,8 @@ TABLES = ("dyads", "accords", "runs")  # in the order of writing
 FAILED = "failed"
 _NAME = re.compile(r"(\d{6,})-(\d{9,})-(\d{9,})\.([0-9a-f]{64})\.(parquet|json)")
 FEW = 3  # names that a message spells out
+MOST_CELLS = 100_000_000  # ten times those of the largest block
+LARGEST_UNPACKED = 512 << 20
 
 
 @dataclass(frozen=True, order=True)
@@ -45,16 +47,21 @@ class Shard:
         try:
             content = regular_bytes(self.path)
         except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
             raise StoreDamaged(f"{self.path}: {error.strerror}. {again}") from error
         if hashlib.sha256(content).hexdigest() != self.sha256:
             raise StoreDamaged(f"{self.path}: its bytes are not those it was written with. {again}")
         return content
 
     def is_sound(self) -> bool:
-        """True if the bytes are those the shard was written with."""
+        """True if the bytes are those the shard was written with. Raises OSError where the system has no more files or
+        memory, which says nothing of the shard."""
         try:
             return hashlib.sha256(regular_bytes(self.path)).hexdigest() == self.sha256
-        except OSError:
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                raise
             return False
 
 
@@ -86,12 +93,25 @@ def shard_of(path: Path) -> Shard | None:
     return Shard(int(point), int(first), int(stop), digest, path)
 
 
-def parquet_table(content: bytes, names: Sequence[str] | None = None) -> pa.Table:
+def parquet_table(content: bytes, name: str = "a table", columns: Sequence[str] | None = None) -> pa.Table:
     """A table from a Parquet file's bytes, in this thread: where no further one may be started Arrow waits for ever.
 
-    names: of the columns wanted, where it has them; all if not given."""
+    name: of the file, for messages. columns: those wanted, where it has them; all if not given. Raises StoreDamaged for
+    one that would unpack to more than any block of ours."""
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, pre_buffer=False)
-    return file.read(columns=None if names is None else list(names), use_threads=False)
+    told = file.metadata
+    cells, size = told.num_rows * told.num_columns, _unpacked(told)
+    if cells > MOST_CELLS or size > LARGEST_UNPACKED:
+        raise StoreDamaged(
+            f"{name}: {told.num_rows:,} rows of {told.num_columns:,} columns in {size:,} bytes; at most "
+            f"{MOST_CELLS:,} cells and {LARGEST_UNPACKED:,} bytes are read. No balance-sim wrote it: restore it."
+        )
+    return file.read(columns=None if columns is None else list(columns), use_threads=False)
+
+
+def _unpacked(told: pq.FileMetaData) -> int:
+    """Bytes of all pages before they are packed."""
+    return sum(told.row_group(at).total_byte_size for at in range(told.num_row_groups))
 
 
 def encode(table: pa.Table) -> bytes:

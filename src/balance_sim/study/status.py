@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.problems import escaped
 from balance_sim.study.faults import no_results
+from balance_sim.study.go_on import command_of
 from balance_sim.study.plan import spoken
 from balance_sim.study.sensitivity_text import digits
 from balance_sim.study.store import Store, came_to_its_end, read_summary, runs_of
@@ -25,7 +26,8 @@ def status_of(folder: Path) -> dict[str, Any]:
     """Plain data: study, running, finished, lost, points, points_done, runs, runs_done, failed_runs, rate, ...
 
     runs: that were asked for, of all points together. lost: how many are gone of a study that had come to its end.
-    rate and seconds_left: as last reported by a sweep under way, else null."""
+    rate and seconds_left: as last reported by a sweep under way, else null. command: what goes on with it, put together
+    from what the manifest holds."""
     store = Store(folder)
     manifest = store.read_manifest()
     if manifest is None:
@@ -55,7 +57,7 @@ def status_of(folder: Path) -> dict[str, Any]:
         "failed_runs": len(store.failed()),
         "rate": reported.get("rate"),
         "seconds_left": reported.get("seconds_left"),
-        "command": manifest.get("command", ""),
+        "command": command_of(manifest, folder) or "",
     }
 
 

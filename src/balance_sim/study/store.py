@@ -98,7 +98,7 @@ class Store:
     def write_text(self, name: str, text: str) -> None:
         """Put a small text file of the folder in its place."""
         self._lock.check()
-        write_whole(self.folder / name, text.encode("utf-8"))
+        write_whole(self.folder / name, text.encode("utf-8", "backslashreplace"))
 
     def write(self, point: int, block: Block, tables: BlockTables) -> None:
         """Keep a block. It counts as done once its `runs` shard has its name."""
@@ -180,7 +180,7 @@ class Store:
 
     def read(self, shard: Shard) -> pa.Table:
         """A shard's table, its bytes checked against its name."""
-        return parquet_table(shard.content())
+        return parquet_table(shard.content(), str(shard.path))
 
     def damaged(self) -> list[Shard]:
         """Shards whose bytes are not those they were written with."""
@@ -246,7 +246,8 @@ class Store:
         for one in self.kept():
             if one.point != point or one.runs is None or (runs is not None and one.block.first >= runs):
                 continue
-            table = parquet_table(one.runs.content(), None if names is None else ("run", "arm", *names))
+            wanted = None if names is None else ("run", "arm", *names)
+            table = parquet_table(one.runs.content(), str(one.runs.path), wanted)
             first, stop = at, one.block.stop if runs is None else min(one.block.stop, runs)
             if one.block.first < first or stop < one.block.stop:
                 inside = pc.and_(pc.greater_equal(table["run"], first), pc.less(table["run"], stop))
@@ -277,7 +278,10 @@ class Store:
 
     def columns(self, shard: Shard) -> list[str] | None:
         """Columns of a shard; None where it is not sound."""
-        return list(pq.read_schema(shard.path).names) if shard.is_sound() else None
+        try:
+            return list(pq.read_schema(pa.BufferReader(shard.content())).names)
+        except StoreDamaged:
+            return None
 
     def compact(self, rows: int) -> int:
         """Merge neighbouring blocks of a point as long as the merged `runs` shard keeps to `rows` rows.
@@ -325,7 +329,9 @@ def _mergeable(kept: list[Kept], rows: int) -> Iterator[list[Kept]]:
     total = 0
     for one in kept:
         assert one.runs is not None
-        count = pq.read_metadata(one.runs.path).num_rows if one.runs.is_sound() else rows
+        count = (
+            pq.read_metadata(pa.BufferReader(one.runs.content())).num_rows if one.runs.is_sound() else rows
+        )
         neighbour = group and group[-1].point == one.point and group[-1].block.stop == one.block.first
         if not neighbour or total + count > rows:
             if len(group) > 1:

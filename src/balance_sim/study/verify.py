@@ -13,6 +13,7 @@ from balance_sim.study.cells import frame_csv
 from balance_sim.study.drawn import changed, noted, take_away
 from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.folder import version
+from balance_sim.study.go_on import command_of
 from balance_sim.study.integrity import (
     Contents,
     Damage,
@@ -133,7 +134,7 @@ def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> 
         found.damage += _check_summary(held, found)
     found.damage += drawn
     if not held.finished:
-        command = held.manifest.get("command") or "the command that made it"
+        command = command_of(held.manifest, folder) or "the command that made it"
         left, wanted = runs_of(held.store.lacking(held.points, held.runs)), len(held.points) * held.runs
         how = (
             f"{wanted - left:,} of {wanted:,} runs" if left else "its runs are there, its summary.json is not"

@@ -60,5 +60,5 @@ def _in_script(found: dict[str, Any]) -> str:
 
 def save_explorer(design: Design, path: Path) -> Path:
     """Write the page, whole or not at all. Raises CannotWrite."""
-    write_whole(path, explorer_html(design).encode())
+    write_whole(path, explorer_html(design).encode("utf-8", "backslashreplace"))
     return path

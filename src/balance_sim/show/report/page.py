@@ -137,7 +137,7 @@ def save_report(study: Study, path: Path, drawn: Drawn | None = None, *, world_m
     """Write the report of a study to `path`, whole or not at all. Raises CannotWrite."""
     page = page_of(study, drawn, world_map=world_map)
     make_folder(path.parent)
-    write_whole(path, page.encode())
+    write_whole(path, page.encode("utf-8", "backslashreplace"))  # a path may hold what is no text
     note_drawn(path.parent, [path])
     return path
 

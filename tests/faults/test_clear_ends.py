@@ -1,0 +1,198 @@
+"""What a system may run out of, or what a command may be given by mistake: each ends with its code and next step."""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from balance_sim.cli import main
+from balance_sim.study import runner
+from balance_sim.study.store import Store
+
+
+def said(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(main, list(words))
+    assert "Traceback" not in done.output and "internal error" not in done.output, done.output
+    return int(done.exit_code), done.output
+
+
+@contextmanager
+def without(number: int, within: Path) -> Iterator[None]:
+    """Every opening of a file in a folder fails with an error of the system."""
+    opened, opened_by = os.open, builtins.open
+
+    def fail(path: object) -> None:
+        if isinstance(path, str | Path) and str(path).startswith(str(within)):
+            raise OSError(number, os.strerror(number), str(path))
+
+    def low(path, *rest, **more):
+        fail(path)
+        return opened(path, *rest, **more)
+
+    def high(path, *rest, **more):
+        fail(path)
+        return opened_by(path, *rest, **more)
+
+    os.open, builtins.open = low, high
+    try:
+        yield
+    finally:
+        os.open, builtins.open = opened, opened_by
+
+
+@pytest.fixture
+def study(bench, monkeypatch) -> Path:
+    monkeypatch.chdir(bench.folder)
+    assert said(*bench.run_words(runs=6))[0] == 0
+    return bench.folder / "out"
+
+
+@pytest.mark.fault("F35")
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.EMFILE, "ulimit -n"), (errno.ENOMEM, "once others have ended")]
+)
+def test_no_file_or_memory_left_says_so_and_takes_nothing_for_damaged(bench, study, number, words) -> None:
+    """Exit 7 with the next step; a shard that cannot be opened is not taken away as if it were broken."""
+    before = sorted(path.name for path in study.rglob("*.parquet"))
+    for command in (("status", "out"), ("verify", "out"), ("export", "out"), bench.run_words(runs=12)):
+        with without(number, Path("out") / "runs"):
+            code, text = said(*command)
+        assert (code, words in text) in ((7, True), (0, False)), (command, text)
+        assert code == 7 or command[0] == "status"
+    assert sorted(path.name for path in study.rglob("*.parquet")) == before
+    assert said(*bench.run_words(runs=12))[0] == 0
+
+
+@pytest.mark.fault("F07")
+def test_no_memory_left_in_the_main_process(bench, monkeypatch) -> None:
+    """Not in a run, which is recorded, but in what collects them."""
+    monkeypatch.chdir(bench.folder)
+
+    def full(*_words: object, **_more: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("balance_sim.study.folder.Folder.keep", full)
+    code, text = said(*bench.run_words(runs=4))
+    assert code == 7 and "no memory is left. What was finished is kept" in text
+
+
+@pytest.mark.fault("F23")
+def test_a_working_directory_that_is_gone(bench) -> None:
+    gone = bench.folder / "gone"
+    gone.mkdir()
+    here = Path.cwd()
+    try:
+        os.chdir(gone)
+        gone.rmdir()
+        code, text = said("check", "small.yaml")
+        assert code in (4, 7), text
+        code, text = said(
+            "run", str(bench.folder / "small.yaml"), "--runs", "2", "--no-figures", "--workers", "1"
+        )
+    finally:
+        os.chdir(here)
+    assert code == 7 and "the working directory is gone: `cd` to a folder that is there" in text
+
+
+@pytest.mark.fault("F23")
+def test_a_folder_whose_name_is_no_utf8_is_written_read_and_gone_on_with(bench, monkeypatch) -> None:
+    """The first command worked, the next ended in an internal error."""
+    monkeypatch.chdir(bench.folder)
+    name = os.fsdecode(b"odd\xff")
+    words = bench.run_words(runs=4)
+    words = tuple(name if word == "out" else word for word in words)
+    assert said(*words)[0] == 0
+    for command in (
+        tuple("8" if word == "4" else word for word in words), ("status", name), ("verify", name), ("report", name),
+        ("export", name, "--out", os.fsdecode(b"odd\xff/rows.csv")), ("export", name), ("package", name),
+    ):  # fmt: skip
+        code, text = said(*command)
+        assert code == 0, (command, text)
+    assert said("reproduce", f"{name}.zip", "--workers", "1")[0] == 0
+
+
+NAMES = {
+    "../x:Y": "not of the form module:Class",
+    ".x:Y": "not of the form module:Class",
+    "x": "not of the form module:Class",
+    "quits:X": "its module ends in SystemExit: 0",
+    "breaks:X": "its module ends in SystemError: odd",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_code_of_ones_own_that_cannot_be_had(bench, monkeypatch, name) -> None:
+    """A module that ends the program ended it with 0 and without a word."""
+    monkeypatch.chdir(bench.folder)
+    (bench.folder / "quits.py").write_text("import sys\nsys.exit(0)\n")
+    (bench.folder / "breaks.py").write_text("raise SystemError('odd')\n")
+    monkeypatch.syspath_prepend(bench.folder)
+    for module in ("quits", "breaks"):
+        sys.modules.pop(module, None)
+    done = CliRunner().invoke(main, [*bench.run_words("--model", name, "--json", runs=2)])
+    assert done.exit_code == 2 and NAMES[name] in done.stderr, done.output
+    assert json.loads(done.stdout)["ok"] is False
+
+
+@pytest.mark.fault("F05")
+def test_a_run_that_ends_the_program_is_a_run_that_failed(bench, monkeypatch) -> None:
+    monkeypatch.chdir(bench.folder)
+    monkeypatch.syspath_prepend(bench.folder)
+    (bench.folder / "leaves.py").write_text(
+        "import sys\nfrom balance_sim.model.agents import StateAgent\n\n\nclass Leaves(StateAgent):\n"
+        "    def willingness(self, prospects):\n        sys.exit(0)\n"
+    )
+    code, text = said(*bench.run_words("--model", "leaves:Leaves", runs=2))
+    assert code == 3 and "2 of 2 replications failed" in text
+    assert "SystemExit: 0" in (bench.folder / "out" / "failed.json").read_text()
+
+
+def test_steps_too_small_to_count_are_refused(bench, monkeypatch) -> None:
+    monkeypatch.chdir(bench.folder)
+    code, text = said("check", "small.yaml", "--set", "step_days=1e-320")
+    assert code == 4 and "step_days" in text and "0.001..92" in text
+
+
+def test_limits_are_finite_and_a_file_is_no_folder(bench, monkeypatch) -> None:
+    monkeypatch.chdir(bench.folder)
+    for value, words in (("inf", "'inf' is not a finite number"), ("nan", "'nan' is not a number")):
+        code, text = said("run", "small.yaml", "--run-timeout", value)
+        assert code == 2 and words in text
+    Path("note.txt").write_text("no data\n")
+    code, text = said("fit", "note.txt")
+    assert code == 4 and "this is a file, not a folder of data" in text
+
+
+@pytest.mark.fault("F24")
+def test_only_a_new_an_empty_or_our_own_folder_is_written_into(bench, monkeypatch) -> None:
+    """`--out /` made folders there; what is somebody's is left alone, byte for byte."""
+    monkeypatch.chdir(bench.folder)
+    for name in ("mine", "empty"):
+        (bench.folder / name).mkdir()
+    (bench.folder / "mine" / "thesis.txt").write_text("keep")
+    for out in ("mine", "/"):
+        code, text = said("run", "small.yaml", "--runs", "2", "--out", out, "--no-figures", "--workers", "1")
+        assert code == 2 and "holds other things than results" in text, text
+    assert [path.name for path in (bench.folder / "mine").iterdir()] == ["thesis.txt"]
+    for _ in range(2):
+        words = ("run", "small.yaml", "--runs", "2", "--out", "empty", "--no-figures", "--workers", "1")
+        assert said(*words)[0] == 0
+
+
+@pytest.mark.fault("F33")
+def test_very_many_replications_are_estimated_before_they_begin(bench, monkeypatch) -> None:
+    """What they take on stderr, and refused where it is more disk than allowed: no folder is made."""
+    monkeypatch.chdir(bench.folder)
+    code, text = said(*bench.run_words("--max-bytes", "1000000", runs=10_000_000, workers=1))
+    assert code == 2 and "plan: 10,000,000 runs x 2 arms" in text and "on disk exceeds" in text, text
+    assert not (bench.folder / "out").exists()
+    assert runner.SHARD_RUNS and not Store(bench.folder / "out").shards()

