@@ -169,6 +169,7 @@ class Drawn:
 
     weights: dict[str, Floats]  # (R,) by term; a term not named keeps the world's weight
     level: Floats  # (R, M) added to the intercepts
+    shares: dict[str, Floats] = field(default_factory=dict)  # (R,) by term, of its change since the start
 
 
 @dataclass(frozen=True)

@@ -50,11 +50,19 @@ def since_start(p: Prospects, name: str, value: Floats, place: Ints) -> Floats:
 
     The weight is that between dyads; the share is the weight within a dyad over time as a part of it (Mundlak 1978).
     place: of each prospect in the flat values at the start. While those are not known, the value itself."""
-    share, first = getattr(p.world.rules, f"change_{name}"), p.baseline.first.get(name)
-    if first is None or share == 1.0:
+    share, first = share_of(p, name), p.baseline.first.get(name)
+    if first is None or (isinstance(share, float) and share == 1.0):
         return value
     steady = first.take(place)
     return np.asarray(steady + share * (value - steady))
+
+
+def share_of(p: Prospects, name: str) -> Floats | float:
+    """A term's share of change: the world's, or each run's own where runs have drawn theirs."""
+    drawn = p.world.drawn
+    if drawn is None or name not in drawn.shares:
+        return float(getattr(p.world.rules, f"change_{name}"))
+    return drawn.shares[name][p.run]
 
 
 def similarity(p: Prospects) -> Floats:
