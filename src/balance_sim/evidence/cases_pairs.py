@@ -1,7 +1,9 @@
 """What lay between the states of a case at its date: quarrels and distances.
 
 Everything began before the day of the signal. That something has ended is taken from the series; that it was
-to end, or to grow, is not: a rivalry, a claim or a dispute under way counts as such whatever became of it."""
+to end, or to grow, is not: a rivalry, a claim or a dispute under way counts as such whatever became of it. A series
+that ends before the signal is carried forward: what lay between two states on its last day is taken to lie there
+still, as old as it was then."""
 
 from __future__ import annotations
 
@@ -85,11 +87,12 @@ def _disputes(
     series: Series, actors: Sequence[Actor], on: date
 ) -> tuple[dict[Pair, float], dict[Pair, float]]:
     """Largest of a pair's disputes in the last ten years, (level - 1) / 4 fading with age; and wars under
-    way."""
+    way. Both as of the day, or of the last day of the series where that lies before it."""
     read = series.read("disputes")
     if read is None:
         return {}, {}
-    day = pd.Timestamp(on)
+    last = read.report.last_year
+    day = min(pd.Timestamp(on), pd.Timestamp(last or on.year, 12, 31))
     began = read.frame.groupby("dispute")["start"].min()
     frame = placed(read.frame, actors)
     frame = frame.assign(began=frame["dispute"].map(began))

@@ -38,10 +38,12 @@ def scenario_files(
     tables: Mapping[str, Sequence[Row]],
     roles: Mapping[str, Sequence[str]],
     notes: Sequence[str],
+    level: Sequence[str] = (),
 ) -> dict[str, str]:
-    """path -> text. roles: participants, targets, bloc (the participants and their allies)."""
+    """path -> text. roles: participants, targets, bloc (the participants and their allies). level: lines that state how
+    many agreements a year there are."""
     files = {f"{name}/{table}.csv": _csv(COLUMNS[table], rows) for table, rows in tables.items() if rows}
-    return {f"{name}.yaml": _yaml(case, name, tables, files, roles, notes), **files}
+    return {f"{name}.yaml": _yaml(case, name, tables, files, roles, notes, level), **files}
 
 
 def _yaml(
@@ -51,6 +53,7 @@ def _yaml(
     files: Mapping[str, str],
     roles: Mapping[str, Sequence[str]],
     notes: Sequence[str],
+    level: Sequence[str],
 ) -> str:
     codes = [row["id"] for row in tables["states"]]
     groups = _groups(codes, roles)
@@ -70,6 +73,7 @@ def _yaml(
         f"end: {case.last_day + timedelta(days=1)}      # {case.window_months} months after it, and a day",
         "step_days: 7",
         f"focal: {SIGNAL}",
+        *level,
         "",
     ]
     for table in COLUMNS:

@@ -198,7 +198,7 @@ class World:
     trade: Floats  # share of i's trade with k, 0 where missing
     trade_partners: Ints  # columns of `trade` that hold anything
     autonomy: Floats
-    propensity: Floats
+    propensity: Floats  # (n, M) random intercept of a state, for agreements of each kind
     frailty: Floats  # (P,) factor on the dyad's rate of opportunities
     patron_of: Bools  # patron_of[i, P]
     patrons: Ints  # states that are anybody's patron

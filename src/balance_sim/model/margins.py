@@ -156,7 +156,7 @@ def most_willing(world: World, baseline: Baseline, margins: Margins = MARGINS) -
 def _bounded(
     world: World, bounds: dict[str, tuple[Floats, Floats]], weights: dict[str, float], level: Floats
 ) -> Floats:
-    u = world.ladder.intercept + level + world.propensity[:, None, None] + np.zeros((world.n, world.n, 1))
+    u = world.ladder.intercept + level + world.propensity[:, None, :] + np.zeros((world.n, world.n, 1))
     for name, weight in weights.items():
         if weight != 0:
             low, high = bounds[name]

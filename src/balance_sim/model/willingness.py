@@ -204,13 +204,13 @@ def terms(p: Prospects) -> dict[str, Floats]:
 
 
 def willingness(p: Prospects) -> Floats:
-    """u_ij for each prospect: the kind's intercept, ego's propensity, and the weighted terms. (C,) nats."""
+    """u_ij for each prospect: the kind's intercept, ego's propensity for it, and the weighted terms. (C,) nats."""
     return with_terms(p, level(p), TERMS)
 
 
 def level(p: Prospects) -> Floats:
     """u_ij before any term: the kind's intercept, ego's propensity, and what a replication has drawn. (C,) nats."""
-    u = p.world.ladder.intercept[p.kind] + p.world.propensity[p.ego]
+    u = p.world.ladder.intercept[p.kind] + p.world.propensity[p.ego, p.kind]
     if p.world.drawn is not None:
         u = u + p.world.drawn.level[p.run, p.kind]
     return np.asarray(u)

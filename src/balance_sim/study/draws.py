@@ -150,7 +150,7 @@ def keen_at_start(world: World, baseline: Baseline, runs: npt.NDArray[np.uint64]
     seen = Prospects(still, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind)
     weights = {name: weight for name, weight in world.rules.weights.items() if weight != 0}
     weighed = {name: TERMS[name](seen) for name in weights}
-    steady = world.ladder.intercept[kind] + world.propensity[seen.ego]
+    steady = world.ladder.intercept[kind] + world.propensity[seen.ego, kind]
     drawn = world.drawn
     assert drawn is not None
     out = np.empty((len(runs), *shape))
