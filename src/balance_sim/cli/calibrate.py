@@ -117,7 +117,7 @@ def _found_lines(found: Calibrated) -> list[str]:
         f"variances: states {' and '.join(number(float(v)) for v in np.diag(found.state_variance))}, "
         f"dyads {number(found.dyad_variance)}, level of a year {number(found.level_variance)}",
         *(line for said in readiness.values() for line in wrapped(said)),
-        *wrapped(f"dyads with the largest factors: {dyads}"),
+        *(wrapped(f"dyads with the largest factors: {dyads}") if found.dyad_variance > 0 else []),
     ]
 
 

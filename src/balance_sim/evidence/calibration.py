@@ -39,14 +39,13 @@ HELD_TERMS = (
     "security_gain",
     "common_threat",
     "bandwagon",
-    "experience",
     "ladder",
     "autonomy",
     "exposure",
     "hub_doubt",
 )
-"""Terms that keep their weights: those that carry an event's effect; those of a dyad's own earlier agreements, of which
-a table of what stands today holds too few; and those that the fit could not tell."""
+"""Terms that keep their weights: those that carry an event's effect, the depth that two states have reached, and those
+that the fit could not tell."""
 POSITIVE = ("hostility",)
 """Terms whose weight theory holds above zero: one that the record puts below keeps its fitted weight."""
 HELD = 1e8
@@ -67,11 +66,13 @@ FIRST_LEVELS = 5
 @dataclass(frozen=True)
 class Form:
     """window: years of the record. level_memory: what a year back counts towards the level now. discount: of the prior,
-    by which the fitted covariance is multiplied. Chosen on origins 2014-2019 of Beijing 2025: decision 20."""
+    by which the fitted covariance is multiplied. dyads: whether each dyad has a factor of its own; else v_d is 0.
+    Chosen on origins 2014-2019 of Beijing 2025: decision 21."""
 
     window: int = 20
     level_memory: float = 0.7
-    discount: float = 30.0
+    discount: float = 100.0
+    dyads: bool = False
 
 
 FORM = Form()
@@ -224,13 +225,22 @@ class Calibrated:
 
     @property
     def shape(self) -> Floats:
-        """(n, n) of the gamma posterior of each dyad's factor."""
-        return np.asarray(1.0 / self.dyad_variance + self.signed)
+        """(n, n) of the gamma posterior of each dyad's factor; infinite where all factors are 1."""
+        return np.asarray(_inverse(self.dyad_variance) + self.signed)
 
     @property
     def factor(self) -> Floats:
         """(n, n) posterior mean of each dyad's factor."""
-        return np.asarray(self.shape / (1.0 / self.dyad_variance + self.expected))
+        return _factors(self.dyad_variance, self.signed, self.expected)
+
+
+def _inverse(variance: float) -> float:
+    return 1.0 / variance if variance > 0 else float("inf")
+
+
+def _factors(variance: float, signed: Floats, expected: Floats) -> Floats:
+    """(n, n) posterior mean of factors whose prior has mean 1: (1 / v + signed) / (1 / v + expected)."""
+    return np.asarray((1.0 + variance * signed) / (1.0 + variance * expected))
 
 
 def calibrate(record: OwnRecord, prior: Prior, form: Form = FORM) -> Calibrated:
@@ -270,7 +280,8 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
     upper = np.triu_indices(n, 1)
     signed = np.zeros((n, n))
     np.add.at(signed, (c.a, c.b), record.counts.sum(axis=1))
-    factor, spread, dyads, expected = np.ones((n, n)), 0.3 * np.eye(classes), 0.25, np.zeros((n, n))
+    factor, spread, expected = np.ones((n, n)), 0.3 * np.eye(classes), np.zeros((n, n))
+    dyads = 0.25 if form.dyads else 0.0
     np.add.at(expected, (c.a, c.b), record.counts.sum(axis=1))
     at = mean.copy()
     at[joint.kinds] = np.minimum(mean[joint.kinds], -1.0)
@@ -279,8 +290,9 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
         precision[joint.own, joint.own] = np.kron(np.linalg.inv(spread), np.eye(n))
         exposed = joint.exposed(level[year] * factor[c.a, c.b])
         at, information = climb(exposed, at, mean, precision)
-        shape, inverse = 1.0 / dyads + signed, 1.0 / dyads + expected
-        told = information - _of_factors(exposed, at, factor, shape / inverse**2)
+        told = information
+        if form.dyads:  # the variance of each factor's gamma posterior is shape / inverse scale^2
+            told = told - _of_factors(exposed, at, factor, factor / (1.0 / dyads + expected))
         covariance = np.linalg.inv(told)
         u = at[joint.own].reshape(classes, n)
         of_states = _by_class(covariance[joint.own, joint.own], classes)
@@ -289,11 +301,13 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
         expected = np.zeros((n, n))
         np.add.at(expected, (c.a, c.b), rate * level[year])
         before, last = _flat(spread, dyads), step
-        spread, dyads = better, mixing_variance(signed[upper], expected[upper])
+        spread = better
+        if form.dyads:
+            dyads = mixing_variance(signed[upper], expected[upper])
         step = _flat(spread, dyads) - before
         if number % 3 == 2:
             spread, dyads = _unflat(before + step * _stretch(step, last), classes)
-        now = (1.0 / dyads + signed) / (1.0 / dyads + expected)
+        now = _factors(dyads, signed, expected)
         moved = max(float(np.abs(step).max()), float(np.abs(np.log(now / factor))[upper].max()))
         factor = now
         of_year = np.bincount(year, rate * factor[c.a, c.b], len(yearly))
@@ -333,13 +347,16 @@ def _flat(spread: Floats, dyads: float) -> Floats:
     """The variances as numbers without bounds: Cholesky factor of `spread`, its diagonal in logarithms; ln dyads."""
     lower = np.linalg.cholesky(spread)
     rows, columns = np.tril_indices(len(spread), -1)
-    return np.concatenate([np.log(np.diag(lower)), lower[rows, columns], [np.log(dyads)]])
+    last = [np.log(dyads)] if dyads > 0 else []
+    return np.concatenate([np.log(np.diag(lower)), lower[rows, columns], last])
 
 
 def _unflat(flat: Floats, classes: int) -> tuple[Floats, float]:
-    lower = np.diag(np.exp(flat[:classes]))
-    lower[np.tril_indices(classes, -1)] = flat[classes:-1]
-    return np.asarray(lower @ lower.T), float(np.clip(np.exp(flat[-1]), LEAST, MOST))
+    lower, below = np.diag(np.exp(flat[:classes])), np.tril_indices(classes, -1)
+    end = classes + len(below[0])
+    lower[below] = flat[classes:end]
+    dyads = float(np.clip(np.exp(flat[end]), LEAST, MOST)) if len(flat) > end else 0.0
+    return np.asarray(lower @ lower.T), dyads
 
 
 def _stretch(step: Floats, last: Floats) -> float:
@@ -455,7 +472,7 @@ def forecast(found: Calibrated, ahead: Choices) -> Floats:
     """(N,) probability that each dyad signs anything in the year: factors and level integrated over."""
     rate = Joint(ahead, found.classes).rates(found.at)
     shape = found.shape[ahead.a, ahead.b]
-    inverse = 1.0 / found.dyad_variance + found.expected[ahead.a, ahead.b]
+    inverse = _inverse(found.dyad_variance) + found.expected[ahead.a, ahead.b]
     return mixed_chance(rate, shape, inverse, found.level_variance)
 
 

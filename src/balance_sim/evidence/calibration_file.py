@@ -54,6 +54,7 @@ def calibration_record(
                 "window": form.window,
                 "level_memory": form.level_memory,
                 "discount": form.discount,
+                "dyads": form.dyads,
             },
         },
         "variances": {
@@ -85,7 +86,9 @@ def calibration_record(
                 found.states, added, np.sqrt(np.maximum(error_of_added, 0.0)), strict=True
             )
         },
-        "dyads": {
+        "dyads": {}
+        if found.dyad_variance == 0
+        else {
             f"{found.states[i]}-{found.states[j]}": [short(factor[i, j]), short(shape[i, j])]
             for i, j in upper
         },

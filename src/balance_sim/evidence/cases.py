@@ -19,6 +19,7 @@ from balance_sim.evidence.cases_states import Row, short, state_rows
 from balance_sim.evidence.cases_text import scenario_files
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.own_record import years_before
+from balance_sim.evidence.relations import relation_rows
 from balance_sim.scenario.actors import IDENTIFIER
 
 RECORD_YEARS = 20
@@ -54,7 +55,13 @@ def built_case(
     states = state_rows(series, actors, case.signal_date, accords)
     disputes = dispute_rows(series, actors, case.signal_date)
     distances, by_capitals = distance_rows(series, actors, case.signal_date)
-    tables = {"states": states, "disputes": disputes, "distances": distances, "accords": accords}
+    tables = {
+        "states": states,
+        "disputes": disputes,
+        "no_relations": relation_rows(series, actors, case.signal_date),
+        "distances": distances,
+        "accords": accords,
+    }
     present = {one.code for one in actors}
     targets = targets_of(disputes, case.participants, present)
     notes = [*left_out, *series.notes, *_gaps(series, case, states, by_capitals)]

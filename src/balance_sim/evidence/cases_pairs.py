@@ -88,24 +88,43 @@ def _disputes(
 ) -> tuple[dict[Pair, float], dict[Pair, float]]:
     """Largest of a pair's disputes in the last ten years, (level - 1) / 4 fading with age; and wars under
     way. Both as of the day, or of the last day of the series where that lies before it."""
-    read = series.read("disputes")
-    if read is None:
+    frame, day = _recent(series, actors, on)
+    if frame is None:
         return {}, {}
-    last = read.report.last_year
-    day = min(pd.Timestamp(on), pd.Timestamp(last or on.year, 12, 31))
-    began = read.frame.groupby("dispute")["start"].min()
-    frame = placed(read.frame, actors)
-    frame = frame.assign(began=frame["dispute"].map(began))
-    frame = frame[(frame["start"] < day) & (frame["end"] >= day - pd.DateOffset(years=MILITARISED_YEARS))]
     under_way = frame["end"] >= day
     age = (day - frame["end"]).dt.days.clip(lower=0) / 365.25
     level = (frame["hostility"].fillna(1.0) - 1) / 4 * 2 ** (-age / MILITARISED_HALF_LIFE)
     frame = frame.assign(weight=level.mask(under_way, OPEN_DISPUTE))
     militarised = _largest(frame, "weight")
+    return militarised, dict.fromkeys(wars_under_way(series, actors, on), 1.0)
+
+
+def wars_under_way(series: Series, actors: Sequence[Actor], on: date) -> dict[Pair, date]:
+    """Since when the pairs have fought that are in a war, by the rule of `WAR_DAYS`."""
+    frame, day = _recent(series, actors, on)
+    if frame is None:
+        return {}
     long = timedelta(days=WAR_DAYS)
     old = (day - frame["start"] >= long) | (frame["start"] - frame["began"] >= long)
-    wars = frame[under_way & frame["war"] & old].assign(weight=1.0)
-    return militarised, _largest(wars, "weight")
+    wars = frame[(frame["end"] >= day) & frame["war"] & old]
+    first = wars.groupby(["a", "b"], as_index=False)["start"].min()
+    return {
+        (str(a), str(b)): s.date() for a, b, s in zip(first["a"], first["b"], first["start"], strict=True)
+    }
+
+
+def _recent(series: Series, actors: Sequence[Actor], on: date) -> tuple[pd.DataFrame | None, pd.Timestamp]:
+    """Disputes of the last ten years between the actors, and the day as of which they are known."""
+    read = series.read("disputes")
+    if read is None:
+        return None, pd.Timestamp(on)
+    last = read.report.last_year
+    day = min(pd.Timestamp(on), pd.Timestamp(last or on.year, 12, 31))
+    began = read.frame.groupby("dispute")["start"].min()
+    frame = placed(read.frame, actors)
+    frame = frame.assign(began=frame["dispute"].map(began))
+    since = day - pd.DateOffset(years=MILITARISED_YEARS)
+    return frame[(frame["start"] < day) & (frame["end"] >= since)], day
 
 
 def _largest(frame: pd.DataFrame, column: str) -> dict[Pair, float]:

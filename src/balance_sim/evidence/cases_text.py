@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from balance_sim.evidence.cases_accords import ACCORD_COLUMNS
 from balance_sim.evidence.cases_pairs import DISPUTE_COLUMNS, DISTANCE_COLUMNS
 from balance_sim.evidence.cases_states import STATE_COLUMNS, Row, short
+from balance_sim.evidence.relations import RELATION_COLUMNS
 
 if TYPE_CHECKING:
     from balance_sim.evidence.case_table import Case
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 COLUMNS: Mapping[str, Sequence[str]] = {
     "states": STATE_COLUMNS,
     "disputes": DISPUTE_COLUMNS,
+    "no_relations": RELATION_COLUMNS,
     "distances": DISTANCE_COLUMNS,
     "accords": ACCORD_COLUMNS,
 }
