@@ -18,6 +18,14 @@ def test_it_checks_without_a_warning(tmp_path):
     assert events == [{"speech"}, {"speech", "summit"}]
 
 
+def test_a_base_rate_that_is_given_is_stated(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(new_scenario("mine", 1.5))
+    scenario, found = check_scenario(path)
+    assert scenario is not None and found == []
+    assert scenario.base_rate == 1.5
+
+
 @pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "x" * 65, "\0", "CON", "lpt1"])
 def test_names_that_cannot_be_files(name):
     with pytest.raises(ScenarioError, match="E106"):
