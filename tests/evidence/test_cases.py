@@ -16,6 +16,7 @@ import pytest
 from balance_sim.evidence import codes
 from balance_sim.evidence.case_table import Case, case_named, read_cases
 from balance_sim.evidence.cases import build_case
+from balance_sim.evidence.cases_accords import accord_rows
 from balance_sim.evidence.cases_data import Series, actor, is_state_in, state_code
 from balance_sim.evidence.cases_pairs import dispute_rows
 from balance_sim.evidence.errors import DataError
@@ -132,6 +133,34 @@ def test_a_series_that_ends_before_the_signal_is_carried_forward_as_old_as_it_wa
     early = {(r["a"], r["b"]): r for r in dispute_rows(Series(tmp_path), actors, date(2010, 12, 31))}
     assert float(early["DEU", "RUS"]["militarised"]) == pytest.approx(0.75 * 2**-0.2, abs=1e-3)
     assert ("DEU", "POL") not in early  # it began after that signal
+
+
+def test_what_no_series_can_end_ends_with_the_first_show_of_force(tmp_path):
+    """The promise among many ends for the two that showed force, on its day, and stands between the others; the one
+    between two alone has its own dates, and stays. A threat (level 2) ends nothing, nor does what came before."""
+    header = "atopid,member,begyr,begmo,begday,endyr,endmo,endday,yrent,moent,dayent,yrexit,moexit,dayexit,"
+    header += "defense,offense,neutral,nonagg,consul\n"
+    rows = [f"1,{who},1975,8,1,0,0,0,1975,8,1,0,0,0,0,0,0,1,0" for who in (255, 290, 365)]
+    rows += [f"2,{who},1990,1,1,0,0,0,1990,1,1,0,0,0,0,0,0,1,0" for who in (290, 365)]
+    (tmp_path / "atop_members.csv").write_text(header + "\n".join(rows) + "\n")
+    (tmp_path / "mid_cow5_participants.csv").write_text(
+        "dispnum,ccode,stday,stmon,styear,endday,endmon,endyear,sidea,hostlev\n"
+        "1,365,1,3,1970,5,3,1970,1,4\n1,290,1,3,1970,5,3,1970,0,4\n"
+        "2,365,1,3,1996,5,3,1996,1,3\n2,290,1,3,1996,5,3,1996,0,1\n"
+        "3,365,1,3,1997,5,3,1997,1,2\n3,255,1,3,1997,5,3,1997,0,1\n"
+    )
+    on = date(2010, 1, 1)
+    actors = [one for code in ("DEU", "POL", "RUS") if (one := actor(code, on)) is not None]
+    made = {
+        row["id"]: (row["status"], row["ended"])
+        for row in accord_rows(Series(tmp_path), actors, ("POL",), on)
+    }
+    assert made == {
+        "DEU-POL-nonaggression-1975": ("in_force", ""),
+        "DEU-RUS-nonaggression-1975": ("in_force", ""),
+        "POL-RUS-nonaggression-1975": ("ended", "1996-03-01"),
+        "POL-RUS-nonaggression-1990": ("in_force", ""),
+    }
 
 
 def test_relations_are_those_in_force_on_the_day():
