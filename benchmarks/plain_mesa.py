@@ -90,7 +90,7 @@ class PlainState(mesa.Agent):
         )
         u = (
             world.ladder.intercept[kind]
-            + world.propensity[i]
+            + world.propensity[i, kind]
             + w["security_gain"] * (self.log_gain(j, kind) - m.gain_norm[i][kind])
             + w["common_threat"] * overlap / math.sqrt(self.balance * other.balance)
             - w["hostility"] * self.hostile[j]

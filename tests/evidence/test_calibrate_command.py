@@ -41,7 +41,7 @@ def test_json_is_one_document(copy: Path, tmp_path: Path) -> None:
     document = json.loads(CliRunner().invoke(main, words).stdout)
     assert (document["file"], document["skill_card"]) == (str(out), None)
     assert document["calibrated"]["agreements"] == 203
-    assert set(document["variances"]) == {"states", "dyads", "level"}
+    assert set(document["variances"]) == {"states", "declarations", "covariance", "dyads", "level"}
 
 
 def test_what_cannot_be_calibrated_says_what_to_do(copy: Path) -> None:

@@ -13,15 +13,17 @@ from scipy.stats import nbinom
 from balance_sim.evidence.calibration import (
     HELD_TERMS,
     Form,
+    Joint,
     calibrate,
+    classes_of,
+    forecast,
     level_variance,
     mixing_variance,
     prior_of,
-    rates,
 )
 from balance_sim.evidence.errors import DataError
 from balance_sim.evidence.forecast import Forecast, own_baselines_of
-from balance_sim.evidence.likelihood import Design
+from balance_sim.evidence.likelihood import Design, log_likelihood
 from balance_sim.evidence.own_baselines import OWN_BASELINES, own_rows
 from balance_sim.evidence.own_record import own_record, scenario_on, signing_day
 from balance_sim.evidence.skill_card import skill_card
@@ -129,33 +131,80 @@ def test_states_and_dyads_that_differ_are_found_again(beijing: Scenario) -> None
     rng = np.random.default_rng(6)
     record, prior = own_record(beijing, 20), prior_of(beijing, fitted_distribution())
     c, n = record.choices, len(beijing.codes)
-    design = Design(c)
-    at = np.zeros(design.size)
-    at[: design.parts[1].stop] = [prior.weights[name] for name in c.names]
-    at[design.parts[2]] = [1.4, 1.8, 0.7, 1.2, 1.6, 1.0, 2.2]
-    at[design.parts[3]] = rng.normal(0.0, 0.8, n)
+    joint = Joint(c, classes_of(c.kinds, prior.declarations))
+    at = np.zeros(joint.size)
+    at[joint.terms] = [prior.weights[name] for name in c.names]
+    at[joint.kinds] = [1.4, 1.8, 0.7, 1.2, 1.6, 1.0, 2.2]
+    at[joint.own] = rng.normal(0.0, 0.8, 2 * n)
     factor = rng.gamma(2.0, 0.5, (n, n))
     level = np.repeat([0.5, 1.0], 10)[c.year - c.year.min()]
-    rate = np.exp(design.log_rate(at)[0]) * (level * factor[c.a, c.b])[:, None]
-    counts = rng.poisson(rate).astype(float)
+    counts = np.zeros_like(record.counts)
+    for kinds, design, place in zip(joint.classes, joint.designs, joint.places, strict=True):
+        rate = np.exp(design.log_rate(at[place])[0]) * (level * factor[c.a, c.b])[:, None]
+        counts[:, [c.kinds.index(kind) for kind in kinds]] = rng.poisson(rate)
     assert counts.sum() > 600
     drawn = replace(record, counts=counts, choices=replace(c, signed=(counts > 0).astype(float)))
-    found = calibrate(drawn, prior)
+    found = calibrate(drawn, prior, Form(dyads=True))
     upper = np.triu_indices(n, 1)
-    true = at[design.parts[3]]
-    inside = (
-        np.abs(found.propensity - true - (found.propensity - true).mean()) < 1.96 * found.propensity_error
-    )
-    assert inside.mean() > 0.85
-    assert np.corrcoef(found.propensity, true)[0, 1] > 0.85
-    assert found.state_variance == pytest.approx(true.var(), rel=0.35)
+    for k, true in enumerate(at[joint.own].reshape(2, n)):
+        error = np.sqrt(found.propensity_covariance[k, k])
+        away = found.propensity[k] - true
+        assert (np.abs(away - away.mean()) < 1.96 * error).mean() > 0.85
+        assert np.corrcoef(found.propensity[k], true)[0, 1] > 0.75
+        assert found.state_variance[k, k] == pytest.approx(true.var(), rel=0.4)
+    assert abs(found.state_variance[0, 1]) < 0.25  # the two were drawn apart
     assert found.dyad_variance == pytest.approx(0.5, rel=0.35)
     assert np.corrcoef(np.log(found.factor[upper]), np.log(factor[upper] + 0.1))[0, 1] > 0.4
     early, late = (
         np.mean([found.level[y] for y in found.level if (y >= 2015) == is_late]) for is_late in (False, True)
     )
     assert early / late == pytest.approx(0.5, rel=0.2)
-    assert rates(Design(c), found.at).sum() == pytest.approx(rates(design, at).sum(), rel=0.25)
+    assert joint.rates(found.at).sum() == pytest.approx(joint.rates(at).sum(), rel=0.25)
+
+
+def test_the_joint_likelihood_is_that_of_its_classes(beijing: Scenario) -> None:
+    """With the same intercepts of a state for both classes it is the likelihood of one design of all kinds; derivatives
+    are those of finite differences."""
+    c = own_record(beijing, 1).choices
+    kinds = classes_of(c.kinds, ("non_aggression", "political_declaration"))
+    assert kinds[1] == ("non_aggression", "political_declaration")
+    assert classes_of(("a", "b"), ()) == (("a", "b"),)
+    joint, whole, n = Joint(c, kinds), Design(c), len(c.states)
+    rng = np.random.default_rng(3)
+    fixed, own = rng.normal(-0.5, 0.2, whole.fixed), rng.normal(0.0, 0.5, n)
+    one, both = np.concatenate([fixed, own]), np.concatenate([fixed, own, own])
+    np.testing.assert_allclose(joint.rates(both), np.exp(whole.log_rate(one)[0]).sum(axis=1), rtol=1e-12)
+    assert joint.log_likelihood(both) == pytest.approx(log_likelihood(whole, one), rel=1e-12)
+    value, slope, curve = joint.derivatives(both)
+    assert value == pytest.approx(joint.log_likelihood(both))
+    np.testing.assert_allclose(joint.scores_by(both, c.pair).sum(axis=0), slope, atol=1e-8)
+    step = 1e-5
+    for place in (0, joint.kinds.start, joint.own.start + 4, joint.own.start + n + 4):
+        up, down = both.copy(), both.copy()
+        up[place] += step
+        down[place] -= step
+        assert (joint.log_likelihood(up) - joint.log_likelihood(down)) / (2 * step) == pytest.approx(
+            slope[place], rel=1e-4, abs=1e-4
+        )
+        change = (joint.derivatives(up)[1] - joint.derivatives(down)[1]) / (2 * step)
+        np.testing.assert_allclose(-change, curve[place], rtol=1e-3, atol=1e-3)
+
+
+def test_a_state_that_signs_declarations_alone_is_ready_for_those_alone(beijing: Scenario) -> None:
+    """Invented: every dyad of the first state signs a declaration in every year of ten, and it nothing else."""
+    record, prior = own_record(beijing, 10), prior_of(beijing, fitted_distribution())
+    c = record.choices
+    counts = record.counts.copy()
+    mine = c.a == 0
+    counts[mine] = 0.0
+    counts[mine, c.kinds.index("political_declaration")] = 1.0
+    changed = replace(record, counts=counts, choices=replace(c, signed=(counts > 0).astype(float)))
+    found = calibrate(changed, prior, Form(window=10))
+    security, declarations = found.propensity[:, 0]
+    assert declarations > 2.0 and security < 0.0
+    assert found.dyad_variance == 0 and (found.factor == 1).all() and np.isinf(found.shape).all()
+    p = forecast(found, changed.within(2024, 2024).choices)
+    assert p[c.a[: len(p)] == 0].mean() > 3 * p[c.a[: len(p)] != 0].mean()
 
 
 def test_held_terms_keep_their_weights(beijing: Scenario) -> None:

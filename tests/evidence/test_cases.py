@@ -16,8 +16,11 @@ import pytest
 from balance_sim.evidence import codes
 from balance_sim.evidence.case_table import Case, case_named, read_cases
 from balance_sim.evidence.cases import build_case
-from balance_sim.evidence.cases_data import is_state_in, state_code
+from balance_sim.evidence.cases_accords import accord_rows
+from balance_sim.evidence.cases_data import Series, actor, is_state_in, state_code
+from balance_sim.evidence.cases_pairs import dispute_rows
 from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.relations import known_relations, relation_rows
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.codes import code_table
 
@@ -96,6 +99,96 @@ def test_it_is_a_war_half_a_year_later_and_at_once_for_who_joins_it_then(tmp_pat
     found = disputes(built(tmp_path, signal_date="1940-06-20"))
     assert found["DEU", "GBR"].war == 1.0
     assert found["GBR", "ITA"].war == 1.0  # Italy entered on 1940-06-10
+
+
+MIDS = """dispnum,ccode,stday,stmon,styear,endday,endmon,endyear,sidea,hostlev
+1,255,1,3,2014,31,12,2014,1,3
+1,290,1,3,2014,31,12,2014,0,4
+2,255,1,6,2009,31,12,2009,1,4
+2,365,1,6,2009,31,12,2009,0,3
+3,365,1,1,2013,31,12,2014,1,5
+3,290,1,1,2013,31,12,2014,0,5
+4,255,1,1,2003,31,12,2004,1,5
+4,220,1,1,2003,31,12,2004,0,5
+"""
+
+
+def test_a_series_that_ends_before_the_signal_is_carried_forward_as_old_as_it_was(tmp_path):
+    """By hand, of a series that ends in 2014 and a signal in 2022: a dispute under way then counts 0.75; one of level 4
+    that ended five years before the series does, (4 - 1) / 4 and half of it; a war under way is still one; a war
+    that ended ten years before the series does counts a quarter. Before, all of them had faded by seven years more."""
+    (tmp_path / "mid_cow5_participants.csv").write_text(MIDS)
+    on = date(2022, 2, 4)
+    actors = [one for code in ("DEU", "FRA", "POL", "RUS") if (one := actor(code, on)) is not None]
+    rows = {(row["a"], row["b"]): row for row in dispute_rows(Series(tmp_path), actors, on)}
+    assert {key: float(row["militarised"]) for key, row in rows.items()} == {
+        ("DEU", "POL"): 0.75,
+        ("DEU", "RUS"): 0.375,
+        ("POL", "RUS"): 0.75,
+        ("DEU", "FRA"): 0.25,
+    }
+    assert {key for key, row in rows.items() if row.get("war")} == {("POL", "RUS")}
+    wars = [row for row in relation_rows(Series(tmp_path), actors, on) if row["kind"] == "war"]
+    assert [(row["a"], row["b"], row["from"]) for row in wars] == [("POL", "RUS", "2013-01-01")]
+    early = {(r["a"], r["b"]): r for r in dispute_rows(Series(tmp_path), actors, date(2010, 12, 31))}
+    assert float(early["DEU", "RUS"]["militarised"]) == pytest.approx(0.75 * 2**-0.2, abs=1e-3)
+    assert ("DEU", "POL") not in early  # it began after that signal
+
+
+def test_what_no_series_can_end_ends_with_the_first_show_of_force(tmp_path):
+    """The promise among many ends for the two that showed force, on its day, and stands between the others; the one
+    between two alone has its own dates, and stays. A threat (level 2) ends nothing, nor does what came before."""
+    header = "atopid,member,begyr,begmo,begday,endyr,endmo,endday,yrent,moent,dayent,yrexit,moexit,dayexit,"
+    header += "defense,offense,neutral,nonagg,consul\n"
+    rows = [f"1,{who},1975,8,1,0,0,0,1975,8,1,0,0,0,0,0,0,1,0" for who in (255, 290, 365)]
+    rows += [f"2,{who},1990,1,1,0,0,0,1990,1,1,0,0,0,0,0,0,1,0" for who in (290, 365)]
+    (tmp_path / "atop_members.csv").write_text(header + "\n".join(rows) + "\n")
+    (tmp_path / "mid_cow5_participants.csv").write_text(
+        "dispnum,ccode,stday,stmon,styear,endday,endmon,endyear,sidea,hostlev\n"
+        "1,365,1,3,1970,5,3,1970,1,4\n1,290,1,3,1970,5,3,1970,0,4\n"
+        "2,365,1,3,1996,5,3,1996,1,3\n2,290,1,3,1996,5,3,1996,0,1\n"
+        "3,365,1,3,1997,5,3,1997,1,2\n3,255,1,3,1997,5,3,1997,0,1\n"
+    )
+    on = date(2010, 1, 1)
+    actors = [one for code in ("DEU", "POL", "RUS") if (one := actor(code, on)) is not None]
+    made = {
+        row["id"]: (row["status"], row["ended"])
+        for row in accord_rows(Series(tmp_path), actors, ("POL",), on)
+    }
+    assert made == {
+        "DEU-POL-nonaggression-1975": ("in_force", ""),
+        "DEU-RUS-nonaggression-1975": ("in_force", ""),
+        "POL-RUS-nonaggression-1975": ("ended", "1996-03-01"),
+        "POL-RUS-nonaggression-1990": ("in_force", ""),
+    }
+
+
+def test_relations_are_those_in_force_on_the_day():
+    """Canada left Iran in 2012 and Indonesia Taipei in April 1950; nobody but Palau's like keeps relations with it."""
+    canada = known_relations(("CAN", "IRN"), date(2012, 9, 6))
+    assert [row["kind"] for row in canada] == ["sanctions"]
+    later = known_relations(("CAN", "IRN"), date(2012, 9, 7))
+    assert [row["kind"] for row in later] == ["no_diplomatic_relations", "sanctions"]
+    assert all(row["until"] == "" and row["source"].endswith("to be checked") for row in later)
+    assert len(known_relations(("CHN", "IDN"), date(1950, 2, 13))) == 1
+    assert known_relations(("CHN", "IDN"), date(1950, 4, 13)) == []
+    taipei = known_relations(("JPN", "PLW", "TWN"), date(2022, 4, 18))
+    assert [(row["a"], row["b"], row["from"]) for row in taipei] == [("JPN", "TWN", "")]
+    (clash,) = known_relations(("IND", "PAK"), date(2025, 9, 1))
+    assert clash["until"] == "2026-05-10"  # a war without a settlement ends by the rule, twelve months on
+    assert known_relations(("IND", "PAK"), date(2025, 5, 6)) == []
+
+
+def test_a_case_states_its_level(steel, tmp_path):
+    """Two-sided agreements of twenty years between its states, and what the user gives instead."""
+    days = [a.signed for a in steel.accords if not a.multilateral]
+    count = sum(date(1919, 5, 21) <= day < date(1939, 5, 21) for day in days)
+    assert 0 < count < 50
+    assert steel.base_rate == pytest.approx(count / 20)
+    for path, text in build_case(STEEL, DATA, "steel", base_rate=3.5).items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+    assert load_scenario(tmp_path / "steel.yaml").base_rate == 3.5
 
 
 def test_claims_have_their_salience_and_end(steel):

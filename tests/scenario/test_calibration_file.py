@@ -21,6 +21,12 @@ def copy(tmp_path: Path) -> Path:
     """The smallest calibrated scenario that is shipped."""
     shutil.copytree(SCENARIOS / "nolimits_2022", tmp_path / "nolimits_2022")
     shutil.copy(SCENARIOS / "nolimits_2022.yaml", tmp_path)
+    path = tmp_path / "nolimits_2022" / "calibration.yaml"
+    text = path.read_text()
+    assert "\ndyads: {}\n" in text  # the shipped form has none: two are put in
+    path.write_text(
+        text.replace("\ndyads: {}\n", "\ndyads:\n  AUS-CAN: [0.9, 20.0]\n  CHN-RUS: [1.3, 21.0]\n")
+    )
     return tmp_path / "nolimits_2022.yaml"
 
 
@@ -52,6 +58,10 @@ def test_values_go_where_a_file_would_give_them(copy: Path) -> None:
     assert {s.id: s.propensity for s in scenario.states} == {
         code: one["estimate"] for code, one in held["states"].items()
     }
+    assert {s.id: s.propensity_declarations for s in scenario.states} == {
+        code: one["estimate"] for code, one in held["declarations"].items()
+    }
+    assert len({s.propensity_declarations for s in scenario.states}) > 10
     assert {f"{f.a}-{f.b}": [f.factor, f.shape] for f in scenario.frailties} == held["dyads"]
     assert scenario.theory.weights["size"] == held["weights"]["size"]["estimate"]
     assert scenario.theory.weights["security_gain"] == plain.theory.weights["security_gain"]
@@ -68,7 +78,7 @@ def test_what_the_file_gives_itself_stays(copy: Path) -> None:
     assert scenario.kinds["access"].intercept == -4
     assert scenario.theory.weights["size"] == 0.5
     assert {f.factor for f in scenario.frailties if (f.a, f.b) == ("CHN", "RUS")} == {3.0}
-    assert len(scenario.frailties) == 253
+    assert len(scenario.frailties) == 2
 
 
 def test_a_theory_that_switches_terms_off_switches_them_off(copy: Path) -> None:
@@ -122,6 +132,7 @@ def test_other_fitted_weights_are_a_warning(copy: Path) -> None:
         ("  size: {estimate", "  seize: {estimate", "E211", "unknown term `seize`"),
         ("variances:", "variance:", "E101", "unknown key `variance`"),
         ("  states: 0", "  others: 0", "E103", "`states` is required"),
+        ("declarations:\n  AUS: {", "declarations:\n  XZZ: {", "E301", "unknown state `XZZ`"),
         ("  access: {estimate: ", "  access: {estimate: x", "E201", "expected a number, got `x"),
         ("  access: {estimate", "  excess: {estimate", "E211", "unknown kind `excess`"),
         ("  AUS-CAN: [", "  AUS-CAN: [-", "E203", ""),

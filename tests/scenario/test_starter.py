@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import subprocess
+import sys
+
 import pytest
 
 from balance_sim.scenario import ScenarioError, arm_scenario, check_scenario, new_scenario
@@ -16,6 +21,27 @@ def test_it_checks_without_a_warning(tmp_path):
     assert all("made up" in state.name for state in scenario.states)
     events = [{event.id for event in arm_scenario(scenario, arm).events} for arm in scenario.arms]
     assert events == [{"speech"}, {"speech", "summit"}]
+
+
+def test_a_base_rate_that_is_given_is_stated(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(new_scenario("mine", 1.5))
+    scenario, found = check_scenario(path)
+    assert scenario is not None and found == []
+    assert scenario.base_rate == 1.5
+
+
+def test_at_a_terminal_the_base_rate_is_asked_for(tmp_path):
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "balance_sim", "new", "mine"]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=tmp_path) as process:
+        os.write(ours, b"1.25\n")
+        assert process.wait(120) == 0
+    os.close(theirs)
+    said = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert "Agreements a year that these states sign among themselves" in said
+    assert "\nbase_rate: 1.25\n" in (tmp_path / "mine.yaml").read_text()
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "../x", "a b", "x" * 65, "\0", "CON", "lpt1"])

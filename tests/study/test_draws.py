@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 import balance_sim as bs
 from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.core import Drawn
+from balance_sim.model.margins import most_willing
+from balance_sim.model.willingness import since_start
 from balance_sim.results.outcomes import FILTERED
-from balance_sim.scenario.defaults import Distribution, default_weights, fitted_distribution
+from balance_sim.scenario.defaults import Distribution, default_weights, fitted_distribution, fitted_shares
 from balance_sim.scenario.starter import new_scenario
-from balance_sim.study.draws import deviations, with_draws
+from balance_sim.study.draws import deviations, distribution_of, with_draws
 
 RUNS = np.arange(4000, dtype=np.uint64)
 
@@ -86,11 +91,78 @@ def test_arms_share_draws_and_zero_stays_zero(worlds: Worlds) -> None:
             np.testing.assert_array_equal(value, other.drawn.weights[name])
 
 
+def test_shares_of_change_are_drawn_from_what_theory_leaves_of_their_distribution() -> None:
+    """Means of normal distributions cut off at 0, m + s phi(m / s) / Phi(m / s), with the shipped figures: the security
+    gain, whose share the record wants at -0.0308 / 0.3199, half a normal about as wide as its standard error."""
+    found = fitted_shares()
+    assert found.paths == tuple(
+        f"parameters.change_{name}" for name in ("common_threat", "hostility", "security_gain")
+    )
+    np.testing.assert_allclose(found.estimate, (0.84526, 1.73998, -0.09630), atol=1e-5)
+    moved = deviations(found, 1, RUNS)
+    for path, mean, sd in zip(found.paths, found.estimate, (0.75228, 1.48887, 0.28639), strict=True):
+        share = mean + moved[path]
+        assert share.min() >= 0
+        cut = sd * np.exp(-0.5 * (mean / sd) ** 2) / np.sqrt(2 * np.pi) / norm.cdf(mean / sd)
+        assert share.mean() == pytest.approx(mean + cut, abs=5 * sd / np.sqrt(4000))
+
+
+def test_a_runs_own_share_of_change_counts(worlds: Worlds) -> None:
+    """By hand: at the start 0.4, now 0.7. Shares of 0, 1 and 2 of the change count 0.4, 0.7 and 1.0; the world's own
+    share is no longer read. Bounds hold for each run."""
+    p = SimpleNamespace(
+        world=SimpleNamespace(
+            rules=SimpleNamespace(change_hostility=0.5),
+            drawn=Drawn({}, np.zeros((3, 1)), {"hostility": np.array([0.0, 1.0, 2.0])}),
+        ),
+        baseline=SimpleNamespace(first={"hostility": np.array([0.4])}),
+        run=np.array([0, 1, 2]),
+    )
+    counted = since_start(p, "hostility", np.full(3, 0.7), np.zeros(3, dtype=np.int64))
+    np.testing.assert_allclose(counted, [0.4, 0.7, 1.0])
+    own = with_draws(worlds, 1, RUNS[:3])
+    for name, world in own.arms.items():
+        most = own.bounds[name]
+        alone = [
+            most_willing(
+                replace(world, drawn=Drawn(*(_of(part, run) for part in _parts(world.drawn)))), own.baseline
+            )
+            for run in range(3)
+        ]
+        np.testing.assert_array_equal(most, np.concatenate(alone))
+    assert len({float(value) for value in own.reference.drawn.shares["hostility"]}) == 3
+
+
+def _parts(drawn: Drawn) -> tuple:
+    return drawn.weights, drawn.level, drawn.shares
+
+
+def _of(part, run: int):
+    return (
+        part[[run]] if isinstance(part, np.ndarray) else {name: value[[run]] for name, value in part.items()}
+    )
+
+
+def test_signs_are_held_where_a_scenario_is_calibrated() -> None:
+    scenario = bs.load_scenario("scenarios/beijing_2025.yaml")
+    found = distribution_of(scenario)
+    assert set(found.at_least_zero) == {
+        f"theory.weights.{name}" for name in ("common_threat", "hostility", "security_gain")
+    }
+    moved = deviations(found, 1, RUNS)
+    for path in found.at_least_zero:
+        weight = scenario.theory.weights[path.rpartition(".")[2]]
+        assert (weight + moved[path]).min() >= 0, path
+
+
 def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     """A covariance of zero gives the same accords as no draws at all, bit for bit."""
     found = fitted_distribution()
     none = replace(found, covariance=tuple(tuple(0.0 for _ in row) for row in found.covariance))
     monkeypatch.setattr("balance_sim.study.draws.fitted_distribution", lambda: none)
+    shares = fitted_shares()
+    still = replace(shares, covariance=tuple((0.0,) * 3 for _ in range(3)), at_least_zero=())
+    monkeypatch.setattr("balance_sim.study.draws.fitted_shares", lambda: still)
     plain, drawn = bs.run(scenario, runs=20), bs.run(scenario, runs=20, draw_parameters=True)
     assert plain.accords.equals(drawn.accords)
     assert list(plain.outcomes.columns) == list(drawn.outcomes.columns)

@@ -323,7 +323,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
     mine, theirs = terms
     sizes = [math.log(c) for c in control.capability]
     level = [
-        control.ladder.intercept[kind] + control.propensity[ego] + 0.7 * (sizes[alter] - sum(sizes) / 4)
+        control.ladder.intercept[kind] + control.propensity[ego, kind] + 0.7 * (sizes[alter] - sum(sizes) / 4)
         for ego, alter in ((i, j), (j, i))
     ]
 

@@ -99,20 +99,25 @@ def _default(path: Path) -> Path:
 def _found_lines(found: Calibrated) -> list[str]:
     import numpy as np
 
-    order = np.argsort(-found.propensity, kind="stable")
+    readiness = {}
+    for name, own in zip(("security agreements", "declarations"), found.propensity, strict=False):
+        order = np.argsort(-own, kind="stable")
+        most, least = (
+            ", ".join(f"{found.states[k]} {own[k]:+.2f}" for k in part)
+            for part in (order[:SHOWN], order[-SHOWN:])
+        )
+        readiness[name] = f"states that sign {name} most readily: {most}; least: {least}"
     factor = np.triu(found.factor, 1)
     first, second = np.unravel_index(np.argsort(-factor, axis=None, kind="stable")[:SHOWN], factor.shape)
-    most = ", ".join(f"{found.states[k]} {found.propensity[k]:+.2f}" for k in order[:SHOWN])
-    least = ", ".join(f"{found.states[k]} {found.propensity[k]:+.2f}" for k in order[-SHOWN:])
     dyads = ", ".join(
         f"{found.states[i]}-{found.states[j]} {factor[i, j]:.2f}" for i, j in zip(first, second, strict=True)
     )
     return [
         f"{found.agreements} agreements between two states in {len(found.level)} years",
-        f"variances: states {number(found.state_variance)}, dyads {number(found.dyad_variance)}, "
-        f"level of a year {number(found.level_variance)}",
-        *wrapped(f"states that sign most readily: {most}; least: {least}"),
-        *wrapped(f"dyads with the largest factors: {dyads}"),
+        f"variances: states {' and '.join(number(float(v)) for v in np.diag(found.state_variance))}, "
+        f"dyads {number(found.dyad_variance)}, level of a year {number(found.level_variance)}",
+        *(line for said in readiness.values() for line in wrapped(said)),
+        *(wrapped(f"dyads with the largest factors: {dyads}") if found.dyad_variance > 0 else []),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -29,25 +30,54 @@ SCENARIOS = Path("scenarios")
     metavar="DIR",
     help="Folder of the public series; see docs/cases.md.",
 )
-def command(name: str, out: str | None, case_id: str | None, cases: Path | None, data: Path | None) -> None:
+@click.option(
+    "--base-rate",
+    type=click.FloatRange(min=0, max=1e4, min_open=True),
+    metavar="RATE",
+    help="Agreements a year, all kinds, that the states sign among themselves. Asked for at a terminal; a case counts "
+    "its own.",
+)
+def command(
+    name: str,
+    out: str | None,
+    case_id: str | None,
+    cases: Path | None,
+    data: Path | None,
+    base_rate: float | None,
+) -> None:
     """Write a small commented scenario that checks and runs as it is. Never overwrites a file.
 
     With --from-case, --cases and --data: the scenario of a case, from what the series know at its date, as
-    NAME.yaml and tables in a folder NAME beside it."""
+    NAME.yaml and tables in a folder NAME beside it. Its level is that of the record: a calibration where there are
+    agreements enough for one, else a base rate."""
     if case_id is None and cases is None and data is None:
-        _starter(name, out)
+        if base_rate is None and out != "-" and sys.stdin.isatty():
+            base_rate = _asked()
+        _starter(name, out, base_rate)
         return
     if case_id is None or cases is None or data is None:
         raise click.UsageError("a case needs all three of --from-case, --cases and --data")
     if out == "-":
         raise click.UsageError("a case is several files; give --out a file name")
-    _from_case(name, out, case_id, cases, data)
+    _from_case(name, out, case_id, cases, data, base_rate)
 
 
-def _starter(name: str, out: str | None) -> None:
+def _asked() -> float | None:
+    """What a user at a terminal says of the level; None where there is no answer."""
+    text = click.prompt(
+        "Agreements a year that these states sign among themselves (empty: leave it open)",
+        default="",
+        show_default=False,
+    )
+    if not text.strip():
+        return None
+    return float(click.FloatRange(min=0, max=1e4, min_open=True)(text))
+
+
+def _starter(name: str, out: str | None, base_rate: float | None) -> None:
     from balance_sim.scenario.starter import new_scenario
 
-    text = new_scenario(name.removesuffix(".yaml"))
+    text = new_scenario(name.removesuffix(".yaml"), base_rate)
     if out == "-":
         click.echo(text, nl=False)
         return
@@ -56,16 +86,22 @@ def _starter(name: str, out: str | None) -> None:
     click.echo(f"wrote {path}; next: balance-sim check {path}")
 
 
-def _from_case(name: str, out: str | None, case_id: str, cases: Path, data: Path) -> None:
+def _from_case(
+    name: str, out: str | None, case_id: str, cases: Path, data: Path, base_rate: float | None
+) -> None:
+    from balance_sim.cli.calibrate import command as calibrate
     from balance_sim.evidence.case_table import case_named
-    from balance_sim.evidence.cases import build_case
+    from balance_sim.evidence.cases import built_case
 
     given = Path((out or name).removesuffix(".yaml"))
     is_bare = out is None and given.name == str(given)
     folder = SCENARIOS if is_bare and SCENARIOS.is_dir() else given.parent
-    files = build_case(case_named(cases, case_id), data, given.name)
+    files, until = built_case(case_named(cases, case_id), data, given.name, base_rate)
     _write({folder / path: text for path, text in files.items()})
     main = folder / f"{given.name}.yaml"
+    if until is not None:
+        words = [str(main), "--until", until.isoformat(), "--no-card"]
+        calibrate.main(words, prog_name="balance-sim calibrate", standalone_mode=False)
     click.echo(f"wrote {main} and {len(files) - 1} tables; next: balance-sim check {main}")
 
 

@@ -34,6 +34,11 @@ def calibration_record(
     """Everything the file holds, as plain values in a fixed order. scenario: without a calibration."""
     count = len(found.names) - len(found.kinds)
     error = dict(zip(found.names, np.sqrt(np.diag(found.covariance)), strict=True))
+    own = found.propensity_covariance
+    added = (
+        found.propensity[-1] - found.propensity[0]
+    )  # for declarations, to what a state has for security agreements
+    error_of_added = own[0, 0] + own[-1, -1] - 2 * own[0, -1]
     upper = zip(*np.triu_indices(len(found.states), 1), strict=True)
     factor, shape = found.factor, found.shape
     return {
@@ -49,10 +54,13 @@ def calibration_record(
                 "window": form.window,
                 "level_memory": form.level_memory,
                 "discount": form.discount,
+                "dyads": form.dyads,
             },
         },
         "variances": {
-            "states": short(found.state_variance),
+            "states": short(found.state_variance[0, 0]),
+            "declarations": short(found.state_variance[-1, -1]),
+            "covariance": short(found.state_variance[0, -1]),
             "dyads": short(found.dyad_variance),
             "level": short(found.level_variance),
         },
@@ -70,9 +78,17 @@ def calibration_record(
         },
         "states": {
             code: {"estimate": short(value), "standard_error": short(one)}
-            for code, value, one in zip(found.states, found.propensity, found.propensity_error, strict=True)
+            for code, value, one in zip(found.states, found.propensity[0], np.sqrt(own[0, 0]), strict=True)
         },
-        "dyads": {
+        "declarations": {
+            code: {"estimate": short(value), "standard_error": short(one)}
+            for code, value, one in zip(
+                found.states, added, np.sqrt(np.maximum(error_of_added, 0.0)), strict=True
+            )
+        },
+        "dyads": {}
+        if found.dyad_variance == 0
+        else {
             f"{found.states[i]}-{found.states[j]}": [short(factor[i, j]), short(shape[i, j])]
             for i, j in upper
         },

@@ -7,25 +7,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
+from balance_sim.evidence.calibration import FEWEST
 from balance_sim.evidence.case_table import Case, case_of
 from balance_sim.evidence.cases_accords import accord_rows
 from balance_sim.evidence.cases_data import Actor, Series, actor, is_state_in
 from balance_sim.evidence.cases_pairs import dispute_rows, distance_rows
-from balance_sim.evidence.cases_states import Row, state_rows
+from balance_sim.evidence.cases_states import Row, short, state_rows
 from balance_sim.evidence.cases_text import scenario_files
 from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.own_record import years_before
+from balance_sim.evidence.relations import relation_rows
 from balance_sim.scenario.actors import IDENTIFIER
 
+RECORD_YEARS = 20
+"""Years of agreements from which a case's level is counted, or its calibration made."""
 
-def build_case(case: Case | Mapping[str, str], data_dir: Path | str, name: str) -> dict[str, str]:
+
+def build_case(
+    case: Case | Mapping[str, str], data_dir: Path | str, name: str, base_rate: float | None = None
+) -> dict[str, str]:
     """The files of a scenario, by their path beside NAME.yaml: NAME.yaml itself and NAME/*.csv.
 
     case: a row of the table of cases, read or as text by column. data_dir: folder of the series, under the
-    names that evidence.data_files.FILES lists; only the capabilities must be there. Nothing dated on or after the
-    signal is read into the scenario. Raises DataError."""
+    names that evidence.data_files.FILES lists; only the capabilities must be there. base_rate: agreements a year, in
+    place of what the series say of the level. Nothing dated on or after the signal is read into the scenario. Raises
+    DataError."""
+    return built_case(case, data_dir, name, base_rate)[0]
+
+
+def built_case(
+    case: Case | Mapping[str, str], data_dir: Path | str, name: str, base_rate: float | None = None
+) -> tuple[dict[str, str], date | None]:
+    """The same files, and the day before which the record is complete, where it is long enough for a calibration: then
+    the scenario names NAME/calibration.yaml, which is still to be written."""
     if not isinstance(case, Case):
         case = case_of(dict(case), None, None)
     if not IDENTIFIER.fullmatch(name):
@@ -38,7 +55,13 @@ def build_case(case: Case | Mapping[str, str], data_dir: Path | str, name: str) 
     states = state_rows(series, actors, case.signal_date, accords)
     disputes = dispute_rows(series, actors, case.signal_date)
     distances, by_capitals = distance_rows(series, actors, case.signal_date)
-    tables = {"states": states, "disputes": disputes, "distances": distances, "accords": accords}
+    tables = {
+        "states": states,
+        "disputes": disputes,
+        "no_relations": relation_rows(series, actors, case.signal_date),
+        "distances": distances,
+        "accords": accords,
+    }
     present = {one.code for one in actors}
     targets = targets_of(disputes, case.participants, present)
     notes = [*left_out, *series.notes, *_gaps(series, case, states, by_capitals)]
@@ -47,7 +70,36 @@ def build_case(case: Case | Mapping[str, str], data_dir: Path | str, name: str) 
         "targets": targets,
         "bloc": allied_with(accords, case.participants, present - {*targets}),
     }
-    return scenario_files(case, name, tables, roles, notes)
+    level, until = level_of(series, accords, case.signal_date - timedelta(days=1), name, base_rate)
+    return scenario_files(case, name, tables, roles, notes, level), until
+
+
+def level_of(
+    series: Series, accords: Sequence[Row], start: date, name: str, given: float | None
+) -> tuple[list[str], date | None]:
+    """Lines that state the level: agreements between two of the states in the twenty years before the start, or before
+    the end of the series of agreements, and the day on which the record ends if they are enough for a calibration."""
+    if given is not None:
+        return [f"base_rate: {short(given)}    # agreements a year, as given to `balance-sim new`"], None
+    read = series.read("accords")
+    last = read.report.last_year if read is not None else None
+    until = min(start, date(last + 1, 1, 1)) if last is not None else start
+    days = [
+        date.fromisoformat(row["signed"])
+        for row in accords
+        if row["multilateral"] == "false" and row["signed"]
+    ]
+    count = sum(years_before(until, RECORD_YEARS) <= day < until for day in days)
+    said = f"{count} agreements between two of these states are dated in the twenty years before {until}"
+    if count >= FEWEST:
+        more = f" --until {until}" if until != start else ""
+        return [f"# {said}.", f"# Written by `balance-sim calibrate {name}.yaml{more}`.",
+                f"calibration: {name}/calibration.yaml"], until  # fmt: skip
+    if count:
+        return [f"# {said}, too few for a calibration.", f"base_rate: {short(count / RECORD_YEARS)}"], None
+    return [
+        f"# {said}: the level is that of the shipped intercepts. `base_rate: 2` would set it, agreements a year."
+    ], None
 
 
 def cast(case: Case) -> tuple[list[Actor], list[str]]:

@@ -3,7 +3,13 @@
 ATOP comes first; a COW alliance is added where ATOP has none of that pair that began within a year of it. The
 phases of one treaty are one accord, of the kind of its last phase before the date. Only what began before the
 day of the signal is there, and the end of an accord only where it had ended by then. Ended accords are kept
-if they began in the last fifty years: five half-lives of `experience`."""
+if they began in the last fifty years: five half-lives of `experience`.
+
+Two ends that the series of agreements cannot tell are taken from that of disputes, the first after the agreement in
+which one of two states shows or uses force against the other. It ends a promise of non-aggression among many for these
+two: ATOP dates ends by treaty and member, so that one between two of many members has no date there (one between two
+alone has). And an agreement of DCAD or of COW that was in force when its record of ends closes, in 2010 or 2012, goes
+on until such a dispute, and no longer."""
 
 from __future__ import annotations
 
@@ -50,6 +56,7 @@ def accord_rows(series: Series, actors: Sequence[Actor], participants: Sequence[
     cow = _alliances(series, "cow_alliances", "COW alliances 4.1", actors, on)
     found = pd.concat([atop, _without(cow, atop), _cooperation(series, actors, on)], ignore_index=True)
     day = pd.Timestamp(on)
+    found = found.assign(ended=_broken(found, series, actors, on))
     inside = found["a"].isin(participants) & found["b"].isin(participants)
     found = found[~(inside & (found["signed"] >= day - pd.Timedelta(days=SIGNAL_DAYS)))]
     found = found[found["ended"].isna() | (found["signed"] >= day - pd.DateOffset(years=MEMORY_YEARS))]
@@ -62,6 +69,32 @@ def accord_rows(series: Series, actors: Sequence[Actor], participants: Sequence[
         key = stem if seen[stem] == 1 else f"{stem}-{seen[stem]}"
         rows.append(_row({str(name): value for name, value in record.items()}, key))
     return rows
+
+
+SHOW_OF_FORCE = 3
+"""Level of hostility, of COW's five, from which force is shown or used."""
+ENDS_KNOWN_TO = {"DCAD": pd.Timestamp(2010, 12, 31), "COW": pd.Timestamp(2012, 12, 31)}
+"""Where records of ends close, by the first word of an agreement's name. ATOP's closes after that of disputes."""
+
+
+def _broken(found: pd.DataFrame, series: Series, actors: Sequence[Actor], on: date) -> pd.Series:
+    """The ends of agreements, with those that disputes tell put in where none is on record."""
+    read = series.read("disputes")
+    if read is None:
+        return found["ended"]
+    clashes = placed(read.frame, actors)
+    clashes = clashes[(clashes["hostility"] >= SHOW_OF_FORCE) & (clashes["start"] < pd.Timestamp(on))]
+    starts = {key: sorted(part["start"]) for key, part in clashes.groupby(["a", "b"])}
+
+    ends: list[object] = []
+    for row in found.itertuples():
+        ended, known_to = row.ended, ENDS_KNOWN_TO.get(str(row.name).split()[0])
+        since = max(pd.Timestamp(str(row.signed)), known_to or pd.Timestamp.min)
+        tells = known_to is not None or (row.kind == "non_aggression" and row.multilateral)
+        if tells and not isinstance(ended, pd.Timestamp):
+            ended = next((start for start in starts.get((row.a, row.b), []) if start > since), ended)
+        ends.append(ended)
+    return pd.Series(ends, index=found.index, dtype=object)
 
 
 def _row(record: dict[str, object], key: str) -> Row:

@@ -1,7 +1,9 @@
 """What lay between the states of a case at its date: quarrels and distances.
 
 Everything began before the day of the signal. That something has ended is taken from the series; that it was
-to end, or to grow, is not: a rivalry, a claim or a dispute under way counts as such whatever became of it."""
+to end, or to grow, is not: a rivalry, a claim or a dispute under way counts as such whatever became of it. A series
+that ends before the signal is carried forward: what lay between two states on its last day is taken to lie there
+still, as old as it was then."""
 
 from __future__ import annotations
 
@@ -85,24 +87,44 @@ def _disputes(
     series: Series, actors: Sequence[Actor], on: date
 ) -> tuple[dict[Pair, float], dict[Pair, float]]:
     """Largest of a pair's disputes in the last ten years, (level - 1) / 4 fading with age; and wars under
-    way."""
-    read = series.read("disputes")
-    if read is None:
+    way. Both as of the day, or of the last day of the series where that lies before it."""
+    frame, day = _recent(series, actors, on)
+    if frame is None:
         return {}, {}
-    day = pd.Timestamp(on)
-    began = read.frame.groupby("dispute")["start"].min()
-    frame = placed(read.frame, actors)
-    frame = frame.assign(began=frame["dispute"].map(began))
-    frame = frame[(frame["start"] < day) & (frame["end"] >= day - pd.DateOffset(years=MILITARISED_YEARS))]
     under_way = frame["end"] >= day
     age = (day - frame["end"]).dt.days.clip(lower=0) / 365.25
     level = (frame["hostility"].fillna(1.0) - 1) / 4 * 2 ** (-age / MILITARISED_HALF_LIFE)
     frame = frame.assign(weight=level.mask(under_way, OPEN_DISPUTE))
     militarised = _largest(frame, "weight")
+    return militarised, dict.fromkeys(wars_under_way(series, actors, on), 1.0)
+
+
+def wars_under_way(series: Series, actors: Sequence[Actor], on: date) -> dict[Pair, date]:
+    """Since when the pairs have fought that are in a war, by the rule of `WAR_DAYS`."""
+    frame, day = _recent(series, actors, on)
+    if frame is None:
+        return {}
     long = timedelta(days=WAR_DAYS)
     old = (day - frame["start"] >= long) | (frame["start"] - frame["began"] >= long)
-    wars = frame[under_way & frame["war"] & old].assign(weight=1.0)
-    return militarised, _largest(wars, "weight")
+    wars = frame[(frame["end"] >= day) & frame["war"] & old]
+    first = wars.groupby(["a", "b"], as_index=False)["start"].min()
+    return {
+        (str(a), str(b)): s.date() for a, b, s in zip(first["a"], first["b"], first["start"], strict=True)
+    }
+
+
+def _recent(series: Series, actors: Sequence[Actor], on: date) -> tuple[pd.DataFrame | None, pd.Timestamp]:
+    """Disputes of the last ten years between the actors, and the day as of which they are known."""
+    read = series.read("disputes")
+    if read is None:
+        return None, pd.Timestamp(on)
+    last = read.report.last_year
+    day = min(pd.Timestamp(on), pd.Timestamp(last or on.year, 12, 31))
+    began = read.frame.groupby("dispute")["start"].min()
+    frame = placed(read.frame, actors)
+    frame = frame.assign(began=frame["dispute"].map(began))
+    since = day - pd.DateOffset(years=MILITARISED_YEARS)
+    return frame[(frame["start"] < day) & (frame["end"] >= since)], day
 
 
 def _largest(frame: pd.DataFrame, column: str) -> dict[Pair, float]:

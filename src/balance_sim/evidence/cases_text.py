@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from balance_sim.evidence.cases_accords import ACCORD_COLUMNS
 from balance_sim.evidence.cases_pairs import DISPUTE_COLUMNS, DISTANCE_COLUMNS
 from balance_sim.evidence.cases_states import STATE_COLUMNS, Row, short
+from balance_sim.evidence.relations import RELATION_COLUMNS
 
 if TYPE_CHECKING:
     from balance_sim.evidence.case_table import Case
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 COLUMNS: Mapping[str, Sequence[str]] = {
     "states": STATE_COLUMNS,
     "disputes": DISPUTE_COLUMNS,
+    "no_relations": RELATION_COLUMNS,
     "distances": DISTANCE_COLUMNS,
     "accords": ACCORD_COLUMNS,
 }
@@ -38,10 +40,12 @@ def scenario_files(
     tables: Mapping[str, Sequence[Row]],
     roles: Mapping[str, Sequence[str]],
     notes: Sequence[str],
+    level: Sequence[str] = (),
 ) -> dict[str, str]:
-    """path -> text. roles: participants, targets, bloc (the participants and their allies)."""
+    """path -> text. roles: participants, targets, bloc (the participants and their allies). level: lines that state how
+    many agreements a year there are."""
     files = {f"{name}/{table}.csv": _csv(COLUMNS[table], rows) for table, rows in tables.items() if rows}
-    return {f"{name}.yaml": _yaml(case, name, tables, files, roles, notes), **files}
+    return {f"{name}.yaml": _yaml(case, name, tables, files, roles, notes, level), **files}
 
 
 def _yaml(
@@ -51,6 +55,7 @@ def _yaml(
     files: Mapping[str, str],
     roles: Mapping[str, Sequence[str]],
     notes: Sequence[str],
+    level: Sequence[str],
 ) -> str:
     codes = [row["id"] for row in tables["states"]]
     groups = _groups(codes, roles)
@@ -70,6 +75,7 @@ def _yaml(
         f"end: {case.last_day + timedelta(days=1)}      # {case.window_months} months after it, and a day",
         "step_days: 7",
         f"focal: {SIGNAL}",
+        *level,
         "",
     ]
     for table in COLUMNS:

@@ -163,7 +163,7 @@ class _Outlook:
         scale = np.sqrt(self.variance * (1.0 - self.persistence**2)) if self.moves else 0.0
         for _ in self.starts[1:]:
             if self.moves:
-                now = self.persistence * now + scale * draw.standard_normal(len(now))
+                now = self.persistence * now + scale * draw.standard_normal(len(now))[:, None]
             worlds.append(replace(self.world, propensity=now))
         return worlds
 
@@ -269,7 +269,7 @@ def _prospects(
 
 def _willing(world: World, baseline: Baseline, state: State, view: View, run: int, side: int) -> Floats:
     seen = _prospects(world, baseline, state, view, run, side, 0)
-    u = world.propensity[seen.ego]
+    u = world.propensity[seen.ego, seen.kind]
     for name, weight in world.rules.weights.items():
         if weight != 0 and name not in BY_KIND:
             u = u + weight * (overlap_of_all(seen) if name == "common_threat" else TERMS[name](seen))

@@ -170,6 +170,7 @@ class Drawn:
 
     weights: dict[str, Floats]  # (R,) by term; a term not named keeps the world's weight
     level: Floats  # (R, M) added to the intercepts
+    shares: dict[str, Floats] = field(default_factory=dict)  # (R,) by term, of its change since the start
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ class World:
     trade: Floats  # share of i's trade with k, 0 where missing
     trade_partners: Ints  # columns of `trade` that hold anything
     autonomy: Floats
-    propensity: Floats
+    propensity: Floats  # (n, M) random intercept of a state, for agreements of each kind
     frailty: Floats  # (P,) factor on the dyad's rate of opportunities
     patron_of: Bools  # patron_of[i, P]
     patrons: Ints  # states that are anybody's patron

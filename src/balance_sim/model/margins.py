@@ -6,6 +6,7 @@ agreement: a run that leaves the margins is simulated again with every opportuni
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +41,12 @@ class BoundExceeded(Exception):
     """A replication left the margins: its opportunities must not be thinned."""
 
 
-def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict[str, tuple[Floats, Floats]]:
+def ranges(
+    world: World, baseline: Baseline, margins: Margins = MARGINS, shares: Mapping[str, float] | None = None
+) -> dict[str, tuple[Floats, Floats]]:
     """Least and most that each term can be while a run keeps within the margins. Broadcast to (n, n, M).
+
+    shares: of terms' changes, where a run has drawn its own.
 
     Rests on: 0 <= q, h, b, w, depth <= 1; Theta_ij <= c_j o_j p_ij; balance >= c_i + s0 while effort cannot
     fall below its bound; partners and shared partners < n; experience only grows with the accords signed. No
@@ -78,7 +83,7 @@ def ranges(world: World, baseline: Baseline, margins: Margins = MARGINS) -> dict
     most_shared_past = (begun + margins.accords) / (1.0 + begun + margins.accords + others)
 
     def since_start(name: str, low: Floats, high: Floats) -> tuple[Floats, Floats]:
-        share, first = getattr(rules, f"change_{name}"), baseline.first.get(name)
+        share, first = (shares or {}).get(name, getattr(rules, f"change_{name}")), baseline.first.get(name)
         if first is None or share == 1.0:
             return low, high
         steady = (1.0 - share) * (first if first.ndim == 3 else first[:, :, None])
@@ -135,12 +140,15 @@ def most_willing(world: World, baseline: Baseline, margins: Margins = MARGINS) -
     """An upper bound of u_ij for every view that can arise while a run keeps within the margins.
 
     (n, n, M); (R, n, n, M) where each of R replications has drawn parameters of its own."""
-    bounds = ranges(world, baseline, margins)
     if world.drawn is None:
+        bounds = ranges(world, baseline, margins)
         return _bounded(world, bounds, world.rules.weights, np.zeros(()))
     most = np.empty((len(world.drawn.level), world.n, world.n, len(world.ladder.names)))
     for run, level in enumerate(world.drawn.level):
         weights = {name: float(drawn[run]) for name, drawn in world.drawn.weights.items()}
+        shares = {name: float(drawn[run]) for name, drawn in world.drawn.shares.items()}
+        if shares or run == 0:
+            bounds = ranges(world, baseline, margins, shares)
         most[run] = _bounded(world, bounds, world.rules.weights | weights, level)
     return most
 
@@ -148,7 +156,7 @@ def most_willing(world: World, baseline: Baseline, margins: Margins = MARGINS) -
 def _bounded(
     world: World, bounds: dict[str, tuple[Floats, Floats]], weights: dict[str, float], level: Floats
 ) -> Floats:
-    u = world.ladder.intercept + level + world.propensity[:, None, None] + np.zeros((world.n, world.n, 1))
+    u = world.ladder.intercept + level + world.propensity[:, None, :] + np.zeros((world.n, world.n, 1))
     for name, weight in weights.items():
         if weight != 0:
             low, high = bounds[name]

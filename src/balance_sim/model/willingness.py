@@ -60,11 +60,21 @@ def since_start(p: Prospects, name: str, place: Ints, now: Callable[[], Floats])
     The weight is that between dyads; the share is the weight within a dyad over time as a part of it (Mundlak 1978).
     place: of each prospect in the flat values at the start. now: works the term out; not asked where no change counts.
     While the values at the start are not known, the term itself."""
-    share, first = getattr(p.world.rules, f"change_{name}"), p.baseline.first.get(name)
-    if first is None or share == 1.0:
+    share, first = share_of(p, name), p.baseline.first.get(name)
+    if first is None or (isinstance(share, float) and share == 1.0):
         return now()
     steady = first.take(place)
-    return np.asarray(steady + share * (now() - steady)) if share else steady
+    if isinstance(share, float) and share == 0.0:
+        return steady
+    return np.asarray(steady + share * (now() - steady))
+
+
+def share_of(p: Prospects, name: str) -> Floats | float:
+    """A term's share of change: the world's, or each run's own where runs have drawn theirs."""
+    drawn = p.world.drawn
+    if drawn is None or name not in drawn.shares:
+        return float(getattr(p.world.rules, f"change_{name}"))
+    return drawn.shares[name][p.run]
 
 
 def similarity(p: Prospects) -> Floats:
@@ -206,13 +216,13 @@ def terms(p: Prospects) -> dict[str, Floats]:
 
 
 def willingness(p: Prospects) -> Floats:
-    """u_ij for each prospect: the kind's intercept, ego's propensity, and the weighted terms. (C,) nats."""
+    """u_ij for each prospect: the kind's intercept, ego's propensity for it, and the weighted terms. (C,) nats."""
     return with_terms(p, level(p), TERMS)
 
 
 def level(p: Prospects) -> Floats:
     """u_ij before any term: the kind's intercept, ego's propensity, and what a replication has drawn. (C,) nats."""
-    u = p.world.ladder.intercept[p.kind] + p.world.propensity[p.ego]
+    u = p.world.ladder.intercept[p.kind] + p.world.propensity[p.ego, p.kind]
     if p.world.drawn is not None:
         u = u + p.world.drawn.level[p.run, p.kind]
     return np.asarray(u)

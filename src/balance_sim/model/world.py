@@ -74,7 +74,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         trade=ground.trade,
         trade_partners=np.flatnonzero(ground.trade.any(axis=0)),
         autonomy=np.array([s.autonomy for s in scenario.states]),
-        propensity=np.array([s.propensity for s in scenario.states]),
+        propensity=propensities(scenario.states, ladder.security),
         frailty=shared(frailties_of(scenario, codes, pair_index)),
         patron_of=ground.patron_of,
         patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
@@ -230,6 +230,15 @@ def capabilities(scenario: Scenario) -> Floats:
             weight[known] += w
     composite = np.divide(raw, weight, out=np.zeros_like(raw), where=weight > 0)
     return np.asarray(composite / composite.sum())
+
+
+def propensities(states: Sequence[State], security: npt.NDArray[np.bool_]) -> Floats:
+    """(n, M) random intercept of each state for each kind, nats: its own, and for declarations what it adds for them.
+
+    security: (M,) whether a kind is a security agreement."""
+    own = np.array([s.propensity for s in states])
+    added = np.array([s.propensity_declarations for s in states])
+    return np.asarray(own[:, None] + np.where(security, 0.0, added[:, None]))
 
 
 def offence(states: Sequence[State], on: date, nuclear: float) -> Floats:

@@ -31,18 +31,21 @@ PARTS = {
         "weights_sha256",
         "form",
     ),
-    "variances": ("states", "dyads", "level"),
+    "variances": ("states", "declarations", "covariance", "dyads", "level"),
     "weights": (),
     "intercepts": (),
     "states": (),
+    "declarations": (),
     "dyads": (),
     "levels": (),
     "covariance": ("names", "matrix"),
 }
 """Sections of the file and, where they are fixed, their keys."""
+PROPENSITIES = {"states": "propensity", "declarations": "propensity_declarations"}
+"""Sections of states' random intercepts, and the field of a state that each one fills."""
 HINT = "write it again: balance-sim calibrate {}"
 RECORD = ("states", "disputes", "distances", "trade", "accords")
-NOT_DATA = ("propensity", "name", "source", "guesses", "confidence", "note")
+NOT_DATA = ("propensity", "propensity_declarations", "name", "source", "guesses", "confidence", "note")
 
 
 def record_digest(scenario: Scenario) -> str:
@@ -113,11 +116,7 @@ def _check(read: Node, tree: Node, file: str) -> Iterator[Problem]:
         elif keys:
             yield from _keys(section, part, keys, hint)
     roster = _codes(tree)
-    for code, node in _fields(read, "states"):
-        if code not in roster:
-            why, near = f"unknown state `{shown(code)}`", did_you_mean(code, roster)
-            yield problem(node.at, f"states.{shown(code)}", "E301", why, suggestion=near or hint)
-        yield from _numbers(node, f"states.{shown(code)}", ("estimate", "standard_error"), hint)
+    yield from _states(read, roster, hint)
     yield from _dyads(read, roster, hint)
     for term, node in _fields(read, "weights"):
         if term not in TERMS:
@@ -131,6 +130,15 @@ def _check(read: Node, tree: Node, file: str) -> Iterator[Problem]:
             yield problem(node.at, f"intercepts.{shown(kind)}", "E211", why, listed(sorted(kinds), 30), hint)
         yield from _numbers(node, f"intercepts.{shown(kind)}", ("estimate", "standard_error"), hint)
     yield from _covariance(read, hint)
+
+
+def _states(read: Node, roster: set[str], hint: str) -> Iterator[Problem]:
+    for part in PROPENSITIES:
+        for code, node in _fields(read, part):
+            if code not in roster:
+                why, near = f"unknown state `{shown(code)}`", did_you_mean(code, roster)
+                yield problem(node.at, f"{part}.{shown(code)}", "E301", why, suggestion=near or hint)
+            yield from _numbers(node, f"{part}.{shown(code)}", ("estimate", "standard_error"), hint)
 
 
 def _dyads(read: Node, roster: set[str], hint: str) -> Iterator[Problem]:
@@ -201,16 +209,19 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
         if isinstance(kinds[kind].value, dict) and kinds[kind].get("intercept") is None:
             kinds[kind] = kinds[kind].with_fields({"intercept": node.fields["estimate"]})
     changes = {"kinds": own["kinds"].with_fields(kinds)}
-    propensity = {code: node.fields["estimate"] for code, node in _fields(read, "states")}
     states = tree.get("states")
     assert states is not None
-    changes["states"] = states.with_value([_with_propensity(row, propensity) for row in states.items])
+    rows = list(states.items)
+    for part, field in PROPENSITIES.items():
+        found = {code: node.fields["estimate"] for code, node in _fields(read, part)}
+        rows = [_with_propensity(row, field, found) for row in rows]
+    changes["states"] = states.with_value(rows)
     given = tree.get("frailties")
     known = {
         "-".join(sorted(str(child.value) for key in ("a", "b") if (child := row.get(key))))
         for row in (given.items if given is not None else [])
     }
-    rows = [
+    dyads = [
         node.with_value(
             {
                 "a": Node(key.partition("-")[0], node.at, text=key, quoted=True),
@@ -223,7 +234,7 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
         if key not in known
     ]
     changes["frailties"] = (given or from_plain([], read.mark)).with_value(
-        [*(given.items if given is not None else []), *rows]
+        [*(given.items if given is not None else []), *dyads]
     )
     weights = {term: node.fields["estimate"] for term, node in _fields(read, "weights")}
     changes["theory"] = _with_weights(own["theory"], weights)
@@ -243,13 +254,13 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
     return tree.with_fields(changes)
 
 
-def _with_propensity(row: Node, propensity: dict[str, Node]) -> Node:
+def _with_propensity(row: Node, field: str, found: dict[str, Node]) -> Node:
     code = row.get("id")
-    value = propensity.get(str(code.value)) if code is not None else None
-    given = row.get("propensity")
+    value = found.get(str(code.value)) if code is not None else None
+    given = row.get(field)
     if value is None or (given is not None and given.value is not None):
         return row
-    return row.with_fields({"propensity": value})
+    return row.with_fields({field: value})
 
 
 def _with_weights(theory: Node, weights: dict[str, Node]) -> Node:

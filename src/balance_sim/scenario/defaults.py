@@ -81,7 +81,8 @@ def weights_under(preset: str) -> dict[str, float]:
 class Distribution:
     """What a fit found of some parameters: estimates and their covariance, by key path.
 
-    at_least_zero: those whose sign a prior holds."""
+    at_least_zero: those whose sign a prior holds. An estimate below zero is one that the record wants there: what is
+    shipped in its place is 0, and what may be drawn is what its normal distribution leaves above 0."""
 
     paths: tuple[str, ...]
     estimate: tuple[float, ...]
@@ -98,6 +99,28 @@ def fitted_distribution() -> Distribution:
     estimate = tuple(float(loaded["parameters"][path]["estimate"]) for path in paths)
     rows = tuple(tuple(float(value) for value in row) for row in loaded["covariance"]["matrix"])
     return Distribution(paths, estimate, rows, tuple(loaded.get("at_least_zero", ())))
+
+
+SHARE = "parameters.change_"
+
+
+@cache
+def fitted_shares() -> Distribution:
+    """Of the shares of change in the shipped fit: estimate and standard error (delta method), each on its own.
+
+    A share that is in conflict with theory stands with what the record said of it: its weight within dyads over the
+    weight between."""
+    loaded = yaml.load(shipped_text("balance_sim.scenario", "fitted.yaml"), Loader=_Loader)
+    told = {path: entry for path, entry in loaded["parameters"].items() if path.startswith(SHARE)}
+    paths, estimate, variance = tuple(told), [], []
+    for path, entry in told.items():
+        weight = f"theory.weights.{path.removeprefix(SHARE)}"
+        against = loaded["in_conflict"].get(f"{weight} (within)")
+        between = loaded["parameters"][weight]["estimate"]
+        estimate.append(float(entry["estimate"] if against is None else against["estimate"] / between))
+        variance.append(float(entry["standard_error"]) ** 2)
+    rows = tuple(tuple(v if k == j else 0.0 for j in range(len(paths))) for k, v in enumerate(variance))
+    return Distribution(paths, tuple(estimate), rows, paths)
 
 
 def parameter_table() -> list[dict[str, object]]:

@@ -19,7 +19,7 @@ from balance_sim.scenario.rows import tidy
 from balance_sim.scenario.schema import TERMS, Scenario, SectionRow, Strict
 
 UNREAD: dict[str, tuple[str, ...]] = {
-    "states": ("reliability", "autonomy", "propensity"),
+    "states": ("reliability", "autonomy", "propensity", "propensity_declarations"),
     "disputes": ("rivalry", "claim", "militarised", "war"),
     "distances": ("km",),
     "frailties": ("factor", "shape"),

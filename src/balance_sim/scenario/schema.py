@@ -102,6 +102,7 @@ class State(SectionRow):
     reliability: Unit = 1.0
     autonomy: NonNegative = 0.0
     propensity: Weight = 0.0
+    propensity_declarations: Weight = 0.0
     nuclear_since: Day | None = None
     patrons: tuple[Identifier, ...] = ()
     source: Text = ""

@@ -1,9 +1,11 @@
 """Parameters drawn for each run from the shipped fit, the same in every arm: `run --draw-parameters`.
 
 A run's draw is a normal deviation with the covariance of the fit, on a key of its own, so that it depends on
-seed and run alone. It is added to the scenario's weights and intercepts. A weight of 0 stays 0: the term is
-switched off. The intercept of a kind that the fit does not hold moves as that of `defence_cooperation`, the
-one told best, since what the fit says of the level all kinds share."""
+seed and run alone. It is added to the scenario's weights and intercepts, and to the shares of change. A weight of 0
+stays 0: the term is switched off. A weight or share that theory holds at 0 or more is drawn from what its distribution
+leaves there. Shares are drawn independently of the weights and of each other: the fit's file has their standard errors
+and no covariance of theirs. The intercept of a kind that the fit does not hold moves as that of `defence_cooperation`,
+the one told best, since what the fit says of the level all kinds share."""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from balance_sim.model.margins import most_willing
 from balance_sim.model.opportunities import run_keys
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import TERMS, consent
-from balance_sim.scenario.defaults import Distribution, fitted_distribution
+from balance_sim.scenario.defaults import SHARE, Distribution, fitted_distribution, fitted_shares
 from balance_sim.scenario.schema import Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -68,10 +70,11 @@ def _normal(found: Distribution, key: npt.NDArray[np.uint64]) -> dict[str, Float
 
 def distribution_of(scenario: Scenario) -> Distribution:
     """Of the shipped fit; where the scenario is calibrated, that of the calibration for what it moved, and the fit's
-    for the weights that it held, the two independent."""
+    for the weights that it held, the two independent. Estimates of weights are the scenario's own."""
     fitted, found = fitted_distribution(), scenario.calibration
     if not found.names:
         return fitted
+    weights = scenario.theory.weights
     count = len(found.names)
     own = np.array(found.covariance).reshape(count, count)
     held = [k for k, path in enumerate(fitted.paths) if path not in found.names and ".weights." in path]
@@ -79,7 +82,13 @@ def distribution_of(scenario: Scenario) -> Distribution:
     whole[:count, :count] = own
     whole[count:, count:] = np.array(fitted.covariance)[np.ix_(held, held)]
     paths = (*found.names, *(fitted.paths[k] for k in held))
-    return Distribution(paths, (0.0,) * len(paths), tuple(map(tuple, whole.tolist())))
+    estimate = tuple(float(weights.get(path.rpartition(".")[2], 0.0)) for path in paths)
+    held_at_zero = tuple(
+        path
+        for path, value in zip(paths, estimate, strict=True)
+        if path in fitted.at_least_zero and value > 0
+    )
+    return Distribution(paths, estimate, tuple(map(tuple, whole.tolist())), held_at_zero)
 
 
 def drawn_levels(variance: float, seed: int, runs: npt.NDArray[np.uint64]) -> Floats:
@@ -100,17 +109,26 @@ def drawn_for(world: World, moved: dict[str, Floats], levels: Floats | None = No
         path = f"theory.weights.{name}"
         if weight != 0 and path in moved:
             weights[name] = weight + moved[path]
+    shares = {}
+    of_fit = dict(zip(fitted_shares().paths, fitted_shares().estimate, strict=True))
+    for path, estimate in of_fit.items():
+        name = path.removeprefix(SHARE)
+        if path in moved and world.rules.weights[name] != 0:
+            own = getattr(world.rules, f"change_{name}") - max(
+                estimate, 0.0
+            )  # what the scenario changed it by
+            shares[name] = np.maximum(estimate + moved[path] + own, 0.0)
     stands = f"kinds.{STANDS_FOR_OTHERS}.intercept"
     others = moved.get(stands, np.zeros_like(next(iter(moved.values()))))
     level = [moved.get(f"kinds.{kind}.intercept", others) for kind in world.ladder.names]
     added = np.zeros(1) if levels is None else np.log(np.maximum(levels, 1e-6)) / 2
-    return Drawn(weights, np.stack(level, axis=1) + added[:, None])
+    return Drawn(weights, np.stack(level, axis=1) + added[:, None], shares)
 
 
 def with_draws(worlds: Worlds, seed: int, runs: npt.NDArray[np.uint64]) -> Worlds:
     """The worlds of a block of runs with each run's own parameters, consent at the start and bound
     included."""
-    moved = deviations(distribution_of(worlds.scenario), seed, runs)
+    moved = deviations(distribution_of(worlds.scenario), seed, runs) | deviations(fitted_shares(), seed, runs)
     level = drawn_levels(worlds.scenario.calibration.level_variance, seed, runs)
     arms = {name: replace(world, drawn=drawn_for(world, moved, level)) for name, world in worlds.arms.items()}
     reference = arms[worlds.scenario.reference_arm]
@@ -132,7 +150,7 @@ def keen_at_start(world: World, baseline: Baseline, runs: npt.NDArray[np.uint64]
     seen = Prospects(still, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind)
     weights = {name: weight for name, weight in world.rules.weights.items() if weight != 0}
     weighed = {name: TERMS[name](seen) for name in weights}
-    steady = world.ladder.intercept[kind] + world.propensity[seen.ego]
+    steady = world.ladder.intercept[kind] + world.propensity[seen.ego, kind]
     drawn = world.drawn
     assert drawn is not None
     out = np.empty((len(runs), *shape))

@@ -18,7 +18,7 @@ ORDER = (INTERCEPT, PROPENSITY, DRAWN, *TERMS)
 def account(p: Prospects) -> dict[str, Floats]:
     """Each part of u_ij, weighted, (C,) nats, in the order of the sum. Terms of weight 0 are left out."""
     weights = p.world.rules.weights
-    out = {INTERCEPT: p.world.ladder.intercept[p.kind], PROPENSITY: p.world.propensity[p.ego]}
+    out = {INTERCEPT: p.world.ladder.intercept[p.kind], PROPENSITY: p.world.propensity[p.ego, p.kind]}
     if p.world.drawn is not None:
         out[DRAWN] = p.world.drawn.level[p.run, p.kind]
     for name in ORDER[3:]:

@@ -118,7 +118,7 @@ def _terms_of_all(worlds: Worlds, state: State, view: View, run: int) -> dict[st
     world = worlds.reference
     ego, alter, kind = (grid.ravel() for grid in np.indices((world.n, world.n, len(world.ladder.names))))
     p = Prospects(world, worlds.baseline, view, state, np.full(len(ego), run), ego, alter, kind)
-    return terms(p) | {"constant": world.ladder.intercept[kind] + world.propensity[ego]}
+    return terms(p) | {"constant": world.ladder.intercept[kind] + world.propensity[ego, kind]}
 
 
 def _rate(worlds: Worlds, u: Floats | int) -> float:
