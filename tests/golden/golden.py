@@ -16,6 +16,7 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from balance_sim.scenario import Scenario, load_scenario, new_scenario
 from balance_sim.study.arms import compile_arms
 from balance_sim.study.blocks import Block, live_block
 from balance_sim.study.explain.occasions import Lived, all_chances, live_run, occasion_rows
+from balance_sim.study.faults import StoreDamaged
 from balance_sim.study.manifest import MANIFEST_VERSION
 from balance_sim.study.verify import verify
 
@@ -154,8 +156,9 @@ def stored_results() -> Path | None:
     with tempfile.TemporaryDirectory() as folder:
         if archive.exists():
             zipfile.ZipFile(archive).extractall(folder)
-            if not any(verify(Path(folder) / study, sample=None).damage for study in ("run", "sweep")):
-                return None
+            with suppress(StoreDamaged):  # scenarios have other keys by now
+                if not any(verify(Path(folder) / study, sample=None).damage for study in ("run", "sweep")):
+                    return None
             shutil.rmtree(folder)
             os.mkdir(folder)
         text = new_scenario("small").replace("focal: summit", "step_days: 30\nfocal: summit", 1)

