@@ -6,13 +6,15 @@ import re
 import urllib.parse
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from studies import CASES, SCENARIO, alike, four_runs
 
 from balance_sim.show.gallery import fitting
 from balance_sim.show.headline import finding
-from balance_sim.show.report import report_html
+from balance_sim.show.report import page as report_page
+from balance_sim.show.report import report_html, save_study
 from balance_sim.show.report.page import digest
 from balance_sim.show.report.svg import inlined, path_data
 from balance_sim.show.report.tables import cell
@@ -128,6 +130,21 @@ def vars_of(result: object) -> dict[str, object]:
 
 def test_the_same_bytes_twice(text: str) -> None:
     assert report_html(four_runs()) == text
+
+
+def test_figures_written_by_a_process_of_their_own_have_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    """Two fifths of them, as of a large scenario; the page is the one whose figures are drawn one by one."""
+    here = save_study(four_runs(), tmp_path / "here")
+    monkeypatch.setattr(report_page, "LARGE", 0)
+    apart = save_study(four_runs(), tmp_path / "apart")
+    names = [path.relative_to(tmp_path / "here").as_posix() for path in here]
+    assert [path.relative_to(tmp_path / "apart").as_posix() for path in apart] == names and len(names) > 11
+    assert all(
+        (tmp_path / "apart" / name).read_bytes() == (tmp_path / "here" / name).read_bytes() for name in names
+    )
+    assert (tmp_path / "apart" / "report.html").read_text() == text
 
 
 @pytest.mark.fault("F31")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -78,21 +79,37 @@ def save_figures(result: Result, folder: Path | str, names: Iterable[str] | None
 
 
 def save_drawn(figures: dict[str, Figure], folder: Path | str) -> list[Path]:
-    """Figures that are drawn already, by name. Raises CannotWrite.
+    """Figures that are drawn already, by name. Raises CannotWrite."""
+    write_figures(figures, Path(folder))
+    return note_figures(figures, Path(folder))
+
+
+def write_figures(figures: dict[str, Figure], folder: Path, *, text: bool = False) -> dict[str, bytes]:
+    """Write figures as PNG and SVG. text: returns each, by name, as an SVG whose words stay words. Raises CannotWrite.
 
     While one thread compresses and writes a figure, the next is drawn."""
-    place = Path(folder) / FOLDER
+    place, writes, worded = folder / FOLDER, [], {}
     make_folder(place)
-    paths, writes = [], []
     with ThreadPoolExecutor(1) as writer:
         for name, figure in figures.items():
-            raster, vector = place / f"{name}.png", place / f"{name}.svg"
-            writes.append(writer.submit(_write_png, raster, pixels_of(figure)))
-            writes.append(writer.submit(write_whole, vector, figure_bytes(figure, "svg")))
-            paths += [raster, vector]
+            writes.append(writer.submit(_write_png, place / f"{name}.png", pixels_of(figure)))
+            writes.append(writer.submit(write_whole, place / f"{name}.svg", figure_bytes(figure, "svg")))
+            if text:
+                worded[name] = figure_bytes(figure, "svg", text=True)
     for one in writes:
         one.result()
-    note_drawn(Path(folder), paths)
+    return worded
+
+
+def write_pickled(figures: bytes, folder: Path) -> dict[str, bytes]:
+    """The same of pickled figures, with words: for a process of its own."""
+    return write_figures(pickle.loads(figures), folder, text=True)
+
+
+def note_figures(names: Iterable[str], folder: Path) -> list[Path]:
+    """Put down the checksums of the files of these figures. The paths, in order. Raises CannotWrite."""
+    paths = [folder / FOLDER / f"{name}.{kind}" for name in names for kind in ("png", "svg")]
+    note_drawn(folder, paths)
     return paths
 
 
@@ -100,4 +117,12 @@ def _write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
     write_whole(path, png_bytes(pixels))
 
 
-__all__ = ["FIGURES", "figure_bytes", "save_drawn", "save_figures"]
+__all__ = [
+    "FIGURES",
+    "figure_bytes",
+    "note_figures",
+    "save_drawn",
+    "save_figures",
+    "write_figures",
+    "write_pickled",
+]
