@@ -118,7 +118,7 @@ def test_a_runs_own_share_of_change_counts(worlds: Worlds) -> None:
         baseline=SimpleNamespace(first={"hostility": np.array([0.4])}),
         run=np.array([0, 1, 2]),
     )
-    counted = since_start(p, "hostility", np.full(3, 0.7), np.zeros(3, dtype=np.int64))
+    counted = since_start(p, "hostility", np.zeros(3, dtype=np.int64), lambda: np.full(3, 0.7))
     np.testing.assert_allclose(counted, [0.4, 0.7, 1.0])
     own = with_draws(worlds, 1, RUNS[:3])
     for name, world in own.arms.items():

@@ -44,7 +44,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-NODES = 4  # of the Gauss-Legendre rule over a step
+NODES = 4  # of the Gauss-Legendre rule over a step, or over a part of one
 AT_ONCE = 20_000  # prospects evaluated together, in the cache; changes no result
 
 
@@ -129,8 +129,12 @@ def per_consent(world: World, sought: Sought) -> Floats:
     count, clocks idle."""
     ladder, collapse = world.ladder, world.rules.collapse_rate / DAYS_PER_YEAR
     node, share = np.polynomial.legendre.leggauss(NODES)
-    length = np.diff(world.grid)
-    opened = world.grid[:-1, None] + length[:, None] * (node + 1.0) / 2.0  # (S, nodes)
+    bounds = np.clip(
+        [sought.first, sought.stop], world.grid[0], world.grid[-1]
+    )  # the integrand has kinks there
+    edges = np.unique(np.concatenate([world.grid, bounds]))
+    step, length = np.searchsorted(world.grid, edges[:-1], side="right") - 1, np.diff(edges)
+    opened = edges[:-1, None] + length[:, None] * (node + 1.0) / 2.0  # (pieces of steps, nodes)
 
     def within(moment: float, kind: int) -> Floats:
         days = np.maximum(moment - opened, 0.0)
@@ -141,7 +145,8 @@ def per_consent(world: World, sought: Sought) -> Floats:
     out = np.zeros((world.steps, len(ladder.names)))
     for kind in map(int, np.flatnonzero(sought.kinds)):
         in_time = np.asarray(within(sought.stop, kind) - within(sought.first, kind))
-        out[:, kind] = ladder.ceiling[kind] / DAYS_PER_YEAR * length * (in_time * share).sum(axis=1) / 2.0
+        of_piece = ladder.ceiling[kind] / DAYS_PER_YEAR * length * (in_time * share).sum(axis=1) / 2.0
+        np.add.at(out[:, kind], step, of_piece)
     return out
 
 
