@@ -88,8 +88,8 @@ def draw_network(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     clear = int(table["clear"].sum())
     shown = f"the {len(ties)} largest of {clear:,} effects" if len(ties) < clear else plural(clear, "effect")
     small = (
-        f"Chords: {shown} on a dyad's expected new agreements {window} whose 95 % CI excludes zero (blue: more, amber: "
-        f"fewer); the widest is {number(most, 4)}. {n}. Control: {first(table, 'control')}."
+        f"Chords: {shown} on a dyad's expected new security agreements {window} whose 95 % CI excludes zero (blue: "
+        f"more, amber: fewer); the widest is {number(most, 4)}. {n}. Control: {first(table, 'control')}."
     )
     frame_words(ax, network_title(table), small, own=own, wrap=78, small_wrap=120)
     return owner(ax)

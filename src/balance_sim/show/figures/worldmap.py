@@ -102,7 +102,8 @@ def draw_map(table: pd.DataFrame, states: pd.DataFrame, ax: Axes | None = None) 
 
 
 def _marks(table: pd.DataFrame, arcs: pd.DataFrame) -> str:
-    told = f"Effects on expected new agreements {within(int(table['window'].iloc[0]))}. Black outline: participants"
+    window = within(int(table["window"].iloc[0]))
+    told = f"Effects on expected new security agreements {window}. Black outline: participants"
     if arcs.empty:
         return told
     return f"{told}. Arcs: the {len(arcs)} dyads that change most, wider where more; dashed: fewer agreements"
@@ -127,7 +128,8 @@ def _key(ax: Axes, reach: float) -> None:
     bar.locator = MaxNLocator(5)
     bar.outline.set_edgecolor("#999999")
     bar.set_label(
-        "effect on a state's expected new agreements (light grey: the 95 % CI holds zero; dark grey: not in the model)",
+        "effect on a state's expected new security agreements (light grey: the 95 % CI holds zero; dark grey: not in "
+        "the model)",
         fontsize=SMALL, color=QUIET,
     )  # fmt: skip
 
