@@ -246,7 +246,7 @@ def digest(path: Path) -> str:
 
 
 def mechanisms() -> pd.DataFrame:
-    """Three rows with placebos, two of them supported, one without placebos that is zero to rounding, one without a value."""
+    """Three rows with placebos, two of them supported; one without that is zero to rounding; one without a value."""
     rows = [
         ("M1", 0.02, 0.01, 0.03, "emergent", "as expected", 0.005, "supported"),
         ("M3", 0.03, 0.02, 0.04, "emergent", "opposite", 0.065, "not supported"),
