@@ -102,7 +102,9 @@ def test_the_network_holds_the_ties_that_can_be_detected() -> None:
         ["JPN", "KOR", 1.0],
         ["FRA", "IND", 0.5],
     ]
-    assert network_title(table) == "As it happened: JPN, KOR and FRA are in all of the added security agreements"
+    assert (
+        network_title(table) == "As it happened: JPN, KOR and FRA are in all of the added security agreements"
+    )
     one = network_table(study({"without": [[]] * 9, "with": [[(3, "JPN", "KOR")]] * 9}))
     assert network_title(one) == "As it happened: the new tie joins JPN and KOR"
     assert not network_table(four_runs())["tie"].any() and MOST > 15
