@@ -16,6 +16,7 @@ from studies import CASES, alike, four_runs
 
 from balance_sim.show.figures.difference import difference_table, difference_title, draw_difference
 from balance_sim.show.figures.fan import draw_fan, fan_effects_table, fan_table, fan_title
+from balance_sim.show.figures.mechanisms import draw_mechanisms, mechanisms_title
 from balance_sim.show.figures.outcomes import outcomes_table, outcomes_title
 from balance_sim.show.figures.pairs import SCALE, draw_pairs, pairs_table, pairs_title
 from balance_sim.show.figures.paper import OTHERS, apart, contrast_with_white, folded, readable
@@ -242,3 +243,46 @@ def test_without_a_home_nothing_is_written_elsewhere(tmp_path: Path) -> None:
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def mechanisms() -> pd.DataFrame:
+    """Three rows with placebos, two of them supported; one without that is zero to rounding; one without a value."""
+    rows = [
+        ("M1", 0.02, 0.01, 0.03, "emergent", "as expected", 0.005, "supported"),
+        ("M3", 0.03, 0.02, 0.04, "emergent", "opposite", 0.065, "not supported"),
+        ("M5", -0.01, -0.02, -0.005, "implied", "", 0.02, "supported"),
+        ("M13", 1e-9, -2e-5, 2e-5, "emergent", "not distinguishable", np.nan, ""),
+        ("M8", np.nan, np.nan, np.nan, "emergent", "", np.nan, ""),
+    ]
+    table = pd.DataFrame(rows, columns=["id", "value", "lo", "hi", "tag", "found", "p", "verdict"])
+    return table.assign(name="a mechanism", none=0.0, words="0.02 (0.01 to 0.03)", control="The control")
+
+
+def test_a_mechanism_shows_its_placebo_p_and_verdict_and_one_without_a_dash() -> None:
+    table = mechanisms()
+    assert mechanisms_title(table) == (
+        "Of 3 mechanisms whose sign is open 1 is as expected, 1 opposite, 1 not detectable. "
+        "Of 3 compared with placebos 2 are supported"
+    )
+    alone = table.assign(p=np.nan, verdict="")
+    assert "placebos" not in mechanisms_title(alone)
+    axes = draw_mechanisms(table).axes[0]
+    cells = [text.get_text() for text in axes.texts]
+    at = cells.index("placebo p") + 1
+    assert cells[at : at + 5] == [
+        "0.005, supported",
+        "0.065, not supported",
+        "0.020, supported",
+        "\u2013",
+        "\u2013",
+    ]
+    assert cells.count("size only") == 1 and cells.count("no value") == 1
+
+
+def test_a_mechanism_that_is_zero_to_rounding_has_its_dot_on_the_line_of_none() -> None:
+    axes = draw_mechanisms(mechanisms()).axes[0]
+    dots = {
+        round(line.get_ydata()[0]): line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"
+    }
+    assert abs(dots[1]) < 1e-3 and dots[4] == pytest.approx(2 / 3)
+    assert set(dots) == {4, 3, 2, 1}  # none without a value

@@ -78,16 +78,16 @@ def test_arcs_are_the_dyads_that_change_most() -> None:
     assert table.loc[table["arc"], ["a", "b"]].to_numpy().tolist() == [["JPN", "KOR"]]
     assert (table.loc[table["arc"], ["longitude_a", "latitude_a"]].iloc[0] == [140, 36]).all()
     assert map_title(table, states_table(gains)) == (
-        "As it happened: 2 states gain agreements, JPN most (+1.00)"
+        "As it happened: 2 states gain security agreements, JPN most (+1.00)"
     )
     told = states_table(gains).assign(
         clear=[True, False, False, True, True, False], effect=[-2.0, 0, 0, 1, 1, 0]
     )
     assert map_title(table, told).endswith(
-        "2 states gain agreements, JPN most (+1.00); CHN loses agreements (-2.00)"
+        "2 states gain security agreements, JPN most (+1.00); CHN loses security agreements (-2.00)"
     )
     assert not map_table(four_runs())["arc"].any()
-    assert "no state's expected agreements change detectably" in map_title(
+    assert "no state's expected security agreements change detectably" in map_title(
         map_table(alike()), states_table(alike())
     )
 
@@ -102,7 +102,9 @@ def test_the_network_holds_the_ties_that_can_be_detected() -> None:
         ["JPN", "KOR", 1.0],
         ["FRA", "IND", 0.5],
     ]
-    assert network_title(table) == "As it happened: JPN, KOR and FRA are in all of the added agreements"
+    assert (
+        network_title(table) == "As it happened: JPN, KOR and FRA are in all of the added security agreements"
+    )
     one = network_table(study({"without": [[]] * 9, "with": [[(3, "JPN", "KOR")]] * 9}))
     assert network_title(one) == "As it happened: the new tie joins JPN and KOR"
     assert not network_table(four_runs())["tie"].any() and MOST > 15

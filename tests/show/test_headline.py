@@ -103,7 +103,7 @@ def test_at_80_columns_it_tells_all_that_it_should() -> None:
 def test_verbose_tells_the_rest() -> None:
     text = one_line(printed(CASES["250 runs"](), verbose=True))
     assert (
-        "0.0 of the new agreements in the control arm come from negotiations under way at the start; effect"
+        "0.0 of the new security agreements in the control arm come from negotiations under way at the start; effect"
         in text
     )
     assert "As it happened: with a participant" in text

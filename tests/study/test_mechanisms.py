@@ -22,6 +22,7 @@ from balance_sim.model.responses import STANCES
 from balance_sim.results.expected import at_start, in_spans
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
+from balance_sim.show.figures.mechanisms import mechanisms_table
 from balance_sim.show.mechanisms import mechanism_table
 from balance_sim.stats.intervals import NORMAL
 from balance_sim.study.arms import compile_arms
@@ -296,6 +297,14 @@ def test_all_seventeen_rows_on_beijing(result) -> None:
             assert row["ci95"][0] <= row["value"] <= row["ci95"][1]
 
 
+def test_the_figure_has_the_p_and_verdict_of_every_row_that_has_placebos(result) -> None:
+    table = mechanisms_table(result).set_index("id")
+    for name, of in result.mechanisms.items():
+        assert (table.loc[name, "p"] == of["placebo_p"]) == (of["placebo_p"] is not None)
+        assert table.loc[name, "verdict"] == (of["placebo_verdict"] or "")
+    assert table["p"].notna().sum() == 11
+
+
 def test_the_first_mechanism_is_the_excess_in_effects(result) -> None:
     effect = result.summary()["effects"]["parade"]["accords_counter_365"]
     row = result.mechanisms["M1"]
@@ -460,11 +469,8 @@ def implied_signs():
 
 
 @pytest.mark.slow
-def test_the_first_ten_draws_have_signs_that_the_file_allows() -> None:
-    """No more of the ten can have a sign than of all draws, nor fewer than all less the others.
-
-    The file was measured before the scenario was calibrated."""
-    scenario = load_scenario(SCENARIO, calibrated=False)
+def test_the_first_ten_draws_have_signs_that_the_file_allows(scenario) -> None:
+    """No more of the ten can have a sign than of all draws, nor fewer than all less the others."""
     script = implied_signs()
     found = script.drawn(scenario, first=10)
     for at, name in enumerate(script.IDS):

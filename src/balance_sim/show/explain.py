@@ -84,7 +84,7 @@ def top_pair_lines(pairs: Sequence[PairTerms], moment: str) -> Iterator[str]:
     runs = plural(len(pairs[0].runs), "run")
     arm = arm_words(pairs[0].arm)
     yield from _wrapped(
-        f"Dyads with the largest effect of {arm} on expected new agreements within {pairs[0].window} days, "
+        f"Dyads with the largest effect of {arm} on expected new security agreements within {pairs[0].window} days, "
         f"and what moved them ({_moment(moment)}, {runs})"
     )
     for pair in pairs:

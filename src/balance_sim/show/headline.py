@@ -201,7 +201,7 @@ def _dyads(result: Result, page: _Page, most: int | None) -> None:
         return
     shown = frame if most is None else frame.head(most)
     which = "Dyads" if len(shown) == len(frame) else f"The {len(shown)} largest effects on dyads"
-    page.heading(f"{which}: expected new agreements {within(result.window)}")
+    page.heading(f"{which}: expected new security agreements {within(result.window)}")
     names = state_names(result.scenario)
     places = max(digits(*shown["effect"].tolist()), 3)
     rows = [
@@ -256,8 +256,10 @@ def _from_talks(result: Result, page: _Page) -> None:
     base = _row(result.levels, result.reference, outcome)
     if base is None:
         return
-    words = f"{number(base['mean'], 1)} of the new agreements in the control arm come from negotiations under way at "
-    words += "the start"
+    words = (
+        f"{number(base['mean'], 1)} of the new security agreements in the control arm come from negotiations "
+    )
+    words += "under way at the start"
     row = _row(result.effects, result.headline_arm, outcome) if result.headline_arm else None
     if row is not None and math.isfinite(row["mean"]):
         words += f"; effect {effect_words(row['mean'], row['lo'], row['hi'], row['mcse'])}"

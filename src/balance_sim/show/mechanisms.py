@@ -74,6 +74,8 @@ def reading(result: Result) -> list[str]:
 
 def _row(key: str, of: dict[str, Any]) -> dict[str, str]:
     value, (lo, hi), p = of["value"], of["ci95"], of["placebo_p"]
+    if None not in (value, lo, hi) and abs(value) < (hi - lo) / 1000:
+        value = 0.0  # rounding error of the arithmetic
     return {
         "id": key,
         "name": of["name"],

@@ -52,8 +52,8 @@ def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
 def top_pairs(result: Result, arm: str, count: int | None = None) -> pd.DataFrame:
     """Dyads whose effect has a 95 % CI that excludes zero, furthest from zero first, ties in the order of the codes.
 
-    The columns of DYADS: expected new agreements within the longest window in the control arm and in `arm`, and the
-    effect. count: at most so many; all if not given."""
+    The columns of DYADS: expected new security agreements within the longest window in the control arm and in `arm`,
+    and the effect. count: at most so many; all if not given."""
     dyads = result.dyads
     part = dyads[dyads["arm"] == arm]
     ordered = by_size(part[clear(part)])

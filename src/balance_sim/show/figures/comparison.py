@@ -194,7 +194,7 @@ def comparison_pairs_title(table: pd.DataFrame) -> str:
     """The finding: how many dyads differ detectably, and which most."""
     sure = table[clear(table)]
     if sure.empty:
-        return f"No dyad of {len(table):,} differs detectably in its expected new agreements"
+        return f"No dyad of {len(table):,} differs detectably in its expected new security agreements"
     top = sure.iloc[0]
     far = f"{top['dyad']}, {signed(float(top['difference']), digits(float(top['difference'])))}"
     told = f"{plural(len(sure), 'dyad')} of {len(table):,} {'differs' if len(sure) == 1 else 'differ'} detectably"
@@ -226,7 +226,7 @@ def draw_comparison_pairs(table: pd.DataFrame, ax: Axes | None = None) -> Figure
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x", color="#e6e6e6", linewidth=0.6)
-    ax.set_xlabel("expected new agreements of the dyad")
+    ax.set_xlabel("expected new security agreements of the dyad")
     left, right = (str(table[f"{side}_name"].iloc[0]) for side in ("left", "right"))
     marks = f"{table['title'].iloc[0]}. Open: {left}; filled: {right} (blue more, red fewer). "
     marks += "At the right: the difference with its 95 % CI; bold: it excludes zero"

@@ -52,7 +52,7 @@ def network_title(table: pd.DataFrame) -> str:
     """The finding: which states the added agreements go to."""
     name, more = first(table, "treatment"), table[table["clear"] & (table["effect"] > 0)]
     if more.empty:
-        return f"{name}: no dyad's expected agreements rise detectably"
+        return f"{name}: no dyad's expected security agreements rise detectably"
     gains = pd.concat([more.groupby("name_a")["effect"].sum(), more.groupby("name_b")["effect"].sum()])
     by_state = gains.groupby(level=0).sum().sort_index().sort_values(ascending=False, kind="stable")
     top = list(by_state.index[:NAMED])
@@ -60,7 +60,7 @@ def network_title(table: pd.DataFrame) -> str:
     share = float(more.loc[more["name_a"].isin(top) | more["name_b"].isin(top), "effect"].sum()) / whole
     if len(more) == 1:
         return f"{name}: the new tie joins {_listed(top[:2])}"
-    return f"{name}: {_listed(top)} are in {'all' if share == 1 else percent(share)} of the added agreements"
+    return f"{name}: {_listed(top)} are in {'all' if share == 1 else percent(share)} of the added security agreements"
 
 
 def _listed(names: list[str]) -> str:
@@ -88,8 +88,8 @@ def draw_network(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
     clear = int(table["clear"].sum())
     shown = f"the {len(ties)} largest of {clear:,} effects" if len(ties) < clear else plural(clear, "effect")
     small = (
-        f"Chords: {shown} on a dyad's expected new agreements {window} whose 95 % CI excludes zero (blue: more, amber: "
-        f"fewer); the widest is {number(most, 4)}. {n}. Control: {first(table, 'control')}."
+        f"Chords: {shown} on a dyad's expected new security agreements {window} whose 95 % CI excludes zero (blue: "
+        f"more, amber: fewer); the widest is {number(most, 4)}. {n}. Control: {first(table, 'control')}."
     )
     frame_words(ax, network_title(table), small, own=own, wrap=78, small_wrap=120)
     return owner(ax)

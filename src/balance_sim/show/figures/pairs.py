@@ -54,9 +54,9 @@ TOP = 98.0  # percentile of the absolute effects at which the colours end
 def pairs_table(result: Result, arm: str | None = None) -> pd.DataFrame:
     """One row a dyad, all of them, in the fixed order of `order.state_order`.
 
-    mean, mean_control: expected new agreements of any direction within the longest window, filtered; effect, its 95 %
-    CI and Monte Carlo standard error; clear: the CI excludes zero; place_a < place_b: row and column. Empty where an
-    earlier version kept no filtered numbers."""
+    mean, mean_control: expected new security agreements of any direction within the longest window, filtered; effect,
+    its 95 % CI and Monte Carlo standard error; clear: the CI excludes zero; place_a < place_b: row and column. Empty
+    where an earlier version kept no filtered numbers."""
     arm = arm if arm is not None else result.headline_arm
     states, names = state_order(result.scenario).to_dict("records"), state_names(result.scenario)
     if arm is None or not result.finished or unfiltered(result):
@@ -131,7 +131,7 @@ def draw_pairs(table: pd.DataFrame, ax: tuple[Axes, Axes] | None = None) -> Figu
     _largest(right, table)
     window = within(int(table["window"].iloc[0]))
     small = (
-        f"Effects on a dyad's expected new agreements of any direction {window}; "
+        f"Effects on a dyad's expected new security agreements of any direction {window}; "
         f"{plural(int(table['n'].iloc[0]), 'replication')}. "
         f"Control: {first(table, 'control')}. Each CI is for one dyad by itself: of dyads without an effect about "
         "5 % exclude zero. The CI reflects Monte Carlo error only."
@@ -159,7 +159,7 @@ def _heat(ax: Axes, table: pd.DataFrame) -> None:
     )
     bar.outline.set_visible(False)
     bar.set_label(
-        "effect on expected new agreements (amber: fewer, blue: more; grey: the 95 % CI holds zero)"
+        "effect on expected new security agreements (amber: fewer, blue: more; grey: the 95 % CI holds zero)"
     )
 
 

@@ -1,4 +1,4 @@
-"""States by how much an arm changes their expected new agreements."""
+"""States by how much an arm changes their expected new security agreements."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def _or_nan(value: float | None) -> float:
 
 
 def states_table(result: Result, arm: str | None = None) -> pd.DataFrame:
-    """One row a state: code, name, effect (filtered, on its expected new agreements within the longest window), its
-    95 % CI, clear (it excludes zero), participant (in the focal event), longitude, latitude."""
+    """One row a state: code, name, effect (filtered, on its expected new security agreements within the longest
+    window), its 95 % CI, clear (it excludes zero), participant (in the focal event), longitude, latitude."""
     arm = arm if arm is not None else result.headline_arm
     codes = list(result.scenario.codes)
     if arm is None or not result.finished:

@@ -97,7 +97,8 @@ def draw_placebos(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figu
         found = f"within {rows['window'].iloc[0]} days, {count}, two-sided p = {_p(float(rows['p'].iloc[0]))}"
         axes.set_title(f"{capital(str(family))}: {what}, {found}", loc="left", color=QUIET)
     ax[len(families) - 1].set_xlabel(f"effect on expected {COUNTER}")
-    small = "Dots: placebo events. p: share of all, the event among them, whose effect is at least as far from zero."
+    small = "Dots: placebo events. p: share of all, the event among them, whose effect is at least as far from zero"
+    small += "; of dates also those less than 5 % nearer." if "dates" in families else "."
     frame_words(ax[0], placebos_title(table), small, own=own, wrap=80, small_wrap=118)
     return owner(ax[0])
 

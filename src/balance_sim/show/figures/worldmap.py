@@ -49,17 +49,17 @@ def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
     """The finding: how many states gain and lose, and which most."""
     name, sure = first(table, "treatment"), states[states["clear"]]
     if sure.empty:
-        return f"{name}: no state's expected agreements change detectably"
+        return f"{name}: no state's expected security agreements change detectably"
     more, fewer = sure[sure["effect"] > 0], sure[sure["effect"] < 0]
     told = []
     for part, what, way in ((more, "gains", "gain"), (fewer, "loses", "lose")):
         if len(part):
             top = part.iloc[int(part["effect"].abs().to_numpy().argmax())]
-            size = signed(float(top["effect"]), digits(float(top["effect"]) / 10))
+            size = signed(float(top["effect"]), digits(float(top["effect"])))
             told.append(
-                f"{plural(len(part), 'state')} {way} agreements, {top['name']} most ({size})"
+                f"{plural(len(part), 'state')} {way} security agreements, {top['name']} most ({size})"
                 if len(part) > 1
-                else f"{top['name']} {what} agreements ({size})"
+                else f"{top['name']} {what} security agreements ({size})"
             )
     return f"{name}: {'; '.join(told)}"
 
@@ -102,10 +102,11 @@ def draw_map(table: pd.DataFrame, states: pd.DataFrame, ax: Axes | None = None) 
 
 
 def _marks(table: pd.DataFrame, arcs: pd.DataFrame) -> str:
-    told = f"Effects on expected new agreements {within(int(table['window'].iloc[0]))}. Black outline: participants"
+    window = within(int(table["window"].iloc[0]))
+    told = f"Effects on expected new security agreements {window}. Black outline: participants"
     if arcs.empty:
         return told
-    return f"{told}. Arcs: the {len(arcs)} dyads that change most, wider where more; dashed: fewer agreements"
+    return f"{told}. Arcs: the {len(arcs)} dyads that change most, wider where more; dashed: fewer"
 
 
 def _small_print(table: pd.DataFrame, states: pd.DataFrame, known: pd.DataFrame) -> str:
@@ -127,7 +128,8 @@ def _key(ax: Axes, reach: float) -> None:
     bar.locator = MaxNLocator(5)
     bar.outline.set_edgecolor("#999999")
     bar.set_label(
-        "effect on a state's expected new agreements (light grey: the 95 % CI holds zero; dark grey: not in the model)",
+        "effect on a state's expected new security agreements (light grey: the 95 % CI holds zero; dark grey: not in "
+        "the model)",
         fontsize=SMALL, color=QUIET,
     )  # fmt: skip
 

@@ -135,7 +135,7 @@ def _survival_whole(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mechanisms(table: pd.DataFrame) -> pd.DataFrame:
-    return table[["id", "name", "value", "lo", "hi", "tag", "found", "placebos", "measure"]]
+    return table[["id", "name", "value", "lo", "hi", "tag", "found", "p", "verdict", "measure"]]
 
 
 def _convergence(table: pd.DataFrame) -> pd.DataFrame:
