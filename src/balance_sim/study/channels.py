@@ -23,6 +23,7 @@ from balance_sim.results.expected import Estimator
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.shapley import shapley
+from balance_sim.study.arms import compile_arms
 
 Floats = npt.NDArray[np.float64]
 
@@ -70,6 +71,11 @@ def without_channels(event: Event, live: Sequence[str]) -> Event:
     if "threat" not in live:
         changes["targets"] = ()
     return event.model_copy(update=changes) if changes else event
+
+
+def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
+    """The same of a scenario, the control arm first."""
+    return channels(compile_arms(scenario, arms), arms)
 
 
 def channels(worlds: Worlds, arms: Sequence[str]) -> Channels:

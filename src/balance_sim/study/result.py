@@ -25,7 +25,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study import curves
 from balance_sim.study.arms import compile_arms, headline_arm
 from balance_sim.study.blocks import EXTRA_EVERY, BlockTables
-from balance_sim.study.channels import Channels, channels
+from balance_sim.study.channels import Channels, channels_of
 from balance_sim.study.digest import digest_of
 from balance_sim.study.extra_arms import READ
 from balance_sim.study.faults import LacksOutcome
@@ -62,7 +62,9 @@ class Result:
     model: str | None = None  # `module:Class` of an agent of one's own that decided
     point: int = 0  # of a sweep's design; 0 in a single study
     recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None  # by another class table
-    ahead: Callable[[], Placebos] | None = field(default=None, compare=False)  # placebos that have begun
+    ahead: Callable[[], tuple[Placebos, Channels]] | None = field(
+        default=None, compare=False
+    )  # both have begun
 
     @cached_property
     def missing_runs(self) -> int:
@@ -147,9 +149,9 @@ class Result:
     def channels(self) -> Channels:
         """What the picture and the threat of the focal event add to each arm that has it, by exact Shapley values."""
         kept = self._kept.get("channels")
-        return (
-            Channels.of_plain(kept) if kept else channels(compile_arms(self.scenario, self.arms), self.arms)
-        )
+        if kept:
+            return Channels.of_plain(kept)
+        return self.ahead()[1] if self.ahead else channels_of(self.scenario, self.arms)
 
     @cached_property
     def placebos(self) -> Placebos:
@@ -157,7 +159,7 @@ class Result:
         kept = self._kept.get("placebos")
         if kept:
             return Placebos.of_plain(kept)
-        return self.ahead() if self.ahead else placebos(self.scenario, self.headline_arm)
+        return self.ahead()[0] if self.ahead else placebos(self.scenario, self.headline_arm)
 
     @cached_property
     def _kept(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from balance_sim.scenario.schema import Scenario
 from balance_sim.study.ahead import Ahead
 from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.study.blocks import Block, runs_with_extra
+from balance_sim.study.channels import Channels, channels_of
 from balance_sim.study.extra_arms import lives_of_a_run
 from balance_sim.study.faults import WrongRequest, no_results
 from balance_sim.study.folder import Folder, InMemory, manifest_of, scenario_of, version
@@ -168,17 +169,22 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
 
 def begun_placebos(
     scenario: Scenario, arms: Sequence[str], folder: Path | str | None, stack: ExitStack
-) -> Ahead[Placebos] | None:
-    """The placebos of a large scenario, in a process of their own; None where the folder's summary has them.
+) -> Ahead[tuple[Placebos, Channels]] | None:
+    """Placebos and channels of a large scenario, in a process of their own; None where the folder's summary has them.
 
     stack: ends the process where the run ends without a result."""
     if len(scenario.states) < LARGE:
         return None
     if folder is not None and "placebos" in kept_summary(Path(folder), scenario, version()):
         return None
-    ahead = Ahead(partial(placebos, scenario, headline_arm(scenario, arms)))
+    ahead = Ahead(partial(of_the_scenario, scenario, arms))
     stack.callback(ahead.close)
     return ahead
+
+
+def of_the_scenario(scenario: Scenario, arms: Sequence[str]) -> tuple[Placebos, Channels]:
+    """What takes time and depends on no run: placebos of the headline arm, channels of every arm."""
+    return placebos(scenario, headline_arm(scenario, arms)), channels_of(scenario, arms)
 
 
 def runs_for(precision: float, tables: Iterator[pa.Table], scenario: Scenario, arms: Sequence[str]) -> int:
