@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.study import runner
+from balance_sim.study import manifest, runner
 from balance_sim.study.store import Store
 
 
@@ -196,3 +196,29 @@ def test_very_many_replications_are_estimated_before_they_begin(bench, monkeypat
     assert code == 2 and "plan: 10,000,000 runs x 2 arms" in text and "on disk exceeds" in text, text
     assert not (bench.folder / "out").exists()
     assert runner.SHARD_RUNS and not Store(bench.folder / "out").shards()
+
+
+@pytest.mark.fault("F17")
+@pytest.mark.parametrize(
+    ("name", "largest", "words"),
+    [
+        ("manifest.json", 64 << 20, "restore it, or start in a new folder"),
+        ("summary.json", 256 << 20, "remove it, and give the command again that wrote the folder"),
+    ],
+)
+def test_a_record_that_nobody_wrote_is_not_read_to_its_end(study, name, largest, words) -> None:
+    """A doctored folder held as much memory as its manifest or its summary had bytes."""
+    os.truncate(study / name, largest + 1)
+    for command in ("status", "report", "verify", "package"):
+        code, text = said(command, "out")
+        assert code == 6, (command, text)
+        assert f"out/{name}: {largest + 1:,} bytes; at most {largest:,} are read." in text, (command, text)
+        assert words in text
+
+
+def test_a_manifest_that_nobody_could_read_is_not_written(bench, monkeypatch) -> None:
+    monkeypatch.chdir(bench.folder)
+    monkeypatch.setattr(manifest, "LARGEST", 1000)
+    code, text = said(*bench.run_words(runs=2))
+    assert code == 2 and "bytes; at most 1,000 are read. Shorten the texts" in text
+    assert not (bench.folder / "out" / "manifest.json").exists()

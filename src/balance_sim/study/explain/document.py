@@ -12,6 +12,7 @@ from balance_sim.study.result import Result
 from balance_sim.study.store import Store
 
 FILE = "explain.json"
+LARGEST = 64 << 20  # bytes that are read at most
 
 
 def explained(folder: Path) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def explained(folder: Path) -> dict[str, Any]:
     Keys: `runs`, `seed`, `digest` of the study it speaks of, `attribution`, `pairs` by `A-B`, `timelines` by
     run number."""
     try:
-        found = json.loads(regular_bytes(folder / FILE))
+        found = json.loads(regular_bytes(folder / FILE, LARGEST))
     except (OSError, ValueError, RecursionError):
         return {}
     return dict(found) if isinstance(found, dict) else {}
