@@ -220,6 +220,18 @@ def regular_bytes(path: str | os.PathLike[str], largest: int | None = None) -> b
     return data
 
 
+def bytes_if_any(path: str | os.PathLike[str], largest: int | None = None) -> bytes | None:
+    """The same; None where there is no such file, or it may not be read.
+
+    Raises OSError where the system has no more files or memory, which says nothing of the file; `TooLarge`."""
+    try:
+        return regular_bytes(path, largest)
+    except OSError as error:
+        if error.errno in EXHAUSTED or isinstance(error, TooLarge):
+            raise
+        return None
+
+
 def _read(path: Path, mark: Mark, where: str, largest: int, named: str | None = None) -> bytes:
     named = shown(str(path) if named is None else named, 200)
     try:

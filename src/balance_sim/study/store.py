@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from balance_sim.results.outcomes import FILTERED
-from balance_sim.scenario.files import TooLarge, regular_bytes
+from balance_sim.scenario.files import TooLarge, bytes_if_any
 from balance_sim.scenario.problems import shown
 from balance_sim.study.blocks import Block, BlockTables
 from balance_sim.study.faults import StoreDamaged, StudyFault
@@ -65,9 +65,13 @@ class Store:
         for place in (".", *places):
             make_folder(self.folder / place)
         self._lock.take()
-        clear_half_written(self.folder)
-        with suppress(StudyFault):  # told of by who reads it
-            self._manifest = self.read_manifest()
+        try:
+            clear_half_written(self.folder)
+            with suppress(StudyFault):  # told of by who reads it
+                self._manifest = self.read_manifest()
+        except BaseException:
+            self.unlock()
+            raise
         return self
 
     def unlock(self) -> None:
@@ -392,11 +396,11 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     it is not read: 100 arms with 100 windows have some 120 MB."""
     path = folder / "summary.json"
     try:
-        found = json.loads(regular_bytes(path, LARGEST_SUMMARY))
+        found = json.loads(bytes_if_any(path, LARGEST_SUMMARY) or b"")
     except TooLarge as error:
         hint = "remove it, and give the command again that wrote the folder"
         raise too_large(path, error, hint) from None
-    except (OSError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
