@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import builtins
 import errno
+import io
 import json
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +18,8 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.study import runner
+from balance_sim.study import manifest, runner
+from balance_sim.study.drawn import note_drawn
 from balance_sim.study.store import Store
 
 
@@ -26,12 +30,12 @@ def said(*words: str) -> tuple[int, str]:
 
 
 @contextmanager
-def without(number: int, within: Path) -> Iterator[None]:
-    """Every opening of a file in a folder fails with an error of the system."""
+def without(number: int, fails: Callable[[str], bool]) -> Iterator[None]:
+    """Openings of files fail with an error of the system. fails: whether that of a path does."""
     opened, opened_by = os.open, builtins.open
 
     def fail(path: object) -> None:
-        if isinstance(path, str | Path) and str(path).startswith(str(within)):
+        if isinstance(path, str | Path) and fails(str(path)):
             raise OSError(number, os.strerror(number), str(path))
 
     def low(path, *rest, **more):
@@ -42,11 +46,11 @@ def without(number: int, within: Path) -> Iterator[None]:
         fail(path)
         return opened_by(path, *rest, **more)
 
-    os.open, builtins.open = low, high
+    os.open, builtins.open, io.open = low, high, high
     try:
         yield
     finally:
-        os.open, builtins.open = opened, opened_by
+        os.open, builtins.open, io.open = opened, opened_by, opened_by
 
 
 @pytest.fixture
@@ -64,12 +68,90 @@ def test_no_file_or_memory_left_says_so_and_takes_nothing_for_damaged(bench, stu
     """Exit 7 with the next step; a shard that cannot be opened is not taken away as if it were broken."""
     before = sorted(path.name for path in study.rglob("*.parquet"))
     for command in (("status", "out"), ("verify", "out"), ("export", "out"), bench.run_words(runs=12)):
-        with without(number, Path("out") / "runs"):
+        with without(number, lambda path: path.startswith("out/runs")):
             code, text = said(*command)
         assert (code, words in text) in ((7, True), (0, False)), (command, text)
         assert code == 7 or command[0] == "status"
     assert sorted(path.name for path in study.rglob("*.parquet")) == before
     assert said(*bench.run_words(runs=12))[0] == 0
+
+
+SWEEP = """schema: 1
+scenario: small.yaml
+factors: {events.summit.visibility: [0.5, 1]}
+runs: 4
+seed: 1
+"""
+SWEEP_WORDS = ("sweep", "exp.yaml", "--workers", "1", "--out", "swept")
+
+
+@pytest.fixture
+def studies(bench, study) -> Path:
+    """A run with a figure that has its checksum, and a sweep."""
+    (study / "figures").mkdir(exist_ok=True)
+    (study / "figures" / "arms.png").write_bytes(b"drawn")
+    note_drawn(study, [study / "figures" / "arms.png"])
+    (bench.folder / "exp.yaml").write_text(SWEEP)
+    assert said(*SWEEP_WORDS)[0] == 0
+    return study
+
+
+AT: list[tuple[str, tuple[str, ...], int]] = [
+    ("out/figures/arms.png", ("verify", "out", "--sample", "0"), 7),  # it was not looked at, with 0
+    ("out/SHA256SUMS", ("verify", "out", "--sample", "0"), 7),
+    ("out/SHA256SUMS", ("package", "out"), 7),  # it was left out, with 0
+    ("out/summary.json", ("status", "out"), 7),  # an interrupted study, with 0
+    ("out/explain.json", ("explain", "out"), 7),  # what was there would have been lost
+    ("swept/levels.csv", ("verify", "swept"), 7),  # damage, with 6
+    ("swept/points", ("report", "swept"), 7),
+    ("swept/manifest.json", SWEEP_WORDS, 7),
+    ("exp.yaml", SWEEP_WORDS, 4),
+    ("out/accords", ("report", "out"), 7),
+    ("out/runs", ("compare", "out", "out"), 7),
+    ("small.yaml", ("effect", "small.yaml"), 4),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.fault("F35")
+def test_what_cannot_be_opened_for_want_of_memory_or_files_is_not_taken_for_gone(studies) -> None:
+    """Two things look alike to who opens a file: that it is not there, and that the system has no more."""
+    (studies / "explain.json").write_text("{}")
+    for part, command, wanted in AT:
+        with without(errno.EMFILE, lambda path, part=part: path.startswith(part)):
+            code, text = said(*command)
+        assert code == wanted and os.strerror(errno.EMFILE) in text, (part, command, code, text)
+    assert said(*SWEEP_WORDS)[0] == 0  # the folder's lock was left
+
+
+def made_anew() -> None:
+    """Take away what a command makes in a new place."""
+    Path("out.zip").unlink(missing_ok=True)
+    shutil.rmtree("anew", ignore_errors=True)
+
+
+@pytest.mark.long
+@pytest.mark.fault("F35")
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM])
+def test_long_every_opening_of_every_command(studies, number) -> None:
+    """One after the other fails, alone and with all that follow: an error with its code, or the work is done."""
+    commands = (
+        ("package", "out"), ("effect", "small.yaml"), ("compare", "out", "out"), ("status", "swept"), SWEEP_WORDS,
+        (*SWEEP_WORDS[:-1], "anew"), ("verify", "out"), ("verify", "swept"), ("report", "out"), ("report", "swept"),
+    )  # fmt: skip
+    for command in commands:
+        calls: list[str] = []
+        with without(number, lambda path, calls=calls: bool(calls.append(path))):
+            assert said(*command)[0] == 0
+        made_anew()
+        for at in range(1, len(calls) + 1, max(len(calls) // 12, 1)):
+            for last in (at, len(calls)):
+                count = iter(range(1, 1 << 20))
+                with without(number, lambda _, a=at, b=last, count=count: a <= next(count) <= b):
+                    code, text = said(*command)
+                assert code in (0, 4, 7), (command, calls[at - 1], code, text)
+                assert not Path("out.zip").exists() or zipfile.ZipFile("out.zip").testzip() is None  # whole
+                made_anew()
 
 
 @pytest.mark.fault("F07")
@@ -196,3 +278,29 @@ def test_very_many_replications_are_estimated_before_they_begin(bench, monkeypat
     assert code == 2 and "plan: 10,000,000 runs x 2 arms" in text and "on disk exceeds" in text, text
     assert not (bench.folder / "out").exists()
     assert runner.SHARD_RUNS and not Store(bench.folder / "out").shards()
+
+
+@pytest.mark.fault("F17")
+@pytest.mark.parametrize(
+    ("name", "largest", "words"),
+    [
+        ("manifest.json", 64 << 20, "restore it, or start in a new folder"),
+        ("summary.json", 256 << 20, "remove it, and give the command again that wrote the folder"),
+    ],
+)
+def test_a_record_that_nobody_wrote_is_not_read_to_its_end(study, name, largest, words) -> None:
+    """A doctored folder held as much memory as its manifest or its summary had bytes."""
+    os.truncate(study / name, largest + 1)
+    for command in ("status", "report", "verify", "package"):
+        code, text = said(command, "out")
+        assert code == 6, (command, text)
+        assert f"out/{name}: {largest + 1:,} bytes; at most {largest:,} are read." in text, (command, text)
+        assert words in text
+
+
+def test_a_manifest_that_nobody_could_read_is_not_written(bench, monkeypatch) -> None:
+    monkeypatch.chdir(bench.folder)
+    monkeypatch.setattr(manifest, "LARGEST", 1000)
+    code, text = said(*bench.run_words(runs=2))
+    assert code == 2 and "bytes; at most 1,000 are read. Shorten the texts" in text
+    assert not (bench.folder / "out" / "manifest.json").exists()

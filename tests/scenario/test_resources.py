@@ -6,6 +6,7 @@ import hashlib
 import re
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -108,3 +109,26 @@ def test_what_is_looked_at_for_suggestions_is_bounded():
     with few_suggestions():
         answers = [closest("wrd_7", many) for _ in range(4)]
     assert answers[0] is not None and answers[3] is None
+
+
+def test_a_bound_on_a_file_takes_no_memory_itself(tmp_path):
+    """A file of ten bytes took as much memory as a file may have bytes."""
+    path = tmp_path / "small"
+    path.write_bytes(b"0123456789")
+    tracemalloc.start()
+    try:
+        assert files.regular_bytes(path, 256 * MIB) == b"0123456789"
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < MIB
+    assert files.regular_bytes(path, 10) == b"0123456789"
+    with pytest.raises(files.TooLarge):
+        files.regular_bytes(path, 9)
+
+
+def test_a_file_that_does_not_tell_its_size_is_read_to_its_bound():
+    assert Path("/proc/self/maps").stat().st_size == 0
+    assert files.regular_bytes("/proc/self/maps", MIB).count(b"\n") > 10
+    with pytest.raises(files.TooLarge, match="101 bytes; at most 100 are read"):
+        files.regular_bytes("/proc/self/maps", 100)

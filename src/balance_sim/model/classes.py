@@ -6,6 +6,7 @@ in every arm and call that an effect. docs/decisions/0015-classes-as-written.md.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -86,10 +87,24 @@ def sorted_into(world: World, classes: Classes) -> tuple[Bools, Ints]:
     return threatened, np.where(with_participant, names[0], np.where(counter, names[1], names[2]))
 
 
+def versions_for(scenario: Scenario, arms: Collection[str]) -> dict[str, Scenario]:
+    """The scenario as it is in these arms, and in those that move events: the grid needs their dates."""
+    return {
+        name: arm_scenario(scenario, name, sealed=False)
+        for name, arm in sorted(scenario.arms.items())
+        if name in arms or _moves_events(arm.set)
+    }
+
+
+def _moves_events(settings: Mapping[str, object]) -> bool:
+    return any(path.startswith("events.") and path.endswith(".date") for path in settings)
+
+
 def _reference_of(scenario: Scenario) -> World:
     """The reference arm's arrays, on the grid of all arms."""
-    versions = {name: arm_scenario(scenario, name, sealed=False) for name in sorted(scenario.arms)}
-    grid, reference = time_grid(scenario, list(versions.values())), scenario.reference_arm
+    reference = scenario.reference_arm
+    versions = versions_for(scenario, (reference,))
+    grid = time_grid(scenario, list(versions.values()))
     return compile_world(versions[reference], reference, grid, focal_day(scenario))
 
 

@@ -289,7 +289,11 @@ class Yield:
         """In the middle of each span, probabilities that a clock is kept busy: by what the start found, (K, P, M), and
         by what opened in the middle of each span before, (K, K, M)."""
         middle = (self.edges[1:] + self.edges[:-1]) / 2
-        return self.busy_from_start(middle), self.busy(middle[:, None] - middle)
+        days = middle[:, None] - middle
+        before = np.tri(len(middle), k=-1, dtype=bool)
+        kernel = np.zeros((*days.shape, len(self.ladder.names)))
+        kernel[before] = self.busy(days[before])
+        return self.busy_from_start(middle), kernel
 
     def busy(self, days: Floats) -> Floats:
         """(..., M) probability that what opened so many days ago is still in talks, or signed and not in force."""

@@ -80,7 +80,8 @@ def _read_arms(tree: Node, base: Draft, reader: Reader, problems: list[Problem])
     for name, arm in declared.items():
         changed, found = apply_arm(tree, name, base.names)
         draft = reader.draft(changed)
-        inner = [one for one in (*draft.problems, *check(draft, is_arm=True)) if _place(one) not in seen]
+        of_arm = check(draft, is_arm=True, base=base)
+        inner = [one for one in (*draft.problems, *of_arm) if _place(one) not in seen]
         label = f"arms.{shown(name)}: "
         problems += [*found, *(replace(one, path=label + one.path) for one in inner)]
         versions[name] = _Version(arm, draft)

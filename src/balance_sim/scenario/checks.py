@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -21,15 +22,30 @@ MOST_DAYS = (
     30_000  # a thousand of the shortest half-lives that states' agreements may have: 2^1024 is no number
 )
 MOST_WINDOWS = 100
+type Rule = Callable[[Draft], Iterator[Problem]]
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
 
 
-def check(draft: Draft, *, is_arm: bool = False) -> list[Problem]:
-    """Every problem between the pieces of `draft`. is_arm: of one arm's version, which may lack the focal."""
-    found = [one for rule in _RULES for one in rule(draft)]
+def check(draft: Draft, *, is_arm: bool = False, base: Draft | None = None) -> list[Problem]:
+    """Every problem between the pieces of `draft`. is_arm: of one arm's version, which may lack the focal.
+
+    base: a draft whose problems are known already: those of single rows that it holds are left out."""
+    found = [one for rule in _RULES for one in rule(_changed(draft, base, rule))]
     if not is_arm:
         found += [*_check_focal(draft), *_check_report(draft), *_check_size(draft)]
     return found
+
+
+def _changed(draft: Draft, base: Draft | None, rule: Rule) -> Draft:
+    """The draft with those rows alone that `base` does not hold, for a rule that looks at each row by itself."""
+    if base is None or rule not in _BY_ROW:
+        return draft
+    section, beside = _BY_ROW[rule]
+    if beside(draft) != beside(base):
+        return draft
+    known = {id(row) for row in base.rows[section]}
+    rows = [row for row in draft.rows[section] if id(row) not in known]
+    return replace(draft, rows={**draft.rows, section: rows})
 
 
 def _node(draft: Draft, *path: str) -> Node:
@@ -402,7 +418,7 @@ def _check_size(draft: Draft) -> Iterator[Problem]:
         )
 
 
-_RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
+_RULES: tuple[Rule, ...] = (
     _check_span,
     _check_base_rate,
     _check_ids,
@@ -416,3 +432,12 @@ _RULES: tuple[Callable[[Draft], Iterator[Problem]], ...] = (
     check_no_relations,
     check_accords,
 )
+
+_BY_ROW: dict[Rule, tuple[str, Callable[[Draft], object]]] = {
+    _check_events: ("events", lambda draft: (draft.head, draft.names, draft.rows["accords"])),
+    _check_states: ("states", lambda draft: draft.capability),
+    _check_rates: ("provocations", lambda draft: draft.head),
+    check_accords: ("accords", lambda draft: draft.head),
+}
+"""Rules under which a row is right or wrong whatever the other rows of its section are: of which section, and what
+else they look at."""

@@ -150,10 +150,13 @@ class Reader:
         return rows
 
     def _read_section(self, name: str, node: Node, names: Names) -> tuple[list[Row], list[Problem]]:
-        rows: list[Row] = []
         problems: list[Problem] = []
         refused = 0
         known = self._named.setdefault((name, id(names)), {})
+        rows = [known[id(item)] for item in node.items if id(item) in known]
+        if len(rows) == len(node.items) <= SECTIONS[name].most and not any(row.problems for row in rows):
+            return rows, []  # as in nearly all of many arms
+        rows = []
         for at, item in enumerate(node.items):
             row = known.get(id(item))
             if row is None:

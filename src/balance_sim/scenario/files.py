@@ -212,12 +212,27 @@ def regular_bytes(path: str | os.PathLike[str], largest: int | None = None) -> b
         if largest is not None and status.st_size > largest:
             raise TooLarge(status.st_size, largest)
         with os.fdopen(handle, "rb", closefd=False) as stream:
-            data = stream.read(-1 if largest is None else largest + 1)
+            # room for as much as is asked for is made at once
+            data = stream.read(-1 if largest is None else status.st_size + 1)
+            if largest is not None and len(data) > status.st_size:  # it grows, or does not tell its size
+                data += stream.read(largest - status.st_size)
     finally:
         os.close(handle)
     if largest is not None and len(data) > largest:
         raise TooLarge(len(data), largest)
     return data
+
+
+def bytes_if_any(path: str | os.PathLike[str], largest: int | None = None) -> bytes | None:
+    """The same; None where there is no such file, or it may not be read.
+
+    Raises OSError where the system has no more files or memory, which says nothing of the file; `TooLarge`."""
+    try:
+        return regular_bytes(path, largest)
+    except OSError as error:
+        if error.errno in EXHAUSTED or isinstance(error, TooLarge):
+            raise
+        return None
 
 
 def _read(path: Path, mark: Mark, where: str, largest: int, named: str | None = None) -> bytes:

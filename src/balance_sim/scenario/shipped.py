@@ -12,6 +12,7 @@ import os
 from functools import cache
 from importlib.resources import files
 
+from balance_sim.scenario.files import EXHAUSTED
 from balance_sim.scenario.problems import Mark, ScenarioError, problem
 
 REINSTALL = "install balance-sim again: pip install --force-reinstall --no-deps balance-sim"
@@ -23,6 +24,8 @@ def shipped(package: str, name: str) -> bytes:
     try:
         data = path.read_bytes()
     except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
         raise _refused(str(path), f"cannot be read: {os.strerror(error.errno or 0)}") from None
     wanted = _record().get(os.path.realpath(str(path)))
     if wanted is not None and wanted != _sum(data):

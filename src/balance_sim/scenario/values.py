@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import compress
 from typing import Any
 
 from balance_sim.scenario.actors import Names
@@ -85,6 +87,14 @@ def _give_way(tree: Node, preset: str) -> Node:
     return tree.with_fields({"theory": theory})
 
 
+@lru_cache(maxsize=1)
+def _ids_of(events: Node) -> tuple[list[str | None], set[str], bool]:
+    """The id of each event, all ids, and whether every event could be read; kept, as all arms ask for the same."""
+    named = [str(child.value) if (child := event.get("id")) else None for event in events.items]
+    is_whole = all(event.value is not REFUSED for event in events.items)
+    return named, {name for name in named if name is not None}, is_whole
+
+
 def apply_arm(tree: Node, name: str, names: Names) -> tuple[Node, list[Problem]]:
     """The tree as it is in one arm: without what it drops, with what it adds, with what it sets."""
     arm = (tree.get("arms") or from_plain({})).get(name)
@@ -94,9 +104,7 @@ def apply_arm(tree: Node, name: str, names: Names) -> tuple[Node, list[Problem]]
     path = f"arms.{shown(name)}"
     events = tree.get("events") or from_plain([])
     dropped: set[str] = set()
-    named = [str(child.value) if (child := event.get("id")) else None for event in events.items]
-    ids = {name for name in named if name is not None}
-    is_whole = all(event.value is not REFUSED for event in events.items)
+    named, ids, is_whole = _ids_of(events)
     for at, item in enumerate((arm.get("drop") or from_plain([])).items):
         if not isinstance(item.value, str) or (item.value not in ids and not is_whole):
             continue
@@ -111,7 +119,7 @@ def apply_arm(tree: Node, name: str, names: Names) -> tuple[Node, list[Problem]]
         elif item.value in dropped:
             problems.append(problem(item.mark, where, "E015", f"`{item.value}` dropped twice"))
         dropped.add(item.value)
-    kept = [event for event, name in zip(events.items, named, strict=True) if name not in dropped]
+    kept = list(compress(events.items, [name not in dropped for name in named]))
     added = (arm.get("add") or from_plain([])).items
     changed = tree.with_fields({"events": events.with_value([*kept, *added])})
     settings = arm.get("set")

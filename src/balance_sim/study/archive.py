@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 from balance_sim.scenario.problems import shown
 from balance_sim.study.faults import StudyFault
 from balance_sim.study.whole_files import make_folder, write_whole
@@ -107,6 +107,8 @@ def _content(path: Path) -> bytes:
     try:
         return regular_bytes(path, LARGEST_ARCHIVE)
     except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
         raise BadArchive(f"{shown(path, 200)}: {error.strerror}") from None
 
 

@@ -7,9 +7,8 @@ import json
 from collections.abc import Sequence
 
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.classes import classes_of
+from balance_sim.model.classes import classes_of, versions_for
 from balance_sim.model.world import time_grid
-from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.problems import did_you_mean, listed, shown
 from balance_sim.scenario.schema import Scenario
@@ -42,7 +41,7 @@ def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
     """What `compile_worlds` gives for these arms, bit for bit, without the arrays of the others.
 
     arms: the reference among them. The grid is that of all arms, so that leaving one out changes nothing."""
-    return compile_worlds(scenario, arms, _versions(scenario, arms))
+    return compile_worlds(scenario, arms, versions_for(scenario, arms))
 
 
 def reference_key(scenario: Scenario) -> str:
@@ -58,19 +57,6 @@ def reference_key(scenario: Scenario) -> str:
             for event in events
         )
     rest = scenario.model_copy(update={"events": events, "arms": {reference: scenario.arms[reference]}})
-    grid = time_grid(scenario, list(_versions(scenario, []).values()))
+    grid = time_grid(scenario, list(versions_for(scenario, []).values()))
     parts = [content_digest(rest), grid.tolist(), classes_of(scenario).sha256]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-
-
-def _versions(scenario: Scenario, arms: Sequence[str]) -> dict[str, Scenario]:
-    """The scenario as it is in these arms, and in those that move events: the grid needs their dates."""
-    return {
-        name: arm_scenario(scenario, name, sealed=False)
-        for name, arm in sorted(scenario.arms.items())
-        if name in arms or _moves_events(arm.set)
-    }
-
-
-def _moves_events(settings: dict[str, object]) -> bool:
-    return any(path.startswith("events.") and path.endswith(".date") for path in settings)

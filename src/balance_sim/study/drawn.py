@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.files import bytes_if_any
 from balance_sim.study.manifest import FILE as MANIFEST
 from balance_sim.study.whole_files import write_whole
 
@@ -28,10 +28,7 @@ def note_drawn(folder: Path, paths: Iterable[Path]) -> None:
 def noted(folder: Path) -> dict[str, str]:
     """sha256 by name, of pictures and pages, as put down. Lines of any other form are left out: a stranger's file may
     name what it likes, and `take_away` removes what is named."""
-    try:
-        lines = regular_bytes(folder / SUMS).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return {}
+    lines = (bytes_if_any(folder / SUMS) or b"").decode("utf-8", "replace").splitlines()
     found = {match[2]: match[1] for line in lines if (match := _LINE.fullmatch(line))}
     linked = (folder / "figures").is_symlink()
     return {name: said for name, said in found.items() if not (linked and "/" in name)}
@@ -53,10 +50,8 @@ def take_away(folder: Path, names: Iterable[str]) -> None:
 
 
 def _sha256(path: Path) -> str | None:
-    try:
-        return hashlib.sha256(regular_bytes(path)).hexdigest()
-    except OSError:
-        return None
+    content = bytes_if_any(path)
+    return None if content is None else hashlib.sha256(content).hexdigest()
 
 
 def _write(folder: Path, sums: dict[str, str]) -> None:

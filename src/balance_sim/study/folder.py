@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from balance_sim.model.classes import classes_of
 from balance_sim.scenario.classes import LISTS, Classes
+from balance_sim.scenario.files import EXHAUSTED
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.problems import CONTROL, listed, shown
 from balance_sim.scenario.schema import Scenario
@@ -65,7 +66,9 @@ def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
     A new one may be made, an empty one used, and one with a manifest, shards or one of the known files gone on with."""
     try:
         names = {path.name for path in folder.iterdir()}
-    except OSError:  # none there, or not to be read: told of by the first write
+    except OSError as error:  # none there, or not to be read: told of by the first write
+        if error.errno in EXHAUSTED:
+            raise
         return
     if {MANIFEST, *known} & names or any(Store(folder).every_shard(table) for table in TABLES):
         return

@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from balance_sim.scenario.classes import Classes
-from balance_sim.scenario.files import EXHAUSTED, regular_bytes
+from balance_sim.scenario.files import EXHAUSTED, TooLarge, regular_bytes
 from balance_sim.study.faults import StoreDamaged, WrongRequest
 from balance_sim.study.whole_files import write_whole
 
 FILE = "manifest.json"
 MANIFEST_VERSION = 3
+LARGEST = 64 << 20  # bytes that are read at most, and so written
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 Check = Callable[[Any], bool]
 
@@ -98,7 +99,9 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     """The folder's manifest, or None where there is none. Raises StoreDamaged, WrongRequest for another version."""
     path = folder / FILE
     try:
-        text = regular_bytes(path).decode("utf-8", "replace")
+        text = regular_bytes(path, LARGEST).decode("utf-8", "replace")
+    except TooLarge as error:
+        raise too_large(path, error, "restore it, or start in a new folder") from None
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
             return None
@@ -122,10 +125,21 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return dict(manifest)
 
 
+def too_large(path: Path, error: TooLarge, hint: str) -> StoreDamaged:
+    """The fault of a file of a results folder that holds more than is read."""
+    return StoreDamaged(f"{path}: {error.strerror}. No balance-sim wrote it: {hint}.")
+
+
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    """Put the manifest in its place, with its own sha256."""
+    """Put the manifest in its place, with its own sha256. Raises WrongRequest for more than is read."""
     sealed = manifest | {"sha256": _seal(manifest)}
-    write_whole(folder / FILE, (json.dumps(sealed, indent=1) + "\n").encode("utf-8"))
+    content = (json.dumps(sealed, indent=1) + "\n").encode("utf-8")
+    if len(content) > LARGEST:
+        raise WrongRequest(
+            f"the scenario's files make a manifest of {len(content):,} bytes; at most {LARGEST:,} are read. Shorten "
+            "the texts in its tables, or leave out columns that nothing reads."
+        )
+    write_whole(folder / FILE, content)
 
 
 def _seal(manifest: dict[str, Any]) -> str:

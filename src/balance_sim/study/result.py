@@ -89,8 +89,8 @@ class Result:
             yield from Store(self.folder).outcomes(self.point, self.runs, names)
             return
         for runs, _ in self._stored():
-            wanted = runs.column_names if names is None else ("run", "arm", *names)
-            yield runs.select([name for name in wanted if name in runs.column_names])
+            there = {*runs.column_names}
+            yield runs if names is None else runs.select([n for n in ("run", "arm", *names) if n in there])
 
     def _of_arms(self, names: Sequence[str] | None, *, own: bool) -> Iterator[pa.Table]:
         for runs in self._outcomes(names):

@@ -20,12 +20,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from balance_sim.results.outcomes import FILTERED
-from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.files import TooLarge, bytes_if_any
 from balance_sim.scenario.problems import shown
 from balance_sim.study.blocks import Block, BlockTables
 from balance_sim.study.faults import StoreDamaged, StudyFault
 from balance_sim.study.lock import Lock
-from balance_sim.study.manifest import FILE, read_manifest, write_manifest
+from balance_sim.study.manifest import FILE, read_manifest, too_large, write_manifest
 from balance_sim.study.shards import (
     FAILED,
     TABLES,
@@ -40,6 +40,7 @@ from balance_sim.study.shards import (
 from balance_sim.study.whole_files import clear_half_written, make_folder, write_whole
 
 log = logging.getLogger(__name__)
+LARGEST_SUMMARY = 256 << 20  # bytes that are read at most
 
 
 class Store:
@@ -64,9 +65,13 @@ class Store:
         for place in (".", *places):
             make_folder(self.folder / place)
         self._lock.take()
-        clear_half_written(self.folder)
-        with suppress(StudyFault):  # told of by who reads it
-            self._manifest = self.read_manifest()
+        try:
+            clear_half_written(self.folder)
+            with suppress(StudyFault):  # told of by who reads it
+                self._manifest = self.read_manifest()
+        except BaseException:
+            self.unlock()
+            raise
         return self
 
     def unlock(self) -> None:
@@ -387,10 +392,15 @@ def came_to_its_end(summary: Mapping[str, Any] | None, runs: int, points: int) -
 
 
 def read_summary(folder: Path) -> dict[str, Any] | None:
-    """The folder's summary.json; None where there is none that can be read."""
+    """The folder's summary.json; None where there is none that can be read. Raises StoreDamaged for one so large that
+    it is not read: 100 arms with 100 windows have some 120 MB."""
+    path = folder / "summary.json"
     try:
-        found = json.loads(regular_bytes(folder / "summary.json"))
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(bytes_if_any(path, LARGEST_SUMMARY) or b"")
+    except TooLarge as error:
+        hint = "remove it, and give the command again that wrote the folder"
+        raise too_large(path, error, hint) from None
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

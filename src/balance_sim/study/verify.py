@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.files import bytes_if_any
 from balance_sim.study.cells import frame_csv
 from balance_sim.study.drawn import changed, noted, take_away
 from balance_sim.study.faults import StoreDamaged
@@ -206,7 +206,7 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
     other += [
         Damage(name, "is not what the runs give")
         for name, text in tables.items()
-        if name not in lost and _content(folder / name) != text.encode()
+        if name not in lost and bytes_if_any(folder / name) != text.encode()
     ]
     made = held.manifest["versions"]["balance_sim"]
     earlier = not all(held.store.has_sums(one.runs) for one in held.store.kept() if one.runs is not None)
@@ -220,16 +220,11 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
         )
     rows = held.store.failed()
     listed = folder / "failed.json"
-    if os.path.lexists(listed) != bool(rows) or (rows and _content(listed) != _failed_text(rows).encode()):
+    if os.path.lexists(listed) != bool(rows) or (
+        rows and bytes_if_any(listed) != _failed_text(rows).encode()
+    ):
         out.append(Damage("failed.json", "is not what the runs give"))
     return out
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return regular_bytes(path)
-    except OSError:
-        return None
 
 
 def _failed_text(rows: list[dict[str, Any]]) -> str:

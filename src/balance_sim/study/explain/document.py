@@ -6,12 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.files import TooLarge, bytes_if_any
 from balance_sim.study.faults import WrongRequest
+from balance_sim.study.manifest import too_large
 from balance_sim.study.result import Result
 from balance_sim.study.store import Store
 
 FILE = "explain.json"
+LARGEST = 256 << 20  # bytes that are read at most
 
 
 def explained(folder: Path) -> dict[str, Any]:
@@ -20,8 +22,10 @@ def explained(folder: Path) -> dict[str, Any]:
     Keys: `runs`, `seed`, `digest` of the study it speaks of, `attribution`, `pairs` by `A-B`, `timelines` by
     run number."""
     try:
-        found = json.loads(regular_bytes(folder / FILE))
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(bytes_if_any(folder / FILE, LARGEST) or b"")
+    except TooLarge as error:
+        raise too_large(folder / FILE, error, "remove it: `explain` writes it again") from None
+    except (ValueError, RecursionError):
         return {}
     return dict(found) if isinstance(found, dict) else {}
 
