@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import pickle
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -101,11 +100,6 @@ def write_figures(figures: dict[str, Figure], folder: Path, *, text: bool = Fals
     return worded
 
 
-def write_pickled(figures: bytes, folder: Path) -> dict[str, bytes]:
-    """The same of pickled figures, with words: for a process of its own."""
-    return write_figures(pickle.loads(figures), folder, text=True)
-
-
 def note_figures(names: Iterable[str], folder: Path) -> list[Path]:
     """Put down the checksums of the files of these figures. The paths, in order. Raises CannotWrite."""
     paths = [folder / FOLDER / f"{name}.{kind}" for name in names for kind in ("png", "svg")]
@@ -124,5 +118,4 @@ __all__ = [
     "save_drawn",
     "save_figures",
     "write_figures",
-    "write_pickled",
 ]

@@ -23,7 +23,7 @@ from balance_sim.results.outcomes import FILTERED
 from balance_sim.scenario.files import TooLarge, bytes_if_any
 from balance_sim.scenario.problems import shown
 from balance_sim.study.blocks import Block, BlockTables
-from balance_sim.study.faults import StoreDamaged, StudyFault
+from balance_sim.study.faults import CannotWrite, StoreDamaged, StudyFault
 from balance_sim.study.lock import Lock
 from balance_sim.study.manifest import FILE, read_manifest, too_large, write_manifest
 from balance_sim.study.shards import (
@@ -122,7 +122,11 @@ class Store:
     def _write_shard(self, table: str, point: int, block: Block, content: bytes, suffix: str) -> None:
         self._lock.check()
         self._restore_manifest()
-        write_whole(self.folder / table / shard_name(point, block, content, suffix), content)
+        try:
+            write_whole(self.folder / table / shard_name(point, block, content, suffix), content)
+        except CannotWrite:
+            self._lock.check()  # where the folder went in the middle of it, that is why
+            raise
 
     def every_shard(self, table: str = "runs") -> list[Shard]:
         """Every file of a table that is named as a shard, in the order of names."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import pickle
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib.resources import files
@@ -20,7 +19,7 @@ from balance_sim.show.names import arm_title
 from balance_sim.show.report import facts
 from balance_sim.show.report.svg import inlined
 from balance_sim.show.report.tables import Shown, shown
-from balance_sim.show.save import figure_bytes, note_figures, write_figures, write_pickled
+from balance_sim.show.save import figure_bytes, note_figures, write_figures
 from balance_sim.show.wording import plural, printable, within
 from balance_sim.study.ahead import Ahead
 from balance_sim.study.drawn import note_drawn
@@ -181,7 +180,7 @@ def save_study(result: Result, folder: Path) -> list[Path]:
     names = list(pictures)
     here = names[: 3 * len(names) // 5] if len(result.scenario.states) >= LARGE else names
     figures = drawn(names[len(here) :])
-    elsewhere = Ahead(partial(write_pickled, pickle.dumps(figures), folder)) if figures else dict
+    elsewhere = Ahead(partial(write_figures, figures, folder, text=True)) if figures else dict
     mine = drawn(here)
     svgs = write_figures(mine, folder, text=True) | elsewhere()
     figures |= mine
