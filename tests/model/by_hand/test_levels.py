@@ -24,11 +24,6 @@ from balance_sim.scenario.defaults import weights_under
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="module")
-def scenario() -> Scenario:
-    return load_scenario(HERE / "paper.yaml")
-
-
 def plain_consent(scenario: Scenario, **more: object) -> Scenario:
     """Weights and propensities zero: every state consents to a kind with sigma(intercept)."""
     values = {f"theory.weights.{name}": 0.0 for name in scenario.theory.weights} | more

@@ -18,11 +18,6 @@ from balance_sim.scenario.schema import Accord, State
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="module")
-def scenario() -> Scenario:
-    return load_scenario(HERE / "paper.yaml")
-
-
 def test_who_is_shown_with_whom_and_who_is_aimed_at() -> None:
     """Principals 0, 1, 4; guests 2, 1; targets 3, 4: 4 is a target and shown with nobody, 1 a principal already."""
     assert pairs_shown([0, 1, 4], [2, 1], [3, 4]) == [(0, 1), (0, 2), (1, 2)]

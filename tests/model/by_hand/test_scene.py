@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from test_two_programs import HERE, OURS, SEED, as_plain, plain
+from test_two_programs import OURS, SEED, as_plain, plain
 
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.classes import step_before
@@ -16,22 +16,12 @@ from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.responses import ROOM_GAIN, ROOM_RATE
 from balance_sim.model.state import State
 from balance_sim.model.view import View
-from balance_sim.scenario import Scenario, load_scenario
+from balance_sim.scenario import Scenario
 from balance_sim.study.blocks import Block, live_block
 from balance_sim.study.observed import step_at
 from balance_sim.study.scene import Scene
 
 STEP = 24
-
-
-@pytest.fixture(scope="module")
-def scenario() -> Scenario:
-    return load_scenario(HERE / "paper.yaml")
-
-
-@pytest.fixture(scope="module")
-def worlds(scenario: Scenario) -> Worlds:
-    return compile_worlds(scenario)
 
 
 def test_a_scene_is_what_the_other_program_sees(scenario: Scenario, worlds: Worlds) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from balance_sim.model import state as state_module
-from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import ORIGINS, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.opportunities import draw_opportunities, thinning
@@ -21,7 +21,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import TERMS, willingness
-from balance_sim.scenario import Scenario, load_scenario
+from balance_sim.scenario import Scenario
 
 HERE = Path(__file__).parent
 SEED = 5
@@ -39,16 +39,6 @@ def _plain() -> ModuleType:
 
 
 plain = _plain()
-
-
-@pytest.fixture(scope="module")
-def scenario() -> Scenario:
-    return load_scenario(HERE / "paper.yaml")
-
-
-@pytest.fixture(scope="module")
-def worlds(scenario: Scenario) -> Worlds:
-    return compile_worlds(scenario)
 
 
 @pytest.fixture(scope="module")
