@@ -6,7 +6,7 @@ A Latin hypercube over the ranges that `balance-sim parameters` shows for all gu
 to M17 that need no replications, once with the focal event's targets as coded and once with none. Weights of costly
 signals have to rise along their ladder: those drawn are sorted along it, which keeps each in its range. Shares of
 capability are divided by their sum. Left out are the length of a step, which is no parameter of the model, and weights
-that the scenario's theory names itself. Writes src/balance_sim/study/mechanisms/signs.csv, or FILE by --out.
+that the scenario's theory names itself. Writes src/balance_sim/analysis/mechanisms/signs.csv, or FILE by --out.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import qmc
 
+from balance_sim.analysis.mechanisms.signs import COLUMNS, NOT_TESTED, tag_of, values
+from balance_sim.replications.arms import headline_arm
 from balance_sim.scenario import Scenario, load_scenario, value_at, with_values
 from balance_sim.scenario.defaults import parameter_table, presets
 from balance_sim.scenario.schema import SIGNAL_ORDER
-from balance_sim.study.arms import headline_arm
-from balance_sim.study.mechanisms.signs import COLUMNS, NOT_TESTED, tag_of, values
 
 DRAWS, SEED = 200, 1
 ROOT = Path(__file__).parents[1]

@@ -16,18 +16,18 @@ import time
 from collections import defaultdict
 from statistics import median
 
-from balance_sim.study.hands import set_surroundings
+from balance_sim.pool.hands import set_surroundings
 
 set_surroundings()  # before the first array: for this process, as for the workers
 
+from balance_sim.analysis.expected_effect import Control, figures  # noqa: E402
 from balance_sim.live.dials import Range, Wish, dials_round  # noqa: E402
 from balance_sim.live.ensembles import Clerk, Lived  # noqa: E402
 from balance_sim.live.workers import Workers  # noqa: E402
 from balance_sim.model.classes import with_classes  # noqa: E402
+from balance_sim.replications.arms import compile_arms, headline_arm, reference_key  # noqa: E402
+from balance_sim.results.result import Result  # noqa: E402
 from balance_sim.scenario import load_scenario, with_values  # noqa: E402
-from balance_sim.study.arms import compile_arms, headline_arm, reference_key  # noqa: E402
-from balance_sim.study.expected_effect import Control, figures  # noqa: E402
-from balance_sim.study.result import Result  # noqa: E402
 
 
 def main() -> None:

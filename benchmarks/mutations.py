@@ -65,7 +65,12 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         (BY_HAND, ("tests/model", "tests/results/test_by_hand.py", "tests/results/test_expected.py"), WIDER),
     ),
     "outcomes": (
-        tuple(f"results/{name}.py" for name in ("outcomes", "dyads", "estimates", "filtered")),
+        (
+            "replications/outcomes.py",
+            "replications/dyads.py",
+            "results/estimates.py",
+            "replications/filtered.py",
+        ),
         (
             (*BY_HAND, "tests/results/test_estimates.py", "tests/results/test_by_hand.py"),
             ("tests/results",),
@@ -73,7 +78,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "readings": (
-        tuple(f"study/{name}.py" for name in ("observed", "scene")),
+        tuple(f"replications/{name}.py" for name in ("observed", "scene")),
         (BY_HAND, ("tests/study/test_mechanisms.py", "tests/model"), WIDER),
     ),
     "intervals": (
@@ -84,7 +89,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "likelihood": (
-        tuple(f"evidence/{name}.py" for name in ("likelihood", "two_sided", "effects")),
+        ("evidence/estimation/likelihood.py", "coordination/two_sided.py", "coordination/effects.py"),
         (
             FITS,
             ("tests/evidence/test_likelihood.py", "tests/evidence/test_coordination.py"),
@@ -92,7 +97,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "scores": (
-        tuple(f"evidence/{name}.py" for name in ("score", "case_scores")),
+        ("evidence/forecast/score.py", "evidence/cases/case_scores.py"),
         (
             (*FITS, "tests/evidence/test_cases_scores.py"),
             ("tests/evidence/test_score.py", "tests/evidence/test_score_command.py"),
@@ -131,7 +136,7 @@ SAME: dict[tuple[str, str, str], str] = {
         "state.provoked is not None",
     ): "acts are drawn only where there are provocations",
     (
-        "evidence/case_scores.py",
+        "evidence/cases/case_scores.py",
         "True",
         "False",
     ): "the order of numbers of which is counted how many are larger",
@@ -148,23 +153,27 @@ SAME: dict[tuple[str, str, str], str] = {
     ): ROUNDING,
     ("stats/lags.py", "len(width) - 1", "len(width) - 2"): "not-a-knot: the last two pieces are one cubic",
     (
-        "evidence/likelihood.py",
+        "evidence/estimation/likelihood.py",
         "_pairs_of(ours, theirs, total)",
         "_pairs_of(theirs, ours, total)",
     ): "a block that is added to its transpose",
     ("model/rates.py", "1.0", "1.25"): "a guard where consent is certain to the last digit",
     (
-        "study/scene.py",
+        "replications/scene.py",
         "cast.junior is not None and cast.third is not None and (cast.junior != cast.third)",
         "cast.junior is not None or cast.third is not None or cast.junior != cast.third",
     ): "a cast has a junior and a third, who differ, or neither",
     ("stats/mixing.py", "1.0", "1.25"): "what stands in where a factor is known, and is not read",
     (
-        "study/observed.py",
+        "replications/observed.py",
         "counter.sum",
         "counter.mean",
     ): "more or less than none; who has signed itself passes no buck, whatever others did",
-    ("study/scene.py", "world.pair_index[others, k]", "world.pair_index[k, others]"): "a dyad has one number",
+    (
+        "replications/scene.py",
+        "world.pair_index[others, k]",
+        "world.pair_index[k, others]",
+    ): "a dyad has one number",
     ("stats/intervals.py", "1e-09", "1.25e-09"): ROUNDING,
     ("stats/lags.py", "12", "13"): "a closed form and SciPy's function, the same to the last digits",
 }
@@ -199,22 +208,23 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
     ("model", "model/world.py", "trade of the partner for the state's",
      "trade[roster[row.state], roster[row.partner]]", "trade[roster[row.partner], roster[row.state]]"),
     ("model", "model/news.py", "an event counts before its date", "np.where(starts >= dates, left_of, 0.0)", "left_of"),
-    ("outcomes", "results/outcomes.py", "in force on the focal day counts",
+    ("outcomes", "replications/outcomes.py", "in force on the focal day counts",
      "in_force_between(made.in_force, day + 1.0,", "in_force_between(made.in_force, day,"),
-    ("outcomes", "results/outcomes.py", "days rounded", "np.floor(signed) - focal", "np.round(signed) - focal"),
-    ("outcomes", "results/outcomes.py", "more than thirty days for thirty or more", "lead >= days", "lead > days"),
-    ("outcomes", "results/outcomes.py", "days without a counter-agreement run to the horizon",
+    ("outcomes", "replications/outcomes.py", "days rounded", "np.floor(signed) - focal", "np.round(signed) - focal"),
+    ("outcomes", "replications/outcomes.py", "more than thirty days for thirty or more", "lead >= days", "lead > days"),
+    ("outcomes", "replications/outcomes.py", "days without a counter-agreement run to the horizon",
      "np.minimum(first, float(longest))", "np.minimum(first, float(horizon))"),
-    ("outcomes", "results/outcomes.py", "the first one only within the longest window",
+    ("outcomes", "replications/outcomes.py", "the first one only within the longest window",
      "is_new(made, day, horizon)", "is_new(made, day, longest)"),
-    ("outcomes", "results/outcomes.py", "signed on the focal day counts", "(after >= 1)", "(after >= 0)"),
-    ("outcomes", "results/outcomes.py", "the last day of a window does not count",
+    ("outcomes", "replications/outcomes.py", "signed on the focal day counts", "(after >= 1)", "(after >= 0)"),
+    ("outcomes", "replications/outcomes.py", "the last day of a window does not count",
      "(after <= window)", "(after < window)"),
     ("intervals", "stats/intervals.py", "Welch's degrees of freedom pooled",
      "freedom = sum(parts) ** 2 / sum(", "freedom = left.n + right.n - 2 + 0 * sum("),
-    ("scores", "evidence/score.py", "the factor of expanded percentiles dropped",
+    ("scores", "evidence/forecast/score.py", "the factor of expanded percentiles dropped",
      " * np.sqrt(carry / (carry - 1))", ""),
-    ("scores", "evidence/score.py", "the worst baseline for the best", "(-others[name], name)", "(others[name], name)"),
+    ("scores", "evidence/forecast/score.py", "the worst baseline for the best",
+     "(-others[name], name)", "(others[name], name)"),
 )  # fmt: skip
 """Changes that once passed the tests, or the like: room, file, what is wrong with it, the text before and after."""
 

@@ -14,8 +14,8 @@ import argparse
 import time
 from statistics import median
 
+from balance_sim.replications.arms import compile_arms, headline_arm
 from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.arms import compile_arms, headline_arm
 
 
 def main() -> None:

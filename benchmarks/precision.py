@@ -34,10 +34,10 @@ def main() -> None:
     from plain_mesa import PlainModel
 
     from balance_sim.model.core import DIRECTIONS
-    from balance_sim.results.direct import direct
-    from balance_sim.results.expected import expected, focal_windows
-    from balance_sim.results.filtered import Filtered, prospect_of
-    from balance_sim.study.arms import compile_arms
+    from balance_sim.replications.arms import compile_arms
+    from balance_sim.replications.direct import direct
+    from balance_sim.replications.expected import expected, focal_windows
+    from balance_sim.replications.filtered import Filtered, prospect_of
 
     runs = int(sys.argv[sys.argv.index("--runs") + 1]) if "--runs" in sys.argv else 512
     scenario = bs.load_scenario("scenarios/beijing_2025.yaml")

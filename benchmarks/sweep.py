@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from balance_sim.experiment.sweep import Where, sweep
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.sweep import Where, sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,4 +1,4 @@
-"""Writes `no_relations.csv` of Beijing 2025 from the facts in `balance_sim.evidence.relations`, for its whole roster.
+"""Writes `no_relations.csv` of Beijing 2025 from the facts in `evidence.data.relations`, for its whole roster.
 
     python scenarios/no_relations.py
 
@@ -13,7 +13,7 @@ import re
 from datetime import date
 from pathlib import Path
 
-from balance_sim.evidence.relations import RELATION_COLUMNS, known_relations
+from balance_sim.evidence.data.relations import RELATION_COLUMNS, known_relations
 
 HERE = Path(__file__).parent
 NAME, START = "beijing_2025", date(2025, 9, 1)

@@ -14,31 +14,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from balance_sim.analysis.expected_effect import effect as effect
+    from balance_sim.experiment.gof import goodness_of_fit as goodness_of_fit
+    from balance_sim.experiment.run import run as run
     from balance_sim.model.agents import BalanceModel as BalanceModel
     from balance_sim.model.agents import StateAgent as StateAgent
     from balance_sim.model.landscape import landscape as landscape
+    from balance_sim.results.result import Result as Result
+    from balance_sim.results.result import open_result as open_result
     from balance_sim.scenario import Scenario as Scenario
     from balance_sim.scenario import ScenarioError as ScenarioError
     from balance_sim.scenario import load_scenario as load_scenario
     from balance_sim.scenario import with_values as with_values
-    from balance_sim.study.expected_effect import effect as effect
-    from balance_sim.study.gof import goodness_of_fit as goodness_of_fit
-    from balance_sim.study.result import Result as Result
-    from balance_sim.study.run import open_result as open_result
-    from balance_sim.study.run import run as run
 
 _HOMES = {
     "BalanceModel": "balance_sim.model.agents",
-    "Result": "balance_sim.study.result",
+    "Result": "balance_sim.results.result",
     "Scenario": "balance_sim.scenario",
     "ScenarioError": "balance_sim.scenario",
     "StateAgent": "balance_sim.model.agents",
-    "effect": "balance_sim.study.expected_effect",
-    "goodness_of_fit": "balance_sim.study.gof",
+    "effect": "balance_sim.analysis.expected_effect",
+    "goodness_of_fit": "balance_sim.experiment.gof",
     "landscape": "balance_sim.model.landscape",
     "load_scenario": "balance_sim.scenario",
-    "open_result": "balance_sim.study.run",
-    "run": "balance_sim.study.run",
+    "open_result": "balance_sim.results.result",
+    "run": "balance_sim.experiment.run",
     "with_values": "balance_sim.scenario",
 }
 __all__ = [  # noqa: RUF022 - grouped by room

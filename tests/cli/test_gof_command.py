@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from balance_sim.cli import main
+from balance_sim.experiment.run import run
+from balance_sim.replications.record import own_span, set_back
 from balance_sim.scenario import load_scenario
-from balance_sim.study.record import own_span, set_back
-from balance_sim.study.run import run
 
 STATES = ("AUS", "BRA", "CAN", "DEU", "FRA", "JPN")
 SCENARIO = """schema: 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.evidence.history import History
+from balance_sim.evidence.data.history import History
 
 _spec = importlib.util.spec_from_file_location("invented", Path(__file__).with_name("invented.py"))
 assert _spec is not None and _spec.loader is not None

@@ -7,22 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from balance_sim.evidence.beliefs import (
-    MOVES,
-    NOT_IN_RATES,
-    joint_peak,
-    movable,
-    moved,
-    profile,
-    report_lines,
-    shipped_setting,
-)
-from balance_sim.evidence.choices import Choices, choices, variants
-from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.fitted_file import fitted_record
-from balance_sim.evidence.fitting import fit
-from balance_sim.evidence.history import History
-from balance_sim.evidence.profiles import (
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.history import History
+from balance_sim.evidence.data.profiles import (
     AT_BOUND,
     HALF_CHI2,
     NOT_TOLD,
@@ -33,7 +20,20 @@ from balance_sim.evidence.profiles import (
     stretch,
     vertex,
 )
-from balance_sim.evidence.recovery import made_record
+from balance_sim.evidence.estimation.beliefs import (
+    MOVES,
+    NOT_IN_RATES,
+    joint_peak,
+    movable,
+    moved,
+    profile,
+    report_lines,
+    shipped_setting,
+)
+from balance_sim.evidence.estimation.choices import Choices, choices, variants
+from balance_sim.evidence.estimation.fitted_file import fitted_record
+from balance_sim.evidence.estimation.fitting import fit
+from balance_sim.evidence.estimation.recovery import made_record
 from balance_sim.scenario.defaults import parameter_table
 
 WEIGHTS = {"security_gain": 2.0, "proximity": 0.2}

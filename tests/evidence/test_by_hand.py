@@ -7,10 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from balance_sim.evidence import score
-from balance_sim.evidence.choices import Choices
-from balance_sim.evidence.effects import Effect, Moment
-from balance_sim.evidence.likelihood import (
+from balance_sim.coordination.effects import Effect, Moment
+from balance_sim.coordination.two_sided import ChoiceDay, day_derivatives, day_value, pair_probabilities
+from balance_sim.evidence.estimation.choices import Choices
+from balance_sim.evidence.estimation.likelihood import (
     Design,
     by_row,
     chances,
@@ -22,7 +22,7 @@ from balance_sim.evidence.likelihood import (
     scores,
     scores_by,
 )
-from balance_sim.evidence.two_sided import ChoiceDay, day_derivatives, day_value, pair_probabilities
+from balance_sim.evidence.forecast.forecast import score
 
 # --- two-sided consent: two rows, two kinds, three states ----------------------------------------------------
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy.stats import nbinom
 
-from balance_sim.evidence.calibration import (
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.estimation.calibration import (
     HELD_TERMS,
     Form,
     Joint,
@@ -21,12 +22,11 @@ from balance_sim.evidence.calibration import (
     mixing_variance,
     prior_of,
 )
-from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.forecast import Forecast, own_baselines_of
-from balance_sim.evidence.likelihood import Design, log_likelihood
-from balance_sim.evidence.own_baselines import OWN_BASELINES, own_rows
-from balance_sim.evidence.own_record import own_record, scenario_on, signing_day
-from balance_sim.evidence.skill_card import skill_card
+from balance_sim.evidence.estimation.likelihood import Design, log_likelihood
+from balance_sim.evidence.estimation.own_record import own_record, scenario_on, signing_day
+from balance_sim.evidence.forecast.forecast import Forecast, own_baselines_of
+from balance_sim.evidence.forecast.own_baselines import OWN_BASELINES, own_rows
+from balance_sim.evidence.forecast.skill_card import skill_card
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.schema import Scenario

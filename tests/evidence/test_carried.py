@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from balance_sim.evidence.carried import LAYERS, carried_forward
-from balance_sim.evidence.past import scenario_at
-from balance_sim.evidence.readers.table import ReadReport
+from balance_sim.evidence.data.carried import LAYERS, carried_forward
+from balance_sim.evidence.data.past import scenario_at
+from balance_sim.evidence.data.table import ReadReport
 
 
 def test_what_ends_early_goes_on_as_it_was_last(invented) -> None:

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.evidence import codes
-from balance_sim.evidence.case_table import Case, case_named, read_cases
-from balance_sim.evidence.cases import build_case
-from balance_sim.evidence.cases_accords import accord_rows
-from balance_sim.evidence.cases_data import Series, actor, is_state_in, state_code
-from balance_sim.evidence.cases_pairs import dispute_rows
-from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.relations import known_relations, relation_rows
+from balance_sim.evidence.cases.case_table import Case, case_named, read_cases
+from balance_sim.evidence.cases.cases import build_case
+from balance_sim.evidence.cases.cases_accords import accord_rows
+from balance_sim.evidence.cases.cases_data import Series, actor, is_state_in, state_code
+from balance_sim.evidence.cases.cases_pairs import dispute_rows
+from balance_sim.evidence.data import codes
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.relations import known_relations, relation_rows
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.codes import code_table
 

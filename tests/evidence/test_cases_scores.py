@@ -10,13 +10,13 @@ from click.testing import CliRunner
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import balance_sim
+from balance_sim.analysis.chances import dyad_chances
 from balance_sim.cli.program import main
-from balance_sim.evidence.case_plan import read_plan
-from balance_sim.evidence.case_responses import read_responses, responses_of, sorted_out
-from balance_sim.evidence.case_scores import baselines, score_case, scored_table
-from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.cases.case_plan import read_plan
+from balance_sim.evidence.cases.case_responses import read_responses, responses_of, sorted_out
+from balance_sim.evidence.cases.case_scores import baselines, score_case, scored_table
+from balance_sim.evidence.data.errors import DataError
 from balance_sim.scenario import load_scenario
-from balance_sim.study.chances import dyad_chances
 
 SCENARIO = """
 schema: 1

@@ -7,8 +7,8 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from balance_sim.evidence import codes
-from balance_sim.evidence.errors import DataError
+from balance_sim.evidence.data import codes
+from balance_sim.evidence.data.errors import DataError
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from balance_sim.evidence.coordination import (
+from balance_sim.coordination.coordination import (
     choices,
     fit_coordination,
     hessian,
@@ -20,10 +20,10 @@ from balance_sim.evidence.coordination import (
     score,
     simulate,
 )
-from balance_sim.evidence.effects import Effect, Moment
-from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.event_files import load_event_data, ties_from_accords
-from balance_sim.evidence.events import EventData, event_days
+from balance_sim.coordination.effects import Effect, Moment
+from balance_sim.coordination.event_files import load_event_data, ties_from_accords
+from balance_sim.coordination.events import EventData, event_days
+from balance_sim.evidence.data.errors import DataError
 
 EFFECTS = (
     Effect("inertia", "accords"),

@@ -19,21 +19,21 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli.program import main
-from balance_sim.evidence.coordination import (
+from balance_sim.coordination.coordination import (
     choices,
     fit_coordination,
     imputed_share,
     log_likelihood,
     simulate,
 )
-from balance_sim.evidence.coordination_plan import KEYS, read_coordination_plan
-from balance_sim.evidence.covariate_sources import Source
-from balance_sim.evidence.effects import KINDS, Effect
-from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.event_files import load_event_data
-from balance_sim.evidence.events import EventData, event_days
-from balance_sim.evidence.formula import parse_effect, parse_formula
-from balance_sim.evidence.readers.ties import read_presence, read_ties, spells_of
+from balance_sim.coordination.coordination_plan import KEYS, read_coordination_plan
+from balance_sim.coordination.covariate_sources import Source
+from balance_sim.coordination.effects import KINDS, Effect
+from balance_sim.coordination.event_files import load_event_data
+from balance_sim.coordination.events import EventData, event_days
+from balance_sim.coordination.formula import parse_effect, parse_formula
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.ties import read_presence, read_ties, spells_of
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "experiments" / "invented_treaties"

@@ -19,20 +19,20 @@ from click.testing import CliRunner
 
 from balance_sim.cli import main
 from balance_sim.cli.hindcast import held, keep
-from balance_sim.evidence.codes import state_codes
-from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.forward import agreements_forward, scenario_of_fit, simulate_forward
-from balance_sim.evidence.gof import forward_networks
-from balance_sim.evidence.hindcast import Hindcast, Plan, hindcast_of, read_plan
-from balance_sim.evidence.history import History
-from balance_sim.evidence.past import scenario_at
-from balance_sim.evidence.recovery import made_record
-from balance_sim.evidence.scored_file import read_scored
-from balance_sim.results.agreements import ground_of
-from balance_sim.results.gof import compare
+from balance_sim.evidence.data.codes import state_codes
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.history import History
+from balance_sim.evidence.data.past import scenario_at
+from balance_sim.evidence.estimation.recovery import made_record
+from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
+from balance_sim.evidence.forecast.gof import forward_networks
+from balance_sim.evidence.forecast.hindcast import Hindcast, Plan, hindcast_of, read_plan
+from balance_sim.evidence.forecast.scored_file import read_scored
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.replications.agreements import ground_of
+from balance_sim.replications.gof import compare
+from balance_sim.results.store import Store
 from balance_sim.scenario.problems import ScenarioError
-from balance_sim.study.faults import WrongRequest
-from balance_sim.study.store import Store
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8, "activity": 0.2, "common_threat": 0.5}
 INTERCEPTS = {
@@ -119,7 +119,7 @@ def test_a_folder_of_it_is_read_back_and_is_of_one_plan(found: Hindcast, tmp_pat
 
 def test_run_forward_the_first_year_is_the_year_ahead(made: History, found: Hindcast) -> None:
     """On 1 January of the first year nothing has happened yet: the engine's chances are the likelihood's."""
-    from balance_sim.evidence.choices import choices
+    from balance_sim.evidence.estimation.choices import choices
 
     ahead = simulate_forward(found.fit, made, 2000, 2001, runs=2)
     rows = choices(made, PLAN.terms, years=[2000]).with_kinds(found.fit.kinds)

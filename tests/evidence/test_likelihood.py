@@ -7,13 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from balance_sim.evidence.choices import Choices, choices, within_and_between
-from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.fitted_file import fitted_record, parts_lines, summary_lines
-from balance_sim.evidence.fitting import fit, peak_of
-from balance_sim.evidence.history import History
-from balance_sim.evidence.likelihood import Design, chances, derivatives, gradient, log_likelihood, scores
-from balance_sim.evidence.recovery import covered, made_record
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.history import History
+from balance_sim.evidence.estimation.choices import Choices, choices, within_and_between
+from balance_sim.evidence.estimation.fitted_file import fitted_record, parts_lines, summary_lines
+from balance_sim.evidence.estimation.fitting import fit, peak_of
+from balance_sim.evidence.estimation.likelihood import (
+    Design,
+    chances,
+    derivatives,
+    gradient,
+    log_likelihood,
+    scores,
+)
+from balance_sim.evidence.estimation.recovery import covered, made_record
 
 WEIGHTS = {"security_gain": 0.3, "proximity": 0.5, "size": 0.25, "joint_democracy": 0.8, "experience": 1.5}
 INTERCEPTS = {"defence_cooperation": 3.6, "logistics": 2.6}

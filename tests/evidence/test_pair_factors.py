@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from balance_sim.evidence.choices import Choices, choices
-from balance_sim.evidence.drift import chances_ahead, fit_at
-from balance_sim.evidence.fitting import Fit, fit
-from balance_sim.evidence.pair_factors import pair_factors
-from balance_sim.evidence.recovery import made_record
-from balance_sim.evidence.score import log_score
+from balance_sim.evidence.estimation.choices import Choices, choices
+from balance_sim.evidence.estimation.drift import chances_ahead, fit_at
+from balance_sim.evidence.estimation.fitting import Fit, fit
+from balance_sim.evidence.estimation.pair_factors import pair_factors
+from balance_sim.evidence.estimation.recovery import made_record
+from balance_sim.evidence.forecast.score import log_score
 from balance_sim.stats.mixing import mixed_chance
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8}

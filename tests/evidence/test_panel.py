@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from balance_sim.evidence.baselines import base_rate
-from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.features import pair_years
-from balance_sim.evidence.layers import great_circle
-from balance_sim.evidence.panel import History, default_depths, load_history
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.layers import great_circle
+from balance_sim.evidence.data.panel import History, default_depths, load_history
+from balance_sim.evidence.estimation.features import pair_years
+from balance_sim.evidence.forecast.baselines import base_rate
 
 DATA = Path(__file__).parent / "data"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from balance_sim.evidence import placebo
-from balance_sim.evidence.choices import Choices, choices
-from balance_sim.evidence.fitting import fit
-from balance_sim.evidence.recovery import made_record
+from balance_sim.evidence.estimation.choices import Choices, choices
+from balance_sim.evidence.estimation.fitting import fit
+from balance_sim.evidence.estimation.recovery import made_record
+from balance_sim.evidence.forecast.forecast import placebo
 
 SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "security_gain": 0.6}

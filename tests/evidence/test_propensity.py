@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from balance_sim.evidence.baselines import fit_logit
-from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.features import PairYears
-from balance_sim.evidence.propensity import fit_propensity_logit
-from balance_sim.evidence.score import log_score
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.estimation.features import PairYears
+from balance_sim.evidence.estimation.propensity import fit_propensity_logit
+from balance_sim.evidence.forecast.baselines import fit_logit
+from balance_sim.evidence.forecast.score import log_score
 
 STATES = 60
 

@@ -11,27 +11,27 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from balance_sim.evidence.data_files import FILES, READERS, file_of
-from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.panel import load_history
-from balance_sim.evidence.readers.accords import read_accords, read_dcad
-from balance_sim.evidence.readers.alignment import read_ideal_points
-from balance_sim.evidence.readers.alliances import (
+from balance_sim.evidence.data.accords import read_accords, read_dcad
+from balance_sim.evidence.data.alignment import read_ideal_points
+from balance_sim.evidence.data.alliances import (
     read_atop_dyad_years,
     read_atop_members,
     read_cow_alliances,
 )
-from balance_sim.evidence.readers.capabilities import read_nmc
-from balance_sim.evidence.readers.geography import read_contiguity, read_minimum_distance
-from balance_sim.evidence.readers.regime import read_vdem
-from balance_sim.evidence.readers.rivalry import (
+from balance_sim.evidence.data.capabilities import read_nmc
+from balance_sim.evidence.data.data_files import FILES, READERS, file_of
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.geography import read_contiguity, read_minimum_distance
+from balance_sim.evidence.data.panel import load_history
+from balance_sim.evidence.data.regime import read_vdem
+from balance_sim.evidence.data.rivalry import (
     read_mid_dyad_years,
     read_mid_participants,
     read_rivalries,
     read_territorial_claims,
 )
-from balance_sim.evidence.readers.table import Read
-from balance_sim.evidence.readers.ties import read_ties
+from balance_sim.evidence.data.table import Read
+from balance_sim.evidence.data.ties import read_ties
 
 DATA = Path(__file__).parent / "data"
 Reader = Callable[[Path], Read]

@@ -15,15 +15,15 @@ import pytest
 from click.testing import CliRunner
 
 import balance_sim as bs
+from balance_sim.analysis.chances import dyad_chances
 from balance_sim.cli.program import main
 from balance_sim.cli.score_forecast import kinds_of
 from balance_sim.cli.score_text import accord_lines, case_lines, detectable_lines, gain_lines, wrapped
-from balance_sim.evidence.baselines import BASELINES
-from balance_sim.evidence.forecast import Forecast, score_forecast
-from balance_sim.evidence.score import best_baseline, score_forecasts
+from balance_sim.evidence.forecast.baselines import BASELINES
+from balance_sim.evidence.forecast.forecast import Forecast, score_forecast
+from balance_sim.evidence.forecast.score import best_baseline, score_forecasts
+from balance_sim.pool.faults import WrongRequest
 from balance_sim.scenario.starter import new_scenario
-from balance_sim.study.chances import dyad_chances
-from balance_sim.study.faults import WrongRequest
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
 HEAD = "id,iso3_a,iso3_b,kind,stage,date\n"
@@ -243,7 +243,7 @@ def test_a_frozen_forecast_keeps_what_it_was_about(files: dict[str, Path], tmp_p
 def test_all_five_baselines_with_a_history(files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """On the small extract; five years are all that it can train on."""
     pytest.importorskip("sklearn")
-    monkeypatch.setattr("balance_sim.evidence.forecast.WINDOW", 5)
+    monkeypatch.setattr("balance_sim.evidence.forecast.forecast.WINDOW", 5)
     found = scored(
         files["forecast"], files["some"], "--from", "1994-01-01", "--until", "1994-12-31", "--data", EXTRACT
     )

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.coordination import simulate
-from balance_sim.evidence.events import EventData
-from balance_sim.evidence.formula import parse_effect
-from balance_sim.evidence.readers.ties import spells_of
+from balance_sim.coordination.coordination import simulate
+from balance_sim.coordination.events import EventData
+from balance_sim.coordination.formula import parse_effect
+from balance_sim.evidence.data.ties import spells_of
 
 TRUTH = {
     "inertia(treaties)": -0.8,

@@ -15,9 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
+from balance_sim.experiment.run import run
 from balance_sim.scenario import load_scenario, new_scenario
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.run import run
 
 RUNS = 60
 

@@ -18,9 +18,10 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.study import manifest, runner
-from balance_sim.study.drawn import note_drawn
-from balance_sim.study.store import Store
+from balance_sim.experiment import runner
+from balance_sim.results import manifest
+from balance_sim.results.drawn import note_drawn
+from balance_sim.results.store import Store
 
 
 def said(*words: str) -> tuple[int, str]:
@@ -162,7 +163,7 @@ def test_no_memory_left_in_the_main_process(bench, monkeypatch) -> None:
     def full(*_words: object, **_more: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("balance_sim.study.folder.Folder.keep", full)
+    monkeypatch.setattr("balance_sim.results.folder.Folder.keep", full)
     code, text = said(*bench.run_words(runs=4))
     assert code == 7 and "no memory is left. What was finished is kept" in text
 

@@ -19,9 +19,9 @@ from click.testing import CliRunner
 
 import balance_sim
 from balance_sim.cli import main
-from balance_sim.evidence.forecast import Forecast, freeze
+from balance_sim.evidence.forecast.forecast import Forecast, freeze
+from balance_sim.results.store import Store
 from balance_sim.scenario import new_scenario
-from balance_sim.study.store import Store
 
 EXPERIMENT = """schema: 1
 scenario: small.yaml
@@ -324,17 +324,17 @@ WRITING = {
     "write_table",
 }
 OWN_WAY = {
-    ("study/whole_files.py", "open"),  # the one place
+    ("pool/whole_files.py", "open"),  # the one place
     ("cli/new.py", "open"),  # a scenario to start from, never over another file
-    ("evidence/forecast.py", "open"),  # a frozen forecast, never over another file
+    ("evidence/forecast/forecast.py", "open"),  # a frozen forecast, never over another file
     ("cli/program.py", "open"),  # streams that were closed
     ("show/save.py", "print_svg"),  # into memory
-    ("study/shards.py", "write_table"),  # into memory
-    ("study/export.py", "write_table"),  # into what `whole_file` gives
-    ("study/export.py", "to_csv"),  # text
-    ("study/cells.py", "to_csv"),  # text
+    ("results/shards.py", "write_table"),  # into memory
+    ("results/export.py", "write_table"),  # into what `whole_file` gives
+    ("results/export.py", "to_csv"),  # text
+    ("results/cells.py", "to_csv"),  # text
     ("show/report/tables.py", "to_csv"),  # text
-    ("evidence/readers/text.py", "to_csv"),  # text
+    ("evidence/data/text.py", "to_csv"),  # text
 }
 
 
@@ -357,5 +357,5 @@ def test_every_file_is_written_through_one_function() -> None:
                 name == "write_text" and "store" in ast.unparse(node.func).lower()
             ):
                 found.add((path.relative_to(root).as_posix(), name))
-    assert found - OWN_WAY == {("study/export.py", "open")}  # tarfile, into what `whole_file` gives
+    assert found - OWN_WAY == {("results/export.py", "open")}  # tarfile, into what `whole_file` gives
     assert found >= OWN_WAY

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.study.store import Store
+from balance_sim.results.store import Store
 
 WRITERS = {
     "report": (("report", "out"), "out/report.html"),

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from balance_sim.archive.verify import verify
+from balance_sim.experiment.run import run
+from balance_sim.experiment.status import status_of
+from balance_sim.pool.faults import StoreDamaged
+from balance_sim.results.drawn import noted
+from balance_sim.results.result import open_result
+from balance_sim.results.store import Store
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.drawn import noted
-from balance_sim.study.faults import StoreDamaged
-from balance_sim.study.run import open_result, run
-from balance_sim.study.status import status_of
-from balance_sim.study.store import Store
-from balance_sim.study.verify import verify
 
 RUNS = 60  # in two blocks of thirty
 

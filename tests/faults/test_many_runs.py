@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from balance_sim.study.blocks import Block, BlockTables
-from balance_sim.study.store import Store
+from balance_sim.replications.blocks import Block, BlockTables
+from balance_sim.results.store import Store
 
 BLOCK = 2_000
 EXPERIMENT = """schema: 1

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
-from balance_sim.study.store import Store
+from balance_sim.results.store import Store
 
 pytestmark = pytest.mark.slow
 EXPERIMENT = """schema: 1

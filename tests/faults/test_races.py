@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.study.faults import CannotWrite, FolderBusy
-from balance_sim.study.run import run
-from balance_sim.study.shards import TABLES
-from balance_sim.study.store import Store
-from balance_sim.study.whole_files import half_written, whole_file, write_whole
+from balance_sim.experiment.run import run
+from balance_sim.pool.faults import CannotWrite, FolderBusy
+from balance_sim.pool.whole_files import half_written, whole_file, write_whole
+from balance_sim.results.shards import TABLES
+from balance_sim.results.store import Store
 
 
 @pytest.mark.fault("F20")

@@ -22,9 +22,9 @@ from click.testing import CliRunner
 
 import balance_sim
 from balance_sim.cli import main
-from balance_sim.results.outcomes import FILTERED
-from balance_sim.study.run import run
-from balance_sim.study.store import Store
+from balance_sim.experiment.run import run
+from balance_sim.replications.outcomes import FILTERED
+from balance_sim.results.store import Store
 
 pytestmark = pytest.mark.slow
 

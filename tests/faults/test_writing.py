@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.study import whole_files
-from balance_sim.study.faults import CannotWrite, StoreDamaged, WrongRequest
-from balance_sim.study.run import run
-from balance_sim.study.store import Store
+from balance_sim.experiment.run import run
+from balance_sim.pool import whole_files
+from balance_sim.pool.faults import CannotWrite, StoreDamaged, WrongRequest
+from balance_sim.results.store import Store
 
 RUNS = 60
 

@@ -21,16 +21,16 @@ from pathlib import Path
 
 import numpy as np
 
+from balance_sim.analysis.explain.occasions import Lived, all_chances, live_run, occasion_rows
+from balance_sim.archive.verify import verify
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.state import Accords
+from balance_sim.pool.faults import StoreDamaged
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.blocks import Block, live_block
+from balance_sim.results.manifest import MANIFEST_VERSION
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import Block, live_block
-from balance_sim.study.explain.occasions import Lived, all_chances, live_run, occasion_rows
-from balance_sim.study.faults import StoreDamaged
-from balance_sim.study.manifest import MANIFEST_VERSION
-from balance_sim.study.verify import verify
 
 HERE = Path(__file__).parent
 SCENARIOS = HERE.parents[1] / "scenarios"

@@ -26,8 +26,8 @@ from balance_sim.live.dials import (
 )
 from balance_sim.live.ensembles import FIRST_RUNS, Shelf, _pieces, stages
 from balance_sim.live.faults import BadRequest
+from balance_sim.replications.blocks import ArmTables, Block
 from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.blocks import ArmTables, Block
 
 BEIJING = load_scenario(ROOT / "scenarios" / "beijing_2025.yaml")
 SMALL = load_scenario(SCENARIO)

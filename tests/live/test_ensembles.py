@@ -16,14 +16,14 @@ import pandas as pd
 import pytest
 from serving import LOUD, SCENARIO
 
+from balance_sim.analysis.expected_effect import expected_effect
+from balance_sim.experiment.run import run
 from balance_sim.live.dials import Wish, dials_round, read_wish
 from balance_sim.live.ensembles import Clerk, Shelf
 from balance_sim.live.faults import BadRequest, PartFailed, Superseded
 from balance_sim.live.workers import Part, Question, Workers
-from balance_sim.results.outcomes import NEW
-from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import (
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.blocks import (
     ArmTables,
     Block,
     beside,
@@ -31,9 +31,9 @@ from balance_sim.study.blocks import (
     one_arm_tables,
     simulate_arms,
 )
-from balance_sim.study.expected_effect import expected_effect
-from balance_sim.study.result import Result
-from balance_sim.study.run import run
+from balance_sim.replications.outcomes import NEW
+from balance_sim.results.result import Result
+from balance_sim.scenario import load_scenario, with_values
 
 ARMS = ("no_summit", "summit")
 SMALL = load_scenario(SCENARIO, set=LOUD[1::2])

@@ -12,8 +12,8 @@ from serving import LOUD, SCENARIO
 from balance_sim.live.occasions import Occasions
 from balance_sim.model.core import Opportunities
 from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.replications.arms import compile_arms
 from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.arms import compile_arms
 
 ARMS = ("no_summit", "summit")
 SMALL = load_scenario(SCENARIO, set=LOUD[1::2])

@@ -7,7 +7,7 @@ import pytest
 
 import balance_sim as bs
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.study.blocks import live_runs
+from balance_sim.replications.blocks import live_runs
 
 FIELDS = ("pair", "kind", "origin", "opened", "signed", "in_force", "ended", "stage")
 

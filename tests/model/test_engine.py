@@ -17,9 +17,9 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, Simulated, State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import TERMS, willingness
+from balance_sim.replications.blocks import live_runs
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.blocks import live_runs
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 SEED, REFERENCE, ACTUAL, UNSEEN = 7, "no_parade", "parade", "unseen"

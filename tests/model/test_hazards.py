@@ -12,9 +12,9 @@ from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.engine import begin
 from balance_sim.model.state import Provoked
+from balance_sim.replications.blocks import live_runs
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Provocation, Scenario
-from balance_sim.study.blocks import live_runs
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 KEEP = ("no_parade", "parade")

@@ -17,16 +17,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from balance_sim.experiment.run import run
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.replications.arms import chosen_arms, compile_arms
+from balance_sim.replications.blocks import Block, live_block
+from balance_sim.results.digest import digest_of
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Dispute, Scenario
-from balance_sim.study.arms import chosen_arms, compile_arms
-from balance_sim.study.blocks import Block, live_block
-from balance_sim.study.digest import digest_of
-from balance_sim.study.run import run
 
 SUMMIT = load_scenario(Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml")
 ARMS = ("no_summit", "summit")

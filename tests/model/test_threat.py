@@ -201,7 +201,7 @@ def test_engine_agents_and_hand_agree_on_three_states(three) -> None:  # type: i
 
 
 def test_the_likelihoods_terms_are_the_engines(three) -> None:  # type: ignore[no-untyped-def]
-    from balance_sim.evidence.choices import terms_at
+    from balance_sim.evidence.estimation.choices import terms_at
 
     names = ("hostility", "common_threat", "bandwagon")
     world, found = terms_at(three, names, ("defence_pact",), np.array([0]), np.array([1]))

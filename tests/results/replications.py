@@ -15,11 +15,11 @@ from balance_sim.model.core import Thinning
 from balance_sim.model.engine import clock_of, simulate
 from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.state import Hastened, Simulated
-from balance_sim.results.filtered import Filtered, Windows, filtered_outcomes, prospect_of
-from balance_sim.results.outcomes import outcomes_of
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.filtered import Filtered, Windows, filtered_outcomes, prospect_of
+from balance_sim.replications.outcomes import outcomes_of
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SUMMIT = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"

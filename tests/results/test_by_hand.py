@@ -20,10 +20,10 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Thinning
 from balance_sim.model.engine import filtered
 from balance_sim.model.state import Hastened
-from balance_sim.results.dyads import SUM, dyad_effects, dyad_table, with_states
-from balance_sim.results.filtered import Filtered, Windows, filtered_outcomes, prospect_of
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.dyads import SUM, dyad_effects, dyad_table, with_states
+from balance_sim.replications.filtered import Filtered, Windows, filtered_outcomes, prospect_of
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
 
 RUNS = np.arange(120, dtype=np.uint64)
 DAY, END = 40.0, 365.0

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from replications import right, simulated, unhurried, windows_of
 
+from balance_sim.analysis import expected as module
+from balance_sim.experiment.run import run
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
-from balance_sim.results import expected as module
-from balance_sim.results.direct import direct
-from balance_sim.results.expected import Yield, course, expected, in_spans, spans, with_event
-from balance_sim.results.filtered import Filtered, filtered_outcomes, prospect_of
+from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.replications.direct import direct
+from balance_sim.replications.expected import Yield, course, expected, in_spans, spans, with_event
+from balance_sim.replications.filtered import Filtered, filtered_outcomes, prospect_of
 from balance_sim.scenario import arm_scenario, load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import signed_integral, signed_within
-from balance_sim.study.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.study.run import run
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 COUNTER = DIRECTIONS.index("counter")

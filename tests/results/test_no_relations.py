@@ -13,17 +13,17 @@ import pytest
 from replications import by_hand, four_states, simulated
 from scipy import stats
 
+from balance_sim.analysis.hazard import Sought, chances_along
+from balance_sim.experiment.run import run
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.no_relations import mean_openness, openness_at, openness_on
 from balance_sim.model.pipeline import chance_under_way
-from balance_sim.results.direct import direct
-from balance_sim.results.expected import expected
-from balance_sim.results.filtered import Filtered, prospect_of
-from balance_sim.results.hazard import Sought, chances_along
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.direct import direct
+from balance_sim.replications.expected import expected
+from balance_sim.replications.filtered import Filtered, prospect_of
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.run import run
 
 RUNS = np.arange(400, dtype=np.uint64)
 DAYS = "2025-03-02"  # day 60 from the start

@@ -11,22 +11,22 @@ import pyarrow as pa
 import pytest
 from replications import SCENARIOS, SUMMIT, every_kind, simulated, small, windows_of
 
+from balance_sim.experiment.run import run
 from balance_sim.model import engine, margins, state
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.core import DIRECTIONS, same
 from balance_sim.model.engine import AFTER_START
 from balance_sim.model.margins import Margins, within_margins
 from balance_sim.model.pipeline import accords_at_start
-from balance_sim.results.dyads import summed
-from balance_sim.results.filtered import Filtered, filtered_outcomes, prospect_of
-from balance_sim.results.outcomes import FILTERED
+from balance_sim.replications import blocks
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.blocks import Block, BlockTables, live_agents, live_block
+from balance_sim.replications.dyads import summed
+from balance_sim.replications.filtered import Filtered, filtered_outcomes, prospect_of
+from balance_sim.replications.jobs import joined
+from balance_sim.replications.outcomes import FILTERED
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study import blocks
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import Block, BlockTables, live_agents, live_block
-from balance_sim.study.jobs import joined
-from balance_sim.study.run import run
 
 CONTROL, ARM = "no_summit", "summit"
 

@@ -8,14 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.blocks import Block, _runs_table, live_block
+from balance_sim.replications.observed import share_steps
+from balance_sim.replications.outcomes import FILTERED, TYPES, OutcomeType, least_jump, type_of
 from balance_sim.results.estimates import Estimates
-from balance_sim.results.outcomes import FILTERED, TYPES, OutcomeType, least_jump, type_of
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.classes import Classes
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import Block, _runs_table, live_block
-from balance_sim.study.observed import share_steps
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 STEPS = {"coalition_": 0.25, "camps_frustration_": 0.1}

@@ -29,11 +29,11 @@ from replications import (
     z_of,
 )
 
-from balance_sim.results.direct import direct
-from balance_sim.results.filtered import Filtered, filtered_outcomes, prospect_of
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.direct import direct
+from balance_sim.replications.filtered import Filtered, filtered_outcomes, prospect_of
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.arms import compile_arms
 
 BATCHES = 20
 

@@ -172,7 +172,7 @@ def test_no_table_at_all(world, data, code, said):
 
 
 def test_a_long_cell_is_refused_whatever_limit_another_reader_has_set(world):
-    import balance_sim.evidence.readers.text  # noqa: F401 - sets a limit of its own for the process
+    import balance_sim.evidence.data.text  # noqa: F401 - sets a limit of its own for the process
 
     before = csv.field_size_limit()
     test_no_table_at_all(world, *next(t[1:] for t in TABLES if t[0] == "one long cell"))

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from balance_sim.evidence.hindcast import finite
-from balance_sim.evidence.score import calibration, score_forecasts
+from balance_sim.evidence.forecast.hindcast import finite
+from balance_sim.evidence.forecast.score import calibration, score_forecasts
 
 
 def way(events: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from balance_sim.results.dyads import dyad_table
+from balance_sim.replications.blocks import BlockTables
+from balance_sim.replications.dyads import dyad_table
+from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario
-from balance_sim.study.blocks import BlockTables
-from balance_sim.study.result import Result
 
 FOCAL = date(2025, 9, 3)
 SCENARIO = load_scenario(Path(__file__).parent / "data" / "quay.yaml")

@@ -33,5 +33,5 @@ def test_two_cards_share_no_ids() -> None:
 
 
 def test_a_result_needs_no_matplotlib() -> None:
-    code = "import sys, balance_sim.study.result; sys.exit(any(m in sys.modules for m in ('matplotlib', 'jinja2')))"
+    code = "import sys, balance_sim.results.result; sys.exit(any(m in sys.modules for m in ('matplotlib', 'jinja2')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from studies import CASES
 
+from balance_sim.experiment.run import run
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures.channels import channels_table, channels_title, draw_channels
 from balance_sim.show.figures.placebos import STACK, draw_placebos, placebos_table, placebos_title
 from balance_sim.show.gallery import fitting
 from balance_sim.show.save import figure_bytes
-from balance_sim.study.run import run
 
 SCENARIO = Path(__file__).parent / "data" / "quay.yaml"
 

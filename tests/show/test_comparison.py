@@ -11,7 +11,12 @@ from click.testing import CliRunner
 from matplotlib.figure import Figure
 from studies import CASES, SCENARIO, alike, four_runs
 
+from balance_sim.analysis.compare import Named, compare
 from balance_sim.cli import main
+from balance_sim.experiment.run import run
+from balance_sim.experiment.sweep import sweep
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.comparison import Comparison
@@ -26,11 +31,6 @@ from balance_sim.show.figures.studies import draw_studies, studies_table, studie
 from balance_sim.show.gallery import fitting, words_of
 from balance_sim.show.report.comparison_page import comparison_html, input_rows
 from balance_sim.stats.intervals import drawn_interval, spread_over
-from balance_sim.study.compare import Named, compare
-from balance_sim.study.faults import WrongRequest
-from balance_sim.study.result import Result
-from balance_sim.study.run import run
-from balance_sim.study.sweep import sweep
 
 
 def beside(**studies: Result) -> Comparison:

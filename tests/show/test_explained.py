@@ -7,6 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from balance_sim.analysis.explain.attribution import attribute
+from balance_sim.analysis.explain.document import keep
+from balance_sim.analysis.explain.groups import GROUPS
+from balance_sim.analysis.explain.timeline import chosen_runs, tell
+from balance_sim.experiment.run import run
+from balance_sim.pool.faults import StoreDamaged
+from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures.explained import (
     attribution_table,
@@ -16,13 +23,6 @@ from balance_sim.show.figures.explained import (
 )
 from balance_sim.show.gallery import FIGURES, fitting, words_of
 from balance_sim.show.report import report_html
-from balance_sim.study.explain.attribution import attribute
-from balance_sim.study.explain.document import keep
-from balance_sim.study.explain.groups import GROUPS
-from balance_sim.study.explain.timeline import chosen_runs, tell
-from balance_sim.study.faults import StoreDamaged
-from balance_sim.study.result import Result
-from balance_sim.study.run import run
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,11 @@ import pandas as pd
 import pytest
 from studies import CASES, SCENARIO, alike, four_runs, study
 
+from balance_sim.analysis.expected_effect import ExpectedEffect, expected_effect
+from balance_sim.experiment.run import run
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.results.result import Result
+from balance_sim.results.store import Store
 from balance_sim.scenario import load_scenario
 from balance_sim.show import atlas
 from balance_sim.show.explore.data import MOST_PAIRS, SCALE, document, named, shapes, whole
@@ -21,11 +26,6 @@ from balance_sim.show.explore.page import explorer_html
 from balance_sim.show.explore.points import Design, Dial, around, dials_of, ordered
 from balance_sim.show.figures.fan import fan_effects_table
 from balance_sim.show.report.page import digest
-from balance_sim.study.expected_effect import ExpectedEffect, expected_effect
-from balance_sim.study.faults import WrongRequest
-from balance_sim.study.result import Result
-from balance_sim.study.run import run
-from balance_sim.study.store import Store
 
 
 def small() -> Design:

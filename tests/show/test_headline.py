@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 from studies import CASES, SCENARIO, alike, four_runs, study
 
+from balance_sim.results.result import Result
 from balance_sim.show.headline import finding, headline
-from balance_sim.study.result import Result
 
 
 def printed(result: Result, width: int = 80, *, verbose: bool = False, **options: object) -> str:

@@ -14,6 +14,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from balance_sim.experiment.run import run
+from balance_sim.experiment.sweep import sweep
+from balance_sim.results.cells import harmless
+from balance_sim.results.export import export_ema
 from balance_sim.scenario import load_scenario, new_scenario
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.card import card
@@ -23,10 +27,6 @@ from balance_sim.show.gallery import FIGURES
 from balance_sim.show.report.page import page_of
 from balance_sim.show.report.tables import data_uri
 from balance_sim.show.save import figure_bytes
-from balance_sim.study.cells import harmless
-from balance_sim.study.export import export_ema
-from balance_sim.study.run import run
-from balance_sim.study.sweep import sweep
 
 MARKUP = (
     "<script>alert(1)</script>]]></style></svg><img src=x onerror=alert(2)>{{7*7}}${9}$\\frac{1}$ "

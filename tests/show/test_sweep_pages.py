@@ -13,6 +13,10 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from balance_sim.analysis.sensitivity import sensitivity
+from balance_sim.experiment.status import effects_lines
+from balance_sim.experiment.sweep import sweep
+from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.explore.data import document
 from balance_sim.show.explore.points import of_sweep
@@ -32,10 +36,6 @@ from balance_sim.show.plots import Plots
 from balance_sim.show.report import save_report
 from balance_sim.show.report.sweep_page import sweep_html
 from balance_sim.show.sweep_gallery import SWEEP_FIGURES
-from balance_sim.study.sensitivity import sensitivity
-from balance_sim.study.status import effects_lines
-from balance_sim.study.sweep import sweep
-from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from studies import SCENARIO, four_runs, study
 
-from balance_sim.evidence.score import exact_share
+from balance_sim.evidence.forecast.score import exact_share
 from balance_sim.show.figures.difference import difference_table
 from balance_sim.show.figures.fan import fan_effects_table, fan_runs_table, fan_table
 from balance_sim.show.figures.order import state_order

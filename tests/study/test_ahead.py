@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from balance_sim.study.ahead import Ahead
+from balance_sim.pool.ahead import Ahead
 
 
 def process_of(one: Ahead[int]) -> int:

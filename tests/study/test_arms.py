@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from balance_sim.results.outcomes import NEW
-from balance_sim.scenario import load_scenario, with_values
-from balance_sim.study.arms import compile_arms, reference_key
-from balance_sim.study.blocks import (
+from balance_sim.replications.arms import compile_arms, reference_key
+from balance_sim.replications.blocks import (
     Block,
     BlockTables,
     focal_watch,
@@ -20,6 +18,8 @@ from balance_sim.study.blocks import (
     one_arm_tables,
     simulate_arms,
 )
+from balance_sim.replications.outcomes import NEW
+from balance_sim.scenario import load_scenario, with_values
 
 SCENARIO = load_scenario(Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml")
 ARMS = ("no_parade", "parade")

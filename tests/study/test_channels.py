@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from balance_sim.analysis.channels import Channels, channels, without_channels
+from balance_sim.analysis.expected_effect import expected_effect
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.replications.arms import compile_arms
 from balance_sim.scenario import Scenario, load_scenario, with_values
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.channels import Channels, channels, without_channels
-from balance_sim.study.expected_effect import expected_effect
-from balance_sim.study.faults import WrongRequest
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 OUTCOME = "accords_counter_365"

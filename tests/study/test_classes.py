@@ -12,10 +12,24 @@ import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
+from balance_sim.analysis.compare import compare
+from balance_sim.archive.package import package
+from balance_sim.archive.reproduce import read_archive, reproduce
+from balance_sim.archive.verify import verify
 from balance_sim.cli import main
+from balance_sim.experiment.run import default_folder, run
+from balance_sim.experiment.sweep import sweep
 from balance_sim.model import baseline, classes, world
 from balance_sim.model.classes import classes_of
-from balance_sim.results.outcomes import FILTERED
+from balance_sim.pool.faults import StoreDamaged, WrongRequest
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.cast import focal_cast
+from balance_sim.replications.outcomes import FILTERED
+from balance_sim.results.digest import digest_of
+from balance_sim.results.manifest import read_manifest, write_manifest
+from balance_sim.results.recount import Recount
+from balance_sim.results.result import open_result
+from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario import (
     Scenario,
     ScenarioError,
@@ -25,19 +39,6 @@ from balance_sim.scenario import (
 )
 from balance_sim.scenario.classes import Classes
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.cast import focal_cast
-from balance_sim.study.compare import compare
-from balance_sim.study.digest import digest_of
-from balance_sim.study.faults import StoreDamaged, WrongRequest
-from balance_sim.study.manifest import read_manifest, write_manifest
-from balance_sim.study.package import package
-from balance_sim.study.recount import Recount
-from balance_sim.study.reproduce import read_archive, reproduce
-from balance_sim.study.run import default_folder, open_result, run
-from balance_sim.study.sweep import sweep
-from balance_sim.study.sweep_result import open_sweep
-from balance_sim.study.verify import verify
 
 BEIJING = "scenarios/beijing_2025.yaml"
 INDIA_TOO = "events.parade.principals=[CHN,RUS,PRK,IND]"

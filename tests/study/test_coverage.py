@@ -20,13 +20,29 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from balance_sim.evidence.case_scores import Table as CaseTable
-from balance_sim.evidence.case_scores import measured as case_measures
-from balance_sim.evidence.profiles import grid, profiled, traced
-from balance_sim.evidence.score import calibration, exact_share, score_forecasts
+from balance_sim.analysis.indices import (
+    FEW_POINTS,
+    FEW_ROWS,
+    Index,
+    morris_effects,
+    sobol_indices,
+    variance_split,
+)
+from balance_sim.analysis.mechanisms.accords import FEWEST, elasticity
+from balance_sim.analysis.mechanisms.readings import Change, jackknifed, ratio
+from balance_sim.analysis.mechanisms.spiral import SAMPLE, loop_gains, rates, sampled
+from balance_sim.analysis.sensitivity import Matrices, Quantity, _morris_rows, _sobol_rows, run_matrices
+from balance_sim.evidence.cases.case_scores import Table as CaseTable
+from balance_sim.evidence.cases.case_scores import measured as case_measures
+from balance_sim.evidence.data.profiles import grid, profiled, traced
+from balance_sim.evidence.forecast.score import calibration, exact_share, score_forecasts
+from balance_sim.experiment.run import run
+from balance_sim.experiment.sweep import sweep
 from balance_sim.model.baseline import Worlds
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.outcomes import FILTERED, least_jump
 from balance_sim.results.estimates import Counts, Moments
-from balance_sim.results.outcomes import FILTERED, least_jump
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.stats.intervals import (
@@ -36,22 +52,6 @@ from balance_sim.stats.intervals import (
     t_quantile,
     welch,
 )
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.indices import (
-    FEW_POINTS,
-    FEW_ROWS,
-    Index,
-    morris_effects,
-    sobol_indices,
-    variance_split,
-)
-from balance_sim.study.mechanisms.accords import FEWEST, elasticity
-from balance_sim.study.mechanisms.readings import Change, jackknifed, ratio
-from balance_sim.study.mechanisms.spiral import SAMPLE, loop_gains, rates, sampled
-from balance_sim.study.run import run
-from balance_sim.study.sensitivity import Matrices, Quantity, _morris_rows, _sobol_rows, run_matrices
-from balance_sim.study.sweep import sweep
-from balance_sim.study.sweep_result import SweepResult
 
 SUMMIT = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
 NOMINAL = 0.95

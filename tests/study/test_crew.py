@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.study.blocks import Block
-from balance_sim.study.crew import Crew
-from balance_sim.study.jobs import Job, Task
+from balance_sim.pool.crew import Crew
+from balance_sim.replications.blocks import Block
+from balance_sim.replications.jobs import Job, Task
 
 NOBODY = 54_322  # a user without processes: root itself is bound by no limit on them
 
@@ -46,7 +46,7 @@ class Work:
 
 def program(cwd: Path, body: str, *words: str, more: str = "", user: Callable[[], None] | None = None):
     """A program of its own with a crew at small tasks; a task that is `deadly` kills the process that does it."""
-    main = 'if __name__ == "__main__":\n    from balance_sim.study.crew import Crew, run_in_processes\n'
+    main = 'if __name__ == "__main__":\n    from balance_sim.pool.crew import Crew, run_in_processes\n'
     (cwd / "program.py").write_text(WORK + more + main + textwrap.indent(body, "    "))
     return subprocess.run(
         [sys.executable, "program.py", *words], cwd=cwd, capture_output=True, text=True, timeout=60,
@@ -92,7 +92,7 @@ def open_folder() -> Iterator[Path]:
     """A folder that another user may use; skips where that user may not use this Python."""
     with tempfile.TemporaryDirectory(prefix="crew") as place:
         os.chmod(place, 0o777)
-        words = [sys.executable, "-c", "import balance_sim.study.crew"]
+        words = [sys.executable, "-c", "import balance_sim.pool.crew"]
         try:
             if subprocess.run(words, cwd=place, preexec_fn=as_nobody, capture_output=True).returncode:
                 pytest.skip("another user may not use this Python")
@@ -242,7 +242,7 @@ def test_a_program_from_standard_input_is_told_in_one_line_that_no_worker_can_re
 UNGUARDED = """
 import balance_sim as bs
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.sweep import Where, sweep
+from balance_sim.experiment.sweep import Where, sweep
 
 out = "{name}"
 if out == "run":
@@ -276,7 +276,7 @@ def test_a_program_without_a_main_guard_is_told_in_one_line(lab, name):
     assert said[0].stderr.count("\n") == 1 and '`if __name__ == "__main__":`' in said[0].stderr
 
 
-EXPLAINING = """from balance_sim.study.explain.workers import in_order
+EXPLAINING = """from balance_sim.analysis.explain.workers import in_order
 work = Explained(b"x" * 1_000_000, sys.argv[1])  # a pipe holds 65,536
 for runs, found in in_order(work, [numpy.arange(k, k + 3, dtype=numpy.uint64) for k in (0, 3, 6, 9)], 2):
     print(int(runs[0]), int(found.sum()))

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.study.run import run
-from balance_sim.study.store import Store, encode
+from balance_sim.experiment.run import run
+from balance_sim.results.store import Store, encode
 
 SOURCE = Path(__file__).parents[2] / "src" / "balance_sim"
 # What could run code, and where it stands: each of these reads what this very program made, or what it was told to.
@@ -23,15 +23,15 @@ ALLOWED = {
         "cli/program.py",
         "model/agents.py",
         "show/gallery.py",
-        "study/result.py",
+        "results/result.py",
     },
     "pickle": {
         "live/ensembles.py",
         "live/workers.py",
-        "study/ahead.py",
-        "study/cluster.py",
-        "study/crew.py",
-        "study/worker.py",
+        "pool/ahead.py",
+        "experiment/cluster.py",
+        "pool/crew.py",
+        "pool/worker.py",
     },
     "yaml.load": {"scenario/defaults.py"},  # tables of the package itself, by a safe loader
     "subprocess": set(),

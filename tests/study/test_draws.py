@@ -14,10 +14,10 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Drawn
 from balance_sim.model.margins import most_willing
 from balance_sim.model.willingness import since_start
-from balance_sim.results.outcomes import FILTERED
+from balance_sim.replications.draws import deviations, distribution_of, with_draws
+from balance_sim.replications.outcomes import FILTERED
 from balance_sim.scenario.defaults import Distribution, default_weights, fitted_distribution, fitted_shares
 from balance_sim.scenario.starter import new_scenario
-from balance_sim.study.draws import deviations, distribution_of, with_draws
 
 RUNS = np.arange(4000, dtype=np.uint64)
 
@@ -159,10 +159,10 @@ def test_drawn_with_no_uncertainty_is_not_drawn(scenario, monkeypatch: pytest.Mo
     """A covariance of zero gives the same accords as no draws at all, bit for bit."""
     found = fitted_distribution()
     none = replace(found, covariance=tuple(tuple(0.0 for _ in row) for row in found.covariance))
-    monkeypatch.setattr("balance_sim.study.draws.fitted_distribution", lambda: none)
+    monkeypatch.setattr("balance_sim.replications.draws.fitted_distribution", lambda: none)
     shares = fitted_shares()
     still = replace(shares, covariance=tuple((0.0,) * 3 for _ in range(3)), at_least_zero=())
-    monkeypatch.setattr("balance_sim.study.draws.fitted_shares", lambda: still)
+    monkeypatch.setattr("balance_sim.replications.draws.fitted_shares", lambda: still)
     plain, drawn = bs.run(scenario, runs=20), bs.run(scenario, runs=20, draw_parameters=True)
     assert plain.accords.equals(drawn.accords)
     assert list(plain.outcomes.columns) == list(drawn.outcomes.columns)

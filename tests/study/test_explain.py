@@ -15,7 +15,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from balance_sim.analysis.explain.account import DRAWN, INTERCEPT, PROPENSITY, account, summed
+from balance_sim.analysis.explain.attribution import Attribution, attribute, attribution_table
+from balance_sim.analysis.explain.document import explained
+from balance_sim.analysis.explain.groups import FIXED, GROUPS, parse_groups
+from balance_sim.analysis.explain.mixing import Coalitions, mixed
+from balance_sim.analysis.explain.pairs import CONSENT, U, explain_pairs, leading_pairs
+from balance_sim.analysis.explain.timeline import Timeline, chosen_runs, tell
 from balance_sim.cli.program import main
+from balance_sim.experiment.run import run
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Opportunities, Thinning, World
 from balance_sim.model.engine import begin, filtered, perceive, simulate
@@ -24,27 +32,19 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import TERMS, consent, willingness
-from balance_sim.results.direct import Along, Sight, along_control, direct
-from balance_sim.results.filtered import Filtered, Windows, filtered_outcomes, prospect_of
-from balance_sim.results.outcomes import FILTERED
+from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.blocks import BlockTables
+from balance_sim.replications.cast import focal_cast
+from balance_sim.replications.direct import Along, Sight, along_control, direct
+from balance_sim.replications.filtered import Filtered, Windows, filtered_outcomes, prospect_of
+from balance_sim.replications.outcomes import FILTERED
+from balance_sim.results.result import Result, open_result
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Frailty
 from balance_sim.show.explain import attribution_lines, pair_lines
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.shapley import alone_and_last, shapley
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import BlockTables
-from balance_sim.study.cast import focal_cast
-from balance_sim.study.explain.account import DRAWN, INTERCEPT, PROPENSITY, account, summed
-from balance_sim.study.explain.attribution import Attribution, attribute, attribution_table
-from balance_sim.study.explain.document import explained
-from balance_sim.study.explain.groups import FIXED, GROUPS, parse_groups
-from balance_sim.study.explain.mixing import Coalitions, mixed
-from balance_sim.study.explain.pairs import CONSENT, U, explain_pairs, leading_pairs
-from balance_sim.study.explain.timeline import Timeline, chosen_runs, tell
-from balance_sim.study.faults import LacksOutcome, StoreDamaged, WrongRequest
-from balance_sim.study.result import Result
-from balance_sim.study.run import open_result, run
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 SEED, RUNS, REFERENCE, ARM = 3, 12, "no_parade", "parade"
@@ -383,7 +383,7 @@ def test_batches_and_groups_put_together_change_nothing(
     result: Result, found: Attribution, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     again = attribute(result, runs=5)
-    monkeypatch.setattr("balance_sim.study.explain.attribution.batch_runs", lambda states: 2)
+    monkeypatch.setattr("balance_sim.analysis.explain.attribution.batch_runs", lambda states: 2)
     cut = attribute(result, runs=5)
     np.testing.assert_array_equal(cut.worth, again.worth)
     np.testing.assert_array_equal(cut.worth, found.worth[:5])

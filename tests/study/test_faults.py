@@ -12,12 +12,12 @@ import time
 
 import pytest
 
+from balance_sim.experiment.sweep import sweep
+from balance_sim.pool.faults import StoreDamaged
+from balance_sim.results.folder import leaf_differences
+from balance_sim.results.shards import TABLES
+from balance_sim.results.store import Store
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.faults import StoreDamaged
-from balance_sim.study.folder import leaf_differences
-from balance_sim.study.shards import TABLES
-from balance_sim.study.store import Store
-from balance_sim.study.sweep import sweep
 
 BLOCKS = ("--block", "4")
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balance_sim.study import frames
-from balance_sim.study.frames import OutcomeRows, Outcomes, by_arm
+from balance_sim.results import frames
+from balance_sim.results.frames import OutcomeRows, Outcomes, by_arm
 
 
 def block(first: int, stop: int, arms: dict[str, set[int]]) -> pa.Table:

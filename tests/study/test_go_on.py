@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.study.go_on import command_of
-from balance_sim.study.manifest import write_manifest
-from balance_sim.study.store import Store
+from balance_sim.experiment.go_on import command_of
+from balance_sim.results.manifest import write_manifest
+from balance_sim.results.store import Store
 
 RUN = {
     "study": "run", "scenario": {"name": "small"}, "arms": ["a", "b"], "seed": 7, "model": None,

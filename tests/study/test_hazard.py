@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
+from balance_sim.analysis.hazard import Sought, both_consent, chances_along, kinds_named, per_consent
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, World
 from balance_sim.model.engine import begin, consents, perceive, simulate
@@ -17,10 +18,9 @@ from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.state import Hastened, State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent
-from balance_sim.results.filtered import Filtered, Windows, prospect_of
-from balance_sim.results.hazard import Sought, both_consent, chances_along, kinds_named, per_consent
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.filtered import Filtered, Windows, prospect_of
 from balance_sim.scenario import load_scenario
-from balance_sim.study.arms import compile_arms
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 THREE = """

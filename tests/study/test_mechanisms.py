@@ -14,32 +14,32 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
+from balance_sim.analysis.mechanisms import MECHANISMS, as_row, measured, verdict
+from balance_sim.analysis.mechanisms.accords import elasticity, gained, guests_of, standardised, strata
+from balance_sim.analysis.mechanisms.readings import ByDyad, Change, Readings, jackknifed, ratio
+from balance_sim.analysis.mechanisms.signs import NOT_TESTED, sign_table, tag_of
+from balance_sim.analysis.mechanisms.spiral import loop_gains, sampled
+from balance_sim.analysis.participants import Participants
+from balance_sim.analysis.permutation import Compared
+from balance_sim.analysis.placebos import Placebos
+from balance_sim.experiment.run import run
 from balance_sim.model import responses
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, close_step, perceive
 from balance_sim.model.perception import hostility_toward
 from balance_sim.model.responses import STANCES
-from balance_sim.results.expected import at_start, in_spans
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.cast import focal_cast
+from balance_sim.replications.expected import at_start, in_spans
+from balance_sim.replications.extra_arms import extra_arms
+from balance_sim.replications.observed import Watch
+from balance_sim.replications.scene import Scene, seen
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.show.figures.mechanisms import mechanisms_table
 from balance_sim.show.mechanisms import mechanism_table
 from balance_sim.stats.intervals import NORMAL
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import Block, live_block
-from balance_sim.study.cast import focal_cast
-from balance_sim.study.extra_arms import extra_arms
-from balance_sim.study.mechanisms import MECHANISMS, as_row, measured, verdict
-from balance_sim.study.mechanisms.accords import elasticity, gained, guests_of, standardised, strata
-from balance_sim.study.mechanisms.readings import ByDyad, Change, Readings, jackknifed, ratio
-from balance_sim.study.mechanisms.signs import NOT_TESTED, sign_table, tag_of
-from balance_sim.study.mechanisms.spiral import loop_gains, sampled
-from balance_sim.study.observed import Watch
-from balance_sim.study.participants import Participants
-from balance_sim.study.permutation import Compared
-from balance_sim.study.placebos import Placebos
-from balance_sim.study.run import run
-from balance_sim.study.scene import Scene, seen
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 SCENARIOS = sorted(SCENARIO.parent.glob("*.yaml"))

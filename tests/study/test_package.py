@@ -25,20 +25,21 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from balance_sim.archive import archive, reproduce
+from balance_sim.archive.archive import BadArchive, unzipped, zipped
+from balance_sim.archive.package import cell, files_of, package, requirements
+from balance_sim.archive.reproduce import read_archive
 from balance_sim.cli import main
+from balance_sim.experiment.run import run
+from balance_sim.experiment.sweep import sweep
+from balance_sim.pool.faults import StudyFault
+from balance_sim.results import shards
+from balance_sim.results.manifest import write_manifest
+from balance_sim.results.store import Store
 from balance_sim.scenario import load_scenario, new_scenario, scenario_files
 from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.problems import ScenarioError
-from balance_sim.study import archive, reproduce, shards
-from balance_sim.study.archive import BadArchive, unzipped, zipped
-from balance_sim.study.faults import StudyFault
-from balance_sim.study.manifest import write_manifest
-from balance_sim.study.package import cell, files_of, package, requirements
-from balance_sim.study.reproduce import read_archive
-from balance_sim.study.run import run
-from balance_sim.study.store import Store
-from balance_sim.study.sweep import sweep
 
 EXPERIMENT = """schema: 1
 title: three points
@@ -177,7 +178,7 @@ def test_the_readme_has_the_sections_that_data_editors_ask_for(place: Path, kind
 
 
 def test_data_sets_are_cited_with_their_terms() -> None:
-    from balance_sim.study.citations import data_sets_of, named_sources
+    from balance_sim.archive.citations import data_sets_of, named_sources
 
     beijing = load_scenario(Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml")
     found = {one.name: one for one in data_sets_of(source for _, source, _ in named_sources(beijing))}
@@ -345,7 +346,7 @@ BOUNDED = """import resource, sys
 from pathlib import Path
 from click.testing import CliRunner
 from balance_sim.cli import main
-import balance_sim.study.reproduce, balance_sim.study.package
+import balance_sim.archive.reproduce, balance_sim.archive.package
 size = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (size + (400 << 20),) * 2)
 for words in (['reproduce', 'bomb.zip'], ['package', 'sweep']):

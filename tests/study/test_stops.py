@@ -71,7 +71,7 @@ def test_a_second_signal_while_the_first_is_obeyed(lab, second, gap):
 
 LIMITED = """
 import time
-from balance_sim.study.jobs import deadline
+from balance_sim.replications.jobs import deadline
 with deadline(1.0):
     print("begun", flush=True)
     for _ in range({pieces}):

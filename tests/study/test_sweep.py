@@ -11,21 +11,22 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from balance_sim.analysis.compare import compare
+from balance_sim.analysis.sensitivity import sensitivity
+from balance_sim.archive.verify import verify
+from balance_sim.experiment.run import run
+from balance_sim.experiment.status import status_of
+from balance_sim.experiment.sweep import Where, sweep
+from balance_sim.pool.faults import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.blocks import Block, live_block
+from balance_sim.results.designs import design_points, point_key
+from balance_sim.results.export import ema_frames, export, export_ema
+from balance_sim.results.result import open_result
+from balance_sim.results.store import Store, missing
+from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario import with_values
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import Block, live_block
-from balance_sim.study.compare import compare
-from balance_sim.study.designs import design_points, point_key
-from balance_sim.study.export import ema_frames, export, export_ema
-from balance_sim.study.faults import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
-from balance_sim.study.run import open_result, run
-from balance_sim.study.sensitivity import sensitivity
-from balance_sim.study.status import status_of
-from balance_sim.study.store import Store, missing
-from balance_sim.study.sweep import Where, sweep
-from balance_sim.study.sweep_result import open_sweep
-from balance_sim.study.verify import verify
 
 
 def swept(lab, out, **more):
@@ -157,7 +158,7 @@ def test_a_reader_sees_each_run_once_while_shards_are_being_merged(lab):
         shard = getattr(inner, table)
         part = store.read(shard)
         content = part.filter(np.asarray(part["run"].to_numpy() < 5))
-        from balance_sim.study.shards import encode
+        from balance_sim.results.shards import encode
 
         store._write_shard(table, inner.point, Block(0, 5), encode(content), "parquet")
     assert open_sweep(lab.folder / "out").digest == result.digest
@@ -230,7 +231,7 @@ def test_a_sobol_design_grows_by_keeping_its_first_samples(lab):
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "points"), [("sobol", 32), ("morris", 24), ("lhs", 8)])
 def test_sensitivity_of_a_sampled_sweep(lab, method, points):
-    from balance_sim.study import sensitivity_text
+    from balance_sim.analysis import sensitivity_text
 
     pytest.importorskip("SALib")
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
@@ -314,7 +315,7 @@ def test_two_folders_paired_where_seeds_match_and_not_elsewhere(lab):
 
 def test_one_run_a_side_says_nothing_of_the_error(lab):
     """Paired or not: no interval, rather than one of no length."""
-    from balance_sim.study import compare_text
+    from balance_sim.analysis import compare_text
 
     for name, seed in (("a", 1), ("c", 2)):
         run(lab.scenario, 1, seed, out=lab.folder / name)
@@ -407,7 +408,7 @@ def test_an_unknown_outcome_is_told_by_check_as_by_sweep(lab):
 
 def test_sensitivity_and_comparison_fit_a_terminal(lab):
     """Rows in columns within 80 characters; what does not differ is counted, not listed; no minus nought."""
-    from balance_sim.study import compare_text, sensitivity_text
+    from balance_sim.analysis import compare_text, sensitivity_text
 
     lab.edit("[accords_all_300]", "[accords_all_300, insecurity_threatened_300]")
     result = swept(lab, "out")

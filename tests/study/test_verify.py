@@ -15,20 +15,21 @@ import pyarrow.compute as pc
 import pytest
 from click.testing import CliRunner
 
+from balance_sim.archive.rerun import job_of
+from balance_sim.archive.verify import verify
 from balance_sim.cli import main
+from balance_sim.experiment.run import run
+from balance_sim.experiment.sweep import sweep
+from balance_sim.pool.machine import cpu_type
+from balance_sim.replications.blocks import Block
+from balance_sim.replications.jobs import Task, joined, numbers
+from balance_sim.results.result import open_result
+from balance_sim.results.shards import TABLES, Shard, encode
+from balance_sim.results.store import Store
 from balance_sim.scenario import new_scenario
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.blocks import Block
-from balance_sim.study.jobs import Task, joined, numbers
-from balance_sim.study.machine import cpu_type
-from balance_sim.study.rerun import job_of
-from balance_sim.study.run import open_result, run
-from balance_sim.study.shards import TABLES, Shard, encode
-from balance_sim.study.store import Store
-from balance_sim.study.sweep import sweep
-from balance_sim.study.verify import verify
 
 EXPERIMENT = """schema: 1
 title: three points

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from balance_sim.analysis.mechanisms import measured
 from balance_sim.cli import main
-from balance_sim.results.outcomes import FILTERED
-from balance_sim.study.blocks import BlockTables
-from balance_sim.study.faults import WrongRequest
-from balance_sim.study.mechanisms import measured
-from balance_sim.study.run import open_result, run
-from balance_sim.study.store import Store
+from balance_sim.experiment.run import run
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.replications.blocks import BlockTables
+from balance_sim.replications.outcomes import FILTERED
+from balance_sim.results.result import open_result
+from balance_sim.results.store import Store
 
 RUNS = 20
 

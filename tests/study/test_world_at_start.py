@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from balance_sim.analysis.world_at_start import world_at_start
 from balance_sim.cli import main
+from balance_sim.experiment.run import run
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.classes import aligned_with, fear_of, sorted_into, standing
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.classes import LISTS, Classes
 from balance_sim.scenario.schema import Scenario
-from balance_sim.study.run import run
-from balance_sim.study.world_at_start import world_at_start
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 LISTED = ("participants", "threatened", "wary", "others", "others", "others", "threatened")

@@ -15,8 +15,8 @@ from balance_sim.cli.score_text import accord_lines, number, spread, wrapped
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from balance_sim.evidence.calibration import Calibrated
-    from balance_sim.evidence.skill_card import SkillCard
+    from balance_sim.evidence.estimation.calibration import Calibrated
+    from balance_sim.evidence.forecast.skill_card import SkillCard
 
 SHOWN = 5
 
@@ -48,15 +48,15 @@ def command(
     same calibration on the record's last five years, each forecast from what was known before it, beside baselines."""
     from dataclasses import replace
 
-    from balance_sim.evidence.calibration import FORM, calibrate, prior_of
-    from balance_sim.evidence.calibration_file import calibration_record, calibration_text
-    from balance_sim.evidence.own_record import own_record
-    from balance_sim.evidence.skill_card import YEARS, skill_card
+    from balance_sim.evidence.estimation.calibration import FORM, calibrate, prior_of
+    from balance_sim.evidence.estimation.calibration_file import calibration_record, calibration_text
+    from balance_sim.evidence.estimation.own_record import own_record
+    from balance_sim.evidence.forecast.skill_card import YEARS, skill_card
+    from balance_sim.pool.whole_files import write_whole
+    from balance_sim.results.folder import version
     from balance_sim.scenario.defaults import fitted_distribution
     from balance_sim.scenario.files import Sources
     from balance_sim.scenario.load import load_scenario
-    from balance_sim.study.folder import version
-    from balance_sim.study.whole_files import write_whole
 
     raw = load_scenario(scenario, calibrated=False)
     prior, form = prior_of(raw, fitted_distribution()), replace(FORM, window=window)

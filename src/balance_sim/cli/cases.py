@@ -40,9 +40,9 @@ def command(
 
     Each scenario is run in its reference arm and in the arm that changes nothing. A case without responses on
     record is run and not scored."""
-    from balance_sim.evidence.case_plan import read_plan
+    from balance_sim.evidence.cases.case_plan import read_plan
+    from balance_sim.experiment.run import run
     from balance_sim.scenario import load_scenario
-    from balance_sim.study.run import run
 
     wanted = read_plan(plan)
     found: list[dict[str, Any]] = []

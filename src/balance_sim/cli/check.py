@@ -10,9 +10,9 @@ from balance_sim.cli.options import json_option, set_option, theory_option
 from balance_sim.cli.program import problems_as_json
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.plan_file import PlanKind
+    from balance_sim.analysis.world_at_start import WorldAtStart
+    from balance_sim.evidence.data.plan_file import PlanKind
     from balance_sim.scenario.schema import Scenario
-    from balance_sim.study.world_at_start import WorldAtStart
 
 
 @click.command()
@@ -38,7 +38,7 @@ def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | N
             raise click.UsageError("an experiment holds its own `set` and `theory`")
         _check_experiment(file, as_json=as_json)
         return
-    from balance_sim.evidence.plan_file import plan_kind
+    from balance_sim.evidence.data.plan_file import plan_kind
     from balance_sim.scenario.load import check_scenario
     from balance_sim.scenario.problems import ScenarioError, report
 
@@ -70,8 +70,8 @@ def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | N
 
 def _world_of(scenario: Scenario) -> WorldAtStart:
     """Raises click.ClickException where the numbers of the scenario lead to none."""
+    from balance_sim.analysis.world_at_start import world_at_start
     from balance_sim.model.state import InvalidNumber
-    from balance_sim.study.world_at_start import world_at_start
 
     try:
         return world_at_start(scenario)
@@ -128,12 +128,12 @@ def _file_in(file: str) -> str:
 def _check_plan(file: str, kind: PlanKind, *, as_json: bool) -> None:
     """What the plan's own command checks before it begins; the scenarios of cases too. Of a two-sided choice all
     that `fit` would report: its files are read and it is fitted."""
-    from balance_sim.evidence.plan_file import COMMANDS
+    from balance_sim.evidence.data.plan_file import COMMANDS
 
     found: dict[str, object] = {}
     notes: list[str] = []
     if kind == "cases":
-        from balance_sim.evidence.case_plan import read_plan
+        from balance_sim.evidence.cases.case_plan import read_plan
         from balance_sim.scenario import load_scenario
 
         cases = read_plan(file).cases
@@ -141,7 +141,7 @@ def _check_plan(file: str, kind: PlanKind, *, as_json: bool) -> None:
             load_scenario(case.scenario)
         what = f"{len(cases)} cases"
     elif kind == "hindcast":
-        from balance_sim.evidence.hindcast import read_plan as read_hindcast
+        from balance_sim.evidence.forecast.hindcast import read_plan as read_hindcast
 
         plan = read_hindcast(file)
         what = f"fit to {plan.last}, forecast to {plan.until}"
@@ -158,8 +158,8 @@ def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
     from balance_sim.cli.fit import one_thread
 
     one_thread()
-    from balance_sim.evidence.coordination_file import note_lines, read_lines
-    from balance_sim.evidence.coordination_plan import read_coordination_plan
+    from balance_sim.coordination.coordination_file import note_lines, read_lines
+    from balance_sim.coordination.coordination_plan import read_coordination_plan
 
     plan = read_coordination_plan(file)
     data = plan.load()
@@ -185,7 +185,7 @@ def _check_experiment(file: str, *, as_json: bool) -> None:
     if experiment is None:
         raise ScenarioError(problems)
     if experiment.head.outcomes:
-        from balance_sim.study.outcome_names import check_named_outcomes
+        from balance_sim.replications.outcome_names import check_named_outcomes
 
         unknown = check_named_outcomes(experiment)
         if unknown:

@@ -23,8 +23,8 @@ def command(left: str, right: str, pairs: int, classes: str | None, as_json: boo
     Differences are RIGHT less LEFT, run by run where both have the same seed. What differs in the inputs is
     said first. Two results whose class tables differ are refused without --classes.
     `balance-sim report LEFT RIGHT` makes a page of it."""
-    from balance_sim.study.compare import compare
-    from balance_sim.study.compare_text import WITHOUT_LIMIT, as_lines, as_plain
+    from balance_sim.analysis.compare import compare
+    from balance_sim.analysis.compare_text import WITHOUT_LIMIT, as_lines, as_plain
 
     found = compare(left, right, classes)
     if as_json:

@@ -9,7 +9,7 @@ import click
 from balance_sim.cli.options import json_option, set_option, theory_option
 
 if TYPE_CHECKING:
-    from balance_sim.study.expected_effect import ExpectedEffect
+    from balance_sim.analysis.expected_effect import ExpectedEffect
 
 DYADS = 8
 
@@ -30,8 +30,8 @@ def command(
 
     The network of agreements is that of the start, and no random numbers are drawn: what agreements made on the way
     change is left out. `run` simulates it, and prints the gap between the two."""
+    from balance_sim.analysis.expected_effect import expected_effect
     from balance_sim.scenario import load_scenario
-    from balance_sim.study.expected_effect import expected_effect
 
     found = expected_effect(load_scenario(scenario, set=settings, theory=theory), arm)
     if as_json:

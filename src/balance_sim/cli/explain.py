@@ -12,7 +12,7 @@ from balance_sim.cli.options import json_option
 from balance_sim.cli.run import cores, progress_bar
 
 if TYPE_CHECKING:
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 CHOSEN = "chosen"
 TOP_PAIRS = 5
@@ -63,8 +63,8 @@ def command(
     """Explain RESULTS. Without an option: which terms the effect goes through, and what moved the top dyads.
 
     What is found is also kept in RESULTS/explain.json."""
-    from balance_sim.study.explain.document import explainable, keep
-    from balance_sim.study.run import open_result
+    from balance_sim.analysis.explain.document import explainable, keep
+    from balance_sim.results.result import open_result
 
     number = _run_number(run)
     if attribution and (pair or run):
@@ -107,8 +107,8 @@ def _run_number(run: str | None) -> int | None:
 def _pair(
     result: Result, pair: str, kind: str | None, arm: str | None, runs: int | None, number: int | None
 ) -> tuple[dict[str, Any], Iterable[str]]:
+    from balance_sim.analysis.explain.pairs import explain_pairs
     from balance_sim.show.explain import pair_lines
-    from balance_sim.study.explain.pairs import explain_pairs
 
     states = tuple(part.strip().upper() for part in pair.split("-"))
     if len(states) != 2:
@@ -120,8 +120,8 @@ def _pair(
 def _runs(
     result: Result, number: int | None, arm: str | None, *, everything: bool
 ) -> tuple[dict[str, Any], Iterable[str]]:
+    from balance_sim.analysis.explain.timeline import RULE, chosen_runs, tell
     from balance_sim.show.explain import timeline_lines
-    from balance_sim.study.explain.timeline import RULE, chosen_runs, tell
 
     chosen = {"": number} if number is not None else chosen_runs(result, arm)
     told = {why: tell(result, run, arm) for why, run in chosen.items()}
@@ -143,9 +143,9 @@ def _attribution(
     workers: int,
     progress: Any,
 ) -> tuple[dict[str, Any], Iterable[str]]:
+    from balance_sim.analysis.explain.attribution import attribute, attribution_table
+    from balance_sim.analysis.explain.groups import GROUPS, parse_groups
     from balance_sim.show.explain import attribution_lines
-    from balance_sim.study.explain.attribution import attribute, attribution_table
-    from balance_sim.study.explain.groups import GROUPS, parse_groups
 
     found = attribute(
         result,
@@ -160,9 +160,9 @@ def _attribution(
 
 
 def _top_pairs(result: Result, arm: str | None, runs: int | None) -> tuple[dict[str, Any], Iterable[str]]:
+    from balance_sim.analysis.explain.attribution import compared_arm
+    from balance_sim.analysis.explain.pairs import explain_pairs, leading_pairs
     from balance_sim.show.explain import top_pair_lines
-    from balance_sim.study.explain.attribution import compared_arm
-    from balance_sim.study.explain.pairs import explain_pairs, leading_pairs
 
     arm = compared_arm(result, arm)
     found = explain_pairs(result, leading_pairs(result, arm, TOP_PAIRS), arm=arm, runs=runs)

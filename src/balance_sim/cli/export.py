@@ -23,7 +23,7 @@ import click
 )
 def command(results: Path, out: Path | None, table: Literal["runs", "accords"], ema: bool) -> None:
     """Write everything in RESULTS to one file, sweeps with the values of their factors in every row."""
-    from balance_sim.study.export import export, export_ema
+    from balance_sim.results.export import export, export_ema
 
     path = out or results / ("ema.tar.gz" if ema else "export.csv")
     if ema:

@@ -15,7 +15,7 @@ import click
 from balance_sim.cli.options import FiniteRange, json_option
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.profiles import Profile
+    from balance_sim.evidence.data.profiles import Profile
 
 
 @click.command()
@@ -87,13 +87,19 @@ def command(
         return
     if data.suffix.lower() in (".yaml", ".yml"):
         refuse_file(data)
-    from balance_sim.evidence.beliefs import joint_peak, movable, profile, report_lines, shipped_setting
-    from balance_sim.evidence.choices import SIGNED, choices, within_and_between
-    from balance_sim.evidence.errors import DataError
-    from balance_sim.evidence.fitted_file import fitted_record, parts_lines, summary_lines
-    from balance_sim.evidence.fitting import fit
-    from balance_sim.evidence.panel import accords_end, load_history
-    from balance_sim.evidence.terms import fitted_terms
+    from balance_sim.evidence.data.errors import DataError
+    from balance_sim.evidence.data.panel import accords_end, load_history
+    from balance_sim.evidence.estimation.beliefs import (
+        joint_peak,
+        movable,
+        profile,
+        report_lines,
+        shipped_setting,
+    )
+    from balance_sim.evidence.estimation.choices import SIGNED, choices, within_and_between
+    from balance_sim.evidence.estimation.fitted_file import fitted_record, parts_lines, summary_lines
+    from balance_sim.evidence.estimation.fitting import fit
+    from balance_sim.evidence.estimation.terms import fitted_terms
 
     end = last if last is not None else accords_end(data, accords)
     history = load_history(data, first, end, accords=accords, alliances=alliances)
@@ -121,7 +127,7 @@ def command(
             found = by_these(there, start=dict(zip(found.names, found.estimate, strict=True)))
     apart = by_these(within_and_between(there)) if parts and set(SIGNED) & set(there.names) else None
     command_line = shlex.join(["balance-sim", *sys.argv[1:]])
-    from balance_sim.study.folder import version
+    from balance_sim.results.folder import version
 
     told = found if apart is None else apart
     whole = None if apart is None else found
@@ -140,7 +146,7 @@ def command(
 
 def refuse_file(data: Path) -> None:
     """Say what a YAML file is that was given instead of a folder of data."""
-    from balance_sim.evidence.plan_file import kind_of_file
+    from balance_sim.evidence.data.plan_file import kind_of_file
     from balance_sim.scenario.problems import shown
 
     kind = kind_of_file(data)
@@ -169,9 +175,9 @@ def refuse_given(ctx: click.Context) -> None:
 def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
     """Fit the two-sided choice that a plan describes, write it and print it."""
     one_thread()
-    from balance_sim.evidence.coordination_file import coordination_lines, coordination_record
-    from balance_sim.evidence.coordination_plan import read_coordination_plan
-    from balance_sim.study.folder import version
+    from balance_sim.coordination.coordination_file import coordination_lines, coordination_record
+    from balance_sim.coordination.coordination_plan import read_coordination_plan
+    from balance_sim.results.folder import version
 
     plan = read_coordination_plan(plan_path)
     data = plan.load()
@@ -200,7 +206,7 @@ def say(name: str) -> None:
 
 def _write(record: dict[str, object], out: Path) -> None:
     """The file, put in its place whole. Raises CannotWrite."""
-    from balance_sim.evidence.fitted_text import fitted_text
-    from balance_sim.study.whole_files import write_whole
+    from balance_sim.evidence.estimation.fitted_text import fitted_text
+    from balance_sim.pool.whole_files import write_whole
 
     write_whole(out, fitted_text(record).encode())

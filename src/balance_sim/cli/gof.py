@@ -16,7 +16,7 @@ from balance_sim.cli.options import json_option
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from balance_sim.results.gof_file import GoodnessOfFit
+    from balance_sim.analysis.gof_file import GoodnessOfFit
 
 
 @click.command()
@@ -111,7 +111,7 @@ def home_of(subject: Path | None, simulated: Path | None) -> Path:
 
 def refuse_other(folder: Path) -> None:
     """Raise WrongRequest if the folder holds results of another kind."""
-    from balance_sim.study.faults import WrongRequest
+    from balance_sim.pool.faults import WrongRequest
 
     if any((folder / name).exists() for name in ("manifest.json", "hindcast.json")):
         raise WrongRequest(f"{folder} holds results of another kind: choose another --out")
@@ -119,10 +119,10 @@ def refuse_other(folder: Path) -> None:
 
 def keep(found: GoodnessOfFit, folder: Path, *, figures: bool) -> None:
     """gof.json, and figures and report of it, into the folder. Raises CannotWrite, FolderBusy."""
-    from balance_sim.evidence.scored_file import FILE as SCORES
-    from balance_sim.results.gof_file import FILE, read_gof
-    from balance_sim.study.folder import refuse_strange
-    from balance_sim.study.store import Store
+    from balance_sim.analysis.gof_file import FILE, read_gof
+    from balance_sim.evidence.forecast.scored_file import FILE as SCORES
+    from balance_sim.results.folder import refuse_strange
+    from balance_sim.results.store import Store
 
     refuse_strange(folder, (FILE, SCORES))
     store = Store(folder)

@@ -12,11 +12,11 @@ import click
 if TYPE_CHECKING:
     import pandas as pd
 
-    from balance_sim.evidence.hindcast_plan import Plan
-    from balance_sim.results.gof import Agreements
-    from balance_sim.results.gof_file import GoodnessOfFit
+    from balance_sim.analysis.gof_file import GoodnessOfFit
+    from balance_sim.evidence.forecast.hindcast_plan import Plan
+    from balance_sim.replications.gof import Agreements
+    from balance_sim.results.result import Result
     from balance_sim.scenario.schema import Scenario
-    from balance_sim.study.result import Result
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ def found_for(asked: Asked) -> GoodnessOfFit:
 
 def plan_of(subject: Path) -> Plan | None:
     """The plan that a path names, of an experiment or of a hindcast's results; None where it is neither."""
-    from balance_sim.evidence.hindcast_plan import checked_plan, read_plan
-    from balance_sim.evidence.plan_file import plan_kind
-    from balance_sim.evidence.scored_file import FILE, read_scored
+    from balance_sim.evidence.data.plan_file import plan_kind
+    from balance_sim.evidence.forecast.hindcast_plan import checked_plan, read_plan
+    from balance_sim.evidence.forecast.scored_file import FILE, read_scored
 
     if (subject / FILE).is_file():
         held = read_scored(subject / FILE).about["plan"]
@@ -74,8 +74,8 @@ def plan_of(subject: Path) -> Plan | None:
 
 def scenario_of(subject: Path) -> tuple[Scenario, Result | None]:
     """A scenario from its file, or that of a results folder with its results."""
+    from balance_sim.results.result import open_result
     from balance_sim.scenario import load_scenario
-    from balance_sim.study.run import open_result
 
     if subject.is_dir():
         result = open_result(subject)
@@ -87,9 +87,9 @@ def of_scenario(scenario: Scenario, result: Result | None, asked: Asked) -> Good
     """A scenario against its own record, or against a table."""
     from dataclasses import replace
 
-    from balance_sim.results.agreements import from_table
-    from balance_sim.study.arms import headline_arm
-    from balance_sim.study.gof import RUNS, goodness_of_fit, span_asked
+    from balance_sim.experiment.gof import RUNS, goodness_of_fit, span_asked
+    from balance_sim.replications.agreements import from_table
+    from balance_sim.replications.arms import headline_arm
 
     ahead = asked.against is not None and (asked.first is None or asked.first >= scenario.start)
     span = span_asked(scenario, asked.first, asked.stop, ahead=ahead)
@@ -127,7 +127,7 @@ def of_scenario(scenario: Scenario, result: Result | None, asked: Asked) -> Good
 
 def observed_table(path: Path, codes: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The rows of a record between states of the roster, and a note on the others."""
-    from balance_sim.evidence.readers.networks import only_known, read_networks
+    from balance_sim.evidence.data.networks import only_known, read_networks
 
     frame = read_networks(path, simulated=False)
     kept = only_known(frame, codes, path, simulated=False)
@@ -141,14 +141,14 @@ def of_hindcast(plan: Plan, asked: Asked) -> GoodnessOfFit:
     """The forward simulation of a hindcast against the record of the years forecast."""
     from dataclasses import asdict
 
-    from balance_sim.evidence.gof import forward_networks
-    from balance_sim.evidence.hindcast import read_history
-    from balance_sim.results.agreements import ground_of
-    from balance_sim.results.gof import compare
-    from balance_sim.results.gof_file import GoodnessOfFit
-    from balance_sim.results.residuals import residuals_of
-    from balance_sim.study.folder import version
-    from balance_sim.study.gof import RUNS
+    from balance_sim.analysis.gof_file import GoodnessOfFit
+    from balance_sim.analysis.residuals import residuals_of
+    from balance_sim.evidence.forecast.gof import forward_networks
+    from balance_sim.evidence.forecast.hindcast import read_history
+    from balance_sim.experiment.gof import RUNS
+    from balance_sim.replications.agreements import ground_of
+    from balance_sim.replications.gof import compare
+    from balance_sim.results.folder import version
 
     if asked.data is None:
         raise click.UsageError(
@@ -178,13 +178,13 @@ def of_hindcast(plan: Plan, asked: Asked) -> GoodnessOfFit:
 
 def of_tables(asked: Asked) -> GoodnessOfFit:
     """Networks that somebody simulated, against a table or a scenario's record."""
-    from balance_sim.evidence.errors import DataError
-    from balance_sim.evidence.readers.networks import only_known, read_networks
-    from balance_sim.results.agreements import from_table, ground_of, recorded
-    from balance_sim.results.gof import Ground, Span, compare
-    from balance_sim.results.gof_file import GoodnessOfFit
-    from balance_sim.study.folder import version
-    from balance_sim.study.gof import span_asked
+    from balance_sim.analysis.gof_file import GoodnessOfFit
+    from balance_sim.evidence.data.errors import DataError
+    from balance_sim.evidence.data.networks import only_known, read_networks
+    from balance_sim.experiment.gof import span_asked
+    from balance_sim.replications.agreements import from_table, ground_of, recorded
+    from balance_sim.replications.gof import Ground, Span, compare
+    from balance_sim.results.folder import version
 
     path = asked.simulated
     assert path is not None

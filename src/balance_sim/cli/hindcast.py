@@ -18,7 +18,7 @@ from balance_sim.cli.options import json_option
 from balance_sim.cli.score_text import accord_lines, detectable_lines, gain_lines, wrapped
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.hindcast import Hindcast, Plan
+    from balance_sim.evidence.forecast.hindcast import Hindcast, Plan
 
 
 @click.command()
@@ -57,8 +57,8 @@ def command(
     docs/evidence.md."""
     from dataclasses import asdict, replace
 
-    from balance_sim.evidence.hindcast import data_used, hindcast_of, read_history, read_plan
-    from balance_sim.study.folder import version
+    from balance_sim.evidence.forecast.hindcast import data_used, hindcast_of, read_history, read_plan
+    from balance_sim.results.folder import version
 
     plan = read_plan(experiment)
     plan = replace(plan, runs=runs or plan.runs, seed=plan.seed if seed is None else seed)
@@ -86,7 +86,7 @@ def held(folder: Path, about: dict[str, Any]) -> Iterator[None]:
     """The folder, made if need be, is ours to write for as long as this lasts.
 
     Raises FolderBusy, CannotWrite, and WrongRequest if it holds another study or a hindcast of another plan or data."""
-    from balance_sim.study.store import Store
+    from balance_sim.results.store import Store
 
     refuse_other(folder, about)
     with Store(folder).lock(places=()):
@@ -96,9 +96,9 @@ def held(folder: Path, about: dict[str, Any]) -> Iterator[None]:
 
 def refuse_other(folder: Path, about: dict[str, Any]) -> None:
     """Raise WrongRequest if the folder holds another study, or a hindcast with other values of these keys."""
-    from balance_sim.evidence.scored_file import FILE, read_scored
-    from balance_sim.study.faults import WrongRequest
-    from balance_sim.study.folder import refuse_strange
+    from balance_sim.evidence.forecast.scored_file import FILE, read_scored
+    from balance_sim.pool.faults import WrongRequest
+    from balance_sim.results.folder import refuse_strange
 
     refuse_strange(folder, (FILE,))
     if (folder / "manifest.json").exists():
@@ -115,8 +115,8 @@ def refuse_other(folder: Path, about: dict[str, Any]) -> None:
 
 def keep(record: dict[str, Any], folder: Path, *, figures: bool) -> None:
     """The scores, and figures and report of them, into a folder that is held. Raises CannotWrite."""
-    from balance_sim.evidence.scored_file import FILE, read_scored
-    from balance_sim.study.store import Store
+    from balance_sim.evidence.forecast.scored_file import FILE, read_scored
+    from balance_sim.results.store import Store
 
     record = json.loads(json.dumps(record))
     Store(folder).write_text(FILE, json.dumps(record, indent=1, allow_nan=False) + "\n")

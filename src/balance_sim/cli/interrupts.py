@@ -25,7 +25,7 @@ def resumable(command_line: str, said: str = "finished runs are kept. To go on")
 
     Where SIGCONT reaches this process alone after all were stopped, Python's own helper goes on with it.
     said: what the command line after it is good for."""
-    from balance_sim.study.hands import wake
+    from balance_sim.pool.hands import wake
 
     last = -CLEARING
 

@@ -90,8 +90,8 @@ def _from_case(
     name: str, out: str | None, case_id: str, cases: Path, data: Path, base_rate: float | None
 ) -> None:
     from balance_sim.cli.calibrate import command as calibrate
-    from balance_sim.evidence.case_table import case_named
-    from balance_sim.evidence.cases import built_case
+    from balance_sim.evidence.cases.case_table import case_named
+    from balance_sim.evidence.cases.cases import built_case
 
     given = Path((out or name).removesuffix(".yaml"))
     is_bare = out is None and given.name == str(given)

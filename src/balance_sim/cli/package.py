@@ -20,9 +20,9 @@ def command(results: Path, out: Path | None) -> None:
 
     README in the sections data editors ask for, scenario, parameters with sources, versions, seed, tables,
     digest. No path of this machine is in it, and the same study gives the same bytes."""
-    from balance_sim.evidence.scored_file import scored_path
-    from balance_sim.study.faults import WrongRequest
-    from balance_sim.study.package import package
+    from balance_sim.archive.package import package
+    from balance_sim.evidence.forecast.scored_file import scored_path
+    from balance_sim.pool.faults import WrongRequest
 
     if not (results / "manifest.json").exists() and scored_path(results) is not None:
         raise WrongRequest(

@@ -21,7 +21,7 @@ import click
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-    from balance_sim.evidence.errors import DataError
+    from balance_sim.evidence.data.errors import DataError
 
 COMMANDS = {
     "calibrate": "balance_sim.cli.calibrate",
@@ -159,7 +159,7 @@ def _with_bounds(error: click.ClickException) -> str:
 
 def _report(error: Exception, *, as_json: bool) -> ExitCode:
     """Say what went wrong, and give the exit code for it."""
-    from balance_sim.evidence.errors import DataError
+    from balance_sim.evidence.data.errors import DataError
 
     if isinstance(error, DataError):
         if as_json:

@@ -32,7 +32,7 @@ def command(
 
     The archive is checked whole before anything is written; no code in it is run. Exit code 4 if it is refused, 6
     if something else came out."""
-    from balance_sim.study.reproduce import read_archive, reproduce
+    from balance_sim.archive.reproduce import read_archive, reproduce
 
     archived = read_archive(archive)
     found = reproduce(archived, workers=workers or cores(), model=model, out=out)

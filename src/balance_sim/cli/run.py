@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
-    from balance_sim.study.jobs import Job
-    from balance_sim.study.result import Result
-    from balance_sim.study.run import Progress
+    from balance_sim.replications.jobs import Job, Progress
+    from balance_sim.results.result import Result
 
 
 MANY_RUNS = 20_000
@@ -105,10 +104,11 @@ def command(
     """Simulate every arm of SCENARIO and report its effects relative to the control arm.
 
     SCENARIO is a path, or the name of a scenario in ./scenarios. The same command resumes where it stopped."""
+    from balance_sim.experiment.run import RUNS, default_folder, import_model, run
+    from balance_sim.replications.arms import chosen_arms
+    from balance_sim.replications.jobs import Job
+    from balance_sim.results.store import Store, refuse_lost
     from balance_sim.scenario import load_scenario, scenario_files
-    from balance_sim.study.jobs import Job
-    from balance_sim.study.run import RUNS, chosen_arms, default_folder, import_model, run
-    from balance_sim.study.store import Store, refuse_lost
 
     if runs is not None and precision is not None:
         raise click.UsageError("--runs and --precision both say when to stop: give one of the two")
@@ -164,8 +164,8 @@ def command(
 
 def tell_plan(job: Job, runs: int, folder: Path, workers: int, max_bytes: int) -> None:
     """On stderr, before it begins: what is to be done and what that takes. Raises WrongRequest for too much disk."""
-    from balance_sim.study.plan import plan_of_run, refuse_absurd
-    from balance_sim.study.store import Store
+    from balance_sim.experiment.plan import plan_of_run, refuse_absurd
+    from balance_sim.results.store import Store
 
     done = [one.block for one in Store(folder).kept()] if (folder / "manifest.json").is_file() else []
     plan = plan_of_run(job, runs, done, workers)

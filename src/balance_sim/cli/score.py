@@ -15,7 +15,7 @@ from balance_sim.cli.score_text import case_lines, wrapped
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 
 @click.command()
@@ -122,7 +122,7 @@ def refuse_idle(ctx: click.Context, forecast: Path) -> None:
 
 def is_case_table(outcomes: Path) -> bool:
     """Whether the file is a table of responses: state_a and direction among its columns."""
-    from balance_sim.evidence.readers.table import open_table
+    from balance_sim.evidence.data.table import open_table
 
     probe = open_table(outcomes, "outcomes", {"a": ("state_a",), "direction": ("direction",)}, ())
     return probe.has("a", "direction")
@@ -137,7 +137,7 @@ def score_responses(
     as_json: bool,
 ) -> None:
     """A results folder against a case's responses."""
-    from balance_sim.study.run import open_result
+    from balance_sim.results.result import open_result
 
     scored = score_result(open_result(results), outcomes, case_id, runs)
     if as_json:
@@ -155,9 +155,9 @@ def score_result(
     """The scores of a finished study, in the arm that changes nothing, with what was scored.
 
     runs: replications simulated again for the probabilities; a few dozen if None."""
-    from balance_sim.evidence.case_responses import responses_of
-    from balance_sim.evidence.case_scores import score_case
-    from balance_sim.evidence.errors import DataError
+    from balance_sim.evidence.cases.case_responses import responses_of
+    from balance_sim.evidence.cases.case_scores import score_case
+    from balance_sim.evidence.data.errors import DataError
 
     responses = responses_of(outcomes, case_id)
     finished = int(result.outcomes["run"].nunique())
@@ -181,7 +181,7 @@ def chances(
     result: Result, runs: int | None
 ) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], float]]:
     """Pair -> probability of a new accord of any kind in the headline arm, and its excess over the control arm."""
-    from balance_sim.study.chances import dyad_chances
+    from balance_sim.analysis.chances import dyad_chances
 
     if result.headline_arm is None:
         raise click.UsageError("the results hold the reference arm only; run the arm with the event too")

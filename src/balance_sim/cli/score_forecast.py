@@ -13,9 +13,9 @@ from balance_sim.cli.score_text import accord_lines, detectable_lines, gain_line
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from balance_sim.evidence.forecast import Forecast
+    from balance_sim.evidence.forecast.forecast import Forecast
+    from balance_sim.results.result import Result
     from balance_sim.scenario.schema import Scenario
-    from balance_sim.study.result import Result
 
 ABOUT = ("first", "last", "kinds", "stage", "about")
 
@@ -40,8 +40,8 @@ class Asked:
 
 def score_pairs(asked: Asked) -> tuple[dict[str, Any], list[str], int]:
     """The JSON, the lines for a terminal, and how many runs failed."""
-    from balance_sim.evidence import forecast as pairs
-    from balance_sim.evidence.hindcast import finite
+    from balance_sim.evidence.forecast import forecast as pairs
+    from balance_sim.evidence.forecast.hindcast import finite
 
     made, frozen, failed = forecast_of(asked)
     kinds = kinds_of(asked.forecast)
@@ -73,8 +73,8 @@ def score_pairs(asked: Asked) -> tuple[dict[str, Any], list[str], int]:
 
 def scenario_of(asked: Asked) -> Scenario | None:
     """The scenario on whose record baselines are trained: the one given, else that of a results folder."""
+    from balance_sim.results.result import open_result
     from balance_sim.scenario.load import load_scenario
-    from balance_sim.study.run import open_result
 
     if asked.scenario is not None:
         return load_scenario(asked.scenario)
@@ -83,14 +83,14 @@ def scenario_of(asked: Asked) -> Scenario | None:
 
 def kinds_of(source: Path) -> tuple[str, ...]:
     """Kinds of accord that a results folder's scenario knows; none of another forecast."""
-    from balance_sim.study.run import open_result
+    from balance_sim.results.result import open_result
 
     return tuple(open_result(source).scenario.kinds) if source.is_dir() else ()
 
 
 def forecast_of(asked: Asked) -> tuple[Forecast, str | None, int]:
     """The forecast, the date on which it was frozen, and how many runs failed."""
-    from balance_sim.evidence.forecast import read_pairs, thaw
+    from balance_sim.evidence.forecast.forecast import read_pairs, thaw
 
     source, first, until = asked.forecast, asked.first, asked.until
     if source.is_dir():
@@ -107,10 +107,10 @@ def forecast_of_folder(asked: Asked) -> tuple[Forecast, int]:
     """Each pair's probability of a new accord in an arm, from some of its replications simulated again."""
     from datetime import date
 
-    from balance_sim.evidence.errors import DataError
-    from balance_sim.evidence.forecast import Forecast, window_of
-    from balance_sim.study.chances import RUNS, dyad_chances
-    from balance_sim.study.run import open_result
+    from balance_sim.analysis.chances import RUNS, dyad_chances
+    from balance_sim.evidence.data.errors import DataError
+    from balance_sim.evidence.forecast.forecast import Forecast, window_of
+    from balance_sim.results.result import open_result
 
     result = open_result(asked.forecast)
     arm = _arm(result, asked.arm)

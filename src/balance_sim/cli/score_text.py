@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.score import Interval, Scores
+    from balance_sim.evidence.forecast.score import Interval, Scores
 
 WIDTH = 80
 FORECASTS = ("model", "base_rate", "earlier_accords")
@@ -64,7 +64,7 @@ def detectable_lines(model: Scores) -> list[str]:
 
 def gain_lines(scores: Mapping[str, Scores]) -> list[str]:
     """The model less the best baseline, from the same resamples; nothing where there is but the base rate."""
-    from balance_sim.evidence.score import best_baseline
+    from balance_sim.evidence.forecast.score import best_baseline
 
     best = best_baseline({name: s.log_skill.value for name, s in scores.items()})
     if best is None:

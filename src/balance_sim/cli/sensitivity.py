@@ -34,9 +34,9 @@ def command(
 ) -> None:
     """Sobol or Morris indices with intervals, on means and on paired effects, and the split of the variance
     into parameters and chance, with the noise of finite runs removed."""
-    from balance_sim.study.sensitivity import sensitivity
-    from balance_sim.study.sensitivity_text import as_lines, as_plain
-    from balance_sim.study.sweep_result import open_sweep
+    from balance_sim.analysis.sensitivity import sensitivity
+    from balance_sim.analysis.sensitivity_text import as_lines, as_plain
+    from balance_sim.results.sweep_result import open_sweep
 
     found = sensitivity(open_sweep(results), outcomes or None, precision, bootstrap, seed)
     if as_json:

@@ -14,7 +14,7 @@ from balance_sim.cli.options import json_option
 @json_option
 def command(results: Path, as_json: bool) -> None:
     """Say how far the study in RESULTS is: points, runs, rate, time left, failures. Disturbs nothing."""
-    from balance_sim.study.status import status_lines, status_of
+    from balance_sim.experiment.status import status_lines, status_of
 
     found = status_of(results)
     if as_json:

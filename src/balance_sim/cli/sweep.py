@@ -19,9 +19,9 @@ from balance_sim.cli.run import cores
 if TYPE_CHECKING:
     from distributed import Client
 
-    from balance_sim.study.plan import Plan
-    from balance_sim.study.sweep import Standing
-    from balance_sim.study.sweep_result import SweepResult
+    from balance_sim.experiment.plan import Plan
+    from balance_sim.experiment.sweep import Standing
+    from balance_sim.results.sweep_result import SweepResult
 
 
 @click.command()
@@ -90,7 +90,7 @@ def command(
     queue = _queue(cluster, options)
     if dry_run and queue is not None:
         click.echo(queue.job_script())
-    from balance_sim.study.sweep import Where, default_folder, sweep
+    from balance_sim.experiment.sweep import Where, default_folder, sweep
 
     folder = out or default_folder(loaded)
     command_line = shlex.join(["balance-sim", *sys.argv[1:]])
@@ -134,7 +134,7 @@ def _tell_plan(plan: Plan) -> None:
 def _queue(cluster: str | None, options: tuple[str, ...]) -> Any:
     if cluster is None:
         return None
-    from balance_sim.study.cluster import job_queue
+    from balance_sim.experiment.cluster import job_queue
 
     pairs = [text.partition("=") for text in options]
     if any(not equals or not key for key, equals, _ in pairs):
@@ -150,7 +150,7 @@ def _client(scheduler: str | None, queue: Any, jobs: int, dry_run: bool) -> Iter
         if queue is not None:
             queue.close()
         return
-    from balance_sim.study.cluster import connect
+    from balance_sim.experiment.cluster import connect
 
     if queue is not None:
         queue.scale(jobs=jobs)
@@ -177,7 +177,7 @@ def _bar() -> Iterator[Any]:
         task = progress.add_task("", total=None)
 
         def tell(standing: Standing) -> None:
-            from balance_sim.study.status import spoken_standing
+            from balance_sim.experiment.status import spoken_standing
 
             progress.update(
                 task, total=standing.runs, completed=standing.runs_done, description=spoken_standing(standing)
@@ -192,7 +192,7 @@ def _print(result: SweepResult, folder: Path, *, as_json: bool) -> None:
 
         click.echo(json.dumps(result.summary(), allow_nan=False))
         return
-    from balance_sim.study.status import effects_lines
+    from balance_sim.experiment.status import effects_lines
 
     for line in effects_lines(result):
         click.echo(line)

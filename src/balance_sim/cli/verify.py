@@ -12,7 +12,7 @@ from balance_sim.cli.options import json_option
 from balance_sim.cli.program import ExitCode
 
 if TYPE_CHECKING:
-    from balance_sim.study.verify import Verified
+    from balance_sim.archive.verify import Verified
 
 
 SCORES = "give the command in its `about.command` again; it goes on only if plan and data are the same"
@@ -48,9 +48,9 @@ def command(
     Compared bit for bit; the sample is another at each call. Summary and tables are worked out again; figures and
     reports are not, and are named as not checked. Exit code 6 if something is damaged, with its name; --repair runs
     it again."""
-    from balance_sim.evidence.scored_file import scored_path
-    from balance_sim.study.faults import WrongRequest
-    from balance_sim.study.verify import verify
+    from balance_sim.archive.verify import verify
+    from balance_sim.evidence.forecast.scored_file import scored_path
+    from balance_sim.pool.faults import WrongRequest
 
     if not (results / "manifest.json").exists() and scored_path(results) is not None:
         raise WrongRequest(f"{results} holds forecasts of `hindcast`, whose data are elsewhere: {SCORES}")

@@ -15,16 +15,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from balance_sim.analysis.expected_effect import ExpectedEffect
 from balance_sim.live.dials import Dial, Wish, as_options, read_wish
 from balance_sim.live.ensembles import Clerk, Lived
 from balance_sim.live.faults import BadRequest, PartFailed, Superseded, TooLarge
 from balance_sim.results.estimates import rounded
+from balance_sim.results.result import Result
 from balance_sim.show.explore.data import chosen_days, heading, point
 from balance_sim.show.explore.expected import days_of, expected_point
 from balance_sim.show.explore.page import live_html
 from balance_sim.show.figures.fan import fan_table
-from balance_sim.study.expected_effect import ExpectedEffect
-from balance_sim.study.result import Result
 
 CHOICES = (50, 200, 800)
 BODY_SECONDS = 5.0

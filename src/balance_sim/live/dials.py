@@ -13,15 +13,15 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.live.faults import BadRequest
+from balance_sim.replications.jobs import Values
 from balance_sim.scenario import value_at
 from balance_sim.scenario.documents import is_plain_text
 from balance_sim.scenario.problems import did_you_mean, shown
 from balance_sim.show.explore.points import dials_of
-from balance_sim.study.jobs import Values
 
 if TYPE_CHECKING:
+    from balance_sim.results.sweep_result import SweepResult
     from balance_sim.scenario.schema import Scenario
-    from balance_sim.study.sweep_result import SweepResult
 
 AS_IN_THE_FILE = "as in the file"
 STEPS = 20  # equal parts of a range that the page offers

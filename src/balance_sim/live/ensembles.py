@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from balance_sim.analysis.expected_effect import ExpectedEffect
 from balance_sim.live.dials import Wish
 from balance_sim.live.faults import BadRequest, Superseded
 from balance_sim.live.workers import Part, Question, Workers
 from balance_sim.model.classes import with_classes
+from balance_sim.replications.arms import reference_key
+from balance_sim.replications.blocks import ArmTables, Block, batch_runs, beside
+from balance_sim.results.folder import version
+from balance_sim.results.result import Result
+from balance_sim.results.store import missing
 from balance_sim.scenario import ScenarioError, Variations
-from balance_sim.study.arms import reference_key
-from balance_sim.study.blocks import ArmTables, Block, batch_runs, beside
-from balance_sim.study.expected_effect import ExpectedEffect
-from balance_sim.study.folder import version
-from balance_sim.study.result import Result
-from balance_sim.study.store import missing
 
 if TYPE_CHECKING:
+    from balance_sim.replications.jobs import Values
     from balance_sim.scenario.schema import Scenario
-    from balance_sim.study.jobs import Values
 
 FIRST_RUNS = 50  # told at once
 MORE = 4  # then so many times as many, until all

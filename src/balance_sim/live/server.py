@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from balance_sim.live.dials import MOST_RUNS, dials_of_sweep, dials_round
 from balance_sim.live.faults import PartFailed
+from balance_sim.pool.faults import MissingExtra, WrongRequest
+from balance_sim.replications.arms import headline_arm
+from balance_sim.results.store import Store
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show.plots import Plots
-from balance_sim.study.arms import headline_arm
-from balance_sim.study.faults import MissingExtra, WrongRequest
-from balance_sim.study.store import Store
-from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     import uvicorn

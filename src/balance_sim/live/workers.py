@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from balance_sim.analysis.expected_effect import Control, figures
 from balance_sim.live.faults import PartFailed, Superseded
 from balance_sim.live.occasions import Occasions
-from balance_sim.study.arms import compile_arms
-from balance_sim.study.blocks import ArmTables, Block, focal_watch, one_arm_tables, simulate_arms
-from balance_sim.study.draws import with_draws
-from balance_sim.study.expected_effect import Control, figures
-from balance_sim.study.hands import set_surroundings
-from balance_sim.study.worker import leave_with_parent
+from balance_sim.pool.hands import set_surroundings
+from balance_sim.pool.worker import leave_with_parent
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.blocks import ArmTables, Block, focal_watch, one_arm_tables, simulate_arms
+from balance_sim.replications.draws import with_draws
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from balance_sim.model.engine import Observer
     from balance_sim.model.state import State
     from balance_sim.model.view import View
-    from balance_sim.study.observed import Watch
+    from balance_sim.replications.observed import Watch
 
 TRIES = 2  # of a part in a process apart
 SETTINGS_KEPT = 4

@@ -1,1 +1,1 @@
-"""What replications leave behind, as numbers: outcomes, filtered estimates, streaming levels and effects."""
+"""What a study found: its store and manifest, streaming estimates, and frames to read."""

@@ -2,7 +2,7 @@
 
 A level's spread does not shrink with more replications; its Monte Carlo standard error does. An effect is the mean over
 replications of (arm minus control arm) with common random numbers, so its error is that of the paired difference. Where
-a number of agreements has a filtered estimate (`results.filtered`), means and errors are of that, and quantiles and
+a number of agreements has a filtered estimate (`filtered`), means and errors are of that, and quantiles and
 shares of runs are of the counts."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from balance_sim.results.outcomes import FILTERED, fixed_beforehand, least_jump
+from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.stats.intervals import Sample, Sides, paired_half_widths, student_half_width
 
 Floats = npt.NDArray[np.float64]

@@ -13,7 +13,7 @@ from balance_sim.show.save import figure_bytes
 from balance_sim.show.wording import plural, printable
 
 if TYPE_CHECKING:
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 
 def card(result: Result) -> str:

@@ -7,12 +7,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from balance_sim.analysis.compare import Found, Named, compare, inputs_that_differ, open_side, parse_side
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.results.recount import Counting, by_one_table
+from balance_sim.results.result import Result
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show.wording import arm_words, printable
-from balance_sim.study.compare import Found, Named, compare, inputs_that_differ, open_side, parse_side
-from balance_sim.study.faults import WrongRequest
-from balance_sim.study.recount import Counting, by_one_table
-from balance_sim.study.result import Result
-from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,9 +20,9 @@ from balance_sim.show.wording import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from balance_sim.study.explain.attribution import Attribution
-    from balance_sim.study.explain.pairs import PairTerms
-    from balance_sim.study.explain.timeline import Asked, Entry, Side, Timeline
+    from balance_sim.analysis.explain.attribution import Attribution
+    from balance_sim.analysis.explain.pairs import PairTerms
+    from balance_sim.analysis.explain.timeline import Asked, Entry, Side, Timeline
 
 WIDTH = 80
 SHOWN = 0.00005  # a difference that rounds to no less than 0.0001

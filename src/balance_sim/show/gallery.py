@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from balance_sim.evidence.scored_file import Scored
-    from balance_sim.results.gof_file import GoodnessOfFit
+    from balance_sim.analysis.gof_file import GoodnessOfFit
+    from balance_sim.evidence.forecast.scored_file import Scored
+    from balance_sim.results.result import Result
+    from balance_sim.results.sweep_result import SweepResult
     from balance_sim.show.comparison import Comparison
-    from balance_sim.study.result import Result
-    from balance_sim.study.sweep_result import SweepResult
 
     type Study = Result | SweepResult | Comparison | Scored | GoodnessOfFit
 

@@ -10,9 +10,9 @@ from balance_sim.show.names import capital
 from balance_sim.show.wording import number, plural, printable
 
 if TYPE_CHECKING:
-    from balance_sim.results.gof import Comparison, Group, Statistic
-    from balance_sim.results.gof_file import GoodnessOfFit
-    from balance_sim.results.residuals import Residuals
+    from balance_sim.analysis.gof_file import GoodnessOfFit
+    from balance_sim.analysis.residuals import Residuals
+    from balance_sim.replications.gof import Comparison, Group, Statistic
 
 LEVEL = 0.05
 STATES_SHOWN = 12

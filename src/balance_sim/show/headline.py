@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 NARROW = 64  # columns below which tables become lines
 TOP = 5  # dyads that are shown

@@ -10,7 +10,7 @@ from balance_sim.show.wording import number, plural
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 NARROW = 76  # columns below which the table becomes lines
 WIDE = 108  # columns from which each mechanism has one line

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from balance_sim.show.wording import arm_words, printable
 
 if TYPE_CHECKING:
+    from balance_sim.results.result import Result
     from balance_sim.scenario.schema import Scenario
-    from balance_sim.study.result import Result
 
 SHORT = {"us", "eu", "uk", "un", "nato"}
 

@@ -7,9 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.evidence.errors import DataError
-from balance_sim.evidence.scored_file import Scored, read_scored, scored_path
-from balance_sim.results.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
+from balance_sim.analysis.compare import open_side, parse_side
+from balance_sim.analysis.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.forecast.scored_file import Scored, read_scored, scored_path
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.results.result import open_result
+from balance_sim.results.store import Store
+from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.comparison_gallery import COMPARISON_FIGURES
 from balance_sim.show.gallery import FIGURES, Picture, fitting
@@ -17,15 +22,10 @@ from balance_sim.show.gof_gallery import GOF_FIGURES
 from balance_sim.show.save import save_drawn
 from balance_sim.show.score_gallery import SCORE_FIGURES
 from balance_sim.show.sweep_gallery import SWEEP_FIGURES
-from balance_sim.study.compare import open_side, parse_side
-from balance_sim.study.faults import WrongRequest
-from balance_sim.study.run import open_result
-from balance_sim.study.store import Store
-from balance_sim.study.sweep_result import SweepResult, open_sweep
 
 if TYPE_CHECKING:
+    from balance_sim.results.result import Result
     from balance_sim.show.gallery import Study
-    from balance_sim.study.result import Result
 
 COMPARISON = "comparison"  # folder in the last of the folders compared
 

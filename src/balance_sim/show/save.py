@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from balance_sim.pool.whole_files import make_folder, write_whole
+from balance_sim.results.drawn import note_drawn
 from balance_sim.show.figures.paper import style
 from balance_sim.show.gallery import FIGURES, fitting
-from balance_sim.study.drawn import note_drawn
-from balance_sim.study.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 FOLDER = "figures"
 DOTS = 160  # per inch

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show.gallery import Picture
-from balance_sim.study.sweep_result import SweepResult
 
 
 def _has_indices(result: object) -> bool:

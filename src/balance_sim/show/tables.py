@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 if TYPE_CHECKING:
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 DIRECTIONS = {
     "counter": "counter-balancing",

@@ -14,7 +14,7 @@ from test_two_programs import HERE
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, NEVER, ORIGINS
 from balance_sim.model.state import Accords
-from balance_sim.results.outcomes import days_after, earlier_than_twin, is_new, least_jump, outcomes_of
+from balance_sim.replications.outcomes import days_after, earlier_than_twin, is_new, least_jump, outcomes_of
 from balance_sim.scenario import load_scenario
 
 COUNTER, OTHER_COUNTER, WITH = ("XCO", "XDO"), ("XDO", "XEL"), ("XAR", "XEL")

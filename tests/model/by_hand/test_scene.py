@@ -16,10 +16,10 @@ from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.responses import ROOM_GAIN, ROOM_RATE
 from balance_sim.model.state import State
 from balance_sim.model.view import View
+from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.observed import step_at
+from balance_sim.replications.scene import Scene
 from balance_sim.scenario import Scenario
-from balance_sim.study.blocks import Block, live_block
-from balance_sim.study.observed import step_at
-from balance_sim.study.scene import Scene
 
 STEP = 24
 

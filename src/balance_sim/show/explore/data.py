@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from balance_sim.analysis.expected_effect import ExpectedEffect
 from balance_sim.show import atlas
 from balance_sim.show.explore.expected import MOST_PAIRS, SCALE, days_of, expected_point, whole
 from balance_sim.show.figures.fan import fan_effects_table, fan_table
@@ -17,14 +18,13 @@ from balance_sim.show.names import arm_title, state_names
 from balance_sim.show.report.svg import path_data
 from balance_sim.show.tables import by_size, clear
 from balance_sim.show.wording import printable
-from balance_sim.study.expected_effect import ExpectedEffect
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from balance_sim.results.result import Result
     from balance_sim.scenario.schema import Scenario
     from balance_sim.show.explore.points import Design
-    from balance_sim.study.result import Result
 
 MOST_DAYS = 14
 WIDTH = 960.0  # of the map, in the page's units

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from balance_sim.analysis.expected_effect import ExpectedEffect
     from balance_sim.scenario.schema import Scenario
-    from balance_sim.study.expected_effect import ExpectedEffect
 
 SCALE = 100_000  # effects on a dyad are a few thousandths of an agreement
 MOST_PAIRS = 12

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.whole_files import write_whole
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show.explore.data import document
 from balance_sim.show.explore.points import Design, around, of_sweep
 from balance_sim.show.report.page import policy, rendered, text_of
-from balance_sim.study.faults import WrongRequest
-from balance_sim.study.sweep_result import SweepResult
-from balance_sim.study.whole_files import write_whole
 
 if TYPE_CHECKING:
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 FILE = "explore.html"
 

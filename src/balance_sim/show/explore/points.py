@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from balance_sim.analysis.expected_effect import Control, ExpectedEffect, figures
 from balance_sim.model.classes import with_classes
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.replications.arms import compile_arms, reference_key
+from balance_sim.results.store import Store
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario import Variations
-from balance_sim.study.arms import compile_arms, reference_key
-from balance_sim.study.expected_effect import Control, ExpectedEffect, figures
-from balance_sim.study.faults import WrongRequest
-from balance_sim.study.store import Store
-from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
+    from balance_sim.results.result import Result
     from balance_sim.scenario.schema import Scenario
-    from balance_sim.study.result import Result
 
 VISIBILITY, RELIABILITY, ATTENDANCE = "visibility", "patron reliability", "attendance"
 VISIBILITIES = 0.25, 0.5, 0.75, 1.0

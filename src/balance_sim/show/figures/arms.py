@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 COLUMNS = [
     "arm", "title", "control", "role", "effect", "lo", "hi", "mcse", "n", "level", "control_level", "window",

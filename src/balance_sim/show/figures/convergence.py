@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from balance_sim.results.outcomes import FILTERED
+from balance_sim.replications.outcomes import FILTERED
 from balance_sim.show.figures.paper import BLUE, INK, head, note, nothing, owner, sheet, styled
 from balance_sim.show.figures.roles import first, titled
 from balance_sim.show.wording import COUNTER, decimals, number, signed, within
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 COLUMNS = ["runs", "effect", "mcse", "arm", "title", "control", "treatment", "window"]
 FIRST, MOST = 2, 200

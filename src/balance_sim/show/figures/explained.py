@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from balance_sim.analysis.explain.document import explained
+from balance_sim.pool.faults import StoreDamaged
 from balance_sim.show.figures.paper import (
     BLUE,
     INK,
@@ -24,8 +26,6 @@ from balance_sim.show.figures.paper import (
     styled,
 )
 from balance_sim.show.wording import arm_words, decimals, interval, outcome_words, plural, signed
-from balance_sim.study.explain.document import explained
-from balance_sim.study.faults import StoreDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 OWNED = [
     "group",

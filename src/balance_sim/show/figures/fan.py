@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.results import curves
 from balance_sim.show.figures.paper import (
     BASE,
     BLUE,
@@ -27,13 +28,12 @@ from balance_sim.show.figures.paper import (
 )
 from balance_sim.show.figures.roles import arm_with_role, first, role, titled
 from balance_sim.show.wording import COUNTER, change_words, decimals, number, plural, signed, within
-from balance_sim.study import curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 FEW_RUNS = 200  # below this the replications themselves are drawn, not bands
 LEVELS = ["arm", "role", "day", "mean", "q05", "q25", "q50", "q75", "q95"]

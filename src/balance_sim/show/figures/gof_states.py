@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from balance_sim.results.gof_file import GoodnessOfFit
+from balance_sim.analysis.gof_file import GoodnessOfFit
 from balance_sim.show.figures.paper import BLUE, INK, VERMILION, head, note, nothing, owner, sheet, styled
 from balance_sim.show.gof import span_words
 from balance_sim.show.wording import number, plural, printable

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.study.sweep_result import SweepResult
+    from balance_sim.results.sweep_result import SweepResult
 
 COLUMNS = [
     "factor", "index", "value", "lo", "hi", "of", "arm", "outcome", "method", "samples", "share", "share_lo",
@@ -50,8 +50,8 @@ def indices_table(result: SweepResult) -> pd.DataFrame:
 
     effect and of its mean. samples: base samples or trajectories. share: part of the variance over points and
     runs that is the parameters', with its interval; chance has the rest."""
-    from balance_sim.study.faults import WrongRequest
-    from balance_sim.study.sensitivity import sensitivity
+    from balance_sim.analysis.sensitivity import sensitivity
+    from balance_sim.pool.faults import WrongRequest
 
     method = str(result.manifest.get("design", {}).get("method", ""))
     if method not in NAMES or result.headline_arm is None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 MOST = 160  # ties that are drawn
 WIDTHS = 6  # widths of lines, so that an SVG holds few paths

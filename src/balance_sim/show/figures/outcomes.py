@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.score import exact_share
+from balance_sim.evidence.forecast.score import exact_share
 from balance_sim.show.figures.paper import INK, OTHERS, folded, head, note, nothing, owner, sheet, styled
 from balance_sim.show.figures.roles import arm_with_role, first, role, titled
 from balance_sim.show.wording import COUNTER, percent, plural, within
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 COLUMNS = [
     "arm",

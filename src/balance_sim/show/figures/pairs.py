@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 STATES = ["a", "b", "name_a", "name_b", "group_a", "group_b", "place_a", "place_b"]
 VALUES = ["mean_control", "mean", "effect", "lo", "hi", "mcse"]

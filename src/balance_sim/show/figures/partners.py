@@ -11,8 +11,8 @@ from balance_sim.show.names import state_names
 from balance_sim.show.tables import clear
 
 if TYPE_CHECKING:
+    from balance_sim.results.result import Result
     from balance_sim.scenario.schema import Scenario
-    from balance_sim.study.result import Result
 
 STATES = ["code", "name", "effect", "lo", "hi", "clear", "participant", "longitude", "latitude"]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.score import exact_share
-from balance_sim.evidence.scored_file import Scored
+from balance_sim.evidence.forecast.score import exact_share
+from balance_sim.evidence.forecast.scored_file import Scored
 from balance_sim.show.figures.paper import (
     BLUE,
     INK,

@@ -9,7 +9,7 @@ from balance_sim.show.names import arm_titles, treatment
 if TYPE_CHECKING:
     import pandas as pd
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 
 def role(result: Result, arm: str) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.results.outcomes import FILTERED
+from balance_sim.replications.outcomes import FILTERED
+from balance_sim.results.result import Result
 from balance_sim.show.figures.arms import draw_dots
 from balance_sim.show.figures.paper import folded, head, note, nothing, owner, sheet, styled
 from balance_sim.show.tables import clear
@@ -25,14 +26,13 @@ from balance_sim.show.wording import (
     within,
 )
 from balance_sim.stats.intervals import Sample, drawn_interval, mean_interval, spread_over, welch
-from balance_sim.study.result import Result
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from balance_sim.results.sweep_result import SweepResult
     from balance_sim.show.comparison import Comparison
-    from balance_sim.study.sweep_result import SweepResult
 
 STUDIES = [
     "label", "theory", "arm", "reference", "level", "excess", "lo", "hi", "mcse", "differing", "n", "against_first",

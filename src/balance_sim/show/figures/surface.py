@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.study.sweep_result import SweepResult
+    from balance_sim.results.sweep_result import SweepResult
 
 COLUMNS = [
     "x", "y", "words_x", "words_y", "excess", "lo", "hi", "points", "factor_x", "factor_y", "arm", "reference",

@@ -8,18 +8,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.evidence.score import exact_share
+from balance_sim.evidence.forecast.score import exact_share
+from balance_sim.results import curves
 from balance_sim.show.figures.paper import BLUE, INK, QUIET, SMALL, head, note, nothing, owner, sheet, styled
 from balance_sim.show.figures.roles import arm_with_role, role, title_of, titled
 from balance_sim.show.wording import decimals, interval, number, percent, plural
 from balance_sim.stats.intervals import paired_interval
-from balance_sim.study import curves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 CURVE = ["arm", "role", "day", "at_risk", "events", "share", "lo", "hi", "n"]
 COLUMNS = [*CURVE, "delay", "delay_lo", "delay_hi", "delay_mcse", "same_day", "title", "control", "treatment"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.study.result import Result
+    from balance_sim.results.result import Result
 
 MOST_ARCS = 16
 COLUMNS = [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from balance_sim.results.result import Result
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show.comparison_gallery import COMPARISON_FIGURES
 from balance_sim.show.figures.comparison import differences_table, differences_title
 from balance_sim.show.figures.studies import studies_table, studies_title
@@ -11,8 +13,6 @@ from balance_sim.show.gallery import fitting
 from balance_sim.show.report import facts, sweep_page
 from balance_sim.show.report.page import plates_of, rendered
 from balance_sim.show.wording import plural, printable
-from balance_sim.study.result import Result
-from balance_sim.study.sweep_result import SweepResult
 
 if TYPE_CHECKING:
     from balance_sim.show.comparison import Comparison

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from balance_sim.results.store import Store
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.show.names import arm_title, dyad_name, state_names
 from balance_sim.show.report.tables import cell
 from balance_sim.show.tables import ROWS, direction_table
 from balance_sim.show.wording import arm_words, decimals, interval, number, signed
-from balance_sim.study.store import Store
 
 if TYPE_CHECKING:
+    from balance_sim.results.result import Result
+    from balance_sim.results.sweep_result import SweepResult
     from balance_sim.scenario.schema import Scenario
-    from balance_sim.study.result import Result
-    from balance_sim.study.sweep_result import SweepResult
 
 Rows = list[list[str]]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.results.gof_file import NotGoodnessOfFit, gof_path, read_gof
+from balance_sim.analysis.gof_file import NotGoodnessOfFit, gof_path, read_gof
 from balance_sim.show.gallery import fitting
 from balance_sim.show.gof import TITLES, p_words, residual_words, span_words, verdict_words
 from balance_sim.show.gof_gallery import GOF_FIGURES
@@ -14,7 +14,7 @@ from balance_sim.show.wording import number, printable
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from balance_sim.results.gof_file import GoodnessOfFit
+    from balance_sim.analysis.gof_file import GoodnessOfFit
     from balance_sim.show.report.facts import Rows
     from balance_sim.show.report.page import Plate
 

@@ -10,8 +10,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.evidence.scored_file import Scored
-from balance_sim.results.gof_file import GoodnessOfFit
+from balance_sim.analysis.gof_file import GoodnessOfFit
+from balance_sim.evidence.forecast.scored_file import Scored
+from balance_sim.experiment.run import LARGE
+from balance_sim.pool.ahead import Ahead
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.whole_files import make_folder, write_whole
+from balance_sim.results.drawn import note_drawn
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.gallery import Picture, fitting, words_of
 from balance_sim.show.headline import finding
@@ -21,20 +27,14 @@ from balance_sim.show.report.svg import inlined
 from balance_sim.show.report.tables import Shown, shown
 from balance_sim.show.save import figure_bytes, note_figures, write_figures
 from balance_sim.show.wording import plural, printable, within
-from balance_sim.study.ahead import Ahead
-from balance_sim.study.drawn import note_drawn
-from balance_sim.study.faults import WrongRequest
-from balance_sim.study.run import LARGE
-from balance_sim.study.sweep_result import SweepResult
-from balance_sim.study.whole_files import make_folder, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
+    from balance_sim.results.result import Result
     from balance_sim.show.gallery import Study
-    from balance_sim.study.result import Result
 
 FILE = "report.html"
 

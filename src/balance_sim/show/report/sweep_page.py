@@ -16,7 +16,7 @@ from balance_sim.show.wording import arm_words, plural, printable
 if TYPE_CHECKING:
     import pandas as pd
 
-    from balance_sim.study.sweep_result import SweepResult
+    from balance_sim.results.sweep_result import SweepResult
 
 
 def sweep_html(sweep: SweepResult) -> str:

@@ -9,8 +9,8 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
+from balance_sim.results.cells import harmless_frame
 from balance_sim.show.tables import by_size
-from balance_sim.study.cells import harmless_frame
 
 MOST_ROWS = 30
 DIGITS = 4

@@ -1,0 +1,1 @@
+"""What a result is asked: mechanisms, channels, placebos, explanations, sensitivity, goodness of fit."""

@@ -1,0 +1,340 @@
+"""Why two states would sign: the parts of both sides' willingness in both arms, over time, and the dyad's effect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from balance_sim.analysis.explain.account import ORDER, account, summed
+from balance_sim.analysis.explain.attribution import compared_arm
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import World
+from balance_sim.model.engine import simulate
+from balance_sim.model.no_relations import openness_at
+from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.pipeline import clock_of
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import opportunity_rate
+from balance_sim.model.state import State
+from balance_sim.model.view import View
+from balance_sim.model.willingness import consent
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.draws import with_draws
+from balance_sim.results.estimates import rounded
+from balance_sim.results.result import Result
+
+Floats = npt.NDArray[np.float64]
+Runs = npt.NDArray[np.uint64]
+
+START, BEFORE = "start", "before"
+U, CONSENT = "u", "consent"
+AFTER = (7, 30, 90, 365)
+MOST_FEARED = 3
+MEAN_RUNS = 64
+"""Runs averaged over where no number is given."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A step at which willingness is read. day: where the step begins, from the scenario's start."""
+
+    name: str
+    step: int
+    day: float
+
+
+@dataclass(frozen=True)
+class PairTerms:
+    """Both sides' willingness for one kind of agreement. `runs`: those averaged over, or the one run asked for.
+
+    terms: arm, moment, date, side, part, value, sd: each part in nats, then `u` and `consent`.
+    rates: arm, moment, date, kind, rate (openings of talks a year if nothing is under way), busy (share of
+    runs in which something is). adversaries: arm, moment, date, side, adversary, threat (A_ij, capability shares),
+    share (of all that threatens the side; suppliers of several adversaries count with each): the MOST_FEARED of
+    each side, the greatest first."""
+
+    a: str
+    b: str
+    kind: str
+    arm: str
+    reference: str
+    runs: Runs
+    terms: pd.DataFrame
+    rates: pd.DataFrame
+    adversaries: pd.DataFrame
+    shares: pd.DataFrame  # the dyad's filtered effect in the whole study, one row or none
+    record: pd.DataFrame  # agreements of the two on record at the start
+    window: int  # days after the event within which `shares` counts
+
+    def differences(self) -> pd.DataFrame:
+        """moment, date, side, part, reference, arm, difference; parts in the order of the sum."""
+        keys = ["moment", "date", "side", "part"]
+        both = [self.terms[self.terms["arm"] == arm][[*keys, "value"]] for arm in (self.reference, self.arm)]
+        frame = both[0].merge(both[1], on=keys, how="outer", suffixes=("_reference", "_arm"), sort=False)
+        frame = frame.rename(columns={"value_reference": "reference", "value_arm": "arm"})
+        frame[["reference", "arm"]] = frame[["reference", "arm"]].fillna(0.0)  # a term of weight 0 in one arm
+        order = {name: place for place, name in enumerate((*ORDER, U, CONSENT))}
+        frame = frame.assign(order=frame["part"].map(order), turn=frame["side"] != self.a)
+        frame = frame.sort_values(["date", "turn", "order"], kind="stable", ignore_index=True)
+        return frame.drop(columns=["order", "turn"]).assign(difference=frame["arm"] - frame["reference"])
+
+    def main_difference(self, moment: str, side: str) -> tuple[float, str, float]:
+        """(change of u, the part that changes most, its change) of one side at one moment; "": none does."""
+        frame = self.differences()
+        here = frame[(frame["moment"] == moment) & (frame["side"] == side)]
+        change = dict(zip(here["part"].tolist(), here["difference"].tolist(), strict=True))
+        parts = {name: by for name, by in change.items() if name not in (U, CONSENT)}
+        most = max(parts, key=lambda name: abs(parts[name]))
+        return change[U], most if parts[most] else "", parts[most]
+
+    def summary(self) -> dict[str, Any]:
+        """For explain.json and `--json`."""
+        return {
+            "a": self.a,
+            "b": self.b,
+            "kind": self.kind,
+            "arm": self.arm,
+            "reference": self.reference,
+            "runs": self.runs.tolist(),
+            "terms": _records(self.terms),
+            "differences": _records(self.differences()),
+            "rates": _records(self.rates),
+            "adversaries": _records(self.adversaries),
+            "shares": _records(self.shares),
+            "window": self.window,
+            "record": _records(self.record),
+        }
+
+
+def explain_pairs(
+    result: Result,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    arm: str | None = None,
+    kind: str | None = None,
+    runs: int | None = None,
+    run: int | None = None,
+) -> list[PairTerms]:
+    """The terms of some pairs, averaged over the first `runs` runs, or those of run number `run`.
+
+    kind: if not given, for each pair the kind of security agreement on which talks would open most often at the start,
+    since the pair's effect counts these alone; any kind where the scenario has none. Raises WrongRequest for what is
+    not there."""
+    arm = compared_arm(result, arm)
+    numbers = run_numbers(result, runs if runs is not None else MEAN_RUNS, run)
+    pairs = [ordered_pair(result, *pair) for pair in pairs]
+    if kind is not None and kind not in result.scenario.kinds:
+        raise WrongRequest(
+            f"unknown kind `{kind}`; the scenario has: {', '.join(sorted(result.scenario.kinds))}"
+        )
+    worlds = compile_arms(result.scenario, (result.reference, arm))
+    worlds = with_draws(worlds, result.seed, numbers) if result.draws else worlds
+    read = {
+        name: _read(worlds, name, result.seed, numbers, pairs, result.scenario.start)
+        for name in (result.reference, arm)
+    }
+    ladder = worlds.reference.ladder
+    secure = [name for name, counted in zip(ladder.names, ladder.security, strict=True) if counted]
+    out = []
+    for place, (a, b) in enumerate(pairs):
+        terms, rates, feared = (
+            pd.concat([read[name][place][table] for name in (result.reference, arm)], ignore_index=True)
+            for table in (0, 1, 2)
+        )
+        shares = pair_shares(result, a, b, arm)
+        chosen = kind if kind is not None else _chosen_kind(rates, secure)
+        terms = terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True)
+        record = pair_record(result, a, b)
+        out.append(
+            PairTerms(
+                a,
+                b,
+                chosen,
+                arm,
+                result.reference,
+                numbers,
+                terms,
+                rates,
+                feared,
+                shares,
+                record,
+                result.window,
+            )
+        )
+    return out
+
+
+def moments_of(world: World) -> list[Moment]:
+    """The start, the last step before the focal event if it is another, and the steps that hold the days after."""
+    before = max(int(np.searchsorted(world.grid, world.focal_day)) - 1, 0)
+    days = [(f"+{d}", world.focal_day + d) for d in AFTER if world.focal_day + d <= world.grid[-1]]
+    later = [(name, int(np.searchsorted(world.grid[:-1], day, side="right")) - 1) for name, day in days]
+    steps = [(START, 0), *([(BEFORE, before)] if before else []), *later]
+    return [Moment(name, step, float(world.grid[step])) for name, step in steps]
+
+
+def _read(
+    worlds: Worlds, arm: str, seed: int, runs: Runs, pairs: Sequence[tuple[str, str]], start: date
+) -> list[tuple[pd.DataFrame, ...]]:
+    """For each pair (terms, rates, adversaries) of one arm: all kinds, at all moments."""
+    world, baseline = worlds.arms[arm], worlds.baseline
+    moments = moments_of(world)
+    frames: list[tuple[list[pd.DataFrame], ...]] = [([], [], []) for _ in pairs]
+
+    def observe(world: World, state: State, view: View) -> None:
+        for moment in moments:
+            if moment.step != view.step:
+                continue
+            stamp = {"arm": arm, "moment": moment.name, "date": start + timedelta(days=int(moment.day))}
+            for (terms, rates, feared), (a, b) in zip(frames, pairs, strict=True):
+                sides = [_side(worlds, world, state, view, ego, alter) for ego, alter in ((a, b), (b, a))]
+                terms += [_tidy(world, parts, ego, stamp) for parts, ego in zip(sides, (a, b), strict=True)]
+                rates.append(_rates(world, state, sides, (a, b), stamp))
+                feared += [_feared(world, view, ego, stamp) for ego in (a, b)]
+
+    chances = draw_opportunities(worlds.reference, seed, runs)
+    simulate(world, baseline, chances, thinning(world, chances, None), seed, runs, observe)
+    return [tuple(pd.concat(part, ignore_index=True) for part in parts) for parts in frames]
+
+
+def _side(worlds: Worlds, world: World, state: State, view: View, ego: str, alter: str) -> dict[str, Floats]:
+    """Parts, `u` and `consent` of one side, each (R, M)."""
+    shape = (len(state.runs), len(world.ladder.names))
+    run, kind = (grid.ravel() for grid in np.indices(shape))
+    i, j = (np.full(run.shape, world.codes.index(code)) for code in (ego, alter))
+    parts = account(Prospects(world, worlds.baseline, view, state, run, i, j, kind))
+    u = summed(parts)
+    return {name: values.reshape(shape) for name, values in (parts | {U: u, CONSENT: consent(u)}).items()}
+
+
+def _feared(world: World, view: View, side: str, stamp: dict[str, Any]) -> pd.DataFrame:
+    """Whom a side fears most, mean over runs."""
+    i = world.codes.index(side)
+    threat, total = view.adversaries[:, i].mean(axis=0), float(view.total[:, i].mean())
+    most = sorted(range(world.n), key=lambda j: (-threat[j], world.codes[j]))[:MOST_FEARED]
+    columns = [*stamp, "side", "adversary", "threat", "share"]
+    rows = [
+        stamp
+        | {"side": side, "adversary": world.codes[j], "threat": float(threat[j])}
+        | {"share": float(threat[j]) / total}
+        for j in most
+        if threat[j] > 0
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _tidy(world: World, parts: dict[str, Floats], side: str, stamp: dict[str, Any]) -> pd.DataFrame:
+    names = world.ladder.names
+    return pd.DataFrame(
+        [
+            stamp
+            | {"kind": kind, "side": side, "part": part, "value": float(values[:, m].mean())}
+            | {"sd": float(values[:, m].std(ddof=1)) if len(values) > 1 else float("nan")}
+            for m, kind in enumerate(names)
+            for part, values in parts.items()
+        ]
+    )
+
+
+def _rates(
+    world: World, state: State, sides: list[dict[str, Floats]], pair: tuple[str, str], stamp: dict[str, Any]
+) -> pd.DataFrame:
+    i, j = (world.codes.index(code) for code in pair)
+    both = sides[0][CONSENT] * sides[1][CONSENT] * openness_at(world, state.day)[world.pair_index[i, j]]
+    runs, kinds = np.arange(len(both))[:, None], np.arange(both.shape[1])
+    busy = state.busy.take(clock_of(world, runs, world.pair_index[i, j], kinds))
+    often = opportunity_rate(world)[world.pair_index[i, j]]
+    return pd.DataFrame(
+        [
+            stamp
+            | {"kind": kind, "rate": float(often[m] * both[:, m].mean())}
+            | {"busy": float(busy[:, m].mean())}
+            for m, kind in enumerate(world.ladder.names)
+        ]
+    )
+
+
+def _chosen_kind(rates: pd.DataFrame, secure: Sequence[str]) -> str:
+    """The kind on which talks would open most often at the start, among security agreements if there are any."""
+    start = rates[rates["moment"] == START]
+    start = start[start["kind"].isin(secure)] if secure else start
+    start = start.sort_values(["rate", "kind"], ascending=[False, True])
+    return str(start["kind"].iloc[0])
+
+
+def leading_pairs(result: Result, arm: str, count: int) -> list[tuple[str, str]]:
+    """The dyads with the largest filtered effects, of those whose 95 % CI excludes 0; ties by their codes."""
+    dyads = result.dyads
+    rows = dyads[(dyads["arm"] == arm) & ((dyads["lo"] > 0) | (dyads["hi"] < 0))]
+    rows = rows.assign(size=rows["effect"].abs())
+    rows = rows.sort_values(["size", "a", "b"], ascending=[False, True, True], kind="stable").head(count)
+    return list(zip(rows["a"], rows["b"], strict=True))
+
+
+def pair_shares(result: Result, a: str, b: str, arm: str) -> pd.DataFrame:
+    """The dyad's filtered effect in the study: mean, mean_control, effect, mcse, lo, hi, n."""
+    dyads = result.dyads
+    rows = dyads[(dyads["a"] == a) & (dyads["b"] == b) & (dyads["arm"] == arm)]
+    return rows[["mean", "mean_control", "effect", "mcse", "lo", "hi", "n"]].reset_index(drop=True)
+
+
+def pair_record(result: Result, a: str, b: str) -> pd.DataFrame:
+    """Agreements of the pair on record at the start: id, name, kind, status, and their dates."""
+    columns = [
+        "id",
+        "name",
+        "kind",
+        "status",
+        "opened",
+        "signed",
+        "in_force",
+        "scheduled_signed",
+        "scheduled_in_force",
+    ]
+    rows = [
+        {name: getattr(accord, name) for name in columns}
+        for accord in result.scenario.accords
+        if {accord.a, accord.b} == {a, b}
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def ordered_pair(result: Result, a: str, b: str) -> tuple[str, str]:
+    """The pair with the lesser code first. Raises WrongRequest."""
+    for code in (a, b):
+        if code not in result.scenario.codes:
+            raise WrongRequest(
+                f"unknown state `{code}`; the scenario has: {', '.join(result.scenario.codes)}"
+            )
+    if a == b:
+        raise WrongRequest(f"a pair is of two states, got {a} twice")
+    return (a, b) if a < b else (b, a)
+
+
+def run_numbers(result: Result, runs: int, run: int | None = None) -> Runs:
+    """The first `runs` finished runs, or the one asked for. Raises WrongRequest."""
+    finished = np.unique(result.outcomes["run"].to_numpy()).astype(np.uint64)
+    if not len(finished):
+        raise WrongRequest("no run finished, so there is nothing to explain")
+    if run is None:
+        return finished[:runs]
+    if run not in finished:
+        raise WrongRequest(f"run {run} is not among the finished runs, {finished[0]} to {finished[-1]}")
+    return np.array([run], dtype=np.uint64)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows for JSON: dates as text, what is missing as null."""
+    out = []
+    for row in frame.to_dict("records"):
+        values = {str(k): v.isoformat() if isinstance(v, date) else v for k, v in row.items()}
+        numbers = {k: float(v) for k, v in values.items() if isinstance(v, float)}
+        out.append(values | rounded(numbers))
+    return out

@@ -1,0 +1,169 @@
+"""The seventeen mechanisms of the founding article, each measured on any scenario: docs/mechanisms.md.
+
+*Implied*: the value had the same sign in all draws of the guessed parameters, with the event's targets and without
+(`signs.py`), so only its size, and how that compares with placebos, is a finding. *Emergent*: the sign is open. A
+measure that a scenario cannot support says why.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from balance_sim.analysis.mechanisms import accords, beliefs, host, spiral
+from balance_sim.analysis.mechanisms.readings import Found, Lacking, Measure, Measured, Readings
+from balance_sim.analysis.mechanisms.signs import Tag, sign_table
+from balance_sim.analysis.permutation import Compared
+
+if TYPE_CHECKING:
+    from balance_sim.results.result import Result
+
+Verdict = Literal["as expected", "opposite", "not distinguishable"]
+
+
+@dataclass(frozen=True)
+class Mechanism:
+    """One claim. name: in short; measure: what the value is; article: what the article expects.
+
+    sign: of the value that the article expects."""
+
+    id: str
+    name: str
+    measure: str
+    article: str
+    sign: int
+    compute: Measure
+
+    @property
+    def tag(self) -> Tag:
+        """Whether all draws of the guessed parameters have one sign: `signs.csv`."""
+        return sign_table()[self.id].tag
+
+
+MECHANISMS = (
+    Mechanism("M1", "counter-balancing is triggered",
+              "effect on counter-balancing security agreements in the longest window",
+              "up", 1, accords.triggered),
+    Mechanism("M2", "balancing is selective",
+              "rate ratio of the effect per base rate, threatened dyads against others, within strata",
+              "concentrated", 1, accords.selective),
+    Mechanism("M3", "audiences read the signal differently",
+              "rise of the participants' perceived alignment, most against least attentive audience",
+              "West up, mixed elsewhere", 1, beliefs.audiences),
+    Mechanism("M4", "visibility matters", "elasticity of the effect in the event's visibility",
+              "rising", 1, accords.visible),
+    Mechanism("M5", "mediator credibility is lost",
+              "change of the host's credibility between the sides of the war",
+              "down", -1, beliefs.mediation),
+    Mechanism("M6", "relations of Europe and the host worsen", "change of Europe's mean relation to the host",
+              "down", -1, beliefs.europe),
+    Mechanism("M7", "relations of Asia and the host worsen",
+              "change of Asia's mean relation to the host",
+              "down, less for non-claimants", -1, beliefs.asia),
+    Mechanism("M8", "entrapment by unpredictable partners",
+              "share of the host's later loss of standing that starts with its partners' provocations",
+              "up", 1, host.entrapment),
+    Mechanism("M9", "room for manoeuvre shrinks",
+              "change of the number of partners worth having that would agree",
+              "down", -1, host.manoeuvre),
+    Mechanism("M10", "net loss to the host", "change of the host's insecurity",
+              "loss", 1, host.net_loss),
+    Mechanism("M11", "background tension amplifies",
+              "effect on counter-balancing security agreements at twice the initial tension less that at half of it",
+              "larger at high", 1, accords.tense),
+    Mechanism("M12", "guilt by association",
+              "share of the change of hostility to the host that comes through partners",
+              "up", 1, beliefs.association),
+    Mechanism("M13", "rivalry inside the bloc",
+              "change of the host's influence over the junior principal less the third's",
+              "inverse, partial recovery", 1, host.rivalry),
+    Mechanism("M14", "neutrality gap", "distance of the host's perceived position from its declared one",
+              "wider", 1, host.neutrality),
+    Mechanism("M15", "the pipeline accelerates", "days gained per agreement under way at the start",
+              "shorter", 1, accords.hastened),
+    Mechanism("M16", "security dilemma", "loop gain: further agreements within a year per agreement",
+              "up, damped", 1, spiral.spiral),
+    Mechanism("M17", "guests bandwagon",
+              "effect on new security agreements of guests with participants in the longest window",
+              "up", 1, accords.joined),
+)  # fmt: skip
+
+
+def verdict(lo: float, hi: float, sign: int) -> Verdict:
+    """What a 95 % interval says of a sign that was expected. No interval, or one with zero in it: nothing."""
+    if not (np.isfinite(lo) and np.isfinite(hi)) or lo <= 0 <= hi:
+        return "not distinguishable"
+    return "as expected" if lo * sign > 0 else "opposite"
+
+
+def measured(result: Result) -> dict[str, dict[str, Any]]:
+    """Every mechanism by id: measure, value, ci95, tag, article, found, detail, and how placebos compare."""
+    arm = result.headline_arm
+    if arm is None or not result.finished:
+        why = "no run finished" if not result.finished else "there is no arm beside the control arm"
+        return {one.id: as_row(one, why) for one in MECHANISMS}
+    readings, placebos = Readings(result, arm), result.placebos
+    return {one.id: as_row(one, _computed(one, readings), placebos.compared(one.id)) for one in MECHANISMS}
+
+
+def _computed(mechanism: Mechanism, readings: Readings) -> Measured:
+    try:
+        return mechanism.compute(readings)
+    except Lacking as lacking:
+        return str(lacking)
+
+
+def as_row(mechanism: Mechanism, found: Measured, compared: Compared | None = None) -> dict[str, Any]:
+    """One row as plain data; numbers that do not exist are None, and `why` says why there is none.
+
+    compared: the event among placebos, by the expected estimator or in the frozen world."""
+    row: dict[str, Any] = {
+        "name": mechanism.name,
+        "measure": mechanism.measure,
+        "value": None,
+        "ci95": [None, None],
+        "tag": mechanism.tag,
+        "article": mechanism.article,
+        "placebo_percentile": None,
+        "placebo_p": None,
+        "placebos": 0,
+        "placebo_verdict": None,
+        "found": None,
+    }
+    if isinstance(found, str):
+        return row | {"why": found}
+    row |= {
+        "value": _plain(found.value),
+        "ci95": [_plain(found.lo), _plain(found.hi)],
+        "runs": found.n,
+        "note": found.note,
+        "detail": _plain(found.detail),
+    }
+    among = found.shuffled or compared
+    if among is not None and len(among.known):
+        row |= {
+            "placebo_percentile": among.below(mechanism.sign),
+            "placebo_p": among.p,
+            "placebos": len(among.known),
+            "placebo_verdict": among.verdict,
+        }
+        row["detail"] |= {"placebos": len(among.known), "compared_with_placebos": among.event}
+    if mechanism.tag == "emergent":
+        row["found"] = found.verdict or verdict(found.lo, found.hi, mechanism.sign)
+    return row
+
+
+def _plain(value: Any) -> Any:
+    """Without NaN and infinities, which JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _plain(of) for key, of in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(of) for of in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value
+
+
+__all__ = ["MECHANISMS", "Found", "Mechanism", "Readings", "measured", "verdict"]

@@ -1,0 +1,177 @@
+"""Randomisation inference: is the event's effect larger than that of other events like it?
+
+Two families of placebos, both by the *expected* estimator (`expected`): *participants*, the same event with
+other sets of states of like number and size in its principals' place, targets and visibility kept; and *dates*, the
+same event on days of the scenario without one. The model knows no special days, so dates can only say no: an effect
+within 5 % of the event's counts as large. A placebo counts as the event does: its own participants decide who is
+threatened and which dyads are counter-balancing. The same sets give placebos of what mechanisms read off the states
+(`measures`); the host of a set is its most capable member. The two-sided p value is (1 + placebos with an effect
+at least as large) / (1 + all of them): exact where the event is one of a set of exchangeable ones (Fisher 1935, The
+Design of Experiments; Phipson, Smyth 2010, Statistical Applications in Genetics and Molecular Biology 9(1)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from balance_sim.analysis.participants import COUNTER, Participants, difference
+from balance_sim.analysis.permutation import Compared, Family, p_value, verdict
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import World
+from balance_sim.model.world import compile_world
+from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.expected import Yield, at_start, course, in_spans, with_event
+from balance_sim.replications.filtered import TalksAtStart, Windows
+from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.kept import Kept
+from balance_sim.scenario.schema import Event, Scenario
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+PARTICIPANTS, DATES = 199, 50  # placebos wanted of each family
+COLUMNS = ["family", "label", "effect", "is_event"]
+
+
+@dataclass(frozen=True)
+class Placebos:
+    """Both families of one arm's event; `why` says why there are none."""
+
+    arm: str | None
+    families: tuple[Family, ...] = ()
+    why: str = ""
+
+    def table(self) -> pd.DataFrame:
+        """Tidy: family, label, effect, is_event."""
+        rows: list[tuple[str, str, float, bool]] = []
+        for of in self.families:
+            rows.append((of.name, "the event", of.event, True))
+            rows += [
+                (of.name, label, float(x), False) for label, x in zip(of.labels, of.placebos, strict=True)
+            ]
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def compared(self, mechanism: str) -> Compared | None:
+        """A mechanism's number of the event among those of other participants; None where that is not known."""
+        family = next((one for one in self.families if one.name == "participants"), None)
+        if family is None:
+            return None
+        return (
+            Compared(family.event, family.placebos) if mechanism == "M1" else family.measures.get(mechanism)
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: by family, or why there are none."""
+        if self.why:
+            return {"why": self.why}
+        return {"arm": self.arm, "estimator": "expected"} | {of.name: of.as_dict() for of in self.families}
+
+    @staticmethod
+    def of_plain(said: dict[str, Any]) -> Placebos:
+        """The other way round. Raises KeyError, TypeError for what is no such thing."""
+        if "why" in said:
+            return Placebos(None, why=said["why"])
+        families = tuple(
+            Family(
+                name,
+                int(of["window"]),
+                float(of["effect"]),
+                np.array(of["effects"], dtype=float),
+                tuple(of["labels"]),
+                int(of["uninformative"]),
+                {key: Compared.of_plain(one) for key, one in of.get("measures", {}).items()},
+            )
+            for name, of in said.items()
+            if isinstance(of, dict)
+        )
+        return Placebos(said["arm"], families)
+
+
+def placebos(
+    scenario: Scenario, arm: str | None, *, most: int = PARTICIPANTS, dates: int = DATES
+) -> Placebos:
+    """Both families for the focal event of an arm. arm: None, or one without the event: none.
+
+    most, dates: how many of each. Depends on the scenario alone, with no random numbers but keyed ones: asked again,
+    of more runs or another seed, it is not worked out again."""
+    if arm is None:
+        return Placebos(arm, why="there is no arm beside the control arm")
+    given = (content_digest(scenario), arm, most, dates)
+    return _FOUND.get(given, lambda: _found(scenario, arm, most, dates))
+
+
+_FOUND = Kept[Placebos](most=4)
+
+
+def _found(scenario: Scenario, arm: str, most: int, dates: int) -> Placebos:
+    having, lacking = (arm_scenario(scenario, one) for one in (arm, scenario.reference_arm))
+    event = next((one for one in having.events if one.id == scenario.focal), None)
+    if event is None:
+        return Placebos(arm, why=f"the focal event is not in {arm}")
+    if any(one.id == scenario.focal for one in lacking.events):
+        return Placebos(arm, why="the control arm has the focal event")
+    worlds = compile_arms(scenario, (scenario.reference_arm, arm))
+    of_sets = Participants.of(worlds, lacking, event).family(most)
+    return Placebos(arm, (of_sets, of_dates(worlds, lacking, event, dates)))
+
+
+def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> Family:
+    """The event on other days of the scenario, spread evenly over those without an event.
+
+    Agreements are counted in the longest of the report's windows that so many days leave room for; the classes are the
+    event's own."""
+    world = worlds.reference
+    taken = {(one.date - lacking.start).days for one in lacking.events}
+    windows = sorted(worlds.scenario.report.windows)
+    free: list[int] = []
+    window = windows[0]
+    for window in reversed(windows):
+        last = int(world.grid[-1] - 1 - window)
+        free = [day for day in range(int(world.focal_day) + 1, last + 1) if day not in taken]
+        if len(free) >= most:
+            break
+    chosen = (
+        [free[at] for at in np.unique(np.linspace(0, len(free) - 1, most).round().astype(int))]
+        if free
+        else []
+    )
+    days = [int(world.focal_day), *chosen]
+    grid = np.union1d(world.grid, np.array(days, dtype=float))
+    fine = compile_world(lacking, world.arm, grid, world.focal_day)
+    fine = replace(fine, ladder=world.ladder)
+    count = np.flatnonzero(worlds.baseline.direction == COUNTER)
+    effects, talks, start = [], TalksAtStart(worlds), at_start(fine)
+    for day in days:
+        edges = edges_around(fine, float(day), window)
+        control, gives = in_spans(fine, edges), Yield(worlds, grid[edges], talks)
+        found = course(control, worlds.baseline, count, start=start)
+        idle, of = gives.idle(found), Windows(float(day), (window,), float(grid[-1]))
+        moved = event.model_copy(update={"date": lacking.start + timedelta(days=day)})
+        there = with_event(control, lacking, moved)
+        having = course(there, worlds.baseline, count, start=start, beside=found)
+        effects.append(difference(gives, gives.signed(found, idle, of).signed[window], having, idle, of))
+    labels = tuple((lacking.start + timedelta(days=day)).isoformat() for day in chosen)
+    return Family("dates", window, effects[0], np.array(effects[1:]), labels)
+
+
+AROUND = 6  # spans within the window after a date
+
+
+def edges_around(world: World, day: float, window: int) -> Ints:
+    """(K + 1,) steps: spans of equal length up to a day, and from it to the end of a window; then the rest."""
+    grid = world.grid
+    end = min(day + window + 1, grid[-1])
+    before = np.linspace(0.0, day, max(2, round(day / max(window / 3, 30))) + 1)
+    after = np.linspace(day, end, AROUND + 1)
+    steps = np.searchsorted(grid, np.concatenate([before, after, [grid[-1]]]))
+    return np.unique(np.clip(steps, 0, world.steps))
+
+
+__all__ = ["Compared", "Family", "Participants", "Placebos", "p_value", "placebos", "verdict"]

@@ -1,0 +1,302 @@
+"""Martingale residuals: agreements signed so far, less the hazard of signing integrated along what was observed.
+
+The engine is taken through the record: every agreement that was signed in the span is signed, and comes into force, on
+its own day, and nothing else does. In each step the model then gives, for every dyad and kind, the rate at which talks
+would open: ceiling_m sigma(u_ij) sigma(u_ji), with the beliefs, partners and experience of that day. Talks are not
+observed. So each clock carries what is known of it: the probability that it is idle, and that it is in talks opened in
+each earlier step, given that nothing was signed since; at the start in the steady state in which replications start.
+From this the probability of a signature in the next step follows, and its sum over steps is the compensator Lambda(t):
+
+    M(t) = N(t) - Lambda(t)
+
+is a martingale if the model is right (Andersen, Borgan, Gill, Keiding 1993, Statistical Models Based on Counting
+Processes, II.4 and VII.3; Therneau, Grambsch, Fleming 1990, Biometrika 77(1)). On the clock Lambda the signatures are
+then a Poisson process of rate 1 (time rescaling: Brown, Barbieri, Ventura, Kass, Frank 2002, Neural Computation 14(2)),
+so their times divided by Lambda at the end are uniform, which the Kolmogorov-Smirnov test tries: it asks whether they
+came when they should, whatever their number. Their number has a test of its own.
+
+Left out: that talks can run faster than speed 1. Steps are those of the engine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.analysis.hazard import both_consent
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Opportunities, Thinning, World
+from balance_sim.model.engine import simulate
+from balance_sim.model.no_relations import mean_openness
+from balance_sim.model.pipeline import chance_under_way
+from balance_sim.model.rates import opportunity_rate
+from balance_sim.model.state import State
+from balance_sim.model.view import View
+from balance_sim.replications.gof import Agreements
+from balance_sim.scenario.schema import Accord, Scenario
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+AGES = 48
+"""Ages of talks under way at the start that are told apart, up to `LONG` times their mean length."""
+LONG = 6.0
+LATE = date(9000, 1, 1)
+SEED = 0
+"""Of the lags from signature to force that the record does not tell."""
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Of one record.
+
+    day: (S + 1,) step boundaries, days from the start; signed: (S + 1,) N, agreements signed before each; expected:
+    (S + 1,) Lambda; times: (N,) Lambda at each signature, in order; by_state: (n,) expected agreements of each state,
+    in the order of `codes`; ks, ks_p: Kolmogorov-Smirnov distance of times / Lambda(end) from the uniform, and its p,
+    NaN without a signature; level_p: two-sided exact Poisson p of N, given Lambda(end)."""
+
+    start: date
+    day: Floats
+    signed: Floats
+    expected: Floats
+    times: Floats
+    codes: tuple[str, ...]
+    by_state: Floats
+    ks: float
+    ks_p: float
+    level_p: float
+
+
+def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...] = ()) -> Residuals:
+    """Take a scenario, from its start to its end, through agreements signed in that time.
+
+    observed: all within the scenario's time, states by position in `scenario.codes`. kinds: those that count, all if
+    none is named; agreements of other kinds happen too."""
+    world_of = compile_worlds(through(scenario, observed))
+    world = world_of.reference
+    counts = np.array([not kinds or name in kinds for name in world.ladder.names])
+    position = {code: i for i, code in enumerate(world.codes)}
+    place = np.array([position[code] for code in scenario.codes])
+    kind = np.array([world.ladder.names.index(str(name)) for name in observed.kind], dtype=np.int64)
+    of = counts[kind] if len(kind) else np.zeros(0, dtype=bool)
+    events = Events(
+        day=(observed.signed - scenario.start.toordinal()).astype(np.float64)[of],
+        pair=world.pair_index[place[observed.a], place[observed.b]][of],
+        kind=kind[of],
+    )
+    filtered = Filtered.begin(world_of, known_talks(scenario, world), events, counts)
+    none, blank = np.empty(0), np.empty(0, dtype=np.int64)
+    nothing = Opportunities(
+        none,
+        blank,
+        blank,
+        blank,
+        blank,
+        np.empty((0, 2)),
+        none,
+        np.zeros(world.steps + 1, np.int64),
+        thinned=False,
+    )
+    silent = replace(world_of.baseline, keen=np.zeros_like(world_of.baseline.keen))
+    runs = np.zeros(1, dtype=np.uint64)
+    simulate(world, silent, nothing, Thinning(np.empty(0, bool), none), SEED, runs, filtered.look)
+    step = np.concatenate([[0.0], np.cumsum([one.sum() for one in filtered.chance])])
+    by_pair = np.sum([one.sum(axis=1) for one in filtered.chance], axis=0)
+    by_state = np.bincount(world.first, by_pair, world.n) + np.bincount(world.second, by_pair, world.n)
+    days = np.sort(spread_out(events.day))
+    times = np.interp(days, world.grid, step)
+    ks, ks_p = uniform(times / step[-1] if step[-1] > 0 else times)
+    return Residuals(
+        scenario.start,
+        world.grid,
+        np.searchsorted(days, world.grid, side="left").astype(np.float64),
+        step,
+        times,
+        scenario.codes,
+        by_state[place],
+        ks,
+        ks_p,
+        poisson_p(len(days), float(step[-1])),
+    )
+
+
+def through(scenario: Scenario, observed: Agreements) -> Scenario:
+    """The scenario with the agreements on its record as having their dates fixed, and without its own talks."""
+    rows = []
+    for k in range(len(observed)):
+        signed = int(observed.signed[k])
+        force = observed.force[k]
+        entry = LATE if np.isinf(force) else None
+        if np.isfinite(force):
+            entry = date.fromordinal(signed + int(max(force, 0)))
+        rows.append(
+            Accord.model_construct(
+                id=f"observed-{k}",
+                a=scenario.codes[observed.a[k]],
+                b=scenario.codes[observed.b[k]],
+                kind=str(observed.kind[k]),
+                status="talks",
+                scheduled_signed=date.fromordinal(signed),
+                scheduled_in_force=entry,
+            )
+        )
+    known = [accord for accord in scenario.accords if accord.status != "talks"]
+    return scenario.model_copy(update={"accords": (*known, *rows), "sha256": ""}).counted_as(None)
+
+
+def known_talks(scenario: Scenario, world: World) -> Floats:
+    """(P, M) days that talks on record have lasted at the start, NaN where there are none."""
+    out = np.full((len(world.first), len(world.ladder.names)), np.nan)
+    at = {code: i for i, code in enumerate(world.codes)}
+    for one in scenario.accords:
+        if one.status == "talks":
+            lasted = 0 if one.opened is None else max((scenario.start - one.opened).days, 0)
+            out[world.pair_index[at[one.a], at[one.b]], world.ladder.names.index(one.kind)] = lasted
+    return out
+
+
+@dataclass(frozen=True)
+class Events:
+    """Signatures that count, N of them: day from the start, dyad, kind."""
+
+    day: Floats
+    pair: Ints
+    kind: Ints
+
+
+@dataclass
+class Filtered:
+    """What is known of each clock, given what has been signed.
+
+    idle: (P, M) probability; talks: (C, P, M) probability of talks that opened on the days `opened`, (C, M); counts:
+    (M,) kinds that do; held: (P, M) signed and not yet in force; chance: by step, (P, M) probability of a signature."""
+
+    world: World
+    baseline: Baseline
+    events: Events
+    counts: Bools
+    idle: Floats
+    talks: Floats
+    opened: Floats
+    held: Bools
+    chance: list[Floats] = field(default_factory=list)
+
+    @staticmethod
+    def begin(worlds: Worlds, lasted: Floats, events: Events, counts: Bools) -> Filtered:
+        """The steady state of talks that nobody recorded, and the talks on record, at the start."""
+        world, baseline = worlds.reference, worlds.baseline
+        ladder, shape = world.ladder, lasted.shape
+        under_way = chance_under_way(world, baseline).reshape(-1, *shape)[0]
+        width = LONG * ladder.talks_days / AGES  # (M,)
+        age = (np.arange(AGES)[:, None] + 0.5) * width
+        share = survives(world, age) / ladder.talks_days * width  # (AGES, M), of the steady state
+        share /= np.maximum(share.sum(axis=0), 1e-300)
+        collapse = np.exp(-age * world.rules.collapse_rate / DAYS_PER_YEAR)
+        on_record = np.isfinite(lasted)
+        talks = np.where(on_record, 0.0, under_way) * (share * collapse)[:, None, :]
+        opened, whole = -age, [talks]
+        for age_of in np.unique(lasted[on_record]):
+            opened = np.vstack([opened, np.full((1, shape[1]), -age_of)])
+            whole.append((lasted == age_of).astype(np.float64)[None])
+        talks = np.concatenate(whole)
+        made = world.steps
+        return Filtered(
+            world,
+            baseline,
+            events,
+            counts,
+            1.0 - talks.sum(axis=0),
+            np.concatenate([talks, np.zeros((made, *shape))]),
+            np.vstack([opened, np.zeros((made, shape[1]))]),
+            np.zeros(shape, dtype=bool),
+        )
+
+    def look(self, world: World, state: State, view: View) -> None:
+        """One step: who signed in the last one starts anew, then what may be signed in this one."""
+        start, stop = world.grid[view.step], world.grid[view.step + 1]
+        self._start_anew(state, start)
+        openness = mean_openness(world, np.array([start, stop]))[0][:, None]
+        often = opportunity_rate(world) * openness / DAYS_PER_YEAR
+        rate = both_consent(world, self.baseline, state, view)[0] * often
+        self.chance.append(self._pass(rate, view.step, float(start), float(stop)) * self.counts)
+
+    def _start_anew(self, state: State, start: float) -> None:
+        """A clock is idle after a signature, but held from then until the agreement is in force."""
+        before = self.world.grid[max(len(self.chance) - 1, 0)]
+        ours = (self.events.day >= before) & (self.events.day < start)
+        pair, kind = self.events.pair[ours], self.events.kind[ours]
+        a = state.accords
+        waits = a.stage == 1
+        held = np.zeros_like(self.held)
+        held[a.pair[waits], a.kind[waits]] = True
+        free = self.held & ~held
+        free[pair, kind] = True
+        self.talks[:, free | held] = 0.0
+        self.idle[free] = 1.0
+        self.idle[held] = 0.0
+        self.held = held
+
+    def _pass(self, rate: Floats, step: int, start: float, stop: float) -> Floats:
+        """(P, M) probability of a signature in a step; and what is known after it if there was none."""
+        world, length = self.world, stop - start
+        lasts = np.exp(-length * world.rules.collapse_rate / DAYS_PER_YEAR)
+        now = len(self.talks) - world.steps + step  # the cohort that opens in this step
+        earlier = self.talks[:now]
+        age = start - self.opened[:now]
+        still = survives(world, age + length) / np.maximum(survives(world, age), 1e-300)  # (C, M)
+        signs = np.einsum("cpm,cm->pm", earlier, 1.0 - still) * np.sqrt(lasts)
+        before = earlier.sum(axis=0)
+        earlier *= (still * lasts)[:, None, :]
+        opens = self.idle * -np.expm1(-rate * length)
+        at_once = 1.0 - survives(world, np.full((1, rate.shape[1]), length / 2))[0]
+        self.opened[now] = (start + stop) / 2
+        self.talks[now] = opens * (1.0 - at_once) * np.sqrt(lasts)
+        chance = signs + opens * at_once
+        lost = before - signs - earlier.sum(axis=0)
+        self.idle = self.idle - opens + np.maximum(lost, 0.0) + opens * (1 - at_once) * (1 - np.sqrt(lasts))
+        none = np.maximum(1.0 - chance, 1e-12)
+        self.idle /= none
+        self.talks[: now + 1] /= none
+        return np.asarray(chance)
+
+
+def survives(world: World, age: Floats) -> Floats:
+    """(C, M) probability that talks of each kind last longer than so many days, if they do not collapse."""
+    from scipy.special import gammaincc
+
+    shape, mean = world.ladder.talks_shape, world.ladder.talks_days
+    return np.asarray(gammaincc(shape, np.maximum(age, 0.0) * shape / mean))
+
+
+def spread_out(day: Floats) -> Floats:
+    """Days with the signatures of one day spread evenly over it: what is signed on one day is in no order.
+
+    >>> spread_out(np.array([3.0, 3.0, 5.0])).tolist()
+    [3.25, 3.75, 5.5]"""
+    order = np.argsort(day, kind="stable")
+    _, index, count = np.unique(day[order], return_inverse=True, return_counts=True)
+    place = np.arange(len(day)) - (np.cumsum(count) - count)[index]
+    out = np.empty(len(day))
+    out[order] = day[order] + (place + 0.5) / count[index]
+    return out
+
+
+def uniform(shares: Floats) -> tuple[float, float]:
+    """Kolmogorov-Smirnov distance of numbers in 0..1 from the uniform distribution, and its p."""
+    from scipy.stats import kstest
+
+    if not len(shares):
+        return float("nan"), float("nan")
+    found = kstest(np.clip(shares, 0.0, 1.0), "uniform")
+    return float(found.statistic), float(found.pvalue)
+
+
+def poisson_p(count: int, mean: float) -> float:
+    """Two-sided exact p of a Poisson count: twice the smaller tail, 1 at the most."""
+    from scipy.stats import poisson
+
+    return float(min(2 * min(poisson.cdf(count, mean), poisson.sf(count - 1, mean)), 1.0))

@@ -1,0 +1,334 @@
+"""From a sweep to statements on its factors: indices, the share of chance, and how many more runs are wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from balance_sim.analysis.convergence import runs_wanted
+from balance_sim.analysis.indices import (
+    FEW_POINTS,
+    FEW_ROWS,
+    FEWEST,
+    Index,
+    morris_effects,
+    sobol_indices,
+    variance_split,
+)
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
+from balance_sim.results.estimates import columns_by_arm
+from balance_sim.results.sweep_result import SweepResult
+from balance_sim.scenario.problems import did_you_mean, listed
+from balance_sim.stats.intervals import spread_over
+
+Floats = npt.NDArray[np.float64]
+
+PRECISION = 0.1  # half-width of a 95 % interval of a mean or an effect, in the outcome's unit
+INDEX_PRECISION = 0.05  # the same of an index
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What an index is about: the mean of an outcome in an arm, or its paired effect."""
+
+    of: str  # mean or effect
+    arm: str
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Tidy frames. indices: factor by factor; split: parameters against chance; convergence: runs wanted. notes: where
+    an interval holds the truth less often than it says, or noise could not be taken off."""
+
+    method: str
+    indices: pd.DataFrame
+    split: pd.DataFrame
+    convergence: pd.DataFrame
+    left_out: list[str]
+    notes: list[str] = field(default_factory=list)
+
+
+def sensitivity(
+    result: SweepResult,
+    outcomes: Sequence[str] | None = None,
+    precision: float = PRECISION,
+    boots: int = 1000,
+    seed: int = 1,
+) -> Sensitivity:
+    """Everything that can be said of a sweep's factors, on means and on paired effects.
+
+    Indices need a sobol or morris design; the split and the convergence report any design.
+    Raises WrongRequest for an unknown outcome or a sweep without results."""
+    names = list(outcomes) if outcomes else result.outcome_names
+    matrices = run_matrices(result, names)
+    table, points, left_out = matrices.values, matrices.points, matrices.left_out
+    method = str(result.manifest.get("design", {}).get("method", ""))
+    parts = {result.table.points[number].part: at for at, number in enumerate(points)}
+    indices, splits, convergence = [], [], []
+    for quantity, y in table.items():
+        front = {"of": quantity.of, "arm": quantity.arm, "outcome": quantity.outcome}
+        if method == "sobol":
+            indices += [front | row for row in _sobol_rows(result.paths, parts, y, boots, seed)]
+        elif method == "morris":
+            indices += [front | row for row in _morris_rows(result, points, parts, y)]
+        base = _independent(parts, y) if method == "sobol" else y
+        splits.append(front | _split_row(base))
+        convergence.append(front | runs_wanted(y, precision, matrices.spread(quantity)))
+    frame = pd.DataFrame(indices)
+    split = pd.DataFrame(splits)
+    if len(split) and split["runs"].min() < 2:
+        frame = _without_ends(frame)
+    return Sensitivity(
+        method, frame, split, pd.DataFrame(convergence), left_out, _notes(method, frame, split)
+    )
+
+
+def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]:
+    """What the intervals are not: docs/statistics.md has the numbers."""
+    notes = []
+    alone = bool(len(split)) and split["runs"].min() < 2
+    if len(indices) and alone:
+        notes.append("one run a point: its noise counts as effect, and the indices have no intervals")
+    if len(indices) and method == "sobol" and indices["samples"].min() < FEW_ROWS:
+        notes.append(
+            f"fewer than {FEW_ROWS} base samples: the indices have no intervals; {FEW_ROWS} would give them"
+        )
+    elif len(indices) and method == "sobol" and not alone:
+        doubtful = indices["total"].notna() & indices["total_lo"].isna()
+        if doubtful.any():
+            notes.append(
+                f"{int(doubtful.sum())} of {len(indices)} rows of indices have no interval: the runs of a point are "
+                "too few to tell the variance over the parameters from none; these indices say nothing"
+            )
+    if len(indices) and method == "morris" and indices["trajectories"].min() < FEWEST:
+        notes.append(f"fewer than {FEWEST} trajectories: sigma has no interval; {FEWEST} would give one")
+    if len(split) and 2 <= split["points"].min() < FEW_POINTS:
+        notes.append(
+            f"fewer than {FEW_POINTS} points: the split of the variance has no intervals; {FEW_POINTS} would give them"
+        )
+    return notes
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """values: (points, runs) arrays by quantity; points: their numbers; left_out: what, and why. alike: by arm,
+    (points,) whether it is the reference there, to the last digit in every outcome of every run."""
+
+    values: dict[Quantity, Floats]
+    points: list[int]
+    left_out: list[str]
+    alike: dict[str, npt.NDArray[np.bool_]]
+    reference: str
+    smooth: frozenset[str]  # outcomes with filtered estimates, which stand in their place
+    steps: Mapping[str, float]  # of shares, as `outcomes.least_jump` takes them
+
+    def spread(self, of: Quantity) -> Floats | None:
+        """(points,) spread of the outcome of an effect that was drawn, as `intervals.paired_half_widths` takes it.
+
+        None for levels, and for effects on filtered estimates: Student's t is theirs."""
+        if of.of != "effect" or of.outcome in self.smooth:
+            return None
+        arms = (self.values[Quantity("mean", arm, of.outcome)].T for arm in (of.arm, self.reference))
+        spread = np.maximum(spread_over(*arms), least_jump(of.outcome, self.steps))
+        return np.where(self.alike[of.arm] | fixed_beforehand(of.outcome), 0.0, spread)
+
+
+def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
+    """A sweep's outcomes point by point and run by run.
+
+    Only runs that every point has are taken; an outcome with days that never came has no mean and is left out, and
+    so is one that some points lack: where nobody is threatened, say, there is no mean over the threatened."""
+    by_point: dict[int, dict[Quantity, Floats]] = {}
+    numbers: dict[int, Floats] = {}
+    known: dict[str, None] = {}  # outcomes that some point has
+    same: dict[str, list[bool]] = {arm: [] for arm in result.arms[1:]}
+    for number in result.table.numbers():
+        blocks = [columns_by_arm(runs, result.arms) for runs, _ in result.blocks(number)]
+        if not blocks:
+            continue
+        known |= dict.fromkeys(name for name in blocks[0][result.reference] if name != "run")
+        by_point[number], numbers[number] = _quantities(result, blocks, outcomes)
+        for arm, found in same.items():
+            found.append(all(_alike(block[arm], block[result.reference]) for block in blocks))
+    if not by_point:
+        raise WrongRequest(f"{result.folder} holds no finished runs yet")
+    unknown = [name for name in outcomes if name not in known or name.startswith(FILTERED)]
+    if unknown:
+        names = [name for name in known if not name.startswith(FILTERED)]
+        near = did_you_mean(unknown[0], names)
+        raise WrongRequest(f"no outcome `{unknown[0]}`; {near or f'there are: {listed(names)}'}")
+    common = numbers[next(iter(numbers))]
+    for have in numbers.values():
+        common = np.intersect1d(common, have)
+    left_out = []
+    if len(common) < result.runs:
+        left_out.append(f"{result.runs - len(common)} of {result.runs} runs are not there at every point")
+    if len(by_point) < len(result.table.numbers()):
+        left_out.append(f"{len(result.table.numbers()) - len(by_point)} points have no runs")
+    out: dict[Quantity, Floats] = {}
+    for quantity in next(iter(by_point.values())):
+        y = np.stack([by_point[n][quantity][np.isin(numbers[n], common)] for n in by_point])
+        if np.isnan(y).any():
+            left_out.append(
+                f"{quantity.of} of {quantity.outcome} in {quantity.arm}: missing in some runs, no mean"
+            )
+        else:
+            out[quantity] = y
+    alike = {arm: np.array(found) for arm, found in same.items()}
+    smooth = frozenset(name for name in outcomes if FILTERED + name in known)
+    return Matrices(out, list(by_point), left_out, alike, result.reference, smooth, result.steps)
+
+
+def _alike(one: dict[str, Floats], other: dict[str, Floats]) -> bool:
+    return all(np.array_equal(values, other[name], equal_nan=True) for name, values in one.items())
+
+
+def _quantities(
+    result: SweepResult, blocks: list[dict[str, dict[str, Floats]]], outcomes: Sequence[str]
+) -> tuple[dict[Quantity, Floats], Floats]:
+    """What a point's blocks hold of the outcomes, NaN where the point lacks one; and the numbers of the runs."""
+
+    def column(arm: str, name: str) -> Floats:
+        of = FILTERED + name if FILTERED + name in blocks[0][arm] else name
+        return np.concatenate(
+            [block[arm].get(of, np.full(len(block[arm]["run"]), np.nan)) for block in blocks]
+        )
+
+    out = {}
+    for arm in result.arms:
+        for name in outcomes:
+            out[Quantity("mean", arm, name)] = column(arm, name)
+    for arm in result.arms[1:]:
+        for name in outcomes:
+            out[Quantity("effect", arm, name)] = column(arm, name) - column(result.reference, name)
+    return out, column(result.reference, "run")
+
+
+def _sobol_rows(
+    paths: Sequence[str], parts: dict[str, int], y: Floats, boots: int, seed: int
+) -> list[dict[str, Any]]:
+    k = len(paths)
+    rows = [
+        row
+        for row in range(sum(1 for part in parts if part.startswith("B")))
+        if all(f"AB{factor}.{row}" in parts for factor in range(k))
+        and f"A{row}" in parts
+        and f"B{row}" in parts
+    ]
+    if len(rows) < 2:
+        return []
+    a, b = (y[[parts[f"{name}{row}"] for row in rows]] for name in "AB")
+    ab = np.stack([y[[parts[f"AB{factor}.{row}"] for row in rows]] for factor in range(k)])
+    found = sobol_indices(a, b, ab, boots, seed)
+    return [
+        {"factor": path}
+        | _spread("first", first)
+        | _spread("total", total)
+        | {"samples": found.rows, "samples_wanted": _samples_wanted(found.rows, (first, total))}
+        for path, first, total in zip(paths, found.first, found.total, strict=True)
+    ]
+
+
+def _samples_wanted(samples: int, indices: Sequence[Index]) -> float:
+    """Base samples for an interval of half-width INDEX_PRECISION: it shrinks with the root of their number.
+
+    Where there is no interval yet, as many as give one."""
+    if samples < FEW_ROWS:
+        return float(FEW_ROWS)
+    width = max((index.high - index.low) / 2 for index in indices)
+    return float(np.ceil(samples * (width / INDEX_PRECISION) ** 2)) if np.isfinite(width) else float("nan")
+
+
+def _independent(parts: dict[str, int], y: Floats) -> Floats:
+    """Rows A and B of a Sobol design: the points that are a sample of the parameters."""
+    rows = [
+        at for part, at in parts.items() if part.startswith("B") or (part[:1] == "A" and part[1:2].isdigit())
+    ]
+    return y[rows]
+
+
+def _morris_rows(
+    result: SweepResult, points: list[int], parts: dict[str, int], y: Floats
+) -> list[dict[str, Any]]:
+    paths = result.paths
+    levels = int(result.manifest["design"]["levels"])
+    size = levels / (2 * (levels - 1))
+    values = [dict(result.table.points[number].values) for number in points]
+    trajectories = sorted({int(part[1:].split(".")[0]) for part in parts})
+    before, after, steps = [], [], []
+    for trajectory in trajectories:
+        places = [parts.get(f"T{trajectory}.{step}") for step in range(len(paths) + 1)]
+        if any(place is None for place in places):
+            continue
+        whole = [place for place in places if place is not None]
+        moves = _moves(paths, [values[place] for place in whole])
+        if moves is None:
+            continue
+        order = [moves[path] for path in paths]
+        before.append(y[[whole[at] for at, _ in order]])
+        after.append(y[[whole[at + 1] for at, _ in order]])
+        steps.append([size * sign for _, sign in order])
+    if len(before) < 2:
+        return []
+    found = morris_effects(np.stack(before), np.stack(after), np.array(steps))
+    return [
+        {"factor": path}
+        | _spread("mu", found.mu[at])
+        | _spread("mu_star", found.mu_star[at])
+        | _spread("sigma", found.sigma[at])
+        | {"trajectories": found.trajectories}
+        for at, path in enumerate(paths)
+    ]
+
+
+def _moves(paths: Sequence[str], trajectory: list[dict[str, Any]]) -> dict[str, tuple[int, int]] | None:
+    """Which step of a trajectory moves which factor, and up or down; None if it cannot be told.
+
+    A step between two shares with the same value moves the one factor that no other step moves."""
+    moves: dict[str, tuple[int, int]] = {}
+    still = []
+    for step in range(len(paths)):
+        here, there = trajectory[step], trajectory[step + 1]
+        changed = [path for path in paths if here[path] != there[path]]
+        if len(changed) > 1:
+            return None
+        if changed:
+            moves[changed[0]] = (step, _sign(here[changed[0]], there[changed[0]]))
+        else:
+            still.append(step)
+    for path in paths:
+        if path not in moves:
+            moves[path] = (still.pop(), 1)
+    return moves
+
+
+def _sign(here: Any, there: Any) -> int:
+    both_numbers = isinstance(here, int | float) and isinstance(there, int | float)
+    return -1 if both_numbers and there < here else 1
+
+
+def _split_row(y: Floats) -> dict[str, Any]:
+    found = variance_split(y)
+    return (
+        _spread("parameters", found.parameters)
+        | _spread("chance", found.chance)
+        | _spread("share_parameters", found.share)
+        | {"points": found.points, "runs": found.runs}
+    )
+
+
+def _spread(name: str, index: Index) -> dict[str, float]:
+    return {name: index.value, f"{name}_lo": index.low, f"{name}_hi": index.high}
+
+
+def _without_ends(frame: pd.DataFrame) -> pd.DataFrame:
+    """Indices of one run a point have no intervals: what that run adds to all points cannot be known."""
+    ends = [name for name in frame.columns if name.endswith(("_lo", "_hi"))]
+    return frame.assign(**dict.fromkeys(ends, float("nan")))

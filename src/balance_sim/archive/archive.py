@@ -1,0 +1,199 @@
+"""Zip archives: written so that the same content gives the same bytes, read so that nothing in them can harm.
+
+Everything is checked before anything is written: names, kinds and sizes of all members, then their bytes."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from balance_sim.pool.faults import StudyFault
+from balance_sim.pool.whole_files import make_folder, write_whole
+from balance_sim.scenario.files import EXHAUSTED, regular_bytes
+from balance_sim.scenario.problems import shown
+
+LARGEST_ARCHIVE = 256 << 20
+LARGEST_MEMBER = 128 << 20
+LARGEST_WHOLE = 512 << 20
+MOST_MEMBERS = 2_000
+MOST_DEPTH = 8
+MOST_RATIO = 500  # bytes out for a byte in
+LARGEST_ENTRY = 1_024  # bytes that the list of members takes for one, on average
+LEAST_HEADER = 30  # bytes before a member's name
+MOST_VALUES = 4_000_000  # in a JSON member: in memory each may take a hundred bytes
+_END = struct.Struct("<4s4H2LH")
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\- ]{0,127}")
+_RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(\..*)?", re.IGNORECASE)
+
+
+class BadArchive(StudyFault):
+    """An archive that is refused; the text says why. Nothing of it was written."""
+
+    exit_code = 4
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    """Members in the order of names, all of one date, with plain permissions: content alone decides the bytes."""
+    sink = io.BytesIO()
+    with zipfile.ZipFile(sink, "w") as archive:
+        for name in sorted(files):
+            member = zipfile.ZipInfo(name, _EPOCH)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.create_system = 3
+            member.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(member, files[name], compresslevel=9)
+    return sink.getvalue()
+
+
+def unzipped(path: Path) -> dict[str, bytes]:
+    """All members by name, in memory. Raises BadArchive for whatever is not a plain, small, honest archive."""
+    content = _content(path)
+    start = _start_of_directory(content, shown(path, 200))
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _check_places(archive.infolist(), start)
+            members = [one for one in archive.infolist() if not _is_plain_folder(one)]
+            _check_members(members)
+            return {one.filename: _bytes_of(archive, one) for one in members}
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, zlib.error, EOFError) as error:
+        raise BadArchive(f"{shown(path, 200)}: not a zip archive that can be read: {error}") from None
+    except (OSError, ValueError, RuntimeError, OverflowError) as error:
+        raise BadArchive(f"{shown(path, 200)}: cannot be read: {error}") from None
+
+
+def _start_of_directory(content: bytes, name: str) -> int:
+    """Where the archive's own list of members begins, by the record at its very end.
+
+    A list that is too long is not even read: its entries take more room in memory than in the file."""
+    end = content[-_END.size :]
+    if len(end) < _END.size or not end.startswith(b"PK\5\6"):
+        raise BadArchive(f"{name}: not a zip archive, or one with a comment or other bytes behind it")
+    _, disk, _, _, members, size, start, comment = _END.unpack(end)
+    if members > MOST_MEMBERS:
+        raise BadArchive(f"{name}: {members:,} files; at most {MOST_MEMBERS:,} are read")
+    if size > MOST_MEMBERS * LARGEST_ENTRY:
+        raise BadArchive(
+            f"{name}: its list of files takes {size:,} bytes; that is too much for {MOST_MEMBERS:,} files"
+        )
+    before = len(content) - _END.size
+    if disk or comment or start + size != before or content[before - 20 : before - 16] == b"PK\6\7":
+        raise BadArchive(
+            f"{name}: not a plain zip archive: in parts, of the 64 bit kind, or with other bytes in it"
+        )
+    return int(start)
+
+
+def _check_places(members: list[zipfile.ZipInfo], start: int) -> None:
+    """Each member has bytes of its own, from the first byte of the archive to its list."""
+    at = 0
+    for one in sorted(members, key=lambda member: member.header_offset):
+        if one.header_offset < at or (at == 0 and one.header_offset):
+            raise BadArchive(
+                f"{one.filename[:200]!r}: lies over another member, or other bytes lie before it"
+            )
+        at = one.header_offset + LEAST_HEADER + len(one.orig_filename.encode()) + one.compress_size
+    if at > start:
+        raise BadArchive("a member reaches into the list of members")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return regular_bytes(path, LARGEST_ARCHIVE)
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
+        raise BadArchive(f"{shown(path, 200)}: {error.strerror}") from None
+
+
+def _is_plain_folder(member: zipfile.ZipInfo) -> bool:
+    """An entry for a folder, which says nothing; its name is checked with those of its files."""
+    return (
+        member.filename.endswith("/") and member.file_size == 0 and _name_fault(member.filename[:-1]) is None
+    )
+
+
+def _check_members(members: list[zipfile.ZipInfo]) -> None:
+    if len(members) > MOST_MEMBERS:
+        raise BadArchive(f"{len(members):,} files; at most {MOST_MEMBERS:,} are read")
+    whole, seen = 0, set[str]()
+    for one in members:
+        fault = _name_fault(one.filename) or _kind_fault(one)
+        if fault:
+            raise BadArchive(f"{one.filename[:200]!r}: {fault}")
+        if one.filename.casefold() in seen:
+            raise BadArchive(f"{one.filename!r}: stands there twice")
+        seen.add(one.filename.casefold())
+        whole += one.file_size
+        if one.file_size > LARGEST_MEMBER or whole > LARGEST_WHOLE:
+            raise BadArchive(f"{one.filename!r}: too large ({one.file_size:,} bytes, {whole:,} so far)")
+        if one.file_size > (1 << 20) and one.file_size > MOST_RATIO * max(one.compress_size, 1):
+            raise BadArchive(f"{one.filename!r}: {one.file_size:,} bytes packed into {one.compress_size:,}")
+    for name in seen:
+        if any(str(parent).casefold() in seen for parent in PurePosixPath(name).parents):
+            raise BadArchive(f"{name!r}: lies in a file")
+
+
+def _name_fault(name: str) -> str | None:
+    """Why a name is refused: it could lead out of the folder, or mean something to some system."""
+    if name.startswith(("/", "~")) or "\\" in name or ":" in name or "\0" in name:
+        return "leads out of the folder"
+    parts = name.split("/")
+    if any(part in ("", ".", "..") for part in parts):
+        return "leads out of the folder"
+    if len(parts) > MOST_DEPTH:
+        return f"more than {MOST_DEPTH} folders deep"
+    for part in parts:
+        if not _PART.fullmatch(part) or part.endswith((".", " ")) or _RESERVED.fullmatch(part):
+            return "a name that is not allowed"
+    return None
+
+
+def _kind_fault(member: zipfile.ZipInfo) -> str | None:
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        return "a link" if kind == stat.S_IFLNK else "not a regular file"
+    if member.flag_bits & 0x1:
+        return "encrypted"
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "packed in a way that is not read"
+    return None
+
+
+def _bytes_of(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """The bytes, never more than the directory says; their check sum is the archive's own."""
+    with archive.open(member) as stream:
+        data = stream.read(member.file_size + 1)
+        if len(data) != member.file_size:
+            raise BadArchive(f"{member.filename!r}: {len(data):,} bytes, {member.file_size:,} were declared")
+        if stream.read(1):
+            raise BadArchive(f"{member.filename!r}: longer than declared")
+    return data
+
+
+def check_values(name: str, content: bytes) -> None:
+    """Refuse JSON that would take far more room in memory than in the archive; it is not parsed for that."""
+    many = sum(content.count(mark) for mark in (b",", b"[", b"{"))
+    if many > MOST_VALUES:
+        raise BadArchive(f"{name}: {many:,} values; at most {MOST_VALUES:,} are read")
+
+
+def unpack(files: dict[str, bytes], folder: Path) -> None:
+    """Write checked members into a new or empty folder. Raises BadArchive if something is there already."""
+    if folder.is_symlink():
+        raise BadArchive(f"{folder} is a link; choose another --out")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BadArchive(f"{folder} is there already; choose another --out")
+    root = Path(os.path.realpath(folder))
+    for name in files:
+        if not Path(os.path.realpath(root / name)).is_relative_to(root):
+            raise BadArchive(f"{name!r}: leads out of the folder")
+    for name, content in files.items():
+        make_folder((root / name).parent)
+        write_whole(root / name, content)

@@ -1,0 +1,293 @@
+"""Is a results folder what it says? Checksums, names, keys and counts of every file; nothing is run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from balance_sim.model.core import DIRECTIONS
+from balance_sim.pool.faults import StoreDamaged, no_results
+from balance_sim.pool.whole_files import half_written
+from balance_sim.replications.blocks import Block
+from balance_sim.replications.columns import column_words, positions
+from balance_sim.replications.dyads import SUM
+from balance_sim.replications.jobs import Values
+from balance_sim.replications.outcomes import FILTERED
+from balance_sim.results.drawn import SUMS, changed, noted
+from balance_sim.results.points import PointTable
+from balance_sim.results.shards import FAILED, TABLES, Kept
+from balance_sim.results.store import Store, came_to_its_end, read_summary
+from balance_sim.scenario.classes import Classes
+
+Ints = npt.NDArray[np.int64]
+CLOSE = 1e-7  # a run: what the rounding of dyads to quanta can come to
+ACCORD_KEY = ("run", "arm", "a", "b", "kind", "origin", "occasion")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is wrong. `block` of `point`: what to run again; None: a file made from the blocks."""
+
+    file: str
+    why: str
+    point: int = 0
+    block: Block | None = None
+
+    def text(self) -> str:
+        return f"{self.file}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a folder should hold, by its manifest and summary."""
+
+    store: Store
+    manifest: dict[str, Any]
+    points: dict[int, Values]  # of the present design, by number
+    known: int  # points the folder has ever had
+    runs: int  # asked for, of every point
+    summary: dict[str, Any] | None
+
+    @property
+    def is_sweep(self) -> bool:
+        return bool(self.manifest["study"] == "sweep")
+
+    @property
+    def lost_summary(self) -> bool:
+        """There is a summary, and it cannot be read: the study did come to its end."""
+        return self.summary is None and os.path.lexists(self.store.folder / "summary.json")
+
+    @property
+    def finished(self) -> bool:
+        """The last study in this folder came to its end and wrote its summary."""
+        return came_to_its_end(self.summary, self.runs, len(self.points))
+
+
+def contents(folder: Path) -> Contents:
+    """Read manifest, points and summary. Raises StoreDamaged, WrongRequest where there is no manifest."""
+    store = Store(folder)
+    manifest = store.read_manifest()
+    if manifest is None:
+        for table in TABLES:
+            if store.shards(table):
+                raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
+        raise no_results(folder)
+    summary = read_summary(folder)
+    if manifest["study"] == "sweep":
+        if not manifest.get("points"):
+            return Contents(store, manifest, {}, 0, 0, summary)
+        design = PointTable.load(store, manifest["points"])
+        points = {number: design.points[number].values for number in design.numbers()}
+        return Contents(store, manifest, points, len(design.points), int(manifest["runs"]), summary)
+    return Contents(store, manifest, {0: ()}, 1, int(manifest["runs"]), summary)
+
+
+def check_files(held: Contents) -> list[Damage]:
+    """Every shard: its bytes against its name, one for each key, none without its twin."""
+    out = []
+    store, folder = held.store, held.store.folder
+    for table in (*TABLES, FAILED):
+        seen: dict[tuple[int, int, int], str] = {}
+        for shard in store.every_shard(table):
+            name = f"{table}/{shard.path.name}"
+            if not shard.is_sound():
+                out.append(Damage(name, "not the bytes it was written with", shard.point, shard.block))
+            elif shard.key in seen:
+                why = f"a second file for the same runs as {seen[shard.key]}"
+                out.append(Damage(name, why, shard.point, shard.block))
+            elif shard.point >= held.known:
+                out.append(Damage(name, f"the design has no point {shard.point}", shard.point, shard.block))
+            seen.setdefault(shard.key, shard.path.name)
+    accords, dyads = ({shard.key for shard in store.shards(table)} for table in ("accords", "dyads"))
+    for shard in store.shards("runs"):
+        name = str(shard.path.relative_to(folder))
+        if shard.key not in accords:
+            out.append(Damage(name, "its table of accords is missing", shard.point, shard.block))
+        elif shard.key not in dyads and store.has_sums(shard):
+            out.append(Damage(name, "its table of dyads is missing", shard.point, shard.block))
+    return out
+
+
+def check_drawn(held: Contents) -> list[Damage]:
+    """Figures and pages: their bytes against the sha256 put down when they were drawn."""
+    return [
+        Damage(
+            name, "not the bytes it was drawn with; --repair takes it away, `plot` and `report` draw again"
+        )
+        for name in changed(held.store.folder)
+    ]
+
+
+def check_counts(held: Contents) -> list[Damage]:
+    """Runs that a finished study should hold and does not."""
+    if not held.finished:
+        return []
+    return [
+        Damage("runs", f"runs {b.first} to {b.stop - 1} of point {number} are missing", number, b)
+        for number, blocks in held.store.lacking(held.points, held.runs).items()
+        for b in blocks
+    ]
+
+
+def check_rows(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
+    """Every block whose files are sound: each run once in every arm, and accords of these runs alone."""
+    failed: dict[int, set[int]] = {}
+    broken = {(d.point, d.block) for d in bad}
+    try:
+        for row in held.store.failed():
+            failed.setdefault(row["point"], set()).add(row["run"])
+    except StoreDamaged:
+        pass  # told of by its checksum
+    for one in held.store.kept():
+        if one.runs is None or one.accords is None or (one.point, one.block) in broken:
+            continue
+        why = _wrong_rows(held, one, failed.get(one.point, set()))
+        if why:
+            yield Damage(f"runs/{one.runs.path.name}", why, one.point, one.block)
+
+
+def _wrong_rows(held: Contents, one: Kept, failed: set[int]) -> str | None:
+    assert one.runs is not None
+    assert one.accords is not None
+    try:
+        runs, accords = held.store.read(one.runs), held.store.read(one.accords)
+        expected = np.array([r for r in range(one.block.first, one.block.stop) if r not in failed], np.int64)
+        wrong = _wrong_runs(held, runs, expected) or _wrong_accords(held, accords, expected)
+        if wrong is None and one.dyads is not None:
+            wrong = _wrong_dyads(held, runs, held.store.read(one.dyads))
+        unlike = None if wrong else held.store.unlike_first(one.runs, runs.column_names)
+        return f"{unlike}, by another version; --all --repair runs all again" if unlike else wrong
+    except (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
+        return f"not a table of this kind ({type(error).__name__}: {error})"
+    except StoreDamaged as error:
+        return str(error)
+
+
+def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
+    arms, number = column_words(runs, "arm"), runs["run"].to_numpy().astype(np.int64)
+    strangers = set(arms) - set(held.manifest["arms"])
+    if strangers and not held.manifest.get("mechanisms"):
+        return f"rows of an arm the study does not have: {min(strangers)}"
+    for arm in held.manifest["arms"]:
+        mine = np.sort(number[arms == arm])
+        if np.array_equal(mine, expected):
+            continue
+        values, times = np.unique(mine, return_counts=True)
+        if (times > 1).any():
+            return f"run {values[times > 1][0]} of arm {arm} stands there {times.max()} times"
+        left = np.setdiff1d(expected, mine)
+        if len(left):
+            return f"run {left[0]} of arm {arm} is missing"
+        return f"run {np.setdiff1d(mine, expected)[0]} of arm {arm} does not belong there"
+    return None
+
+
+def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
+    """Sums over dyads, and over states, against those of the runs; and of their differences from the control arm."""
+    arms, arm, of_arm = held.manifest["arms"], column_words(runs, "arm"), column_words(dyads, "arm")
+    if strangers := set(of_arm) - set(arms):
+        return f"dyads of an arm the study does not have: {min(strangers)}"
+    all_new = FILTERED + "accords_all_"
+    longest = max(int(name.removeprefix(all_new)) for name in runs.column_names if name.startswith(all_new))
+    number, is_state = runs[f"{all_new}{longest}"].to_numpy(), column_words(dyads, "b") == ""
+    controls = []  # what each arm's sums say of the control arm: the same
+    for one in arms:
+        total, here = float(number[arm == one].sum()), of_arm == one
+        for rows, times in ((here & ~is_state, 1), (here & is_state, 2)):
+            found, effect = (
+                int(dyads[name].to_numpy()[rows].sum()) / SUM / times for name in ("sum", "effect")
+            )
+            controls.append(total - effect)
+            most = CLOSE * (len(number) + total)
+            if abs(found - total) > most or abs(controls[-1] - controls[0]) > most:
+                return f"sums by dyad of arm {one} are not those of the runs"
+    return None
+
+
+def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | None:
+    number = accords["run"].to_numpy().astype(np.int64)
+    if not np.isin(number, expected).all():
+        return f"an accord of run {number[~np.isin(number, expected)][0]}, which does not belong there"
+    known = {"arm": set(held.manifest["arms"])}
+    known |= {side: {state["id"] for state in held.manifest["inputs"]["states"]} for side in ("a", "b")}
+    for column, words in known.items():
+        strangers = set(column_words(accords, column)) - words
+        if strangers:
+            return f"an accord with {column} {min(strangers)}, which the study does not have"
+    table = held.manifest.get("classes")
+    if table is not None:
+        classes = Classes.read(table)
+        codes = sorted(classes.list_of)
+        first, second = (positions(accords, side, codes) for side in ("a", "b"))
+        ways = np.column_stack([first, second, positions(accords, "direction", DIRECTIONS)])
+        for a, b, way in np.unique(ways, axis=0):
+            if classes.direction(codes[a], codes[b]) != DIRECTIONS[way]:
+                return (
+                    f"an accord of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}, "
+                    "which the class table does not say"
+                )
+    keys = [
+        np.unique(column_words(accords, name).astype(str), return_inverse=True)[1]
+        if pa.types.is_dictionary(accords[name].type)
+        else accords[name].to_numpy()
+        for name in ACCORD_KEY
+    ]
+    table = np.column_stack(keys) if len(accords) else np.empty((0, len(keys)))
+    if len(np.unique(table, axis=0)) != len(table):
+        return "an accord stands there twice"
+    return None
+
+
+def unchecked(held: Contents) -> list[str]:
+    """What in the folder nothing here vouches for: what no checksum was put down of, and is no part of a study.
+
+    Folders are named with a slash and the number of files in them."""
+    known = {"manifest.json", "summary.json", "failed.json", "lock", "progress.json", SUMS, *TABLES, FAILED}
+    sums = noted(held.store.folder)
+    known |= {*sums}
+    if held.is_sweep:
+        points = held.manifest.get("points") or {}
+        known |= {"levels.csv", "effects.csv", f"points.{points.get('sha256')}.parquet"}
+    out = []
+    for path in sorted(held.store.folder.iterdir()):
+        if path.name in known or path.name.endswith(".partial"):
+            continue
+        inside = path.rglob("*") if path.is_dir() else ()
+        many = sum(
+            1
+            for one in inside
+            if not one.is_dir() and one.relative_to(held.store.folder).as_posix() not in sums
+        )
+        if many or not path.is_dir():
+            out.append(f"{path.name}/ ({many:,} files)" if path.is_dir() else path.name)
+    return out
+
+
+def left_over(folder: Path) -> list[str]:
+    """Temporary files of a writer that was stopped; the next writer takes them away."""
+    return [str(path.relative_to(folder)) for path in half_written(folder)]
+
+
+def strangers(folder: Path) -> list[str]:
+    """Files among the shards that no balance-sim wrote there. They are read by nobody."""
+    out = []
+    for table in (*TABLES, FAILED):
+        known = {shard.path.name for shard in Store(folder).every_shard(table)}
+        if (folder / table).is_dir():
+            names = (n for n in os.listdir(folder / table) if n not in known and not n.endswith(".partial"))
+            out += [f"{table}/{name}" for name in sorted(names)]
+    return out
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

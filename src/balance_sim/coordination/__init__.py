@@ -1,0 +1,1 @@
+"""The coordination model (DyNAM): two-sided tie formation fitted to dated records."""

@@ -1,0 +1,1 @@
+"""Historical cases: scenarios made from data sets, and their scores."""

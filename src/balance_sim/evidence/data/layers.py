@@ -1,0 +1,255 @@
+"""Tidy frames laid out as arrays by year on a roster: one small function a layer, NaN where nothing is known.
+
+T years, n states. Everything is as it stood on 1 January of the year, unless a docstring says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from balance_sim.evidence.data import codes
+from balance_sim.evidence.data.history import Floats
+from balance_sim.evidence.data.table import Read
+
+EARTH_KM = 6371.0088
+MILITARISED_YEARS = 10
+
+
+@dataclass(frozen=True)
+class Roster:
+    """Every state that is a member on some day of the period, by ISO code; `position` maps COW numbers."""
+
+    iso3: tuple[str, ...]
+    cow: NDArray[np.int64]
+    names: tuple[str, ...]
+    spells: pd.DataFrame
+    position: pd.Series
+
+    @property
+    def size(self) -> int:
+        return len(self.iso3)
+
+    def pairs(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Rows whose two COW numbers are on the roster, with positions a < b."""
+        a, b = frame["cow_a"].map(self.position), frame["cow_b"].map(self.position)
+        known = a.notna() & b.notna() & (a != b)
+        a, b = a[known].astype(np.int64), b[known].astype(np.int64)
+        return frame[known].assign(a=np.minimum(a, b), b=np.maximum(a, b))
+
+
+def roster(start_year: int, end_year: int) -> Roster:
+    """States of a period. Germany 255 and 260, Yemen 678 and 679 share a place, since they share a code."""
+    table = codes.state_codes()
+    inside = (table["start"] <= f"{end_year}-12-31") & (table["end"] >= f"{start_year}-01-01")
+    table = table[inside & (table["iso3"] != "")].sort_values(["iso3", "start"])
+    last = table.groupby("iso3").last()
+    place = pd.Series(np.arange(len(last)), index=last.index)
+    position = table.drop_duplicates("cow").set_index("cow")["iso3"].map(place).astype(np.int64)
+    names = tuple(str(name) for name in last["name"])
+    return Roster(tuple(last.index), last["cow"].to_numpy(np.int64), names, table, position)
+
+
+def membership(states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """(T, n) part of the year at which membership starts and ends; both 0 where absent."""
+    entry, leave = np.zeros((len(years), states.size)), np.zeros((len(years), states.size))
+    place = states.spells["cow"].map(states.position).to_numpy()
+    for t, year in enumerate(years):
+        first, after = pd.Timestamp(f"{year}-01-01"), pd.Timestamp(f"{year + 1}-01-01")
+        length = (after - first).days
+        low = ((states.spells["start"] - first).dt.days / length).clip(0.0, 1.0).to_numpy()
+        high = (((states.spells["end"] - first).dt.days + 1) / length).clip(0.0, 1.0).to_numpy()
+        there = high > low
+        entry[t] = 1.0
+        np.minimum.at(entry[t], place[there], low[there])
+        np.maximum.at(leave[t], place[there], high[there])
+        entry[t] = np.where(leave[t] > 0, entry[t], 0.0)
+    return entry, leave
+
+
+def state_years(
+    frame: pd.DataFrame, column: str, states: Roster, years: NDArray[np.int64], carry_years: int
+) -> Floats:
+    """(T, n) the value of the year before, carried over gaps of `carry_years`; a new member's first value."""
+    first = int(years[0]) - 1 - carry_years
+    span = np.arange(first, int(years[-1]) + 1)
+    frame = frame[frame["cow"].isin(states.position.index) & frame["year"].isin(span) & frame[column].notna()]
+    lasting = _member_at_end_of_year(frame, states)
+    frame = frame.assign(lasting=lasting).sort_values("lasting", kind="stable")
+    values = np.full((len(span), states.size), np.nan)
+    values[frame["year"].to_numpy() - first, frame["cow"].map(states.position).to_numpy()] = frame[column]
+    out = np.full((len(years), states.size), np.nan)
+    for back in range(1, carry_years + 2):
+        earlier = values[np.arange(len(years)) + 1 + carry_years - back]
+        out = np.where(np.isnan(out), earlier, out)
+    joined = states.spells.groupby("iso3")["start"].min().dt.year.to_numpy()
+    new = joined[None, :] >= years[:, None] - 1
+    return np.where(np.isnan(out) & new, values[carry_years + 1 :], out)
+
+
+def _member_at_end_of_year(frame: pd.DataFrame, states: Roster) -> NDArray[np.bool_]:
+    ends = states.spells.groupby("cow")["end"].max()
+    day = pd.to_datetime(frame["year"].astype(str) + "-12-31")
+    return (frame["cow"].map(ends) >= day).to_numpy()
+
+
+def distances(
+    minimum: Read | None, capitals: Read | None, states: Roster, years: NDArray[np.int64]
+) -> tuple[Floats, int]:
+    """(T, n, n) km: minimum distance on 1 January; for states not yet on the map then, the next year that has
+    one, else the last; for pairs that have none at all, between capitals. Also the number of such pairs."""
+    shape = (len(years), states.size, states.size)
+    out = np.full(shape, np.nan)
+    if minimum is not None:
+        frame = states.pairs(minimum.frame).sort_values("year_from", kind="stable")
+        a, b, km = frame["a"].to_numpy(), frame["b"].to_numpy(), frame["km"].to_numpy()
+        low, high = frame["year_from"].to_numpy(), frame["year_to"].to_numpy()
+        later = np.full(shape[1:], np.nan)
+        for year in range(int(years[-1]) + 2, int(years[0]) - 1, -1):
+            now = (low <= year) & (high >= year)
+            later[a[now], b[now]] = km[now]
+            if year <= years[-1]:
+                out[year - years[0]] = later
+        earlier = out[0].copy()
+        for t in range(len(years)):
+            out[t] = np.where(np.isnan(out[t]), earlier, out[t])
+            earlier = out[t]
+    apart = (
+        np.full(shape[1:], np.nan) if capitals is None else _between_capitals(capitals.frame, states, years)
+    )
+    out = np.where(np.isnan(out), np.triu(apart, 1)[None], out)
+    upper = np.triu(np.ones(shape[1:], dtype=bool), 1)
+    out = np.where(upper[None], out, 0.0)
+    measured = out + out.transpose(0, 2, 1)
+    filled = 0 if minimum is None else int((upper & ~_ever(minimum, states)).sum())
+    return measured, filled
+
+
+def _ever(minimum: Read, states: Roster) -> NDArray[np.bool_]:
+    frame = states.pairs(minimum.frame)
+    known = np.zeros((states.size, states.size), dtype=bool)
+    known[frame["a"], frame["b"]] = True
+    return known
+
+
+def _between_capitals(frame: pd.DataFrame, states: Roster, years: NDArray[np.int64]) -> Floats:
+    """(n, n) great circle in km between the capitals of the period's last year."""
+    frame = frame[frame["cow"].isin(states.position.index) & (frame["start"] <= f"{years[-1]}-12-31")]
+    frame = frame.assign(place=frame["cow"].map(states.position)).sort_values("start").groupby("place").last()
+    where = frame.reindex(np.arange(states.size))
+    return great_circle(where["latitude"].to_numpy(float), where["longitude"].to_numpy(float))
+
+
+def great_circle(latitude: Floats, longitude: Floats) -> Floats:
+    """(n, n) distance in km on a sphere of the Earth's mean radius; degrees in. Haversine formula."""
+    lat, lon = np.radians(latitude), np.radians(longitude)
+    half = np.sin((lat[:, None] - lat[None, :]) / 2) ** 2
+    half += np.cos(lat[:, None]) * np.cos(lat[None, :]) * np.sin((lon[:, None] - lon[None, :]) / 2) ** 2
+    angle: Floats = 2 * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
+    return EARTH_KM * angle
+
+
+def contiguity(read: Read | None, states: Roster, years: NDArray[np.int64]) -> Floats:
+    """(T, n, n) COW type 1..5 of contiguity, 0 for none, in force over the turn of the year."""
+    if read is None:
+        return _nothing(states, years)
+    frame = states.pairs(read.frame).sort_values("type", ascending=False, kind="stable")
+    last = _last_year(read)
+    out = np.zeros((len(years), states.size, states.size))
+    for t, year in enumerate(years):
+        at = min(int(year), last)
+        now = (frame["year_from"] <= at) & (frame["year_to"] >= at)
+        out[t, frame["a"][now], frame["b"][now]] = frame["type"][now]
+    return out + out.transpose(0, 2, 1)
+
+
+def rivalry(read: Read | None, states: Roster, years: NDArray[np.int64]) -> Floats:
+    """(T, n, n) 1 where a strategic rivalry began in an earlier year and has not ended before this one."""
+    if read is None:
+        return _nothing(states, years)
+    frame = states.pairs(read.frame)
+    end = frame["year_to"].fillna(9999).astype(np.int64)
+    spells = [(frame["year_from"] < year) & (end >= year) for year in years]
+    return _covered(_flags(frame, spells, states), years, _last_year(read))
+
+
+def claims(read: Read | None, states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """(T, n, n) 1 where a territorial claim stands, and the salience 0..1 of the most salient one."""
+    if read is None:
+        return _nothing(states, years), _nothing(states, years)
+    frame = states.pairs(read.frame)
+    spells = [_standing(frame, int(year)) for year in years]
+    salience = _maximum(frame, frame["salience"].fillna(0.0).to_numpy(np.float64), spells, states)
+    last = _last_year(read)
+    return _covered(_flags(frame, spells, states), years, last), _covered(salience, years, last)
+
+
+def disputes(read: Read | None, states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """(T, n, n) 1 where the pair was on opposite sides of a militarised dispute in the ten years before, and
+    1 where it is at war: both fight, the war has begun and is not over."""
+    if read is None:
+        return _nothing(states, years), _nothing(states, years)
+    frame = states.pairs(read.frame)
+    recent = [
+        (frame["start"] < f"{year}-01-01") & (frame["end"] >= f"{year - MILITARISED_YEARS}-01-01")
+        for year in years
+    ]
+    war = [_standing(frame, int(year)) & frame["war"] for year in years]
+    last = _last_year(read)
+    return _covered(_flags(frame, recent, states), years, last), _covered(
+        _flags(frame, war, states), years, last
+    )
+
+
+def alliances(
+    read: Read | None, depths: Mapping[str, tuple[float, float]], states: Roster, years: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """(T, n, n) depth and calm of the deepest and calmest alliance in force."""
+    if read is None:
+        return _nothing(states, years), _nothing(states, years)
+    frame = states.pairs(read.frame)
+    spells = [_standing(frame, int(year)) for year in years]
+    last = _last_year(read)
+    rungs = (
+        np.asarray(frame["kind"].map({k: v[part] for k, v in depths.items()}).fillna(0.0), dtype=np.float64)
+        for part in (0, 1)
+    )
+    depth, calm = (_maximum(frame, rung, spells, states) for rung in rungs)
+    return _covered(depth, years, last), _covered(calm, years, last)
+
+
+def _standing(frame: pd.DataFrame, year: int) -> pd.Series:
+    first = pd.Timestamp(date(year, 1, 1))
+    return (frame["start"] < first) & (frame["end"].isna() | (frame["end"] >= first))
+
+
+def _flags(frame: pd.DataFrame, spells: list[pd.Series], states: Roster) -> Floats:
+    ones: Floats = np.full(len(frame), 1.0, dtype=np.float64)
+    return _maximum(frame, ones, spells, states)
+
+
+def _maximum(frame: pd.DataFrame, values: Floats, spells: list[pd.Series], states: Roster) -> Floats:
+    out = np.zeros((len(spells), states.size, states.size))
+    a, b = frame["a"].to_numpy(), frame["b"].to_numpy()
+    for t, spell in enumerate(spells):
+        now = spell.to_numpy(dtype=bool)
+        np.maximum.at(out[t], (a[now], b[now]), values[now])
+    return out + out.transpose(0, 2, 1)
+
+
+def _covered(values: Floats, years: NDArray[np.int64], last: int) -> Floats:
+    """Missing for 1 January of years after the day on which the source ends."""
+    values[years > last + 1] = np.nan
+    return values
+
+
+def _last_year(read: Read) -> int:
+    return read.report.last_year if read.report.last_year is not None else -1
+
+
+def _nothing(states: Roster, years: NDArray[np.int64]) -> Floats:
+    return np.full((len(years), states.size, states.size), np.nan)

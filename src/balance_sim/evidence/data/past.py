@@ -1,0 +1,241 @@
+"""A year of the record as a scenario: what was known on 1 January, in the model's own terms.
+
+The same scenario serves the fit (its terms are what states would have weighed then) and the forecast (it is
+run forward from there). Alliances stand in it as legs of multilateral treaties that are in force, so that
+they act by depth and as partners, and count neither as activity nor as new accords."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from balance_sim.evidence.data.history import Floats, History
+from balance_sim.evidence.data.nuclear import nuclear_since
+from balance_sim.model.willingness import CHANGING
+from balance_sim.scenario.defaults import default_tree, default_weights
+from balance_sim.scenario.nodes import plain
+from balance_sim.scenario.schema import (
+    Accord,
+    AccordKind,
+    Arm,
+    Audience,
+    CapabilityWeights,
+    Dispute,
+    Distance,
+    Event,
+    EventKind,
+    NoRelations,
+    Parameters,
+    Report,
+    Scenario,
+    State,
+    Theory,
+)
+
+KINDS = ("political_declaration", "information_sharing", "logistics", "defence_cooperation")
+"""Kinds that the record of accords tells apart, and that are fitted."""
+LONG_AGO = date(1950, 1, 1)
+NOBODY_SIGNS = -60.0
+"""Intercept, nats, of kinds that stand in the record as alliances and are not forecast."""
+HARDLY_EVER = 1e-9
+"""Occasions a year for those kinds."""
+WHOLE_CHANGE = {f"change_{name}": 1.0 for name in CHANGING}
+"""A year of the record is a start of its own: weights fitted to whole terms count a change as they count a level."""
+FURTHEST_KM = 20_100.0
+
+
+def _defaults() -> dict[str, Any]:
+    tree = plain(default_tree())
+    assert isinstance(tree, dict)
+    return tree
+
+
+def members_at(history: History, year: int) -> NDArray[np.int64]:
+    """Roster positions of the states that are members on some day of the year, in order of their codes."""
+    return np.flatnonzero(history.present[history.at(year)])
+
+
+def scenario_at(
+    history: History,
+    year: int,
+    *,
+    parameters: dict[str, float] | None = None,
+    weights: dict[str, float] | None = None,
+    intercepts: dict[str, float] | None = None,
+    propensity: Floats | None = None,
+    years: int = 1,
+    step_days: float = 30.4375,
+) -> Scenario:
+    """The world on 1 January of a year, to be run for `years`.
+
+    parameters, weights, intercepts (by kind): laid over the shipped defaults. propensity: (n,) by position
+    on the history's roster. States are the members of the year. A missing value stays missing. An event that
+    says nothing stands on each 1 January, so that a step begins there."""
+    t, who = history.at(year), members_at(history, year)
+    tree = _defaults()
+    start = date(year, 1, 1)
+    codes = [history.iso3[i] for i in who]
+    quiet = tuple(
+        Event(id=id_, date=date(y, 1, 1), kind="statement", visibility=0.0, principals=(codes[0],))
+        for id_, y in [("quiet", year), *((f"quiet_{y}", y) for y in range(year + 1, year + years))]
+    )
+    level = {**dict.fromkeys(tree["kinds"], NOBODY_SIGNS), **dict.fromkeys(KINDS, -3.0), **(intercepts or {})}
+    kinds = {
+        name: AccordKind(
+            **{
+                **values,
+                "intercept": float(level[name]),
+                "ceiling": values["ceiling"] if name in KINDS else HARDLY_EVER,
+            }
+        )
+        for name, values in tree["kinds"].items()
+    }
+    return Scenario(
+        name=f"record_{year}",
+        title=f"The record on 1 January {year}",
+        start=start,
+        end=date(year + years, 1, 1),
+        step_days=step_days,
+        focal="quiet",
+        capability=CapabilityWeights(**tree["capability"]),
+        states=tuple(_state(history, t, i, propensity) for i in who),
+        audiences={"rest": Audience(members=tuple(codes))},
+        disputes=_disputes(history, t, who),
+        no_relations=_at_war(history, t, who),
+        distances=_distances(history, t, who),
+        accords=(*_alliances(history, t, who, kinds), *_accords(history, start, who)),
+        events=quiet,
+        kinds=kinds,
+        event_kinds={name: EventKind(**values) for name, values in tree["event_kinds"].items()},
+        parameters=Parameters(**{**tree["parameters"], **WHOLE_CHANGE, **(parameters or {})}),
+        theory=Theory(preset="balance_of_threat", weights={**default_weights(), **(weights or {})}),
+        arms={"record": Arm(reference=True)},
+        report=Report(windows=(365,)),
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _state(history: History, t: int, i: int, propensity: Floats | None) -> State:
+    return State(
+        id=history.iso3[i],
+        name=history.names[i],
+        capability=float(np.nan_to_num(history.capability[t, i])),
+        democracy=_known(history.democracy[t, i]),
+        ideal_point=_known(history.ideal[t, i]),
+        propensity=0.0 if propensity is None else float(propensity[i]),
+        nuclear_since=nuclear_since(history.iso3[i], date(int(history.years[t]), 1, 1)),
+    )
+
+
+def _pairs(who: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    low, high = np.triu_indices(len(who), 1)
+    return who[low], who[high]
+
+
+def _disputes(history: History, t: int, who: NDArray[np.int64]) -> tuple[Dispute, ...]:
+    i, j = _pairs(who)
+    names = ("rivalry", "claim", "militarised", "war")
+    level: Floats = np.nan_to_num(np.stack([getattr(history, name)[t, i, j] for name in names]))
+    return tuple(
+        Dispute(
+            a=history.iso3[i[k]],
+            b=history.iso3[j[k]],
+            rivalry=float(level[0, k]),
+            claim=float(level[1, k]),
+            militarised=float(level[2, k]),
+            war=float(level[3, k]),
+        )
+        for k in np.flatnonzero(level.any(axis=0))
+    )
+
+
+def _at_war(history: History, t: int, who: NDArray[np.int64]) -> tuple[NoRelations, ...]:
+    """Pairs at war on 1 January, for the whole year. Of recognition and relations there is no series."""
+    i, j = _pairs(who)
+    war = np.nan_to_num(history.war[t, i, j])
+    return tuple(
+        NoRelations(a=history.iso3[i[k]], b=history.iso3[j[k]], kind="war")
+        for k in np.flatnonzero(war >= AT_WAR)
+    )
+
+
+AT_WAR = 0.5
+"""Intensity of war from which two states count as being at war, as in `model/classes.py`."""
+
+
+def _distances(history: History, t: int, who: NDArray[np.int64]) -> tuple[Distance, ...]:
+    i, j = _pairs(who)
+    km = np.minimum(history.distance[t, i, j], FURTHEST_KM)
+    codes = history.iso3
+    return tuple(
+        Distance.model_construct(a=codes[a], b=codes[b], km=float(d), source="")
+        for a, b, d in zip(i, j, km, strict=True)
+        if not np.isnan(d)
+    )
+
+
+def _alliances(
+    history: History, t: int, who: NDArray[np.int64], kinds: dict[str, AccordKind]
+) -> tuple[Accord, ...]:
+    """One leg a pair and kind. Depth and calm may come from two treaties: each then has its own leg."""
+    i, j = _pairs(who)
+    depth = np.nan_to_num(history.alliance_depth[t, i, j])
+    calm = np.nan_to_num(history.alliance_calm[t, i, j])
+    rows = []
+    for kind in ("defence_pact", "political_declaration", "non_aggression"):
+        by_depth = (depth > 0) & np.isclose(depth, kinds[kind].depth)
+        by_calm = (calm > 0) & np.isclose(calm, kinds[kind].calm)
+        rows += [(a, b, kind) for a, b in zip(*(side[by_depth | by_calm] for side in (i, j)), strict=True)]
+    return tuple(
+        Accord.model_construct(
+            id=f"alliance-{history.iso3[a]}-{history.iso3[b]}-{kind}",
+            a=history.iso3[a],
+            b=history.iso3[b],
+            kind=kind,
+            status="in_force",
+            signed=LONG_AGO,
+            in_force=LONG_AGO,
+            multilateral=True,
+        )
+        for a, b, kind in rows
+    )
+
+
+def _accords(history: History, start: date, who: NDArray[np.int64]) -> tuple[Accord, ...]:
+    """Accords signed before the start. One whose entry into force is not known counts from its signature."""
+    first = pd.Timestamp(start)
+    frame = history.accords
+    frame = frame[(frame["signed"] < first) & frame["a"].isin(who) & frame["b"].isin(who)]
+    in_force = frame["in_force"].fillna(frame["signed"])
+    in_force = in_force.where(in_force > frame["signed"], frame["signed"])
+    over = (frame["ended"] < first).to_numpy(dtype=bool)
+    waits = (in_force >= first).to_numpy(dtype=bool)
+    signed, entered, ended = _days(frame["signed"]), _days(in_force), _days(frame["ended"])
+    a, b, kinds = frame["a"].to_numpy(), frame["b"].to_numpy(), list(frame["kind"])
+    multilateral = frame["multilateral"].to_numpy(dtype=bool)
+    return tuple(
+        Accord.model_construct(
+            id=f"accord-{k}",
+            a=history.iso3[a[k]],
+            b=history.iso3[b[k]],
+            kind=str(kinds[k]),
+            status="ended" if over[k] else "signed" if waits[k] else "in_force",
+            signed=signed[k],
+            in_force=None if waits[k] else entered[k],
+            ended=ended[k] if over[k] else None,
+            multilateral=bool(multilateral[k]),
+        )
+        for k in range(len(frame))
+    )
+
+
+def _days(values: pd.Series) -> list[date | None]:
+    whole = values.to_numpy(dtype="datetime64[D]").astype(object)
+    return [day if isinstance(day, date) else None for day in whole]

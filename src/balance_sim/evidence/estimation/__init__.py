@@ -1,0 +1,1 @@
+"""Weights from data: the likelihood, its fit, calibration to a scenario's record, recovery of parameters."""

@@ -1,0 +1,93 @@
+"""A record made by the model itself, to see whether a fit finds what it was made with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from balance_sim.evidence.data.history import Floats, History
+from balance_sim.evidence.data.past import scenario_at
+from balance_sim.evidence.estimation.fitting import Fit
+from balance_sim.model.baseline import compile_worlds
+from balance_sim.model.engine import simulate
+from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.willingness import TERMS
+from balance_sim.scenario.schema import AccordKind, Scenario
+
+SHORT_DAYS = 1.0
+
+
+def made_record(
+    history: History,
+    weights: dict[str, float],
+    intercepts: dict[str, float],
+    *,
+    propensity: Floats | None = None,
+    parameters: dict[str, float] | None = None,
+    run: int = 0,
+    seed: int = 1,
+) -> History:
+    """The history with the accords that one run of the engine signs over its years, from its first 1 January.
+
+    States, their figures and quarrels stay as in the first year. Talks last a day and accords enter into
+    force at once, so that the lag between opening and signature, which the likelihood leaves out, is not at
+    issue. parameters: of beliefs and reach, laid over the defaults."""
+    years = len(history.years)
+    scenario = _short_talks(
+        scenario_at(
+            history,
+            int(history.years[0]),
+            weights={**dict.fromkeys(TERMS, 0.0), **weights},
+            intercepts=intercepts,
+            propensity=propensity,
+            parameters=parameters,
+            years=years,
+        )
+    )
+    worlds = compile_worlds(scenario)
+    world, numbers = worlds.reference, np.array([run], dtype=np.uint64)
+    chances = draw_opportunities(world, seed, numbers)
+    made = simulate(world, worlds.baseline, chances, thinning(world, chances, None), seed, numbers).accords
+    kept = np.flatnonzero((made.signed >= 0) & (made.signed < world.grid[-1]))
+    place = np.array([history.iso3.index(code) for code in world.codes])
+    a, b = place[world.first[made.pair[kept]]], place[world.second[made.pair[kept]]]
+    when = pd.Timestamp(scenario.start) + pd.to_timedelta(np.floor(made.signed[kept]), unit="D")
+    frame = pd.DataFrame(
+        {
+            "accord_id": [f"made-{k}" for k in range(len(kept))],
+            "kind": [world.ladder.names[m] for m in made.kind[kept]],
+            "signed": when,
+            "in_force": when,
+            "ended": pd.Series(pd.NaT, index=range(len(kept))),
+            "precision": "day",
+            "multilateral": False,
+            "a": np.minimum(a, b),
+            "b": np.maximum(a, b),
+        }
+    )
+    last = int(history.years[-1])
+    return replace(history, accords=frame, accord_years=(int(history.years[0]), last))
+
+
+def _short_talks(scenario: Scenario) -> Scenario:
+    kinds = {
+        name: AccordKind(**{**kind.model_dump(), "talks_days": SHORT_DAYS, "at_once": 1.0})
+        for name, kind in scenario.kinds.items()
+    }
+    calm = scenario.parameters.model_copy(update={"collapse_rate": 0.0, "talks_speed_exponent": 0.0})
+    return scenario.model_copy(update={"kinds": kinds, "parameters": calm})
+
+
+def covered(fit: Fit, truth: dict[str, float]) -> dict[str, bool]:
+    """Whether each 95 % interval holds what the record was made with."""
+    error = fit.standard_error
+    return {
+        name: bool(abs(value - truth[name]) <= 1.959964 * one)
+        for name, value, one in zip(fit.names, fit.estimate, error, strict=True)
+        if name in truth
+    }
+
+
+__all__ = ["covered", "made_record"]

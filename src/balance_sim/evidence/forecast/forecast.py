@@ -1,0 +1,352 @@
+"""A forecast of who makes an accord with whom in a window: read, frozen before the outcome, and scored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from balance_sim.evidence.data import codes
+from balance_sim.evidence.data.accords import read_outcomes
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.forecasts import read_forecast
+from balance_sim.evidence.data.history import Floats
+from balance_sim.evidence.data.panel import default_depths, load_history
+from balance_sim.evidence.data.table import ReadReport
+from balance_sim.evidence.estimation.features import pair_years
+from balance_sim.evidence.estimation.own_record import own_record
+from balance_sim.evidence.forecast.baselines import BASELINES, WINDOW, fit_baselines
+from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
+from balance_sim.evidence.forecast.score import FLOOR, Scores, calibration, score_forecasts
+from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.problems import did_you_mean, listed, shown
+from balance_sim.scenario.schema import Scenario
+
+STAGES = ("signed", "in_force")
+FROZEN = "balance-sim forecast"
+FEW = 5
+LARGEST = 64 << 20
+"""Bytes of a frozen forecast that are read at most."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """pairs: ISO alpha-3 codes, a < b; p: a probability each that the pair makes an accord of one of `kinds`
+    (any if empty) that reaches `stage` on first..last, both days included."""
+
+    pairs: tuple[tuple[str, str], ...]
+    p: tuple[float, ...]
+    first: date
+    last: date
+    kinds: tuple[str, ...] = ()
+    stage: str = "signed"
+    about: str = ""
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What is forecast, as plain values in a fixed order."""
+        order = sorted(range(len(self.pairs)), key=lambda k: self.pairs[k])
+        return {
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "kinds": list(self.kinds),
+            "stage": self.stage,
+            "about": self.about,
+            "pairs": [[*self.pairs[k], self.p[k]] for k in order],
+        }
+
+    @property
+    def sha256(self) -> str:
+        """Of the content."""
+        return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()
+
+
+def read_pairs(
+    path: Path, first: date, last: date, kinds: Sequence[str] = (), stage: str = "signed"
+) -> Forecast:
+    """A CSV of pairs and probabilities: iso3_a, iso3_b, p (see `readers.forecasts`). Raises DataError."""
+    frame = read_forecast(path, first, kinds).frame
+    pairs = tuple(zip(frame["a"], frame["b"], strict=True))
+    return Forecast(pairs, tuple(map(float, frame["p"])), first, last, tuple(kinds), stage, path.name)
+
+
+def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
+    """Write a forecast with its hash and today's date (UTC). A file that is there is not written over."""
+    record = {
+        "format": FROZEN,
+        "frozen": datetime.now(UTC).date().isoformat(),
+        "sha256": forecast.sha256,
+        "forecast": forecast.content,
+    }
+    try:
+        out = path.open("x", encoding="utf-8")
+    except FileExistsError:
+        raise DataError("a frozen forecast is not written over", "Give another name", path=path) from None
+    except FileNotFoundError:
+        raise DataError(
+            "there is no such folder", "Make it, or give another name", path=path.parent
+        ) from None
+    try:
+        with out:
+            out.write(json.dumps(record, indent=1) + "\n")
+    except OSError:
+        path.unlink(missing_ok=True)  # half a file
+        raise
+    return record
+
+
+def thaw(path: Path) -> tuple[Forecast, str]:
+    """A frozen forecast and the date of freezing. Raises DataError if it is not as it was frozen."""
+    try:
+        record = json.loads(regular_bytes(path, LARGEST))
+        held = record["forecast"]
+        forecast = Forecast(
+            pairs=tuple((str(a), str(b)) for a, b, _ in held["pairs"]),
+            p=tuple(float(p) for _, _, p in held["pairs"]),
+            first=date.fromisoformat(held["first"]),
+            last=date.fromisoformat(held["last"]),
+            kinds=tuple(held["kinds"]),
+            stage=str(held["stage"]),
+            about=str(held["about"]),
+        )
+        frozen, sha256 = str(record["frozen"]), record["sha256"]
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
+        raise DataError(
+            "this is no frozen forecast", "Give a file made by `score --freeze`, a CSV or a folder", path=path
+        ) from None
+    if forecast.sha256 != sha256:
+        raise DataError("the forecast was changed after it was frozen", "Take the file as frozen", path=path)
+    return forecast, frozen
+
+
+@dataclass(frozen=True)
+class Happened:
+    """What happened to the pairs of a forecast. y: (N,) 1 where the pair made such an accord in the window.
+
+    accords: such accords in the file; outside: pairs that made one and are not in the forecast; partial: of the
+    accords, dates known to the month or year only; report: of the file."""
+
+    y: Floats
+    accords: int
+    outside: tuple[str, ...]
+    partial: int
+    report: ReadReport
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "file": Path(self.report.path).name,
+            "rows": self.report.rows_read,
+            "dropped": {one.reason: one.count for one in self.report.dropped},
+            "accords": self.accords,
+            "pairs": int(self.y.sum()),
+            "pairs_outside": list(self.outside),
+        }
+
+
+def happened(forecast: Forecast, outcomes: Path) -> Happened:
+    """The accords of a file that count. Rows of one agreement with several parties are pairs of their own."""
+    read = read_outcomes(outcomes)
+    frame = read.frame
+    frame = frame[frame[forecast.stage].notna()]
+    if forecast.kinds:
+        frame = frame[frame["kind"].isin(forecast.kinds)]
+    day = frame[forecast.stage]
+    frame = frame[(day >= pd.Timestamp(forecast.first)) & (day <= pd.Timestamp(forecast.last))]
+    sides = [codes.convert(frame[side], frame[forecast.stage], "cow", "iso3") for side in ("cow_a", "cow_b")]
+    done = {(min(str(a), str(b)), max(str(a), str(b))) for a, b in zip(*sides, strict=True)}
+    known = set(forecast.pairs)
+    return Happened(
+        y=np.array([float(pair in done) for pair in forecast.pairs]),
+        accords=len(frame),
+        outside=tuple(f"{a}-{b}" for a, b in sorted(done - known)),
+        partial=int((frame["precision"] != "day").sum()),
+        report=read.report,
+    )
+
+
+def made(forecast: Forecast, outcomes: Path) -> Floats:
+    """(N,) 1 where the pair made such an accord in the window."""
+    return happened(forecast, outcomes).y
+
+
+def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
+    """(N,) by name: baselines trained on the ten years before the window, on what `data` holds before it.
+
+    A year's chance becomes the window's by 1 - (1 - p)^years. Pairs that the data do not know get the base
+    rate."""
+    year = forecast.first.year
+    history = load_history(data, year - WINDOW, year)
+    if history.accord_years[1] < year - 1:
+        raise DataError(
+            f"the accords on record end in {history.accord_years[1]}",
+            f"Give accords up to {year - 1}, or leave --data out",
+            path=data,
+        )
+    rows = pair_years(history, forecast.kinds or None)
+    now = rows.within(year, year)
+    place = {(history.iso3[a], history.iso3[b]): k for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))}
+    at = np.array([place.get(pair, -1) for pair in forecast.pairs])
+    years = ((forecast.last - forecast.first).days + 1) / 365.25
+    out = {}
+    base = 0.0
+    for name, predict in fit_baselines(rows.within(year - WINDOW, year - 1), tuple(BASELINES)).items():
+        p = predict(now)
+        base = float(p[0]) if name == "base_rate" else base
+        out[name] = -np.expm1(np.log1p(-np.where(at >= 0, p[at], base)) * years)
+    return out
+
+
+def own_baselines_of(forecast: Forecast, scenario: Scenario) -> tuple[dict[str, Floats], tuple[str, ...]]:
+    """Probabilities of the baselines trained on a scenario's own record, on what it holds before its start; and why one
+    could not be trained. A year's chance becomes the window's; dyads outside the roster get the base rate."""
+    until = min(scenario.start, forecast.first)
+    record = own_record(scenario, WINDOW, until=until, ahead=True, kinds=forecast.kinds)
+    rows = own_rows(scenario, record)
+    made, without = own_predictors(rows.within(record.years[0], until.year - 1))
+    now = rows.within(until.year, until.year)
+    codes = scenario.codes
+    place = {(codes[a], codes[b]): k for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))}
+    at = np.array([place.get(pair, -1) for pair in forecast.pairs])
+    years = ((forecast.last - forecast.first).days + 1) / 365.25
+    out = {}
+    base = 0.0
+    for name, predict in made.items():
+        p = predict(now)
+        base = float(p[0]) if name == "base_rate" else base
+        out[name] = -np.expm1(np.log1p(-np.where(at >= 0, p[at], base)) * years)
+    return out, without
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores by name (`model` is the forecast), the reliability table, what the skills are against, what
+    happened, and what a reader should know."""
+
+    scores: dict[str, Scores]
+    calibration: list[dict[str, Any]]
+    reference: str
+    outcomes: Happened
+    notes: tuple[str, ...]
+
+
+def score_forecast(
+    forecast: Forecast,
+    outcomes: Path,
+    data: Path | None = None,
+    more: Mapping[str, Floats] | None = None,
+    resamples: int = 1000,
+    kinds: Sequence[str] = (),
+    scenario: Scenario | None = None,
+) -> Scored:
+    """Score a forecast beside its baselines. kinds: of accords that are known besides the shipped ones.
+
+    Baselines are trained on `data`, else on the record of `scenario`. Without either, or where its record holds no
+    agreement, the reference is the share of pairs that made one, known only afterwards: harder to beat than
+    any base rate of the past. Where none or all did, that share is right by construction and there is no skill."""
+    there = happened(forecast, outcomes)
+    y = there.y
+    base = {"base_rate": np.full(len(y), y.mean())}
+    without: tuple[str, ...] = ()
+    known = base
+    if data is not None:
+        known = baselines_of(forecast, data)
+    elif scenario is not None:
+        own, without = own_baselines_of(forecast, scenario)
+        known = own if "base_rate" in own else base
+    is_past = known is not base
+    p = {"model": np.array(forecast.p), **known, **(more or {})}
+    scores = score_forecasts(p, y, np.arange(len(y)), resamples=resamples)
+    reliability = [
+        {str(k): v for k, v in row.items()} for row in calibration(p["model"], y).to_dict("records")
+    ]
+    reference = "base rate of the past" if is_past else "share that made one, in hindsight"
+    return Scored(
+        scores,
+        reliability,
+        reference,
+        there,
+        (
+            *unknown_kinds(forecast, there.report, (*default_depths(), *kinds)),
+            *without,
+            *_notes(scores["model"], there, forecast.last, forecast.stage, is_past=is_past),
+        ),
+    )
+
+
+def unknown_kinds(forecast: Forecast, report: ReadReport, known: Sequence[str]) -> list[str]:
+    """A note for each word that is the name of no kind, with its line and what may be meant.
+
+    Misspelt, a row counts for no kind that is asked for, and for `any` as much as another."""
+    file = Path(report.path).name
+    counts = "so it counts for no --kind" if forecast.kinds else "so it counts as a kind of its own"
+    odd = [kind for kind in report.kinds if kind.name not in {*known, *forecast.kinds}]
+    notes = [
+        f"{file}, line {kind.line}, column kind: no kind is called `{shown(kind.word)}`, "
+        f"{counts}{_meant(kind.name, known)}"
+        for kind in odd[:FEW]
+    ]
+    if len(odd) > FEW:
+        notes.append(f"{file}: {len(odd) - FEW} more words for kinds that are none")
+    there = {*known, *(kind.name for kind in report.kinds)}
+    return notes + [
+        f"--kind {shown(name)}: no kind is called so, in {file} neither{_meant(name, known)}"
+        for name in forecast.kinds
+        if name not in there
+    ]
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    found = did_you_mean(word, known)
+    return f"; {found}" if found else f". Kinds: {listed(sorted(known))}"
+
+
+def _notes(model: Scores, there: Happened, until: date, stage: str, *, is_past: bool) -> tuple[str, ...]:
+    notes = []
+    if not is_past:
+        others = ", ".join(name for name in BASELINES if name != "base_rate")
+        notes.append(
+            f"{others} need a history to train on: give --data DIR, or --scenario FILE for its record"
+        )
+    elif stage != "signed":
+        notes.append("the baselines are trained on signatures, whatever the stage")
+    if model.events == 0:
+        notes.append(
+            "no pair made such an accord: ranks are undefined, and only the expected number tells much"
+        )
+    elif model.events < FEW:
+        notes.append(
+            f"{model.events} of {model.n} pairs made such an accord: too few to tell forecasts apart"
+        )
+    if model.clipped:
+        notes.append(
+            f"{model.clipped} probabilities of 0 or 1 were kept {FLOOR:g} away from it in the log score"
+        )
+    if there.outside:
+        more = f" and {len(there.outside) - 5} more" if len(there.outside) > 5 else ""
+        notes.append(
+            f"{len(there.outside)} pairs made such an accord and are not in the forecast, so not scored: "
+            f"{', '.join(there.outside[:5])}{more}"
+        )
+    if there.partial:
+        notes.append(f"{there.partial} of the accords are dated to the month or year only")
+    name = Path(there.report.path).name
+    last = there.report.last_year
+    if last is not None and last < until.year:
+        notes.append(
+            f"the accords in {name} end in {last}, the forecast in {until.year}: is the window covered?"
+        )
+    notes += there.report.losses
+    return tuple(notes)
+
+
+def window_of(first: date, days: int) -> tuple[date, date]:
+    """The days after `first`, so many."""
+    return first + timedelta(days=1), first + timedelta(days=days)

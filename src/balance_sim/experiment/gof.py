@@ -1,0 +1,108 @@
+"""Goodness of fit of a scenario: its record's years simulated from their start, beside the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+from balance_sim.analysis.gof_file import GoodnessOfFit
+from balance_sim.analysis.residuals import residuals_of
+from balance_sim.experiment.run import run
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.replications.agreements import ground_of, newly_signed, recorded
+from balance_sim.replications.arms import chosen_arms
+from balance_sim.replications.gof import Agreements, Span, compare
+from balance_sim.replications.record import own_span, set_back, with_focal
+from balance_sim.results.folder import version
+from balance_sim.results.result import Result
+from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.schema import Scenario
+
+RUNS = 128
+
+
+def span_asked(scenario: Scenario, first: date | None, stop: date | None, *, ahead: bool) -> Span:
+    """The span to compare; what is not given is the scenario's own.
+
+    ahead: of the scenario's own years, from its start on; else of the years before it. Raises WrongRequest."""
+    own = Span(scenario.start, scenario.end) if ahead else own_span(scenario)
+    span = Span(first or own.first, stop or own.stop)
+    if span.first >= span.stop:
+        raise WrongRequest(f"the span is not in order: it starts on {span.first} and ends before {span.stop}")
+    if span.first < scenario.start < span.stop or span.stop > scenario.end:
+        raise WrongRequest(
+            f"from {span.first} until before {span.stop} is neither within the record, up to {scenario.start}, nor "
+            f"within the scenario's own time, {scenario.start} to {scenario.end}: set --from and --until"
+        )
+    return span
+
+
+def goodness_of_fit(
+    scenario: Scenario,
+    *,
+    runs: int = RUNS,
+    seed: int = 1,
+    span: Span | None = None,
+    arm: str | None = None,
+    observed: Agreements | None = None,
+    stored: Result | None = None,
+    workers: int = 1,
+    draw_parameters: bool = False,
+) -> GoodnessOfFit:
+    """Simulate a span and compare the network of new agreements with the observed one.
+
+    Before the scenario's start the scenario is set back to the span's first day (`set_back`), in the control arm if no
+    other is named, and simulated to its end. From the start on it is simulated as it is, in the arm named; `stored`
+    results of the arm are taken in place of simulating. draw_parameters: as of `run`. observed: agreements by position
+    in `scenario.codes`; the scenario's own record if None.
+
+    Raises WrongRequest for an arm or a span that it does not have, and where too little is on record in the span."""
+    span = span or own_span(scenario)
+    chosen = chosen_arms(scenario, None if arm is None else [arm])[-1 if arm is not None else 0]
+    seen = (recorded(scenario) if observed is None else observed).signed_within(span)
+    if len(seen) < 2:
+        raise WrongRequest(
+            f"{len(seen)} bilateral agreements are on record from {span.first} until before {span.stop}: too few to "
+            "compare. Set --from and --until, or give a record with --against"
+        )
+    if span.first < scenario.start:
+        lived = set_back(scenario, span, arm)
+        made = run(lived, runs=runs, seed=seed, workers=workers, draw_parameters=draw_parameters)
+    else:
+        focal = next(event.date for event in scenario.events if event.id == scenario.focal)
+        lived = with_focal(arm_scenario(scenario, chosen), focal)
+        made = stored or run(
+            scenario, runs=runs, seed=seed, arms=[chosen], workers=workers, draw_parameters=draw_parameters
+        )
+    failed = {row["run"] for row in made.failed}
+    if failed:
+        raise WrongRequest(f"{len(failed)} replications failed: first replication {min(failed)}")
+    frame = made.accords[made.accords["arm"].astype(str) == chosen]
+    comparison = compare(ground_of(scenario), span, seen, newly_signed(frame, scenario.codes), made.runs)
+    whole = span.first == lived.start and span.stop == lived.end
+    return GoodnessOfFit(
+        comparison,
+        residuals_of(lived, seen) if whole else None,
+        {state.id: state.name or state.id for state in scenario.states},
+        {
+            "subject": "scenario",
+            "title": scenario.title,
+            "scenario": scenario.name,
+            "sha256": scenario.sha256,
+            "arm": chosen,
+            "arm_title": scenario.arms[chosen].title or chosen,
+            "seed": made.seed,
+            "version": version(),
+        },
+        tuple(_notes(scenario, span, whole=whole)),
+    )
+
+
+def _notes(scenario: Scenario, span: Span, *, whole: bool) -> Iterator[str]:
+    if not whole:
+        yield "residuals: only of a whole span that is simulated"
+    if span.first < scenario.start and scenario.calibration.data_sha256:
+        yield (
+            "the scenario is calibrated on its own record: what is compared is in sample where the calibration's years "
+            "(`years` in its file) hold the span"
+        )

@@ -1,0 +1,138 @@
+"""One worker process and its pipe, as the driver sees them; and what a worker process starts in."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections import deque
+from contextlib import suppress
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from balance_sim.pool.worker import serve
+
+LEAVING = 2.0  # seconds within which a worker whose pipe has closed ends by itself
+NAME = "balance-sim worker"
+UNGUARDED = 77  # exit code of a worker that was told to begin a study while it read the main program
+
+
+class Hand[H]:
+    """A worker: its process, our end of its pipe, and what it holds, in order. Each holding has a `task`.
+
+    The job goes over the pipe once the worker is there to read it. Among the process's own arguments it would
+    fill a pipe whose reading end we hold too, and a worker killed before it reads would leave us writing for ever.
+    """
+
+    def __init__(self, job: bytes) -> None:
+        """Starts the process. Raises OSError where none can be started."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self.process = context.Process(target=serve, args=(theirs,), name=NAME, daemon=True)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # Ctrl-C is the driver's to hear
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        theirs.close()
+        self.conn: Connection = ours
+        self.job = job
+        self.holding: deque[H] = deque()
+        self.since = time.monotonic()
+        self.briefed = False
+        self.ready = False
+        self.is_late = False  # beyond its time limit, and killed for it
+
+    def brief(self, tasks: list[object]) -> bool:
+        """Send the job, and the tasks that wait for it. False if the worker is gone."""
+        self.briefed = True
+        try:
+            self.conn.send_bytes(self.job)
+            for task in tasks:
+                self.conn.send(task)
+        except OSError:
+            return False
+        return True
+
+    def give(self, one: H, task: object) -> bool:
+        """Hand it a task. False if the worker is gone."""
+        try:
+            if self.briefed:
+                self.conn.send(task)
+        except OSError:
+            return False
+        if not self.holding:
+            self.since = time.monotonic()
+        self.holding.append(one)
+        return True
+
+    def end(self) -> int | None:
+        """The exit code of a worker whose pipe has closed. One that stays, held by a thread of a model, is killed."""
+        until = time.monotonic() + LEAVING
+        while self.process.is_alive() and time.monotonic() < until:
+            time.sleep(
+                0.01
+            )  # `join` with a time limit waits without one where the worker closed all its files
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        return self.process.exitcode
+
+    def dismiss(self) -> None:
+        self.conn.close()
+        if self.process.is_alive():
+            self.process.kill()
+        self.process.join()
+
+
+def set_surroundings() -> None:
+    """One thread for linear algebra in a worker, since cores are shared out by blocks; and glibc, where it is the
+    C library, keeps the memory of a step's arrays for the next step instead of asking the system for it anew."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"):
+        os.environ.setdefault(name, str(2**28))
+
+
+def unstartable() -> str | None:
+    """Why no worker process can start from this program, where that is known beforehand; None: nothing is known.
+
+    A new process reads the main program from its file. A program from standard input or a pipe has none."""
+    main = sys.modules.get("__main__")
+    file = getattr(main, "__file__", None)
+    if file is None or getattr(main, "__spec__", None) is not None or Path(file).is_file():
+        return None
+    return f"no worker process can read the main program ({file}): save the program as a file"
+
+
+def not_in_a_worker() -> None:
+    """Ends a worker that is still reading the main program, where that program begins a study as it is read.
+
+    Without `if __name__ == "__main__":` each worker would live the study once more, and start workers for it."""
+    process = multiprocessing.current_process()
+    if process.name == NAME and getattr(process, "_inheriting", False):
+        os._exit(UNGUARDED)
+
+
+def wake[H](hands: list[Hand[H]]) -> None:
+    """Let processes go on that were stopped with us: workers, and the tracker that Python waits for at its end."""
+    tracker = getattr(getattr(resource_tracker, "_resource_tracker", None), "_pid", None)
+    for pid in (tracker, *(hand.process.pid for hand in hands)):
+        if pid is not None:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def reason(code: int | None) -> str:
+    """An exit code in words."""
+    if code is None:
+        return "no exit code"
+    if code < 0:
+        try:
+            return f"killed by {signal.Signals(-code).name}"
+        except ValueError:
+            return f"killed by signal {-code}"
+    return f"exit code {code}"

@@ -1,0 +1,396 @@
+"""Expected numbers of new agreements in closed form: the network as at the start, and no random numbers.
+
+Beliefs, threat, effort and consent of an arm are worked out in some spans of the scenario's time, with the agreements
+in force at the start in force throughout. In a span talks open at rate h = lambda * openness * consent * consent *
+P(idle), and
+
+    E(signed by T) = sum over spans of  h (integral S(T - t) dt + gain d/dT of it)  +  talks under way at the start
+
+with S of `stats.lags` and `gain` the days that talks opened then gain by running faster, to first order. It leaves out
+what agreements made on the way change in the network, and provocations. Tables that rest on it say so; tests hold it
+against the filtered estimate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Baseline, World
+from balance_sim.model.engine import close_step, perceive
+from balance_sim.model.network import begin_network
+from balance_sim.model.news import evidence
+from balance_sim.model.no_relations import mean_openness
+from balance_sim.model.pipeline import record_at_start, speed
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import opportunity_rate
+from balance_sim.model.state import State
+from balance_sim.model.willingness import OF_NETWORK, TERMS, consent, level, with_terms
+from balance_sim.model.world import by_audience, event_days
+from balance_sim.replications.filtered import TalksAtStart, Windows
+from balance_sim.replications.outcomes import COUNTS
+from balance_sim.scenario.schema import Event, Scenario
+from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+SPANS = 20  # of the scenario's length, at least: dates at which beliefs are looked at
+NO_RUN = np.zeros(1, dtype=np.uint64)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What an arm's states want over time. K spans, P dyads, M kinds."""
+
+    world: World  # in spans: see `in_spans`
+    dyads: Ints  # (P,) which of the world's
+    consent: Floats  # (K, P, M) probability that both sides consent at an opportunity
+    gain: Floats  # (K, P, M) sum of both sides' log gain, which sets the pace of talks
+    steady: Floats  # (2, P, M) what both sides' willingness is in any span
+    states: tuple[State, ...]  # as each span finds them
+
+
+def spans(worlds: Worlds, least: int = SPANS) -> Ints:
+    """(K + 1,) steps at which spans begin, and the number of steps: even, cut at the dates of all arms' events."""
+    world, days = worlds.reference, set(event_days(worlds.scenario))
+    even, edges = world.grid[-1] / least, [0]
+    for step in range(1, world.steps):
+        if world.grid[step] in days or world.grid[step + 1] - world.grid[edges[-1]] > even:
+            edges.append(step)
+    return np.array([*edges, world.steps])
+
+
+def in_spans(world: World, edges: Ints) -> World:
+    """The world with a few long steps: in each span, its evidence is that of the step in the middle."""
+    grid = world.grid[edges]
+    steps = np.searchsorted(world.grid, (grid[1:] + grid[:-1]) / 2, side="right") - 1
+    return replace(
+        world,
+        grid=grid,
+        odds_against=world.odds_against[steps],
+        intent_odds=world.intent_odds[steps],
+        reliability=world.reliability[steps],
+        at_start=replace(world.at_start, kept={}),
+    )
+
+
+def with_event(world: World, scenario: Scenario, event: Event) -> World:
+    """A world in spans, with one more event. scenario: the arm's own version, for who heeds what."""
+    moments, starts = (world.grid[1:] + world.grid[:-1]) / 2, world.grid[:-1]
+    alone = by_audience(scenario.model_copy(update={"events": (event,)}))
+    more = evidence(alone, moments, starts, world.pair_index)
+    odds_against, intent_odds = world.odds_against.copy(), world.intent_odds.copy()
+    odds_against[..., more.pairs] *= np.exp(-more.align)
+    intent_odds.reshape(len(moments), -1)[:, more.places] *= np.exp(more.intent)
+    reliability = world.reliability * np.exp(-more.lost)
+    return replace(
+        world,
+        odds_against=odds_against,
+        intent_odds=intent_odds,
+        reliability=reliability,
+        at_start=replace(world.at_start, kept={}),
+    )
+
+
+def at_start(world: World) -> State:
+    """The state of one replication at day 0 with the record alone: no talks but those on record, no provocations."""
+    state = begin_network(world, NO_RUN)
+    state.accords = record_at_start(world, 0, NO_RUN)
+    announced = state.accords.stage == 1
+    state.touched[0, state.accords.pair[announced]] = True
+    return state
+
+
+def course(
+    world: World,
+    baseline: Baseline,
+    dyads: Ints | None = None,
+    *,
+    start: State | None = None,
+    beside: Course | None = None,
+) -> Course:
+    """What the states of some dyads, or of all, want in each span.
+
+    world: in spans; start: what `at_start` gives for a world with the same record, left as it is. beside: the course,
+    of these dyads among others and from the same start, of the world that `with_event` made this one of: nothing is
+    worked out again that comes before the event."""
+    dyads = np.arange(len(world.first)) if dyads is None else dyads
+    state, kinds, pairs = replace(start or at_start(world)), len(world.ladder.names), len(dyads)
+    first, second = world.first[dyads], world.second[dyads]
+    ego = np.repeat(np.concatenate([first, second]), kinds)
+    alter = np.repeat(np.concatenate([second, first]), kinds)
+    kind = np.tile(np.arange(kinds), 2 * pairs)
+    run = np.zeros(len(kind), dtype=np.int64)
+    later = [name for name in TERMS if name not in OF_NETWORK]
+    steady: Floats | None = None
+    both, gains, states = [], [], []
+    if beside is not None and (before := _alike(world, beside.world)):
+        rows = np.searchsorted(beside.dyads, dyads)
+        both, gains = (list(of[:before, rows]) for of in (beside.consent, beside.gain))
+        steady, states = beside.steady[:, rows].ravel(), list(beside.states[:before])
+        state = replace(beside.states[before]) if before < world.steps else state
+    for step in range(len(states), world.steps):
+        states.append(replace(state))
+        view = perceive(world, state, step)
+        seen = Prospects(world, baseline, view, state, run, ego, alter, kind, kinds_each=kinds, mirrored=True)
+        if steady is None:
+            steady = with_terms(seen, level(seen), OF_NETWORK)
+        wanted = consent(with_terms(seen, steady, later)).reshape(2, pairs, kinds)
+        both.append(wanted[0] * wanted[1])
+        gains.append(seen.log_gain.reshape(2, pairs, kinds).sum(axis=0))
+        close_step(world, baseline, state, view)
+    assert steady is not None  # there is a span at least
+    unchanging = steady.reshape(2, pairs, kinds)
+    return Course(world, dyads, np.stack(both), np.stack(gains), unchanging, tuple(states))
+
+
+def _alike(world: World, other: World) -> int:
+    """How many spans go by before the evidence in two worlds differs."""
+    differ = np.zeros(world.steps, dtype=bool)
+    for name in ("odds_against", "intent_odds", "reliability"):
+        mine, theirs = (getattr(one, name).reshape(world.steps, -1) for one in (world, other))
+        differ |= (mine != theirs).any(axis=1)
+    return int(differ.argmax()) if differ.any() else world.steps
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Expected new agreements of one arm. signed: by window, (P, M)."""
+
+    world: World
+    windows: Windows
+    signed: Mapping[int, Floats]
+
+    @property
+    def security(self) -> Bools:
+        """(M,) which kinds are security agreements."""
+        return self.world.ladder.security
+
+    def by_direction(self, direction: Ints, window: int, kinds: Bools | None = None) -> Floats:
+        """(D,) agreements of some kinds, of security agreements if not given, by class of dyads. direction: (P,)."""
+        kinds = self.security if kinds is None else kinds
+        return np.bincount(direction, self.signed[window][:, kinds].sum(axis=1), len(DIRECTIONS))
+
+    def by_dyad(self, window: int) -> Floats:
+        """(P,) security agreements."""
+        return np.asarray(self.signed[window][:, self.security].sum(axis=1))
+
+    def outcomes(self, direction: Ints) -> dict[str, float]:
+        """By the names of the outcomes that count new agreements."""
+        out: dict[str, float] = {}
+        for window in self.windows.days:
+            for what, kinds in zip(COUNTS, (self.security, ~self.security), strict=True):
+                of = self.by_direction(direction, window, kinds)
+                out |= {f"{what}_{name}_{window}": float(n) for name, n in zip(DIRECTIONS, of, strict=True)}
+                out[f"{what}_all_{window}"] = float(of.sum())
+        longest = self.windows.longest
+        by_kind = self.signed[longest].sum(axis=0)
+        out |= {
+            f"accords_{kind}_{longest}": float(n)
+            for kind, n in zip(self.world.ladder.names, by_kind, strict=True)
+        }
+        return out
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How many agreements are signed by a moment, for each that opens. K spans, M kinds.
+
+    opened: (K, M) of talks that open at rate 1 a day in a span, at speed 1; hastened: (K, M) how many more for a day
+    that they gain; known, known_hastened: (P, M) the same of talks under way at the start. inside: (K,) days of each
+    span before the moment."""
+
+    opened: Floats
+    hastened: Floats
+    known: Floats
+    known_hastened: Floats
+    inside: Floats
+
+
+class Yield:
+    """What talks lead to that open in given spans: the same for all arms of a scenario.
+
+    edges: (K + 1,) days at which spans begin, and the end. talks: `TalksAtStart` of the same worlds, if at hand."""
+
+    def __init__(self, worlds: Worlds, edges: Floats, talks: TalksAtStart | None = None) -> None:
+        self.world, self.edges = worlds.reference, edges
+        self.ladder = self.world.ladder
+        self.collapse = self.world.rules.collapse_rate / DAYS_PER_YEAR
+        self.talks = talks or TalksAtStart(worlds)
+        self._reach: dict[float, Reach] = {}
+
+    def by(self, moment: float) -> Reach:
+        """What is signed by a moment, in days from the scenario's start."""
+        if moment not in self._reach:
+            self._reach[moment] = self._by(moment)
+        return self._reach[moment]
+
+    def _by(self, moment: float) -> Reach:
+        begin, end = self.edges[:-1], np.minimum(self.edges[1:], moment)
+        inside = np.maximum(end - begin, 0.0)
+        since, until = (np.maximum(moment - day, 0.0)[:, None] for day in (begin, np.maximum(end, begin)))
+        of = (self.ladder.talks_shape, self.ladder.talks_days, self.collapse)
+        opened, hastened = (
+            np.where(inside[:, None] > 0, function(since, *of) - function(until, *of), 0.0)
+            for function in (signed_integral, signed_within)
+        )
+        known, later, sooner = self.talks.signed_by(np.maximum([moment, moment + 0.5, moment - 0.5], 0.0))
+        return Reach(opened, hastened, known, later - sooner, inside)
+
+    def rate(self, found: Course) -> Floats:
+        """(K, P, M) rate a day at which idle clocks open talks, the mean over each span."""
+        openness = mean_openness(found.world, self.edges)[:, found.dyads, None]
+        return np.asarray(
+            found.consent * openness * opportunity_rate(found.world)[found.dyads] / DAYS_PER_YEAR
+        )
+
+    def signed(self, found: Course, idle: Floats, windows: Windows) -> Expected:
+        """Expected new agreements of an arm within each window. idle: (K, P, M), as `idle` gives it."""
+        opens = self.rate(found) * idle
+        edges = sorted({day for window in windows.days for day in windows.bounds(window)})
+        reaches = [self.by(day) for day in edges]
+        sooner = gained(found, np.stack([reach.inside for reach in reaches]))
+        known = found.dyads
+        by = {
+            day: (opens * (reach.opened[:, None] + reach.hastened[:, None] * days)).sum(axis=0)
+            + reach.known[known]
+            + reach.known_hastened[known] * days[0]
+            for day, reach, days in zip(edges, reaches, sooner, strict=True)
+        }
+        of = {window: windows.bounds(window) for window in windows.days}
+        return Expected(
+            found.world, windows, {name: by[stop] - by[first] for name, (first, stop) in of.items()}
+        )
+
+    def idle(self, found: Course) -> Floats:
+        """(K, P, M) probability that nothing is under way on a clock in the middle of each span, talks at speed 1."""
+        length = np.diff(self.edges)
+        rate = self.rate(found)
+        known, kernel = self._clocks[0][:, found.dyads], self._clocks[1]
+        out, opened = np.empty_like(rate), np.zeros_like(rate)
+        for k in range(len(length)):
+            busy = known[k] + np.einsum("jm,jpm->pm", kernel[k, :k], opened[:k])
+            own = rate[k] * length[k] / 2  # half of what opens in the span itself has opened by its middle
+            out[k] = np.clip((1.0 - busy) / (1.0 + own), 0.0, 1.0)
+            opened[k] = rate[k] * length[k] * out[k]
+        return out
+
+    @cached_property
+    def _clocks(self) -> tuple[Floats, Floats]:
+        """In the middle of each span, probabilities that a clock is kept busy: by what the start found, (K, P, M), and
+        by what opened in the middle of each span before, (K, K, M)."""
+        middle = (self.edges[1:] + self.edges[:-1]) / 2
+        days = middle[:, None] - middle
+        before = np.tri(len(middle), k=-1, dtype=bool)
+        kernel = np.zeros((*days.shape, len(self.ladder.names)))
+        kernel[before] = self.busy(days[before])
+        return self.busy_from_start(middle), kernel
+
+    def busy(self, days: Floats) -> Floats:
+        """(..., M) probability that what opened so many days ago is still in talks, or signed and not in force."""
+        ladder, days = self.ladder, np.maximum(days, 0.0)[..., None]
+        shape, mean = ladder.talks_shape, ladder.talks_days
+        in_talks = np.exp(-self.collapse * days) * gamma_survival(shape, days * shape / mean)
+        edges = days[..., None] * np.linspace(0.0, 1.0, PIECES + 1)  # of the days, signature in each piece
+        signed = np.diff(signed_within(edges, shape[:, None], mean[:, None], self.collapse), axis=-1)
+        after = days[..., None] - (edges[..., 1:] + edges[..., :-1]) / 2
+        return np.asarray(in_talks + (signed * self.waiting(after, np.s_[:, None])).sum(axis=-1))
+
+    def waiting(self, days: Floats, kinds: Any = np.s_[:]) -> Floats:
+        """Probability that what was signed so many days ago is not in force yet and has not collapsed."""
+        ladder = self.ladder
+        shape, mean = (
+            ladder.force_shape[kinds],
+            np.where(ladder.force_days > 0, ladder.force_days, 1.0)[kinds],
+        )
+        later = np.where(ladder.force_days > 0, 1.0 - ladder.at_once, 0.0)[kinds]
+        return np.asarray(later * np.exp(-self.collapse * days) * gamma_survival(shape, days * shape / mean))
+
+    def busy_from_start(self, moments: Floats) -> Floats:
+        """(K, P, M) probability that what the start found in talks or signed still keeps its clock busy."""
+        edges = np.concatenate([[0.0], moments])
+        signed = np.diff(self.talks.signed_by(edges), axis=0)
+        in_talks, out = self.talks.under_way[0].copy(), np.empty_like(signed)
+        after = np.maximum(
+            edges[1:, None] - (edges[1:] + edges[:-1]) / 2, 0.0
+        )  # before the diagonal: of no use
+        wait = self.waiting(after[..., None])
+        for k, (since, moment) in enumerate(pairwise(edges)):
+            in_talks = np.maximum(in_talks - signed[k], 0.0) * np.exp(-self.collapse * (moment - since))
+            out[k] = in_talks + np.einsum("jm,jpm->pm", wait[k, : k + 1], signed[: k + 1])
+        docket = self.world.docket
+        for row in np.flatnonzero(docket.stage < 2):
+            out[:, docket.pair[row], docket.kind[row]] += self._on_record(int(row), moments)
+        return np.asarray(np.minimum(out, 1.0))
+
+    def _on_record(self, row: int, moments: Floats) -> Floats:
+        """(K,) the same of an agreement on record that is signed, or whose date is fixed."""
+        docket, kind = self.world.docket, int(self.world.docket.kind[row])
+        date = (
+            docket.fixed_in_force[row]
+            if not np.isnan(docket.fixed_in_force[row])
+            else docket.fixed_signed[row]
+        )
+        if not np.isnan(date):
+            return np.asarray((moments < date).astype(float))
+        if docket.stage[row] == 0:
+            return np.zeros(len(moments))  # among the talks at the start
+        waited = max(-float(docket.signed[row]), 0.0)
+        one = np.s_[kind : kind + 1]
+        lasted = np.maximum(self.waiting(np.array([waited]), one), 1e-300)
+        return np.asarray((self.waiting(waited + moments[:, None], one) / lasted)[:, 0])
+
+
+PIECES = 12  # of a lag, in which signature is taken to fall in the middle
+
+
+def gained(found: Course, inside: Floats) -> Floats:
+    """(D, K, P, M) days that talks opened in each span gain on those at speed 1 by D moments.
+
+    inside: (D, K) days of each span before each moment."""
+    rules, shape = found.world.rules, found.gain.shape
+    out = np.zeros((len(inside), *shape))
+    if rules.talks_speed_exponent > 0:
+        for j in range(shape[0]):
+            faster = speed(found.gain[j:], found.gain[j], rules.talks_speed_exponent, rules.talks_speed_max)
+            out[:, j] = np.einsum("dk,k...->d...", inside[:, j:], faster - 1.0)
+    return out
+
+
+def focal_windows(worlds: Worlds) -> Windows:
+    """The windows of the scenario's report after its focal event."""
+    world = worlds.reference
+    days = tuple(sorted(worlds.scenario.report.windows))
+    return Windows(world.focal_day, days, float(world.grid[-1]))
+
+
+class Estimator:
+    """The expected estimator of a scenario: its spans, and what talks lead to, are the same for all arms.
+
+    worlds: the control arm among them."""
+
+    def __init__(self, worlds: Worlds) -> None:
+        self.baseline, self.windows = worlds.baseline, focal_windows(worlds)
+        self.edges = spans(worlds)
+        self.gives = Yield(worlds, worlds.reference.grid[self.edges])
+
+    def of(self, world: World, dyads: Ints | None = None, windows: Windows | None = None) -> Expected:
+        """Expected new agreements of an arm, of some dyads or of all, in the windows of the scenario's report after its
+        focal event, or in others."""
+        found = course(in_spans(world, self.edges), self.baseline, dyads)
+        return self.gives.signed(found, self.gives.idle(found), windows or self.windows)
+
+
+def expected(worlds: Worlds, arms: Sequence[str]) -> dict[str, Expected]:
+    """Expected new agreements of some arms, in the windows of the scenario's report after its focal event."""
+    estimator = Estimator(worlds)
+    return {arm: estimator.of(worlds.arms[arm]) for arm in arms}

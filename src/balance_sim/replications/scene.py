@@ -1,0 +1,187 @@
+"""What can be read off the states at one moment of some runs: relations, credibility, influence, room to act.
+
+It only looks, and works out what is asked for alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from balance_sim.model import responses, threat
+from balance_sim.model.beliefs import alignment_with
+from balance_sim.model.core import Baseline, World
+from balance_sim.model.no_relations import openness_at
+from balance_sim.model.perception import hostility_toward
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.rates import opportunity_rate
+from balance_sim.model.state import State
+from balance_sim.model.view import View
+from balance_sim.model.willingness import consent, willingness
+from balance_sim.replications.cast import Cast
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+
+class Scene:
+    """One view, and what several casts read of it. Good as long as the view. Columns are kept by state."""
+
+    def __init__(self, world: World, baseline: Baseline, state: State, view: View) -> None:
+        self.world, self.baseline, self.state, self.view = world, baseline, state, view
+        self._beside: dict[int, Floats] = {}
+
+    def beside(self, k: int) -> Floats:
+        """(R, A, n) a_jk: how far each j is thought to stand with k, as each audience reads it; a_kk = 1."""
+        if k not in self._beside:
+            world, view = self.world, self.view
+            others = np.delete(np.arange(world.n), k)
+            pairs = world.pair_index[others, k]
+            news = view.announced[:, None, pairs] * world.signature_attention[:, None]
+            accord = world.rules.alpha_acc * view.depth[:, None, others, k] + news
+            out = np.ones((len(view.depth), len(world.signature_attention), world.n))
+            out[:, :, others] = alignment_with(world.odds_against[view.step][:, pairs], accord)
+            self._beside[k] = out
+        return self._beside[k]
+
+    def own(self, k: int) -> Floats:
+        """(R, n) a_ik as each i reads it."""
+        return np.asarray(self.beside(k)[:, self.world.audience, np.arange(self.world.n)])
+
+    def relation(self, k: int) -> Floats:
+        """(R, n) R_ik: how each i sees k."""
+        return responses.relations(self.own(k), 1.0 - self.view.unopposed[:, :, k])
+
+    def relation_of(self, i: int) -> Floats:
+        """(R, n) R_ik: how i sees each k."""
+        seen_by_i = self.beside(i)[:, self.world.audience[i]]
+        return responses.relations(seen_by_i, 1.0 - self.view.unopposed[:, i])
+
+    def hostility(self, k: int) -> Floats:
+        """(R, n) L_ik: hostility of k as each i sees it; 0 on itself."""
+        return hostility_toward(self.world, self.state, self.view.step, k)
+
+    def drawn_in(self, k: int) -> Floats:
+        """(R, n) f_ik sum_j h_ij lend_jk: what k would lend to i's other adversaries, in nats."""
+        unopposed = np.maximum(self.view.unopposed[:, :, k], np.finfo(np.float64).tiny)
+        return np.maximum(-np.log(unopposed) - self.hostility(k), 0.0)
+
+    def drawn_in_through(self, k: int, partners: tuple[int, ...]) -> Floats:
+        """(R, n) the part of it that comes through some partners."""
+        beta, depth = self.world.rules.beta, self.view.depth[:, :, k]
+        with_k = self.beside(k)[:, self.world.audience]  # (R, n, n): i's reading of each j
+        parts = [
+            self.view.hostility[:, :, j] * threat.backing(depth[:, j, None], with_k[:, :, j], beta)
+            for j in partners
+            if j != k
+        ]
+        return np.asarray(threat.unallied(depth, self.own(k)) * sum(parts))
+
+    def credibility(self, a: int, b: int) -> Floats:
+        """(R, n) of each state as a mediator between a and b."""
+        against, reach = 1.0 - self.view.unopposed, self.world.reach
+        return responses.credibility(
+            against[:, a],
+            against[:, b],
+            self.relation_of(a),
+            self.relation_of(b),
+            np.minimum(reach[a], reach[b]),
+        )
+
+    def support(self, k: int) -> Floats:
+        """(R, n) s_kj: what each j can bring to k's side."""
+        view = self.view
+        firm = threat.firmness(view.sided[:, k], view.total[:, k, None])
+        return threat.support(view.reliable[k], firm, view.hostility[:, k])
+
+    def backing(self, k: int) -> Floats:
+        """(R, n) b_kj: the share of it that each j lends."""
+        own = self.beside(k)[:, self.world.audience[k]]
+        return threat.backing(self.view.depth[:, k], own, self.world.rules.beta)
+
+    def influence(self, k: int) -> Floats:
+        """(R, n) of each i over k."""
+        return responses.influence(self.backing(k), self.support(k), self.view.defence[:, k, None])
+
+    def neutrality_gap(self, host: int, declared: tuple[tuple[int, int, float], ...]) -> Floats:
+        """(R,) mean distance of the host's perceived position between two states from the one it declares."""
+        gaps = [
+            responses.neutrality_gap(
+                responses.position(self.relation_of(a)[:, host], self.relation_of(b)[:, host]), position
+            )
+            for a, b, position in declared
+        ]
+        return np.asarray(np.mean(gaps, axis=0))
+
+    def room(self, i: int) -> tuple[Floats, Floats]:
+        """(R,) i's room for manoeuvre: partners worth having that would agree; and how often all who are
+        worth having would, a year."""
+        world, view = self.world, self.view
+        added = np.maximum(world.ladder.depth - self.backing(i)[..., None], 0.0) * self.support(i)[..., None]
+        gain = threat.marginal_gain(view.insecurity[:, i, None, None], view.balance[:, i, None, None], added)
+        gain[:, i] = 0.0
+        rate = np.zeros(gain.shape)
+        run, partner, kind = np.nonzero(gain > responses.ROOM_GAIN)
+        asked = Prospects(world, self.baseline, view, self.state, run, partner, np.full(len(run), i), kind)
+        pair = world.pair_index[partner, i]
+        often = opportunity_rate(world)[pair, kind] * openness_at(world, view.day)[pair]
+        rate[run, partner, kind] = often * consent(willingness(asked))
+        return responses.room(gain, rate).astype(float), rate.max(axis=-1).sum(axis=-1)
+
+
+def seen(scene: Scene, cast: Cast, *, apart: bool) -> dict[str, Floats]:
+    """What a scene holds of a cast, (R,) each, by name without the window.
+
+    apart: with the parts of hostility."""
+    view, out = scene.view, {}
+    if cast.threatened.any():
+        out["insecurity_threatened"] = view.insecurity[:, cast.threatened].mean(axis=1)
+        out["effort_threatened"] = scene.state.effort[:, cast.threatened].mean(axis=1)
+    pairs = [(i, j) for i in cast.participants for j in cast.participants if i < j]
+    if pairs:
+        for name, reading in cast.audiences.items():
+            of = np.stack([scene.beside(j)[:, reading, i] for i, j in pairs], axis=1)
+            out[f"alignment_participants_{name}"] = of.mean(axis=1)
+    if cast.host is not None:
+        out |= seen_of_host(scene, cast, cast.host, apart=apart)
+    return out
+
+
+def seen_of_host(scene: Scene, cast: Cast, host: int, *, apart: bool) -> dict[str, Floats]:
+    """What a scene holds of the cast's host."""
+    view = scene.view
+    room, agreeing = scene.room(host)
+    out = {
+        "insecurity_host": view.insecurity[:, host],
+        "defence_host": view.defence[:, host],
+        "room_host": room,
+        "room_rate_host": agreeing,
+    }
+    lent = scene.influence(host)
+    lent[:, host] = 0.0
+    beside = [i for i in cast.participants if i != host]
+    out |= {"dependence_host": lent.sum(axis=1), "dependence_host_partners": lent[:, beside].sum(axis=1)}
+    if cast.declared:
+        out["neutrality_gap_host"] = scene.neutrality_gap(host, cast.declared)
+    parts = {"relations": scene.relation(host)}
+    if apart:
+        parts |= {"hostility": scene.hostility(host), "drawn_in": scene.drawn_in(host)}
+        if cast.war_parties:
+            parts["drawn_in_war"] = scene.drawn_in_through(host, cast.war_parties)
+    for name, who in cast.groups.items():
+        others = who[who != host]
+        if len(others):
+            out |= {f"{part}_{name}_host": of[:, others].mean(axis=1) for part, of in parts.items()}
+    if cast.wars:
+        of_all = [scene.credibility(a, b) for a, b in cast.wars]
+        out["credibility_host"] = np.mean([one[:, host] for one in of_all], axis=0)
+        rivals = [
+            one[:, [m for m in range(scene.world.n) if m not in (a, b, host)]].mean(axis=1)
+            for one, (a, b) in zip(of_all, cast.wars, strict=True)
+        ]
+        out["credibility_rivals"] = np.mean(rivals, axis=0)
+    if cast.junior is not None and cast.third is not None and cast.junior != cast.third:
+        over_junior = scene.influence(cast.junior)
+        out["influence_host_junior"] = over_junior[:, host]
+        out["influence_third_junior"] = over_junior[:, cast.third]
+    return out

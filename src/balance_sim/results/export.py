@@ -1,0 +1,192 @@
+"""One tidy table of everything: CSV or Parquet, written block by block; or the EMA workbench's layout."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
+
+from balance_sim.pool.faults import WrongRequest, no_results
+from balance_sim.pool.whole_files import make_folder, whole_file
+from balance_sim.results.cells import harmless
+from balance_sim.results.result import open_result
+from balance_sim.results.store import Store
+from balance_sim.results.sweep_result import SweepResult, open_sweep
+
+Table = Literal["runs", "accords"]
+
+
+def export(folder: Path, out: Path, table: Table = "runs") -> int:
+    """Write all rows of a study to one file, `.csv` or `.parquet` by its name. Returns the number of rows.
+
+    runs: a row a run and arm, with the point and its factors before it in a sweep. accords: a row an accord.
+    The file takes its name when it is whole."""
+    if out.suffix not in (".csv", ".parquet"):
+        raise WrongRequest(f"{out}: the name must end in .csv or .parquet")
+    parts = _tables(folder, table)
+    first = next(parts, None)
+    if first is None:
+        raise WrongRequest(f"{folder} holds no finished runs yet")
+    schema = _schema(folder, first) if table == "runs" else first.schema
+    rows = 0
+    make_folder(out.parent)
+    with whole_file(out) as partial, open(partial, "wb") as file, _writer(file, out.suffix, schema) as writer:
+        for part in chain((first,), parts):
+            writer.write_table(_filled(part, schema))
+            rows += part.num_rows
+    return rows
+
+
+def _schema(folder: Path, first: pa.Table) -> pa.Schema:
+    """The columns of a study's rows: those of its first block, then those that only other points have."""
+    schema, seen = first.schema, set[int]()
+    store = Store(folder)
+    for shard in store.shards():
+        if shard.point in seen:
+            continue
+        seen.add(shard.point)
+        for name in store.columns(shard) or ():
+            if name not in schema.names:
+                schema = schema.append(pa.field(name, pa.float64()))
+    return schema
+
+
+def _filled(part: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The rows with all columns, empty where their point lacks one."""
+    for field in schema:
+        if field.name not in part.column_names:
+            part = part.append_column(field, pa.nulls(part.num_rows, field.type))
+    return part.select(schema.names).cast(schema)
+
+
+def _writer(file: BinaryIO, suffix: str, schema: pa.Schema) -> Any:
+    """A writer into an open file: a path that is no UTF-8 is none to Arrow."""
+    if suffix == ".parquet":
+        return pq.ParquetWriter(file, schema, compression="zstd", write_page_checksum=True)
+    return pcsv.CSVWriter(file, schema, write_options=pcsv.WriteOptions(quoting_style="needed"))
+
+
+def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
+    """Block tables, text as text, missing days as nulls; in a sweep the point and its factors in front."""
+    manifest = Store(folder).read_manifest()
+    if manifest is None:
+        raise no_results(folder)
+    place = 0 if table == "runs" else 1
+    if manifest["study"] != "sweep":
+        for pair in open_result(folder).blocks():
+            yield _plain(pair[place])
+        return
+    sweep = open_sweep(folder)
+    numeric = {path: all(_is_number(p.get(path)) for p in _values(sweep)) for path in sweep.paths}
+    for number in sweep.table.numbers():
+        values = dict(sweep.table.points[number].values)
+        for pair in sweep.blocks(number):
+            yield _fronted(_plain(pair[place]), number, values, numeric)
+
+
+def _values(sweep: SweepResult) -> list[dict[str, Any]]:
+    return [dict(sweep.table.points[number].values) for number in sweep.table.numbers()]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    for at, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            table = table.set_column(at, field.name, table[field.name].cast(pa.string()))
+        elif pa.types.is_floating(field.type):
+            column = table[field.name]
+            table = table.set_column(at, field.name, pc.if_else(pc.is_nan(column), None, column))
+    return table
+
+
+def _fronted(table: pa.Table, number: int, values: dict[str, Any], numeric: dict[str, bool]) -> pa.Table:
+    n = table.num_rows
+    columns = {"point": pa.array(np.full(n, number, np.int32))}
+    for path, is_numeric in numeric.items():
+        value = float(values[path]) if is_numeric else factor_text(values[path])
+        columns[path] = pa.array([value] * n, pa.float64() if is_numeric else pa.string())
+    return pa.table(columns | {name: table[name] for name in table.column_names})
+
+
+def factor_text(value: Any) -> str:
+    """A factor's value as one cell: lists joined by `+`; never the beginning of a formula."""
+    text = "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    return harmless(text)
+
+
+# -- EMA workbench ----------------------------------------------------------------------------------
+
+
+def ema_frames(sweep: SweepResult) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
+    """(experiments, outcomes) as the EMA workbench has them: a row a point and arm.
+
+    experiments: the factors, `scenario` (the point), `policy` (the arm), `model`. outcomes: the mean of each
+    outcome, and `effect_<outcome>`, its paired difference to the reference arm (0 in that arm). Outcomes that
+    are missing in some run have no mean and are left out."""
+    levels, effects = sweep.levels, sweep.effects
+    if not len(levels):
+        raise WrongRequest(f"{sweep.folder} holds no finished runs yet")
+    names = list(dict.fromkeys(levels["outcome"]))
+    means = levels.pivot(index=["point", "arm"], columns="outcome", values="mean")
+    experiments = means.index.to_frame(index=False)
+    values = {number: dict(sweep.table.points[number].values) for number in sweep.table.numbers()}
+    rows = []
+    for point, arm in means.index:
+        front = {
+            path: float(value) if _is_number(value) else factor_text(value)
+            for path, value in values[point].items()
+        }
+        rows.append(front | {"scenario": int(point), "policy": arm, "model": sweep.scenario.name})
+    experiments = pd.DataFrame(rows)
+    outcomes = {name: means[name].to_numpy(float) for name in names}
+    if len(effects):
+        paired = effects.pivot(index=["point", "arm"], columns="outcome", values="mean").reindex(means.index)
+        is_reference = means.index.get_level_values("arm") == sweep.reference
+        for name in names:
+            outcomes[f"effect_{name}"] = np.where(is_reference, 0.0, paired[name].to_numpy(float))
+    return experiments, {name: column for name, column in outcomes.items() if not np.isnan(column).any()}
+
+
+def export_ema(folder: Path, out: Path) -> int:
+    """Write a sweep as the archive that `ema_workbench.load_results` opens. Returns the number of experiments."""
+    if not out.name.endswith(".tar.gz"):
+        raise WrongRequest(f"{out}: the name must end in .tar.gz")
+    experiments, outcomes = ema_frames(open_sweep(folder))
+    metadata = {
+        "version": 0.1,
+        "outcomes": [["ScalarOutcome", name, f"{name}.cls"] for name in outcomes],
+        "experiments": {name: _dtype_name(experiments[name]) for name in experiments},
+    }
+    make_folder(out.parent)
+    with whole_file(out) as partial, tarfile.open(partial, "w:gz") as archive:
+        _add(archive, "experiments.csv", experiments.to_csv(index=False, lineterminator="\n"))
+        for name, values in outcomes.items():
+            text = pd.Series(values).to_csv(header=False, index=False, lineterminator="\n")
+            _add(archive, f"{name}.cls", text)
+        _add(archive, "metadata.json", json.dumps(metadata))
+    return len(experiments)
+
+
+def _dtype_name(column: pd.Series[Any]) -> str:
+    return str(column.dtype) if column.dtype.kind in "if" else "object"
+
+
+def _add(archive: tarfile.TarFile, name: str, text: str) -> None:
+    content = text.encode("utf-8")
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    archive.addfile(info, io.BytesIO(content))

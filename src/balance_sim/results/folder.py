@@ -1,0 +1,373 @@
+"""Keeping block tables: in this process, or in a results folder under its lock, with a manifest."""
+
+from __future__ import annotations
+
+import json
+import platform
+import textwrap
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from balance_sim.model.classes import classes_of
+from balance_sim.pool.faults import StoreDamaged, WrongRequest
+from balance_sim.pool.lock import FILE as LOCK
+from balance_sim.pool.machine import cpu_type
+from balance_sim.replications.blocks import Block, BlockTables
+from balance_sim.replications.jobs import Outcome
+from balance_sim.results.manifest import FILE as MANIFEST
+from balance_sim.results.manifest import MANIFEST_VERSION
+from balance_sim.results.shards import FAILED, TABLES, Shard, differing_names
+from balance_sim.results.store import Store, refuse_lost
+from balance_sim.scenario.classes import LISTS, Classes
+from balance_sim.scenario.files import EXHAUSTED
+from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.problems import CONTROL, listed, shown
+from balance_sim.scenario.schema import Scenario
+
+OUR_FILES = (
+    "summary.json",
+    "failed.json",
+    "levels.csv",
+    "effects.csv",
+    "dyads.csv",
+    "report.html",
+    "figures",
+)
+MOST_NAMED = 8  # differences that a refusal spells out
+
+
+def version() -> str:
+    """The installed version of balance-sim."""
+    return _installed("balance-sim")
+
+
+def _installed(name: str) -> str:
+    from importlib.metadata import version as installed
+
+    return installed(name)
+
+
+def failed_rows(outcome: Outcome) -> list[dict[str, Any]]:
+    """An outcome's failed runs as plain data."""
+    return [
+        {"point": outcome.task.point, "run": one.run, "seed": one.seed, "traceback": one.traceback}
+        for one in outcome.failed
+    ]
+
+
+def refuse_strange(folder: Path, known: tuple[str, ...] = ()) -> None:
+    """Raise WrongRequest where a folder to write into holds other things than a study of ours.
+
+    A new one may be made, an empty one used, and one with a manifest, shards or one of the known files gone on with."""
+    try:
+        names = {path.name for path in folder.iterdir()}
+    except OSError as error:  # none there, or not to be read: told of by the first write
+        if error.errno in EXHAUSTED:
+            raise
+        return
+    if {MANIFEST, *known} & names or any(Store(folder).every_shard(table) for table in TABLES):
+        return
+    own = {LOCK, FAILED, *TABLES, *OUR_FILES}
+    strange = sorted(name for name in names - own if not name.endswith(".partial"))
+    if strange:
+        raise WrongRequest(
+            f"{shown(str(folder), 200)} holds other things than results ({listed(map(shown, strange), 3)}): "
+            "give a new or an empty folder as --out"
+        )
+
+
+class InMemory:
+    """Block tables kept in this process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[int, BlockTables] = {}
+        self._length: dict[int, int] = {}
+        self._failed: list[dict[str, Any]] = []
+
+    def __enter__(self) -> InMemory:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def want(self, runs: int) -> None:
+        """Nothing: who holds the tables knows."""
+
+    def hold(self, runs: int) -> None:
+        """Nothing: what is in memory is not lost."""
+
+    def done(self) -> dict[int, list[Block]]:
+        return {0: [Block(first, first + self._length[first]) for first in sorted(self._length)]}
+
+    def failed(self) -> list[dict[str, Any]]:
+        return self._failed
+
+    def keep(self, outcome: Outcome) -> None:
+        self._failed += failed_rows(outcome)
+        self._length[outcome.task.block.first] = len(outcome.task.block)
+        if outcome.tables is not None:
+            self._kept[outcome.task.block.first] = outcome.tables
+
+    def outcomes(self, runs: int) -> Iterator[pa.Table]:  # noqa: ARG002 - it holds no others
+        """Tables of outcomes kept so far, in the order of runs."""
+        yield from (one.runs for one in self.tables())
+
+    def tables(self) -> tuple[BlockTables, ...]:
+        return tuple(self._kept[k] for k in sorted(self._kept))
+
+
+class Folder:
+    """Block tables kept in a results folder, under its lock. Damaged blocks are taken away and run again."""
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        self.store = Store(folder)
+        self.manifest = manifest
+        self.before: dict[str, Any] | None = None
+        self.healed: list[Block] = []
+        self._failed: dict[tuple[int, int], dict[str, Any]] = {}
+        self._blocks_failed: set[tuple[int, int, int]] = set()
+        self._columns: dict[int, list[str]] = {}  # outcomes of each point
+
+    def __enter__(self) -> Folder:
+        refuse_strange(self.store.folder)
+        self.store.lock()
+        try:
+            self._agree()
+            self.healed = self.store.heal()
+            self._failed = {(row["point"], row["run"]): row for row in self.store.failed()}
+            self._blocks_failed = {shard.key for shard in self.store.shards("failed")}
+        except BaseException:
+            self.store.unlock()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._list_failed()
+        finally:
+            self.store.unlock()
+
+    def _agree(self) -> None:
+        self.before = self.store.read_manifest()
+        if self.before is None:
+            if any(self.store.shards(table) for table in ("runs", "accords")):
+                raise WrongRequest(
+                    f"{self.store.folder} holds results without a manifest; choose another --out."
+                )
+            self.store.write_manifest(self.manifest)
+            return
+        differences = differing(self.before, self.manifest)
+        if differences:
+            lines = [textwrap.shorten(line, 200, placeholder=" ...") for line in differences[:MOST_NAMED]]
+            if len(differences) > MOST_NAMED:
+                lines.append(f"... and {len(differences) - MOST_NAMED} more")
+            raise WrongRequest(
+                f"{self.store.folder} holds another study; choose another --out, or delete the folder to start anew. "
+                "What differs:\n  " + "\n  ".join(lines)
+            )
+
+    def want(self, runs: int) -> None:
+        """Put down how many replications are asked for, so that every reader knows whether some are lacking."""
+        there = self.store.read_manifest() or self.manifest
+        if there["runs"] != runs:
+            self.store.write_manifest(there | {"runs": runs, "command": self.manifest.get("command", "")})
+
+    def hold(self, runs: int) -> None:
+        """Raises StoreDamaged where some of the first so many replications are gone again."""
+        refuse_lost(self.store, [0], runs)
+
+    def done(self) -> dict[int, list[Block]]:
+        """Blocks that need not be run again, by point."""
+        out: dict[int, list[Block]] = {}
+        for one in self.store.kept():
+            out.setdefault(one.point, []).append(one.block)
+        return out
+
+    def failed(self) -> list[dict[str, Any]]:
+        return [self._failed[key] for key in sorted(self._failed)]
+
+    def outcomes(self, runs: int) -> Iterator[pa.Table]:
+        """Tables of outcomes of the first so many runs, in their order."""
+        yield from (table for table, _ in self.store.blocks(0, runs))
+
+    def forget_failed(self) -> None:
+        """Take blocks with failed runs away, so that they are run again."""
+        self.store.forget_failed()
+        self._failed, self._blocks_failed = {}, set()
+
+    def keep(self, outcome: Outcome) -> None:
+        """Keep what came of a task: what failed first, so that no block counts as done without it."""
+        task, rows = outcome.task, failed_rows(outcome)
+        key = (task.point, task.block.first, task.block.stop)
+        if rows or key in self._blocks_failed or self._failed:
+            self.store.write_failed(task.point, task.block, rows)
+            for run in range(task.block.first, task.block.stop):
+                self._failed.pop((task.point, run), None)
+            self._failed |= {(row["point"], row["run"]): row for row in rows}
+        if outcome.tables is not None:
+            self._refuse_other_columns(task.point, outcome.tables.runs.column_names)
+            self.store.write(task.point, task.block, outcome.tables)
+
+    def _refuse_other_columns(self, point: int, names: list[str]) -> None:
+        """Blocks with other outcomes than those that a point has are of another version: the two do not mix.
+
+        Points may differ: where nobody is threatened, say, there is no mean over the threatened."""
+        if point not in self._columns:
+            shard = self._found.get(point)
+            self._columns[point] = (shard and self.store.columns(shard)) or names
+        if self._columns[point] != names:
+            raise WrongRequest(
+                f"{self.store.folder} was begun by another version of balance-sim, with other outcomes "
+                f"({differing_names(self._columns[point], names)}); choose another --out."
+            )
+
+    @cached_property
+    def _found(self) -> dict[int, Shard]:
+        """A shard of outcomes of each point that had one when the first block was kept."""
+        return {shard.point: shard for shard in self.store.shards()}
+
+    def _list_failed(self) -> None:
+        """All failed runs in one file, for people."""
+        path = self.store.folder / "failed.json"
+        if self._failed:
+            self.store.write_text("failed.json", json.dumps(self.failed(), indent=1) + "\n")
+        else:
+            path.unlink(missing_ok=True)
+
+
+def manifest_of(
+    study: str, scenario: Scenario, arms: tuple[str, ...], seed: int, model: str | None, **more: Any
+) -> dict[str, Any]:
+    """What decides a study's results, and what it was made with. Without paths and dates."""
+    return {
+        "manifest_version": MANIFEST_VERSION,
+        "study": study,
+        "scenario": {"name": scenario.name, "sha256": content_digest(scenario)},
+        "inputs": inputs_of(scenario),
+        "classes": classes_of(scenario).as_dict(),
+        "arms": sorted(arms),
+        "seed": seed,
+        "runs": 0,
+        "model": model,
+        "draw_parameters": False,
+        "versions": {
+            "balance_sim": version(),
+            "numpy": np.__version__,
+            "pandas": _installed("pandas"),
+            "pyarrow": pa.__version__,
+            "python": platform.python_version(),
+            "scipy": _installed("scipy"),
+        },
+        "cpu": cpu_type(),
+    } | more
+
+
+def inputs_of(scenario: Scenario) -> dict[str, Any]:
+    """The scenario's complete content, for the manifest and for telling two studies apart."""
+    return scenario.model_dump(mode="json", exclude={"sha256"})
+
+
+def scenario_of(manifest: dict[str, Any]) -> Scenario:
+    """The scenario a manifest holds, with its class table. One of a version that kept none is as it was written.
+
+    Raises StoreDamaged where it is none, not the one of its sha256, or has states without a class."""
+    inputs, declared = manifest["inputs"], manifest["scenario"]["sha256"]
+    try:
+        scenario = Scenario.model_validate_json(json.dumps(inputs))
+        digest = content_digest(scenario)
+    except ValueError as error:
+        where = " ".join(line.strip() for line in str(error).splitlines()[1:3])
+        raise StoreDamaged(f"manifest.json: `inputs` is no scenario: {where}. Restore it.") from None
+    if digest != declared:
+        raise StoreDamaged("manifest.json: `inputs` is not the scenario of that sha256. Restore it.")
+    has_focal = any(event.id == scenario.focal for event in scenario.events)
+    if any(CONTROL.search(text) for text in _texts(inputs)) or not has_focal:
+        raise StoreDamaged(
+            "manifest.json: `inputs` is no scenario that would be read from a file. Restore it."
+        )
+    classes = Classes.read(manifest["classes"]) if "classes" in manifest else None
+    if classes is not None and not {*scenario.codes} <= {*classes.list_of}:
+        raise StoreDamaged("manifest.json: `classes` lacks states of the scenario. Restore it.")
+    return scenario.model_copy(update={"sha256": declared}).counted_as(classes)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in plain data, keys too."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            yield key
+            yield from _texts(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _texts(child)
+
+
+def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Keys in which two manifests ask for different results, with both values."""
+    out = [
+        f"{key}: {before.get(key)} there, {now[key]} asked for"
+        for key in ("study", "arms", "seed", "model", "draw_parameters")
+        if before.get(key, False if key == "draw_parameters" else None) != now[key]
+    ]
+    there, here = before["versions"], now["versions"]
+    if (
+        there["balance_sim"] != here["balance_sim"]
+        or there["numpy"].split(".")[0] != here["numpy"].split(".")[0]
+    ):
+        out.append(f"versions: {there} there, {here} here")
+    if before["scenario"]["sha256"] != now["scenario"]["sha256"]:
+        out += leaf_differences(before.get("inputs", {}), now["inputs"]) or ["scenario: another content"]
+    elif not out:
+        out += _classes_that_differ(before, now)
+    return out
+
+
+def _classes_that_differ(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """How two studies of one scenario differ in their class tables, which follow from the files as written."""
+    here = Classes.read(now["classes"])
+    if "classes" in before:
+        there = Classes.read(before["classes"])
+    elif before["study"] == "sweep":
+        return ["classes: none there, whose points were each counted by classes of their own"]
+    else:
+        there = classes_of(scenario_of(before))
+    dyads = [f"{a}-{b}: {one} there, {two} asked for" for (a, b), one, two in there.unlike(here)]
+    if dyads:
+        return [f"classes of {len(dyads):,} dyads, of another scenario as written", *dyads]
+    one, two = there.as_dict(), here.as_dict()
+    return [
+        f"classes.{line}" for line in leaf_differences(one, two) if not line.startswith(("sha256", *LISTS))
+    ]
+
+
+def leaf_differences(
+    a: Any, b: Any, path: str = "", words: str = "{a!r} there, {b!r} asked for"
+) -> list[str]:
+    """Key paths at which two trees differ, with both values."""
+    if isinstance(a, list) and isinstance(b, list):
+        named = _are_names(a) and _are_names(b) and {*a} != {*b}
+        a, b = ({item: item for item in value} if named else _by_id(value) for value in (a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return [
+            line
+            for key in sorted({*a, *b}, key=str)
+            for line in leaf_differences(a.get(key), b.get(key), f"{path}.{key}" if path else str(key), words)
+        ]
+    return [] if a == b else [f"{path}: {words.format(a=a, b=b)}"]
+
+
+def _are_names(items: list[Any]) -> bool:
+    return all(isinstance(item, str) for item in items) and len({*items}) == len(items)
+
+
+def _by_id(items: list[Any]) -> Any:
+    if items and all(isinstance(item, dict) and "id" in item for item in items):
+        return {item["id"]: item for item in items}
+    return dict(enumerate(items))

@@ -1,0 +1,265 @@
+"""Two results counted by one class table: refused where theirs differ, or counted again from the stored agreements.
+
+Outcomes that follow from the direction of dyads are counted anew in every replication; those read off the states in
+roles that another table gives to others are left out. What neither depends on stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from balance_sim.model.classes import classes_of
+from balance_sim.model.core import DIRECTIONS
+from balance_sim.model.world import by_audience, capabilities
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.replications import columns
+from balance_sim.replications.columns import DECIMALS, column_words, positions
+from balance_sim.replications.outcomes import COUNTS, FILTERED, NEW
+from balance_sim.results.result import Result
+from balance_sim.scenario.classes import LISTS, Classes
+
+SIDES = ("left", "right")
+NAMED = 3  # dyads that a refusal spells out
+COUNTED = (  # beginnings of names of outcomes that follow from directions and are counted again
+    *(f"{what}_{direction}_" for what in COUNTS for direction in DIRECTIONS),
+    "first_counter_days",
+    "days_without_counter_",
+    "coalition_",
+)
+_HOST = frozenset({"participants", "host", "junior", "third", "wars", "groups"})
+READ_OFF = (  # beginnings of names of outcomes that are read off the states, and the roles that they rest on
+    ("states_", frozenset({"participants", "threatened", "groups"})),
+    ("insecurity_threatened_", frozenset({"threatened"})),
+    ("effort_threatened_", frozenset({"threatened"})),
+    ("alignment_participants_", frozenset({"participants", "audiences"})),
+    *(
+        (f"{name}_", _HOST)
+        for name in ("relations", "hostility", "drawn_in", "credibility", "influence", "room")
+    ),
+    *((f"{name}_", _HOST) for name in ("insecurity_host", "defence", "dependence", "neutrality_gap")),
+)
+Tables = tuple[pa.Table, pa.Table]
+
+
+@dataclass(frozen=True)
+class Counting:
+    """How several results were counted. by: whose class table was taken for all, None where they are one.
+
+    dyads: how many differ; kept: dyads that the table taken lacks, which keep the class they had; left_out: outcomes
+    that the stored tables do not tell by it."""
+
+    by: str | None = None
+    dyads: int = 0
+    kept: int = 0
+    left_out: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """In words; none where nothing was counted again or left out."""
+        said = []
+        if self.by is not None:
+            said.append(f"all counted by the classes of the {self.by}; {self.dyads:,} dyads differ")
+        if self.kept:
+            said.append(f"{self.kept:,} dyads that these lack keep the class of their own scenario")
+        if self.left_out:
+            said.append("left out, measured of other states: " + ", ".join(self.left_out))
+        return said
+
+    def joined(self, other: Counting) -> Counting:
+        """The two together, for points of a design."""
+        names = tuple(sorted({*self.left_out, *other.left_out}))
+        dyads, kept = max(self.dyads, other.dyads), max(self.kept, other.kept)
+        return Counting(self.by or other.by, dyads, kept, names)
+
+
+def by_one_table(
+    results: Sequence[Result], names: Sequence[str], of: str | None = None
+) -> tuple[list[Result], Counting]:
+    """The results, counted by one class table. of: `left`, the first's, or `right`, the last's, where tables differ.
+
+    Raises WrongRequest where tables differ and nobody says whose is taken."""
+    tables = [classes_of(one.scenario) for one in results]
+    chosen = tables[-1] if of == "right" else tables[0]
+    unlike = [(at, found) for at, table in enumerate(tables) if (found := tables[0].unlike(table))]
+    if unlike and of is None:
+        at, found = unlike[0]
+        states = len({*tables[0].list_of, *tables[at].list_of})
+        few = [f"{a}-{b} ({one or 'none'} left, {two or 'none'} right)" for (a, b), one, two in found[:NAMED]]
+        more = ", ..." if len(found) > NAMED else ""
+        raise WrongRequest(
+            f"{names[0]} and {names[at]} count agreements by different class tables: {len(found):,} of "
+            f"{states * (states - 1) // 2:,} dyads differ, {', '.join(few)}{more}. Both can be counted by one of the "
+            "two: add --classes left, or --classes right"
+        )
+    counts = [Recount.of(one, chosen) for one in results]
+    anew = [
+        replace(one, recount=count, scenario=one.scenario.counted_as(count.by)) if count.differs else one
+        for one, count in zip(results, counts, strict=True)
+    ]
+    lost: set[str] = set()
+    if any(count.differs for count in counts):
+        both = set.intersection(*(set(_outcomes(one)) for one in results))
+        lost = {name for count in counts for name in both if count.loses(name)}
+    return anew, Counting(
+        of if unlike else None,
+        max((len(found) for _, found in unlike), default=0),
+        max(count.kept for count in counts) if unlike else 0,
+        tuple(sorted(lost)),
+    )
+
+
+def _outcomes(result: Result) -> Iterator[str]:
+    for runs, _ in result.blocks():
+        yield from (name for name in runs.column_names if name not in ("run", "arm"))
+        return
+
+
+@dataclass(frozen=True)
+class Recount:
+    """Counts the tables of one study by another class table. own: what they were counted by; by: the other one, laid
+
+    over the study's states; kept: dyads that it lacks."""
+
+    result: Result
+    own: Classes
+    by: Classes
+    kept: int
+
+    @staticmethod
+    def of(result: Result, table: Classes) -> Recount:
+        """Dyads of states that the table lacks keep the class they had."""
+        own = classes_of(result.scenario)
+        strangers = [code for code in own.list_of if code not in table.list_of]
+        listed = {code: table.list_of.get(code, name) for code, name in own.list_of.items()}
+        lists = {name: tuple(sorted(code for code in listed if listed[code] == name)) for name in LISTS}
+        known = len(own.list_of) - len(strangers)
+        kept = len(strangers) * known + len(strangers) * (len(strangers) - 1) // 2
+
+        def here(name: str) -> dict[str, tuple[str, ...]]:
+            """Members by name: the table's, and of states that it lacks those that they had."""
+            mine = getattr(own, name)
+            return {
+                one: tuple(
+                    sorted({code for code in codes if code in listed} | {*strangers} & {*mine.get(one, ())})
+                )
+                for one, codes in getattr(table, name).items()
+            }
+
+        by = replace(
+            table,
+            **lists,  # type: ignore[arg-type]
+            wars=tuple(pair for pair in table.wars if {*pair} <= {*listed}),
+            groups=here("groups"),
+            audiences=here("audiences"),
+        )
+        return Recount(result, own, by, kept)
+
+    @cached_property
+    def roles(self) -> set[str]:
+        """Roles that the two tables give to others; of groups and audiences, those that both know by name."""
+        names = (*LISTS[:2], "host", "junior", "third", "wars")
+        found = {name for name in names if getattr(self.own, name) != getattr(self.by, name)}
+        for name in ("groups", "audiences"):
+            mine, theirs = getattr(self.own, name), getattr(self.by, name)
+            told = {*self.result.scenario.report.groups} if name == "groups" else {*mine}
+            found |= {name} if any(mine[one] != theirs[one] for one in told & {*mine} & {*theirs}) else set()
+        return found
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.roles)
+
+    def loses(self, outcome: str) -> bool:
+        """Whether the stored tables do not tell an outcome by the other table."""
+        if outcome.startswith(COUNTED):
+            return outcome.startswith("coalition_") and not self._inside.any()
+        return any(outcome.startswith(name) and roles & self.roles for name, roles in READ_OFF)
+
+    @cached_property
+    def _codes(self) -> tuple[str, ...]:
+        return by_audience(self.result.scenario).codes
+
+    @cached_property
+    def _inside(self) -> npt.NDArray[np.bool_]:
+        return np.isin(self._codes, self.by.participants)
+
+    @cached_property
+    def _directions(self) -> npt.NDArray[np.int64]:
+        """(n, n) the direction of each dyad, an index into DIRECTIONS."""
+        words = {name: at for at, name in enumerate(DIRECTIONS)}
+        of = [[words[self.by.direction(a, b) or "other"] for b in self._codes] for a in self._codes]
+        return np.array(of)
+
+    def __call__(self, runs: pa.Table, accords: pa.Table) -> Tables:
+        """(runs, accords) of the study's own arms, counted by the other table."""
+        arms = self.result.arms
+        runs, accords = (
+            table.filter(pc.is_in(table["arm"].cast(pa.string()), pa.array(arms)))
+            for table in (runs, accords)
+        )
+        a, b = (positions(accords, side, self._codes) for side in ("a", "b"))
+        direction = self._directions[a, b]
+        at = accords.column_names.index("direction")
+        accords = accords.set_column(at, "direction", columns.words(direction, DIRECTIONS))
+        counted = self._counted(runs, accords, direction, a, b)
+        dropped = tuple(
+            FILTERED + name for name in COUNTED
+        )  # dyads are kept as sums over runs: counts stand in
+        kept = [name for name in runs.column_names if not (self.loses(name) or name.startswith(dropped))]
+        table = {name: columns.numbers(counted[name]) if name in counted else runs[name] for name in kept}
+        return pa.table(table), accords
+
+    def _counted(
+        self,
+        runs: pa.Table,
+        accords: pa.Table,
+        direction: npt.NDArray[np.int64],
+        a: npt.NDArray[np.int64],
+        b: npt.NDArray[np.int64],
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """The outcomes that follow from directions, as `outcomes_of` and `Watch.columns` count them."""
+        result = self.result
+        after = accords["signed"].cast(pa.int32()).fill_null(-(2**30)).to_numpy() - result.focal_day
+        new = np.isin(column_words(accords, "origin"), NEW) & (after >= 1)
+        row = self._rows(runs, accords)
+        kinds = result.scenario.kinds
+        security = np.isin(column_words(accords, "kind"), [name for name in kinds if kinds[name].security])
+        counter = new & security & (direction == DIRECTIONS.index("counter"))
+        out: dict[str, npt.NDArray[np.float64]] = {}
+        for window in result.scenario.report.windows:
+            within = new & (after <= window)
+            for what, of_these in zip(COUNTS, (within & security, within & ~security), strict=True):
+                for at, name in enumerate(DIRECTIONS):
+                    made = row[of_these & (direction == at)]
+                    out[f"{what}_{name}_{window}"] = np.bincount(made, minlength=len(runs)).astype(float)
+            signed = counter & within
+            signers = np.zeros((len(runs), len(self._codes)), dtype=bool)
+            signers[row[signed], a[signed]] = signers[row[signed], b[signed]] = True
+            if self._inside.any():
+                capability = capabilities(by_audience(result.scenario))
+                outside = np.where(self._inside, 0.0, capability)
+                weight = capability[self._inside].sum()
+                out[f"coalition_{window}"] = np.round((signers * outside).sum(axis=1) / weight, DECIMALS)
+        first = np.full(len(runs), np.inf)
+        sooner = counter & (after <= result.horizon)
+        np.minimum.at(first, row[sooner], after[sooner].astype(float))
+        out["first_counter_days"] = np.where(np.isfinite(first), first, np.nan)
+        out[f"days_without_counter_{result.window}"] = np.minimum(first, float(result.window))
+        return {name: values for name, values in out.items() if name in runs.column_names}
+
+    def _rows(self, runs: pa.Table, accords: pa.Table) -> npt.NDArray[np.int64]:
+        """For each agreement, the row of its run and arm among the outcomes."""
+        keys = [
+            positions(table, "arm", self.result.arms) * 2**32 + table["run"].to_numpy()
+            for table in (runs, accords)
+        ]
+        order = np.argsort(keys[0])
+        return np.asarray(order[np.searchsorted(keys[0][order], keys[1])])
+
+
+__all__ = ["SIDES", "Counting", "Recount", "by_one_table"]

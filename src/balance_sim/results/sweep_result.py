@@ -1,0 +1,316 @@
+"""A finished sweep, or as much of it as there is, as tidy frames; one point of it as a `Result`."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from balance_sim.pool.faults import WrongRequest, no_results
+from balance_sim.replications.arms import chosen_arms, headline_arm
+from balance_sim.replications.observed import share_steps
+from balance_sim.results.designs import DesignPoint
+from balance_sim.results.digest import Digest
+from balance_sim.results.estimates import Estimates, in_chunks, rounded
+from balance_sim.results.folder import scenario_of
+from balance_sim.results.points import FIXED, PointTable
+from balance_sim.results.result import Result
+from balance_sim.results.shards import Kept
+from balance_sim.results.store import Store, lacking_words, runs_of
+from balance_sim.scenario import with_values
+from balance_sim.scenario.schema import Scenario
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SweepResult:
+    """What a sweep found. Frames are gathered point by point from the shards; memory does not grow with runs.
+
+    `scenario`: before any factor. `arms`: the reference first. A run that failed is in no frame."""
+
+    folder: Path
+    name: str
+    scenario: Scenario
+    table: PointTable
+    runs: int
+    seed: int
+    arms: tuple[str, ...]
+    version: str
+    manifest: dict[str, Any]
+    failed: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def reference(self) -> str:
+        return self.arms[0]
+
+    @property
+    def question(self) -> str:
+        """What the experiment asks, or its scenario."""
+        return str(self.manifest.get("design", {}).get("question") or self.scenario.question)
+
+    @property
+    def paths(self) -> list[str]:
+        """Key paths of the factors."""
+        return self.table.paths()
+
+    @cached_property
+    def points(self) -> pd.DataFrame:
+        """Tidy: point, place, key, label, part, and a column a factor."""
+        return self.table.frame()
+
+    @cached_property
+    def _kept(self) -> dict[int, list[Kept]]:
+        out: dict[int, list[Kept]] = {}
+        for one in Store(self.folder).kept():
+            out.setdefault(one.point, []).append(one)
+        return out
+
+    def blocks(self, number: int) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """(runs, accords) tables of the point of that number, in the order of runs."""
+        return Store(self.folder).blocks(number, self.runs, self._kept.get(number, []))
+
+    def point(self, number: int) -> Result:
+        """One point as the study of a single scenario."""
+        values = dict(self.table.points[number].values)
+        scenario = with_values(self.scenario, values)
+        return Result(
+            scenario=scenario if "classes" in self.manifest else scenario.counted_as(None),
+            runs=self.runs,
+            seed=self.seed,
+            arms=self.arms,
+            version=self.version,
+            folder=self.folder,
+            failed=tuple(row for row in self.failed if row["point"] == number),
+            point=number,
+            model=self.manifest.get("model"),
+        )
+
+    @cached_property
+    def _gathered(self) -> Tables:
+        """Levels, effects and the digest, in one pass over the shards."""
+        asked = self.manifest.get("design", {}).get("outcomes", ())
+        return tables_of(
+            (number, self.table.points[number], numbers_of(self.blocks(number), self.arms, asked, self.steps))
+            for number in self.table.numbers()
+        )
+
+    @cached_property
+    def steps(self) -> dict[str, float]:
+        """By how much one event moves an outcome that is a share, in the scenario before any factor."""
+        return share_steps(self.scenario)
+
+    @property
+    def levels(self) -> pd.DataFrame:
+        """Tidy: point, factors, arm, outcome, mean, sd, q05 ... q95, mcse, n."""
+        return self._gathered.levels
+
+    @property
+    def effects(self) -> pd.DataFrame:
+        """Tidy: point, factors, arm, outcome, mean, mcse, lo, hi, share_positive, share_negative, n."""
+        return self._gathered.effects
+
+    @property
+    def digest(self) -> str:
+        """sha256 over points and runs: the same whatever the workers, blocks, cluster or order of points."""
+        return self._gathered.digest
+
+    @cached_property
+    def missing_runs(self) -> int:
+        """Of the replications asked for, over all points, those that are neither there nor on record as failed."""
+        return runs_of(Store(self.folder).lacking(self.table.numbers(), self.runs))
+
+    @property
+    def headline_arm(self) -> str | None:
+        """The arm that answers the question."""
+        return headline_arm(self.scenario, self.arms)
+
+    @property
+    def outcome_names(self) -> list[str]:
+        """The outcomes asked for, or all."""
+        asked = list(self.manifest.get("design", {}).get("outcomes", ()))
+        return asked or list(dict.fromkeys(self.levels["outcome"]) if len(self.levels) else ())
+
+    @property
+    def headline_outcome(self) -> str:
+        """The one that is printed and drawn: counter-balancing agreements within the longest window where these were
+        asked for, else the first."""
+        names = self.outcome_names
+        wanted = f"accords_counter_{max(self.scenario.report.windows)}"
+        return wanted if wanted in names or not names else names[0]
+
+    def summary(self) -> dict[str, Any]:
+        """The JSON of `sweep --json`."""
+        return summary_of(
+            self._gathered,
+            name=self.name,
+            scenario=self.scenario,
+            points=len(self.table.numbers()),
+            runs=self.runs,
+            seed=self.seed,
+            version=self.version,
+            arms=self.arms,
+            factors=self.paths,
+            outcomes=self.outcome_names,
+            failed=len(self.failed),
+        ) | {"missing_runs": self.missing_runs}
+
+
+@dataclass(frozen=True)
+class PointNumbers:
+    """What one point found."""
+
+    levels: pd.DataFrame
+    effects: pd.DataFrame
+    digest: str
+
+
+@dataclass(frozen=True)
+class Tables:
+    """What all points found: tidy, with the point and its factors in front; one digest."""
+
+    levels: pd.DataFrame
+    effects: pd.DataFrame
+    digest: str
+
+
+def numbers_of(
+    blocks: Iterable[tuple[pa.Table, pa.Table]],
+    arms: Sequence[str],
+    asked: Sequence[str] = (),
+    steps: Mapping[str, float] | None = None,
+) -> PointNumbers:
+    """One point from its (runs, accords) tables in the order of runs; asked: the outcomes wanted, empty for all.
+
+    steps: of shares, as `outcomes.least_jump` takes them."""
+    tally, digest = Estimates(arms, asked, steps), Digest(arms)
+
+    def digested() -> Iterator[pa.Table]:
+        for runs, accords in blocks:
+            digest.add(runs, accords)
+            yield runs
+
+    for part in in_chunks(digested()):
+        tally.add(part)
+    return PointNumbers(tally.levels_frame(), tally.effects_frame(), digest.hexdigest())
+
+
+def tables_of(points: Iterable[tuple[int, DesignPoint, PointNumbers]]) -> Tables:
+    """All points together: number, what it is, what it found."""
+    levels: list[pd.DataFrame] = []
+    effects: list[pd.DataFrame] = []
+    digests: list[tuple[str, str]] = []
+    for number, point, found in points:
+        digests.append((point.key, found.digest))
+        front: dict[str, Any] = {"point": number} | dict(point.values)
+        for frames, frame in ((levels, found.levels), (effects, found.effects)):
+            for at, (name, value) in enumerate(front.items()):
+                if len(frame):
+                    frame.insert(at, name, [value] * len(frame))
+            frames.append(frame)
+    joined = [
+        pd.concat(full, ignore_index=True) if (full := [f for f in frames if len(f)]) else pd.DataFrame()
+        for frames in (levels, effects)
+    ]
+    return Tables(joined[0], joined[1], combined(digests))
+
+
+def combined(digests: Iterable[tuple[str, str]]) -> str:
+    """One digest of those of all points, each with its key, whatever their order."""
+    lines = sorted(f"{key}\0{digest}\n" for key, digest in digests)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def summary_of(
+    tables: Tables,
+    *,
+    name: str,
+    scenario: Scenario,
+    points: int,
+    runs: int,
+    seed: int,
+    version: str,
+    arms: Sequence[str],
+    factors: Sequence[str],
+    outcomes: Sequence[str],
+    failed: int,
+) -> dict[str, Any]:
+    """The summary of a sweep, with the effects on these outcomes."""
+    effects = tables.effects
+    shown = effects[effects["outcome"].isin({*outcomes})] if len(effects) else effects
+    return {
+        "experiment": name,
+        "scenario": {"name": scenario.name, "sha256": scenario.sha256},
+        "points": points,
+        "runs": runs,
+        "seed": seed,
+        "version": version,
+        "digest": tables.digest,
+        "reference": arms[0],
+        "arms": list(arms),
+        "factors": list(factors),
+        "effects": [_record(row, factors) for row in shown.to_dict("records")],
+        "failed_runs": failed,
+        "missing_runs": 0,
+    }
+
+
+def _record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """One effect for JSON: the point's number and values, then the numbers, NaN as null."""
+    numbers = {
+        k: float(v) for k, v in row.items() if k not in (*paths, "point", "arm", "outcome", "estimator", "n")
+    }
+    values = {path: _json(row.get(path)) for path in paths}
+    head = {"point": int(row["point"]), "values": values, "arm": row["arm"], "outcome": row["outcome"]}
+    head["estimator"] = row["estimator"]
+    return head | rounded(numbers) | {"n": int(row["n"])}
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_json(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def open_sweep(folder: Path | str) -> SweepResult:
+    """A sweep read back from its folder, finished or not.
+
+    Where replications that were asked for are lacking a warning says how many."""
+    store = Store(Path(folder))
+    manifest = store.read_manifest()
+    if manifest is None:
+        raise no_results(folder)
+    if manifest["study"] != "sweep" or not manifest.get("points"):
+        raise WrongRequest(f"{folder} holds no sweep: give a folder of `balance-sim sweep`")
+    scenario = scenario_of(manifest)
+    table = PointTable.load(store, manifest["points"])
+    inside = set(table.numbers())
+    runs = manifest["runs"]
+    words = lacking_words(store, table.numbers(), runs)
+    if words is not None:
+        log.warning("%s", words)
+    failed = (row for row in store.failed() if row["point"] in inside and row["run"] < runs)
+    return SweepResult(
+        folder=Path(folder),
+        name=manifest["experiment"],
+        scenario=scenario,
+        table=table,
+        runs=runs,
+        seed=manifest["seed"],
+        arms=chosen_arms(scenario, manifest["arms"]),
+        version=manifest["versions"]["balance_sim"],
+        manifest=manifest,
+        failed=tuple(failed),
+    )
+
+
+__all__ = ["FIXED", "SweepResult", "open_sweep"]
