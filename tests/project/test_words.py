@@ -5,8 +5,6 @@ Code, keys and options stand between backticks or in indented blocks and keep th
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
