@@ -61,7 +61,7 @@ def run(tree: Path, folder: Path, scenario: str, runs: int) -> dict[str, Any]:
 
 
 def fit(tree: Path, folder: Path, data: Path) -> dict[str, Any]:
-    call(tree, folder, "fit", str(data), "--out", "fitted.yaml")
+    call(tree, folder, "fit", str(data), "--no-beliefs", "--out", "fitted.yaml")
     return {"file": (folder / "fitted.yaml").read_text(encoding="utf-8")}
 
 
