@@ -9,9 +9,8 @@ import pytest
 
 import balance_sim as bs
 from balance_sim.model.responses import STANCES
-from balance_sim.scenario.defaults import parameter_table
+from balance_sim.scenario.defaults import new_scenario, parameter_table
 from balance_sim.scenario.schema import TERMS
-from balance_sim.scenario.starter import new_scenario
 
 ROOT = Path(__file__).resolve().parents[2]
 
