@@ -11,11 +11,10 @@ import pytest
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Opportunities, World
 from balance_sim.model.engine import Observer, simulate
-from balance_sim.model.margins import ranges
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, Simulated, State
-from balance_sim.model.view import View
+from balance_sim.model.thinning import draw_opportunities, ranges, thinning
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.replications.blocks import live_runs
 from balance_sim.scenario import load_scenario

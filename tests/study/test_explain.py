@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from balance_sim.analysis.explain.account import DRAWN, PROPENSITY
 from click.testing import CliRunner
 
-from balance_sim.analysis.explain.account import DRAWN, INTERCEPT, PROPENSITY, account, summed
 from balance_sim.analysis.explain.attribution import Attribution, attribute, attribution_table
 from balance_sim.analysis.explain.document import explained
 from balance_sim.analysis.explain.groups import FIXED, GROUPS, parse_groups
@@ -27,11 +27,11 @@ from balance_sim.experiment.run import run
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Opportunities, Thinning, World
 from balance_sim.model.engine import begin, filtered, perceive, simulate
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import State
-from balance_sim.model.view import View
-from balance_sim.model.willingness import TERMS, consent, willingness
+from balance_sim.model.thinning import draw_opportunities, thinning
+from balance_sim.model.willingness import INTERCEPT, TERMS, account, consent, summed, willingness
 from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import BlockTables

@@ -12,25 +12,19 @@ from typing import Any
 
 import mesa
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.model import engine
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import ORIGINS, World
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, World
+from balance_sim.model.perception import View
 from balance_sim.model.pipeline import open_talks, sign_talks
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, Hastened, InvalidNumber, Simulated, State, refuse_invalid
+from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.threat import effort_change, effort_share, insecurity
-from balance_sim.model.view import View
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.scenario.schema import Scenario
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
 
 DECIDES = ("willingness", "probabilities", "consents", "assess", "effort_after")  # what bounds rest on
 

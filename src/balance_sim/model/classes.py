@@ -10,21 +10,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 
-from balance_sim.model.core import DIRECTIONS, Baseline, World
+from balance_sim.model.core import DIRECTIONS, Baseline, Bools, Floats, Ints, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.news import members
-from balance_sim.model.view import View
+from balance_sim.model.perception import View
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.classes import LISTS, Classes
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.schema import Event, Scenario
-
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 AT_WAR = 0.5
 """Intensity of a dispute's war from which its two states count as being at war."""

@@ -23,6 +23,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Keys = npt.NDArray[np.uint64]  # of random streams, and numbers of replications
 
 DAYS_PER_YEAR = 365.25
 NEVER = np.inf
@@ -87,7 +88,7 @@ class Docket:
     """Accords on record at the start that are not simply over. All arrays (K,); days, NaN if unknown."""
 
     ids: tuple[str, ...]
-    keys: npt.NDArray[np.uint64]
+    keys: Keys
     pair: Ints
     kind: Ints
     stage: Ints  # 0 talks, 1 signed, 2 in force
@@ -144,7 +145,7 @@ class AtStart:
 class Hazards:
     """Acts that states commit by chance, K of them, and the T entries of intent that they move."""
 
-    keys: npt.NDArray[np.uint64]  # (K,) from their ids: the same in every arm
+    keys: Keys  # (K,) from their ids: the same in every arm
     rate: Floats  # (K,) per year
     half_life_days: tuple[float | None, ...]
     act: Ints  # (T,) which of the K
@@ -213,8 +214,8 @@ class World:
     experience: Floats  # (P,) bilateral signatures of the pair, fading, at day 0
     engaged: Floats  # (n,) the same of each state with anyone
     active: Floats  # (n,) bilateral signatures of each state, fading sooner, at day 0
-    pair_keys: npt.NDArray[np.uint64]
-    kind_keys: npt.NDArray[np.uint64]
+    pair_keys: Keys
+    kind_keys: Keys
     signature_attention: Floats  # (A,)
     openness: Openness
     hazards: Hazards | None = None

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import threat
-from balance_sim.model.core import Baseline, Opportunities, Thinning, World
-from balance_sim.model.hazards import provoke
-from balance_sim.model.margins import BoundExceeded, within_margins
+from balance_sim.model.core import Baseline, Bools, Floats, Ints, Keys, Opportunities, Thinning, World
 from balance_sim.model.network import begin_network, enter, leave, refresh
-from balance_sim.model.no_relations import openness_on
-from balance_sim.model.perception import perceive
+from balance_sim.model.news import provoke
+from balance_sim.model.perception import View, perceive
 from balance_sim.model.pipeline import (
     accords_at_start,
     clock_of,
@@ -23,12 +20,8 @@ from balance_sim.model.pipeline import (
 )
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, Hastened, Simulated, State, refuse_invalid
-from balance_sim.model.view import View
+from balance_sim.model.thinning import BoundExceeded, openness_on, within_margins
 from balance_sim.model.willingness import consent, willingness
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 __all__ = ["advance", "begin", "close_step", "perceive", "simulate", "turn_of_step", "watch_margins"]
 
@@ -37,9 +30,7 @@ Observer = Callable[[World, State, View], None]
 LOOKS = 8  # steps after which it is looked anew whether runs keep the margins; changes no result
 
 
-def begin(
-    world: World, baseline: Baseline, seed: int, runs: npt.NDArray[np.uint64], accords: Accords | None = None
-) -> State:
+def begin(world: World, baseline: Baseline, seed: int, runs: Keys, accords: Accords | None = None) -> State:
     """The state of R runs at day 0. accords: of an arm that begins alike, else worked out here."""
     state = begin_network(world, runs)
     a = state.accords = accords_at_start(world, baseline, seed, runs) if accords is None else accords.copy()
@@ -176,7 +167,7 @@ def simulate(
     chances: Opportunities,
     thin: Thinning,
     seed: int,
-    runs: npt.NDArray[np.uint64],
+    runs: Keys,
     observe: Observer | None = None,
     accords: Accords | None = None,
 ) -> Simulated:

@@ -17,8 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from balance_sim.model.core import Floats, Ints
 
 MOST_STATES = 20
 _CLOSE = 1e-12

@@ -5,11 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.core import Docket, Ladder, World
+from balance_sim.model.core import Docket, Floats, Ints, Keys, Ladder, World
 from balance_sim.model.state import Desk, State
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 ROWS_AT_ONCE = 64  # states whose partners are counted together, in the cache; changes no result
 
@@ -34,7 +31,7 @@ def deepest(ladder: Ladder, in_force: npt.NDArray[np.int16]) -> tuple[Floats, Fl
     return most(ladder.depth), most(ladder.calm)
 
 
-def begin_network(world: World, runs: npt.NDArray[np.uint64]) -> State:
+def begin_network(world: World, runs: Keys) -> State:
     """A state whose accords in force are those on record; nothing under way yet."""
     r, n, pairs, start = len(runs), world.n, len(world.first), world.at_start
     depth = np.zeros((1, n, n))

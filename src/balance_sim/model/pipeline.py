@@ -7,21 +7,25 @@ the same accord draws the same lags in every arm.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import clocks
-from balance_sim.model.core import DAYS_PER_YEAR, NEVER, ORIGINS, Baseline, Opportunities, World
-from balance_sim.model.no_relations import openness_at
-from balance_sim.model.opportunities import FEW, clock_keys, run_keys
+from balance_sim.model.clocks import run_keys
+from balance_sim.model.core import (
+    DAYS_PER_YEAR,
+    NEVER,
+    ORIGINS,
+    Baseline,
+    Bools,
+    Floats,
+    Ints,
+    Keys,
+    Opportunities,
+    World,
+)
+from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import Accords, Hastened, State
-from balance_sim.model.view import View
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Keys = npt.NDArray[np.uint64]
+from balance_sim.model.thinning import FEW, clock_keys, openness_at, opportunity_rate
 
 _TALKS, _FAIL_IN_TALKS, _FORCE, _FAIL_SIGNED, _END = 1, 2, 3, 4, 5
 NEW, ASSUMED, TALKS, SIGNED, SCHEDULED, IN_FORCE = range(len(ORIGINS))
@@ -65,7 +69,7 @@ def _blank(run: Ints, pair: Ints, kind: Ints, origin: int, count: Ints, key: Key
     )
 
 
-def record_at_start(world: World, seed: int, runs: npt.NDArray[np.uint64]) -> Accords:
+def record_at_start(world: World, seed: int, runs: Keys) -> Accords:
     """The docket in R runs: talks and signed accords under way; of those in force, which end in time."""
     rules, kinds, docket = world.rules, world.ladder, world.docket
     run, row = (grid.ravel() for grid in np.indices((len(runs), len(docket.ids))))

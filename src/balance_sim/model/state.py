@@ -8,9 +8,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from balance_sim.model.core import Bools, Floats, Ints, Keys
 
 AT_ONCE = 16 * 50**2  # entries of matrices perceived together, to stay in the cache; changes no result
 
@@ -33,7 +31,7 @@ class Accords:
     kind: Ints
     origin: Ints
     count: Ints  # which opportunity of its clock, or row of the docket
-    key: npt.NDArray[np.uint64]  # of its own clocks
+    key: Keys  # of its own clocks
     opened: Floats
     length: Floats  # days of talks it takes at speed 1, from `opened`
     progress: Floats  # days of talks done, at speed
@@ -69,9 +67,7 @@ class InvalidNumber(ArithmeticError):
     """A run came to a number that is none: NaN, or infinite. Such a run is recorded as failed and in no table."""
 
 
-def refuse_invalid(
-    name: str, values: Floats, codes: tuple[str, ...], day: float, runs: npt.NDArray[np.uint64]
-) -> None:
+def refuse_invalid(name: str, values: Floats, codes: tuple[str, ...], day: float, runs: Keys) -> None:
     """Raises InvalidNumber, with the variable, the state, the day and the run, unless all are finite.
 
     values: (R, n) of R runs and n states."""
@@ -126,7 +122,7 @@ class Simulated:
 class State:
     """What a block of R runs carries from step to step. Owned and changed by `advance` alone."""
 
-    runs: npt.NDArray[np.uint64]
+    runs: Keys
     day: float
     in_force: npt.NDArray[np.int16]  # (R, P, M) accords of a kind in force
     busy: Bools  # (R, P, M) in talks or signed

@@ -13,18 +13,24 @@ import numpy.typing as npt
 
 from balance_sim.model import beliefs, clocks
 from balance_sim.model.beliefs import prior_alignment, prior_intent
-from balance_sim.model.core import DAYS_PER_YEAR, AtStart, Docket, Ladder, Rules, World
-from balance_sim.model.hazards import hazards_of
+from balance_sim.model.core import (
+    DAYS_PER_YEAR,
+    AtStart,
+    Bools,
+    Docket,
+    Floats,
+    Ints,
+    Keys,
+    Ladder,
+    Rules,
+    World,
+)
 from balance_sim.model.network import deepest, record_in_force
-from balance_sim.model.news import attention_of_readings, evidence, reading_of, readings
-from balance_sim.model.no_relations import openness_of
-from balance_sim.model.rates import frailties_of
+from balance_sim.model.news import attention_of_readings, evidence, hazards_of, reading_of, readings
+from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.kept import Kept
 from balance_sim.scenario.schema import Accord, Scenario, State
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) -> World:
@@ -106,7 +112,7 @@ def by_audience(scenario: Scenario) -> Scenario:
 
 
 @lru_cache(maxsize=8)
-def numbered(codes: tuple[str, ...]) -> tuple[Ints, Ints, Ints, npt.NDArray[np.uint64]]:
+def numbered(codes: tuple[str, ...]) -> tuple[Ints, Ints, Ints, Keys]:
     """Every pair of states, numbered: (P,) positions of its first and its second state, (n, n) its number, -1 on the
     diagonal, and (P,) its key. The lesser code first; pairs in the order of the codes."""
     n = len(codes)
@@ -141,7 +147,7 @@ class Ground:
     democracy: Floats
     democracy_gap: Floats
     trade: Floats
-    patron_of: npt.NDArray[np.bool_]
+    patron_of: Bools
 
 
 _GROUNDS = Kept[Ground](most=4)
@@ -232,7 +238,7 @@ def capabilities(scenario: Scenario) -> Floats:
     return np.asarray(composite / composite.sum())
 
 
-def propensities(states: Sequence[State], security: npt.NDArray[np.bool_]) -> Floats:
+def propensities(states: Sequence[State], security: Bools) -> Floats:
     """(n, M) random intercept of each state for each kind, nats: its own, and for declarations what it adds for them.
 
     security: (M,) whether a kind is a security agreement."""
@@ -288,7 +294,7 @@ def quarrels(scenario: Scenario) -> Floats:
     return out
 
 
-def _slices(audience: npt.NDArray[np.int64], count: int) -> tuple[slice, ...]:
+def _slices(audience: Ints, count: int) -> tuple[slice, ...]:
     edges = np.searchsorted(audience, np.arange(count + 1))
     return tuple(slice(int(a), int(b)) for a, b in pairwise(edges))
 
@@ -379,7 +385,7 @@ def _earlier(scenario: Scenario, codes: tuple[str, ...], half_life: float) -> Fl
     return shared(out)
 
 
-def _by_state(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], by_pair: Floats, n: int) -> Floats:
+def _by_state(first: Ints, second: Ints, by_pair: Floats, n: int) -> Floats:
     return np.asarray(np.bincount(first, by_pair, n) + np.bincount(second, by_pair, n))
 
 

@@ -15,11 +15,10 @@ from balance_sim.model import state as state_module
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import ORIGINS, World
 from balance_sim.model.engine import simulate
-from balance_sim.model.opportunities import draw_opportunities, thinning
-from balance_sim.model.perception import hostility_toward
+from balance_sim.model.perception import View, hostility_toward
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, State
-from balance_sim.model.view import View
+from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.scenario import Scenario
 

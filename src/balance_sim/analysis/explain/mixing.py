@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.analysis.explain.account import ORDER, account
 from balance_sim.analysis.explain.groups import Groups
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Opportunities
 from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.willingness import consent
+from balance_sim.model.willingness import ORDER, account, consent
 from balance_sim.replications.cast import focal_cast
 from balance_sim.replications.direct import Sight, along_control
 from balance_sim.replications.draws import with_draws

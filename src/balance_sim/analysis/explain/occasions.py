@@ -10,15 +10,14 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.analysis.explain.account import account, summed
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import ORIGINS, Opportunities, World
 from balance_sim.model.engine import one_side, simulate
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.state import Accords, State
-from balance_sim.model.view import View
-from balance_sim.model.willingness import consent
+from balance_sim.model.thinning import draw_opportunities, thinning
+from balance_sim.model.willingness import account, consent, summed
 from balance_sim.replications.blocks import accord_table
 
 Floats = npt.NDArray[np.float64]

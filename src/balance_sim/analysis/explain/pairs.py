@@ -11,19 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.analysis.explain.account import ORDER, account, summed
 from balance_sim.analysis.explain.attribution import compared_arm
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import World
 from balance_sim.model.engine import simulate
-from balance_sim.model.no_relations import openness_at
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
-from balance_sim.model.view import View
-from balance_sim.model.willingness import consent
+from balance_sim.model.thinning import draw_opportunities, openness_at, opportunity_rate, thinning
+from balance_sim.model.willingness import ORDER, account, consent, summed
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import with_draws
