@@ -13,13 +13,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from balance_sim.analysis.explain.account import DRAWN, PROPENSITY
 from click.testing import CliRunner
 
-from balance_sim.analysis.explain.attribution import Attribution, attribute, attribution_table
-from balance_sim.analysis.explain.document import explained
-from balance_sim.analysis.explain.groups import FIXED, GROUPS, parse_groups
-from balance_sim.analysis.explain.mixing import Coalitions, mixed
+from balance_sim.analysis.explain import explained
+from balance_sim.analysis.explain.attribution import (
+    GROUPS,
+    Attribution,
+    Coalitions,
+    attribute,
+    attribution_table,
+    mixed,
+    parse_groups,
+)
 from balance_sim.analysis.explain.pairs import CONSENT, U, explain_pairs, leading_pairs
 from balance_sim.analysis.explain.timeline import Timeline, chosen_runs, tell
 from balance_sim.cli.program import main
@@ -31,7 +36,16 @@ from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import State
 from balance_sim.model.thinning import draw_opportunities, thinning
-from balance_sim.model.willingness import INTERCEPT, TERMS, account, consent, summed, willingness
+from balance_sim.model.willingness import (
+    DRAWN,
+    INTERCEPT,
+    PROPENSITY,
+    TERMS,
+    account,
+    consent,
+    summed,
+    willingness,
+)
 from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import BlockTables
@@ -136,7 +150,8 @@ def test_a_number_of_coalitions_that_is_no_power_of_two_is_refused() -> None:
 
 
 def test_every_term_is_in_one_group_or_fixed() -> None:
-    placed = [term for terms in GROUPS.values() for term in terms] + list(FIXED)
+    placed = [term for terms in GROUPS.values() for term in terms]
+    placed += [name for name, term in TERMS.items() if term.reads == "facts"]
     assert sorted(placed) == sorted(TERMS)
 
 
