@@ -11,13 +11,7 @@ from balance_sim.model.core import Baseline, Bools, Floats, Ints, Keys, Opportun
 from balance_sim.model.network import begin_network, enter, leave, refresh
 from balance_sim.model.news import provoke
 from balance_sim.model.perception import View, perceive
-from balance_sim.model.pipeline import (
-    accords_at_start,
-    clock_of,
-    open_talks,
-    settle,
-    sign_talks,
-)
+from balance_sim.model.pipeline import accords_at_start, clock_of, open_talks, settle, sign_talks
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, Hastened, Simulated, State, refuse_invalid
 from balance_sim.model.thinning import BoundExceeded, openness_on, within_margins

@@ -73,12 +73,7 @@ def lies_among(observed: Floats, simulated: Floats) -> Fit:
     published = distances(every, simulated, diagonal=diagonal)[0]
     ranks = mid_ranks(pooled)
     return Fit(
-        float(ranks[0]),
-        share_as_far(published),
-        float(np.sqrt(published[0])),
-        dimension,
-        diagonal,
-        ranks,
+        float(ranks[0]), share_as_far(published), float(np.sqrt(published[0])), dimension, diagonal, ranks
     )
 
 

@@ -173,14 +173,7 @@ class Coalitions:
 
 
 def effects_of_coalitions(
-    worlds: Worlds,
-    arm: str,
-    seed: int,
-    groups: Groups,
-    outcome: str,
-    numbers: Keys,
-    *,
-    draws: bool,
+    worlds: Worlds, arm: str, seed: int, groups: Groups, outcome: str, numbers: Keys, *, draws: bool
 ) -> Floats:
     """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome, of a batch of runs."""
     worlds = with_draws(worlds, seed, numbers) if draws else worlds

@@ -232,10 +232,7 @@ class _Asking:
         for trace in (self.control, self.arm):
             first, second = (
                 Side(
-                    state,
-                    float(trace.consent[row, side]),
-                    float(self.chances.needs[row, side]),
-                    *parts[side],
+                    state, float(trace.consent[row, side]), float(self.chances.needs[row, side]), *parts[side]
                 )
                 for side, state in enumerate((a, b))
             )
