@@ -73,7 +73,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         (BY_HAND, ("tests/study/test_mechanisms.py", "tests/model"), WIDER),
     ),
     "intervals": (
-        tuple(f"stats/{name}.py" for name in ("intervals", "lags", "mixing")),
+        tuple(f"stats/{name}.py" for name in ("intervals", "lags")),
         (
             ("tests/stats",),
             ("tests/results", "tests/study/test_coverage.py", "tests/evidence/test_forecast.py"),
@@ -106,7 +106,6 @@ SAME: dict[tuple[str, str, str], str] = {
         "of @ consent(u + nats).prod(axis=1) >= wanted",
         "of @ consent(u + nats).prod(axis=1) > wanted",
     ): "the same root by bisection",
-    ("model/classes.py", "False", "True"): "which table is dropped from the cache",
     ("model/classes.py", "1.0", "1.25"): "what stands in for a balance of 0, of which the threat is 0 too",
     ("model/news.py", "day < world.grid[-1]", "day <= world.grid[-1]"): EDGE,
     ("model/landscape.py", "1e-12", "1.25e-12"): ROUNDING,
@@ -154,7 +153,7 @@ SAME: dict[tuple[str, str, str], str] = {
         "cast.junior is not None and cast.third is not None and (cast.junior != cast.third)",
         "cast.junior is not None or cast.third is not None or cast.junior != cast.third",
     ): "a cast has a junior and a third, who differ, or neither",
-    ("stats/mixing.py", "1.0", "1.25"): "what stands in where a factor is known, and is not read",
+    ("stats/lags.py", "1.0", "1.25"): "what stands in where a factor is known, and is not read",
     (
         "replications/observed.py",
         "counter.sum",

@@ -1,15 +1,15 @@
 """The contract of the model, on one screen. Read this first.
 
     world    = compile_world(scenario)             what one arm fixes: arrays, read-only
-    chances  = draw_opportunities(...)             when pairs could open talks, and how keen each side must be
-    state    = begin(world, chances)               what a block of runs carries
+    chances  = draw_opportunities(...)             when dyads could open talks, and the uniforms of both sides
+    state    = begin(world, baseline, ...)         what a block of replications carries
     view     = perceive(world, state, step)        what states see and feel in this step
-    advance(world, chances, state, view, step)     talks open, advance, are signed, lapse; returns how likely they
+    advance(world, ..., state, view, seed)         talks open, advance, are signed, lapse; returns how likely they
                                                    were to open: what filtered estimates are made of
 
-R runs at once, n states in the order of audience and code, P = n (n - 1) / 2 pairs, M kinds of accord.
-Here stands what is fixed. What is carried (`state.py`) and what is only seen (`view.py`) are different types.
-Days count from 00:00 of the scenario's start and are floats until an accord is recorded.
+R replications at once, n states in the order of audience and code, P = n (n - 1) / 2 dyads, M agreement types.
+Here stands what is fixed. What is carried (`State`, state.py) and what is only seen (`View`, perception.py) are
+different types. Days count from 00:00 of the scenario's start and are floats until an agreement is recorded.
 """
 
 from __future__ import annotations

@@ -40,17 +40,6 @@ AFTER_START = ("arm", "odds_against", "intent_odds", "reliability", "hazards")
 """Fields in which worlds that begin alike may differ."""
 
 
-def one_side(
-    world: World, baseline: Baseline, chances: Opportunities, state: State, view: View, rows: Ints, side: int
-) -> Prospects:
-    """Prospects of one side of opportunities: 0, the pair's first state as ego; 1, its second."""
-    pair = chances.pair[rows]
-    ego, alter = (world.first, world.second) if side == 0 else (world.second, world.first)
-    return Prospects(
-        world, baseline, view, state, chances.run[rows], ego[pair], alter[pair], chances.kind[rows]
-    )
-
-
 def open_to_consent(
     world: World, chances: Opportunities, thin: Thinning, state: State, first: int, stop: int
 ) -> Ints:
@@ -107,17 +96,35 @@ def advance(
     """One step: talks open and go on, agreements are signed; then effort follows insecurity.
 
     Returns (K,) the step's part of `Simulated.consent`."""
-    step = view.step
-    start, stop = world.grid[step], world.grid[step + 1]
-    first, last = chances.starts[step : step + 2]
-    rows = open_to_consent(world, chances, thin, state, first, last)
+    rows = open_to_consent(world, chances, thin, state, *chances.starts[view.step : view.step + 2])
     sides = consents(world, baseline, chances, state, view, rows)
+    agreed = (chances.needs[rows] < sides).all(axis=1)
+    out = act(world, baseline, chances, thin, state, view, rows, sides, agreed, seed)
+    close_step(world, baseline, state, view)
+    return out
+
+
+def act(
+    world: World,
+    baseline: Baseline,
+    chances: Opportunities,
+    thin: Thinning,
+    state: State,
+    view: View,
+    rows: Ints,
+    sides: Floats,
+    agreed: Bools,
+    seed: int,
+) -> Floats:
+    """Do what was agreed at the step's opportunities `rows`: talks open and go on, agreements are signed.
+
+    sides: (K, 2) probability that each side consents; agreed: (K,) whether both do."""
+    first, last = chances.starts[view.step : view.step + 2]
     out = np.zeros(last - first)
     out[rows - first] = filtered(world, chances, thin, state, rows, sides)
-    agreed = rows[(chances.needs[rows] < sides).all(axis=1) & unbarred(world, chances, rows)]
-    open_talks(world, baseline, chances, state, view, agreed, seed)
-    sign_talks(world, baseline, state, view, start, stop)
-    close_step(world, baseline, state, view)
+    opened = rows[agreed & unbarred(world, chances, rows)]
+    open_talks(world, baseline, chances, state, view, opened, seed)
+    sign_talks(world, baseline, state, view, world.grid[view.step], world.grid[view.step + 1])
     return out
 
 

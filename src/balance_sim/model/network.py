@@ -79,18 +79,12 @@ def refresh(world: World, state: State, rows: Ints) -> None:
     run, pair = state.accords.run[rows], state.accords.pair[rows]
     i, j = world.first[pair], world.second[pair]
     had = state.depth[run, i, j] > 0
-    _rebuild(world, state, run, pair)
+    depth, state.calm[run, pair] = deepest(world.ladder, state.in_force[run, pair])
+    state.depth[run, i, j] = state.depth[run, j, i] = depth
+    state.touched[run, pair] = True
     changed = np.flatnonzero(had != (state.depth[run, i, j] > 0))
     if len(changed):
         _recount(state, run[changed], np.stack([i[changed], j[changed]]))
-
-
-def _rebuild(world: World, state: State, run: Ints, pair: Ints) -> None:
-    depth, calm = deepest(world.ladder, state.in_force[run, pair])
-    i, j = world.first[pair], world.second[pair]
-    state.depth[run, i, j] = state.depth[run, j, i] = depth
-    state.calm[run, pair] = calm
-    state.touched[run, pair] = True
 
 
 def _counts(depth: Floats) -> dict[str, Floats]:

@@ -24,6 +24,8 @@ from balance_sim.model.core import DAYS_PER_YEAR, Floats, Hazards, Ints, World
 from balance_sim.model.state import Provoked, State
 from balance_sim.scenario.schema import Scenario
 
+Readings = tuple[tuple[str, ...], ...]
+
 
 def members(
     actors: Iterable[str], groups: Mapping[str, tuple[str, ...]], roster: Mapping[str, int]
@@ -65,8 +67,8 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     moments: (S,) days at which decay is taken (the middle of each step); starts: (S,) when each step
     begins: an event counts from the step that begins on its date. pair_index: (n, n), as in World."""
     codes, names = scenario.codes, readings(scenario)
-    audience = _reading_of(scenario, names)
-    heed = {kind: _attention(scenario, names, kind) for kind in scenario.event_kinds}
+    audience = reading_of(scenario, names)
+    heed = {kind: attention_of_readings(scenario, kind, names) for kind in scenario.event_kinds}
     events = [event for event in scenario.events if event.accord is None]
     cast = _casting(codes, tuple((name, tuple(group)) for name, group in scenario.groups.items()))
     roles = [cast(tuple(event.principals), tuple(event.guests), tuple(event.targets)) for event in events]
@@ -75,12 +77,10 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     halves = [scenario.event_kinds[event.kind].half_life_days for event in events]
     dates = np.array(days, dtype=float)[:, None]
     left_of = decay(moments - dates, np.array([np.inf if half is None else half for half in halves])[:, None])
-    left_of = (
-        np.where(starts >= dates, left_of, 0.0) * np.array([event.visibility for event in events])[:, None]
-    )
-    pairs, column_of_pair = _columns(
-        [pair_index.take(role.shown) for role in roles], int(pair_index.max(initial=0)) + 1
-    )
+    visibility = np.array([event.visibility for event in events])[:, None]
+    left_of = np.where(starts >= dates, left_of, 0.0) * visibility
+    shown = [pair_index.take(role.shown) for role in roles]
+    pairs, column_of_pair = _columns(shown, int(pair_index.max(initial=0)) + 1)
     places, column_of_place = _columns([role.aimed for role in roles], n * n)
     align = np.zeros((len(pairs), steps, len(names)))
     intent = np.zeros((len(places), steps))
@@ -117,11 +117,7 @@ def _casting(
 
     @lru_cache(maxsize=2048)
     def cast(principals: tuple[str, ...], guests: tuple[str, ...], targets: tuple[str, ...]) -> _Roles:
-        actors = (
-            members(principals, known, roster),
-            members(guests, known, roster),
-            members(targets, known, roster),
-        )
+        actors = [members(some, known, roster) for some in (principals, guests, targets)]
         places = [
             np.array([i * len(codes) + j for i, j in found], dtype=np.int64)
             for found in (pairs_shown(*actors), pairs_aimed(actors[0], actors[2]))
@@ -139,7 +135,7 @@ def _columns(found: list[Ints], most: int) -> tuple[Ints, Ints]:
     return np.flatnonzero(is_there), np.cumsum(is_there) - 1
 
 
-def readings(scenario: Scenario) -> tuple[tuple[str, ...], ...]:
+def readings(scenario: Scenario) -> Readings:
     """Audiences that heed every kind of event alike read the news alike: their names, grouped, sorted."""
     alike: dict[tuple[float, ...], list[str]] = {}
     for name in sorted(scenario.audiences):
@@ -148,15 +144,11 @@ def readings(scenario: Scenario) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(tuple(names) for names in alike.values()))
 
 
-def reading_of(scenario: Scenario) -> Ints:
-    """(n,) index of each state's reading. Raises ValueError where a state has none."""
-    return _reading_of(scenario, readings(scenario))
-
-
-def _reading_of(scenario: Scenario, among: tuple[tuple[str, ...], ...]) -> Ints:
+def reading_of(scenario: Scenario, among: Readings | None = None) -> Ints:
+    """(n,) index of each state's reading. among: `readings(scenario)`. Raises ValueError where a state has none."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     of = np.full(len(roster), -1)
-    for index, names in enumerate(among):
+    for index, names in enumerate(among or readings(scenario)):
         for name in names:
             of[members(scenario.audiences[name].members, scenario.groups, roster)] = index
     without = [code for code, reading in zip(scenario.codes, of, strict=True) if reading < 0]
@@ -168,13 +160,9 @@ def _reading_of(scenario: Scenario, among: tuple[tuple[str, ...], ...]) -> Ints:
     return of
 
 
-def attention_of_readings(scenario: Scenario, kind: str) -> Floats:
-    """(A,) how much each reading heeds a kind of event."""
-    return _attention(scenario, readings(scenario), kind)
-
-
-def _attention(scenario: Scenario, among: tuple[tuple[str, ...], ...], kind: str) -> Floats:
-    return np.array([attention_to(scenario, names[0], kind) for names in among])
+def attention_of_readings(scenario: Scenario, kind: str, among: Readings | None = None) -> Floats:
+    """(A,) how much each reading heeds a kind of event. among: `readings(scenario)`."""
+    return np.array([attention_to(scenario, names[0], kind) for names in among or readings(scenario)])
 
 
 def attention_to(scenario: Scenario, audience: str, kind: str) -> float:

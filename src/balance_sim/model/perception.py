@@ -341,7 +341,7 @@ def _weigh(world: World, state: State, runs: slice) -> None:
     for seen_by, as_seen in zip(world.audience_rows, lend, strict=True):
         np.matmul(hostility[:, seen_by], as_seen, out=scratch[:, seen_by])
     threat.unopposed(hostility, free, lent=scratch, out=unopposed)
-    _set_diagonal(unopposed, 1.0)
+    unopposed.reshape(-1, world.n**2)[:, :: world.n + 1] = 1.0
     desk.hostility[runs] = hostility
     threats = threat.threat(world.offensive, unopposed, out=scratch)
     total = threat.row_sums(threats, out=desk.total[runs])
@@ -353,8 +353,3 @@ def _weigh(world: World, state: State, runs: slice) -> None:
         world.capability * (1.0 + state.effort[runs]),
         out=desk.defence[runs],
     )
-
-
-def _set_diagonal(matrices: Floats, value: float) -> None:
-    n = matrices.shape[-1]
-    matrices.reshape(-1, n * n)[:, :: n + 1] = value

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.core import Bools, Floats, Ints, Keys
+from balance_sim.model.core import NEVER, Bools, Floats, Ints, Keys
 
 AT_ONCE = 16 * 50**2  # entries of matrices perceived together, to stay in the cache; changes no result
 
@@ -44,12 +45,21 @@ class Accords:
     ended: Floats
     stage: Ints  # 0 talks, 1 signed, 2 in force, 3 over
 
-    @staticmethod
-    def none() -> Accords:
-        kinds = {"Ints": np.int64, "Floats": np.float64}
-        return Accords(
-            **{one.name: np.empty(0, kinds.get(str(one.type), np.uint64)) for one in fields(Accords)}
-        )
+    @classmethod
+    def begun(
+        cls, origin: int, run: Ints, pair: Ints, kind: Ints, count: Ints, key: Keys, opened: Floats
+    ) -> Accords:
+        """Talks that have just begun: of them nothing else is known."""
+        given: dict[str, Any] = {"run": run, "pair": pair, "kind": kind, "count": count, "key": key}
+        given |= {"origin": np.full(len(run), origin), "stage": np.zeros(len(run), dtype=np.int64)}
+        given |= {"opened": opened, "progress": np.zeros(len(run)), "gain": np.full(len(run), np.nan)}
+        names = (one.name for one in fields(cls))
+        return cls(**{name: given[name] if name in given else np.full(len(run), NEVER) for name in names})
+
+    @classmethod
+    def none(cls) -> Accords:
+        whole = np.empty(0, np.int64)
+        return cls.begun(0, whole, whole, whole, whole, whole.astype(np.uint64), np.empty(0))
 
     def take(self, rows: Ints) -> Accords:
         """These rows, copied."""
@@ -91,6 +101,12 @@ class Hastened:
     stop: Floats  # when the step ended
     progress: Floats  # days of talks done before it
     pace: Floats
+
+    @classmethod
+    def of(cls, a: Accords, rows: Ints, since: Floats, stop: float, pace: Floats) -> Hastened:
+        """These talks, before what they have done in the step is added."""
+        which = a.run[rows], a.pair[rows], a.kind[rows], a.origin[rows]
+        return cls(*which, since, np.full(len(rows), stop), a.progress[rows], pace)
 
     @staticmethod
     def joined(parts: Sequence[Hastened]) -> Hastened:

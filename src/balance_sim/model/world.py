@@ -40,7 +40,10 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     n = len(codes)
     first, second, pair_index, pair_keys = numbered(codes)
     parameters = scenario.parameters
-    ladder = _ladder(scenario)
+    kinds = sorted(scenario.kinds)
+    fields = [name for name in Ladder.__dataclass_fields__ if name != "names"]
+    columns = (np.array([getattr(scenario.kinds[kind], name) for kind in kinds]) for name in fields)
+    ladder = Ladder(tuple(kinds), *columns)
     ground = ground_of(scenario)
     km, gap = ground.distance_km, ground.gap
     capability, reached = capabilities(scenario), reach(km, parameters.delta_km, parameters.gamma)
@@ -54,6 +57,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     experience = _signed_by_pair(scenario, codes, parameters.experience_half_life_days)
     lately = _signed_by_pair(scenario, codes, parameters.activity_half_life_days)
     audience, names = reading_of(scenario), readings(scenario)
+    begins = np.searchsorted(audience, np.arange(len(names) + 1))
     rules, at_hand = _rules(scenario), capability * reached
     docket = _docket(scenario, codes, ladder.names)
     in_force = record_in_force(docket, len(first), len(ladder.names))
@@ -86,7 +90,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
         audience=audience,
         audience_names=tuple("+".join(alike) for alike in names),
-        audience_rows=_slices(audience, len(names)),
+        audience_rows=tuple(slice(int(a), int(b)) for a, b in pairwise(begins)),
         odds_against=odds_against,
         intent_odds=intent_odds,
         reliability=reliability,
@@ -294,11 +298,6 @@ def quarrels(scenario: Scenario) -> Floats:
     return out
 
 
-def _slices(audience: Ints, count: int) -> tuple[slice, ...]:
-    edges = np.searchsorted(audience, np.arange(count + 1))
-    return tuple(slice(int(a), int(b)) for a, b in pairwise(edges))
-
-
 def _fill_with_mean(matrix: Floats) -> Floats:
     off = ~np.eye(len(matrix), dtype=bool)
     known = off & ~np.isnan(matrix)
@@ -325,16 +324,6 @@ def _rules(scenario: Scenario) -> Rules:
         signature_half_life_days=treaty.half_life_days,
         weights={name: float(scenario.theory.weights[name]) for name in sorted(scenario.theory.weights)},
     )
-
-
-def _ladder(scenario: Scenario) -> Ladder:
-    names = tuple(sorted(scenario.kinds))
-    columns = {
-        field: np.array([getattr(scenario.kinds[name], field) for name in names])
-        for field in Ladder.__dataclass_fields__
-        if field != "names"
-    }
-    return Ladder(names=names, **columns)
 
 
 def _docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> Docket:
@@ -391,7 +380,7 @@ def _by_state(first: Ints, second: Ints, by_pair: Floats, n: int) -> Floats:
 
 def _left_at_start(accord: Accord, start: date, half_life: float) -> float:
     """What an earlier signature still counts at the start: 2^(-age / half-life); 0 if it was not signed."""
-    signed = _signing_day(accord)
+    signed = accord.signed or accord.in_force
     if signed is None or signed > start:
         return 0.0
     age = (start - signed).days + _IMPRECISION[accord.precision]
@@ -400,7 +389,3 @@ def _left_at_start(accord: Accord, start: date, half_life: float) -> float:
 
 # A date known to the year stands as 1 January, to the month as the 1st: on average it is half a span later.
 _IMPRECISION = {"day": 0.0, "month": -DAYS_PER_YEAR / 24, "year": -DAYS_PER_YEAR / 2}
-
-
-def _signing_day(accord: Accord) -> date | None:
-    return accord.signed or accord.in_force

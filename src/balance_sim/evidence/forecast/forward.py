@@ -41,7 +41,7 @@ from balance_sim.model.thinning import (
 from balance_sim.model.threat import over, threat
 from balance_sim.model.willingness import TERMS, consent, willingness
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats.mixing import mixed_chance
+from balance_sim.stats.lags import mixed_chance
 
 RUNS_TOGETHER = 20
 WIDE = Margins(partners=60.0, lost=60.0, accords=40.0, signed=400.0, log_mean=1.5)
