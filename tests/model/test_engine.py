@@ -141,7 +141,7 @@ def test_a_view_holds_to_its_formulas_and_every_term_to_its_range(worlds: Worlds
             sided[i] = (strength[i] * q[i]) @ seen
             feared[i] = h[i] * (strength[i] + lend @ (free * strength[i]))
         total = (strength * q).sum(axis=1)
-        support = world.reliability[last] * world.at_hand * (1 - sided / total[:, None]) * (1 - h)
+        support = world.reliability[last] * world.projected * (1 - sided / total[:, None]) * (1 - h)
         own = a[audience, np.arange(n)]
         backing = np.maximum(state.depth[8], rules.beta * own) * ~np.eye(n, dtype=bool)
         defence = world.capability * (1 + state.effort[8]) + (backing * support).sum(axis=1)

@@ -77,7 +77,7 @@ def test_replications_perceived_a_few_at_a_time(
     uneven: Scenario, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
     """As worlds of many states are, which 40 replications of a small one are not: what one part leaves behind on the
-    desk is no other's business."""
+    workspace is no other's business."""
     whole = lived(uneven, [])
     monkeypatch.setattr(state, "AT_ONCE", few * len(uneven.states) ** 2)
     parts = lived(uneven, [])

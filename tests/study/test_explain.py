@@ -370,7 +370,7 @@ def by_hand(world: World, view: View, i: int, j: int) -> dict[str, float]:
     Nobody has nuclear weapons here: o_k = 1."""
 
     def threat(ego: int, k: int) -> float:
-        return float(world.at_hand[ego, k] * (1 - view.unopposed[0, ego, k]))
+        return float(world.projected[ego, k] * (1 - view.unopposed[0, ego, k]))
 
     overlap = sum(math.sqrt(threat(i, k) * threat(j, k)) for k in range(world.n))
     own, balances = float(view.balance[0, i]), float(view.balance[0, i] * view.balance[0, j])

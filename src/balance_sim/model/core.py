@@ -84,7 +84,7 @@ class Ladder:
 
 
 @dataclass(frozen=True)
-class Docket:
+class InitialAgreements:
     """Accords on record at the start that are not simply over. All arrays (K,); days, NaN if unknown."""
 
     ids: tuple[str, ...]
@@ -185,11 +185,11 @@ class World:
     pair_index: Ints  # (n, n), -1 on the diagonal
     ladder: Ladder
     rules: Rules
-    docket: Docket
+    docket: InitialAgreements
     grid: Floats  # (S + 1,) step boundaries
     focal_day: float
     capability: Floats  # (n,)
-    at_hand: Floats  # c_j p_ij, what j could bring to bear on i's ground
+    projected: Floats  # c_j p_ij, what j could bring to bear on i's ground
     offensive: Floats  # c_j o_j p_ij, what j could bring to bear against i
     reach: Floats  # p_ij
     gap: Floats  # |x_i - x_j|

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.core import Docket, Floats, Ints, Keys, Ladder, World
-from balance_sim.model.state import Desk, State
+from balance_sim.model.core import Floats, InitialAgreements, Ints, Keys, Ladder, World
+from balance_sim.model.state import State, Workspace
 
 ROWS_AT_ONCE = 64  # states whose partners are counted together, in the cache; changes no result
 
 
-def record_in_force(docket: Docket, pairs: int, kinds: int) -> npt.NDArray[np.int16]:
+def record_in_force(docket: InitialAgreements, pairs: int, kinds: int) -> npt.NDArray[np.int16]:
     """(P, M) accords of each kind in force at the start."""
     in_force = np.zeros((pairs, kinds), dtype=np.int16)
     held = docket.stage == 2
@@ -53,7 +53,7 @@ def begin_network(world: World, runs: Keys) -> State:
         engaged=np.repeat(world.engaged[None], r, axis=0),
         active=np.repeat(world.active[None], r, axis=0),
         effort=np.zeros((r, n)),
-        desk=Desk.lay(r, len(world.audience_names), n),
+        workspace=Workspace.lay(r, len(world.audience_names), n),
     )
     for name, of_one in _counts(depth).items():
         getattr(state, name)[:] = of_one

@@ -135,9 +135,9 @@ class Patches:
     """Both entries of K pairs of R runs, sorted by run.
 
     In a step all runs of a block would see the same matrices if nothing had happened in them. A few runs' matrices
-    lie on a desk; their own entries are put in, the runs are worked out, and the entries are put back.
+    lie in a workspace; their own entries are put in, the runs are worked out, and the entries are put back.
 
-    few: runs that lie on the desk at once, each with one matrix of every stack (..., few, n, n)."""
+    few: runs that lie in the workspace at once, each with one matrix of every stack (..., few, n, n)."""
 
     n: int
     few: int
@@ -214,7 +214,7 @@ def _shared(world: World, step: int) -> Shared:
     intent = hostility_with(rules, world.intent_odds[step], matrix(start.calm))
     intent[here, here] = 0.0
     hostility = threat.own_hostility(intent)
-    reliable = world.reliability[step] * world.at_hand
+    reliable = world.reliability[step] * world.projected
     return Shared(
         lend=lend,
         alignment=alignment,
@@ -228,8 +228,8 @@ def _shared(world: World, step: int) -> Shared:
 def change(world: World, state: State, step: int, announced: Floats) -> tuple[Patches, Floats]:
     """What the pairs to which something has happened believe and are believed in this step.
 
-    announced: (R, P) nats. Returns where it stands, and (2 A + 3, 2, K) values, in the desk's order."""
-    rules, few = world.rules, len(state.desk.scratch)
+    announced: (R, P) nats. Returns where it stands, and (2 A + 3, 2, K) values, in the workspace's order."""
+    rules, few = world.rules, len(state.workspace.scratch)
     run, pair, depth, calm, nats = _moved(world, state, announced)
     entries = Patches.of(world, run, pair, len(state.runs), few)
     news = nats * world.signature_attention[:, None]
@@ -295,21 +295,21 @@ def announcements(world: World, state: State, day: float) -> Floats:
 def perceive(world: World, state: State, step: int) -> View:
     """What the states of all runs see and feel in a step.
 
-    The view's arrays are the state's own desk: they hold until the next call."""
-    desk, s0 = state.desk, world.rules.s0
+    The view's arrays are the state's own workspace: they hold until the next call."""
+    workspace, s0 = state.workspace, world.rules.s0
     middle = (world.grid[step] + world.grid[step + 1]) / 2
     announced = announcements(world, state, middle)
     entries, values = change(world, state, step, announced)
-    few, start = len(desk.scratch), shared(world, step)
+    few, start = len(workspace.scratch), shared(world, step)
     of_all = (*start.lend, *start.alignment, start.free, start.hostility, start.willing)
-    for matrix, at_start in zip(desk.beliefs, of_all, strict=True):
+    for matrix, at_start in zip(workspace.beliefs, of_all, strict=True):
         matrix[:] = at_start
     for first in range(0, len(state.runs), few):
         runs = slice(first, min(first + few, len(state.runs)))
-        before = entries.put(desk.beliefs, runs, values)
+        before = entries.put(workspace.beliefs, runs, values)
         _weigh(world, state, runs)
-        entries.put_back(desk.beliefs, runs, before)
-    for name, values_of in (("threat", desk.total), ("defence", desk.defence)):
+        entries.put_back(workspace.beliefs, runs, before)
+    for name, values_of in (("threat", workspace.total), ("defence", workspace.defence)):
         refuse_invalid(name, values_of, world.codes, middle, state.runs)
     return View(
         world=world,
@@ -317,14 +317,14 @@ def perceive(world: World, state: State, step: int) -> View:
         day=middle,
         depth=state.depth,
         announced=announced,
-        unopposed=desk.unopposed,
-        hostility=desk.hostility,
-        total=desk.total,
-        sided=desk.sided,
-        roots=desk.roots,
-        defence=desk.defence,
-        balance=desk.total + desk.defence + s0,
-        insecurity=threat.insecurity(desk.total, desk.defence, s0),
+        unopposed=workspace.unopposed,
+        hostility=workspace.hostility,
+        total=workspace.total,
+        sided=workspace.sided,
+        roots=workspace.roots,
+        defence=workspace.defence,
+        balance=workspace.total + workspace.defence + s0,
+        insecurity=threat.insecurity(workspace.total, workspace.defence, s0),
         partners_log_mean=state.log_partners.mean(axis=-1),
         reliability=world.reliability[step],
         reliable=start.reliable,
@@ -332,24 +332,24 @@ def perceive(world: World, state: State, step: int) -> View:
 
 
 def _weigh(world: World, state: State, runs: slice) -> None:
-    """From the beliefs of a few runs, laid on the desk, to the threat to each state and what defends it."""
-    desk, few, audiences = state.desk, runs.stop - runs.start, len(world.audience_rows)
-    unopposed, sided = desk.unopposed[runs], desk.sided[runs]
-    free, hostility, willing = desk.beliefs[-3:, :few]
-    lend, alignment = desk.beliefs[:audiences, :few], desk.beliefs[audiences:-3, :few]
-    scratch = desk.scratch[:few]
+    """From the beliefs of a few runs, laid in the workspace, to the threat to each state and what defends it."""
+    workspace, few, audiences = state.workspace, runs.stop - runs.start, len(world.audience_rows)
+    unopposed, sided = workspace.unopposed[runs], workspace.sided[runs]
+    free, hostility, willing = workspace.beliefs[-3:, :few]
+    lend, alignment = workspace.beliefs[:audiences, :few], workspace.beliefs[audiences:-3, :few]
+    scratch = workspace.scratch[:few]
     for seen_by, as_seen in zip(world.audience_rows, lend, strict=True):
         np.matmul(hostility[:, seen_by], as_seen, out=scratch[:, seen_by])
     threat.unopposed(hostility, free, lent=scratch, out=unopposed)
     unopposed.reshape(-1, world.n**2)[:, :: world.n + 1] = 1.0
-    desk.hostility[runs] = hostility
+    workspace.hostility[runs] = hostility
     threats = threat.threat(world.offensive, unopposed, out=scratch)
-    total = threat.row_sums(threats, out=desk.total[runs])
+    total = threat.row_sums(threats, out=workspace.total[runs])
     for seen_by, as_seen in zip(world.audience_rows, alignment, strict=True):
         np.matmul(threats[:, seen_by], as_seen, out=sided[:, seen_by])
-    np.sqrt(threats, out=desk.roots[runs])
+    np.sqrt(threats, out=workspace.roots[runs])
     np.add(
         threat.lent(willing, sided, total),
         world.capability * (1.0 + state.effort[runs]),
-        out=desk.defence[runs],
+        out=workspace.defence[runs],
     )

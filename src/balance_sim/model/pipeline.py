@@ -119,11 +119,11 @@ def accords_at_start(world: World, baseline: Baseline, seed: int, runs: Keys) ->
     busy = np.zeros((len(runs), len(world.first), len(world.ladder.names)), dtype=bool)
     under_way = known.stage < 2
     busy[known.run[under_way], known.pair[under_way], known.kind[under_way]] = True
-    known.append(talks_nobody_recorded(world, baseline, busy, seed, runs))
+    known.append(unobserved_negotiations(world, baseline, busy, seed, runs))
     return known
 
 
-def talks_nobody_recorded(world: World, baseline: Baseline, busy: Bools, seed: int, runs: Keys) -> Accords:
+def unobserved_negotiations(world: World, baseline: Baseline, busy: Bools, seed: int, runs: Keys) -> Accords:
     """Talks under way at the start that the record does not show, drawn from their steady state.
 
     The record holds few talks: most become known when something is signed. Without them a run would

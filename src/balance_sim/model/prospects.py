@@ -190,7 +190,7 @@ class Extremes:
     @cached_property
     def log_gain(self) -> Floats:
         """(n, n, M) the most ln(G + floor): Theta added / ((Theta + c)(Theta + c + added)) at its highest."""
-        support = np.maximum(self.world.reliability.max(axis=0), 1.0) * self.world.at_hand
+        support = np.maximum(self.world.reliability.max(axis=0), 1.0) * self.world.projected
         added = support[:, :, None] * self.world.ladder.depth
         root = np.sqrt(self.balance)[:, None, None] + np.sqrt(self.balance[:, None, None] + added)
         return np.log(threat.over(added, root**2) + self.world.rules.gain_floor)

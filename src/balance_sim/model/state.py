@@ -154,14 +154,14 @@ class State:
     engaged: Floats  # (R, n), scaled to day 0
     active: Floats  # (R, n), scaled to day 0
     effort: Floats  # (R, n)
-    desk: Desk
+    workspace: Workspace
     accords: Accords = field(default_factory=Accords.none)
     hastened: list[Hastened] = field(default_factory=lambda: [Hastened.none()])
     provoked: Provoked | None = None
 
 
 @dataclass(frozen=True)
-class Desk:
+class Workspace:
     """Room to work in, laid out once a block: matrices and sums by state, for all runs or for a few."""
 
     unopposed: Floats  # (R, n, n)
@@ -174,9 +174,9 @@ class Desk:
     scratch: Floats  # (few, n, n)
 
     @staticmethod
-    def lay(runs: int, audiences: int, n: int) -> Desk:
+    def lay(runs: int, audiences: int, n: int) -> Workspace:
         few = min(runs, max(1, AT_ONCE // n**2))
-        return Desk(
+        return Workspace(
             unopposed=np.empty((runs, n, n)),
             hostility=np.empty((runs, n, n)),
             sided=np.empty((runs, n, n)),

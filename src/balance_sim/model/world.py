@@ -17,8 +17,8 @@ from balance_sim.model.core import (
     DAYS_PER_YEAR,
     AtStart,
     Bools,
-    Docket,
     Floats,
+    InitialAgreements,
     Ints,
     Keys,
     Ladder,
@@ -58,7 +58,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     lately = _signed_by_pair(scenario, codes, parameters.activity_half_life_days)
     audience, names = reading_of(scenario), readings(scenario)
     begins = np.searchsorted(audience, np.arange(len(names) + 1))
-    rules, at_hand = _rules(scenario), capability * reached
+    rules, projected = _rules(scenario), capability * reached
     docket = _docket(scenario, codes, ladder.names)
     in_force = record_in_force(docket, len(first), len(ladder.names))
     return World(
@@ -73,8 +73,8 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         grid=grid,
         focal_day=focal_day,
         capability=capability,
-        at_hand=at_hand,
-        offensive=offence(scenario.states, scenario.start, parameters.nuclear_offence) * at_hand,
+        projected=projected,
+        offensive=offence(scenario.states, scenario.start, parameters.nuclear_offence) * projected,
         reach=reached,
         gap=gap,
         distance_km=km,
@@ -155,7 +155,7 @@ class Ground:
 
 
 _GROUNDS = Kept[Ground](most=4)
-_RECORDS = Kept[Docket](most=4)
+_RECORDS = Kept[InitialAgreements](most=4)
 _EARLIER = Kept[Floats](most=16)
 
 
@@ -326,13 +326,13 @@ def _rules(scenario: Scenario) -> Rules:
     )
 
 
-def _docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> Docket:
+def _docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> InitialAgreements:
     """codes, kinds: in the order of the arrays. The last few are kept."""
     given = (scenario.accords, codes, kinds, scenario.start)
     return _RECORDS.get(given, partial(_read_docket, scenario, codes, kinds))
 
 
-def _read_docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> Docket:
+def _read_docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> InitialAgreements:
     stages = {"talks": 0, "signed": 1, "in_force": 2}
     rows = [a for a in scenario.accords if a.status in stages]
     roster, number = {code: i for i, code in enumerate(codes)}, numbered(codes)[2]
@@ -343,7 +343,7 @@ def _read_docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, .
             np.array([np.nan if v is None else (v - scenario.start).days for v in values], dtype=float)
         )
 
-    return Docket(
+    return InitialAgreements(
         ids=tuple(a.id for a in rows),
         keys=shared(np.array([clocks.label(a.id) for a in rows], dtype=np.uint64)),
         pair=shared(np.array([number[roster[a.a], roster[a.b]] for a in rows], dtype=np.int64)),

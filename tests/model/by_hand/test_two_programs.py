@@ -95,7 +95,7 @@ def test_every_date_of_a_replication(scenario: Scenario, worlds: Worlds, begun, 
 def test_replications_together_a_few_at_a_time_are_those_alone(
     scenario: Scenario, worlds: Worlds, begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
-    """Five together, of whom two lie on the desk at once, as many do not fit: the second and the last on paper."""
+    """Five together, of whom two lie in the workspace at once, as many do not fit: the second and the last on paper."""
     monkeypatch.setattr(state_module, "AT_ONCE", 2 * 5**2)
     runs, world = np.arange(5, dtype=np.uint64), worlds.arms["with"]
     chances = draw_opportunities(worlds.reference, SEED, runs, None)
