@@ -21,8 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 CASES = ("tripartite_1940", "sinosov_1950", "nolimits_2022", "solomon_2022")
-PLAN = """schema: 1
-title: "A short hindcast"
+PLAN = """title: "A short hindcast"
 first: 1995
 last: 1998
 until: 2000
