@@ -47,7 +47,7 @@ def bad(tmp_path: Path) -> Path:
 def test_check_of_a_valid_file():
     code, out, err = invoke("check", str(SUMMIT))
     assert (code, err) == (0, "")
-    assert out.startswith(f"{SUMMIT}: ok (6 states, 5 accords, 3 events, 4 arms; sha256 ")
+    assert out.startswith(f"{SUMMIT}: ok (6 states, 5 agreements, 3 events, 4 arms; sha256 ")
 
 
 def test_check_of_a_bad_file(bad):

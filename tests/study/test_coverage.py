@@ -20,14 +20,6 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from balance_sim.analysis.indices import (
-    FEW_POINTS,
-    FEW_ROWS,
-    Index,
-    morris_effects,
-    sobol_indices,
-    variance_split,
-)
 from balance_sim.analysis.mechanisms.accords import FEWEST, elasticity
 from balance_sim.analysis.mechanisms.readings import Change, jackknifed, ratio
 from balance_sim.analysis.mechanisms.spiral import SAMPLE, loop_gains, rates, sampled
@@ -45,6 +37,14 @@ from balance_sim.results.estimates import Counts, Moments
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.stats.indices import (
+    FEW_POINTS,
+    FEW_ROWS,
+    Index,
+    morris_effects,
+    sobol_indices,
+    variance_split,
+)
 from balance_sim.stats.intervals import (
     mean_interval,
     paired_interval,

@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.analysis.sensitivity_text import digits
 from balance_sim.experiment.go_on import command_of
 from balance_sim.experiment.plan import spoken
 from balance_sim.pool.faults import no_results
@@ -17,7 +16,6 @@ from balance_sim.scenario.problems import escaped
 
 if TYPE_CHECKING:
     from balance_sim.experiment.sweep import Standing
-    from balance_sim.results.sweep_result import SweepResult
 
 PROGRESS = "progress.json"
 
@@ -98,30 +96,3 @@ def spoken_standing(standing: Standing) -> str:
         f"points {standing.points_done:,}/{standing.points:,}, runs {standing.runs_done:,}/{standing.runs:,}, "
         f"{standing.rate:,.0f} runs/s{left}{failed}"
     )
-
-
-def effects_lines(result: SweepResult, most: int = 20) -> list[str]:
-    """The paired effect of the headline arm on the outcome that its figure draws, point by point; the rest is in the
-    folder."""
-    arm = result.headline_arm
-    if arm is None or not len(result.effects):
-        return ["no arm besides the reference: see levels.csv"]
-    outcome = result.headline_outcome
-    frame = result.effects
-    rows = frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
-    lines = [f"{outcome}: `{arm}` less `{result.reference}`, with 95 % interval"]
-    places = digits(max((abs(row[end]) for row in rows for end in ("lo", "hi")), default=0.0), 3)
-    for row in rows[:most]:
-        values = ", ".join(f"{path.split('.', 1)[-1]}={_short(row[path])}" for path in result.paths[:4])
-        label = result.table.points[row["point"]].label
-        mean, low, high = (f"{row[key]:+z.{places}f}" for key in ("mean", "lo", "hi"))
-        lines.append(f"  {mean:>8} [{low}, {high}]  {label or values}")
-    if len(rows) > most:
-        lines.append(f"  ... and {len(rows) - most} more points: effects.csv")
-    return lines
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
