@@ -231,9 +231,7 @@ def compare_arms(arms: Arms) -> tuple[bool, pd.DataFrame, pd.DataFrame]:
 
 def _side_by_side(arms: Arms) -> Iterator[list[dict[str, Floats]]]:
     """Outcome columns of both arms in the same range of run numbers, range by range; empty where a side has none."""
-    streams = [
-        ((window, side, table) for window, table in _windows(result)) for side, (result, _) in enumerate(arms)
-    ]
+    streams = (_windows(result, side) for side, (result, _) in enumerate(arms))
     for _, both in groupby(merge(*streams, key=itemgetter(0, 1)), key=itemgetter(0)):
         columns: list[dict[str, Floats]] = [{}, {}]
         for _, side, table in both:
@@ -242,20 +240,20 @@ def _side_by_side(arms: Arms) -> Iterator[list[dict[str, Floats]]]:
         yield columns
 
 
-def _windows(result: Result) -> Iterator[tuple[int, pa.Table]]:
-    """Tables of runs in their order, cut anew at multiples of WINDOW_RUNS."""
+def _windows(result: Result, side: int) -> Iterator[tuple[int, int, pa.Table]]:
+    """Number of a range of runs, side, and the table of those runs, in their order."""
     at = 0
     held: list[pa.Table] = []
     for runs, _ in result.blocks():
         window_of = runs["run"].to_numpy().astype(np.int64) // WINDOW_RUNS
         for window in np.unique(window_of).tolist():
             if window > at and held:
-                yield at, pa.concat_tables(held)
+                yield at, side, pa.concat_tables(held)
                 held = []
             at = window
             held.append(runs.filter(pa.array(window_of == window)))
     if held:
-        yield at, pa.concat_tables(held)
+        yield at, side, pa.concat_tables(held)
 
 
 def _outcome_row(

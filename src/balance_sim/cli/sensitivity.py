@@ -56,7 +56,7 @@ def sensitivity_lines(found: Sensitivity) -> Iterator[str]:
         yield "indices, with 95 % CI"
         for key, part in found.indices.groupby(["of", "arm", "outcome"], sort=False):
             yield from _index_lines(key, part, found.method)
-    yield "\nvariance over points and replications: parametric share, the rest is Monte Carlo variance"
+    yield "\nparametric share of the variance over points and replications"
     yield from _rows(found.split, lambda row: _interval(row, "share_parameters"))
     wanted = found.convergence["wanted"].iloc[0]
     yield f"\nreplications: the worst point's half-width now, and how many more make it {wanted:g}"
