@@ -139,7 +139,8 @@ def test_a_wide_table_stays_within_a_terminal() -> None:
     )  # fmt: skip
     lines = [*accord_lines(found), *gain_lines(found), *detectable_lines(found["model"])]
     assert max(map(len, lines)) <= 80
-    assert len({line.index("(") for line in lines[1:] if line.startswith(("past", "gravity", "logit", "boosted"))}) == 1
+    starts = ("past", "gravity", "logit", "boosted")
+    assert len({line.index("(") for line in lines[1:] if line.startswith(starts)}) == 1
     measures = {"average_precision": 0.123, "auc": 0.456, "brier": 0.789}
     cell = measures | {f"{name}_ci95": [-0.123, -0.456] for name in measures}
     gains = {name: {"value": -value, "ci95": [-0.123, -0.456]} for name, value in measures.items()}

@@ -33,8 +33,7 @@ from balance_sim.analysis.mechanisms.agreements import (
     strata,
 )
 from balance_sim.analysis.mechanisms.data import ByDyad, PairedColumns, StudyData, jackknifed, ratio
-from balance_sim.analysis.participants import Participants
-from balance_sim.analysis.permutation import Compared
+from balance_sim.analysis.participants import Participants, PlaceboComparison
 from balance_sim.analysis.placebos import Placebos
 from balance_sim.experiment.run import run
 from balance_sim.model import responses
@@ -458,10 +457,10 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participa
 
 
 def test_a_placebo_is_below_only_if_it_is_smaller_in_the_direction_expected() -> None:
-    compared = Compared(-2.0, np.array([-3.0, -2.0, -1.0, 5.0, np.nan]))
+    compared = PlaceboComparison(-2.0, np.array([-3.0, -2.0, -1.0, 5.0, np.nan]))
     assert (compared.below(-1), compared.below(1)) == (0.5, 0.25)
     assert compared.p == pytest.approx(4 / 5) and compared.verdict == "inconclusive"
-    none = Compared(np.nan, np.array([1.0, 2.0]))
+    none = PlaceboComparison(np.nan, np.array([1.0, 2.0]))
     assert not len(none.known) and np.isnan(none.p) and none.as_dict()["p"] is None
 
 

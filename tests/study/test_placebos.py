@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from balance_sim.analysis.participants import Participants, Set
-from balance_sim.analysis.permutation import ALIKE, FEWEST, Family, p_value, verdict
+from balance_sim.analysis.participants import ALIKE, FEWEST, Family, Participants, Set, p_value, verdict
 from balance_sim.analysis.placebos import Placebos, of_dates, placebos
 from balance_sim.replications.arms import compile_arms
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values

@@ -1,17 +1,18 @@
-"""The event with other sets of states of like number and capability in its principals' place: what each would do."""
+"""Randomisation inference over participants: the event with other sets of states of like number and capability in its
+principals' place, what each would do, and where the event's own number lies among theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from math import comb
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.analysis.permutation import Compared, Family
 from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import sorted_into, standing, step_before, with_participants
@@ -20,6 +21,7 @@ from balance_sim.model.engine import perceive
 from balance_sim.model.news import members
 from balance_sim.model.state import State
 from balance_sim.model.view import View
+from balance_sim.pool.plain import plain_data
 from balance_sim.replications.cast import Cast, cast_of, focal_cast
 from balance_sim.replications.expected import Course, Yield, at_start, course, in_spans, spans, with_event
 from balance_sim.replications.filtered import Windows
@@ -30,11 +32,133 @@ from balance_sim.scenario.schema import Event, Scenario
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Set = tuple[int, ...]
+Verdict = Literal["supported", "not supported", "inconclusive"]
 
+FEWEST = 50  # informative placebos below which nothing is said
+LEVEL = 0.05
+ALIKE = 0.05  # of the event's effect: on another day it is the same but for what has faded meanwhile
+TOO_SMALL = 1e-9  # of an effect
 MOST_SETS = 200_000  # candidate sets looked at
 SPANS = 5  # at least, of the scenario's length; the event's effect is 4.4 % below that by every step on Beijing 2025,
 # and within 0.7 % of it on the other shipped scenarios
 COUNTER = DIRECTIONS.index("counter")
+
+
+def p_value(event: float, placebos: Floats, alike: float = 0.0) -> float:
+    """Two-sided p of an effect among placebos: (1 + number at least as large) / (1 + number).
+
+    alike: share of the event's effect by which a placebo may fall short and still counts as large.
+
+    >>> p_value(2.0, np.array([0.5, -3.0, 1.0])), p_value(2.0, np.array([1.95]), alike=0.05)
+    (0.5, 1.0)
+    """
+    if not len(placebos):
+        return float("nan")
+    larger = int((np.abs(placebos) >= (1.0 - alike) * abs(event) - TOO_SMALL).sum())
+    return (1 + larger) / (1 + len(placebos))
+
+
+def verdict(p: float, placebos: int) -> Verdict:
+    """What a p value says: nothing where there are fewer than FEWEST placebos.
+
+    >>> verdict(0.01, 199), verdict(0.2, 199), verdict(0.01, 19)
+    ('supported', 'not supported', 'inconclusive')
+    """
+    if placebos < FEWEST or not np.isfinite(p):
+        return "inconclusive"
+    return "supported" if p <= LEVEL else "not supported"
+
+
+@dataclass(frozen=True)
+class PlaceboComparison:
+    """A measure of the event, and of each placebo of its family, (J,); NaN where it does not exist.
+
+    alike: share of the event's number by which a placebo may fall short and still counts as large."""
+
+    event: float
+    placebos: Floats
+    alike: float = 0.0
+
+    @property
+    def known(self) -> Floats:
+        """Those of the placebos that have the measure; none where the event itself has not."""
+        return self.placebos[np.isfinite(self.placebos)] if np.isfinite(self.event) else np.empty(0)
+
+    @property
+    def p(self) -> float:
+        """Two-sided; NaN without placebos."""
+        return p_value(self.event, self.known, self.alike)
+
+    @property
+    def verdict(self) -> Verdict:
+        return verdict(self.p, len(self.known))
+
+    def below(self, sign: int) -> float:
+        """Share of placebos that lie less far in a direction, 1 or -1; ties do not. NaN without placebos."""
+        if not len(self.known):
+            return float("nan")
+        return float((sign * self.known < sign * self.event - TOO_SMALL).mean())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: `values` in the order of the family's labels."""
+        return {
+            "value": plain_data(self.event),
+            "placebos": len(self.known),
+            "p": plain_data(self.p),
+            "verdict": self.verdict,
+            "values": plain_data(self.placebos),
+        }
+
+    @staticmethod
+    def of_plain(said: dict[str, Any]) -> PlaceboComparison:
+        """The other way round. Raises KeyError, TypeError for what is no such thing."""
+        event, *rest = (np.nan if one is None else float(one) for one in (said["value"], *said["values"]))
+        return PlaceboComparison(event, np.array(rest))
+
+
+@dataclass(frozen=True)
+class Family:
+    """The effects of one family. event: the event's own, placebos: (J,) those of the others, in the order of labels.
+
+    window: days within which agreements are counted. uninformative: sets that could have no effect, since no dyad would
+    count; they are not among the placebos. measures: of the same placebos, by mechanism."""
+
+    name: str
+    window: int
+    event: float
+    placebos: Floats
+    labels: tuple[str, ...]
+    uninformative: int = 0
+    measures: Mapping[str, PlaceboComparison] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> PlaceboComparison:
+        """The effect among those of the placebos."""
+        return PlaceboComparison(self.event, self.placebos, ALIKE if self.name == "dates" else 0.0)
+
+    @property
+    def p(self) -> float:
+        """Two-sided; NaN without placebos."""
+        return self.compared.p
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.compared.verdict
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "window": self.window,
+            "effect": self.event,
+            "placebos": len(self.placebos),
+            "uninformative": self.uninformative,
+            "p": plain_data(self.p),
+            "verdict": self.verdict,
+            "largest": float(np.abs(self.placebos).max()) if len(self.placebos) else None,
+            "effects": self.placebos.tolist(),
+            "labels": list(self.labels),
+            "measures": {name: of.as_dict() for name, of in self.measures.items()},
+        }
 
 
 @dataclass(frozen=True)
@@ -102,13 +226,13 @@ class Participants:
             self.compared(kept),
         )
 
-    def compared(self, sets: list[Set]) -> dict[str, Compared]:
+    def compared(self, sets: list[Set]) -> dict[str, PlaceboComparison]:
         """What mechanisms read off the states, of the event and of these sets, by mechanism."""
         if self.frozen is None:
             return {}
         shifts = [self.frozen.shift(self.event_of(one), self.cast(one)) for one in (self.real, *sets)]
         found = {name: [of(one) for one in shifts] for name, of in measures(self.worlds).items()}
-        return {name: Compared(event, np.array(rest)) for name, (event, *rest) in found.items()}
+        return {name: PlaceboComparison(event, np.array(rest)) for name, (event, *rest) in found.items()}
 
     @cached_property
     def frozen(self) -> Frozen | None:

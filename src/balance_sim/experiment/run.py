@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from balance_sim.analysis.channels import Channels, channels_of
+from balance_sim.analysis.expected_effect import Channels, channels_of
 from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.experiment.runner import Job, Task, run_tasks, runs_a_shard
 from balance_sim.model.classes import classes_of, with_classes

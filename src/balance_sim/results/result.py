@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from balance_sim.analysis.channels import Channels, channels_of
+from balance_sim.analysis.expected_effect import Channels, channels_of
 from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.landscape import weight_of_pairs

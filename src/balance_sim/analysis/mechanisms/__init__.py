@@ -19,8 +19,7 @@ import numpy as np
 
 from balance_sim.analysis.mechanisms import agreements, states
 from balance_sim.analysis.mechanisms.data import MechanismEstimate, NoValue, StudyData
-from balance_sim.analysis.participants import COUNTER, Participants
-from balance_sim.analysis.permutation import Compared
+from balance_sim.analysis.participants import COUNTER, Participants, PlaceboComparison
 from balance_sim.pool.plain import plain_data
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.cast import focal_cast
@@ -145,7 +144,7 @@ def measured(result: Result) -> dict[str, dict[str, Any]]:
 
 
 def as_row(
-    mechanism: Mechanism, found: MechanismEstimate | str, compared: Compared | None = None
+    mechanism: Mechanism, found: MechanismEstimate | str, compared: PlaceboComparison | None = None
 ) -> dict[str, Any]:
     """One row as plain data; numbers that do not exist are None, and `why` says why there is none.
 

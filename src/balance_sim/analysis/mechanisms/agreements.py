@@ -21,7 +21,7 @@ from balance_sim.analysis.mechanisms.data import (
     ratio,
     ratio_detail,
 )
-from balance_sim.analysis.permutation import Compared
+from balance_sim.analysis.participants import PlaceboComparison
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.engine import begin
 from balance_sim.model.network import enter, refresh
@@ -120,7 +120,7 @@ def selective(r: StudyData) -> MechanismEstimate:
         lo,
         hi,
         dyads.n,
-        shuffled=Compared(float(effect @ (over - under)), np.array(others_threatened)),
+        shuffled=PlaceboComparison(float(effect @ (over - under)), np.array(others_threatened)),
         note=""
         if np.isfinite(lo)
         else "no bounds: the effect on other dyads is not distinguishable from none",

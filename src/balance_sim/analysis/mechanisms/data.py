@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from balance_sim.analysis.permutation import Compared
+from balance_sim.analysis.participants import PlaceboComparison
 from balance_sim.model.baseline import Worlds
 from balance_sim.replications.cast import Cast, focal_cast
 from balance_sim.replications.columns import positions
@@ -41,7 +41,7 @@ class MechanismEstimate:
     lo: float
     hi: float
     n: int
-    shuffled: Compared | None = None
+    shuffled: PlaceboComparison | None = None
     verdict: str | None = None
     note: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
