@@ -240,8 +240,7 @@ def _of_hindcast(plan: Plan, asked: Asked) -> GoodnessOfFit:
     """The forward simulation of a hindcast against the record of the years forecast."""
     from dataclasses import asdict
 
-    from balance_sim.analysis.gof_file import GoodnessOfFit
-    from balance_sim.analysis.residuals import residuals_of
+    from balance_sim.analysis.gof_file import GoodnessOfFit, residuals_of
     from balance_sim.evidence.forecast.gof import forward_networks
     from balance_sim.evidence.forecast.hindcast import read_history
     from balance_sim.experiment.gof import RUNS
