@@ -7,16 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from balance_sim.cli.options import (
-    FILE,
-    FOLDER,
-    PATH,
-    answer,
-    cores,
-    json_option,
-    study_model_option,
-    workers_option,
-)
+from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
 
 if TYPE_CHECKING:
@@ -28,7 +19,7 @@ ANEW = "`plot`, `report` and `explore` draw figures and pages from the checked b
 
 
 @click.command()
-@click.argument("results", type=PATH)
+@click.argument("results", type=options.PATH)
 @click.option(
     "--sample", type=click.IntRange(min=0), default=4, show_default=True,
     help="Blocks of which a part is run again; 0: none.",
@@ -36,10 +27,14 @@ ANEW = "`plot`, `report` and `explore` draw figures and pages from the checked b
 @click.option("--all", "whole", is_flag=True, help="Run every block again, whole.")
 @click.option("--repair", is_flag=True, help="Take damaged blocks away and run them again.")
 @click.option(
-    "--workers", type=click.IntRange(1, 512), default=1, show_default=True, help="Worker processes."
+    "--workers",
+    type=click.IntRange(1, options.MOST_WORKERS),
+    default=1,
+    show_default=True,
+    help="Worker processes.",
 )
-@study_model_option
-@json_option
+@options.study_model_option
+@options.json_option
 @click.pass_context
 def verify(
     ctx: click.Context, results: Path, sample: int, whole: bool, repair: bool, workers: int, model: str | None
@@ -56,7 +51,7 @@ def verify(
         "are elsewhere: give the command in its `about.command` again; it goes on only if plan and data are the same",
     )
     found = check_folder(results, sample=None if whole else sample, mend=repair, model=model, workers=workers)
-    answer(found.as_dict, lambda: _verified_lines(found), indent=2)
+    options.answer(found.as_dict, lambda: _verified_lines(found), indent=2)
     if found.damage:
         ctx.exit(ExitCode.DAMAGED)
 
@@ -97,8 +92,10 @@ def _verified_lines(found: Verified) -> Iterator[str]:
 
 
 @click.command()
-@click.argument("results", type=PATH)
-@click.option("--out", type=FILE, metavar="ARCHIVE", help="The archive to write  [default: RESULTS.zip]")
+@click.argument("results", type=options.PATH)
+@click.option(
+    "--out", type=options.FILE, metavar="ARCHIVE", help="The archive to write  [default: RESULTS.zip]"
+)
 def package(results: Path, out: Path | None) -> None:
     """Write a replication archive of the finished study in RESULTS, for a journal or a colleague.
 
@@ -113,15 +110,13 @@ def package(results: Path, out: Path | None) -> None:
 
 
 @click.command()
-@click.argument("archive", type=PATH)
-@workers_option
-@click.option("--out", type=FOLDER, help="Unpack the archive into this new folder too.")
-@study_model_option
-@json_option
+@click.argument("archive", type=options.PATH)
+@options.workers_option
+@click.option("--out", type=options.FOLDER, help="Unpack the archive into this new folder too.")
+@options.study_model_option
+@options.json_option
 @click.pass_context
-def reproduce(
-    ctx: click.Context, archive: Path, workers: int | None, out: Path | None, model: str | None
-) -> None:
+def reproduce(ctx: click.Context, archive: Path, workers: int, out: Path | None, model: str | None) -> None:
     """Run the study in ARCHIVE again and compare digests.
 
     The archive is checked whole before anything is written; no code in it is run. Exit code 4 if it is refused, 6
@@ -130,9 +125,9 @@ def reproduce(
     from balance_sim.archive.reproduce import reproduce as run_again
 
     archived = read_archive(archive)
-    found = run_again(archived, workers=workers or cores(), model=model, out=out)
+    found = run_again(archived, workers=workers, model=model, out=out)
     document = {"ok": found.ok, "how": found.how, "digest": found.digest, "archived": archived.numbers.digest}
     document |= {"said": found.said, "differs": list(found.differs)}
-    answer(document, [found.said, *(f"  {line}" for line in found.differs)], indent=2)
+    options.answer(document, [found.said, *(f"  {line}" for line in found.differs)], indent=2)
     if not found.ok:
         ctx.exit(ExitCode.DAMAGED)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from balance_sim.cli.options import answer, json_option, set_option, theory_option
+from balance_sim.cli import options
 from balance_sim.cli.program import document_of
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file")
-@json_option
-@set_option
-@theory_option
+@options.json_option
+@options.set_option
+@options.theory_option
 @click.option(
     "--world/--no-world", default=True,
     help="Of a scenario also the start of the control arm: who fears whom, what can count, what is expected.",
@@ -67,7 +67,7 @@ def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool)
             for reason in start.why_nothing:
                 click.echo(f"warning: nothing can count: {reason}", err=True)
 
-    answer(document_of(problems, **about), lines, indent=2)
+    options.answer(document_of(problems, **about), lines, indent=2)
 
 
 def _with_warnings(problems: Sequence[Problem], line: str) -> Iterator[str]:
@@ -156,7 +156,7 @@ def _check_plan(file: str, kind: PlanKind) -> None:
     else:
         what, found, notes = _fitted(file)
     document = document_of([], plan={"command": COMMANDS[kind], **found})
-    answer(document, [f"{file}: ok (plan of `{COMMANDS[kind]}`: {what})", *notes], indent=2)
+    options.answer(document, [f"{file}: ok (plan of `{COMMANDS[kind]}`: {what})", *notes], indent=2)
 
 
 def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
@@ -201,4 +201,4 @@ def _check_experiment(file: str) -> None:
     what = f"{plural(counts['factors'], 'factor')}, {counts['points']:,} points x {counts['runs']:,} replications"
     line = f"{file}: ok ({what} of {experiment.scenario.name})"
     document = document_of(problems, experiment={"name": experiment.name, **counts})
-    answer(document, lambda: _with_warnings(problems, line), indent=2)
+    options.answer(document, lambda: _with_warnings(problems, line), indent=2)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from balance_sim.cli.options import Renamed, answer, classes_option, json_option
+from balance_sim.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,11 +23,11 @@ MOST_INPUTS = 20
 @click.argument("left")
 @click.argument("right")
 @click.option(
-    "--dyads", "--pairs", "dyads", cls=Renamed, type=click.IntRange(0, 100_000), default=15, show_default=True,
+    "--dyads", "--pairs", "dyads", cls=options.Renamed, type=click.IntRange(0, 100_000), default=15, show_default=True,
     help="Dyads that are shown.",
 )  # fmt: skip
-@classes_option
-@json_option
+@options.classes_option
+@options.json_option
 def compare(left: str, right: str, dyads: int, classes: str | None) -> None:
     """Compare two results folders, or two arms: FOLDER, FOLDER:arm, FOLDER@point, FOLDER@point:arm.
 
@@ -38,7 +38,7 @@ def compare(left: str, right: str, dyads: int, classes: str | None) -> None:
     from balance_sim.show.terminal import terminal_width
 
     found = compare_results(left, right, classes)
-    answer(found.as_dict, lambda: comparison_lines(found, dyads, terminal_width()))
+    options.answer(found.as_dict, lambda: comparison_lines(found, dyads, terminal_width()))
 
 
 def comparison_lines(found: StudyComparison, dyads: int, width: int) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from balance_sim.cli.options import answer, json_option, set_option, theory_option
+from balance_sim.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,9 +22,9 @@ CHANNELS = {"picture": "picture: who stands together", "threat": "threat to the 
 @click.option(
     "--dyads", type=click.IntRange(0, 100_000), default=8, show_default=True, help="Dyads that are shown."
 )
-@set_option
-@theory_option
-@json_option
+@options.set_option
+@options.theory_option
+@options.json_option
 def effect(scenario: str, arm: str | None, dyads: int, settings: tuple[str, ...], theory: str | None) -> None:
     """Print the expected effect of an arm of SCENARIO over the control arm, with its channels and dyads.
 
@@ -34,7 +34,7 @@ def effect(scenario: str, arm: str | None, dyads: int, settings: tuple[str, ...]
     from balance_sim.scenario import load_scenario
 
     found = expected_effect(load_scenario(scenario, set=settings, theory=theory), arm)
-    answer(found.as_dict, lambda: lines(found, dyads))
+    options.answer(found.as_dict, lambda: lines(found, dyads))
 
 
 def lines(found: ExpectedEffect, dyads: int) -> Iterator[str]:

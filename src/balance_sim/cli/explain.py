@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from balance_sim.cli.options import FOLDER, Renamed, answer, cores, json_option, workers_option
+from balance_sim.cli import options
 from balance_sim.cli.progress import replications_bar
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ TOP_MOMENT = "+7"
 
 
 @click.command()
-@click.argument("results", type=FOLDER)
+@click.argument("results", type=options.FOLDER)
 @click.option(
-    "--dyad", "--pair", "dyad", cls=Renamed, metavar="A-B",
+    "--dyad", "--pair", "dyad", cls=options.Renamed, metavar="A-B",
     help="The terms of both sides' willingness, e.g. JPN-AUS.",
 )  # fmt: skip
 @click.option("--kind", metavar="TYPE", help="Type of agreement  [default: the likeliest security agreement]")
@@ -49,12 +49,12 @@ TOP_MOMENT = "+7"
     "--runs", type=click.IntRange(1), metavar="N", help="Replications a dyad is averaged over  [default: 64]"
 )
 @click.option("--arm", metavar="ARM", help="Arm to explain  [default: the headline arm]")
-@workers_option
-@json_option
+@options.workers_option
+@options.json_option
 def explain(
     results: Path, dyad: str | None, kind: str | None, replication: str | None, everything: bool, attribution: bool,
     groups: str | None, outcome: str | None, attribution_runs: int | None, runs: int | None, arm: str | None,
-    workers: int | None,
+    workers: int,
 ) -> None:  # fmt: skip
     """Explain RESULTS. Without an option: which terms the effect goes through, and what moved the top dyads.
 
@@ -74,12 +74,12 @@ def explain(
     elif replication is not None:
         parts, lines = _replications(result, number, arm, everything=everything)
     else:
-        parts, lines = _attribution(result, arm, groups, outcome, attribution_runs, workers or cores())
+        parts, lines = _attribution(result, arm, groups, outcome, attribution_runs, workers)
         if not attribution:
             more, dyad_lines = _top_dyads(result, arm, runs)
             parts, lines = parts | more, [*lines, "", *dyad_lines]
     keep(result, parts)
-    answer(parts, lines)
+    options.answer(parts, lines)
 
 
 def _number(run: str) -> int:

@@ -11,17 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from balance_sim.cli.options import (
-    FILE,
-    PATH,
-    Day,
-    FiniteRange,
-    Renamed,
-    answer,
-    command_line,
-    given,
-    json_option,
-)
+from balance_sim.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +29,7 @@ RATES_ONLY = (
 
 
 @click.command()
-@click.argument("data", type=PATH)
+@click.argument("data", type=options.PATH)
 @click.option(
     "--model", type=click.Choice(["rates", "coordination"]), default="rates", show_default=True,
     help="The model's own rates; or the two-sided choice of partner, with a plan as DATA.",
@@ -47,26 +37,30 @@ RATES_ONLY = (
 @click.option("--first", type=int, default=1985, show_default=True, help="First year of the period.")
 @click.option("--last", type=int, help="Last year  [default: the last with agreements on record]")
 @click.option(
-    "--agreements", "--accords", "agreements", cls=Renamed, type=PATH, multiple=True,
+    "--agreements", "--accords", "agreements", cls=options.Renamed, type=options.PATH, multiple=True,
     help="More agreements, in DCAD's columns or the generic ones. Repeatable.",
 )  # fmt: skip
 @click.option("--alliances", type=click.Choice(["atop", "cow"]), default="atop", show_default=True)
 @click.option("--terms", metavar="A,B", help="Only these terms  [default: all that the record can tell]")
 @click.option("--levels/--no-levels", default=True, help="A random intercept of each year.")
 @click.option(
-    "--random-intercepts/--no-random-intercepts", "--propensities/--no-propensities", "intercepts", cls=Renamed,
+    "--random-intercepts/--no-random-intercepts", "--propensities/--no-propensities", "intercepts", cls=options.Renamed,
     default=True, help="A random intercept of each state (its sociality).",
 )  # fmt: skip
 @click.option("--cluster/--no-cluster", default=True, help="Standard errors clustered by dyad.")
 @click.option("--signs/--no-signs", default=True, help="Hold the signs that theory fixes by a prior.")
-@click.option("--ridge", type=FiniteRange(min=0.0), default=0.0, help="1 / variance of a prior on weights.")
+@click.option(
+    "--ridge", type=options.FiniteRange(min=0.0), default=0.0, help="1 / variance of a prior on weights."
+)
 @click.option("--parts/--no-parts", default=True, help="Fit threat within and between dyads apart, too.")
 @click.option(
     "--beliefs/--no-beliefs", default=True,
     help="Profile the parameters of beliefs and of the loss-of-strength gradient, and fit those that the record tells.",
 )  # fmt: skip
-@click.option("--out", type=FILE, default=Path("parameters.yaml"), show_default=True, help="File to write.")
-@json_option
+@click.option(
+    "--out", type=options.FILE, default=Path("parameters.yaml"), show_default=True, help="File to write."
+)
+@options.json_option
 @click.pass_context
 def fit(
     ctx: click.Context, data: Path, model: str, first: int, last: int | None, agreements: tuple[Path, ...],
@@ -120,7 +114,7 @@ def fit(
     apart = by_these(within_and_between(there)) if parts and set(SIGNED) & set(there.names) else None
     told = found if apart is None else apart
     whole = None if apart is None else found
-    written = fitted_record(told, history, command_line(), version(), profiles, joint, whole)
+    written = fitted_record(told, history, options.command_line(), version(), profiles, joint, whole)
     _write(written, out)
 
     def lines() -> Iterator[str]:
@@ -132,7 +126,7 @@ def fit(
             yield from ["", *profiling.report_lines(profiles, joint)]
         yield f"\nwritten to {out}"
 
-    answer(written, lines, indent=1)
+    options.answer(written, lines, indent=1)
 
 
 def _refuse_file(data: Path) -> None:
@@ -150,7 +144,7 @@ def _refuse_file(data: Path) -> None:
 def _refuse_options_of_rates(ctx: click.Context) -> None:
     """Options of the rates have no meaning for the choice of partner."""
     for param in ctx.command.params:
-        if param.name in RATES_ONLY and given(ctx, param.name):
+        if param.name in RATES_ONLY and options.given(ctx, param.name):
             raise click.UsageError(
                 f"{param.opts[0]} belongs to --model rates; the plan holds what coordination needs"
             )
@@ -166,9 +160,9 @@ def _fit_coordination(plan_path: Path, out: Path) -> None:
     plan = read_coordination_plan(plan_path)
     data = plan.load()
     found = plan.fit(data)
-    written = coordination_record(found, data, plan.title, command_line(), version(), plan.options)
+    written = coordination_record(found, data, plan.title, options.command_line(), version(), plan.options)
     _write(written, out)
-    answer(written, lambda: [*coordination_lines(found, data), "", f"written to {out}"], indent=1)
+    options.answer(written, lambda: [*coordination_lines(found, data), "", f"written to {out}"], indent=1)
 
 
 def one_thread() -> None:
@@ -195,16 +189,20 @@ def _write(record: dict[str, object], out: Path) -> None:
 @click.command()
 @click.argument("scenario")
 @click.option(
-    "--out", type=FILE, help="File to write  [default: calibration.yaml in the scenario's folder of tables]"
+    "--out",
+    type=options.FILE,
+    help="File to write  [default: calibration.yaml in the scenario's folder of tables]",
 )
 @click.option(
-    "--until", type=Day(), help="Day before which the record is complete  [default: the scenario's start]"
+    "--until",
+    type=options.Day(),
+    help="Day before which the record is complete  [default: the scenario's start]",
 )
 @click.option(
     "--window", type=click.IntRange(5, 60), default=20, show_default=True, help="Years of the record."
 )
 @click.option("--card/--no-card", default=True, help="Forecast the record's last five years, and score that.")
-@json_option
+@options.json_option
 def calibrate(scenario: str, out: Path | None, until: date | None, window: int, card: bool) -> None:
     """Calibrate SCENARIO on its own record, and write what was found to a file that it names by `calibration:`.
 
@@ -257,7 +255,7 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
         yield from _card_lines(skill) if skill is not None else ()
         yield f"wrote {target}; the scenario names it by `calibration: {name}`"
 
-    answer(document | {"skill_card": None if skill is None else skill.as_dict()}, lines, indent=1)
+    options.answer(document | {"skill_card": None if skill is None else skill.as_dict()}, lines, indent=1)
     sys.stdout.flush()
 
 

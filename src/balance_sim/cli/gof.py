@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from balance_sim.cli.options import (
-    FOLDER,
-    PATH,
-    SHORT_SEED,
-    Day,
-    answer,
-    command_line,
-    figures_option,
-    json_option,
-)
+from balance_sim.cli import options
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,40 +24,40 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("subject", metavar="[SCENARIO|RESULTS|HINDCAST]", type=PATH, required=False)
+@click.argument("subject", metavar="[SCENARIO|RESULTS|HINDCAST]", type=options.PATH, required=False)
 @click.option(
     "--against",
-    type=PATH,
+    type=options.PATH,
     help="Table of what was signed: a, b, date, kind  [default: the scenario's own record]",
 )
 @click.option(
-    "--simulated", type=PATH,
+    "--simulated", type=options.PATH,
     help="Table of networks that any model simulated: replication, a, b, date, kind.",
 )  # fmt: skip
 @click.option(
     "--runs", type=click.IntRange(2, 100_000),
     help="Replications; with --simulated, how many there are, if some signed nothing  [default: 128]",
 )  # fmt: skip
-@click.option("--seed", type=SHORT_SEED, default=1, show_default=True)
+@click.option("--seed", type=options.SHORT_SEED, default=1, show_default=True)
 @click.option(
-    "--from", "first", type=Day(),
+    "--from", "first", type=options.Day(),
     help="First day  [default: 1 January, three years before that of the scenario's start]",
 )  # fmt: skip
-@click.option("--until", type=Day(), help="Last day  [default: the day before the scenario's start]")
+@click.option("--until", type=options.Day(), help="Last day  [default: the day before the scenario's start]")
 @click.option("--arm", metavar="ARM", help="Which arm is simulated  [default: the control arm]")
-@click.option("--data", type=PATH, help="Of a hindcast: folder with the field's data files.")
-@click.option("--outcomes", type=PATH, help="Of a hindcast: agreements of the years forecast.")
+@click.option("--data", type=options.PATH, help="Of a hindcast: folder with the field's data files.")
+@click.option("--outcomes", type=options.PATH, help="Of a hindcast: agreements of the years forecast.")
 @click.option(
     "--workers", type=click.IntRange(1, 1024), default=1, show_default=True,
     help="Worker processes, of a scenario.",
 )  # fmt: skip
 @click.option(
-    "--out", type=FOLDER,
+    "--out", type=options.FOLDER,
     help="Folder for gof.json, figures and report  [default: RESULTS/gof, or results/<name>-gof]",
 )  # fmt: skip
-@figures_option
-@json_option
-def gof(out: Path | None, figures: bool, **options: Any) -> None:
+@options.figures_option
+@options.json_option
+def gof(out: Path | None, figures: bool, **asked_for: Any) -> None:
     """Compare simulated networks of new agreements with the observed one.
 
     The years before the scenario's start are simulated from their first day, with what was known then, and compared
@@ -79,17 +70,17 @@ def gof(out: Path | None, figures: bool, **options: Any) -> None:
     from balance_sim.results.store import Store
     from balance_sim.show.gof import gof_lines
 
-    asked = Asked(**options)
+    asked = Asked(**asked_for)
     folder = out or asked.home
     if any((folder / name).exists() for name in ("manifest.json", "hindcast.json")):
         raise WrongRequest(f"{folder} holds results of another kind: choose another --out")
     found = found_for(asked)
-    found = replace(found, about=found.about | {"command": command_line()})
+    found = replace(found, about=found.about | {"command": options.command_line()})
     refuse_strange(folder, (FILE, SCORES))
     with Store(folder).lock(places=()):
         text = json.dumps(found.as_dict(simulated=True), allow_nan=False) + "\n"
         write_study(folder, FILE, text, read_gof if figures else None)
-    answer(found.as_dict, lambda: [*gof_lines(found), "", f"wrote {folder}"], indent=1)
+    options.answer(found.as_dict, lambda: [*gof_lines(found), "", f"wrote {folder}"], indent=1)
 
 
 def write_study(folder: Path, file: str, text: str, read: Callable[[Path], Any] | None) -> None:

@@ -11,16 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from balance_sim.cli import options
 from balance_sim.cli.gof import write_study
-from balance_sim.cli.options import (
-    FOLDER,
-    PATH,
-    SHORT_SEED,
-    answer,
-    command_line,
-    figures_option,
-    json_option,
-)
 from balance_sim.cli.score_text import accord_lines, detectable_lines, gain_lines
 from balance_sim.show.terminal import wrapped
 
@@ -29,19 +21,19 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("experiment", type=PATH)
-@click.option("--data", type=PATH, required=True, help="Folder with the field's data files.")
+@click.argument("experiment", type=options.PATH)
+@click.option("--data", type=options.PATH, required=True, help="Folder with the field's data files.")
 @click.option(
-    "--outcomes", type=PATH,
+    "--outcomes", type=options.PATH,
     help="Agreements of the years forecast, in DCAD's columns or the generic ones, if DATA lacks them.",
 )  # fmt: skip
 @click.option(
     "--runs", type=click.IntRange(1, 100_000), help="Replications forward  [default: as in EXPERIMENT]"
 )
-@click.option("--seed", type=SHORT_SEED, help="[default: as in EXPERIMENT]")
-@click.option("--out", type=FOLDER, help="Results folder  [default: results/<experiment>-<key>]")
-@figures_option
-@json_option
+@click.option("--seed", type=options.SHORT_SEED, help="[default: as in EXPERIMENT]")
+@click.option("--out", type=options.FOLDER, help="Results folder  [default: results/<experiment>-<key>]")
+@options.figures_option
+@options.json_option
 def hindcast(
     experiment: Path, data: Path, outcomes: Path | None, runs: int | None, seed: int | None, out: Path | None,
     figures: bool,
@@ -65,9 +57,9 @@ def hindcast(
     with held(folder, about):
         found = hindcast_of(plan, history)
         record = found.as_dict()
-        record["about"] |= {"version": version(), "command": command_line()}
+        record["about"] |= {"version": version(), "command": options.command_line()}
         keep(record, folder, figures=figures)
-    answer(record, lambda: [*_lines(found), "", f"wrote {folder}"], indent=1)
+    options.answer(record, lambda: [*_lines(found), "", f"wrote {folder}"], indent=1)
 
 
 @contextmanager

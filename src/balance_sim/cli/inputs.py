@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from balance_sim.cli.options import PATH, answer, json_option
+from balance_sim.cli import options
 
 SCENARIOS = Path("scenarios")
 BASE_RATE = click.FloatRange(min=0, max=1e4, min_open=True)
@@ -25,10 +25,12 @@ COLUMNS = ("path", "value", "unit", "source", "range")
 )  # fmt: skip
 @click.option("--from-case", "case_id", metavar="CASE_ID", help="Build the scenario of this case of history.")
 @click.option(
-    "--cases", type=PATH, metavar="CSV",
+    "--cases", type=options.PATH, metavar="CSV",
     help="Table of cases: case_id, signal_date, participants, observers, ...",
 )  # fmt: skip
-@click.option("--data", type=PATH, metavar="DIR", help="Folder of the public series; see docs/cases.md.")
+@click.option(
+    "--data", type=options.PATH, metavar="DIR", help="Folder of the public series; see docs/cases.md."
+)
 @click.option(
     "--base-rate", type=BASE_RATE, metavar="RATE",
     help="Agreements a year, of all types, that the states sign among themselves. Asked for at a terminal; a case "
@@ -109,7 +111,7 @@ def _write(files: dict[Path, str]) -> None:
 
 
 @click.command()
-@json_option
+@options.json_option
 def parameters() -> None:
     """Print every default: value, unit, source, standard error or range."""
     from balance_sim.scenario.defaults import parameter_table
@@ -122,7 +124,7 @@ def parameters() -> None:
         whole = table(rows, width=UNLIMITED)
         return whole if max(map(len, whole)) <= width else _grouped_lines(rows, width)
 
-    answer(found, lines, indent=2)
+    options.answer(found, lines, indent=2)
 
 
 def _grouped_lines(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:

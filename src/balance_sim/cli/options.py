@@ -16,6 +16,7 @@ import click
 
 from balance_sim.cli.program import AS_JSON
 
+MOST_WORKERS = 512
 PATH = click.Path(path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -59,6 +60,11 @@ class Renamed(click.Option):
             self.opts, self.secondary_opts = names
 
 
+def cores() -> int:
+    """Cores this process may use, as many as --workers takes at the most."""
+    return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
+
+
 def _remember(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     ctx.meta[AS_JSON] = ctx.meta.get(AS_JSON, False) or value
 
@@ -79,7 +85,10 @@ theory_option = click.option(
     "--theory", metavar="NAME", help="Take this theory's weights instead of the file's."
 )
 workers_option = click.option(
-    "--workers", type=click.IntRange(1, 512), help="Worker processes  [default: cores]"
+    "--workers",
+    type=click.IntRange(1, MOST_WORKERS),
+    default=cores,
+    help="Worker processes  [default: cores]",
 )
 figures_option = click.option(
     "--figures/--no-figures", default=True, help="Figures and report in the results folder."
@@ -124,8 +133,3 @@ def given(ctx: click.Context, name: str) -> bool:
 def command_line() -> str:
     """The command as it was given, for the record and to give it again."""
     return shlex.join(["balance-sim", *sys.argv[1:]])
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from balance_sim.cli.options import FILE, FOLDER, PATH, classes_option, command_line, cores
+from balance_sim.cli import options
 from balance_sim.cli.progress import resumable
 
 REPLICATIONS, AGREEMENTS = ("replications", "runs"), ("agreements", "accords")  # names, then old ones
@@ -17,20 +17,20 @@ REPLICATIONS, AGREEMENTS = ("replications", "runs"), ("agreements", "accords")  
 @click.argument("results", metavar="RESULTS...")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
-    "--out", type=FOLDER,
+    "--out", type=options.FOLDER,
     help="Folder to write figures/ into  [default: RESULTS; comparison/ in the last of several]",
 )  # fmt: skip
 @click.option(
     "--list", "only_list", is_flag=True, help="Print the names of the figures and what each answers."
 )
-@classes_option
+@options.classes_option
 def plot(
     results: str, names: tuple[str, ...], out: Path | None, only_list: bool, classes: str | None
 ) -> None:
     """Draw the figures of RESULTS: all of them, or those named.
 
-    RESULTS is a folder of `run`, `sweep` or `hindcast`, FOLDER@point of a sweep, or a file with the JSON of
-    `hindcast` or `score`. Several folders, or FOLDER:arm, are drawn side by side: theories, for one."""
+    RESULTS is a folder of `run`, `sweep` or `hindcast`, options.FOLDER@point of a sweep, or a file with the JSON of
+    `hindcast` or `score`. Several folders, or options.FOLDER:arm, are drawn side by side: theories, for one."""
     from balance_sim.show.plots import Plots, home_of, is_results
 
     texts = [results, *(name for name in names if is_results(name))]
@@ -51,16 +51,16 @@ def plot(
 @click.command()
 @click.argument("results", nargs=-1, required=True, metavar="RESULTS...")
 @click.option(
-    "--out", type=FILE,
+    "--out", type=options.FILE,
     help="File to write  [default: report.html in RESULTS; in comparison/ of the last of several]",
 )  # fmt: skip
 @click.option("--map/--no-map", "world_map", default=True, help="With the world map, which shows borders.")
-@classes_option
+@options.classes_option
 def report(results: tuple[str, ...], out: Path | None, world_map: bool, classes: str | None) -> None:
     """Write one HTML file of RESULTS, with the answer, the figures, their numbers, the inputs and their sources.
 
-    RESULTS is a folder of `run`, `sweep` or `hindcast`, FOLDER@point of a sweep, or a file with the JSON of
-    `hindcast` or `score`. Two or more folders, or FOLDER:arm, as `compare` takes them, are compared. The file
+    RESULTS is a folder of `run`, `sweep` or `hindcast`, options.FOLDER@point of a sweep, or a file with the JSON of
+    `hindcast` or `score`. Two or more folders, or options.FOLDER:arm, as `compare` takes them, are compared. The file
     needs no network and no script, prints to A4, and is the same for the same results."""
     from balance_sim.show.plots import Plots, home_of
     from balance_sim.show.report import save_report
@@ -70,8 +70,8 @@ def report(results: tuple[str, ...], out: Path | None, world_map: bool, classes:
 
 
 @click.command()
-@click.argument("results", type=PATH)
-@click.option("--out", type=FILE, help="File to write  [default: RESULTS/explore.html]")
+@click.argument("results", type=options.PATH)
+@click.option("--out", type=options.FILE, help="File to write  [default: RESULTS/explore.html]")
 @click.option(
     "--runs", type=click.IntRange(2, 100_000), show_default="200",
     help="With --live: replications asked for at first. Without, it has no effect.",
@@ -129,14 +129,14 @@ def _serve(results: Path, runs: int, port: int | None) -> None:
         sys.stdout.flush()
         click.echo("Open it in a browser on this machine. Ctrl-C ends it.", err=True)
 
-    with resumable(command_line(), "to open it again, at another address"):
-        serve(results, runs, port or 0, cores(), announce)
+    with resumable(options.command_line(), "to open it again, at another address"):
+        serve(results, runs, port or 0, options.cores(), announce)
 
 
 @click.command()
-@click.argument("results", type=PATH)
+@click.argument("results", type=options.PATH)
 @click.option(
-    "--out", type=FILE,
+    "--out", type=options.FILE,
     help="File to write: .csv, .parquet, or .tar.gz for EMA  [default: RESULTS/export.csv, or RESULTS/ema.tar.gz]",
 )  # fmt: skip
 @click.option(

@@ -8,22 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from balance_sim.cli.options import (
-    FOLDER,
-    SEED,
-    FiniteRange,
-    answer,
-    bytes_option,
-    command_line,
-    cores,
-    figures_option,
-    json_option,
-    own_model_option,
-    set_option,
-    theory_option,
-    timeout_option,
-    workers_option,
-)
+from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import replications_bar, resumable
 
@@ -38,17 +23,17 @@ MANY_RUNS = 20_000
 @click.argument("scenario")
 @click.option("--runs", type=click.IntRange(1, 10_000_000), help="Replications  [default: 100]")
 @click.option(
-    "--precision", type=FiniteRange(min=1e-6), metavar="X",
+    "--precision", type=options.FiniteRange(min=1e-6), metavar="X",
     help="Go on until the standard error of the headline effect is at most X agreements.",
 )  # fmt: skip
-@click.option("--seed", type=SEED, default=1, show_default=True, help="Random numbers.")
-@click.option("--out", type=FOLDER, help="Results folder  [default: results/<scenario>-<key>]")
-@workers_option
+@click.option("--seed", type=options.SEED, default=1, show_default=True, help="Random numbers.")
+@click.option("--out", type=options.FOLDER, help="Results folder  [default: results/<scenario>-<key>]")
+@options.workers_option
 @click.option("--arms", metavar="A,B", help="Only these arms; the control arm is always run.")
-@timeout_option
-@own_model_option
-@bytes_option
-@figures_option
+@options.timeout_option
+@options.own_model_option
+@options.bytes_option
+@options.figures_option
 @click.option(
     "--draw-parameters", "draws", is_flag=True,
     help="Each replication draws its weights and intercepts from the shipped fit, the same in every arm.",
@@ -60,13 +45,13 @@ MANY_RUNS = 20_000
 @click.option(
     "--verbose", is_flag=True, help="Also print every direction, all dyads, the mechanisms and the digest."
 )
-@set_option
-@theory_option
-@json_option
+@options.set_option
+@options.theory_option
+@options.json_option
 @click.pass_context
 def run(
     ctx: click.Context, scenario: str, runs: int | None, precision: float | None, seed: int, out: Path | None,
-    workers: int | None, arms: str | None, run_timeout: float | None, model: str | None, max_bytes: int,
+    workers: int, arms: str | None, run_timeout: float | None, model: str | None, max_bytes: int,
     figures: bool, mechanisms: bool, draws: bool, verbose: bool, settings: tuple[str, ...], theory: str | None,
 ) -> None:  # fmt: skip
     """Simulate every arm of SCENARIO and report its effects relative to the control arm.
@@ -90,11 +75,12 @@ def run(
         if model is not None:
             import_model(model)
         job = Job(loaded, seed, chosen_arms(loaded, wanted), model, run_timeout, mechanisms, draws)
-        _tell_plan(job, runs or RUNS, folder, workers or cores(), max_bytes)
-    with resumable(command_line()), replications_bar() as progress:
+        _tell_plan(job, runs or RUNS, folder, workers, max_bytes)
+    with resumable(options.command_line()), replications_bar() as progress:
         result = simulate(
-            loaded, runs or RUNS, seed, precision=precision, arms=wanted, workers=workers or cores(), out=folder,
-            command=command_line(), progress=progress, model=model, run_timeout=run_timeout,
+            loaded, runs or RUNS, seed, precision=precision, arms=wanted, out=folder,
+            workers=workers, command=options.command_line(), progress=progress, model=model,
+            run_timeout=run_timeout,
             files={name: text.decode("utf-8", "replace") for name, text in scenario_files(scenario).items()},
             mechanisms=mechanisms, draw_parameters=draws, placebos_ahead=True,
         )  # fmt: skip
@@ -117,7 +103,7 @@ def run(
             mechanism_table(result)
         yield from ()
 
-    answer(summary, show)
+    options.answer(summary, show)
     if result.failed:
         failed = f"{len(result.failed)} of {result.runs} replications failed: see {folder / 'failed.json'}"
         click.echo(failed, err=True)

@@ -10,18 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from balance_sim.cli.options import (
-    FILE,
-    FOLDER,
-    PATH,
-    SEED,
-    Day,
-    answer,
-    cores,
-    given,
-    json_option,
-    workers_option,
-)
+from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
 from balance_sim.cli.score_text import accord_lines, case_lines, detectable_lines, gain_lines
 from balance_sim.show.terminal import wrapped
@@ -43,12 +32,12 @@ IDLE = {
 
 
 @click.command()
-@click.argument("forecast", type=PATH)
-@click.argument("outcomes", type=PATH, required=False)
+@click.argument("forecast", type=options.PATH)
+@click.argument("outcomes", type=options.PATH, required=False)
 @click.option("--case", "case_id", metavar="CASE_ID", help="The case whose rows count, of several.")
-@click.option("--data", type=PATH, help="Field data to train the five baselines on.")
+@click.option("--data", type=options.PATH, help="Field data to train the five baselines on.")
 @click.option(
-    "--scenario", type=PATH,
+    "--scenario", type=options.PATH,
     help="Scenario on whose own record baselines are trained  [default: that of a results folder]",
 )  # fmt: skip
 @click.option(
@@ -65,10 +54,12 @@ IDLE = {
     "--runs", type=click.IntRange(min=1),
     help="Of a results folder: replications simulated again, those it holds at most  [default: 32]",
 )  # fmt: skip
-@click.option("--from", "first", type=Day(), help="First day, for a CSV.")
-@click.option("--until", type=Day(), help="Last day, for a CSV.")
-@click.option("--freeze", type=FILE, help="Write the forecast with its hash and today's date to this file.")
-@json_option
+@click.option("--from", "first", type=options.Day(), help="First day, for a CSV.")
+@click.option("--until", type=options.Day(), help="Last day, for a CSV.")
+@click.option(
+    "--freeze", type=options.FILE, help="Write the forecast with its hash and today's date to this file."
+)
+@options.json_option
 @click.pass_context
 def score(
     ctx: click.Context, forecast: Path, outcomes: Path | None, case_id: str | None, data: Path | None,
@@ -84,18 +75,18 @@ def score(
 
     if outcomes is None and freeze is None:
         raise click.UsageError(
-            "give OUTCOMES to score the forecast, or --freeze FILE to keep it until they come"
+            "give OUTCOMES to score the forecast, or --freeze options.FILE to keep it until they come"
         )
     if outcomes is not None and freeze is None and _is_case_table(outcomes):
         scored = score_result(open_result(forecast), outcomes, case_id, runs)
-        answer(scored, lambda: _case_text(scored), indent=2)
+        options.answer(scored, lambda: _case_text(scored), indent=2)
         _leave_if_failed(ctx, scored["failed_runs"], "scores")
         return
     why, idle = IDLE[
         "folder" if forecast.is_dir() else "frozen" if forecast.suffix.lower() == ".json" else "csv"
     ]
     for name, option in idle.items():
-        if given(ctx, name):
+        if options.given(ctx, name):
             raise click.UsageError(f"{option} does not apply here: {why}")
     from balance_sim.evidence.forecast import forecast as dyads
     from balance_sim.scenario.load import load_scenario
@@ -119,7 +110,7 @@ def score(
         record = load_scenario(scenario) if scenario is not None else _own_scenario(forecast)
         more, scored_lines = _scored(made, outcomes, data, kinds_of(forecast), record)
         out, lines = out | more, [*lines, *scored_lines]
-    answer(out, lines, indent=1)
+    options.answer(out, lines, indent=1)
     _leave_if_failed(ctx, failed, "forecast")
 
 
@@ -258,17 +249,19 @@ def _case_text(scored: dict[str, Any]) -> Iterator[str]:
 
 
 @click.command()
-@click.argument("plan", type=PATH)
+@click.argument("plan", type=options.PATH)
 @click.option("--runs", type=click.IntRange(1, 10_000_000), help="Replications  [default: the plan's]")
-@click.option("--seed", type=SEED, help="Random numbers  [default: the plan's]")
-@workers_option
+@click.option("--seed", type=options.SEED, help="Random numbers  [default: the plan's]")
+@options.workers_option
 @click.option(
-    "--out", type=FOLDER, help="Keep each study's results in a folder here; without it nothing is written."
+    "--out",
+    type=options.FOLDER,
+    help="Keep each study's results in a folder here; without it nothing is written.",
 )
-@json_option
+@options.json_option
 @click.pass_context
 def cases(
-    ctx: click.Context, plan: Path, runs: int | None, seed: int | None, workers: int | None, out: Path | None
+    ctx: click.Context, plan: Path, runs: int | None, seed: int | None, workers: int, out: Path | None
 ) -> None:
     """Simulate every case of PLAN (experiments/cases.yaml) and score it against the responses on record.
 
@@ -290,7 +283,7 @@ def cases(
             runs or wanted.runs,
             wanted.seed if seed is None else seed,
             arms=arms,
-            workers=workers or cores(),
+            workers=workers,
             out=None if out is None else out / scenario.name,
         )
         failed += len(result.failed)
@@ -298,7 +291,9 @@ def cases(
             found.append({"scenario": scenario.name, "case": None, "runs": result.runs})
         else:
             found.append(score_result(result, wanted.responses, case.case_id))
-    answer({"title": wanted.title, "cases": found}, lambda: _cases_text(wanted.title, found), indent=2)
+    options.answer(
+        {"title": wanted.title, "cases": found}, lambda: _cases_text(wanted.title, found), indent=2
+    )
     _leave_if_failed(ctx, failed, "scores")
 
 

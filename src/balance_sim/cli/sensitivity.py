@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from balance_sim.cli.options import PATH, SHORT_SEED, FiniteRange, answer, json_option
+from balance_sim.cli import options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,20 +20,20 @@ MOST_FACTORS = 15
 
 
 @click.command()
-@click.argument("results", type=PATH)
+@click.argument("results", type=options.PATH)
 @click.option(
     "--outcome", "outcomes", multiple=True, help="Only this outcome. Repeatable.  [default: the file's]"
 )
 @click.option(
-    "--precision", type=FiniteRange(min=1e-9), default=0.1, show_default=True,
+    "--precision", type=options.FiniteRange(min=1e-9), default=0.1, show_default=True,
     help="Wanted half-width of the 95 % CI of means and effects.",
 )  # fmt: skip
 @click.option(
     "--bootstrap", type=click.IntRange(10, 100_000), default=1000, show_default=True,
     help="Resamples, for Sobol and the variances.",
 )  # fmt: skip
-@click.option("--seed", type=SHORT_SEED, default=1, show_default=True, help="Of the resampling.")
-@json_option
+@click.option("--seed", type=options.SHORT_SEED, default=1, show_default=True, help="Of the resampling.")
+@options.json_option
 def sensitivity(
     results: Path, outcomes: tuple[str, ...], precision: float, bootstrap: int, seed: int
 ) -> None:
@@ -43,7 +43,7 @@ def sensitivity(
     from balance_sim.results.sweep_result import open_sweep
 
     found = sensitivity_of(open_sweep(results), outcomes or None, precision, bootstrap, seed)
-    answer(found.as_dict, lambda: sensitivity_lines(found))
+    options.answer(found.as_dict, lambda: sensitivity_lines(found))
 
 
 def sensitivity_lines(found: Sensitivity) -> Iterator[str]:

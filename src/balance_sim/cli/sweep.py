@@ -10,18 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from balance_sim.cli.options import (
-    FOLDER,
-    PATH,
-    answer,
-    bytes_option,
-    command_line,
-    cores,
-    json_option,
-    own_model_option,
-    timeout_option,
-    workers_option,
-)
+from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
 from balance_sim.cli.progress import progress_bar, resumable
 
@@ -36,8 +25,8 @@ MOST_POINTS = 20  # that are shown
 
 @click.command()
 @click.argument("experiment")
-@click.option("--out", type=FOLDER, help="Results folder  [default: results/<experiment>]")
-@workers_option
+@click.option("--out", type=options.FOLDER, help="Results folder  [default: results/<experiment>]")
+@options.workers_option
 @click.option("--scheduler", metavar="tcp://HOST:PORT", help="Run on the Dask cluster of this scheduler.")
 @click.option(
     "--cluster", metavar="KIND", help="Run on a queue through dask-jobqueue: slurm, pbs, sge, lsf ..."
@@ -46,7 +35,7 @@ MOST_POINTS = 20  # that are shown
     "--jobs", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Jobs to ask it for."
 )
 @click.option(
-    "--cluster-option", "options", multiple=True, metavar="KEY=VALUE",
+    "--cluster-option", "settings", multiple=True, metavar="KEY=VALUE",
     help="For the queue's jobs, e.g. queue=short, cores=8, memory=16GB, walltime=02:00:00. Repeatable.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the plan, and the cluster's job script; run nothing.")
@@ -54,18 +43,18 @@ MOST_POINTS = 20  # that are shown
     "--max-runs", type=click.IntRange(min=1), default=1_000_000, show_default=True,
     help="Refuse a design of more replications.",
 )  # fmt: skip
-@bytes_option
-@timeout_option
-@own_model_option
+@options.bytes_option
+@options.timeout_option
+@options.own_model_option
 @click.option(
     "--block", type=click.IntRange(1, 100_000), help="Replications a block  [default: two seconds of work]"
 )
 @click.option("--retry-failed", is_flag=True, help="Run blocks with failed replications again.")
-@json_option
+@options.json_option
 @click.pass_context
 def sweep(
-    ctx: click.Context, experiment: str, out: Path | None, workers: int | None, scheduler: str | None,
-    cluster: str | None, jobs: int, options: tuple[str, ...], dry_run: bool, max_runs: int, max_bytes: int,
+    ctx: click.Context, experiment: str, out: Path | None, workers: int, scheduler: str | None,
+    cluster: str | None, jobs: int, settings: tuple[str, ...], dry_run: bool, max_runs: int, max_bytes: int,
     run_timeout: float | None, model: str | None, block: int | None, retry_failed: bool,
 ) -> None:  # fmt: skip
     """Run every point of EXPERIMENT in every arm. The same command goes on where it stopped.
@@ -76,7 +65,7 @@ def sweep(
     if scheduler and cluster:
         raise click.UsageError("give --scheduler or --cluster, not both")
     loaded = load_experiment(experiment, max_runs=max_runs)
-    queue = _queue(cluster, options)
+    queue = _queue(cluster, settings)
     if dry_run and queue is not None:
         click.echo(queue.job_script())
     from balance_sim.experiment.sweep import Where, default_folder
@@ -84,19 +73,19 @@ def sweep(
 
     folder = out or default_folder(loaded)
     with (
-        resumable(command_line()),
+        resumable(options.command_line()),
         _client(None if dry_run else scheduler, queue, jobs, dry_run) as client,
         _points_bar() as bar,
     ):
         result = run_points(
-            loaded, out=folder, where=Where(workers or cores(), client, model, run_timeout, block),
-            max_bytes=max_bytes, dry_run=dry_run, retry_failed=retry_failed, command=command_line(),
+            loaded, out=folder, where=Where(workers, client, model, run_timeout, block),
+            max_bytes=max_bytes, dry_run=dry_run, retry_failed=retry_failed, command=options.command_line(),
             files=experiment_files(experiment), progress=bar,
             told=lambda plan: click.echo("\n".join(plan.lines()), err=True),
         )  # fmt: skip
     if result is None:
         return
-    answer(
+    options.answer(
         result.summary,
         lambda: [*effects_lines(result), f"digest {result.digest}", f"wrote {folder}"],
     )
@@ -105,12 +94,12 @@ def sweep(
         ctx.exit(ExitCode.FAILED_RUNS)
 
 
-def _queue(cluster: str | None, options: tuple[str, ...]) -> Any:
+def _queue(cluster: str | None, settings: tuple[str, ...]) -> Any:
     if cluster is None:
         return None
     from balance_sim.experiment.cluster import job_queue
 
-    pairs = [text.partition("=") for text in options]
+    pairs = [text.partition("=") for text in settings]
     if any(not equals or not key for key, equals, _ in pairs):
         raise click.UsageError("--cluster-option takes KEY=VALUE")
     return job_queue(cluster, {key: int(value) if value.isdigit() else value for key, _, value in pairs})
@@ -195,11 +184,11 @@ def _failures(result: SweepResult, folder: Path) -> str:
 
 
 @click.command()
-@click.argument("results", type=PATH)
-@json_option
+@click.argument("results", type=options.PATH)
+@options.json_option
 def status(results: Path) -> None:
     """Say how far the study in RESULTS is: points, runs, rate, time left, failures. Disturbs nothing."""
     from balance_sim.experiment.status import status_lines, status_of
 
     found = status_of(results)
-    answer(found, lambda: status_lines(found))
+    options.answer(found, lambda: status_lines(found))
