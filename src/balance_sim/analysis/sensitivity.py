@@ -88,13 +88,8 @@ def sensitivity(
         # of a Sobol design rows A and B: the points that are a sample of the parameters
         sample = [at for part, at in parts.items() if method != "sobol" or not part.startswith("AB")]
         found = variance_split(y[sample])
-        splits.append(
-            front
-            | _spread("parameters", found.parameters)
-            | _spread("chance", found.chance)
-            | _spread("share_parameters", found.share)
-            | {"points": found.points, "runs": found.runs}
-        )
+        of = _columns(parameters=found.parameters, chance=found.chance, share_parameters=found.share)
+        splits.append(front | of | {"points": found.points, "runs": found.runs})
         convergence.append(front | runs_wanted(y, precision, matrices.spread(quantity)))
     frame = pd.DataFrame(indices)
     split = pd.DataFrame(splits)
@@ -234,9 +229,7 @@ def _sobol_rows(
     rows = [
         row
         for row in range(sum(1 for part in parts if part.startswith("B")))
-        if all(f"AB{factor}.{row}" in parts for factor in range(k))
-        and f"A{row}" in parts
-        and f"B{row}" in parts
+        if {f"A{row}", f"B{row}", *(f"AB{factor}.{row}" for factor in range(k))} <= parts.keys()
     ]
     if len(rows) < 2:
         return []
@@ -244,10 +237,8 @@ def _sobol_rows(
     ab = np.stack([y[[parts[f"AB{factor}.{row}"] for row in rows]] for factor in range(k)])
     found = sobol_indices(a, b, ab, boots, seed)
     return [
-        {"factor": path}
-        | _spread("first", first)
-        | _spread("total", total)
-        | {"samples": found.rows, "samples_wanted": _samples_wanted(found.rows, (first, total))}
+        {"factor": path, **_columns(first=first, total=total), "samples": found.rows}
+        | {"samples_wanted": _samples_wanted(found.rows, (first, total))}
         for path, first, total in zip(paths, found.first, found.total, strict=True)
     ]
 
@@ -272,11 +263,9 @@ def _morris_rows(
     trajectories = sorted({int(part[1:].split(".")[0]) for part in parts})
     before, after, steps = [], [], []
     for trajectory in trajectories:
-        places = [parts.get(f"T{trajectory}.{step}") for step in range(len(paths) + 1)]
-        if any(place is None for place in places):
-            continue
-        whole = [place for place in places if place is not None]
-        moves = _moves(paths, [values[place] for place in whole])
+        names = [f"T{trajectory}.{step}" for step in range(len(paths) + 1)]
+        whole = [parts[name] for name in names if name in parts]
+        moves = _moves(paths, [values[at] for at in whole]) if len(whole) == len(names) else None
         if moves is None:
             continue
         order = [moves[path] for path in paths]
@@ -287,12 +276,8 @@ def _morris_rows(
         return []
     found = morris_effects(np.stack(before), np.stack(after), np.array(steps))
     return [
-        {"factor": path}
-        | _spread("mu", found.mu[at])
-        | _spread("mu_star", found.mu_star[at])
-        | _spread("sigma", found.sigma[at])
-        | {"trajectories": found.trajectories}
-        for at, path in enumerate(paths)
+        {"factor": path, **_columns(mu=mu, mu_star=size, sigma=sigma), "trajectories": found.trajectories}
+        for path, mu, size, sigma in zip(paths, found.mu, found.mu_star, found.sigma, strict=True)
     ]
 
 
@@ -319,8 +304,12 @@ def _moves(paths: Sequence[str], trajectory: list[dict[str, Any]]) -> dict[str, 
     return moves
 
 
-def _spread(name: str, index: Index) -> dict[str, float]:
-    return {name: index.value, f"{name}_lo": index.low, f"{name}_hi": index.high}
+def _columns(**indices: Index) -> dict[str, float]:
+    """Each index with the bounds of its interval, as columns of a table."""
+    out: dict[str, float] = {}
+    for name, of in indices.items():
+        out |= {name: of.value, f"{name}_lo": of.low, f"{name}_hi": of.high}
+    return out
 
 
 def _without_ends(frame: pd.DataFrame) -> pd.DataFrame:

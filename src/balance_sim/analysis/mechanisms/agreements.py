@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +14,11 @@ from balance_sim.analysis.mechanisms.data import (
     NoValue,
     PairedColumns,
     StudyData,
+    detail,
     detail_of,
     jackknifed,
     mean_of,
     ratio,
-    ratio_detail,
 )
 from balance_sim.analysis.participants import PlaceboComparison
 from balance_sim.model.baseline import Worlds
@@ -44,6 +43,7 @@ Bools = npt.NDArray[np.bool_]
 
 STRATA = 5
 SHUFFLES = 999
+NO_BOUNDS = "no bounds: the effect on other dyads is not distinguishable from none"
 FEWEST = 10  # runs that have to differ at some visibility for an interval of the elasticity
 _UNDER_WAY = ("assumed", "talks")
 NETWORK = ("activity", "popularity", "closure", "experience", "ladder", "autonomy")
@@ -56,15 +56,10 @@ def triggered(r: StudyData) -> MechanismEstimate:
     outcome = f"accords_counter_{r.long}"
     effects = r.result.effects
     row = effects[(effects["arm"] == r.arm) & (effects["outcome"] == outcome)].iloc[0]
-    off = r.scenario.theory.weights["exposure"] == 0
-    return MechanismEstimate(
-        value=float(row["mean"]),
-        lo=float(row["lo"]),
-        hi=float(row["hi"]),
-        n=int(row["n"]),
-        note="exposure is off" if off else "",
-        detail={"by_window": r.by_window("accords_counter")},
-    )
+    mean, lo, hi = (float(row[name]) for name in ("mean", "lo", "hi"))
+    note = "exposure is off" if r.scenario.theory.weights["exposure"] == 0 else ""
+    more = {"by_window": r.by_window("accords_counter")}
+    return MechanismEstimate(mean, lo, hi, int(row["n"]), note=note, detail=more)
 
 
 def strata(rate: Floats, count: int = STRATA) -> Ints:
@@ -106,7 +101,7 @@ def selective(r: StudyData) -> MechanismEstimate:
         raise NoValue("no run differs in an agreement between states that take no part")
     dyads = ByDyad(effect, error, control, of_dyads.n)
     over, under = standardised(base, stratum, threatened)
-    value, lo, hi = dyads.ratio(over, under)
+    found = dyads.ratio(over, under)
     states = np.setdiff1d(np.arange(world.n), cast.participants)
     shuffle, others_threatened = np.random.default_rng(2), []
     for _ in range(SHUFFLES):
@@ -116,16 +111,12 @@ def selective(r: StudyData) -> MechanismEstimate:
         others_threatened.append(float(effect @ (of - others)))
     parts = {"threatened": dyads.total(over), "others": dyads.total(under)}
     return MechanismEstimate(
-        value,
-        lo,
-        hi,
+        *found,
         dyads.n,
         shuffled=PlaceboComparison(float(effect @ (over - under)), np.array(others_threatened)),
-        note=""
-        if np.isfinite(lo)
-        else "no bounds: the effect on other dyads is not distinguishable from none",
+        note=NO_BOUNDS * (not np.isfinite(found[1])),
         detail={
-            **{name: {"value": of[0], "ci95": list(of[1:])} for name, of in parts.items()},
+            **{name: detail(*of) for name, of in parts.items()},
             "difference": {"value": parts["threatened"][0] - parts["others"][0]},
             "shuffles": SHUFFLES,
         },
@@ -226,15 +217,12 @@ def hastened(r: StudyData) -> MechanismEstimate:
     number = np.bincount(where, minlength=len(r.runs)).astype(float)
     long = np.bincount(where, both["days"] >= ACCELERATED_DAYS, minlength=len(r.runs))
     base = PairedColumns.of(number)
-    value, lo, hi = ratio(PairedColumns.of(days), base)
     return MechanismEstimate(
-        value,
-        lo,
-        hi,
+        *ratio(PairedColumns.of(days), base),
         len(r.runs),
         detail={
             "accords": len(both),
-            f"share_{ACCELERATED_DAYS}_days": ratio_detail(PairedColumns.of(long), base),
+            f"share_{ACCELERATED_DAYS}_days": detail(*ratio(PairedColumns.of(long), base)),
             "moved": int((both["days"] != 0).sum()),
         },
     )
@@ -259,48 +247,38 @@ def joined(r: StudyData) -> MechanismEstimate:
 
     found = {arm: r.by_dyad(arm) for arm in r.result.arms[1:]}
     totals = {arm: of.total(chosen.astype(float)) for arm, of in found.items()}
-    by_arm: dict[str, Any] = {arm: {"value": of[0], "ci95": list(of[1:])} for arm, of in totals.items()}
+    by_arm = {arm: detail(*of) for arm, of in totals.items()}
     dropped = [one.id for one in r.scenario.events if one.guests and one.date == r.focal.date]
     kept = not set(dropped) & set(r.scenario.arms[r.reference].drop)
     note = "the guests are seen with the host in both arms" if kept and not r.focal.guests else ""
     dyads = found[r.arm]
-    detail = {
-        "guests": [r.codes[i] for i in guests],
-        "base": float(dyads.control[chosen].sum()),
-        "by_arm": by_arm,
-    }
-    return MechanismEstimate(*totals[r.arm], dyads.n, note=note, detail=detail)
+    base = float(dyads.control[chosen].sum())
+    more = {"guests": [r.codes[i] for i in guests], "base": base, "by_arm": by_arm}
+    return MechanismEstimate(*totals[r.arm], dyads.n, note=note, detail=more)
 
 
 def spiral(r: StudyData) -> MechanismEstimate:
-    """M16: loop gain, the expected further accords within a year per accord signed now."""
+    """M16: loop gain, the expected further agreements within a year per agreement signed now."""
     worlds = r.worlds
     n, kinds = worlds.reference.n, len(worlds.reference.ladder.names)
     size = int(np.clip(MOST_WORK / (n**3 * kinds), 4, SAMPLE))
     pair, kind = sampled(worlds, size)
     total, frozen = loop_gains(worlds, pair, kind)
     mean, _, lo, hi = mean_interval(total)
-    note = f"{size} accords drawn by rate; the interval is over these, not over runs"
+    note = f"{size} agreements drawn by rate; the interval is over these, not over replications"
     if size < SAMPLE:
         lo = hi = float("nan")
-        note = f"{size} accords drawn by rate, where an interval needs {SAMPLE}: fewer states give them"
+        note = f"{size} agreements drawn by rate, where an interval needs {SAMPLE}: fewer states give them"
     if not np.isfinite(lo) or lo <= 0 <= hi or lo <= 1 <= hi:
         verdict = "not distinguishable"
     else:
         verdict = "as expected" if 0 < mean < 1 else "opposite"
-    return MechanismEstimate(
-        mean,
-        lo,
-        hi,
-        len(total),
-        verdict=verdict,
-        detail={
-            "network_frozen": {"value": float(frozen.mean()), "ci95": [None, None]},  # few make most of it
-            "accords_looked_at": size,
-            "unit": "talks opened within a year per accord in force now",
-        },
-        note=note,
-    )
+    more = {
+        "network_frozen": {"value": float(frozen.mean()), "ci95": [None, None]},  # few make most of it
+        "accords_looked_at": size,
+        "unit": "talks opened within a year per accord in force now",
+    }
+    return MechanismEstimate(mean, lo, hi, len(total), verdict=verdict, note=note, detail=more)
 
 
 def rates(worlds: Worlds) -> Floats:

@@ -102,13 +102,12 @@ def mean_of(change: PairedColumns, **more: Any) -> MechanismEstimate:
 def detail_of(change: PairedColumns) -> dict[str, Any]:
     """The same as plain data."""
     found = mean_of(change)
-    return {"value": found.value, "ci95": [found.lo, found.hi]}
+    return detail(found.value, found.lo, found.hi)
 
 
-def ratio_detail(over: PairedColumns, under: PairedColumns, **more: Any) -> dict[str, Any]:
-    """A ratio as plain data."""
-    value, *bounds = ratio(over, under)
-    return {"value": value, "ci95": bounds} | more
+def detail(value: float, lo: float, hi: float, **more: Any) -> dict[str, Any]:
+    """A number with its interval as plain data."""
+    return {"value": value, "ci95": [lo, hi], **more}
 
 
 def ratio(over: PairedColumns, under: PairedColumns) -> tuple[float, float, float]:

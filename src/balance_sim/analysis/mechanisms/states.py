@@ -13,10 +13,10 @@ from balance_sim.analysis.mechanisms.data import (
     NoValue,
     PairedColumns,
     StudyData,
+    detail,
     detail_of,
     mean_of,
     ratio,
-    ratio_detail,
 )
 from balance_sim.model.news import attention_to
 from balance_sim.replications.measures import asian_shares, audiences_apart, outsiders
@@ -59,10 +59,10 @@ def _agreements_per_state(r: StudyData, states: list[int]) -> PairedColumns:
     return change.times(1 / max(int(inside.sum()), 1))
 
 
-def _of_host(r: StudyData, outcome: str, note: str = "", **detail: Any) -> MechanismEstimate:
+def _of_host(r: StudyData, outcome: str, note: str = "", **more: Any) -> MechanismEstimate:
     """Change of an outcome of the host in the shortest window, with its level in the control arm."""
     name = f"{outcome}_{r.short}"
-    found = {"without": r.level(name), **detail, "by_window": r.by_window(outcome)}
+    found = {"without": r.level(name), **more, "by_window": r.by_window(outcome)}
     return mean_of(r.difference(name), note=note, detail=found)
 
 
@@ -85,13 +85,13 @@ def mediation(r: StudyData) -> MechanismEstimate:
 def europe(r: StudyData) -> MechanismEstimate:
     """M6: change of the mean relation of Europe's states to the host, and how much comes through the war."""
     _need(r, "relations_europe_host", "the scenario reports no group `europe`")
-    detail: dict[str, Any] = {"by_window": r.by_window("relations_europe_host")}
+    found: dict[str, Any] = {"by_window": r.by_window("relations_europe_host")}
     war = f"drawn_in_war_europe_host_{r.short}"
     if r.has(war):
         parties = [r.codes[i] for i in r.cast.war_parties]
-        through = ratio_detail(r.difference(war), _hostility(r, "europe"), parties=parties)
-        detail["share_through_war"] = through
-    return mean_of(r.difference(f"relations_europe_host_{r.short}"), detail=detail)
+        through = ratio(r.difference(war), _hostility(r, "europe"))
+        found["share_through_war"] = detail(*through, parties=parties)
+    return mean_of(r.difference(f"relations_europe_host_{r.short}"), detail=found)
 
 
 def _hostility(r: StudyData, group: str) -> PairedColumns:
@@ -108,10 +108,10 @@ def asia(r: StudyData) -> MechanismEstimate:
         raise NoValue("the scenario reports no group whose name starts with `asia`")
     apart = ["south_korea"] if r.has(f"relations_south_korea_host_{r.short}") else []
     groups = {name: r.difference(f"relations_{name}_host_{r.short}") for name in [*shares, *apart]}
-    detail: dict[str, Any] = {"by_group": {name: detail_of(of) for name, of in groups.items()}}
+    found: dict[str, Any] = {"by_group": {name: detail_of(of) for name, of in groups.items()}}
     if {"asia_claimants", "asia_others"} <= set(shares):
-        detail["claimants_less_others"] = detail_of(groups["asia_claimants"] - groups["asia_others"])
-    return mean_of(reduce(add, [groups[name].times(part) for name, part in shares.items()]), detail=detail)
+        found["claimants_less_others"] = detail_of(groups["asia_claimants"] - groups["asia_others"])
+    return mean_of(reduce(add, [groups[name].times(part) for name, part in shares.items()]), detail=found)
 
 
 def entrapment(r: StudyData) -> MechanismEstimate:
@@ -131,13 +131,10 @@ def entrapment(r: StudyData) -> MechanismEstimate:
         f"relations_outside_host_{r.long}", *arms
     ).T
     by_them = PairedColumns(with_it, calm_with)
-    value, lo, hi = ratio(by_them, PairedColumns(with_it, calm_without))
     added = by_them - PairedColumns(without, calm_without)
     spread = {"0": calm_with, "1": with_it, "2": twice_with}
     return MechanismEstimate(
-        value,
-        lo,
-        hi,
+        *ratio(by_them, PairedColumns(with_it, calm_without)),
         len(with_it),
         note=f"that such acts cost the host is implied; the event adds {added.values.mean():+.1e} to their cost",
         detail={
@@ -166,11 +163,10 @@ def net_loss(r: StudyData) -> MechanismEstimate:
         "dependence": f"dependence_host_{r.short}",
         "dependence_on_partners": f"dependence_host_partners_{r.short}",
     }
-    detail = {
-        name: detail_of(r.difference(of)) for name, of in parts.items() if name == "defence" or r.has(of)
-    }
+    known = {name: of for name, of in parts.items() if name == "defence" or r.has(of)}
     note = "" if r.scenario.parameters.beta > 0 else "beta is 0: friends without a treaty lend nothing"
-    return _of_host(r, "insecurity_host", note, **detail)
+    changes = {name: detail_of(r.difference(of)) for name, of in known.items()}
+    return _of_host(r, "insecurity_host", note, **changes)
 
 
 def association(r: StudyData) -> MechanismEstimate:
@@ -183,9 +179,9 @@ def association(r: StudyData) -> MechanismEstimate:
     for name in r.cast.groups:
         if r.has(f"hostility_{name}_host_{r.short}"):
             drawn, whole = r.difference(f"drawn_in_{name}_host_{r.short}"), _hostility(r, name)
-            by_group[name] = ratio_detail(drawn, whole, change=detail_of(whole))
-    value, lo, hi = ratio(r.difference(f"drawn_in_outside_host_{r.short}"), outside)
-    return MechanismEstimate(value, lo, hi, len(r.runs), detail={"by_group": by_group})
+            by_group[name] = detail(*ratio(drawn, whole), change=detail_of(whole))
+    through = ratio(r.difference(f"drawn_in_outside_host_{r.short}"), outside)
+    return MechanismEstimate(*through, len(r.runs), detail={"by_group": by_group})
 
 
 def rivalry(r: StudyData) -> MechanismEstimate:
@@ -197,7 +193,7 @@ def rivalry(r: StudyData) -> MechanismEstimate:
         w: r.difference(f"influence_host_junior_{w}") - r.difference(f"influence_third_junior_{w}")
         for w in r.windows
     }
-    nothing = {"value": np.nan, "ci95": [np.nan, np.nan]}
+    left = ratio(gap[r.long], gap[r.short]) if gap[r.short].values.any() else (np.nan,) * 3
     return mean_of(
         gap[r.short],
         note=", ".join(f"{part} {r.codes[i]}" for part, i in names.items() if i is not None),
@@ -206,9 +202,7 @@ def rivalry(r: StudyData) -> MechanismEstimate:
                 who: detail_of(r.difference(f"influence_{who}_junior_{r.short}")) for who in ("host", "third")
             },
             "without": {who: r.level(f"influence_{who}_junior_{r.short}") for who in ("host", "third")},
-            "left_at_the_horizon": ratio_detail(gap[r.long], gap[r.short])
-            if gap[r.short].values.any()
-            else nothing,
+            "left_at_the_horizon": detail(*left),
             "by_window": {str(w): detail_of(of) for w, of in gap.items()},
         },
     )
