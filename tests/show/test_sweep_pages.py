@@ -278,8 +278,8 @@ def test_the_explorer_of_a_sweep_has_its_points(swept: SweepResult) -> None:
 def test_the_smoke_study_shows_an_effect(swept: SweepResult) -> None:
     """It printed six zeros: a summit that nobody sees has none, and all others have one that excludes zero."""
     head, *rows = effects_lines(swept)
-    assert head.startswith("alignment_participants_rest_90: ")
-    found = [re.match(r" *(\S+)  +(\S+) to (\S+) +summit.visibility=(\S+),", row) for row in rows]
+    assert head.startswith("Effect of summit on alignment participants rest ")
+    found = [re.match(r" *(\S+)  +(\S+) to (\S+) +summit visibility (\S+),", row) for row in rows]
     assert len(found) == 6 and all(found)
     for match in filter(None, found):
         mean, low, high, seen = map(float, match.groups())
@@ -291,7 +291,7 @@ def test_without_outcomes_the_one_that_is_drawn_is_printed(swept: SweepResult) -
     design = swept.manifest["design"] | {"outcomes": []}
     every = replace(swept, manifest=swept.manifest | {"design": design})
     lines = list(effects_lines(every))
-    assert lines[0].startswith("accords_counter_300: ")
+    assert lines[0].startswith("Effect of summit on counter-balancing security agreements within 300 days,")
     assert headline_effects(every)["outcome"].unique().tolist() == ["accords_counter_300"]
     drawn = headline_effects(every)["hi"].iloc[-1]
     shown = lines[-1].split(" to ")[1].split()[0]

@@ -44,6 +44,7 @@ def compare(left: str, right: str, dyads: int, classes: str | None) -> None:
 def comparison_lines(found: StudyComparison, dyads: int, width: int) -> Iterator[str]:
     """Inputs that differ, then every outcome, then the dyads that differ most. width: columns there are."""
     from balance_sim.show.terminal import table
+    from balance_sim.show.wording import arm_words, outcome_words
 
     how = "paired, replication by replication" if found.paired else "not paired: the seeds differ"
     yield f"left {found.left}, right {found.right}; {how}"
@@ -56,28 +57,31 @@ def comparison_lines(found: StudyComparison, dyads: int, width: int) -> Iterator
     for key, part in found.outcomes.groupby(keys, sort=False):
         named = dict(zip(keys, key, strict=True))
         point = f"point {named['point']}: " if "point" in named else ""
-        yield f"{point}`{named['right_arm']}` less `{named['left_arm']}`"
+        yield f"{point}{arm_words(named['right_arm'])} less {arm_words(named['left_arm'])}"
         rows = part.to_dict("records")
         still = [row for row in rows if row["difference"] == row["mcse"] == 0.0]
         moved = [row for row in rows if not row["difference"] == row["mcse"] == 0.0]
         if moved:
             yield from table([HEADS, *map(_cells, moved)], "<>>><", "  ", width)
         if still:
-            some = still[0]["outcome"] + (", ..." if len(still) > 1 else "")
-            yield f"  no difference: {len(still)} of {len(rows)} outcomes ({some})"
+            some = outcome_words(still[0]["outcome"]) + (", ..." if len(still) > 1 else "")
+            yield f"  no difference: {len(still)} of {len(rows)} outcomes: {some}"
     yield from _dyad_lines(found.dyads, dyads)
 
 
 def _cells(row: dict[Any, Any]) -> tuple[str, ...]:
     import pandas as pd
 
+    from balance_sim.show.wording import outcome_words
+
+    outcome = outcome_words(row["outcome"])
     sides = ["-" if pd.isna(row[side]) else format(row[side], "z.3f") for side in ("left", "right")]
     if pd.isna(row["difference"]):
-        return (row["outcome"], *sides, "-", "missing in some replications")
+        return (outcome, *sides, "-", "missing in some replications")
     interval = "unknown: one run"
     if not pd.isna(row["lo"]):
         interval = f"{_signed(row['lo'])} to {_signed(row['hi'])}"
-    return (row["outcome"], *sides, _signed(row["difference"]), interval)
+    return (outcome, *sides, _signed(row["difference"]), interval)
 
 
 def _signed(value: float) -> str:

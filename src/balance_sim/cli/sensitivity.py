@@ -67,28 +67,36 @@ def sensitivity_lines(found: Sensitivity) -> Iterator[str]:
 
 
 def _rows(frame: pd.DataFrame, told: Callable[[dict[Any, Any]], str]) -> list[str]:
-    """One row a quantity: mean or effect, arm, outcome, and what is said of it."""
+    """One row a quantity, and what is said of it."""
     from balance_sim.show.terminal import table
 
-    return table(
-        [(row["of"], row["arm"], row["outcome"], told(row)) for row in frame.to_dict("records")], indent="  "
-    )
+    rows = frame.to_dict("records")
+    return table([(_words(row["of"], row["arm"], row["outcome"]), told(row)) for row in rows], indent="  ")
+
+
+def _words(of: str, arm: str, outcome: str) -> str:
+    """`effect of parade on counter-balancing security agreements within a year`, `mean of ... in parade`."""
+    from balance_sim.show.wording import arm_words, outcome_words
+
+    if of == "effect":
+        return f"effect of {arm_words(arm)} on {outcome_words(outcome)}"
+    return f"mean of {outcome_words(outcome)} in {arm_words(arm)}"
 
 
 def _index_lines(key: Any, part: pd.DataFrame, method: str) -> Iterator[str]:
     from balance_sim.show.terminal import table
-    from balance_sim.show.wording import digits
+    from balance_sim.show.wording import digits, factor_words
 
-    of, arm, outcome = key
+    said = _words(*key)
     main, names = ("total", ("first", "total")) if method == "sobol" else ("mu_star", ("mu_star", "sigma"))
     places = 3 if method == "sobol" else digits(float(part[main].max()))
     ranked = part.sort_values(main, ascending=False, kind="stable")
     if ranked[main].isna().all():
-        yield f"\n{of} of {outcome} in `{arm}`: nothing varies"
+        yield f"\n{said}: nothing varies"
         return
-    yield f"\n{of} of {outcome} in `{arm}`"
+    yield f"\n{said}"
     rows = ranked.head(MOST_FACTORS).to_dict("records")
-    cells = [(*(_interval(row, name, places) for name in names), row["factor"]) for row in rows]
+    cells = [(*(_interval(row, name, places) for name in names), factor_words(row["factor"])) for row in rows]
     yield from table([(*names, "factor"), *cells], indent="  ")
     if len(ranked) > MOST_FACTORS:
         yield f"  ... and {len(ranked) - MOST_FACTORS} more: --json"

@@ -146,7 +146,7 @@ def effects_lines(result: SweepResult) -> Iterator[str]:
     """The paired effect of the headline arm on the outcome that its figure draws, point by point; the rest is in the
     folder."""
     from balance_sim.show.terminal import table
-    from balance_sim.show.wording import decimals, interval, signed
+    from balance_sim.show.wording import arm_words, decimals, factor_words, interval, outcome_words, signed
 
     arm, outcome = result.headline_arm, result.headline_outcome
     frame = result.effects
@@ -154,11 +154,11 @@ def effects_lines(result: SweepResult) -> Iterator[str]:
         yield "no arm beside the control arm: see levels.csv"
         return
     rows = frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
-    yield f"{outcome}: `{arm}` less `{result.reference}`, with 95 % CI"
+    yield f"Effect of {arm_words(arm)} on {outcome_words(outcome)}, with 95 % CI"
     places = decimals(max(row["mcse"] for row in rows), *(row[end] for row in rows for end in ("lo", "hi")))
     cells = []
     for row in rows[:MOST_POINTS]:
-        values = ", ".join(f"{path.split('.', 1)[-1]}={_short(row[path])}" for path in result.paths[:4])
+        values = ", ".join(f"{factor_words(path)} {_short(row[path])}" for path in result.paths[:4])
         label = result.table.points[row["point"]].label or values
         cells.append((signed(row["mean"], places), interval(row["lo"], row["hi"], places), label))
     yield from table(cells, ">><", indent="  ")

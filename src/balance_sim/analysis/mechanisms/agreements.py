@@ -1,4 +1,6 @@
-"""Mechanisms read off the agreements: triggered, selective, visible, tense, hastened, joined, and the spiral."""
+"""Mechanisms read off the agreements: triggered, selective, visible, tense, hastened, joined, and the spiral.
+
+Notes and reasons stand in stored summaries, which `verify` works out again: their words are those of that version."""
 
 from __future__ import annotations
 
@@ -93,12 +95,12 @@ def selective(r: StudyData) -> MechanismEstimate:
     threatened = cast.threatened[first] | cast.threatened[second]
     if not threatened.any() or threatened.all():
         raise NoValue(
-            "all dyads outside are of one class: either no state is threatened, or each dyad has one that is"
+            "all pairs outside are of one class: either no state is threatened, or each pair has one that is"
         )
     of_dyads = r.by_dyad(r.arm)
     effect, error, control = (of[outside] for of in (of_dyads.effect, of_dyads.error, of_dyads.control))
     if not effect.any():
-        raise NoValue("no run differs in an agreement between states that take no part")
+        raise NoValue("no run differs in an accord between states that take no part")
     dyads = ByDyad(effect, error, control, of_dyads.n)
     over, under = standardised(base, stratum, threatened)
     found = dyads.ratio(over, under)
@@ -156,10 +158,10 @@ def visible(r: StudyData) -> MechanismEstimate:
     if not np.isfinite(value):
         low = ", ".join(f"{name}: {of['value']:+.3g}" for name, of in means.items() if of["value"] <= 0)
         raise NoValue(
-            f"in {len(effects)} replications the effect is not above zero everywhere ({low}): it has no logarithm"
+            f"in {len(effects)} runs the excess is not above zero everywhere ({low}): it has no logarithm"
         )
     few = (effects != 0).sum(axis=0).max() < FEWEST
-    why = f"fewer than {FEWEST} replications differ" if few else "too few affected replications"
+    why = f"fewer than {FEWEST} runs differ" if few else "leaving out one run can take an excess to zero"
     note = "" if np.isfinite(lo) else f"no interval: {why}"
     return MechanismEstimate(value, lo, hi, len(effects), note=note, detail={"by_visibility": means})
 
@@ -211,7 +213,7 @@ def hastened(r: StudyData) -> MechanismEstimate:
     """M15: days gained by agreements under way at the start, per agreement that both arms sign."""
     both = gained(r.accords, r.arm, r.reference)
     if both.empty:
-        raise NoValue("no agreement under way at the start is signed in both arms")
+        raise NoValue("no accord under way at the start is signed in both arms")
     where = np.searchsorted(r.runs, both["run"])
     days = np.bincount(where, both["days"], minlength=len(r.runs))
     number = np.bincount(where, minlength=len(r.runs)).astype(float)
@@ -265,10 +267,10 @@ def spiral(r: StudyData) -> MechanismEstimate:
     pair, kind = sampled(worlds, size)
     total, frozen = loop_gains(worlds, pair, kind)
     mean, _, lo, hi = mean_interval(total)
-    note = f"{size} agreements drawn by rate; the interval is over these, not over replications"
+    note = f"{size} accords drawn by rate; the interval is over these, not over runs"
     if size < SAMPLE:
         lo = hi = float("nan")
-        note = f"{size} agreements drawn by rate, where an interval needs {SAMPLE}: fewer states give them"
+        note = f"{size} accords drawn by rate, where an interval needs {SAMPLE}: fewer states give them"
     if not np.isfinite(lo) or lo <= 0 <= hi or lo <= 1 <= hi:
         verdict = "not distinguishable"
     else:
