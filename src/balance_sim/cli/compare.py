@@ -55,7 +55,7 @@ def comparison_lines(found: StudyComparison, dyads: int, width: int) -> Iterator
     yield from (f"classes: {line}" for line in found.counting.lines())
     keys = [name for name in found.outcomes.columns if name in ("point", "left_arm", "right_arm")]
     for key, part in found.outcomes.groupby(keys, sort=False):
-        named = dict(zip(keys, key, strict=True))
+        named = dict(zip(keys, map(str, key), strict=True))
         point = f"point {named['point']}: " if "point" in named else ""
         yield f"{point}{arm_words(named['right_arm'])} less {arm_words(named['left_arm'])}"
         rows = part.to_dict("records")

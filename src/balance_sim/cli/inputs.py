@@ -64,7 +64,7 @@ def _asked() -> float | None:
 
 
 def _starter(name: str, out: str | None, base_rate: float | None) -> None:
-    from balance_sim.scenario.starter import new_scenario
+    from balance_sim.scenario.defaults import new_scenario
 
     text = new_scenario(name.removesuffix(".yaml"), base_rate)
     if out == "-":
@@ -167,6 +167,6 @@ def _cells(row: dict[str, object]) -> tuple[str, ...]:
 @click.command()
 def schema() -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    from balance_sim.scenario.json_schema import json_schema
+    from balance_sim.scenario.layout import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2))
