@@ -30,12 +30,10 @@ import numpy.typing as npt
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DAYS_PER_YEAR, ORIGINS, Baseline, World
 from balance_sim.model.engine import simulate
-from balance_sim.model.margins import BoundExceeded
-from balance_sim.model.no_relations import mean_openness
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, State
-from balance_sim.model.view import View
+from balance_sim.model.thinning import BoundExceeded, draw_opportunities, mean_openness, thinning
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import compile_arms
@@ -43,8 +41,7 @@ from balance_sim.replications.draws import with_draws
 from balance_sim.replications.filtered import TalksAtStart, in_force_of
 from balance_sim.replications.outcomes import NEW_ORIGINS
 from balance_sim.results.result import Result
-from balance_sim.stats.lags import signed_from_age, signed_within
-from balance_sim.stats.mixing import mixed_chance
+from balance_sim.stats.lags import mixed_chance, signed_from_age, signed_within
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -35,11 +35,10 @@ from balance_sim.analysis.chances import both_consent
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Opportunities, Thinning, World
 from balance_sim.model.engine import simulate
-from balance_sim.model.no_relations import mean_openness
+from balance_sim.model.perception import View
 from balance_sim.model.pipeline import chance_under_way
-from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
-from balance_sim.model.view import View
+from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.pool.plain import plain_data
 from balance_sim.replications.gof import Agreements, Comparison, Group, Span, StateRow, Statistic
 from balance_sim.scenario.files import regular_bytes

@@ -19,8 +19,8 @@ from balance_sim.model.classes import sorted_into, standing, step_before, with_p
 from balance_sim.model.core import DIRECTIONS, World
 from balance_sim.model.engine import perceive
 from balance_sim.model.news import members
+from balance_sim.model.perception import View
 from balance_sim.model.state import State
-from balance_sim.model.view import View
 from balance_sim.pool.plain import plain_data
 from balance_sim.replications.cast import Cast, cast_of, focal_cast
 from balance_sim.replications.expected import Course, Yield, at_start, course, in_spans, spans, with_event

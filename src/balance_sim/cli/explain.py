@@ -59,7 +59,7 @@ def explain(
     """Explain RESULTS. Without an option: which terms the effect goes through, and what moved the top dyads.
 
     What is found is also kept in RESULTS/explain.json."""
-    from balance_sim.analysis.explain.document import explainable, keep
+    from balance_sim.analysis.explain import explainable, keep
     from balance_sim.results.result import open_result
 
     number = None if replication in (None, CHOSEN) else _number(str(replication))
@@ -121,8 +121,7 @@ def _replications(result: Result, number: int | None, arm: str | None, *, everyt
 def _attribution(
     result: Result, arm: str | None, groups: str | None, outcome: str | None, runs: int | None, workers: int
 ) -> Told:
-    from balance_sim.analysis.explain.attribution import attribute, attribution_table
-    from balance_sim.analysis.explain.groups import GROUPS, parse_groups
+    from balance_sim.analysis.explain.attribution import GROUPS, attribute, attribution_table, parse_groups
     from balance_sim.show.explain import attribution_lines
 
     chosen = parse_groups(groups) if groups is not None else GROUPS
@@ -134,7 +133,7 @@ def _attribution(
 
 
 def _top_dyads(result: Result, arm: str | None, runs: int | None) -> Told:
-    from balance_sim.analysis.explain.attribution import compared_arm
+    from balance_sim.analysis.explain import compared_arm
     from balance_sim.analysis.explain.pairs import explain_pairs, leading_pairs
     from balance_sim.show.explain import top_pair_lines
 

@@ -27,14 +27,12 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.engine import begin
 from balance_sim.model.network import enter, refresh
 from balance_sim.model.news import members
-from balance_sim.model.no_relations import openness_at
-from balance_sim.model.perception import perceive
+from balance_sim.model.perception import View, perceive
 from balance_sim.model.pipeline import rates_at_start
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import Accords, State
-from balance_sim.model.view import View
-from balance_sim.model.willingness import consent, terms
+from balance_sim.model.thinning import openness_at, opportunity_rate
+from balance_sim.model.willingness import TERMS, consent, level, parts
 from balance_sim.replications.extra_arms import TENSIONS, VISIBILITIES
 from balance_sim.replications.outcomes import ACCELERATED_DAYS
 from balance_sim.stats.intervals import mean_interval
@@ -48,7 +46,7 @@ SHUFFLES = 999
 NO_BOUNDS = "no bounds: the effect on other dyads is not distinguishable from none"
 FEWEST = 10  # runs that have to differ at some visibility for an interval of the elasticity
 _UNDER_WAY = ("assumed", "talks")
-NETWORK = ("activity", "popularity", "closure", "experience", "ladder", "autonomy")
+NETWORK = tuple(name for name, term in TERMS.items() if term.group == "network")
 SAMPLE = 32
 MOST_WORK = 3e7  # states^3 x kinds x accords looked at
 
@@ -341,7 +339,7 @@ def _terms_of_all(worlds: Worlds, state: State, view: View, run: int) -> dict[st
     world = worlds.reference
     ego, alter, kind = (grid.ravel() for grid in np.indices((world.n, world.n, len(world.ladder.names))))
     p = Prospects(world, worlds.baseline, view, state, np.full(len(ego), run), ego, alter, kind)
-    return terms(p) | {"constant": world.ladder.intercept[kind] + world.propensity[ego, kind]}
+    return dict(parts(p)) | {"constant": level(p)}
 
 
 def _rate(worlds: Worlds, u: Floats | int) -> float:
