@@ -408,7 +408,7 @@ def participants(scenario):
     """The parade among other participants."""
     arms = [arm_scenario(scenario, name) for name in ("no_parade", "parade")]
     event = next(one for one in arms[1].events if one.id == scenario.focal)
-    return Participants.of(compile_arms(scenario, ("no_parade", "parade")), arms[0], event)
+    return Participants(compile_arms(scenario, ("no_parade", "parade")), arms[0], event)
 
 
 def test_placebos_are_worked_out_once_and_kept_in_the_summary(result) -> None:

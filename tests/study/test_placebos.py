@@ -28,7 +28,7 @@ def scenario() -> Scenario:
 def participants(scenario: Scenario) -> Participants:
     having, lacking = (arm_scenario(scenario, arm) for arm in (ARM, scenario.reference_arm))
     event = next(one for one in having.events if one.id == scenario.focal)
-    return Participants.of(compile_arms(scenario, (scenario.reference_arm, ARM)), lacking, event)
+    return Participants(compile_arms(scenario, (scenario.reference_arm, ARM)), lacking, event)
 
 
 @pytest.fixture(scope="module")

@@ -196,32 +196,35 @@ def _dyads(worlds: Worlds, base: Expected, having: Expected, window: int) -> pd.
 
 @dataclass(frozen=True)
 class Channels:
-    """What each channel of the focal event adds, by arm. table: the columns of COLUMNS, `expected` estimates."""
+    """What each channel of the focal event adds, by `expected` estimates.
 
-    table: pd.DataFrame
+    parts: of each arm that has the event and each outcome its picture, threat, rest and total."""
+
+    parts: dict[str, dict[str, dict[str, float]]]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The same, tidy: the columns of COLUMNS."""
+        rows = [(arm, outcome, *of.values()) for arm, by in self.parts.items() for outcome, of in by.items()]
+        return pd.DataFrame(rows, columns=COLUMNS)
 
     def of(self, arm: str, outcome: str) -> dict[str, float] | None:
         """The parts of an arm's effect on an outcome; None where the arm lacks the event."""
-        rows = self.table[(self.table["arm"] == arm) & (self.table["outcome"] == outcome)]
-        return None if rows.empty else {name: float(rows[name].iloc[0]) for name in COLUMNS[2:]}
+        return self.parts.get(arm, {}).get(outcome)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: by arm and outcome."""
-        out: dict[str, Any] = {}
-        for row in self.table.to_dict("records"):
-            parts = {name: float(row[name]) for name in COLUMNS[2:]}
-            out.setdefault(row["arm"], {})[row["outcome"]] = parts
-        return {"estimator": "expected", "arms": out}
+        return {"estimator": "expected", "arms": self.parts}
 
     @staticmethod
     def of_plain(said: dict[str, Any]) -> Channels:
         """The other way round. Raises KeyError, TypeError for what is no such thing."""
-        rows = [
-            (arm, outcome, *(parts[name] for name in COLUMNS[2:]))
-            for arm, of in said["arms"].items()
-            for outcome, parts in of.items()
-        ]
-        return Channels(pd.DataFrame(rows, columns=COLUMNS))
+        return Channels(
+            {
+                arm: {outcome: {name: of[name] for name in COLUMNS[2:]} for outcome, of in by.items()}
+                for arm, by in said["arms"].items()
+            }
+        )
 
 
 def without_channels(event: Event, live: Sequence[str]) -> Event:
@@ -251,15 +254,12 @@ def channels(worlds: Worlds, arms: Sequence[str]) -> Channels:
         return once(known, world, lambda: estimator.of(world).outcomes(direction), ("arm",))
 
     base = outcomes(worlds.reference)
-    rows: list[tuple[object, ...]] = []
+    out = {}
     for arm in arms:
         found = [outcomes(world) for world in forms(worlds, arm)]
         if found:
-            rows += [
-                (arm, name, *parts([of[name] for of in found], level).values())
-                for name, level in base.items()
-            ]
-    return Channels(pd.DataFrame(rows, columns=COLUMNS))
+            out[arm] = {name: parts([of[name] for of in found], level) for name, level in base.items()}
+    return Channels(out)
 
 
 def forms(worlds: Worlds, arm: str) -> Iterator[World]:

@@ -19,8 +19,6 @@ from balance_sim.model.classes import sorted_into, standing, step_before, with_p
 from balance_sim.model.core import DIRECTIONS, World
 from balance_sim.model.engine import perceive
 from balance_sim.model.news import members
-from balance_sim.model.perception import View
-from balance_sim.model.state import State
 from balance_sim.pool.plain import plain_data
 from balance_sim.replications.cast import Cast, cast_of, focal_cast
 from balance_sim.replications.expected import Course, Yield, at_start, course, in_spans, spans, with_event
@@ -161,51 +159,32 @@ class Family:
         }
 
 
-@dataclass(frozen=True)
 class Participants:
-    """The event with sets of states in its principals' place. real: the principals, positions in the arrays."""
+    """The event with sets of states in its principals' place.
 
-    worlds: Worlds
-    scenario: Scenario  # as it is in the control arm
-    event: Event
-    control: World  # in spans
-    start: State
-    found: Course  # of the control arm
-    before: View  # just before the event, in the control arm
-    gives: Yield
-    idle: Floats
-    without: Floats  # (P, M) expected new agreements in the control arm
-    windows: Windows
-    real: Set
+    real: the principals, positions in the arrays; control: the control arm's world in spans; found: its course;
+    without: (P, M) expected new agreements in it; before: what is seen just before the event in it."""
 
-    @staticmethod
-    def of(worlds: Worlds, lacking: Scenario, event: Event) -> Participants:
+    def __init__(self, worlds: Worlds, lacking: Scenario, event: Event) -> None:
         world = worlds.reference
         edges = spans(worlds, SPANS)
-        control, gives = in_spans(world, edges), Yield(worlds, world.grid[edges])
-        start = at_start(control)
-        found = course(control, worlds.baseline, start=start)
-        idle = gives.idle(found)
+        self.worlds, self.scenario, self.event = worlds, lacking, event
+        self.control, self.gives = in_spans(world, edges), Yield(worlds, world.grid[edges])
+        self.start = at_start(self.control)
+        self.found = course(self.control, worlds.baseline, start=self.start)
+        self.idle = self.gives.idle(self.found)
+        longest = max(worlds.scenario.report.windows)
+        self.windows = Windows(world.focal_day, (longest,), float(world.grid[-1]))
+        self.before = perceive(world, at_start(world), step_before(world))
+        self.without = self.gives.signed(self.found, self.idle, self.windows).signed[longest]
         roster = {code: i for i, code in enumerate(world.codes)}
-        windows = Windows(world.focal_day, (max(worlds.scenario.report.windows),), float(world.grid[-1]))
-        return Participants(
-            worlds=worlds,
-            scenario=lacking,
-            event=event,
-            control=control,
-            start=start,
-            found=found,
-            before=perceive(world, at_start(world), step_before(world)),
-            gives=gives,
-            idle=idle,
-            without=gives.signed(found, idle, windows).signed[windows.longest],
-            windows=windows,
-            real=tuple(members(event.principals, lacking.groups, roster)),
-        )
+        self.real: Set = tuple(members(event.principals, lacking.groups, roster))
 
     def family(self, most: int) -> Family:
         """The event among so many sets of like size."""
-        effects, kept, empty = [], [], 0
+        effects: list[float] = []
+        kept: list[Set] = []
+        empty = 0
         for one in self.like(most * 3):
             found = self.effect(one)
             if found is None:
@@ -215,16 +194,15 @@ class Participants:
             kept.append(one)
             if len(effects) == most:
                 break
-        own = self.effect(self.real)
-        return Family(
-            "participants",
-            self.windows.longest,
-            0.0 if own is None else own,
-            np.array(effects),
-            tuple("-".join(sorted(self.control.codes[i] for i in one)) for one in kept),
-            empty,
-            self.compared(kept),
-        )
+        own = self.effect(self.real) or 0.0
+        labels = tuple(map(self.label, kept))
+        measured = self.compared(kept)
+        longest = self.windows.longest
+        return Family("participants", longest, own, np.array(effects), labels, empty, measured)
+
+    def label(self, principals: Set) -> str:
+        """Their codes in order, with hyphens."""
+        return "-".join(sorted(self.control.codes[i] for i in principals))
 
     def compared(self, sets: list[Set]) -> dict[str, PlaceboComparison]:
         """What mechanisms read off the states, of the event and of these sets, by mechanism."""
@@ -260,8 +238,9 @@ class Participants:
             one for one in (every[at] for at in order[first:stop]) if len({*one} & {*self.real}) <= size // 2
         ]
         key = clocks.label("placebo")
-        names = ["-".join(sorted(world.codes[i] for i in one)) for one in alike]
-        drawn = np.argsort([int(clocks.absorb(key, clocks.label(name))) for name in names], kind="stable")
+        drawn = np.argsort(
+            [int(clocks.absorb(key, clocks.label(self.label(one)))) for one in alike], kind="stable"
+        )
         return [alike[at] for at in drawn]
 
     def effect(self, principals: Set) -> float | None:

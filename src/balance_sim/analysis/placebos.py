@@ -115,7 +115,7 @@ def _found(scenario: Scenario, arm: str, most: int, dates: int) -> Placebos:
     if any(one.id == scenario.focal for one in lacking.events):
         return Placebos(arm, why="the control arm has the focal event")
     worlds = compile_arms(scenario, (scenario.reference_arm, arm))
-    of_sets = Participants.of(worlds, lacking, event).family(most)
+    of_sets = Participants(worlds, lacking, event).family(most)
     return Placebos(arm, (of_sets, of_dates(worlds, lacking, event, dates)))
 
 

@@ -86,8 +86,7 @@ def sweep(
     if result is None:
         return
     options.answer(
-        result.summary,
-        lambda: [*effects_lines(result), f"digest {result.digest}", f"wrote {folder}"],
+        result.summary, lambda: [*effects_lines(result), f"digest {result.digest}", f"wrote {folder}"]
     )
     if result.failed:
         click.echo(_failures(result, folder), err=True)

@@ -225,7 +225,7 @@ def values(scenario: Scenario, arm: str) -> tuple[dict[str, float], dict[str, fl
     worlds = compile_arms(scenario, (scenario.reference_arm, arm))
     lacking, having = (arm_scenario(scenario, one) for one in (scenario.reference_arm, arm))
     event = next(one for one in having.events if one.id == scenario.focal)
-    of = Participants.of(worlds, lacking, event)
+    of = Participants(worlds, lacking, event)
     control = course(of.control, worlds.baseline, start=of.start)
     one, other = (_values(of, control, event.model_copy(update=to)) for to in ({}, {"targets": ()}))
     return one, other

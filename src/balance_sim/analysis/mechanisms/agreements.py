@@ -173,11 +173,7 @@ def tense(r: StudyData) -> MechanismEstimate:
             "no evidence on intent is dated before the start, so there is no initial tension to scale"
         )
     outcome, control = f"accords_counter_{r.long}", ".reference"
-    arms = {
-        TENSIONS[0]: (low, low + control),
-        1.0: (r.arm, r.reference),
-        TENSIONS[1]: (high, high + control),
-    }
+    arms = {TENSIONS[0]: (low, low + control), 1.0: (r.arm, r.reference), TENSIONS[1]: (high, high + control)}
     effects, by_tension = {}, {}
     for factor, (arm, base) in arms.items():
         of_arm, of_base = r.columns(outcome, arm, base, low).T[:2]
