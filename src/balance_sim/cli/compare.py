@@ -43,7 +43,7 @@ def compare(left: str, right: str, dyads: int, classes: str | None) -> None:
 
 def comparison_lines(found: StudyComparison, dyads: int, width: int) -> Iterator[str]:
     """Inputs that differ, then every outcome, then the dyads that differ most. width: columns there are."""
-    from balance_sim.show.terminal import table
+    from balance_sim.show.terminal import table, wrapped
     from balance_sim.show.wording import arm_words, outcome_words
 
     how = "paired, replication by replication" if found.paired else "not paired: the seeds differ"
@@ -65,7 +65,8 @@ def comparison_lines(found: StudyComparison, dyads: int, width: int) -> Iterator
             yield from table([HEADS, *map(_cells, moved)], "<>>><", "  ", width)
         if still:
             some = outcome_words(still[0]["outcome"]) + (", ..." if len(still) > 1 else "")
-            yield f"  no difference: {len(still)} of {len(rows)} outcomes: {some}"
+            line = f"  no difference: {len(still)} of {len(rows)} outcomes: {some}"
+            yield from wrapped(line, "    ", width)
     yield from _dyad_lines(found.dyads, dyads)
 
 
