@@ -1,9 +1,9 @@
 """Goodness of fit: the network of new agreements as observed, beside those that a model simulates.
 
 Both are tables of agreements with two states, a date and a kind. Each replication, and what was observed, becomes a
-vector of statistics in groups; each group is compared by `stats.mahalanobis`. Nothing here knows how the agreements
-were simulated, so anybody's can be compared (as btergm's `createGOF`: Leifeld, Cranmer, Desmarais 2018, Temporal
-Exponential Random Graph Models with btergm, Journal of Statistical Software 83(6)).
+vector of statistics in groups; each group is compared by `stats.mahalanobis`. `compare` does not know how the
+agreements were simulated, so anybody's can be compared (as btergm's `createGOF`: Leifeld, Cranmer, Desmarais 2018,
+Temporal Exponential Random Graph Models with btergm, Journal of Statistical Software 83(6)).
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from balance_sim.model.world import distances
+from balance_sim.replications.outcomes import NEW
+from balance_sim.scenario.schema import Scenario
 from balance_sim.stats import networks
 from balance_sim.stats.mahalanobis import Fit, lies_among, mid_ranks
 
@@ -29,21 +33,17 @@ DEMOCRACY = 0.5
 """A state is a democracy from this on of the 0..1 of V-Dem's polyarchy: the middle of the scale."""
 LOW, HIGH = 0.05, 0.95
 GROUPS = (
-    "degree",
-    "isolates",
-    "geodesics",
-    "shared_partners",
-    "triads",
-    "transitivity",
-    "modularity",
-    "repeats",
-    "distance",
-    "regimes",
-    "hostile",
-    "kinds",
-    "lags",
-    "years",
-    "states",
+    *(
+        "degree",
+        "isolates",
+        "geodesics",
+        "shared_partners",
+        "triads",
+        "transitivity",
+        "modularity",
+        "repeats",
+    ),
+    *("distance", "regimes", "hostile", "kinds", "lags", "years", "states"),
 )
 """In the order in which they are shown."""
 
@@ -111,11 +111,9 @@ class Agreements:
 
     def within(self, span: Span) -> Agreements:
         """Those signed within a span. A lag that ends after it is not known: neither side can have seen it."""
-        stop, kept = span.stop.toordinal(), self.signed_within(span)
-        seen = kept.signed + np.nan_to_num(kept.force, nan=np.inf) < stop
-        return Agreements(
-            kept.run, kept.a, kept.b, kept.kind, kept.signed, kept.talks, np.where(seen, kept.force, np.nan)
-        )
+        kept = self.signed_within(span)
+        seen = kept.signed + np.nan_to_num(kept.force, nan=np.inf) < span.stop.toordinal()
+        return replace(kept, force=np.where(seen, kept.force, np.nan))
 
 
 @dataclass(frozen=True)
@@ -187,9 +185,7 @@ def statistics_of(
     NaN: not known, or of no agreement at all."""
     tie = networks.tied(len(ground.codes), made.a, made.b)
     calendar = np.array([date.fromordinal(int(day)).year for day in made.signed], dtype=np.int64)
-    of_state = np.bincount(made.a, minlength=len(ground.codes)) + np.bincount(
-        made.b, minlength=len(ground.codes)
-    )
+    of_state = np.bincount(np.concatenate([made.a, made.b]), minlength=len(ground.codes))
     far = [*map(str, range(1, LONGEST + 1)), f"more than {LONGEST}", "not connected"]
     near = [*map(str, range(SHARED)), f"{SHARED} or more"]
     return {
@@ -203,9 +199,7 @@ def statistics_of(
         "repeats": {"share": networks.repeats(made.a, made.b)},
         "distance": _distance(ground, made),
         "regimes": _regimes(ground, made),
-        "hostile": {
-            "share": float("nan") if ground.hostile is None else _mean(ground.hostile[made.a, made.b])
-        },
+        "hostile": {"share": np.nan if ground.hostile is None else _mean(ground.hostile[made.a, made.b])},
         "kinds": {kind: float((made.kind == kind).sum()) for kind in kinds},
         "lags": _lags(made),
         "years": {str(year): float((calendar == year).sum()) for year in years},
@@ -297,22 +291,19 @@ def _group(name: str, names: list[str], values: Floats) -> Group:
     """A group and its test. values: (R + 1, K), the observed history first."""
     rows: list[Statistic] = []
     tested: list[int] = []
-    unknown: list[int] = []
-    for k, of in enumerate(names):
-        column = values[1:, k]
-        known = column[np.isfinite(column)]
-        nothing = not len(known)
-        band = np.full(2, np.nan) if nothing else np.quantile(known, [LOW, HIGH])
-        mean = float("nan") if nothing else float(known.mean())
-        rows.append(Statistic(of, float(values[0, k]), mean, float(band[0]), float(band[1])))
-        (unknown if nothing or not np.isfinite(values[0, k]) else tested).append(k)
-    why = f"not known on one side: {', '.join(names[k] for k in unknown)}" if unknown else None
+    for k, (of, column) in enumerate(zip(names, values.T, strict=True)):
+        known = column[1:][np.isfinite(column[1:])]
+        low, high = np.quantile(known, [LOW, HIGH]) if len(known) else (np.nan, np.nan)
+        mean = float(known.mean()) if len(known) else float("nan")
+        rows.append(Statistic(of, float(column[0]), mean, float(low), float(high)))
+        tested += [k] if len(known) and np.isfinite(column[0]) else []
+    unknown = [of for k, of in enumerate(names) if k not in tested]
+    why = f"not known on one side: {', '.join(unknown)}" if unknown else None
     if not tested:
         return Group(name, tuple(rows), values[1:], None, why)
     whole = values[:, np.array(tested)]
     whole = np.where(np.isfinite(whole), whole, np.nanmean(whole[1:], axis=0))
-    fit = lies_among(whole[0], whole[1:])
-    return Group(name, tuple(rows), values[1:], fit, why)
+    return Group(name, tuple(rows), values[1:], lies_among(whole[0], whole[1:]), why)
 
 
 def _states(group: Group, span: Span) -> tuple[StateRow, ...]:
@@ -322,3 +313,68 @@ def _states(group: Group, span: Span) -> tuple[StateRow, ...]:
         for one in group.statistics
     ]
     return tuple(sorted(rows, key=lambda row: (-abs(row.observed - row.mean), row.code)))
+
+
+# -- what is compared ---------------------------------------------------------------------------------
+
+
+def ground_of(scenario: Scenario) -> Ground:
+    """What the statistics need to know of the states. A dispute: a row of the table with any part above 0."""
+    at = {code: i for i, code in enumerate(scenario.codes)}
+    hostile = np.zeros((len(at), len(at)), dtype=bool)
+    for row in scenario.disputes:
+        if max(row.rivalry, row.claim, row.militarised, row.war) > 0:
+            hostile[at[row.a], at[row.b]] = hostile[at[row.b], at[row.a]] = True
+    democracy = np.array([np.nan if s.democracy is None else s.democracy for s in scenario.states])
+    return Ground(scenario.codes, distances(scenario), democracy, hostile)
+
+
+def recorded(scenario: Scenario) -> Agreements:
+    """The bilateral agreements of a scenario's own record with their dates of signature: one history, number 0.
+
+    Of one that is signed and not in force at the scenario's start the lag is infinite."""
+    rows = [one for one in scenario.accords if one.signed is not None and not one.multilateral]
+    frame = pd.DataFrame(
+        {
+            "a": [one.a for one in rows],
+            "b": [one.b for one in rows],
+            "kind": [one.kind for one in rows],
+            "signed": [one.signed for one in rows],
+            "opened": [one.opened for one in rows],
+            "in_force": [one.in_force if one.precision == "day" else None for one in rows],
+        }
+    )
+    found = from_table(frame.assign(run=0), scenario.codes)
+    waits = np.array([one.status == "signed" and one.in_force is None for one in rows], dtype=bool)
+    return replace(found, force=np.where(waits, np.inf, found.force))
+
+
+def newly_signed(accords: pd.DataFrame, codes: Sequence[str]) -> Agreements:
+    """The new agreements of a study's table of agreements: signed in the run, neither signed nor fixed at its start."""
+    new = accords["origin"].astype(str).isin(NEW) & accords["signed"].notna()
+    return from_table(accords[new], codes)
+
+
+def from_table(frame: pd.DataFrame, codes: Sequence[str]) -> Agreements:
+    """Columns run, a, b, kind, signed, and opened and in_force where they are known, as arrays.
+
+    Raises KeyError for a state that is not among the codes."""
+    at = {code: i for i, code in enumerate(codes)}
+    signed = pd.to_datetime(frame["signed"])
+
+    def days(name: str) -> npt.NDArray[np.float64]:
+        if name not in frame:
+            return np.full(len(frame), np.nan)
+        lag = (pd.to_datetime(frame[name]) - signed).dt.days.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(np.abs(lag) if name == "opened" else lag)
+
+    ends = [np.array([at[str(code)] for code in frame[side]], dtype=np.int64) for side in ("a", "b")]
+    return Agreements(
+        run=frame["run"].to_numpy(dtype=np.int64),
+        a=np.minimum(*ends),
+        b=np.maximum(*ends),
+        kind=frame["kind"].astype(str).to_numpy(dtype=np.str_),
+        signed=np.array([day.toordinal() for day in signed], dtype=np.int64),
+        talks=days("opened"),
+        force=days("in_force"),
+    )

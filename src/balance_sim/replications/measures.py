@@ -11,35 +11,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import World
 from balance_sim.model.engine import close_step, perceive
 from balance_sim.model.news import attention_to
 from balance_sim.model.state import State
-from balance_sim.replications.cast import Cast, audience_members, focal_cast
 from balance_sim.replications.expected import at_start, in_spans, with_event
-from balance_sim.replications.observed import step_at
-from balance_sim.replications.scene import Scene, seen
+from balance_sim.replications.outcomes import Outcome
+from balance_sim.replications.recorder import step_at
+from balance_sim.replications.scene import Cast, Scene, audience_members, focal_cast, seen
 from balance_sim.scenario.schema import Event, Scenario
-
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Outcomes of one event's cast by name, with the event and without it."""
+    """Outcomes of one event's cast, with the event and without it."""
 
     cast: Cast
-    having: Mapping[str, float]
-    lacking: Mapping[str, float]
+    having: Mapping[Outcome, float]
+    lacking: Mapping[Outcome, float]
 
-    def of(self, outcome: str) -> float:
+    def of(self, measure: str, whom: str = "") -> float:
         """Change of an outcome; NaN where the cast has none such."""
-        if outcome not in self.having:
-            return float("nan")
-        return self.having[outcome] - self.lacking[outcome]
+        outcome = Outcome(measure, whom)
+        return self.having[outcome] - self.lacking[outcome] if outcome in self.having else float("nan")
 
 
 class Frozen:
@@ -70,7 +66,7 @@ class Frozen:
         """What an event moves for a cast."""
         having = self._scene(with_event(self.world, self.scenario, event), replace(self.state))
         there, here = (
-            {name: float(of[0]) for name, of in seen(scene, cast, apart=True).items()}
+            {outcome: float(of[0]) for outcome, of in seen(scene, cast, apart=True).items()}
             for scene in (having, self.without)
         )
         return Shift(cast, there, here)
@@ -105,19 +101,19 @@ def asian_shares(cast: Cast) -> dict[str, float]:
 def asia(shift: Shift) -> float:
     """M7: mean change of Asia's relation to the host."""
     shares = asian_shares(shift.cast)
-    parts = [share * shift.of(f"relations_{name}_host") for name, share in shares.items()]
+    parts = [share * shift.of("relations", f"{name}_host") for name, share in shares.items()]
     return sum(parts) if parts else float("nan")
 
 
 def association(shift: Shift) -> float:
     """M12: share of the change of hostility to the host that comes through its partners."""
-    drawn, own = (shift.of(f"{part}_outside_host") for part in ("drawn_in", "hostility"))
+    drawn, own = (shift.of(part, "outside_host") for part in ("drawn_in", "hostility"))
     return drawn / (drawn + own) if drawn + own else float("nan")
 
 
 def rivalry(shift: Shift) -> float:
     """M13: change of the host's influence over the junior principal less the third's."""
-    return shift.of("influence_host_junior") - shift.of("influence_third_junior")
+    return shift.of("influence", "host_junior") - shift.of("influence", "third_junior")
 
 
 def measures(worlds: Worlds) -> dict[str, Callable[[Shift], float]]:
@@ -128,17 +124,17 @@ def measures(worlds: Worlds) -> dict[str, Callable[[Shift], float]]:
         """M3: rise of the participants' perceived alignment, most against least attentive audience."""
         if apart is None:
             return float("nan")
-        most, least = (shift.of(f"alignment_participants_{name}") for name in apart)
+        most, least = (shift.of("alignment_participants", name) for name in apart)
         return most - least
 
     return {
         "M3": audiences,
-        "M5": lambda shift: shift.of("credibility_host"),
-        "M6": lambda shift: shift.of("relations_europe_host"),
+        "M5": lambda shift: shift.of("credibility", "host"),
+        "M6": lambda shift: shift.of("relations", "europe_host"),
         "M7": asia,
-        "M9": lambda shift: shift.of("room_host"),
+        "M9": lambda shift: shift.of("room", "host"),
         "M10": lambda shift: shift.of("insecurity_host"),
         "M12": association,
         "M13": rivalry,
-        "M14": lambda shift: shift.of("neutrality_gap_host"),
+        "M14": lambda shift: shift.of("neutrality_gap", "host"),
     }

@@ -16,9 +16,9 @@ from balance_sim.analysis.explain.workers import in_order
 from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import batch_runs
-from balance_sim.replications.columns import DECIMALS
 from balance_sim.replications.jobs import Progress
 from balance_sim.replications.outcomes import COUNTS, FILTERED
+from balance_sim.replications.tables import DECIMALS
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
 from balance_sim.stats.intervals import mean_interval

@@ -22,11 +22,18 @@ from balance_sim.model.core import DIRECTIONS, Opportunities
 from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import consent
-from balance_sim.replications.cast import focal_cast
 from balance_sim.replications.direct import Sight, along_control
 from balance_sim.replications.draws import with_draws
-from balance_sim.replications.filtered import Filtered, Prospect, Windows, filtered_outcomes, prospect_of
-from balance_sim.replications.outcomes import COUNTS
+from balance_sim.replications.filtered import (
+    Filtered,
+    Prospect,
+    Windows,
+    filtered_outcomes,
+    focal_windows,
+    prospect_of,
+)
+from balance_sim.replications.outcomes import COUNTS, outcome_named
+from balance_sim.replications.scene import focal_cast
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -104,15 +111,14 @@ class Coalitions:
 
     def signed(self, chances: Opportunities, prospect: Prospect) -> Floats:
         """(C,) probability that talks opened at each opportunity become an agreement that the outcome counts."""
-        what, _, rest = self.outcome.partition("_")
-        word, _, days = rest.rpartition("_")
-        ladder = self.worlds.reference.ladder
-        within = prospect.signed[int(days)]
-        if word in ladder.names and int(days) == self.windows.longest:
-            return np.asarray(within * (chances.kind == ladder.names.index(word)))
-        within = np.asarray(within * (ladder.security[chances.kind] == (what == COUNTS[0])))
-        if word in DIRECTIONS:
-            return np.asarray(within * (self.direction[chances.pair] == DIRECTIONS.index(word)))
+        counted, ladder = outcome_named(self.outcome), self.worlds.reference.ladder
+        assert counted.window is not None
+        within = prospect.signed[counted.window]
+        if counted.kind is not None:
+            return np.asarray(within * (chances.kind == ladder.names.index(counted.kind)))
+        within = np.asarray(within * (ladder.security[chances.kind] == (counted.measure == COUNTS[0])))
+        if counted.direction is not None:
+            return np.asarray(within * (self.direction[chances.pair] == DIRECTIONS.index(counted.direction)))
         return within
 
 
@@ -131,11 +137,11 @@ class Mixing:
         """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome."""
         worlds = with_draws(self.worlds, self.seed, numbers) if self.draws else self.worlds
         control, cast = worlds.reference, focal_cast(worlds)
-        windows = Windows(cast.day, tuple(sorted(worlds.scenario.report.windows)), float(control.grid[-1]))
+        windows = focal_windows(worlds)
         sums = Coalitions(worlds, self.arm, self.groups, self.outcome, windows, cast.direction)
         along = along_control(worlds, self.seed, numbers, (self.arm,), sums.look)
         found = Filtered(
             control, along.chances, along.control, sums.prospect, windows, cast.direction, len(numbers)
         )
-        level = filtered_outcomes(found, (self.outcome,))[self.outcome]
+        level = filtered_outcomes(found)[self.outcome]
         return np.column_stack([sums.worth, level])

@@ -19,7 +19,7 @@ from balance_sim.model.pipeline import clock_of
 from balance_sim.model.state import Accords, State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent
-from balance_sim.replications.blocks import accord_table
+from balance_sim.replications.tables import accord_table
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
