@@ -10,8 +10,17 @@ from balance_sim.analysis.residuals import residuals_of
 from balance_sim.experiment.run import run
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import chosen_arms
-from balance_sim.replications.gof import Agreements, Span, compare, ground_of, newly_signed, recorded
-from balance_sim.replications.record import own_span, set_back, with_focal
+from balance_sim.replications.gof import (
+    Agreements,
+    Span,
+    compare,
+    ground_of,
+    newly_signed,
+    own_span,
+    recorded,
+    set_back,
+    with_focal,
+)
 from balance_sim.results.folder import version
 from balance_sim.results.result import Result
 from balance_sim.scenario import arm_scenario

@@ -17,7 +17,7 @@ from balance_sim.model.classes import with_classes
 from balance_sim.pool.hands import not_in_a_worker
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
-from balance_sim.replications.outcome_names import check_outcomes
+from balance_sim.replications.jobs import check_outcomes
 from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import Folder, manifest_of
 from balance_sim.results.points import DesignPoint, PointTable, design_points, drop_old_tables

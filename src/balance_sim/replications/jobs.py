@@ -23,6 +23,8 @@ from balance_sim.replications.arms import ExtraArms, compile_arms, extra_arms, h
 from balance_sim.replications.blocks import Block, live_block
 from balance_sim.replications.tables import BlockTables, joined
 from balance_sim.scenario import with_values
+from balance_sim.scenario.experiment import Experiment
+from balance_sim.scenario.problems import Problem, ScenarioError, did_you_mean, listed, problem
 from balance_sim.scenario.schema import Scenario
 
 POINTS_KEPT = 4
@@ -219,3 +221,40 @@ def _thread_alarm(seconds: float) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+# -- the outcomes that an experiment asks for ------------------------------------------------------
+
+
+def outcome_names(experiment: Experiment) -> tuple[str, ...]:
+    """Names of the outcomes of a replication, from one of the control arm."""
+    arms = (experiment.scenario.reference_arm,)
+    worlds = compile_arms(experiment.scenario, arms)
+    names = live_block(worlds, experiment.head.seed, Block(0, 1), arms).runs.column_names
+    return tuple(name for name in names if name not in ("run", "arm"))
+
+
+def unknown_outcomes(experiment: Experiment, known: Sequence[str]) -> list[Problem]:
+    """A problem for every outcome that is not known, where the file names it."""
+    node = experiment.marks["outcomes"]
+    return [
+        problem(
+            node, f"outcomes[{at}]", "E107", f"no outcome `{name}`", listed(known), did_you_mean(name, known)
+        )
+        for at, name in enumerate(experiment.head.outcomes)
+        if name not in known
+    ]
+
+
+def check_outcomes(experiment: Experiment, known: Sequence[str]) -> None:
+    """Raises ScenarioError for an outcome that is not among those a replication gives."""
+    if problems := unknown_outcomes(experiment, known):
+        raise ScenarioError(problems)
+
+
+def check_named_outcomes(experiment: Experiment) -> list[Problem]:
+    """The same before anything is swept. Nothing where a factor moves what is reported: points differ then."""
+    moved = any(path.startswith("report.") for path in experiment.paths)
+    if not experiment.head.outcomes or moved:
+        return []
+    return unknown_outcomes(experiment, outcome_names(experiment))
