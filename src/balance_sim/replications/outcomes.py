@@ -268,19 +268,15 @@ class NewAgreements:
     after: Floats
     rows: int
 
-    def count(self, which: Bools) -> Floats:
-        """(rows,) how many of some of them."""
-        return np.bincount(self.row[which], minlength=self.rows).astype(float)
-
-    def by_direction(self, window: int) -> dict[str, Floats]:
-        """Counts of both measures of COUNTS, by direction and over all directions."""
-        out: dict[str, Floats] = {}
-        within = self.after <= window
-        for what, of_these in zip(COUNTS, (within & self.security, within & ~self.security), strict=True):
-            for index, name in enumerate(DIRECTIONS):
-                out[Outcome(what, name, window).name] = self.count(of_these & (self.direction == index))
-            out[Outcome(what, "all", window).name] = self.count(of_these)
-        return out
+    def by_direction(self, window: int) -> tuple[Floats, Floats]:
+        """(rows, D) how many are signed within a window, of each measure of COUNTS."""
+        within, shape = self.after <= window, (self.rows, len(DIRECTIONS))
+        place = self.row * len(DIRECTIONS) + self.direction
+        security, declared = (
+            np.bincount(place[within & of], minlength=shape[0] * shape[1]).reshape(shape).astype(float)
+            for of in (self.security, ~self.security)
+        )
+        return security, declared
 
     def first_counter(self, window: int, horizon: float) -> dict[str, Floats]:
         """Days to the first counter-balancing security agreement by the horizon, as it is and cut at the window."""
@@ -324,11 +320,9 @@ def outcomes_of(worlds: Worlds, made: Accords, control: Accords | None, runs: in
     def count(rows: Bools) -> Floats:
         return np.bincount(made.run[rows], minlength=runs).astype(float)
 
-    out: dict[str, Floats] = {}
-    for window in windows:
-        out |= found.by_direction(window)
-    for index, kind in enumerate(world.ladder.names):
-        out[Outcome("accords", kind, longest).name] = count(within & (made.kind == index))
+    by_kind = np.stack([count(within & (made.kind == k)) for k in range(len(world.ladder.names))], axis=-1)
+    by_direction = {window: found.by_direction(window) for window in windows}
+    out = numbers_of_agreements(by_direction, by_kind, world.ladder.names, longest)
     effective = days_after(made.in_force, day)
     came = in_force_between(made.in_force, day + 1.0, min(day + 1.0 + longest, world.grid[-1]))
     scheduled = made.origin == ORIGINS.index("scheduled")

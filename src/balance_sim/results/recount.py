@@ -17,7 +17,12 @@ from balance_sim.model.classes import classes_of
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.world import by_audience, capabilities
 from balance_sim.pool.faults import WrongRequest
-from balance_sim.replications.outcomes import NewAgreements, Outcome, outcome_named
+from balance_sim.replications.outcomes import (
+    NewAgreements,
+    Outcome,
+    numbers_of_agreements,
+    outcome_named,
+)
 from balance_sim.replications.recorder import coalition
 from balance_sim.replications.tables import (
     column_words,
@@ -229,17 +234,17 @@ class Recount:
         row = self._rows(runs, accords)
         found = NewAgreements(row[new], security[new], direction[new], after[new], len(runs))
         counter = found.security & (found.direction == DIRECTIONS.index("counter"))
-        out = found.first_counter(result.window, result.horizon)
-        for window in result.scenario.report.windows:
-            out |= found.by_direction(window)
-            if self._inside.any():
-                signed = counter & (found.after <= window)
-                signers = np.zeros((len(runs), len(self._codes)), dtype=bool)
-                for side in (a[new], b[new]):
-                    signers[found.row[signed], side[signed]] = True
-                capability = capabilities(by_audience(result.scenario))
-                share = coalition(signers, capability, self._inside)
-                out[Outcome("coalition", "", window).name] = share
+        windows, nothing = result.scenario.report.windows, np.empty((len(runs), 0))
+        by_direction = {window: found.by_direction(window) for window in windows}
+        out = numbers_of_agreements(by_direction, nothing, (), result.window)
+        out |= found.first_counter(result.window, result.horizon)
+        for window in windows if self._inside.any() else ():
+            signed = counter & (found.after <= window)
+            signers = np.zeros((len(runs), len(self._codes)), dtype=bool)
+            for side in (a[new], b[new]):
+                signers[found.row[signed], side[signed]] = True
+            share = coalition(signers, capabilities(by_audience(result.scenario)), self._inside)
+            out[Outcome("coalition", "", window).name] = share
         return {
             name: of
             for name, of in out.items()
