@@ -94,7 +94,7 @@ class ExtraArms:
 
 
 @dataclass(frozen=True)
-class _Version:
+class _ExtraArm:
     """An extra arm before it is compiled: the arm it was made from, and its paired control arm."""
 
     name: str
@@ -105,7 +105,7 @@ class _Version:
 
 def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
     """The extra arms of a scenario; None without an arm beside the control arm, or without the event in it."""
-    versions = _versions(worlds, headline)
+    versions = _extra_versions(worlds, headline)
     if not versions:
         return None
     world = worlds.reference
@@ -122,11 +122,11 @@ def extra_arms_of_a_run(worlds: Worlds, headline: str | None) -> int:
     """How many extra arms a replication has, with their control arm; compiles none.
 
     worlds: of the control arm at least."""
-    versions = _versions(worlds, headline)
+    versions = _extra_versions(worlds, headline)
     return 1 + len(versions) if versions else 0
 
 
-def _versions(worlds: Worlds, headline: str | None) -> list[_Version]:
+def _extra_versions(worlds: Worlds, headline: str | None) -> list[_ExtraArm]:
     scenario, reference = worlds.scenario, worlds.scenario.reference_arm
     if headline is None:
         return []
@@ -141,12 +141,12 @@ def _versions(worlds: Worlds, headline: str | None) -> list[_Version]:
             [*(one for one in having.events if one.id != event.id), event], key=lambda one: (one.date, one.id)
         )
         version = having.model_copy(update={"events": tuple(events)})
-        out.append(_Version(f"extra.seen_{round(100 * level)}", version, headline, reference))
+        out.append(_ExtraArm(f"extra.seen_{round(100 * level)}", version, headline, reference))
 
     def both(name: str, changed: Callable[[Scenario], Scenario]) -> None:
         """The headline arm and the control arm with the same change."""
-        out.append(_Version(name, changed(having), headline, name + BEFORE))
-        out.append(_Version(name + BEFORE, changed(lacking), reference, name + BEFORE))
+        out.append(_ExtraArm(name, changed(having), headline, name + BEFORE))
+        out.append(_ExtraArm(name + BEFORE, changed(lacking), reference, name + BEFORE))
 
     if _intent_is_judged(lacking):
         for factor in TENSIONS:

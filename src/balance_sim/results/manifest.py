@@ -73,7 +73,7 @@ class PointsNamed(_Part):
     known: Any = 0
 
 
-class Design(_Part):
+class SweepDesign(_Part):
     """The design of a sweep, as its experiment file has it."""
 
     method: str | None = None
@@ -109,7 +109,7 @@ class Manifest(_Part):
     command: str = Field(default="", description="text")
     mechanisms: StrictBool = Field(default=False, description="true or false")
     experiment: Name | None = Field(default=None, description="a name")
-    design: Design = Field(default=Design(), description="the design")
+    design: SweepDesign = Field(default=SweepDesign(), description="the design")
     points: PointsNamed | None = Field(default=None, description="a sha256 and counts, or null")
 
     @property
