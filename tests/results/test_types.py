@@ -15,7 +15,7 @@ from balance_sim.replications.recorder import share_steps
 from balance_sim.replications.tables import runs_table
 from balance_sim.results.estimates import Estimates
 from balance_sim.scenario import load_scenario
-from balance_sim.scenario.classes import Classes
+from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.schema import Scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

@@ -26,7 +26,7 @@ from balance_sim.model.state import State
 from balance_sim.model.view import View
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.replications.outcomes import Outcome
-from balance_sim.scenario.classes import Classes
+from balance_sim.scenario.fingerprint import Classes
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

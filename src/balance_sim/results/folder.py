@@ -24,9 +24,8 @@ from balance_sim.results.manifest import FILE as MANIFEST
 from balance_sim.results.manifest import MANIFEST_VERSION, Manifest
 from balance_sim.results.shards import FAILED, TABLES, Shard, differing_names
 from balance_sim.results.store import Store, refuse_lost
-from balance_sim.scenario.classes import LISTS
 from balance_sim.scenario.files import EXHAUSTED
-from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.fingerprint import LISTS, content_digest
 from balance_sim.scenario.problems import CONTROL, listed, shown
 from balance_sim.scenario.schema import Scenario
 

@@ -22,8 +22,7 @@ from balance_sim.replications.jobs import Values as PointValues
 from balance_sim.results.manifest import PointsNamed
 from balance_sim.results.shards import encode, parquet_table
 from balance_sim.results.store import Store
-from balance_sim.scenario.experiment import Experiment
-from balance_sim.scenario.factors import Values
+from balance_sim.scenario.design import Experiment, Values
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 
 Floats = npt.NDArray[np.float64]

@@ -34,7 +34,7 @@ from balance_sim.replications.tables import (
     words,
 )
 from balance_sim.results.result import Result
-from balance_sim.scenario.classes import LISTS, Classes
+from balance_sim.scenario.fingerprint import LISTS, Classes
 
 SIDES = ("left", "right")
 NAMED = 3  # dyads that a refusal spells out
