@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
-from balance_sim.pool.faults import WrongRequest, no_results
+from balance_sim.pool.faults import WrongRequest
 from balance_sim.pool.whole_files import make_folder, whole_file
 from balance_sim.results.result import open_result
 from balance_sim.results.store import Store
@@ -100,9 +100,7 @@ def _writer(file: BinaryIO, suffix: str, schema: pa.Schema) -> Any:
 
 def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
     """Block tables, text as text, missing days as nulls; in a sweep the point and its factors in front."""
-    manifest = Store(folder).read_manifest()
-    if manifest is None:
-        raise no_results(folder)
+    manifest = Store(folder).manifest()
     place = 0 if table == "runs" else 1
     if not manifest.is_sweep:
         for pair in open_result(folder).blocks():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -16,7 +15,7 @@ import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.landscape import weight_of_pairs
-from balance_sim.pool.faults import LacksOutcome, WrongRequest, no_results
+from balance_sim.pool.faults import LacksOutcome, WrongRequest
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.outcomes import FILTERED, Outcome, outcome_named
 from balance_sim.replications.recorder import share_steps
@@ -26,10 +25,8 @@ from balance_sim.results.estimates import Estimates, columns_by_arm, estimates_o
 from balance_sim.results.folder import scenario_of
 from balance_sim.results.frames import Outcomes
 from balance_sim.results.shards import digest_of
-from balance_sim.results.store import Store, lacking_words, read_summary, runs_in, runs_of
+from balance_sim.results.store import Store, read_summary, runs_in, runs_of, warn_lacking
 from balance_sim.scenario.schema import Scenario
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -291,9 +288,7 @@ class Result:
 
         Where replications that were asked for are lacking, by an interruption or a loss, a warning says how many."""
         store = Store(Path(folder))
-        manifest = store.read_manifest()
-        if manifest is None:
-            raise no_results(folder)
+        manifest = store.manifest()
         if manifest.is_sweep:
             raise WrongRequest(
                 f"{folder} holds a sweep, not a run (from Python: open_sweep(folder).point(0))"
@@ -301,9 +296,7 @@ class Result:
         scenario = scenario_of(manifest)
         timing = (read_summary(Path(folder)) or {}).get("timing")
         wanted = manifest.runs if runs is None else min(manifest.runs, runs)
-        words = lacking_words(store, [0], wanted)
-        if words is not None:
-            log.warning("%s", words)
+        warn_lacking(store, [0], wanted)
         return cls(
             scenario=scenario,
             runs=wanted,

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from balance_sim.pool.faults import CannotWrite, StoreDamaged, StudyFault
+from balance_sim.pool.faults import CannotWrite, StoreDamaged, StudyFault, no_results
 from balance_sim.pool.lock import Lock
 from balance_sim.pool.whole_files import clear_half_written, make_folder, write_whole
 from balance_sim.replications.blocks import Block
@@ -85,6 +85,13 @@ class Store:
     def read_manifest(self) -> Manifest | None:
         """The manifest, or None where there is none. Its own sha256 is checked."""
         return read_manifest(self.folder)
+
+    def manifest(self) -> Manifest:
+        """The manifest. Raises WrongRequest where there is none."""
+        found = self.read_manifest()
+        if found is None:
+            raise no_results(self.folder)
+        return found
 
     def write_manifest(self, manifest: Manifest) -> None:
         """Put the manifest in its place, with its own sha256."""
@@ -356,6 +363,12 @@ def runs_in(runs: pa.Table) -> int:
 def runs_of(lacking: Mapping[int, Sequence[Block]]) -> int:
     """How many replications those are."""
     return sum(len(block) for blocks in lacking.values() for block in blocks)
+
+
+def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
+    """Warn whoever reads a study with fewer replications than were asked for."""
+    if (words := lacking_words(store, points, runs)) is not None:
+        log.warning("%s", words)
 
 
 def lacking_words(store: Store, points: Sequence[int], runs: int) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.pool.faults import WrongRequest, no_results
+from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import chosen_arms, headline_arm
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.replications.recorder import share_steps
@@ -23,11 +22,9 @@ from balance_sim.results.manifest import Manifest
 from balance_sim.results.points import FIXED, DesignPoint, PointTable, plain_value
 from balance_sim.results.result import Result
 from balance_sim.results.shards import Digest, Kept
-from balance_sim.results.store import Store, lacking_words, runs_of
+from balance_sim.results.store import Store, runs_of, warn_lacking
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -264,18 +261,13 @@ def open_sweep(folder: Path | str) -> SweepResult:
 
     Where replications that were asked for are lacking a warning says how many."""
     store = Store(Path(folder))
-    manifest = store.read_manifest()
-    if manifest is None:
-        raise no_results(folder)
+    manifest = store.manifest()
     if not manifest.is_sweep or manifest.points is None:
         raise WrongRequest(f"{folder} holds no sweep: give a folder of `balance-sim sweep`")
     scenario = scenario_of(manifest)
     table = PointTable.load(store, manifest.points)
-    inside = set(table.numbers())
-    runs = manifest.runs
-    words = lacking_words(store, table.numbers(), runs)
-    if words is not None:
-        log.warning("%s", words)
+    inside, runs = set(table.numbers()), manifest.runs
+    warn_lacking(store, table.numbers(), runs)
     failed = (row for row in store.failed() if row["point"] in inside and row["run"] < runs)
     return SweepResult(
         folder=Path(folder),
