@@ -15,7 +15,7 @@ from functools import partial
 
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.classes import classes_of, versions_for
-from balance_sim.model.margins import most_willing
+from balance_sim.model.thinning import most_willing
 from balance_sim.model.world import by_audience, compile_world, time_grid
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.scenario import arm_scenario

@@ -18,10 +18,9 @@ import pyarrow as pa
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Opportunities, Thinning, World, once
 from balance_sim.model.engine import AFTER_START, Observer, simulate
-from balance_sim.model.margins import BoundExceeded
-from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.pipeline import accords_at_start
 from balance_sim.model.state import Accords, Simulated
+from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.model.world import numbered
 from balance_sim.replications.arms import EXTRA_EVERY, ExtraArms
 from balance_sim.replications.draws import with_draws

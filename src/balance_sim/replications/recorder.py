@@ -24,8 +24,8 @@ from balance_sim.model.classes import classes_of
 from balance_sim.model.core import DIRECTIONS, World
 from balance_sim.model.engine import Observer, close_step, perceive
 from balance_sim.model.news import attention_to
+from balance_sim.model.perception import View
 from balance_sim.model.state import Accords, State
-from balance_sim.model.view import View
 from balance_sim.model.world import capabilities
 from balance_sim.replications.expected import at_start, in_spans, with_event
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
