@@ -17,8 +17,15 @@ import pyarrow as pa
 
 from balance_sim.pool.faults import WrongRequest, no_results
 from balance_sim.pool.plain import plain_data
-from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
-from balance_sim.results.estimates import Counts, Moments, PairedDifference, columns_by_arm
+from balance_sim.replications.outcomes import fixed_beforehand, least_jump
+from balance_sim.results.estimates import (
+    Counts,
+    Differences,
+    Levels,
+    Moments,
+    PairedDifference,
+    columns_by_arm,
+)
 from balance_sim.results.folder import leaf_differences
 from balance_sim.results.points import PointTable
 from balance_sim.results.recount import Counting, by_one_table
@@ -98,7 +105,7 @@ def open_side(side: Named) -> Result | SweepResult:
     manifest = Store(side.folder).read_manifest()
     if manifest is None:
         raise no_results(side.folder)
-    if manifest["study"] != "sweep":
+    if not manifest.is_sweep:
         if side.point is not None:
             raise WrongRequest(f"{side.folder} is no sweep and has no points; leave out @{side.point}")
         return open_result(side.folder)
@@ -152,10 +159,13 @@ def inputs_that_differ(left: Named, right: Named) -> list[str]:
 
 
 def _inputs(side: Named) -> dict[str, Any]:
-    manifest = Store(side.folder).read_manifest() or {}
-    kept = {key: manifest[key] for key in INPUTS if key in manifest}
-    if manifest.get("study") == "sweep" and side.point is not None:
-        points = PointTable.load(Store(side.folder), manifest["points"]).points
+    manifest = Store(side.folder).read_manifest()
+    if manifest is None:
+        return {}
+    plain = manifest.plain()
+    kept = {key: plain[key] for key in INPUTS if key in plain}
+    if manifest.points is not None and side.point is not None:
+        points = PointTable.load(Store(side.folder), manifest.points).points
         kept["point"] = {path: str(value) for path, value in points[side.point].values}
     return kept
 
@@ -194,10 +204,8 @@ def _arm_pieces(one: Result, two: Result, sides: tuple[Named, Named], front: dic
 def compare_arms(arms: Arms) -> tuple[bool, pd.DataFrame, pd.DataFrame]:
     """Every outcome and every dyad that both have: whether paired, then the tidy frames."""
     (left, _), (right, _) = arms
-    paired = alike = left.seed == right.seed
-    levels: tuple[dict[str, Counts], dict[str, Counts]] = ({}, {})
-    smooth: tuple[dict[str, Moments], dict[str, Moments]] = ({}, {})
-    differences: dict[str, PairedDifference] = {}
+    paired = left.seed == right.seed
+    levels, differences = (Levels(), Levels()), Differences()
     for sides in _side_by_side(arms):
         columns = [{name: v for name, v in part.items() if name != "run"} for part in sides]
         if paired:
@@ -205,27 +213,17 @@ def compare_arms(arms: Arms) -> tuple[bool, pd.DataFrame, pd.DataFrame]:
             for part, have, others in zip(columns, numbers, reversed(numbers), strict=True):
                 shared = np.isin(have, others)
                 part |= {name: values[shared] for name, values in part.items()}
-        for at, part in enumerate(columns):
-            for name, values in part.items():
-                if name.startswith(FILTERED):
-                    smooth[at].setdefault(name.removeprefix(FILTERED), Moments()).add(values)
-                else:
-                    levels[at].setdefault(name, Counts()).add(values)
-        for name in sorted(columns[0].keys() & columns[1].keys()) if paired else ():
-            one, other = (part[name] for part in columns)
-            alike = alike and np.array_equal(other, one, equal_nan=True)
-            of = differences.setdefault(name.removeprefix(FILTERED), PairedDifference())
-            if name.startswith(FILTERED):
-                of.add_filtered(other - one)
-            else:
-                of.add(other, one)
-    rows = []
-    for name in (name for name in levels[0] if name in levels[1]):
-        one_side, other_side = smooth if name in smooth[0] and name in smooth[1] else levels
+            differences.add(columns[1], columns[0])
+        for level, part in zip(levels, columns, strict=True):
+            level.add(part)
+    alike, rows = paired and differences.alike, []
+    for name in (name for name in levels[0].counts if name in levels[1].counts):
+        smooth = all(name in side.filtered for side in levels)
+        one, other = ((side.filtered if smooth else side.counts)[name] for side in levels)
         least = max(least_jump(name, result.steps) for result in (left, right))
-        spread = float(np.maximum(levels[0][name].spread_with(levels[1][name]), least))
+        spread = float(np.maximum(levels[0].counts[name].spread_with(levels[1].counts[name]), least))
         spread = 0.0 if alike or fixed_beforehand(name) else spread
-        rows.append(_outcome_row(name, one_side[name], other_side[name], differences.get(name), spread))
+        rows.append(_outcome_row(name, one, other, differences.of.get(name), spread))
     return paired, pd.DataFrame(rows), _dyads_frame(arms, alike=alike)
 
 

@@ -182,8 +182,8 @@ def _scenario_of(subject: Path) -> tuple[Scenario, Result | None]:
 def _of_scenario(scenario: Scenario, result: Result | None, asked: Asked) -> GoodnessOfFit:
     """A scenario against its own record, or against a table."""
     from balance_sim.experiment.gof import RUNS, goodness_of_fit
-    from balance_sim.replications.agreements import from_table
     from balance_sim.replications.arms import headline_arm
+    from balance_sim.replications.gof import from_table
 
     span = asked.span(scenario, ahead=asked.against is not None)
     seen: Agreements | None = None
@@ -235,8 +235,7 @@ def _of_hindcast(plan: Plan, asked: Asked) -> GoodnessOfFit:
     from balance_sim.evidence.forecast.gof import forward_networks
     from balance_sim.evidence.forecast.hindcast import read_history
     from balance_sim.experiment.gof import RUNS
-    from balance_sim.replications.agreements import ground_of
-    from balance_sim.replications.gof import compare
+    from balance_sim.replications.gof import compare, ground_of
     from balance_sim.results.folder import version
 
     if asked.data is None:
@@ -265,8 +264,7 @@ def _of_tables(asked: Asked, path: Path) -> GoodnessOfFit:
     from balance_sim.analysis.gof_file import GoodnessOfFit
     from balance_sim.evidence.data.errors import DataError
     from balance_sim.evidence.data.networks import only_known, read_networks
-    from balance_sim.replications.agreements import from_table, ground_of, recorded
-    from balance_sim.replications.gof import Ground, Span, compare
+    from balance_sim.replications.gof import Ground, Span, compare, from_table, ground_of, recorded
     from balance_sim.results.folder import version
 
     asked.refuse(("arm", "data", "outcomes"), "does not apply to networks that are simulated already")

@@ -22,15 +22,15 @@ from balance_sim.analysis.mechanisms.data import MechanismEstimate, NoValue, Stu
 from balance_sim.analysis.participants import COUNTER, Participants, PlaceboComparison
 from balance_sim.pool.plain import plain_data
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.cast import focal_cast
 from balance_sim.replications.expected import Course, course, gained, with_event
-from balance_sim.replications.measures import measures
+from balance_sim.replications.recorder import measures
+from balance_sim.replications.scene import focal_cast
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.schema import Event, Scenario
 
 if TYPE_CHECKING:
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
 
 Verdict = Literal["as expected", "opposite", "not distinguishable"]
 Tag = Literal["implied", "emergent"]
@@ -127,7 +127,7 @@ def verdict(lo: float, hi: float, sign: int) -> Verdict:
     return "as expected" if lo * sign > 0 else "opposite"
 
 
-def measured(result: Result) -> dict[str, dict[str, Any]]:
+def measured(result: AnalysedResult) -> dict[str, dict[str, Any]]:
     """Every mechanism by id: measure, value, ci95, tag, article, found, detail, and how placebos compare."""
     arm = result.headline_arm
     if arm is None or not result.finished:

@@ -33,7 +33,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, State
 from balance_sim.model.thinning import openness_at, opportunity_rate
 from balance_sim.model.willingness import TERMS, consent, level, parts
-from balance_sim.replications.extra_arms import TENSIONS, VISIBILITIES
+from balance_sim.replications.arms import TENSIONS, VISIBILITIES
 from balance_sim.replications.outcomes import ACCELERATED_DAYS
 from balance_sim.stats.intervals import mean_interval
 
