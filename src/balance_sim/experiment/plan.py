@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from functools import partial
 
 from balance_sim.experiment.runner import runs_a_shard
 from balance_sim.pool.faults import WrongRequest
-from balance_sim.pool.hands import NAME, not_in_a_worker, unstartable
-from balance_sim.pool.worker import leave_with_parent
+from balance_sim.pool.processes import Background
 from balance_sim.replications.blocks import Block, batch_runs
 from balance_sim.replications.jobs import Job, Task, Values
 from balance_sim.results.shards import TABLES, encode
@@ -87,34 +84,9 @@ def probe(job: Job, values: Values) -> Probe | None:
     """Live a few runs of one point and measure; None where they fail, which the sweep itself will report.
 
     A model of the user's own is tried in a process of its own: it may take the process with it."""
-    if job.model is None:
-        return _measured(job, values)
-    not_in_a_worker()
-    if unstartable():
-        return None
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_measure_into, args=(theirs, values), name=NAME, daemon=True)
-    try:
-        process.start()
-    except OSError:  # no further process may be started
-        return None
-    theirs.close()
-    try:
-        ours.send(job)  # not among the arguments: see `hands.Hand`
-        found: Probe | None = ours.recv() if ours.poll(PROBE_SECONDS) else None
-    except (EOFError, OSError):
-        found = None
-    finally:
-        ours.close()
-        process.kill()
-        process.join()
-    return found
-
-
-def _measure_into(conn: Connection, values: Values) -> None:
-    threading.Thread(target=leave_with_parent, daemon=True).start()
-    conn.send(_measured(conn.recv(), values))
+    if job.model is not None:
+        return next(iter(Background(partial(_measured, job, values)).within(PROBE_SECONDS)), None)
+    return _measured(job, values)
 
 
 def _measured(job: Job, values: Values) -> Probe | None:

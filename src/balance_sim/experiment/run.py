@@ -19,9 +19,9 @@ from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.experiment.runner import Job, Task, run_tasks, runs_a_shard
 from balance_sim.model.classes import classes_of, with_classes
 from balance_sim.model.news import reading_of
-from balance_sim.pool.ahead import Ahead
 from balance_sim.pool.faults import WrongRequest
-from balance_sim.pool.hands import not_in_a_worker
+from balance_sim.pool.processes import Background
+from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.blocks import Block, runs_with_extra
 from balance_sim.replications.extra_arms import lives_of_a_run
@@ -96,7 +96,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
 
     Raises WrongRequest for unknown arms or a folder of another study, FolderBusy, CannotWrite; ValueError for a
     scenario changed by hand that leaves a state without an audience, or has states that it lacks as written."""
-    not_in_a_worker()
+    refuse_unguarded()
     if runs < 1:
         raise WrongRequest(f"runs must be at least 1, got {runs}")
     if precision is not None and not 0 < precision < float("inf"):
@@ -168,7 +168,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
 
 def begun_placebos(
     scenario: Scenario, arms: Sequence[str], folder: Path | str | None, stack: ExitStack
-) -> Ahead[tuple[Placebos, Channels]] | None:
+) -> Background[tuple[Placebos, Channels]] | None:
     """Placebos and channels of a large scenario, in a process of their own; None where the folder's summary has them.
 
     stack: ends the process where the run ends without a result."""
@@ -176,7 +176,7 @@ def begun_placebos(
         return None
     if folder is not None and "placebos" in kept_summary(Path(folder), scenario, version()):
         return None
-    ahead = Ahead(partial(of_the_scenario, scenario, arms))
+    ahead = Background(partial(of_the_scenario, scenario, arms))
     stack.callback(ahead.close)
     return ahead
 

@@ -38,7 +38,7 @@ def run_tasks(
         for task in chain(few, rest):
             yield live_or_isolate(job, task)
         return
-    from balance_sim.pool.crew import run_in_processes
+    from balance_sim.pool.processes import run_in_processes
 
     yield from run_in_processes(job, chain(few, rest), workers)
 

@@ -14,7 +14,7 @@ from balance_sim.experiment.plan import MOST_BYTES, Plan, block_size, estimate, 
 from balance_sim.experiment.run import check_seed, import_model
 from balance_sim.experiment.runner import SHARD_RUNS, Job, Task, run_tasks
 from balance_sim.model.classes import with_classes
-from balance_sim.pool.hands import not_in_a_worker
+from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.outcome_names import check_outcomes
@@ -84,7 +84,7 @@ def sweep(
     told: called with the plan before anything is run. progress: called about once a second.
 
     Raises WrongRequest for another study's folder or an absurd plan, FolderBusy, CannotWrite."""
-    not_in_a_worker()
+    refuse_unguarded()
     where = where or Where()
     check_seed(experiment.head.seed)
     if where.model is not None:

@@ -12,8 +12,8 @@ import pandas as pd
 
 from balance_sim.analysis.explain.groups import EFFECT, FEEDBACK, GROUPS, OUTSIDE, Groups, refuse_unknown
 from balance_sim.analysis.explain.mixing import Mixing
-from balance_sim.analysis.explain.workers import in_order
 from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
+from balance_sim.pool.processes import map_in_order
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import batch_runs
 from balance_sim.replications.columns import DECIMALS
@@ -138,7 +138,9 @@ def attribute(
     job = Mixing(worlds, arm, result.seed, groups, outcome, result.draws)
     parts: list[Floats] = []  # each (runs, coalitions + 1)
     done = 0
-    for batch, found in in_order(job, batches(numbers, worlds.reference.n, workers), workers):
+    cut = batches(numbers, worlds.reference.n, workers)
+    hint = "Fewer --attribution-runs, or --workers 1, need less memory."
+    for batch, found in zip(cut, map_in_order(job, cut, workers, _named, hint), strict=True):
         parts.append(found)
         done += len(batch)
         if progress:
@@ -147,6 +149,10 @@ def attribute(
     _hold(result, numbers, control, whole[:, -1])
     of_runs = result.outcomes["run"].nunique()
     return Attribution(arm, result.reference, outcome, groups, numbers, of_runs, whole[:, :-1], own - control)
+
+
+def _named(runs: npt.NDArray[np.uint64]) -> str:
+    return f"explaining runs {runs[0]} to {runs[-1]}"
 
 
 def compared_arm(result: Result, arm: str | None) -> str:
