@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.live.faults import BadRequest
+from balance_sim.live import MOST_RUNS
 from balance_sim.replications.jobs import Values
 from balance_sim.scenario import value_at
 from balance_sim.scenario.documents import is_plain_text
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 AS_IN_THE_FILE = "as in the file"
 STEPS = 20  # equal parts of a range that the page offers
 MOST_AUDIENCES = 4
-MOST_RUNS = 5000
+
+
+class BadRequest(Exception):
+    """A request that asks for something that cannot be; the text says what, and what can."""
 
 
 @dataclass(frozen=True)
@@ -153,14 +156,14 @@ def _between(low: float, high: float, held: Iterable[float], *, whole: bool = Fa
 
 
 @dataclass(frozen=True)
-class Wish:
+class EnsembleRequest:
     """What a request asks for: values by key path, sorted, but for those that stay as they are; and runs."""
 
     values: Values
     runs: int
 
 
-def read_wish(dials: Sequence[Dial], runs: int, body: bytes) -> Wish:
+def read_request(dials: Sequence[Dial], runs: int, body: bytes) -> EnsembleRequest:
     """A request's JSON: `values` by the dials' names, those not named as they are; `runs`, by default `runs`.
 
     Raises BadRequest for anything else."""
@@ -188,7 +191,7 @@ def read_wish(dials: Sequence[Dial], runs: int, body: bytes) -> Wish:
             raise BadRequest(f"no dial `{shown(name)}`; {near}")
         values |= by_name[name].values(value)
     fixed = {path: tuple(value) if isinstance(value, list) else value for path, value in values.items()}
-    return Wish(tuple(sorted(fixed.items())), wanted)
+    return EnsembleRequest(tuple(sorted(fixed.items())), wanted)
 
 
 def _no_number(word: str) -> None:
@@ -207,10 +210,10 @@ def _said(value: object) -> str:
     return f"`{shown(json.dumps(value), 40)}`"
 
 
-def as_options(wish: Wish, seed: int, *, draws: bool = False) -> str:
+def as_options(asked: EnsembleRequest, seed: int, *, draws: bool = False) -> str:
     """The options of `balance-sim run` that give the same numbers, for a shell. draws: runs draw parameters."""
-    words = ["--runs", str(wish.runs), "--seed", str(seed), *(["--draw-parameters"] if draws else [])]
-    for path, value in wish.values:
+    words = ["--runs", str(asked.runs), "--seed", str(seed), *(["--draw-parameters"] if draws else [])]
+    for path, value in asked.values:
         words += ["--set", f"{path}={_written(value)}"]
     return shlex.join(words)
 

@@ -69,7 +69,7 @@ class Job[T, R](Protocol):
         """Smaller tasks that come to the same; none where it cannot be cut."""
         return ()
 
-    def whole(self, task: T, outcomes: Sequence[R]) -> R:
+    def whole(self, task: T, outcomes: Sequence[R]) -> R:  # noqa: ARG002
         """The outcome of a task from those of its pieces, in their order."""
         raise AssertionError("a task that is not cut has no pieces")
 
