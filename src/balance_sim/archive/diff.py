@@ -100,15 +100,17 @@ def diff_tables(kept: tuple[pa.Table, pa.Table], again: tuple[pa.Table, pa.Table
         row = runs.iloc[at]
         who = f"{name} of run {row['run']}, arm {row['arm']}"
         said = f"{who}: {row[name]} there, {runs_again[name][at]} again"
-        numbers = [] if name in ("run", "arm") else [one[name].astype(float) for one in (runs, runs_again)]
-        if not numbers or not np.allclose(*numbers, rtol=CLOSE, atol=CLOSE, equal_nan=True):
+        if name in ("run", "arm"):
+            return said, False
+        one, other = (frame[name].astype(float) for frame in (runs, runs_again))
+        if not np.allclose(one, other, rtol=CLOSE, atol=CLOSE, equal_nan=True):
             return said, False
         found = (said, True)
     return found
 
 
 def _frame(table: pa.Table) -> pd.DataFrame:
-    frame = table.unify_dictionaries().to_pandas(use_threads=False)
+    frame: pd.DataFrame = table.unify_dictionaries().to_pandas(use_threads=False)
     words = [name for name in frame.columns if frame[name].dtype.name == "category"]
     frame[words] = frame[words].astype(str)
     return frame

@@ -79,7 +79,8 @@ def contents(folder: Path) -> Contents:
             if store.shards(table):
                 raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
         raise no_results(folder)
-    points, known, runs = {0: ()}, 1, int(manifest["runs"])
+    points: dict[int, Values] = {0: ()}
+    known, runs = 1, int(manifest["runs"])
     if manifest["study"] == "sweep":
         design = PointTable.load(store, manifest["points"]) if manifest.get("points") else PointTable()
         points = {number: design.points[number].values for number in design.numbers()}

@@ -121,7 +121,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
             "files": {},
         }
     )
-    hand = by_hand(manifest, about, inputs, main, [row["key"] for row in points])
+    hand = by_hand(manifest, about, inputs, main, [str(row["key"]) for row in points])
     if hand is None:  # the inputs are of no use, and nobody could say that they belong to it
         files = {name: data for name, data in files.items() if name not in inputs}
     files[REQUIREMENTS] = requirements(about.versions, needs_sampler=design.get("method") == "morris")

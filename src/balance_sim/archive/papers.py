@@ -261,7 +261,7 @@ def by_hand(
             value = value if equals else (words[at + 1] if at + 1 < len(words) else "")
             settings += [value] if option == "--set" else []
             theory = value if option == "--theory" else theory
-    found = ByHand(file=main, settings=settings, theory=theory)
+    found = ByHand.model_validate({"file": main, "set": settings, "theory": theory})
     return None if gives(found, about, files, points) is False else found
 
 

@@ -39,7 +39,7 @@ from balance_sim.archive.papers import (
     seconds_said,
 )
 from balance_sim.archive.verify import OWN_CLASSES, allowed_model
-from balance_sim.experiment.runner import run_tasks
+from balance_sim.experiment.run import run_tasks
 from balance_sim.model.classes import refuse_strangers
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.pool.machine import arithmetic, arithmetic_here

@@ -24,9 +24,8 @@ from balance_sim.archive.integrity import (
     unchecked,
     unexpected,
 )
-from balance_sim.experiment.go_on import command_of
-from balance_sim.experiment.run import import_model
-from balance_sim.experiment.runner import SHARD_RUNS, run_tasks
+from balance_sim.experiment.run import SHARD_RUNS, import_model, run_tasks
+from balance_sim.experiment.status import command_of
 from balance_sim.pool.faults import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import arithmetic, arithmetic_here
 from balance_sim.replications.arms import chosen_arms
@@ -279,10 +278,9 @@ def _write_summary(held: Contents) -> None:
 
 def allowed_model(named: str | None, model: str | None) -> None:
     """Raises WrongRequest where a study has code of its own and `model` does not name it, or it cannot be found."""
-    if named is not None:
-        if model != named:
-            raise WrongRequest(_own_code(named))
-        import_model(named)
+    if named is not None and model != named:
+        raise WrongRequest(_own_code(named))
+    import_model(named)
 
 
 def _own_code(named: str) -> str:

@@ -227,15 +227,13 @@ class Live:
                 if isinstance(one, Reached):
                     yield _line({"lived": one.runs})
                     continue
-                is_result = isinstance(one, Result)
-                said = await asyncio.to_thread(told if is_result else told_expected, one)  # type: ignore[arg-type]
-                runs = one.runs if is_result else asked.runs
-                options = as_options(
-                    EnsembleRequest(asked.values, runs),
-                    self.service.seed,
-                    draws=self.service.workers.draws,
-                )
-                yield _line({"answer" if is_result else "expected": said | {"options": options}})
+                if isinstance(one, Result):
+                    key, said, runs = "answer", await asyncio.to_thread(told, one), one.runs
+                else:
+                    key, said, runs = "expected", await asyncio.to_thread(told_expected, one), asked.runs
+                same = EnsembleRequest(asked.values, runs)
+                options = as_options(same, self.service.seed, draws=self.service.workers.draws)
+                yield _line({key: said | {"options": options}})
         except Superseded:
             yield _line({"stopped": "a newer request has taken over"})
         except PartFailed as error:
