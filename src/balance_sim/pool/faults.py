@@ -78,24 +78,10 @@ class ClusterGone(StudyFault):
 
 
 _WRITE_FAULTS = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EIO,
-    errno.ENOENT,
-    errno.EFBIG,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EEXIST,
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
-    errno.ENXIO,
-    errno.ENOLCK,
-    errno.ENOTSUP,
-    errno.ESTALE,
-}
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT, errno.EFBIG,
+    errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENOLCK,
+    errno.ENOTSUP, errno.ESTALE,
+}  # fmt: skip
 
 
 def write_fault(error: OSError, path: Path, need: str = "") -> StudyFault:
