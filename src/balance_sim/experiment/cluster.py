@@ -40,7 +40,7 @@ def connect(address: str) -> Client:
         if name.partition(".")[0] in ("distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
-        client: Client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        client: Client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
     except (OSError, TimeoutError, ValueError) as error:
         raise WrongRequest(f"no Dask scheduler with workers answers at {address}: {error}") from error

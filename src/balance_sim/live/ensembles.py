@@ -165,11 +165,11 @@ class Service:
                 waiting.extend(self._parts(setting, ends, request))
             while waiting and len(flying) < self.workers.count:
                 part = waiting.popleft()
-                flying.add(self._track(self._live(self._life(setting, part.arm), part)))
+                flying.add(self._track(self._simulated(setting, part)))
             if not expecting and (reached := max((end for end in ends if told < end <= have), default=0)):
                 told = said = reached
                 kept = {arm: self.cache.first(self._life(setting, arm), told) for arm in self.arms}
-                yield await asyncio.to_thread(self._result, setting, kept, told)
+                yield await asyncio.to_thread(self._result, setting.scenario, kept, told)
             elif not expecting and have > said:  # what is expected is told before anything that is simulated
                 said = have
                 yield Reached(have)
@@ -190,8 +190,8 @@ class Service:
         self._request += 1
         self.workers.supersede(self._request)
 
-    async def _live(self, life: str, part: Part) -> None:
-        self.cache.put(life, part.block, await self.workers.live(part))
+    async def _simulated(self, setting: Setting, part: Part) -> None:
+        self.cache.put(self._life(setting, part.arm), part.block, await self.workers.live(part))
 
     async def _expected(self, setting: Setting, request: int) -> ExpectedEffect:
         """Asked for before any runs are, so that it is there before them."""
@@ -203,13 +203,10 @@ class Service:
     def _track[Told](self, work: Coroutine[Any, Any, Told]) -> asyncio.Task[Told]:
         task = asyncio.create_task(work)
         self._flying.add(task)
-        task.add_done_callback(self._landed)
+        task.add_done_callback(self._flying.discard)
+        # whoever waits for it hears of what it raises; if nobody does any more, nobody needs to
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
-
-    def _landed(self, task: asyncio.Task[Any]) -> None:
-        self._flying.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever waits for it hears of it; if nobody does any more, nobody needs to
 
     def _life(self, setting: Setting, arm: str) -> str:
         """What the replications of an arm follow from."""
@@ -240,15 +237,9 @@ class Service:
                     yield Part(setting.key, setting.packed, self.arms, arm, piece, request)
             first = end
 
-    def _result(self, setting: Setting, kept: Mapping[str, Sequence[ArmTables]], runs: int) -> Result:
-        return Result(
-            scenario=setting.scenario,
-            runs=runs,
-            seed=self.seed,
-            arms=self.arms,
-            version=version(),
-            memory=(beside(kept, setting.scenario.codes),),
-        )
+    def _result(self, scenario: Scenario, kept: Mapping[str, Sequence[ArmTables]], runs: int) -> Result:
+        tables = beside(kept, scenario.codes)
+        return Result(scenario, runs, self.seed, self.arms, version(), memory=(tables,))
 
 
 def stages(runs: int) -> Iterator[int]:
