@@ -10,7 +10,7 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,14 +25,22 @@ if TYPE_CHECKING:
     from balance_sim.results.sweep_result import SweepResult
 
 PROGRESS = "progress.json"
-
-
 LONGEST = 1_000  # characters of a word
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MODEL = re.compile(r"[A-Za-z_][\w.]{0,150}:[A-Za-z_]\w{0,150}", re.ASCII)
-_SUFFIX = re.compile(r"(\.[A-Za-z0-9]{1,8})?").fullmatch
-_SETTING = re.compile(r"[A-Za-z0-9_.\-\[\]]{1,200}=.*")
-Test = Callable[[str], bool]
+_IDENTIFIER = r"[A-Za-z0-9_-]{1,64}"
+_MODEL = r"[A-Za-z_][\w.]{0,150}:[A-Za-z_]\w{0,150}"
+_WHOLE = r"\d{1,19}"
+_NUMBER = r"(?=.{1,39}$)[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?"
+_COMMON = {"--workers": _WHOLE, "--run-timeout": _NUMBER} | dict.fromkeys(("--out", "--model"), None)
+# What a value of each option looks like; None: an option that is worked out anew, or left out.
+_OPTIONS: dict[str, dict[str, str | None]] = {
+    "run": _COMMON
+    | {"--runs": _WHOLE, "--precision": _NUMBER, "--theory": _IDENTIFIER, "--seed": None, "--arms": None}
+    | {"--set": r"[A-Za-z0-9_.\-\[\]]{1,200}=.*"},
+    "sweep": _COMMON
+    | dict.fromkeys(("--max-runs", "--max-bytes", "--block"), _WHOLE)
+    | dict.fromkeys(("--scheduler", "--cluster", "--jobs", "--cluster-option"), None),
+}
+_FLAGS = {"run": ("--draw-parameters", "--no-mechanisms", "--no-figures"), "sweep": ()}
 
 
 def status_of(folder: Path) -> dict[str, Any]:
@@ -129,35 +137,6 @@ def bytes_spoken(size: float) -> str:
     return f"{size:.0f} bytes"
 
 
-def _is_whole(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 20
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text)) and len(text) < 40
-    except ValueError:
-        return False
-
-
-_COMMON: dict[str, Test] = {"--workers": _is_whole, "--run-timeout": _is_number}
-_VALUES: dict[str, dict[str, Test]] = {
-    "run": _COMMON
-    | {
-        "--runs": _is_whole,
-        "--precision": _is_number,
-        "--set": lambda text: _SETTING.fullmatch(text) is not None,
-        "--theory": lambda text: _IDENTIFIER.fullmatch(text) is not None,
-    },
-    "sweep": _COMMON | dict.fromkeys(("--max-runs", "--max-bytes", "--block"), _is_whole),
-}
-_FLAGS = {"run": ("--draw-parameters", "--no-mechanisms", "--no-figures"), "sweep": ()}
-_DROPPED = {  # options with a value that are known, and worked out anew or left out
-    "run": ("--seed", "--out", "--arms", "--model"),
-    "sweep": ("--out", "--model", "--scheduler", "--cluster", "--jobs", "--cluster-option"),
-}
-
-
 def command_of(manifest: Mapping[str, Any], folder: Path) -> str | None:
     """What to run next for the study in `folder`; None where its manifest tells of no command that made it."""
     study = manifest["study"]
@@ -167,52 +146,43 @@ def command_of(manifest: Mapping[str, Any], folder: Path) -> str | None:
         return None
     if words[:2] != ["balance-sim", study]:
         return None
-    file, options = None, []
-    for option, value in _pairs(words[2:], study):
-        if option:
-            options += [option, value] if value is not None else [option]
-        elif file is None and value is not None:
-            file = value
+    options, arguments = _known(words[2:], study)
+    file = next(iter(arguments), "")
     named = manifest["scenario"]["name"] if study == "run" else manifest["experiment"]
-    if (
-        file is None
-        or not _is_plain(file)
-        or stem(Path(file).name) != named
-        or not _SUFFIX(Path(file).suffix)
-    ):
+    suffix = re.fullmatch(r"(\.[A-Za-z0-9]{1,8})?", Path(file).suffix)
+    if not _is_plain(file) or stem(Path(file).name) != named or suffix is None:
         return None
     if study == "run":
         options += ["--seed", str(manifest["seed"])]
         arms = manifest["arms"]
         are_named = any(word == "--arms" or word.startswith("--arms=") for word in words)
-        if are_named and all(_IDENTIFIER.fullmatch(arm) for arm in arms):
+        if are_named and all(re.fullmatch(_IDENTIFIER, arm) for arm in arms):
             options += ["--arms", ",".join(arms)]
     model = manifest.get("model")
     if model is not None:
-        if _MODEL.fullmatch(model) is None:
+        if re.fullmatch(_MODEL, model, re.ASCII) is None:
             return None
         options += ["--model", model]
     return shlex.join(["balance-sim", study, file, *options, "--out", str(folder)])
 
 
-def _pairs(words: Sequence[str], study: str) -> Iterator[tuple[str, str | None]]:
+def _known(words: Sequence[str], study: str) -> tuple[list[str], list[str]]:
     """Known options with their values, and arguments with no option before them; all else is passed over."""
-    at = 0
-    while at < len(words):
-        option, equals, value = words[at].partition("=")
-        at += 1
+    options: list[str] = []
+    arguments: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
         if not option.startswith("-"):
-            yield "", words[at - 1]
-            continue
-        test = _VALUES[study].get(option)
-        if test is not None or option in _DROPPED[study]:
-            if not equals:
-                value = words[at] if at < len(words) else ""
-                at += 1
-            if test is not None and _is_plain(value) and test(value):
-                yield option, value
+            arguments.append(word)
+        elif option in _OPTIONS[study]:
+            value = value if equals else next(rest, "")
+            kind = _OPTIONS[study][option]
+            if kind is not None and _is_plain(value) and re.fullmatch(kind, value, re.ASCII):
+                options += [option, value]
         elif option in _FLAGS[study] and not equals:
-            yield option, None
+            options.append(option)
+    return options, arguments
 
 
 def _is_plain(word: str) -> bool:
