@@ -23,10 +23,10 @@ from balance_sim.results.designs import design_points
 from balance_sim.results.folder import inputs_of
 from balance_sim.scenario import ScenarioError, load_scenario, parameter_table, value_at
 from balance_sim.scenario.experiment import load_experiment, scenario_named
+from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.layout import NoSuchPath
 from balance_sim.scenario.load import stem
 from balance_sim.scenario.schema import Scenario
-from balance_sim.scenario.shipped import shipped_text
 
 TOOK = "Approximate time needed on the machine of the study: "
 TIMES = ((600.0, "less than 10 minutes"), (3600.0, "10 to 60 minutes"), (7200.0, "1 to 2 hours"),

@@ -6,10 +6,10 @@ import errno
 import os
 from pathlib import Path
 
-from balance_sim.scenario.problems import shown
+from balance_sim.scenario.problems import BalanceSimError, shown
 
 
-class StudyFault(Exception):
+class StudyFault(BalanceSimError):
     """A fault with its exit code; the text says what is wrong and what to do next."""
 
     exit_code = 1
