@@ -32,7 +32,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from balance_sim.pool.faults import StudyFault, WrongRequest
 from balance_sim.pool.whole_files import make_folder, write_whole
 from balance_sim.replications.jobs import Values
-from balance_sim.results.designs import point_key
+from balance_sim.results.points import point_key
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 from balance_sim.scenario.problems import shown
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from balance_sim.analysis.result import AnalysedResult, open_result
 from balance_sim.archive.archive import FORMAT, INPUTS, REQUIREMENTS, About, checked_about, zipped
 from balance_sim.archive.integrity import contents
 from balance_sim.archive.papers import (
@@ -28,11 +29,10 @@ from balance_sim.archive.verify import verify
 from balance_sim.pool.faults import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import cpu_type
 from balance_sim.pool.whole_files import make_folder, write_whole
-from balance_sim.results.cells import frame_csv
-from balance_sim.results.digest import row_bytes
 from balance_sim.results.estimates import Estimates, in_chunks
+from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import scenario_of
-from balance_sim.results.result import Result, open_result
+from balance_sim.results.shards import row_bytes
 from balance_sim.results.sweep_result import SweepResult, combined, open_sweep
 
 TABLES = {"run": ("levels", "effects", "dyads"), "sweep": ("levels", "effects")}
@@ -77,11 +77,11 @@ def files_of(folder: Path) -> dict[str, bytes]:
     """Every member of the archive by its name."""
     held = contents(folder)
     manifest, scenario = held.manifest, scenario_of(held.manifest)
-    design, points = manifest.get("design", {}), []
+    points: list[dict[str, Any]] = []
     inputs, main = input_files(manifest)
     files = inputs | derived_files(scenario)
     if held.is_sweep:
-        study: Result | SweepResult = (sweep := open_sweep(folder))
+        study: AnalysedResult | SweepResult = (sweep := open_sweep(folder))
         parts = [
             (sweep.table.points[n].key, part_of(sweep.blocks(n), sweep.arms)) for n in sweep.table.numbers()
         ]
@@ -95,36 +95,36 @@ def files_of(folder: Path) -> dict[str, bytes]:
         study = open_result(folder, held.runs)
         parts = [("", part_of(study.blocks(), study.arms))]
     numbers = numbers_of_parts(parts, study.digest)
-    frames = {name: getattr(study, name) for name in TABLES[manifest["study"]]}
+    frames = {name: getattr(study, name) for name in TABLES[manifest.study]}
     files |= results_of(study.summary(), frames)
     about = checked_about(
         {
             "format": FORMAT,
-            "study": manifest["study"],
-            "name": manifest.get("experiment") or scenario.name,
-            "scenario": manifest["scenario"],
-            "classes": manifest.get("classes"),
-            "arms": manifest["arms"],
+            "study": manifest.study,
+            "name": manifest.experiment or scenario.name,
+            "scenario": manifest.scenario.model_dump(exclude_unset=True),
+            "classes": manifest.classes,
+            "arms": manifest.arms,
             "runs": held.runs,
-            "seed": manifest["seed"],
-            "model": manifest["model"],
-            "draw_parameters": manifest.get("draw_parameters", False),
-            "mechanisms": manifest.get("mechanisms", False),
+            "seed": manifest.seed,
+            "model": manifest.model,
+            "draw_parameters": manifest.draw_parameters,
+            "mechanisms": manifest.mechanisms,
             "factors": study.paths if isinstance(study, SweepResult) else [],
-            "outcomes": list(design.get("outcomes", ())),
+            "outcomes": list(manifest.design.outcomes),
             "digest": numbers.digest,
             "accords_digest": numbers.accords,
             "means": numbers.means,
             "failed": [{key: row[key] for key in ("point", "run")} for row in study.failed],
-            "versions": manifest["versions"],
-            "cpu": manifest.get("cpu") or cpu_type(),
+            "versions": manifest.versions,
+            "cpu": manifest.cpu or cpu_type(),
             "files": {},
         }
     )
     hand = by_hand(manifest, about, inputs, main, [str(row["key"]) for row in points])
     if hand is None:  # the inputs are of no use, and nobody could say that they belong to it
         files = {name: data for name, data in files.items() if name not in inputs}
-    files[REQUIREMENTS] = requirements(about.versions, needs_sampler=design.get("method") == "morris")
+    files[REQUIREMENTS] = requirements(about.versions, needs_sampler=manifest.design.method == "morris")
     seconds = ((held.summary or {}).get("timing") or {}).get("seconds")
     took = float(seconds) if isinstance(seconds, int | float) else None
     command = command_by_hand(hand, about) if hand else None
@@ -162,7 +162,11 @@ def part_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) ->
 
     for runs in in_chunks(fed()):
         tally.add(runs)
-    means = {f"{arm}/{name}": counts.mean() for (arm, name), counts in tally.levels.items()}
+    means = {
+        f"{arm}/{name}": counts.mean()
+        for arm, of in tally.levels.items()
+        for name, counts in of.counts.items()
+    }
     accords = combined((arm, stream.hexdigest()) for arm, stream in streams.items())
     return Part(accords, {key: mean if np.isfinite(mean) else None for key, mean in means.items()})
 

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from balance_sim.analysis.result import open_result
 from balance_sim.archive.diff import diff_tables
 from balance_sim.archive.integrity import (
     Contents,
@@ -30,15 +31,12 @@ from balance_sim.pool.faults import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import arithmetic, arithmetic_here
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
-from balance_sim.replications.columns import column_words
-from balance_sim.replications.dyads import summed
-from balance_sim.replications.jobs import Job, Outcome, Task
-from balance_sim.results.cells import frame_csv
-from balance_sim.results.digest import Digest
-from balance_sim.results.drawn import changed, noted, take_away
+from balance_sim.replications.jobs import Job, Task, TaskResult
+from balance_sim.replications.tables import column_words, summed
+from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import failed_rows, scenario_of, version
-from balance_sim.results.result import open_result
-from balance_sim.results.shards import FAILED, TABLES, Kept
+from balance_sim.results.manifest import Manifest
+from balance_sim.results.shards import FAILED, TABLES, Digest, Kept, changed, noted, take_away
 from balance_sim.results.store import missing, runs_of
 from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario.files import bytes_if_any
@@ -142,9 +140,7 @@ def _with_runs(held: Contents) -> Contents:
 def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> Verified:
     held = contents(folder)
     whole = {shard.key for shard in held.store.shards("runs")}
-    found = Verified(
-        folder, held.manifest["study"], len(whole), sum(stop - first for _, first, stop in whole)
-    )
+    found = Verified(folder, held.manifest.study, len(whole), sum(stop - first for _, first, stop in whole))
     found.damage = damage_of(held)
     stop = "" if sample == 0 else _why_not(held.manifest, model)
     if sample == 0:
@@ -180,7 +176,7 @@ def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> 
 
 def _take_differences(held: Contents, found: Verified) -> None:
     """What differs when run again is damage, unless it is but last digits from other arithmetic than ours."""
-    made_on = arithmetic(held.manifest.get("cpu"), held.manifest["versions"]["numpy"])
+    made_on = arithmetic(held.manifest.cpu, held.manifest.versions["numpy"])
     here = arithmetic_here()
     for one in found.rerun:
         if one.revived:
@@ -225,7 +221,7 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
         for name, text in tables.items()
         if name not in lost and bytes_if_any(folder / name) != text.encode()
     ]
-    made = held.manifest["versions"]["balance_sim"]
+    made = held.manifest.version
     earlier = not all(held.store.has_sums(one.runs) for one in held.store.kept() if one.runs is not None)
     if (made == version() and not earlier) or held.summary.get("digest") != fresh["digest"]:
         out += other
@@ -287,30 +283,30 @@ def _own_code(named: str) -> str:
     return f"the study used code of its own, {named}: --model {named} allows it to run"
 
 
-def _why_not(manifest: dict[str, Any], model: str | None) -> str:
+def _why_not(manifest: Manifest, model: str | None) -> str:
     """Why this study cannot be run again here; nothing if it can. Code runs only if `model` names it."""
-    if manifest["model"] is not None and model != manifest["model"]:
-        return _own_code(manifest["model"])
-    if manifest["study"] == "sweep" and manifest.get("classes") is None:
+    if manifest.model is not None and model != manifest.model:
+        return _own_code(manifest.model)
+    if manifest.is_sweep and manifest.classes is None:
         return OWN_CLASSES
-    made = manifest["versions"]["balance_sim"]
+    made = manifest.version
     own = version()
     return (
         "" if made == own else f"made by balance-sim {made}, this is {own}: pip install balance-sim=={made}"
     )
 
 
-def job_of(manifest: dict[str, Any], model: str | None) -> Job:
+def job_of(manifest: Manifest, model: str | None) -> Job:
     """The job a manifest describes. Raises WrongRequest if its code is not allowed or cannot be found."""
-    allowed_model(manifest["model"], model)
+    allowed_model(manifest.model, model)
     scenario = scenario_of(manifest)
     return Job(
         scenario,
-        manifest["seed"],
-        chosen_arms(scenario, manifest["arms"]),
-        manifest["model"],
-        mechanisms=manifest.get("mechanisms", False),
-        draws=manifest.get("draw_parameters", False),
+        manifest.seed,
+        chosen_arms(scenario, manifest.arms),
+        manifest.model,
+        mechanisms=manifest.mechanisms,
+        draws=manifest.draw_parameters,
     )
 
 
@@ -348,7 +344,7 @@ def compare(
     return sorted(out, key=lambda c: (c.point, c.block.first))
 
 
-def _compared(held: Contents, one: Kept, block: Block, outcome: Outcome) -> Compared:
+def _compared(held: Contents, one: Kept, block: Block, outcome: TaskResult) -> Compared:
     again = outcome.tables
     if one.runs is None or one.accords is None:
         revived = () if again is None else _runs_of(again.runs)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cachetools import LRUCache
 
 from balance_sim.pool.faults import ClusterGone, MissingExtra, WrongRequest
-from balance_sim.replications.jobs import Job, Outcome, Task
+from balance_sim.replications.jobs import Job, Task, TaskResult
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -70,7 +70,7 @@ def threads_of(client: Client) -> int:
     return max(sum(client.nthreads().values()), 1)  # type: ignore[no-untyped-call]
 
 
-def live_packed(packed: bytes, task: Task) -> Outcome:
+def live_packed(packed: bytes, task: Task) -> TaskResult:
     """A worker's part. The job is unpacked once and kept."""
     digest = hashlib.sha256(packed).hexdigest()
     job = _jobs.get(digest)
@@ -79,7 +79,7 @@ def live_packed(packed: bytes, task: Task) -> Outcome:
     return job.do(task)
 
 
-def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[Outcome]:
+def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[TaskResult]:
     """Outcomes as they finish, at most twice the workers' threads in flight.
 
     A task that Dask gives up on, because its workers died each time, is run again run by run.
@@ -87,10 +87,10 @@ def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[
     packed = zlib.compress(pickle.dumps(job))
     executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
     rest = iter(tasks)
-    flying: dict[Future[Outcome], Task] = {}
+    flying: dict[Future[TaskResult], Task] = {}
     watch = _Watch(client)
 
-    def one_by_one(task: Task, error: BaseException | None) -> Iterator[Outcome]:
+    def one_by_one(task: Task, error: BaseException | None) -> Iterator[TaskResult]:
         pieces = job.pieces(task)
         if not pieces:
             why = f"the cluster gave the run up: {type(error).__name__}: {error}"
@@ -155,7 +155,7 @@ class _Watch:
             raise ClusterGone(f"the Dask cluster has had no worker for {WORKERLESS_SECONDS} s. {KEPT}")
         return max(there, 1)
 
-    def first_of(self, flying: Iterable[Future[Outcome]]) -> set[Future[Outcome]]:
+    def first_of(self, flying: Iterable[Future[TaskResult]]) -> set[Future[TaskResult]]:
         """Those that are done, once one is. Raises ClusterGone."""
         while True:
             done, _ = wait(flying, timeout=PATIENCE, return_when=FIRST_COMPLETED)

@@ -20,18 +20,17 @@ import pyarrow as pa
 
 from balance_sim.analysis.channels import Channels, channels_of
 from balance_sim.analysis.placebos import Placebos, placebos
+from balance_sim.analysis.result import AnalysedResult, kept_summary
 from balance_sim.model.classes import classes_of, with_classes
 from balance_sim.model.news import reading_of
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.pool.processes import Background, run_in_processes
 from balance_sim.pool.worker import refuse_unguarded
-from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.replications.arms import chosen_arms, compile_arms, extra_arms_of_a_run, headline_arm
 from balance_sim.replications.blocks import Block, runs_with_extra
-from balance_sim.replications.extra_arms import lives_of_a_run
-from balance_sim.replications.jobs import Job, Outcome, Progress, Task
+from balance_sim.replications.jobs import Job, Progress, Task, TaskResult
 from balance_sim.results.estimates import estimates_of
 from balance_sim.results.folder import Folder, InMemory, manifest_of, version
-from balance_sim.results.result import Result, kept_summary
 from balance_sim.results.store import missing
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
@@ -84,7 +83,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     mechanisms: bool = False,
     draw_parameters: bool = False,
     placebos_ahead: bool = False,
-) -> Result:
+) -> AnalysedResult:
     """Simulate `runs` replications of the scenario in every arm and return what came of them.
 
     The result depends on scenario, arms and seed, replication by replication: the first 200 of 400 are the 200. More
@@ -111,7 +110,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
 
     Returns
     -------
-    Result : frames and summary; computed when asked for
+    AnalysedResult : frames and summary; computed when asked for
 
     Raises
     ------
@@ -176,11 +175,11 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         stack.pop_all()  # it goes on while the result is read
     extra_runs = 0
     if mechanisms and simulated:
-        lives = lives_of_a_run(compile_arms(scenario, chosen[:1]), headline_arm(scenario, chosen))
+        lives = extra_arms_of_a_run(compile_arms(scenario, chosen[:1]), headline_arm(scenario, chosen))
         extra_runs = sum(len(runs_with_extra(block)) for block in simulated) * lives
     many = sum(len(block) for block in simulated) * len(chosen) + extra_runs
     seconds = time.monotonic() - began
-    return Result(
+    return AnalysedResult(
         scenario=scenario,
         runs=runs,
         seed=seed,
@@ -214,7 +213,7 @@ def runs_a_shard(runs: int, workers: int) -> int:
 
 def run_tasks(
     job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None
-) -> Iterator[Outcome]:
+) -> Iterator[TaskResult]:
     """Outcomes as they finish. One worker, or one task of our own model: in this process.
 
     client: on its cluster instead."""
@@ -238,7 +237,7 @@ def runs_for(precision: float, tables: Iterator[pa.Table], scenario: Scenario, a
     arm, outcome = headline_arm(scenario, arms), f"accords_counter_{max(scenario.report.windows)}"
     if arm is None:
         return 0
-    found = estimates_of(tables, (arms[0], arm), (outcome,)).effects.get((arm, outcome))
+    found = estimates_of(tables, (arms[0], arm), (outcome,)).effects[arm].of.get(outcome)
     if found is None:
         return 0
     have, error = found.drawn.n, (found.filtered or found.drawn).error()

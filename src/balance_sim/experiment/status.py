@@ -10,7 +10,7 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from balance_sim.scenario.problems import escaped
 
 if TYPE_CHECKING:
     from balance_sim.experiment.sweep import Standing
+    from balance_sim.results.manifest import Manifest
     from balance_sim.results.sweep_result import SweepResult
 
 PROGRESS = "progress.json"
@@ -53,11 +54,11 @@ def status_of(folder: Path) -> dict[str, Any]:
     manifest = store.read_manifest()
     if manifest is None:
         raise no_results(folder)
-    running, runs = store.is_written(), manifest["runs"]
-    if manifest["study"] == "sweep" and manifest.get("points"):
+    running, runs = store.is_written(), manifest.runs
+    if manifest.is_sweep and manifest.points:
         from balance_sim.results.points import PointTable
 
-        numbers = PointTable.load(store, manifest["points"]).numbers()
+        numbers = PointTable.load(store, manifest.points).numbers()
     else:
         numbers = [0]
     lacking = store.lacking(numbers, runs)
@@ -65,9 +66,9 @@ def status_of(folder: Path) -> dict[str, Any]:
     ended = came_to_its_end(read_summary(folder), runs, len(numbers))
     reported = _reported(folder) if running else {}
     return {
-        "study": manifest["study"],
-        "scenario": manifest["scenario"]["name"],
-        "experiment": manifest.get("experiment"),
+        "study": manifest.study,
+        "scenario": manifest.scenario.name,
+        "experiment": manifest.experiment,
         "running": running,
         "finished": not left and not running and runs > 0,
         "lost": left if ended and not running else 0,
@@ -137,28 +138,28 @@ def bytes_spoken(size: float) -> str:
     return f"{size:.0f} bytes"
 
 
-def command_of(manifest: Mapping[str, Any], folder: Path) -> str | None:
+def command_of(manifest: Manifest, folder: Path) -> str | None:
     """What to run next for the study in `folder`; None where its manifest tells of no command that made it."""
-    study = manifest["study"]
+    study = manifest.study
     try:
-        words = shlex.split(manifest.get("command") or "")
+        words = shlex.split(manifest.command)
     except ValueError:
         return None
     if words[:2] != ["balance-sim", study]:
         return None
     options, arguments = _known(words[2:], study)
     file = next(iter(arguments), "")
-    named = manifest["scenario"]["name"] if study == "run" else manifest["experiment"]
+    named = manifest.scenario.name if study == "run" else manifest.experiment
     suffix = re.fullmatch(r"(\.[A-Za-z0-9]{1,8})?", Path(file).suffix)
     if not _is_plain(file) or stem(Path(file).name) != named or suffix is None:
         return None
     if study == "run":
-        options += ["--seed", str(manifest["seed"])]
-        arms = manifest["arms"]
+        options += ["--seed", str(manifest.seed)]
+        arms = manifest.arms
         are_named = any(word == "--arms" or word.startswith("--arms=") for word in words)
         if are_named and all(re.fullmatch(_IDENTIFIER, arm) for arm in arms):
             options += ["--arms", ",".join(arms)]
-    model = manifest.get("model")
+    model = manifest.model
     if model is not None:
         if re.fullmatch(_MODEL, model, re.ASCII) is None:
             return None

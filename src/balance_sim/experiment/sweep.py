@@ -22,12 +22,10 @@ from balance_sim.pool.processes import Background
 from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block, batch_runs
-from balance_sim.replications.jobs import Job, Task, Values
-from balance_sim.replications.outcome_names import check_outcomes
-from balance_sim.results.cells import frame_csv
-from balance_sim.results.designs import DesignPoint, design_points
+from balance_sim.replications.jobs import Job, Task, Values, check_outcomes
+from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import Folder, manifest_of
-from balance_sim.results.points import PointTable, drop_old_tables
+from balance_sim.results.points import DesignPoint, PointTable, design_points, drop_old_tables
 from balance_sim.results.shards import TABLES, encode
 from balance_sim.results.store import missing, refuse_lost
 from balance_sim.results.sweep_result import SweepResult, open_sweep
@@ -193,11 +191,11 @@ def sweep(
     if dry_run:
         planned([[]] * len(design))
         return None
-    manifest = manifest_of("sweep", scenario, arms, job.seed, where.model, files=files or {}, command=command)
     said: dict[str, Any] = {"paths": list(experiment.paths), "outcomes": list(head.outcomes)}
     said |= {"title": head.title, "question": head.question}
-    manifest |= {"experiment": experiment.name, "design": experiment.design.model_dump() | said}
-    with Folder(folder, manifest | {"runs": 0, "points": None}) as sink:
+    more = {"files": files or {}, "command": command, "experiment": experiment.name, "points": None}
+    more["design"] = experiment.design.model_dump() | said
+    with Folder(folder, manifest_of("sweep", scenario, arms, job.seed, where.model, **more)) as sink:
         if retry_failed:
             sink.forget_failed()
         table = _agree_points(sink, design, head.runs)
@@ -217,15 +215,17 @@ def sweep(
 
 def _agree_points(sink: Folder, design: Sequence[DesignPoint], runs: int) -> PointTable:
     """The folder's points with this design's among them, written down before any of them is run."""
-    before = sink.before or {}
-    known = PointTable.load(sink.store, before["points"]) if before.get("points") else PointTable()
+    before = sink.before
+    known = PointTable.load(sink.store, before.points) if before and before.points else PointTable()
     table = known.with_design(design)
     points = table.save(sink.store)
-    now = sink.manifest | {"runs": runs, "points": points}
-    if any(before.get(key) != now[key] for key in ("points", "runs", "design")):
-        kept = {key: before[key] for key in ("versions",) if key in before}
-        sink.store.write_manifest(now | kept)
-    drop_old_tables(sink.store, points["sha256"])
+    asked = sink.manifest.model_copy(update={"runs": runs, "points": points})
+    if before is None or any(
+        getattr(before, key) != getattr(asked, key) for key in ("points", "runs", "design")
+    ):
+        kept = {} if before is None else {"versions": before.versions}
+        sink.store.write_manifest(asked.model_copy(update=kept))
+    drop_old_tables(sink.store, points.sha256)
     return table
 
 

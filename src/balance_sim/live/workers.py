@@ -20,12 +20,13 @@ import numpy.typing as npt
 from cachetools import LRUCache
 
 from balance_sim.analysis.expected_effect import Control, figures
-from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.thinning import draw_opportunities
 from balance_sim.pool.processes import Failure
 from balance_sim.pool.worker import Worker, set_surroundings
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import ArmTables, Block, focal_watch, one_arm_tables, simulate_arms
+from balance_sim.replications.blocks import ArmTables, Block, one_arm_tables, simulate_arms
 from balance_sim.replications.draws import with_draws
+from balance_sim.replications.recorder import focal_recorder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
     from balance_sim.model.baseline import Worlds
     from balance_sim.model.core import Opportunities, World
     from balance_sim.model.engine import Observer
+    from balance_sim.model.perception import View
     from balance_sim.model.state import State
-    from balance_sim.model.view import View
-    from balance_sim.replications.observed import Watch
+    from balance_sim.replications.recorder import Recorder
 
 TRIES = 2  # of a part whose worker dies
 SETTINGS_KEPT = 4
@@ -195,7 +196,7 @@ class _Simulator:
                 return figures(worlds, part.arms[-1], control, check)
             numbers = np.arange(part.block.first, part.block.stop, dtype=np.uint64)
             own = with_draws(worlds, self.seed, numbers) if self.draws else worlds
-            watch = focal_watch(worlds)
+            watch = focal_recorder(worlds)
             look = _Interruptible(watch, check)
             batch = simulate_arms(own, self.seed, numbers, (part.arm,), watch, look, self.opportunities.draw)
             return one_arm_tables(worlds, part.arm, batch)
@@ -209,7 +210,7 @@ class _Simulator:
 class _Interruptible:
     """Looks on like `watch`; before each step `check` may raise."""
 
-    watch: Watch
+    watch: Recorder
     check: Any
 
     def observer(self, arm: str) -> Observer:
