@@ -8,8 +8,8 @@ import pytest
 
 from balance_sim.analysis.sensitivity import _notes, _without_ends
 from balance_sim.results.points import morris_rows, sobol_rows
-from balance_sim.stats.indices import morris_effects, runs_wanted, sobol_indices, variance_split
-from balance_sim.stats.intervals import drawn_interval
+from balance_sim.stats.indices import morris_effects, sobol_indices, variance_split
+from balance_sim.stats.intervals import drawn_interval, runs_wanted
 
 
 def ishigami(shares):

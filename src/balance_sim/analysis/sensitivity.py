@@ -22,11 +22,10 @@ from balance_sim.stats.indices import (
     FEWEST,
     Index,
     morris_effects,
-    runs_wanted,
     sobol_indices,
     variance_split,
 )
-from balance_sim.stats.intervals import spread_over
+from balance_sim.stats.intervals import runs_wanted, spread_over
 
 Floats = npt.NDArray[np.float64]
 
