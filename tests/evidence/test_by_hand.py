@@ -22,7 +22,7 @@ from balance_sim.evidence.estimation.likelihood import (
     scores,
     scores_by,
 )
-from balance_sim.evidence.forecast.forecast import score
+from balance_sim.evidence.forecast import score
 
 # --- two-sided consent: two rows, two kinds, three states ----------------------------------------------------
 
