@@ -89,7 +89,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "likelihood": (
-        ("evidence/estimation/likelihood.py", "coordination/two_sided.py", "coordination/effects.py"),
+        ("evidence/estimation/likelihood.py", "coordination/choice.py", "coordination/effects.py"),
         (
             FITS,
             ("tests/evidence/test_likelihood.py", "tests/evidence/test_coordination.py"),

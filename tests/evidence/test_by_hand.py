@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from balance_sim.coordination.effects import Effect, Moment
-from balance_sim.coordination.two_sided import ChoiceDay, day_derivatives, day_value, pair_probabilities
+from balance_sim.coordination.choice import ChoiceDay, day_derivatives, day_value, pair_probabilities
+from balance_sim.coordination.effects import Effect, Snapshot
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.likelihood import (
     Design,
@@ -192,7 +192,7 @@ def test_effects_on_a_network_of_four() -> None:
     x[0, 1] = x[1, 0] = 2.0
     x[1, 2] = x[2, 1] = 1.0
     x[2, 3] = x[3, 2] = 3.0
-    moment = Moment({"n": x}, {"z": np.array([1.0, 4.0, 4.0, -2.0])}, {"w": np.arange(16.0).reshape(4, 4)})
+    moment = Snapshot({"n": x}, {"z": np.array([1.0, 4.0, 4.0, -2.0])}, {"w": np.arange(16.0).reshape(4, 4)})
 
     def at(kind: str, of: str = "n", **options: object) -> np.ndarray:
         return Effect(kind, of, **options).statistic(moment)  # type: ignore[arg-type]

@@ -158,8 +158,8 @@ def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
     from balance_sim.cli.fit import one_thread
 
     one_thread()
-    from balance_sim.coordination.coordination_file import note_lines, read_lines
-    from balance_sim.coordination.coordination_plan import read_coordination_plan
+    from balance_sim.coordination.plan import read_coordination_plan
+    from balance_sim.coordination.report import note_lines, read_lines
 
     plan = read_coordination_plan(file)
     data = plan.load()

@@ -175,8 +175,8 @@ def refuse_given(ctx: click.Context) -> None:
 def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
     """Fit the two-sided choice that a plan describes, write it and print it."""
     one_thread()
-    from balance_sim.coordination.coordination_file import coordination_lines, coordination_record
-    from balance_sim.coordination.coordination_plan import read_coordination_plan
+    from balance_sim.coordination.plan import read_coordination_plan
+    from balance_sim.coordination.report import coordination_lines, coordination_record
     from balance_sim.results.folder import version
 
     plan = read_coordination_plan(plan_path)

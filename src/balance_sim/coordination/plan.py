@@ -11,12 +11,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from balance_sim.coordination.coordination import CoordinationFit, Missing, Repetitions, fit_coordination
-from balance_sim.coordination.covariate_sources import CHANGES, Source
-from balance_sim.coordination.effects import NETWORK_KINDS, STATE_KINDS, Effect
-from balance_sim.coordination.event_files import Strays, load_event_data
+from balance_sim.coordination.choice import CoordinationFit, Missing, Repetitions, fit_coordination
+from balance_sim.coordination.effects import Effect, parse_effect, parse_formula
 from balance_sim.coordination.events import EventData
-from balance_sim.coordination.formula import parse_effect, parse_formula
+from balance_sim.coordination.files import CHANGES, Source, Strays, load_event_data
 from balance_sim.evidence.data.twice import Conflicts
 from balance_sim.scenario.cells import iso_date
 from balance_sim.scenario.documents import read_document
@@ -279,9 +277,7 @@ class _Reading:
             return
         for k, effect in enumerate(cast(tuple[Effect, ...], found.get("effects", ()))):
             at = node.items[k] if k < len(node.items) and len(node.items) == len(found["effects"]) else node
-            part = "networks" if effect.kind in NETWORK_KINDS else "states"
-            part = part if effect.kind in (*NETWORK_KINDS, *STATE_KINDS) else "pairs"
-            for name, home in ((effect.of, part), (effect.repeated, "networks")):
+            for name, home in ((effect.of, effect.reads), (effect.repeated, "networks")):
                 known = tuple(found.get(home, ()))
                 if name is not None and name not in known:
                     near = did_you_mean(name, known) or f"`{home}` names {listed(known) or 'nothing'}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from balance_sim.coordination.coordination import CoordinationFit
+from balance_sim.coordination.choice import CoordinationFit
 from balance_sim.coordination.events import EventData
 
 STANDARD_ERRORS: Mapping[str, Mapping[str, str]] = {
