@@ -25,9 +25,9 @@ from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.past import scenario_at
 from balance_sim.evidence.estimation.recovery import made_record
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
-from balance_sim.evidence.forecast.gof import forward_networks
-from balance_sim.evidence.forecast.hindcast import Hindcast, Plan, hindcast_of, read_plan
-from balance_sim.evidence.forecast.scored_file import read_scored
+from balance_sim.evidence.forecast.hindcast import Hindcast, forward_networks, hindcast_of
+from balance_sim.evidence.forecast.hindcast_plan import Plan, read_plan
+from balance_sim.evidence.forecast.score import read_scored
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.agreements import ground_of
 from balance_sim.replications.gof import compare

@@ -141,7 +141,7 @@ def _check_plan(file: str, kind: PlanKind, *, as_json: bool) -> None:
             load_scenario(case.scenario)
         what = f"{len(cases)} cases"
     elif kind == "hindcast":
-        from balance_sim.evidence.forecast.hindcast import read_plan as read_hindcast
+        from balance_sim.evidence.forecast.hindcast_plan import read_plan as read_hindcast
 
         plan = read_hindcast(file)
         what = f"fit to {plan.last}, forecast to {plan.until}"

@@ -61,7 +61,7 @@ def plan_of(subject: Path) -> Plan | None:
     """The plan that a path names, of an experiment or of a hindcast's results; None where it is neither."""
     from balance_sim.evidence.data.plan_file import plan_kind
     from balance_sim.evidence.forecast.hindcast_plan import checked_plan, read_plan
-    from balance_sim.evidence.forecast.scored_file import FILE, read_scored
+    from balance_sim.evidence.forecast.score import FILE, read_scored
 
     if (subject / FILE).is_file():
         held = read_scored(subject / FILE).about["plan"]
@@ -143,8 +143,7 @@ def of_hindcast(plan: Plan, asked: Asked) -> GoodnessOfFit:
 
     from balance_sim.analysis.gof_file import GoodnessOfFit
     from balance_sim.analysis.residuals import residuals_of
-    from balance_sim.evidence.forecast.gof import forward_networks
-    from balance_sim.evidence.forecast.hindcast import read_history
+    from balance_sim.evidence.forecast.hindcast import forward_networks, read_history
     from balance_sim.experiment.gof import RUNS
     from balance_sim.replications.agreements import ground_of
     from balance_sim.replications.gof import compare

@@ -18,7 +18,8 @@ from balance_sim.cli.options import json_option
 from balance_sim.cli.score_text import accord_lines, detectable_lines, gain_lines, wrapped
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.forecast.hindcast import Hindcast, Plan
+    from balance_sim.evidence.forecast.hindcast import Hindcast
+    from balance_sim.evidence.forecast.hindcast_plan import Plan
 
 
 @click.command()
@@ -57,7 +58,9 @@ def command(
     docs/evidence.md."""
     from dataclasses import asdict, replace
 
-    from balance_sim.evidence.forecast.hindcast import data_used, hindcast_of, read_history, read_plan
+    from balance_sim.evidence.estimation.fitted_file import data_used
+    from balance_sim.evidence.forecast.hindcast import hindcast_of, read_history
+    from balance_sim.evidence.forecast.hindcast_plan import read_plan
     from balance_sim.results.folder import version
 
     plan = read_plan(experiment)
@@ -96,7 +99,7 @@ def held(folder: Path, about: dict[str, Any]) -> Iterator[None]:
 
 def refuse_other(folder: Path, about: dict[str, Any]) -> None:
     """Raise WrongRequest if the folder holds another study, or a hindcast with other values of these keys."""
-    from balance_sim.evidence.forecast.scored_file import FILE, read_scored
+    from balance_sim.evidence.forecast.score import FILE, read_scored
     from balance_sim.pool.faults import WrongRequest
     from balance_sim.results.folder import refuse_strange
 
@@ -115,7 +118,7 @@ def refuse_other(folder: Path, about: dict[str, Any]) -> None:
 
 def keep(record: dict[str, Any], folder: Path, *, figures: bool) -> None:
     """The scores, and figures and report of them, into a folder that is held. Raises CannotWrite."""
-    from balance_sim.evidence.forecast.scored_file import FILE, read_scored
+    from balance_sim.evidence.forecast.score import FILE, read_scored
     from balance_sim.results.store import Store
 
     record = json.loads(json.dumps(record))

@@ -10,9 +10,9 @@ from typing import Any
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.plan_file import plan_values
 from balance_sim.evidence.forecast.baselines import BASELINES
+from balance_sim.evidence.forecast.score import WAYS
 from balance_sim.scenario.problems import closest
 
-WAYS = ("one_year_ahead", "simulated_forward")
 REFITS = ("once", "yearly")
 
 
