@@ -13,8 +13,8 @@ import balance_sim
 from balance_sim.analysis.chances import dyad_chances
 from balance_sim.cli.program import main
 from balance_sim.evidence.cases.case_plan import read_plan
-from balance_sim.evidence.cases.case_responses import read_responses, responses_of, sorted_out
-from balance_sim.evidence.cases.case_scores import baselines, score_case, scored_table
+from balance_sim.evidence.cases.scores import baselines, score_case, scored_table
+from balance_sim.evidence.cases.tables import read_responses, responses_of, sorted_out
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.scenario import load_scenario
 

@@ -13,8 +13,7 @@ from click.testing import CliRunner
 import balance_sim
 from balance_sim.cli.program import main
 from balance_sim.evidence.cases.case_plan import read_plan
-from balance_sim.evidence.cases.case_responses import responses_of, sorted_out
-from balance_sim.evidence.cases.case_table import read_cases
+from balance_sim.evidence.cases.tables import read_cases, responses_of, sorted_out
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import load_scenario
 

@@ -32,8 +32,8 @@ from balance_sim.analysis.mechanisms.accords import FEWEST, elasticity
 from balance_sim.analysis.mechanisms.readings import Change, jackknifed, ratio
 from balance_sim.analysis.mechanisms.spiral import SAMPLE, loop_gains, rates, sampled
 from balance_sim.analysis.sensitivity import Matrices, Quantity, _morris_rows, _sobol_rows, run_matrices
-from balance_sim.evidence.cases.case_scores import Table as CaseTable
-from balance_sim.evidence.cases.case_scores import measured as case_measures
+from balance_sim.evidence.cases.scores import CaseTable
+from balance_sim.evidence.cases.scores import measured as case_measures
 from balance_sim.evidence.data.profiles import grid, profiled, traced
 from balance_sim.evidence.forecast.score import score_forecasts
 from balance_sim.experiment.run import run

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -67,8 +68,11 @@ class PairYears:
 
     def take(self, rows: Ints) -> PairYears:
         """Some of the rows."""
-        columns = (getattr(self, name)[rows] for name in ("year", "a", "b", "y", "exposure"))
-        return PairYears(*columns, self.x.iloc[rows].reset_index(drop=True))
+        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _ROWS}
+        return PairYears(**columns, x=self.x.iloc[rows].reset_index(drop=True))
+
+
+_ROWS = ("year", "a", "b", "y", "exposure")
 
 
 def pair_years(history: History, kinds: Iterable[str] | None = None) -> PairYears:
@@ -84,10 +88,8 @@ def pair_years(history: History, kinds: Iterable[str] | None = None) -> PairYear
         )
     wanted = None if kinds is None else set(kinds)
     parts = [_year(history, int(year), wanted) for year in history.years]
-    columns = (
-        np.concatenate([getattr(p, name) for p in parts]) for name in ("year", "a", "b", "y", "exposure")
-    )
-    return PairYears(*columns, pd.concat([p.x for p in parts], ignore_index=True))
+    columns: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _ROWS}
+    return PairYears(**columns, x=pd.concat([p.x for p in parts], ignore_index=True))
 
 
 def signed_between(history: History, first: int, last: int, kinds: set[str] | None = None) -> Floats:

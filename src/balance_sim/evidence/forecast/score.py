@@ -152,24 +152,26 @@ def score_forecasts(
     over_drawn = {name: _over(drawn[name], drawn[reference]) for name in given}
     out = {}
     for name, p in given.items():
-        brier, log, auc, precision = (
-            Interval.of(over[name][k], over_drawn[name][:, k], carry) for k in range(4)
-        )
+        skills = [Interval.of(over[name][k], over_drawn[name][:, k], carry) for k in range(4)]
+        scores = [float(one) for one in whole[name]]
         gains = {}
         if MODEL in given and name != MODEL:
             gap, gaps = over[MODEL] - over[name], over_drawn[MODEL] - over_drawn[name]
             gains = {of: Interval.of(gap[k], gaps[:, k], carry) for k, of in enumerate(GAINS)}
         out[name] = Scores(
-            len(y),
-            int(y.sum()),
-            float(p.sum()),
-            int(((p < FLOOR) | (p > 1 - FLOOR)).sum()),
-            *map(float, whole[name]),
-            brier_skill=brier,
-            log_skill=log,
-            auc_gain=auc,
-            average_precision_gain=precision,
-            detectable=DETECTION * log.standard_error,
+            n=len(y),
+            events=int(y.sum()),
+            expected=float(p.sum()),
+            clipped=int(((p < FLOOR) | (p > 1 - FLOOR)).sum()),
+            brier=scores[0],
+            log_score=scores[1],
+            auc=scores[2],
+            average_precision=scores[3],
+            brier_skill=skills[0],
+            log_skill=skills[1],
+            auc_gain=skills[2],
+            average_precision_gain=skills[3],
+            detectable=DETECTION * skills[1].standard_error,
             model_gains=gains,
         )
     return out
