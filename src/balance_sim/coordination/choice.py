@@ -29,6 +29,9 @@ FLAT = 1e-9
 """A mix of effects, each scaled to information 1 at the start, with less than this is flat there."""
 LOST = 1e-6
 """A mix whose information has fallen below this on the way is on its way to infinity."""
+STEPS = 100
+CLOSE = 1e-10
+"""The fit ends where the next step promises less than this in log-likelihood."""
 KEPT_BYTES = 512 * 2**20
 """Statistics of all days are kept in memory up to this size, and computed anew on each pass beyond it."""
 
@@ -301,36 +304,32 @@ def fit_coordination(
     *,
     missing: Missing = "mean",
     repetitions: Repetitions = "all",
-    start: Floats | None = None,
-    max_iterations: int = 100,
-    tolerance: float = 1e-10,
 ) -> CoordinationFit:
     """Maximum likelihood by Newton's method and Fisher scoring. Refuses flat and infinite directions by name.
 
-    missing, repetitions: see `ChoiceSets`. tolerance: on the gain in log-likelihood that the next step promises. Raises
-    DataError."""
+    missing, repetitions: see `ChoiceSets`. Raises DataError."""
     choice = ChoiceSets(data, effects, missing, repetitions)
-    b = np.zeros(len(choice.effects)) if start is None else np.asarray(start, dtype=np.float64)
+    b = np.zeros(len(choice.effects))
     value, gradient, information, curvature = derivatives(b, choice)
-    null = value if start is None else log_likelihood(np.zeros_like(b), choice)
+    null = value
     scale = np.sqrt(np.diag(information))
     square = np.outer(scale, scale)
     _refuse_flat(information, scale, choice.effects, FLAT, "the likelihood is flat along a mix of them")
-    for iterations in range(1, max_iterations + 1):  # noqa: B007 - reported
+    for iterations in range(1, STEPS + 1):  # noqa: B007 - reported
         observed = -curvature / square
         definite = np.linalg.eigvalsh(observed)[0] > LOST  # else Fisher scoring
         step = np.linalg.solve(observed if definite else information / square, gradient / scale) / scale
-        if gradient @ step < 2 * tolerance:
+        if gradient @ step < 2 * CLOSE:
             break
         b, (value, gradient, information, curvature) = _uphill(b, step, value, float(gradient @ step), choice)
         _refuse_flat(information, scale, choice.effects, LOST, "the data put them at infinity")
     else:
         raise DataError(
-            f"no maximum after {max_iterations} steps; the largest score is {np.abs(gradient).max():.2g}",
-            "Drop an effect, or start elsewhere",
+            f"no maximum after {STEPS} steps; the largest score is {np.abs(gradient).max():.2g}",
+            "Drop an effect",
         )
     if np.linalg.eigvalsh(observed)[0] <= 0:
-        raise DataError("the fit stopped at a saddle of the likelihood", "Start elsewhere, or drop an effect")
+        raise DataError("the fit stopped at a saddle of the likelihood", "Drop an effect")
     here, imputed = choice.coverage()
     return CoordinationFit(
         effects=tuple(effect.name for effect in choice.effects),

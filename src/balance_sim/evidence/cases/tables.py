@@ -56,12 +56,9 @@ RESPONSE_COLUMNS = {
     "case_id": ("case_id", "case"),
     "state_a": ("state_a", "iso3_a", "a"),
     "state_b": ("state_b", "iso3_b", "b"),
-    "kind": ("kind",),
     "date": ("date", "signed"),
     "direction": ("direction",),
     "agreement_id": ("agreement_id",),
-    "source": ("source",),
-    "confidence": ("confidence",),
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -278,11 +275,9 @@ class Response:
     case_id: str
     state_a: str
     state_b: str
-    kind: str
     on: date
     direction: str
     agreement_id: str
-    confidence: str
     written: str = ""
     latest: date | None = None
     why_not: str = ""
@@ -348,13 +343,11 @@ def _responses(table: Table) -> list[Response]:
                 case_id=cell["case_id"],
                 state_a=state_code(a) or a,
                 state_b=state_code(b) or b,
-                kind=cell["kind"],
                 on=first,
                 written=cell["date"],
                 latest=latest.iloc[i].date(),
                 direction=cell["direction"].lower(),
                 agreement_id=cell["agreement_id"] or f"line-{line}",
-                confidence=cell["confidence"],
             )
         )
     return rows

@@ -236,7 +236,6 @@ def score_forecast(
     forecast: Forecast,
     outcomes: Path,
     data: Path | None = None,
-    more: Mapping[str, Floats] | None = None,
     resamples: int = 1000,
     kinds: Sequence[str] = (),
     scenario: Scenario | None = None,
@@ -255,7 +254,7 @@ def score_forecast(
         own, without = own_baselines_of(forecast, scenario)
         known = own if "base_rate" in own else hindsight
     is_past = known is not hindsight
-    p = {"model": np.array(forecast.p), **known, **(more or {})}
+    p = {"model": np.array(forecast.p), **known}
     scores = score_forecasts(p, y, np.arange(len(y)), resamples=resamples)
     reliability = reliability_table(p["model"], y).to_dict("records")
     return ScoredForecast(
