@@ -20,7 +20,7 @@ from balance_sim.model.news import attention_of_readings, evidence, reading_of, 
 from balance_sim.model.no_relations import openness_of
 from balance_sim.model.rates import frailties_of
 from balance_sim.model.threat import great_circle, reach
-from balance_sim.scenario.kept import Kept
+from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Accord, Scenario, State
 
 Floats = npt.NDArray[np.float64]
@@ -144,9 +144,9 @@ class Ground:
     patron_of: npt.NDArray[np.bool_]
 
 
-_GROUNDS = Kept[Ground](most=4)
-_RECORDS = Kept[Docket](most=4)
-_EARLIER = Kept[Floats](most=16)
+_GROUNDS = RecentResults[Ground](most=4)
+_RECORDS = RecentResults[Docket](most=4)
+_EARLIER = RecentResults[Floats](most=16)
 
 
 def ground_of(scenario: Scenario) -> Ground:

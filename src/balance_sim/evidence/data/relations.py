@@ -19,7 +19,7 @@ from collections.abc import Collection, Iterator
 from datetime import date
 from functools import cache
 
-from balance_sim.scenario.shipped import shipped_text
+from balance_sim.scenario.files import shipped_text
 
 Row = dict[str, str]
 
