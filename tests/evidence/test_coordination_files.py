@@ -28,7 +28,7 @@ from balance_sim.coordination.choice import (
 from balance_sim.coordination.effects import KINDS, Effect, parse_effect, parse_formula
 from balance_sim.coordination.events import EventData, event_days
 from balance_sim.coordination.files import Source, load_event_data
-from balance_sim.coordination.plan import KEYS, read_coordination_plan
+from balance_sim.coordination.plan import CoordinationPlan, read_coordination_plan
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.ties import read_presence, read_ties, spells_of
 
@@ -317,7 +317,7 @@ def test_every_effect_and_name_is_on_the_page() -> None:
     keys = page.split("| key | holds |")[1].split("\n\n")[0]
     assert {
         word for row in keys.splitlines() for word in row.split("|")[1:2] for word in word.split("`")[1::2]
-    } == set(KEYS)
+    } == set(CoordinationPlan.model_fields)
 
 
 def put(folder: Path, **files: str) -> dict[str, Path]:
@@ -462,13 +462,13 @@ def test_changed_values_of_covariates(tmp_path: Path) -> None:
         "standardise": lambda v: (v - 2.0) / 1.0,
     }
     for name, form in forms.items():
-        data = load_event_data(files["t"], states={"z": Source((files["z"],), None, name)})
+        data = load_event_data(files["t"], states={"z": Source(file=(files["z"],), transform=name)})
         value = data.states["z"]["value"].to_numpy()
         assert value[:2] == pytest.approx(form(np.array([1.0, 3.0])))
         assert np.isnan(value[2])
     minus = put(tmp_path, z="actor,z\nA,1\nB,-3\n")["z"]
     with pytest.raises(DataError, match=r"log of z does not exist .*found '-3'"):
-        load_event_data(files["t"], states={"z": Source((minus,), None, "log")})
+        load_event_data(files["t"], states={"z": Source(file=(minus,), transform="log")})
 
 
 def test_missing_values_may_take_the_mean_of_all(tmp_path: Path) -> None:
@@ -536,7 +536,11 @@ PLAN = "events: t.csv\nnetworks: {t: t.csv}\nstates: {z: z.csv}\neffects: [inert
             {},
             "plan.yaml:4:23: error[E211] effects[1]: no effect is called 'altr'",
         ),
-        (PLAN.replace("alter(z)", "alter(q)"), {}, "plan.yaml:4:23: error[E107] effects: alter(q) reads `q`"),
+        (
+            PLAN.replace("alter(z)", "alter(q)"),
+            {},
+            "plan.yaml:4:23: error[E107] effects[1]: alter(q) reads `q`",
+        ),
         (PLAN.replace("z.csv", "zz.csv"), {}, "plan.yaml:3:13: error[E001] states.z: not found: `zz.csv`"),
         (PLAN.replace("states", "state"), {}, "plan.yaml:3:1: error[E101] state: unknown key `state`"),
         (
@@ -544,9 +548,13 @@ PLAN = "events: t.csv\nnetworks: {t: t.csv}\nstates: {z: z.csv}\neffects: [inert
             {},
             "plan.yaml:6:7: error[E210] last: 2000-01-01 is before",
         ),
-        (PLAN + "missing: zero\n", {}, "plan.yaml:5:10: error[E211] missing: there is no such value `zero`"),
+        (
+            PLAN + "missing: zero\n",
+            {},
+            "plan.yaml:5:10: error[E211] missing: `zero` is none of mean, mean_of_all, mean_kept, refuse",
+        ),
         ("effects: [inertia(t)]\n", {}, "error[E103] events: `events` is required"),
-        ("[1, 2]\n", {}, "error[E012] expected a mapping with keys title"),
+        ("[1, 2]\n", {}, "error[E201] expected a mapping with keys title"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(

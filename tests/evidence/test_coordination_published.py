@@ -423,7 +423,7 @@ def test_equal_rows_of_one_moment_count_once_where_repetitions_are_looked_for(tm
             main, ["check", str(put(tmp_path, plan + f"{option}: once\n", {"t": ties}))]
         )
         assert result.exit_code == 4
-        assert f"error[E211] {option}: there is no such value `once`" in result.stderr
+        assert f"error[E211] {option}: `once` is none of" in result.stderr
     with pytest.raises(DataError, match="repetitions has no such value"):
         fit_coordination(bare.load(), bare.effects, repetitions="once")  # type: ignore[arg-type]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, WrapValidator
 
 from balance_sim.coordination.effects import Floats
 from balance_sim.coordination.events import EventData, Record
@@ -27,21 +29,47 @@ from balance_sim.evidence.data.ties import (
     spells_of,
 )
 from balance_sim.evidence.data.twice import Conflicts, again, conflicts_of, the_last
+from balance_sim.scenario.problems import did_you_mean
+from balance_sim.scenario.schema import Strict, Text
+from balance_sim.scenario.validation import refusal
 
 Strays = Literal["refuse", "drop"]
 """What to do with what does not fit: an error, or leave it out and count it."""
 Files = Path | str | Sequence[Path | str]
 
 
-@dataclass(frozen=True)
-class Source:
-    """A covariate's files, laid one after the other; the column (its own name, else `value` or `replace`, if not
-    given); and what is done to its values: log, log1p, sqrt, or standardise (mean 0, standard deviation 1 over all
-    rows)."""
+def _file(value: object, info: ValidationInfo) -> Path:
+    """A file beside the plan that names it; a path is taken as it is."""
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value.strip():
+        raise refusal("E501", "expected the name of a file", "write its path from this file's folder")
+    found = Path((info.context or {}).get("folder", "")) / value
+    if not os.path.isfile(found):
+        beside = sorted(os.listdir(found.parent)) if os.path.isdir(found.parent) else []
+        raise refusal("E001", f"not found: `{value}`", did_you_mean(found.name, beside))
+    return found
 
-    files: tuple[Path, ...]
-    column: str | None = None
-    transform: str = ""
+
+def _files(value: object, several: Callable[[object], Any], info: ValidationInfo) -> tuple[Path, ...]:
+    """One file, or a list of them."""
+    if isinstance(value, tuple):
+        return tuple(several(value))
+    return (_file(value, info),)
+
+
+PlanFile = Annotated[Path, BeforeValidator(_file)]
+PlanFiles = Annotated[tuple[PlanFile, ...], Field(min_length=1), WrapValidator(_files)]
+FILES = TypeAdapter[tuple[Path, ...]](PlanFiles)
+
+
+class Source(Strict):
+    """A covariate's files, one after the other; the column (its own name, else `value` or `replace`, if not given);
+    and what is done to its values: log, log1p, sqrt, or standardise (mean 0, standard deviation 1 over all rows)."""
+
+    file: PlanFiles
+    column: Text | None = None
+    transform: Literal["log", "log1p", "sqrt", "standardise"] | None = None
 
 
 Given = Files | tuple[Path | str, str] | Source
@@ -53,7 +81,6 @@ def _standardised(values: Floats) -> Floats:
 
 
 CHANGES: Mapping[str, Callable[[Floats], Floats]] = {
-    "": lambda values: values,
     "log": np.log,
     "log1p": np.log1p,
     "sqrt": np.sqrt,
@@ -161,8 +188,8 @@ def _source(given: Given) -> Source:
     if isinstance(given, tuple) and len(given) == 2:
         file, column = given
         if not isinstance(column, Path) and not column.endswith((".csv", ".gz", ".dta")):
-            return Source((Path(file),), column)
-    return Source(_paths(given))
+            return Source(file=(Path(file),), column=column)
+    return Source(file=_paths(given))
 
 
 def _without_absent(data: EventData) -> EventData:
@@ -226,7 +253,7 @@ class _EventReader:
 
     def covariate(self, name: str, source: Source, *, pairs: bool) -> pd.DataFrame:
         frames = []
-        for path in source.files:
+        for path in source.file:
             if pairs and is_matrix(path):
                 frames.append(self.kept(read_matrix(path)).drop(columns="increment"))
                 continue
@@ -239,10 +266,9 @@ class _EventReader:
             else:
                 read = read_state_covariates(path, [column], self.system, "keep")
             frames.append(self.kept(read).rename(columns={column: "value"}))
-        frame = self.among(_joined(frames), source.files)
-        if source.transform not in CHANGES:
-            known = ", ".join(k for k in CHANGES if k)
-            raise DataError("there is no such transform", f"Use {known}", value=source.transform)
+        frame = self.among(_joined(frames), source.file)
+        if source.transform is None:
+            return frame
         values = frame["value"].to_numpy(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
             changed = CHANGES[source.transform](values)
@@ -251,7 +277,7 @@ class _EventReader:
             raise DataError(
                 f"{source.transform} of {name} does not exist for this value",
                 "Correct the value, or leave the transform out",
-                path=source.files[0],
+                path=source.file[0],
                 column=source.column or name,
                 value=f"{values[bad][0]:g}",
             )

@@ -1,4 +1,5 @@
-"""What users write of cases: the table of cases, and the table of what is on record as an answer to a case's signal.
+"""What users write of cases: the table of cases, the table of what is on record as an answer to a signal, a plan of
+cases.
 
 Cases, one row each: case_id, signal_date, participants; and, where they are known, label, observers, visibility (1 if
 blank), window_months (24 if blank), notes, kind (of the focal event). Lists of states are separated by `;`.
@@ -15,8 +16,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
+from pydantic import BeforeValidator, Field, ValidationInfo
 
 from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.errors import DataError
@@ -24,7 +27,8 @@ from balance_sim.evidence.data.table import Table, open_table
 from balance_sim.model.classes import classes_of
 from balance_sim.scenario.actors import code_table, known
 from balance_sim.scenario.defaults import default_tree
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.schema import Scenario, Strict
+from balance_sim.scenario.validation import read_plan, refusal
 
 ORGANISATIONS = ("NATO", "EU", "SCO")
 """Named in tables of cases and of responses, and no states."""
@@ -376,3 +380,37 @@ def sorted_out(rows: Sequence[Response], scenario: Scenario) -> list[Response]:
             why = f"outside the window {focal.date}..{scenario.end}"
         out.append(replace(row, state_a=a, state_b=b, why_not=why))
     return out
+
+
+def _beside(value: object, info: ValidationInfo) -> Path:
+    """A path from the plan's folder."""
+    if not isinstance(value, str):
+        raise refusal("E501", "expected the name of a file", "write its path from this file's folder")
+    return Path((info.context or {}).get("folder", "")) / value
+
+
+Beside = Annotated[Path, BeforeValidator(_beside)]
+AnyText = Annotated[str, BeforeValidator(str)]
+
+
+class PlannedCase(Strict):
+    """A scenario, and the case of the responses that it stands for; None if none are on record."""
+
+    scenario: Beside
+    case: AnyText | None = None
+
+
+class CasesPlan(Strict):
+    """Cases to run and score in one go: experiments/cases.yaml. Paths are relative to the file's folder."""
+
+    title: AnyText = ""
+    responses: Beside
+    runs: Annotated[int, Field(ge=1, le=10_000_000)] = 400
+    seed: Annotated[int, Field(ge=0, le=2**64 - 1)] = 1
+    cases: Annotated[tuple[PlannedCase, ...], Field(min_length=1)]
+
+
+def read_cases_plan(path: Path | str) -> CasesPlan:
+    """The plan in a file; without a title it is called as the file. Raises ScenarioError."""
+    plan = read_plan(CasesPlan, path, "cases")
+    return plan if plan.title else plan.model_copy(update={"title": Path(path).stem})

@@ -8,13 +8,14 @@ of pairs follow what is known as the years pass (`drift`, `pair_factors`)."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, ValidationError
 
 from balance_sim.evidence.data.carried import carried_forward
 from balance_sim.evidence.data.errors import DataError
@@ -29,12 +30,71 @@ from balance_sim.evidence.estimation.pair_factors import PairFactors, pair_facto
 from balance_sim.evidence.estimation.terms import fitted_terms
 from balance_sim.evidence.forecast.baselines import fit_baselines
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
-from balance_sim.evidence.forecast.hindcast_plan import Plan
-from balance_sim.evidence.forecast.score import BINS, Scores, finite, score_forecasts
+from balance_sim.evidence.forecast.score import BINS, WAYS, ForecastWay, Scores, finite, score_forecasts
 from balance_sim.replications.agreements import from_table
 from balance_sim.replications.gof import Agreements, Span
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.schema import Scenario, Strict, Text
+from balance_sim.scenario.validation import Refuse, read_plan
 from balance_sim.stats.scores import log_score, reliability_table
+
+Baseline = Literal["base_rate", "earlier_accords", "gravity", "logit", "boosted_trees"]
+Year = Annotated[int, Field(ge=1816)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class HindcastPlan(Strict):
+    """The plan of a hindcast: which years, which forecasts, how the years are followed.
+
+    first: of the history. last: last year of the fit. until: last year forecast. window: years that the fit and the
+    baselines look back. drift: propensities and level follow the years. persistence: of propensities from one year run
+    forward to the next. pair_variance: of the dyads' factors (`pair_factors`), 0 for none. refit: weights and
+    baselines `once`, or `yearly` for each year ahead. runs, seed: of the engine. resamples: for the intervals. Without
+    drift neither persistence nor factors are used."""
+
+    title: Text = ""
+    first: Year = 1985
+    last: Year = 2003
+    until: Year = 2010
+    window: Count = 10
+    alliances: Literal["atop", "cow"] = "atop"
+    terms: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    propensities: bool = True
+    drift: bool = True
+    persistence: Annotated[float, Field(ge=0, le=1)] = 0.9
+    pair_variance: Annotated[float, Field(ge=0, le=4)] = 0.25
+    refit: Literal["once", "yearly"] = "once"
+    ways: Annotated[tuple[ForecastWay, ...], Field(min_length=1)] = WAYS
+    baselines: Annotated[tuple[Baseline, ...], Field(min_length=1)] = get_args(Baseline)
+    runs: Count = 200
+    seed: Annotated[int, Field(ge=0)] = 1
+    resamples: Annotated[int, Field(ge=2)] = 500
+
+
+def read_hindcast_plan(path: Path | str) -> HindcastPlan:
+    """A plan from a YAML file. Raises ScenarioError with everything that is wrong in it."""
+    return read_plan(HindcastPlan, path, "hindcast", rules=_between_keys)
+
+
+def _between_keys(plan: HindcastPlan, refuse: Refuse) -> None:
+    if not plan.first < plan.last < plan.until:
+        said = f"first {plan.first}, last {plan.last} (of the fit), until {plan.until} are not in order"
+        refuse("until", "E210", said, "each later than the one before")
+    if "base_rate" not in plan.baselines:
+        refuse("baselines", "E211", "skills are against the base rate", "add base_rate")
+
+
+def stored_plan(values: Mapping[str, object], path: Path) -> HindcastPlan:
+    """The plan that a hindcast's results hold. Raises DataError where they hold none."""
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    why: list[str] = []
+    try:
+        plan = HindcastPlan.model_validate(given)
+        _between_keys(plan, lambda _where, _code, said, *_hints: why.append(said))
+    except ValidationError as error:
+        why = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+    if why:
+        raise DataError(f"this holds no plan of a hindcast: {why[0]}", "Give what `hindcast` wrote", path)
+    return plan
 
 
 @dataclass(frozen=True)
@@ -43,7 +103,7 @@ class Hindcast:
     as at the end of the fit; None where that is the forecast itself. scores: way -> forecast -> scores.
     calibration: of the model. notes: what was left out, and why. data: the files that were read."""
 
-    plan: Plan
+    plan: HindcastPlan
     fit: Fit
     memory: float
     as_fitted: Scores | None
@@ -64,7 +124,7 @@ class Hindcast:
             "forecast": [self.plan.last + 1, self.plan.until],
             "runs": self.plan.runs,
             "seed": self.plan.seed,
-            "plan": asdict(self.plan),
+            "plan": self.plan.model_dump(),
             "weights": self.fit.weights,
             "standard_errors": {
                 name: float(error)
@@ -81,7 +141,7 @@ class Hindcast:
         return out
 
 
-def read_history(plan: Plan, data: Path | str, outcomes: Path | str | None = None) -> History:
+def read_history(plan: HindcastPlan, data: Path | str, outcomes: Path | str | None = None) -> History:
     """What a plan needs. outcomes: a file with the accords after the fit's last year; up to that year those in
     `data` count, after it the file's alone. Covariates that end earlier are carried forward, and a note says which.
 
@@ -101,7 +161,7 @@ def read_history(plan: Plan, data: Path | str, outcomes: Path | str | None = Non
     return replace(history, notes=(*history.notes, note)) if silent else history
 
 
-def hindcast_of(plan: Plan, history: History) -> Hindcast:
+def hindcast_of(plan: HindcastPlan, history: History) -> Hindcast:
     """Run a plan on a history that reaches its last year."""
     terms, notes = fitted_terms(history, plan.terms)
     every, rows = choices(history, terms), pair_years(history)
@@ -151,18 +211,20 @@ def hindcast_of(plan: Plan, history: History) -> Hindcast:
     )
 
 
-def _scored(plan: Plan, p: Mapping[str, Floats], rows: PairYears) -> dict[str, Scores]:
+def _scored(plan: HindcastPlan, p: Mapping[str, Floats], rows: PairYears) -> dict[str, Scores]:
     return score_forecasts(p, rows.y, rows.pair, resamples=plan.resamples, seed=plan.seed)
 
 
-def _fitted(plan: Plan, record: Choices, last: int, *, signs: bool) -> Fit:
+def _fitted(plan: HindcastPlan, record: Choices, last: int, *, signs: bool) -> Fit:
     """The model fitted on the window that ends with a year. signs: of weights as theory has them."""
     past = record.within(max(plan.first, last - plan.window + 1), last)
     kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0]
     return fit(past.with_kinds(kinds or past.kinds), propensities=plan.propensities, signs=signs)
 
 
-def _followed(plan: Plan, found: Fit, record: Choices, memory: float, first: int, last: int) -> Floats:
+def _followed(
+    plan: HindcastPlan, found: Fit, record: Choices, memory: float, first: int, last: int
+) -> Floats:
     """The model's chances one year ahead, weights held."""
     if not plan.drift:
         return found.chances(record.within(first, last))
@@ -170,7 +232,7 @@ def _followed(plan: Plan, found: Fit, record: Choices, memory: float, first: int
     return chances_ahead(found, record, years, memory, plan.window, plan.pair_variance)
 
 
-def _refitted(plan: Plan, record: Choices, rows: PairYears, memory: float) -> dict[str, Floats]:
+def _refitted(plan: HindcastPlan, record: Choices, rows: PairYears, memory: float) -> dict[str, Floats]:
     """Model and baselines one year ahead, all of them fitted anew for each year on the window before it."""
     parts: dict[str, list[Floats]] = {}
     for year in range(plan.last + 1, plan.until + 1):
@@ -184,7 +246,7 @@ def _refitted(plan: Plan, record: Choices, rows: PairYears, memory: float) -> di
 
 
 def _forward(
-    plan: Plan, found: Fit, factors: PairFactors | None, history: History, rows: PairYears
+    plan: HindcastPlan, found: Fit, factors: PairFactors | None, history: History, rows: PairYears
 ) -> tuple[Floats, PairYears, PairYears]:
     """The model's chances run forward; the rows with what was known at the origin; and the rows to score."""
     origin = plan.last + 1
@@ -235,7 +297,7 @@ class Forward:
     notes: tuple[str, ...]
 
 
-def forward_networks(plan: Plan, history: History, *, runs: int, seed: int) -> Forward:
+def forward_networks(plan: HindcastPlan, history: History, *, runs: int, seed: int) -> Forward:
     """Fit up to the plan's last year as `hindcast` does, and run forward without looking at what came after.
 
     Factors of pairs do not act in the runs, as in the hindcast's own."""

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -196,7 +196,8 @@ def best_baseline(log_skill: Mapping[str, float], reference: str = "base_rate") 
     return min(others, key=lambda name: (-others[name], name)) if others else None
 
 
-WAYS = ("one_year_ahead", "simulated_forward")
+ForecastWay = Literal["one_year_ahead", "simulated_forward"]
+WAYS: tuple[ForecastWay, ...] = get_args(ForecastWay)
 """Of a hindcast."""
 FILE = "hindcast.json"
 LARGEST = 64 << 20  # bytes that are read at most
