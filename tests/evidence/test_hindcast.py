@@ -35,8 +35,7 @@ from balance_sim.evidence.forecast.hindcast import (
 )
 from balance_sim.evidence.forecast.score import read_scored
 from balance_sim.pool.faults import WrongRequest
-from balance_sim.replications.agreements import ground_of
-from balance_sim.replications.gof import compare
+from balance_sim.replications.gof import compare, ground_of
 from balance_sim.results.store import Store
 from balance_sim.scenario.problems import ScenarioError
 

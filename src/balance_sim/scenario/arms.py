@@ -7,7 +7,7 @@ then the tree is read as a file's is, and says what is wrong. A test holds both 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -230,7 +230,8 @@ def _are_actors(codes: tuple[object, ...], known: tuple[str, ...]) -> bool:
 def _in_rows(scenario: Scenario, head: str, name: str, field: str, value: object) -> Any:
     rows: tuple[SectionRow, ...] = getattr(scenario, head)
     keys = SECTIONS[head].keys
-    kinds = {"accords": scenario.kinds, "events": scenario.event_kinds, "provocations": scenario.event_kinds}
+    kinds: dict[str, Collection[str]] = {"accords": scenario.kinds, "events": scenario.event_kinds}
+    kinds["provocations"] = scenario.event_kinds
     known = scenario.codes if field == "patrons" else (*scenario.codes, *scenario.outside)
     if field == "kind" and str(value) not in kinds.get(head, {}):
         return None

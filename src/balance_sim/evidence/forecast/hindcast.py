@@ -31,8 +31,7 @@ from balance_sim.evidence.estimation.terms import fitted_terms
 from balance_sim.evidence.forecast.baselines import fit_baselines
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
 from balance_sim.evidence.forecast.score import BINS, WAYS, ForecastWay, Scores, finite, score_forecasts
-from balance_sim.replications.agreements import from_table
-from balance_sim.replications.gof import Agreements, Span
+from balance_sim.replications.gof import Agreements, Span, from_table
 from balance_sim.scenario.schema import Scenario, Strict, Text
 from balance_sim.scenario.validation import Refuse, read_plan
 from balance_sim.stats.scores import log_score, reliability_table
