@@ -58,7 +58,7 @@ def verify(
 
 def _refuse_forecasts(results: Path, said: str) -> None:
     """Raise WrongRequest for a folder of `hindcast`, which holds no blocks and whose data are not in it."""
-    from balance_sim.evidence.forecast.scored_file import scored_path
+    from balance_sim.evidence.forecast.score import scored_path
     from balance_sim.pool.faults import WrongRequest
 
     if not (results / "manifest.json").exists() and scored_path(results) is not None:

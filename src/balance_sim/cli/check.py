@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from balance_sim.analysis.world_at_start import WorldAtStart
-    from balance_sim.evidence.data.plan_file import PlanKind
     from balance_sim.scenario.problems import Problem
     from balance_sim.scenario.schema import Scenario
+    from balance_sim.scenario.validation import PlanKind
 
 
 @click.command()
@@ -33,10 +33,10 @@ def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool)
 
     FILE is a path, or the name of a file in ./scenarios or ./experiments. Exit code 4 if it is refused. Of a scenario
     the start of the control arm is printed, by the expected estimator."""
-    from balance_sim.evidence.data.plan_file import plan_kind
     from balance_sim.scenario.experiment import names_experiment
     from balance_sim.scenario.load import check_scenario
     from balance_sim.scenario.problems import ScenarioError
+    from balance_sim.scenario.validation import plan_kind
 
     file = _file_in(file)
     if names_experiment(file):
@@ -136,27 +136,27 @@ def _file_in(file: str) -> str:
 def _check_plan(file: str, kind: PlanKind) -> None:
     """What the plan's own command checks before it begins; the scenarios of cases too. A two-sided choice is read and
     fitted as `fit` does, so that nothing is left for it to refuse."""
-    from balance_sim.evidence.data.plan_file import COMMANDS
+    from balance_sim.scenario.validation import PLAN_COMMANDS
 
     found: dict[str, object] = {}
     notes: list[str] = []
     if kind == "cases":
-        from balance_sim.evidence.cases.case_plan import read_plan
+        from balance_sim.evidence.cases.tables import read_cases_plan
         from balance_sim.scenario import load_scenario
 
-        cases = read_plan(file).cases
+        cases = read_cases_plan(file).cases
         for case in cases:
             load_scenario(case.scenario)
         what = f"{len(cases)} cases"
     elif kind == "hindcast":
-        from balance_sim.evidence.forecast.hindcast import read_plan as read_hindcast
+        from balance_sim.evidence.forecast.hindcast import read_hindcast_plan
 
-        plan = read_hindcast(file)
+        plan = read_hindcast_plan(file)
         what = f"fit to {plan.last}, forecast to {plan.until}"
     else:
         what, found, notes = _fitted(file)
-    document = document_of([], plan={"command": COMMANDS[kind], **found})
-    options.answer(document, [f"{file}: ok (plan of `{COMMANDS[kind]}`: {what})", *notes], indent=2)
+    document = document_of([], plan={"command": PLAN_COMMANDS[kind], **found})
+    options.answer(document, [f"{file}: ok (plan of `{PLAN_COMMANDS[kind]}`: {what})", *notes], indent=2)
 
 
 def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
@@ -164,8 +164,7 @@ def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
     from balance_sim.cli.fit import one_thread
 
     one_thread()
-    from balance_sim.coordination.coordination_file import note_lines, read_lines
-    from balance_sim.coordination.coordination_plan import read_coordination_plan
+    from balance_sim.coordination.plan import note_lines, read_coordination_plan, read_lines
 
     plan = read_coordination_plan(file)
     data = plan.load()

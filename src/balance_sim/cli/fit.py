@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from balance_sim.evidence.data.profiles import Profile
     from balance_sim.evidence.estimation.calibration import Calibrated
-    from balance_sim.evidence.forecast.skill_card import SkillCard
+    from balance_sim.evidence.forecast.baselines import SkillCard
 
 STATES_SHOWN = 5
 RATES_ONLY = (
@@ -131,8 +131,8 @@ def fit(
 
 def _refuse_file(data: Path) -> None:
     """Say what a YAML file is that was given instead of a folder of data."""
-    from balance_sim.evidence.data.plan_file import kind_of_file
     from balance_sim.scenario.problems import shown
+    from balance_sim.scenario.validation import kind_of_file
 
     kind = kind_of_file(data)
     if kind is not None and kind.name != "coordination":
@@ -153,8 +153,11 @@ def _refuse_options_of_rates(ctx: click.Context) -> None:
 def _fit_coordination(plan_path: Path, out: Path) -> None:
     """Fit the two-sided choice that a plan describes, write it and print it."""
     one_thread()
-    from balance_sim.coordination.coordination_file import coordination_lines, coordination_record
-    from balance_sim.coordination.coordination_plan import read_coordination_plan
+    from balance_sim.coordination.plan import (
+        coordination_lines,
+        coordination_record,
+        read_coordination_plan,
+    )
     from balance_sim.results.folder import version
 
     plan = read_coordination_plan(plan_path)
@@ -216,7 +219,7 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
     from balance_sim.evidence.estimation.calibration import calibrate as calibrated
     from balance_sim.evidence.estimation.calibration_file import calibration_record, calibration_text
     from balance_sim.evidence.estimation.own_record import own_record
-    from balance_sim.evidence.forecast.skill_card import YEARS, skill_card
+    from balance_sim.evidence.forecast.baselines import CARD_YEARS, skill_card
     from balance_sim.pool.whole_files import write_whole
     from balance_sim.results.folder import version
     from balance_sim.scenario.defaults import fitted_distribution
@@ -229,7 +232,7 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
     end = until or raw.start
     if end > raw.start:
         raise click.UsageError(f"--until {end} lies after the scenario's start, {raw.start}")
-    record = own_record(raw, window + (YEARS if card else 0), until=end)
+    record = own_record(raw, window + (CARD_YEARS if card else 0), until=end)
     last = record.years[-1]
     kept = record.within(last - window + 1, last)
     found = calibrated(kept, prior, form)

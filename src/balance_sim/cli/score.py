@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,7 +171,7 @@ def _forecast_of_folder(
     """Each dyad's probability of a new agreement in an arm, from some of its replications simulated again; and how
     many replications failed."""
     from balance_sim.analysis.chances import RUNS, dyad_chances
-    from balance_sim.evidence.forecast.forecast import Forecast, window_of
+    from balance_sim.evidence.forecast.forecast import Forecast
 
     if arm is not None and arm not in result.arms:
         raise click.UsageError(f"the results have no arm {arm}; they have {', '.join(result.arms)}")
@@ -186,7 +186,8 @@ def _forecast_of_folder(
     if window > result.horizon:
         raise click.UsageError(f"--window {window}: the runs end {result.horizon} days after the focal event")
     finished = _finished(result)
-    first, last = window_of(date.fromordinal(719163 + result.focal_day), window)
+    focal = date.fromordinal(719163 + result.focal_day)
+    first, last = focal + timedelta(days=1), focal + timedelta(days=window)
     p = dyad_chances(result, arm, window=window, kinds=kinds, stage=stage, runs=runs)
     about = f"{result.scenario.name}, arm {arm}, {min(finished, runs or RUNS)} runs simulated again"
     return Forecast(tuple(p), tuple(p.values()), first, last, kinds, stage, about), len(result.failed)
@@ -210,8 +211,8 @@ def score_result(
 
     runs: replications simulated again for the probabilities; a few dozen if None."""
     from balance_sim.analysis.chances import dyad_chances
-    from balance_sim.evidence.cases.case_responses import responses_of
-    from balance_sim.evidence.cases.case_scores import score_case
+    from balance_sim.evidence.cases.scores import score_case
+    from balance_sim.evidence.cases.tables import responses_of
 
     responses = responses_of(outcomes, case_id)
     finished = _finished(result)
@@ -267,11 +268,11 @@ def cases(
 
     Each scenario is simulated in its control arm and in the arm that changes nothing. A case without responses on
     record is simulated and not scored."""
-    from balance_sim.evidence.cases.case_plan import read_plan
+    from balance_sim.evidence.cases.tables import read_cases_plan
     from balance_sim.experiment.run import run
     from balance_sim.scenario import load_scenario
 
-    wanted = read_plan(plan)
+    wanted = read_cases_plan(plan)
     found: list[dict[str, Any]] = []
     failed = 0
     for case in wanted.cases:
@@ -287,10 +288,10 @@ def cases(
             out=None if out is None else out / scenario.name,
         )
         failed += len(result.failed)
-        if case.case_id is None:
+        if case.case is None:
             found.append({"scenario": scenario.name, "case": None, "runs": result.runs})
         else:
-            found.append(score_result(result, wanted.responses, case.case_id))
+            found.append(score_result(result, wanted.responses, case.case))
     options.answer(
         {"title": wanted.title, "cases": found}, lambda: _cases_text(wanted.title, found), indent=2
     )
