@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.data.panel import load_history
+from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation import features
 from balance_sim.evidence.estimation.features import PairYears, pair_years
 from balance_sim.evidence.estimation.propensity import fit_propensity_logit

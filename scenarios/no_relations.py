@@ -13,7 +13,8 @@ import re
 from datetime import date
 from pathlib import Path
 
-from balance_sim.evidence.data.relations import RELATION_COLUMNS, known_relations
+from balance_sim.evidence.data.codes import known_relations
+from balance_sim.evidence.data.relations import RELATION_COLUMNS
 
 HERE = Path(__file__).parent
 NAME, START = "beijing_2025", date(2025, 9, 1)

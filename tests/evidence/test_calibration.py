@@ -22,8 +22,8 @@ from balance_sim.evidence.estimation.calibration import (
     mixing_variance,
     prior_of,
 )
+from balance_sim.evidence.estimation.choices import own_record, scenario_on, signing_day
 from balance_sim.evidence.estimation.likelihood import Design, log_likelihood
-from balance_sim.evidence.estimation.own_record import own_record, scenario_on, signing_day
 from balance_sim.evidence.forecast.forecast import Forecast, own_baselines_of
 from balance_sim.evidence.forecast.own_baselines import OWN_BASELINES, own_rows
 from balance_sim.evidence.forecast.skill_card import skill_card

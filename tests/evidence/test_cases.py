@@ -19,8 +19,9 @@ from balance_sim.evidence.cases.cases_accords import accord_rows
 from balance_sim.evidence.cases.cases_data import Series, actor, is_state_in, state_code
 from balance_sim.evidence.cases.cases_pairs import dispute_rows
 from balance_sim.evidence.data import codes
+from balance_sim.evidence.data.codes import known_relations
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.relations import known_relations, relation_rows
+from balance_sim.evidence.data.relations import relation_rows
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.codes import code_table
 

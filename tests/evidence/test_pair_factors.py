@@ -9,9 +9,8 @@ import pytest
 from scipy import integrate, stats
 
 from balance_sim.evidence.estimation.choices import Choices, choices
-from balance_sim.evidence.estimation.drift import chances_ahead, fit_at
+from balance_sim.evidence.estimation.drift import chances_ahead, fit_at, pair_factors
 from balance_sim.evidence.estimation.fitting import Fit, fit
-from balance_sim.evidence.estimation.pair_factors import pair_factors
 from balance_sim.evidence.estimation.recovery import made_record
 from balance_sim.evidence.forecast.score import log_score
 from balance_sim.stats.mixing import mixed_chance

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.history import History, default_depths, load_history
 from balance_sim.evidence.data.layers import great_circle
-from balance_sim.evidence.data.panel import History, default_depths, load_history
 from balance_sim.evidence.estimation.features import pair_years
 from balance_sim.evidence.forecast.baselines import base_rate
 

@@ -17,7 +17,7 @@ from balance_sim.coordination.effects import NETWORK_KINDS, STATE_KINDS, Effect
 from balance_sim.coordination.event_files import Strays, load_event_data
 from balance_sim.coordination.events import EventData
 from balance_sim.coordination.formula import parse_effect, parse_formula
-from balance_sim.evidence.data.twice import Conflicts
+from balance_sim.evidence.data.ties import Conflicts
 from balance_sim.scenario.cells import iso_date
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.file_kinds import other_kind

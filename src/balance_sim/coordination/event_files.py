@@ -21,19 +21,23 @@ from balance_sim.coordination.covariate_sources import (
 )
 from balance_sim.coordination.events import EventData, World
 from balance_sim.evidence.data.accords import read_outcomes
-from balance_sim.evidence.data.covariates import read_pair_covariates, read_state_covariates
+from balance_sim.evidence.data.codes import SIDES, ActorSystem, names_of, system_of
 from balance_sim.evidence.data.errors import DataError, DataErrors, refuse_unless_one_of
-from balance_sim.evidence.data.labels import SIDES, System, names_of, system_of
 from balance_sim.evidence.data.table import Read, ReadReport, open_table
 from balance_sim.evidence.data.ties import (
+    Conflicts,
+    again,
+    conflicts_of,
     is_matrix,
     read_actors,
     read_matrix,
+    read_pair_covariates,
     read_presence,
+    read_state_covariates,
     read_ties,
     spells_of,
+    the_last,
 )
-from balance_sim.evidence.data.twice import Conflicts, again, conflicts_of, the_last
 
 Strays = Literal["refuse", "drop"]
 """What to do with what does not fit: an error, or leave it out and count it."""
@@ -144,7 +148,7 @@ def without_absent(data: EventData) -> EventData:
 class _Reading:
     """Reads file after file in one way of naming actors, and remembers the reports."""
 
-    def __init__(self, system: System, kinds: tuple[str, ...], conflicts: Conflicts) -> None:
+    def __init__(self, system: ActorSystem, kinds: tuple[str, ...], conflicts: Conflicts) -> None:
         self.system, self.kinds, self.conflicts = system, kinds, conflicts
         self.conflicting: dict[str, DataError] = {}
         self.known: set[str] = set()
@@ -290,7 +294,7 @@ def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(filled, ignore_index=True)
 
 
-def _ties_system(path: Path) -> System:
+def _ties_system(path: Path) -> ActorSystem:
     """How the file of the events names its actors: all files follow it."""
     if _is_accords(path):
         return "cow"

@@ -19,7 +19,7 @@ from balance_sim.evidence.cases.cases_text import scenario_files
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.relations import relation_rows
 from balance_sim.evidence.estimation.calibration import FEWEST
-from balance_sim.evidence.estimation.own_record import years_before
+from balance_sim.evidence.estimation.choices import years_before
 from balance_sim.scenario.actors import IDENTIFIER
 
 RECORD_YEARS = 20

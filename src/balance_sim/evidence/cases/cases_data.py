@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.data_files import FILES, READERS, file_of
 from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.sources import FILES, READERS, file_of
 from balance_sim.evidence.data.table import Read
 from balance_sim.scenario.codes import code_table, known
 

@@ -13,7 +13,7 @@ from datetime import date
 import pandas as pd
 
 from balance_sim.evidence.cases.cases_data import Actor, Series
-from balance_sim.evidence.data.nuclear import nuclear_since
+from balance_sim.evidence.data.codes import nuclear_since
 
 Row = dict[str, str]
 

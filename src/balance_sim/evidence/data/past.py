@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from balance_sim.evidence.data.codes import nuclear_since
 from balance_sim.evidence.data.history import Floats, History
-from balance_sim.evidence.data.nuclear import nuclear_since
 from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario.defaults import default_tree, default_weights
 from balance_sim.scenario.nodes import plain

@@ -26,23 +26,18 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import digamma, gammaln
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats
-from balance_sim.evidence.estimation.choices import Choices
-from balance_sim.evidence.estimation.fitting import newton_step
+from balance_sim.evidence.data.layers import Floats
+from balance_sim.evidence.estimation.choices import Choices, OwnRecord
+from balance_sim.evidence.estimation.fitting import no_maximum
 from balance_sim.evidence.estimation.likelihood import Design, derivatives, log_likelihood, scores_by
-from balance_sim.evidence.estimation.own_record import OwnRecord
 from balance_sim.scenario.defaults import Distribution
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.mixing import mixed_chance
+from balance_sim.stats.newton import Maximum, NoMaximum, newton
 
 HELD_TERMS = (
-    "security_gain",
-    "common_threat",
-    "bandwagon",
-    "ladder",
-    "autonomy",
-    "exposure",
-    "hub_doubt",
+    *("security_gain", "common_threat", "bandwagon", "ladder"),
+    *("autonomy", "exposure", "hub_doubt"),
 )
 """Terms that keep their weights: those that carry an event's effect, the depth that two states have reached, and those
 that the fit could not tell."""
@@ -58,7 +53,7 @@ NEAR = 1e-3
 """Of the logarithm of a variance, from the minimum that is found to that of the slope."""
 FEWEST = 50
 """Agreements below which there is no calibration: fewer cannot tell states apart."""
-ROUNDS, STEPS, HALVINGS, CLOSE, SETTLED = 200, 60, 40, 1e-7, 1e-3
+ROUNDS, CLOSE, SETTLED = 200, 1e-7, 1e-3
 FIRST_LEVELS = 5
 """Years before the first whose count tells the variance of the level."""
 
@@ -121,54 +116,44 @@ class Joint:
     classes: tuple[tuple[str, ...], ...]
 
     @cached_property
-    def designs(self) -> tuple[Design, ...]:
-        """One for each class, with its kinds alone."""
-        return tuple(Design(self.choices.with_kinds(kinds)) for kinds in self.classes)
+    def designs(self) -> tuple[tuple[Design, NDArray[np.int64]], ...]:
+        """One for each class, with its kinds alone, and where its parameters stand among all."""
+        n, terms, out = len(self.choices.states), len(self.choices.names), []
+        for place, kinds in enumerate(self.classes):
+            intercepts = [self.names.index(f"intercept.{kind}") for kind in kinds]
+            states = self.own.start + place * n + np.arange(n)
+            at = np.concatenate([np.arange(terms), np.array(intercepts, dtype=np.int64), states])
+            out.append((Design(self.choices.with_kinds(kinds)), at))
+        return tuple(out)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the weights and intercepts."""
         return Design(self.choices).names
 
-    @cached_property
-    def terms(self) -> slice:
-        """Where the weights stand."""
-        return slice(0, len(self.choices.names))
-
-    @cached_property
+    @property
     def kinds(self) -> slice:
-        """Where the intercepts of the kinds stand."""
-        return slice(self.terms.stop, len(self.names))
+        """Where the intercepts of the kinds stand, after the weights."""
+        return slice(len(self.choices.names), len(self.names))
 
-    @cached_property
+    @property
     def own(self) -> slice:
         """Where the random intercepts of the states stand."""
-        return slice(len(self.names), self.size)
+        return slice(len(self.names), len(self.names) + len(self.classes) * len(self.choices.states))
 
-    @cached_property
+    @property
     def size(self) -> int:
         """How many parameters."""
-        return len(self.names) + len(self.classes) * len(self.choices.states)
-
-    @cached_property
-    def places(self) -> tuple[NDArray[np.int64], ...]:
-        """Where the parameters of each class's design stand among all."""
-        n, out = len(self.choices.states), []
-        for place, kinds in enumerate(self.classes):
-            fixed = [self.names.index(name) for name in self.choices.names]
-            fixed += [self.names.index(f"intercept.{kind}") for kind in kinds]
-            states = self.own.start + place * n + np.arange(n)
-            out.append(np.concatenate([np.array(fixed, dtype=np.int64), states]))
-        return tuple(out)
+        return self.own.stop
 
     def log_likelihood(self, at: Floats) -> float:
         """Of all classes together."""
-        return sum(log_likelihood(one, at[to]) for one, to in zip(self.designs, self.places, strict=True))
+        return sum(log_likelihood(one, at[to]) for one, to in self.designs)
 
     def derivatives(self, at: Floats) -> tuple[float, Floats, Floats]:
         """Log-likelihood, gradient (size,) and minus the second derivatives (size, size)."""
         value, slope, curve = 0.0, np.zeros(self.size), np.zeros((self.size, self.size))
-        for one, to in zip(self.designs, self.places, strict=True):
+        for one, to in self.designs:
             of_class = derivatives(one, at[to])
             value += of_class[0]
             slope[to] += of_class[1]
@@ -178,18 +163,13 @@ class Joint:
     def scores_by(self, at: Floats, cluster: NDArray[np.int64]) -> Floats:
         """(clusters, size) first derivatives summed over the rows of each cluster."""
         total = np.zeros((len(np.unique(cluster)), self.size))
-        for one, to in zip(self.designs, self.places, strict=True):
+        for one, to in self.designs:
             total[:, to] += scores_by(one, at[to], cluster)
         return total
 
     def rates(self, at: Floats) -> Floats:
         """(N,) agreements of any kind expected of each row at level and factor 1."""
-        return np.asarray(
-            sum(
-                np.exp(one.log_rate(at[to])[0]).sum(axis=1)
-                for one, to in zip(self.designs, self.places, strict=True)
-            )
-        )
+        return np.asarray(sum(np.exp(one.log_rate(at[to])[0]).sum(axis=1) for one, to in self.designs))
 
     def exposed(self, factor: Floats) -> Joint:
         """The same with exposures times (N,) factors."""
@@ -289,7 +269,7 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
     for number in range(ROUNDS):
         precision[joint.own, joint.own] = np.kron(np.linalg.inv(spread), np.eye(n))
         exposed = joint.exposed(level[year] * factor[c.a, c.b])
-        at, information = climb(exposed, at, mean, precision)
+        at, information = _peak(exposed, at, mean, precision)
         told = information
         if form.dyads:  # the variance of each factor's gamma posterior is shape / inverse scale^2
             told = told - _of_factors(exposed, at, factor, factor / (1.0 / dyads + expected))
@@ -401,28 +381,12 @@ def _prior_of(joint: Joint, prior: Prior, form: Form) -> tuple[Floats, Floats]:
     return mean, precision
 
 
-def climb(joint: Joint, at: Floats, mean: Floats, precision: Floats) -> tuple[Floats, Floats]:
-    """Where likelihood and normal prior together are highest, and minus the second derivatives there. Newton's method.
-
-    mean: (size,), precision: (size, size) of the prior. Raises DataError if it does not settle."""
-
-    def height(new: Floats) -> float:
-        return joint.log_likelihood(new) - 0.5 * float((new - mean) @ precision @ (new - mean))
-
-    for _ in range(STEPS):
-        value, slope, information = joint.derivatives(at)
-        away = precision @ (at - mean)
-        value -= 0.5 * float((at - mean) @ away)
-        slope, information = slope - away, information + precision
-        step = newton_step(information, slope, joint.names)
-        if slope @ step < CLOSE:
-            return at, information
-        for halving in range(HALVINGS):
-            new = at + step * 0.5**halving
-            if height(new) >= value - 1e-9:
-                break
-        at = np.asarray(new)
-    raise DataError(f"the calibration did not settle in {STEPS} steps", "Give a longer record")
+def _peak(joint: Joint, at: Floats, mean: Floats, precision: Floats) -> Maximum:
+    """Where likelihood and normal prior together are highest. mean: (size,), precision: (size, size) of the prior."""
+    try:
+        return newton(at, joint.derivatives, joint.log_likelihood, precision, mean, tolerance=CLOSE)
+    except NoMaximum as error:
+        raise no_maximum(error, joint.names, "calibration", "Give a longer record") from None
 
 
 def mixing_variance(signed: Floats, expected: Floats) -> float:
@@ -474,19 +438,3 @@ def forecast(found: Calibrated, ahead: Choices) -> Floats:
     shape = found.shape[ahead.a, ahead.b]
     inverse = _inverse(found.dyad_variance) + found.expected[ahead.a, ahead.b]
     return mixed_chance(rate, shape, inverse, found.level_variance)
-
-
-__all__ = [
-    "FORM",
-    "HELD_TERMS",
-    "Calibrated",
-    "Form",
-    "Joint",
-    "Prior",
-    "calibrate",
-    "classes_of",
-    "forecast",
-    "level_variance",
-    "mixing_variance",
-    "prior_of",
-]

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data.history import History
-from balance_sim.evidence.estimation.choices import choices
+from balance_sim.evidence.estimation.choices import choices, fitted_terms
 from balance_sim.evidence.estimation.drift import fit_at, memory_of
 from balance_sim.evidence.estimation.fitting import fit
-from balance_sim.evidence.estimation.terms import fitted_terms
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit
 from balance_sim.evidence.forecast.hindcast_plan import Plan
 from balance_sim.replications.agreements import from_table

@@ -14,17 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from balance_sim.evidence.data.carried import carried_forward
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats, History
-from balance_sim.evidence.data.panel import load_history
-from balance_sim.evidence.estimation.choices import Choices, choices
-from balance_sim.evidence.estimation.drift import chances_ahead, fit_at, memory_of
+from balance_sim.evidence.data.history import Floats, History, carried_forward, load_history
+from balance_sim.evidence.estimation.choices import Choices, choices, fitted_terms
+from balance_sim.evidence.estimation.drift import PairFactors, chances_ahead, fit_at, memory_of, pair_factors
 from balance_sim.evidence.estimation.features import PairYears, pair_years
-from balance_sim.evidence.estimation.fitted_file import data_used
 from balance_sim.evidence.estimation.fitting import Fit, fit
-from balance_sim.evidence.estimation.pair_factors import PairFactors, pair_factors
-from balance_sim.evidence.estimation.terms import fitted_terms
+from balance_sim.evidence.estimation.parameter_files import data_used
 from balance_sim.evidence.forecast.baselines import fit_baselines
 from balance_sim.evidence.forecast.forward import simulate_forward
 from balance_sim.evidence.forecast.hindcast_plan import WAYS, Plan, read_plan

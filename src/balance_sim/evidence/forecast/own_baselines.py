@@ -15,13 +15,13 @@ import pandas as pd
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats
+from balance_sim.evidence.estimation.choices import OwnRecord, signing_day, years_before
 from balance_sim.evidence.estimation.features import (
     DISTANCE_OFFSET_KM,
     MEMORY_HALF_LIFE,
     RECENT_YEARS,
     PairYears,
 )
-from balance_sim.evidence.estimation.own_record import OwnRecord, signing_day, years_before
 from balance_sim.evidence.forecast.baselines import BASELINES, WINDOW, Predictor, fit_logit
 from balance_sim.model.core import DAYS_PER_YEAR
 from balance_sim.model.world import capabilities, differences, distances, lesser

@@ -14,7 +14,7 @@ import numpy as np
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats
 from balance_sim.evidence.estimation.calibration import FORM, Form, Prior, calibrate, forecast
-from balance_sim.evidence.estimation.own_record import OwnRecord
+from balance_sim.evidence.estimation.choices import OwnRecord
 from balance_sim.evidence.forecast.baselines import WINDOW
 from balance_sim.evidence.forecast.hindcast import finite
 from balance_sim.evidence.forecast.own_baselines import OWN_BASELINES, own_predictors, own_rows
