@@ -15,7 +15,7 @@ import pandas as pd
 from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation.choices import FITTED, choices
 from balance_sim.evidence.estimation.fitting import fit
-from balance_sim.evidence.forecast.forecast import placebo
+from balance_sim.evidence.forecast import placebo
 from balance_sim.evidence.forecast.score import log_score, score_forecasts
 
 THREAT = ("security_gain", "common_threat", "hostility", "bandwagon")

@@ -21,7 +21,7 @@ from balance_sim.evidence.estimation.likelihood import (
     pulls,
     scores_by,
 )
-from balance_sim.evidence.forecast.forecast import score
+from balance_sim.evidence.forecast import score
 
 # --- two-sided consent: two rows, two kinds, three states ----------------------------------------------------
 

@@ -8,7 +8,7 @@ import pytest
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.evidence.estimation.recovery import made_record
-from balance_sim.evidence.forecast.forecast import placebo
+from balance_sim.evidence.forecast import placebo
 
 SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "security_gain": 0.6}

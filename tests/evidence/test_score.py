@@ -10,7 +10,7 @@ import pytest
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.estimation.features import PairYears
-from balance_sim.evidence.forecast.forecast import baselines, score
+from balance_sim.evidence.forecast import baselines, score
 
 P = np.array([0.9, 0.6, 0.6, 0.3, 0.3, 0.3, 0.05, 0.0])
 Y = np.array([1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0])
