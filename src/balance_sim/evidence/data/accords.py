@@ -115,8 +115,8 @@ def _dcad_kind(table: Table) -> pd.Series:
         kind = table.words(column).str.upper().map(DCAD_SECTOR_KINDS)
         rung = kind.map({name: depth for depth, name in enumerate(RUNGS)}).astype(np.float64).fillna(-1)
         best = best.where(best > rung, rung)
-    rung = best.where(best >= 0, RUNGS.index("information_sharing")).astype(int)
-    kinds = pd.Series(np.array(RUNGS, dtype=object)[rung], index=best.index)
+    deepest = best.where(best >= 0, RUNGS.index("information_sharing")).astype(int)
+    kinds = pd.Series(np.array(RUNGS, dtype=object)[deepest], index=best.index)
     return kinds.mask(table.words("type").str.lower() == "general", "defence_cooperation")
 
 
@@ -162,7 +162,8 @@ def read_accords(path: Path | str) -> Read:
         }
     )
     frame = _tidy(_one_row_each(long))
-    return table.read(frame, years_of(frame[["signed", "in_force", "ended"]].stack()), kinds=kinds)
+    dates = pd.concat([frame[stage] for stage in ("signed", "in_force", "ended")]).dropna()
+    return table.read(frame, years_of(dates), kinds=kinds)
 
 
 def _kinds_of(table: Table) -> pd.Series:

@@ -62,7 +62,7 @@ def state_codes() -> pd.DataFrame:
 
 def current_iso3(code: str) -> str:
     """The code of the table for a withdrawn or unofficial alpha-3 code; any other code unchanged."""
-    return FORMER_ISO3.get(code, code)
+    return str(FORMER_ISO3.get(code, code))
 
 
 def convert(values: pd.Series, on: pd.Series, source: System, target: System) -> pd.Series:

@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 from balance_sim.evidence.data import layers
 from balance_sim.evidence.data.accords import read_outcomes
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.data.sources import FILES, READERS, file_of, unread
 from balance_sim.evidence.data.table import Read, ReadReport
 from balance_sim.scenario.shipped import shipped_text
 
-Flags = NDArray[np.bool_]
+Floats = layers.Floats
 
 NEEDED = ("accords", "capability")
 ALLIANCES: Mapping[str, str] = {"atop": "atop", "cow": "cow_alliances"}
@@ -76,7 +75,7 @@ class History:
     notes: tuple[str, ...]
 
     @property
-    def present(self) -> Flags:
+    def present(self) -> NDArray[np.bool_]:
         """(T, n): member on some day of the year."""
         return self.leave > self.entry
 
@@ -263,7 +262,10 @@ def _followed_by(
         notes.append(f"{lost} outcomes signed up to {last} left out: the data count there")
     if lost := len(known) - len(kept):
         notes.append(f"{lost} accords of the data after {last} left out: the outcomes count")
-    return pd.concat([kept, after.assign(accord_id="outcome-" + after["accord_id"])], ignore_index=True)
+    out: pd.DataFrame = pd.concat(
+        [kept, after.assign(accord_id="outcome-" + after["accord_id"])], ignore_index=True
+    )
+    return out
 
 
 def _before_membership(placed: pd.DataFrame, states: layers.Roster) -> pd.Series:

@@ -134,7 +134,7 @@ class Table:
 
     def same(self, value: object, dtype: Any = None) -> pd.Series:
         """A column with one value."""
-        return pd.Series(value, index=self.text.index, dtype=dtype)  # type: ignore[call-overload, no-any-return]
+        return pd.Series(value, index=self.text.index, dtype=dtype)  # type: ignore[no-any-return]
 
     def number(self, column: str, missing: Iterable[float] = ()) -> pd.Series:
         """A column as float64; blanks and the source's codes for missing become NaN."""

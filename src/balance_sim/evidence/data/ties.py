@@ -240,12 +240,13 @@ def read_matrix(path: Path | str) -> Read:
         why = "the two halves of the matrix differ: ties have no direction here"
         found = f"{cells[k, m]:g} against {cells[m, k]:g}"
         raise DataError(why, "Give the same value on both sides", path, k + 2, names[m], found)
-    i, j = np.nonzero(np.triu(~np.isnan(cells), 1))
+    above, down = np.nonzero(np.triu(~np.isnan(cells), 1))
     label = np.array(names, dtype=object)
-    swap = label[i] > label[j]
-    frame = pd.DataFrame({"a": np.where(swap, label[j], label[i]), "b": np.where(swap, label[i], label[j])})
-    never = pd.Series(pd.NaT, index=range(len(i)), dtype="datetime64[s]")
-    frame = frame.assign(date=never, value=cells[i, j], increment=np.nan, line=i + 2)
+    first, second = label[above], label[down]
+    swap = first > second
+    frame = pd.DataFrame({"a": np.where(swap, second, first), "b": np.where(swap, first, second)})
+    never = pd.Series(pd.NaT, index=range(len(above)), dtype="datetime64[s]")
+    frame = frame.assign(date=never, value=cells[above, down], increment=np.nan, line=above + 2)
     notes = (f"{len(names)} actors",)
     return Read(frame, ReadReport("matrix", str(path), len(names), len(frame), None, None, notes=notes))
 

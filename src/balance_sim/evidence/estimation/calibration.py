@@ -132,8 +132,13 @@ class Joint:
         return Design(self.choices).names
 
     @property
+    def terms(self) -> slice:
+        """Where the weights stand."""
+        return slice(0, len(self.choices.names))
+
+    @property
     def kinds(self) -> slice:
-        """Where the intercepts of the kinds stand, after the weights."""
+        """Where the intercepts of the kinds stand."""
         return slice(len(self.choices.names), len(self.names))
 
     @property
@@ -144,7 +149,7 @@ class Joint:
     @property
     def size(self) -> int:
         """How many parameters."""
-        return self.own.stop
+        return int(self.own.stop)
 
     def log_likelihood(self, at: Floats) -> float:
         """Of all classes together."""
@@ -242,8 +247,7 @@ def classes_of(kinds: Sequence[str], declarations: Sequence[str]) -> tuple[tuple
 
 
 def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
-    c = record.choices
-    total = int(record.counts.sum())
+    c, total = record.choices, int(record.counts.sum())
     if total < FEWEST:
         raise DataError(
             f"the record holds {total} agreements between two states in {len(record.years)} years; "
@@ -252,36 +256,35 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
         )
     joint = Joint(c, classes_of(c.kinds, prior.declarations))
     mean, precision = _prior_of(joint, prior, form)
-    year = np.searchsorted(np.array(record.years), c.year)
-    yearly = np.bincount(year, record.counts.sum(axis=1), len(record.years))
+    n, classes, by_row = len(c.states), len(joint.classes), record.counts.sum(axis=1)
+    upper, year = np.triu_indices(n, 1), np.searchsorted(np.array(record.years), c.year)
+
+    def by_dyad(values: Floats) -> Floats:
+        out = np.zeros((n, n))
+        np.add.at(out, (c.a, c.b), values)
+        return out
+
+    yearly = np.bincount(year, by_row, len(record.years))
     weight = form.level_memory ** np.arange(len(record.years) - 1.0, -1.0, -1.0)
     level = yearly / (weight @ yearly / weight.sum())
-    n, classes = len(c.states), len(joint.classes)
-    upper = np.triu_indices(n, 1)
-    signed = np.zeros((n, n))
-    np.add.at(signed, (c.a, c.b), record.counts.sum(axis=1))
-    factor, spread, expected = np.ones((n, n)), 0.3 * np.eye(classes), np.zeros((n, n))
-    dyads = 0.25 if form.dyads else 0.0
-    np.add.at(expected, (c.a, c.b), record.counts.sum(axis=1))
-    at = mean.copy()
+    signed = expected = by_dyad(by_row)
+    factor, spread, dyads = np.ones((n, n)), 0.3 * np.eye(classes), 0.25 if form.dyads else 0.0
+    at, step = mean.copy(), np.zeros(0)
     at[joint.kinds] = np.minimum(mean[joint.kinds], -1.0)
-    step = np.zeros(0)
     for number in range(ROUNDS):
         precision[joint.own, joint.own] = np.kron(np.linalg.inv(spread), np.eye(n))
         exposed = joint.exposed(level[year] * factor[c.a, c.b])
         at, information = _peak(exposed, at, mean, precision)
-        told = information
         if form.dyads:  # the variance of each factor's gamma posterior is shape / inverse scale^2
-            told = told - _of_factors(exposed, at, factor, factor / (1.0 / dyads + expected))
-        covariance = np.linalg.inv(told)
+            lost = _of_factors(exposed, at, factor, factor / (1.0 / dyads + expected))
+            information = information - lost
+        covariance = np.linalg.inv(information)
         u = at[joint.own].reshape(classes, n)
         of_states = _by_class(covariance[joint.own, joint.own], classes)
-        better = (u @ u.T + of_states.sum(axis=2)) / n + 1e-4 * np.eye(classes)
         rate = joint.rates(at)
-        expected = np.zeros((n, n))
-        np.add.at(expected, (c.a, c.b), rate * level[year])
+        expected = by_dyad(rate * level[year])
         before, last = _flat(spread, dyads), step
-        spread = better
+        spread = (u @ u.T + of_states.sum(axis=2)) / n + 1e-4 * np.eye(classes)
         if form.dyads:
             dyads = mixing_variance(signed[upper], expected[upper])
         step = _flat(spread, dyads) - before
@@ -296,14 +299,15 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
             break
     else:
         raise DataError(f"the calibration did not settle in {ROUNDS} rounds", "Give a longer record")
+    free = [k for k, name in enumerate(joint.names) if "." in name or name in prior.free]
     return Calibrated(
         states=c.states,
         kinds=c.kinds,
         classes=joint.classes,
         weights=dict(zip(c.names, map(float, at[joint.terms]), strict=True)),
         intercepts=dict(zip(c.kinds, map(float, at[joint.kinds]), strict=True)),
-        names=tuple(name for name in joint.names if "." in name or name in prior.free),
-        covariance=_told(joint, covariance, prior.free),
+        names=tuple(joint.names[k] for k in free),
+        covariance=np.asarray(covariance[np.ix_(free, free)]),
         propensity=u,
         propensity_covariance=of_states,
         state_variance=spread,
@@ -326,9 +330,8 @@ def _by_class(covariance: Floats, classes: int) -> Floats:
 def _flat(spread: Floats, dyads: float) -> Floats:
     """The variances as numbers without bounds: Cholesky factor of `spread`, its diagonal in logarithms; ln dyads."""
     lower = np.linalg.cholesky(spread)
-    rows, columns = np.tril_indices(len(spread), -1)
     last = [np.log(dyads)] if dyads > 0 else []
-    return np.concatenate([np.log(np.diag(lower)), lower[rows, columns], last])
+    return np.concatenate([np.log(np.diag(lower)), lower[np.tril_indices(len(spread), -1)], last])
 
 
 def _unflat(flat: Floats, classes: int) -> tuple[Floats, float]:
@@ -352,32 +355,23 @@ def _of_factors(joint: Joint, at: Floats, factor: Floats, variance: Floats) -> F
 
     joint: with its exposures times `factor` (n, n); variance: (n, n) of the factors' posterior."""
     c = joint.choices
-    bare = replace(
-        c,
-        exposure=c.exposure / np.maximum(factor[c.a, c.b], 1e-12),
-        signed=np.zeros_like(c.signed),
-    )
+    exposure = c.exposure / np.maximum(factor[c.a, c.b], 1e-12)
+    bare = replace(c, exposure=exposure, signed=np.zeros_like(c.signed))
     moved = replace(joint, choices=bare).scores_by(at, c.pair)
     _, first = np.unique(c.pair, return_index=True)
     return np.asarray((moved * variance[c.a[first], c.b[first]][:, None]).T @ moved)
 
 
-def _told(joint: Joint, covariance: Floats, free: Sequence[str]) -> Floats:
-    keep = [k for k, name in enumerate(joint.names) if "." in name or name in free]
-    return np.asarray(covariance[np.ix_(keep, keep)])
-
-
 def _prior_of(joint: Joint, prior: Prior, form: Form) -> tuple[Floats, Floats]:
-    """Mean (size,) and precision (size, size), without that of the propensities."""
+    """Mean (size,) and precision (size, size), without that of the random intercepts."""
     names = joint.choices.names
     mean, precision = np.zeros(joint.size), np.zeros((joint.size, joint.size))
-    for k, name in enumerate(names):
-        mean[k] = prior.weights[name]
-        precision[k, k] = 0.0 if name in prior.free else HELD
+    mean[joint.terms] = [prior.weights[name] for name in names]
+    precision[joint.terms, joint.terms] = np.diag([0.0 if name in prior.free else HELD for name in names])
     at = [names.index(name) for name in prior.free]
     precision[np.ix_(at, at)] = np.linalg.inv(prior.covariance * form.discount)
-    for k, kind in zip(range(*joint.kinds.indices(joint.size)), joint.choices.kinds, strict=True):
-        mean[k], precision[k, k] = prior.intercepts[kind], INTERCEPT_SD**-2
+    mean[joint.kinds] = [prior.intercepts[kind] for kind in joint.choices.kinds]
+    precision[joint.kinds, joint.kinds] = INTERCEPT_SD**-2 * np.eye(len(joint.choices.kinds))
     return mean, precision
 
 

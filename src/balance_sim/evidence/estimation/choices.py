@@ -45,6 +45,7 @@ NOT_ON_RECORD = {
 """Terms that the record cannot speak to, and why. They keep their defaults."""
 KIND_TERMS = ("security_gain", "exposure")
 """Terms that depend on the type of agreement."""
+BY_KIND = tuple(name for name in KIND_TERMS if name not in NOT_ON_RECORD)
 FITTED = tuple(
     sorted((name for name in TERMS if name not in NOT_ON_RECORD), key=lambda name: name not in KIND_TERMS)
 )
@@ -175,8 +176,8 @@ def _year(
     a, b = who[i], who[j]
     found = _choices_of(scenario, year, terms, kinds, i, j)
     known = history.accord_years[0] <= year <= history.accord_years[1]
-    signed = np.stack([signed_between(history, year, year, {kind})[a, b] > 0 for kind in kinds], axis=1)
-    signed = np.where(known, signed.astype(np.float64), np.nan)
+    some = np.stack([signed_between(history, year, year, {kind})[a, b] > 0 for kind in kinds], axis=1)
+    signed = np.where(known, some.astype(np.float64), np.nan)
     return replace(found, a=a, b=b, exposure=exposure[i, j], signed=signed, states=history.iso3)
 
 
@@ -403,7 +404,7 @@ def own_record(
                 counts[t, low, high, kinds.index(accord.kind)] += 1.0
     counts[[start >= until for start in starts]] = np.nan
     whole = counts[:, i, j].reshape(-1, len(kinds))
-    record = replace(_joined(parts), signed=np.where(np.isnan(whole), np.nan, whole > 0))
+    record = replace(_joined(parts), signed=np.where(np.isnan(whole), whole, whole > 0))
     return OwnRecord(record, whole, {day.year: day for day in starts}, until)
 
 

@@ -89,7 +89,7 @@ def fit_at(found: Fit, record: Choices, year: int, memory: float, window: int) -
     if len(past.year) == 0:
         raise DataError(f"the record has no year before {year}", "Start the history earlier")
     design, at = found.on(past)
-    counts = memory ** (year - 1.0 - past.year)
+    counts: Floats = np.asarray(memory ** (year - 1.0 - past.year), dtype=np.float64)
     own = 1.0 / max(found.propensity_variance, 1e-4)
     shrink = np.append(np.full(len(found.states), own), 1.0 / LEVEL_VARIANCE)
     moved = np.append(found.propensity, 0.0)

@@ -137,11 +137,11 @@ def _profiled(one: Profile) -> dict[str, object]:
 def _parts(parts: Fit) -> dict[str, dict[str, object]]:
     """Estimate and standard error of each part of each term that was fitted in two."""
     found: dict[str, dict[str, object]] = {}
-    for name, *both in parts.table:
+    for name, value, error in parts.table:
         term = term_of(name)
         if term != name:
             part = name.removeprefix(f"{term} (").removesuffix(")")
-            found.setdefault(key_path(term), {})[part] = _estimate(*both)
+            found.setdefault(key_path(term), {})[part] = _estimate(value, error)
     return found
 
 
@@ -171,7 +171,7 @@ def _whole(whole: Fit) -> dict[str, object]:
     conflicts = {key_path(c.name): _estimate(c.estimate, c.standard_error) for c in whole.conflicts}
     return {
         "marginal_log_likelihood": _short(whole.marginal),
-        **{key_path(name): _estimate(*both) for name, *both in whole.table if name in SIGNED},
+        **{key_path(name): _estimate(value, one) for name, value, one in whole.table if name in SIGNED},
         "in_conflict": conflicts,
     }
 
@@ -314,13 +314,13 @@ def calibration_text(record: dict[str, object]) -> str:
 
 
 class _Rows(yaml.SafeDumper):
-    def represent_list(self, data: Iterable[object]) -> yaml.Node:
+    def represent_list(self, data: Iterable[object]) -> yaml.SequenceNode:
         flat = all(item is None or isinstance(item, int | float) for item in data)
         return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
 
 
 class _Lines(yaml.SafeDumper):
-    def represent_list(self, data: Iterable[object]) -> yaml.Node:
+    def represent_list(self, data: Iterable[object]) -> yaml.SequenceNode:
         flat = all(not isinstance(item, list) for item in data)
         return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
 
