@@ -14,13 +14,13 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from sociality import fit_propensity_logit
 
 from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation import features
 from balance_sim.evidence.estimation.features import PairYears, pair_years
-from balance_sim.evidence.estimation.propensity import fit_propensity_logit
-from balance_sim.evidence.forecast.baselines import BASELINES, LOGIT, Predictor, fit_logit, rolling_origin
 from balance_sim.evidence.forecast import baselines
+from balance_sim.evidence.forecast.baselines import BASELINES, LOGIT, Predictor, fit_logit, rolling_origin
 from balance_sim.evidence.forecast.score import calibration, log_score, score_forecasts
 
 GROUPS = {

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from recovery import made_record
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
@@ -31,7 +32,6 @@ from balance_sim.evidence.estimation.beliefs import (
 from balance_sim.evidence.estimation.choices import Choices, choices, variants
 from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.evidence.estimation.parameter_files import fitted_record
-from balance_sim.evidence.estimation.recovery import made_record
 from balance_sim.scenario.defaults import parameter_table
 
 WEIGHTS = {"security_gain": 2.0, "proximity": 0.2}

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
+from recovery import made_record
 
 from balance_sim.cli import main
 from balance_sim.cli.hindcast import held, keep
@@ -23,7 +24,6 @@ from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.past import scenario_at
-from balance_sim.evidence.estimation.recovery import made_record
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
 from balance_sim.evidence.forecast.gof import forward_networks
 from balance_sim.evidence.forecast.hindcast import Hindcast, Plan, hindcast_of, read_plan

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from recovery import covered, made_record
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
@@ -19,7 +20,6 @@ from balance_sim.evidence.estimation.likelihood import (
     scores_by,
 )
 from balance_sim.evidence.estimation.parameter_files import fitted_record, parts_lines, summary_lines
-from balance_sim.evidence.estimation.recovery import covered, made_record
 
 WEIGHTS = {"security_gain": 0.3, "proximity": 0.5, "size": 0.25, "joint_democracy": 0.8, "experience": 1.5}
 INTERCEPTS = {"defence_cooperation": 3.6, "logistics": 2.6}

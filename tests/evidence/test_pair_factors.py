@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from recovery import made_record
 from scipy import integrate, stats
 
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.drift import chances_ahead, fit_at, pair_factors
 from balance_sim.evidence.estimation.fitting import Fit, fit
-from balance_sim.evidence.estimation.recovery import made_record
 from balance_sim.evidence.forecast.score import log_score
 from balance_sim.stats.mixing import mixed_chance
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from recovery import made_record
 
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import fit
-from balance_sim.evidence.estimation.recovery import made_record
 from balance_sim.evidence.forecast import placebo
 
 SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
