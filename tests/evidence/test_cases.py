@@ -23,7 +23,7 @@ from balance_sim.evidence.data.codes import known_relations
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.relations import relation_rows
 from balance_sim.scenario import load_scenario
-from balance_sim.scenario.codes import code_table
+from balance_sim.scenario.actors import code_table
 
 DATA = Path(__file__).parent / "data_1939"
 STEEL = {

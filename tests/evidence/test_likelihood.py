@@ -12,13 +12,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.choices import Choices, choices, within_and_between
 from balance_sim.evidence.estimation.fitting import fit, peak_of
-from balance_sim.evidence.estimation.likelihood import (
-    Design,
-    chances,
-    derivatives,
-    log_likelihood,
-    scores_by,
-)
+from balance_sim.evidence.estimation.likelihood import Design, chances, derivatives, log_likelihood, scores_by
 from balance_sim.evidence.estimation.parameter_files import fitted_record, parts_lines, summary_lines
 
 WEIGHTS = {"security_gain": 0.3, "proximity": 0.5, "size": 0.25, "joint_democracy": 0.8, "experience": 1.5}

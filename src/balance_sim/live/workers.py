@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from balance_sim.model.baseline import Worlds
     from balance_sim.model.core import World
     from balance_sim.model.engine import Observer
+    from balance_sim.model.perception import View
     from balance_sim.model.state import State
-    from balance_sim.model.view import View
     from balance_sim.replications.observed import Watch
 
 TRIES = 2  # of a part in a process apart

@@ -18,10 +18,9 @@ import pyarrow as pa
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS, Opportunities, Thinning, World, once
 from balance_sim.model.engine import AFTER_START, Observer, simulate
-from balance_sim.model.margins import BoundExceeded
-from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.pipeline import accords_at_start
 from balance_sim.model.state import Accords, Simulated
+from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.model.world import numbered
 from balance_sim.replications import columns
 from balance_sim.replications.cast import focal_cast

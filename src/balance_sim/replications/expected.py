@@ -27,12 +27,11 @@ from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Baseline, World
 from balance_sim.model.engine import close_step, perceive
 from balance_sim.model.network import begin_network
 from balance_sim.model.news import evidence
-from balance_sim.model.no_relations import mean_openness
 from balance_sim.model.pipeline import record_at_start, speed
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
-from balance_sim.model.willingness import OF_NETWORK, TERMS, consent, level, with_terms
+from balance_sim.model.thinning import mean_openness, opportunity_rate
+from balance_sim.model.willingness import STEADY, TERMS, consent, willingness
 from balance_sim.model.world import by_audience, event_days
 from balance_sim.replications.filtered import TalksAtStart, Windows
 from balance_sim.replications.outcomes import COUNTS
@@ -130,7 +129,7 @@ def course(
     alter = np.repeat(np.concatenate([second, first]), kinds)
     kind = np.tile(np.arange(kinds), 2 * pairs)
     run = np.zeros(len(kind), dtype=np.int64)
-    later = [name for name in TERMS if name not in OF_NETWORK]
+    later = [name for name in TERMS if name not in STEADY]
     steady: Floats | None = None
     both, gains, states = [], [], []
     if beside is not None and (before := _alike(world, beside.world)):
@@ -143,8 +142,8 @@ def course(
         view = perceive(world, state, step)
         seen = Prospects(world, baseline, view, state, run, ego, alter, kind, kinds_each=kinds, mirrored=True)
         if steady is None:
-            steady = with_terms(seen, level(seen), OF_NETWORK)
-        wanted = consent(with_terms(seen, steady, later)).reshape(2, pairs, kinds)
+            steady = willingness(seen, STEADY)
+        wanted = consent(willingness(seen, later, steady)).reshape(2, pairs, kinds)
         both.append(wanted[0] * wanted[1])
         gains.append(seen.log_gain.reshape(2, pairs, kinds).sum(axis=0))
         close_step(world, baseline, state, view)

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.margins import most_willing
+from balance_sim.model.thinning import most_willing
 from balance_sim.model.world import by_audience, compile_world
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.scenario import arm_scenario

@@ -19,8 +19,8 @@ from balance_sim.model import responses
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import classes_of
 from balance_sim.model.core import DIRECTIONS, World
+from balance_sim.model.perception import View
 from balance_sim.model.state import Accords, State
-from balance_sim.model.view import View
 from balance_sim.model.world import capabilities
 from balance_sim.replications.cast import Cast
 from balance_sim.replications.columns import DECIMALS

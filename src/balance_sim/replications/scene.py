@@ -10,12 +10,10 @@ import numpy.typing as npt
 from balance_sim.model import responses, threat
 from balance_sim.model.beliefs import alignment_with
 from balance_sim.model.core import Baseline, World
-from balance_sim.model.no_relations import openness_at
-from balance_sim.model.perception import hostility_toward
+from balance_sim.model.perception import View, hostility_toward
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
-from balance_sim.model.view import View
+from balance_sim.model.thinning import openness_at, opportunity_rate
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.replications.cast import Cast
 

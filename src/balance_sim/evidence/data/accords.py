@@ -27,7 +27,7 @@ from balance_sim.evidence.data.table import (
     ordered_pair,
     years_of,
 )
-from balance_sim.scenario.vocabulary import ACCORD_KINDS, ACCORD_STATUSES
+from balance_sim.scenario.layout import ACCORD_KINDS, ACCORD_STATUSES
 
 ACCORD_COLUMNS = [
     "accord_id",

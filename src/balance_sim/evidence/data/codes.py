@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data.table import Table
-from balance_sim.scenario.shipped import shipped, shipped_text
+from balance_sim.scenario.files import shipped, shipped_text
 
 System = Literal["cow", "iso3", "gw"]
 ActorSystem = Literal["id", "cow", "iso3", "gw"]

@@ -23,7 +23,7 @@ from balance_sim.evidence.data.accords import read_outcomes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.sources import FILES, READERS, file_of, unread
 from balance_sim.evidence.data.table import Read, ReadReport
-from balance_sim.scenario.shipped import shipped_text
+from balance_sim.scenario.files import shipped_text
 
 Floats = layers.Floats
 

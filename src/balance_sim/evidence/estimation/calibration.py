@@ -32,7 +32,7 @@ from balance_sim.evidence.estimation.fitting import no_maximum
 from balance_sim.evidence.estimation.likelihood import Design, derivatives, log_likelihood, scores_by
 from balance_sim.scenario.defaults import Distribution
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats.mixing import mixed_chance
+from balance_sim.stats.lags import mixed_chance
 from balance_sim.stats.newton import Maximum, NoMaximum, newton
 
 HELD_TERMS = (

@@ -27,9 +27,8 @@ from balance_sim.model.baseline import gain_norms
 from balance_sim.model.classes import unfrozen
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.no_relations import openness_at
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import opportunity_rate, share_signed
+from balance_sim.model.thinning import openness_at, opportunity_rate, share_signed
 from balance_sim.model.willingness import TERMS
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario.problems import closest
@@ -37,31 +36,16 @@ from balance_sim.scenario.schema import Accord, Arm, Event, Scenario
 
 Ints = NDArray[np.int64]
 
-NOT_ON_RECORD = {
-    "autonomy": "no record of how dear freedom from commitments is to a state",
-    "exposure": "no trade in the record",
-    "hub_doubt": "no patrons and no reliability in the record",
-}
+KIND_TERMS = tuple(name for name, term in TERMS.items() if term.by_kind)
+"""Terms that depend on the type of agreement, fitted or not."""
+NOT_ON_RECORD = {name: term.unrecorded for name, term in TERMS.items() if term.unrecorded}
 """Terms that the record cannot speak to, and why. They keep their defaults."""
-KIND_TERMS = ("security_gain", "exposure")
-"""Terms that depend on the type of agreement."""
-BY_KIND = tuple(name for name in KIND_TERMS if name not in NOT_ON_RECORD)
-FITTED = tuple(
-    sorted((name for name in TERMS if name not in NOT_ON_RECORD), key=lambda name: name not in KIND_TERMS)
-)
+FITTED = tuple(sorted((n for n in TERMS if n not in NOT_ON_RECORD), key=lambda n: not TERMS[n].by_kind))
+"""Terms that are fitted, those that depend on the type first."""
 SIGNED = ("security_gain", "common_threat", "hostility")
 """Terms whose weight theory holds to be 0 or more (Walt 1987): a gain in security and a common threat draw states
 together, a partner's own hostility (the term is its negative) keeps them apart."""
-NEEDS = {
-    "similarity": ("ideal",),
-    "joint_democracy": ("democracy",),
-    "democracy_gap": ("democracy",),
-    "proximity": ("distance",),
-    "hostility": ("rivalry", "claim", "militarised", "war"),
-    "bandwagon": ("rivalry", "claim", "militarised", "war"),
-    "security_gain": ("rivalry", "claim", "militarised", "war"),
-    "common_threat": ("rivalry", "claim", "militarised", "war"),
-}
+NEEDS = {name: term.record for name, term in TERMS.items() if term.record}
 """Layers of the history of which at least one has to be there for a term to say anything."""
 WITHIN, BETWEEN = "within", "between"
 HALF_SPAN_DAYS = {"day": 0, "month": 15, "year": 182}

@@ -26,7 +26,7 @@ from balance_sim.evidence.estimation.choices import (
     term_of,
 )
 from balance_sim.evidence.estimation.fitting import Conflict, Fit
-from balance_sim.scenario.calibration import record_digest, weights_digest
+from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.schema import Scenario
 
 FITTED_HEAD = "# Fitted by balance-sim. Estimates in nats; see docs/evidence.md.\n"
