@@ -205,7 +205,7 @@ def say(name: str) -> None:
 
 def _write(record: dict[str, object], out: Path) -> None:
     """The file, put in its place whole. Raises CannotWrite."""
-    from balance_sim.evidence.estimation.parameter_files import fitted_text
+    from balance_sim.evidence.data.text import fitted_text
     from balance_sim.pool.whole_files import write_whole
 
     write_whole(out, fitted_text(record).encode())

@@ -140,7 +140,8 @@ def _disputes(history: History, t: int, i: Ints, j: Ints, codes: list[tuple[str,
     level = np.nan_to_num(np.stack([getattr(history, name)[t, i, j] for name in layers]))
     for k in np.flatnonzero(level.any(axis=0)):
         a, b = codes[k]
-        yield Dispute(a=a, b=b, **dict(zip(layers, map(float, level[:, k]), strict=True)))
+        levels: dict[str, Any] = dict(zip(layers, map(float, level[:, k]), strict=True))
+        yield Dispute(a=a, b=b, **levels)
 
 
 def _at_war(
@@ -170,13 +171,14 @@ def _alliances(
     """One leg a dyad and kind. Depth and calm may come from two treaties: each then has its own leg."""
     depth, calm = (np.nan_to_num(layer[t, i, j]) for layer in (history.alliance_depth, history.alliance_calm))
     in_force: dict[str, Any] = {"status": "in_force", "signed": LONG_AGO, "in_force": LONG_AGO}
+    in_force["multilateral"] = True
     for kind in ("defence_pact", "political_declaration", "non_aggression"):
         by_depth = (depth > 0) & np.isclose(depth, kinds[kind].depth)
         by_calm = (calm > 0) & np.isclose(calm, kinds[kind].calm)
         for k in np.flatnonzero(by_depth | by_calm):
             a, b = codes[k]
-            leg = {"id": f"alliance-{a}-{b}-{kind}", "a": a, "b": b, "kind": kind, "multilateral": True}
-            yield Accord.model_construct(**leg, **in_force)
+            leg = in_force | {"id": f"alliance-{a}-{b}-{kind}", "a": a, "b": b, "kind": kind}
+            yield Accord.model_construct(**leg)
 
 
 def _accords(history: History, start: date, who: Ints) -> tuple[Accord, ...]:

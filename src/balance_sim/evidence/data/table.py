@@ -6,7 +6,6 @@ published names."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.text import columns_of, lined, lines_of, records, text_of
+from balance_sim.evidence.data.text import columns_of, lines_of, rows_of, text_of
 from balance_sim.scenario.problems import listed
+from balance_sim.scenario.tables import CsvFault
 
 MISSING_TEXT = ("", "NA", "NaN", "nan", ".", "..", "NULL", "N/A", "#N/A")
 LARGEST_INTEGER = 2.0**53
@@ -236,7 +236,7 @@ class Table:
 
         What a short row lacks is blank."""
         with text_of(self.path) as handle:
-            rows = lined(handle)
+            rows = rows_of(handle)
             _, head = next(rows)
             for line, cells in rows:
                 if any(cell.strip() for cell in cells[len(head) :]):
@@ -288,13 +288,14 @@ def open_table(
     path = Path(path)
     try:
         with text_of(path) as handle:
-            head: list[str] = next(records(handle), [])
+            first = next(rows_of(handle), None)
+            head = first.cells if first is not None and first.line == 1 else []
     except FileNotFoundError:
         raise DataError("the file is not there", "Check the folder and the file's name", path=path) from None
     except (OSError, UnicodeDecodeError) as error:
         why = f"the file cannot be read: {getattr(error, 'strerror', None) or error}"
         raise DataError(why, "Give a CSV file, plain or gzipped", path=path) from None
-    except csv.Error as error:
+    except CsvFault as error:
         raise DataError(f"this is no table: {error}", "Give a CSV file", path=path, line=1) from None
     if not any(cell.strip() for cell in head):
         raise DataError("the file is empty", "The first line must name the columns", path=path, line=1)

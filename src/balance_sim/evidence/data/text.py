@@ -1,27 +1,28 @@
-"""The text of a data file, however its authors packed it: plain, gzipped, or Stata's own format."""
+"""The text of files: of data, however their authors packed them (plain, gzipped, or Stata's own format), and of
+parameters, which are written as YAML."""
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
+import yaml
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.scenario.files import regular_bytes
-
-csv.field_size_limit(1 << 27)  # a longer cell than the reader's own limit is a cell, not a crash
+from balance_sim.scenario.tables import CsvRow, csv_rows, delimiter_of
 
 LARGEST = 1 << 31
 """Bytes of a file, unpacked, that are read at most."""
+LONGEST_CELL = 1 << 27
 SMALL = 1 << 25
 MOST_RATIO = 100
 """Bytes out for a byte in, of a gzipped file that unpacks to more than `SMALL` bytes."""
@@ -47,13 +48,12 @@ _FORMATS: Mapping[bytes, tuple[str, str]] = {
 """What files begin with that are taken for tables, what they are, and what to do."""
 
 
-class Rows(Protocol):
-    """A CSV reader: rows of cells, and the line that was read last."""
-
-    line_num: int
-
-    def __iter__(self) -> Iterator[list[str]]: ...
-    def __next__(self) -> list[str]: ...
+FITTED_HEAD = "# Fitted by balance-sim. Estimates in nats; see docs/evidence.md.\n"
+CALIBRATION_HEAD = """\
+# Written by `balance-sim calibrate`. Posterior means of the scenario's own record, nats; dyads: [mean factor
+# on the rate, shape of its gamma posterior]. See docs/evidence.md. After a change of the record or of the fitted
+# weights, run it again.
+"""
 
 
 def text_of(path: Path) -> io.StringIO:
@@ -102,17 +102,26 @@ def _from_stata(raw: bytes) -> io.StringIO:
     return io.StringIO(frame.to_csv(index=False), newline="")
 
 
+def rows_of(handle: io.StringIO) -> Iterator[CsvRow]:
+    """The rows of a file, split where its header is; blank lines left out, as pandas does."""
+    return csv_rows(handle, _delimiter(handle), strict=False, longest=LONGEST_CELL, blank=" \t")
+
+
+def lines_of(path: Path, rows: Sequence[int]) -> list[int]:
+    """Physical line on which each row of a file starts. rows: from 0, the header left out."""
+    wanted = set(rows)
+    with text_of(path) as handle:
+        there = (row.line for row in rows_of(handle))
+        next(there)
+        found = {row: line for row, line in enumerate(there) if row in wanted}
+    return [found[row] for row in rows]
+
+
 def _delimiter(handle: io.StringIO) -> str:
-    """What separates the columns: a comma, a tab or a semicolon, whichever the header has most of."""
     at = handle.tell()
     head = handle.readline()
     handle.seek(at)
-    return max((",", "\t", ";"), key=head.count)
-
-
-def records(handle: io.StringIO) -> Rows:
-    """The rows of a file, split where its header is."""
-    return csv.reader(handle, delimiter=_delimiter(handle))
+    return delimiter_of(head)
 
 
 def columns_of(path: Path, published: Mapping[str, str], width: int) -> pd.DataFrame:
@@ -148,19 +157,32 @@ def _parsed(handle: io.StringIO, path: Path, width: int, **how: Any) -> pd.DataF
         raise DataError(why, what, path, line) from None
 
 
-def lined(handle: io.StringIO) -> Iterator[tuple[int, list[str]]]:
-    """Each row, the header first, with the physical line on which it starts (cells may hold line breaks)."""
-    reader, start = records(handle), 1
-    for cells in reader:
-        yield start, cells
-        start = reader.line_num + 1
+def fitted_text(record: dict[str, object]) -> str:
+    """One YAML document; lists of numbers on one line, the matrix a row a line."""
+    return FITTED_HEAD + yaml.dump(record, Dumper=_Rows, sort_keys=False, width=1_000_000, allow_unicode=True)
 
 
-def lines_of(path: Path, rows: Sequence[int]) -> list[int]:
-    """Physical line on which each row of a file starts. rows: from 0, without lines that are blank to pandas."""
-    wanted = set(rows)
-    with text_of(path) as handle:
-        there = (line for line, cells in lined(handle) if cells and (len(cells) > 1 or cells[0].strip(" \t")))
-        next(there)
-        found = {row: line for row, line in enumerate(there) if row in wanted}
-    return [found[row] for row in rows]
+def calibration_text(record: dict[str, object]) -> str:
+    """One YAML document; lists, and mappings of numbers, on one line each."""
+    text = yaml.dump(record, Dumper=_Lines, sort_keys=False, width=1_000_000, allow_unicode=True)
+    return CALIBRATION_HEAD + text
+
+
+class _Rows(yaml.SafeDumper):
+    def represent_list(self, data: Iterable[object]) -> yaml.SequenceNode:
+        flat = all(item is None or isinstance(item, int | float) for item in data)
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
+
+
+class _Lines(yaml.SafeDumper):
+    def represent_list(self, data: Iterable[object]) -> yaml.SequenceNode:
+        flat = all(not isinstance(item, list) for item in data)
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
+
+    def represent_dict(self, data: Mapping[str, object]) -> yaml.Node:  # type: ignore[override]
+        return self.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style="estimate" in data)
+
+
+_Rows.add_representer(list, _Rows.represent_list)
+_Lines.add_representer(list, _Lines.represent_list)
+_Lines.add_representer(dict, _Lines.represent_dict)

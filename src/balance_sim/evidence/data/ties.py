@@ -20,7 +20,7 @@ import pandas as pd
 from balance_sim.evidence.data.codes import ACTOR, SIDES, WHEN, ActorSystem, labels, moments, names_of
 from balance_sim.evidence.data.errors import DataError, DataErrors
 from balance_sim.evidence.data.table import MISSING_TEXT, Read, ReadReport, Table, Years, open_table, years_of
-from balance_sim.evidence.data.text import lines_of, records, text_of
+from balance_sim.evidence.data.text import lines_of, rows_of, text_of
 
 Conflicts = Literal["refuse", "last"]
 """What to do with rows that contradict each other: an error, or the last one holds and a note counts the others."""
@@ -200,7 +200,7 @@ def is_matrix(path: Path | str) -> bool:
     """True if the file is a square table with the same labels on its first line and in its first column."""
     try:
         with text_of(Path(path)) as handle:
-            reader = (row for row in records(handle) if row)
+            reader = (row.cells for row in rows_of(handle))
             head, first = next(reader, []), next(reader, [])
             if not first or first[0].strip() not in [cell.strip() for cell in head[:2]]:
                 return False
@@ -217,7 +217,7 @@ def read_matrix(path: Path | str) -> Read:
     Blank cells are left out. The diagonal is not looked at. Raises DataError where both halves disagree."""
     path = Path(path)
     with text_of(path) as handle:
-        rows = [row for row in records(handle) if row]
+        rows = [row.cells for row in rows_of(handle)]
     names = [row[0].strip() for row in rows[1:]]
     if len(set(names)) < len(names) or "" in names:
         raise DataError("a label of the matrix is blank or given twice", "Give each actor its own", path, 1)

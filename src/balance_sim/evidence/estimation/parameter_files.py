@@ -5,12 +5,11 @@ The same record, fit and form give the same bytes: nothing in a file tells when 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import Floats
@@ -28,13 +27,6 @@ from balance_sim.evidence.estimation.choices import (
 from balance_sim.evidence.estimation.fitting import Conflict, Fit
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.schema import Scenario
-
-FITTED_HEAD = "# Fitted by balance-sim. Estimates in nats; see docs/evidence.md.\n"
-CALIBRATION_HEAD = """\
-# Written by `balance-sim calibrate`. Posterior means of the scenario's own record, nats; dyads: [mean factor
-# on the rate, shape of its gamma posterior]. See docs/evidence.md. After a change of the record or of the fitted
-# weights, run it again.
-"""
 
 
 def key_path(name: str) -> str:
@@ -300,34 +292,3 @@ def calibration_record(
             "matrix": [[short(value) for value in row] for row in found.covariance],
         },
     }
-
-
-def fitted_text(record: dict[str, object]) -> str:
-    """One YAML document; lists of numbers on one line, the matrix a row a line."""
-    return FITTED_HEAD + yaml.dump(record, Dumper=_Rows, sort_keys=False, width=1_000_000, allow_unicode=True)
-
-
-def calibration_text(record: dict[str, object]) -> str:
-    """One YAML document; lists, and mappings of numbers, on one line each."""
-    text = yaml.dump(record, Dumper=_Lines, sort_keys=False, width=1_000_000, allow_unicode=True)
-    return CALIBRATION_HEAD + text
-
-
-class _Rows(yaml.SafeDumper):
-    def represent_list(self, data: Iterable[object]) -> yaml.SequenceNode:
-        flat = all(item is None or isinstance(item, int | float) for item in data)
-        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
-
-
-class _Lines(yaml.SafeDumper):
-    def represent_list(self, data: Iterable[object]) -> yaml.SequenceNode:
-        flat = all(not isinstance(item, list) for item in data)
-        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
-
-    def represent_dict(self, data: Mapping[str, object]) -> yaml.Node:  # type: ignore[override]
-        return self.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style="estimate" in data)
-
-
-_Rows.add_representer(list, _Rows.represent_list)
-_Lines.add_representer(list, _Lines.represent_list)
-_Lines.add_representer(dict, _Lines.represent_dict)
