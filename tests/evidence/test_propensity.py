@@ -13,7 +13,7 @@ import pytest
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.estimation.features import PairYears
 from balance_sim.evidence.forecast.baselines import fit_logit
-from balance_sim.evidence.forecast.score import log_score
+from balance_sim.stats.scores import log_score
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "sociality.py"
 _spec = importlib.util.spec_from_file_location("sociality", BENCHMARK)

@@ -29,8 +29,8 @@ from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.fitting import Fit
 from balance_sim.evidence.estimation.likelihood import Design, curvature, pulls
-from balance_sim.evidence.forecast.score import log_score
 from balance_sim.stats.lags import mixed_chance
+from balance_sim.stats.scores import log_score
 
 MEMORIES = (0.6, 0.7, 0.8, 0.9, 1.0)
 TRIAL_YEARS = 5
