@@ -334,7 +334,7 @@ def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(files: Pa
         ("", "empty"),
         ("DCAid,ccode1\n1,2\n", "column"),
         ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2002-01-01\n", "end in 2002.*up to 2003"),
-        ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2001-01-01\n", "no accord signed after 2001"),
+        ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2001-01-01\n", "no agreement signed after 2001"),
     ],
 )
 def test_outcomes_that_are_refused(files: Path, tmp_path: Path, text: str | None, message: str) -> None:

@@ -245,13 +245,13 @@ def test_refusals(record: Choices) -> None:
     flat = replace(record, common=np.ones_like(record.common))
     with pytest.raises(DataError, match="does not vary"):
         fit(flat)
-    with pytest.raises(DataError, match="no accord of kind defence_cooperation"):
+    with pytest.raises(DataError, match="no agreement of type defence_cooperation"):
         fit(replace(record, signed=np.zeros_like(record.signed)))
     with pytest.raises(DataError, match="not finite"):
         fit(replace(record, common=np.full_like(record.common, np.inf)))
     unknown = record.signed.copy()
     unknown[0] = np.nan
-    with pytest.raises(DataError, match="no accords on record"):
+    with pytest.raises(DataError, match="no agreements on record"):
         fit(replace(record, signed=unknown))
 
 

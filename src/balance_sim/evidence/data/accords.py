@@ -286,9 +286,9 @@ def read_forecast(path: Path | str, on: date, kinds: Sequence[str] = ()) -> Read
     table.refuse("b", a == b, "both sides are the same state", "Leave the row out")
     frame = pd.DataFrame({"a": a.where(a < b, b), "b": b.where(a < b, a), "p": p})
     twice = frame.duplicated(["a", "b"])
-    table.refuse("a", twice, "this pair stands in the file twice", "Keep one of the rows")
+    table.refuse("a", twice, "this dyad stands in the file twice", "Keep one of the rows")
     if frame.empty:
-        raise table.nothing("there is no pair to forecast", "Write a row a pair")
+        raise table.nothing("there is no dyad to forecast", "Write a row a dyad")
     return table.read(frame.sort_values(["a", "b"]).reset_index(drop=True), None)
 
 

@@ -224,7 +224,7 @@ def read_mid_participants(path: Path | str) -> Read:
     never = frame["start"] > frame["end"]
     frame = ordered_pair(frame[~never], ["dispute", "cow_a", "cow_b", "start"])
     years = (int(frame["start"].dt.year.min()), MID_LAST_YEAR) if len(frame) else None
-    note = f"{int(never.sum())} pairs on opposite sides that never took part at the same time left out"
+    note = f"{int(never.sum())} dyads on opposite sides that never took part at the same time left out"
     return table.read(frame, years, note)
 
 
@@ -314,7 +314,7 @@ def read_atop_members(path: Path | str) -> Read:
     )
     together = frame["end"].isna() | (frame["start"] < frame["end"])
     frame, notes = _alliance_spells(frame[together])
-    note = f"{int((~together).sum())} pairs of members that never belonged at the same time left out"
+    note = f"{int((~together).sum())} dyads of members that never belonged at the same time left out"
     return table.read(frame, (1815, ATOP_LAST_DAY.year), note, *notes, *_uncoded(table, _ATOP_STEMS))
 
 

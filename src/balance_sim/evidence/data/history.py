@@ -98,8 +98,8 @@ class History:
         """Raise DataError where agreements up to the year before `last` are not on record."""
         if last > self.accord_years[1] + 1:
             end = self.accord_years[1]
-            hint = f"Give the later accords, or end the period in {end + 1}"
-            raise DataError(f"the accords on record end in {end}", hint, value=str(last))
+            hint = f"Give the later agreements, or end the period in {end + 1}"
+            raise DataError(f"the agreements on record end in {end}", hint, value=str(last))
 
 
 class _Sources:
@@ -168,7 +168,7 @@ def load_history(
     militarised, war = layers.disputes(sources.read("disputes"), states, years)
     distance, filled = layers.distances(sources.read("distance"), sources.read("capitals"), states, years)
     if filled:
-        sources.notes.append(f"{filled} pairs without a minimum distance: between capitals instead")
+        sources.notes.append(f"{filled} dyads without a minimum distance: between capitals instead")
     frame, accord_years = _accords(sources, accords, outcomes, states)
     capability, ideal, democracy = (
         layers.state_years(sources.read(name), column, states, years, carry_years)
@@ -216,7 +216,7 @@ def accords_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
     reads = [*([first] if first else []), *map(read_outcomes, more)]
     ends = [read.report.last_year for read in reads if read.report.last_year is not None]
     if not ends:
-        raise DataError("there is no accord in the data", "Give a file with accords", path=data_dir)
+        raise DataError("there is no agreement in the data", "Give a file with agreements", path=data_dir)
     return max(ends)
 
 
@@ -239,10 +239,10 @@ def _accords(
         frame = _followed_by(frame, later.frame, path, last, notes)
     placed = states.pairs(frame)
     if len(placed) < len(frame):
-        notes.append(f"{len(frame) - len(placed)} accords with a state outside the roster left out")
+        notes.append(f"{len(frame) - len(placed)} agreements with a state outside the roster left out")
     early = int(_before_membership(placed, states).sum())
     if early:
-        notes.append(f"{early} accords signed while one side was no member are kept as history")
+        notes.append(f"{early} agreements signed while one side was no member are kept as history")
     covered = [year for r in reads for year in (r.report.first_year, r.report.last_year) if year is not None]
     placed = placed.sort_values(["signed", "a", "b", "accord_id"], kind="stable").reset_index(drop=True)
     return placed.drop(columns=["cow_a", "cow_b"]), (min(covered, default=0), max(covered, default=-1))
@@ -256,12 +256,12 @@ def _followed_by(
     after = signed[signed["signed"].dt.year > last]
     kept = known[known["signed"].dt.year <= last]
     if after.empty:
-        hint = "Give the accords of the years forecast"
-        raise DataError(f"there is no accord signed after {last}", hint, path=path)
+        hint = "Give the agreements of the years forecast"
+        raise DataError(f"there is no agreement signed after {last}", hint, path=path)
     if lost := len(signed) - len(after):
         notes.append(f"{lost} outcomes signed up to {last} left out: the data count there")
     if lost := len(known) - len(kept):
-        notes.append(f"{lost} accords of the data after {last} left out: the outcomes count")
+        notes.append(f"{lost} agreements of the data after {last} left out: the outcomes count")
     out: pd.DataFrame = pd.concat(
         [kept, after.assign(accord_id="outcome-" + after["accord_id"])], ignore_index=True
     )

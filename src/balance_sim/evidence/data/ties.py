@@ -29,7 +29,7 @@ Twice = Literal["refuse", "last", "keep"]
 SHORT = pd.Timedelta(seconds=1)
 """An actor that leaves at a moment was there until this long before it."""
 NO_ACTOR, ACTOR_AGAIN = "no actor", "the same value of the same actor and date again"
-TIE_AGAIN = "the same value of the same pair and date again"
+TIE_AGAIN = "the same value of the same dyad and date again"
 
 
 def read_ties(path: Path | str, system: ActorSystem | None = None, conflicts: Twice = "refuse") -> Read:
@@ -126,7 +126,7 @@ def read_pair_covariates(
     names = {**_dyad_names(system), **{column: (column,) for column in columns}}
     table = open_table(path, "pair covariates", names, ("a", "b", *columns))
     frame = _dyad_frame(table, system, directed=directed).drop(columns="swapped")
-    return _covariates(table, frame, columns, conflicts, "the same pair and date again, with the same values")
+    return _covariates(table, frame, columns, conflicts, "the same dyad and date again, with the same values")
 
 
 def _covariates(
@@ -193,7 +193,7 @@ def _mirrored(frame: pd.DataFrame, table: Table) -> list[str]:
     if both and both == len(orders):
         why = "every tie stands in both directions, and would count twice"
         raise table.nothing(why, "Keep one row a tie, or give `value` instead of `increment`")
-    return [f"{both} pairs stand in both orders on one date, and count twice"] if both else []
+    return [f"{both} dyads stand in both orders on one date, and count twice"] if both else []
 
 
 def is_matrix(path: Path | str) -> bool:

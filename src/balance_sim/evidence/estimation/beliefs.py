@@ -53,7 +53,7 @@ MOVES: Mapping[str, tuple[str, ...]] = {
 }
 """Parameter -> terms that it moves."""
 NOT_IN_RATES = {
-    "tau": "sorts accords into classes after the fact: it moves no rate",
+    "tau": "sorts agreements into classes after the fact: it moves no rate",
     "prior_tension": "scales dated events, which the record does not hold",
     **dict.fromkeys(
         (f"change_{name}" for name in CHANGING),

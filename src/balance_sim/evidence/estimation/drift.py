@@ -104,7 +104,7 @@ def fit_at(found: Fit, record: Choices, year: int, memory: float, window: int) -
             break
     else:
         hint = "Give a longer history, or `drift: false`"
-        raise DataError(f"the propensities of {year} did not settle", hint)
+        raise DataError(f"the random intercepts of {year} did not settle", hint)
     estimate = found.estimate.copy()
     estimate[[k for k, name in enumerate(found.names) if "." in name]] += moved[-1]
     return replace(found, estimate=estimate, propensity=moved[:-1])

@@ -302,7 +302,7 @@ def no_maximum(error: NoMaximum, names: Sequence[str], what: str, hint: str) -> 
         "value": DataError("the likelihood is not finite on the way", extreme),
         "curve": DataError("the second derivatives are not finite", extreme),
         "pull": DataError(
-            f"nothing in the record depends on {names[k] if k < len(names) else 'a propensity'}",
+            f"nothing in the record depends on {names[k] if k < len(names) else 'a random intercept'}",
             "Leave the term out",
         ),
     }[error.why]
@@ -343,10 +343,10 @@ def _refuse_flat(design: Design, information: Floats) -> None:
 def _design(record: Choices, *, propensities: bool, years: tuple[int, ...]) -> Design:
     """The record as a matrix, each term over its standard deviation over both sides. Raises DataError."""
     if np.isnan(record.signed).any():
-        raise DataError("a year has no accords on record", "End the period before it")
+        raise DataError("a year has no agreements on record", "End the period before it")
     for m, kind in enumerate(record.kinds):
         if record.signed[:, m].sum() == 0:
-            raise DataError(f"no accord of kind {kind} was signed in these years", "Leave the kind out")
+            raise DataError(f"no agreement of type {kind} was signed in these years", "Leave the kind out")
     if not (np.isfinite(record.common).all() and np.isfinite(record.by_kind).all()):
         raise DataError("a term is not finite", "Look for extreme values in the data")
     spread = np.concatenate([record.common.std(axis=(0, 1)), record.by_kind.std(axis=(0, 1, 2))])

@@ -213,17 +213,17 @@ def summary_lines(fit: Fit, history: History) -> list[str]:
         return f"{_row(_labelled(bad.name), bad.estimate, bad.standard_error)}  in conflict, kept at 0"
 
     lines = [
-        f"{fit.rows} pairs and years, {fit.accords} accords, {fit.years[0]}-{fit.years[1]}",
+        f"{fit.rows} dyad-years, {fit.accords} agreements, {fit.years[0]}-{fit.years[1]}",
         f"{int(fit.seen.sum())} states; log-likelihood {fit.log_likelihood:.1f}, marginal {fit.marginal:.1f}, "
         f"AIC {fit.aic:.1f}",
         "",
         f"{'parameter':<44}{'estimate':>10}{'s.e.':>9}{'z':>8}",
         *(_row(_labelled(name), *both) for name, *both in fit.table),
         *map(conflict, fit.conflicts),
-        f"{'propensities: variance':<44}{fit.propensity_variance:>10.4f}",
+        f"{'random intercepts of states: variance':<44}{fit.propensity_variance:>10.4f}",
     ]
     if fit.level:
-        lines.append(f"{'levels of years: variance':<44}{fit.level_variance:>10.4f}")
+        lines.append(f"{'intercepts of years: variance':<44}{fit.level_variance:>10.4f}")
     if fit.flat:
         lines += ["", "weakly told apart by the record:", *(f"  {way}" for way in fit.flat)]
     lines += ["", "not fitted:", *(f"  {key_path(name)}: {why}" for name, why in NOT_ON_RECORD.items())]
