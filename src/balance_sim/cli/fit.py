@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import date
 
-    from balance_sim.evidence.data.profiles import Profile
+    from balance_sim.evidence.estimation.beliefs import Profile
     from balance_sim.evidence.estimation.calibration import Calibrated
     from balance_sim.evidence.forecast.baselines import SkillCard
 
@@ -79,12 +79,11 @@ def fit(
     if data.suffix.lower() in (".yaml", ".yml"):
         _refuse_file(data)
     from balance_sim.evidence.data.errors import DataError
-    from balance_sim.evidence.data.panel import accords_end, load_history
+    from balance_sim.evidence.data.history import accords_end, load_history
     from balance_sim.evidence.estimation import beliefs as profiling
-    from balance_sim.evidence.estimation.choices import SIGNED, choices, within_and_between
-    from balance_sim.evidence.estimation.fitted_file import fitted_record, parts_lines, summary_lines
+    from balance_sim.evidence.estimation.choices import SIGNED, choices, fitted_terms, within_and_between
     from balance_sim.evidence.estimation.fitting import fit as fit_record
-    from balance_sim.evidence.estimation.terms import fitted_terms
+    from balance_sim.evidence.estimation.parameter_files import fitted_record, parts_lines, summary_lines
     from balance_sim.results.folder import version
 
     end = last if last is not None else accords_end(data, agreements)
@@ -183,7 +182,7 @@ def _tell(name: str) -> None:
 
 def _write(record: dict[str, object], out: Path) -> None:
     """The file, put in its place whole. Raises CannotWrite."""
-    from balance_sim.evidence.estimation.fitted_text import fitted_text
+    from balance_sim.evidence.data.text import fitted_text
     from balance_sim.pool.whole_files import write_whole
 
     write_whole(out, fitted_text(record).encode())
@@ -215,10 +214,11 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
     beside baselines."""
     from dataclasses import replace
 
+    from balance_sim.evidence.data.text import calibration_text
     from balance_sim.evidence.estimation.calibration import FORM, prior_of
     from balance_sim.evidence.estimation.calibration import calibrate as calibrated
-    from balance_sim.evidence.estimation.calibration_file import calibration_record, calibration_text
-    from balance_sim.evidence.estimation.own_record import own_record
+    from balance_sim.evidence.estimation.choices import own_record
+    from balance_sim.evidence.estimation.parameter_files import calibration_record
     from balance_sim.evidence.forecast.baselines import CARD_YEARS, skill_card
     from balance_sim.pool.whole_files import write_whole
     from balance_sim.results.folder import version
