@@ -87,7 +87,7 @@ def contents(folder: Path) -> Contents:
 
 
 def _wrong_files(held: Contents) -> list[Damage]:
-    """Every shard: its bytes against its name, one for each key, none without its twin."""
+    """Every shard: its bytes against its name, one for each key, none without the other tables of its block."""
     out = []
     store, folder = held.store, held.store.folder
     for table in (*TABLES, FAILED):
@@ -106,7 +106,7 @@ def _wrong_files(held: Contents) -> list[Damage]:
     for shard in store.shards("runs"):
         name = str(shard.path.relative_to(folder))
         if shard.key not in accords:
-            out.append(Damage(name, "its table of accords is missing", shard.point, shard.block))
+            out.append(Damage(name, "its table of agreements is missing", shard.point, shard.block))
         elif shard.key not in dyads and store.has_sums(shard):
             out.append(Damage(name, "its table of dyads is missing", shard.point, shard.block))
     return out
@@ -129,7 +129,7 @@ def damage_of(held: Contents) -> list[Damage]:
 
 
 def _wrong_blocks(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
-    """Every block whose files are sound: each run once in every arm, and accords of these runs alone."""
+    """Every block whose files are sound: each run once in every arm, and agreements of these runs alone."""
     failed: dict[int, set[int]] = {}
     broken = {(d.point, d.block) for d in bad}
     try:
@@ -164,9 +164,9 @@ def _wrong_rows(held: Contents, one: Kept, failed: set[int]) -> str | None:
 
 def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
     arms, number = column_words(runs, "arm"), runs["run"].to_numpy().astype(np.int64)
-    strangers = set(arms) - set(held.manifest.arms)
-    if strangers and not held.manifest.mechanisms:
-        return f"rows of an arm the study does not have: {min(strangers)}"
+    foreign = set(arms) - set(held.manifest.arms)
+    if foreign and not held.manifest.mechanisms:
+        return f"rows of an arm the study does not have: {min(foreign)}"
     for arm in held.manifest.arms:
         mine = np.sort(number[arms == arm])
         if np.array_equal(mine, expected):
@@ -184,8 +184,8 @@ def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
 def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
     """Sums over dyads, and over states, against those of the runs; and of their differences from the control arm."""
     arms, arm, of_arm = held.manifest.arms, column_words(runs, "arm"), column_words(dyads, "arm")
-    if strangers := set(of_arm) - set(arms):
-        return f"dyads of an arm the study does not have: {min(strangers)}"
+    if foreign := set(of_arm) - set(arms):
+        return f"dyads of an arm the study does not have: {min(foreign)}"
     all_new = FILTERED + "accords_all_"
     longest = max(int(name.removeprefix(all_new)) for name in runs.column_names if name.startswith(all_new))
     number, is_state = runs[f"{all_new}{longest}"].to_numpy(), column_words(dyads, "b") == ""
@@ -206,13 +206,13 @@ def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
 def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | None:
     number = accords["run"].to_numpy().astype(np.int64)
     if not np.isin(number, expected).all():
-        return f"an accord of run {number[~np.isin(number, expected)][0]}, which does not belong there"
+        return f"an agreement of run {number[~np.isin(number, expected)][0]}, which does not belong there"
     known = {"arm": set(held.manifest.arms)}
     known |= {side: {state["id"] for state in held.manifest.inputs["states"]} for side in ("a", "b")}
     for column, words in known.items():
-        strangers = set(column_words(accords, column)) - words
-        if strangers:
-            return f"an accord with {column} {min(strangers)}, which the study does not have"
+        foreign = set(column_words(accords, column)) - words
+        if foreign:
+            return f"an agreement with {column} {min(foreign)}, which the study does not have"
     classes = held.manifest.class_table
     if classes is not None:
         codes = sorted(classes.list_of)
@@ -221,7 +221,7 @@ def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | N
         for a, b, way in np.unique(ways, axis=0):
             if classes.direction(codes[a], codes[b]) != DIRECTIONS[way]:
                 return (
-                    f"an accord of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}, "
+                    f"an agreement of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}, "
                     "which the class table does not say"
                 )
     keys = [
@@ -232,7 +232,7 @@ def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | N
     ]
     table = np.column_stack(keys) if len(accords) else np.empty((0, len(keys)))
     if len(np.unique(table, axis=0)) != len(table):
-        return "an accord stands there twice"
+        return "an agreement stands there twice"
     return None
 
 

@@ -302,7 +302,7 @@ def _sweep_again(
 
 
 def _compared(archived: Archived, numbers: Numbers, results: dict[str, bytes], revived: int) -> Reproduced:
-    """Bits first; then accords and dates exactly and means within TOLERANCE, where the arithmetic may be another."""
+    """Bits first; then agreements and dates exactly and means within TOLERANCE, where the arithmetic may be another."""
     about, before = archived.about, archived.numbers
     made_on = arithmetic(about.cpu, about.versions.get("numpy"))
     where = f"made by balance-sim {about.version} on {made_on}, this is {version()} on {arithmetic_here()}"
@@ -311,7 +311,7 @@ def _compared(archived: Archived, numbers: Numbers, results: dict[str, bytes], r
         for name in sorted({*before.means, *numbers.means})
         if not close(before.means.get(name), numbers.means.get(name), TOLERANCE)
     ]
-    accords = [] if numbers.accords == before.accords else ["accords or their dates"]
+    accords = [] if numbers.accords == before.accords else ["agreements or their dates"]
     same_bits = numbers.digest == before.digest
     there = {name: content for name, content in archived.files.items() if name.startswith("results/")}
     summary = "results/summary.json"  # the digest that it names is compared apart from it
@@ -324,7 +324,7 @@ def _compared(archived: Archived, numbers: Numbers, results: dict[str, bytes], r
         return Reproduced("bits", said + _left_out(archived, revived), numbers.digest)
     if not differs and elsewhere:
         said = (
-            "reproduced: accords and dates are the same in every run, means within a relative difference of "
+            "reproduced: agreements and dates are the same in every run, means within a relative difference of "
             f"{TOLERANCE:g}, {len(results)} tables within {ROUNDING:g}; last digits differ ({where})"
         )
         return Reproduced("digits", said + _left_out(archived, revived), numbers.digest)

@@ -121,7 +121,7 @@ def verify(
     held = _with_runs(contents(folder))
     job = job_of(held.manifest, model)
     if stop := _why_not(held.manifest, model):
-        raise StoreDamaged(f"{folder} is damaged and cannot be mended here: {stop}")
+        raise StoreDamaged(f"{folder} is damaged and cannot be repaired here: {stop}")
     told = [d.text() for d in found.damage]
     take_away(folder, changed(folder))
     repair(held, job, found.damage, workers)
@@ -181,13 +181,13 @@ def _take_differences(held: Contents, found: Verified) -> None:
     for one in found.rerun:
         if one.revived:
             few = ", ".join(map(str, one.revived[:FEW])) + (", ..." if len(one.revived) > FEW else "")
-            at = f" of point {one.point}; --retry-failed lives it again" if held.is_sweep else ""
+            at = f" of point {one.point}; --retry-failed simulates it again" if held.is_sweep else ""
             found.notes.append(f"on record as failed, and without a fault when run again: run {few}{at}")
         if one.why is None:
             continue
         if one.digits and made_on != here:
             found.notes.append(
-                f"{one.file}: last digits differ, accords and dates do not ({one.why}); "
+                f"{one.file}: last digits differ, agreements and dates do not ({one.why}); "
                 f"made on {made_on}, this is {here}"
             )
         else:
