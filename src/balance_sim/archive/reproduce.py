@@ -24,8 +24,8 @@ from balance_sim.archive.archive import (
 from balance_sim.archive.diff import close, diff_files
 from balance_sim.archive.package import (
     TABLES,
-    Numbers,
-    Part,
+    PointDigest,
+    StudyNumbers,
     is_member,
     numbers_of_parts,
     part_of,
@@ -78,9 +78,9 @@ class Archived:
     unsampled: bool = False  # whether the inputs give the points is unknown: what draws them is not installed
 
     @property
-    def numbers(self) -> Numbers:
+    def numbers(self) -> StudyNumbers:
         """What came of it before."""
-        return Numbers(self.about.digest, self.about.accords_digest, self.about.means)
+        return StudyNumbers(self.about.digest, self.about.accords_digest, self.about.means)
 
     def unpacked(self) -> dict[str, bytes]:
         """What is written for a person: what was held against the study, and the requirements made anew."""
@@ -252,7 +252,7 @@ def _blocks_by_point(
 
 def _run_again(
     archived: Archived, blocks: Iterator[tuple[int, list[BlockTables]]]
-) -> tuple[Numbers, dict[str, bytes]]:
+) -> tuple[StudyNumbers, dict[str, bytes]]:
     """What came of a run here and now: numbers, and the tables as an archive holds them."""
     about = archived.about
     result = AnalysedResult(
@@ -271,11 +271,11 @@ def _run_again(
 
 def _sweep_again(
     archived: Archived, blocks: Iterator[tuple[int, list[BlockTables]]]
-) -> tuple[Numbers, dict[str, bytes]]:
+) -> tuple[StudyNumbers, dict[str, bytes]]:
     """The same of a sweep."""
     about, arms = archived.about, archived.arms
     steps = share_steps(archived.scenario)
-    parts: dict[int, Part] = {}
+    parts: dict[int, PointDigest] = {}
     found: dict[int, PointNumbers] = {}
     for at, pairs in blocks:
         plain = [(one.runs, one.accords) for one in pairs]
@@ -301,7 +301,9 @@ def _sweep_again(
     return numbers, results_of(summary, {"levels": tables.levels, "effects": tables.effects})
 
 
-def _compared(archived: Archived, numbers: Numbers, results: dict[str, bytes], revived: int) -> Reproduced:
+def _compared(
+    archived: Archived, numbers: StudyNumbers, results: dict[str, bytes], revived: int
+) -> Reproduced:
     """Bits first; then agreements and dates exactly and means within TOLERANCE, where the arithmetic may be another."""
     about, before = archived.about, archived.numbers
     made_on = arithmetic(about.cpu, about.versions.get("numpy"))

@@ -31,14 +31,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from balance_sim.analysis.expected_effect import ExpectedEffect
-from balance_sim.live.dials import (
+from balance_sim.live.controls import (
     BadRequest,
-    Dial,
     EnsembleRequest,
+    PageControl,
     as_options,
-    dials_of_sweep,
-    dials_round,
     read_request,
+    run_controls,
+    sweep_controls,
 )
 from balance_sim.live.ensembles import Reached, Service
 from balance_sim.live.workers import PartFailed, Superseded, Workers
@@ -85,11 +85,11 @@ def serve(folder: Path, runs: int, port: int, workers: int, announce: Callable[[
     manifest = Store(folder).read_manifest()
     if manifest and manifest.model:
         raise WrongRequest(f"{folder} was made with --model, and the live page runs no code of a study's own")
-    dials = dials_of_sweep(study) if isinstance(study, SweepResult) else dials_round(study.scenario)
+    controls = sweep_controls(study) if isinstance(study, SweepResult) else run_controls(study.scenario)
     with contextlib.closing(listen(HOST, port)) as listening:
         drawing = manifest is not None and manifest.draw_parameters
         with contextlib.closing(Workers(workers, study.seed, draws=drawing)) as processes:
-            live = Live(Service(study.scenario, study.seed, (study.arms[0], arm), processes), dials, runs)
+            live = Live(Service(study.scenario, study.seed, (study.arms[0], arm), processes), controls, runs)
             page, policy = live.page()
             token = secrets.token_urlsafe(TOKEN_BYTES)
             auth = AuthMiddleware(live.app(page), listening.getsockname()[1], token, policy)
@@ -169,13 +169,13 @@ class Live:
     """The page of a study. runs: those asked for at first."""
 
     service: Service
-    dials: tuple[Dial, ...]
+    controls: tuple[PageControl, ...]
     runs: int
 
     def page(self) -> tuple[str, str]:
         """The page and its policy."""
-        dials = [{"name": d.name, "values": list(d.offered), "start": d.start} for d in self.dials]
-        found = heading(self.service.scenario, *self.service.arms, dials)
+        controls = [{"name": d.name, "values": list(d.offered), "start": d.start} for d in self.controls]
+        found = heading(self.service.scenario, *self.service.arms, controls)
         more = {"days": [], "pairs": [], "runs": self.runs, "choices": sorted({*CHOICES, self.runs})}
         return live_html(found | more | {"seed": self.service.seed})
 
@@ -204,7 +204,7 @@ class Live:
             return _refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
         try:
             body = await asyncio.wait_for(request.body(), READ_SECONDS)
-            asked = read_request(self.dials, self.runs, body)
+            asked = read_request(self.controls, self.runs, body)
             setting = await self.service.setting(asked)
         except TimeoutError:
             return _refused(HTTPStatus.REQUEST_TIMEOUT, "the request did not come in time")
