@@ -93,7 +93,19 @@ def serve(folder: Path, runs: int, port: int, workers: int, announce: Callable[[
             page, policy = live.page()
             token = secrets.token_urlsafe(TOKEN_BYTES)
             auth = AuthMiddleware(live.app(page), listening.getsockname()[1], token, policy)
-            _until_stopped(live, auth, listening, announce)
+            logger = logging.getLogger("uvicorn")  # no addresses in logs: they hold the token
+            logger.addHandler(logging.NullHandler())
+            logger.propagate = False
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    auth, http=Connection, loop="asyncio", ws="none", lifespan="off", log_config=None,
+                    access_log=False, server_header=False, proxy_headers=False,
+                    timeout_graceful_shutdown=LAST_SECONDS,
+                )
+            )  # fmt: skip
+            stopped = asyncio.run(_served(live, server, listening, lambda: announce(auth.address)))
+    if stopped is not None:
+        signal.raise_signal(stopped)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -107,29 +119,6 @@ def listen(host: str, port: int) -> socket.socket:
         one.close()
         raise WrongRequest(f"cannot listen on {host}:{port}: {error.strerror}. Give another --port") from None
     return one
-
-
-def _until_stopped(
-    live: Live, auth: AuthMiddleware, listening: socket.socket, announce: Callable[[str], None]
-) -> None:
-    logger = logging.getLogger("uvicorn")  # no addresses in logs: they hold the token
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
-    config = uvicorn.Config(
-        auth,
-        loop="asyncio",
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=LAST_SECONDS,
-    )
-    stopped = asyncio.run(_served(live, uvicorn.Server(config), listening, lambda: announce(auth.address)))
-    if stopped is not None:
-        signal.raise_signal(stopped)
 
 
 async def _served(
@@ -208,10 +197,8 @@ class Live:
             setting = await self.service.setting(asked)
         except TimeoutError:
             return _refused(HTTPStatus.REQUEST_TIMEOUT, "the request did not come in time")
-        except TooLarge:
-            return _refused(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request is larger than any of the page's"
-            )
+        except TooLarge as error:
+            return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error))
         except ClientDisconnect:
             return Response()
         except BadRequest as error:
@@ -244,8 +231,7 @@ def told(result: Result) -> dict[str, Any]:
     """What the page shows of an ensemble: a point of the explorer, and the effect as `run --json` has it."""
     pairs: dict[tuple[int, int], int] = {}
     table = fan_table(result)
-    days = chosen_days(table)
-    outcome = f"accords_counter_{result.window}"
+    days, outcome = chosen_days(table), result.headline_outcome
     row = result.effects[result.effects["outcome"] == outcome].to_dict("records")[0]
     numbers = rounded({name: float(row[name]) for name in ("mean", "mcse", "lo", "hi")})
     effect = {"outcome": outcome, "window": result.window, **numbers}
@@ -311,7 +297,7 @@ class AuthMiddleware:
             message = await receive()
             size += len(message.get("body", b""))
             if size > LARGEST_BODY:
-                raise TooLarge
+                raise TooLarge("the request is larger than any of the page's")
             return message
 
         refusal = self._refusal(Request(scope))
