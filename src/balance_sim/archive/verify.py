@@ -21,7 +21,6 @@ from balance_sim.archive.integrity import (
     Damage,
     contents,
     damage_of,
-    left_over,
     unchecked,
     unexpected,
 )
@@ -29,6 +28,7 @@ from balance_sim.experiment.run import SHARD_RUNS, import_model, run_tasks
 from balance_sim.experiment.status import command_of
 from balance_sim.pool.faults import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import arithmetic, arithmetic_here
+from balance_sim.pool.whole_files import half_written
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import Job, Task, TaskResult
@@ -166,7 +166,8 @@ def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> 
             f"{wanted - left:,} of {wanted:,} runs" if left else "its runs are there, its summary.json is not"
         )
         found.notes.append(f"the study is not finished, {how}; to go on: {command}")
-    found.notes += [f"left over by a writer that was stopped: {name}" for name in left_over(folder)]
+    partial = (path.relative_to(folder) for path in half_written(folder))  # the next writer takes them away
+    found.notes += [f"left over by a writer that was stopped: {name}" for name in partial]
     found.notes += [f"not written by balance-sim and read by nobody: {name}" for name in unexpected(folder)]
     gone = [name for name in noted(folder) if not os.path.lexists(folder / name)]
     found.notes += [f"drawn, and not there any more: {name}" for name in gone[:FEW]]
