@@ -224,7 +224,6 @@ UNTOUCHED = (
     "KEPT",
     "FEW",
     "ROWS_AT_ONCE",
-    "LOOKS",
     "MOST_VALUES",
     "CHUNK",
     "TABLES_KEPT",

@@ -119,16 +119,12 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Shared:
-    """What states would believe in one step if the accords in force at the start were all there is.
+    """What states would believe in one step if the agreements in force at the start were all there is.
 
-    Most entries stay so in a run; those that do not are worked out anew by the same functions."""
+    Most entries stay so in a run; those that do not are worked out anew by the same function."""
 
-    lend: Floats  # (A, n, n) share of its strength that k lends j, diagonal 0
-    alignment: Floats  # (A, n, n) a_jk, diagonal 1
-    free: Floats  # (n, n) f_ik as i sees it, diagonal 0
-    hostility: Floats  # (n, n) h_ij, diagonal 0
+    beliefs: Floats  # (2 A + 3, n, n), as `Workspace.beliefs`
     reliable: Floats  # (n, n) rho_j c_j p_ij
-    willing: Floats  # (n, n) rho_j c_j p_ij b_ij (1 - h_ij), diagonal 0
 
 
 @dataclass(frozen=True)

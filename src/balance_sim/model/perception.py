@@ -189,67 +189,65 @@ KEPT = 2**23  # entries of matrices that all runs share, kept for each arm: abou
 
 
 def shared(world: World, step: int) -> Shared:
-    """The matrices of a step with the accords in force at the start; for the next runs the last few are kept."""
-    kept = world.at_start.kept
+    """The matrices of a step with the agreements in force at the start; for the next runs the last few are kept."""
+    kept, n, start = world.at_start.kept, world.n, world.at_start
     found = kept.get(step)
     if found is None:
-        found = _shared(world, step)
-        if len(kept) * world.n**2 * (2 * len(found.alignment) + 4) > KEPT:
+        sides, here, audiences = np.stack([world.first, world.second]), np.arange(n), len(world.audience_rows)
+        reliable, odds = world.reliability[step] * world.projected, world.intent_odds[step]
+        calm, none = start.calm, np.zeros(sides.shape[1])
+        whole = np.zeros((2 * audiences + 3, n, n))
+        whole[audiences:-3, here, here] = 1.0
+        entries = _believed(world, step, sides, start.depth, calm, none, odds[sides, sides[::-1]], reliable)
+        whole[:, sides, sides[::-1]] = entries
+        found = Shared(whole, reliable)
+        if len(kept) * n**2 * (len(whole) + 1) > KEPT:
             kept.clear()
         kept[step] = found
     return found
 
 
-def _shared(world: World, step: int) -> Shared:
-    rules, start, here = world.rules, world.at_start, np.arange(world.n)
+def _believed(
+    world: World,
+    step: int,
+    sides: Ints,
+    depth: Floats,
+    calm: Floats,
+    announced: Floats,
+    odds: Floats,
+    reliable: Floats,
+) -> Floats:
+    """(2 A + 3, 2, K) what K pairs believe and are believed, in the order of `Workspace.beliefs`, either entry.
 
-    def matrix(by_pair: Floats, diagonal: float = 0.0) -> Floats:
-        out = by_pair[..., world.pair_index]
-        out[..., here, here] = diagonal
-        return out
-
-    odds_against = world.odds_against[step]
-    by_pair = beliefs.alignment_with(odds_against, rules.alpha_acc * start.depth)
-    alignment, lend = matrix(by_pair, 1.0), matrix(threat.backing(start.depth, by_pair, rules.beta))
-    intent = hostility_with(rules, world.intent_odds[step], matrix(start.calm))
-    intent[here, here] = 0.0
-    hostility = threat.own_hostility(intent)
-    reliable = world.reliability[step] * world.projected
-    return Shared(
-        lend=lend,
-        alignment=alignment,
-        free=threat.unallied(matrix(start.depth), alignment[world.audience, here]),
-        hostility=hostility,
-        reliable=reliable,
-        willing=lend[world.audience, here] * reliable * (1.0 - hostility),
-    )
+    sides: (2, K) row of either entry; depth, calm, announced: (K,); odds: (2, K) of hostile intent, before agreements;
+    reliable: (n, n) rho_j c_j p_ij."""
+    place, each, rules = sides * world.n + sides[::-1], np.arange(sides.shape[1]), world.rules
+    heard = announced * world.signature_attention[:, None]
+    against = world.odds_against[step].take(world.pair_index.take(place[0]), axis=1)
+    alignment = beliefs.alignment_with(against, rules.alpha_acc * depth + heard)
+    lend = threat.backing(depth, alignment, rules.beta)
+    seen_by, audiences = world.audience[sides], len(alignment)
+    hostility = threat.own_hostility(hostility_with(rules, odds, calm))
+    out = np.empty((2 * audiences + 3, *sides.shape))
+    out[:audiences] = lend[:, None]
+    out[audiences:-3] = alignment[:, None]
+    out[-3] = threat.unallied(depth, alignment[seen_by, each])
+    out[-2] = hostility
+    out[-1] = lend[seen_by, each] * reliable.take(place) * (1.0 - hostility)
+    return out
 
 
 def change(world: World, state: State, step: int, announced: Floats) -> tuple[Patches, Floats]:
     """What the pairs to which something has happened believe and are believed in this step.
 
     announced: (R, P) nats. Returns where it stands, and (2 A + 3, 2, K) values, in the workspace's order."""
-    rules, few = world.rules, len(state.workspace.scratch)
     run, pair, depth, calm, nats = _moved(world, state, announced)
-    entries = Patches.of(world, run, pair, len(state.runs), few)
-    news = nats * world.signature_attention[:, None]
-    against = world.odds_against[step].take(pair, axis=1)
-    alignment = beliefs.alignment_with(against, rules.alpha_acc * depth + news)
-    lend = threat.backing(depth, alignment, rules.beta)
-    seen_by, each = world.audience[entries.sides], np.arange(len(pair))
+    entries = Patches.of(world, run, pair, len(state.runs), len(state.workspace.scratch))
     odds = world.intent_odds[step].take(entries.place)
     if state.provoked is not None and world.hazards is not None:
         odds = odds * provoked_odds(world, state, step)[run, world.hazards.column[entries.place]]
-    hostility = threat.own_hostility(hostility_with(rules, odds, calm))
-    audiences = len(alignment)
-    values = np.empty((2 * audiences + 3, *entries.place.shape))
-    values[:audiences] = lend[:, None]
-    values[audiences:-3] = alignment[:, None]
-    values[-3] = threat.unallied(depth, alignment[seen_by, each])
-    values[-2] = hostility
-    willing = lend[seen_by, each] * shared(world, step).reliable.take(entries.place)
-    values[-1] = willing * (1.0 - hostility)
-    return entries, values
+    reliable = shared(world, step).reliable
+    return entries, _believed(world, step, entries.sides, depth, calm, nats, odds, reliable)
 
 
 def _moved(world: World, state: State, announced: Floats) -> tuple[Ints, Ints, Floats, Floats, Floats]:
@@ -301,9 +299,7 @@ def perceive(world: World, state: State, step: int) -> View:
     announced = announcements(world, state, middle)
     entries, values = change(world, state, step, announced)
     few, start = len(workspace.scratch), shared(world, step)
-    of_all = (*start.lend, *start.alignment, start.free, start.hostility, start.willing)
-    for matrix, at_start in zip(workspace.beliefs, of_all, strict=True):
-        matrix[:] = at_start
+    workspace.beliefs[:] = start.beliefs[:, None]
     for first in range(0, len(state.runs), few):
         runs = slice(first, min(first + few, len(state.runs)))
         before = entries.put(workspace.beliefs, runs, values)

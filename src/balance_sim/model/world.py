@@ -76,17 +76,11 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         projected=projected,
         offensive=offence(scenario.states, scenario.start, parameters.nuclear_offence) * projected,
         reach=reached,
-        gap=gap,
-        distance_km=km,
-        democracy=ground.democracy,
-        democracy_gap=ground.democracy_gap,
         proximity=-np.log(km + parameters.d0_km),
-        trade=ground.trade,
         trade_partners=np.flatnonzero(ground.trade.any(axis=0)),
         autonomy=np.array([s.autonomy for s in scenario.states]),
         propensity=propensities(scenario.states, ladder.security),
         frailty=shared(frailties_of(scenario, codes, pair_index)),
-        patron_of=ground.patron_of,
         patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
         audience=audience,
         audience_names=tuple("+".join(alike) for alike in names),
@@ -103,6 +97,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         signature_attention=attention_of_readings(scenario, "treaty"),
         openness=openness_of(scenario, pair_index),
         hazards=hazards_of(scenario, audience),
+        **vars(ground),
     )
 
 

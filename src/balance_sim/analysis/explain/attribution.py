@@ -274,27 +274,11 @@ def attribute(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Attribution:
-    """Divide the effect of an arm on a number of agreements among groups of terms.
+    """Divide the effect of an arm on a number of agreements among groups of terms, over the first `runs` finished runs.
 
-    Simulates the control arm again, evaluates every choice of groups beside it, and holds its filtered numbers to the
-    study's.
-
-    Parameters
-    ----------
-    result : a study
-    arm : the headline arm if not given
-    groups : terms of willingness by the name of the group
-    outcome : counter-balancing agreements within the longest window if not given
-    runs : how many of the first finished runs; all, up to MOST_RUNS, if not given
-    workers : processes
-    progress : called with runs done, of how many, and 0
-
-    Raises
-    ------
-    WrongRequest
-        for what the study does not have
-    StoreDamaged
-        where the runs come out otherwise than stored
+    arm: the headline arm if not given. outcome: counter-balancing agreements within the longest window if not given.
+    runs: all, up to MOST_RUNS, if not given. Simulates the control arm again, evaluates every choice of groups beside
+    it, and holds its filtered numbers to the study's. Raises WrongRequest, or StoreDamaged where they differ.
 
     Examples
     --------
