@@ -14,7 +14,7 @@ from balance_sim.replications.observed import share_steps
 from balance_sim.replications.outcomes import FILTERED, TYPES, OutcomeType, least_jump, type_of
 from balance_sim.results.estimates import Estimates
 from balance_sim.scenario import load_scenario
-from balance_sim.scenario.classes import Classes
+from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.schema import Scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

@@ -37,8 +37,8 @@ from balance_sim.scenario import (
     load_scenario,
     with_values,
 )
-from balance_sim.scenario.classes import Classes
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.scenario.fingerprint import Classes
 
 BEIJING = "scenarios/beijing_2025.yaml"
 INDIA_TOO = "events.parade.principals=[CHN,RUS,PRK,IND]"

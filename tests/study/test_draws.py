@@ -16,8 +16,13 @@ from balance_sim.model.thinning import most_willing
 from balance_sim.model.willingness import Term
 from balance_sim.replications.draws import deviations, distribution_of, with_draws
 from balance_sim.replications.outcomes import FILTERED
-from balance_sim.scenario.defaults import Distribution, default_weights, fitted_distribution, fitted_shares
-from balance_sim.scenario.starter import new_scenario
+from balance_sim.scenario.defaults import (
+    Distribution,
+    default_weights,
+    fitted_distribution,
+    fitted_shares,
+    new_scenario,
+)
 
 RUNS = np.arange(4000, dtype=np.uint64)
 

@@ -24,7 +24,7 @@ from balance_sim.replications.cast import Cast, cast_of, focal_cast
 from balance_sim.replications.expected import Course, Yield, at_start, course, in_spans, spans, with_event
 from balance_sim.replications.filtered import Windows
 from balance_sim.replications.measures import Frozen, measures
-from balance_sim.scenario.classes import Classes
+from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.schema import Event, Scenario
 
 Floats = npt.NDArray[np.float64]

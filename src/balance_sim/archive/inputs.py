@@ -15,7 +15,8 @@ from balance_sim.pool.faults import MissingExtra, WrongRequest
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.results.designs import design_points
 from balance_sim.scenario import load_scenario
-from balance_sim.scenario.experiment import Experiment, load_experiment, scenario_named
+from balance_sim.scenario.design import Experiment
+from balance_sim.scenario.experiment import load_experiment, scenario_named
 from balance_sim.scenario.load import stem
 from balance_sim.scenario.problems import ScenarioError
 from balance_sim.scenario.schema import Scenario

@@ -25,7 +25,7 @@ from balance_sim.results.drawn import SUMS, changed, noted
 from balance_sim.results.points import PointTable
 from balance_sim.results.shards import FAILED, TABLES, Kept
 from balance_sim.results.store import Store, came_to_its_end, read_summary
-from balance_sim.scenario.classes import Classes
+from balance_sim.scenario.fingerprint import Classes
 
 Ints = npt.NDArray[np.int64]
 CLOSE = 1e-7  # a run: what the rounding of dyads to quanta can come to

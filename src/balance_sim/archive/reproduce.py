@@ -41,7 +41,7 @@ from balance_sim.results.result import Result
 from balance_sim.results.store import missing
 from balance_sim.results.sweep_result import PointNumbers, numbers_of, summary_of, tables_of
 from balance_sim.scenario import with_values
-from balance_sim.scenario.classes import Classes
+from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.problems import listed, shown
 from balance_sim.scenario.schema import Scenario
 

@@ -24,7 +24,7 @@ from balance_sim.results.folder import Folder, manifest_of
 from balance_sim.results.points import PointTable, drop_old_tables
 from balance_sim.results.store import Store, missing, refuse_lost
 from balance_sim.results.sweep_result import SweepResult, open_sweep
-from balance_sim.scenario.experiment import Experiment
+from balance_sim.scenario.design import Experiment
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -23,8 +23,8 @@ from balance_sim.model.thinning import most_willing, openness_at, opportunity_ra
 from balance_sim.model.willingness import CHANGING, TERMS, consent, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.classes import Classes
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
+from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.problems import Mark, ScenarioError, problem
 from balance_sim.scenario.schema import Scenario, Theory
 

@@ -18,8 +18,7 @@ from balance_sim.model.news import members
 from balance_sim.model.perception import View
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.classes import LISTS, Classes
-from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.fingerprint import LISTS, Classes, content_digest
 from balance_sim.scenario.schema import Scenario
 
 AT_WAR = 0.5

@@ -29,7 +29,7 @@ from balance_sim.model.network import deepest, record_in_force
 from balance_sim.model.news import attention_of_readings, evidence, hazards_of, reading_of, readings
 from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
-from balance_sim.scenario.kept import Kept
+from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Accord, Scenario, State
 
 
@@ -149,9 +149,9 @@ class Ground:
     patron_of: Bools
 
 
-_GROUNDS = Kept[Ground](most=4)
-_RECORDS = Kept[InitialAgreements](most=4)
-_EARLIER = Kept[Floats](most=16)
+_GROUNDS = RecentResults[Ground](most=4)
+_RECORDS = RecentResults[InitialAgreements](most=4)
+_EARLIER = RecentResults[Floats](most=16)
 
 
 def ground_of(scenario: Scenario) -> Ground:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import sorted_into
 from balance_sim.model.news import members
-from balance_sim.scenario.classes import Classes
+from balance_sim.scenario.fingerprint import Classes
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import Block, live_block
-from balance_sim.scenario.experiment import Experiment
+from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.problems import Problem, ScenarioError, did_you_mean, listed, problem
 
 
@@ -23,7 +23,7 @@ def unknown_outcomes(experiment: Experiment, known: Sequence[str]) -> list[Probl
     node = experiment.marks["outcomes"]
     return [
         problem(
-            node, f"outcomes[{at}]", "E107", f"no outcome `{name}`", listed(known), did_you_mean(name, known)
+            node, f"outcomes[{at}]", "E107", f"no outcome `{name}`", did_you_mean(name, known), listed(known)
         )
         for at, name in enumerate(experiment.head.outcomes)
         if name not in known

@@ -14,8 +14,7 @@ import numpy.typing as npt
 
 from balance_sim.pool.faults import MissingExtra
 from balance_sim.replications.jobs import Values as PointValues
-from balance_sim.scenario.experiment import Experiment
-from balance_sim.scenario.factors import Values
+from balance_sim.scenario.design import Experiment, Values
 
 Floats = npt.NDArray[np.float64]
 

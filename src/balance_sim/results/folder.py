@@ -23,9 +23,8 @@ from balance_sim.results.manifest import FILE as MANIFEST
 from balance_sim.results.manifest import MANIFEST_VERSION
 from balance_sim.results.shards import FAILED, TABLES, Shard, differing_names
 from balance_sim.results.store import Store, refuse_lost
-from balance_sim.scenario.classes import LISTS, Classes
 from balance_sim.scenario.files import EXHAUSTED
-from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.fingerprint import LISTS, Classes, content_digest
 from balance_sim.scenario.problems import CONTROL, listed, shown
 from balance_sim.scenario.schema import Scenario
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from balance_sim.pool.faults import StoreDamaged, WrongRequest
 from balance_sim.pool.whole_files import write_whole
-from balance_sim.scenario.classes import Classes
 from balance_sim.scenario.files import EXHAUSTED, TooLarge, regular_bytes
+from balance_sim.scenario.fingerprint import Classes
 
 FILE = "manifest.json"
 MANIFEST_VERSION = 3

@@ -22,7 +22,7 @@ from balance_sim.replications import columns
 from balance_sim.replications.columns import DECIMALS, column_words, positions
 from balance_sim.replications.outcomes import COUNTS, FILTERED, NEW
 from balance_sim.results.result import Result
-from balance_sim.scenario.classes import LISTS, Classes
+from balance_sim.scenario.fingerprint import LISTS, Classes
 
 SIDES = ("left", "right")
 NAMED = 3  # dyads that a refusal spells out

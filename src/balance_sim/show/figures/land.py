@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.scenario.codes import code_table
+from balance_sim.scenario.actors import code_table
 from balance_sim.show import atlas
 from balance_sim.show.figures.paper import INK
 
