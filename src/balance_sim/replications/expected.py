@@ -33,8 +33,8 @@ from balance_sim.model.state import State
 from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.model.willingness import STEADY, TERMS, consent, willingness
 from balance_sim.model.world import by_audience, event_days
-from balance_sim.replications.filtered import TalksAtStart, Windows
-from balance_sim.replications.outcomes import COUNTS
+from balance_sim.replications.filtered import TalksAtStart, Windows, focal_windows
+from balance_sim.replications.outcomes import numbers_of_agreements
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
 
@@ -185,19 +185,16 @@ class Expected:
 
     def outcomes(self, direction: Ints) -> dict[str, float]:
         """By the names of the outcomes that count new agreements."""
-        out: dict[str, float] = {}
-        for window in self.windows.days:
-            for what, kinds in zip(COUNTS, (self.security, ~self.security), strict=True):
-                of = self.by_direction(direction, window, kinds)
-                out |= {f"{what}_{name}_{window}": float(n) for name, n in zip(DIRECTIONS, of, strict=True)}
-                out[f"{what}_all_{window}"] = float(of.sum())
-        longest = self.windows.longest
-        by_kind = self.signed[longest].sum(axis=0)
-        out |= {
-            f"accords_{kind}_{longest}": float(n)
-            for kind, n in zip(self.world.ladder.names, by_kind, strict=True)
+        longest, names = self.windows.longest, self.world.ladder.names
+        both = {
+            window: (
+                self.by_direction(direction, window),
+                self.by_direction(direction, window, ~self.security),
+            )
+            for window in self.windows.days
         }
-        return out
+        found = numbers_of_agreements(both, self.signed[longest].sum(axis=0), names, longest)
+        return {name: float(number) for name, number in found.items()}
 
 
 @dataclass(frozen=True)
@@ -363,13 +360,6 @@ def gained(found: Course, inside: Floats) -> Floats:
             faster = speed(found.gain[j:], found.gain[j], rules.talks_speed_exponent, rules.talks_speed_max)
             out[:, j] = np.einsum("dk,k...->d...", inside[:, j:], faster - 1.0)
     return out
-
-
-def focal_windows(worlds: Worlds) -> Windows:
-    """The windows of the scenario's report after its focal event."""
-    world = worlds.reference
-    days = tuple(sorted(worlds.scenario.report.windows))
-    return Windows(world.focal_day, days, float(world.grid[-1]))
 
 
 class Estimator:

@@ -27,13 +27,20 @@ from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
 from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import batch_runs
-from balance_sim.replications.cast import focal_cast
-from balance_sim.replications.columns import DECIMALS
 from balance_sim.replications.direct import Sight, along_control
 from balance_sim.replications.draws import with_draws
-from balance_sim.replications.filtered import Filtered, Prospect, Windows, filtered_outcomes, prospect_of
+from balance_sim.replications.filtered import (
+    Filtered,
+    Prospect,
+    Windows,
+    filtered_outcomes,
+    focal_windows,
+    prospect_of,
+)
 from balance_sim.replications.jobs import Progress
-from balance_sim.replications.outcomes import COUNTS, FILTERED
+from balance_sim.replications.outcomes import COUNTS, FILTERED, outcome_named
+from balance_sim.replications.scene import focal_cast
+from balance_sim.replications.tables import DECIMALS
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
 from balance_sim.stats.intervals import mean_interval
@@ -160,15 +167,14 @@ class Coalitions:
 
     def signed(self, chances: Opportunities, prospect: Prospect) -> Floats:
         """(C,) probability that talks opened at each opportunity become an agreement that the outcome counts."""
-        what, _, rest = self.outcome.partition("_")
-        word, _, days = rest.rpartition("_")
-        ladder = self.worlds.reference.ladder
-        within = prospect.signed[int(days)]
-        if word in ladder.names and int(days) == self.windows.longest:
-            return np.asarray(within * (chances.kind == ladder.names.index(word)))
-        within = np.asarray(within * (ladder.security[chances.kind] == (what == COUNTS[0])))
-        if word in DIRECTIONS:
-            return np.asarray(within * (self.direction[chances.pair] == DIRECTIONS.index(word)))
+        counted, ladder = outcome_named(self.outcome), self.worlds.reference.ladder
+        assert counted.window is not None
+        within = prospect.signed[counted.window]
+        if counted.kind is not None:
+            return np.asarray(within * (chances.kind == ladder.names.index(counted.kind)))
+        within = np.asarray(within * (ladder.security[chances.kind] == (counted.measure == COUNTS[0])))
+        if counted.direction is not None:
+            return np.asarray(within * (self.direction[chances.pair] == DIRECTIONS.index(counted.direction)))
         return within
 
 
@@ -178,13 +184,13 @@ def effects_of_coalitions(
     """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome, of a batch of runs."""
     worlds = with_draws(worlds, seed, numbers) if draws else worlds
     control, cast = worlds.reference, focal_cast(worlds)
-    windows = Windows(cast.day, tuple(sorted(worlds.scenario.report.windows)), float(control.grid[-1]))
+    windows = focal_windows(worlds)
     sums = Coalitions(worlds, arm, groups, outcome, windows, cast.direction)
     along = along_control(worlds, seed, numbers, (arm,), sums.look)
     found = Filtered(
         control, along.chances, along.control, sums.prospect, windows, cast.direction, len(numbers)
     )
-    return np.column_stack([sums.worth, filtered_outcomes(found, (outcome,))[outcome]])
+    return np.column_stack([sums.worth, filtered_outcomes(found)[outcome]])
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import account, consent, summed
 from balance_sim.pool.faults import StoreDamaged
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import accord_table
 from balance_sim.replications.draws import with_draws
+from balance_sim.replications.tables import accord_table
 from balance_sim.results.result import Result
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Event, Scenario
