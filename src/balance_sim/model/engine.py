@@ -144,7 +144,7 @@ def close_step(world: World, baseline: Baseline, state: State, view: View) -> No
 
 
 def turn_of_step(world: World, state: State) -> None:
-    """What has come into force or ended by now takes effect: accords change depth from the next step on."""
+    """What has come into force or ended by now takes effect: agreements change depth from the next step on."""
     entered, left = settle(world, state)
     enter(state, entered)
     leave(state, left)

@@ -36,7 +36,7 @@ def members(
 
 
 def pairs_shown(principals: list[int], guests: list[int], targets: list[int]) -> list[tuple[int, int]]:
-    """Pairs that an event shows together: principals with each other, guests with principals. Positions in the roster.
+    """Dyads that an event shows together: principals with each other, guests with principals. Positions in the roster.
 
     Nobody is shown together with a target of the act."""
     principals = [i for i in principals if i not in targets]
@@ -54,7 +54,7 @@ def pairs_aimed(principals: list[int], targets: list[int]) -> list[tuple[int, in
 class Evidence:
     """What events add to the log-odds at S moments, nats; only the entries that any event moves."""
 
-    pairs: Ints  # (K,) pairs that are shown together
+    pairs: Ints  # (K,) dyads that are shown together
     align: Floats  # (S, A, K) to their alignment, as each of A readings has it
     places: Ints  # (T,) entries of a flat (n, n), target and principal
     intent: Floats  # (S, T) to hostile intent
@@ -203,7 +203,7 @@ def hazards_of(scenario: Scenario, audience: Ints) -> Hazards | None:
 
 
 def provoke(world: World, state: State, seed: int) -> None:
-    """Draw the acts of all runs to the horizon, and mark the pairs whose beliefs they move."""
+    """Draw the acts of all runs to the horizon, and mark the dyads whose beliefs they move."""
     hazards = world.hazards
     assert hazards is not None
     key = clocks.absorb(run_keys(seed, state.runs), clocks.label("provocation"))[:, None]

@@ -1,6 +1,6 @@
 """What states see and feel in a step: beliefs, threat, support, insecurity, for a block of runs.
 
-Beliefs start from the world's own matrices, what they would be with the accords of the start; the pairs that
+Beliefs start from the world's own matrices, what they would be with the agreements of the start; the dyads that
 something has happened to in a run are then set by the same functions. Runs are taken a few at a time, so
 that the work stays in the cache; the result does not depend on how many.
 """
@@ -23,13 +23,13 @@ from balance_sim.model.state import State, refuse_invalid
 class View:
     """What the states of R runs see and feel in one step. Good until the next step is perceived.
 
-    What the engine needs of all pairs is at hand; the matrices below are worked out when asked for."""
+    What the engine needs of all dyads is at hand; the matrices below are worked out when asked for."""
 
     world: World
     step: int
     day: float  # middle of the step
     depth: Floats  # (R, n, n)
-    announced: Floats  # (R, P) evidence, in nats, of accords signed and not yet in force
+    announced: Floats  # (R, P) evidence, in nats, of agreements signed and not yet in force
     unopposed: Floats  # (R, n, n) 1 - q_ik
     hostility: Floats  # (R, n, n) h_ij, diagonal 0
     total: Floats  # (R, n) Theta_i
@@ -132,7 +132,7 @@ def adversaries(world: World, view: View) -> Floats:
 
 @dataclass(frozen=True)
 class Patches:
-    """Both entries of K pairs of R runs, sorted by run.
+    """Both entries of K dyads of R runs, sorted by run.
 
     In a step all runs of a block would see the same matrices if nothing had happened in them. A few runs' matrices
     lie in a workspace; their own entries are put in, the runs are worked out, and the entries are put back.
@@ -143,7 +143,7 @@ class Patches:
     few: int
     run: Ints  # (K,)
     sides: Ints  # (2, K) row of either entry; its column is the other's row
-    starts: Ints  # (R + 1,) where each run's pairs begin
+    starts: Ints  # (R + 1,) where each run's dyads begin
 
     @staticmethod
     def of(world: World, run: Ints, pair: Ints, runs: int, few: int) -> Patches:
@@ -177,7 +177,7 @@ class Patches:
 
 
 def hostility_with(rules: Rules, intent_odds: Floats, calm: Floats, out: Floats | None = None) -> Floats:
-    """L from the odds of hostile intent before accords, and the calm of accords; or the same for all."""
+    """L from the odds of hostile intent before agreements, and the calm of agreements; or the same for all."""
     odds = np.asarray(np.multiply(intent_odds, np.exp(-rules.eta_acc * calm), out=out))
     if rules.equal_hostility is not None:
         odds[...] = rules.equal_hostility
@@ -217,7 +217,7 @@ def _believed(
     odds: Floats,
     reliable: Floats,
 ) -> Floats:
-    """(2 A + 3, 2, K) what K pairs believe and are believed, in the order of `Workspace.beliefs`, either entry.
+    """(2 A + 3, 2, K) what K dyads believe and are believed, in the order of `Workspace.beliefs`, either entry.
 
     sides: (2, K) row of either entry; depth, calm, announced: (K,); odds: (2, K) of hostile intent, before agreements;
     reliable: (n, n) rho_j c_j p_ij."""
@@ -238,7 +238,7 @@ def _believed(
 
 
 def change(world: World, state: State, step: int, announced: Floats) -> tuple[Patches, Floats]:
-    """What the pairs to which something has happened believe and are believed in this step.
+    """What the dyads to which something has happened believe and are believed in this step.
 
     announced: (R, P) nats. Returns where it stands, and (2 A + 3, 2, K) values, in the workspace's order."""
     run, pair, depth, calm, nats = _moved(world, state, announced)
@@ -251,7 +251,7 @@ def change(world: World, state: State, step: int, announced: Floats) -> tuple[Pa
 
 
 def _moved(world: World, state: State, announced: Floats) -> tuple[Ints, Ints, Floats, Floats, Floats]:
-    """Run, pair, depth, calm and announcements of the pairs touched whose beliefs can differ from the start's."""
+    """Run, dyad, depth, calm and announcements of the dyads touched whose beliefs can differ from the start's."""
     n, start = world.n, world.at_start
     where = np.flatnonzero(state.touched)
     run, pair = np.divmod(where, len(world.first))
@@ -279,9 +279,9 @@ def hostility_toward(world: World, state: State, step: int, k: int) -> Floats:
 
 
 def announcements(world: World, state: State, day: float) -> Floats:
-    """(R, P) evidence, in nats, of accords signed and not yet in force.
+    """(R, P) evidence, in nats, of agreements signed and not yet in force.
 
-    Until it enters into force an accord is evidence that fades; in force it acts by its depth."""
+    Until it enters into force an agreement is evidence that fades; in force it acts by its depth."""
     a, pairs = state.accords, len(world.first)
     rows = np.flatnonzero((a.stage == 1) & (a.signed <= day))
     dose = world.rules.signature_weight * world.ladder.depth[a.kind[rows]]

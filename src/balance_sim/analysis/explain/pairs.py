@@ -102,10 +102,10 @@ def explain_pairs(
     runs: int | None = None,
     run: int | None = None,
 ) -> list[PairTerms]:
-    """The terms of some pairs, averaged over the first `runs` runs, or those of run number `run`.
+    """The terms of some dyads, averaged over the first `runs` runs, or those of run number `run`.
 
-    kind: if not given, for each pair the kind of security agreement on which talks would open most often at the start,
-    since the pair's effect counts these alone; any kind where the scenario has none. Raises WrongRequest for what is
+    kind: if not given, for each dyad the kind of security agreement on which talks would open most often at the start,
+    since the dyad's effect counts these alone; any kind where the scenario has none. Raises WrongRequest for what is
     not there."""
     arm = compared_arm(result, arm)
     numbers = run_numbers(result, runs if runs is not None else MEAN_RUNS, run)
@@ -155,7 +155,7 @@ def moments_of(world: World) -> list[tuple[str, int]]:
 def _read(
     worlds: Worlds, arm: str, seed: int, runs: Keys, pairs: dict[tuple[str, str], tuple[Rows, Rows, Rows]]
 ) -> None:
-    """Simulate one arm and add rows to each pair's terms, rates and adversaries: all kinds, at all moments."""
+    """Simulate one arm and add rows to each dyad's terms, rates and adversaries: all kinds, at all moments."""
     world = worlds.arms[arm]
     moments = moments_of(world)
 
@@ -243,7 +243,7 @@ def pair_shares(result: Result, a: str, b: str, arm: str) -> pd.DataFrame:
 
 
 def pair_record(result: Result, a: str, b: str) -> pd.DataFrame:
-    """Agreements of the pair on record at the start: id, name, kind, status, and their dates."""
+    """Agreements of the dyad on record at the start: id, name, kind, status, and their dates."""
     dates = ("opened", "signed", "in_force", "scheduled_signed", "scheduled_in_force")
     columns = ["id", "name", "kind", "status", *dates]
     rows = [
@@ -255,7 +255,7 @@ def pair_record(result: Result, a: str, b: str) -> pd.DataFrame:
 
 
 def ordered_pair(result: Result, a: str, b: str) -> tuple[str, str]:
-    """The pair with the lesser code first. Raises WrongRequest."""
+    """The dyad with the lesser code first. Raises WrongRequest."""
     for code in (a, b):
         if code not in result.scenario.codes:
             raise WrongRequest(
