@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 MODULES = (
-    *(f"balance_sim.stats.{name}" for name in ("intervals", "lags", "mahalanobis", "networks", "shapley")),
+    *(f"balance_sim.stats.{name}" for name in ("intervals", "lags", "networks", "shapley")),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape")),
     "balance_sim.analysis.explain.attribution",
 )
