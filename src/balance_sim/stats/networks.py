@@ -1,24 +1,24 @@
 """Goodness of fit: statistics of an undirected network, and whether an observed vector is like the simulated ones.
 
-Auxiliary statistics are those that a model was not fitted to: Hunter, Goodreau, Handcock 2008, Goodness of Fit of Social
-Network Models, Journal of the American Statistical Association 103(481). A matrix in, a vector of numbers out; they
-know nothing of states. Where networkx or scipy has one it is theirs: modularity, transitivity, geodesics.
+Auxiliary statistics are those that a model was not fitted to: Hunter, Goodreau, Handcock 2008, Goodness of Fit of
+Social Network Models, Journal of the American Statistical Association 103(481). A matrix in, a vector of numbers out;
+they know nothing of states. Where networkx or scipy has one it is theirs: modularity, transitivity, geodesics.
 
 The Monte Carlo test by Mahalanobis distance (`lies_among`): Lospinoso, Snijders 2019, Goodness of fit for stochastic
-actor-oriented models, Methodological Innovations 12(3), and RSiena's `sienaGOF`. The distance of the observed vector from the simulated mean, with the pseudo-inverse of the
-simulated covariance, is compared with the distances of the simulated vectors from the same mean; p is the share of
-simulations at least as far.
+actor-oriented models, Methodological Innovations 12(3), and RSiena's `sienaGOF`. The distance of the observed vector
+from the simulated mean, with the pseudo-inverse of the simulated covariance, is compared with the distances of the
+simulated vectors from the same mean; p is the share of simulations at least as far.
 
 As published, the simulated vectors have made the mean and the covariance that they are measured by, and the observed
 one has not: it lies further out even where it is one of them, the more so the longer the vector and the fewer the
 simulations. So the p given here measures all alike: of the R + 1 vectors each in its turn is the odd one out, and its
 distance from the others' mean by the others' covariance is what counts. If the observed vector is drawn as the
-simulated ones are, all orders are equally likely, so that p is uniform on its R + 1 values whatever R and the length of
-the vector (Besag, Clifford 1989, Generalized Monte Carlo significance tests, Biometrika 76(4)). Equal distances, which
-counts have often, count as half (mid-p: Lancaster 1961, Significance tests in discrete distributions, JASA 56(294)): as
-wholes they would make the test reject too seldom, as nothing too often. The distance of one vector left out is an
-increasing function of its distance when none is left out (the deletion formula of the hat matrix: Cook, Weisberg 1982,
-Residuals and Influence in Regression, 2.2), so one covariance, of all R + 1, is enough.
+simulated ones are, all orders are equally likely, so that p is uniform on its R + 1 values whatever R and the length
+of the vector (Besag, Clifford 1989, Generalized Monte Carlo significance tests, Biometrika 76(4)). Equal distances,
+which counts have often, count as half (mid-p: Lancaster 1961, Significance tests in discrete distributions, JASA
+56(294)): as wholes they would make the test reject too seldom, as nothing too often. The distance of one vector left
+out is an increasing function of its distance when none is left out (the deletion formula of the hat matrix: Cook,
+Weisberg 1982, Residuals and Influence in Regression, 2.2), so one covariance, of all R + 1, is enough.
 
 A covariance of many statistics from few simulations is mostly noise, and from fewer simulations than statistics every
 vector is as far out as every other. With more statistics than a quarter of the simulations their variances alone are
