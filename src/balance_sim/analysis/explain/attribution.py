@@ -295,10 +295,8 @@ def attribute(
     numbers, own, control = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
     worlds = compile_arms(result.scenario, (result.reference, arm))
     job = partial(effects_of_coalitions, worlds, arm, result.seed, groups, outcome, draws=result.draws)
-    count = -(
-        -len(numbers) // batch_runs(worlds.reference.n)
-    )  # batches: small enough to be simulated at once,
-    count = min(-(-count // workers) * workers, len(numbers))  # equal, as many for each worker
+    least = -(-len(numbers) // batch_runs(worlds.reference.n))  # batches small enough to be simulated at once
+    count = min(-(-least // workers) * workers, len(numbers))  # equal, as many for each worker
     parts: list[Floats] = []  # each (runs, coalitions + 1)
     done = 0
     batches = list(np.array_split(numbers, count))
