@@ -43,7 +43,7 @@ from balance_sim.pool.plain import plain_data
 from balance_sim.replications.gof import Agreements, Comparison, Group, Span, StateRow, Statistic
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Accord, Scenario
-from balance_sim.stats.mahalanobis import Fit
+from balance_sim.stats.networks import MahalanobisFit
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -185,7 +185,7 @@ def _group_of(one: dict[str, Any]) -> Group:
     fit = None
     if one["p"] is not None:
         p, published, distance, dimension, diagonal = (one[key] for key in TEST)
-        fit = Fit(float(p), float(published), float(distance), int(dimension), bool(diagonal))
+        fit = MahalanobisFit(float(p), float(published), float(distance), int(dimension), bool(diagonal))
     return Group(one["name"], rows, simulated, fit, one["not_tested"])
 
 
