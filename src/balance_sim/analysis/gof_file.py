@@ -227,7 +227,7 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
         pair=world.pair_index[place[observed.a], place[observed.b]][of],
         kind=kind[of],
     )
-    filtered = Filtered.begin(world_of, known_talks(scenario, world), events, counts)
+    filtered = FilteredClocks.begin(world_of, known_talks(scenario, world), events, counts)
     none, blank = np.empty(0), np.empty(0, dtype=np.int64)
     steps = np.zeros(world.steps + 1, np.int64)
     nothing = Opportunities(none, blank, blank, blank, blank, np.empty((0, 2)), none, steps, thinned=False)
@@ -297,7 +297,7 @@ class Events:
 
 
 @dataclass
-class Filtered:
+class FilteredClocks:
     """What is known of each clock, given what has been signed.
 
     idle: (P, M) probability; talks: (C, P, M) probability of talks that opened on the days `opened`, (C, M); counts:
@@ -314,7 +314,7 @@ class Filtered:
     chance: list[Floats] = field(default_factory=list)
 
     @staticmethod
-    def begin(worlds: Worlds, lasted: Floats, events: Events, counts: Bools) -> Filtered:
+    def begin(worlds: Worlds, lasted: Floats, events: Events, counts: Bools) -> FilteredClocks:
         """The steady state of talks that nobody recorded, and the talks on record, at the start."""
         world, baseline = worlds.reference, worlds.baseline
         ladder, shape = world.ladder, lasted.shape
@@ -332,7 +332,7 @@ class Filtered:
             whole.append((lasted == age_of).astype(np.float64)[None])
         talks = np.concatenate(whole)
         made = world.steps
-        return Filtered(
+        return FilteredClocks(
             world,
             baseline,
             events,
