@@ -193,8 +193,7 @@ def draw(result: Result, folder: Path) -> None:
 
 def show(result: Result, *, verbose: bool = False) -> None:
     """The finding, for a person; verbose: all that was measured."""
-    from balance_sim.show.headline import headline
-    from balance_sim.show.mechanisms import mechanism_table
+    from balance_sim.show.headline import headline, mechanism_table
 
     headline(result, verbose=verbose)
     if verbose and result.headline_arm is not None and result.finished:

@@ -21,10 +21,8 @@ from balance_sim.live.ensembles import Clerk, Lived
 from balance_sim.live.faults import BadRequest, PartFailed, Superseded, TooLarge
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
-from balance_sim.show.explore.data import chosen_days, heading, point
-from balance_sim.show.explore.expected import days_of, expected_point
-from balance_sim.show.explore.page import live_html
-from balance_sim.show.figures.fan import fan_table
+from balance_sim.show.explore import chosen_days, days_of, expected_point, heading, live_html, point
+from balance_sim.show.figures.counts import fan_table
 
 CHOICES = (50, 200, 800)
 BODY_SECONDS = 5.0

@@ -325,7 +325,7 @@ class Result:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the headline and the fan chart. Found by name, so that nothing is drawn before."""
-        card: str = import_module("balance_sim.show.card").card(self)
+        card: str = import_module("balance_sim.show.report").card(self)
         return card
 
     def summary(self) -> dict[str, Any]:

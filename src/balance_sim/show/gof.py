@@ -6,8 +6,7 @@ import math
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from balance_sim.show.names import capital
-from balance_sim.show.wording import number, plural, printable
+from balance_sim.show.wording import capital, number, plural, printable
 
 if TYPE_CHECKING:
     from balance_sim.analysis.gof_file import GoodnessOfFit

@@ -7,19 +7,24 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.show.names import arm_title, capital, dyad_name, state_names, treatment
 from balance_sim.show.tables import ROWS, direction_table, top_pairs
 from balance_sim.show.wording import (
+    CAVEAT,
     COUNTER,
+    arm_title,
+    capital,
     change_words,
     decimals,
     digits,
+    dyad_name,
     effect_words,
     interval,
     number,
     plural,
     printable,
     signed,
+    state_names,
+    treatment,
     within,
 )
 
@@ -34,7 +39,6 @@ if TYPE_CHECKING:
 NARROW = 64  # columns below which tables become lines
 TOP = 5  # dyads that are shown
 NO_DYAD = "No dyad shows a detectable effect."
-CAVEAT = "The CI reflects Monte Carlo error only."
 
 
 def finding(result: Result) -> str:
@@ -59,15 +63,11 @@ def headline(result: Result, console: Console | None = None, *, verbose: bool = 
     """Print the finding and its tables. Readable at 80 columns; below 64 the tables become lines.
 
     verbose: also agreements of every direction, all dyads with an effect, and what is needed to repeat the run."""
-    from rich.console import Console
-
-    page = _Page(console or Console(highlight=False))
-    scenario = result.scenario
-    page.heading(printable(scenario.title))
+    page, scenario = _Page(console), result.scenario
+    page.text(printable(scenario.title), "bold")
     if scenario.question:
         page.text(printable(scenario.question))
-    page.text("")
-    page.text(finding(result))
+    page.text(f"\n{finding(result)}")
     if result.finished:
         for words in (channel_words(result), placebo_words(result)):
             if words:
@@ -78,17 +78,24 @@ def headline(result: Result, console: Console | None = None, *, verbose: bool = 
         _scheduled(result, page)
         if verbose:
             _directions(result, page)
-            _from_talks(result, page)
     _failed(result, page)
-    _files(result, page, verbose=verbose)
+    page.text("")
+    if verbose:
+        made = (
+            f"{plural(result.runs, 'replication')} of {plural(len(result.arms), 'arm')}, seed {result.seed}"
+        )
+        page.text(f"{made}\ndigest {result.digest}")
+    if result.folder is not None:
+        page.text(f"Results, figures and report.html: {result.folder}")
 
 
 class _Page:
     """Where the text goes, and how wide it is."""
 
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.narrow = console.width < NARROW
+    def __init__(self, console: Console | None) -> None:
+        from rich.console import Console
+
+        self.console = console or Console(highlight=False)
 
     def text(self, words: str, style: str = "") -> None:
         from rich.text import Text
@@ -96,11 +103,11 @@ class _Page:
         self.console.print(Text(words, style=style))
 
     def heading(self, words: str) -> None:
-        self.text(words, "bold")
+        self.text(f"\n{words}", "bold")
 
     def table(self, heads: Sequence[str], rows: list[list[str]]) -> None:
         """A column of words, then of numbers; on a narrow page a line a row, with the heads before the numbers."""
-        if self.narrow:
+        if self.console.width < NARROW:
             for first, *cells in rows:
                 told = [f"{head} {cell}" for head, cell in zip(heads[1:], cells, strict=True) if cell]
                 self.text(f"{first}: {', '.join(told)}")
@@ -124,10 +131,10 @@ def channel_words(result: Result) -> str:
     if found is None:
         return ""
     places = decimals(abs(found["total"]) / 50)
-    picture, threat = (signed(found[name], places) for name in ("picture", "threat"))
-    rest = "" if abs(found["rest"]) < 1e-9 else f", what else the arm changes {signed(found['rest'], places)}"
+    picture, threat, rest = (signed(found[name], places) for name in ("picture", "threat", "rest"))
+    more = "" if abs(found["rest"]) < 1e-9 else f", what else the arm changes {rest}"
     return (
-        f"Channels: the picture of who stands together adds {picture}, the threat to its targets {threat}{rest} "
+        f"Channels: the picture of who stands together adds {picture}, the threat to its targets {threat}{more} "
         "(exact Shapley values, expected estimator)."
     )
 
@@ -138,9 +145,8 @@ def placebo_words(result: Result) -> str:
     for of in result.placebos.families:
         if len(of.placebos):
             others = "other sets of states" if of.name == "participants" else "other dates"
-            told.append(
-                f"p = {of.p:.3f} against {plural(len(of.placebos), 'placebo')} with {others} ({of.verdict})"
-            )
+            count = plural(len(of.placebos), "placebo")
+            told.append(f"p = {of.p:.3f} against {count} with {others} ({of.verdict})")
     return f"Placebos: {'; '.join(told)}." if told else ""
 
 
@@ -148,45 +154,43 @@ def _arms(result: Result, page: _Page) -> None:
     """Every arm: expected agreements, effect, CI and Monte Carlo standard error."""
     frame = direction_table(result, result.arms)
     frame = frame[frame["direction"] == "counter"]
-    titles = [
-        arm_title(result.scenario, arm) + (" (control)" if arm == result.reference else "")
-        for arm in frame["arm"]
-    ]
-    rows = _effect_rows(titles, frame)
-    page.text("")
+    marks = [" (control)" if arm == result.reference else "" for arm in frame["arm"]]
+    titles = [arm_title(result.scenario, arm) + mark for arm, mark in zip(frame["arm"], marks, strict=True)]
     page.heading(f"{capital(COUNTER)} {within(result.window)}, {plural(result.runs, 'replication')} per arm")
-    page.table(("arm", "expected", "effect", "95 % CI", "MCSE"), rows)
-    page.text(f"Effects are paired with the control arm. {CAVEAT}" if len(rows) > 1 else CAVEAT)
+    _effects(page, "arm", titles, frame)
+    page.text(f"Effects are paired with the control arm. {CAVEAT}" if len(titles) > 1 else CAVEAT)
 
 
-def _declared(result: Result, page: _Page) -> None:
-    """Declarations, which the table of arms leaves out: the level of the control arm, and the headline arm's effect."""
-    frame = direction_table(result, result.arms)
-    rows = frame[frame["direction"] == "declarations_counter"].to_dict("records")
-    by_arm = {row["arm"]: row for row in rows}
-    if result.reference not in by_arm:
-        return
-    words = f"Declarations apart: {number(by_arm[result.reference]['mean'], 1)} counter-balancing ones are expected in "
-    words += "the control arm"
-    row = by_arm.get(result.headline_arm)
-    if row is not None and math.isfinite(row["effect"]):
-        words += f"; effect {effect_words(row['effect'], row['lo'], row['hi'], row['mcse'])}"
-    page.text(f"{words}.")
-
-
-def _effect_rows(names: Sequence[str], frame: pd.DataFrame) -> list[list[str]]:
+def _effects(page: _Page, head: str, names: Sequence[str], frame: pd.DataFrame) -> None:
     """Name, level, effect, CI and error of each row, with the same decimals in all; empty cells for the control arm."""
     places = decimals(frame["mcse"].max(), *frame["lo"], *frame["hi"])
     rows = []
     for name, row in zip(names, frame.to_dict("records"), strict=True):
-        cells = [
-            signed(row["effect"], places),
-            interval(row["lo"], row["hi"], places),
-            number(row["mcse"], places + 1),
-        ]
-        known = math.isfinite(row["effect"])
-        rows.append([name, number(row["mean"], min(places, 2)), *(cells if known else [""] * len(cells))])
-    return rows
+        effect, bounds = signed(row["effect"], places), interval(row["lo"], row["hi"], places)
+        cells = (
+            [effect, bounds, number(row["mcse"], places + 1)] if math.isfinite(row["effect"]) else [""] * 3
+        )
+        rows.append([name, number(row["mean"], min(places, 2)), *cells])
+    page.table((head, "expected", "effect", "95 % CI", "MCSE"), rows)
+
+
+def _declared(result: Result, page: _Page) -> None:
+    """Declarations, which the table of arms leaves out: the level of the control arm, and the headline arm's effect."""
+    outcome = f"declarations_counter_{result.window}"
+    front = "Declarations apart: {} counter-balancing ones are expected in the control arm"
+    _level(result, page, outcome, front)
+
+
+def _level(result: Result, page: _Page, outcome: str, front: str) -> None:
+    """What is expected of an outcome in the control arm, and the headline arm's effect on it."""
+    base = _row(result.levels, result.reference, outcome)
+    if base is None:
+        return
+    words = front.format(number(base["mean"], 1))
+    row = _row(result.effects, result.headline_arm, outcome) if result.headline_arm else None
+    if row is not None and math.isfinite(row["mean"]):
+        words += f"; effect {effect_words(row['mean'], row['lo'], row['hi'], row['mcse'])}"
+    page.text(f"{words}.")
 
 
 def _dyads(result: Result, page: _Page, most: int | None) -> None:
@@ -195,15 +199,13 @@ def _dyads(result: Result, page: _Page, most: int | None) -> None:
     if arm is None or result.dyads.empty:
         return
     frame, every = top_pairs(result, arm), int((result.dyads["arm"] == arm).sum())
-    page.text("")
     if frame.empty:
-        page.text(NO_DYAD)
+        page.text(f"\n{NO_DYAD}")
         return
     shown = frame if most is None else frame.head(most)
     which = "Dyads" if len(shown) == len(frame) else f"The {len(shown)} largest effects on dyads"
     page.heading(f"{which}: expected new security agreements {within(result.window)}")
-    names = state_names(result.scenario)
-    places = max(digits(*shown["effect"].tolist()), 3)
+    names, places = state_names(result.scenario), max(digits(*shown["effect"].tolist()), 3)
     rows = [
         [
             dyad_name(names, row["a"], row["b"]),
@@ -219,76 +221,155 @@ def _dyads(result: Result, page: _Page, most: int | None) -> None:
 
 
 def _scheduled(result: Result, page: _Page) -> None:
-    page.text("")
-    names = state_names(result.scenario)
-    told = []
+    names, told = state_names(result.scenario), []
     for one in result.scheduled.to_dict("records"):
         name = printable(str(one["name"])) or str(one["kind"]).replace("_", " ")
         told.append(f"{dyad_name(names, one['a'], one['b'])}, {name} ({one['stage']} on {one['date']})")
-    if not told:
-        page.text("No agreement was already scheduled.")
-        return
     its = "its effect is" if len(told) == 1 else "their effects are"
-    page.text(f"Already scheduled, so {its} zero by construction: {'; '.join(told)}.")
+    known = f"Already scheduled, so {its} zero by construction: {'; '.join(told)}."
+    page.text(f"\n{known if told else 'No agreement was already scheduled.'}")
 
 
 def _directions(result: Result, page: _Page) -> None:
-    """New agreements of every direction in every arm."""
-    page.text("")
+    """New agreements of every direction in every arm, and those that come of negotiations under way at the start."""
     page.heading(f"New agreements {within(result.window)} by direction")
     frame = direction_table(result, result.arms)
-    names = [
-        f"{arm_title(result.scenario, arm)}: {ROWS[way]}"
-        for arm, way in zip(frame["arm"], frame["direction"], strict=True)
-    ]
-    rows = _effect_rows(names, frame)
-    page.table(("arm and direction", "expected", "effect", "95 % CI", "MCSE"), rows)
+    ways = zip(frame["arm"], frame["direction"], strict=True)
+    _effects(
+        page,
+        "arm and direction",
+        [f"{arm_title(result.scenario, arm)}: {ROWS[way]}" for arm, way in ways],
+        frame,
+    )
     page.text(
         "Counter-balancing: neither state takes part in the event, both fear the participants, and neither is aligned "
         "with them. Security agreements are binding and of the depth of information sharing or more; the other types "
         "are declarations."
     )
-
-
-def _from_talks(result: Result, page: _Page) -> None:
-    """Agreements that come of negotiations under way at the start."""
-    outcome = f"from_talks_{result.window}"
-    base = _row(result.levels, result.reference, outcome)
-    if base is None:
-        return
-    words = (
-        f"{number(base['mean'], 1)} of the new security agreements in the control arm come from negotiations "
+    front = (
+        "{} of the new security agreements in the control arm come from negotiations under way at the start"
     )
-    words += "under way at the start"
-    row = _row(result.effects, result.headline_arm, outcome) if result.headline_arm else None
-    if row is not None and math.isfinite(row["mean"]):
-        words += f"; effect {effect_words(row['mean'], row['lo'], row['hi'], row['mcse'])}"
-    page.text(f"{words}.")
+    _level(result, page, f"from_talks_{result.window}", front)
 
 
 def _failed(result: Result, page: _Page) -> None:
     if result.failed:
-        page.text("")
         numbers = ", ".join(str(row["run"]) for row in result.failed[:10])
         more = f" and {len(result.failed) - 10} more" if len(result.failed) > 10 else ""
         what = plural(len(result.failed), "replication failed and is", "replications failed and are")
         page.heading(f"{what} left out of every number above: {numbers}{more}.")
 
 
-def _files(result: Result, page: _Page, *, verbose: bool) -> None:
-    page.text("")
-    if verbose:
-        page.text(
-            f"{plural(result.runs, 'replication')} of {plural(len(result.arms), 'arm')}, seed {result.seed}"
-        )
-        page.text(f"digest {result.digest}")
-    if result.folder is not None:
-        page.text(f"Results, figures and report.html: {result.folder}")
-
-
-def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> dict[str, Any] | None:
+def _row(frame: pd.DataFrame, arm: str | None, outcome: str) -> dict[Any, Any] | None:
     """One row of a tidy table, or None."""
-    if frame.empty:
-        return None
-    rows = frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
-    return {str(name): value for name, value in rows[0].items()} if rows else None
+    rows = (
+        [] if frame.empty else frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
+    )
+    return rows[0] if rows else None
+
+
+STACKED = 76  # columns below which the table of mechanisms becomes lines
+WIDE = 108  # columns from which each mechanism has one line
+LONGEST = 39  # columns of the longest name
+
+
+def mechanism_rows(result: Result) -> list[dict[str, str]]:
+    """Each mechanism in words: id, name, value, interval, tag, found, p among placebos, why, note; else empty."""
+    rows = []
+    for key, of in result.mechanisms.items():
+        value, (lo, hi), p = of["value"], of["ci95"], of["placebo_p"]
+        if None not in (value, lo, hi) and abs(value) < (hi - lo) / 1000:
+            value = 0.0  # rounding error of the arithmetic
+        bounds = "" if lo is None and hi is None else f"{_number(lo)} to {_number(hi)}"
+        interval = "no replication differs" if lo == hi == 0 else bounds
+        words = {name: of.get(name) or "" for name in ("name", "tag", "found", "why", "note")}
+        told = {
+            "id": key,
+            "value": _number(value),
+            "interval": interval,
+            "placebos": "" if p is None else number(p, 3),
+        }
+        rows.append(words | told)
+    return rows
+
+
+def mechanism_table(result: Result, console: Console | None = None) -> None:
+    """Print the mechanisms: value with its CI, tag, what was found, placebo p; and what must be known to read them.
+
+    Where the page is too narrow for a table, a line each."""
+    page, rows = _Page(console), mechanism_rows(result)
+    arm, control = (arm_title(result.scenario, one) for one in (str(result.headline_arm), result.reference))
+    page.heading(f"Mechanisms: {arm}, relative to {control}")
+    narrow = page.console.width < STACKED
+    if not narrow:
+        _mechanisms(page, [row for row in rows if not row["why"]])
+    for row in rows:
+        if row["why"]:
+            page.text(f"{row['id']} {row['name']}: no value: {row['why']}.")
+        elif narrow:
+            bounds = f" ({row['interval']})" if row["interval"] else ""
+            placebos = f", placebo p {row['placebos']}" if row["placebos"] else ""
+            found = f"{row['tag']}, {row['found'] or 'size only'}{placebos}"
+            page.text(f"{row['id']} {row['name']}: {row['value']}{bounds}, {found}")
+        elif row["note"]:
+            page.text(f"{row['id']}: {row['note']}.")
+    for line in _reading(result):
+        page.text(line)
+
+
+def _reading(result: Result) -> list[str]:
+    """What must be known to read the table."""
+    compared = max((of["placebos"] for key, of in result.mechanisms.items() if key != "M2"), default=0)
+    lines = [
+        "Implied: the sign was the same in all draws of the guessed parameters (M2: not tested), so only the size, "
+        "and how it compares with placebo events, is a finding."
+    ]
+    if compared:
+        lines.append(
+            f"Placebo p: two-sided, of the event among {plural(compared, 'set')} of other participants, with the "
+            "network as at the start; M2: among shuffles of who is threatened."
+        )
+    if not result.extra_by_run.arms:
+        return [*lines, "Without the extra replications behind M4, M8 and M11 (--no-mechanisms)."]
+    simulated = result.extra_by_run.runs
+    extra = plural(simulated * len({*result.extra_by_run.arms, result.reference}), "further replication")
+    few = " So few give wide CIs." if simulated < 30 else ""
+    what = f"{extra}, in every fourth replication ({simulated}); --no-mechanisms leaves them out.{few}"
+    return [*lines, f"Behind M4, M8 and M11: {what}"]
+
+
+def _number(value: float | None) -> str:
+    """Three significant digits; small ones as powers of ten."""
+    if value is None:
+        return "-"
+    if value != 0 and abs(value) < 1e-4:
+        return f"{value:.1e}"
+    return number(value, min(max(2 - math.floor(math.log10(abs(value))) if value != 0 else 1, 0), 6))
+
+
+def _mechanisms(page: _Page, rows: list[dict[str, str]]) -> None:
+    """Emergent rows with what was found, then the implied ones, which have a size only.
+
+    Where the page is too narrow for a line each, the interval stands under its value."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    wide = page.console.width >= WIDE
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("")
+    table.add_column("mechanism", min_width=LONGEST if wide else None, ratio=None if wide else 1)
+    for name in ("value", "95 % CI") if wide else ("value\n95 % CI",):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("found", min_width=None if wide else 15, no_wrap=wide)
+    table.add_column("placebo p" if wide else "placebo\np", justify="right", no_wrap=True)
+    for tag, words in (("emergent", "emergent: sign open"), ("implied", "implied: size only")):
+        inside = [row for row in rows if row["tag"] == tag]
+        if inside:
+            table.add_row("", Text(words, style="bold"))
+        for row in inside:
+            pair = [row["value"], row["interval"]]
+            numbers = pair if wide else ["\n".join(filter(None, pair))]
+            cells = [row["id"], row["name"], *numbers, row["found"], row["placebos"]]
+            table.add_row(*(Text(cell) for cell in cells))
+    page.console.print(table)
