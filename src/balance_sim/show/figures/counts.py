@@ -415,13 +415,8 @@ def draw_survival(axes: list[Axes], table: pd.DataFrame) -> Words:
         rows = table[(table["arm"] == arm) & (table["day"] <= end)]
         if arm == arms[0]:
             ax.fill_between(rows["day"], rows["lo"], rows["hi"], step="post", color="#d5d5d5", linewidth=0)
-        drawn: dict[str, Any] = {
-            "color": colour,
-            "linestyle": dashes,
-            "linewidth": width,
-            "label": title_of(table, arm),
-        }
-        ax.step(rows["day"], rows["share"], where="post", **drawn)
+        looks: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": width}
+        ax.step(rows["day"], rows["share"], where="post", label=title_of(table, arm), **looks)
     left = float(table.loc[table["day"] == table["day"].max(), "share"].max())
     ax.legend(loc="upper right" if left < 0.8 else "lower left", frameon=False)
     ax.set_xlim(0, end)

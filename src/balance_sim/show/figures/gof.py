@@ -72,11 +72,6 @@ LOGS = ("triads", "shared_partners")
 def gof_table(study: GoodnessOfFit) -> pd.DataFrame:
     """Tidy: a row a statistic, but for those of single states: as observed, mean and 5-95 % band, p of its group."""
     found = study.comparison
-    whole: dict[str, Any] = {
-        "replications": found.replications,
-        "agreements": found.observed,
-        "span": span_words(found),
-    }
     rows = [
         {
             "group": group.name,
@@ -90,7 +85,12 @@ def gof_table(study: GoodnessOfFit) -> pd.DataFrame:
         if group.name != "states"
         for one in group.statistics
     ]
-    return pd.DataFrame(rows).assign(**whole, span=span_words(found), finding=verdict_words(found))
+    return pd.DataFrame(rows).assign(
+        replications=found.replications,
+        agreements=found.observed,
+        span=span_words(found),
+        finding=verdict_words(found),
+    )
 
 
 def simulated_table(study: GoodnessOfFit) -> pd.DataFrame:
