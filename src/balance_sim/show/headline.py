@@ -7,26 +7,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from balance_sim.show import wording as say
 from balance_sim.show.tables import ROWS, direction_table, top_pairs
-from balance_sim.show.wording import (
-    CAVEAT,
-    COUNTER,
-    arm_title,
-    capital,
-    change_words,
-    decimals,
-    digits,
-    dyad_name,
-    effect_words,
-    interval,
-    number,
-    plural,
-    printable,
-    signed,
-    state_names,
-    treatment,
-    within,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,18 +27,20 @@ def finding(result: Result) -> str:
     """The effect of the headline arm in a sentence."""
     reference, arm = result.reference, result.headline_arm
     outcome = f"accords_counter_{result.window}"
-    what = f"{COUNTER} {within(result.window)}"
+    what = f"{say.COUNTER} {say.within(result.window)}"
     base = _row(result.levels, reference, outcome)
     if base is None or not base["n"]:
         return "No replication finished, so there is nothing to report."
     if arm is None:
-        title = arm_title(result.scenario, reference)
-        return f"{title}: {number(base['mean'], 1)} expected {what}. There is no other arm to compare with."
+        title = say.arm_title(result.scenario, reference)
+        return (
+            f"{title}: {say.number(base['mean'], 1)} expected {what}. There is no other arm to compare with."
+        )
     row, with_it = _row(result.effects, arm, outcome), _row(result.levels, arm, outcome)
     if row is None or with_it is None or not row["n"]:
         return "No paired replication finished, so there is nothing to report."
     numbers = (row["mean"], row["lo"], row["hi"], row["mcse"], int(row["n"]), base["mean"], with_it["mean"])
-    return f"{treatment(result, arm)}: {change_words(*numbers, what)}."
+    return f"{say.treatment(result, arm)}: {say.change_words(*numbers, what)}."
 
 
 def headline(result: Result, console: Console | None = None, *, verbose: bool = False) -> None:
@@ -64,9 +48,9 @@ def headline(result: Result, console: Console | None = None, *, verbose: bool = 
 
     verbose: also agreements of every direction, all dyads with an effect, and what is needed to repeat the run."""
     page, scenario = _Page(console), result.scenario
-    page.text(printable(scenario.title), "bold")
+    page.text(say.printable(scenario.title), "bold")
     if scenario.question:
-        page.text(printable(scenario.question))
+        page.text(say.printable(scenario.question))
     page.text(f"\n{finding(result)}")
     if result.finished:
         for words in (channel_words(result), placebo_words(result)):
@@ -81,9 +65,7 @@ def headline(result: Result, console: Console | None = None, *, verbose: bool = 
     _failed(result, page)
     page.text("")
     if verbose:
-        made = (
-            f"{plural(result.runs, 'replication')} of {plural(len(result.arms), 'arm')}, seed {result.seed}"
-        )
+        made = f"{say.plural(result.runs, 'replication')} of {say.plural(len(result.arms), 'arm')}, seed {result.seed}"
         page.text(f"{made}\ndigest {result.digest}")
     if result.folder is not None:
         page.text(f"Results, figures and report.html: {result.folder}")
@@ -130,8 +112,8 @@ def channel_words(result: Result) -> str:
     found = result.channels.of(arm, f"accords_counter_{result.window}") if arm is not None else None
     if found is None:
         return ""
-    places = decimals(abs(found["total"]) / 50)
-    picture, threat, rest = (signed(found[name], places) for name in ("picture", "threat", "rest"))
+    places = say.decimals(abs(found["total"]) / 50)
+    picture, threat, rest = (say.signed(found[name], places) for name in ("picture", "threat", "rest"))
     more = "" if abs(found["rest"]) < 1e-9 else f", what else the arm changes {rest}"
     return (
         f"Channels: the picture of who stands together adds {picture}, the threat to its targets {threat}{more} "
@@ -145,7 +127,7 @@ def placebo_words(result: Result) -> str:
     for of in result.placebos.families:
         if len(of.placebos):
             others = "other sets of states" if of.name == "participants" else "other dates"
-            count = plural(len(of.placebos), "placebo")
+            count = say.plural(len(of.placebos), "placebo")
             told.append(f"p = {of.p:.3f} against {count} with {others} ({of.verdict})")
     return f"Placebos: {'; '.join(told)}." if told else ""
 
@@ -155,22 +137,28 @@ def _arms(result: Result, page: _Page) -> None:
     frame = direction_table(result, result.arms)
     frame = frame[frame["direction"] == "counter"]
     marks = [" (control)" if arm == result.reference else "" for arm in frame["arm"]]
-    titles = [arm_title(result.scenario, arm) + mark for arm, mark in zip(frame["arm"], marks, strict=True)]
-    page.heading(f"{capital(COUNTER)} {within(result.window)}, {plural(result.runs, 'replication')} per arm")
+    titles = [
+        say.arm_title(result.scenario, arm) + mark for arm, mark in zip(frame["arm"], marks, strict=True)
+    ]
+    page.heading(
+        f"{say.capital(say.COUNTER)} {say.within(result.window)}, {say.plural(result.runs, 'replication')} per arm"
+    )
     _effects(page, "arm", titles, frame)
-    page.text(f"Effects are paired with the control arm. {CAVEAT}" if len(titles) > 1 else CAVEAT)
+    page.text(f"Effects are paired with the control arm. {say.CAVEAT}" if len(titles) > 1 else say.CAVEAT)
 
 
 def _effects(page: _Page, head: str, names: Sequence[str], frame: pd.DataFrame) -> None:
     """Name, level, effect, CI and error of each row, with the same decimals in all; empty cells for the control arm."""
-    places = decimals(frame["mcse"].max(), *frame["lo"], *frame["hi"])
+    places = say.decimals(frame["mcse"].max(), *frame["lo"], *frame["hi"])
     rows = []
     for name, row in zip(names, frame.to_dict("records"), strict=True):
-        effect, bounds = signed(row["effect"], places), interval(row["lo"], row["hi"], places)
+        effect, bounds = say.signed(row["effect"], places), say.interval(row["lo"], row["hi"], places)
         cells = (
-            [effect, bounds, number(row["mcse"], places + 1)] if math.isfinite(row["effect"]) else [""] * 3
+            [effect, bounds, say.number(row["mcse"], places + 1)]
+            if math.isfinite(row["effect"])
+            else [""] * 3
         )
-        rows.append([name, number(row["mean"], min(places, 2)), *cells])
+        rows.append([name, say.number(row["mean"], min(places, 2)), *cells])
     page.table((head, "expected", "effect", "95 % CI", "MCSE"), rows)
 
 
@@ -186,10 +174,10 @@ def _level(result: Result, page: _Page, outcome: str, front: str) -> None:
     base = _row(result.levels, result.reference, outcome)
     if base is None:
         return
-    words = front.format(number(base["mean"], 1))
+    words = front.format(say.number(base["mean"], 1))
     row = _row(result.effects, result.headline_arm, outcome) if result.headline_arm else None
     if row is not None and math.isfinite(row["mean"]):
-        words += f"; effect {effect_words(row['mean'], row['lo'], row['hi'], row['mcse'])}"
+        words += f"; effect {say.effect_words(row['mean'], row['lo'], row['hi'], row['mcse'])}"
     page.text(f"{words}.")
 
 
@@ -204,27 +192,27 @@ def _dyads(result: Result, page: _Page, most: int | None) -> None:
         return
     shown = frame if most is None else frame.head(most)
     which = "Dyads" if len(shown) == len(frame) else f"The {len(shown)} largest effects on dyads"
-    page.heading(f"{which}: expected new security agreements {within(result.window)}")
-    names, places = state_names(result.scenario), max(digits(*shown["effect"].tolist()), 3)
+    page.heading(f"{which}: expected new security agreements {say.within(result.window)}")
+    names, places = say.state_names(result.scenario), max(say.digits(*shown["effect"].tolist()), 3)
     rows = [
         [
-            dyad_name(names, row["a"], row["b"]),
-            number(row["mean_control"], places),
-            number(row["mean"], places),
-            signed(row["effect"], places),
-            interval(row["lo"], row["hi"], places),
+            say.dyad_name(names, row["a"], row["b"]),
+            say.number(row["mean_control"], places),
+            say.number(row["mean"], places),
+            say.signed(row["effect"], places),
+            say.interval(row["lo"], row["hi"], places),
         ]
         for row in shown.to_dict("records")
     ]
     page.table(("dyad", "without", "with", "effect", "95 % CI"), rows)
-    page.text(f"The 95 % CI of {len(frame):,} of {plural(every, 'dyad')} excludes zero.")
+    page.text(f"The 95 % CI of {len(frame):,} of {say.plural(every, 'dyad')} excludes zero.")
 
 
 def _scheduled(result: Result, page: _Page) -> None:
-    names, told = state_names(result.scenario), []
+    names, told = say.state_names(result.scenario), []
     for one in result.scheduled.to_dict("records"):
-        name = printable(str(one["name"])) or str(one["kind"]).replace("_", " ")
-        told.append(f"{dyad_name(names, one['a'], one['b'])}, {name} ({one['stage']} on {one['date']})")
+        name = say.printable(str(one["name"])) or str(one["kind"]).replace("_", " ")
+        told.append(f"{say.dyad_name(names, one['a'], one['b'])}, {name} ({one['stage']} on {one['date']})")
     its = "its effect is" if len(told) == 1 else "their effects are"
     known = f"Already scheduled, so {its} zero by construction: {'; '.join(told)}."
     page.text(f"\n{known if told else 'No agreement was already scheduled.'}")
@@ -232,13 +220,13 @@ def _scheduled(result: Result, page: _Page) -> None:
 
 def _directions(result: Result, page: _Page) -> None:
     """New agreements of every direction in every arm, and those that come of negotiations under way at the start."""
-    page.heading(f"New agreements {within(result.window)} by direction")
+    page.heading(f"New agreements {say.within(result.window)} by direction")
     frame = direction_table(result, result.arms)
     ways = zip(frame["arm"], frame["direction"], strict=True)
     _effects(
         page,
         "arm and direction",
-        [f"{arm_title(result.scenario, arm)}: {ROWS[way]}" for arm, way in ways],
+        [f"{say.arm_title(result.scenario, arm)}: {ROWS[way]}" for arm, way in ways],
         frame,
     )
     page.text(
@@ -256,7 +244,7 @@ def _failed(result: Result, page: _Page) -> None:
     if result.failed:
         numbers = ", ".join(str(row["run"]) for row in result.failed[:10])
         more = f" and {len(result.failed) - 10} more" if len(result.failed) > 10 else ""
-        what = plural(len(result.failed), "replication failed and is", "replications failed and are")
+        what = say.plural(len(result.failed), "replication failed and is", "replications failed and are")
         page.heading(f"{what} left out of every number above: {numbers}{more}.")
 
 
@@ -287,7 +275,7 @@ def mechanism_rows(result: Result) -> list[dict[str, str]]:
             "id": key,
             "value": _number(value),
             "interval": interval,
-            "placebos": "" if p is None else number(p, 3),
+            "placebos": "" if p is None else say.number(p, 3),
         }
         rows.append(words | told)
     return rows
@@ -298,7 +286,9 @@ def mechanism_table(result: Result, console: Console | None = None) -> None:
 
     Where the page is too narrow for a table, a line each."""
     page, rows = _Page(console), mechanism_rows(result)
-    arm, control = (arm_title(result.scenario, one) for one in (str(result.headline_arm), result.reference))
+    arm, control = (
+        say.arm_title(result.scenario, one) for one in (str(result.headline_arm), result.reference)
+    )
     page.heading(f"Mechanisms: {arm}, relative to {control}")
     narrow = page.console.width < STACKED
     if not narrow:
@@ -326,13 +316,13 @@ def _reading(result: Result) -> list[str]:
     ]
     if compared:
         lines.append(
-            f"Placebo p: two-sided, of the event among {plural(compared, 'set')} of other participants, with the "
+            f"Placebo p: two-sided, of the event among {say.plural(compared, 'set')} of other participants, with the "
             "network as at the start; M2: among shuffles of who is threatened."
         )
     if not result.extra_by_run.arms:
         return [*lines, "Without the extra replications behind M4, M8 and M11 (--no-mechanisms)."]
     simulated = result.extra_by_run.runs
-    extra = plural(simulated * len({*result.extra_by_run.arms, result.reference}), "further replication")
+    extra = say.plural(simulated * len({*result.extra_by_run.arms, result.reference}), "further replication")
     few = " So few give wide CIs." if simulated < 30 else ""
     what = f"{extra}, in every fourth replication ({simulated}); --no-mechanisms leaves them out.{few}"
     return [*lines, f"Behind M4, M8 and M11: {what}"]
@@ -344,7 +334,7 @@ def _number(value: float | None) -> str:
         return "-"
     if value != 0 and abs(value) < 1e-4:
         return f"{value:.1e}"
-    return number(value, min(max(2 - math.floor(math.log10(abs(value))) if value != 0 else 1, 0), 6))
+    return say.number(value, min(max(2 - math.floor(math.log10(abs(value))) if value != 0 else 1, 0), 6))
 
 
 def _mechanisms(page: _Page, rows: list[dict[str, str]]) -> None:

@@ -11,42 +11,10 @@ import pandas as pd
 
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.results.result import Result
+from balance_sim.show import wording as say
+from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import draw_effects, effect_by_run, has_rows
-from balance_sim.show.figures.style import (
-    BLUE,
-    CAVEAT,
-    INK,
-    QUIET,
-    SMALL,
-    VERMILION,
-    Words,
-    beside,
-    figure,
-    folded,
-    message,
-    panels,
-    row_axis,
-)
 from balance_sim.show.tables import DIRECTIONS, clear
-from balance_sim.show.wording import (
-    COUNTER,
-    arm_title,
-    arm_words,
-    capital,
-    decimals,
-    digits,
-    dyad_name,
-    factor_value,
-    factor_words,
-    first,
-    interval,
-    number,
-    outcome_words,
-    plural,
-    signed,
-    state_names,
-    within,
-)
 from balance_sim.stats.intervals import Sample, drawn_interval, mean_interval, spread_over, welch
 
 if TYPE_CHECKING:
@@ -78,8 +46,8 @@ def theories_table(sweep: SweepResult) -> pd.DataFrame:
     named: list[tuple[str, str | None, Result]] = []
     for point in sweep.table.numbers()[:MOST_ROWS]:
         values = dict(sweep.table.points[point].values)
-        theory = arm_words(str(values.pop(THEORY, sweep.scenario.theory.preset)))
-        others = [f"{factor_words(path)} {factor_value(value)}" for path, value in values.items()]
+        theory = say.arm_words(str(values.pop(THEORY, sweep.scenario.theory.preset)))
+        others = [f"{say.factor_words(path)} {say.factor_value(value)}" for path, value in values.items()]
         named.append((", ".join([theory, *others]), None, sweep.point(point)))
     return _effects(named)
 
@@ -133,10 +101,10 @@ def studies_title(table: pd.DataFrame) -> str:
     """The finding: of two the difference of their effects, of more where the effect can be detected."""
     if len(table) == 2:
         one, two = table.to_dict("records")
-        places = decimals(max(float(one["mcse"]), float(two["mcse"])))
-        words = " and ".join(f"{signed(row['excess'], places)} in {row['label']}" for row in (one, two))
+        places = say.decimals(max(float(one["mcse"]), float(two["mcse"])))
+        words = " and ".join(f"{say.signed(row['excess'], places)} in {row['label']}" for row in (one, two))
         lo, hi = two["against_lo"], two["against_hi"]
-        far = f"{signed(two['against_first'], places)}; 95 % CI {interval(lo, hi, places)}"
+        far = f"{say.signed(two['against_first'], places)}; 95 % CI {say.interval(lo, hi, places)}"
         if not np.isfinite(lo):
             return f"The effect is {words}; there are too few replications to compare the two"
         if two["against_differing"] == 0:
@@ -153,42 +121,42 @@ def studies_title(table: pd.DataFrame) -> str:
 
 def _size(row: pd.Series[Any], name: str) -> str:
     """A number of a row with its interval in brackets."""
-    places = decimals(float(row["mcse"]), float(row["lo"]), float(row["hi"]))
-    return f"{signed(row[name], places)} ({interval(row['lo'], row['hi'], places)})"
+    places = say.decimals(float(row["mcse"]), float(row["lo"]), float(row["hi"]))
+    return f"{say.signed(row[name], places)} ({say.interval(row['lo'], row['hi'], places)})"
 
 
-def _draw_studies(axes: list[Axes], table: pd.DataFrame) -> Words:
+def _draw_studies(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A dot and interval a study, the numbers beside it."""
     labels = [
-        f"{folded(str(label), 34)}\n{number(float(level), 1)} in the control"
+        f"{style.folded(str(label), 34)}\n{say.number(float(level), 1)} in the control"
         for label, level in zip(table["label"], table["level"], strict=True)
     ]
     draw_effects(axes[0], table.assign(role="other", effect=table["excess"]), labels)
-    axes[0].set_xlabel(f"effect on expected {COUNTER} {within(int(table['window'].iloc[0]))}")
+    axes[0].set_xlabel(f"effect on expected {say.COUNTER} {say.within(int(table['window'].iloc[0]))}")
     pairs = zip(table["arm"], table["reference"], strict=True)
-    arms = {f"{arm_words(arm)} relative to {arm_words(control)}" for arm, control in pairs}
+    arms = {f"{say.arm_words(arm)} relative to {say.arm_words(control)}" for arm, control in pairs}
     which = arms.pop() if len(arms) == 1 else "each study's own arm relative to its control"
     least, most = int(table["n"].min()), int(table["n"].max())
-    runs = plural(most, "replication") if least == most else f"{least:,} to {most:,} replications"
-    return Words(
+    runs = say.plural(most, "replication") if least == most else f"{least:,} to {most:,} replications"
+    return style.Words(
         studies_title(table),
         f"Mean paired effect, {which}, {runs}. Bars: 95 % CI; open dots: it holds zero",
-        f"Under each name: agreements expected in the control. {CAVEAT}",
+        f"Under each name: agreements expected in the control. {style.CAVEAT}",
     )
 
 
 STUDIES_LOOKS: dict[str, Any] = {
-    "page": lambda table: panels(9.8, 2.5 + 0.6 * max(len(table), 2)),
+    "page": lambda table: style.panels(9.8, 2.5 + 0.6 * max(len(table), 2)),
     "empty": "No two studies with an arm to compare and a window in common: there is no effect to show.",
 }
-draw_studies = figure(
+draw_studies = style.figure(
     "studies",
     "How large is the effect in each study?",
     studies_table,
     fits=has_rows(studies_table),
     **STUDIES_LOOKS,
 )(_draw_studies)
-draw_theories = figure(
+draw_theories = style.figure(
     "theories",
     "Under which theory is there an effect?",
     theories_table,
@@ -231,7 +199,7 @@ def _names(comparison: Comparison) -> dict[str, str]:
 
 
 def _row_words(row: dict[Any, Any]) -> str:
-    left, right = arm_words(str(row["left_arm"])), arm_words(str(row["right_arm"]))
+    left, right = say.arm_words(str(row["left_arm"])), say.arm_words(str(row["right_arm"]))
     arms = right if left == right else f"{right} less {left}"
     return arms if "point" not in row else f"point {row['point']}, {arms}"
 
@@ -247,9 +215,9 @@ def _shown_outcomes(table: pd.DataFrame) -> list[str]:
 def differences_title(table: pd.DataFrame) -> str:
     """The finding: in how many rows the first outcome shown differs detectably, and where most."""
     outcome = (_shown_outcomes(table) or [str(table["outcome"].iloc[0])])[0]
-    rows, words = table[table["outcome"] == outcome], capital(outcome_words(outcome))
+    rows, words = table[table["outcome"] == outcome], say.capital(say.outcome_words(outcome))
     points = rows["label"].str.startswith("point ").any()
-    count = plural(len(rows), "arm and point" if points else "arm", "arms and points" if points else "")
+    count = say.plural(len(rows), "arm and point" if points else "arm", "arms and points" if points else "")
     sure = rows[clear(rows)]
     if sure.empty:
         return f"{words} do not differ detectably in any of {count}"
@@ -272,25 +240,25 @@ def _shown_labels(table: pd.DataFrame) -> list[str]:
 def _differences_page(table: pd.DataFrame) -> list[Axes]:
     columns = len(_shown_outcomes(table))
     width, height = max(2.5 * columns + 2.0, 8.6), 2.4 + 0.4 * max(len(_shown_labels(table)), 2)
-    return panels(width, height, 1, max(columns, 1), sharey=True)
+    return style.panels(width, height, 1, max(columns, 1), sharey=True)
 
 
 NO_OUTCOME = "No agreements counted on both sides, or more than two sides: see the table of each."
 
 
-@figure(
+@style.figure(
     "differences", "What differs, arm by arm?", differences_table, fits=compares_two, page=_differences_page,
     empty=NO_OUTCOME,
 )  # fmt: skip
-def draw_differences(axes: list[Axes], table: pd.DataFrame) -> Words | Figure:
+def draw_differences(axes: list[Axes], table: pd.DataFrame) -> style.Words | Figure:
     """A panel a direction of agreements: right less left in every arm, with its interval."""
     shown, labels = _shown_outcomes(table), _shown_labels(table)
     if not shown:
-        return message(axes[0], NO_OUTCOME)
+        return style.message(axes[0], NO_OUTCOME)
     for ax, outcome in zip(axes, shown, strict=True):
         rows = table[table["outcome"] == outcome].set_index("label")
-        ax.axvline(0, color=INK, linewidth=1)
-        heights = row_axis(ax, [folded(label, 34) for label in labels])
+        ax.axvline(0, color=style.INK, linewidth=1)
+        heights = style.row_axis(ax, [style.folded(label, 34) for label in labels])
         for y, label in zip(heights, labels, strict=True):
             if label not in rows.index:
                 continue
@@ -298,18 +266,20 @@ def draw_differences(axes: list[Axes], table: pd.DataFrame) -> Words | Figure:
             told = row["lo"] > 0 or row["hi"] < 0
             if np.isfinite(row["lo"]):
                 looks: dict[str, Any] = {"linewidth": 2.2 if told else 1.3, "solid_capstyle": "butt"}
-                ax.plot([row["lo"], row["hi"]], [y, y], color=BLUE, **looks)
-            face = BLUE if told else "white"
-            ax.plot(row["difference"], y, "o", color=BLUE, markerfacecolor=face, markersize=6)
-        ax.set_title(folded(outcome_words(outcome), 22), loc="left", color=QUIET, fontsize=SMALL)
+                ax.plot([row["lo"], row["hi"]], [y, y], color=style.BLUE, **looks)
+            face = style.BLUE if told else "white"
+            ax.plot(row["difference"], y, "o", color=style.BLUE, markerfacecolor=face, markersize=6)
+        ax.set_title(
+            style.folded(say.outcome_words(outcome), 22), loc="left", color=style.QUIET, fontsize=style.SMALL
+        )
         ax.locator_params(axis="x", nbins=4)
     paired = bool(table["paired"].iloc[0])
     how = "replication by replication" if paired else "of independent replications, as the seeds differ"
     marks = (
-        f"Means, {first(table, 'right_name')} less {first(table, 'left_name')}, {how}. Bars: 95 % CI; open dots: it "
-        "holds zero. Scales differ from panel to panel. All outcomes are in the table."
+        f"Means, {say.first(table, 'right_name')} less {say.first(table, 'left_name')}, {how}. Bars: 95 % CI; open dots: "
+        "it holds zero. Scales differ from panel to panel. All outcomes are in the table."
     )
-    return Words(differences_title(table), "", marks, 84, 124)
+    return style.Words(differences_title(table), "", marks, 84, 124)
 
 
 def comparison_pairs_table(comparison: Comparison) -> pd.DataFrame:
@@ -321,9 +291,9 @@ def comparison_pairs_table(comparison: Comparison) -> pd.DataFrame:
         return pd.DataFrame()
     arms = list(dict.fromkeys(found.dyads["right_arm"]))
     arm = str(study.headline_arm if study.headline_arm in arms else arms[0])
-    rows, names = found.dyads.loc[found.dyads["right_arm"] == arm], state_names(study.scenario)
-    dyads = [dyad_name(names, a, b) for a, b in zip(rows["a"], rows["b"], strict=True)]
-    more = {"arm": arm, "title": arm_title(study.scenario, arm), **_names(comparison)}
+    rows, names = found.dyads.loc[found.dyads["right_arm"] == arm], say.state_names(study.scenario)
+    dyads = [say.dyad_name(names, a, b) for a, b in zip(rows["a"], rows["b"], strict=True)]
+    more = {"arm": arm, "title": say.arm_title(study.scenario, arm), **_names(comparison)}
     return rows.assign(dyad=dyads, paired=found.paired, **more)[PAIRS].reset_index(drop=True)
 
 
@@ -333,32 +303,34 @@ def comparison_pairs_title(table: pd.DataFrame) -> str:
     if sure.empty:
         return f"No dyad of {len(table):,} differs detectably in its expected new security agreements"
     top = sure.iloc[0]
-    far = f"{top['dyad']}, {signed(float(top['difference']), digits(float(top['difference'])))}"
-    told = f"{plural(len(sure), 'dyad')} of {len(table):,} {'differs' if len(sure) == 1 else 'differ'} detectably"
+    far = f"{top['dyad']}, {say.signed(float(top['difference']), say.digits(float(top['difference'])))}"
+    told = f"{say.plural(len(sure), 'dyad')} of {len(table):,} {'differs' if len(sure) == 1 else 'differ'} detectably"
     return f"{told}; largest difference: {far}"
 
 
-@figure(
+@style.figure(
     "pairs", "Which dyads differ most?", comparison_pairs_table, fits=has_rows(comparison_pairs_table),
-    page=lambda table: panels(9.4, 2.4 + 0.32 * max(min(len(table), MOST_PAIRS), 3)),
+    page=lambda table: style.panels(9.4, 2.4 + 0.32 * max(min(len(table), MOST_PAIRS), 3)),
     empty="No expected agreement of any dyad on either side, or more than two sides: there is nothing to show.",
 )  # fmt: skip
-def draw_comparison_pairs(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_comparison_pairs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """The dyads that differ most: both expected numbers on one line, the difference beside it."""
     ax, shown = axes[0], table.head(MOST_PAIRS)
-    places = digits(*shown["difference"])
-    heights = row_axis(ax, list(shown["dyad"]))
+    places = say.digits(*shown["difference"])
+    heights = style.row_axis(ax, list(shown["dyad"]))
     for y, row, told in zip(heights, shown.to_dict("records"), clear(shown), strict=True):
         left, right = row["left"], row["right"]
         ax.plot([left, right], [y, y], color="#9a9a9a", linewidth=2 if told else 1, zorder=1)
-        ax.plot(left, y, "o", color=QUIET, markerfacecolor="white", markersize=7, markeredgewidth=1.4)
-        ax.plot(right, y, "o", color=BLUE if right >= left else VERMILION, markersize=7)
-        words = f"{signed(row['difference'], places)}  ({interval(row['lo'], row['hi'], places)})"
-        beside(ax, y, words, fontweight="bold" if told else "normal")
+        ax.plot(left, y, "o", color=style.QUIET, markerfacecolor="white", markersize=7, markeredgewidth=1.4)
+        ax.plot(right, y, "o", color=style.BLUE if right >= left else style.VERMILION, markersize=7)
+        words = f"{say.signed(row['difference'], places)}  ({say.interval(row['lo'], row['hi'], places)})"
+        style.beside(ax, y, words, fontweight="bold" if told else "normal")
     ax.set_xlabel("expected new security agreements of the dyad")
-    names = f"Open: {first(table, 'left_name')}; filled: {first(table, 'right_name')} (blue more, red fewer)."
+    names = f"Open: {say.first(table, 'left_name')}; filled: {say.first(table, 'right_name')} (blue more, red fewer)."
     marks = "At the right: the difference with its 95 % CI; bold: it excludes zero"
     left_out = len(table) - len(shown)
     more = f" {left_out:,} dyads that differ less are in the table." if left_out else ""
     small = f"Each CI is for one dyad by itself: of dyads that do not differ about 5 % seem to.{more}"
-    return Words(comparison_pairs_title(table), f"{first(table, 'title')}. {names} {marks}", small, wrap=78)
+    return style.Words(
+        comparison_pairs_title(table), f"{say.first(table, 'title')}. {names} {marks}", small, wrap=78
+    )

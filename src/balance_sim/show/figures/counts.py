@@ -11,39 +11,8 @@ import pandas as pd
 
 from balance_sim.evidence.forecast.score import exact_share
 from balance_sim.results import curves
-from balance_sim.show.figures.style import (
-    BASE,
-    BLUE,
-    CAVEAT,
-    DASHES,
-    INK,
-    OTHERS,
-    PALE,
-    QUIET,
-    SKY,
-    SMALL,
-    Words,
-    figure,
-    folded,
-    label_ends,
-    panels,
-    share_axis,
-)
-from balance_sim.show.wording import (
-    COUNTER,
-    arm_with_role,
-    change_words,
-    decimals,
-    first,
-    interval,
-    number,
-    percent,
-    plural,
-    signed,
-    title_of,
-    titled,
-    within,
-)
+from balance_sim.show import wording as say
+from balance_sim.show.figures import style
 from balance_sim.stats.intervals import paired_interval
 
 if TYPE_CHECKING:
@@ -74,7 +43,7 @@ def fan_table(result: Result) -> pd.DataFrame:
     """Tidy: arm, role, day (weekly); mean and quantiles over replications of the counter-balancing agreements made by
     then, and n. The quantiles are of replications: they do not narrow with more of them."""
     table = result.fan("counter")
-    return table if table.empty else titled(table, result)[LEVELS]
+    return table if table.empty else say.titled(table, result)[LEVELS]
 
 
 def fan_effects_table(result: Result) -> pd.DataFrame:
@@ -92,7 +61,7 @@ def fan_effects_table(result: Result) -> pd.DataFrame:
             if key in levels.index:
                 found = effects.loc[key, ["mean", "mcse", "lo", "hi"]] if key in effects.index else [0.0] * 4
                 rows.append([arm, day, levels.loc[key, "mean"], *found, n])
-    return titled(
+    return say.titled(
         pd.DataFrame(rows, columns=["arm", "day", "expected", "effect", "mcse", "lo", "hi", "n"]), result
     )
 
@@ -111,31 +80,31 @@ def fan_title(effects: pd.DataFrame) -> str:
     """The finding at the end of the longest window."""
     last = effects[effects["day"] == effects["day"].max()]
     base = last[last["role"] == "reference"].iloc[0]
-    arm = arm_with_role(effects, "headline")
+    arm = say.arm_with_role(effects, "headline")
     if arm is None:
-        return f"{base['title']}: {number(float(base['expected']), 1)} expected {COUNTER}"
+        return f"{base['title']}: {say.number(float(base['expected']), 1)} expected {say.COUNTER}"
     row = last[last["arm"] == arm].iloc[0]
     mean, lo, hi, error = (float(row[name]) for name in ("effect", "lo", "hi", "mcse"))
     levels = float(base["expected"]), float(row["expected"])
-    what = f"{COUNTER} {within(int(base['day']))}"
-    told = change_words(mean, lo, hi, error, int(row["n"]), *levels, what)
+    what = f"{say.COUNTER} {say.within(int(base['day']))}"
+    told = say.change_words(mean, lo, hi, error, int(row["n"]), *levels, what)
     return f"{row['treatment']}: {told}"
 
 
 def _fan_page(table: pd.DataFrame) -> list[Axes]:
     if set(table["role"]) == {"reference"}:
-        return panels(9.0, 4.6)
-    return panels(10.6, 7.0, 2, sharex=True, height_ratios=[3, 2])
+        return style.panels(9.0, 4.6)
+    return style.panels(10.6, 7.0, 2, sharex=True, height_ratios=[3, 2])
 
 
-@figure(
+@style.figure(
     "fan", "How many counter-balancing agreements come, and what is the event's effect?", fan_table, page=_fan_page,
     more={"effects": fan_effects_table, "runs": fan_runs_table}, listed="effects",
     empty="No replication finished: there are no agreements to count.",
 )  # fmt: skip
 def draw_fan(
     axes: list[Axes], table: pd.DataFrame, effects: pd.DataFrame, runs: pd.DataFrame | None = None
-) -> Words:
+) -> style.Words:
     """Above: the spread of replications in the control arm, both medians. Below: the effects by window.
 
     runs: of `fan_runs_table`, drawn instead of the bands where it has rows."""
@@ -144,15 +113,15 @@ def draw_fan(
     small = "Counter-balancing: neither state takes part, both fear those who do, and neither is aligned with them."
     if len(axes) > 1:
         _effects(axes[1], effects)
-        small += f" {CAVEAT}"
+        small += f" {style.CAVEAT}"
     last, lower = int(table["day"].max()), axes[-1]
     step = next((step for step in (7, 14, 30, 60, 90, 180) if last / step <= 14), 365)
     lower.set_xlabel("days after the event")
     lower.set_xlim(0, 1.01 * last)
     lower.set_xticks(range(0, last + 1, step))
-    spread = f"50 % and 90 % of {plural(int(table['n'].iloc[0]), 'replication')} (spread, not error)"
-    marks = f"Grey: {first(table, 'control')}, {spread if lines is None else 'a line a replication'}"
-    return Words(fan_title(effects), marks, small, 88, 130)
+    spread = f"50 % and 90 % of {say.plural(int(table['n'].iloc[0]), 'replication')} (spread, not error)"
+    marks = f"Grey: {say.first(table, 'control')}, {spread if lines is None else 'a line a replication'}"
+    return style.Words(fan_title(effects), marks, small, 88, 130)
 
 
 def held(table: pd.DataFrame) -> pd.DataFrame:
@@ -175,25 +144,25 @@ def _spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None) -> None:
         lines = [
             _steps(one["day"].to_numpy(float), one["count"].to_numpy(float)) for _, one in runs.groupby("run")
         ]
-        ax.add_collection(LineCollection(lines, colors=BASE, alpha=0.35, linewidths=0.7))
+        ax.add_collection(LineCollection(lines, colors=style.BASE, alpha=0.35, linewidths=0.7))
         highest = max(highest, float(runs["count"].max()))
     else:
         ax.fill_between(day, base["q05"], base["q95"], step="post", color="#e3e3e3", linewidth=0)
-        ax.fill_between(day, base["q25"], base["q75"], step="post", color=PALE, linewidth=0)
+        ax.fill_between(day, base["q25"], base["q75"], step="post", color=style.PALE, linewidth=0)
         for name, off, share in (("q95", 0.02, 95), ("q05", -0.01, 5)):
             end = float(base[name].iloc[-1])
-            labels.append((end + off, f"{end:.0f}: {share} % at most", QUIET))
-    ax.step(day, base["q50"], where="post", color=INK, linewidth=2.6)
+            labels.append((end + off, f"{end:.0f}: {share} % at most", style.QUIET))
+    ax.step(day, base["q50"], where="post", color=style.INK, linewidth=2.6)
     if len(chosen):
-        ax.step(day, chosen["q50"], where="post", color=SKY, linewidth=1.3, linestyle=DASHES)
-    for rows, off, colour in ((base, 0.0, INK), (chosen, 0.01, BLUE)):
+        ax.step(day, chosen["q50"], where="post", color=style.SKY, linewidth=1.3, linestyle=style.DASHES)
+    for rows, off, colour in ((base, 0.0, style.INK), (chosen, 0.01, style.BLUE)):
         if len(rows):
             end = float(rows["q50"].iloc[-1])
-            labels.append((end + off, f"{end:.0f}: median, {_short(first(rows, 'title'))}", colour))
+            labels.append((end + off, f"{end:.0f}: median, {_short(say.first(rows, 'title'))}", colour))
     ax.set_ylim(0, 1.06 * highest)
     ax.yaxis.set_major_locator(MaxNLocator(nbins=8, integer=True))
     ax.set_ylabel("agreements in a\nreplication")
-    label_ends(ax, float(day[-1]), labels, 1.06 * highest * 0.075)
+    style.label_ends(ax, float(day[-1]), labels, 1.06 * highest * 0.075)
 
 
 def _steps(day: npt.NDArray[np.float64], count: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -203,13 +172,13 @@ def _steps(day: npt.NDArray[np.float64], count: npt.NDArray[np.float64]) -> npt.
 
 def _effects(ax: Axes, table: pd.DataFrame) -> None:
     """Effects at the windows of the report, joined by lines; the headline's with its CIs."""
-    every, chosen = _others(table), arm_with_role(table, "headline")
-    ax.axhline(0, color=INK, linewidth=1)
+    every, chosen = _others(table), say.arm_with_role(table, "headline")
+    ax.axhline(0, color=style.INK, linewidth=1)
     labels: list[tuple[float, str, Any]] = []
     width_of_ci = (table["hi"] - table["lo"])[table["arm"] == chosen].max()  # four standard errors
-    places = decimals(width_of_ci / 4) if np.isfinite(width_of_ci) else 2
-    looks: list[tuple[str, str, Any, float]] = [(chosen, BLUE, "-", 2.2)] if chosen is not None else []
-    looks += [(arm, colour, dashes, 1.3) for arm, (colour, dashes) in zip(every, OTHERS, strict=False)]
+    places = say.decimals(width_of_ci / 4) if np.isfinite(width_of_ci) else 2
+    looks: list[tuple[str, str, Any, float]] = [(chosen, style.BLUE, "-", 2.2)] if chosen is not None else []
+    looks += [(arm, colour, dashes, 1.3) for arm, (colour, dashes) in zip(every, style.OTHERS, strict=False)]
     for arm, colour, dashes, width in looks[::-1]:
         rows = table[table["arm"] == arm]
         day, effect = rows["day"].to_numpy(float), rows["effect"].to_numpy(float)
@@ -219,7 +188,7 @@ def _effects(ax: Axes, table: pd.DataFrame) -> None:
         if arm == chosen and np.isfinite(rows["lo"]).all():
             ax.vlines(day, rows["lo"], rows["hi"], colors=colour, linewidth=2.6)
         end = float(effect[-1])
-        labels.append((end, f"{signed(end, places)} {_short(first(rows, 'title'))}", colour))
+        labels.append((end, f"{say.signed(end, places)} {_short(say.first(rows, 'title'))}", colour))
     drawn = table.loc[table["arm"].isin([arm for arm, *_ in looks]), ["effect", "lo", "hi"]].to_numpy(float)
     ends = np.append(drawn[np.isfinite(drawn)], 0.0)
     low, high = float(ends.min()), float(ends.max())
@@ -229,11 +198,11 @@ def _effects(ax: Axes, table: pd.DataFrame) -> None:
     ax.set_ylim(low - margin, high + margin)
     told = "Effect at the end of each window"
     told += ", with 95 % CI" if chosen is not None and np.isfinite(ends).any() else ""
-    left = len(every) - len(OTHERS)
-    told += f"; {plural(left, 'more arm is', 'more arms are')} in the table" if left > 0 else ""
-    ax.set_title(told, loc="left", color=QUIET)
+    left = len(every) - len(style.OTHERS)
+    told += f"; {say.plural(left, 'more arm is', 'more arms are')} in the table" if left > 0 else ""
+    ax.set_title(told, loc="left", color=style.QUIET)
     ax.set_ylabel("effect,\nagreements")
-    label_ends(ax, 1.01 * float(table["day"].max()), labels, (high - low + 2 * margin) * 0.1)
+    style.label_ends(ax, 1.01 * float(table["day"].max()), labels, (high - low + 2 * margin) * 0.1)
 
 
 def _others(table: pd.DataFrame) -> list[str]:
@@ -268,7 +237,7 @@ def outcomes_table(result: Result) -> pd.DataFrame:
         lo, hi = exact_share(np.rint(share * len(values)), np.array(float(len(values))))
         columns = {"count": counts, "runs": runs, "share": share, "cumulative": np.cumsum(runs) / len(values)}
         parts.append(pd.DataFrame(columns | {"lo": lo, "hi": hi}).assign(arm=arm, n=len(values)))
-    return titled(pd.concat(parts, ignore_index=True), result)[OUTCOMES]
+    return say.titled(pd.concat(parts, ignore_index=True), result)[OUTCOMES]
 
 
 def middle_half(rows: pd.DataFrame) -> tuple[int, int]:
@@ -288,50 +257,56 @@ def outcomes_title(table: pd.DataFrame) -> str:
     base, chosen = (table[table["role"] == part] for part in ("reference", "headline"))
     half = _span(*middle_half(base))
     if chosen.empty:
-        return f"{base['title'].iloc[0]}: half of the replications have {half} {COUNTER}"
+        return f"{base['title'].iloc[0]}: half of the replications have {half} {say.COUNTER}"
     if int(base["n"].iloc[0]) == 1:
-        return f"One replication: {half} {COUNTER} in the control, {middle_half(chosen)[0]} with the event"
+        return (
+            f"One replication: {half} {say.COUNTER} in the control, {middle_half(chosen)[0]} with the event"
+        )
     if np.array_equal(base["runs"].to_numpy(), chosen["runs"].to_numpy()):
-        return f"Half of the replications have {half} {COUNTER}; the two distributions are the same"
-    common = percent(overlap(table, first(chosen, "arm"), first(base, "arm")))
+        return f"Half of the replications have {half} {say.COUNTER}; the two distributions are the same"
+    common = say.percent(overlap(table, say.first(chosen, "arm"), say.first(base, "arm")))
     now = _span(*middle_half(chosen))
     both = "with and without the event" if now == half else f"in the control, {now} with the event"
-    return f"Half of the replications have {half} {COUNTER} {both}; the distributions overlap by {common}"
+    return f"Half of the replications have {half} {say.COUNTER} {both}; the distributions overlap by {common}"
 
 
 def _span(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-@figure(
-    "outcomes", "How far apart are the replications of each arm?", outcomes_table, page=lambda _: panels(10.6, 5.4),
-    empty="No replication finished: there are no counts to show.",
+@style.figure(
+    "outcomes", "How far apart are the replications of each arm?", outcomes_table,
+    page=lambda _: style.panels(10.6, 5.4), empty="No replication finished: there are no counts to show.",
 )  # fmt: skip
-def draw_outcomes(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_outcomes(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A step line an arm: the share of replications with at most so many agreements."""
     from matplotlib.ticker import MaxNLocator
 
-    ax, others, chosen = axes[0], _others(table), arm_with_role(table, "headline")
-    looks: list[tuple[str | None, str, Any, float]] = [(arm_with_role(table, "reference"), INK, "-", 2.8)]
-    looks += [(chosen, SKY, DASHES, 1.8)] if chosen is not None else []
-    looks += [(arm, colour, dashes, 1.3) for arm, (colour, dashes) in zip(others, OTHERS, strict=False)]
+    ax, others, chosen = axes[0], _others(table), say.arm_with_role(table, "headline")
+    looks: list[tuple[str | None, str, Any, float]] = [
+        (say.arm_with_role(table, "reference"), style.INK, "-", 2.8)
+    ]
+    looks += [(chosen, style.SKY, style.DASHES, 1.8)] if chosen is not None else []
+    looks += [(arm, colour, dashes, 1.3) for arm, (colour, dashes) in zip(others, style.OTHERS, strict=False)]
     for arm, colour, dashes, width in looks:
         rows = table[table["arm"] == arm]
         count, share = rows["count"].to_numpy(float), rows["cumulative"].to_numpy(float)
         edges = np.concatenate([[count[0] - 1], count, [count[-1] + 1]])
         steps = np.concatenate([[0.0], share, [1.0]])
-        name = folded(first(rows, "title") + (" (control)" if first(rows, "role") == "reference" else ""), 34)
+        name = style.folded(
+            say.first(rows, "title") + (" (control)" if say.first(rows, "role") == "reference" else ""), 34
+        )
         ax.step(edges, steps, where="post", color=colour, linestyle=dashes, linewidth=width, label=name)
     ax.set_xlim(table["count"].min() - 1, table["count"].max() + 1)
-    share_axis(ax, "share of replications\nwith at most so many", 1.02)
+    style.share_axis(ax, "share of replications\nwith at most so many", 1.02)
     ax.xaxis.set_major_locator(MaxNLocator(nbins=12, integer=True))
-    ax.set_xlabel(f"{COUNTER} {within(int(table['window'].iloc[0]))}")
+    ax.set_xlabel(f"{say.COUNTER} {say.within(int(table['window'].iloc[0]))}")
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
-    left = len(others) - len(OTHERS)
-    more = f" {plural(left, 'more arm is', 'more arms are')} in the table." if left > 0 else ""
-    return Words(
+    left = len(others) - len(style.OTHERS)
+    more = f" {say.plural(left, 'more arm is', 'more arms are')} in the table." if left > 0 else ""
+    return style.Words(
         outcomes_title(table),
-        f"{plural(int(table['n'].iloc[0]), 'replication')} per arm; not smoothed",
+        f"{say.plural(int(table['n'].iloc[0]), 'replication')} per arm; not smoothed",
         f"The spread of replications does not shrink with more of them; the CI of the mean does.{more}",
         wrap=84,
     )
@@ -373,7 +348,7 @@ def survival_table(result: Result) -> pd.DataFrame:
         low, high = exact_share(np.rint(part["share"].to_numpy() * len(days)), np.array(float(len(days))))
         delay = {"delay": mean, "delay_lo": lo, "delay_hi": hi, "delay_mcse": error, "same_day": same.mean()}
         parts.append(part.assign(arm=arm, lo=low, hi=high, n=len(days), **delay))
-    return titled(pd.concat(parts, ignore_index=True), result)
+    return say.titled(pd.concat(parts, ignore_index=True), result)
 
 
 def survival_title(table: pd.DataFrame) -> str:
@@ -382,52 +357,52 @@ def survival_title(table: pd.DataFrame) -> str:
     left, what = float(base["share"].iloc[-1]), "the first counter-balancing agreement comes"
     if chosen.empty:
         day = int(base["day"].iloc[-1])
-        return f"{percent(1 - left)} of replications see a counter-balancing agreement by day {day}"
+        return f"{say.percent(1 - left)} of replications see a counter-balancing agreement by day {day}"
     row = chosen.iloc[0]
     n = int(row["n"])
     if left == 1 and float(chosen["share"].iloc[-1]) == 1:
-        return f"No counter-balancing agreement in any of {plural(n, 'replication')}, with or without"
+        return f"No counter-balancing agreement in any of {say.plural(n, 'replication')}, with or without"
     if row["same_day"] == 1:
         runs = "the one replication" if n == 1 else f"all {n:,} replications"
         return f"The first counter-balancing agreement comes on the same day in {runs}, with and without"
-    same = f"In {percent(float(row['same_day']))} of replications {what} on the same day with and without"
+    same = f"In {say.percent(float(row['same_day']))} of replications {what} on the same day with and without"
     delay, lo, hi = float(row["delay"]), float(row["delay_lo"]), float(row["delay_hi"])
     sense = "sooner" if delay < 0 else "later"
     if not np.isfinite(lo):
-        return f"One replication: {what} {plural(int(abs(delay)), 'day')} {sense} in {row['title']}"
+        return f"One replication: {what} {say.plural(int(abs(delay)), 'day')} {sense} in {row['title']}"
     if lo <= 0 <= hi:
         return f"{same}; no detectable delay"
-    places = decimals(float(row["delay_mcse"]), lo, hi)
-    return f"{same}; on average it comes {number(abs(delay), places)} days {sense} with"
+    places = say.decimals(float(row["delay_mcse"]), lo, hi)
+    return f"{same}; on average it comes {say.number(abs(delay), places)} days {sense} with"
 
 
-@figure(
+@style.figure(
     "survival", "When does the first counter-balancing agreement come?", survival_table, fits=_waits,
-    page=lambda _: panels(8.6, 5.6), empty="No replication finished: there is no first agreement to show.",
+    page=lambda _: style.panels(8.6, 5.6), empty="No replication finished: there is no first agreement to show.",
 )  # fmt: skip
-def draw_survival(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_survival(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """Share of replications still without a counter-balancing agreement in two arms; those at risk in rows beneath."""
     ax, table = axes[0], table[table["role"].isin(["reference", "headline"])]
-    end, shown = _last_day(table), [arm_with_role(table, part) for part in ("reference", "headline")]
+    end, shown = _last_day(table), [say.arm_with_role(table, part) for part in ("reference", "headline")]
     arms = [arm for arm in shown if arm is not None]
-    lines = ((INK, "-", 3.0), (SKY, DASHES, 1.5))
+    lines = ((style.INK, "-", 3.0), (style.SKY, style.DASHES, 1.5))
     for arm, (colour, dashes, width) in zip(arms, lines, strict=False):
         rows = table[(table["arm"] == arm) & (table["day"] <= end)]
         if arm == arms[0]:
             ax.fill_between(rows["day"], rows["lo"], rows["hi"], step="post", color="#d5d5d5", linewidth=0)
         looks: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": width}
-        ax.step(rows["day"], rows["share"], where="post", label=title_of(table, arm), **looks)
+        ax.step(rows["day"], rows["share"], where="post", label=say.title_of(table, arm), **looks)
     left = float(table.loc[table["day"] == table["day"].max(), "share"].max())
     ax.legend(loc="upper right" if left < 0.8 else "lower left", frameon=False)
     ax.set_xlim(0, end)
-    share_axis(ax, "share of replications still without", 1.03)
+    style.share_axis(ax, "share of replications still without", 1.03)
     ax.set_xlabel("days after the event")
     step = next((s for s in (5, 10, 15, 30, 60, 90, 180) if end / s <= 9), 365)
     ax.set_xticks(ticks := list(range(0, end + 1, step)))
     _at_risk(ax, table, arms, ticks)
-    band = f"Grey band: 95 % CI of the share in {title_of(table, arms[0])}, each day by itself"
-    under = f"{plural(int(table['n'].iloc[0]), 'replication')}. {band}"
-    return Words(survival_title(table), under, _small_print(table), 76, 120)
+    band = f"Grey band: 95 % CI of the share in {say.title_of(table, arms[0])}, each day by itself"
+    under = f"{say.plural(int(table['n'].iloc[0]), 'replication')}. {band}"
+    return style.Words(survival_title(table), under, _small_print(table), 76, 120)
 
 
 def _small_print(table: pd.DataFrame) -> str:
@@ -436,12 +411,12 @@ def _small_print(table: pd.DataFrame) -> str:
     if (left["share"] == 0).all():
         words = f"Every replication has its first by day {int(table.loc[table['events'] > 0, 'day'].max())}."
     else:
-        still = [f"{row['title']} {percent(row['share'])}" for row in left.to_dict("records")]
+        still = [f"{row['title']} {say.percent(row['share'])}" for row in left.to_dict("records")]
         words = f"Still without one at day {horizon}, and cut off there: {', '.join(still)}."
     if len(chosen) and np.isfinite(chosen["delay_lo"].iloc[0]) and chosen["same_day"].iloc[0] < 1:
         delay, lo, hi, error = chosen[["delay", "delay_lo", "delay_hi", "delay_mcse"]].iloc[0].tolist()
-        places = decimals(error, lo, hi)
-        told = f"{number(delay, places)} (95 % CI {interval(lo, hi, places)})"
+        places = say.decimals(error, lo, hi)
+        told = f"{say.number(delay, places)} (95 % CI {say.interval(lo, hi, places)})"
         words += f" Mean paired difference in days without one: {told}."
     return words
 
@@ -458,13 +433,13 @@ def _at_risk(ax: Axes, table: pd.DataFrame, arms: list[str], ticks: list[int]) -
     """Rows of numbers under the axis: replications without a counter-balancing agreement before that day."""
     under: dict[str, Any] = {
         "textcoords": "offset points",
-        "fontsize": SMALL,
+        "fontsize": style.SMALL,
         "va": "top",
         "annotation_clip": False,
     }
     words = "replications still waiting"
-    ax.annotate(words, (0, 0), (0, -37), xycoords="axes fraction", color=QUIET, **under)
-    for row, (arm, colour) in enumerate(zip(arms, (INK, BLUE), strict=False)):
+    ax.annotate(words, (0, 0), (0, -37), xycoords="axes fraction", color=style.QUIET, **under)
+    for row, (arm, colour) in enumerate(zip(arms, (style.INK, style.BLUE), strict=False)):
         drop = -51 - 13 * row
         at_risk = table[table["arm"] == arm].set_index("day")["at_risk"]
         name, looks = "control" if row == 0 else "with", under | {"color": colour}

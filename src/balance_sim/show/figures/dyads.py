@@ -9,38 +9,9 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.model.classes import classes_of
-from balance_sim.show.figures.style import (
-    BASE,
-    BLUE,
-    CAVEAT,
-    INK,
-    ORANGE,
-    QUIET,
-    SMALL,
-    Words,
-    apart,
-    effect_colours,
-    figure,
-    folded,
-    message,
-    owner,
-    panels,
-    row_axis,
-)
+from balance_sim.show import wording as say
+from balance_sim.show.figures import style
 from balance_sim.show.tables import by_size, clear
-from balance_sim.show.wording import (
-    digits,
-    dyad_name,
-    first,
-    group_words,
-    number,
-    percent,
-    plural,
-    signed,
-    state_names,
-    titled,
-    within,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,7 +56,7 @@ def pairs_table(result: Result, arm: str | None = None) -> pd.DataFrame:
     arm = arm if arm is not None else result.headline_arm
     if arm is None or not result.finished or _unfiltered(result):
         return pd.DataFrame()
-    states, names = state_order(result.scenario).to_dict("records"), state_names(result.scenario)
+    states, names = state_order(result.scenario).to_dict("records"), say.state_names(result.scenario)
     dyads = result.dyads[result.dyads["arm"] == arm]
     by_dyad = {frozenset((row["a"], row["b"])): row for row in dyads.to_dict("records")}
     rows = []
@@ -97,7 +68,7 @@ def pairs_table(result: Result, arm: str | None = None) -> pd.DataFrame:
             sides | {"group_b": two["group"], "place_a": i, "place_b": j} | {k: row[k] for k in VALUES}
         )
     table = pd.DataFrame(rows)
-    return titled(table.assign(clear=clear(table), n=result.finished, arm=arm), result)
+    return say.titled(table.assign(clear=clear(table), n=result.finished, arm=arm), result)
 
 
 def _unfiltered(result: Result) -> bool:
@@ -114,7 +85,7 @@ def states_table(result: Result, arm: str | None = None) -> pd.DataFrame:
         return pd.DataFrame(columns=["clear"])
     of_arm = result.states[result.states["arm"] == arm].set_index("state").reindex(codes)
     table = of_arm[["effect", "lo", "hi"]].astype(float).fillna(0.0).reset_index(names="code")
-    names, places = state_names(result.scenario), places_of(result.scenario)
+    names, places = say.state_names(result.scenario), places_of(result.scenario)
     taking_part = classes_of(result.scenario).participants
     table.insert(1, "name", [names[code] for code in codes])
     return table.assign(
@@ -136,33 +107,33 @@ def places_of(scenario: Scenario) -> dict[str, tuple[float, float]]:
 
 def pairs_title(table: pd.DataFrame) -> str:
     """The finding: how many dyads change detectably, and which most."""
-    sure, name = table[table["clear"]], first(table, "treatment")
+    sure, name = table[table["clear"]], say.first(table, "treatment")
     if sure.empty:
         return f"{name}: no dyad shows a detectable effect"
     top = by_size(sure).iloc[0]
     effect, more = float(top["effect"]), int((sure["effect"] > 0).sum())
-    far = f"{dyad_name({}, top['name_a'], top['name_b'])}, {signed(effect, digits(effect))}"
+    far = f"{say.dyad_name({}, top['name_a'], top['name_b'])}, {say.signed(effect, say.digits(effect))}"
     if len(sure) == 1:
         return f"{name}: one dyad of {len(table):,} changes detectably, {far}"
-    told = f"{plural(more, 'dyad')} {'becomes' if more == 1 else 'become'} more likely to sign"
+    told = f"{say.plural(more, 'dyad')} {'becomes' if more == 1 else 'become'} more likely to sign"
     return f"{name}: {told}, {len(sure) - more:,} less; largest effect: {far}"
 
 
-@figure(
+@style.figure(
     "pairs", "Which dyads?", pairs_table, fits=has_dyads, empty=NONE,
-    page=lambda _: panels(15.0, 10.4, 1, 2, width_ratios=[3.1, 1]),
+    page=lambda _: style.panels(15.0, 10.4, 1, 2, width_ratios=[3.1, 1]),
 )  # fmt: skip
-def draw_pairs(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_pairs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """The heat map, both halves, and beside it the dyads with the largest effects."""
     _heat(axes[0], table)
     _largest(axes[1], table)
     small = (
         "Effects on a dyad's expected new security agreements of any direction "
-        f"{within(int(table['window'].iloc[0]))}; {plural(int(table['n'].iloc[0]), 'replication')}. "
-        f"Control: {first(table, 'control')}. Each CI is for one dyad by itself: of dyads without an effect about "
-        f"5 % exclude zero. {CAVEAT}"
+        f"{say.within(int(table['window'].iloc[0]))}; {say.plural(int(table['n'].iloc[0]), 'replication')}. "
+        f"Control: {say.first(table, 'control')}. Each CI is for one dyad by itself: of dyads without an effect about "
+        f"5 % exclude zero. {style.CAVEAT}"
     )
-    return Words(pairs_title(table), "", small, 118, 190)
+    return style.Words(pairs_title(table), "", small, 118, 190)
 
 
 def _ordered_states(table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -194,26 +165,28 @@ def _heat(ax: Axes, table: pd.DataFrame) -> None:
     reach = (
         float(np.percentile(sizes, TOP)) if len(sizes) else 1.0
     )  # few larger ones must not leave the rest pale
-    image = ax.imshow(grid, cmap=effect_colours(), vmin=-reach, vmax=reach, interpolation="none")
+    image = ax.imshow(grid, cmap=style.effect_colours(), vmin=-reach, vmax=reach, interpolation="none")
     ax.set_xticks(range(count), names, rotation=90)
     ax.set_yticks(range(count), names)
-    ax.tick_params(length=0, pad=2, labelsize=SMALL)
+    ax.tick_params(length=0, pad=2, labelsize=style.SMALL)
     ax.tick_params(axis="x", top=True, labeltop=True, bottom=False, labelbottom=False)
     ax.spines[:].set_visible(False)
     edges: list[float] = []
     for name, start, stop in _groups(order):
         edges += [start - 0.5, stop - 0.5]
-        label = folded(group_words(name), 14) if stop > start + 1 else ""  # one state says itself who it is
+        label = (
+            style.folded(say.group_words(name), 14) if stop > start + 1 else ""
+        )  # one state says itself who it is
         ax.annotate(
             label, (count - 0.5, (start + stop - 1) / 2), xytext=(6, 0),
-            textcoords="offset points", va="center", fontsize=SMALL, color=QUIET, annotation_clip=False,
+            textcoords="offset points", va="center", fontsize=style.SMALL, color=style.QUIET, annotation_clip=False,
         )  # fmt: skip
-    ax.hlines(edges, -0.5, count - 0.5, colors=QUIET, linewidth=0.8)
-    ax.vlines(edges, -0.5, count - 0.5, colors=QUIET, linewidth=0.8)
+    ax.hlines(edges, -0.5, count - 0.5, colors=style.QUIET, linewidth=0.8)
+    ax.vlines(edges, -0.5, count - 0.5, colors=style.QUIET, linewidth=0.8)
     ax.set_xlim(-0.5, count - 0.5)
     ax.set_ylim(count - 0.5, -0.5)
     looks: dict[str, Any] = {"shrink": 0.55, "aspect": 40, "pad": 0.012, "extend": "both"}
-    bar = owner(ax).colorbar(image, ax=ax, location="bottom", **looks)
+    bar = style.owner(ax).colorbar(image, ax=ax, location="bottom", **looks)
     bar.outline.set_visible(False)
     bar.set_label(
         "effect on expected new security agreements (amber: fewer, blue: more; grey: the 95 % CI holds zero)"
@@ -224,20 +197,20 @@ def _largest(ax: Axes, table: pd.DataFrame) -> None:
     """The dyads furthest from zero of those that can be detected, with their CIs."""
     shown = by_size(table[table["clear"]]).head(MOST_LISTED)
     if shown.empty:
-        message(ax, "No dyad shows a detectable effect.")
+        style.message(ax, "No dyad shows a detectable effect.")
         return
-    ax.axvline(0, color=INK, linewidth=1)
+    ax.axvline(0, color=style.INK, linewidth=1)
     effect, lo, hi = (shown[name].to_numpy(float) for name in ("effect", "lo", "hi"))
-    colour = [BLUE if value > 0 else ORANGE for value in effect]
-    heights = row_axis(
-        ax, [dyad_name({}, a, b) for a, b in zip(shown["name_a"], shown["name_b"], strict=True)]
+    colour = [style.BLUE if value > 0 else style.ORANGE for value in effect]
+    heights = style.row_axis(
+        ax, [say.dyad_name({}, a, b) for a, b in zip(shown["name_a"], shown["name_b"], strict=True)]
     )
     ax.hlines(heights, lo, hi, colors=colour, linewidth=2)
     ax.scatter(effect, heights, c=colour, s=34, zorder=3)
     ax.locator_params(axis="x", nbins=4)
     ax.set_xlabel("effect, with 95 % CI")
     title = f"The {len(shown)} largest effects" if len(shown) > 1 else "The largest effect"
-    ax.set_title(title, loc="left", color=QUIET)
+    ax.set_title(title, loc="left", color=style.QUIET)
 
 
 MOST = 160  # ties that are drawn
@@ -258,7 +231,7 @@ def network_table(result: Result) -> pd.DataFrame:
 
 def network_title(table: pd.DataFrame) -> str:
     """The finding: which states the added agreements go to."""
-    name, more = first(table, "treatment"), table[table["clear"] & (table["effect"] > 0)]
+    name, more = say.first(table, "treatment"), table[table["clear"] & (table["effect"] > 0)]
     if more.empty:
         return f"{name}: no dyad's expected security agreements rise detectably"
     gains = pd.concat([more.groupby(f"name_{side}")["effect"].sum() for side in "ab"])
@@ -267,36 +240,39 @@ def network_title(table: pd.DataFrame) -> str:
     share = float(more.loc[more["name_a"].isin(top) | more["name_b"].isin(top), "effect"].sum()) / whole
     if len(more) == 1:
         return f"{name}: the new tie joins {_listed(top[:2])}"
-    return f"{name}: {_listed(top)} are in {'all' if share == 1 else percent(share)} of the added security agreements"
+    part = "all" if share == 1 else say.percent(share)
+    return f"{name}: {_listed(top)} are in {part} of the added security agreements"
 
 
 def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
 
 
-@figure(
-    "network", "Who makes the new ties?", network_table, fits=has_dyads, page=lambda _: panels(9.6, 8.9),
+@style.figure(
+    "network", "Who makes the new ties?", network_table, fits=has_dyads, page=lambda _: style.panels(9.6, 8.9),
     empty="No arm to compare, or no filtered numbers by dyad: there are no ties to show.",
 )  # fmt: skip
-def draw_network(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_network(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A ring of all states in the fixed order; a chord a tie, wider where the effect is larger."""
     order, ties = _ordered_states(table), table[table["tie"]]
     _ring(axes[0], order)
     most = float(ties["effect"].abs().max()) if len(ties) else 1.0
     step = np.minimum((ties["effect"].abs() / most * WIDTHS).astype(int), WIDTHS - 1)
     for level in range(WIDTHS):
-        for sign, colour in ((1, BLUE), (-1, ORANGE)):
+        for sign, colour in ((1, style.BLUE), (-1, style.ORANGE)):
             rows = ties[(step == level) & (np.sign(ties["effect"]) == sign)]
             looks = {"edgecolor": colour, "linewidth": 0.5 + 0.75 * level, "alpha": 0.35 + 0.1 * level}
             _chords(axes[0], rows, len(order), **looks)
-    window, n = within(int(table["window"].iloc[0])), plural(int(table["n"].iloc[0]), "replication")
+    window, n = say.within(int(table["window"].iloc[0])), say.plural(int(table["n"].iloc[0]), "replication")
     count = int(table["clear"].sum())
-    shown = f"the {len(ties)} largest of {count:,} effects" if len(ties) < count else plural(count, "effect")
+    shown = (
+        f"the {len(ties)} largest of {count:,} effects" if len(ties) < count else say.plural(count, "effect")
+    )
     small = (
         f"Chords: {shown} on a dyad's expected new security agreements {window} whose 95 % CI excludes zero (blue: "
-        f"more, amber: fewer); the widest is {number(most, 4)}. {n}. Control: {first(table, 'control')}."
+        f"more, amber: fewer); the widest is {say.number(most, 4)}. {n}. Control: {say.first(table, 'control')}."
     )
-    return Words(network_title(table), "", small, 78, 120)
+    return style.Words(network_title(table), "", small, 78, 120)
 
 
 def _angle(place: int, count: int) -> float:
@@ -307,12 +283,12 @@ def _ring(ax: Axes, order: list[tuple[str, str]]) -> None:
     """Dots, names that point outwards, and an arc and a name for each group of several states."""
     count = len(order)
     around = np.array([_angle(place, count) for place in range(count)])
-    ax.plot(np.cos(around), np.sin(around), "o", color=INK, markersize=3)
+    ax.plot(np.cos(around), np.sin(around), "o", color=style.INK, markersize=3)
     for angle, (name, _) in zip(around, order, strict=True):
         turn, flip = float(np.degrees(angle)), np.cos(angle) < -1e-9
         ax.text(
             1.04 * np.cos(angle), 1.04 * np.sin(angle), name, rotation=turn + 180 if flip else turn,
-            rotation_mode="anchor", fontsize=SMALL, ha="right" if flip else "left", va="center",
+            rotation_mode="anchor", fontsize=style.SMALL, ha="right" if flip else "left", va="center",
         )  # fmt: skip
     several = [(name, start, stop) for name, start, stop in _groups(order) if stop > start + 1]
     sides: dict[str, list[tuple[float, float, str]]] = {"left": [], "right": []}
@@ -320,10 +296,14 @@ def _ring(ax: Axes, order: list[tuple[str, str]]) -> None:
         first_angle, last_angle = _angle(start, count), _angle(stop - 1, count)
         angles = np.linspace(first_angle + 0.02, last_angle - 0.02, 30)
         ax.plot(
-            RING * np.cos(angles), RING * np.sin(angles), color=BASE, linewidth=2.2, solid_capstyle="butt"
+            RING * np.cos(angles),
+            RING * np.sin(angles),
+            color=style.BASE,
+            linewidth=2.2,
+            solid_capstyle="butt",
         )
         x, y = float(np.cos((first_angle + last_angle) / 2)), float(np.sin((first_angle + last_angle) / 2))
-        sides["right" if x >= 0 else "left"].append((NAMES * y, x, group_words(name)))
+        sides["right" if x >= 0 else "left"].append((NAMES * y, x, say.group_words(name)))
     for side, names in sides.items():
         _group_names(ax, names, 1 if side == "right" else -1)
     ax.set_aspect("equal")
@@ -334,15 +314,15 @@ def _ring(ax: Axes, order: list[tuple[str, str]]) -> None:
 
 def _group_names(ax: Axes, names: list[tuple[float, float, str]], side: int) -> None:
     """Names of groups outside their arcs, a line apart where they would touch; side: 1 right, -1 left."""
-    heights = apart([height for height, _, _ in names], LINE)
+    heights = style.apart([height for height, _, _ in names], LINE)
     for (natural, x, words), y in zip(names, heights, strict=True):
         reach = float(np.sqrt(max(NAMES**2 - y**2, 0.0)))  # stays outside the ring where it was moved
         spot = max(reach, 0.06) * side
         align = "left" if side > 0 else "right"
-        ax.text(spot, y, words, fontsize=SMALL, color=QUIET, ha=align, va="center")
+        ax.text(spot, y, words, fontsize=style.SMALL, color=style.QUIET, ha=align, va="center")
         if abs(y - natural) > 0.02:
             at = [(RING + 0.02) * x, 0.98 * spot], [natural * (RING + 0.02) / NAMES, y]
-            ax.plot(*at, color=BASE, linewidth=0.6, clip_on=False)
+            ax.plot(*at, color=style.BASE, linewidth=0.6, clip_on=False)
 
 
 def _chords(ax: Axes, rows: pd.DataFrame, count: int, **looks: Any) -> None:

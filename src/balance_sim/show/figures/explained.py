@@ -12,42 +12,17 @@ import pandas as pd
 
 from balance_sim.analysis.explain.document import explained
 from balance_sim.pool.faults import StoreDamaged
+from balance_sim.show import wording as say
+from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares, has_rows
-from balance_sim.show.figures.style import (
-    BLUE,
-    DASHES,
-    INK,
-    PALE,
-    QUIET,
-    SKY,
-    SMALL,
-    VERMILION,
-    Words,
-    beside,
-    figure,
-    panels,
-    row_axis,
-)
 from balance_sim.show.headline import mechanism_rows
-from balance_sim.show.wording import (
-    decimals,
-    dyad_name,
-    first,
-    interval,
-    number,
-    outcome_words,
-    plural,
-    signed,
-    state_names,
-    titled,
-)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from balance_sim.results.result import Result
 
-FOUND = {"as expected": BLUE, "opposite": VERMILION}  # all else is grey
+FOUND = {"as expected": style.BLUE, "opposite": style.VERMILION}  # all else is grey
 LETTER = 5.4  # points a letter of small print takes, figures mostly
 VALUE, FINDING, PLACEBO = "value (95 % CI)", "found", "placebo p"  # heads of the columns of words
 RATIOS = ("M2",)  # none is 1, not 0
@@ -69,7 +44,7 @@ def mechanisms_table(result: Result) -> pd.DataFrame:
             | {"measure": of["measure"], "none": 1.0 if words["id"] in RATIOS else 0.0, "words": told}
             | {"verdict": of["placebo_verdict"] or "", "arm": result.headline_arm}
         )
-    return titled(pd.DataFrame(rows), result)
+    return say.titled(pd.DataFrame(rows), result)
 
 
 def mechanisms_title(table: pd.DataFrame) -> str:
@@ -78,7 +53,7 @@ def mechanisms_title(table: pd.DataFrame) -> str:
     open_sign = table[(table["tag"] == "emergent") & table["value"].notna()]
     counts = [int((open_sign["found"] == found).sum()) for found in FOUND]
     verb = "is" if counts[0] == 1 else "are"
-    words = f"Of {plural(len(open_sign), 'mechanism')} whose sign is open {counts[0]} {verb} as expected"
+    words = f"Of {say.plural(len(open_sign), 'mechanism')} whose sign is open {counts[0]} {verb} as expected"
     words += f", {counts[1]} opposite, {len(open_sign) - sum(counts)} not detectable"
     compared = table[table["p"].notna()]
     if compared.empty:
@@ -87,53 +62,55 @@ def mechanisms_title(table: pd.DataFrame) -> str:
     return f"{words}. Of {len(compared)} compared with placebos {beyond} {'is' if beyond == 1 else 'are'} supported"
 
 
-@figure(
+@style.figure(
     "mechanisms", "Which mechanisms of the argument hold?", mechanisms_table, fits=compares,
-    page=lambda table: panels(12.6, 2.6 + 0.36 * max(len(table), 3)),
+    page=lambda table: style.panels(12.6, 2.6 + 0.36 * max(len(table), 3)),
     empty="No arm to compare, or no replication finished: there is no mechanism to measure.",
 )  # fmt: skip
-def draw_mechanisms(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_mechanisms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A row a mechanism, each on a scale of its own round one common zero. Filled: sign open; hollow: sign implied."""
     ax, rows = axes[0], table.to_dict("records")
     columns = {
         VALUE: ["no value" if np.isnan(row["value"]) else row["words"] for row in rows],
         FINDING: [row["found"] or ("" if np.isnan(row["value"]) else "size only") for row in rows],
         PLACEBO: [
-            "\u2013" if np.isnan(row["p"]) else f"{number(row['p'], 3)}, {row['verdict']}" for row in rows
+            "\u2013" if np.isnan(row["p"]) else f"{say.number(row['p'], 3)}, {row['verdict']}" for row in rows
         ],
     }
-    heights = row_axis(ax, [f"{row['id']}  {row['name']}" for row in rows], -0.6, 0.1, grid=False)
-    side: dict[str, Any] = {"fontsize": SMALL, "va": "center", "annotation_clip": False}
+    heights = style.row_axis(ax, [f"{row['id']}  {row['name']}" for row in rows], -0.6, 0.1, grid=False)
+    side: dict[str, Any] = {"fontsize": style.SMALL, "va": "center", "annotation_clip": False}
     side |= {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points"}
-    ax.axvline(0, color=INK, linewidth=1)
+    ax.axvline(0, color=style.INK, linewidth=1)
     for y, row in zip(heights, rows, strict=True):
         ax.axhline(y, color="#ededed", linewidth=0.7, zorder=0)
         _dot(ax, y, row)
     at = 8.0  # points right of the dots
     for name, cells in columns.items():
-        ax.annotate(name, (1.0, len(table) - 0.25), (at, 0), color=QUIET, **side)
+        ax.annotate(name, (1.0, len(table) - 0.25), (at, 0), color=style.QUIET, **side)
         for y, row, cell in zip(heights, rows, cells, strict=True):
             ax.annotate(cell, (1.0, y), (at, 0), color=_colour(name, row), **side)
         at += 14.0 + LETTER * max(len(name), *map(len, cells))
     ax.set_xlim(-1.04, 1.04)
     ax.set_xticks([0], ["none"])
     ax.spines["bottom"].set_visible(False)
-    under = f"Control: {first(table, 'control')}. Each row has a scale of its own; only the "
+    under = f"Control: {say.first(table, 'control')}. Each row has a scale of its own; only the "
     small = (
         "Filled: the sign is open, and what was found is said at the right. Hollow: the sign is implied, so only the "
         "size is a finding. A bar that ends at the edge goes on beyond it. Placebo p: two-sided, of the event among "
         "events with other participants (M2: among shuffles of who is threatened), supported up to 0.05; a dash: no "
         "placebos. What each one measures: docs/mechanisms.md."
     )
-    return Words(mechanisms_title(table), f"{under}line of none is common. Bars: 95 % CI", small, 112, 160)
+    return style.Words(
+        mechanisms_title(table), f"{under}line of none is common. Bars: 95 % CI", small, 112, 160
+    )
 
 
 def _colour(column: str, row: dict[Any, Any]) -> str:
     """Of a cell: dark where something was found, lighter where not, vermilion what is opposite."""
     if column == FINDING and row["found"] == "opposite":
-        return VERMILION
+        return style.VERMILION
     told = {VALUE: True, FINDING: bool(row["found"]), PLACEBO: row["verdict"] == "supported"}
-    return INK if told[column] else QUIET
+    return style.INK if told[column] else style.QUIET
 
 
 def _dot(ax: Axes, y: float, row: dict[Any, Any]) -> None:
@@ -146,7 +123,7 @@ def _dot(ax: Axes, y: float, row: dict[Any, Any]) -> None:
     near = float(sizes[1:].min(initial=np.inf)) if len(sizes) > 1 else 0.0
     reach = min(float(sizes.max()), max(4 * float(sizes[0]), near)) or 1.0
     value, low, high = np.clip(shift / reach, -1.04, 1.04)
-    colour = FOUND.get(row["found"], QUIET)
+    colour = FOUND.get(row["found"], style.QUIET)
     if np.isfinite(low) and np.isfinite(high):
         ax.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
     face = colour if row["tag"] == "emergent" else "white"
@@ -207,7 +184,7 @@ def attribution_table(result: Result) -> pd.DataFrame:
     more = {name: found[name] for name in ("arm", "reference", "outcome", "runs")}
     table = pd.DataFrame(rows).assign(effect=float(found["excess"]["mean"]), **more)
     nothing_left = (table["group"] == "outside") & (table["value"] == 0) & (table["mcse"] == 0)
-    return titled(table[~nothing_left].reset_index(drop=True), result)[[*OWNED, "title", "control"]]
+    return say.titled(table[~nothing_left].reset_index(drop=True), result)[[*OWNED, "title", "control"]]
 
 
 def attribution_title(table: pd.DataFrame) -> str:
@@ -216,47 +193,47 @@ def attribution_title(table: pd.DataFrame) -> str:
     groups = table[table["group"] != "feedback"]
     top = groups.sort_values("value", key=abs, ascending=False, kind="stable").iloc[0]
     if float(top["value"]) == 0:
-        return f"No group of terms has a part in the effect of {signed(whole)}"
+        return f"No group of terms has a part in the effect of {say.signed(whole)}"
     told = "; its CI excludes 0" if top["lo"] > 0 or top["hi"] < 0 else "; its CI holds 0"
-    places = max(2, decimals(float(top["mcse"])))
-    part = f"{signed(float(top['value']), places)} of {signed(whole, places)}"
+    places = max(2, say.decimals(float(top["mcse"])))
+    part = f"{say.signed(float(top['value']), places)} of {say.signed(whole, places)}"
     known = told if np.isfinite(top["lo"]) else ""
     return f"The largest part of the effect goes through {top['group']}: {part}{known}"
 
 
-@figure(
+@style.figure(
     "attribution", "Which terms make up the effect?", attribution_table, fits=has_rows(attribution_table),
-    page=lambda table: panels(9.4, 2.6 + 0.5 * max(len(table), 2)),
+    page=lambda table: style.panels(9.4, 2.6 + 0.5 * max(len(table), 2)),
     empty="Nothing was explained yet, so there is no attribution: see balance-sim explain.",
 )  # fmt: skip
-def draw_attribution(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_attribution(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A bar a group with its interval; ticks: what it adds alone and last."""
     ax, some = axes[0], table["mcse"][table["mcse"] > 0]
-    places = decimals(float(some.min()) if len(some) else 0.0)
-    heights = row_axis(ax, list(table["group"]), grid=False)
+    places = say.decimals(float(some.min()) if len(some) else 0.0)
+    heights = style.row_axis(ax, list(table["group"]), grid=False)
     ax.autoscale(axis="y")
-    ax.axvline(0, color=INK, linewidth=1)
+    ax.axvline(0, color=style.INK, linewidth=1)
     for y, row in zip(heights, table.to_dict("records"), strict=True):
         sure = row["lo"] > 0 or row["hi"] < 0
-        ax.barh(y, row["value"], height=0.62, color=BLUE if sure else PALE)
+        ax.barh(y, row["value"], height=0.62, color=style.BLUE if sure else style.PALE)
         if np.isfinite(row["lo"]) and row["hi"] > row["lo"]:
-            ax.plot([row["lo"], row["hi"]], [y, y], color=INK, linewidth=1.4)
+            ax.plot([row["lo"], row["hi"]], [y, y], color=style.INK, linewidth=1.4)
         for name, marker, size in (("alone", "|", 9), ("last", "x", 5)):
             if np.isfinite(row[name]):
                 label = name if y == heights[0] else None
-                ax.plot(row[name], y, marker, color=INK, markersize=size, linestyle="none", label=label)
-        bounds = interval(row["lo"], row["hi"], places) if row["mcse"] != 0 else "no replication differs"
-        beside(ax, y, f"{signed(row['value'], places)}  ({bounds})")
+                ax.plot(row[name], y, marker, color=style.INK, markersize=size, linestyle="none", label=label)
+        bounds = say.interval(row["lo"], row["hi"], places) if row["mcse"] != 0 else "no replication differs"
+        style.beside(ax, y, f"{say.signed(row['value'], places)}  ({bounds})")
     ax.legend(loc="lower right", frameon=False)
-    ax.set_xlabel(f"part of the effect on {outcome_words(first(table, 'outcome'))}")
-    runs = plural(int(table["runs"].iloc[0]), "replication")
+    ax.set_xlabel(f"part of the effect on {say.outcome_words(say.first(table, 'outcome'))}")
+    runs = say.plural(int(table["runs"].iloc[0]), "replication")
     small = (
         "Shapley values by the direct estimator: what a group of terms adds, averaged over all orders in which the "
         "groups could come in. alone: with all other groups out; last: with all others in. feedback: what agreements "
         "that differ and the pace of talks do. The parts sum to the effect."
     )
-    under = f"{first(table, 'title')}. Control: {first(table, 'control')}. {runs}. Line: 95 % CI; grey: it holds 0"
-    return Words(attribution_title(table), under, small, wrap=78)
+    under = f"{say.first(table, 'title')}. Control: {say.first(table, 'control')}. {runs}. "
+    return style.Words(attribution_title(table), f"{under}Line: 95 % CI; grey: it holds 0", small, wrap=78)
 
 
 def timelines(result: Result) -> dict[str, dict[str, Any]]:
@@ -286,20 +263,20 @@ def timeline_table(result: Result) -> pd.DataFrame:
             part.assign(run=told["run"], chosen=why, arm=told["arm"], reference=told["reference"])[DAYS]
         )
     filled = [part for part in parts if len(part)]
-    return titled(pd.concat(filled, ignore_index=True), result) if filled else pd.DataFrame()
+    return say.titled(pd.concat(filled, ignore_index=True), result) if filled else pd.DataFrame()
 
 
 @_from_document
 def timeline_steps_table(result: Result) -> pd.DataFrame:
     """Tidy: every step of an agreement that differs between the two arms of a told replication."""
-    rows, names = [], state_names(result.scenario)
+    rows, names = [], say.state_names(result.scenario)
     for told in timelines(result).values():
         focal = date.fromisoformat(told["focal"])
         for e in told["entries"]:
             if e["mark"] != "both" and e["a"]:
                 there = _day(e["date_reference"], focal) if e["date_reference"] else np.nan
                 steps = [_day(e["date"], focal), *(e[key] for key in STEPS[2:-2]), there]
-                rows.append([told["run"], *steps, dyad_name(names, e["a"], e["b"])])
+                rows.append([told["run"], *steps, say.dyad_name(names, e["a"], e["b"])])
     return pd.DataFrame(rows, columns=STEPS).drop_duplicates(ignore_index=True)
 
 
@@ -311,20 +288,20 @@ def timeline_title(table: pd.DataFrame) -> str:
     """The finding: by how many counter-balancing agreements the told replications differ."""
     last = table.sort_values("day", kind="stable").groupby("chosen", sort=False).last()
     parts = [
-        f"{why}, replication {int(row['run'])}: {signed(float(row['signed'] - row['signed_reference']), 0)}"
+        f"{why}, replication {int(row['run'])}: {say.signed(float(row['signed'] - row['signed_reference']), 0)}"
         for why, row in last.iterrows()
     ]
     more = "counter-balancing agreements more than in the control run"
     return f"Replications chosen by rule; {more}: {'; '.join(parts)}"
 
 
-@figure(
+@style.figure(
     "timeline", "What happens in single replications?", timeline_table, fits=has_rows(timeline_table),
     more={"steps": timeline_steps_table}, listed="steps",
-    page=lambda table: panels(11.0, 2.5 * table["chosen"].nunique() + 1.6, table["chosen"].nunique(), sharex=True),
+    page=lambda table: style.panels(11.0, 2.5 * (n := table["chosen"].nunique()) + 1.6, n, sharex=True),
     empty="No replication was told yet, so there is no timeline: see balance-sim explain --run.",
 )  # fmt: skip
-def draw_timeline(axes: list[Axes], table: pd.DataFrame, steps: pd.DataFrame) -> Words:
+def draw_timeline(axes: list[Axes], table: pd.DataFrame, steps: pd.DataFrame) -> style.Words:
     """A panel a replication: counter-balancing agreements as they are signed in both arms, and what differs in words at
     the right."""
     from matplotlib.ticker import MaxNLocator
@@ -337,18 +314,18 @@ def draw_timeline(axes: list[Axes], table: pd.DataFrame, steps: pd.DataFrame) ->
             part["day"],
             part["signed_reference"],
             where="post",
-            color=INK,
+            color=style.INK,
             linewidth=2.6,
-            label=first(part, "control"),
+            label=say.first(part, "control"),
         )
         looks: dict[str, Any] = {
-            "color": SKY,
+            "color": style.SKY,
             "linewidth": 1.4,
-            "linestyle": DASHES,
-            "label": first(part, "title"),
+            "linestyle": style.DASHES,
+            "label": say.first(part, "title"),
         }
         ax.step(part["day"], part["signed"], where="post", **looks)
-        ax.set_title(f"{why}: replication {run}", loc="left", color=QUIET)
+        ax.set_title(f"{why}: replication {run}", loc="left", color=style.QUIET)
         ax.set_ylabel("counter-balancing\nagreements signed")
         ax.set_xlim(0, int(table["day"].max()))
         ax.set_ylim(0, None)
@@ -356,17 +333,17 @@ def draw_timeline(axes: list[Axes], table: pd.DataFrame, steps: pd.DataFrame) ->
         of_run = steps[steps["run"] == run].sort_values("day", kind="stable").to_dict("records")
         lines = [_step_words(row) for row in of_run]
         left = len(lines) - MOST_WORDS
-        lines = lines[:MOST_WORDS] + ([f"and {plural(left, 'further step')}"] if left > 0 else [])
+        lines = lines[:MOST_WORDS] + ([f"and {say.plural(left, 'further step')}"] if left > 0 else [])
         words = "\n".join(lines) or "No step of any agreement differs."
         ax.annotate(words, (1.0, 1.0), (10, 0), xycoords="axes fraction", textcoords="offset points", va="top",
-                    fontsize=SMALL, annotation_clip=False)  # fmt: skip
+                    fontsize=style.SMALL, annotation_clip=False)  # fmt: skip
     axes[0].legend(loc="upper left", frameon=False)
     axes[len(chosen) - 1].set_xlabel("days after the event")
     small = (
         "At the right: steps that differ from the paired control run. + here alone, - there alone, < earlier, > later, "
         "by days."
     )
-    return Words(timeline_title(table), "", small, 92, 140)
+    return style.Words(timeline_title(table), "", small, 92, 140)
 
 
 def _step_words(row: dict[Any, Any]) -> str:

@@ -9,19 +9,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.analysis.gof_file import GoodnessOfFit
-from balance_sim.show.figures.style import (
-    BLUE,
-    GRID,
-    INK,
-    QUIET,
-    SMALL,
-    VERMILION,
-    Words,
-    figure,
-    folded,
-    new_figure,
-    panels,
-)
+from balance_sim.show.figures import style
 from balance_sim.show.gof import LEVEL, TITLES, p_words, residual_words, span_words, verdict_words
 from balance_sim.show.wording import first, number, plural, printable
 
@@ -104,7 +92,7 @@ def simulated_table(study: GoodnessOfFit) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-@figure(
+@style.figure(
     "gof", "Is the network of new agreements like the simulated ones?", gof_table, more={"simulated": simulated_table},
     page=lambda _: [], empty="There is no statistic to compare.",
 )  # fmt: skip
@@ -114,7 +102,7 @@ def draw_gof(_axes: list[Axes], table: pd.DataFrame, simulated: pd.DataFrame) ->
     Panels are put in their places by hand: a solver's last digits would not be the same every time."""
     rows = [found for row in ROWS if (found := [one for one in row if _known(table, *one[:2])])]
     height = TOP + PITCH * len(rows) + FOOT
-    page = new_figure(WIDTH, height)
+    page = style.new_figure(WIDTH, height)
     page.set_layout_engine("none")
     for k, row in enumerate(rows):
         bottom = height - TOP - PITCH * k - TALL
@@ -127,13 +115,21 @@ def draw_gof(_axes: list[Axes], table: pd.DataFrame, simulated: pd.DataFrame) ->
             left += BESIDE + wide
     count, n = int(table["replications"].iloc[0]), int(table["agreements"].iloc[0])
     bold: dict[str, Any] = {"fontsize": 13, "fontweight": "bold", "va": "top", "ha": "left"}
-    page.suptitle(folded(first(table, "finding"), 96), x=0.012, y=1 - 0.1 / height, **bold)
+    page.suptitle(style.folded(first(table, "finding"), 96), x=0.012, y=1 - 0.1 / height, **bold)
     words = (
         f"Dots: {plural(n, 'agreement')} on record, {first(table, 'span')}; vermilion: outside the 5-95 % band of "
         f"{plural(count, 'replication')} (violins; bars: mean and band). p: Mahalanobis Monte Carlo test of the "
         "panel's group of statistics; its title is vermilion at 0.05 or less. Two panels of one group share its p."
     )
-    page.text(0.012, 0.1 / height, folded(words, 176), ha="left", va="bottom", fontsize=SMALL, color=QUIET)
+    page.text(
+        0.012,
+        0.1 / height,
+        style.folded(words, 176),
+        ha="left",
+        va="bottom",
+        fontsize=style.SMALL,
+        color=style.QUIET,
+    )
     return page
 
 
@@ -159,13 +155,13 @@ def _panel(ax: Axes, table: pd.DataFrame, simulated: pd.DataFrame, group: str, o
         held = _rows(simulated, group, str(row["statistic"]))["value"].to_numpy(float)
         _violin(ax, x, np.maximum(held[np.isfinite(held)], floor), log=group in LOGS)
         low, high, mean = (max(row[key], floor) for key in ("q05", "q95", "mean"))
-        ax.plot([x, x], [low, high], color=BLUE, linewidth=2.4, solid_capstyle="butt", zorder=3)
-        ax.plot([x - 0.16, x + 0.16], [mean, mean], color=BLUE, linewidth=1.6, zorder=3)
+        ax.plot([x, x], [low, high], color=style.BLUE, linewidth=2.4, solid_capstyle="butt", zorder=3)
+        ax.plot([x - 0.16, x + 0.16], [mean, mean], color=style.BLUE, linewidth=1.6, zorder=3)
     seen = np.maximum(rows["observed"].to_numpy(float), floor)
     if group not in ("kinds", "regimes") and len(rows) > 1:
-        ax.plot(at, seen, color=INK, linewidth=1.2, zorder=4)
+        ax.plot(at, seen, color=style.INK, linewidth=1.2, zorder=4)
     for x, y, out in zip(at, seen, _outside(rows), strict=True):
-        ax.plot(x, y, "o", color=VERMILION if out else INK, markersize=6.5 if out else 5.5, zorder=5,
+        ax.plot(x, y, "o", color=style.VERMILION if out else style.INK, markersize=6.5 if out else 5.5, zorder=5,
                 markeredgecolor="white", markeredgewidth=0.7)  # fmt: skip
     _dress(ax, rows, group, only)
 
@@ -180,7 +176,7 @@ def _violin(ax: Axes, x: float, held: Any, *, log: bool) -> None:
     grid = np.linspace(z.min(), z.max(), 80)
     density = gaussian_kde(z)(grid)
     width, y = 0.4 * density / density.max(), np.exp(grid) if log else grid
-    ax.fill_betweenx(y, x - width, x + width, color=BLUE, alpha=0.22, linewidth=0, zorder=2)
+    ax.fill_betweenx(y, x - width, x + width, color=style.BLUE, alpha=0.22, linewidth=0, zorder=2)
 
 
 def _dress(ax: Axes, rows: pd.DataFrame, group: str, only: str) -> None:
@@ -188,14 +184,14 @@ def _dress(ax: Axes, rows: pd.DataFrame, group: str, only: str) -> None:
 
     p, count = float(rows["p"].iloc[0]), int(rows["replications"].iloc[0])
     tested = "not tested" if not np.isfinite(p) else p_words(p, count)
-    colour = VERMILION if np.isfinite(p) and p <= LEVEL else INK
+    colour = style.VERMILION if np.isfinite(p) and p <= LEVEL else style.INK
     ax.set_title(f"{HEADS.get(only or group, TITLES[group])}\n{tested}", loc="left", pad=6, color=colour)
     names = [SHORT.get(str(name), str(name)).removeprefix("at most ") for name in rows["statistic"]]
     labels = [name.replace("more than ", "> ").replace(" or more", "+").replace("_", "\n") for name in names]
     ax.set_xticks(range(len(rows)), labels if len(rows) > 1 else [""])
     ax.tick_params(axis="x", length=0)
     if group in AXES:
-        ax.set_xlabel(AXES[group], fontsize=SMALL, color=QUIET)
+        ax.set_xlabel(AXES[group], fontsize=style.SMALL, color=style.QUIET)
     ax.set_xlim(-0.6, len(rows) - 0.4)
     if group in LOGS:
         ax.set_yscale("log")
@@ -206,7 +202,7 @@ def _dress(ax: Axes, rows: pd.DataFrame, group: str, only: str) -> None:
         ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.0f}" if abs(v) >= 10 else f"{v:g}"))
         if group != "modularity":
             ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
-    ax.grid(axis="y", color=GRID, linewidth=0.7)
+    ax.grid(axis="y", color=style.GRID, linewidth=0.7)
 
 
 MOST = 30
@@ -234,23 +230,23 @@ def gof_states_title(table: pd.DataFrame) -> str:
     )
 
 
-@figure(
+@style.figure(
     "gof_states", "Which states sign more or less often than simulated?", gof_states_table,
-    page=lambda table: panels(10.6, 2.4 + 0.22 * min(len(table), MOST)), empty="There are no states to compare.",
+    page=lambda table: style.panels(10.6, 2.4 + 0.22 * min(len(table), MOST)), empty="There are no states to compare.",
 )  # fmt: skip
-def draw_gof_states(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_gof_states(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A row a state, those furthest from the simulated mean: dot, observed; bar, band; tick, mean."""
     ax, rows = axes[0], table.head(MOST)
     rows = rows.assign(gap=rows["observed"] - rows["mean"]).sort_values("gap", kind="stable")
     at = np.arange(len(rows))
     ax.set_yticks(at, list(rows["name"]))
-    ax.hlines(at, rows["q05"], rows["q95"], color=BLUE, alpha=0.35, linewidth=6)
-    ax.plot(rows["mean"], at, "|", color=BLUE, markersize=10, markeredgewidth=2.2)
+    ax.hlines(at, rows["q05"], rows["q95"], color=style.BLUE, alpha=0.35, linewidth=6)
+    ax.plot(rows["mean"], at, "|", color=style.BLUE, markersize=10, markeredgewidth=2.2)
     for y, x, out in zip(at, rows["observed"], _outside(rows), strict=True):
-        ax.plot(x, y, "o", color=VERMILION if out else INK, markersize=6.5, markeredgecolor="white",
+        ax.plot(x, y, "o", color=style.VERMILION if out else style.INK, markersize=6.5, markeredgecolor="white",
                 markeredgewidth=0.7, clip_on=False, zorder=4)  # fmt: skip
     ax.tick_params(axis="y", length=0)
-    ax.grid(axis="x", color=GRID, linewidth=0.7)
+    ax.grid(axis="x", color=style.GRID, linewidth=0.7)
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.set_xlim(left=0)
     ax.set_xlabel("new agreements a year")
@@ -258,7 +254,7 @@ def draw_gof_states(axes: list[Axes], table: pd.DataFrame) -> Words:
     under = f"Dots: on record, {first(table, 'span')}. Bars: 5-95 % band of {runs}; ticks: mean"
     more = f" {plural(left, 'state')} nearer to the mean in the table." if left > 0 else ""
     small = f"Vermilion: outside the band. Of right models one state in ten is.{more}"
-    return Words(gof_states_title(table), under, small, wrap=84)
+    return style.Words(gof_states_title(table), under, small, wrap=84)
 
 
 def gof_residuals_table(study: GoodnessOfFit) -> pd.DataFrame:
@@ -272,33 +268,36 @@ def gof_residuals_table(study: GoodnessOfFit) -> pd.DataFrame:
     return pd.DataFrame({"date": days} | numbers | {"finding": residual_words(one)})
 
 
-@figure(
+@style.figure(
     "gof_residuals", "When did the record leave the model?", gof_residuals_table,
-    fits=lambda study: study.residuals is not None, page=lambda _: panels(10.6, 7.4, 2, sharex=True),
+    fits=lambda study: study.residuals is not None, page=lambda _: style.panels(10.6, 7.4, 2, sharex=True),
     empty="The hazard of these networks is not known: there are no residuals.",
 )  # fmt: skip
-def draw_gof_residuals(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_gof_residuals(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """Above: both counts. Below: their difference, with the 95 % band of a right model at each date."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     days, (upper, lower) = table["date"].to_numpy(), axes
     signed, expected = table["signed"].to_numpy(float), table["expected"].to_numpy(float)
-    upper.step(days, signed, where="post", color=INK, linewidth=2.0)
-    upper.plot(days, expected, color=BLUE, linewidth=2.0, linestyle=(0, (5, 2)))
+    upper.step(days, signed, where="post", color=style.INK, linewidth=2.0)
+    upper.plot(days, expected, color=style.BLUE, linewidth=2.0, linestyle=(0, (5, 2)))
     observed, hazard = f"on record: {signed[-1]:.0f}", f"integrated\nhazard: {expected[-1]:.1f}"
-    for words, end, drop, colour in ((observed, signed[-1], 0, INK), (hazard, expected[-1], -8, BLUE)):
+    for words, end, drop, colour in (
+        (observed, signed[-1], 0, style.INK),
+        (hazard, expected[-1], -8, style.BLUE),
+    ):
         upper.annotate(
-            words, (days[-1], end), (6, drop), textcoords="offset points", color=colour, va="center", fontsize=SMALL,
-            annotation_clip=False,
+            words, (days[-1], end), (6, drop), textcoords="offset points", color=colour, va="center",
+            fontsize=style.SMALL, annotation_clip=False,
         )  # fmt: skip
     upper.set_ylabel("agreements signed so far")
     half = 1.96 * np.sqrt(expected)
-    lower.fill_between(days, -half, half, color=BLUE, alpha=0.18, linewidth=0)
-    lower.axhline(0, color=QUIET, linewidth=0.8)
-    lower.plot(days, signed - expected, color=INK, linewidth=1.8, drawstyle="steps-post")
+    lower.fill_between(days, -half, half, color=style.BLUE, alpha=0.18, linewidth=0)
+    lower.axhline(0, color=style.QUIET, linewidth=0.8)
+    lower.plot(days, signed - expected, color=style.INK, linewidth=1.8, drawstyle="steps-post")
     lower.set_ylabel("martingale residual:\nsigned less expected")
     for ax in axes:
-        ax.grid(axis="y", color=GRID, linewidth=0.7)
+        ax.grid(axis="y", color=style.GRID, linewidth=0.7)
         ax.set_xlim(days[0], days[-1])
     upper.set_ylim(bottom=0)
     locator = AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
@@ -308,4 +307,4 @@ def draw_gof_residuals(axes: list[Axes], table: pd.DataFrame) -> Words:
         "The hazard is integrated along the record itself: beliefs, partners and experience are those of each day. "
         "Band: 95 % at each single date, if the model is right."
     )
-    return Words(first(table, "finding"), "", small, 84, 118)
+    return style.Words(first(table, "finding"), "", small, 84, 118)

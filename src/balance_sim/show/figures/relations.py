@@ -9,32 +9,9 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.model.classes import classes_of
+from balance_sim.show import wording as say
+from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares
-from balance_sim.show.figures.style import (
-    BASE,
-    BLUE,
-    INK,
-    OTHERS,
-    QUIET,
-    SKY,
-    Words,
-    figure,
-    label_ends,
-    panels,
-    row_axis,
-)
-from balance_sim.show.wording import (
-    capital,
-    decimals,
-    first,
-    group_words,
-    plural,
-    points,
-    signed,
-    state_names,
-    titled,
-    within,
-)
 from balance_sim.stats.intervals import paired_interval
 
 if TYPE_CHECKING:
@@ -86,38 +63,40 @@ def relations_table(result: Result) -> pd.DataFrame:
             found = {"change": change, "lo": low, "hi": high, "level": level, "n": len(base)}
             rows.append({"group": group, "day": day} | found)
     code = classes_of(result.scenario).host or ""
-    host = state_names(result.scenario).get(code, code)
-    return titled(pd.DataFrame(rows).assign(arm=arm, host=host), result).reindex(columns=RELATIONS)
+    host = say.state_names(result.scenario).get(code, code)
+    return say.titled(pd.DataFrame(rows).assign(arm=arm, host=host), result).reindex(columns=RELATIONS)
 
 
 def relations_title(table: pd.DataFrame) -> str:
     """The finding at the last day: how many groups' relations worsen, and whose most."""
     last = table[table["day"] == table["day"].max()]
-    host, day, n = first(table, "host") or "the host", int(last["day"].iloc[0]), int(last["n"].iloc[0])
+    host, day, n = say.first(table, "host") or "the host", int(last["day"].iloc[0]), int(last["n"].iloc[0])
     worse, better = last[last["hi"] < 0], last[last["lo"] > 0]
     if last["change"].isna().all() or n < 2:
         return f"One replication gives no confidence interval for the change of relations with {host}"
     if not table[["change", "lo", "hi"]].to_numpy(float).any():
-        return f"Relations with {host} change in no group, in none of {plural(n, 'replication')}"
-    words = f"By day {day} relations with {host} are worse in {len(worse)} of {plural(len(last), 'group')}"
+        return f"Relations with {host} change in no group, in none of {say.plural(n, 'replication')}"
+    words = (
+        f"By day {day} relations with {host} are worse in {len(worse)} of {say.plural(len(last), 'group')}"
+    )
     words += f", better in {len(better)}" if len(better) else ""
     if worse.empty:
         return words
     most = worse.sort_values("change", kind="stable").iloc[0]
-    size = f"{signed(float(most['change']), 3)} on a scale from -1 to 1"
-    return f"{words}, most in {group_words(str(most['group']))} ({size})"
+    size = f"{say.signed(float(most['change']), 3)} on a scale from -1 to 1"
+    return f"{words}, most in {say.group_words(str(most['group']))} ({size})"
 
 
-@figure(
+@style.figure(
     "relations", "How do relations with the host change?", relations_table, fits=compares,
-    page=lambda _: panels(9.4, 5.2),
+    page=lambda _: style.panels(9.4, 5.2),
     empty="No arm to compare, no host or no group: there is no relation to follow.",
 )  # fmt: skip
-def draw_relations(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_relations(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A line a group over the windows of the report, with its interval; names at the right."""
     ax = axes[0]
-    ax.axhline(0, color=INK, linewidth=1)
-    looks = [(BLUE, "-"), *OTHERS, (SKY, "-"), (BASE, "--")]
+    ax.axhline(0, color=style.INK, linewidth=1)
+    looks = [(style.BLUE, "-"), *style.OTHERS, (style.SKY, "-"), (style.BASE, "--")]
     labels = []
     for (group, rows), (colour, dashes) in zip(table.groupby("group", sort=True), looks * 9, strict=False):
         drawn: dict[str, Any] = {"linestyle": dashes, "linewidth": 1.6, "marker": "o", "markersize": 4}
@@ -125,8 +104,8 @@ def draw_relations(axes: list[Axes], table: pd.DataFrame) -> Words:
         if np.isfinite(rows["lo"]).all():
             ax.vlines(rows["day"], rows["lo"], rows["hi"], color=colour, linewidth=1.2)
         change = float(rows["change"].iloc[-1])
-        told = signed(change, decimals(0.001, change))  # more decimals where it would print as none
-        labels.append((change, f"{told} {group_words(str(group))}", colour))
+        told = say.signed(change, say.decimals(0.001, change))  # more decimals where it would print as none
+        labels.append((change, f"{told} {say.group_words(str(group))}", colour))
     ends = table[["change", "lo", "hi"]].to_numpy(float)
     ends = ends[np.isfinite(ends)]
     reach = float(ends.max() - ends.min()) or 0.02
@@ -134,17 +113,17 @@ def draw_relations(axes: list[Axes], table: pd.DataFrame) -> Words:
     last, days = int(table["day"].max()), sorted(table["day"].unique())
     ax.set_ylim(low, high)
     ax.set_xlim(0, last * 1.01)
-    label_ends(ax, last, labels, 0.052 * (high - low), 9)
+    style.label_ends(ax, last, labels, 0.052 * (high - low), 9)
     ax.set_xticks(days, [str(int(day)) for day in days])
     ax.set_xlabel("days after the event")
     ax.set_ylabel("change of the group's\nmean relation")
-    n = plural(int(table["n"].max()), "replication")
-    marks = f"Paired difference from the control ({first(table, 'control')}), {n}. Bars: 95 % CI"
+    n = say.plural(int(table["n"].max()), "replication")
+    marks = f"Paired difference from the control ({say.first(table, 'control')}), {n}. Bars: 95 % CI"
     small = (
         "Relation: how far a state thinks the host stands with it less how far against it, "
         "-1 to 1. Groups may overlap. Lines only join the days."
     )
-    return Words(relations_title(table), marks, small, small_wrap=120)
+    return style.Words(relations_title(table), marks, small, small_wrap=120)
 
 
 def stances_table(result: Result) -> pd.DataFrame:
@@ -171,7 +150,7 @@ def stances_table(result: Result) -> pd.DataFrame:
             shares = {"share_control": float(base[keep].mean()), "share": float(values[keep].mean())}
             effect = {"effect": mean, "lo": lo, "hi": hi, "n": int(keep.sum()), "arm": arm}
             rows.append({"group": group, "stance": stance} | shares | effect)
-    return titled(pd.DataFrame(rows), result) if rows else pd.DataFrame()
+    return say.titled(pd.DataFrame(rows), result) if rows else pd.DataFrame()
 
 
 def stances_title(table: pd.DataFrame) -> str:
@@ -179,46 +158,54 @@ def stances_title(table: pd.DataFrame) -> str:
     whole = "" if (table["group"] == "").any() else str(table["group"].iloc[0])
     rows = table[(table["group"] == whole) & (table["stance"] == "balance")]
     row = (rows if len(rows) else table).iloc[0]
-    what = STANCES[str(row["stance"])] + (f" in {group_words(whole)}" if whole else "")
-    name, effect = first(table, "treatment"), row["effect"]
+    what = STANCES[str(row["stance"])] + (f" in {say.group_words(whole)}" if whole else "")
+    name, effect = say.first(table, "treatment"), row["effect"]
     if not np.isfinite(row["lo"]):
         return "One replication gives no confidence interval for the change of stances"
     if row["lo"] <= 0 <= row["hi"]:
-        return f"{name}: no detectable change of {what} ({points(effect, 2)} points)"
+        return f"{name}: no detectable change of {what} ({say.points(effect, 2)} points)"
     told = f"{'rises' if effect > 0 else 'falls'} by {abs(100 * effect):.2f} points"
     return f"{name}: {what} {told}, from {100 * row['share_control']:.1f} % of states"
 
 
 def _stances_page(table: pd.DataFrame) -> list[Axes]:
     height = 2.5 + 0.34 * max(table["group"].nunique(), 3)
-    return panels(12.0, height, 1, table["stance"].nunique(), sharex=True, sharey=True)
+    return style.panels(12.0, height, 1, table["stance"].nunique(), sharex=True, sharey=True)
 
 
-@figure(
+@style.figure(
     "stances", "Which stances does the event change?", stances_table, page=_stances_page,
     fits=lambda result: compares(result) and any(str(one).startswith("states_balance") for one in result.outcome_names),
     empty="No arm to compare, or stances were not observed: there are no stances to show.",
 )  # fmt: skip
-def draw_stances(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_stances(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A panel a stance, a row a group: the difference from the control arm in percentage points, with its 95 % CI."""
     groups, kinds = list(dict.fromkeys(table["group"])), [k for k in STANCES if (table["stance"] == k).any()]
-    names = [group_words(group) if group else "All states" for group in groups]
+    names = [say.group_words(group) if group else "All states" for group in groups]
     for ax, stance in zip(axes, kinds, strict=False):
         rows = table[table["stance"] == stance].set_index("group").reindex(groups)
         effect, lo, hi = (100 * rows[name].to_numpy(float) for name in ("effect", "lo", "hi"))
         sure = (lo > 0) | (hi < 0)
-        heights, colour = row_axis(ax, names, -0.6, -0.4), [BLUE if one else BASE for one in sure]
-        ax.axvline(0, color=INK, linewidth=1)
+        heights, colour = (
+            style.row_axis(ax, names, -0.6, -0.4),
+            [style.BLUE if one else style.BASE for one in sure],
+        )
+        ax.axvline(0, color=style.INK, linewidth=1)
         ax.hlines(heights, lo, hi, colors=colour, linewidth=2)
         ax.scatter(
-            effect, heights, c=[BLUE if one else "white" for one in sure], edgecolors=colour, s=34, zorder=3
+            effect,
+            heights,
+            c=[style.BLUE if one else "white" for one in sure],
+            edgecolors=colour,
+            s=34,
+            zorder=3,
         )
-        ax.set_title(capital(STANCES[stance]), loc="left", color=QUIET)
+        ax.set_title(say.capital(STANCES[stance]), loc="left", color=style.QUIET)
         ax.locator_params(axis="x", nbins=4)
     axes[len(kinds) // 2].set_xlabel("difference from the control, percentage points of the group's states")
-    n = plural(int(table["n"].max()), "paired replication")
+    n = say.plural(int(table["n"].max()), "paired replication")
     small = (
-        f"Stances {within(int(table['window'].iloc[0]))}, {n}, of counts. Bars: 95 % CI; open dots: it holds zero. "
-        f"Control: {first(table, 'control')}. Groups may overlap."
+        f"Stances {say.within(int(table['window'].iloc[0]))}, {n}, of counts. Bars: 95 % CI; open dots: it holds zero. "
+        f"Control: {say.first(table, 'control')}. Groups may overlap."
     )
-    return Words(stances_title(table), "", small, 96, 150)
+    return style.Words(stances_title(table), "", small, 96, 150)

@@ -9,17 +9,7 @@ import pandas as pd
 
 from balance_sim.evidence.forecast.score import best_baseline, exact_share
 from balance_sim.evidence.forecast.scored_file import MEASURES, Scored, Way
-from balance_sim.show.figures.style import (
-    BLUE,
-    INK,
-    QUIET,
-    SMALL,
-    VERMILION,
-    Words,
-    bare_rows,
-    figure,
-    panels,
-)
+from balance_sim.show.figures import style
 from balance_sim.show.wording import arm_words, capital, first, interval, number, plural, signed
 
 if TYPE_CHECKING:
@@ -37,7 +27,7 @@ OF_MEASURE = {
     "auc_gain": ("AUC, gain", "auc", "auc"),
 }
 LESS = "model less "
-LOOKS = ((BLUE, "o"), (VERMILION, "s"))
+LOOKS = ((style.BLUE, "o"), (style.VERMILION, "s"))
 
 
 def scorecard_table(scored: Scored) -> pd.DataFrame:
@@ -91,12 +81,12 @@ def _with_interval(row: Any) -> str:
     return f"{number(float(row['value']), 3)} ({interval(float(row['lo']), float(row['hi']), 3)})"
 
 
-@figure(
+@style.figure(
     "scorecard", "How much better than the base rate, and than the baselines?", scorecard_table,
-    page=lambda table: panels(11.0, 2.6 + 0.46 * max(table["forecast"].nunique(), 2), 1, len(MEASURES), sharey=True),
+    page=lambda table: style.panels(11.0, 2.6 + 0.46 * max(table["forecast"].nunique(), 2), 1, 4, sharey=True),
     empty="No forecast was scored: there is nothing to show.",
 )  # fmt: skip
-def draw_scorecard(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_scorecard(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A panel a measure, a line a forecast, a mark a way."""
     names = list(dict.fromkeys(table["forecast"]))
     less = [one for one in names if one.startswith(LESS)]
@@ -105,7 +95,7 @@ def draw_scorecard(axes: list[Axes], table: pd.DataFrame) -> Words:
     ways = list(dict.fromkeys(table["way"]))
     for ax, measure in zip(axes, MEASURES, strict=True):
         _scores(ax, table[table["measure"] == measure], names, ways)
-        ax.set_title(OF_MEASURE[measure][0], loc="left", color=QUIET)
+        ax.set_title(OF_MEASURE[measure][0], loc="left", color=style.QUIET)
     axes[0].set_yticks(range(len(names)), [arm_words(one) for one in names[::-1]])
     for at in (-1, *range(len(less))):
         axes[0].get_yticklabels()[at].set_fontweight("bold")
@@ -121,14 +111,14 @@ def draw_scorecard(axes: list[Axes], table: pd.DataFrame) -> Words:
     if np.isfinite(one["detectable"]):
         least = number(float(one["detectable"]), 3)
         small += f"A log skill below {least} would be missed 2 times in 10 or more."
-    return Words(scorecard_title(table), "", small, 96, 144)
+    return style.Words(scorecard_title(table), "", small, 96, 144)
 
 
 def _scores(ax: Axes, rows: pd.DataFrame, names: list[str], ways: list[str]) -> None:
-    ax.axvline(0, color=INK, linewidth=1)
+    ax.axvline(0, color=style.INK, linewidth=1)
     less = sum(name.startswith(LESS) for name in names)
     if less:
-        ax.axhline(less - 0.5, color=QUIET, linewidth=0.8, clip_on=False)
+        ax.axhline(less - 0.5, color=style.QUIET, linewidth=0.8, clip_on=False)
     for k, way in enumerate(ways):
         colour, marker = LOOKS[k % len(LOOKS)]
         by_name = {row["forecast"]: row for row in rows[rows["way"] == way].to_dict("records")}
@@ -137,7 +127,7 @@ def _scores(ax: Axes, rows: pd.DataFrame, names: list[str], ways: list[str]) -> 
             if row is None:
                 continue
             if not np.isfinite(row["value"]):
-                ax.text(0, spot, " undefined", fontsize=SMALL, va="center", color=QUIET)
+                ax.text(0, spot, " undefined", fontsize=style.SMALL, va="center", color=style.QUIET)
                 continue
             if np.isfinite(row["lo"]) and row["hi"] > row["lo"]:
                 ends = [row["lo"], row["hi"]]
@@ -147,7 +137,7 @@ def _scores(ax: Axes, rows: pd.DataFrame, names: list[str], ways: list[str]) -> 
             looks: dict[str, Any] = {"markerfacecolor": face, "markersize": 6, "markeredgewidth": 1.4}
             ax.plot(row["value"], spot, marker, color=colour, **looks)
     ax.set_ylim(-0.6, len(names) - 0.4)
-    bare_rows(ax)
+    style.bare_rows(ax)
     ax.locator_params(axis="x", nbins=5)
 
 
@@ -185,14 +175,14 @@ def reliability_title(table: pd.DataFrame) -> str:
 
 def _reliability_page(table: pd.DataFrame) -> list[Axes]:
     columns = table["way"].nunique()
-    return panels(5.4 * columns + (1.6 if columns == 1 else 0), 6.0, 1, columns)
+    return style.panels(5.4 * columns + (1.6 if columns == 1 else 0), 6.0, 1, columns)
 
 
-@figure(
+@style.figure(
     "reliability", "Does it happen as often as was forecast?", reliability_table, page=_reliability_page,
     empty="No probability was forecast: there is nothing to compare with what happened.",
 )  # fmt: skip
-def draw_reliability(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_reliability(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A panel a way, both axes logarithmic: forecast against share that happened; rows and agreements beneath."""
     ways = list(dict.fromkeys(table["way"]))
     seen = table[["forecast", "observed", "lo"]].to_numpy(float)
@@ -204,28 +194,28 @@ def draw_reliability(axes: list[Axes], table: pd.DataFrame) -> Words:
         "Dots: bins of dyads and years by their forecast; above: agreements made, of rows. Line: 95 % CI of the "
         "share; it holds the mean of forecasts that are right. Open: it misses the forecast. Triangle: none made."
     )
-    return Words(reliability_title(table), "", small, *((88, 128) if len(ways) > 1 else (60, 84)))
+    return style.Words(reliability_title(table), "", small, *((88, 128) if len(ways) > 1 else (60, 84)))
 
 
 def _bins(ax: Axes, rows: pd.DataFrame, floor: float, words: str) -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    ax.plot([floor, 1], [floor, 1], color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    ax.plot([floor, 1], [floor, 1], color=style.INK, linewidth=1, linestyle=(0, (4, 3)))
     for row, agree in zip(rows.to_dict("records"), agreeing(rows), strict=True):
         x, none = max(row["forecast"], floor), row["observed"] <= 0
         ends = [max(row["lo"], floor), max(row["hi"], floor)]
-        ax.plot([x, x], ends, color=BLUE, linewidth=1.6, solid_capstyle="butt")
-        y, face = floor if none else row["observed"], BLUE if agree else "white"
-        ax.plot(x, y, "v" if none else "o", color=BLUE, markerfacecolor=face, markersize=7, markeredgewidth=1.4,
+        ax.plot([x, x], ends, color=style.BLUE, linewidth=1.6, solid_capstyle="butt")
+        y, face = floor if none else row["observed"], style.BLUE if agree else "white"
+        ax.plot(x, y, "v" if none else "o", color=style.BLUE, markerfacecolor=face, markersize=7, markeredgewidth=1.4,
                 clip_on=False)  # fmt: skip
         of = f"{row['n']:,}" if row["n"] < 10_000 else f"{row['n'] / 1000:.0f}k"
         ax.annotate(f"{row['happened']:,} of {of}", (x, 1.0), (0, 10), rotation=90, ha="center",
-                    xycoords=("data", "axes fraction"), textcoords="offset points", va="bottom", fontsize=SMALL,
-                    color=QUIET, annotation_clip=False)  # fmt: skip
+                    xycoords=("data", "axes fraction"), textcoords="offset points", va="bottom", fontsize=style.SMALL,
+                    color=style.QUIET, annotation_clip=False)  # fmt: skip
     ax.set(xscale="log", yscale="log", xlim=(floor, 1.0), ylim=(floor, 1.0))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
     ax.set_xlabel("forecast, mean of the bin (log scale)")
     if words:
-        ax.set_title(words, loc="left", color=QUIET, pad=70)
+        ax.set_title(words, loc="left", color=style.QUIET, pad=70)

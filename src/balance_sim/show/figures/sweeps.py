@@ -9,33 +9,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.scenario.values import value_at
+from balance_sim.show import wording as say
+from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import has_rows
-from balance_sim.show.figures.style import (
-    BLUE,
-    INK,
-    OTHERS,
-    QUIET,
-    SMALL,
-    Words,
-    effect_colours,
-    figure,
-    folded,
-    owner,
-    panels,
-)
 from balance_sim.show.tables import clear
-from balance_sim.show.wording import (
-    arm_title,
-    digits,
-    factor_words,
-    first,
-    interval,
-    number,
-    outcome_words,
-    percent,
-    plural,
-    signed,
-)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,8 +40,8 @@ def _arms(result: SweepResult) -> dict[str, Any]:
     """Columns that say whose effect it is, of how many replications a point."""
     arm = str(result.headline_arm)
     titles = {
-        "title": arm_title(result.scenario, arm),
-        "control": arm_title(result.scenario, result.reference),
+        "title": say.arm_title(result.scenario, arm),
+        "control": say.arm_title(result.scenario, result.reference),
     }
     return {"arm": arm, "reference": result.reference, "runs": result.runs} | titles
 
@@ -115,15 +92,15 @@ def multiples_title(table: pd.DataFrame) -> str:
     values its means lie furthest apart."""
     every = table.drop_duplicates("point")
     low, high, sure = float(every["excess"].min()), float(every["excess"].max()), int(clear(every).sum())
-    spreads, count, places = _spreads(table), plural(len(every), "point"), digits(low, high)
+    spreads, count, places = _spreads(table), say.plural(len(every), "point"), say.digits(low, high)
     most = max(spreads, key=lambda factor: (spreads[factor], factor))
     if low == high and sure == 0:
-        return f"The effect is the same, {signed(low, places)}, at each of {count}"
-    words = f"Over {count} the effect runs from {signed(low, places)} to {signed(high, places)}"
+        return f"The effect is the same, {say.signed(low, places)}, at each of {count}"
+    words = f"Over {count} the effect runs from {say.signed(low, places)} to {say.signed(high, places)}"
     words += f", detectable at {sure or 'none'} of them"
     if spreads[most] == 0:
         return f"{words}; no factor changes its mean"
-    return f"{words}; it changes most along {factor_words(most)}" if len(spreads) > 1 else words
+    return f"{words}; it changes most along {say.factor_words(most)}" if len(spreads) > 1 else words
 
 
 def shown_factors(table: pd.DataFrame) -> list[str]:
@@ -140,14 +117,14 @@ def _multiples_page(table: pd.DataFrame) -> list[Axes]:
     count = len(shown_factors(table))
     columns = 2 if count in (2, 4) else min(count, 3)
     rows = -(-count // columns)
-    return panels(max(3.9 * columns, 8.2), 2.9 * rows + 1.7, rows, columns, sharey=True)
+    return style.panels(max(3.9 * columns, 8.2), 2.9 * rows + 1.7, rows, columns, sharey=True)
 
 
-@figure(
+@style.figure(
     "multiples", "How does the effect change with each factor?", multiples_table, page=_multiples_page,
     empty="No arm to compare, or no point finished: there is no effect to show.",
 )  # fmt: skip
-def draw_multiples(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_multiples(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A panel a factor: every point's effect with its interval, and the mean by value."""
     factors = shown_factors(table)
     for ax, factor in zip(axes, factors, strict=False):
@@ -158,16 +135,15 @@ def draw_multiples(axes: list[Axes], table: pd.DataFrame) -> Words:
     if not np.nanmax(np.abs(table[shown].to_numpy(float))) > 1e-12:  # flat
         axes[0].set_ylim(-0.05, 0.05)
     wraps = (72, 100) if len(factors) in (1, 2, 4) else (100, 140)
-    return Words(multiples_title(table), "", _marks(table), *wraps)
+    return style.Words(multiples_title(table), "", _marks(table), *wraps)
 
 
 def _whose(table: pd.DataFrame) -> str:
     """Which outcome, of which arm relative to which, of how many replications a point."""
-    runs = plural(int(table["runs"].iloc[0]), "replication")
-    outcome = outcome_words(first(table, "outcome"))
-    return (
-        f"Effect on {outcome}: {first(table, 'title')}, relative to {first(table, 'control')}; {runs} a point"
-    )
+    runs = say.plural(int(table["runs"].iloc[0]), "replication")
+    outcome = say.outcome_words(say.first(table, "outcome"))
+    arms = f"{say.first(table, 'title')}, relative to {say.first(table, 'control')}"
+    return f"Effect on {outcome}: {arms}; {runs} a point"
 
 
 def _marks(table: pd.DataFrame) -> str:
@@ -176,7 +152,7 @@ def _marks(table: pd.DataFrame) -> str:
     if len(points) <= FEW_POINTS:
         words += "Dot: a point, with its 95 % CI; open: it holds zero. "
     elif np.isfinite(half):
-        usual = number(half, digits(half))
+        usual = say.number(half, say.digits(half))
         words += f"Dot: a point; open: its 95 % CI, most often {usual} each way, holds zero. "
     factors = [rows["value"] for _, rows in table.groupby("factor")]
     words += (
@@ -187,7 +163,7 @@ def _marks(table: pd.DataFrame) -> str:
     words += "Dotted: the scenario's own value. " if table["here"].notna().any() else ""
     left = len(factors) - MOST_PANELS
     return words + (
-        f"{plural(left, 'factor')} along which it changes less: in the table." if left > 0 else ""
+        f"{say.plural(left, 'factor')} along which it changes less: in the table." if left > 0 else ""
     )
 
 
@@ -197,16 +173,16 @@ def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
     names = sorted(rows["value"].unique())
     x = rows["value"].to_numpy(float) if numeric else np.array([names.index(v) for v in rows["value"]], float)
     y, sure = rows["excess"].to_numpy(float), clear(rows).to_numpy(bool)
-    ax.axhline(0, color=INK, linewidth=1)
+    ax.axhline(0, color=style.INK, linewidth=1)
     if np.isfinite(rows["here"].iloc[0]):
-        ax.axvline(float(rows["here"].iloc[0]), color=QUIET, linewidth=1, linestyle=(0, (1, 2)))
+        ax.axvline(float(rows["here"].iloc[0]), color=style.QUIET, linewidth=1, linestyle=(0, (1, 2)))
     few, distinct = len(rows) <= FEW_POINTS, len(names) <= MOST_VALUES
     spots = x + (_aside(x) if distinct else 0.0)
     if few and np.isfinite(rows["lo"]).all():
-        ax.vlines(spots, rows["lo"], rows["hi"], color=QUIET, linewidth=0.9, alpha=0.6)
-    for of, fill in ((sure, QUIET), (~sure, "white")):
+        ax.vlines(spots, rows["lo"], rows["hi"], color=style.QUIET, linewidth=0.9, alpha=0.6)
+    for of, fill in ((sure, style.QUIET), (~sure, "white")):
         looks: dict[str, Any] = {"markersize": 4.5 if few else 3, "markeredgewidth": 0.9}
-        ax.plot(spots[of], y[of], "o", color=QUIET, markerfacecolor=fill, **looks)
+        ax.plot(spots[of], y[of], "o", color=style.QUIET, markerfacecolor=fill, **looks)
     means = (
         pd.DataFrame({"x": x, "y": y, "by": x if distinct else _fifths(rows["value"])}).groupby("by").mean()
     )
@@ -215,7 +191,7 @@ def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
     ax.plot(
         means["x"],
         means["y"],
-        color=BLUE,
+        color=style.BLUE,
         linewidth=2.2,
         markersize=16,
         markeredgewidth=2.2,
@@ -223,10 +199,10 @@ def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
         **looks,
     )
     if not numeric:
-        ax.set_xticks(range(len(names)), [folded(str(name).replace("_", " "), 12) for name in names])
+        ax.set_xticks(range(len(names)), [style.folded(str(name).replace("_", " "), 12) for name in names])
         ax.set_xlim(-0.6, len(names) - 0.4)
-    ax.set_xlabel(folded(factor_words(factor), 40), fontsize=SMALL)
-    ax.set_ylabel("mean effect", fontsize=SMALL)
+    ax.set_xlabel(style.folded(say.factor_words(factor), 40), fontsize=style.SMALL)
+    ax.set_ylabel("mean effect", fontsize=style.SMALL)
     ax.tick_params(labelleft=True)
 
 
@@ -287,34 +263,34 @@ def _binned(values: Any) -> tuple[Any, list[str]]:
 
 def surface_title(table: pd.DataFrame) -> str:
     """The finding: where the effect is largest, and in how many cells it can be detected."""
-    places, sure = digits(*table["excess"]), clear(table)
+    places, sure = say.digits(*table["excess"]), clear(table)
     if float(table["excess"].max()) == float(table["excess"].min()):
-        return f"The effect is the same, {signed(float(table['excess'].iloc[0]), places)}, in every cell"
+        return f"The effect is the same, {say.signed(float(table['excess'].iloc[0]), places)}, in every cell"
     order = ["clear", "excess", "x", "y"]
     top = (
         table.assign(clear=sure)
         .sort_values(order, ascending=[False, False, True, True], kind="stable")
         .iloc[0]
     )
-    where = " and ".join(f"{factor_words(str(top[f'factor_{a}']))} {top[f'words_{a}']}" for a in "xy")
-    size = f"{signed(float(top['excess']), places)} ({interval(float(top['lo']), float(top['hi']), places)})"
+    where = " and ".join(f"{say.factor_words(str(top[f'factor_{a}']))} {top[f'words_{a}']}" for a in "xy")
+    size = f"{say.signed(float(top['excess']), places)} ({say.interval(float(top['lo']), float(top['hi']), places)})"
     if not sure.any():
         return f"The effect is detectable in none of {len(table)} cells; largest: {size} at {where}"
     return f"The effect is detectable in {int(sure.sum())} of {len(table)} cells; largest of them: {size} at {where}"
 
 
-@figure(
+@style.figure(
     "surface", "And with the two that matter most together?", surface_table, fits=has_rows(surface_table),
-    page=lambda _: panels(8.8, 6.0),
+    page=lambda _: style.panels(8.8, 6.0),
     empty="Fewer than two factors are numbers with two values or more: there is no surface to show.",
 )  # fmt: skip
-def draw_surface(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_surface(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A cell for each pair of values or classes, its mean effect as colour and number."""
     ax = axes[0]
     wide = table.pivot(index="y", columns="x", values="excess").sort_index(ascending=False)
     low, high = min(float(table["excess"].min()), 0.0), max(float(table["excess"].max()), 0.0)
-    reach, places = max(-low, high) or 0.01, digits(low, high)
-    looks: dict[str, Any] = {"cmap": effect_colours(), "aspect": "auto", "interpolation": "none"}
+    reach, places = max(-low, high) or 0.01, say.digits(low, high)
+    looks: dict[str, Any] = {"cmap": style.effect_colours(), "aspect": "auto", "interpolation": "none"}
     image = ax.imshow(wide, vmin=-reach, vmax=reach, **looks)
     for axis, values, ticks in (("x", wide.columns, ax.set_xticks), ("y", wide.index, ax.set_yticks)):
         words = dict(zip(table[axis], table[f"words_{axis}"], strict=True))
@@ -323,19 +299,19 @@ def draw_surface(axes: list[Axes], table: pd.DataFrame) -> Words:
     box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0}
     for row, told in zip(table.to_dict("records"), clear(table), strict=True):
         ax.text(
-            columns.index(row["x"]), rows.index(row["y"]), signed(row["excess"], places), ha="center", va="center",
-            fontsize=SMALL, fontweight="bold" if told else "normal", bbox=box,
+            columns.index(row["x"]), rows.index(row["y"]), say.signed(row["excess"], places), ha="center", va="center",
+            fontsize=style.SMALL, fontweight="bold" if told else "normal", bbox=box,
         )  # fmt: skip
-    ax.set_xlabel(factor_words(first(table, "factor_x")))
-    ax.set_ylabel(factor_words(first(table, "factor_y")))
+    ax.set_xlabel(say.factor_words(say.first(table, "factor_x")))
+    ax.set_ylabel(say.factor_words(say.first(table, "factor_y")))
     ax.tick_params(length=0)
     if low < high:
-        bar = owner(ax).colorbar(image, ax=ax, shrink=0.8)
+        bar = style.owner(ax).colorbar(image, ax=ax, shrink=0.8)
         bar.outline.set_visible(False)
         bar.ax.set_ylim(low, high)
         bar.set_label("mean effect (amber: less, blue: more)")
     least, most = int(table["points"].min()), int(table["points"].max())
-    count = plural(most, "point") if least == most else f"{least} to {plural(most, 'point')}"
+    count = say.plural(most, "point") if least == most else f"{least} to {say.plural(most, 'point')}"
     each = "" if most == 1 else f"; mean over {count} a cell"
     small = "Bold: the 95 % CI excludes zero. "
     if most > 1:
@@ -343,7 +319,7 @@ def draw_surface(axes: list[Axes], table: pd.DataFrame) -> Words:
             "Where a cell has more than one point, its CI is the mean of theirs, which is rather too wide. "
         )
     small += "Light grey: no point there." if wide.size > len(table) else ""
-    return Words(surface_title(table), f"{_whose(table)}{each}", small, 74, 112)
+    return style.Words(surface_title(table), f"{_whose(table)}{each}", small, 74, 112)
 
 
 INDICES = [
@@ -389,12 +365,12 @@ def indices_table(result: SweepResult) -> pd.DataFrame:
         for name in NAMES[method]:
             numbers = {"value": row[name], "lo": row[f"{name}_lo"], "hi": row[f"{name}_hi"], "index": name}
             out.append({key: row[key] for key in ("factor", "arm", "outcome", "of")} | numbers | more)
-    return pd.DataFrame(out).assign(title=arm_title(result.scenario, arm))[INDICES]
+    return pd.DataFrame(out).assign(title=say.arm_title(result.scenario, arm))[INDICES]
 
 
 def main_index(table: pd.DataFrame) -> pd.DataFrame:
     """The rows by which factors are ordered: total, or mu_star; largest first, ties by name."""
-    rows = table[table["index"] == ("total" if first(table, "method") == "sobol" else "mu_star")]
+    rows = table[table["index"] == ("total" if say.first(table, "method") == "sobol" else "mu_star")]
     return rows.sort_values(["value", "factor"], ascending=[False, True], kind="stable")
 
 
@@ -402,15 +378,15 @@ def indices_title(table: pd.DataFrame) -> str:
     """The finding: the factor with the largest index of the effect, if it and the factors' share can be detected: of a
     variance that is all Monte Carlo an index says nothing."""
     rows = main_index(table[table["of"] == "effect"])
-    name = "total index" if first(rows, "method") == "sobol" else "mean step"
+    name = "total index" if say.first(rows, "method") == "sobol" else "mean step"
     sure = rows[(rows["lo"] > 0) & (rows["share_lo"] > 0)]
     if (rows["value"].fillna(0.0) == 0).all():  # Sobol's are undefined then
         return "No factor changes the effect at any point"
     top = (sure if len(sure) else rows).iloc[0]
     value, lo, hi = (float(top[column]) for column in ("value", "lo", "hi"))
-    places, factor = digits(value), factor_words(str(top["factor"]))
-    known = f"95 % CI {interval(lo, hi, places)}" if np.isfinite(lo) else "too few samples for a CI"
-    size = f"{name} {number(value, places)}, {known}"
+    places, factor = say.digits(value), say.factor_words(str(top["factor"]))
+    known = f"95 % CI {say.interval(lo, hi, places)}" if np.isfinite(lo) else "too few samples for a CI"
+    size = f"{name} {say.number(value, places)}, {known}"
     if len(sure):
         return f"{factor} moves the effect most ({size})"
     return f"No factor has a detectable part in the effect; largest: {factor} ({size})"
@@ -420,28 +396,34 @@ def _shown_count(table: pd.DataFrame) -> int:
     return min(table["factor"].nunique(), MOST_FACTORS)
 
 
-@figure(
+@style.figure(
     "indices", "Which factor matters how much?", indices_table, fits=lambda result: _method(result) in NAMES,
-    page=lambda table: panels(10.4, 2.7 + 0.56 * max(_shown_count(table), 2), 1, 2, sharey=True),
+    page=lambda table: style.panels(10.4, 2.7 + 0.56 * max(_shown_count(table), 2), 1, 2, sharey=True),
     empty="Not a Sobol or Morris design, or too few samples are finished: there are no indices to show.",
 )  # fmt: skip
-def draw_indices(axes: list[Axes], table: pd.DataFrame) -> Words:
+def draw_indices(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """Left the effect, right the level: two bars a factor with their intervals."""
-    count, method = _shown_count(table), first(table, "method")
+    count, method = _shown_count(table), say.first(table, "method")
     order, sobol = main_index(table[table["of"] == "effect"])["factor"].tolist()[:count], method == "sobol"
     for ax, of, words in zip(axes, ("effect", "mean"), ("effect", "level"), strict=True):
         rows = table[table["of"] == of]
         cut = _bars(ax, rows, order, method)
-        ax.set_title(folded(f"{words}, {first(table, 'title')}{_share(rows)}", 46), loc="left", color=QUIET)
+        ax.set_title(
+            style.folded(f"{words}, {say.first(table, 'title')}{_share(rows)}", 46),
+            loc="left",
+            color=style.QUIET,
+        )
         ax.set_xlabel("share of the variance" if sobol else "steps in the outcome, over the factor's range")
         if cut:
             ax.annotate("lines go on beyond the edge", (1.0, 1.0), (0, 2), xycoords="axes fraction",
-                        textcoords="offset points", ha="right", fontsize=SMALL, color=QUIET)  # fmt: skip
-    axes[0].set_yticks(range(len(order)), [folded(factor_words(f), 26) for f in order[::-1]])
+                        textcoords="offset points", ha="right", fontsize=style.SMALL, color=style.QUIET)  # fmt: skip
+    axes[0].set_yticks(range(len(order)), [style.folded(say.factor_words(f), 26) for f in order[::-1]])
     samples, left = int(table["samples"].iloc[0]), table["factor"].nunique() - count
     kind = f"Sobol, {samples} base samples" if sobol else f"Morris, {samples} trajectories"
     plain, hatched = (WORDS[name] for name in NAMES[method])
-    small = f"{kind}; {outcome_words(first(table, 'outcome'))}. Plain bar: {plain}; hatched: {hatched}. "
+    small = (
+        f"{kind}; {say.outcome_words(say.first(table, 'outcome'))}. Plain bar: {plain}; hatched: {hatched}. "
+    )
     how = "bootstrap over the samples" if sobol else "over trajectories"
     small += f"Line: 95 % CI ({how}); grey bar: it holds zero"
     small += ", or there are too few samples for one. " if table["lo"].isna().any() else ". "
@@ -449,7 +431,7 @@ def draw_indices(axes: list[Axes], table: pd.DataFrame) -> Words:
         "An index below 0 or above 1 says that there are too few samples or replications." if sobol else ""
     )
     small += f" {left} more factors are in the table." if left else ""
-    return Words(indices_title(table), "", small, 84, 132)
+    return style.Words(indices_title(table), "", small, 84, 132)
 
 
 def _share(rows: pd.DataFrame) -> str:
@@ -458,7 +440,7 @@ def _share(rows: pd.DataFrame) -> str:
         return ""
     if row["share"] <= 0 or not row["share_lo"] > 0:
         return ": no detectable parametric part of the variance"
-    return f": {percent(float(row['share']))} of the variance is parametric, the rest Monte Carlo"
+    return f": {say.percent(float(row['share']))} of the variance is parametric, the rest Monte Carlo"
 
 
 def _bars(ax: Axes, rows: pd.DataFrame, order: list[str], method: str) -> bool:
@@ -466,7 +448,7 @@ def _bars(ax: Axes, rows: pd.DataFrame, order: list[str], method: str) -> bool:
     most = 1.08 * float(np.nanmax(rows[["value", "hi"]].to_numpy(float))) or 1.0
     low, high = REACH if method == "sobol" else (0.0, most)
     cut = False
-    for k, (name, colour) in enumerate(zip(NAMES[method], (BLUE, OTHERS[0][0]), strict=True)):
+    for k, (name, colour) in enumerate(zip(NAMES[method], (style.BLUE, style.OTHERS[0][0]), strict=True)):
         part = rows[rows["index"] == name].set_index("factor")
         for y, factor in enumerate(order[::-1]):
             value, lo, hi = part.loc[factor, ["value", "lo", "hi"]].to_numpy(float)
@@ -480,13 +462,13 @@ def _bars(ax: Axes, rows: pd.DataFrame, order: list[str], method: str) -> bool:
                 ax.plot(
                     np.clip([lo, hi], low, high),
                     [spot, spot],
-                    color=INK,
+                    color=style.INK,
                     linewidth=1.3,
                     solid_capstyle="butt",
                 )
-    ax.axvline(0, color=INK, linewidth=1)
+    ax.axvline(0, color=style.INK, linewidth=1)
     if method == "sobol":
-        ax.axvline(1, color=QUIET, linewidth=0.8, linestyle=(0, (1, 2)))
+        ax.axvline(1, color=style.QUIET, linewidth=0.8, linestyle=(0, (1, 2)))
     ax.set_xlim(low, high)
     ax.set_ylim(-0.6, len(order) - 0.4)
     ax.tick_params(axis="y", length=0)

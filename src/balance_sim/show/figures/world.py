@@ -9,20 +9,8 @@ import pandas as pd
 
 from balance_sim.scenario.codes import code_table
 from balance_sim.show import atlas
+from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import NONE, has_dyads, pairs_table, places_of, states_table
-from balance_sim.show.figures.style import (
-    CAVEAT,
-    INK,
-    QUIET,
-    SMALL,
-    UNCLEAR,
-    VERMILION,
-    Words,
-    effect_colours,
-    figure,
-    owner,
-    panels,
-)
 from balance_sim.show.tables import by_size
 from balance_sim.show.wording import digits, first, plural, signed, within
 
@@ -68,20 +56,20 @@ def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
     return f"{name}: {'; '.join(told)}"
 
 
-@figure(
-    "map", "Whose agreements does the event change, on a map?", map_table, page=lambda _: panels(12.0, 6.6), empty=NONE,
-    more={"states": states_table}, listed="states", fits=has_dyads,
+@style.figure(
+    "map", "Whose agreements does the event change, on a map?", map_table, page=lambda _: style.panels(12.0, 6.6),
+    more={"states": states_table}, listed="states", fits=has_dyads, empty=NONE,
 )  # fmt: skip
-def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> Words:
+def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> style.Words:
     """States coloured by their effect where its CI excludes zero, participants outlined; arcs of `map_table`; dots for
     states too small for the atlas. states: of `states_table`."""
-    ax, shade = axes[0], effect_colours()
+    ax, shade = axes[0], style.effect_colours()
     known = states.dropna(subset=["longitude", "latitude"])
     middle = (atlas.emptiest_meridian(known["longitude"].tolist()) + 360.0) % 360.0 - 180.0
     sure = states.loc[states["clear"], "effect"].abs()
     reach = float(sure.max()) if len(sure) else 1.0
     colour: dict[str, Any] = {
-        row["code"]: shade(0.5 + float(row["effect"]) / reach / 2) if row["clear"] else UNCLEAR
+        row["code"]: shade(0.5 + float(row["effect"]) / reach / 2) if row["clear"] else style.UNCLEAR
         for row in states.to_dict("records")
     }
     draw_land(ax, middle, colour, set(states.loc[states["participant"], "code"]))
@@ -90,7 +78,7 @@ def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> Wor
         spots = [atlas.on_map(*at, middle) for at in zip(small["longitude"], small["latitude"], strict=True)]
         fills = [colour[code] for code in small["code"]]
         x, y = zip(*spots, strict=True)
-        ax.scatter(x, y, s=44, c=fills, edgecolors=INK, linewidths=0.7, zorder=3)
+        ax.scatter(x, y, s=44, c=fills, edgecolors=style.INK, linewidths=0.7, zorder=3)
     arcs = table[table["arc"]]
     draw_arcs(ax, arcs, middle)
     draw_names(ax, arcs, known, middle)
@@ -104,9 +92,9 @@ def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> Wor
     lost = sorted(set(states["name"]) - set(known["name"]))
     told = (
         f"{plural(int(table['n'].iloc[0]), 'replication')}. Control: {first(table, 'control')}. "
-        f"{CAVEAT} {atlas.CAPTION}" + (f" Without a place: {', '.join(lost)}." if lost else "")
+        f"{style.CAVEAT} {atlas.CAPTION}" + (f" Without a place: {', '.join(lost)}." if lost else "")
     )
-    return Words(map_title(table, states), under, told, 96, 160)
+    return style.Words(map_title(table, states), under, told, 96, 160)
 
 
 def _key(ax: Axes, reach: float) -> None:
@@ -114,14 +102,14 @@ def _key(ax: Axes, reach: float) -> None:
     from matplotlib.colors import Normalize
     from matplotlib.ticker import MaxNLocator
 
-    scale = ScalarMappable(Normalize(-reach, reach), effect_colours())
-    bar = owner(ax).colorbar(scale, ax=ax, location="bottom", shrink=0.4, aspect=45, pad=0.01)
+    scale = ScalarMappable(Normalize(-reach, reach), style.effect_colours())
+    bar = style.owner(ax).colorbar(scale, ax=ax, location="bottom", shrink=0.4, aspect=45, pad=0.01)
     bar.locator = MaxNLocator(5)
     bar.outline.set_edgecolor("#999999")
     bar.set_label(
         "effect on a state's expected new security agreements (light grey: the 95 % CI holds zero; dark grey: not in "
         "the model)",
-        fontsize=SMALL, color=QUIET,
+        fontsize=style.SMALL, color=style.QUIET,
     )  # fmt: skip
 
 
@@ -146,7 +134,7 @@ def draw_land(ax: Axes, middle: float, colour: dict[str, Any], outlined: set[str
         in_roster, marked = code in colour, code in outlined
         looks: dict[str, Any] = {
             "facecolor": colour.get(code, LAND) if code else LAND,
-            "edgecolor": INK if marked else "#8a8a8a" if in_roster else "white",
+            "edgecolor": style.INK if marked else "#8a8a8a" if in_roster else "white",
             "linewidth": 1.3 if marked else 0.5,
             "zorder": 1 + in_roster + 0.5 * marked,
         }
@@ -164,7 +152,7 @@ def draw_arcs(ax: Axes, arcs: pd.DataFrame, middle: float) -> None:
         cuts = np.flatnonzero(np.abs(np.diff(longitude)) > 180.0) + 1
         width, more = 0.8 + 3.2 * abs(row["effect"]) / most, row["effect"] > 0
         looks: dict[str, Any] = {
-            "color": "#00304D" if more else VERMILION, "linestyle": "-" if more else (0, (3, 1.5)),
+            "color": "#00304D" if more else style.VERMILION, "linestyle": "-" if more else (0, (3, 1.5)),
         }  # fmt: skip
         for part in np.split(np.arange(len(way)), cuts):
             x, y = atlas.equal_earth(longitude[part], way[part, 1])
@@ -182,7 +170,7 @@ def draw_names(ax: Axes, arcs: pd.DataFrame, known: pd.DataFrame, middle: float)
     where = known.set_index("code")
     box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 0.8}
     spots = [atlas.on_map(where["longitude"][code], where["latitude"][code], middle) for code in order]
-    ax.plot([x for x, _ in spots], [y for _, y in spots], "o", color=INK, markersize=3.2, zorder=5)
+    ax.plot([x for x, _ in spots], [y for _, y in spots], "o", color=style.INK, markersize=3.2, zorder=5)
     for code, (x, y) in zip(order[:MOST_NAMES], spots, strict=False):
         name = str(where.loc[code, "name"])
         half = 0.5 * LETTER * len(name)
@@ -190,6 +178,6 @@ def draw_names(ax: Axes, arcs: pd.DataFrame, known: pd.DataFrame, middle: float)
         for dx, dy in ((0.0, -0.09), (0.0, 0.09), (at, 0.0), (-at, 0.0), (at, -0.08), (-at, -0.08)):
             u, v = x + dx, y + dy
             if all(abs(u - p) > half + wide + 0.02 or abs(v - q) > 0.095 for p, q, wide in taken):
-                ax.text(u, v, name, fontsize=SMALL, ha="center", va="center", zorder=6, bbox=box)
+                ax.text(u, v, name, fontsize=style.SMALL, ha="center", va="center", zorder=6, bbox=box)
                 taken.append((u, v, half))
                 break

@@ -9,6 +9,7 @@ from balance_sim.analysis.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_p
 from balance_sim.evidence.forecast.scored_file import Scored
 from balance_sim.results.result import Result
 from balance_sim.results.sweep_result import SweepResult
+from balance_sim.show import wording as say
 from balance_sim.show.figures import fitting
 from balance_sim.show.figures.comparison import (
     differences_table,
@@ -39,17 +40,6 @@ from balance_sim.show.report.tables import (
     state_rows,
 )
 from balance_sim.show.tables import clear
-from balance_sim.show.wording import (
-    arm_title,
-    arm_words,
-    capital,
-    factor_words,
-    number,
-    outcome_words,
-    plural,
-    printable,
-    within,
-)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,16 +70,16 @@ def _run(result: Result) -> Content:
     compared = [arm for arm in result.arms if arm in (result.reference, result.headline_arm)]
     others = [arm for arm in result.arms if arm not in compared]
     return {
-        "title": printable(scenario.title),
-        "question": printable(scenario.question),
+        "title": say.printable(scenario.title),
+        "question": say.printable(scenario.question),
         "answer": finding(result),
-        "within": within(result.window),
-        "reference": arm_title(scenario, result.reference),
+        "within": say.within(result.window),
+        "reference": say.arm_title(scenario, result.reference),
         "compares": len(result.arms) > 1,
         "scheduled": scheduled_rows(result),
         "agreements": agreement_rows(result, compared) if result.finished else [],
         "others": agreement_rows(result, others) if result.finished else [],
-        "other_arms": plural(len(others), "other arm"),
+        "other_arms": say.plural(len(others), "other arm"),
         "arms": arm_rows(scenario, result.arms),
         "events": event_rows(scenario),
         "states": state_rows(scenario),
@@ -98,22 +88,22 @@ def _run(result: Result) -> Content:
         "gof": _gof_beside(result.folder),
         "failed": [f"replication {row['run']}" for row in result.failed[:20]],
         "failed_count": len(result.failed),
-        "source": printable(scenario.source),
-        "notes": printable(scenario.notes),
+        "source": say.printable(scenario.source),
+        "notes": say.printable(scenario.notes),
     }
 
 
 def _sweep(sweep: SweepResult) -> Content:
     found, scenario = headline_effects(sweep), sweep.scenario
     return {
-        "title": printable(str(sweep.manifest.get("design", {}).get("title") or sweep.name)),
-        "question": f"{printable(scenario.title)}. {printable(sweep.question)}",
+        "title": say.printable(str(sweep.manifest.get("design", {}).get("title") or sweep.name)),
+        "question": f"{say.printable(scenario.title)}. {say.printable(sweep.question)}",
         "answer": _sweep_answer(sweep, found),
-        "heads": [*map(factor_words, sweep.paths), "effect", "low", "high", "MCSE", "replications"],
+        "heads": [*map(say.factor_words, sweep.paths), "effect", "low", "high", "MCSE", "replications"],
         "numeric": [False] * len(sweep.paths) + [True] * 5,
         "points": _point_rows(sweep, found),
         "count": len(found),
-        "outcome": outcome_words(sweep.headline_outcome),
+        "outcome": say.outcome_words(sweep.headline_outcome),
         "factors": _factor_rows(sweep),
         "parameters": parameter_rows(scenario),
         "arms": arm_rows(scenario, sweep.arms),
@@ -129,8 +119,8 @@ def _sweep_answer(sweep: SweepResult, found: pd.DataFrame) -> str:
     sure = found[clear(found)]
     more, fewer = int((sure["mean"] > 0).sum()), int((sure["mean"] < 0).sum())
     told = f" Of the detectable ones {more} are above zero and {fewer} below." if len(sure) else ""
-    arm, control = (arm_title(sweep.scenario, one) for one in (str(sweep.headline_arm), sweep.reference))
-    runs = f"{plural(sweep.runs, 'replication')} a point"
+    arm, control = (say.arm_title(sweep.scenario, one) for one in (str(sweep.headline_arm), sweep.reference))
+    runs = f"{say.plural(sweep.runs, 'replication')} a point"
     return f"{multiples_title(multiples_table(sweep))}.{told} {arm}, relative to {control}; {runs}."
 
 
@@ -159,7 +149,7 @@ def _factor_rows(sweep: SweepResult) -> Rows:
 
 def _comparison(comparison: Comparison) -> Content:
     names = comparison.names
-    scenarios = dict.fromkeys(printable(study.scenario.title) for study in comparison.studies)
+    scenarios = dict.fromkeys(say.printable(study.scenario.title) for study in comparison.studies)
     several = f"{len(names)} studies side by side: {', '.join(names)}"
     return {
         "title": " and ".join(names) if len(names) == 2 else several,
@@ -169,7 +159,7 @@ def _comparison(comparison: Comparison) -> Content:
             (f"{name}, against {names[0]}", input_rows(lines), len(lines))
             for name, lines in zip(names[1:], comparison.differences, strict=True)
         ],
-        "classes": [f"{capital(line)}." for line in comparison.counted.lines()],
+        "classes": [f"{say.capital(line)}." for line in comparison.counted.lines()],
         "made": [(name, made_rows(study)) for name, study in zip(names, comparison.studies, strict=True)],
         "failed_count": sum(len(study.failed) for study in comparison.studies),
     }
@@ -188,7 +178,7 @@ def _comparison_answer(comparison: Comparison) -> str:
     if not any(count):
         return f"{found}. The inputs are the same."
     least, most = min(count), max(count)
-    values = plural(most, "value") if least == most else f"{least:,} to {most:,} values"
+    values = say.plural(most, "value") if least == most else f"{least:,} to {most:,} values"
     return f"{found}. Their inputs differ in {values}, listed below."
 
 
@@ -204,7 +194,7 @@ def input_rows(lines: list[str]) -> Rows:
 
 
 def _input(text: str) -> str:
-    text = "not there" if text == "None" else printable(text)
+    text = "not there" if text == "None" else say.printable(text)
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1]  # words stand without their quotes
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}..."
@@ -217,11 +207,11 @@ def _scores(scored: Scored) -> Content:
     columns = ("source", "file", "rows", "sha256")
     return {
         "kind": "a hindcast" if hindcast else "a scored forecast",
-        "title": printable(str(given)) if given else scored.path.stem,
+        "title": say.printable(str(given)) if given else scored.path.stem,
         "question": _score_question(about, hindcast=hindcast),
         "answer": _score_answer(scored),
         "years": [
-            [arm_words(way), year, *(cell(float(skills[one])) if one in skills else "-" for one in names)]
+            [say.arm_words(way), year, *(cell(float(skills[one])) if one in skills else "-" for one in names)]
             for way, years in about.get("log_skill_by_year", {}).items()
             for year, skills in years.items()
         ],
@@ -231,7 +221,7 @@ def _scores(scored: Scored) -> Content:
             for name, value in about.get("weights", {}).items()
         ],
         "data": [[str(one.get(column, "")) for column in columns] for one in about.get("data", [])],
-        "notes": [printable(str(one)) for one in about.get("notes", [])],
+        "notes": [say.printable(str(one)) for one in about.get("notes", [])],
         "made": _score_made(about),
     }
 
@@ -249,7 +239,7 @@ def _score_question(about: Content, *, hindcast: bool) -> str:
 def _score_answer(scored: Scored) -> str:
     """Two sentences: the skill beside the best baseline's, and how far the counts agree."""
     table = scorecard_table(scored)
-    least = number(float(table["detectable"].iloc[0]), 3)
+    least = say.number(float(table["detectable"].iloc[0]), 3)
     known = f" Differences in log skill below {least} would be missed 2 times in 10 or more."
     told = f"{scorecard_title(table)}. {reliability_title(reliability_table(scored))}."
     return told if least == "-" else told + known
@@ -266,7 +256,7 @@ def _score_made(about: Content) -> Rows:
 def _score_words(value: object) -> str:
     if value is None:
         return "all that the record can tell"
-    return ", ".join(map(str, value)) if isinstance(value, list) else printable(str(value))
+    return ", ".join(map(str, value)) if isinstance(value, list) else say.printable(str(value))
 
 
 def _gof(study: GoodnessOfFit) -> Content:
@@ -274,9 +264,9 @@ def _gof(study: GoodnessOfFit) -> Content:
     keys = ("subject", "scenario", "sha256", "arm", "seed", "version", "command")
     made = [["span", span_words(found)], ["replications", f"{found.replications:,}"]]
     return _gof_section(study) | {
-        "title": printable(str(about.get("title") or "Goodness of fit")),
+        "title": say.printable(str(about.get("title") or "Goodness of fit")),
         "question": "Does the model make networks of new agreements like the one on record?",
-        "made": made + [[key, printable(str(about[key]))] for key in keys if about.get(key) is not None],
+        "made": made + [[key, say.printable(str(about[key]))] for key in keys if about.get(key) is not None],
     }
 
 
@@ -289,12 +279,12 @@ def _gof_section(study: GoodnessOfFit) -> Content:
         "tests": _test_rows(study),
         "states": [
             [
-                printable(study.names.get(one.code, one.code)),
+                say.printable(study.names.get(one.code, one.code)),
                 *map(cell, (one.observed, one.mean, one.low, one.high)),
             ]
             for one in study.comparison.states
         ],
-        "notes": [printable(note) for note in study.notes],
+        "notes": [say.printable(note) for note in study.notes],
     }
 
 
@@ -314,7 +304,7 @@ def _test_rows(study: GoodnessOfFit) -> Rows:
     for one in found.groups:
         outside = sum(each.outside for each in one.statistics)
         p = "not tested" if one.fit is None else p_words(one.fit.p, found.replications)
-        distance = "-" if one.fit is None else number(one.fit.distance, 1)
+        distance = "-" if one.fit is None else say.number(one.fit.distance, 1)
         told = p.removeprefix("p = ").removeprefix("p ")
         rows.append([TITLES[one.name], told, distance, f"{outside} of {len(one.statistics)}"])
     return [*rows, ["All groups together", p_words(found.p, found.replications).removeprefix("p = "), "", ""]]

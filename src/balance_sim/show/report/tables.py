@@ -14,18 +14,8 @@ from balance_sim.results.cells import harmless_frame
 from balance_sim.results.result import Result
 from balance_sim.results.store import Store
 from balance_sim.scenario.defaults import parameter_table
+from balance_sim.show import wording as say
 from balance_sim.show.tables import ROWS, by_size, direction_table
-from balance_sim.show.wording import (
-    arm_title,
-    arm_words,
-    decimals,
-    dyad_name,
-    interval,
-    number,
-    plural,
-    signed,
-    state_names,
-)
 
 if TYPE_CHECKING:
     from balance_sim.results.sweep_result import SweepResult
@@ -162,9 +152,12 @@ def data_uri(table: pd.DataFrame) -> str:
 
 def scheduled_rows(result: Result) -> Rows:
     """Agreements whose date was fixed beforehand: dyad, name, type, stage, date."""
-    names = state_names(result.scenario)
+    names = say.state_names(result.scenario)
     return [
-        [dyad_name(names, row["a"], row["b"]), *(str(row[key]) for key in ("name", "kind", "stage", "date"))]
+        [
+            say.dyad_name(names, row["a"], row["b"]),
+            *(str(row[key]) for key in ("name", "kind", "stage", "date")),
+        ]
         for row in result.scheduled.to_dict("records")
     ]
 
@@ -173,15 +166,15 @@ def agreement_rows(result: Result, arms: Sequence[str]) -> Rows:
     """Per arm and direction: expected number, effect, CI, Monte Carlo standard error; the longest window."""
     rows = []
     for row in direction_table(result, arms).to_dict("records"):
-        places = decimals(row["mcse"], row["lo"], row["hi"])
+        places = say.decimals(row["mcse"], row["lo"], row["hi"])
         found = [
-            signed(row["effect"], places),
-            interval(row["lo"], row["hi"], places),
-            number(row["mcse"], places + 1),
+            say.signed(row["effect"], places),
+            say.interval(row["lo"], row["hi"], places),
+            say.number(row["mcse"], places + 1),
         ]
         told = ["control", "", ""] if row["arm"] == result.reference else found
-        title, way = arm_title(result.scenario, str(row["arm"])), ROWS[str(row["direction"])]
-        rows.append([title, way, number(float(row["mean"]), 2), *told])
+        title, way = say.arm_title(result.scenario, str(row["arm"])), ROWS[str(row["direction"])]
+        rows.append([title, way, say.number(float(row["mean"]), 2), *told])
     return rows
 
 
@@ -193,7 +186,7 @@ def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
         changes = [f"without {event}" for event in arm.drop]
         changes += [f"with {event.id} ({event.date})" for event in arm.add]
         changes += [f"{path} = {_listed(value)}" for path, value in arm.set.items()]
-        rows.append([arm_words(name), arm.title, "; ".join(changes) or "nothing"])
+        rows.append([say.arm_words(name), arm.title, "; ".join(changes) or "nothing"])
     return rows
 
 
@@ -263,8 +256,8 @@ def made_rows(study: Result | SweepResult) -> Rows:
         rows.append(["experiment", study.name])
     rows.append(["scenario", f"{scenario.name}, sha256 {scenario.sha256}"])
     if isinstance(study, Result):
-        counts = plural(len(scenario.states), "state"), plural(len(scenario.events), "event")
-        agreements = plural(len(scenario.accords), "agreement") + " on record"
+        counts = say.plural(len(scenario.states), "state"), say.plural(len(scenario.events), "event")
+        agreements = say.plural(len(scenario.accords), "agreement") + " on record"
         rows += [
             ["time", f"{scenario.start} to {scenario.end}, steps of {scenario.step_days:g} days"],
             ["focal event", scenario.focal],
