@@ -177,7 +177,7 @@ def test_folders_of_any_name_and_sweeps_by_their_points(folders: list[str], tmp_
     with pytest.raises(WrongRequest, match="two results folders or more"):
         Comparison.of([folders[0]])
     of_sweeps = Comparison.of([str(tmp_path / "s"), str(tmp_path / "s")])
-    assert "point 0, summit" in set(differences_table(of_sweeps)["label"])
+    assert "point 0, The summit takes place" in set(differences_table(of_sweeps)["label"])
     assert fitting(of_sweeps).keys() == {"differences"}
     assert "do not differ detectably in any of 12 arms and points" in report_html(of_sweeps)
 

@@ -15,14 +15,17 @@ from balance_sim.show.figures.gof import (
     draw_gof,
     draw_gof_residuals,
     draw_gof_states,
+    gof_lines,
     gof_residuals_table,
     gof_states_table,
     gof_states_title,
     gof_table,
+    p_words,
+    residual_words,
     simulated_table,
+    verdict_words,
 )
 from balance_sim.show.figures.style import INK, VERMILION
-from balance_sim.show.gof import gof_lines, p_words, residual_words, verdict_words
 from balance_sim.show.save import figure_bytes
 from balance_sim.stats.mahalanobis import Fit
 

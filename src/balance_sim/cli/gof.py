@@ -86,7 +86,7 @@ def command(
     with the scenario's own record in degrees, shared partners, triads, distance, regimes, counts and more; each group
     of statistics has a Mahalanobis Monte Carlo p. Residuals show when the record left the model. See docs/gof.md."""
     from balance_sim.cli.gof_subjects import Asked, found_for
-    from balance_sim.show.gof import gof_lines
+    from balance_sim.show.figures.gof import gof_lines
 
     begin, end = (None if moment is None else moment.date() for moment in (first, until))
     asked = Asked(subject, against, simulated, runs, seed, begin, end, arm, data, outcomes, workers)

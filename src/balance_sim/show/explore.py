@@ -27,9 +27,9 @@ from balance_sim.scenario.values import value_at
 from balance_sim.show import atlas
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import states_table
+from balance_sim.show.headline import by_size, clear
 from balance_sim.show.report import policy, rendered, text_of
 from balance_sim.show.save import path_data
-from balance_sim.show.tables import by_size, clear
 from balance_sim.show.wording import arm_title, printable, state_names
 
 if TYPE_CHECKING:

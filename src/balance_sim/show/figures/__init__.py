@@ -17,6 +17,7 @@ from balance_sim.show.figures import (
     gof,
     relations,
     scores,
+    sensitivity,
     sweeps,
     world,
 )
@@ -41,7 +42,7 @@ FIGURES = _named(
     relations.draw_stances, effects.draw_convergence,
 )  # fmt: skip
 SWEEP_FIGURES = _named(
-    comparison.draw_theories, sweeps.draw_multiples, sweeps.draw_surface, sweeps.draw_indices
+    comparison.draw_theories, sweeps.draw_multiples, sweeps.draw_surface, sensitivity.draw_indices
 )
 COMPARISON_FIGURES = _named(
     comparison.draw_studies, comparison.draw_differences, comparison.draw_comparison_pairs

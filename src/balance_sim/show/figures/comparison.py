@@ -14,7 +14,7 @@ from balance_sim.results.result import Result
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import draw_effects, effect_by_run, has_rows
-from balance_sim.show.tables import DIRECTIONS, clear
+from balance_sim.show.headline import DIRECTIONS, clear
 from balance_sim.stats.intervals import Sample, drawn_interval, mean_interval, spread_over, welch
 
 if TYPE_CHECKING:
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from balance_sim.results.sweep_result import SweepResult
+    from balance_sim.scenario.schema import Scenario
     from balance_sim.show.plots import Comparison
 
 STUDIES = [
     "label", "theory", "arm", "reference", "level", "excess", "lo", "hi", "mcse", "differing", "n", "against_first",
-    "against_lo", "against_hi", "against_differing", "paired", "window",
+    "against_lo", "against_hi", "against_differing", "paired", "window", "title", "control",
 ]  # fmt: skip
 MOST_ROWS, MOST_PAIRS = 24, 16
 THEORY = "theory.preset"
@@ -73,7 +74,8 @@ def _effects(studies: Sequence[tuple[str, str | None, Result]]) -> pd.DataFrame:
         numbers = [float(found[key]) for key in ("mean", "lo", "hi", "mcse")]
         front = [name, study.scenario.theory.preset, arm, study.reference, float(level)]
         more = _against(base, (study, arm), outcome)
-        rows.append([*front, *numbers, differing, int(found["n"]), *more, window])
+        titles = [say.arm_title(study.scenario, one) for one in (arm, study.reference)]
+        rows.append([*front, *numbers, differing, int(found["n"]), *more, window, *titles])
     return pd.DataFrame(rows, columns=STUDIES)
 
 
@@ -133,14 +135,14 @@ def _draw_studies(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     ]
     draw_effects(axes[0], table.assign(role="other", effect=table["excess"]), labels)
     axes[0].set_xlabel(f"effect on expected {say.COUNTER} {say.within(int(table['window'].iloc[0]))}")
-    pairs = zip(table["arm"], table["reference"], strict=True)
-    arms = {f"{say.arm_words(arm)} relative to {say.arm_words(control)}" for arm, control in pairs}
+    pairs = zip(table["title"], table["control"], strict=True)
+    arms = {f"{title}, relative to {control}" for title, control in pairs}
     which = arms.pop() if len(arms) == 1 else "each study's own arm relative to its control"
     least, most = int(table["n"].min()), int(table["n"].max())
     runs = say.plural(most, "replication") if least == most else f"{least:,} to {most:,} replications"
     return style.Words(
         studies_title(table),
-        f"Mean paired effect, {which}, {runs}. Bars: 95 % CI; open dots: it holds zero",
+        f"Mean paired effect, {which}; {runs}. Bars: 95 % CI; open dots: it holds zero",
         f"Under each name: agreements expected in the control. {style.CAVEAT}",
     )
 
@@ -184,7 +186,8 @@ def differences_table(comparison: Comparison) -> pd.DataFrame:
     found = comparison.found
     if found is None or found.outcomes.empty:
         return pd.DataFrame()
-    labels = [_row_words(row) for row in found.outcomes.to_dict("records")]
+    left, right = (study.scenario for study in comparison.studies)
+    labels = [_row_words(row, left, right) for row in found.outcomes.to_dict("records")]
     frame = found.outcomes.assign(label=labels, paired=found.paired, **_names(comparison))
     frame["arm"] = frame["right_arm"]
     shown = frame["outcome"].isin(_shown_outcomes(frame))
@@ -198,9 +201,10 @@ def _names(comparison: Comparison) -> dict[str, str]:
     return dict(zip(("left_name", "right_name"), comparison.names, strict=True))
 
 
-def _row_words(row: dict[Any, Any]) -> str:
-    left, right = say.arm_words(str(row["left_arm"])), say.arm_words(str(row["right_arm"]))
-    arms = right if left == right else f"{right} less {left}"
+def _row_words(row: dict[Any, Any], left: Scenario, right: Scenario) -> str:
+    arms = say.arm_title(right, str(row["right_arm"]))
+    if row["left_arm"] != row["right_arm"]:
+        arms = f"{arms} less {say.arm_title(left, str(row['left_arm']))}"
     return arms if "point" not in row else f"point {row['point']}, {arms}"
 
 
@@ -275,9 +279,10 @@ def draw_differences(axes: list[Axes], table: pd.DataFrame) -> style.Words | Fig
         ax.locator_params(axis="x", nbins=4)
     paired = bool(table["paired"].iloc[0])
     how = "replication by replication" if paired else "of independent replications, as the seeds differ"
+    left, right = (say.first(table, f"{side}_name") for side in ("left", "right"))
     marks = (
-        f"Means, {say.first(table, 'right_name')} less {say.first(table, 'left_name')}, {how}. Bars: 95 % CI; open dots: "
-        "it holds zero. Scales differ from panel to panel. All outcomes are in the table."
+        f"Means, {right} less {left}, {how}. Bars: 95 % CI; open dots: it holds zero. "
+        "Scales differ from panel to panel. All outcomes are in the table."
     )
     return style.Words(differences_title(table), "", marks, 84, 124)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from balance_sim.model.classes import classes_of
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.tables import by_size, clear
+from balance_sim.show.headline import by_size, clear
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,7 +10,7 @@ import pandas as pd
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.tables import clear
+from balance_sim.show.headline import clear
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -382,8 +382,8 @@ def convergence_title(table: pd.DataFrame) -> str:
         *(say.number(v, places + 1) for v in (error, moved)),
     )
     return (
-        f"After {n:,} replications the effect is {effect} with a Monte Carlo standard error of {reached}; in the second "
-        f"half it moved by at most {far}"
+        f"After {n:,} replications the effect is {effect} with a Monte Carlo standard error of {reached}; in the "
+        f"second half it moved by at most {far}"
     )
 
 

@@ -1,7 +1,9 @@
-"""Goodness of fit: violins of every statistic, agreements by state, and martingale residuals."""
+"""Goodness of fit, in words and lines for a terminal; violins of every statistic, states, and martingale residuals."""
 
 from __future__ import annotations
 
+import math
+import textwrap
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +11,130 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.analysis.gof_file import GoodnessOfFit
+from balance_sim.show import wording as say
 from balance_sim.show.figures import style
-from balance_sim.show.gof import LEVEL, TITLES, p_words, residual_words, span_words, verdict_words
-from balance_sim.show.wording import first, number, plural, printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from balance_sim.analysis.residuals import Residuals
+    from balance_sim.replications.gof import Comparison, Statistic
+
+LEVEL = 0.05
+STATES_SHOWN = 12
+TITLES = {
+    "degree": "States by partners",
+    "isolates": "States without a partner",
+    "geodesics": "Dyads by distance in the network",
+    "shared_partners": "Dyads by shared partners",
+    "triads": "Triads by ties",
+    "transitivity": "Transitivity",
+    "modularity": "Modularity",
+    "repeats": "Repeats within a dyad",
+    "distance": "Distance, km",
+    "regimes": "Regimes of the two",
+    "hostile": "In a dispute",
+    "kinds": "Agreements by kind",
+    "lags": "Lags",
+    "years": "Agreements by year",
+    "states": "Agreements by state",
+}
+
+
+def _wrapped(words: str) -> list[str]:
+    return textwrap.wrap(words, 79, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def p_words(p: float, replications: int) -> str:
+    """`p = 0.31`; the least that so many replications can give is told as such."""
+    least = 1 / (replications + 1)
+    return f"p < {say.number(least, 3)}" if p < least else f"p = {say.number(p, 3 if p < 0.1 else 2)}"
+
+
+def span_words(found: Comparison) -> str:
+    """`2022-01-01 to 2025-08-31`."""
+    return f"{found.span.first} to {found.span.stop - timedelta(days=1)}"
+
+
+def verdict_words(found: Comparison) -> str:
+    """The finding in a sentence."""
+    tested = [one for one in found.groups if one.fit is not None]
+    bad = [one for one in tested if one.fit is not None and one.fit.p <= LEVEL]
+    if not bad:
+        return f"The record is like the simulated networks in all {len(tested)} groups of statistics"
+    names = [TITLES[one.name][:1].lower() + TITLES[one.name][1:] for one in bad]
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return f"The record differs from the simulated networks in {len(bad)} of {len(tested)} groups: {shown}"
+
+
+def residual_words(one: Residuals) -> str:
+    """The finding of the residuals in a sentence."""
+    many = "" if one.level_p > LEVEL else "more than " if one.signed[-1] > one.expected[-1] else "fewer than "
+    timely = one.ks_p > LEVEL
+    in_time = (
+        "they come when the model expects them" if timely else "they do not come when the model expects them"
+    )
+    link = "and" if (one.level_p > LEVEL) == timely else "but"
+    return (
+        f"{say.number(one.signed[-1], 0)} agreements, {many}{say.number(one.expected[-1], 1)} expected "
+        f"(p = {small_p(one.level_p)}), {link} {in_time} (Kolmogorov-Smirnov p = {small_p(one.ks_p)})"
+    )
+
+
+def small_p(p: float) -> str:
+    """A p with two decimals, or with three or four where it is small."""
+    return say.number(p, 4 if p < 0.001 else 3 if p < 0.01 else 2)
+
+
+def gof_lines(study: GoodnessOfFit) -> list[str]:
+    """For a terminal, at 80 columns."""
+    found = study.comparison
+    title = say.printable(str(study.about.get("title") or study.about.get("subject", "")))
+    arm = say.printable(str(study.about.get("arm_title") or study.about.get("arm") or ""))
+    out = [
+        title,
+        f"observed: {say.plural(found.observed, 'agreement')}, {span_words(found)}",
+        *_wrapped(
+            f"simulated: {say.plural(found.replications, 'replication')}" + (f" of: {arm}" if arm else "")
+        ),
+        "",
+        f"{'':<34}{'observed':>9}{'simulated':>11}{'5-95 % band':>19}",
+    ]
+    for group in found.groups:
+        fit = group.fit
+        tested = "not tested" if fit is None else p_words(fit.p, found.replications)
+        out.append(f"{TITLES[group.name]}: {tested}")
+        out += [] if group.name == "states" else [_statistic_line(one) for one in group.statistics]
+    out += [f"all groups together: {p_words(found.p, found.replications)}", ""]
+    out += [f"{'agreements a year':<34}{'observed':>9}{'simulated':>11}{'5-95 % band':>19}"]
+    for row in found.states[:STATES_SHOWN]:
+        name = say.printable(study.names.get(row.code, row.code))[:31]
+        mark = " *" if not row.low <= row.observed <= row.high else ""
+        band = f"{say.number(row.low)} to {say.number(row.high)}"
+        out.append(f"  {name:<32}{say.number(row.observed):>9}{say.number(row.mean):>11}{band:>19}{mark}")
+    left = len(found.states) - STATES_SHOWN
+    out += [f"  {left} states nearer to what is simulated: --json"] if left > 0 else []
+    if study.residuals is not None:
+        out += ["", *_wrapped(f"residuals: {residual_words(study.residuals)}")]
+    notes = [line for note in (*found.notes, *study.notes) for line in _wrapped(f"note: {note}")]
+    out += ["", "* outside the band. p: Mahalanobis Monte Carlo (docs/gof.md)", *notes]
+    return out
+
+
+def _statistic_line(one: Statistic) -> str:
+    """Name, observed, mean and band of one statistic."""
+    if not math.isfinite(one.observed) and not math.isfinite(one.mean):
+        return f"  {say.capital(one.name.replace('_', ' '))[:31]:<32}{'-':>9}{'-':>11}{'-':>19}"
+    most = max((abs(v) for v in (one.observed, one.mean, one.low, one.high) if math.isfinite(v)), default=0.0)
+    places = 0 if most >= 100 else 1 if most >= 10 else 2
+    band = f"{say.number(one.low, places)} to {say.number(one.high, places)}"
+    mark = " *" if one.outside else ""
+    return (
+        f"  {one.name.replace('_', ' ')[:31]:<32}{say.number(one.observed, places):>9}"
+        f"{say.number(one.mean, places):>11}{band:>19}{mark}"
+    )
+
 
 ROWS: tuple[tuple[tuple[str, str, float], ...], ...] = (
     (("degree", "", 10.0), ("isolates", "", 2.2), ("years", "", 4.6)),
@@ -115,10 +234,10 @@ def draw_gof(_axes: list[Axes], table: pd.DataFrame, simulated: pd.DataFrame) ->
             left += BESIDE + wide
     count, n = int(table["replications"].iloc[0]), int(table["agreements"].iloc[0])
     bold: dict[str, Any] = {"fontsize": 13, "fontweight": "bold", "va": "top", "ha": "left"}
-    page.suptitle(style.folded(first(table, "finding"), 96), x=0.012, y=1 - 0.1 / height, **bold)
+    page.suptitle(style.folded(say.first(table, "finding"), 96), x=0.012, y=1 - 0.1 / height, **bold)
     words = (
-        f"Dots: {plural(n, 'agreement')} on record, {first(table, 'span')}; vermilion: outside the 5-95 % band of "
-        f"{plural(count, 'replication')} (violins; bars: mean and band). p: Mahalanobis Monte Carlo test of the "
+        f"Dots: {say.plural(n, 'agreement')} on record, {say.first(table, 'span')}; vermilion: outside the 5-95 % band "
+        f"of {say.plural(count, 'replication')} (violins; bars: mean and band). p: Mahalanobis Monte Carlo test of the "
         "panel's group of statistics; its title is vermilion at 0.05 or less. Two panels of one group share its p."
     )
     page.text(
@@ -212,7 +331,11 @@ def gof_states_table(study: GoodnessOfFit) -> pd.DataFrame:
     """Tidy: a row a state, the furthest from the simulated mean first."""
     found = study.comparison
     rows = [
-        {"state": one.code, "name": printable(study.names.get(one.code, one.code)), "observed": one.observed}
+        {
+            "state": one.code,
+            "name": say.printable(study.names.get(one.code, one.code)),
+            "observed": one.observed,
+        }
         | {"mean": one.mean, "q05": one.low, "q95": one.high}
         for one in found.states
     ]
@@ -223,11 +346,10 @@ def gof_states_title(table: pd.DataFrame) -> str:
     """The finding: who signs furthest above and below what is simulated, and how many are outside their band."""
     gap = table["observed"] - table["mean"]
     above, below = (table.iloc[int(at)].to_dict() for at in (gap.argmax(), gap.argmin()))
-    return (
-        f"{above['name']}: {number(above['observed'], 1)} agreements a year, {number(above['mean'], 1)} simulated; "
-        f"{below['name']}: {number(below['observed'], 1)}, {number(below['mean'], 1)} simulated. "
-        f"{int(_outside(table).sum())} of {plural(len(table), 'state')} lie outside the 5-95 % band"
-    )
+    most, least = (f"{one['name']}: {say.number(one['observed'], 1)}" for one in (above, below))
+    expected = [f"{say.number(one['mean'], 1)} simulated" for one in (above, below)]
+    outside = f"{int(_outside(table).sum())} of {say.plural(len(table), 'state')} lie outside the 5-95 % band"
+    return f"{most} agreements a year, {expected[0]}; {least}, {expected[1]}. {outside}"
 
 
 @style.figure(
@@ -250,9 +372,9 @@ def draw_gof_states(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     ax.set_ylim(-0.7, len(rows) - 0.3)
     ax.set_xlim(left=0)
     ax.set_xlabel("new agreements a year")
-    runs, left = plural(int(table["replications"].iloc[0]), "replication"), len(table) - len(rows)
-    under = f"Dots: on record, {first(table, 'span')}. Bars: 5-95 % band of {runs}; ticks: mean"
-    more = f" {plural(left, 'state')} nearer to the mean in the table." if left > 0 else ""
+    runs, left = say.plural(int(table["replications"].iloc[0]), "replication"), len(table) - len(rows)
+    under = f"Dots: on record, {say.first(table, 'span')}. Bars: 5-95 % band of {runs}; ticks: mean"
+    more = f" {say.plural(left, 'state')} nearer to the mean in the table." if left > 0 else ""
     small = f"Vermilion: outside the band. Of right models one state in ten is.{more}"
     return style.Words(gof_states_title(table), under, small, wrap=84)
 
@@ -307,4 +429,4 @@ def draw_gof_residuals(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         "The hazard is integrated along the record itself: beliefs, partners and experience are those of each day. "
         "Band: 95 % at each single date, if the model is right."
     )
-    return style.Words(first(table, "finding"), "", small, 84, 118)
+    return style.Words(say.first(table, "finding"), "", small, 84, 118)

@@ -11,7 +11,7 @@ from balance_sim.scenario.codes import code_table
 from balance_sim.show import atlas
 from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import NONE, has_dyads, pairs_table, places_of, states_table
-from balance_sim.show.tables import by_size
+from balance_sim.show.headline import by_size
 from balance_sim.show.wording import digits, first, plural, signed, within
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from balance_sim.show.figures.comparison import (
     studies_table,
     studies_title,
 )
+from balance_sim.show.figures.gof import TITLES, p_words, residual_words, span_words, verdict_words
 from balance_sim.show.figures.scores import (
     reliability_table,
     reliability_title,
@@ -24,8 +25,7 @@ from balance_sim.show.figures.scores import (
     scorecard_title,
 )
 from balance_sim.show.figures.sweeps import headline_effects, multiples_table, multiples_title
-from balance_sim.show.gof import TITLES, p_words, residual_words, span_words, verdict_words
-from balance_sim.show.headline import finding
+from balance_sim.show.headline import clear, finding
 from balance_sim.show.report import embedded
 from balance_sim.show.report.tables import (
     MOST_ROWS,
@@ -39,7 +39,6 @@ from balance_sim.show.report.tables import (
     scheduled_rows,
     state_rows,
 )
-from balance_sim.show.tables import clear
 
 if TYPE_CHECKING:
     import pandas as pd

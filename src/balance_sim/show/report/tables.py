@@ -15,7 +15,7 @@ from balance_sim.results.result import Result
 from balance_sim.results.store import Store
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.show import wording as say
-from balance_sim.show.tables import ROWS, by_size, direction_table
+from balance_sim.show.headline import ROWS, by_size, direction_table
 
 if TYPE_CHECKING:
     from balance_sim.results.sweep_result import SweepResult
