@@ -258,23 +258,23 @@ SCENARIO = [
      "8:10: error[E502] extends: cycle: summit.yaml:8 -> summit.yaml\n"
      "  help: remove one `extends`"),
     ("B73 path", "{id: aid,", "{id: ../aid,",
-     "31:6: error[E106] events.../aid.id: `../aid` is no identifier\n"
+     "31:6: error[E106] events.../aid.id: `../aid` is not a valid identifier\n"
      "  help: allowed: [A-Za-z0-9_-], 1 to 64 characters"),
     ("B73 markup", "{id: aid,", "{id: \"<script>\",",
-     "31:6: error[E106] events.<script>.id: `<script>` is no identifier\n"
+     "31:6: error[E106] events.<script>.id: `<script>` is not a valid identifier\n"
      "  help: allowed: [A-Za-z0-9_-], 1 to 64 characters"),
     ("B73 reserved", "{id: aid,", "{id: CON,",
      "31:6: error[E106] events.CON.id: `CON` is a reserved name on some systems\n"
      "  help: take another name"),
     ("B73 long", "{id: aid,", "{id: " + "a" * 10_000 + ",",
      "31:6: error[E106] events.aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa....id: "
-     "`aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...` is no identifier\n"
+     "`aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...` is not a valid identifier\n"
      "  help: allowed: [A-Za-z0-9_-], 1 to 64 characters"),
     ("B73 emoji", "{id: aid,", "{id: \"\U0001f600\",",
-     "31:6: error[E106] events.😀.id: `😀` is no identifier\n"
+     "31:6: error[E106] events.😀.id: `😀` is not a valid identifier\n"
      "  help: allowed: [A-Za-z0-9_-], 1 to 64 characters"),
     ("B73 mark", "{id: aid,", "{id: \"\u200faid\",",
-     "31:6: error[E106] events.\\u200faid.id: `\\u200faid` is no identifier\n"
+     "31:6: error[E106] events.\\u200faid.id: `\\u200faid` is not a valid identifier\n"
      "  help: allowed: [A-Za-z0-9_-], 1 to 64 characters"),
     ("B74", "groups: [NATO]}", "groups: [NATOO]}",
      "43:43: error[E107] report.groups: unknown group `NATOO`\n"

@@ -22,7 +22,7 @@ from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.relations import known_relations, relation_rows
 from balance_sim.scenario import load_scenario
-from balance_sim.scenario.codes import code_table
+from balance_sim.scenario.actors import code_table
 
 DATA = Path(__file__).parent / "data_1939"
 STEEL = {

@@ -23,7 +23,7 @@ from balance_sim.evidence.forecast.baselines import BASELINES
 from balance_sim.evidence.forecast.forecast import Forecast, score_forecast
 from balance_sim.evidence.forecast.score import best_baseline, score_forecasts
 from balance_sim.pool.faults import WrongRequest
-from balance_sim.scenario.starter import new_scenario
+from balance_sim.scenario.defaults import new_scenario
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
 HEAD = "id,iso3_a,iso3_b,kind,stage,date\n"

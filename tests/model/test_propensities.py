@@ -8,8 +8,8 @@ import pytest
 import balance_sim as bs
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.world import propensities
+from balance_sim.scenario.defaults import new_scenario
 from balance_sim.scenario.schema import State
-from balance_sim.scenario.starter import new_scenario
 
 
 def test_what_a_state_adds_for_declarations_goes_to_them_alone() -> None:

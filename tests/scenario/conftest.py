@@ -10,6 +10,13 @@ from pathlib import Path
 import pytest
 
 from balance_sim.scenario import Problem, Scenario, check_scenario
+from balance_sim.scenario.actors import read_names
+from balance_sim.scenario.assemble import _build, apply_arm, as_tree
+from balance_sim.scenario.checks import check
+from balance_sim.scenario.draft import Reader
+from balance_sim.scenario.fingerprint import sealed
+from balance_sim.scenario.problems import Diagnostics, Mark, errors_in
+from balance_sim.scenario.schema import Arm
 
 DATA = Path(__file__).parent / "data"
 
@@ -74,3 +81,18 @@ class World:
 def world(tmp_path: Path) -> World:
     """A fresh copy of the small world."""
     return World(tmp_path / "world")
+
+
+@pytest.fixture(scope="session")
+def read_arm():
+    """The long way to an arm: the scenario written as a tree, changed as the arm says, read and checked."""
+
+    def read(scenario: Scenario, arm: str) -> Scenario:
+        found = Diagnostics()
+        tree = as_tree(scenario, Mark(scenario.name, 1, 1))
+        draft = Reader().draft(apply_arm(tree, arm, read_names(tree, found), found))
+        assert not errors_in([*found, *draft.problems, *check(draft, is_arm=True)])
+        bare = {name: Arm(title=one.title, reference=one.reference) for name, one in scenario.arms.items()}
+        return sealed(_build(draft, scenario.name).model_copy(update={"arms": bare}))
+
+    return read

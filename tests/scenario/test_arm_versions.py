@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
-from balance_sim.scenario import arm_scenario, checks, load_scenario
-from balance_sim.scenario.assemble import assemble_arm
-from balance_sim.scenario.problems import Mark
-from balance_sim.scenario.values import as_tree
+from balance_sim.scenario import Scenario, arm_scenario, checks, load_scenario, with_values
 
 
 @pytest.fixture(scope="module")
@@ -16,10 +15,38 @@ def scenario():
 
 
 @pytest.mark.parametrize("arm", ["no_parade", "parade", "parade_with_reassurance", "no_occasion"])
-def test_dropping_and_adding_needs_no_second_reading(scenario, arm):
-    again, problems = assemble_arm(as_tree(scenario, Mark(scenario.name, 1, 1)), scenario.name, arm)
-    assert not [one for one in problems if not one.is_warning]
-    assert arm_scenario(scenario, arm) == again
+def test_dropping_and_adding_needs_no_second_reading(scenario, arm, read_arm):
+    assert arm_scenario(scenario, arm) == read_arm(scenario, arm)
+
+
+def test_a_loaded_scenario_carries_its_arms_wherever_it_goes(scenario, monkeypatch):
+    """To a worker, and to a point of a sweep: nothing of it is dumped or read again."""
+    sent = pickle.loads(pickle.dumps(scenario))
+    point = with_values(sent, {"parameters.beta": 0.3})
+    for name in ("model_dump", "model_validate"):
+        monkeypatch.setattr(Scenario, name, lambda *_, **__: pytest.fail("dumped or read again"))
+    for arm in scenario.arms:
+        assert arm_scenario(sent, arm, sealed=False) is arm_scenario(sent, arm, sealed=False)
+        assert arm_scenario(sent, arm, sealed=False) == arm_scenario(scenario, arm, sealed=False)
+        assert arm_scenario(point, arm, sealed=False) is arm_scenario(point, arm, sealed=False)
+        assert arm_scenario(point, arm, sealed=False).parameters.beta == 0.3
+
+
+def test_a_point_of_a_sweep_is_set_without_reading_the_scenario(scenario, monkeypatch):
+    """Not even once in a worker, and not where an arm sets what no sweep does."""
+    preset = scenario.arms["parade"].model_copy(update={"set": {"theory.preset": "bandwagoning"}})
+    changed = with_values(scenario.model_copy(update={"arms": scenario.arms | {"parade": preset}}), {})
+    sent = pickle.loads(pickle.dumps(changed))
+    monkeypatch.setattr("balance_sim.scenario.load.assemble", lambda *_, **__: pytest.fail("read again"))
+    point = with_values(sent, {"theory.weights.closure": 0.3})
+    assert arm_scenario(point, "parade").theory.preset == "bandwagoning"
+
+
+def test_a_changed_copy_has_arms_of_its_own(scenario):
+    arm_scenario(scenario, "parade")
+    copy = scenario.model_copy(update={"step_days": 3.5, "events": scenario.events[:-1]})
+    assert arm_scenario(copy, "parade").step_days == 3.5
+    assert len(arm_scenario(copy, "parade").events) == len(arm_scenario(scenario, "parade").events) - 1
 
 
 def test_an_arm_that_drops_an_event_has_it_no_more_and_leaves_the_scenario_alone(scenario):

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from balance_sim.scenario import Scenario, check_scenario, load_scenario, scenario_files, with_values
-from balance_sim.scenario.calibration import record_digest, weights_digest
+from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.problems import Problem
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
@@ -133,7 +133,7 @@ def test_other_fitted_weights_are_a_warning(copy: Path) -> None:
         ("variances:", "variance:", "E101", "unknown key `variance`"),
         ("  states: 0", "  others: 0", "E103", "`states` is required"),
         ("declarations:\n  AUS: {", "declarations:\n  XZZ: {", "E301", "unknown state `XZZ`"),
-        ("  access: {estimate: ", "  access: {estimate: x", "E201", "expected a number, got `x"),
+        ("  access: {estimate: ", "  access: {estimate: x", "E201", 'expected number, got text "x'),
         ("  access: {estimate", "  excess: {estimate", "E211", "unknown kind `excess`"),
         ("  AUS-CAN: [", "  AUS-CAN: [-", "E203", ""),
     ],
@@ -163,6 +163,6 @@ def test_no_file_and_no_calibration(copy: Path) -> None:
 def test_an_arm_cannot_set_a_factor(copy: Path) -> None:
     text = copy.read_text()
     copy.write_text(text + "\n")
-    from balance_sim.scenario.values import FIXED
+    from balance_sim.scenario.assemble import FIXED
 
     assert "it is the same in all arms" in FIXED["frailties"]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from balance_sim.scenario import check_scenario
-from balance_sim.scenario.codes import code_table, explain, is_invented, known
+from balance_sim.scenario.actors import code_table, explain, is_invented, known
 
 
 def test_codes_are_three_capitals_and_unique_in_every_system():

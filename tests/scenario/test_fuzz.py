@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 
 from balance_sim.scenario import Problem, check_scenario
 from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.layout import SECTIONS, TOP, field_names
+from balance_sim.scenario.layout import SECTIONS, TOP
 from balance_sim.scenario.nodes import Node, walk
 from balance_sim.scenario.problems import report
 
 DATA = Path(__file__).parent / "data"
 TEXT = (DATA / "summit.yaml").read_text(encoding="utf-8")
 STATES = (DATA / "tables" / "states.csv").read_bytes()
-KEYS = [*TOP, *(name for section in SECTIONS.values() for name in field_names(section.model))]
+KEYS = [*TOP, *(name for section in SECTIONS.values() for name in section.model.model_fields)]
 EXAMPLES = int(os.environ.get("BALANCE_SIM_FUZZ", "60"))
 QUICK = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 

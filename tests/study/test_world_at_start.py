@@ -18,7 +18,7 @@ from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.classes import aligned_with, fear_of, sorted_into, standing
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.scenario import load_scenario, new_scenario, with_values
-from balance_sim.scenario.classes import LISTS, Classes
+from balance_sim.scenario.fingerprint import LISTS, Classes
 from balance_sim.scenario.schema import Scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"

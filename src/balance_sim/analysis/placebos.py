@@ -29,8 +29,7 @@ from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.expected import Yield, at_start, course, in_spans, with_event
 from balance_sim.replications.filtered import TalksAtStart, Windows
 from balance_sim.scenario import arm_scenario
-from balance_sim.scenario.fingerprint import content_digest
-from balance_sim.scenario.kept import Kept
+from balance_sim.scenario.fingerprint import RecentResults, content_digest
 from balance_sim.scenario.schema import Event, Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -107,7 +106,7 @@ def placebos(
     return _FOUND.get(given, lambda: _found(scenario, arm, most, dates))
 
 
-_FOUND = Kept[Placebos](most=4)
+_FOUND = RecentResults[Placebos](most=4)
 
 
 def _found(scenario: Scenario, arm: str, most: int, dates: int) -> Placebos:

@@ -75,7 +75,7 @@ def _asked() -> float | None:
 
 
 def _starter(name: str, out: str | None, base_rate: float | None) -> None:
-    from balance_sim.scenario.starter import new_scenario
+    from balance_sim.scenario.defaults import new_scenario
 
     text = new_scenario(name.removesuffix(".yaml"), base_rate)
     if out == "-":

@@ -10,6 +10,6 @@ import click
 @click.command()
 def command() -> None:
     """Print the JSON Schema of scenario files, for editors."""
-    from balance_sim.scenario.json_schema import json_schema
+    from balance_sim.scenario.layout import json_schema
 
     click.echo(json.dumps(json_schema(), indent=2))

@@ -18,11 +18,9 @@ from balance_sim.coordination.event_files import Strays, load_event_data
 from balance_sim.coordination.events import EventData
 from balance_sim.coordination.formula import parse_effect, parse_formula
 from balance_sim.evidence.data.twice import Conflicts
-from balance_sim.scenario.cells import iso_date
 from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.file_kinds import other_kind
 from balance_sim.scenario.files import Sources
-from balance_sim.scenario.nodes import Node
+from balance_sim.scenario.nodes import Node, iso_date
 from balance_sim.scenario.problems import (
     Problem,
     ScenarioError,
@@ -32,6 +30,7 @@ from balance_sim.scenario.problems import (
     problem,
     shown,
 )
+from balance_sim.scenario.validation import other_kind
 
 KEYS = (
     *("title", "notes", "events", "kinds", "first", "last", "actors", "others", "absent", "presence"),
@@ -117,7 +116,7 @@ class _Reading:
         self.path, self.problems = path, problems
 
     def refuse(self, node: Node, path: str, code: str, message: str, suggestion: str = "") -> None:
-        self.problems.append(problem(node.mark, path, code, message, "", suggestion))
+        self.problems.append(problem(node, path, code, message, suggestion))
 
     def plan(self, tree: Node) -> CoordinationPlan | None:
         if not isinstance(tree.value, dict):
@@ -168,8 +167,8 @@ class _Reading:
                         whole,
                         "E101",
                         f"unknown key `{key}`",
-                        "" if near else listed(known, 20),
                         near,
+                        "" if near else listed(known, 20),
                     )
                 )
 

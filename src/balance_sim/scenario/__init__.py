@@ -1,7 +1,8 @@
 """A file becomes a frozen, complete, checked `Scenario`, or a `ScenarioError` with file, line and column."""
 
-from balance_sim.scenario.defaults import parameter_table
-from balance_sim.scenario.json_schema import json_schema
+from balance_sim.scenario.assemble import value_at
+from balance_sim.scenario.defaults import new_scenario, parameter_table
+from balance_sim.scenario.layout import json_schema
 from balance_sim.scenario.load import (
     Variations,
     arm_scenario,
@@ -12,8 +13,6 @@ from balance_sim.scenario.load import (
 )
 from balance_sim.scenario.problems import Problem, ScenarioError
 from balance_sim.scenario.schema import Scenario
-from balance_sim.scenario.starter import new_scenario
-from balance_sim.scenario.values import value_at
 
 __all__ = [
     "Problem",

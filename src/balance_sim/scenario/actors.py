@@ -1,29 +1,160 @@
-"""Who may be named where: the roster, actors outside it, and groups that stand for their members."""
+"""Who may be named where: codes of states, the roster, actors outside it, and groups that stand for their members.
+
+The table of codes beside this module: ISO 3166-1 alpha-3 with alpha-2 and numeric, ISO 3166-3 for states that no
+longer exist, Correlates of War (COW) numbers and years from State System Membership v2016. `from` and `until`
+are the first and the last year of the code's state, gaps ignored. A successor keeps its code back in time
+(RUS before 1992, SRB before 2006), so RUS and SUN are two ways to write one state."""
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
-from balance_sim.scenario.cells import iso_date
-from balance_sim.scenario.codes import (
-    code_table,
-    explain,
-    explain_exactly,
-    is_invented,
-    known,
-)
 from balance_sim.scenario.defaults import default_tree
+from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.layout import SECTIONS
-from balance_sim.scenario.nodes import REFUSED, Node
-from balance_sim.scenario.problems import Problem, closest, listed, problem, shown
-from balance_sim.scenario.refusals import kind_of
+from balance_sim.scenario.nodes import REFUSED, Node, iso_date
+from balance_sim.scenario.problems import Diagnostics, closest, listed, may_suggest, shown
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MOST_REPORTED = 100
 _RESERVED = re.compile(r"(?i)con|prn|aux|nul|com[0-9]|lpt[0-9]")
+_TOTALS = frozenset(("total", "totals", "grand total", "sum", "all", "world", "average", "mean", "others"))
+_INVENTED = re.compile(r"AA[A-Z]|Q[M-Z][A-Z]|X[A-WYZ][A-Z]|ZZ[A-Z]")
+_SUCCESSORS = dict(SUN="RUS", YUG="SRB", SCG="SRB", DDR="DEU", BUR="MMR", ZAR="COD", CSK="CZE")  # noqa: C408
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One state as the code tables have it; years are None where the tables set no bound."""
+
+    iso3: str
+    iso2: str
+    numeric: int | None
+    cow: int | None
+    name: str
+    other_names: tuple[str, ...]
+    first: int | None
+    last: int | None
+
+    def existed_in(self, year: int) -> bool:
+        """Whether the state existed at some time of that year."""
+        return (self.first is None or self.first <= year) and (self.last is None or year <= self.last)
+
+    @property
+    def years(self) -> str:
+        """`1922..1991`, `from 2011`."""
+        return f"from {self.first}" if self.last is None else f"{self.first}..{self.last}"
+
+
+@cache
+def code_table() -> dict[str, Code]:
+    """Every known code, by ISO3."""
+    text = shipped_text("balance_sim.scenario", "codes.csv")
+    table = {}
+    for row in csv.DictReader(text.splitlines()):
+        numbers = {key: int(row[key]) if row[key] else None for key in ("numeric", "cow", "from", "until")}
+        others = tuple(row["other_names"].split(";")) if row["other_names"] else ()
+        words = (row["iso3"], row["iso2"], numbers["numeric"], numbers["cow"], row["name"])
+        table[row["iso3"]] = Code(*words, others, numbers["from"], numbers["until"])
+    return table
+
+
+@cache
+def _by_iso2() -> dict[str, Code]:
+    return {entry.iso2: entry for entry in code_table().values() if entry.iso2}
+
+
+@cache
+def _by_name() -> dict[str, Code]:
+    """Codes by name and other names; where two share one, the state that still exists."""
+    entries = sorted(code_table().values(), key=lambda entry: entry.last is None)
+    return {name: entry for entry in entries for name in (entry.name, *entry.other_names)}
+
+
+def is_invented(code: str) -> bool:
+    """Codes that ISO 3166 leaves to its users (AAA..AAZ, QMA..QZZ, XAA..XZZ without XX*, ZZA..ZZZ)."""
+    return _INVENTED.fullmatch(code) is not None
+
+
+def known(code: str, year: int | None = None) -> str | None:
+    """None if `code` names a state (that existed in `year`); else what is wrong, in words."""
+    entry = code_table().get(code)
+    if entry is None:
+        return f"unknown state `{shown(code)}`"
+    if year is not None and not entry.existed_in(year):
+        return f"`{code}` ({entry.name}) is valid {entry.years}, not in {year}"
+    return None
+
+
+Explanation = tuple[str, str, str]
+
+
+def explain(written: object, roster: Collection[str]) -> Explanation:
+    """Error code, message and suggestion for something that is no state's code."""
+    text = shown(written)
+    exact = explain_exactly(written, roster)
+    if text.strip(" :").casefold() in _TOTALS:
+        return "E301", f"`{text}` is no state", "remove what is a sum of others"
+    if exact or not may_suggest():
+        return exact or ("E301", f"unknown state `{text}`", "use ISO3 codes")
+    name = closest(text, _by_name(), cutoff=0.8) if len(text) > 4 else None
+    if name:
+        return _is_a_name(text, _by_name()[name])
+    bare = re.sub(r"[^A-Za-z]", "", text).upper()
+    is_code = bare in roster or bare in code_table()
+    near = bare if is_code else closest(text, roster) or closest(text, code_table())
+    return "E301", f"unknown state `{text}`", f"did you mean `{near}`?" if near else "use ISO3 codes"
+
+
+def explain_exactly(written: object, roster: Collection[str]) -> Explanation | None:
+    """The same for what is some state's number, ISO2 code, name, or code in other letters; else None."""
+    text = shown(written)
+    if (isinstance(written, int) and not isinstance(written, bool)) or (text.isascii() and text.isdigit()):
+        return _explain_number(int(str(written)[:9]))
+    upper = text.strip().upper()
+    if upper in code_table() or upper in roster:
+        return "E301", f"unknown state `{text}`", f"did you mean `{upper}`?"
+    entry = _by_iso2().get(upper)
+    if entry is not None:
+        return "E301", f"`{text}` is the ISO2 code of {entry.name}", f"use ISO3 `{entry.iso3}`"
+    return _explain_name(text) if may_suggest() else None
+
+
+def _explain_number(number: int) -> Explanation:
+    cow = [one.iso3 for one in code_table().values() if one.cow == number]
+    numeric = [one.iso3 for one in code_table().values() if one.numeric == number]
+    readings = [f"{code} in COW numbers" for code in cow] + [
+        f"{code} in ISO numeric codes" for code in numeric
+    ]
+    is_what = f"is {' and '.join(readings)}, not" if readings else "is not"
+    found = " or ".join(f"`{code}`" for code in dict.fromkeys(cow + numeric))
+    hint = f"use ISO3 {found}" if found else "use ISO3 codes, e.g. `USA`"
+    return "E303", f"`{number}` {is_what} an ISO3 code", hint
+
+
+def _explain_name(text: str) -> Explanation | None:
+    folded = text.strip().casefold()
+    word = re.compile(rf"(?<!\w){re.escape(folded)}(?!\w)")
+    now = [entry for entry in code_table().values() if entry.last is None]
+    sharing = [entry for entry in now if len(folded) > 3 and word.search(entry.name.casefold())]
+    if len(sharing) > 1:
+        codes = listed(entry.iso3 for entry in sharing)
+        return "E305", f"`{text}` is ambiguous: {codes}", "write the ISO3 code that is meant"
+    whole = next((entry for name, entry in _by_name().items() if folded == name.casefold()), None)
+    entry = whole or (sharing[0] if sharing else None)
+    return None if entry is None else _is_a_name(text, entry)
+
+
+def _is_a_name(text: str, entry: Code) -> Explanation:
+    return "E302", f"`{text}` is a name, not a code", f"use `{entry.iso3}`"
+
+
+# --- the names of a scenario ------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,267 +177,237 @@ class Names:
         """Groups by name."""
         return dict(self.groups)
 
+    @property
+    def of_kinds(self) -> dict[str, Sequence[str]]:
+        """What `locate` needs to know of a file's kinds."""
+        return {"kinds": self.kinds, "event_kinds": self.event_kinds}
 
-def read_names(tree: Node) -> tuple[Names, list[Problem]]:
-    """The names that a file's tree defines, and what is wrong with them."""
-    problems: list[Problem] = []
+
+def read_names(tree: Node, found: Diagnostics) -> Names:
+    """The names that a file's tree defines; what is wrong with them goes to `found`."""
     start = iso_date(child.value) if (child := tree.get("start")) else None
     year = start.year if isinstance(start, date) else None
-    states = tree.get("states")
-    roster = _roster(states, year, problems)
-    is_whole = len(roster) > 1 and not problems and states is not None
-    is_whole = is_whole and len(roster) == len(states.items if states else ())
-    outside = _outside(tree.get("outside"), roster, year, problems)
-    groups = _groups(tree.get("groups"), roster, problems, is_whole=is_whole)
-    names = Names(
-        frozenset(roster),
-        frozenset(outside),
-        tuple(sorted(groups.items())),
-        _known(tree, "kinds"),
-        _known(tree, "event_kinds"),
-        is_whole,
-        states.at.line if states else 0,
+    states, before = tree.get("states"), len(found)
+    roster = _roster(states, year, found)
+    is_whole = states is not None and len(found) == before and len(roster) == len(states.items) > 1
+    outside = _outside(tree.get("outside"), roster, year, found)
+    groups = _groups(tree.get("groups"), roster, found, is_whole=is_whole)
+    kinds, event_kinds = (
+        tuple(dict.fromkeys([*default_tree().fields[head].fields, *tree.below(head).fields]))
+        for head in ("kinds", "event_kinds")
     )
-    return names, problems
+    line = states.at.line if states else 0
+    ordered = tuple(sorted(groups.items()))
+    return Names(frozenset(roster), frozenset(outside), ordered, kinds, event_kinds, is_whole, line)
 
 
-def _known(tree: Node, head: str) -> tuple[str, ...]:
-    given = tree.get(head)
-    return tuple(dict.fromkeys([*default_tree().fields[head].fields, *(given.fields if given else ())]))
-
-
-def check_identifier(text: object, node: Node, path: str) -> list[Problem]:
+def check_identifier(text: object, node: Node, path: str, found: Diagnostics) -> None:
     """Ids go into file names and key paths: letters, digits, `_` and `-`, none that a system reserves."""
-    if not isinstance(text, str):
-        return []
-    if not IDENTIFIER.fullmatch(text):
-        allowed = "[A-Za-z0-9_-], 1 to 64 characters"
-        return [problem(node.at, path, "E106", f"`{shown(text)}` is no identifier", allowed)]
-    if _RESERVED.fullmatch(text):
-        why = f"`{text}` is a reserved name on some systems"
-        return [problem(node.at, path, "E106", why, suggestion="take another name")]
-    return []
+    if isinstance(text, str) and not IDENTIFIER.fullmatch(text):
+        why, allowed = f"`{shown(text)}` is not a valid identifier", "[A-Za-z0-9_-], 1 to 64 characters"
+        found.add(node.at, path, "E106", why, allowed=allowed)
+    elif isinstance(text, str) and _RESERVED.fullmatch(text):
+        found.add(node.at, path, "E106", f"`{text}` is a reserved name on some systems", "take another name")
 
 
-def _roster(states: Node | None, year: int | None, problems: list[Problem]) -> list[str]:
+def _is_word(code: object) -> bool:
+    """Whether a value can be a code at all, right or wrong."""
+    return isinstance(code, str | int) and not isinstance(code, bool)
+
+
+def _roster(states: Node | None, year: int | None, found: Diagnostics) -> list[str]:
     roster: dict[str, Node] = {}
     for row in (states.items if states else ())[: SECTIONS["states"].most]:
         child = row.get("id")
         if child is None or child.value is REFUSED or child.value is None:
             continue
-        code = child.value
-        path = f"states.{shown(code)}.id"
+        code, path = child.value, f"states.{shown(child.value)}.id"
         if isinstance(code, str) and code in roster:
-            first = roster[code].mark
-            problems.append(
-                problem(
-                    child.mark,
-                    path,
-                    "E015",
-                    f"`{code}` already defined at line {first.line}",
-                    suggestion="remove one",
-                )
-            )
+            why = f"`{code}` already defined at line {roster[code].mark.line}"
+            found.add(child, path, "E015", why, "remove one")
             continue
-        wrong = _check_code(child, path, year, row)
-        problems += wrong
+        _check_code(child, path, year, found, row)
         if isinstance(code, str):
             roster[code] = child
     return list(roster)
 
 
-def _check_code(node: Node, path: str, year: int | None, row: Node | None = None) -> list[Problem]:
+def _check_code(node: Node, path: str, year: int | None, found: Diagnostics, row: Node | None = None) -> None:
     """A code in the tables (in that year), or one of those left to users if its row says what it is."""
     code = node.value
-    if not isinstance(code, str | int) or isinstance(code, bool):
-        return []
+    if not _is_word(code):
+        return
     if isinstance(code, str) and is_invented(code):
-        if code in code_table() or row is None or row.get("name"):
-            return []
-        hint = "an invented state needs a `name`; real ones have ISO3 codes"
-        return [problem(node.mark, path, "E301", f"unknown state `{code}`", suggestion=hint)]
-    if isinstance(code, str) and code in code_table():
-        why = known(code, year)
-        return [problem(node.mark, path, "E304", why, suggestion=_at_the_time(code, year))] if why else []
-    number, message, hint = explain(code, ())
-    return [problem(node.mark, path, number, message, suggestion=hint)]
+        if code not in code_table() and row is not None and not row.get("name"):
+            hint = "an invented state needs a `name`; real ones have ISO3 codes"
+            found.add(node, path, "E301", f"unknown state `{code}`", hint)
+    elif isinstance(code, str) and code in code_table():
+        if why := known(code, year):
+            found.add(node, path, "E304", why, _at_the_time(code_table()[code], year))
+    else:
+        found.add(node, path, *explain(code, ()))
 
 
-def _at_the_time(code: str, year: int | None) -> str:
-    entry = code_table()[code]
+def _at_the_time(entry: Code, year: int | None) -> str:
     others = [
         other.iso3
         for other in code_table().values()
-        if other.iso3 != code
+        if other is not entry
         and year is not None
         and other.existed_in(year)
         and other.cow
         and other.cow == entry.cow
     ]
-    successor = {
-        "SUN": "RUS",
-        "YUG": "SRB",
-        "SCG": "SRB",
-        "DDR": "DEU",
-        "BUR": "MMR",
-        "ZAR": "COD",
-        "CSK": "CZE",
-    }
-    others = others or [successor[code]] if code in successor else others
+    others = others or [_SUCCESSORS[entry.iso3]] if entry.iso3 in _SUCCESSORS else others
     return f"use {listed(f'`{other}`' for other in others)}" if others else "check `start`"
 
 
-def _outside(
-    node: Node | None, roster: Collection[str], year: int | None, problems: list[Problem]
-) -> list[str]:
+def _outside(node: Node | None, roster: Collection[str], year: int | None, found: Diagnostics) -> list[str]:
     if node is None or node.value is REFUSED:
         return []
     if not isinstance(node.value, list):
-        problems.append(problem(node.mark, "outside", "E201", "expected a list of ISO3 codes"))
+        found.add(node, "outside", "E201", "expected a list of ISO3 codes")
         return []
-    found: dict[str, None] = {}
+    outside: dict[str, None] = {}
     for at, item in enumerate(node.items):
-        path = f"outside[{at}]"
-        if not isinstance(item.value, str | int) or isinstance(item.value, bool):
-            problems += [] if item.value is REFUSED else [_no_code(item, path)]
-        elif item.value in roster:
-            why = f"`{shown(item.value)}` is among the states already"
-            problems.append(problem(item.mark, path, "E306", why, suggestion="remove it here"))
-        elif item.value in found:
-            problems.append(
-                problem(item.mark, path, "E015", f"`{shown(item.value)}` given twice", "", "remove one")
-            )
+        path, code = f"outside[{at}]", item.value
+        if not _is_word(code):
+            _no_code(item, path, found)
+        elif code in roster:
+            found.add(item, path, "E306", f"`{shown(code)}` is among the states already", "remove it here")
+        elif code in outside:
+            found.add(item, path, "E015", f"`{shown(code)}` given twice", "remove one")
         else:
-            problems += _check_code(item, path, year)
-            found |= {item.value: None} if isinstance(item.value, str) else {}
-    return list(found)
+            _check_code(item, path, year, found)
+            outside |= {code: None} if isinstance(code, str) else {}
+    return list(outside)
 
 
-def _no_code(item: Node, path: str) -> Problem:
+def _no_code(item: Node, path: str, found: Diagnostics) -> None:
     if item.value is None:
-        return problem(item.mark, path, "E207", "value missing", suggestion="write an ISO3 code")
-    return problem(item.mark, path, "E201", f"expected an ISO3 code, got {kind_of(item)}")
+        found.add(item, path, "E207", "value missing", "write an ISO3 code")
+    elif item.value is not REFUSED:
+        found.add(item, path, "E201", f"expected an ISO3 code, got {item.kind}")
 
 
 def _groups(
-    node: Node | None, roster: Collection[str], problems: list[Problem], *, is_whole: bool
+    node: Node | None, roster: Collection[str], found: Diagnostics, *, is_whole: bool
 ) -> dict[str, tuple[str, ...]]:
     if node is None or node.value is REFUSED:
         return {}
     if not isinstance(node.value, dict):
-        problems.append(problem(node.mark, "groups", "E201", "expected a mapping of names to lists of codes"))
+        found.add(node, "groups", "E201", "expected a mapping of names to lists of codes")
         return {}
     groups: dict[str, tuple[str, ...]] = {}
     for name, members in node.fields.items():
         path = f"groups.{shown(name)}"
-        problems += check_identifier(name, members, path)
+        check_identifier(name, members, path, found)
         if name in code_table() or name in roster:
             why = f"`{name}` is the code of a state"
-            problems.append(problem(members.at, path, "E015", why, suggestion="give the group another name"))
-        if not isinstance(members.value, list):
-            if members.value is not REFUSED:
-                problems.append(problem(members.mark, path, "E201", "expected a list of ISO3 codes"))
-            continue
-        groups[name] = _group_members(members, path, node.fields, roster, problems)
-        if not groups[name] and is_whole:
-            why = f"group `{shown(name)}` has no member among the states"
-            problems.append(
-                problem(members.at, path, "W308", why, suggestion="events that name it act on nothing")
-            )
+            found.add(members.at, path, "E015", why, "give the group another name")
+        if isinstance(members.value, list):
+            groups[name] = _group_members(members, path, node.fields, roster, found)
+            if not groups[name] and is_whole:
+                why = f"group `{shown(name)}` has no member among the states"
+                found.add(members.at, path, "W308", why, "events that name it act on nothing")
+        elif members.value is not REFUSED:
+            found.add(members, path, "E201", "expected a list of ISO3 codes")
     return groups
 
 
 def _group_members(
-    members: Node, path: str, groups: Collection[str], roster: Collection[str], problems: list[Problem]
+    members: Node, path: str, groups: Collection[str], roster: Collection[str], found: Diagnostics
 ) -> tuple[str, ...]:
-    found: dict[str, None] = {}
+    codes: dict[object, None] = {}
     for at, item in enumerate(members.items):
-        where = f"{path}[{at}]"
-        if not isinstance(item.value, str | int) or isinstance(item.value, bool):
-            problems += [] if item.value is REFUSED else [_no_code(item, where)]
-        elif item.value in groups:
-            why = f"`{shown(item.value)}` is a group; groups hold states only"
-            problems.append(problem(item.mark, where, "E301", why, suggestion="list its members"))
-        elif item.value in found:
-            problems.append(
-                problem(item.mark, where, "E015", f"`{shown(item.value)}` given twice", "", "remove one")
-            )
-        elif isinstance(item.value, str):
-            problems += [] if item.value in roster else _check_code(item, where, None)
-            found[item.value] = None
+        where, code = f"{path}[{at}]", item.value
+        if not _is_word(code):
+            _no_code(item, where, found)
+        elif code in groups:
+            why = f"`{shown(code)}` is a group; groups hold states only"
+            found.add(item, where, "E301", why, "list its members")
+        elif code in codes:
+            found.add(item, where, "E015", f"`{shown(code)}` given twice", "remove one")
         else:
-            problems += _check_code(item, where, None)
-    return tuple(sorted(code for code in found if code in roster))
+            if code not in roster:
+                _check_code(item, where, None, found)
+            if isinstance(code, str):
+                codes[code] = None
+    return tuple(sorted(str(code) for code in codes if code in roster))
 
 
-def one_actor(node: Node, path: str, names: Names, *, outside: bool = False) -> list[Problem]:
+def one_actor(node: Node, path: str, names: Names, found: Diagnostics, *, outside: bool = False) -> None:
     """A field that names one state of the roster (or, where `outside`, an actor outside it)."""
     code = node.value
-    if code is None or code is REFUSED or isinstance(code, dict | list | bool | float):
-        return []
-    if code in names.roster or (outside and code in names.outside):
-        return []
-    return _not_among(node, path, names, groups=False, outside=outside)
+    is_known = code in names.roster or (outside and code in names.outside) if _is_word(code) else True
+    if not is_known:
+        _not_among(node, path, names, found, groups=False, outside=outside)
 
 
-def _not_among(node: Node, path: str, names: Names, *, groups: bool, outside: bool = True) -> list[Problem]:
+def _not_among(
+    node: Node, path: str, names: Names, found: Diagnostics, *, groups: bool, outside: bool = True
+) -> None:
     """Why the code is refused; nothing if it is a state's and the roster is not known whole."""
     code = node.value
     if not groups and code in names.members:
-        return [problem(node.mark, path, "E307", f"`{code}` is a group", suggestion="name one state")]
-    if isinstance(code, str) and not names.is_whole and is_invented(code):
-        return []
-    if isinstance(code, str) and (code in code_table() or code in names.outside):
+        found.add(node, path, "E307", f"`{code}` is a group", "name one state")
+    elif isinstance(code, str) and not names.is_whole and is_invented(code):
+        return
+    elif isinstance(code, str) and (code in code_table() or code in names.outside):
         if not names.is_whole:
-            return []
+            return
         near = closest(code, names.roster)
-        why = f"`{code}` is not among the {len(names.roster)} states"
-        why += f" (line {names.line})" if names.line > 1 else ""
+        line = f" (line {names.line})" if names.line > 1 else ""
         hint = f"add it to `states`{' or to `outside`' if outside else ''}"
         hint = f"did you mean `{near}`? else {hint}" if near else hint
-        return [problem(node.mark, path, "E307", why, suggestion=hint)]
-    exact = explain_exactly(code, names.roster)
-    near = closest(str(code), names.members) if groups and exact is None else None
-    if near:
-        why = f"unknown state or group `{shown(code)}`"
-        return [problem(node.mark, path, "E301", why, suggestion=f"did you mean `{near}`?")]
-    number, message, hint = exact or explain(code, names.roster)
-    return [problem(node.mark, path, number, message, suggestion=hint)]
+        found.add(node, path, "E307", f"`{code}` is not among the {len(names.roster)} states{line}", hint)
+    else:
+        exact = explain_exactly(code, names.roster)
+        group = closest(str(code), names.members) if groups and exact is None else None
+        if group:
+            found.add(
+                node, path, "E301", f"unknown state or group `{shown(code)}`", f"did you mean `{group}`?"
+            )
+        else:
+            found.add(node, path, *(exact or explain(code, names.roster)))
 
 
 def many_actors(
-    node: Node, path: str, names: Names, taken: Sequence[str] = (), *, outside: bool = True
-) -> tuple[Node, list[Problem]]:
+    node: Node,
+    path: str,
+    names: Names,
+    found: Diagnostics,
+    taken: Sequence[str] = (),
+    *,
+    outside: bool = True,
+) -> Node:
     """A list of actors with its groups expanded, sorted; actors in `taken` are left out of groups.
 
     What is no list is handed back for the schema to refuse. outside: others than the roster may be named."""
     if not isinstance(node.value, list):
-        return node, []
-    problems: list[Problem] = []
+        return node
+    wrong = Diagnostics()
     is_known = True
     explicit: dict[str, Node] = {}
     expanded: dict[str, Node] = {}
     for at, item in enumerate(node.items):
-        where = f"{path}[{at}]"
-        code = item.value
+        where, code, before = f"{path}[{at}]", item.value, len(wrong)
         if code is REFUSED:
             is_known = False
-        elif not isinstance(code, str | int) or isinstance(code, bool):
-            problems.append(_no_code(item, where))
+        elif not _is_word(code):
+            _no_code(item, where, wrong)
         elif code in names.members:
             is_known = is_known and names.is_whole
             expanded |= {member: item for member in names.members[str(code)] if member not in taken}
         elif code in explicit:
-            problems.append(
-                problem(item.mark, where, "E306", f"`{shown(code)}` named twice", "", "remove one")
-            )
+            wrong.add(item, where, "E306", f"`{shown(code)}` named twice", "remove one")
         elif code in names.roster or (outside and code in names.outside):
             explicit[str(code)] = item
         else:
-            wrong = _not_among(item, where, names, groups=True, outside=outside)
-            problems += wrong
-            is_known = is_known and bool(wrong)
-    if problems or not is_known:
-        return node.with_value(REFUSED), problems[:MOST_REPORTED]
+            _not_among(item, where, names, wrong, groups=True, outside=outside)
+            is_known = is_known and len(wrong) > before
+    if wrong or not is_known:
+        found += wrong[:MOST_REPORTED]
+        return node.with_value(REFUSED)
     both = {**expanded, **explicit}
-    return node.with_value([both[code].with_value(code) for code in sorted(both)]), []
+    return node.with_value([both[code].with_value(code) for code in sorted(both)])

@@ -1,253 +1,361 @@
-"""A file's tree, read and checked in every arm, becomes a frozen `Scenario` in its one canonical order."""
+"""A file's tree, changed by key path and checked in every arm, becomes a frozen `Scenario` in its canonical order."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
+from itertools import compress
 from typing import Any
 
-from balance_sim.scenario.actors import check_identifier
+from balance_sim.scenario.actors import Names, check_identifier
+from balance_sim.scenario.arms import keep_arms, resolved, tidy
 from balance_sim.scenario.checks import check
+from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.draft import Draft, Reader
-from balance_sim.scenario.fingerprint import content_digest
-from balance_sim.scenario.layout import SECTIONS, row_path
-from balance_sim.scenario.nodes import REFUSED, Node
-from balance_sim.scenario.problems import Problem, problem, shown
-from balance_sim.scenario.refusals import kind_of, read_piece, unknown_key
-from balance_sim.scenario.rows import tidy
-from balance_sim.scenario.schema import Arm, Calibration, Report, Scenario
-from balance_sim.scenario.values import apply_arm, value_at
+from balance_sim.scenario.fingerprint import sealed
+from balance_sim.scenario.layout import FIXED_IN_ARMS, NoSuchPath, locate, replaced, row_path
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain
+from balance_sim.scenario.problems import (
+    Diagnostics,
+    Mark,
+    Problem,
+    did_you_mean,
+    errors_in,
+    listed,
+    problem,
+    shown,
+)
+from balance_sim.scenario.schema import (
+    Arm,
+    Calibration,
+    Dispute,
+    Distance,
+    Frailty,
+    Report,
+    Scenario,
+    Strict,
+    Trade,
+)
+from balance_sim.scenario.validation import read_piece, unknown_key
 
 MOST_ARMS = 100
 
 
-@dataclass(slots=True)
-class _Version:
-    """One arm: what it was declared to be, and the draft of the scenario as it is in that arm."""
+def assemble(tree: Node, name: str, found: Diagnostics, reader: Reader | None = None) -> Scenario | None:
+    """The scenario of `tree`, or None; every problem of it and of any of its arms goes to `found`.
 
-    arm: Arm
-    draft: Draft
-
-
-def assemble(tree: Node, name: str, reader: Reader | None = None) -> tuple[Scenario | None, list[Problem]]:
-    """The scenario of `tree`, or None, and every problem of it and of any of its arms.
-
-    reader: one that has read trees with the same nodes reads those no second time."""
+    It carries each of its arms, complete. reader: one that has read trees with the same nodes reads those no second
+    time."""
     reader = reader or Reader()
     base = reader.draft(tree)
-    problems = [*base.problems, *check(base)]
-    versions = _read_arms(tree, base, reader, problems)
-    drafts = [base, *(version.draft for version in versions.values())]
-    if any(not one.is_warning for one in problems) or not all(map(_is_complete, drafts)):
-        return None, problems
-    built = {arm: _build(version.draft, name, {}) for arm, version in versions.items()}
-    arms = {arm: _canonical(version, built[arm]) for arm, version in versions.items()}
-    problems += _same_arms(tree, built)
-    return _sealed(_build(base, name, arms), arms), problems
-
-
-def assemble_arm(tree: Node, name: str, arm: str) -> tuple[Scenario | None, list[Problem]]:
-    """The scenario as it is in one arm. Its `arms` keep their titles; their changes are made already."""
-    reader = Reader()
-    base = reader.draft(tree)
-    declared = _declared(tree, base, reader, [])
-    changed, problems = apply_arm(tree, arm, base.names)
-    draft = reader.draft(changed)
-    problems += [*draft.problems, *check(draft, is_arm=True)]
-    if any(not one.is_warning for one in problems) or not _is_complete(draft):
-        return None, problems
-    bare = {key: Arm(title=value.title, reference=value.reference) for key, value in declared.items()}
-    return _sealed(_build(draft, name, bare), bare), problems
-
-
-def without_and_with(scenario: Scenario, arm: str, *, sealed: bool = True) -> Scenario:
-    """The same for an arm that sets nothing: its events dropped and added, all of which was checked at loading.
-
-    sealed: with a sha256 of its own; else with none."""
-    change = scenario.arms[arm]
-    kept = [event for event in scenario.events if event.id not in change.drop]
-    events = tuple(sorted([*kept, *change.add], key=lambda event: (event.date, event.id)))
-    bare = {key: Arm(title=value.title, reference=value.reference) for key, value in scenario.arms.items()}
-    version = scenario.model_copy(update={"events": events})
-    return _sealed(version, bare) if sealed else version.model_copy(update={"arms": bare, "sha256": ""})
-
-
-def _read_arms(tree: Node, base: Draft, reader: Reader, problems: list[Problem]) -> dict[str, _Version]:
+    problems = Diagnostics([*base.problems, *check(base)])
     declared = _declared(tree, base, reader, problems)
-    seen = {_place(one) for one in problems}
-    versions: dict[str, _Version] = {}
-    for name, arm in declared.items():
-        changed, found = apply_arm(tree, name, base.names)
-        draft = reader.draft(changed)
-        of_arm = check(draft, is_arm=True, base=base)
-        inner = [one for one in (*draft.problems, *of_arm) if _place(one) not in seen]
+    drafts = _arm_drafts(tree, [*declared], base, reader, problems)
+    found += problems
+    if errors_in(problems) or not all(map(_is_complete, (base, *drafts.values()))):
+        return None
+    built = {arm: _build(draft, name) for arm, draft in drafts.items()}
+    for arm, one in declared.items():  # what they set, in the form in which the schema holds it
+        settings = {path: _plain(value_at(built[arm], path)) for path in sorted(one.set)}
+        declared[arm] = one.model_copy(update={"set": settings})
+    scenario = sealed(_build(base, name).model_copy(update={"arms": declared}))
+    scenario._checked = scenario.sha256
+    bare = {arm: Arm(title=one.title, reference=one.reference) for arm, one in declared.items()}
+    versions = {
+        (arm, False): resolved(scenario, arm, is_checked=True) or built[arm].model_copy(update={"arms": bare})
+        for arm in declared
+    }
+    keep_arms(scenario, versions)
+    found += _same_arms(tree, {arm: version for (arm, _), version in versions.items()})
+    return scenario
+
+
+def _arm_drafts(
+    tree: Node, arms: Sequence[str], base: Draft, reader: Reader, found: Diagnostics
+) -> dict[str, Draft]:
+    """The scenario as it is in each arm, with what is wrong in that arm alone."""
+    seen = {_place(one) for one in found}
+    drafts: dict[str, Draft] = {}
+    for name in arms:
+        of_arm = Diagnostics()
+        drafts[name] = reader.draft(apply_arm(tree, name, base.names, of_arm))
+        inner = [*drafts[name].problems, *check(drafts[name], is_arm=True, base=base)]
         label = f"arms.{shown(name)}: "
-        problems += [*found, *(replace(one, path=label + one.path) for one in inner)]
-        versions[name] = _Version(arm, draft)
-    return versions
+        found += of_arm
+        found += [replace(one, path=label + one.path) for one in inner if _place(one) not in seen]
+    return drafts
 
 
 def _place(one: Problem) -> tuple[str, int, int, str]:
     return (one.file, one.line, one.col, one.code)
 
 
-def _declared(tree: Node, base: Draft, reader: Reader, problems: list[Problem]) -> dict[str, Arm]:
+def _declared(tree: Node, base: Draft, reader: Reader, found: Diagnostics) -> dict[str, Arm]:
     """The arms as written, their added events read, and what is wrong with the list of them."""
     node = tree.get("arms")
     if node is None or node.value is REFUSED:
         return {}
     if not isinstance(node.value, dict):
-        problems.append(
-            problem(node.mark, "arms", "E201", f"expected a mapping of arms, got {kind_of(node)}")
-        )
+        found.add(node, "arms", "E201", f"expected a mapping of arms, got {node.kind}")
         return {}
     if len(node.fields) > MOST_ARMS:
-        problems.append(problem(node.at, "arms", "E022", f"{len(node.fields):,} arms, more than {MOST_ARMS}"))
+        found.add(node.at, "arms", "E022", f"{len(node.fields):,} arms, more than {MOST_ARMS}")
         return {}
     arms: dict[str, Arm] = {}
     for name, written in node.fields.items():
         path = f"arms.{shown(name)}"
-        problems += check_identifier(name, written, path)
-        problems += [
-            unknown_key(child, path, key, list(Arm.model_fields), "arms.NAME")
-            for key, child in written.fields.items()
-            if key not in Arm.model_fields
-        ]
-        arm, found = read_piece(Arm, written, path, skip=("add", "set"))
-        problems += [one for one in found if one.code not in ("E101", "E102", "E104", "E011")]
-        added = _added(written, path, base, reader, problems)
+        check_identifier(name, written, path, found)
+        for key, child in written.fields.items():
+            if key not in Arm.model_fields:
+                unknown_key(found, child, path, key, list(Arm.model_fields), "arms.NAME")
+        of_arm = Diagnostics()
+        arm = read_piece(Arm, written, path, of_arm, skip=("add", "set"))
+        found += [one for one in of_arm if one.code not in ("E101", "E102", "E104", "E011")]
+        added = _added(written, path, base, reader, found)
         settings = written.get("set")
         if settings is not None and not isinstance(settings.value, dict):
-            hint = "write `key.path: value` pairs"
-            problems.append(
-                problem(settings.mark, f"{path}.set", "E201", f"got {kind_of(settings)}", "", hint)
+            found.add(
+                settings, f"{path}.set", "E201", f"got {settings.kind}", "write `key.path: value` pairs"
             )
-        if arm is not None:
-            arms[name] = arm.model_copy(
-                update={
-                    "drop": tuple(sorted(arm.drop)),
-                    "add": added,
-                    "set": dict.fromkeys(settings.fields if settings else ()),
-                }
-            )
-        else:
-            arms[name] = Arm()
-    problems += _check_reference(node, tree, arms)
+        given = dict.fromkeys(settings.fields if settings else ())
+        changes = {"drop": tuple(sorted(arm.drop if arm else ())), "add": added, "set": given}
+        arms[name] = arm.model_copy(update=changes) if arm is not None else Arm()
+    _check_reference(node, tree, arms, found)
     return arms
 
 
-def _added(written: Node, path: str, base: Draft, reader: Reader, problems: list[Problem]) -> tuple[Any, ...]:
+def _added(written: Node, path: str, base: Draft, reader: Reader, found: Diagnostics) -> tuple[Any, ...]:
     node = written.get("add")
     if node is None or node.value is REFUSED:
         return ()
     if not isinstance(node.value, list):
-        problems.append(
-            problem(node.mark, f"{path}.add", "E201", f"expected a list of events, got {kind_of(node)}")
-        )
+        found.add(node, f"{path}.add", "E201", f"expected a list of events, got {node.kind}")
         return ()
     rows = []
     for at, item in enumerate(node.items):
         key = row_path("events", item, at).removeprefix("events")
         rows.append(reader.row("events", item, f"{path}.add{key}", base.names))
-        problems += rows[-1].problems
+        found += rows[-1].problems
     return tuple(sorted((row.value for row in rows if row.value is not None), key=lambda e: (e.date, e.id)))
 
 
-def _check_reference(node: Node, tree: Node, arms: dict[str, Arm]) -> list[Problem]:
-    if not arms:
-        return [problem(node.mark, "arms", "E212", "at least 1 arm needed, got 0")]
+def _check_reference(node: Node, tree: Node, arms: dict[str, Arm], found: Diagnostics) -> None:
     references = [name for name, arm in arms.items() if arm.reference]
-    if len(references) != 1:
+    focal = tree.get("focal")
+    if not arms:
+        found.add(node, "arms", "E212", "at least 1 arm needed, got 0")
+    elif len(references) != 1:
         why = f"exactly one arm is the reference, got {len(references)}"
         at = node.fields[references[1]].at if references else node.at
-        return [problem(at, "arms", "E111", why, suggestion="write `reference: true` in one arm")]
-    reference = arms[references[0]]
-    focal = tree.get("focal")
-    if focal is not None and focal.value not in reference.drop and len(arms) > 1:
+        found.add(at, "arms", "E111", why, "write `reference: true` in one arm")
+    elif focal is not None and focal.value not in arms[references[0]].drop and len(arms) > 1:
         why = f"the reference arm keeps the focal event `{shown(focal.value)}`"
         hint = "effects are differences from the reference arm: it usually drops that event"
-        return [problem(node.fields[references[0]].at, f"arms.{references[0]}", "W307", why, suggestion=hint)]
-    return []
+        found.add(node.fields[references[0]].at, f"arms.{references[0]}", "W307", why, hint)
 
 
-def _same_arms(tree: Node, built: dict[str, Scenario]) -> Iterable[Problem]:
+def _same_arms(tree: Node, versions: Mapping[str, Scenario]) -> list[Problem]:
     """Arms that come to the same: usually a slip."""
-    arms = tree.get("arms")
+    found: list[Problem] = []
     different: dict[str, Scenario] = {}
-    for arm, scenario in built.items():
-        twin = next((name for name, other in different.items() if other == scenario), None)
-        if twin is None:
+    for arm, scenario in versions.items():
+        same = next((name for name, other in different.items() if other == scenario), None)
+        if same is None:
             different[arm] = scenario
-        elif arms is not None:
-            why = f"arm `{arm}` comes to the same as arm `{twin}`"
-            yield problem(arms.fields[arm].at, f"arms.{arm}", "W302", why)
+        else:
+            why = f"arm `{arm}` comes to the same as arm `{same}`"
+            found.append(problem(tree.fields["arms"].fields[arm].at, f"arms.{arm}", "W302", why))
+    return found
 
 
 def _is_complete(draft: Draft) -> bool:
     """Whether every piece could be read; one that could not has been reported where it was found."""
-    pieces = (
-        draft.head,
-        draft.capability,
-        draft.parameters,
-        draft.theory,
-        draft.report,
-        draft.calibration,
-    )
+    pieces = (draft.head, draft.capability, draft.parameters, draft.theory, draft.report, draft.calibration)
     rows = (row.value for section in draft.rows.values() for row in section)
     return all(piece is not None for piece in (*pieces, *rows))
 
 
-def _build(draft: Draft, name: str, arms: dict[str, Arm]) -> Scenario:
-    """Every piece in its canonical order. All pieces have been validated: nothing is checked again."""
+_ORDER = {
+    "disputes": lambda row: (row.a, row.b),
+    "no_relations": lambda row: (row.a, row.b, row.kind, row.since or date.min),
+    "distances": lambda row: (row.a, row.b),
+    "trade": lambda row: (row.state, row.partner),
+    "frailties": lambda row: (row.a, row.b),
+    "events": lambda row: (row.date, row.id),
+}
+"""How the rows of a section are sorted; others by their id."""
+
+
+def _build(draft: Draft, name: str) -> Scenario:
+    """Every piece in its canonical order, without arms. All pieces have been validated: nothing is checked again."""
     assert draft.head
-    assert draft.capability
-    assert draft.parameters
-    assert draft.theory
-    rows = {section: [row.value for row in draft.rows[section]] for section in SECTIONS}
     report = draft.report or Report()
-    return Scenario.model_construct(
-        schema_version=1,
-        name=name,
+    values: dict[str, Any] = {
         **{key: getattr(draft.head, key) for key in type(draft.head).model_fields},
-        capability=draft.capability,
-        states=tuple(sorted(rows["states"], key=lambda s: s.id)),
-        outside=tuple(sorted(draft.names.outside)),
-        groups=dict(draft.names.groups),
-        audiences={key: tidy(draft.audiences[key]) for key in sorted(draft.audiences)},
-        disputes=tuple(sorted(rows["disputes"], key=lambda d: (d.a, d.b))),
-        no_relations=tuple(
-            sorted(rows["no_relations"], key=lambda r: (r.a, r.b, r.kind, r.since or date.min))
-        ),
-        distances=tuple(sorted(rows["distances"], key=lambda d: (d.a, d.b))),
-        trade=tuple(sorted(rows["trade"], key=lambda t: (t.state, t.partner))),
-        frailties=tuple(sorted(rows["frailties"], key=lambda f: (f.a, f.b))),
-        accords=tuple(sorted(rows["accords"], key=lambda a: a.id)),
-        events=tuple(sorted(rows["events"], key=lambda e: (e.date, e.id))),
-        provocations=tuple(sorted(rows["provocations"], key=lambda p: p.id)),
-        kinds={key: draft.kinds[key] for key in sorted(draft.kinds)},
-        event_kinds={key: draft.event_kinds[key] for key in sorted(draft.event_kinds)},
-        parameters=draft.parameters,
-        theory=tidy(draft.theory),
-        arms=arms,
-        report=report.model_copy(
+        "capability": draft.capability,
+        "outside": tuple(sorted(draft.names.outside)),
+        "groups": dict(draft.names.groups),
+        "audiences": {key: tidy(draft.audiences[key]) for key in sorted(draft.audiences)},
+        "kinds": dict(sorted(draft.kinds.items())),
+        "event_kinds": dict(sorted(draft.event_kinds.items())),
+        "parameters": draft.parameters,
+        "theory": tidy(draft.theory),
+        "report": report.model_copy(
             update={"windows": tuple(sorted(report.windows)), "groups": tuple(sorted(report.groups))}
         ),
-        calibration=tidy(draft.calibration or Calibration()),
-        sha256="",
-    )
-
-
-def _canonical(version: _Version, scenario: Scenario) -> Arm:
-    """The arm with the values it sets in the form in which the schema holds them."""
-    settings = {path: _plain(value_at(scenario, path)) for path in sorted(version.arm.set)}
-    return version.arm.model_copy(update={"set": settings})
+        "calibration": tidy(draft.calibration or Calibration()),
+    }
+    for section, rows in draft.rows.items():
+        order = _ORDER.get(section, lambda row: row.id)
+        values[section] = tuple(sorted((row.value for row in rows), key=order))
+    return Scenario.model_construct(schema_version=1, name=name, arms={}, sha256="", **values)
 
 
 def _plain(value: object) -> object:
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
-def _sealed(scenario: Scenario, arms: dict[str, Arm]) -> Scenario:
-    whole = scenario.model_copy(update={"arms": arms})
-    return whole.model_copy(update={"sha256": content_digest(whole)})
+# --- values by key path -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ValueChange:
+    """A new value for a key path. key: where the path was written; label: how messages name it."""
+
+    path: str
+    node: Node
+    key: Mark
+    label: str = ""
+
+
+FIXED = {head: f"an arm cannot set `{head}`: it is the same in all arms" for head in FIXED_IN_ARMS}
+EXPANDED = {"groups": "`groups` were expanded when the file was read; change them with --set or in the file"}
+
+
+def apply_changes(
+    tree: Node,
+    changes: Sequence[ValueChange],
+    names: Names,
+    found: Diagnostics,
+    fixed: Mapping[str, str] | None = None,
+) -> Node:
+    """The tree with every change made, in the order of their paths; a theory before its weights.
+
+    fixed: first parts of paths that cannot be set here, and why."""
+    for change in sorted(changes, key=lambda one: (one.path != "theory.preset", one.path)):
+        label, head = change.label or change.path, change.path.split(".")[0]
+        if fixed and head in fixed:
+            found.add(change.key, label, "E110", fixed[head])
+            continue
+        try:
+            steps = locate(tree, change.path, names.of_kinds)
+        except NoSuchPath as error:
+            found.add(change.key, label, "E101", shown(str(error), 120), error.suggestion)
+            continue
+        if change.node.value is REFUSED:
+            continue
+        tree = replaced(tree, steps, change.node)
+        if change.path == "theory.preset":
+            tree = _give_way(tree, str(change.node.value or change.node.text))
+    return tree
+
+
+def _give_way(tree: Node, preset: str) -> Node:
+    """Weights of the file that a newly chosen theory names are the theory's; the file's others stay."""
+    theory = tree.get("theory")
+    if theory is None or preset not in presets():
+        return tree
+    theory = theory.without("equal_hostility")
+    weights = theory.get("weights")
+    if weights is not None:
+        theory = theory.with_fields({"weights": weights.without(*presets()[preset].weights)})
+    return tree.with_fields({"theory": theory})
+
+
+@lru_cache(maxsize=1)
+def _ids_of(events: Node) -> tuple[list[str | None], set[str], bool]:
+    """The id of each event, all ids, and whether every event could be read; kept, as all arms ask for the same."""
+    named = [str(child.value) if (child := event.get("id")) else None for event in events.items]
+    is_whole = all(event.value is not REFUSED for event in events.items)
+    return named, {name for name in named if name is not None}, is_whole
+
+
+def apply_arm(tree: Node, name: str, names: Names, found: Diagnostics) -> Node:
+    """The tree as it is in one arm: without what it drops, with what it adds, with what it sets."""
+    arm = tree.below("arms").get(name)
+    if arm is None:
+        return tree
+    path = f"arms.{shown(name)}"
+    events = tree.get("events") or from_plain([])
+    dropped: set[str] = set()
+    named, ids, is_whole = _ids_of(events)
+    for at, item in enumerate(arm.below("drop").items):
+        if not isinstance(item.value, str) or (item.value not in ids and not is_whole):
+            continue
+        where = f"{path}.drop[{at}]"
+        if item.value not in ids:
+            hint = did_you_mean(item.value, ids) or "give the id of an event"
+            found.add(item, where, "E309", f"no event `{shown(item.value)}`", hint, listed(sorted(ids)))
+        elif item.value in dropped:
+            found.add(item, where, "E015", f"`{item.value}` dropped twice")
+        dropped.add(item.value)
+    kept = compress(events.items, [name not in dropped for name in named])
+    changed = tree.with_fields({"events": events.with_value([*kept, *arm.below("add").items])})
+    settings = arm.below("set").fields.items()
+    changes = [ValueChange(key, child, child.at, f"{path}.set.{shown(key)}") for key, child in settings]
+    return apply_changes(changed, changes, names, found, FIXED)
+
+
+def as_tree(scenario: Scenario, mark: Mark) -> Node:
+    """A complete scenario as the tree of a file that would give it."""
+    dumped = scenario.model_dump(exclude={"name", "sha256"})
+    dumped["schema"] = dumped.pop("schema_version")
+    theory = dumped["theory"]
+    below = weights_under(theory["preset"])
+    theory["weights"] = {term: value for term, value in theory["weights"].items() if value != below.get(term)}
+    preset = presets().get(theory["preset"])
+    if preset is not None and theory["equal_hostility"] == preset.equal_hostility:
+        theory.pop("equal_hostility")
+    if "rest" in dumped["audiences"]:
+        dumped["audiences"]["rest"]["members"] = ()
+    return from_plain(dumped, mark)
+
+
+def value_at(scenario: Scenario, path: str) -> Any:
+    """The present value at a key path, as the models hold it. Raises LookupError where there is none.
+
+    >>> from balance_sim.scenario import load_scenario
+    >>> value_at(load_scenario("scenarios/beijing_2025.yaml"), "events.parade.visibility")
+    1.0"""
+    here: Any = scenario
+    parts = path.split(".")
+    while parts:
+        part = parts.pop(0)
+        if isinstance(here, Mapping):
+            if part == "set" or part in here:
+                here = here[part]
+            else:
+                whole = ".".join([part, *parts])
+                here, parts = here[whole], []
+        elif isinstance(here, tuple):
+            here = _row_named(here, part)
+        elif isinstance(here, Strict) and part in type(here).model_fields:
+            here = getattr(here, part)
+        else:
+            raise LookupError(f"nothing at `{path}`")
+    return here
+
+
+def _row_named(rows: tuple[Any, ...], key: str) -> Any:
+    first, _, second = key.partition("-")
+    for row in rows:
+        if isinstance(row, Strict):
+            if getattr(row, "id", None) == key:
+                return row
+            if isinstance(row, Trade) and (row.state, row.partner) == (first, second):
+                return row
+            if isinstance(row, Dispute | Distance | Frailty) and {row.a, row.b} == {first, second}:
+                return row
+    raise LookupError(f"no item `{key}`")

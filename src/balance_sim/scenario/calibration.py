@@ -6,275 +6,221 @@ A value that the scenario's file gives itself stays. A file of another record is
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
-from balance_sim.scenario.fingerprint import canonical
+from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
-from balance_sim.scenario.problems import Problem, did_you_mean, listed, problem, shown
-from balance_sim.scenario.schema import TERMS, Scenario
-from balance_sim.scenario.shipped import shipped
+from balance_sim.scenario.problems import (
+    Diagnostics,
+    Problem,
+    did_you_mean,
+    errors_in,
+    listed,
+    problem,
+    shown,
+)
+from balance_sim.scenario.schema import TERMS, Scenario, Strict
+from balance_sim.scenario.validation import read_piece
 
-PARTS = {
-    "calibrated": (
-        "command",
-        "version",
-        "start",
-        "years",
-        "agreements",
-        "data_sha256",
-        "weights_sha256",
-        "form",
-    ),
-    "variances": ("states", "declarations", "covariance", "dyads", "level"),
-    "weights": (),
-    "intercepts": (),
-    "states": (),
-    "declarations": (),
-    "dyads": (),
-    "levels": (),
-    "covariance": ("names", "matrix"),
-}
-"""Sections of the file and, where they are fixed, their keys."""
-PROPENSITIES = {"states": "propensity", "declarations": "propensity_declarations"}
+
+class Calibrated(Strict):
+    """What was calibrated, and how."""
+
+    command: Any
+    version: Any
+    start: Any
+    years: Any
+    agreements: Any
+    data_sha256: Any
+    weights_sha256: Any
+    form: Any
+
+
+class Variances(Strict):
+    """Of the random intercepts, of the dyads' factors and of the year's level."""
+
+    states: Any
+    declarations: Any
+    covariance: Any
+    dyads: Any
+    level: Any
+
+
+class Estimated(Strict):
+    """A number and its standard error."""
+
+    estimate: float
+    standard_error: float
+
+
+class EstimatedWeight(Estimated):
+    """The weight of a term, and what it was before."""
+
+    prior: float
+
+
+class Covariance(Strict):
+    """Key paths and their posterior covariance, row by row."""
+
+    names: tuple[Any, ...]
+    matrix: tuple[tuple[float, ...], ...]
+
+
+class CalibrationFile(Strict):
+    """All sections of the file; all are required."""
+
+    calibrated: Calibrated
+    variances: Variances
+    weights: dict[str, EstimatedWeight]
+    intercepts: dict[str, Estimated]
+    states: dict[str, Estimated]
+    declarations: dict[str, Estimated]
+    dyads: dict[str, tuple[float, float]]
+    levels: dict[str, Any]
+    covariance: Covariance
+
+
+INTERCEPTS_OF_STATES = {"states": "propensity", "declarations": "propensity_declarations"}
 """Sections of states' random intercepts, and the field of a state that each one fills."""
-HINT = "write it again: balance-sim calibrate {}"
-RECORD = ("states", "disputes", "distances", "trade", "accords")
-NOT_DATA = ("propensity", "propensity_declarations", "name", "source", "guesses", "confidence", "note")
 
 
-def record_digest(scenario: Scenario) -> str:
-    """sha256 of what a calibration is told: start, states, quarrels, distances, trade and agreements, without texts."""
-    rows: dict[str, Any] = {"start": scenario.start}
-    for section in RECORD:
-        rows[section] = [
-            {name: value for name, value in row.__dict__.items() if name not in NOT_DATA}
-            for row in getattr(scenario, section)
-        ]
-    text = json.dumps(canonical(rows), sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+def _again(file: str) -> str:
+    return f"write it again: balance-sim calibrate {file}"
 
 
-def weights_digest() -> str:
-    """sha256 of the shipped fit, from which a calibration starts."""
-    return hashlib.sha256(shipped("balance_sim.scenario", "fitted.yaml")).hexdigest()
-
-
-def with_calibration(tree: Node, sources: Sources) -> tuple[Node, list[Problem]]:
+def with_calibration(tree: Node, sources: Sources, found: Diagnostics) -> Node:
     """The tree with the calibration that it names laid below it. Raises ScenarioError for a file that is no YAML."""
     named = tree.get("calibration")
     if named is None or named.value is REFUSED or isinstance(named.value, dict):
-        return tree, []
-    tree = tree.without(("calibration",))
+        return tree
+    tree = tree.without("calibration")
     if named.value is None:
-        return tree, []
+        return tree
     name, shown_as, data = sources.beside(
         named.value, sources.path.name, named.mark, "calibration", LARGEST_SCENARIO
     )
     read, problems = read_document(decoded(data, shown_as), shown_as)
-    problems = [*problems, *_check(read, tree, sources.shown)]
-    if any(not one.is_warning for one in problems):
-        return tree, problems
-    return _laid(tree, read, name), problems
+    hint = _again(sources.shown)
+    if isinstance(read.value, dict):
+        of_file = Diagnostics()
+        read_piece(CalibrationFile, read, "", of_file, folder=sources.folder)
+        of_file += _against(read, tree)
+        problems += [
+            one if one.suggestion.startswith("did you mean") else replace(one, suggestion=hint)
+            for one in of_file
+        ]
+    else:
+        problems.add(read, "calibration", "E012", "this is no calibration", hint)
+    found += problems
+    return tree if errors_in(problems) else _laid(tree, read, name)
 
 
-def stale(scenario: Scenario, tree: Node, file: str) -> list[Problem]:
+def stale(scenario: Scenario, tree: Node, file: str, found: Diagnostics) -> None:
     """What is wrong if the scenario as written is not the one that was calibrated. tree: with the calibration laid."""
-    given = tree.get("calibration")
-    if given is None or not scenario.calibration.data_sha256:
-        return []
-    hint = HINT.format(file)
+    given = tree.below("calibration")
     data, weights = given.get("data_sha256"), given.get("weights_sha256")
+    if not scenario.calibration.data_sha256:
+        return
     if data is not None and scenario.calibration.data_sha256 != record_digest(scenario):
         why = "the scenario's states or record are not those that were calibrated"
-        return [
-            problem(data.mark, "calibration", "E505", why, suggestion=f"{hint}, or leave `calibration` out")
-        ]
-    if weights is not None and scenario.calibration.weights_sha256 != weights_digest():
+        found.add(data, "calibration", "E505", why, f"{_again(file)}, or leave `calibration` out")
+    elif weights is not None and scenario.calibration.weights_sha256 != weights_digest():
         why = "calibrated from other fitted weights than this version's"
-        return [problem(weights.mark, "calibration", "W311", why, suggestion=hint)]
-    return []
+        found.add(weights, "calibration", "W311", why, _again(file))
 
 
-def _check(read: Node, tree: Node, file: str) -> Iterator[Problem]:
-    hint = HINT.format(file)
-    if not isinstance(read.value, dict):
-        yield problem(read.mark, "calibration", "E012", "this is no calibration", suggestion=hint)
-        return
-    yield from _keys(read, "", tuple(PARTS), hint)
-    for part, keys in PARTS.items():
-        section = read.get(part)
-        if section is None or section.value is REFUSED:
-            continue
-        if not isinstance(section.value, dict):
-            yield problem(section.mark, part, "E201", "expected a mapping", suggestion=hint)
-        elif keys:
-            yield from _keys(section, part, keys, hint)
-    roster = _codes(tree)
-    yield from _states(read, roster, hint)
-    yield from _dyads(read, roster, hint)
-    for term, node in _fields(read, "weights"):
-        if term not in TERMS:
-            why = f"unknown term `{shown(term)}`"
-            yield problem(node.at, f"weights.{shown(term)}", "E211", why, listed(TERMS, 30), hint)
-        yield from _numbers(node, f"weights.{shown(term)}", ("estimate", "standard_error", "prior"), hint)
-    kinds = {*default_tree().fields["kinds"].fields, *(tree.get("kinds") or from_plain({})).fields}
-    for kind, node in _fields(read, "intercepts"):
-        if kind not in kinds:
-            why = f"unknown kind `{shown(kind)}`"
-            yield problem(node.at, f"intercepts.{shown(kind)}", "E211", why, listed(sorted(kinds), 30), hint)
-        yield from _numbers(node, f"intercepts.{shown(kind)}", ("estimate", "standard_error"), hint)
-    yield from _covariance(read, hint)
-
-
-def _states(read: Node, roster: set[str], hint: str) -> Iterator[Problem]:
-    for part in PROPENSITIES:
-        for code, node in _fields(read, part):
+def _against(read: Node, tree: Node) -> Iterator[Problem]:
+    """What the file names that the scenario does not have."""
+    states = tree.get("states") or from_plain([])
+    roster = {str(child.value) for row in states.items if (child := row.get("id")) is not None}
+    kinds = sorted({*default_tree().fields["kinds"].fields, *tree.below("kinds").fields})
+    for part in INTERCEPTS_OF_STATES:
+        for code, node in read.below(part).fields.items():
             if code not in roster:
                 why, near = f"unknown state `{shown(code)}`", did_you_mean(code, roster)
-                yield problem(node.at, f"{part}.{shown(code)}", "E301", why, suggestion=near or hint)
-            yield from _numbers(node, f"{part}.{shown(code)}", ("estimate", "standard_error"), hint)
-
-
-def _dyads(read: Node, roster: set[str], hint: str) -> Iterator[Problem]:
-    for key, node in _fields(read, "dyads"):
+                yield problem(node.at, f"{part}.{shown(code)}", "E301", why, near)
+    for key, node in read.below("dyads").fields.items():
         a, _, b = key.partition("-")
         if a not in roster or b not in roster or a >= b:
             why = f"`{shown(key)}` is no dyad of the roster, lesser code first"
-            yield problem(node.at, f"dyads.{shown(key)}", "E301", why, suggestion=hint)
-        if len(node.items) != 2 or not all(_is_number(one) for one in node.items):
-            why = "expected [factor, shape], two numbers"
-            yield problem(node.mark, f"dyads.{shown(key)}", "E201", why, suggestion=hint)
-
-
-def _covariance(read: Node, hint: str) -> Iterator[Problem]:
-    names, matrix = (((read.get("covariance") or from_plain({})).get(key)) for key in ("names", "matrix"))
+            yield problem(node.at, f"dyads.{shown(key)}", "E301", why)
+    for part, known, what in (("weights", list(TERMS), "term"), ("intercepts", kinds, "kind")):
+        for name, node in read.below(part).fields.items():
+            if name not in known:
+                where, why = f"{part}.{shown(name)}", f"unknown {what} `{shown(name)}`"
+                yield problem(node.at, where, "E211", why, allowed=listed(known, 30))
+    names, matrix = (read.below("covariance").get(key) for key in ("names", "matrix"))
     if names is not None and matrix is not None:
         count = len(names.items)
-        if len(matrix.items) != count or any(
-            len(row.items) != count or not all(_is_number(one) for one in row.items) for row in matrix.items
-        ):
-            why = f"expected {count} rows of {count} numbers"
-            yield problem(matrix.mark, "covariance.matrix", "E201", why, suggestion=hint)
-
-
-def _keys(node: Node, where: str, known: Sequence[str], hint: str) -> Iterator[Problem]:
-    dot = f"{where}." if where else ""
-    for key, child in node.fields.items():
-        if key not in known:
-            near = did_you_mean(key, known)
-            why = f"unknown key `{shown(key)}`"
-            yield problem(child.at, dot + shown(key), "E101", why, listed(known, 10), near or hint)
-    for key in known:
-        if node.get(key) is None:
-            yield problem(node.mark, dot + key, "E103", f"`{key}` is required", suggestion=hint)
-
-
-def _fields(read: Node, part: str) -> list[tuple[str, Node]]:
-    section = read.get(part)
-    return list(section.fields.items()) if section is not None else []
-
-
-def _numbers(node: Node, path: str, known: Sequence[str], hint: str) -> Iterator[Problem]:
-    if not isinstance(node.value, dict):
-        yield problem(node.mark, path, "E201", f"expected {listed(known)}", suggestion=hint)
-        return
-    yield from _keys(node, path, known, hint)
-    for key, child in node.fields.items():
-        if key in known and not _is_number(child):
-            why = f"expected a number, got `{shown(child.text)}`"
-            yield problem(child.mark, f"{path}.{key}", "E201", why, suggestion=hint)
-
-
-def _is_number(node: Node) -> bool:
-    return isinstance(node.value, int | float) and not isinstance(node.value, bool)
-
-
-def _codes(tree: Node) -> set[str]:
-    states = tree.get("states")
-    ids = [row.get("id") for row in (states.items if states is not None else [])]
-    return {str(one.value) for one in ids if one is not None}
+        if [len(row.items) for row in matrix.items] != [count] * count:
+            yield problem(matrix, "covariance.matrix", "E201", f"expected {count} rows of {count} numbers")
 
 
 def _laid(tree: Node, read: Node, name: str) -> Node:
     """The scenario's tree over what the calibration says."""
-    own = {key: tree.get(key) or from_plain({}) for key in ("kinds", "theory")}
-    kinds = {kind: (own["kinds"].get(kind) or from_plain({})) for kind, _ in _fields(read, "intercepts")}
-    for kind, node in _fields(read, "intercepts"):
-        if isinstance(kinds[kind].value, dict) and kinds[kind].get("intercept") is None:
-            kinds[kind] = kinds[kind].with_fields({"intercept": node.fields["estimate"]})
-    changes = {"kinds": own["kinds"].with_fields(kinds)}
-    states = tree.get("states")
-    assert states is not None
-    rows = list(states.items)
-    for part, field in PROPENSITIES.items():
-        found = {code: node.fields["estimate"] for code, node in _fields(read, part)}
-        rows = [_with_propensity(row, field, found) for row in rows]
-    changes["states"] = states.with_value(rows)
-    given = tree.get("frailties")
+    estimates = {
+        part: {key: node.fields["estimate"] for key, node in read.fields[part].fields.items()}
+        for part in ("weights", "intercepts", *INTERCEPTS_OF_STATES)
+    }
+    kinds = tree.below("kinds")
+    for kind, intercept in estimates["intercepts"].items():
+        own = kinds.get(kind) or from_plain({})
+        if isinstance(own.value, dict) and own.get("intercept") is None:
+            own = own.with_fields({"intercept": intercept})
+        kinds = kinds.with_fields({kind: own})
+    states = tree.get("states") or from_plain([])
+    rows = [_with_intercepts(row, estimates) for row in states.items]
+    given = tree.get("frailties") or from_plain([], read.mark)
     known = {
         "-".join(sorted(str(child.value) for key in ("a", "b") if (child := row.get(key))))
-        for row in (given.items if given is not None else [])
+        for row in given.items
     }
-    dyads = [
-        node.with_value(
-            {
-                "a": Node(key.partition("-")[0], node.at, text=key, quoted=True),
-                "b": Node(key.partition("-")[2], node.at, text=key, quoted=True),
-                "factor": node.items[0],
-                "shape": node.items[1],
-            }
-        )
-        for key, node in _fields(read, "dyads")
-        if key not in known
-    ]
-    changes["frailties"] = (given or from_plain([], read.mark)).with_value(
-        [*(given.items if given is not None else []), *dyads]
-    )
-    weights = {term: node.fields["estimate"] for term, node in _fields(read, "weights")}
-    changes["theory"] = _with_weights(own["theory"], weights)
-    head = read.fields["calibrated"]
-    matrix = read.fields["covariance"].fields["matrix"]
-    changes["calibration"] = read.with_value(
+    dyads = []
+    for key, node in read.fields["dyads"].fields.items():
+        if key not in known:
+            a, b = (Node(code, node.at, text=key, quoted=True) for code in key.split("-", 1))
+            dyads.append(node.with_value({"a": a, "b": b, "factor": node.items[0], "shape": node.items[1]}))
+    head, matrix = read.fields["calibrated"], read.fields["covariance"].fields["matrix"]
+    calibration = {
+        "file": Node(name, read.mark, text=name, quoted=True),
+        "data_sha256": head.fields["data_sha256"],
+        "weights_sha256": head.fields["weights_sha256"],
+        "weights": read.fields["weights"].with_value(estimates["weights"]),
+        "level_variance": read.fields["variances"].fields["level"],
+        "names": read.fields["covariance"].fields["names"],
+        "covariance": matrix.with_value([one for row in matrix.items for one in row.items]),
+    }
+    return tree.with_fields(
         {
-            "file": Node(name, read.mark, text=name, quoted=True),
-            "data_sha256": head.fields["data_sha256"],
-            "weights_sha256": head.fields["weights_sha256"],
-            "weights": read.fields["weights"].with_value(weights),
-            "level_variance": read.fields["variances"].fields["level"],
-            "names": read.fields["covariance"].fields["names"],
-            "covariance": matrix.with_value([one for row in matrix.items for one in row.items]),
+            "kinds": kinds,
+            "states": states.with_value(rows),
+            "frailties": given.with_value([*given.items, *dyads]),
+            "theory": _with_weights(tree.below("theory"), estimates["weights"]),
+            "calibration": read.with_value(calibration),
         }
     )
-    return tree.with_fields(changes)
 
 
-def _with_propensity(row: Node, field: str, found: dict[str, Node]) -> Node:
+def _with_intercepts(row: Node, estimates: dict[str, dict[str, Node]]) -> Node:
     code = row.get("id")
-    value = found.get(str(code.value)) if code is not None else None
-    given = row.get(field)
-    if value is None or (given is not None and given.value is not None):
-        return row
-    return row.with_fields({field: value})
+    for part, field in INTERCEPTS_OF_STATES.items():
+        value, given = estimates[part].get(str(code.value)) if code is not None else None, row.get(field)
+        if value is not None and (given is None or given.value is None):
+            row = row.with_fields({field: value})
+    return row
 
 
 def _with_weights(theory: Node, weights: dict[str, Node]) -> Node:
     """Weights that neither the file nor its preset, if it is another than the default, names."""
-    if not isinstance(theory.value, dict):
+    preset, given = theory.get("preset"), theory.below("weights")
+    if not isinstance(theory.value, dict) or not isinstance(given.value, dict):
         return theory
-    preset = theory.get("preset")
     name = str(preset.value or preset.text) if preset is not None else DEFAULT_PRESET
-    named = set(presets()[name].weights) if name in presets() and name != DEFAULT_PRESET else set()
-    given = theory.get("weights") or from_plain({})
+    named = presets()[name].weights if name in presets() and name != DEFAULT_PRESET else {}
     below = {term: node for term, node in weights.items() if term not in named}
-    if not isinstance(given.value, dict):
-        return theory
     return theory.with_fields({"weights": given.with_value({**below, **given.fields})})
-
-
-__all__ = ["record_digest", "stale", "weights_digest", "with_calibration"]

@@ -1,21 +1,21 @@
-"""What must hold between the pieces of a scenario: time, events, theory, arms' common ground.
+"""What must hold between the pieces of a scenario: time, events, states, dyads, agreements, theory.
 
-Each check takes a `Draft` and yields problems; it looks only at pieces that could be read."""
+Each rule takes a `Draft` and yields problems; it looks only at pieces that could be read."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
-from balance_sim.scenario.checks_pairs import check_accords, check_no_relations, check_pairs
-from balance_sim.scenario.draft import Draft
+from balance_sim.scenario.arms import signals_out_of_order
+from balance_sim.scenario.draft import Draft, RowRead
 from balance_sim.scenario.nodes import NOWHERE, REFUSED, Node
-from balance_sim.scenario.problems import Problem, closest, listed, problem, shown
-from balance_sim.scenario.rows import Row
-from balance_sim.scenario.schema import SIGNAL_ORDER, Event, EventKind
+from balance_sim.scenario.problems import Mark, Problem, closest, listed, problem, shown
+from balance_sim.scenario.schema import SIGNAL_ORDER, Accord, Event
 
 MOST_STEPS = 20_000
 MOST_DAYS = (
@@ -24,6 +24,16 @@ MOST_DAYS = (
 MOST_WINDOWS = 100
 type Rule = Callable[[Draft], Iterator[Problem]]
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
+MEASURES = {"gdp_bn": "gdp", "milex_bn": "milex", "population_m": "population"}
+DONE = ("opened", "signed", "in_force", "ended")
+NOT_WITH = {
+    "talks": ("signed", "in_force", "ended"),
+    "signed": ("in_force", "ended", "scheduled_signed"),
+    "in_force": ("ended", "scheduled_signed", "scheduled_in_force"),
+    "collapsed": ("in_force", "scheduled_signed", "scheduled_in_force"),
+    "ended": ("scheduled_signed", "scheduled_in_force"),
+}
+"""Dates that an agreement of a status cannot have."""
 
 
 def check(draft: Draft, *, is_arm: bool = False, base: Draft | None = None) -> list[Problem]:
@@ -48,374 +58,371 @@ def _changed(draft: Draft, base: Draft | None, rule: Rule) -> Draft:
     return replace(draft, rows={**draft.rows, section: rows})
 
 
-def _node(draft: Draft, *path: str) -> Node:
-    node = draft.tree
-    for step in path:
-        child = node.get(step)
-        if child is None:
-            break
-        node = child
-    return node
+def _is_known_whole(draft: Draft, name: str) -> bool:
+    """False if a table of the section could not be read: what it would hold is not missed then."""
+    return all(row.node.value is not REFUSED for row in draft.rows[name])
+
+
+def _near(word: str, options: Iterable[str], otherwise: str) -> str:
+    near = closest(word, options)
+    return f"did you mean `{near}`?" if near else otherwise
+
+
+def _line_of(first: Mark, here: Mark) -> str:
+    """`line 3`, or `line 3 of x.csv` from another file."""
+    return f"line {first.line}" + (f" of {first.file}" if first.file != here.file else "")
+
+
+# --- time and the focal event -----------------------------------------------------------------------
 
 
 def _check_span(draft: Draft) -> Iterator[Problem]:
     head = draft.head
     if head is None:
         return
-    start, end = _node(draft, "start"), _node(draft, "end")
-    if head.end <= head.start:
-        why = f"`end` {head.end} is not after `start` {head.start} (line {start.mark.line})"
-        yield problem(end.mark, "end", "E210", why)
-        return
+    start, end, step = draft.node("start"), draft.node("end"), draft.node("step_days")
     days = (head.end - head.start).days
-    if days > MOST_DAYS:
-        why = f"{days:,} days from start to end exceed {MOST_DAYS:,}"
-        yield problem(end.mark, "end", "E203", why, suggestion="take a shorter span")
-        return
     steps = math.ceil(days / head.step_days)
-    if steps > MOST_STEPS:
+    if days <= 0:
+        why = f"`end` {head.end} is not after `start` {head.start} (line {start.mark.line})"
+        yield problem(end, "end", "E210", why)
+    elif days > MOST_DAYS:
+        why = f"{days:,} days from start to end exceed {MOST_DAYS:,}"
+        yield problem(end, "end", "E203", why, "take a shorter span")
+    elif steps > MOST_STEPS:
         why = f"{steps:,} steps from start to end exceed {MOST_STEPS:,}"
-        step = _node(draft, "step_days")
-        node = step if step is not draft.tree else end
-        yield problem(node.mark, "step_days", "E203", why, suggestion="take a larger step or a shorter span")
+        at = step if step is not draft.tree else end
+        yield problem(at, "step_days", "E203", why, "take a larger step or a shorter span")
 
 
 def _check_base_rate(draft: Draft) -> Iterator[Problem]:
     """A stated level of at most one agreement a year and dyad."""
-    if draft.head is None or draft.head.base_rate is None:
-        return
+    rate = draft.head.base_rate if draft.head else None
     n = len(draft.rows["states"])
-    if draft.head.base_rate > n * (n - 1) / 2:
-        why = f"{draft.head.base_rate:g} agreements a year among {n} states; at most one a dyad, {n * (n - 1) // 2}"
-        yield problem(_node(draft, "base_rate").mark, "base_rate", "E203", why, suggestion="give fewer")
-
-
-def is_known_whole(draft: Draft, name: str) -> bool:
-    """False if a table of the section could not be read: what it would hold is not missed then."""
-    return all(row.node.value is not REFUSED for row in draft.rows[name])
-
-
-def _events(draft: Draft) -> list[tuple[Event, Row]]:
-    return [(row.value, row) for row in draft.rows["events"] if row.value is not None]
-
-
-def _check_events(draft: Draft) -> Iterator[Problem]:
-    accords = {row.value.id for row in draft.rows["accords"] if row.value is not None}
-    accords |= {str(child.value) for row in draft.rows["accords"] if (child := row.node.get("id"))}
-    are_accords_known = is_known_whole(draft, "accords")
-    for event, row in _events(draft):
-        yield from check_roles(event, row)
-        if draft.head is not None and draft.head.start < draft.head.end <= event.date:
-            yield problem(
-                row.at("date").mark,
-                f"{row.path}.date",
-                "E203",
-                f"{event.date} is outside ..{draft.head.end - timedelta(days=1)}: events lie before `end`",
-            )
-        if event.accord is not None and event.accord not in accords and are_accords_known:
-            near = closest(str(event.accord), accords)
-            hint = f"did you mean `{near}`?" if near else "give the id of an accord, or leave it out"
-            yield problem(
-                row.at("accord").mark,
-                f"{row.path}.accord",
-                "E309",
-                f"no accord `{event.accord}`",
-                suggestion=hint,
-            )
-        roster = draft.names.roster
-        of_it = any(
-            code in roster for part in (event.principals, event.targets, event.guests) for code in part
-        )
-        if not of_it and draft.names.is_whole:
-            yield problem(
-                row.at("principals").mark,
-                f"{row.path}.principals",
-                "W305",
-                "no state of the roster takes part or is a target: the event acts on nothing",
-            )
-
-
-def check_roles(event: Event, row: Row) -> Iterator[Problem]:
-    """Roles that make sense together."""
-    both = event.guests and sorted({*event.principals} & {*event.guests})
-    if both:
-        yield problem(
-            row.at("guests").mark,
-            f"{row.path}.guests",
-            "E306",
-            f"{listed(f'`{code}`' for code in both)} among the principals already",
-            suggestion="guests are seen with the principals; name each actor once",
-        )
-    own = event.targets and sorted({*event.principals, *event.guests} & {*event.targets})
-    if own:
-        yield problem(
-            row.at("targets").mark,
-            f"{row.path}.targets",
-            "E306",
-            f"{listed(f'`{code}`' for code in own)} takes part already, and cannot be a target",
-            suggestion="name each actor once",
-        )
-    if event.kind not in NEED_COMPANY:
-        return
-    if len({*event.principals, *event.guests, *event.targets, event.host} - {None}) < 2:
-        yield problem(
-            row.at("principals").mark,
-            f"{row.path}.principals",
-            "E212",
-            f"at least 2 take part in an event of kind `{event.kind}`, got {len(event.principals)}",
-            suggestion="add a principal, guests or targets",
-        )
-
-
-def _check_ids(draft: Draft) -> Iterator[Problem]:
-    for name in ("accords", "events", "provocations"):
-        seen: dict[str, Node] = {}
-        ids = [row.value.id for row in draft.rows[name] if row.value is not None]
-        if len({*ids}) == len(draft.rows[name]):  # as nearly always, and for each of many arms
-            continue
-        for row in draft.rows[name]:
-            child = row.node.get("id")
-            if child is None or not isinstance(child.value, str):
-                continue
-            if child.value in seen:
-                first = seen[child.value].mark
-                where = f"line {first.line}" + (f" of {first.file}" if first.file != child.mark.file else "")
-                yield problem(
-                    child.mark,
-                    f"{row.path}.id",
-                    "E015",
-                    f"`{child.value}` already defined at {where}",
-                    "",
-                    "remove one",
-                )
-            seen.setdefault(child.value, child)
-
-
-def _check_states(draft: Draft) -> Iterator[Problem]:
-    capability = draft.capability
-    for row in draft.rows["states"]:
-        state = row.value
-        if state is None:
-            continue
-        if (state.latitude is None) != (state.longitude is None):
-            given, lacks = ("latitude", "longitude") if state.longitude is None else ("longitude", "latitude")
-            yield problem(
-                row.at(given).mark, f"{row.path}.{lacks}", "E103", f"`{lacks}` is required beside `{given}`"
-            )
-        if state.id in state.patrons:
-            yield problem(
-                row.at("patrons").mark, f"{row.path}.patrons", "E306", f"`{state.id}` is its own patron"
-            )
-        measures = {"gdp_bn": "gdp", "milex_bn": "milex", "population_m": "population"}
-        missing = [name for name in measures if getattr(state, name) is None]
-        counted = [name for name in missing if capability is None or getattr(capability, measures[name]) > 0]
-        if state.capability is not None or not counted:
-            continue
-        if len(missing) == len(measures):
-            yield problem(
-                row.at("id").mark,
-                row.path,
-                "E216",
-                "neither `capability` nor any of `gdp_bn`, `milex_bn`, `population_m` is given",
-                suggestion="give one of them",
-            )
-        else:
-            why = f"{listed(f'`{name}`' for name in counted)} missing: its capability rests on the others"
-            yield problem(row.at("id").mark, row.path, "W303", why)
-
-
-def _check_capability(draft: Draft) -> Iterator[Problem]:
-    """Shares can be formed: `capability` for all states or for none, and not all of it nought."""
-    rows = [row for row in draft.rows["states"] if row.value is not None]
-    if not draft.names.is_whole or len(rows) < len(draft.rows["states"]):
-        return
-    lacking = [row for row in rows if row.value.capability is None]
-    if 0 < len(lacking) < len(rows):
-        given = next(row for row in rows if row.value.capability is not None)
-        names = listed((row.value.id for row in lacking), 5)
-        why = f"`capability` is given for {given.value.id} and not for {names}: for all states or for none"
-        yield problem(given.at("capability").mark, f"{given.path}.capability", "E217", why)
-        return
-    fields = ("gdp_bn", "milex_bn", "population_m") if lacking else ("capability",)
-    if not any(getattr(row.value, name) for row in rows for name in fields):
-        hint = "at least one state must have some"
-        yield problem(_node(draft, "states").at, "states", "E213", "capabilities sum to 0", suggestion=hint)
-
-
-def _check_gaps(draft: Draft) -> Iterator[Problem]:
-    states = [row.value for row in draft.rows["states"] if row.value is not None]
-    if not states:
-        return
-    node = _node(draft, "states")
-    for name in ("ideal_point", "democracy"):
-        missing = [state.id for state in states if getattr(state, name) is None]
-        if missing:
-            whom = listed(missing) if len(missing) < len(states) else "all states"
-            yield problem(node.at, "states", "W303", f"`{name}` is missing for {whom}")
-    if not draft.names.is_whole:
-        return
-    nowhere = {state.id for state in states if state.latitude is None}
-    known = {
-        frozenset((row.value.a, row.value.b)) for row in draft.rows["distances"] if row.value is not None
-    }
-    lacking = [
-        f"{a}-{state.id}"
-        for a in sorted(nowhere)
-        for state in sorted(states, key=lambda s: s.id)
-        if a != state.id
-        and not (state.id in nowhere and state.id < a)
-        and frozenset((a, state.id)) not in known
-    ]
-    if lacking:
-        hint = "give `latitude` and `longitude`, or a row in `distances`"
-        yield problem(
-            node.at, "states", "W304", f"no distance known for {listed(lacking, 5)}", suggestion=hint
-        )
-
-
-def _check_weights(draft: Draft) -> Iterator[Problem]:
-    capability = draft.capability
-    if capability is not None:
-        total = math.fsum((capability.gdp, capability.milex, capability.population))
-        if abs(total - 1.0) > 1e-9:
-            node = _node(draft, "capability")
-            yield problem(node.mark, "capability", "E213", f"sum is {total:.12g}; must be 1 +- 1e-9")
-    for name, kind, before in signals_out_of_order(draft.event_kinds):
-        weights = [abs(getattr(draft.event_kinds[one], name)) for one in (kind, before)]
-        node = _written(draft, kind, name) or _written(draft, before, name) or draft.tree
-        yield problem(
-            node.mark,
-            f"event_kinds.{kind}.{name}",
-            "E219",
-            f"|{name}| of `{kind}` is {weights[0]:g}, not above `{before}` with {weights[1]:g}",
-            " < ".join(SIGNAL_ORDER),
-            "costly signals must rise along this order",
-        )
-
-
-def signals_out_of_order(kinds: Mapping[str, EventKind]) -> Iterator[tuple[str, str, str]]:
-    """Costly signals that weigh no more than the next cheaper one: which weight, of which kind, and of which other."""
-    for name in ("alignment", "intent"):
-        known = [kind for kind in SIGNAL_ORDER if kind in kinds]
-        for before, kind in pairwise(known):
-            if abs(getattr(kinds[kind], name)) <= abs(getattr(kinds[before], name)):
-                yield name, kind, before
-
-
-def _written(draft: Draft, kind: str, name: str) -> Node | None:
-    node: Node | None = draft.tree.get("event_kinds")
-    for step in (kind, name):
-        node = node.get(step) if node else None
-    return node if node is not None and node.mark.file != NOWHERE.file else None
-
-
-def _check_rates(draft: Draft) -> Iterator[Problem]:
-    for row in draft.rows["provocations"]:
-        provocation = row.value
-        if provocation is None:
-            continue
-        if provocation.state in provocation.targets:
-            yield problem(
-                row.at("targets").mark,
-                f"{row.path}.targets",
-                "E306",
-                f"`{provocation.state}` provokes itself",
-            )
-        step = draft.head.step_days if draft.head else 7.0
-        per_step = provocation.rate * step / 365.25
-        if per_step > 1.0:
-            why = f"{provocation.rate:g} per year is {per_step:.3g} in every step of {step:g} days"
-            yield problem(
-                row.at("rate").mark, f"{row.path}.rate", "W214", why, suggestion="rates are per year"
-            )
+    if rate is not None and rate > n * (n - 1) / 2:
+        why = f"{rate:g} agreements a year among {n} states; at most one a dyad, {n * (n - 1) // 2}"
+        yield problem(draft.node("base_rate"), "base_rate", "E203", why, "give fewer")
 
 
 def _check_focal(draft: Draft) -> Iterator[Problem]:
     head = draft.head
-    if head is None:
+    if head is None or not _is_known_whole(draft, "events"):
         return
     ids = [str(child.value) for row in draft.rows["events"] if (child := row.node.get("id"))]
-    node = _node(draft, "focal")
-    if not is_known_whole(draft, "events"):
-        return
     if head.focal not in ids:
-        near = closest(head.focal, ids)
-        hint = f"did you mean `{near}`?" if near else "give the id of one of the events"
-        yield problem(node.mark, "focal", "E309", f"no event `{head.focal}`", listed(sorted({*ids})), hint)
+        hint = _near(head.focal, ids, "give the id of one of the events")
+        known = listed(sorted({*ids}))
+        yield problem(draft.node("focal"), "focal", "E309", f"no event `{head.focal}`", hint, known)
         return
-    for event, row in _events(draft):
-        if event.id == head.focal and event.date < head.start:
-            at = row.at("date").mark
-            why = f"the focal event on {event.date} is outside {head.start}..{head.end}"
-            yield problem(at, f"{row.path}.date", "E203", why, suggestion="windows count from its date")
-
-
-def _focal_date(draft: Draft) -> date | None:
-    focal = draft.head.focal if draft.head else None
-    return next((event.date for event, _ in _events(draft) if event.id == focal), None)
+    for row in draft.read("events"):
+        if row.value.id == head.focal and row.value.date < head.start:
+            why = f"the focal event on {row.value.date} is outside {head.start}..{head.end}"
+            yield row.problem("date", "E203", why, "windows count from its date")
 
 
 def _check_report(draft: Draft) -> Iterator[Problem]:
     if draft.report is None:
         return
-    groups = draft.names.members
+    groups, roster = draft.names.members, {row.value.id for row in draft.read("states")}
     for name in draft.report.groups:
         if name not in groups:
-            near = closest(name, groups)
-            hint = f"did you mean `{near}`?" if near else "name one of `groups`"
-            node = next(
-                (item for item in _node(draft, "report", "groups").items if item.value == name), draft.tree
-            )
-            yield problem(node.mark, "report.groups", "E107", f"unknown group `{name}`", listed(groups), hint)
-    yield from _check_positions(draft)
-    windows = draft.report.windows
-    node = _node(draft, "report", "windows")
-    if len(set(windows)) < len(windows):
-        yield problem(node.mark, "report.windows", "E015", "a window is given twice", suggestion="remove one")
-    if not windows:
-        yield problem(node.mark, "report.windows", "E212", "at least 1 needed, got 0")
-    if len(windows) > MOST_WINDOWS:
-        why = f"{len(windows):,} windows; at most {MOST_WINDOWS}, as each has every outcome and table of its own"
-        yield problem(node.mark, "report.windows", "E022", why, suggestion="give those that are reported")
-    focal = _focal_date(draft)
-    if focal is not None and draft.head is not None and focal < draft.head.end:
-        late = [days for days in windows if days > (draft.head.end - focal).days]
-        if late and node is not draft.tree:
-            room = (draft.head.end - focal).days
-            why = f"{listed(map(str, late))} days after {focal} is beyond `end`: {room} days are simulated"
-            yield problem(node.mark, "report.windows", "W306", why)
-
-
-def _check_positions(draft: Draft) -> Iterator[Problem]:
-    assert draft.report is not None
-    roster = {row.value.id for row in draft.rows["states"] if row.value is not None}
+            hint = _near(name, [*groups], "name one of `groups`")
+            items = draft.node("report", "groups").items
+            node = next((item for item in items if item.value == name), draft.tree)
+            yield problem(node, "report.groups", "E107", f"unknown group `{name}`", hint, listed(groups))
     for pair in draft.report.positions:
         a, dash, b = pair.partition("-")
         if not dash or a == b or not {a, b} <= roster:
             why = f"`{shown(pair)}` does not name two states of the roster"
-            node = _node(draft, "report", "positions")
-            yield problem(node.mark, "report.positions", "E107", why, suggestion="as RUS-UKR")
+            yield problem(draft.node("report", "positions"), "report.positions", "E107", why, "as RUS-UKR")
+    windows, node = draft.report.windows, draft.node("report", "windows")
+    if len(set(windows)) < len(windows):
+        yield problem(node, "report.windows", "E015", "a window is given twice", "remove one")
+    if not windows:
+        yield problem(node, "report.windows", "E212", "at least 1 needed, got 0")
+    if len(windows) > MOST_WINDOWS:
+        why = f"{len(windows):,} windows; at most {MOST_WINDOWS}, as each has every outcome and table of its own"
+        yield problem(node, "report.windows", "E022", why, "give those that are reported")
+    focal = [
+        row.value.date for row in draft.read("events") if draft.head and row.value.id == draft.head.focal
+    ]
+    room = (draft.head.end - focal[0]).days if draft.head and focal else 0
+    late = [days for days in windows if days > room > 0]
+    if late and node is not draft.tree:
+        why = f"{listed(map(str, late))} days after {focal[0]} is beyond `end`: {room} days are simulated"
+        yield problem(node, "report.windows", "W306", why)
 
 
 def _check_size(draft: Draft) -> Iterator[Problem]:
-    states = _node(draft, "states")
-    count = len(draft.rows["states"])
-    if count < 2 and isinstance(states.value, list) and is_known_whole(draft, "states"):
-        yield problem(states.mark, "states", "E212", f"at least 2 states needed, got {count}")
-    few = []
-    if len(draft.rows["states"]) == 2 and draft.names.is_whole:
-        few.append("2 states")
-    if len(draft.rows["events"]) < 2:
-        few.append(f"{len(draft.rows['events'])} event" + "s" * (not draft.rows["events"]))
+    states, count = draft.node("states"), len(draft.rows["states"])
+    if count < 2 and isinstance(states.value, list) and _is_known_whole(draft, "states"):
+        yield problem(states, "states", "E212", f"at least 2 states needed, got {count}")
+    events, arms = len(draft.rows["events"]), draft.tree.get("arms")
+    few = ["2 states"] if count == 2 and draft.names.is_whole else []
+    few += [f"{events} event" + "s" * (not events)] if events < 2 else []
     if draft.head and 0 < (draft.head.end - draft.head.start).days <= draft.head.step_days:
         few.append("one step")
-    arms = draft.tree.get("arms")
-    if arms is not None and len(arms.fields) == 1:
-        few.append("1 arm")
+    few += ["1 arm"] if arms is not None and len(arms.fields) == 1 else []
     if few:
-        yield problem(
-            draft.tree.mark, "", "W301", f"trivial scenario: {listed(few)}", suggestion="it still runs"
-        )
+        yield problem(draft.tree, "", "W301", f"trivial scenario: {listed(few)}", "it still runs")
+
+
+# --- events -----------------------------------------------------------------------------------------
+
+
+def _check_ids(draft: Draft) -> Iterator[Problem]:
+    for name in ("accords", "events", "provocations"):
+        seen: dict[str, Node] = {}
+        if len({row.value.id for row in draft.read(name)}) == len(draft.rows[name]):
+            continue  # as nearly always, and for each of many arms
+        for row in draft.rows[name]:
+            child = row.node.get("id")
+            if child is None or not isinstance(child.value, str):
+                continue
+            if child.value in seen:
+                where = _line_of(seen[child.value].mark, child.mark)
+                yield row.problem("id", "E015", f"`{child.value}` already defined at {where}", "remove one")
+            seen.setdefault(child.value, child)
+
+
+def _check_events(draft: Draft) -> Iterator[Problem]:
+    accords = {row.value.id for row in draft.read("accords")}
+    accords |= {str(child.value) for row in draft.rows["accords"] if (child := row.node.get("id"))}
+    are_accords_known, roster, head = _is_known_whole(draft, "accords"), draft.names.roster, draft.head
+    for row in draft.read("events"):
+        event: Event = row.value
+        yield from check_roles(event, row)
+        if head is not None and head.start < head.end <= event.date:
+            last = head.end - timedelta(days=1)
+            yield row.problem("date", "E203", f"{event.date} is outside ..{last}: events lie before `end`")
+        if event.accord is not None and event.accord not in accords and are_accords_known:
+            hint = _near(str(event.accord), sorted(accords), "give the id of an accord, or leave it out")
+            yield row.problem("accord", "E309", f"no accord `{event.accord}`", hint)
+        if draft.names.is_whole and roster.isdisjoint((*event.principals, *event.targets, *event.guests)):
+            why = "no state of the roster takes part or is a target: the event acts on nothing"
+            yield row.problem("principals", "W305", why)
+
+
+def check_roles(event: Event, row: RowRead) -> Iterator[Problem]:
+    """Roles that make sense together."""
+    both = event.guests and sorted({*event.principals} & {*event.guests})
+    if both:
+        why = f"{listed(f'`{code}`' for code in both)} among the principals already"
+        hint = "guests are seen with the principals; name each actor once"
+        yield row.problem("guests", "E306", why, hint)
+    own = event.targets and sorted({*event.principals, *event.guests} & {*event.targets})
+    if own:
+        why = f"{listed(f'`{code}`' for code in own)} takes part already, and cannot be a target"
+        yield row.problem("targets", "E306", why, "name each actor once")
+    company = {*event.principals, *event.guests, *event.targets, event.host} - {None}
+    if event.kind in NEED_COMPANY and len(company) < 2:
+        why = f"at least 2 take part in an event of kind `{event.kind}`, got {len(event.principals)}"
+        yield row.problem("principals", "E212", why, "add a principal, guests or targets")
+
+
+def _check_rates(draft: Draft) -> Iterator[Problem]:
+    step = draft.head.step_days if draft.head else 7.0
+    for row in draft.read("provocations"):
+        if row.value.state in row.value.targets:
+            yield row.problem("targets", "E306", f"`{row.value.state}` provokes itself")
+        per_step = row.value.rate * step / 365.25
+        if per_step > 1.0:
+            why = f"{row.value.rate:g} per year is {per_step:.3g} in every step of {step:g} days"
+            yield row.problem("rate", "W214", why, "rates are per year")
+
+
+# --- states -----------------------------------------------------------------------------------------
+
+
+def _check_states(draft: Draft) -> Iterator[Problem]:
+    weights = draft.capability
+    for row in draft.read("states"):
+        state = row.value
+        if (state.latitude is None) != (state.longitude is None):
+            given, lacks = ("latitude", "longitude") if state.longitude is None else ("longitude", "latitude")
+            why = f"`{lacks}` is required beside `{given}`"
+            yield problem(row.at(given), f"{row.path}.{lacks}", "E103", why)
+        if state.id in state.patrons:
+            yield row.problem("patrons", "E306", f"`{state.id}` is its own patron")
+        missing = [name for name in MEASURES if getattr(state, name) is None]
+        counted = [name for name in missing if weights is None or getattr(weights, MEASURES[name]) > 0]
+        if state.capability is not None or not counted:
+            continue
+        if len(missing) == len(MEASURES):
+            why = "neither `capability` nor any of `gdp_bn`, `milex_bn`, `population_m` is given"
+            yield problem(row.at("id"), row.path, "E216", why, "give one of them")
+        else:
+            why = f"{listed(f'`{name}`' for name in counted)} missing: its capability rests on the others"
+            yield problem(row.at("id"), row.path, "W303", why)
+
+
+def _check_capability(draft: Draft) -> Iterator[Problem]:
+    """Shares can be formed: `capability` for all states or for none, and not all of it nought."""
+    rows = draft.read("states")
+    if not draft.names.is_whole or len(rows) < len(draft.rows["states"]):
+        return
+    lacking = [row.value.id for row in rows if row.value.capability is None]
+    if 0 < len(lacking) < len(rows):
+        given = next(row for row in rows if row.value.capability is not None)
+        whom = f"given for {given.value.id} and not for {listed(lacking, 5)}"
+        yield given.problem("capability", "E217", f"`capability` is {whom}: for all states or for none")
+        return
+    fields = [*MEASURES] if lacking else ["capability"]
+    if not any(getattr(row.value, name) for row in rows for name in fields):
+        hint = "at least one state must have some"
+        yield problem(draft.node("states").at, "states", "E213", "capabilities sum to 0", hint)
+
+
+def _check_gaps(draft: Draft) -> Iterator[Problem]:
+    states, at = [row.value for row in draft.read("states")], draft.node("states").at
+    for name in ("ideal_point", "democracy"):
+        missing = [state.id for state in states if getattr(state, name) is None]
+        if missing:
+            whom = listed(missing) if len(missing) < len(states) else "all states"
+            yield problem(at, "states", "W303", f"`{name}` is missing for {whom}")
+    if not draft.names.is_whole:
+        return
+    nowhere = {state.id for state in states if state.latitude is None}
+    known = {frozenset((row.value.a, row.value.b)) for row in draft.read("distances")}
+    lacking = [
+        f"{a}-{b}"
+        for a in sorted(nowhere)
+        for b in sorted(state.id for state in states)
+        if a != b and not (b in nowhere and b < a) and frozenset((a, b)) not in known
+    ]
+    if lacking:
+        hint = "give `latitude` and `longitude`, or a row in `distances`"
+        yield problem(at, "states", "W304", f"no distance known for {listed(lacking, 5)}", hint)
+
+
+def _check_weights(draft: Draft) -> Iterator[Problem]:
+    if draft.capability is not None:
+        total = math.fsum((draft.capability.gdp, draft.capability.milex, draft.capability.population))
+        if abs(total - 1.0) > 1e-9:
+            why = f"sum is {total:.12g}; must be 1 +- 1e-9"
+            yield problem(draft.node("capability"), "capability", "E213", why)
+    given = draft.tree.below("event_kinds")
+    for name, kind, before in signals_out_of_order(draft.event_kinds):
+        weights = [abs(getattr(draft.event_kinds[one], name)) for one in (kind, before)]
+        written = [node for one in (kind, before) if (node := given.below(one).get(name))]
+        node = next((one for one in written if one.mark.file != NOWHERE.file), draft.tree)
+        why = f"|{name}| of `{kind}` is {weights[0]:g}, not above `{before}` with {weights[1]:g}"
+        hint = "costly signals must rise along this order"
+        yield problem(node, f"event_kinds.{kind}.{name}", "E219", why, hint, " < ".join(SIGNAL_ORDER))
+
+
+# --- dyads and agreements ---------------------------------------------------------------------------
+
+
+def _check_pairs(draft: Draft) -> Iterator[Problem]:
+    """Each undirected pair once whatever its order, each directed pair once; trade shares within 1."""
+    for name in ("disputes", "distances", "trade", "frailties"):
+        seen: dict[str, Node] = {}
+        for row in draft.rows[name]:
+            if row.key is None:
+                continue
+            if row.key in seen:
+                where = _line_of(seen[row.key].mark, row.node.mark)
+                why = f"the pair conflicts with {where}: each pair once"
+                yield problem(row.node, row.path, "E308", why, "remove one")
+            seen.setdefault(row.key, row.node)
+    shares: defaultdict[str, list[RowRead]] = defaultdict(list)
+    for row in draft.read("trade"):
+        shares[row.value.state].append(row)
+    for state, rows in shares.items():
+        total = math.fsum(row.value.share for row in rows)
+        if total > 1.0 + 1e-9:
+            why = f"the shares of `{state}` sum to {total:.6g}; must be 1 at most"
+            yield rows[-1].problem("share", "E213", why)
+
+
+def _check_no_relations(draft: Draft) -> Iterator[Problem]:
+    """Spells that end after they begin, and of one dyad and kind one at a time."""
+    spells: defaultdict[str, list[RowRead]] = defaultdict(list)
+    for row in draft.read("no_relations"):
+        since, until = row.value.since, row.value.until
+        if row.key is None:
+            continue
+        if since is not None and until is not None and until <= since:
+            hint = "`until` is the day on which it ended; leave it blank while it goes on"
+            yield row.problem(
+                "until", "E215", f"`until` {until} is not after `from` {since}", hint, "from < until"
+            )
+        else:
+            spells[row.key].append(row)
+    for rows in spells.values():
+        rows.sort(key=lambda row: row.value.since or date.min)
+        for earlier, later in pairwise(rows):
+            ended, begun = earlier.value.until, later.value.since
+            if ended is None or begun is None or begun < ended:
+                where = _line_of(earlier.node.mark, later.node.mark)
+                why = f"the spell overlaps that of {where}: the same dyad and kind"
+                yield problem(later.node, later.path, "E308", why, "join the two, or correct a date")
+
+
+def _check_accords(draft: Draft) -> Iterator[Problem]:
+    """Dates in order, and what the status says matches the dates given."""
+    head = draft.head
+    for row in draft.read("accords"):
+        yield from _order(row.value, row)
+        yield from _status(row.value, row)
+        if head is not None and head.start < head.end:
+            yield from _against_start(row.value, row, head.start)
+
+
+def _coarse(day: date, precision: str) -> tuple[int, ...]:
+    return (day.year, day.month, day.day)[: {"year": 1, "month": 2, "day": 3}[precision]]
+
+
+def _order(accord: Accord, row: RowRead) -> Iterator[Problem]:
+    dates = [
+        ("opened", accord.opened),
+        ("signed", accord.signed or accord.scheduled_signed),
+        ("in_force", accord.in_force or accord.scheduled_in_force),
+        ("ended", accord.ended),
+    ]
+    given = [(name, day) for name, day in dates if day is not None]
+    for (before, early), (after, late) in pairwise(given):
+        if _coarse(late, accord.precision) < _coarse(early, accord.precision):
+            at, why = row.at(after, f"scheduled_{after}"), f"`{after}` {late} is before `{before}` {early}"
+            yield problem(at, f"{row.path}.{after}", "E215", why, allowed=" <= ".join(DONE))
+
+
+def _status(accord: Accord, row: RowRead) -> Iterator[Problem]:
+    for name in NOT_WITH[accord.status]:
+        if getattr(accord, name) is not None:
+            instead = name in ("signed", "in_force") and accord.status in ("talks", "signed")
+            hint = (
+                f"a date fixed beforehand is `scheduled_{name}`"
+                if instead
+                else "correct the status or the date"
+            )
+            yield row.problem(
+                name, "E215", f"an accord with status `{accord.status}` has no `{name}` date", hint
+            )
+    at = row.at("status")
+    for status in ("signed", "ended"):
+        if accord.status == status and getattr(accord, status) is None:
+            yield problem(
+                at, f"{row.path}.{status}", "E103", f"`{status}` is required with status `{status}`"
+            )
+    if accord.status == "in_force" and accord.signed is None and accord.in_force is None:
+        why = "in force since an unknown date: neither `signed` nor `in_force`"
+        yield problem(at, row.path, "W309", why)
+
+
+def _against_start(accord: Accord, row: RowRead, start: date) -> Iterator[Problem]:
+    for name in DONE:
+        day = getattr(accord, name)
+        if day is not None and day > start:
+            why = f"`{name}` {day} is after `start` {start}: accords are those on record then"
+            hint = f"a date fixed beforehand is `scheduled_{name}`" if name in ("signed", "in_force") else ""
+            yield row.problem(name, "E215", why, hint)
+    for name in ("scheduled_signed", "scheduled_in_force"):
+        day = getattr(accord, name)
+        if day is not None and day < start:
+            hint = f"what has happened is `{name.removeprefix('scheduled_')}`"
+            yield row.problem(name, "E215", f"`{name}` {day} is before `start` {start}", hint)
 
 
 _RULES: tuple[Rule, ...] = (
@@ -428,16 +435,16 @@ _RULES: tuple[Rule, ...] = (
     _check_gaps,
     _check_weights,
     _check_rates,
-    check_pairs,
-    check_no_relations,
-    check_accords,
+    _check_pairs,
+    _check_no_relations,
+    _check_accords,
 )
 
 _BY_ROW: dict[Rule, tuple[str, Callable[[Draft], object]]] = {
     _check_events: ("events", lambda draft: (draft.head, draft.names, draft.rows["accords"])),
     _check_states: ("states", lambda draft: draft.capability),
     _check_rates: ("provocations", lambda draft: draft.head),
-    check_accords: ("accords", lambda draft: draft.head),
+    _check_accords: ("accords", lambda draft: draft.head),
 }
 """Rules under which a row is right or wrong whatever the other rows of its section are: of which section, and what
 else they look at."""

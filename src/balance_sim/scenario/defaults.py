@@ -1,15 +1,17 @@
-"""The shipped defaults: as a tree to lay a file over, as theory presets, and as a table to read."""
+"""What is shipped: defaults, as a tree to lay a file over, as theories and as a table; and a scenario to start from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import yaml
 
+from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.nodes import Node, from_plain
-from balance_sim.scenario.shipped import shipped_text
+from balance_sim.scenario.problems import Diagnostics, Mark, ScenarioError
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TREES = ("step_days", "capability", "parameters", "kinds", "event_kinds")
@@ -27,47 +29,36 @@ class Preset:
 
 
 @cache
-def _shipped() -> dict[str, object]:
-    text = shipped_text("balance_sim.scenario", "defaults.yaml")
-    loaded = yaml.load(text, Loader=_Loader)
-    assert isinstance(loaded, dict)
+def _shipped(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.load(shipped_text("balance_sim.scenario", name), Loader=_Loader)
     return loaded
 
 
-def _is_leaf(entry: object) -> bool:
-    return isinstance(entry, dict) and "value" in entry
-
-
-def _values(entry: object) -> object:
+def _values(entry: Any) -> Any:
     if not isinstance(entry, dict):
         return entry
-    if _is_leaf(entry):
-        return entry["value"]
-    return {str(key): _values(child) for key, child in entry.items()}
+    return entry["value"] if "value" in entry else {str(key): _values(child) for key, child in entry.items()}
 
 
 @cache
 def default_tree() -> Node:
     """The sections of `TREES` with their default values."""
-    return from_plain({name: _values(_shipped()[name]) for name in TREES})
+    return from_plain({name: _values(_shipped("defaults.yaml")[name]) for name in TREES})
 
 
 @cache
 def default_weights() -> dict[str, float]:
     """Weights of the terms of willingness before a theory changes any."""
-    weights = _values(_shipped()["weights"])
-    assert isinstance(weights, dict)
+    weights: dict[str, float] = _values(_shipped("defaults.yaml")["weights"])
     return weights
 
 
 @cache
 def presets() -> dict[str, Preset]:
     """The shipped theories by name."""
-    theories = _shipped()["theories"]
-    assert isinstance(theories, dict)
     return {
         name: Preset(name, entry["cite"], dict(entry["weights"]), entry.get("equal_hostility"))
-        for name, entry in theories.items()
+        for name, entry in _shipped("defaults.yaml")["theories"].items()
     }
 
 
@@ -93,8 +84,7 @@ class Distribution:
 @cache
 def fitted_distribution() -> Distribution:
     """Of the shipped fit (fitted.yaml, as `balance-sim fit` writes it)."""
-    text = shipped_text("balance_sim.scenario", "fitted.yaml")
-    loaded = yaml.load(text, Loader=_Loader)
+    loaded = _shipped("fitted.yaml")
     paths = tuple(loaded["covariance"]["names"])
     estimate = tuple(float(loaded["parameters"][path]["estimate"]) for path in paths)
     rows = tuple(tuple(float(value) for value in row) for row in loaded["covariance"]["matrix"])
@@ -110,7 +100,7 @@ def fitted_shares() -> Distribution:
 
     A share that is in conflict with theory stands with what the record said of it: its weight within dyads over the
     weight between."""
-    loaded = yaml.load(shipped_text("balance_sim.scenario", "fitted.yaml"), Loader=_Loader)
+    loaded = _shipped("fitted.yaml")
     told = {path: entry for path, entry in loaded["parameters"].items() if path.startswith(SHARE)}
     paths, estimate, variance = tuple(told), [], []
     for path, entry in told.items():
@@ -128,16 +118,9 @@ def parameter_table() -> list[dict[str, object]]:
     `standard_error`, `cite`.
 
     `range` is [low, high] or None, `standard_error` a number or None: one of both is given."""
+    keys = ("value", "unit", "source", "range", "standard_error", "cite")
     return [
-        {
-            "path": path,
-            "value": entry["value"],
-            "unit": entry["unit"],
-            "source": entry["source"],
-            "range": entry.get("range"),
-            "standard_error": entry.get("standard_error"),
-            "cite": entry.get("cite", ""),
-        }
+        {"path": path} | {key: entry.get(key, "" if key == "cite" else None) for key in keys}
         for path, entry in _leaves()
     ]
 
@@ -148,18 +131,34 @@ def units() -> dict[str, str]:
     return {path.rpartition(".")[2]: str(entry["unit"]) for path, entry in _leaves()}
 
 
-def _leaves() -> Iterator[tuple[str, dict[str, object]]]:
-    shipped = {**_shipped()}
+def _leaves() -> Iterator[tuple[str, dict[str, Any]]]:
+    shipped = {**_shipped("defaults.yaml")}
     theory = {"weights": shipped.pop("weights")}
     shipped.pop("theories")
     yield from _leaves_below({**shipped, "theory": theory}, "")
 
 
-def _leaves_below(entry: object, path: str) -> Iterator[tuple[str, dict[str, object]]]:
-    if not isinstance(entry, dict):
-        return
-    if _is_leaf(entry):
+def _leaves_below(entry: Any, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    if isinstance(entry, dict) and "value" in entry:
         yield path, entry
-        return
-    for key, child in entry.items():
-        yield from _leaves_below(child, f"{path}.{key}" if path else str(key))
+    elif isinstance(entry, dict):
+        for key, child in entry.items():
+            yield from _leaves_below(child, f"{path}.{key}" if path else str(key))
+
+
+BASE_RATE = "# base_rate: 2.0"
+
+
+def new_scenario(name: str, base_rate: float | None = None) -> str:
+    """Commented text of a small scenario that loads and runs. base_rate: agreements a year that it states, if any.
+
+    Raises ScenarioError for an unusable name."""
+    from balance_sim.scenario.actors import check_identifier
+
+    found = Diagnostics()
+    check_identifier(name, Node(name, Mark("NAME", 1, 1)), "", found)
+    if found:
+        raise ScenarioError(found)
+    text = shipped_text("balance_sim.scenario", "starter.yaml")
+    stated = text if base_rate is None else text.replace(BASE_RATE, f"base_rate: {base_rate:g}")
+    return stated.replace("NAME", name)

@@ -1,17 +1,98 @@
-"""What an experiment is: a scenario, what is varied in it, how points are chosen, and how often each is run."""
+"""What an experiment is: a scenario, what is varied in it, how points are chosen, and how often each is run.
+
+A factor takes a list of values, an even range, or a distribution."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from balance_sim.scenario.factors import Factor, Values
-from balance_sim.scenario.problems import Mark
+from balance_sim.scenario.nodes import REFUSED, Node, plain
+from balance_sim.scenario.problems import Diagnostics, Mark, did_you_mean, listed, shown
 from balance_sim.scenario.schema import Identifier, Scenario, Strict, Text
+
+MOST_STEPS = 10_000
+NORMAL_SPREAD = 4.0  # a normal without bounds is cut at so many standard deviations
+_NEEDS = {
+    "uniform": ("min", "max"),
+    "loguniform": ("min", "max"),
+    "triangular": ("min", "mode", "max"),
+    "normal": ("mean", "sd"),
+}
+
+
+@dataclass(frozen=True)
+class Values:
+    """Certain values, in the order given."""
+
+    values: tuple[object, ...]
+
+    def at(self, share: float) -> object:
+        """The value at a share 0..1 of the list; each value takes an equal part."""
+        return self.values[min(int(share * len(self.values)), len(self.values) - 1)]
+
+    def grid(self) -> tuple[object, ...]:
+        return self.values
+
+    def ends(self) -> tuple[object, ...]:
+        return self.values
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A distribution over low..high: `kind` is one of uniform, loguniform, triangular, normal.
+
+    middle: the mode or the mean; sd: of a normal, cut at low and high. steps: of a grid, 0 if not given."""
+
+    kind: str
+    low: float
+    high: float
+    middle: float = 0.0
+    sd: float = 0.0
+    steps: int = 0
+
+    def at(self, share: float) -> float:
+        """The quantile of a share 0..1.
+
+        >>> Spread("triangular", 0.0, 1.0, middle=0.5).at(0.5)
+        0.5"""
+        low, high = self.low, self.high
+        if self.kind == "loguniform":
+            value = math.exp(math.log(low) + share * (math.log(high) - math.log(low)))
+        elif self.kind == "triangular":
+            if share < (self.middle - low) / (high - low):
+                return low + math.sqrt(share * (high - low) * (self.middle - low))
+            return high - math.sqrt((1 - share) * (high - low) * (high - self.middle))
+        elif self.kind == "normal":
+            curve = NormalDist(self.middle, self.sd)
+            below, above = curve.cdf(low), curve.cdf(high)
+            inner = below + share * (above - below)
+            value = curve.inv_cdf(min(max(inner, 1e-300), 1 - 1e-16))
+        else:
+            return low + share * (high - low)
+        return min(max(value, low), high)
+
+    def grid(self) -> tuple[object, ...]:
+        """`steps` values from low to high, even in share; rounded to 12 digits, so that 0.1 is 0.1."""
+        shares = [k / (self.steps - 1) for k in range(self.steps)] if self.steps > 1 else [0.0]
+        return tuple(float(f"{self.at(share):.12g}") for share in shares)
+
+    def ends(self) -> tuple[object, ...]:
+        return (self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A key path of the scenario and what it takes. node: in the file, for messages."""
+
+    path: str
+    takes: Values | Spread
+    node: Node
 
 
 class Design(Strict):
@@ -25,7 +106,7 @@ class Design(Strict):
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 1
 
 
-class Head(Strict):
+class ExperimentHead(Strict):
     """The plain part of an experiment file."""
 
     title: Text = ""
@@ -40,7 +121,7 @@ class Head(Strict):
 
 
 @dataclass(frozen=True)
-class Point:
+class DesignPoint:
     """One row of a list design: values by key path, and a label for people."""
 
     values: dict[str, object]
@@ -52,11 +133,11 @@ class Experiment:
     """All that a sweep needs. `scenario` holds the file's `set` and `theory` already."""
 
     name: str
-    head: Head
+    head: ExperimentHead
     design: Design
     scenario: Scenario
     factors: tuple[Factor, ...]
-    points: tuple[Point, ...] = ()
+    points: tuple[DesignPoint, ...] = ()
     marks: dict[str, Mark] = field(default_factory=dict)
 
     @property
@@ -68,22 +149,160 @@ class Experiment:
 
     def count(self) -> int:
         """How many points the design has, without making them."""
-        return count_points(self.design, self.factors, self.points)
-
-
-def listed_values(factor: Factor) -> tuple[object, ...]:
-    return factor.takes.values if isinstance(factor.takes, Values) else factor.takes.grid()
-
-
-def count_points(design: Design, factors: Sequence[Factor], points: Sequence[Point]) -> int:
-    samples = design.samples or 0
-    if points:
-        return len(points)
-    if design.method == "list":
-        return len(listed_values(factors[0]))
-    if design.method == "grid":
-        return math.prod(
+        if self.points:
+            return len(self.points)
+        lengths = [
             len(factor.takes.values) if isinstance(factor.takes, Values) else factor.takes.steps
-            for factor in factors
-        )
-    return samples * {"lhs": 1, "sobol": len(factors) + 2, "morris": len(factors) + 1}[design.method]
+            for factor in self.factors
+        ]
+        if self.design.method in ("grid", "list"):
+            return math.prod(lengths) if self.design.method == "grid" else lengths[0]
+        a_sample = {"lhs": 1, "sobol": len(self.factors) + 2, "morris": len(self.factors) + 1}
+        return (self.design.samples or 0) * a_sample[self.design.method]
+
+
+# --- what a factor of a file takes ------------------------------------------------------------------
+
+
+def read_takes(node: Node, path: str, found: Diagnostics) -> Values | Spread | None:
+    """What a factor's node says, or None with every reason why not added to `found`."""
+    if node.value is REFUSED:
+        return None
+    if isinstance(node.value, list):
+        return _read_values(node, path, found)
+    if isinstance(node.value, dict):
+        read = _read_distribution if "distribution" in node.fields else _read_range
+        before = len(found)
+        takes = read(node, path, found)
+        return takes if len(found) == before else None
+    why = f"expected a list of values, or a mapping with min and max, got {node.kind}"
+    found.add(node, path, "E402", why, "e.g. [0, 0.5, 1] or {min: 0, max: 1}")
+    return None
+
+
+def _read_values(node: Node, path: str, found: Diagnostics) -> Values | None:
+    before = len(found)
+    if not node.items:
+        found.add(node, path, "E402", "the list is empty", "give values")
+    seen: dict[str, int] = {}
+    sorts: dict[str, int] = {}
+    for at, item in enumerate(node.items, 1):
+        if item.value is REFUSED:
+            del found[before:]
+            return None
+        value = plain(item)
+        same = repr(float(value) if type(value) is int else value)  # 1 and 1.0 are one
+        if same in seen:
+            why = f"value {shown(item.text or value)} at position {at}: also at position {seen[same]}"
+            found.add(item, path, "E402", why, "remove one")
+        seen.setdefault(same, at)
+        sorts.setdefault(_sort(value), at)
+    if len(sorts) > 1:
+        found.add(node, path, "E402", f"the list mixes {listed(sorts)}", "give values of one type")
+    return Values(tuple(plain(item) for item in node.items)) if len(found) == before else None
+
+
+def _sort(value: object) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "numbers"
+    return {tuple: "lists", dict: "mappings", str: "text", type(None): "nulls"}.get(type(value), "dates")
+
+
+def _numbers(
+    node: Node, path: str, needed: Sequence[str], allowed: Sequence[str], found: Diagnostics
+) -> dict[str, float] | None:
+    """The numbers among a mapping's fields; None where one is wrong, missing or of no known name."""
+    out: dict[str, float] = {}
+    known, before = (*needed, *allowed), len(found)
+    for key, child in node.fields.items():
+        where, value = f"{path}.{key}", child.value
+        if key not in known:
+            why = f"unknown key `{shown(key)}`"
+            found.add(child.at, where, "E101", why, did_you_mean(key, known), listed(known))
+        elif key in ("scale", "distribution") or value is REFUSED:
+            continue
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            found.add(child, where, "E201", f"expected number, got {child.kind}")
+        elif not math.isfinite(value):
+            found.add(child, where, "E204", "must be finite")
+        else:
+            out[key] = float(value)
+    for key in needed:
+        if key not in node.fields:
+            found.add(node, path, "E103", f"`{key}` is required")
+    return out if len(found) == before and {*needed} <= {*out} else None
+
+
+def _read_range(node: Node, path: str, found: Diagnostics) -> Spread | None:
+    before = len(found)
+    got = _numbers(node, path, ("min", "max"), ("steps", "step", "scale"), found)
+    scale = node.fields["scale"].value if "scale" in node.fields else "linear"
+    if scale not in ("linear", "log"):
+        why = f"unknown scale `{shown(scale)}`"
+        found.add(node.fields["scale"], f"{path}.scale", "E211", why, allowed="linear, log")
+    if got is None or len(found) > before:
+        return None
+    low, high, is_log = got["min"], got["max"], scale == "log"
+    if low >= high:
+        found.add(node.fields["min"], path, "E403", f"min {low:g} is not below max {high:g}", "exchange them")
+    elif is_log and low <= 0:
+        found.add(node.fields["min"], path, "E403", f"min {low:g} has no logarithm", "write a min above 0")
+    else:
+        steps = _steps(node, path, got, found, is_log=is_log)
+        return Spread("loguniform" if is_log else "uniform", low, high, steps=steps)
+    return None
+
+
+def _steps(node: Node, path: str, got: dict[str, float], found: Diagnostics, *, is_log: bool) -> int:
+    """How many values a range has on a grid: from `steps`, or from the width of a `step`; 0 for neither."""
+    at, low, high = node.fields.get("step"), got["min"], got["max"]
+    number, step = got.get("steps"), got.get("step")
+    if number is not None and step is not None and at is not None:
+        found.add(at.at, path, "E403", "give `step` or `steps`, not both")
+    elif number is not None:
+        if number == int(number) and 2 <= number <= MOST_STEPS:
+            return int(number)
+        why = f"steps {number:g} is no whole number in 2..{MOST_STEPS}"
+        found.add(node.fields["steps"], path, "E403", why)
+    elif step is not None and at is not None:
+        count = (high - low) / step if step > 0 else 0.0
+        if is_log:
+            found.add(at, path, "E403", "a log scale has no even step", "give `steps`")
+        elif step <= 0:
+            hint = "give a step above 0, or `steps`, the number of values"
+            found.add(at, path, "E403", f"step {step:g} is not above 0", hint)
+        elif abs(count - round(count)) > 1e-6 * max(count, 1.0) or not 1 <= round(count) < MOST_STEPS:
+            why = f"step {step:g} does not lead from {low:g} to {high:g}"
+            found.add(at, path, "E403", why, "give `steps`, the number of values")
+        else:
+            return round(count) + 1
+    return 0
+
+
+def _read_distribution(node: Node, path: str, found: Diagnostics) -> Spread | None:
+    kind = node.fields["distribution"].value
+    if not isinstance(kind, str) or kind not in _NEEDS:
+        why, hint = f"unknown distribution `{shown(kind)}`", did_you_mean(str(kind), _NEEDS)
+        found.add(node.fields["distribution"], f"{path}.distribution", "E211", why, hint, listed(_NEEDS))
+        return None
+    more = ("min", "max", "distribution") if kind == "normal" else ("distribution",)
+    got = _numbers(node, path, _NEEDS[kind], more, found)
+    if got is None:
+        return None
+    middle, sd = got.get("mode", got.get("mean", 0.0)), got.get("sd", 0.0)
+    low = got.get("min", middle - NORMAL_SPREAD * sd)
+    high = got.get("max", middle + NORMAL_SPREAD * sd)
+    bad = ""
+    if kind == "normal" and sd <= 0:
+        bad = f"sd {sd:g} is not above 0"
+    elif low >= high:
+        bad = f"min {low:g} is not below max {high:g}"
+    elif kind == "loguniform" and low <= 0:
+        bad = f"min {low:g} has no logarithm"
+    elif kind in ("triangular", "normal") and not low <= middle <= high:
+        bad = f"the middle {middle:g} is not in {low:g}..{high:g}"
+    if bad:
+        found.add(node, path, "E403", bad)
+    return Spread(kind, low, high, middle, sd)

@@ -5,6 +5,8 @@ length of numbers are bounded, so no file can hang or blow up the reader. Built 
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,10 +14,8 @@ from functools import lru_cache
 import yaml
 from yaml import events as happening
 
-from balance_sim.scenario.cells import Unclear, plain_scalar
-from balance_sim.scenario.nodes import REFUSED, Node
-from balance_sim.scenario.other_texts import other_text
-from balance_sim.scenario.problems import CONTROL, Mark, Problem, ScenarioError, problem, shown
+from balance_sim.scenario.nodes import REFUSED, Node, Unclear, plain_scalar
+from balance_sim.scenario.problems import CONTROL, Diagnostics, Mark, Problem, ScenarioError, problem, shown
 
 DEEPEST = 20
 MOST_ITEMS = 10_000
@@ -29,21 +29,62 @@ EXAMPLE = (
 )
 
 
+def read_document(text: str, file: str) -> tuple[Node, Diagnostics]:
+    """The tree of one YAML document, and what is wrong with its values.
+
+    Raises ScenarioError where nothing more can be read."""
+    tree, problems = _document(text, file)
+    return tree, Diagnostics(problems)
+
+
+@lru_cache(maxsize=1)
+def _document(text: str, file: str) -> tuple[Node, tuple[Problem, ...]]:
+    """The last one is kept: what kind of file it is, is asked before it is read. No tree is changed once it is made."""
+    builder = _Builder(file)
+    _refuse_controls(text, file)
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            builder.take(event)
+    except yaml.YAMLError as error:
+        refuse_other_text(text, file)
+        builder.found.append(_explain(error, text, file, builder.last_quote))
+        raise ScenarioError(builder.found) from None
+    except RecursionError:
+        raise builder.stop(Mark(file, 1, 1), "E021", f"nesting deeper than {DEEPEST}") from None
+    if builder.root is None:
+        raise ScenarioError([problem(Mark(file, 1, 1), "", "E004", "the file is empty", EXAMPLE)])
+    if isinstance(builder.root.value, str):
+        refuse_other_text(text, file)
+    return builder.root, tuple(builder.found)
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether these words, written without quotes, are read as the same words."""
+    try:
+        node, problems = read_document(text, "")
+    except ScenarioError:
+        return False
+    return not problems and isinstance(node.value, str) and node.value == text
+
+
 @dataclass(slots=True)
 class _Frame:
-    """A mapping or a list that is still open."""
+    """A mapping or a list that is still open. skip: the value of the present key is not taken in."""
 
     node: Node
     key: str | None = None
     key_mark: Mark | None = None
-    is_mapping: bool = True
     skip: bool = False
+
+    @property
+    def is_mapping(self) -> bool:
+        return isinstance(self.node.value, dict)
 
 
 @dataclass(slots=True)
 class _Builder:
     file: str
-    problems: list[Problem] = field(default_factory=list)
+    found: Diagnostics = field(default_factory=Diagnostics)
     stack: list[_Frame] = field(default_factory=list)
     root: Node | None = None
     nodes: int = 0
@@ -59,23 +100,64 @@ class _Builder:
                 parts.append(f"[{len(frame.node.items)}]")
         return "".join(parts)
 
-    def refuse(self, mark: Mark, code: str, message: str, suggestion: str = "", allowed: str = "") -> None:
-        self.problems.append(problem(mark, self.path(), code, message, allowed, suggestion))
-        if len(self.problems) > MOST_REFUSED:
-            raise ScenarioError(self.problems)
+    def refuse(self, mark: Mark, code: str, message: str, suggestion: str = "") -> None:
+        self.found.add(mark, self.path(), code, message, suggestion)
+        if len(self.found) > MOST_REFUSED:
+            raise ScenarioError(self.found)
 
     def stop(self, mark: Mark, code: str, message: str, suggestion: str = "") -> ScenarioError:
         """For what makes it pointless to read on."""
         self.refuse(mark, code, message, suggestion)
-        return ScenarioError(self.problems)
+        return ScenarioError(self.found)
+
+    def take(self, event: happening.Event) -> None:
+        at = event.start_mark
+        mark = Mark(self.file, at.line + 1, at.column + 1) if at else Mark(self.file, 1, 1)
+        if isinstance(event, happening.DocumentStartEvent):
+            if event.tags:
+                raise self.stop(mark, "E023", "YAML tags are not allowed", "remove the %TAG line")
+            if self.root is not None:
+                raise self.stop(mark, "E013", f"one scenario per file; a second starts at line {mark.line}")
+        elif isinstance(event, happening.AliasEvent):
+            why = f"aliases are not allowed (`*{shown(event.anchor)}`)"
+            raise self.stop(mark, "E020", why, "repeat the value")
+        elif isinstance(event, happening.NodeEvent):
+            self.take_node(event, mark)
+        elif isinstance(event, happening.CollectionEndEvent):
+            self.stack.pop()
+            self.settle()
+
+    def take_node(self, event: happening.NodeEvent, mark: Mark) -> None:
+        if event.anchor is not None:
+            why = f"anchors are not allowed (`&{shown(event.anchor)}`)"
+            raise self.stop(mark, "E020", why, "repeat the value")
+        if (tag := getattr(event, "tag", None)) is not None:
+            raise self.stop(mark, "E023", f"YAML tags are not allowed (`{shown(tag)}`)", "write plain values")
+        frame = self.stack[-1] if self.stack else None
+        awaits_key = frame is not None and frame.is_mapping and frame.key is None
+        if isinstance(event, happening.ScalarEvent):
+            if event.style in ("'", '"') and event.start_mark and event.end_mark:
+                self.last_quote = (event.start_mark.line, event.end_mark.line)
+            if awaits_key and frame is not None:
+                self.take_key(frame, event, mark)
+            else:
+                self.place(self.scalar(event, mark))
+                self.settle()
+            return
+        if awaits_key:
+            raise self.stop(mark, "E105", "keys must be text, got a list or a mapping")
+        if len(self.stack) >= DEEPEST:
+            raise self.stop(mark, "E021", f"nesting deeper than {DEEPEST}")
+        node = Node({} if isinstance(event, happening.MappingStartEvent) else [], mark)
+        self.place(node)
+        self.stack.append(_Frame(node))
 
     def place(self, node: Node) -> None:
         """Hang a finished node, or an opened one, where it belongs."""
         self.nodes += 1
         if self.nodes > MOST_NODES:
-            raise self.stop(
-                node.mark, "E022", f"more than {MOST_NODES:,} values", "move long lists into tables"
-            )
+            why = f"more than {MOST_NODES:,} values"
+            raise self.stop(node.mark, "E022", why, "move long lists into tables")
         if not self.stack:
             self.root = node
             return
@@ -87,46 +169,30 @@ class _Builder:
             if not frame.skip:
                 frame.node.fields[frame.key] = node
         if len(frame.node.items) + len(frame.node.fields) > MOST_ITEMS:
-            raise self.stop(
-                node.mark, "E022", f"more than {MOST_ITEMS:,} items", "move long lists into a CSV table"
-            )
+            why = f"more than {MOST_ITEMS:,} items"
+            raise self.stop(node.mark, "E022", why, "move long lists into a CSV table")
 
     def settle(self) -> None:
         """After a value: the next scalar of a mapping is a key again."""
         if self.stack and self.stack[-1].is_mapping:
-            self.stack[-1].key = None
-            self.stack[-1].skip = False
+            self.stack[-1].key, self.stack[-1].skip = None, False
 
-    def awaits_key(self) -> bool:
-        return bool(self.stack) and self.stack[-1].is_mapping and self.stack[-1].key is None
-
-    def take_key(self, event: happening.ScalarEvent, mark: Mark) -> None:
-        frame = self.stack[-1]
-        is_plain = event.style in (None, "")
-        read = plain_scalar(event.value) if is_plain else event.value
-        frame.key, frame.key_mark = event.value, mark
-        frame.skip = True
-        if is_plain and event.value == "<<":
+    def take_key(self, frame: _Frame, event: happening.ScalarEvent, mark: Mark) -> None:
+        key, is_plain = event.value, event.style in (None, "")
+        frame.key, frame.key_mark, frame.skip = key, mark, True
+        if is_plain and key == "<<":
             self.refuse(mark, "E020", "merge keys are not supported", "use `extends:` or repeat the keys")
-        elif not isinstance(read, str) or not event.value:
-            hint = self.decimal_comma(event.value) or "put the key in quotes"
-            self.refuse(mark, "E105", f"keys must be text, got `{shown(event.value)}`", hint)
-        elif event.value in frame.node.fields:
-            first = frame.node.fields[event.value].at
-            self.refuse(
-                mark, "E014", f"`{shown(event.value)}` already given at line {first.line}", "remove one"
-            )
+        elif not key or (is_plain and not isinstance(plain_scalar(key), str)):
+            hint = "put the key in quotes"
+            before = list(frame.node.fields.values())[-1:]  # `{beta: 0,5}` reads as `beta: 0` and a key `5`
+            if before and before[0].text.lstrip("-").isdigit() and key.isdigit():
+                hint = f"if this is a decimal comma, use {before[0].text}.{key}"
+            self.refuse(mark, "E105", f"keys must be text, got `{shown(key)}`", hint)
+        elif key in frame.node.fields:
+            why = f"`{shown(key)}` already given at line {frame.node.fields[key].at.line}"
+            self.refuse(mark, "E014", why, "remove one")
         else:
-            frame.skip = False
-            if self.find_controls(event.value, mark):
-                frame.skip = True
-
-    def decimal_comma(self, key: str) -> str:
-        """`{beta: 0,5}` reads as `beta: 0` and a key `5`."""
-        before = list(self.stack[-1].node.fields.values())[-1:]
-        if before and before[0].text.lstrip("-").isdigit() and key.isdigit():
-            return f"if this is a decimal comma, use {before[0].text}.{key}"
-        return ""
+            frame.skip = self.find_controls(key, mark)
 
     def find_controls(self, text: str, mark: Mark) -> bool:
         found = CONTROL.search(text)
@@ -146,110 +212,17 @@ class _Builder:
         return Node(value, mark, text=event.value, quoted=quoted)
 
 
-def read_document(text: str, file: str) -> tuple[Node, list[Problem]]:
-    """The tree of one YAML document, and what is wrong with its values.
-
-    Raises ScenarioError where nothing more can be read."""
-    tree, problems = _document(text, file)
-    return tree, list(problems)
-
-
-@lru_cache(maxsize=1)
-def _document(text: str, file: str) -> tuple[Node, tuple[Problem, ...]]:
-    """The last one is kept: what kind of file it is, is asked before it is read. No tree is changed once it is made."""
-    builder = _Builder(file)
-    _refuse_controls(text, file)
-    try:
-        for event in yaml.parse(text, Loader=_Loader):
-            _take(builder, event)
-    except yaml.YAMLError as error:
-        refuse_other_text(text, file)
-        builder.problems.append(_explain(error, text, file, builder.last_quote))
-        raise ScenarioError(builder.problems) from None
-    except RecursionError:
-        raise builder.stop(Mark(file, 1, 1), "E021", f"nesting deeper than {DEEPEST}") from None
-    if builder.root is None:
-        raise ScenarioError([problem(Mark(file, 1, 1), "", "E004", "the file is empty", suggestion=EXAMPLE)])
-    if isinstance(builder.root.value, str):
-        refuse_other_text(text, file)
-    return builder.root, tuple(builder.problems)
-
-
-def refuse_other_text(text: str, file: str) -> None:
-    """Raises ScenarioError if a text that YAML makes nothing of is something else."""
-    what = other_text(text)
-    if what:
-        hint = "give a YAML file of keys and values; `balance-sim new NAME` writes one to start from"
-        if "table" in what:
-            hint = f"name it in a scenario, as `states: [{{table: {shown(file)}}}]`, and give that file"
-        raise ScenarioError([problem(Mark(file, 1, 1), "", "E012", f"this is {what}, not YAML", "", hint)])
-
-
-def is_plain_text(text: str) -> bool:
-    """Whether these words, written without quotes, are read as the same words."""
-    try:
-        node, problems = read_document(text, "")
-    except ScenarioError:
-        return False
-    return not problems and isinstance(node.value, str) and node.value == text
-
-
-def _take(builder: _Builder, event: happening.Event) -> None:
-    at = event.start_mark
-    mark = Mark(builder.file, at.line + 1, at.column + 1) if at else Mark(builder.file, 1, 1)
-    if isinstance(event, happening.DocumentStartEvent):
-        if event.tags:
-            raise builder.stop(mark, "E023", "YAML tags are not allowed", "remove the %TAG line")
-        if builder.root is not None:
-            raise builder.stop(mark, "E013", f"one scenario per file; a second starts at line {mark.line}")
-    elif isinstance(event, happening.AliasEvent):
-        raise builder.stop(
-            mark, "E020", f"aliases are not allowed (`*{shown(event.anchor)}`)", "repeat the value"
-        )
-    elif isinstance(event, happening.NodeEvent):
-        _take_node(builder, event, mark)
-    elif isinstance(event, happening.CollectionEndEvent):
-        builder.stack.pop()
-        builder.settle()
-
-
-def _take_node(builder: _Builder, event: happening.NodeEvent, mark: Mark) -> None:
-    if event.anchor is not None:
-        raise builder.stop(
-            mark, "E020", f"anchors are not allowed (`&{shown(event.anchor)}`)", "repeat the value"
-        )
-    tag = getattr(event, "tag", None)
-    if tag is not None:
-        raise builder.stop(mark, "E023", f"YAML tags are not allowed (`{shown(tag)}`)", "write plain values")
-    if isinstance(event, happening.ScalarEvent):
-        if event.style in ("'", '"') and event.start_mark and event.end_mark:
-            builder.last_quote = (event.start_mark.line, event.end_mark.line)
-        if builder.awaits_key():
-            builder.take_key(event, mark)
-            return
-        builder.place(builder.scalar(event, mark))
-        builder.settle()
-        return
-    if builder.awaits_key():
-        raise builder.stop(mark, "E105", "keys must be text, got a list or a mapping")
-    if len(builder.stack) >= DEEPEST:
-        raise builder.stop(mark, "E021", f"nesting deeper than {DEEPEST}")
-    is_mapping = isinstance(event, happening.MappingStartEvent)
-    node = Node({} if is_mapping else [], mark)
-    builder.place(node)
-    builder.stack.append(_Frame(node, is_mapping=is_mapping))
-
-
 def _refuse_controls(text: str, file: str) -> None:
     found = CONTROL.search(text)
     if found is None:
         return
     lines = re.split("\r\n|\r|\n", text[: found.start()])
     mark = Mark(file, len(lines), len(lines[-1]) + 1)
-    hint = "remove it; in text write what is meant"
-    raise ScenarioError(
-        [problem(mark, "", "E007", f"control character U+{ord(found.group()):04X}", suggestion=hint)]
-    )
+    why = f"control character U+{ord(found.group()):04X}"
+    raise ScenarioError([problem(mark, "", "E007", why, "remove it; in text write what is meant")])
+
+
+# --- texts that YAML makes nothing of ---------------------------------------------------------------
 
 
 def _explain(error: yaml.YAMLError, text: str, file: str, last_quote: tuple[int, int]) -> Problem:
@@ -261,24 +234,23 @@ def _explain(error: yaml.YAMLError, text: str, file: str, last_quote: tuple[int,
     lines = text.splitlines()
     line = lines[mark.line] if mark.line < len(lines) else ""
     if "\t" in line[: len(line) - len(line.lstrip())] or line[mark.column : mark.column + 1] == "\t":
-        return problem(here, "", "E010", "tab used for indentation", suggestion="use spaces")
+        return problem(here, "", "E010", "tab used for indentation", "use spaces")
     for number in range(min(mark.line, len(lines) - 1), max(-1, mark.line - 3), -1):
         if lines[number].startswith(("<<<<<<< ", "=======", ">>>>>>> ")):
             hint = "keep one of the two versions and remove the lines of `<<<`, `===` and `>>>`"
-            there = Mark(file, number + 1, 1)
-            return problem(there, "", "E010", "a merge conflict stands in the file", suggestion=hint)
+            return problem(Mark(file, number + 1, 1), "", "E010", "a merge conflict stands in the file", hint)
         near = _NO_SPACE.match(lines[number])
         if near:
-            return no_space(Mark(file, number + 1, near.start("key") + 1), "", near["key"], near["value"])
+            return no_space(Mark(file, number + 1, near.start("key") + 1), near["key"], near["value"])
     what = getattr(error, "problem", None) or str(error)
     if "depth" in what or "nesting" in what:
         return problem(here, "", "E021", f"nesting deeper than {DEEPEST}")
     opened = _opened(error, what, lines[: mark.line + 1], mark.line, last_quote)
     if opened is not None:
         why = f"opened at line {opened}, never closed"
-        return problem(here, "", "E010", why, suggestion="close the bracket or quote")
+        return problem(here, "", "E010", why, "close the bracket or quote")
     why = f"YAML cannot be read here: {shown(what, 120)}"
-    return problem(here, "", "E010", why, suggestion="check indentation, brackets and quotes")
+    return problem(here, "", "E010", why, "check indentation, brackets and quotes")
 
 
 def _opened(
@@ -291,20 +263,58 @@ def _opened(
     if start is None:
         return None
     if "flow node" in context:  # nothing follows the bracket, and the place given is where the text ends
-        return next(
-            (n + 1 for n in range(len(read) - 1, -1, -1) if {"[", "{"} & set(read[n])), start.line + 1
-        )
+        opening = (n + 1 for n in range(len(read) - 1, -1, -1) if {"[", "{"} & set(read[n]))
+        return next(opening, start.line + 1)
     unended = ("quoted scalar" in context and "end of" in what) or "document indicator" in what
     return start.line + 1 if unended or "flow" in context else None
 
 
-def no_space(mark: Mark, path: str, key: str, value: str) -> Problem:
+def no_space(mark: Mark, key: str, value: str) -> Problem:
     """`key:value` without the space that makes it a key."""
-    written = f"{key}:{value}".strip()
-    return problem(
-        mark,
-        path,
-        "E011",
-        f"got text `{shown(written)}`",
-        suggestion=f"write `{shown(key)}: {shown(value.strip())}`",
-    )
+    why = f"got text `{shown(f'{key}:{value}'.strip())}`"
+    return problem(mark, "", "E011", why, f"write `{shown(key)}: {shown(value.strip())}`")
+
+
+MOST_LOOKED_AT = 20_000  # characters: the first lines tell
+_BEGINNINGS = (
+    (r"<(?:!doctype html|html)\b", "a web page (HTML)"),
+    (r"<\?xml|<svg\b", "an XML file"),
+    (r"version https://git-lfs", "a pointer that Git LFS left in place of the file"),
+    (r"@\w+\{", "a list of references (BibTeX)"),
+    (r"(?:#!.*\n)?(?:import \w|from \w[\w.]* import |library\()", "a program"),
+    (r"\[[A-Za-z][\w.-]*\]\n[\w.-]+ ?= ?", "a TOML or INI file"),
+)
+_DELIMITERS = {",": "a table (CSV)", ";": "a table (CSV with `;`)", "\t": "a table (CSV with tabs)"}
+
+
+def refuse_other_text(text: str, file: str) -> None:
+    """Raises ScenarioError if a text that YAML makes nothing of is something else."""
+    what = _other_text(text)
+    if what:
+        hint = "give a YAML file of keys and values; `balance-sim new NAME` writes one to start from"
+        if "table" in what:
+            hint = f"name it in a scenario, as `states: [{{table: {shown(file)}}}]`, and give that file"
+        raise ScenarioError([problem(Mark(file, 1, 1), "", "E012", f"this is {what}, not YAML", hint)])
+
+
+def _other_text(text: str) -> str:
+    """In words, what a text of several lines is that is no YAML; empty where nothing tells."""
+    lines = [line for line in text[:MOST_LOOKED_AT].strip().splitlines() if line.strip()]
+    if len(lines) < 2:
+        return ""
+    first = "\n".join(line.strip() for line in lines[:3])
+    for pattern, what in _BEGINNINGS:
+        if re.match(pattern, first, re.IGNORECASE):
+            return what
+    if not re.search(r":(?: |$)", lines[0]):  # as a first line of YAML would name a value
+        for delimiter, what in _DELIMITERS.items():
+            try:
+                rows = list(csv.reader(io.StringIO("\n".join(lines[:5])), delimiter=delimiter))[:3]
+            except csv.Error:
+                continue
+            named = [cell for cell in rows[0] if cell.strip()] if rows else []
+            if len(rows) > 1 and len(named) > 1 and len({len(row) for row in rows}) == 1:
+                return what
+    if any(re.match(r"\s*(?:[\w\"'.-]+ *:|- |[\[{#%&*!|>])", line) for line in lines):
+        return ""  # a key or an item
+    return "plain text" if sum(len(line.split()) > 2 for line in lines) * 2 >= len(lines) else ""

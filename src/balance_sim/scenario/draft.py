@@ -1,24 +1,36 @@
-"""A file's tree read piece by piece, so that one refused piece does not hide what is wrong with others."""
+"""A file's tree read piece by piece, so that one refused piece does not hide what is wrong with others.
+
+In a row other vocabularies are translated and actors resolved before it is typed."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from balance_sim.scenario.actors import Names, check_identifier, many_actors, read_names
-from balance_sim.scenario.defaults import (
-    DEFAULT_PRESET,
-    default_tree,
-    presets,
-    weights_under,
+from balance_sim.scenario.actors import (
+    IDENTIFIER,
+    Names,
+    check_identifier,
+    many_actors,
+    one_actor,
+    read_names,
 )
-from balance_sim.scenario.layout import OTHER_NAMES, REQUIRED, SECTIONS, TOP, row_path
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
-from balance_sim.scenario.problems import Problem, did_you_mean, listed, problem, shown
-from balance_sim.scenario.refusals import kind_of, read_piece, unknown_key
-from balance_sim.scenario.rows import Row, read_row
+from balance_sim.scenario.arms import tidy
+from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets, weights_under
+from balance_sim.scenario.layout import (
+    ACCORD_KINDS,
+    ACCORD_STATUSES,
+    EVENT_KINDS,
+    OTHER_NAMES,
+    REQUIRED,
+    SECTIONS,
+    TOP,
+    row_key,
+    row_path,
+)
+from balance_sim.scenario.nodes import REFUSED, Node, Refused, descend, from_plain, merged
+from balance_sim.scenario.problems import Diagnostics, Problem, closest, did_you_mean, listed, problem, shown
 from balance_sim.scenario.schema import (
     REPLACED_TERMS,
     SCHEMA_VERSION,
@@ -27,16 +39,14 @@ from balance_sim.scenario.schema import (
     Audience,
     Calibration,
     CapabilityWeights,
-    Day,
     EventKind,
-    Identifier,
     Parameters,
     Report,
-    StepDays,
+    ScenarioHead,
     Strict,
-    Text,
     Theory,
 )
+from balance_sim.scenario.validation import read_piece, unknown_key
 
 MOST_REFUSED = 500
 MOST_KINDS = 200
@@ -50,18 +60,23 @@ NEEDED = {
 }
 
 
-class Head(Strict):
-    """The single values at the top of a file."""
+@dataclass(frozen=True, slots=True)
+class RowRead:
+    """A row as it was written and as it was read; `value` is None if it was refused. key: see `row_key`."""
 
-    title: Annotated[Text, Field(min_length=1)]
-    question: Text = ""
-    source: Text = ""
-    notes: Text = ""
-    start: Day
-    end: Day
-    step_days: StepDays
-    focal: Identifier
-    base_rate: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
+    value: Any
+    node: Node
+    path: str
+    problems: Sequence[Problem] = ()
+    key: str | None = None
+
+    def at(self, *fields: str) -> Node:
+        """The node of the first of `fields` that was written, else the row's."""
+        return next((child for name in fields if (child := self.node.get(name)) is not None), self.node)
+
+    def problem(self, name: str, code: str, message: str, suggestion: str = "", allowed: str = "") -> Problem:
+        """One of a field of it."""
+        return problem(self.at(name), f"{self.path}.{name}", code, message, suggestion, allowed)
 
 
 @dataclass(slots=True)
@@ -70,8 +85,8 @@ class Draft:
 
     tree: Node
     names: Names
-    head: Head | None
-    rows: dict[str, list[Row]]
+    head: ScenarioHead | None
+    rows: dict[str, list[RowRead]]
     capability: CapabilityWeights | None
     parameters: Parameters | None
     kinds: dict[str, AccordKind]
@@ -80,50 +95,57 @@ class Draft:
     theory: Theory | None
     report: Report | None
     calibration: Calibration | None
-    problems: list[Problem] = field(default_factory=list)
+    problems: Diagnostics = field(default_factory=Diagnostics)
+
+    def read(self, section: str) -> list[RowRead]:
+        """The rows of a section that could be read."""
+        return [row for row in self.rows[section] if row.value is not None]
+
+    def node(self, *path: str) -> Node:
+        """The deepest node on the way that there is."""
+        return descend(self.tree, path)
 
 
 class Reader:
     """Reads trees that share most of their nodes, as the arms of a scenario do, each node once."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, int, int, str], Row] = {}
-        self._sections: dict[tuple[str, int, int], tuple[list[Row], list[Problem]]] = {}
+        self._rows: dict[tuple[str, int, int, str], RowRead] = {}
+        self._sections: dict[tuple[str, int, int], tuple[list[RowRead], Diagnostics]] = {}
         self._names: dict[Names, Names] = {}
         self._kept: list[Node] = []
-        self._named: dict[tuple[str, int], dict[int, Row]] = {}  # by their nodes, which `row` keeps
+        self._named: dict[tuple[str, int], dict[int, RowRead]] = {}  # by their nodes, which `row` keeps
 
     def draft(self, tree: Node) -> Draft:
         """Everything that `tree` says, and every problem with a single piece of it."""
-        names, problems = read_names(tree)
+        found = Diagnostics()
+        names = read_names(tree, found)
         names = self._names.setdefault(names, names)
-        problems += check_top(tree)
-        rows = {name: self._section(name, tree, names, problems) for name in SECTIONS}
-        base = default_tree()
+        check_top(tree, found)
+        rows = {name: self._section(name, tree, names, found) for name in SECTIONS}
 
         def piece(model: type[Strict], name: str) -> Any:
-            given = tree.get(name)
-            below = base.get(name)
+            given, below = tree.get(name), default_tree().get(name)
             node = merged(below, given) if below and given else given or below
-            return _gather(problems, read_piece(model, node, name)) if node else model()
+            return read_piece(model, node, name, found) if node else model()
 
         return Draft(
             tree=tree,
             names=names,
-            head=_head(tree, problems),
+            head=_head(tree, found),
             rows=rows,
             capability=piece(CapabilityWeights, "capability"),
             parameters=piece(Parameters, "parameters"),
-            kinds=_kinds(tree, "kinds", AccordKind, problems),
-            event_kinds=_kinds(tree, "event_kinds", EventKind, problems),
-            audiences=read_audiences(tree, names, problems),
-            theory=_theory(tree, problems),
+            kinds=_kinds(tree, "kinds", AccordKind, found),
+            event_kinds=_kinds(tree, "event_kinds", EventKind, found),
+            audiences=read_audiences(tree, names, found),
+            theory=_theory(tree, found),
             report=piece(Report, "report"),
             calibration=piece(Calibration, "calibration"),
-            problems=problems,
+            problems=found,
         )
 
-    def row(self, name: str, node: Node, path: str, names: Names) -> Row:
+    def row(self, name: str, node: Node, path: str, names: Names) -> RowRead:
         """One row, read once for every tree that holds the same node."""
         key = (name, id(node), id(names), path)
         found = self._rows.get(key)
@@ -132,30 +154,29 @@ class Reader:
             found = self._rows[key] = read_row(name, node, path, names)
         return found
 
-    def _section(self, name: str, tree: Node, names: Names, problems: list[Problem]) -> list[Row]:
+    def _section(self, name: str, tree: Node, names: Names, found: Diagnostics) -> list[RowRead]:
         node = tree.get(name)
         if node is None or node.value is REFUSED:
             return []
         if not isinstance(node.value, list):
             hint = f"write `{name}:` and below it items that begin with `- `"
             code = "E207" if node.value is None else "E201"
-            problems.append(problem(node.mark, name, code, f"expected a list, got {kind_of(node)}", "", hint))
+            found.add(node, name, code, f"expected a list, got {node.kind}", hint)
             return []
         key = (name, id(node), id(names))
         if key not in self._sections:
             self._kept.append(node)
             self._sections[key] = self._read_section(name, node, names)
-        rows, found = self._sections[key]
-        problems += found
+        rows, of_rows = self._sections[key]
+        found += of_rows
         return rows
 
-    def _read_section(self, name: str, node: Node, names: Names) -> tuple[list[Row], list[Problem]]:
-        problems: list[Problem] = []
-        refused = 0
+    def _read_section(self, name: str, node: Node, names: Names) -> tuple[list[RowRead], Diagnostics]:
+        found, refused, most = Diagnostics(), 0, SECTIONS[name].most
         known = self._named.setdefault((name, id(names)), {})
         rows = [known[id(item)] for item in node.items if id(item) in known]
-        if len(rows) == len(node.items) <= SECTIONS[name].most and not any(row.problems for row in rows):
-            return rows, []  # as in nearly all of many arms
+        if len(rows) == len(node.items) <= most and not any(row.problems for row in rows):
+            return rows, found  # as in nearly all of many arms
         rows = []
         for at, item in enumerate(node.items):
             row = known.get(id(item))
@@ -165,113 +186,87 @@ class Reader:
                 if not path.endswith("]"):  # it has a name of its own, wherever it stands
                     known[id(item)] = row
             rows.append(row)
-            if row.problems:
-                problems.extend(row.problems)
-                refused += 1
-            if refused > MOST_REFUSED or at >= SECTIONS[name].most:
+            found += row.problems
+            refused += bool(row.problems)
+            if refused > MOST_REFUSED or at >= most:
                 what = f"{MOST_REFUSED} rows are refused" if refused > MOST_REFUSED else f"{at:,} rows"
-                why = f"more than {what}; the rest of `{name}` was not read"
-                problems.append(problem(item.mark, name, "E022", why))
-                rows.append(Row(None, item.with_value(REFUSED), name))
+                found.add(item, name, "E022", f"more than {what}; the rest of `{name}` was not read")
+                rows.append(RowRead(None, item.with_value(REFUSED), name))
                 break
-        return rows, problems
+        return rows, found
 
 
-def _gather(problems: list[Problem], read: tuple[Any, list[Problem]]) -> Any:
-    problems += read[1]
-    return read[0]
-
-
-def check_top(tree: Node) -> list[Problem]:
+def check_top(tree: Node, found: Diagnostics) -> None:
     """Keys of the top level: known, none missing, the schema one that this version reads."""
-    problems = [
-        unknown_key(child, "", key, TOP, "the top level")
-        for key, child in tree.fields.items()
-        if key not in TOP
-    ]
+    for key, child in tree.fields.items():
+        if key not in TOP:
+            unknown_key(found, child, "", key, TOP, "the top level")
     meant = {OTHER_NAMES.get(key) for key in tree.fields}
+    write = f"write `schema: {SCHEMA_VERSION}`"
     for key in REQUIRED:
         if tree.get(key) is None and key not in meant:
-            code, need = ("E108", "") if key == "schema" else ("E103", f" ({NEEDED[key]})")
-            hint = f"write `schema: {SCHEMA_VERSION}`" if key == "schema" else ""
-            problems.append(problem(tree.mark, key, code, f"`{key}` is required{need}", suggestion=hint))
+            need = f" ({NEEDED[key]})" if key in NEEDED else ""
+            code, hint = ("E108", write) if key == "schema" else ("E103", "")
+            found.add(tree, key, code, f"`{key}` is required{need}", hint)
     schema = tree.get("schema")
-    if (
-        schema
-        and schema.value is not REFUSED
-        and (schema.value != SCHEMA_VERSION or isinstance(schema.value, bool))
-    ):
-        why = f"got {kind_of(schema)}: this version reads {SCHEMA_VERSION}"
-        hint = f"write `schema: {SCHEMA_VERSION}`"
-        problems.append(problem(schema.mark, "schema", "E108", why, str(SCHEMA_VERSION), hint))
-    return problems
+    if schema is None or schema.value is REFUSED:
+        return
+    if schema.value != SCHEMA_VERSION or isinstance(schema.value, bool):
+        why = f"got {schema.kind}: this version reads {SCHEMA_VERSION}"
+        found.add(schema, "schema", "E108", why, write, str(SCHEMA_VERSION))
 
 
-def _head(tree: Node, problems: list[Problem]) -> Head | None:
-    names = Head.model_fields
-    given = {name: child for name, child in tree.fields.items() if name in names}
+def _head(tree: Node, found: Diagnostics) -> ScenarioHead | None:
+    given = {name: child for name, child in tree.fields.items() if name in ScenarioHead.model_fields}
     given.setdefault("step_days", default_tree().fields["step_days"])
-    head, found = read_piece(Head, tree.with_value(given), "")
-    problems += [one for one in found if one.code != "E103"]
+    of_head = Diagnostics()
+    head = read_piece(ScenarioHead, tree.with_value(given), "", of_head)
+    found += [one for one in of_head if one.code != "E103"]
     return head
 
 
-def _kinds[Kind: Strict](
-    tree: Node, name: str, model: type[Kind], problems: list[Problem]
-) -> dict[str, Kind]:
+def _kinds[Kind: Strict](tree: Node, name: str, model: type[Kind], found: Diagnostics) -> dict[str, Kind]:
     base = default_tree().fields[name]
-    given = tree.get(name)
-    if given is None or given.value is REFUSED:
-        given = Node({}, base.mark)
+    given = tree.get(name) or Node({}, base.mark)
     if not isinstance(given.value, dict):
-        problems.append(
-            problem(given.mark, name, "E201", f"expected a mapping of kinds, got {kind_of(given)}")
-        )
+        if given.value is not REFUSED:
+            found.add(given, name, "E201", f"expected a mapping of kinds, got {given.kind}")
         given = Node({}, base.mark)
     if len(given.fields) > MOST_KINDS:
-        why = f"{len(given.fields):,} kinds, more than {MOST_KINDS}"
-        problems.append(problem(given.mark, name, "E022", why))
+        found.add(given, name, "E022", f"{len(given.fields):,} kinds, more than {MOST_KINDS}")
         given = Node({}, base.mark)
     kinds: dict[str, Kind] = {}
     for kind, node in merged(base, given).fields.items():
         path = f"{name}.{shown(kind)}"
-        problems += check_identifier(kind, node, path)
-        read = _gather(problems, read_piece(model, node, path))
+        check_identifier(kind, node, path, found)
+        read = read_piece(model, node, path, found)
         if read is not None:
             kinds[kind] = read
     return kinds
 
 
-def read_audiences(tree: Node, names: Names, problems: list[Problem]) -> dict[str, Audience]:
+def read_audiences(tree: Node, names: Names, found: Diagnostics) -> dict[str, Audience]:
     """Audiences, each state in exactly one; `rest` takes those that no other names."""
     given = tree.get("audiences")
-    if given is not None and not isinstance(given.value, dict):
-        if given.value is not REFUSED:
-            problems.append(
-                problem(given.mark, "audiences", "E201", f"expected a mapping, got {kind_of(given)}")
-            )
-        given = None
+    if given is not None and not isinstance(given.value, dict | Refused):
+        found.add(given, "audiences", "E201", f"expected a mapping, got {given.kind}")
     audiences: dict[str, Audience] = {}
     taken: dict[str, tuple[str, Node]] = {}
-    for name, written in (given.fields if given else {}).items():
+    kinds = ["default", *names.event_kinds]
+    for name, node in (given.fields if given else {}).items():
         path = f"audiences.{shown(name)}"
-        problems += check_identifier(name, written, path)
-        members, changes = written.get("members"), {}
-        if members is not None:
-            members, found = many_actors(members, f"{path}.members", names, outside=False)
-            problems += found
-            changes["members"] = members
-        problems += _check_attention(written.get("attention"), f"{path}.attention", names)
-        read = _gather(
-            problems, read_piece(Audience, written.with_fields(changes) if changes else written, path)
-        )
-        for item in members.items if members else ():
+        check_identifier(name, node, path, found)
+        written = _actors(node, path, "members", names, found, outside=False)
+        for kind, child in written.below("attention").fields.items():
+            if kind not in kinds:
+                where, why = f"{path}.attention.{shown(kind)}", f"unknown kind of event `{shown(kind)}`"
+                found.add(child.at, where, "E211", why, did_you_mean(kind, kinds), listed(kinds, 30))
+        read = read_piece(Audience, written, path, found)
+        for item in written.below("members").items:
             code = str(item.value)
             if code in taken:
                 why = f"`{code}` is in audience `{taken[code][0]}` already (line {taken[code][1].mark.line})"
-                problems.append(
-                    problem(item.mark, f"{path}.members", "E306", why, "each state in one audience")
-                )
+                found.add(item, f"{path}.members", "E306", why, allowed="each state in one audience")
             taken.setdefault(code, (name, item))
         if read is not None:
             audiences[name] = read.model_copy(update={"attention": {"default": 1.0, **read.attention}})
@@ -282,54 +277,149 @@ def read_audiences(tree: Node, names: Names, problems: list[Problem]) -> dict[st
     return audiences
 
 
-def _check_attention(node: Node | None, path: str, names: Names) -> list[Problem]:
-    known = ["default", *names.event_kinds]
-    return [
-        problem(
-            child.at,
-            f"{path}.{shown(kind)}",
-            "E211",
-            f"unknown kind of event `{shown(kind)}`",
-            listed(known, 30),
-            did_you_mean(kind, known),
-        )
-        for kind, child in (node.fields if node else {}).items()
-        if kind not in known
-    ]
-
-
-def _theory(tree: Node, problems: list[Problem]) -> Theory | None:
+def _theory(tree: Node, found: Diagnostics) -> Theory | None:
     given = tree.get("theory") or from_plain({})
     if given.value is REFUSED:
         return None
     if not isinstance(given.value, dict):
         hint = f"write preset: {given.text}" if given.text in presets() else ""
-        problems.append(
-            problem(given.mark, "theory", "E201", f"expected a mapping, got {kind_of(given)}", "", hint)
-        )
+        found.add(given, "theory", "E201", f"expected a mapping, got {given.kind}", hint)
         return None
     preset = given.get("preset") or from_plain(DEFAULT_PRESET)
     if preset.value is None and preset.text in presets():
         preset = preset.with_value(preset.text)
     if isinstance(preset.value, str) and preset.value not in presets():
-        known = list(presets())
-        why = f"unknown theory `{shown(preset.value)}`"
-        problems.append(
-            problem(
-                preset.mark, "theory.preset", "E211", why, listed(known), did_you_mean(preset.value, known)
-            )
-        )
+        why, known = f"unknown theory `{shown(preset.value)}`", list(presets())
+        found.add(preset, "theory.preset", "E211", why, did_you_mean(preset.value, known), listed(known))
         preset = preset.with_value(REFUSED)
-    weights = given.get("weights")
-    for term, child in (weights.fields if weights else {}).items():
+    for term, child in given.below("weights").fields.items():
         if term in REPLACED_TERMS:
-            _, why, hint = REPLACED_TERMS[term]
-            problems.append(problem(child.at, f"theory.weights.{term}", "E104", why, suggestion=hint))
+            found.add(child.at, f"theory.weights.{term}", "E104", *REPLACED_TERMS[term][1:])
         elif term not in TERMS:
-            problems.append(unknown_key(child, "theory.weights", term, TERMS, "theory.weights"))
+            unknown_key(found, child, "theory.weights", term, TERMS, "theory.weights")
     name = preset.value if isinstance(preset.value, str) else DEFAULT_PRESET
     equal = presets()[name].equal_hostility if name in presets() else None
     below = from_plain({"equal_hostility": equal, "weights": weights_under(name)})
-    complete = merged(below, given).with_fields({"preset": preset})
-    read: Theory | None = _gather(problems, read_piece(Theory, complete, "theory"))
-    return read
+    return read_piece(Theory, merged(below, given).with_fields({"preset": preset}), "theory", found)
+
+
+# --- rows -------------------------------------------------------------------------------------------
+
+
+def read_row(name: str, node: Node, path: str, names: Names) -> RowRead:
+    """Row of section `name`. path: of the row, for messages."""
+    found = Diagnostics()
+    section = SECTIONS[name]
+    if isinstance(node.value, dict):
+        if section.keys == ("id",) and name != "states" and (child := node.get("id")):
+            check_identifier(child.value, child, f"{path}.id", found)
+            if found:
+                node = node.with_fields({"id": child.with_value(REFUSED)})
+        if name in _PREPARE:
+            node = _PREPARE[name](node, path, names, found)
+    refused = bool(found)
+    value = read_piece(section.model, node, path, found)
+    read = None if refused or value is None else tidy(value)
+    return RowRead(read, node, path, tuple(found), row_key(section, node))
+
+
+def _kind(
+    node: Node, path: str, known: Sequence[str], others: dict[str, str], what: str, found: Diagnostics
+) -> Node:
+    child = node.get("kind")
+    if child is None or not isinstance(child.value, str) or child.value in known:
+        return node
+    if others.get(child.value) in known:
+        return node.with_fields({"kind": child.with_value(others[child.value])})
+    near = closest(child.value, [*known, *others])
+    near = others.get(near, near) if near and near not in known else near
+    hint = f"did you mean `{near}`?" if near else f"add it under `{what}` with all its fields"
+    found.add(child, f"{path}.kind", "E211", f"unknown kind `{shown(child.value)}`", hint, listed(known, 30))
+    return node.with_fields({"kind": child.with_value(REFUSED)})
+
+
+def _actor(node: Node, path: str, role: str, names: Names, found: Diagnostics, **how: bool) -> Node:
+    child, before = node.get(role), len(found)
+    if child is not None:
+        one_actor(child, f"{path}.{role}", names, found, **how)
+        if len(found) > before:
+            return node.with_fields({role: child.with_value(REFUSED)})
+    return node
+
+
+def _actors(
+    node: Node, path: str, role: str, names: Names, found: Diagnostics, taken: Sequence[str] = (), **how: bool
+) -> Node:
+    child = node.get(role)
+    if child is None:
+        return node
+    return node.with_fields({role: many_actors(child, f"{path}.{role}", names, found, taken, **how)})
+
+
+def _state(node: Node, path: str, names: Names, found: Diagnostics) -> Node:
+    child = node.get("id")
+    if child is not None:
+        code = child.value
+        is_number = isinstance(code, int) and not isinstance(code, bool)
+        if is_number or (isinstance(code, str) and not IDENTIFIER.fullmatch(code)):
+            node = node.with_fields({"id": child.with_value(REFUSED)})
+    return _actors(node, path, "patrons", names, found, outside=False)
+
+
+def _pair(first: str, second: str) -> Callable[[Node, str, Names, Diagnostics], Node]:
+    def prepare(node: Node, path: str, names: Names, found: Diagnostics) -> Node:
+        node = _actor(_actor(node, path, first, names, found), path, second, names, found)
+        a, b = node.get(first), node.get(second)
+        if a and b and isinstance(a.value, str) and a.value == b.value:
+            found.add(b, path, "E306", f"`{shown(a.value)}` is paired with itself", "name two states")
+        return node
+
+    return prepare
+
+
+def _accord(node: Node, path: str, names: Names, found: Diagnostics) -> Node:
+    status = node.get("status")
+    stage = ACCORD_STATUSES.get(status.value) if status and isinstance(status.value, str) else None
+    if status and stage:
+        changes = {"status": status.with_value(stage.status)}
+        if stage.kind:
+            changes["kind"] = (node.get("kind") or status).with_value(stage.kind)
+            signed = node.get("signed")
+            if signed is not None and node.get("in_force") is None:
+                changes["in_force"] = signed
+        node = node.with_fields(changes)
+    node = _kind(node, path, names.kinds, ACCORD_KINDS, "kinds", found)
+    return _pair("a", "b")(node, path, names, found)
+
+
+def _named(node: Node, *roles: str) -> list[str]:
+    items = [item.value for role in roles for item in node.below(role).items]
+    return [code for code in items if isinstance(code, str)]
+
+
+def _event(node: Node, path: str, names: Names, found: Diagnostics) -> Node:
+    node = _kind(node, path, names.event_kinds, EVENT_KINDS, "event_kinds", found)
+    node = _actors(node, path, "principals", names, found, _named(node, "guests"))
+    node = _actors(node, path, "guests", names, found, _named(node, "principals"))
+    node = _actors(node, path, "targets", names, found, _named(node, "principals", "guests"))
+    sign = node.get("sign")
+    if sign is not None and isinstance(sign.value, bool | float):  # to a Literal, True is 1
+        found.add(sign, f"{path}.sign", "E211", f"`{shown(sign.text)}` is none of -1, 0, 1")
+    return _actor(node, path, "host", names, found, outside=True)
+
+
+def _provocation(node: Node, path: str, names: Names, found: Diagnostics) -> Node:
+    node = _kind(node, path, names.event_kinds, EVENT_KINDS, "event_kinds", found)
+    node = _actor(node, path, "state", names, found)
+    own = node.get("state")
+    return _actors(node, path, "targets", names, found, [str(own.value)] if own else [])
+
+
+_PREPARE: dict[str, Callable[[Node, str, Names, Diagnostics], Node]] = {
+    "states": _state,
+    **dict.fromkeys(("disputes", "no_relations", "distances", "frailties"), _pair("a", "b")),
+    "trade": _pair("state", "partner"),
+    "accords": _accord,
+    "events": _event,
+    "provocations": _provocation,
+}

@@ -6,41 +6,47 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from balance_sim.scenario.actors import read_names
+from balance_sim.scenario.assemble import ValueChange, apply_changes, as_tree, assemble, value_at
 from balance_sim.scenario.defaults import parameter_table, presets
-from balance_sim.scenario.design import Design, Experiment, Head, Point
-from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.experiment_checks import (
-    EXAMPLE,
-    MOST_FACTORS,
-    changed_scenario,
-    check_arms,
-    check_axes,
-    check_size,
-    check_values,
+from balance_sim.scenario.design import (
+    Design,
+    DesignPoint,
+    Experiment,
+    ExperimentHead,
+    Factor,
+    Spread,
+    read_takes,
 )
-from balance_sim.scenario.factors import Factor, Spread, read_takes
-from balance_sim.scenario.file_kinds import other_kind
+from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.files import EXPERIMENTS, Sources
+from balance_sim.scenario.layout import NoSuchPath, locate
 from balance_sim.scenario.load import check_scenario, scenario_files, stem
 from balance_sim.scenario.nodes import REFUSED, Node, plain
 from balance_sim.scenario.problems import (
+    Diagnostics,
+    Mark,
     Problem,
     ScenarioError,
+    did_you_mean,
+    errors_in,
     few_suggestions,
     in_order,
     listed,
     problem,
     shown,
 )
-from balance_sim.scenario.refusals import kind_of, read_piece, unknown_key
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
-from balance_sim.scenario.values import Change, value_at
+from balance_sim.scenario.validation import read_piece, refuse_other_kind, unknown_key
 
 MOST_RUNS = 1_000_000
+MOST_FACTORS = 1_000
+MOST_REFUSED = 500  # values: no more are tried then
+EXAMPLE = "smallest file: `schema: 1`, `scenario`, `factors`, `runs`"
 TOP = (
     *("schema", "title", "question", "notes", "scenario", "set", "theory", "design", "factors", "points"),
     *("guesses", "arms", "runs", "seed", "outcomes"),
@@ -55,8 +61,29 @@ def load_experiment(
     held: files by name, `path` among them, to read from instead of the disk."""
     experiment, problems = check_experiment(path, max_runs=max_runs, held=held)
     if experiment is None:
-        raise ScenarioError(one for one in problems if not one.is_warning)
+        raise ScenarioError(errors_in(problems))
     return experiment
+
+
+def check_experiment(
+    path: str | os.PathLike[str], *, max_runs: int = MOST_RUNS, held: Mapping[str, bytes] | None = None
+) -> tuple[Experiment | None, list[Problem]]:
+    """The experiment, or None if it is refused, and all problems and warnings in the order of the file."""
+    first = shown(os.fspath(path), 200)
+    with few_suggestions():
+        try:
+            sources = Sources(path if held is not None else _found(path), held)
+            first = sources.shown
+            tree, found = read_document(sources.main(), sources.shown)
+            if not isinstance(tree.value, dict):
+                why = f"expected a mapping with keys {listed(TOP, 4)}, got {tree.kind}"
+                raise ScenarioError([problem(tree, "", "E012", why, EXAMPLE)])
+            refuse_other_kind(tree, "experiment", first)
+        except ScenarioError as error:
+            return None, in_order(error.problems, first)
+        found = Diagnostics(map(_twice, found))
+        experiment = _read(tree, sources, max_runs, found)
+    return None if errors_in(found) else experiment, in_order(found, first)
 
 
 def experiment_files(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -68,10 +95,7 @@ def experiment_files(path: str | os.PathLike[str]) -> dict[str, str]:
     files = {name: data.decode("utf-8", "replace") for name, data in sources.files.items()}
     node = tree.get("scenario")
     if node is not None and isinstance(node.value, str):
-        scenario = _scenario_path(node.value, sources)
-        if scenario is None:
-            raise ScenarioError([_outside(node)])
-        found = scenario_files(scenario)
+        found = scenario_files(_scenario_path(node, sources))
         files |= {f"scenario/{name}": data.decode("utf-8", "replace") for name, data in found.items()}
     return files
 
@@ -95,31 +119,6 @@ def names_experiment(path: str | os.PathLike[str]) -> bool:
     return any(line.startswith(("scenario:", "factors:", "points:")) for line in text.splitlines())
 
 
-def check_experiment(
-    path: str | os.PathLike[str], *, max_runs: int = MOST_RUNS, held: Mapping[str, bytes] | None = None
-) -> tuple[Experiment | None, list[Problem]]:
-    """The experiment, or None if it is refused, and all problems and warnings in the order of the file."""
-    first = shown(os.fspath(path), 200)
-    with few_suggestions():
-        try:
-            sources = Sources(path if held is not None else _found(path), held)
-            first = sources.shown
-            tree, problems = read_document(sources.main(), sources.shown)
-        except ScenarioError as error:
-            return None, in_order(error.problems, first)
-        if not isinstance(tree.value, dict):
-            why = f"expected a mapping with keys {listed(TOP, 4)}, got {kind_of(tree)}"
-            return None, [problem(tree.mark, "", "E012", why, suggestion=EXAMPLE)]
-        other = other_kind(tree.fields, "experiment", first)
-        if other:
-            return None, [problem(tree.mark, "", "E012", other[0], suggestion=other[1])]
-        problems = [_twice(one) for one in problems]
-        experiment, found = _read(tree, sources, max_runs)
-        problems = in_order([*problems, *found], first)
-    refused = any(not one.is_warning for one in problems)
-    return None if refused else experiment, problems
-
-
 def _found(path: str | os.PathLike[str]) -> str:
     written = os.fspath(path)
     here = EXPERIMENTS / f"{written}.yaml"
@@ -132,77 +131,63 @@ def _twice(one: Problem) -> Problem:
     return replace(one, code="E404", message=one.message.replace("already given", "also")) if is_axis else one
 
 
-def _read(tree: Node, sources: Sources, max_runs: int) -> tuple[Experiment | None, list[Problem]]:
-    problems = [_unknown(child, key) for key, child in tree.fields.items() if key not in TOP]
-    problems += _check_version(tree)
-    own = tree.with_value({key: child for key, child in tree.fields.items() if key in Head.model_fields})
-    head, found = read_piece(Head, own, "")
-    problems += found
-    design, found = read_piece(Design, tree.get("design") or Node({}, tree.mark), "design")
-    problems += found
-    factors, found = _read_factors(tree.get("factors"))
-    problems += found
-    points, rows, found = _read_points(tree.get("points"))
-    problems += found
-    scenario, found = _read_scenario(tree, sources, head)
-    problems += found
+def _read(tree: Node, sources: Sources, max_runs: int, found: Diagnostics) -> Experiment | None:
+    for key, child in tree.fields.items():
+        if key not in TOP and key in Design.model_fields:
+            why = f"`{key}` belongs in design, found in the top level"
+            found.add(child.at, key, "E102", why, f"write `design: {{{key}: ...}}`")
+        elif key not in TOP:
+            unknown_key(found, child, "", key, TOP, "")
+    version = tree.get("schema")
+    if version is None or version.value != 1 or isinstance(version.value, bool):
+        why = f"this version reads 1, got {version.kind}" if version else "`schema` is required"
+        found.add(version or tree, "schema", "E108", why, "write `schema: 1`", "1")
+    plain_part = {key: child for key, child in tree.fields.items() if key in ExperimentHead.model_fields}
+    head = read_piece(ExperimentHead, tree.with_value(plain_part), "", found)
+    design = read_piece(Design, tree.below("design"), "design", found)
+    factors = _read_factors(tree.get("factors"), found)
+    points, rows = _read_points(tree.get("points"), found)
+    scenario = _read_scenario(tree, sources, head, found)
     if scenario is None or head is None or design is None:
-        return None, problems
+        return None
     if head.guesses:
-        factors += _guesses(
-            scenario, {factor.path for factor in factors} | _set_paths(tree), tree.fields["guesses"]
-        )
-    problems += check_axes(tree, design, factors, points)
-    problems += check_arms(tree, head, scenario)
-    if not any(one.code.startswith("E4") for one in problems) and len(factors) <= MOST_FACTORS:
-        problems += check_values(scenario, factors, rows)
-        problems += check_size(tree, head, design, factors, points, max_runs)
+        taken = {factor.path for factor in factors} | {*tree.below("set").fields}
+        factors += _guesses(scenario, taken, tree.fields["guesses"])
     marks = {name: (tree.get(name) or tree).mark for name in TOP}
     name = stem(sources.path.name)
-    return Experiment(name, head, design, scenario, tuple(factors), tuple(points), marks), problems
+    experiment = Experiment(name, head, design, scenario, tuple(factors), tuple(points), marks)
+    _check_axes(tree, experiment, found)
+    _check_names(tree, head, scenario, found)
+    if not any(one.code.startswith("E4") for one in found) and len(factors) <= MOST_FACTORS:
+        _check_values(scenario, factors, rows, found)
+        count, total = experiment.count(), experiment.count() * head.runs
+        if total > max_runs:
+            why = f"{count:,} points x {head.runs:,} runs: {total:,} runs exceeds {max_runs:,} (`--max-runs`)"
+            at = tree.get("design") or tree.get("factors") or tree
+            found.add(at, "design", "E405", why, "fewer values, fewer runs, or a sample")
+    return experiment
 
 
-def _unknown(node: Node, key: str) -> Problem:
-    """A key that no experiment has at its top; one of the design's is told so."""
-    if key in Design.model_fields:
-        why = f"`{key}` belongs in design, found in the top level"
-        return problem(node.at, key, "E102", why, suggestion=f"write `design: {{{key}: ...}}`")
-    return unknown_key(node, "", key, TOP, "")
-
-
-def _check_version(tree: Node) -> list[Problem]:
-    written = tree.get("schema")
-    if written is not None and written.value == 1 and not isinstance(written.value, bool):
+def _read_factors(node: Node | None, found: Diagnostics) -> list[Factor]:
+    if node is None or node.value is REFUSED:
         return []
-    mark = written.mark if written else tree.mark
-    why = f"this version reads 1, got {kind_of(written)}" if written else "`schema` is required"
-    return [problem(mark, "schema", "E108", why, "1", "write `schema: 1`")]
+    if not isinstance(node.value, dict):
+        why = f"expected a mapping of key paths, got {node.kind}"
+        found.add(node, "factors", "E201", why, "e.g. parameters.beta: [0.2, 0.4]")
+    read = [
+        (path, read_takes(child, f"factors.{shown(path)}", found), child)
+        for path, child in node.fields.items()
+    ]
+    return [Factor(path, takes, child) for path, takes, child in read if takes is not None]
 
 
-def _read_factors(node: Node | None) -> tuple[list[Factor], list[Problem]]:
+def _read_points(node: Node | None, found: Diagnostics) -> tuple[list[DesignPoint], list[Node]]:
     if node is None or node.value is REFUSED:
         return [], []
-    if not isinstance(node.value, dict):
-        why = f"expected a mapping of key paths, got {kind_of(node)}"
-        return [], [problem(node.mark, "factors", "E201", why, suggestion="e.g. parameters.beta: [0.2, 0.4]")]
-    factors: list[Factor] = []
-    problems: list[Problem] = []
-    for path, child in node.fields.items():
-        takes, found = read_takes(child, f"factors.{shown(path)}")
-        problems += found
-        if takes is not None:
-            factors.append(Factor(path, takes, child))
-    return factors, problems
-
-
-def _read_points(node: Node | None) -> tuple[list[Point], list[Node], list[Problem]]:
-    if node is None or node.value is REFUSED:
-        return [], [], []
-    if not isinstance(node.value, list) or not node.items:
-        why = "expected a list of points, each a mapping of key paths to values"
-        return [], [], [problem(node.mark, "points", "E402", why)]
-    problems: list[Problem] = []
-    points: list[Point] = []
+    if not node.items:
+        found.add(node, "points", "E402", "expected a list of points, each a mapping of key paths to values")
+        return [], []
+    points: list[DesignPoint] = []
     rows: list[Node] = []
     wanted = [key for key in node.items[0].fields if key != "label"]
     for at, item in enumerate(node.items):
@@ -210,45 +195,57 @@ def _read_points(node: Node | None) -> tuple[list[Point], list[Node], list[Probl
         if sorted(keys) != sorted(wanted) or not keys:
             gap = listed(f"`{key}`" for key in sorted({*wanted} ^ {*keys})) or "a value"
             why = f"every point gives the same keys; here {gap} is missing or too much"
-            problems.append(problem(item.mark, f"points[{at}]", "E402", why))
+            found.add(item, f"points[{at}]", "E402", why)
             continue
         values = {key: plain(item.fields[key]) for key in wanted}
         if any(values == point.values for point in points):
-            problems.append(
-                problem(item.mark, f"points[{at}]", "E402", "the same values as an earlier point")
-            )
-        label = item.fields["label"].text if "label" in item.fields else ""
-        points.append(Point(values, label))
-        rows.append(item.without(("label",)))
-    return points, rows, problems
+            found.add(item, f"points[{at}]", "E402", "the same values as an earlier point")
+        points.append(DesignPoint(values, item.fields["label"].text if "label" in item.fields else ""))
+        rows.append(item.without("label"))
+    return points, rows
 
 
-def _read_scenario(tree: Node, sources: Sources, head: Head | None) -> tuple[Scenario | None, list[Problem]]:
+def _read_scenario(
+    tree: Node, sources: Sources, head: ExperimentHead | None, found: Diagnostics
+) -> Scenario | None:
+    """The scenario that the file names, with the file's `theory` and `set` laid over it."""
     node = tree.get("scenario")
     if node is None or not isinstance(node.value, str) or not node.value.strip():
-        why = f"expected a path, got {kind_of(node)}" if node else "`scenario` is required"
-        mark = node.mark if node else tree.mark
+        why = f"expected a path, got {node.kind}" if node else "`scenario` is required"
         hint = "write the path of a scenario, as seen from this file"
-        return None, [problem(mark, "scenario", "E103" if node is None else "E201", why, suggestion=hint)]
+        found.add(node or tree, "scenario", "E201" if node else "E103", why, hint)
+        return None
     if "://" in node.value:
-        return None, [problem(node.mark, "scenario", "E501", "URLs are not read", suggestion="write a path")]
-    path = _scenario_path(node.value, sources)
-    if path is None:
-        return None, [_outside(node)]
+        found.add(node, "scenario", "E501", "URLs are not read", "write a path")
+        return None
+    try:
+        path = _scenario_path(node, sources)
+    except ScenarioError as error:
+        found += error.problems
+        return None
     scenario, problems = check_scenario(path, held=sources.held)
-    problems = [one for one in problems if not one.is_warning]
-    if [one.code for one in problems] == ["E001"]:
-        return None, [replace(problems[0], file=node.mark.file, line=node.mark.line, col=node.mark.col)]
-    if scenario is None:
-        return None, problems
-    return _with_settings(scenario, tree, head)
+    wrong = errors_in(problems)
+    if [one.code for one in wrong] == ["E001"]:
+        wrong = [replace(wrong[0], file=node.mark.file, line=node.mark.line, col=node.mark.col)]
+    found += wrong
+    if scenario is None or wrong:
+        return None
+    settings, theory = tree.get("set"), tree.get("theory")
+    if settings is not None and not isinstance(settings.value, dict):
+        found.add(settings, "set", "E201", "write `key.path: value` pairs")
+        return scenario
+    changes = [ValueChange(path, child, child.at) for path, child in tree.below("set").fields.items()]
+    if head is not None and head.theory is not None and theory is not None:
+        changes.append(ValueChange("theory.preset", theory, theory.at))
+    return _changed(scenario, changes, settings or tree, found) if changes else scenario
 
 
-def _scenario_path(written: str, sources: Sources) -> Path | str | None:
-    """Where the scenario of an experiment lies; None where that is outside of what an experiment may name.
+def _scenario_path(node: Node, sources: Sources) -> Path | str:
+    """Where the scenario of an experiment lies. Raises ScenarioError where that is outside of what it may name.
 
     It may name what lies in its own folder or in the working directory, links resolved, and a YAML file in a folder
     beside its own (`../scenarios/x.yaml`). A name alone may be one of ./scenarios."""
+    written = str(node.value)
     beside = sources.path.parent / written
     if sources.held is not None:
         return beside
@@ -265,33 +262,25 @@ def _scenario_path(written: str, sources: Sources) -> Path | str | None:
     is_sibling = parts[0] == ".." and len(parts) > 1 and parts[1] != ".." and own.parent.parent != own.parent
     if is_sibling and real.suffix in (".yaml", ".yml") and real.is_relative_to(own.parent):
         return beside
-    return None
-
-
-def _outside(node: Node) -> Problem:
     why = f"`{shown(node.text)}` lies outside the experiment's folder and the working directory"
     hint = "copy the scenario beside the experiment, or give the command in a folder that holds both"
-    return problem(node.mark, "scenario", "E501", why, suggestion=hint)
+    raise ScenarioError([problem(node, "scenario", "E501", why, hint)])
 
 
-def _set_paths(tree: Node) -> set[str]:
-    return set(tree.fields["set"].fields) if "set" in tree.fields else set()
-
-
-def _with_settings(
-    scenario: Scenario, tree: Node, head: Head | None
-) -> tuple[Scenario | None, list[Problem]]:
-    """The scenario with the file's `theory` and `set` laid over it."""
-    settings = tree.get("set")
-    changes = [Change(path, child, child.at) for path, child in (settings.fields if settings else {}).items()]
-    theory = tree.get("theory")
-    if head is not None and head.theory is not None and theory is not None:
-        changes.append(Change("theory.preset", theory, theory.at))
-    if settings is not None and not isinstance(settings.value, dict):
-        return scenario, [problem(settings.mark, "set", "E201", "write `key.path: value` pairs")]
-    if not changes:
-        return scenario, []
-    return changed_scenario(scenario, changes, settings or tree)
+def _changed(
+    scenario: Scenario, changes: Sequence[ValueChange], where: Node, found: Diagnostics
+) -> Scenario | None:
+    """A scenario with changes, checked in every arm; problems point at what was changed."""
+    tree, of_change = as_tree(scenario, Mark(scenario.name, 1, 1)), Diagnostics()
+    tree = apply_changes(tree, changes, read_names(tree, Diagnostics()), of_change)
+    changed = assemble(tree, scenario.name, of_change)
+    wrong, here = errors_in(of_change), changes[0].key  # where the trouble shows elsewhere in the scenario
+    is_own = where.mark.file
+    found += [
+        one if one.file == is_own else replace(one, file=is_own, line=here.line, col=here.col)
+        for one in wrong
+    ]
+    return None if wrong or changed is None else changed.counted_as(scenario)
 
 
 def _guesses(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
@@ -300,15 +289,14 @@ def _guesses(scenario: Scenario, taken: set[str], node: Node) -> list[Factor]:
     A weight that the theory itself names is no guess. Shares of capability must sum to 1 and signals must rise in
     their order, so those cannot be drawn one apart from the other: vary them in lists."""
     preset = presets().get(scenario.theory.preset)
-    named = {f"theory.weights.{term}" for term in (preset.weights if preset else ())}
+    taken = taken | {f"theory.weights.{term}" for term in (preset.weights if preset else ())}
     out = []
     for row in parameter_table():
         path, span = str(row["path"]), row["range"]
         if row["source"] != "guess" or not isinstance(span, list) or span[0] >= span[1]:
             continue
-        if path in taken or path in named or _is_bound(path) or not _has(scenario, path):
-            continue
-        out.append(Factor(path, Spread("uniform", float(span[0]), float(span[1])), node))
+        if path not in taken and not _is_bound(path) and _has(scenario, path):
+            out.append(Factor(path, Spread("uniform", float(span[0]), float(span[1])), node))
     return out
 
 
@@ -327,13 +315,111 @@ def _has(scenario: Scenario, path: str) -> bool:
         return False
 
 
-__all__ = [
-    "Design",
-    "Experiment",
-    "Head",
-    "Point",
-    "check_experiment",
-    "experiment_files",
-    "load_experiment",
-    "scenario_named",
-]
+# --- whether the parts fit together and fit the scenario --------------------------------------------
+
+
+def _check_axes(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
+    design, factors, points = experiment.design, experiment.factors, experiment.points
+    node = tree.get("factors") or tree.get("points") or tree
+    at, method = tree.get("design") or tree, design.method
+    if points and method != "list":
+        why = "`points` are a list: write `design: {method: list}`"
+        found.add((tree.get("points") or tree).at, "points", "E407", why)
+    if points and factors:
+        found.add(
+            (tree.get("factors") or tree).at, "factors", "E407", "give `points`, or `factors`; not both"
+        )
+    if not points and not factors and tree.get("points") is None and not tree.below("factors").fields:
+        found.add(node, "factors", "E402", "nothing is varied", EXAMPLE)
+    if len(factors) > MOST_FACTORS:
+        found.add(node, "factors", "E022", f"more than {MOST_FACTORS:,} factors")
+    for factor in factors:
+        if method in ("grid", "list") and isinstance(factor.takes, Spread) and not factor.takes.steps:
+            why = f"a {method} needs values: give a list, `steps` or `step`"
+            found.add(factor.node, f"factors.{factor.path}", "E403", why)
+    lengths = {len(factor.takes.grid()) for factor in factors} if method == "list" and not points else set()
+    if len(lengths) > 1:
+        why = f"the lists of a list design have one length; here {listed(map(str, sorted(lengths)))}"
+        found.add(at, "design", "E402", why)
+    samples = design.samples
+    if method in ("lhs", "sobol", "morris") and samples is None:
+        found.add(at, "design", "E103", "`samples` is required (1 or more)")
+    elif method == "sobol" and samples is not None and samples & (samples - 1):
+        low = 1 << (samples.bit_length() - 1)
+        why = f"samples {samples:,} is not a power of 2"
+        found.add(at.fields["samples"], "design.samples", "E406", why, f"write {low} or {2 * low}")
+    if method in ("sobol", "morris") and len(factors) < 2:
+        why = f"{method} needs at least 2 factors, got {len(factors)}"
+        found.add(at, "design", "E406", why, "add a factor, or take a grid")
+
+
+def _check_names(tree: Node, head: ExperimentHead, scenario: Scenario, found: Diagnostics) -> None:
+    """The arms asked for are the scenario's, each once; so is each outcome."""
+    for name in ("arms", "outcomes"):
+        words = [item for item in tree.below(name).items if isinstance(item.value, str)]
+        for at, item in enumerate(words):
+            if item.value in [other.value for other in words[:at]]:
+                found.add(item, f"{name}[{at}]", "E015", f"`{shown(item.value)}` given twice", "remove one")
+    for at, item in enumerate(tree.below("arms").items if head.arms is not None else ()):
+        if item.value not in scenario.arms:
+            near = did_you_mean(str(item.value), scenario.arms)
+            found.add(
+                item, f"arms[{at}]", "E107", f"no arm `{shown(item.value)}`", near, listed(scenario.arms)
+            )
+
+
+def _check_values(
+    scenario: Scenario, factors: Sequence[Factor], rows: Sequence[Node], found: Diagnostics
+) -> None:
+    """Every key path is one of the scenario, once; every value (of a range: both ends) is one it may take."""
+    tree, before = as_tree(scenario, Mark(scenario.name, 1, 1)), len(found)
+    names = read_names(tree, Diagnostics())
+    seen: dict[tuple[str | int, ...], Mark] = {}
+    keys = [(factor.path, factor.node.at) for factor in factors]
+    keys += [(path, child.at) for path, child in (rows[0].fields.items() if rows else ())]
+    for path, mark in keys:
+        try:
+            steps = tuple(locate(tree, path, names.of_kinds))
+        except NoSuchPath as error:
+            found.add(mark, shown(path), "E401", shown(str(error), 120), error.suggestion)
+            continue
+        if steps in seen:
+            found.add(mark, shown(path), "E404", f"two axes on one key; also at line {seen[steps].line}")
+        seen[steps] = mark
+    if len(found) > before:
+        return
+    for changes in _rounds(factors, rows):
+        of_round = Diagnostics()
+        _changed(scenario, changes, changes[0].node, of_round)
+        found += [_with_position(one, factors) for one in of_round]
+        if len(found) - before > MOST_REFUSED:
+            break
+
+
+def _with_position(one: Problem, factors: Sequence[Factor]) -> Problem:
+    """A value of a list says which of them it is."""
+    for factor in factors:
+        for at, item in enumerate(factor.node.items, 1):
+            if (item.mark.line, item.mark.col) == (one.line, one.col):
+                return replace(one, message=f"at position {at}: {one.message}")
+    return one
+
+
+def _rounds(factors: Sequence[Factor], rows: Sequence[Node]) -> Iterator[list[ValueChange]]:
+    """Sets of changes that together try every value, one of each factor at a time."""
+    for row in rows:
+        yield [ValueChange(path, child, child.at) for path, child in row.fields.items()]
+    most = 0 if rows else max((len(factor.takes.ends()) for factor in factors), default=0)
+    for at in range(most):
+        yield [_end_of(factor, at) for factor in factors]
+
+
+def _end_of(factor: Factor, at: int) -> ValueChange:
+    """The value of a factor at that place, or its last one."""
+    ends, node = factor.takes.ends(), factor.node
+    at = min(at, len(ends) - 1)
+    if node.items:
+        return ValueChange(factor.path, node.items[at], node.items[at].mark, f"factors.{factor.path}[{at}]")
+    written = node.get("min" if at == 0 else "max") or node
+    number = Node(ends[at], written.mark, key=node.at, text=f"{ends[at]:.12g}")
+    return ValueChange(factor.path, number, written.mark, f"factors.{factor.path}")

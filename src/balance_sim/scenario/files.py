@@ -1,24 +1,23 @@
-"""Reading the files of a scenario: regular files only, of bounded size, none outside its folder."""
+"""Reading files: those of a scenario, regular, of bounded size, none outside its folder; and those of the package.
+
+A wheel's own record has the sha256 of every file: a table of ours that was cut or edited since would give wrong numbers
+without a word. Where there is no record, as in a working copy, nothing is compared."""
 
 from __future__ import annotations
 
+import base64
 import errno
+import hashlib
+import importlib.resources
 import os
 import posixpath
 import re
 import stat
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
-from balance_sim.scenario.problems import (
-    Mark,
-    Problem,
-    ScenarioError,
-    closest,
-    listed,
-    problem,
-    shown,
-)
+from balance_sim.scenario.problems import Mark, ScenarioError, closest, listed, problem, shown
 
 LARGEST_SCENARIO = 1 << 20
 LARGEST_TABLE = 8 << 20
@@ -27,6 +26,7 @@ SHIPPED = Path("scenarios")
 EXPERIMENTS = Path("experiments")
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS)
 """Errors of a system that has no more of something: they say nothing of the file that was to be opened."""
+REINSTALL = "install balance-sim again: pip install --force-reinstall --no-deps balance-sim"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _OUTSIDE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//|~|[/\\]")
 _PACKED = {
@@ -39,6 +39,7 @@ _PACKED = {
     b"PAR1": "a Parquet file",
     b"SQLite format 3\0": "a SQLite database",
 }
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
 class Sources:
@@ -74,26 +75,22 @@ class Sources:
         """A file named by another: its name within the folder, as shown in messages, and its bytes.
 
         `base` is the name within the folder of the file that names it."""
+        hint = "write a path within the folder"
         if not isinstance(written, str) or not written.strip():
-            raise _refused(
-                mark, path, "E501", "expected the name of a file", "write a path within the folder"
-            )
+            raise _refused(mark, path, "E501", "expected the name of a file", hint)
         if _OUTSIDE.match(written) or "\\" in written:
             why = "URLs are not read" if "://" in written else "must stay inside the scenario's folder"
-            raise _refused(mark, path, "E501", f"`{shown(written)}`: {why}", "write a path within the folder")
+            raise _refused(mark, path, "E501", f"`{shown(written)}`: {why}", hint)
         inside = self.folder / Path(base).parent / written
         try:
             real = Path(os.path.realpath(inside) if self.held is None else posixpath.normpath(inside))
-            within = real.relative_to(self.folder)
+            name = real.relative_to(self.folder).as_posix()
         except ValueError:
-            raise _refused(
-                mark,
-                path,
-                "E501",
+            why, hint = (
                 f"`{shown(written)}` resolves outside the scenario's folder",
                 "copy the file into the folder",
-            ) from None
-        name = within.as_posix()
+            )
+            raise _refused(mark, path, "E501", why, hint) from None
         data = self.files.get(name)
         if data is None:
             data = self.files[name] = self._read(real, mark, path, largest, named=written)
@@ -103,25 +100,32 @@ class Sources:
         return name, os.path.join(os.path.dirname(self.shown), name), data
 
     def _read(self, path: Path, mark: Mark, where: str, largest: int, named: str | None = None) -> bytes:
-        if self.held is None:
-            return _read(path, mark, where, largest, named)
-        data, name = self.held.get(path.as_posix()), shown(named or path.as_posix(), 200)
-        if data is None:
-            raise _refused(mark, where, "E001", f"not found: `{name}`", "it is not among the files given")
-        if len(data) > largest:
-            raise _too_large(mark, where, name, len(data), largest)
-        return data
+        name = shown(named if named is not None else str(path), 200)
+        if self.held is not None:
+            data = self.held.get(path.as_posix())
+            if data is None:
+                raise _refused(mark, where, "E001", f"not found: `{name}`", "it is not among the files given")
+            if len(data) > largest:
+                raise _too_large(mark, where, name, len(data), largest)
+            return data
+        try:
+            return regular_bytes(path, largest)
+        except TooLarge as error:
+            raise _too_large(mark, where, name, error.size, largest) from None
+        except OSError as error:
+            raise _cannot_open(error, path, mark, where, name) from None
 
 
 def decoded(data: bytes, file: str) -> str:
     """UTF-8 text, a byte order mark dropped. Raises ScenarioError for anything else."""
+    mark = Mark(file, 1, 1)
     packed = next((what for start, what in _PACKED.items() if data.startswith(start)), None)
     if packed is not None:
-        raise _refused(Mark(file, 1, 1), "", "E006", f"{packed} found", "give a text file in UTF-8")
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or data.startswith(b"\x00\x00\xfe\xff"):
-        raise _refused(Mark(file, 1, 1), "", "E006", "UTF-16 or UTF-32 found", "save as UTF-8")
+        raise _refused(mark, "", "E006", f"{packed} found", "give a text file in UTF-8")
+    if data.startswith(_UTF_16):
+        raise _refused(mark, "", "E006", "UTF-16 or UTF-32 found", "save as UTF-8")
     if len(data) >= 4 and any(not any(data[at::2][:16]) for at in (0, 1)):
-        raise _refused(Mark(file, 1, 1), "", "E006", "UTF-16 found", "save as UTF-8")
+        raise _refused(mark, "", "E006", "UTF-16 found", "save as UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -129,23 +133,18 @@ def decoded(data: bytes, file: str) -> str:
         before = data[:start]
         line_start = max(before.rfind(b"\n"), before.rfind(b"\r")) + 1
         column = len(before[line_start:].decode("utf-8", "replace")) + 1
-        line = len(re.findall(rb"\r\n|\r|\n", before)) + 1
-        raise _refused(
-            Mark(file, line, column),
-            "",
-            "E006",
-            f"byte 0x{data[start]:02X} at offset {start} is not UTF-8",
-            "save as UTF-8",
-        ) from None
+        mark = Mark(file, len(re.findall(rb"\r\n|\r|\n", before)) + 1, column)
+        why = f"byte 0x{data[start]:02X} at offset {start} is not UTF-8"
+        raise _refused(mark, "", "E006", why, "save as UTF-8") from None
 
 
 def _find(written: str) -> Path:
     """The file itself, or a shipped scenario of that name."""
     path = Path(written)
     if _URL.match(written):
-        hint = "save the file and give its path"
         named = shown(written, 200)
-        raise _refused(Mark(named, 1, 1), "", "E501", f"`{named}`: URLs are not read", hint)
+        why = f"`{named}`: URLs are not read"
+        raise _refused(Mark(named, 1, 1), "", "E501", why, "save the file and give its path")
     if "\0" in written or not written:
         raise _not_found(written)
     if not os.path.lexists(path) and not path.suffix:
@@ -164,10 +163,8 @@ def _not_found(written: str) -> ScenarioError:
     elif written == "-":
         why, hint = "not found: `-`; standard input is not read", ""
     elif os.path.islink(path):
-        why, hint = (
-            f"not found: `{named}` is a link to `{shown(os.readlink(path), 200)}`, and that is not",
-            "",
-        )
+        there = shown(os.readlink(path), 200)
+        why, hint = f"not found: `{named}` is a link to `{there}`, and that is not", ""
     elif written.startswith("~"):
         hint = "`~` is not replaced here: write the path in full"
     return _refused(Mark(named, 1, 1), "", "E001", why, hint or "give the path of a file")
@@ -235,37 +232,25 @@ def bytes_if_any(path: str | os.PathLike[str], largest: int | None = None) -> by
         return None
 
 
-def _read(path: Path, mark: Mark, where: str, largest: int, named: str | None = None) -> bytes:
-    named = shown(str(path) if named is None else named, 200)
-    try:
-        return regular_bytes(path, largest)
-    except TooLarge as error:
-        raise _too_large(mark, where, named, error.size, largest) from None
-    except OSError as error:
-        raise _cannot_open(error, path, mark, where, named) from None
-
-
 def _cannot_open(error: OSError, path: Path, mark: Mark, where: str, named: str) -> ScenarioError:
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
-        if where:
-            return _refused(
-                mark, where, "E001", f"not found: `{named}`", "paths are relative to the naming file"
-            )
-        return _not_found(str(path))
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return _refused(mark, where, "E003", f"permission denied: `{named}`", "make the file readable")
-    if error.errno == errno.EISDIR and path.is_dir():
-        return _refused(mark, where, "E002", f"`{named}` is a folder, not a regular file", _in_folder(path))
-    if error.errno == errno.ELOOP:
-        why = f"cannot be read: `{named}` is a link that leads back to itself"
-        return _refused(mark, where, "E003", why, "give the path of the file itself")
-    if error.errno in (errno.ENXIO, errno.EISDIR):
-        return _refused(mark, where, "E002", f"`{named}` is not a regular file", "give the path of a file")
+    code, hint = "E003", "give the path of a readable file"
     why = f"cannot be read: `{named}` ({os.strerror(error.errno or 0)})"
-    hint = "give the path of a readable file"
-    if error.errno in EXHAUSTED:
+    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+        if not where:
+            return _not_found(str(path))
+        code, why, hint = "E001", f"not found: `{named}`", "paths are relative to the naming file"
+    elif error.errno in (errno.EACCES, errno.EPERM):
+        why, hint = f"permission denied: `{named}`", "make the file readable"
+    elif error.errno == errno.EISDIR and path.is_dir():
+        code, why, hint = "E002", f"`{named}` is a folder, not a regular file", _in_folder(path)
+    elif error.errno == errno.ELOOP:
+        why = f"cannot be read: `{named}` is a link that leads back to itself"
+        hint = "give the path of the file itself"
+    elif error.errno in (errno.ENXIO, errno.EISDIR):
+        code, why, hint = "E002", f"`{named}` is not a regular file", "give the path of a file"
+    elif error.errno in EXHAUSTED:
         hint = "close other files or programs, or raise `ulimit -n`, and give the command again"
-    return _refused(mark, where, "E003", why, hint)
+    return _refused(mark, where, code, why, hint)
 
 
 def _in_folder(path: Path) -> str:
@@ -283,15 +268,53 @@ def _in_folder(path: Path) -> str:
 
 
 def _too_large(mark: Mark, where: str, named: str, size: int, largest: int) -> ScenarioError:
-    return _refused(
-        mark,
-        where,
-        "E005",
-        f"`{named}`: {size / 2**20:.2f} MiB exceeds {largest >> 20} MiB",
-        "move long lists into CSV tables",
-    )
+    why = f"`{named}`: {size / 2**20:.2f} MiB exceeds {largest >> 20} MiB"
+    return _refused(mark, where, "E005", why, "move long lists into CSV tables")
 
 
 def _refused(mark: Mark, path: str, code: str, message: str, suggestion: str) -> ScenarioError:
-    found: Problem = problem(mark, path, code, message, suggestion=suggestion)
-    return ScenarioError([found])
+    return ScenarioError([problem(mark, path, code, message, suggestion)])
+
+
+# --- what comes with the package --------------------------------------------------------------------
+
+
+def shipped(package: str, name: str) -> bytes:
+    """A file of a package of ours, held to the record of its installation. Raises ScenarioError."""
+    path = importlib.resources.files(package) / name
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
+        why = f"cannot be read: {os.strerror(error.errno or 0)}"
+        raise _refused(Mark(str(path), 1, 1), "", "E008", why, REINSTALL) from None
+    wanted = _record().get(os.path.realpath(str(path)))
+    if wanted is not None:
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        if wanted != digest:
+            why = "this file of the package is not as it was installed"
+            raise _refused(Mark(str(path), 1, 1), "", "E008", why, REINSTALL)
+    return data
+
+
+def shipped_text(package: str, name: str) -> str:
+    """The same as text."""
+    return shipped(package, name).decode("utf-8")
+
+
+@cache
+def _record() -> dict[str, str]:
+    """Path of each installed file that is no code -> its sha256, as wheels write it; empty without a record."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        here = distribution("balance-sim")
+    except PackageNotFoundError:
+        return {}
+    rows = [line.rsplit(",", 2) for line in (here.read_text("RECORD") or "").splitlines()]
+    return {
+        os.path.realpath(str(here.locate_file(row[0].strip('"')))): row[1].removeprefix("sha256=")
+        for row in rows
+        if len(row) == 3 and row[1].startswith("sha256=") and not row[0].endswith(".py")
+    }

@@ -1,19 +1,22 @@
-"""What a scenario file is made of: its sections, the fields of each, and how a key path finds a value."""
+"""What a scenario file is made of: sections, the fields of each, other names for them, and where key paths lead."""
 
 from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import annotated_types
 
+from balance_sim.scenario.defaults import default_tree, presets
 from balance_sim.scenario.nodes import Node, descend
 from balance_sim.scenario.problems import did_you_mean, shown
 from balance_sim.scenario.schema import (
     REPLACED_TERMS,
+    SCHEMA_VERSION,
     TERMS,
     Accord,
     AccordKind,
@@ -30,6 +33,7 @@ from balance_sim.scenario.schema import (
     Parameters,
     Provocation,
     Report,
+    ScenarioHead,
     State,
     Strict,
     Theory,
@@ -73,8 +77,7 @@ SINGLES: dict[str, type[Strict]] = {
     "report": Report,
     "calibration": Calibration,
 }
-TEXTS = ("title", "question", "source", "notes")
-PLAIN = (*TEXTS, "start", "end", "step_days", "focal", "base_rate")
+PLAIN = tuple(ScenarioHead.model_fields)
 TOP = ("schema", "extends", *PLAIN, "outside", "groups", *SECTIONS, *TABLES_OF, *SINGLES)
 REQUIRED = ("schema", "title", "start", "end", "focal", "states", "arms")
 FIXED_IN_ARMS = (
@@ -89,85 +92,108 @@ FIXED_IN_ARMS = (
     "frailties",
 )
 
-OTHER_NAMES = {
-    "schema_version": "schema",
-    "version": "schema",
-    "description": "question",
-    "begin": "start",
-    "horizon": "end",
-    "finish": "end",
-    "step": "step_days",
-    "dt": "step_days",
-    "participants": "principals",
-    "actors": "principals",
-    "target": "targets",
-    "guest": "guests",
-    "hosts": "host",
-    "type": "kind",
-    "event_type": "kind",
-    "iso3": "id",
-    "iso3_a": "a",
-    "iso3_b": "b",
-    "state_a": "a",
-    "state_b": "b",
-    "code": "id",
-    "country": "id",
-    "gdp": "gdp_bn",
-    "gdp_usd_bn": "gdp_bn",
-    "milex": "milex_bn",
-    "population": "population_m",
-    "lat": "latitude",
-    "lon": "longitude",
-    "capital_lat": "latitude",
-    "capital_lon": "longitude",
-    "ideal": "ideal_point",
-    "libdem": "democracy",
-    "signed_precision": "precision",
-    "entry_into_force": "in_force",
-    "agreements": "accords",
-    "treaties": "accords",
-    "countries": "states",
-    "actors_outside": "outside",
-    "half_life": "half_life_days",
-    "baseline": "reference",
-    "preset_name": "preset",
-    "hash": "sha256",
-    "file": "table",
-    "delete": "drop",
-    "remove": "drop",
+# --- how others name things -------------------------------------------------------------------------
+
+
+def _meaning(names: Mapping[str, str]) -> dict[str, str]:
+    """Our name for each of the others, which stand with spaces between them."""
+    return {other: ours for ours, others in names.items() for other in others.split()}
+
+
+OTHER_NAMES = _meaning(
+    {
+        "schema": "schema_version version",
+        "question": "description",
+        "start": "begin",
+        "end": "horizon finish",
+        "step_days": "step dt",
+        "principals": "participants actors",
+        "targets": "target",
+        "guests": "guest",
+        "host": "hosts",
+        "kind": "type event_type",
+        "id": "iso3 code country",
+        "a": "iso3_a state_a",
+        "b": "iso3_b state_b",
+        "gdp_bn": "gdp gdp_usd_bn",
+        "milex_bn": "milex",
+        "population_m": "population",
+        "latitude": "lat capital_lat",
+        "longitude": "lon capital_lon",
+        "ideal_point": "ideal",
+        "democracy": "libdem",
+        "precision": "signed_precision",
+        "in_force": "entry_into_force",
+        "accords": "agreements treaties",
+        "states": "countries",
+        "outside": "actors_outside",
+        "half_life_days": "half_life",
+        "reference": "baseline",
+        "preset": "preset_name",
+        "sha256": "hash",
+        "table": "file",
+        "drop": "delete remove",
+    }
+)
+"""Names of fields that others use, and ours: told in the message, not taken."""
+ACCORD_KINDS = _meaning(
+    {
+        "political_declaration": "strategic_partnership declaration entente consultation",
+        "information_sharing": "intelligence_sharing information_security",
+        "logistics": "acquisition_cross_servicing acsa",
+        "defence_cooperation": "defense_cooperation defense_cooperation_agreement defence_cooperation_agreement"
+        " dca general",
+        "access": "reciprocal_access status_of_forces visiting_forces raa sofa sovfa",
+        "defence_pact": "defense_pact alliance membership",
+        "non_aggression": "nonaggression non_aggression_pact neutrality",
+    }
+)
+"""Names of kinds that other sources use, and ours: taken, unless the scenario defines a kind of that name."""
+EVENT_KINDS = _meaning(
+    {
+        "arms_or_basing": "military_aid arms arms_transfer basing",
+        "joint_summit": "summit",
+        "sanction": "sanctions",
+        "exercise": "joint_exercise",
+    }
+)
+
+
+class Stage(typing.NamedTuple):
+    """Our status for another's, and the kind it implies (None: whatever the row says)."""
+
+    status: str
+    kind: str | None = None
+
+
+ACCORD_STATUSES = {
+    "political_or_nonbinding": Stage("in_force", "political_declaration"),
+    **dict.fromkeys(("signed_not_in_force", "signed_status_unknown"), Stage("signed")),
+    **dict.fromkeys(("initialled", "initialed", "negotiating", "under_negotiation"), Stage("talks")),
+    "in force": Stage("in_force"),
+    **dict.fromkeys(("never_ratified", "never ratified", "failed"), Stage("collapsed")),
+    **dict.fromkeys(("terminated", "expired"), Stage("ended")),
 }
-
-
-def field_names(model: type[Strict]) -> list[str]:
-    """Fields that a file may give."""
-    return list(model.model_fields)
 
 
 @cache
 def homes() -> dict[str, tuple[str, ...]]:
     """Where each field belongs, by its name: for `visibility`, `events[]` and `provocations[]`."""
     found: dict[str, list[str]] = {name: ["the top level"] for name in TOP}
-    places: list[tuple[str, type[Strict]]] = [
-        (f"{name}[]", section.model) for name, section in SECTIONS.items()
-    ]
-    places += [(f"{name}.NAME", model) for name, model in TABLES_OF.items()]
-    places += list(SINGLES.items())
-    for place, model in places:
-        for name in field_names(model):
+    places = {f"{name}[]": section.model for name, section in SECTIONS.items()}
+    places |= {f"{name}.NAME": model for name, model in TABLES_OF.items()} | SINGLES
+    for place, model in places.items():
+        for name in model.model_fields:
             found.setdefault(name, []).append(place)
     return {name: tuple(where) for name, where in found.items()}
 
 
 def row_key(section: Section, row: Node) -> str | None:
     """What names a row in a key path: `JPN`, `parade`, `CHN-JPN`; None if its keys are not given as text."""
-    if len(section.keys) == 1:
-        child = row.get(section.keys[0])
-        return child.value or None if child is not None and isinstance(child.value, str) else None
-    parts = [child.value if (child := row.get(key)) else None for key in section.keys]
-    if not all(isinstance(part, str) and part for part in parts):
+    words = [child.value if (child := row.get(key)) else None for key in section.keys]
+    if not all(isinstance(word, str) and word for word in words):
         return None
-    words = [str(part) for part in parts]
-    return "-".join(words if section.directed else sorted(words))
+    return "-".join(map(str, words) if section.directed else sorted(map(str, words)))
 
 
 def row_path(name: str, row: Node, at: int) -> str:
@@ -176,59 +202,60 @@ def row_path(name: str, row: Node, at: int) -> str:
     return f"{name}.{shown(key)}" if key else f"{name}[{at}]"
 
 
-def spread(annotation: object) -> list[object]:
+# --- what a field holds -----------------------------------------------------------------------------
+
+
+def _spread(annotation: object) -> list[object]:
     """An annotation with `Annotated`, unions, tuples and dicts taken apart: its types and its constraints."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
         inner, *extra = typing.get_args(annotation)
-        return [*spread(inner), *extra]
+        return [*_spread(inner), *extra]
     if origin in (typing.Union, types.UnionType, tuple, dict, typing.Literal):
         head: list[object] = [origin] if origin in (tuple, dict, typing.Literal) else []
-        return [*head, *(part for arg in typing.get_args(annotation) for part in spread(arg))]
+        return [*head, *(part for arg in typing.get_args(annotation) for part in _spread(arg))]
     return [annotation]
 
 
 @cache
-def _parts(model: type[Strict], name: str) -> tuple[object, ...]:
+def parts_of(model: type[Strict], name: str) -> tuple[object, ...]:
+    """The types and the constraints of a field."""
     info = model.model_fields[name]
-    return (*spread(info.annotation), *info.metadata)
+    return (*_spread(info.annotation), *info.metadata)
 
 
 @cache
 def cell_sort(model: type[Strict], name: str) -> str:
     """What a table's cell holds for a field: `flag`, `list`, `number`, `whole`, `text`."""
-    parts = _parts(model, name)
-    if tuple in parts:
-        return "list"
-    if bool in parts:
-        return "flag"
-    if float in parts:
-        return "number"
+    parts = parts_of(model, name)
+    for kind, sort in ((tuple, "list"), (bool, "flag"), (float, "number")):
+        if kind in parts:
+            return sort
     return "whole" if any(isinstance(part, int) for part in parts) else "text"
 
 
 @cache
 def bounds(model: type[Strict], name: str) -> str:
     """The allowed range of a number, as `0..1` or `>0..92`; empty if there is none."""
-    low = high = ""
-    strict_low = False
-    for part in _parts(model, name):
+    low = high = strict = ""
+    for part in parts_of(model, name):
         for item in [part, *getattr(part, "metadata", ())]:
             if isinstance(item, annotated_types.Ge):
                 low = _bound(item.ge)
             elif isinstance(item, annotated_types.Gt):
-                low, strict_low = _bound(item.gt), True
+                low, strict = _bound(item.gt), ">"
             elif isinstance(item, annotated_types.Le):
                 high = _bound(item.le)
-    if low and high:
-        return f">{low}..{high}" if strict_low else f"{low}..{high}"
     if low:
-        return f">{low}" if strict_low else f"{low} or more"
+        return f"{strict}{low}..{high}" if high else f">{low}" if strict else f"{low} or more"
     return f"up to {high}" if high else ""
 
 
 def _bound(value: object) -> str:
     return str(value) if isinstance(value, int) else f"{value:.12g}"
+
+
+# --- key paths --------------------------------------------------------------------------------------
 
 
 class NoSuchPath(LookupError):
@@ -239,7 +266,7 @@ class NoSuchPath(LookupError):
         super().__init__(why or f"unknown key `{part}`")
 
 
-def locate(tree: Node, path: str, names: dict[str, Sequence[str]]) -> list[str | int]:
+def locate(tree: Node, path: str, names: Mapping[str, Sequence[str]]) -> list[str | int]:
     """The steps from the root of a file's tree to the value that a key path names.
 
     `names` gives what `kinds` and `event_kinds` are known. Raises NoSuchPath."""
@@ -248,46 +275,37 @@ def locate(tree: Node, path: str, names: dict[str, Sequence[str]]) -> list[str |
         return [head, *_in_rows(tree.get(head), SECTIONS[head], head, rest)]
     if head in PLAIN or head == "outside":
         return [head, *_end(rest)]
-    if head in ("capability", "parameters", "report"):
-        return [head, *_field(SINGLES[head], head, rest)]
-    if head == "theory":
-        if rest[:1] == ["weights"]:
-            if len(rest) == 2 and rest[1] in REPLACED_TERMS:
-                near, why, _ = REPLACED_TERMS[rest[1]]
-                raise NoSuchPath(near, (near,), why)
-            return ["theory", "weights", *_name(rest[1:], TERMS, "theory.weights")]
-        return ["theory", *_field(Theory, "theory", rest)]
-    if head in (*TABLES_OF, "groups"):
+    if head == "theory" and rest[:1] == ["weights"]:
+        if len(rest) == 2 and rest[1] in REPLACED_TERMS:
+            near, why, _ = REPLACED_TERMS[rest[1]]
+            raise NoSuchPath(near, (near,), why)
+        return ["theory", "weights", *_name(rest[1:], TERMS, "theory.weights")]
+    if head in SINGLES and head != "calibration":
+        return [head, *_name(rest, SINGLES[head].model_fields, head)]
+    if head == "groups":
+        return [head, *_name(rest, tree.below(head).fields, head)]
+    if head in TABLES_OF:
         return [head, *_in_table(tree, head, rest, names)]
     if head in ("schema", "extends", "name", "calibration"):
         raise NoSuchPath(head, (), f"`{head}` cannot be set")
     raise NoSuchPath(head, [name for name in TOP if name not in ("schema", "extends")])
 
 
-def _in_table(tree: Node, head: str, rest: list[str], names: dict[str, Sequence[str]]) -> list[str | int]:
-    table = tree.get(head)
-    given = list(table.fields) if table else []
-    if head == "groups":
-        return [*_name(rest, given, head)]
-    if head == "arms":
-        return _in_arm(tree, rest, given)
-    name = _one(rest, names.get(head, given), head)
-    where = f"{head}.{name}"
-    if head == "audiences" and rest[1:2] == ["attention"]:
-        kinds = [*names["event_kinds"], "default"]
-        return [name, "attention", *_name(rest[2:], kinds, f"{where}.attention")]
-    return [name, *_field(TABLES_OF[head], where, rest[1:])]
-
-
-def _in_arm(tree: Node, rest: list[str], given: list[str]) -> list[str | int]:
-    name = _one(rest, given, "arms")
-    inner = rest[1:]
-    if inner[:1] == ["set"] and len(inner) > 1:
+def _in_table(tree: Node, head: str, rest: list[str], names: Mapping[str, Sequence[str]]) -> list[str | int]:
+    name = _one(rest, names.get(head, list(tree.below(head).fields)), head)
+    where, inner = f"{head}.{name}", rest[1:]
+    if head == "arms" and inner[:1] == ["set"] and len(inner) > 1:
         return [name, "set", ".".join(inner[1:])]
-    if inner[:1] == ["add"]:
+    if head == "arms" and inner[:1] == ["add"]:
         added = descend(tree, ["arms", name]).get("add")
-        return [name, "add", *_in_rows(added, SECTIONS["events"], f"arms.{name}.add", inner[1:])]
-    return [name, *_field(Arm, f"arms.{name}", inner)]
+        return [name, "add", *_in_rows(added, SECTIONS["events"], f"{where}.add", inner[1:])]
+    if head == "audiences" and inner[:1] == ["attention"]:
+        return [
+            name,
+            "attention",
+            *_name(inner[1:], [*names["event_kinds"], "default"], f"{where}.attention"),
+        ]
+    return [name, *_name(inner, TABLES_OF[head].model_fields, where)]
 
 
 def _in_rows(rows: Node | None, section: Section, head: str, rest: list[str]) -> list[str | int]:
@@ -298,26 +316,21 @@ def _in_rows(rows: Node | None, section: Section, head: str, rest: list[str]) ->
     if wanted not in known:
         why = f"`{head}` has no `{wanted}`" if wanted else f"`{head}` needs the name of an item, then a field"
         raise NoSuchPath(wanted, [key for key in known if key], why)
-    fields = [name for name in field_names(section.model) if name not in section.keys]
     if rest[1:2] and rest[1] in section.keys:
         raise NoSuchPath(rest[1], (), f"`{rest[1]}` names the item and cannot be set")
+    fields = [name for name in section.model.model_fields if name not in section.keys]
     return [known[wanted], *_name(rest[1:], fields, f"{head}.{wanted}")]
 
 
-def _one(rest: list[str], options: Sequence[str], where: str) -> str:
+def _one(rest: list[str], options: Collection[str], where: str) -> str:
     part = rest[0] if rest else ""
     if part not in options:
         raise NoSuchPath(part, options, f"`{where}` has no `{part}`" if part else f"`{where}` needs a name")
     return part
 
 
-def _name(rest: list[str], options: Sequence[str], where: str) -> list[str]:
-    name = _one(rest, options, where)
-    return [name, *_end(rest[1:])]
-
-
-def _field(model: type[Strict], where: str, rest: list[str]) -> list[str]:
-    return _name(rest, field_names(model), where)
+def _name(rest: list[str], options: Collection[str], where: str) -> list[str]:
+    return [_one(rest, options, where), *_end(rest[1:])]
 
 
 def _end(rest: list[str]) -> list[str]:
@@ -339,3 +352,89 @@ def replaced(tree: Node, steps: Sequence[str | int], new: Node) -> Node:
     if below and not isinstance(child.value, dict | list):
         child = Node({}, new.mark)
     return tree.with_fields({step: replaced(child, below, new)})
+
+
+# --- JSON Schema ------------------------------------------------------------------------------------
+
+_REF = "#/$defs/"
+_TABLE: dict[str, Any] = {
+    "type": "object",
+    "description": "A CSV table beside the file; its columns are the fields.",
+    "properties": {
+        "table": {"type": "string"},
+        "sha256": {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"},
+    },
+    "required": ["table"],
+    "additionalProperties": False,
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a scenario file, for editors that complete and check while one types.
+
+    It is looser than the loader: what holds between pieces (known codes, dates in order) is not in it."""
+    from pydantic.json_schema import models_json_schema
+
+    models = [section.model for section in SECTIONS.values()]
+    models += [*TABLES_OF.values(), *SINGLES.values(), ScenarioHead]
+    _, whole = models_json_schema([(model, "validation") for model in models], ref_template=_REF + "{model}")
+    defs: dict[str, Any] = {**whole["$defs"], "Table": _TABLE}
+    head = defs.pop("ScenarioHead")["properties"]
+    _open_up(defs)
+    strings = {"type": "array", "items": {"type": "string"}}
+    properties: dict[str, Any] = {
+        "schema": {"const": SCHEMA_VERSION, "description": "Version of the file format."},
+        "extends": {"type": "string", "description": "A scenario in the same folder to lay this one over."},
+        **head,
+        "outside": strings,
+        "groups": {"type": "object", "additionalProperties": strings},
+        **{name: _list_of(one.model.__name__, "Rows or tables of rows.") for name, one in SECTIONS.items()},
+        **{
+            name: {"type": "object", "additionalProperties": {"$ref": _REF + model.__name__}}
+            for name, model in TABLES_OF.items()
+        },
+        **{name: {"$ref": _REF + model.__name__} for name, model in SINGLES.items()},
+        "calibration": {
+            "description": "The file that `balance-sim calibrate` wrote for this scenario.",
+            "anyOf": [{"type": ["string", "null"]}, {"$ref": _REF + "Calibration"}],
+        },
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "balance-sim scenario",
+        "type": "object",
+        "properties": properties,
+        "required": list(REQUIRED),
+        "additionalProperties": False,
+        "$defs": defs,
+    }
+
+
+def _list_of(model: str, description: str) -> dict[str, Any]:
+    items = {"anyOf": [{"$ref": _REF + model}, {"$ref": _REF + "Table"}]}
+    return {"type": "array", "description": description, "items": items}
+
+
+def _open_up(defs: dict[str, Any]) -> None:
+    """What the defaults complete need not be written; names come from lists where the lists are known."""
+    for name in ("AccordKind", "EventKind", "Parameters", "CapabilityWeights", "Theory"):
+        defs[name].pop("required", None)
+    defs["Theory"]["properties"]["preset"] = {"enum": list(presets())}
+    defs["Theory"]["properties"]["weights"] = {
+        "type": "object",
+        "properties": {term: {"type": "number"} for term in TERMS},
+        "additionalProperties": False,
+    }
+    known = {name: list(default_tree().fields[name].fields) for name in ("kinds", "event_kinds")}
+    for model, names in (
+        ("Accord", [*known["kinds"], *ACCORD_KINDS]),
+        ("Event", [*known["event_kinds"], *EVENT_KINDS]),
+        ("Provocation", [*known["event_kinds"], *EVENT_KINDS]),
+    ):  # offered, without refusing others: a scenario may add kinds of its own
+        defs[model]["properties"]["kind"] = {"anyOf": [{"enum": names}, {"type": "string"}]}
+    statuses = defs["Accord"]["properties"]["status"]
+    statuses["enum"] = [*statuses["enum"], *ACCORD_STATUSES]
+    defs["Arm"]["properties"]["add"] = _list_of("Event", "Events that only this arm has.")
+    for section in SECTIONS.values():
+        for field in section.model.model_fields:
+            defs[section.model.__name__]["properties"][field].pop("default", None)

@@ -1,4 +1,4 @@
-"""From files to a `Scenario`: read, lay over the defaults, change by `--set`, check, seal."""
+"""From files to a `Scenario`: read, lay over the defaults, change by `--set`, check; and the same with other values."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
 
-from balance_sim.scenario.actors import Names, read_names
-from balance_sim.scenario.assemble import assemble, assemble_arm, without_and_with
+from balance_sim.scenario.actors import read_names
+from balance_sim.scenario.arms import at_hand, keep_arms, resolved, with_numbers
+from balance_sim.scenario.assemble import EXPANDED, ValueChange, apply_changes, as_tree, assemble
 from balance_sim.scenario.calibration import stale, with_calibration
 from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
 from balance_sim.scenario.draft import Reader
-from balance_sim.scenario.file_kinds import other_kind
 from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
+from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.fingerprint import sealed as sealed_anew
 from balance_sim.scenario.layout import SECTIONS, TOP, row_key
-from balance_sim.scenario.leaves import with_numbers, with_settings
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.problems import (
+    Diagnostics,
     Mark,
     Problem,
     ScenarioError,
     did_you_mean,
+    errors_in,
     few_suggestions,
     in_order,
     listed,
     problem,
     shown,
 )
-from balance_sim.scenario.refusals import kind_of
 from balance_sim.scenario.schema import Scenario, Strict
 from balance_sim.scenario.tables import read_table
-from balance_sim.scenario.values import EXPANDED, Change, apply_changes, as_tree
+from balance_sim.scenario.validation import refuse_other_kind
 
 DEEPEST_EXTENDS = 8
 MOST_READ = 100  # variations whose rows are held on to
@@ -52,15 +53,39 @@ def load_scenario(
     held: Mapping[str, bytes] | None = None,
     calibrated: bool = True,
 ) -> Scenario:
-    """The scenario in a file, complete. `path` may also name one in ./scenarios.
+    """The scenario in a file, complete, with each of its arms.
 
-    set: `key.path=value` texts laid over the file. theory: a preset that replaces the file's.
-    held: files by name, `path` among them, to read from instead of the disk. calibrated: with the calibration that
-    it names, else as if it named none.
-    Raises ScenarioError with everything that is wrong."""
+    Parameters
+    ----------
+    path : path
+        Of a YAML file, or the name of one in ./scenarios.
+    set : sequence of str
+        `key.path=value` texts laid over the file.
+    theory : str, optional
+        A preset that replaces the file's.
+    held : mapping of str to bytes, optional
+        Files by name, `path` among them, to read from instead of the disk.
+    calibrated : bool
+        With the calibration that the file names, else as if it named none.
+
+    Returns
+    -------
+    Scenario
+        Frozen, checked in every arm.
+
+    Raises
+    ------
+    ScenarioError
+        With everything that is wrong: file, line, column, key, value, bound, next step.
+
+    Examples
+    --------
+    >>> load_scenario("scenarios/beijing_2025.yaml").reference_arm
+    'no_parade'
+    """
     scenario, problems = check_scenario(path, set=set, theory=theory, held=held, calibrated=calibrated)
     if scenario is None:
-        raise ScenarioError(one for one in problems if not one.is_warning)
+        raise ScenarioError(errors_in(problems))
     return scenario
 
 
@@ -74,66 +99,79 @@ def check_scenario(
 ) -> tuple[Scenario | None, list[Problem]]:
     """The scenario, or None if it is refused, and all problems and warnings in the order of the file."""
     with few_suggestions():
-        return _check(path, set, theory, held, calibrated=calibrated)
+        first, sources, found = shown(os.fspath(path), 200), None, Diagnostics()
+        try:
+            sources = Sources(path, held)
+            first = sources.shown
+            tree = read_files(sources, found, calibrated=calibrated)
+            refuse_other_kind(tree, "scenario", first)
+        except ScenarioError as error:
+            problems = error.problems if sources is None else _from_where(error.problems, sources)
+            return None, in_order(problems, first)
+        scenario = _read_with(tree, stem(sources.path.name), first, _options(set, theory, found), found)
+        problems = _from_where(found, sources)
+    return None if errors_in(problems) else scenario, in_order(problems, first)
 
 
-def _check(
-    path: Path,
-    settings: Sequence[str],
-    theory: str | None,
-    held: Mapping[str, bytes] | None,
-    *,
-    calibrated: bool,
-) -> tuple[Scenario | None, list[Problem]]:
-    first = shown(os.fspath(path), 200)
-    sources = None
-    try:
-        sources = Sources(path, held)
-        first = sources.shown
-        tree, problems = read_files(sources, calibrated=calibrated)
-    except ScenarioError as error:
-        return None, in_order(_from_where(error.problems, sources) if sources else error.problems, first)
-    other = other_kind(tree.fields, "scenario", first)
-    if other:
-        return None, [problem(tree.mark, "", "E012", other[0], suggestion=other[1])]
-    is_table_lost = any(
-        not one.is_warning and one.file != first and one.line == one.col == 1 for one in problems
-    )
-    names, _ = read_names(tree)
-    changes, found = _options(settings, theory)
-    problems += found
-    name, reader = stem(sources.path.name), Reader()
-    written = assemble(tree, name, reader)[0] if changes or tree.get("calibration") else None
-    problems += stale(written, tree, first) if written is not None else []
-    tree, found = apply_changes(tree, changes, names)
-    problems += found
-    scenario, found = assemble(tree, name, reader)
-    if scenario is not None:
-        scenario = scenario.counted_as(written or scenario)
+def _read_with(
+    tree: Node, name: str, first: str, changes: Sequence[ValueChange], found: Diagnostics
+) -> Scenario | None:
+    is_table_lost = any(one.file != first and one.line == one.col == 1 for one in errors_in(found))
+    names, reader, written = read_names(tree, Diagnostics()), Reader(), None
+    if changes or tree.get("calibration"):
+        written = assemble(tree, name, Diagnostics(), reader)
+    if written is not None:
+        stale(written, tree, first, found)
+    tree = apply_changes(tree, changes, names, found)
+    of_scenario = Diagnostics()
+    scenario = assemble(tree, name, of_scenario, reader)
     if is_table_lost:  # its states are unknown everywhere: only the table itself is worth telling
-        found = [one for one in found if not (one.code == "E301" and one.message.startswith("unknown state"))]
-    problems = in_order(_from_where([*problems, *found], sources), first)
-    refused = any(not one.is_warning for one in problems)
-    return None if refused else scenario, problems
+        told = [
+            one for one in of_scenario if one.code != "E301" or not one.message.startswith("unknown state")
+        ]
+        of_scenario = Diagnostics(told)
+    found += of_scenario
+    return None if scenario is None else scenario.counted_as(written or scenario)
 
 
 def scenario_files(path: Path) -> dict[str, bytes]:
     """Every file the scenario is read from, by its name within the scenario's folder.
 
     Raises ScenarioError if one cannot be read."""
-    sources = Sources(path)
-    _, problems = read_files(sources)
-    refused = [one for one in problems if not one.is_warning]
-    if refused:
+    sources, found = Sources(path), Diagnostics()
+    read_files(sources, found)
+    if refused := errors_in(found):
         raise ScenarioError(in_order(refused, sources.shown))
     return dict(sorted(sources.files.items()))
 
 
-def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
-    """The scenario with other values at some key paths (`events.parade.visibility`); checked in every arm.
+# --- values and arms --------------------------------------------------------------------------------
 
-    Its classes stay those of the scenario as written. Raises ScenarioError for a path that leads nowhere or a value
-    that is refused."""
+
+def with_values(scenario: Scenario, values: Mapping[str, object]) -> Scenario:
+    """The scenario with other values at some key paths, checked in every arm. Its classes stay those as written.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    values : mapping of str to object
+        By key path, as `events.parade.visibility`.
+
+    Returns
+    -------
+    Scenario
+
+    Raises
+    ------
+    ScenarioError
+        For a path that leads nowhere, or a value that is refused.
+
+    Examples
+    --------
+    >>> scenario = load_scenario("scenarios/beijing_2025.yaml")
+    >>> with_values(scenario, {"parameters.beta": 0.5}).parameters.beta
+    0.5
+    """
     return _variations(scenario).with_values(values)
 
 
@@ -147,26 +185,24 @@ class Variations:
         self.scenario = scenario
         self._mark = Mark(scenario.name, 1, 1)
         self._guard = threading.RLock()
-        self._forget()
-
-    def _forget(self) -> None:
         self._reader, self._read = Reader(), 0
 
     def with_values(self, values: Mapping[str, object]) -> Scenario:
         """What `with_values` gives, and raises, for the scenario."""
         with self._guard:
-            return self._with_numbers(values) or self._read_with(values)
-
-    def _with_numbers(self, values: Mapping[str, object]) -> Scenario | None:
-        """The short way; None where it does not lead there."""
-        if with_numbers(self.scenario, values) is None or self._sound is None:
-            return None
-        changed = with_numbers(self._sound, values)
-        return None if changed is None else sealed_anew(changed)
+            is_short = with_numbers(self.scenario, values) is not None and self._sound is not None
+            changed = with_numbers(self._sound, values) if is_short and self._sound else None
+            if changed is None:
+                return self._read_with(values)
+            changed = sealed_anew(changed)
+            changed._checked = changed.sha256
+            return changed
 
     @cached_property
     def _sound(self) -> Scenario | None:
-        """The scenario as it is when it is read, if it is not refused."""
+        """The scenario as it is when it is read, if it is not refused: itself, where it is as it was checked."""
+        if _is_as_checked(self.scenario):
+            return self.scenario
         try:
             return self._read_with({})
         except ScenarioError:
@@ -175,24 +211,27 @@ class Variations:
     def _read_with(self, values: Mapping[str, object]) -> Scenario:
         """The long way: the whole scenario is read as a file with these values."""
         if self._read == MOST_READ:
-            self._forget()
+            self._reader, self._read = Reader(), 0
         self._read += 1
-        changes = []
+        changes, found = [], Diagnostics()
         for at, (path, value) in enumerate(values.items(), 1):
             mark = Mark("values", at, 1)
-            changes.append(Change(path, from_plain(value, mark), mark))
-        tree, problems = apply_changes(self._tree, changes, self._names, EXPANDED)
-        changed, found = assemble(tree, self.scenario.name, self._reader)
-        changed = _or_raise(changed, [*problems, *found], self.scenario.name)
+            changes.append(ValueChange(path, from_plain(value, mark), mark))
+        names = read_names(self._tree, Diagnostics())
+        tree = apply_changes(self._tree, changes, names, found, EXPANDED)
+        changed = assemble(tree, self.scenario.name, found, self._reader)
+        if changed is None or errors_in(found):
+            raise ScenarioError(in_order(errors_in(found), self.scenario.name))
         return changed.counted_as(self.scenario)
 
     @cached_property
     def _tree(self) -> Node:
         return as_tree(self.scenario, self._mark)
 
-    @cached_property
-    def _names(self) -> Names:
-        return read_names(self._tree)[0]
+
+def _is_as_checked(scenario: Scenario) -> bool:
+    """Whether the content is what was read and found right, to the last value."""
+    return scenario._checked != "" and scenario._checked == content_digest(scenario)
 
 
 _varied: deque[tuple[Scenario, Scenario, Variations]] = deque(maxlen=MOST_VARIED)
@@ -213,28 +252,29 @@ def _variations(scenario: Scenario) -> Variations:
 def arm_scenario(scenario: Scenario, arm: str, *, sealed: bool = True) -> Scenario:
     """The scenario as it is in one arm: without what the arm drops, with what it adds and sets.
 
-    Its `arms` keep titles and the reference mark only. sealed False: its sha256 may be missing, which takes as long
-    to work out as its arrays. Raises ScenarioError for an unknown arm."""
-    mark = Mark(scenario.name, 1, 1)
+    A scenario that was loaded has its arms at hand; of any other they are resolved once, in its models. Their `arms`
+    keep titles and the reference mark only. sealed False: its sha256 may be missing, which takes as long to work out
+    as its arrays. Raises ScenarioError for an unknown arm."""
     if arm not in scenario.arms:
         near = did_you_mean(arm, scenario.arms)
         why = f"no arm `{shown(arm)}`"
-        raise ScenarioError([problem(mark, "arms", "E107", why, listed(scenario.arms), near)])
-    settings = scenario.arms[arm].set
-    if not settings:
-        return without_and_with(scenario, arm, sealed=sealed)
-    changed = with_settings(without_and_with(scenario, arm, sealed=False), settings)
-    if changed is not None:
-        return sealed_anew(changed) if sealed else changed
-    version, problems = assemble_arm(as_tree(scenario, mark), scenario.name, arm)
-    return _or_raise(version, problems, scenario.name).counted_as(scenario)
+        raise ScenarioError(
+            [problem(Mark(scenario.name, 1, 1), "arms", "E107", why, near, listed(scenario.arms))]
+        )
+    known = at_hand(scenario)
+    version = known.get((arm, False))
+    if version is None:
+        is_simple = resolved(scenario, arm, is_checked=False)
+        version = is_simple or (
+            resolved(scenario, arm, is_checked=True) if _is_as_checked(scenario) else None
+        )
+        version = version or at_hand(Variations(scenario)._read_with({}))[arm, False].counted_as(scenario)
+    whole = known.get((arm, True)) or (sealed_anew(version) if sealed else None)
+    keep_arms(scenario, known | {(arm, False): version} | ({(arm, True): whole} if whole else {}))
+    return whole if sealed and whole else version
 
 
-def _or_raise(scenario: Scenario | None, problems: Sequence[Problem], first: str) -> Scenario:
-    refused = [one for one in problems if not one.is_warning]
-    if scenario is None or refused:
-        raise ScenarioError(in_order(refused, first))
-    return scenario
+# --- files ------------------------------------------------------------------------------------------
 
 
 def stem(name: str) -> str:
@@ -242,40 +282,39 @@ def stem(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", os.path.splitext(name)[0])[:64] or "scenario"
 
 
-def read_files(sources: Sources, *, calibrated: bool = True) -> tuple[Node, list[Problem]]:
+def read_files(sources: Sources, found: Diagnostics, *, calibrated: bool = True) -> Node:
     """The tree of a scenario file, its tables read in and the files it extends laid below it.
 
     calibrated: with what the calibration says that it names.
 
     Raises ScenarioError where there is no tree to speak of."""
-    tree, problems = _read_mapping(sources.main(), sources.shown)
-    base, found = _with_base(tree, sources.path.name, sources, [(sources.path.name, 0)])
-    if not calibrated:
-        return base.without(("calibration",)), problems + found
-    whole, more = with_calibration(base, sources)
-    return whole, [*problems, *found, *more]
+    tree = _read_mapping(sources.main(), sources.shown, found)
+    base = _with_base(tree, sources.path.name, sources, [(sources.path.name, 0)], found)
+    return with_calibration(base, sources, found) if calibrated else base.without("calibration")
 
 
-def _read_mapping(text: str, file: str) -> tuple[Node, list[Problem]]:
+def _read_mapping(text: str, file: str, found: Diagnostics) -> Node:
     node, problems = read_document(text, file)
     if isinstance(node.value, dict):
-        return node, problems
+        found += problems
+        return node
     if node.value is None:
-        raise ScenarioError([problem(Mark(file, 1, 1), "", "E004", "the file is empty", suggestion=EXAMPLE)])
-    if isinstance(node.value, str) and (found := re.match(r"([A-Za-z_]\w*):(\S+)", node.value)):
-        raise ScenarioError([no_space(node.mark, "", found[1], found[2])])
-    why = f"expected a mapping with keys {listed(TOP, 4)}, got {kind_of(node)}"
-    raise ScenarioError([problem(node.mark, "", "E012", why, suggestion=EXAMPLE)])
+        raise ScenarioError([problem(Mark(file, 1, 1), "", "E004", "the file is empty", EXAMPLE)])
+    if isinstance(node.value, str) and (text_of := re.match(r"([A-Za-z_]\w*):(\S+)", node.value)):
+        raise ScenarioError([no_space(node.mark, text_of[1], text_of[2])])
+    why = f"expected a mapping with keys {listed(TOP, 4)}, got {node.kind}"
+    raise ScenarioError([problem(node, "", "E012", why, EXAMPLE)])
 
 
 def _with_base(
-    tree: Node, name: str, sources: Sources, chain: list[tuple[str, int]]
-) -> tuple[Node, list[Problem]]:
-    tree, problems = _with_tables(tree, name, sources)
+    tree: Node, name: str, sources: Sources, chain: list[tuple[str, int]], found: Diagnostics
+) -> Node:
+    before = len(found)
+    tree = _with_tables(tree, name, sources, found)
     extends = tree.get("extends")
     if extends is None or extends.value is REFUSED:
-        return tree, problems
-    tree = tree.without(("extends",))
+        return tree
+    tree, of_base = tree.without("extends"), Diagnostics()
     try:
         base_name, base_shown, data = sources.beside(
             extends.value, name, extends.mark, "extends", LARGEST_SCENARIO
@@ -283,11 +322,12 @@ def _with_base(
         chain = [*chain[:-1], (name, extends.at.line), (base_name, 0)]
         _check_chain(extends, chain)
         sources.included.setdefault(base_shown, f"{extends.mark.file}:{extends.at.line}")
-        base, found = _read_mapping(decoded(data, base_shown), base_shown)
-        below, more = _with_base(base, base_name, sources, chain)
+        base = _read_mapping(decoded(data, base_shown), base_shown, of_base)
+        below = _with_base(base, base_name, sources, chain, of_base)
     except ScenarioError as error:
-        raise ScenarioError([*problems, *error.problems]) from None
-    return _laid_over(below, tree), problems + found + more
+        raise ScenarioError([*found[before:], *error.problems]) from None
+    found += of_base
+    return _laid_over(below, tree)
 
 
 def _check_chain(extends: Node, chain: Sequence[tuple[str, int]]) -> None:
@@ -296,12 +336,10 @@ def _check_chain(extends: Node, chain: Sequence[tuple[str, int]]) -> None:
     if names[-1] in names[:-1]:
         steps = [f"{name}:{line}" for name, line in chain[names.index(names[-1]) : -1]]
         why = f"cycle: {' -> '.join([*steps, names[-1]])}"
-        raise ScenarioError(
-            [problem(extends.mark, "extends", "E502", why, suggestion="remove one `extends`")]
-        )
+        raise ScenarioError([problem(extends, "extends", "E502", why, "remove one `extends`")])
     if len(chain) > DEEPEST_EXTENDS + 1:
         why = f"more than {DEEPEST_EXTENDS} files extend each other"
-        raise ScenarioError([problem(extends.mark, "extends", "E502", why, suggestion="merge some of them")])
+        raise ScenarioError([problem(extends, "extends", "E502", why, "merge some of them")])
 
 
 def _from_where(problems: Sequence[Problem], sources: Sources) -> list[Problem]:
@@ -339,25 +377,22 @@ def _rows_over(below: Node, above: Node, name: str) -> Node:
     return above.with_value(rows)
 
 
-def _with_tables(tree: Node, base: str, sources: Sources) -> tuple[Node, list[Problem]]:
+def _with_tables(tree: Node, base: str, sources: Sources, found: Diagnostics) -> Node:
     """The tree with every `{table: ...}` item replaced by the rows of that table."""
-    problems: list[Problem] = []
-    changes: dict[str, Node] = {}
     for name in SECTIONS:
-        node = tree.get(name)
-        if node is not None and any("table" in item.fields for item in node.items):
-            changes[name] = _expanded(node, name, base, sources, problems)
-    arms = tree.get("arms")
-    for name, arm in (arms.fields if arms else {}).items():
-        added = arm.get("add")
-        if arms is not None and added is not None and any("table" in item.fields for item in added.items):
-            rows = _expanded(added, "events", base, sources, problems)
-            arms = arms.with_fields({name: arm.with_fields({"add": rows})})
-            changes["arms"] = arms
-    return (tree.with_fields(changes) if changes else tree), problems
+        if (node := tree.get(name)) and (rows := _expanded(node, name, base, sources, found)):
+            tree = tree.with_fields({name: rows})
+    for name, arm in tree.below("arms").fields.items():
+        if (added := arm.get("add")) and (rows := _expanded(added, "events", base, sources, found)):
+            arms = tree.fields["arms"].with_fields({name: arm.with_fields({"add": rows})})
+            tree = tree.with_fields({"arms": arms})
+    return tree
 
 
-def _expanded(node: Node, name: str, base: str, sources: Sources, problems: list[Problem]) -> Node:
+def _expanded(node: Node, name: str, base: str, sources: Sources, found: Diagnostics) -> Node | None:
+    """The list with the rows of its tables; None where it names none."""
+    if not any("table" in item.fields for item in node.items):
+        return None
     rows: list[Node] = []
     seen: dict[str, int] = {}
     for item in node.items:
@@ -368,50 +403,50 @@ def _expanded(node: Node, name: str, base: str, sources: Sources, problems: list
         key = sources.name_of(table.value, base)
         if key in seen:
             why = f"`{shown(table.text)}` already given at line {seen[key]}"
-            problems.append(problem(table.mark, f"{name}[].table", "E015", why, suggestion="remove one"))
+            found.add(table, f"{name}[].table", "E015", why, "remove one")
             continue
         seen[key] = table.mark.line
-        found_rows, found = read_table(item, name, SECTIONS[name], sources, base)
-        rows += found_rows
-        problems += found
+        rows += read_table(item, name, SECTIONS[name], sources, base, found)
     return node.with_value(rows)
 
 
-def _options(settings: Sequence[str], theory: str | None) -> tuple[list[Change], list[Problem]]:
+# --- options ----------------------------------------------------------------------------------------
+
+
+def _options(settings: Sequence[str], theory: str | None, found: Diagnostics) -> list[ValueChange]:
     """Changes from `--set key.path=value` texts and `--theory`."""
-    changes: list[Change] = []
-    problems: list[Problem] = []
+    changes: list[ValueChange] = []
     seen: dict[str, int] = {}
     if theory is not None:
         mark = Mark("--theory", 1, 1)
-        changes.append(Change("theory.preset", from_plain(theory, mark), mark))
+        changes.append(ValueChange("theory.preset", from_plain(theory, mark), mark))
     for at, text in enumerate(settings):
-        label = f"--set[{at}]"
         path, equals, value = text.partition("=")
-        path = path.strip()
+        path, label = path.strip(), f"--set[{at}]"
         key = Mark(label, 1, 1)
         if not equals or not path:
             why = f"expected key.path=value, got `{shown(text)}`"
-            problems.append(problem(key, shown(path), "E101", why, suggestion="e.g. parameters.beta=0.2"))
+            found.add(key, shown(path), "E101", why, "e.g. parameters.beta=0.2")
         elif path in seen:
             why = f"`{shown(path)}` already set by --set[{seen[path]}]"
-            problems.append(problem(key, shown(path), "E014", why, suggestion="give it once"))
+            found.add(key, shown(path), "E014", why, "give it once")
         else:
             seen[path] = at
-            node, found = _option_value(value, label, len(text) - len(value) + 1)
-            problems += found
-            changes.append(Change(path, node, key))
-    return changes, problems
+            node = _option_value(value, label, len(text) - len(value) + 1, found)
+            changes.append(ValueChange(path, node, key))
+    return changes
 
 
-def _option_value(text: str, label: str, column: int) -> tuple[Node, list[Problem]]:
+def _option_value(text: str, label: str, column: int, found: Diagnostics) -> Node:
+    node = from_plain(None, Mark(label, 1, 1))
     try:
-        node, problems = (
-            read_document(text, label) if text.strip() else (from_plain(None, Mark(label, 1, 1)), [])
-        )
+        if text.strip():
+            node, problems = read_document(text, label)
+            found += problems
     except ScenarioError as error:
-        node, problems = Node(REFUSED, Mark(label, 1, 1)), list(error.problems)
+        node = Node(REFUSED, Mark(label, 1, 1))
+        found += error.problems
+    if isinstance(node.value, dict | list):
+        return node
     moved = Mark(label, 1, column)
-    if not isinstance(node.value, dict | list):
-        node = Node(node.value, moved, key=moved, text=node.text, quoted=node.quoted)
-    return node, problems
+    return Node(node.value, moved, key=moved, text=node.text, quoted=node.quoted)

@@ -1,11 +1,16 @@
-"""A tree of plain values that remembers where each was written. Never changed in place."""
+"""A tree of plain values that remembers where each was written, and single values as people write them.
+
+Nodes are never changed in place. Scalars follow the core schema of YAML 1.2: `NO` is text, and what older readers took
+for octal, hexadecimal, sexagesimal or grouped numbers is refused as ambiguous."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 
-from balance_sim.scenario.problems import Mark
+from balance_sim.scenario.problems import Mark, shown
 
 NOWHERE = Mark("defaults.yaml", 1, 1)
 
@@ -47,6 +52,10 @@ class Node:
         """The child of that name, or None."""
         return self.fields.get(key)
 
+    def below(self, key: str) -> Node:
+        """The child of that name, or an empty mapping."""
+        return self.fields.get(key) or Node({}, self.mark)
+
     @property
     def at(self) -> Mark:
         """Where to point when the trouble is that this key is here at all."""
@@ -60,9 +69,21 @@ class Node:
         """This mapping with some children replaced or added."""
         return self.with_value({**self.fields, **changes})
 
-    def without(self, keys: Sequence[str]) -> Node:
+    def without(self, *keys: str) -> Node:
         """This mapping without some children."""
         return self.with_value({name: child for name, child in self.fields.items() if name not in keys})
+
+    @property
+    def kind(self) -> str:
+        """What the node holds, in words for a message."""
+        value = self.value
+        if value is None:
+            return "nothing"
+        if isinstance(value, dict | list | bool):
+            return {dict: "a mapping", list: "a list", bool: "boolean"}[type(value)]
+        if isinstance(value, int | float):
+            return f"{'integer' if isinstance(value, int) else 'number'} {shown(self.text or value)}"
+        return f'text "{shown(value)}"'
 
 
 def plain(node: Node) -> object:
@@ -100,11 +121,6 @@ def merged(below: Node, above: Node) -> Node:
     return above.with_value(children)
 
 
-def has_refused(node: Node) -> bool:
-    """True if something below was reported already."""
-    return any(child.value is REFUSED for child in walk(node))
-
-
 def walk(node: Node) -> Iterator[Node]:
     """The node and everything below it."""
     yield node
@@ -122,3 +138,85 @@ def descend(node: Node, loc: Sequence[object]) -> Node:
             return node
         node = child
     return node
+
+
+# --- scalars ----------------------------------------------------------------------------------------
+
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
+_AMBIGUOUS = re.compile(
+    r"[-+]?0(?:[oO][0-7]+|[xX][0-9a-fA-F]+|[bB][01]+)"  # of another base
+    r"|[-+]?[0-9][0-9_]*_[0-9_]*(?:\.[0-9_]*)?"  # grouped
+    r"|[-+]?[0-9]+(?::[0-5]?[0-9])+(?:\.[0-9]*)?"  # sexagesimal
+)
+_INFINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)")
+_NOT_A_NUMBER = re.compile(r"\.(?:nan|NaN|NAN)")
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+LONGEST_NUMBER = 40
+
+Scalar = bool | int | float | str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """A scalar that is refused whatever was wanted: its error code, what is wrong, what to write."""
+
+    code: str
+    message: str
+    suggestion: str
+
+
+def iso_date(value: object) -> object:
+    """A `date` from text YYYY-MM-DD; anything else is handed back for the schema to refuse."""
+    if isinstance(value, str) and _ISO.fullmatch(value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return value
+    return value
+
+
+def plain_scalar(text: str) -> Scalar | Unclear:
+    """The value of unquoted `text`; `Unclear` where two readers would disagree."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if not (text[0].isascii() and (text[0].isdigit() or text[0] in "+-.")):
+        return text
+    if _FLOAT.fullmatch(text):
+        if len(text) > LONGEST_NUMBER:
+            return Unclear("E024", f"number too long ({len(text)} characters)", "write fewer digits")
+        if not _LEADING_ZERO.match(text):
+            return int(text) if _INTEGER.fullmatch(text) else float(text) + 0.0
+    elif _INFINITE.fullmatch(text):
+        return float(text.replace(".", ""))
+    elif _NOT_A_NUMBER.fullmatch(text):
+        return float("nan")
+    elif not _AMBIGUOUS.fullmatch(text):
+        return text
+    clipped = text if len(text) <= LONGEST_NUMBER else text[:LONGEST_NUMBER] + "..."
+    return Unclear("E206", f"ambiguous number `{clipped}`", "write decimal digits, or quote it if it is text")
+
+
+def hint_for_number(text: str) -> tuple[str, str]:
+    """Error code and next step for text that stands where a number is wanted."""
+    bare = text.strip()
+    if re.fullmatch(r"[-+]?[0-9.]+ ?%", bare):
+        try:
+            return "E205", f"write {float(bare.rstrip('% ')) / 100:g}"
+        except ValueError:
+            return "E205", "write a share between 0 and 1"
+    if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", bare):
+        return "E205", f"use {bare.replace(',', '.')}"
+    if bare.casefold().strip("+-.") in ("nan", "inf", "infinity", "na"):
+        return "E204", "a number must be finite; leave it out (blank in a table) where it is missing"
+    if bare.casefold() in ("null", "none", "n/a", "missing", "-", "?", ".."):
+        return "E201", "leave it out (blank in a table) where it is missing"
+    if isinstance(plain_scalar(bare), int | float) and bare:
+        return "E201", "remove the quotes"
+    return "E201", "write decimal digits, with a point"

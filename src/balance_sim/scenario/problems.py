@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 CONTROL = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
@@ -61,16 +61,46 @@ class Problem:
         return asdict(self)
 
 
+class Placed(Protocol):
+    """A node, or whatever else knows its place."""
+
+    mark: Mark
+
+
 def problem(
-    mark: Mark, path: str, code: str, message: str, allowed: str = "", suggestion: str = ""
+    at: Mark | Placed, path: str, code: str, message: str, suggestion: str = "", allowed: str = ""
 ) -> Problem:
-    """A `Problem` at a mark. What it says is one printable line, whatever names the file holds."""
+    """A `Problem` at a place. What it says is one printable line, whatever names the file holds."""
+    mark = at if isinstance(at, Mark) else at.mark
     said = (escaped(text) for text in (message, allowed, suggestion))
     return Problem(mark.file, mark.line, mark.col, shown(path, 200), code, *said)
 
 
-class ScenarioError(ValueError):
+class Diagnostics(list[Problem]):
+    """What was found in one pass."""
+
+    def add(
+        self, at: Mark | Placed, path: str, code: str, message: str, suggestion: str = "", allowed: str = ""
+    ) -> None:
+        """One more; see `problem`."""
+        self.append(problem(at, path, code, message, suggestion, allowed))
+
+
+def errors_in(problems: Iterable[Problem]) -> list[Problem]:
+    """Those for which a file is refused: all but the warnings."""
+    return [one for one in problems if not one.is_warning]
+
+
+class BalanceSimError(Exception):
+    """What ends a command: the text says what is wrong and what to do next; `exit_code` is the command's."""
+
+    exit_code = 1
+
+
+class ScenarioError(BalanceSimError, ValueError):
     """A file was refused. `problems` holds everything found in one pass, in the order of the file."""
+
+    exit_code = 4
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, create_model
 
-from balance_sim.scenario.cells import iso_date
-from balance_sim.scenario.classes import Classes
+from balance_sim.scenario.nodes import iso_date
+
+if TYPE_CHECKING:
+    from balance_sim.scenario.fingerprint import Classes
 
 SCHEMA_VERSION = 1
 
@@ -362,8 +364,22 @@ class Report(Strict):
     positions: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}
 
 
+class ScenarioHead(Strict):
+    """The single values at the top of a file."""
+
+    title: Annotated[Text, Field(min_length=1)]
+    question: Text = ""
+    source: Text = ""
+    notes: Text = ""
+    start: Day
+    end: Day
+    step_days: StepDays
+    focal: Identifier
+    base_rate: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
+
+
 class Scenario(Strict):
-    """All that a run needs, complete. `name` is the file's stem; `sha256` its content's, not its layout's."""
+    """All that a replication needs, complete. `name` is the file's stem; `sha256` its content's, not its layout's."""
 
     schema_version: Literal[1] = 1
     name: Identifier
@@ -398,6 +414,9 @@ class Scenario(Strict):
     base_rate: Annotated[float, Field(gt=0.0, le=1e6)] | None = None
     sha256: str = ""
     _written: Scenario | Classes | None = PrivateAttr(default=None)
+    _checked: str = PrivateAttr(default="")  # the sha256 of what was read and found right in every arm
+    _arms: dict[tuple[str, bool], Scenario] = PrivateAttr(default_factory=dict)  # complete: see arms.py
+    _arms_of: tuple[object, ...] = PrivateAttr(default=())  # the fields' values from which they were resolved
 
     @property
     def written(self) -> Scenario | Classes:
@@ -413,6 +432,7 @@ class Scenario(Strict):
         >>> own = changed.counted_as(None)  # doctest: +SKIP"""
         copy = self.model_copy()
         copy._written = written.written if isinstance(written, Scenario) else written
+        copy._arms = {name: version.counted_as(copy._written) for name, version in self._arms.items()}
         return copy
 
     def __eq__(self, other: object) -> bool:

@@ -20,10 +20,9 @@ from balance_sim.model.classes import with_classes
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.pool.whole_files import write_whole
 from balance_sim.replications.arms import compile_arms, reference_key
-from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario import Variations
-from balance_sim.scenario.values import value_at
+from balance_sim.scenario.assemble import value_at
 from balance_sim.show import atlas
 from balance_sim.show.figures.counts import fan_effects_table, fan_table
 from balance_sim.show.figures.dyads import states_table
@@ -106,7 +105,7 @@ def around(result: Result, progress: Callable[[int, int], None] | None = None) -
 
     Each point is the expected effect of the headline arm: nothing is simulated.
     Raises WrongRequest for a study without an arm to compare, or simulated by agents of another class."""
-    if result.folder is not None and (Store(result.folder).read_manifest() or {}).get("model"):
+    if result.folder is not None and result.model:
         raise WrongRequest(
             f"{result.folder} was made with --model, and explore runs no code of a study's own"
         )

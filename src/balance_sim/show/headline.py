@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
 
 NARROW = 64  # columns below which tables become lines
 TOP = 5  # dyads that are shown
@@ -37,7 +37,7 @@ ROWS = DIRECTIONS | DECLARED
 DYADS = ["a", "b", "mean_control", "mean", "effect", "lo", "hi", "mcse", "z", "n"]
 
 
-def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
+def direction_table(result: AnalysedResult, arms: Sequence[str]) -> pd.DataFrame:
     """Tidy: arm, direction (a key of ROWS), mean, effect, lo, hi, mcse, n; new agreements within the longest window.
 
     The control arm's effect is NaN: it is what the others are measured against."""
@@ -61,7 +61,7 @@ def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
     return frame[["arm", "direction", "mean", "effect", "lo", "hi", "mcse", "n"]].reset_index(drop=True)
 
 
-def top_pairs(result: Result, arm: str, count: int | None = None) -> pd.DataFrame:
+def top_pairs(result: AnalysedResult, arm: str, count: int | None = None) -> pd.DataFrame:
     """Dyads whose effect has a 95 % CI that excludes zero, furthest from zero first, ties in the order of the codes.
 
     The columns of DYADS: expected new security agreements within the longest window in the control arm and in `arm`,
@@ -84,7 +84,7 @@ def clear(frame: pd.DataFrame) -> pd.Series[bool]:
     return (frame["lo"] > 0) | (frame["hi"] < 0)
 
 
-def finding(result: Result) -> str:
+def finding(result: AnalysedResult) -> str:
     """The effect of the headline arm in a sentence."""
     reference, arm = result.reference, result.headline_arm
     outcome = f"accords_counter_{result.window}"
@@ -104,7 +104,7 @@ def finding(result: Result) -> str:
     return f"{say.treatment(result, arm)}: {say.change_words(*numbers, what)}."
 
 
-def headline(result: Result, console: Console | None = None, *, verbose: bool = False) -> None:
+def headline(result: AnalysedResult, console: Console | None = None, *, verbose: bool = False) -> None:
     """Print the finding and its tables. Readable at 80 columns; below 64 the tables become lines.
 
     verbose: also agreements of every direction, all dyads with an effect, and what is needed to repeat the run."""
@@ -167,7 +167,7 @@ class _Page:
         self.console.print(table)
 
 
-def channel_words(result: Result) -> str:
+def channel_words(result: AnalysedResult) -> str:
     """What the focal event's two channels make of the headline effect, in a sentence; empty without the event."""
     arm = result.headline_arm
     found = result.channels.of(arm, f"accords_counter_{result.window}") if arm is not None else None
@@ -182,7 +182,7 @@ def channel_words(result: Result) -> str:
     )
 
 
-def placebo_words(result: Result) -> str:
+def placebo_words(result: AnalysedResult) -> str:
     """What the placebos say, in one sentence; empty where there are none."""
     told = []
     for of in result.placebos.families:
@@ -193,7 +193,7 @@ def placebo_words(result: Result) -> str:
     return f"Placebos: {'; '.join(told)}." if told else ""
 
 
-def _arms(result: Result, page: _Page) -> None:
+def _arms(result: AnalysedResult, page: _Page) -> None:
     """Every arm: expected agreements, effect, CI and Monte Carlo standard error."""
     frame = direction_table(result, result.arms)
     frame = frame[frame["direction"] == "counter"]
@@ -223,14 +223,14 @@ def _effects(page: _Page, head: str, names: Sequence[str], frame: pd.DataFrame) 
     page.table((head, "expected", "effect", "95 % CI", "MCSE"), rows)
 
 
-def _declared(result: Result, page: _Page) -> None:
+def _declared(result: AnalysedResult, page: _Page) -> None:
     """Declarations, which the table of arms leaves out: the level of the control arm, and the headline arm's effect."""
     outcome = f"declarations_counter_{result.window}"
     front = "Declarations apart: {} counter-balancing ones are expected in the control arm"
     _level(result, page, outcome, front)
 
 
-def _level(result: Result, page: _Page, outcome: str, front: str) -> None:
+def _level(result: AnalysedResult, page: _Page, outcome: str, front: str) -> None:
     """What is expected of an outcome in the control arm, and the headline arm's effect on it."""
     base = _row(result.levels, result.reference, outcome)
     if base is None:
@@ -242,7 +242,7 @@ def _level(result: Result, page: _Page, outcome: str, front: str) -> None:
     page.text(f"{words}.")
 
 
-def _dyads(result: Result, page: _Page, most: int | None) -> None:
+def _dyads(result: AnalysedResult, page: _Page, most: int | None) -> None:
     """The dyads whose effect can be detected, or the one sentence that there is none."""
     arm = result.headline_arm
     if arm is None or result.dyads.empty:
@@ -269,7 +269,7 @@ def _dyads(result: Result, page: _Page, most: int | None) -> None:
     page.text(f"The 95 % CI of {len(frame):,} of {say.plural(every, 'dyad')} excludes zero.")
 
 
-def _scheduled(result: Result, page: _Page) -> None:
+def _scheduled(result: AnalysedResult, page: _Page) -> None:
     names, told = say.state_names(result.scenario), []
     for one in result.scheduled.to_dict("records"):
         name = say.printable(str(one["name"])) or str(one["kind"]).replace("_", " ")
@@ -279,7 +279,7 @@ def _scheduled(result: Result, page: _Page) -> None:
     page.text(f"\n{known if told else 'No agreement was already scheduled.'}")
 
 
-def _directions(result: Result, page: _Page) -> None:
+def _directions(result: AnalysedResult, page: _Page) -> None:
     """New agreements of every direction in every arm, and those that come of negotiations under way at the start."""
     page.heading(f"New agreements {say.within(result.window)} by direction")
     frame = direction_table(result, result.arms)
@@ -301,7 +301,7 @@ def _directions(result: Result, page: _Page) -> None:
     _level(result, page, f"from_talks_{result.window}", front)
 
 
-def _failed(result: Result, page: _Page) -> None:
+def _failed(result: AnalysedResult, page: _Page) -> None:
     if result.failed:
         numbers = ", ".join(str(row["run"]) for row in result.failed[:10])
         more = f" and {len(result.failed) - 10} more" if len(result.failed) > 10 else ""
@@ -322,7 +322,7 @@ WIDE = 108  # columns from which each mechanism has one line
 LONGEST = 39  # columns of the longest name
 
 
-def mechanism_rows(result: Result) -> list[dict[str, str]]:
+def mechanism_rows(result: AnalysedResult) -> list[dict[str, str]]:
     """Each mechanism in words: id, name, value, interval, tag, found, p among placebos, why, note; else empty."""
     rows = []
     for key, of in result.mechanisms.items():
@@ -342,7 +342,7 @@ def mechanism_rows(result: Result) -> list[dict[str, str]]:
     return rows
 
 
-def mechanism_table(result: Result, console: Console | None = None) -> None:
+def mechanism_table(result: AnalysedResult, console: Console | None = None) -> None:
     """Print the mechanisms: value with its CI, tag, what was found, placebo p; and what must be known to read them.
 
     Where the page is too narrow for a table, a line each."""
@@ -368,7 +368,7 @@ def mechanism_table(result: Result, console: Console | None = None) -> None:
         page.text(line)
 
 
-def _reading(result: Result) -> list[str]:
+def _reading(result: AnalysedResult) -> list[str]:
     """What must be known to read the table."""
     compared = max((of["placebos"] for key, of in result.mechanisms.items() if key != "M2"), default=0)
     lines = [

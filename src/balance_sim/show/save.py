@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.pool.whole_files import make_folder, write_whole
-from balance_sim.results.drawn import note_drawn
+from balance_sim.results.shards import note_drawn
 from balance_sim.show.figures import FIGURES, fitting
 from balance_sim.show.figures.style import style
 

@@ -22,7 +22,7 @@ from balance_sim.model.classes import (
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.engine import begin, perceive
 from balance_sim.scenario import Scenario, load_scenario, with_values
-from balance_sim.scenario.classes import Classes
+from balance_sim.scenario.fingerprint import Classes
 
 PARTICIPANTS = ("XAR", "XBE")
 

@@ -13,7 +13,7 @@ from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.data_files import FILES, READERS, file_of
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.table import Read
-from balance_sim.scenario.codes import code_table, known
+from balance_sim.scenario.actors import code_table, known
 
 ORGANISATIONS = ("NATO", "EU", "SCO")
 """Named in tables of cases and of responses, and no states."""

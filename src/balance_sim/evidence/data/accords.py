@@ -22,7 +22,7 @@ from balance_sim.evidence.data.table import (
     open_table,
     ordered_pair,
 )
-from balance_sim.scenario.vocabulary import ACCORD_KINDS, ACCORD_STATUSES
+from balance_sim.scenario.layout import ACCORD_KINDS, ACCORD_STATUSES
 
 ACCORD_COLUMNS = (
     "accord_id",

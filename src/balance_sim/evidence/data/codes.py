@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.scenario.shipped import shipped
+from balance_sim.scenario.files import shipped
 
 System = Literal["cow", "iso3", "gw"]
 

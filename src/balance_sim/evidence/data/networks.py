@@ -12,7 +12,7 @@ from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.accords import read_outcomes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.table import Table, open_table
-from balance_sim.scenario.vocabulary import ACCORD_KINDS
+from balance_sim.scenario.layout import ACCORD_KINDS
 
 _NAMES = {
     "run": ("replication", "run", "simulation"),

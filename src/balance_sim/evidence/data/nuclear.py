@@ -9,7 +9,7 @@ import csv
 from datetime import date
 from functools import cache
 
-from balance_sim.scenario.shipped import shipped_text
+from balance_sim.scenario.files import shipped_text
 
 
 @cache

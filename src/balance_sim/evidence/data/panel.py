@@ -21,7 +21,7 @@ from balance_sim.evidence.data.data_files import FILES, READERS, file_of, unread
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats, History
 from balance_sim.evidence.data.table import Read, ReadReport
-from balance_sim.scenario.shipped import shipped_text
+from balance_sim.scenario.files import shipped_text
 
 __all__ = ["FILES", "History", "default_depths", "load_history"]
 

@@ -8,10 +8,10 @@ from typing import Literal
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.file_kinds import FileKind, file_kind, other_kind
 from balance_sim.scenario.files import Sources
 from balance_sim.scenario.nodes import plain
 from balance_sim.scenario.problems import ScenarioError, in_order
+from balance_sim.scenario.validation import FileKind, file_kind, other_kind
 
 PlanKind = Literal["cases", "hindcast", "coordination"]
 COMMANDS: dict[PlanKind, str] = {

@@ -24,7 +24,7 @@ import pandas as pd
 from balance_sim.evidence.cases.cases_data import Actor, Series
 from balance_sim.evidence.cases.cases_pairs import wars_under_way
 from balance_sim.evidence.cases.cases_states import Row
-from balance_sim.scenario.shipped import shipped_text
+from balance_sim.scenario.files import shipped_text
 
 RELATION_COLUMNS = ("a", "b", "from", "until", "kind", "source")
 MEMORY = "from memory, to be checked"

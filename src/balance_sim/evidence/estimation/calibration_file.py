@@ -13,7 +13,7 @@ from balance_sim.evidence.data.history import Floats
 from balance_sim.evidence.estimation.calibration import Calibrated, Form, Prior
 from balance_sim.evidence.estimation.fitted_file import key_path
 from balance_sim.evidence.estimation.own_record import OwnRecord
-from balance_sim.scenario.calibration import record_digest, weights_digest
+from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.schema import Scenario
 
 HEAD = """# Written by `balance-sim calibrate`. Posterior means of the scenario's own record, nats; dyads: [mean factor

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.scenario.codes import code_table
+from balance_sim.scenario.actors import code_table
 
 FILE = "countries-110m.json"
 SHA256 = "2516c915867c7baf18ddec727aec46c315541a07cfb3d79a6559b05d5e94eee8"

@@ -26,9 +26,10 @@ from balance_sim.show.figures.style import FigureSpec
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from balance_sim.analysis.result import AnalysedResult
     from balance_sim.show.plots import Comparison
 
-    type Study = Result | SweepResult | Comparison | Scored | GoodnessOfFit
+    type Study = AnalysedResult | SweepResult | Comparison | Scored | GoodnessOfFit
 
 
 def _named(*figures: FigureSpec) -> dict[str, FigureSpec]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.evidence.forecast.score import exact_share
-from balance_sim.results import curves
+from balance_sim.results import frames
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.stats.intervals import paired_interval
@@ -71,7 +71,7 @@ def fan_runs_table(result: Result) -> pd.DataFrame:
     counts = result.curves("counter").get(result.reference) if result.finished < FEW_RUNS else None
     if counts is None or not len(counts):
         return pd.DataFrame()
-    days = curves.day_axis(result.horizon)
+    days = frames.day_axis(result.horizon)
     runs = np.repeat(np.arange(len(counts)), len(days))
     return pd.DataFrame({"run": runs, "day": np.tile(days, len(counts)), "count": counts.ravel()})
 
@@ -344,7 +344,7 @@ def survival_table(result: Result) -> pd.DataFrame:
         same = (days == base) | (np.isnan(days) & np.isnan(base))
         alike = arm == result.reference or arm in result.alike
         mean, error, lo, hi = paired_interval(waited, waited_base, alike=alike)
-        part = curves.survival(days, result.horizon)
+        part = frames.survival(days, result.horizon)
         low, high = exact_share(np.rint(part["share"].to_numpy() * len(days)), np.array(float(len(days))))
         delay = {"delay": mean, "delay_lo": lo, "delay_hi": hi, "delay_mcse": error, "same_day": same.mean()}
         parts.append(part.assign(arm=arm, lo=low, hi=high, n=len(days), **delay))

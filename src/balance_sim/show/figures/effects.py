@@ -15,7 +15,7 @@ from balance_sim.show.headline import clear
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
 
 ARMS = [
     "arm", "title", "control", "role", "effect", "lo", "hi", "mcse", "n", "level", "control_level", "window",
@@ -23,7 +23,7 @@ ARMS = [
 NAMES = 40  # letters of a title on a line
 
 
-def compares(result: Result) -> bool:
+def compares(result: AnalysedResult) -> bool:
     """Whether there is an arm to compare with the control."""
     return result.headline_arm is not None
 
@@ -33,7 +33,7 @@ def has_rows(table: Any) -> Any:
     return lambda study: len(table(study)) > 0
 
 
-def arms_table(result: Result) -> pd.DataFrame:
+def arms_table(result: AnalysedResult) -> pd.DataFrame:
     """One row an arm but the control, largest effect first: the mean paired effect on counter-balancing agreements
     within the longest window with its 95 % CI and Monte Carlo standard error, the arm's mean and the control's."""
     if not result.finished or result.effects.empty:
@@ -127,7 +127,7 @@ PARTS = {
 }
 
 
-def channels_table(result: Result) -> pd.DataFrame:
+def channels_table(result: AnalysedResult) -> pd.DataFrame:
     """One row an arm with the focal event: its title, the parts of its effect on expected counter-balancing agreements
     within the longest window that run through the picture, through the threat, and through what else the arm changes
     (rest), their total, and its 95 % CI (NaN: an expected estimate, which has no Monte Carlo error)."""
@@ -187,7 +187,7 @@ def draw_channels(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(channels_title(table), f"{told}; the parts add up to it", small)
 
 
-def difference_table(result: Result) -> pd.DataFrame:
+def difference_table(result: AnalysedResult) -> pd.DataFrame:
     """One row an arm but the control, the headline first: shares of replications with fewer, as many and more
     counter-balancing agreements within the longest window than the paired control run, and n."""
     effects = result.effects
@@ -259,7 +259,7 @@ STACK = 0.11  # height of a dot on top of another
 BINS = 40
 
 
-def placebos_table(result: Result) -> pd.DataFrame:
+def placebos_table(result: AnalysedResult) -> pd.DataFrame:
     """One row a placebo, and one of each family for the event itself: family (`participants` or `dates`), label, effect
     on expected counter-balancing agreements, is_event; window: days in which agreements are counted; p, verdict:
     two-sided, of the family's permutation test, in all its rows. Empty where no placebos were simulated."""
@@ -341,7 +341,7 @@ TICKS = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000)
 MOST = 200
 
 
-def convergence_table(result: Result) -> pd.DataFrame:
+def convergence_table(result: AnalysedResult) -> pd.DataFrame:
     """Tidy: mean paired effect of the headline arm over the first so many replications (filtered where there
     are filtered numbers), and its Monte Carlo standard error.
 
@@ -361,7 +361,7 @@ def convergence_table(result: Result) -> pd.DataFrame:
     return say.titled(table, result)[CONVERGENCE]
 
 
-def effect_by_run(result: Result, arm: str, outcome: str) -> tuple[pd.Series[float], pd.DataFrame]:
+def effect_by_run(result: AnalysedResult, arm: str, outcome: str) -> tuple[pd.Series[float], pd.DataFrame]:
     """The effect by replication, and the outcome of the arm and of the control; filtered where it was kept."""
     outcome = FILTERED + outcome if FILTERED + outcome in result.by_run.names else outcome
     wide = result.by_run.frame(outcome).pivot(index="run", columns="arm", values=outcome).sort_index()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.analysis.explain.document import explained
+from balance_sim.analysis.explain import explained
 from balance_sim.pool.faults import StoreDamaged
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
@@ -20,7 +20,7 @@ from balance_sim.show.headline import mechanism_rows
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
 
 FOUND = {"as expected": style.BLUE, "opposite": style.VERMILION}  # all else is grey
 LETTER = 5.4  # points a letter of small print takes, figures mostly
@@ -28,7 +28,7 @@ VALUE, FINDING, PLACEBO = "value (95 % CI)", "found", "placebo p"  # heads of th
 RATIOS = ("M2",)  # none is 1, not 0
 
 
-def mechanisms_table(result: Result) -> pd.DataFrame:
+def mechanisms_table(result: AnalysedResult) -> pd.DataFrame:
     """One row a mechanism: value, 95 % CI (NaN: none), the value that means none (0, or 1 for a ratio), tag, what was
     found, two-sided p among placebos with its verdict (NaN and empty: none), the numbers in words, and why there is
     none."""
@@ -139,18 +139,20 @@ MARKS = {"arm only": "+", "reference only": "-", "earlier": "<", "later": ">", "
 MOST_WORDS = 9
 
 
-def document_of(result: Result) -> dict[str, Any]:
+def document_of(result: AnalysedResult) -> dict[str, Any]:
     """explain.json of a study's folder; empty where there is none or it speaks of other replications."""
     found = explained(result.folder) if result.folder is not None else {}
     same = all(found.get(key) == getattr(result, key) for key in ("seed", "runs", "digest"))
     return found if same else {}
 
 
-def _from_document(table: Callable[[Result], pd.DataFrame]) -> Callable[[Result], pd.DataFrame]:
+def _from_document(
+    table: Callable[[AnalysedResult], pd.DataFrame],
+) -> Callable[[AnalysedResult], pd.DataFrame]:
     """A table of explain.json. Raises StoreDamaged where the file is not as `explain` writes it."""
 
     @wraps(table)
-    def read(result: Result) -> pd.DataFrame:
+    def read(result: AnalysedResult) -> pd.DataFrame:
         try:
             return table(result)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -165,7 +167,7 @@ def _from_document(table: Callable[[Result], pd.DataFrame]) -> Callable[[Result]
 
 
 @_from_document
-def attribution_table(result: Result) -> pd.DataFrame:
+def attribution_table(result: AnalysedResult) -> pd.DataFrame:
     """One row a group of terms: its Shapley value with 95 % CI, alone and last; then `feedback`."""
     found = document_of(result).get("attribution")
     if not found:
@@ -236,7 +238,7 @@ def draw_attribution(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(attribution_title(table), f"{under}Line: 95 % CI; grey: it holds 0", small, wrap=78)
 
 
-def timelines(result: Result) -> dict[str, dict[str, Any]]:
+def timelines(result: AnalysedResult) -> dict[str, dict[str, Any]]:
     """The replications that explain chose by rule, by what they were chosen for; else all that were told, by number."""
     found = document_of(result)
     told = found.get("timelines", {})
@@ -245,7 +247,7 @@ def timelines(result: Result) -> dict[str, dict[str, Any]]:
 
 
 @_from_document
-def timeline_table(result: Result) -> pd.DataFrame:
+def timeline_table(result: AnalysedResult) -> pd.DataFrame:
     """Tidy: run, what it was chosen for, day after the event: counter-balancing security agreements signed by then in
     both arms."""
     parts, kinds = [], result.scenario.kinds
@@ -267,7 +269,7 @@ def timeline_table(result: Result) -> pd.DataFrame:
 
 
 @_from_document
-def timeline_steps_table(result: Result) -> pd.DataFrame:
+def timeline_steps_table(result: AnalysedResult) -> pd.DataFrame:
     """Tidy: every step of an agreement that differs between the two arms of a told replication."""
     rows, names = [], say.state_names(result.scenario)
     for told in timelines(result).values():

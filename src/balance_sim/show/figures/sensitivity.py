@@ -31,7 +31,7 @@ MOST_FACTORS = 16
 
 
 def _method(result: SweepResult) -> str:
-    return str(result.manifest.get("design", {}).get("method", ""))
+    return result.manifest.design.method or ""
 
 
 def indices_table(result: SweepResult) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.scenario.codes import code_table
+from balance_sim.scenario.actors import code_table
 from balance_sim.show import atlas
 from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import NONE, has_dyads, pairs_table, places_of, states_table

@@ -15,7 +15,7 @@ from balance_sim.experiment.run import LARGE
 from balance_sim.pool.ahead import Ahead
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.pool.whole_files import make_folder, write_whole
-from balance_sim.results.drawn import note_drawn
+from balance_sim.results.shards import note_drawn
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
 from balance_sim.show.report.tables import Shown, failed_and_missing, shown
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
     from balance_sim.show.figures import Study
     from balance_sim.show.figures.style import FigureSpec
 
@@ -118,7 +118,7 @@ def save_report(study: Study, path: Path, drawn: Drawn | None = None, *, world_m
     return path
 
 
-def save_study(result: Result, folder: Path) -> list[Path]:
+def save_study(result: AnalysedResult, folder: Path) -> list[Path]:
     """All figures and the report of a study into its folder; every figure is drawn once. Raises CannotWrite.
 
     Two fifths of those of a large scenario are written by a process of its own: the same bytes, sooner."""
@@ -139,7 +139,7 @@ def save_study(result: Result, folder: Path) -> list[Path]:
     return [*note_figures(names, folder), save_report(result, folder / FILE, ready)]
 
 
-def card(result: Result) -> str:
+def card(result: AnalysedResult) -> str:
     """What a notebook shows for a result: headline and fan chart; no script, no style sheet, nothing fetched."""
     figure = FIGURES["fan"].draw(result)
     # A notebook may show several cards: ids of one must not meet those of another.

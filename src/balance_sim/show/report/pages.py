@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.analysis.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
+from balance_sim.analysis.result import AnalysedResult
 from balance_sim.evidence.forecast.scored_file import Scored
-from balance_sim.results.result import Result
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import fitting
@@ -53,7 +53,7 @@ MOST_INPUTS, MOST_LETTERS = 60, 160
 
 def page_of(study: Study) -> tuple[str, Content]:
     """The template of a study's page, and what it is filled with but for the figures."""
-    if isinstance(study, Result):
+    if isinstance(study, AnalysedResult):
         return "run.html", _run(study)
     if isinstance(study, SweepResult):
         return "sweep.html", _sweep(study)
@@ -64,7 +64,7 @@ def page_of(study: Study) -> tuple[str, Content]:
     return "comparison.html", _comparison(study)
 
 
-def _run(result: Result) -> Content:
+def _run(result: AnalysedResult) -> Content:
     scenario = result.scenario
     compared = [arm for arm in result.arms if arm in (result.reference, result.headline_arm)]
     others = [arm for arm in result.arms if arm not in compared]
@@ -95,7 +95,7 @@ def _run(result: Result) -> Content:
 def _sweep(sweep: SweepResult) -> Content:
     found, scenario = headline_effects(sweep), sweep.scenario
     return {
-        "title": say.printable(str(sweep.manifest.get("design", {}).get("title") or sweep.name)),
+        "title": say.printable(str(sweep.manifest.design.title or sweep.name)),
         "question": f"{say.printable(scenario.title)}. {say.printable(sweep.question)}",
         "answer": _sweep_answer(sweep, found),
         "heads": [*map(say.factor_words, sweep.paths), "effect", "low", "high", "MCSE", "replications"],

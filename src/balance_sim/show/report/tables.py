@@ -10,15 +10,16 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from balance_sim.results.cells import harmless_frame
-from balance_sim.results.result import Result
+from balance_sim.results.export import harmless_frame
 from balance_sim.results.store import Store
+from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario.defaults import parameter_table
 from balance_sim.show import wording as say
 from balance_sim.show.headline import ROWS, by_size, direction_table
 
 if TYPE_CHECKING:
-    from balance_sim.results.sweep_result import SweepResult
+    from balance_sim.results.manifest import Manifest
+    from balance_sim.results.result import Result
     from balance_sim.scenario.schema import Scenario
 
 type Rows = list[list[str]]
@@ -248,26 +249,28 @@ def failed_and_missing(study: Result | SweepResult) -> str:
 def made_rows(study: Result | SweepResult) -> Rows:
     """How a run or a sweep was made, in a form that can be repeated."""
     scenario, rows = study.scenario, []
-    if isinstance(study, Result):
-        manifest = (Store(study.folder).read_manifest() or {}) if study.folder is not None else {}
-        of_every = "every arm"
-    else:
-        manifest, of_every = study.manifest, "every arm and point"
+    if isinstance(study, SweepResult):
+        manifest: Manifest | None = study.manifest
+        of_every = "every arm and point"
         rows.append(["experiment", study.name])
+    else:
+        manifest = Store(study.folder).read_manifest() if study.folder is not None else None
+        of_every = "every arm"
     rows.append(["scenario", f"{scenario.name}, sha256 {scenario.sha256}"])
-    if isinstance(study, Result):
-        counts = say.plural(len(scenario.states), "state"), say.plural(len(scenario.events), "event")
-        agreements = say.plural(len(scenario.accords), "agreement") + " on record"
+    if isinstance(study, SweepResult):
+        rows += [
+            ["design", study.manifest.design.method or ""],
+            ["points", f"{len(study.table.numbers()):,}"],
+        ]
+    else:
+        states, events = say.plural(len(scenario.states), "state"), say.plural(len(scenario.events), "event")
         rows += [
             ["time", f"{scenario.start} to {scenario.end}, steps of {scenario.step_days:g} days"],
             ["focal event", scenario.focal],
-            ["roster", f"{counts[0]}, {agreements}, {counts[1]}"],
+            ["roster", f"{states}, {say.plural(len(scenario.accords), 'agreement')} on record, {events}"],
             ["theory", scenario.theory.preset],
         ]
-    else:
-        design = str(manifest.get("design", {}).get("method", ""))
-        rows += [["design", design], ["points", f"{len(study.table.numbers()):,}"]]
-    versions = manifest.get("versions", {"balance_sim": study.version} if isinstance(study, Result) else {})
+    versions = manifest.versions if manifest is not None else {"balance_sim": getattr(study, "version", "")}
     rows += [
         ["arms", ", ".join(study.arms)],
         ["replications", f"{study.runs:,} of {of_every}{failed_and_missing(study)}"],
@@ -275,9 +278,5 @@ def made_rows(study: Result | SweepResult) -> Rows:
         ["digest", study.digest],
         ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())],
     ]
-    more = (
-        (("agents", "model"), ("command", "command"))
-        if isinstance(study, Result)
-        else (("command", "command"),)
-    )
-    return rows + [[name, str(manifest[key])] for name, key in more if manifest.get(key)]
+    rows += [["agents", manifest.model]] if manifest and manifest.model and not manifest.is_sweep else []
+    return rows + ([["command", manifest.command]] if manifest and manifest.command else [])

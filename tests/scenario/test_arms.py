@@ -23,15 +23,14 @@ from balance_sim.scenario import (
     value_at,
     with_values,
 )
-from balance_sim.scenario.assemble import assemble, assemble_arm
+from balance_sim.scenario.arms import UNREAD, WARNED, resolved, with_numbers, with_settings
+from balance_sim.scenario.assemble import as_tree, assemble
 from balance_sim.scenario.checks import check
 from balance_sim.scenario.draft import Reader
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.layout import SECTIONS
-from balance_sim.scenario.leaves import UNREAD, WARNED, with_numbers, with_settings
-from balance_sim.scenario.problems import Mark
+from balance_sim.scenario.problems import Diagnostics, Mark, errors_in
 from balance_sim.scenario.schema import TERMS, SectionRow
-from balance_sim.scenario.values import as_tree
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.yaml"))
 SUMMIT = Path(__file__).parent / "data" / "summit.yaml"
@@ -249,8 +248,9 @@ def test_rules_only_warn_of_it(value):
         for field in fields:
             changed = with_numbers(scenario, {f"{head}.{name}.{field}": value})
             if changed is not None:
-                _, problems = assemble(as_tree(changed, Mark("x", 1, 1)), changed.name)
-                assert not [one for one in problems if not one.is_warning]
+                found = Diagnostics()
+                assemble(as_tree(changed, Mark("x", 1, 1)), changed.name, found)
+                assert not errors_in(found)
 
 
 # --- arms -------------------------------------------------------------------------------------------
@@ -276,27 +276,23 @@ SETTINGS: tuple[dict[str, object], ...] = (
 )
 
 
-def both_arms(scenario: Scenario, arm: str) -> tuple[Scenario, Scenario]:
-    """The arm's version as it is made, and as it is read."""
-    again, problems = assemble_arm(as_tree(scenario, Mark(scenario.name, 1, 1)), scenario.name, arm)
-    assert not [one for one in problems if not one.is_warning]
-    return arm_scenario(scenario, arm), again
-
-
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: next(iter(setting)))
-def test_an_arm_is_what_is_read_of_it(setting, world):
+def test_an_arm_is_what_is_read_of_it(setting, world, read_arm):
     world.edit("{events.summit.visibility: 0.5}", json.dumps(setting))
     scenario = world.load()
-    short, long = both_arms(scenario, "half")
+    short, long = arm_scenario(scenario, "half"), read_arm(scenario, "half")
     assert short == long
     assert repr(short) == repr(long)
+    assert resolved(scenario, "half", is_checked=True) is not None
+    point = with_values(scenario, {"parameters.tau": 0.3})
+    assert arm_scenario(point, "half") == read_arm(point, "half")
     unsealed = arm_scenario(scenario, "half", sealed=False)
     assert unsealed.model_copy(update={"sha256": long.sha256}) == long
 
 
-def test_every_arm_of_a_shipped_scenario_is_what_is_read_of_it(twice):
+def test_every_arm_of_a_shipped_scenario_is_what_is_read_of_it(twice, read_arm):
     for arm in twice.scenario.arms:
-        short, long = both_arms(twice.scenario, arm)
+        short, long = arm_scenario(twice.scenario, arm), read_arm(twice.scenario, arm)
         assert short == long
         assert repr(short) == repr(long)
 

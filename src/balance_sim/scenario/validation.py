@@ -1,0 +1,338 @@
+"""Nodes become pydantic models; what pydantic refuses becomes diagnostics: place, key path, value, bound, next step.
+
+The pieces of a scenario and every plan (experiment, hindcast, cases, coordination) are read here."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import ValidationError
+from pydantic_core import PydanticCustomError
+
+from balance_sim.scenario.defaults import units
+from balance_sim.scenario.documents import read_document
+from balance_sim.scenario.files import Sources
+from balance_sim.scenario.layout import OTHER_NAMES, bounds, homes, parts_of
+from balance_sim.scenario.nodes import REFUSED, Node, descend, hint_for_number, plain
+from balance_sim.scenario.problems import (
+    Diagnostics,
+    ScenarioError,
+    did_you_mean,
+    in_order,
+    listed,
+    problem,
+    shown,
+)
+from balance_sim.scenario.schema import AccordKind, CapabilityWeights, EventKind, Parameters, Strict
+
+UNITS = {
+    **dict.fromkeys(("gdp_bn", "milex_bn"), "billions of US dollars"),
+    "population_m": "millions of people",
+    **dict.fromkeys(("latitude", "longitude"), "degrees"),
+    "km": "km",
+    "rate": "per year",
+    **dict.fromkeys(("step_days", "windows"), "days"),
+}
+UNITLESS = ("factor", "share", "exponent", "weight")
+LAID_OVER = (Parameters, CapabilityWeights, AccordKind, EventKind)
+"""What a file gives in part: the rest is shipped."""
+_WANTED = {
+    "string_type": "text",
+    "float_type": "number",
+    "int_type": "integer",
+    "int_from_float": "integer",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "date_type": "a date",
+}
+
+
+def read_piece[Model: Strict](
+    model: type[Model],
+    node: Node,
+    path: str,
+    found: Diagnostics,
+    skip: Sequence[str] = (),
+    folder: str | os.PathLike[str] | None = None,
+) -> Model | None:
+    """`node` as a `model`, or None, with every reason why not added to `found`.
+
+    path: of the node, for messages. skip: keys that are read elsewhere. folder: of a plan, for its validators."""
+    if node.value is REFUSED:
+        return None
+    value = plain(node)
+    if not isinstance(value, dict):
+        why = f"expected a mapping with keys {listed(model.model_fields, 6)}, got {node.kind}"
+        found.add(node, path, "E207" if value is None else "E201", why)
+        return None
+    context = None if folder is None else {"folder": folder}
+    try:
+        given = {key: child for key, child in value.items() if key not in skip}
+        return model.model_validate(given, context=context)
+    except ValidationError as error:
+        why_not = Diagnostics()
+        for entry in error.errors(include_url=False):
+            _translate(entry, node, path, model, why_not, is_plan=folder is not None)
+        meant = {joined(path, [OTHER_NAMES[key]]) for key in node.fields if key in OTHER_NAMES}
+        found += [one for one in why_not if not (one.code == "E103" and one.path in meant)]
+    return None
+
+
+def refusal(code: str, message: str, suggestion: str = "", allowed: str = "") -> PydanticCustomError:
+    """What a validator of a plan's field raises: a diagnostic at the place of that field."""
+    return PydanticCustomError(
+        code, "{said}", {"said": message, "suggestion": suggestion, "allowed": allowed}
+    )
+
+
+def unknown_key(
+    found: Diagnostics, node: Node, path: str, key: str, known: Collection[str], here: str | None
+) -> None:
+    """A key that does not belong where it stands; says where it does, or what was meant.
+
+    here: the place, as `homes` spells it, for keys of another level; None: not in a scenario."""
+    meant = OTHER_NAMES.get(key)
+    whole, named = joined(path, [key]), shown(key)
+    name, colon, rest = key.partition(":")
+    homes_of = [] if here is None else [home for home in homes().get(key, ()) if home != here]
+    if meant in known:
+        found.add(node.at, whole, "E104", f"`{named}` is called `{meant}` here", f"write `{meant}`")
+    elif colon and name in known:
+        found.add(node.at, whole, "E011", f"got text `{named}`", f"write `{name}: {shown(rest)}`")
+    elif homes_of:
+        why = f"`{named}` belongs in {listed(homes_of)}, found in {path or here}"
+        move = "move it there" if len(homes_of) == 1 else "move it to where it belongs"
+        found.add(node.at, whole, "E102", why, did_you_mean(key, known, cutoff=0.8) or move)
+    else:
+        near = did_you_mean(key, known)
+        found.add(node.at, whole, "E101", f"unknown key `{named}`", near, "" if near else listed(known, 40))
+
+
+def joined(path: str, loc: Sequence[object]) -> str:
+    """A path going on: names with dots, positions in brackets."""
+    for step in loc:
+        path += f"[{step}]" if isinstance(step, int) else f".{shown(step)}" if path else shown(step)
+    return path
+
+
+def _translate(
+    entry: Any, root: Node, path: str, model: type[Strict], found: Diagnostics, *, is_plan: bool
+) -> None:
+    """One pydantic error told; nothing where the reader has complained already."""
+    loc = [step for step in entry["loc"] if step != "[key]"]
+    node, kind = descend(root, loc), entry["type"]
+    if node.value is REFUSED:
+        return
+    owner, name, inner = _field_of(model, loc)
+    where = joined(path, loc)
+    limits = bounds(owner, name) if name else ""
+    unit = UNITS.get(name) or units().get(name, "")
+    unit = "" if unit in UNITLESS or is_plan else unit
+    need = ", ".join(part for part in (unit, limits) if part) if name else ""
+    written = node.kind if isinstance(node.value, dict | list) else shown(node.text or node.value)
+    if kind == "missing":
+        found.add(node, where, "E103", f"`{loc[-1]}` is required" + f" ({need})" * bool(need))
+    elif kind == "extra_forbidden":
+        above = joined(path, loc[:-1])
+        unknown_key(found, node, above, str(loc[-1]), inner.model_fields, None if is_plan else path)
+    elif node.value is None:
+        field = owner.model_fields.get(name) if len(loc) == 1 and owner not in LAID_OVER else None
+        must = field is not None and field.is_required() and name != "step_days"
+        leave = "" if must else ", or leave the key out"
+        found.add(node, where, "E207", "value missing", f"write {need or 'a value'}{leave}")
+    elif kind in _WANTED:
+        _wrong_type(node, where, _WANTED[kind], written, limits, found)
+    else:
+        code, why, hint, allowed = _refused(entry, node, written, need, limits)
+        why += f" ({unit})" * (bool(unit) and kind in _BOUNDS)
+        found.add(node, where, code, why, hint, allowed)
+
+
+_BOUNDS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+
+
+def _refused(entry: Any, node: Node, written: str, need: str, limits: str) -> tuple[str, str, str, str]:
+    """Code, message, suggestion and what is allowed, of a value of the right type that the schema refuses."""
+    kind, context = entry["type"], entry.get("ctx", {})
+    if re.fullmatch(r"[EW]\d{3}", kind):
+        return kind, context["said"], context["suggestion"], context["allowed"]
+    if kind in _BOUNDS:
+        limits = limits or shown(entry["msg"].removeprefix("Input should be "))
+        return "E203", f"{written} is outside {limits}", "", limits
+    if kind == "finite_number":
+        return "E204", f"{written} must be finite", "", need
+    if kind == "literal_error":
+        options = [part.strip(" '") for part in context["expected"].replace(" or ", ", ").split(",")]
+        why = f"`{written}` is none of {listed(options)}"
+        return "E211", why, did_you_mean(written, options), listed(options)
+    if kind == "string_pattern_mismatch":
+        return "E106", f"`{written}` is not a valid identifier", "", "[A-Za-z0-9_-], 1 to 64 characters"
+    if kind == "string_too_short":
+        return "E207", "value missing", "write some text", ""
+    if kind == "string_too_long":
+        limit = f"at most {context['max_length']:,} characters"
+        return "E203", f"{len(node.text):,} characters are too many", "", limit
+    if kind == "too_short":
+        return "E212", f"at least {context['min_length']} needed, got {context['actual_length']}", "", ""
+    return "E203", shown(entry["msg"], 120), "", ""
+
+
+def _field_of(model: type[Strict], loc: Sequence[object]) -> tuple[type[Strict], str, type[Strict]]:
+    """The model that owns the field where a location ends, the field's name, and the innermost model on the way."""
+    owner, name, inner = model, "", model
+    for step in loc:
+        if isinstance(step, str) and step in inner.model_fields:
+            owner, name = inner, step
+            below = (part for part in parts_of(owner, name) if isinstance(part, type))
+            nested = next((part for part in below if issubclass(part, Strict)), None)
+            if nested is None:
+                break
+            inner = nested
+    return owner, name, inner
+
+
+def _wrong_type(node: Node, path: str, wanted: str, written: str, limits: str, found: Diagnostics) -> None:
+    value = node.value
+    if wanted == "a date":
+        hint, allowed = "write an ISO date, e.g. 2025-09-03", "a day that exists, as YYYY-MM-DD"
+        found.add(node, path, "E209", f"`{written}` is no date", hint, allowed)
+        return
+    code, hint = "E201", ""
+    if wanted in ("number", "integer") and isinstance(value, str):
+        code, hint = hint_for_number(value)
+        hint = hint.removesuffix(", with a point") if wanted == "integer" else hint
+    elif wanted == "integer" and isinstance(value, float) and value.is_integer():
+        hint = f"write {int(value)}"
+    elif wanted == "text":
+        hint = "put it in quotes if it is text"
+    elif wanted == "a list" and isinstance(value, str):
+        hint = f"write [{shown(value)}]"
+    elif wanted == "true or false":
+        hint = "write true or false"
+    found.add(node, path, code, f"expected {wanted}, got {node.kind}", hint, limits)
+
+
+# --- kinds of files, and plans ----------------------------------------------------------------------
+
+Kind = Literal["scenario", "experiment", "cases", "hindcast", "coordination", "manifest", "summary"]
+PlanKind = Literal["cases", "hindcast", "coordination"]
+
+
+@dataclass(frozen=True)
+class FileKind:
+    """keys: one of them at the top level tells the kind; what: in words; command: what takes it.
+
+    sure: keys that, all together, make it this kind whatever else is there; empty: as `keys`."""
+
+    name: Kind
+    keys: tuple[str, ...]
+    what: str
+    command: str
+    sure: tuple[tuple[str, ...], ...] = ()
+
+    def is_sure(self, keys: Collection[str]) -> bool:
+        """True if a file with these keys is meant as this kind, with or without a key too many."""
+        return any(all(key in keys for key in group) for group in self.sure or [(key,) for key in self.keys])
+
+
+_SCENARIO = FileKind(
+    "scenario",
+    ("states", "focal", "extends", "arms"),
+    "a scenario",
+    "balance-sim run",
+    (("focal",), ("extends",), ("states", "arms")),
+)
+_HINDCAST = ("until", "window", "baselines", "ways")
+FILE_KINDS = (
+    FileKind("manifest", ("manifest_version",), "the manifest of a results folder", "balance-sim verify"),
+    FileKind("summary", ("digest",), "the summary of a results folder", "balance-sim report"),
+    FileKind("cases", ("cases",), "a plan of cases", "balance-sim cases"),
+    FileKind("hindcast", _HINDCAST, "the plan of a hindcast", "balance-sim hindcast --data DIR"),
+    FileKind(
+        "coordination", ("effects",), "the plan of a two-sided choice", "balance-sim fit --model coordination"
+    ),
+    FileKind("experiment", ("scenario", "factors", "points"), "an experiment", "balance-sim sweep"),
+    _SCENARIO,
+)
+"""In the order in which they are tried: `states` also stands in plans, `arms` in experiments."""
+PLAN_COMMANDS: dict[PlanKind, str] = {
+    "cases": "balance-sim cases",
+    "hindcast": "balance-sim hindcast",
+    "coordination": "balance-sim fit --model coordination",
+}
+
+
+def file_kind(keys: Collection[str]) -> FileKind | None:
+    """The kind of a file with these keys at its top level; None where none of them tells."""
+    if _SCENARIO.is_sure(keys) and not {"manifest_version", "digest"} & {*keys}:
+        return _SCENARIO
+    return next((kind for kind in FILE_KINDS if any(key in keys for key in kind.keys)), None)
+
+
+def kind_of_file(path: str | os.PathLike[str]) -> FileKind | None:
+    """What kind of file this is, by its top-level keys; None where nothing tells."""
+    try:
+        tree, _ = read_document(Sources(path).main(), os.fspath(path))
+    except ScenarioError:
+        return None
+    return file_kind(tree.fields)
+
+
+def plan_kind(path: str | os.PathLike[str]) -> PlanKind | None:
+    """Which command a file is a plan of, by keys at its top level that no scenario has; None if of none."""
+    found = kind_of_file(path)
+    return None if found is None else next((name for name in PLAN_COMMANDS if name == found.name), None)
+
+
+def other_kind(keys: Collection[str], wanted: Kind, file: str) -> tuple[str, str] | None:
+    """What to say, and what to do, where a file is of another kind than `wanted`; None where it may be of it."""
+    found, meant = file_kind(keys), next(kind for kind in FILE_KINDS if kind.name == wanted)
+    if found is None or found is meant or meant.is_sure(keys):
+        return None
+    given = file.rpartition("/")[0] or "." if found.name in ("manifest", "summary") else file
+    return f"this is {found.what}, not {meant.what}", f"{found.command} {given}"
+
+
+def refuse_other_kind(tree: Node, wanted: Kind, file: str) -> None:
+    """Raises ScenarioError, with what takes it, where a file is of another kind than `wanted`."""
+    other = other_kind(tree.fields, wanted, file)
+    if other is not None:
+        raise ScenarioError([problem(tree, "", "E012", *other)])
+
+
+Refuse = Callable[..., None]
+"""`refuse(key path, code, message, suggestion="", allowed="")`: what holds between the keys of a plan, and does not."""
+
+
+def read_plan[Plan: Strict](
+    model: type[Plan],
+    path: str | os.PathLike[str],
+    kind: Kind,
+    *,
+    rules: Callable[[Plan, Refuse], None] | None = None,
+    held: Mapping[str, bytes] | None = None,
+) -> Plan:
+    """The plan in a YAML file, as a pydantic model.
+
+    rules: what must hold between its keys. held: files by name to read from instead of the disk.
+    Raises ScenarioError with everything that is wrong: file, line, column, key, value, bound, next step."""
+    sources = Sources(path, held)
+    tree, found = read_document(sources.main(), sources.shown)
+    refuse_other_kind(tree, kind, sources.shown)
+    plan = read_piece(model, tree, "", found, folder=sources.path.parent)
+
+    def refuse(where: str, code: str, message: str, suggestion: str = "", allowed: str = "") -> None:
+        steps = [int(step) if step.isdigit() else step for step in re.split(r"[.\[\]]+", where) if step]
+        found.add(descend(tree, steps), where, code, message, suggestion, allowed)
+
+    if plan is not None and rules is not None:
+        rules(plan, refuse)
+    if plan is None or found:
+        raise ScenarioError(in_order(found, sources.shown))
+    return plan
