@@ -15,6 +15,7 @@ import pytest
 from studies import CASES, SCENARIO, alike, four_runs, study
 
 from balance_sim.analysis.expected_effect import ExpectedEffect, expected_effect
+from balance_sim.analysis.result import open_result
 from balance_sim.experiment.run import run
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.results.result import Result
@@ -252,7 +253,7 @@ def test_the_command_writes_one_file(tmp_path: Path) -> None:
 def test_a_study_of_other_agents_is_refused(tmp_path: Path) -> None:
     """Its points would be lived by the program's own agents, and the page would not say so."""
     store = Store(tmp_path)
-    result = run(SCENARIO, 2, 1, out=tmp_path)
+    run(SCENARIO, 2, 1, out=tmp_path)
     store.write_manifest(store.read_manifest().model_copy(update={"model": "mine:Agent"}))
     with pytest.raises(WrongRequest, match="was made with --model"):
-        around(result)
+        around(open_result(tmp_path))
