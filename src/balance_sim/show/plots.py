@@ -12,7 +12,7 @@ from balance_sim.analysis.compare import Found, Named, compare, inputs_that_diff
 from balance_sim.analysis.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
 from balance_sim.analysis.result import AnalysedResult, open_result
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.forecast.scored_file import read_scored, scored_path
+from balance_sim.evidence.forecast.score import read_scored, scored_path
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.results.recount import Counting, by_one_table
 from balance_sim.results.result import Result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from balance_sim.analysis.gof_file import GoodnessOfFit
-from balance_sim.evidence.forecast.scored_file import Scored
+from balance_sim.evidence.forecast.score import Scored
 from balance_sim.results.result import Result
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show.figures import (

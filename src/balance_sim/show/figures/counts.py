@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.evidence.forecast.score import exact_share
 from balance_sim.results import frames
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.stats.intervals import paired_interval
+from balance_sim.stats.scores import exact_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.forecast.score import best_baseline, exact_share
-from balance_sim.evidence.forecast.scored_file import MEASURES, Scored, Way
+from balance_sim.evidence.forecast.score import MEASURES, Scored, Way, best_baseline
 from balance_sim.show.figures import style
 from balance_sim.show.wording import arm_words, capital, first, interval, number, plural, signed
+from balance_sim.stats.scores import exact_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from balance_sim.analysis.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
 from balance_sim.analysis.result import AnalysedResult
-from balance_sim.evidence.forecast.scored_file import Scored
+from balance_sim.evidence.forecast.score import Scored
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import fitting
