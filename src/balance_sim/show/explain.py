@@ -178,15 +178,8 @@ def _shares(pair: PairTerms) -> Iterator[str]:
     cells = [[say.arm_words(pair.arm), say.arm_words(pair.reference), "effect", "95 % CI", "MCSE"]]
     for row in pair.shares.to_dict("records"):
         effect, level = _places(row)
-        cells.append(
-            [
-                say.number(row["mean"], level),
-                say.number(row["mean_control"], level),
-                say.signed(row["effect"], effect),
-                say.interval(row["lo"], row["hi"], effect),
-                say.number(row["mcse"], effect),
-            ]
-        )
+        expected = [say.number(row[name], level) for name in ("mean", "mean_control")]
+        cells.append([*expected, *say.effect_cells(row, effect)[:2], say.number(row["mcse"], effect)])
     yield from _table(cells)
 
 

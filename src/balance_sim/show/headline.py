@@ -213,12 +213,7 @@ def _effects(page: _Page, head: str, names: Sequence[str], frame: pd.DataFrame) 
     places = say.decimals(frame["mcse"].max(), *frame["lo"], *frame["hi"])
     rows = []
     for name, row in zip(names, frame.to_dict("records"), strict=True):
-        effect, bounds = say.signed(row["effect"], places), say.interval(row["lo"], row["hi"], places)
-        cells = (
-            [effect, bounds, say.number(row["mcse"], places + 1)]
-            if math.isfinite(row["effect"])
-            else [""] * 3
-        )
+        cells = say.effect_cells(row, places) if math.isfinite(row["effect"]) else [""] * 3
         rows.append([name, say.number(row["mean"], min(places, 2)), *cells])
     page.table((head, "expected", "effect", "95 % CI", "MCSE"), rows)
 
@@ -255,16 +250,10 @@ def _dyads(result: AnalysedResult, page: _Page, most: int | None) -> None:
     which = "Dyads" if len(shown) == len(frame) else f"The {len(shown)} largest effects on dyads"
     page.heading(f"{which}: expected new security agreements {say.within(result.window)}")
     names, places = say.state_names(result.scenario), max(say.digits(*shown["effect"].tolist()), 3)
-    rows = [
-        [
-            say.dyad_name(names, row["a"], row["b"]),
-            say.number(row["mean_control"], places),
-            say.number(row["mean"], places),
-            say.signed(row["effect"], places),
-            say.interval(row["lo"], row["hi"], places),
-        ]
-        for row in shown.to_dict("records")
-    ]
+    rows = []
+    for row in shown.to_dict("records"):
+        expected = [say.number(row[name], places) for name in ("mean_control", "mean")]
+        rows.append([say.dyad_name(names, row["a"], row["b"]), *expected, *say.effect_cells(row, places)[:2]])
     page.table(("dyad", "without", "with", "effect", "95 % CI"), rows)
     page.text(f"The 95 % CI of {len(frame):,} of {say.plural(every, 'dyad')} excludes zero.")
 

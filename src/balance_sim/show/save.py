@@ -18,13 +18,11 @@ import numpy.typing as npt
 
 from balance_sim.pool.whole_files import make_folder, write_whole
 from balance_sim.results.shards import note_drawn
-from balance_sim.show.figures import FIGURES, fitting
 from balance_sim.show.figures.style import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from balance_sim.results.result import Result
 
 FOLDER = "figures"
 DOTS = 160  # per inch
@@ -72,14 +70,6 @@ def _settle(figure: Figure) -> None:
     if (engine := figure.get_layout_engine()) is not None:
         engine.execute(figure)
         figure.set_layout_engine("none")
-
-
-def save_figures(result: Result, folder: Path | str, names: Iterable[str] | None = None) -> list[Path]:
-    """Draw figures into `folder`/figures; each file is put in its place whole. The paths, in order.
-
-    names: of FIGURES; those the study has something to show in if not given. Raises CannotWrite."""
-    chosen = {name: FIGURES[name] for name in names} if names is not None else fitting(result)
-    return save_drawn({name: picture.draw(result) for name, picture in chosen.items()}, folder)
 
 
 def save_drawn(figures: dict[str, Figure], folder: Path | str) -> list[Path]:

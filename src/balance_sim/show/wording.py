@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from balance_sim.results.result import Result
@@ -78,6 +80,12 @@ def ci(lo: float, hi: float, places: int = 2) -> str:
     return f"95 % CI {interval(lo, hi, places)}"
 
 
+def effect_cells(row: Mapping[str, Any], places: int) -> list[str]:
+    """Effect, CI and Monte Carlo standard error of a row, as cells of a table."""
+    effect, lo, hi, mcse = (float(row[name]) for name in ("effect", "lo", "hi", "mcse"))
+    return [signed(effect, places), interval(lo, hi, places), number(mcse, places + 1)]
+
+
 def effect_words(mean: float, lo: float, hi: float, mcse: float) -> str:
     """An effect with its interval: `+0.12; 95 % CI 0.08 to 0.16`."""
     places = decimals(mcse, lo, hi)
@@ -134,11 +142,6 @@ def points(share: float, places: int = 1) -> str:
     return signed(100 * share, places)
 
 
-def points_interval(lo: float, hi: float) -> str:
-    """Bounds of a difference of shares, in percentage points."""
-    return interval(100 * lo, 100 * hi, 1)
-
-
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 run`, `2 runs`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
@@ -178,11 +181,6 @@ def outcome_words(outcome: str) -> str:
         return outcome.replace("_", " ")
     what = _COUNTS.get(found[1], f"agreements of type {found[1].replace('_', ' ')}")
     return f"{what} {within(int(found[2]))}"
-
-
-def factor_value(value: object) -> str:
-    """A factor's value in a label."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def factor_words(path: str) -> str:

@@ -48,7 +48,10 @@ def theories_table(sweep: SweepResult) -> pd.DataFrame:
     for point in sweep.table.numbers()[:MOST_ROWS]:
         values = dict(sweep.table.points[point].values)
         theory = say.arm_words(str(values.pop(THEORY, sweep.scenario.theory.preset)))
-        others = [f"{say.factor_words(path)} {say.factor_value(value)}" for path, value in values.items()]
+        told = {
+            path: f"{value:g}" if isinstance(value, float) else str(value) for path, value in values.items()
+        }
+        others = [f"{say.factor_words(path)} {value}" for path, value in told.items()]
         named.append((", ".join([theory, *others]), None, sweep.point(point)))
     return _effects(named)
 

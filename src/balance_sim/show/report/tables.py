@@ -168,12 +168,7 @@ def agreement_rows(result: Result, arms: Sequence[str]) -> Rows:
     rows = []
     for row in direction_table(result, arms).to_dict("records"):
         places = say.decimals(row["mcse"], row["lo"], row["hi"])
-        found = [
-            say.signed(row["effect"], places),
-            say.interval(row["lo"], row["hi"], places),
-            say.number(row["mcse"], places + 1),
-        ]
-        told = ["control", "", ""] if row["arm"] == result.reference else found
+        told = ["control", "", ""] if row["arm"] == result.reference else say.effect_cells(row, places)
         title, way = say.arm_title(result.scenario, str(row["arm"])), ROWS[str(row["direction"])]
         rows.append([title, way, say.number(float(row["mean"]), 2), *told])
     return rows
