@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from balance_sim.analysis.result import AnalysedResult
+    from balance_sim.results.result import Result
 
 NARROW = 64  # columns below which tables become lines
 TOP = 5  # dyads that are shown
@@ -37,7 +38,7 @@ ROWS = DIRECTIONS | DECLARED
 DYADS = ["a", "b", "mean_control", "mean", "effect", "lo", "hi", "mcse", "z", "n"]
 
 
-def direction_table(result: AnalysedResult, arms: Sequence[str]) -> pd.DataFrame:
+def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
     """Tidy: arm, direction (a key of ROWS), mean, effect, lo, hi, mcse, n; new agreements within the longest window.
 
     The control arm's effect is NaN: it is what the others are measured against."""
@@ -61,7 +62,7 @@ def direction_table(result: AnalysedResult, arms: Sequence[str]) -> pd.DataFrame
     return frame[["arm", "direction", "mean", "effect", "lo", "hi", "mcse", "n"]].reset_index(drop=True)
 
 
-def top_pairs(result: AnalysedResult, arm: str, count: int | None = None) -> pd.DataFrame:
+def top_pairs(result: Result, arm: str, count: int | None = None) -> pd.DataFrame:
     """Dyads whose effect has a 95 % CI that excludes zero, furthest from zero first, ties in the order of the codes.
 
     The columns of DYADS: expected new security agreements within the longest window in the control arm and in `arm`,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from balance_sim.analysis.result import AnalysedResult
+    from balance_sim.results.result import Result
 
 ARMS = [
     "arm", "title", "control", "role", "effect", "lo", "hi", "mcse", "n", "level", "control_level", "window",
@@ -361,7 +362,7 @@ def convergence_table(result: AnalysedResult) -> pd.DataFrame:
     return say.titled(table, result)[CONVERGENCE]
 
 
-def effect_by_run(result: AnalysedResult, arm: str, outcome: str) -> tuple[pd.Series[float], pd.DataFrame]:
+def effect_by_run(result: Result, arm: str, outcome: str) -> tuple[pd.Series[float], pd.DataFrame]:
     """The effect by replication, and the outcome of the arm and of the control; filtered where it was kept."""
     outcome = FILTERED + outcome if FILTERED + outcome in result.by_run.names else outcome
     wide = result.by_run.frame(outcome).pivot(index="run", columns="arm", values=outcome).sort_index()
