@@ -95,9 +95,8 @@ def finding(result: AnalysedResult) -> str:
         return "No replication finished, so there is nothing to report."
     if arm is None:
         title = say.arm_title(result.scenario, reference)
-        return (
-            f"{title}: {say.number(base['mean'], 1)} expected {what}. There is no other arm to compare with."
-        )
+        told = f"{title}: {say.number(base['mean'], 1)} expected {what}"
+        return f"{told}. There is no other arm to compare with."
     row, with_it = _row(result.effects, arm, outcome), _row(result.levels, arm, outcome)
     if row is None or with_it is None or not row["n"]:
         return "No paired replication finished, so there is nothing to report."
@@ -198,13 +197,10 @@ def _arms(result: AnalysedResult, page: _Page) -> None:
     """Every arm: expected agreements, effect, CI and Monte Carlo standard error."""
     frame = direction_table(result, result.arms)
     frame = frame[frame["direction"] == "counter"]
-    marks = [" (control)" if arm == result.reference else "" for arm in frame["arm"]]
-    titles = [
-        say.arm_title(result.scenario, arm) + mark for arm, mark in zip(frame["arm"], marks, strict=True)
-    ]
-    page.heading(
-        f"{say.capital(say.COUNTER)} {say.within(result.window)}, {say.plural(result.runs, 'replication')} per arm"
-    )
+    names = say.arm_titles(result.scenario)
+    titles = [names[arm] + (" (control)" if arm == result.reference else "") for arm in frame["arm"]]
+    runs = say.plural(result.runs, "replication")
+    page.heading(f"{say.capital(say.COUNTER)} {say.within(result.window)}, {runs} per arm")
     _effects(page, "arm", titles, frame)
     page.text(f"Effects are paired with the control arm. {say.CAVEAT}" if len(titles) > 1 else say.CAVEAT)
 
@@ -274,21 +270,15 @@ def _directions(result: AnalysedResult, page: _Page) -> None:
     page.heading(f"New agreements {say.within(result.window)} by direction")
     frame = direction_table(result, result.arms)
     ways = zip(frame["arm"], frame["direction"], strict=True)
-    _effects(
-        page,
-        "arm and direction",
-        [f"{say.arm_title(result.scenario, arm)}: {ROWS[way]}" for arm, way in ways],
-        frame,
-    )
+    titles = say.arm_titles(result.scenario)
+    _effects(page, "arm and direction", [f"{titles[arm]}: {ROWS[way]}" for arm, way in ways], frame)
     page.text(
         "Counter-balancing: neither state takes part in the event, both fear the participants, and neither is aligned "
         "with them. Security agreements are binding and of the depth of information sharing or more; the other types "
         "are declarations."
     )
-    front = (
-        "{} of the new security agreements in the control arm come from negotiations under way at the start"
-    )
-    _level(result, page, f"from_talks_{result.window}", front)
+    what = "of the new security agreements in the control arm come from negotiations under way at the start"
+    _level(result, page, f"from_talks_{result.window}", f"{{}} {what}")
 
 
 def _failed(result: AnalysedResult, page: _Page) -> None:
@@ -322,13 +312,8 @@ def mechanism_rows(result: AnalysedResult) -> list[dict[str, str]]:
         bounds = "" if lo is None and hi is None else f"{_number(lo)} to {_number(hi)}"
         interval = "no replication differs" if lo == hi == 0 else bounds
         words = {name: of.get(name) or "" for name in ("name", "tag", "found", "why", "note")}
-        told = {
-            "id": key,
-            "value": _number(value),
-            "interval": interval,
-            "placebos": "" if p is None else say.number(p, 3),
-        }
-        rows.append(words | told)
+        told = {"id": key, "value": _number(value), "interval": interval}
+        rows.append(words | told | {"placebos": "" if p is None else say.number(p, 3)})
     return rows
 
 
@@ -337,9 +322,8 @@ def mechanism_table(result: AnalysedResult, console: Console | None = None) -> N
 
     Where the page is too narrow for a table, a line each."""
     page, rows = _Page(console), mechanism_rows(result)
-    arm, control = (
-        say.arm_title(result.scenario, one) for one in (str(result.headline_arm), result.reference)
-    )
+    titles = say.arm_titles(result.scenario)
+    arm, control = titles[str(result.headline_arm)], titles[result.reference]
     page.heading(f"Mechanisms: {arm}, relative to {control}")
     narrow = page.console.width < STACKED
     if not narrow:

@@ -7,8 +7,6 @@ import re
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import pandas as pd
 
     from balance_sim.results.result import Result
@@ -80,7 +78,7 @@ def ci(lo: float, hi: float, places: int = 2) -> str:
     return f"95 % CI {interval(lo, hi, places)}"
 
 
-def effect_cells(row: Mapping[str, Any], places: int) -> list[str]:
+def effect_cells(row: Any, places: int) -> list[str]:
     """Effect, CI and Monte Carlo standard error of a row, as cells of a table."""
     effect, lo, hi, mcse = (float(row[name]) for name in ("effect", "lo", "hi", "mcse"))
     return [signed(effect, places), interval(lo, hi, places), number(mcse, places + 1)]

@@ -146,7 +146,7 @@ def _draw_studies(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(
         studies_title(table),
         f"Mean paired effect, {which}; {runs}. Bars: 95 % CI; open dots: it holds zero",
-        f"Under each name: agreements expected in the control. {style.CAVEAT}",
+        f"Under each name: agreements expected in the control. {say.CAVEAT}",
     )
 
 

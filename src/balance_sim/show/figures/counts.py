@@ -113,7 +113,7 @@ def draw_fan(
     small = "Counter-balancing: neither state takes part, both fear those who do, and neither is aligned with them."
     if len(axes) > 1:
         _effects(axes[1], effects)
-        small += f" {style.CAVEAT}"
+        small += f" {say.CAVEAT}"
     last, lower = int(table["day"].max()), axes[-1]
     step = next((step for step in (7, 14, 30, 60, 90, 180) if last / step <= 14), 365)
     lower.set_xlabel("days after the event")

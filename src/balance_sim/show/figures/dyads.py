@@ -131,7 +131,7 @@ def draw_pairs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         "Effects on a dyad's expected new security agreements of any direction "
         f"{say.within(int(table['window'].iloc[0]))}; {say.plural(int(table['n'].iloc[0]), 'replication')}. "
         f"Control: {say.first(table, 'control')}. Each CI is for one dyad by itself: of dyads without an effect about "
-        f"5 % exclude zero. {style.CAVEAT}"
+        f"5 % exclude zero. {say.CAVEAT}"
     )
     return style.Words(pairs_title(table), "", small, 118, 190)
 

@@ -44,9 +44,8 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     table = effects.rename(columns={"mean": "effect"})[["arm", "effect", "lo", "hi", "mcse", "n"]]
     level = result.levels[result.levels["outcome"] == outcome].set_index("arm")["mean"]
     table = table.assign(level=level[table["arm"]].to_numpy(), control_level=float(level[result.reference]))
-    return say.titled(table.sort_values("effect", ascending=False, kind="stable", ignore_index=True), result)[
-        ARMS
-    ]
+    ordered = table.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
+    return say.titled(ordered, result)[ARMS]
 
 
 def arms_title(table: pd.DataFrame) -> str:
@@ -57,19 +56,13 @@ def arms_title(table: pd.DataFrame) -> str:
     if sure.empty:
         return f"No arm differs detectably from the control ({say.first(table, 'control')})"
     top = sure.iloc[int(sure["effect"].abs().to_numpy().argmax())]
-    effect = say.signed(
-        float(top["effect"]), say.decimals(float(top["mcse"]), float(top["lo"]), float(top["hi"]))
-    )
+    effect = say.effect_cells(top, say.decimals(*(float(top[name]) for name in ("mcse", "lo", "hi"))))[0]
     if len(table) == 1:
         return f"{top['title']}: {effect} {say.COUNTER} {say.within(int(top['window']))}"
-    if len(sure) == len(table):
-        count = f"All {len(table)} arms differ"
-    else:
-        count = (
-            f"One of {len(table)} arms differs"
-            if len(sure) == 1
-            else f"{len(sure)} of {len(table)} arms differ"
-        )
+    some = (
+        f"One of {len(table)} arms differs" if len(sure) == 1 else f"{len(sure)} of {len(table)} arms differ"
+    )
+    count = f"All {len(table)} arms differ" if len(sure) == len(table) else some
     return f"{count} from the control; largest effect: {top['title']}, {effect}"
 
 
@@ -86,7 +79,7 @@ def draw_arms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     return style.Words(
         arms_title(table),
         f"Relative to the control: {say.first(table, 'control')}. Bars: 95 % CI; open dots: it holds zero",
-        f"{n}; {table['control_level'].iloc[0]:.1f} agreements are expected in the control. {style.CAVEAT}",
+        f"{n}; {table['control_level'].iloc[0]:.1f} agreements are expected in the control. {say.CAVEAT}",
     )
 
 
@@ -147,9 +140,7 @@ def channels_title(table: pd.DataFrame) -> str:
     parts = abs(row["picture"]) + abs(row["threat"])
     if row["lo"] <= 0 <= row["hi"] or not parts:
         return f"{row['title']}: no detectable effect to divide into channels"
-    larger, other = (
-        ("picture", "threat") if abs(row["picture"]) >= abs(row["threat"]) else ("threat", "picture")
-    )
+    larger, other = sorted(("picture", "threat"), key=lambda part: -abs(row[part]))
     if row["picture"] * row["threat"] < 0:
         apart = f"the {larger} by {say.signed(row[larger])} and the {other} by {say.signed(row[other])}"
         return f"{row['title']}: the two channels pull apart, {apart}"
@@ -184,7 +175,7 @@ def draw_channels(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     known = bool(np.isfinite(lo).all())
     told = f"Total effect {say.signed(float(total[0]), 3)}"
     told += f" ({say.ci(float(lo[0]), float(hi[0]), 3)})" if known else ""
-    small = style.CAVEAT if known else "Shapley values of expected numbers: no Monte Carlo error."
+    small = say.CAVEAT if known else "Shapley values of expected numbers: no Monte Carlo error."
     return style.Words(channels_title(table), f"{told}; the parts add up to it", small)
 
 
@@ -196,12 +187,9 @@ def difference_table(result: AnalysedResult) -> pd.DataFrame:
         return pd.DataFrame()
     rows = effects[effects["outcome"] == f"accords_counter_{result.window}"]
     fewer, more = rows["share_negative"], rows["share_positive"]
-    table = pd.DataFrame(
-        {"arm": rows["arm"], "fewer": fewer, "same": 1 - fewer - more, "more": more, "n": rows["n"]}
-    )
-    return say.titled(table, result).sort_values(
-        "role", key=lambda column: column != "headline", kind="stable", ignore_index=True
-    )
+    shares = {"fewer": fewer, "same": 1 - fewer - more, "more": more}
+    table = say.titled(pd.DataFrame({"arm": rows["arm"], **shares, "n": rows["n"]}), result)
+    return table.sort_values("role", key=lambda of: of != "headline", kind="stable", ignore_index=True)
 
 
 def difference_title(table: pd.DataFrame) -> str:
@@ -225,9 +213,8 @@ def difference_title(table: pd.DataFrame) -> str:
 def draw_difference(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A stacked bar an arm."""
     ax = axes[0]
-    heights = style.row_axis(
-        ax, [style.folded(title, NAMES) for title in table["title"]], -0.6, -0.4, grid=False
-    )
+    names = [style.folded(title, NAMES) for title in table["title"]]
+    heights = style.row_axis(ax, names, -0.6, -0.4, grid=False)
     left = np.zeros(len(table))
     for part, colour in (("fewer", style.ORANGE), ("same", "#e2e2e2"), ("more", style.BLUE)):
         width = 100 * table[part].to_numpy(float)
@@ -378,10 +365,8 @@ def convergence_title(table: pd.DataFrame) -> str:
     if error == 0:
         return f"All {n:,} replications give the same effect, {say.signed(float(last['effect']), 0)}"
     places = say.decimals(error)
-    effect, reached, far = (
-        say.signed(last["effect"], places),
-        *(say.number(v, places + 1) for v in (error, moved)),
-    )
+    effect = say.signed(float(last["effect"]), places)
+    reached, far = (say.number(value, places + 1) for value in (error, moved))
     return (
         f"After {n:,} replications the effect is {effect} with a Monte Carlo standard error of {reached}; in the "
         f"second half it moved by at most {far}"
@@ -417,6 +402,5 @@ def draw_convergence(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     window = say.within(int(table["window"].iloc[0]))
     under = f"Effect on {say.COUNTER} {window}. Band: one Monte Carlo standard error each way"
     small = f"{say.first(table, 'treatment')}. Control: {say.first(table, 'control')}. "
-    return style.Words(
-        convergence_title(table), under, f"{small}Four times the replications halve the error.", 76, 112
-    )
+    small += "Four times the replications halve the error."
+    return style.Words(convergence_title(table), under, small, 76, 112)

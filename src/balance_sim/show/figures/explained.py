@@ -13,6 +13,7 @@ import pandas as pd
 from balance_sim.analysis.explain import explained
 from balance_sim.pool.faults import StoreDamaged
 from balance_sim.show import wording as say
+from balance_sim.show.explain import MARKS
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares, has_rows
 from balance_sim.show.headline import mechanism_rows
@@ -100,9 +101,8 @@ def draw_mechanisms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         "events with other participants (M2: among shuffles of who is threatened), supported up to 0.05; a dash: no "
         "placebos. What each one measures: docs/mechanisms.md."
     )
-    return style.Words(
-        mechanisms_title(table), f"{under}line of none is common. Bars: 95 % CI", small, 112, 160
-    )
+    under += "line of none is common. Bars: 95 % CI"
+    return style.Words(mechanisms_title(table), under, small, 112, 160)
 
 
 def _colour(column: str, row: dict[Any, Any]) -> str:
@@ -135,7 +135,6 @@ OWNED = [
 ]  # fmt: skip
 DAYS = ["run", "chosen", "day", "signed", "signed_reference", "arm", "reference"]
 STEPS = ["run", "day", "what", "mark", "a", "b", "kind", "direction", "day_reference", "dyad"]
-MARKS = {"arm only": "+", "reference only": "-", "earlier": "<", "later": ">", "changed": "~"}
 MOST_WORDS = 9
 
 
@@ -312,21 +311,10 @@ def draw_timeline(axes: list[Axes], table: pd.DataFrame, steps: pd.DataFrame) ->
     for ax, why in zip(axes, chosen, strict=False):
         part = table[table["chosen"] == why]
         run = int(part["run"].iloc[0])
-        ax.step(
-            part["day"],
-            part["signed_reference"],
-            where="post",
-            color=style.INK,
-            linewidth=2.6,
-            label=say.first(part, "control"),
-        )
-        looks: dict[str, Any] = {
-            "color": style.SKY,
-            "linewidth": 1.4,
-            "linestyle": style.DASHES,
-            "label": say.first(part, "title"),
-        }
-        ax.step(part["day"], part["signed"], where="post", **looks)
+        base: dict[str, Any] = {"color": style.INK, "linewidth": 2.6, "label": say.first(part, "control")}
+        ax.step(part["day"], part["signed_reference"], where="post", **base)
+        looks: dict[str, Any] = {"color": style.SKY, "linewidth": 1.4, "linestyle": style.DASHES}
+        ax.step(part["day"], part["signed"], where="post", label=say.first(part, "title"), **looks)
         ax.set_title(f"{why}: replication {run}", loc="left", color=style.QUIET)
         ax.set_ylabel("counter-balancing\nagreements signed")
         ax.set_xlim(0, int(table["day"].max()))

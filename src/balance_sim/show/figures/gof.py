@@ -72,9 +72,7 @@ def residual_words(one: Residuals) -> str:
     """The finding of the residuals in a sentence."""
     many = "" if one.level_p > LEVEL else "more than " if one.signed[-1] > one.expected[-1] else "fewer than "
     timely = one.ks_p > LEVEL
-    in_time = (
-        "they come when the model expects them" if timely else "they do not come when the model expects them"
-    )
+    in_time = f"they {'come' if timely else 'do not come'} when the model expects them"
     link = "and" if (one.level_p > LEVEL) == timely else "but"
     return (
         f"{say.number(one.signed[-1], 0)} agreements, {many}{say.number(one.expected[-1], 1)} expected "

@@ -35,7 +35,6 @@ OTHERS = (
 )
 DASHES = (0, (4, 2))
 SMALL = 9.0
-CAVEAT = "The CI reflects Monte Carlo error only."
 # Amber below zero, blue above. In grey the amber end stays light and the blue end goes dark.
 SCALE = (
     (0.0, "#D98200"), (0.25, "#F3C26B"), (0.5, "#FFFFFF"), (0.6, "#BBDCF0"), (0.8, "#0072B2"), (1.0, "#00304D"),

@@ -92,7 +92,7 @@ def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> sty
     lost = sorted(set(states["name"]) - set(known["name"]))
     told = (
         f"{plural(int(table['n'].iloc[0]), 'replication')}. Control: {first(table, 'control')}. "
-        f"{style.CAVEAT} {atlas.CAPTION}" + (f" Without a place: {', '.join(lost)}." if lost else "")
+        f"{say.CAVEAT} {atlas.CAPTION}" + (f" Without a place: {', '.join(lost)}." if lost else "")
     )
     return style.Words(map_title(table, states), under, told, 96, 160)
 
