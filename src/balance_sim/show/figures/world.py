@@ -9,10 +9,10 @@ import pandas as pd
 
 from balance_sim.scenario.actors import code_table
 from balance_sim.show import atlas
+from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.dyads import NONE, has_dyads, pairs_table, places_of, states_table
 from balance_sim.show.headline import by_size
-from balance_sim.show.wording import digits, first, plural, signed, within
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,15 +43,17 @@ def map_table(result: Result, arm: str | None = None) -> pd.DataFrame:
 
 def map_title(table: pd.DataFrame, states: pd.DataFrame) -> str:
     """The finding: how many states gain and lose, and which most."""
-    name, sure = first(table, "treatment"), states[states["clear"]]
+    name, sure = say.first(table, "treatment"), states[states["clear"]]
     if sure.empty:
         return f"{name}: no state's expected security agreements change detectably"
     told = []
     for part, way in ((sure[sure["effect"] > 0], "gain"), (sure[sure["effect"] < 0], "lose")):
         if len(part):
             top = part.iloc[int(part["effect"].abs().to_numpy().argmax())]
-            size = signed(float(top["effect"]), digits(float(top["effect"])))
-            several = f"{plural(len(part), 'state')} {way} security agreements, {top['name']} most ({size})"
+            size = say.signed(float(top["effect"]), say.digits(float(top["effect"])))
+            several = (
+                f"{say.plural(len(part), 'state')} {way} security agreements, {top['name']} most ({size})"
+            )
             told.append(several if len(part) > 1 else f"{top['name']} {way}s security agreements ({size})")
     return f"{name}: {'; '.join(told)}"
 
@@ -85,13 +87,13 @@ def draw_map(axes: list[Axes], table: pd.DataFrame, states: pd.DataFrame) -> sty
     ax.set_aspect("equal")
     ax.set_axis_off()
     _key(ax, reach)
-    window = within(int(table["window"].iloc[0]))
+    window = say.within(int(table["window"].iloc[0]))
     under = f"Effects on expected new security agreements {window}. Black outline: participants"
     if len(arcs):
         under += f". Arcs: the {len(arcs)} dyads that change most, wider where more; dashed: fewer"
     lost = sorted(set(states["name"]) - set(known["name"]))
     told = (
-        f"{plural(int(table['n'].iloc[0]), 'replication')}. Control: {first(table, 'control')}. "
+        f"{say.plural(int(table['n'].iloc[0]), 'replication')}. Control: {say.first(table, 'control')}. "
         f"{say.CAVEAT} {atlas.CAPTION}" + (f" Without a place: {', '.join(lost)}." if lost else "")
     )
     return style.Words(map_title(table, states), under, told, 96, 160)
