@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +64,7 @@ def test_the_excess_of_each_study_and_run_by_run_against_the_first() -> None:
 def test_other_seeds_are_not_paired() -> None:
     """Welch: the variance of the difference is the sum of both; effects 1, 0, 1, 0 in each, 6 degrees of freedom."""
     other = four_runs()
-    moved = Result(**{**{f: getattr(other, f) for f in other.__dataclass_fields__}, "seed": 8})
+    moved = replace(other, seed=8)
     table = studies_table(beside(first=four_runs(), second=moved))
     assert not table["paired"].iloc[1]
     half = 2.446912 * np.sqrt(2 * (1 / 3) / 4)  # Student's t with 6 degrees of freedom

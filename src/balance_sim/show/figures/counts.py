@@ -22,20 +22,8 @@ if TYPE_CHECKING:
 
 FEW_RUNS = 200  # below this the replications themselves are drawn, not bands
 LEVELS = [
-    "arm",
-    "role",
-    "day",
-    "mean",
-    "q05",
-    "q25",
-    "q50",
-    "q75",
-    "q95",
-    "n",
-    "title",
-    "control",
-    "treatment",
-]
+    "arm", "role", "day", "mean", "q05", "q25", "q50", "q75", "q95", "n", "title", "control", "treatment",
+]  # fmt: skip
 EFFECTS = ["title", "day", "expected", "effect", "lo", "hi", "mcse"]
 
 
@@ -61,9 +49,8 @@ def fan_effects_table(result: Result) -> pd.DataFrame:
             if key in levels.index:
                 found = effects.loc[key, ["mean", "mcse", "lo", "hi"]] if key in effects.index else [0.0] * 4
                 rows.append([arm, day, levels.loc[key, "mean"], *found, n])
-    return say.titled(
-        pd.DataFrame(rows, columns=["arm", "day", "expected", "effect", "mcse", "lo", "hi", "n"]), result
-    )
+    table = pd.DataFrame(rows, columns=["arm", "day", "expected", "effect", "mcse", "lo", "hi", "n"])
+    return say.titled(table, result)
 
 
 def fan_runs_table(result: Result) -> pd.DataFrame:
@@ -141,9 +128,8 @@ def _spread(ax: Axes, table: pd.DataFrame, runs: pd.DataFrame | None) -> None:
     day, labels = base["day"].to_numpy(float), []
     highest = max(1.0, float(base["q95"].max()), float(table["q50"].max()))
     if runs is not None:
-        lines = [
-            _steps(one["day"].to_numpy(float), one["count"].to_numpy(float)) for _, one in runs.groupby("run")
-        ]
+        counts = [one[["day", "count"]].to_numpy(float).T for _, one in runs.groupby("run")]
+        lines = [_steps(*count) for count in counts]
         ax.add_collection(LineCollection(lines, colors=style.BASE, alpha=0.35, linewidths=0.7))
         highest = max(highest, float(runs["count"].max()))
     else:
@@ -182,15 +168,14 @@ def _effects(ax: Axes, table: pd.DataFrame) -> None:
     for arm, colour, dashes, width in looks[::-1]:
         rows = table[table["arm"] == arm]
         day, effect = rows["day"].to_numpy(float), rows["effect"].to_numpy(float)
-        ax.plot(
-            day, effect, color=colour, linestyle=dashes, linewidth=width, marker="o", markersize=1.6 * width
-        )
+        drawn: dict[str, Any] = {"linestyle": dashes, "linewidth": width, "markersize": 1.6 * width}
+        ax.plot(day, effect, color=colour, marker="o", **drawn)
         if arm == chosen and np.isfinite(rows["lo"]).all():
             ax.vlines(day, rows["lo"], rows["hi"], colors=colour, linewidth=2.6)
         end = float(effect[-1])
         labels.append((end, f"{say.signed(end, places)} {_short(say.first(rows, 'title'))}", colour))
-    drawn = table.loc[table["arm"].isin([arm for arm, *_ in looks]), ["effect", "lo", "hi"]].to_numpy(float)
-    ends = np.append(drawn[np.isfinite(drawn)], 0.0)
+    shown = table.loc[table["arm"].isin([arm for arm, *_ in looks]), ["effect", "lo", "hi"]].to_numpy(float)
+    ends = np.append(shown[np.isfinite(shown)], 0.0)
     low, high = float(ends.min()), float(ends.max())
     if high - low < 1e-12:
         low, high = -0.05, 0.05
@@ -259,9 +244,8 @@ def outcomes_title(table: pd.DataFrame) -> str:
     if chosen.empty:
         return f"{base['title'].iloc[0]}: half of the replications have {half} {say.COUNTER}"
     if int(base["n"].iloc[0]) == 1:
-        return (
-            f"One replication: {half} {say.COUNTER} in the control, {middle_half(chosen)[0]} with the event"
-        )
+        told = f"{half} {say.COUNTER} in the control, {middle_half(chosen)[0]} with the event"
+        return f"One replication: {told}"
     if np.array_equal(base["runs"].to_numpy(), chosen["runs"].to_numpy()):
         return f"Half of the replications have {half} {say.COUNTER}; the two distributions are the same"
     common = say.percent(overlap(table, say.first(chosen, "arm"), say.first(base, "arm")))
@@ -283,9 +267,8 @@ def draw_outcomes(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     from matplotlib.ticker import MaxNLocator
 
     ax, others, chosen = axes[0], _others(table), say.arm_with_role(table, "headline")
-    looks: list[tuple[str | None, str, Any, float]] = [
-        (say.arm_with_role(table, "reference"), style.INK, "-", 2.8)
-    ]
+    base = say.arm_with_role(table, "reference")
+    looks: list[tuple[str | None, str, Any, float]] = [(base, style.INK, "-", 2.8)]
     looks += [(chosen, style.SKY, style.DASHES, 1.8)] if chosen is not None else []
     looks += [(arm, colour, dashes, 1.3) for arm, (colour, dashes) in zip(others, style.OTHERS, strict=False)]
     for arm, colour, dashes, width in looks:
@@ -293,9 +276,7 @@ def draw_outcomes(axes: list[Axes], table: pd.DataFrame) -> style.Words:
         count, share = rows["count"].to_numpy(float), rows["cumulative"].to_numpy(float)
         edges = np.concatenate([[count[0] - 1], count, [count[-1] + 1]])
         steps = np.concatenate([[0.0], share, [1.0]])
-        name = style.folded(
-            say.first(rows, "title") + (" (control)" if say.first(rows, "role") == "reference" else ""), 34
-        )
+        name = style.folded(say.first(rows, "title") + (" (control)" if arm == base else ""), 34)
         ax.step(edges, steps, where="post", color=colour, linestyle=dashes, linewidth=width, label=name)
     ax.set_xlim(table["count"].min() - 1, table["count"].max() + 1)
     style.share_axis(ax, "share of replications\nwith at most so many", 1.02)
@@ -431,12 +412,8 @@ def _last_day(table: pd.DataFrame) -> int:
 
 def _at_risk(ax: Axes, table: pd.DataFrame, arms: list[str], ticks: list[int]) -> None:
     """Rows of numbers under the axis: replications without a counter-balancing agreement before that day."""
-    under: dict[str, Any] = {
-        "textcoords": "offset points",
-        "fontsize": style.SMALL,
-        "va": "top",
-        "annotation_clip": False,
-    }
+    under: dict[str, Any] = {"textcoords": "offset points", "va": "top", "annotation_clip": False}
+    under |= {"fontsize": style.SMALL}
     words = "replications still waiting"
     ax.annotate(words, (0, 0), (0, -37), xycoords="axes fraction", color=style.QUIET, **under)
     for row, (arm, colour) in enumerate(zip(arms, (style.INK, style.BLUE), strict=False)):

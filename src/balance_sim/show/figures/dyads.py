@@ -202,9 +202,8 @@ def _largest(ax: Axes, table: pd.DataFrame) -> None:
     ax.axvline(0, color=style.INK, linewidth=1)
     effect, lo, hi = (shown[name].to_numpy(float) for name in ("effect", "lo", "hi"))
     colour = [style.BLUE if value > 0 else style.ORANGE for value in effect]
-    heights = style.row_axis(
-        ax, [say.dyad_name({}, a, b) for a, b in zip(shown["name_a"], shown["name_b"], strict=True)]
-    )
+    dyads = [say.dyad_name({}, a, b) for a, b in zip(shown["name_a"], shown["name_b"], strict=True)]
+    heights = style.row_axis(ax, dyads)
     ax.hlines(heights, lo, hi, colors=colour, linewidth=2)
     ax.scatter(effect, heights, c=colour, s=34, zorder=3)
     ax.locator_params(axis="x", nbins=4)
@@ -265,9 +264,8 @@ def draw_network(axes: list[Axes], table: pd.DataFrame) -> style.Words:
             _chords(axes[0], rows, len(order), **looks)
     window, n = say.within(int(table["window"].iloc[0])), say.plural(int(table["n"].iloc[0]), "replication")
     count = int(table["clear"].sum())
-    shown = (
-        f"the {len(ties)} largest of {count:,} effects" if len(ties) < count else say.plural(count, "effect")
-    )
+    every = say.plural(count, "effect")
+    shown = f"the {len(ties)} largest of {count:,} effects" if len(ties) < count else every
     small = (
         f"Chords: {shown} on a dyad's expected new security agreements {window} whose 95 % CI excludes zero (blue: "
         f"more, amber: fewer); the widest is {say.number(most, 4)}. {n}. Control: {say.first(table, 'control')}."
@@ -295,13 +293,8 @@ def _ring(ax: Axes, order: list[tuple[str, str]]) -> None:
     for name, start, stop in several:
         first_angle, last_angle = _angle(start, count), _angle(stop - 1, count)
         angles = np.linspace(first_angle + 0.02, last_angle - 0.02, 30)
-        ax.plot(
-            RING * np.cos(angles),
-            RING * np.sin(angles),
-            color=style.BASE,
-            linewidth=2.2,
-            solid_capstyle="butt",
-        )
+        looks: dict[str, Any] = {"color": style.BASE, "linewidth": 2.2, "solid_capstyle": "butt"}
+        ax.plot(RING * np.cos(angles), RING * np.sin(angles), **looks)
         x, y = float(np.cos((first_angle + last_angle) / 2)), float(np.sin((first_angle + last_angle) / 2))
         sides["right" if x >= 0 else "left"].append((NAMES * y, x, say.group_words(name)))
     for side, names in sides.items():

@@ -10,35 +10,12 @@ from balance_sim.analysis.result import AnalysedResult
 from balance_sim.evidence.forecast.score import Scored
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show import wording as say
-from balance_sim.show.figures import fitting
-from balance_sim.show.figures.comparison import (
-    differences_table,
-    differences_title,
-    studies_table,
-    studies_title,
-)
+from balance_sim.show.figures import comparison, fitting, scores
 from balance_sim.show.figures.gof import TITLES, p_words, residual_words, span_words, verdict_words
-from balance_sim.show.figures.scores import (
-    reliability_table,
-    reliability_title,
-    scorecard_table,
-    scorecard_title,
-)
 from balance_sim.show.figures.sweeps import headline_effects, multiples_table, multiples_title
 from balance_sim.show.headline import clear, finding
-from balance_sim.show.report import embedded
-from balance_sim.show.report.tables import (
-    MOST_ROWS,
-    Rows,
-    agreement_rows,
-    arm_rows,
-    cell,
-    event_rows,
-    made_rows,
-    parameter_rows,
-    scheduled_rows,
-    state_rows,
-)
+from balance_sim.show.report import embedded, tables
+from balance_sim.show.report.tables import Rows, cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,15 +52,15 @@ def _run(result: AnalysedResult) -> Content:
         "within": say.within(result.window),
         "reference": say.arm_title(scenario, result.reference),
         "compares": len(result.arms) > 1,
-        "scheduled": scheduled_rows(result),
-        "agreements": agreement_rows(result, compared) if result.finished else [],
-        "others": agreement_rows(result, others) if result.finished else [],
+        "scheduled": tables.scheduled_rows(result),
+        "agreements": tables.agreement_rows(result, compared) if result.finished else [],
+        "others": tables.agreement_rows(result, others) if result.finished else [],
         "other_arms": say.plural(len(others), "other arm"),
-        "arms": arm_rows(scenario, result.arms),
-        "events": event_rows(scenario),
-        "states": state_rows(scenario),
-        "parameters": parameter_rows(scenario),
-        "made": made_rows(result),
+        "arms": tables.arm_rows(scenario, result.arms),
+        "events": tables.event_rows(scenario),
+        "states": tables.state_rows(scenario),
+        "parameters": tables.parameter_rows(scenario),
+        "made": tables.made_rows(result),
         "gof": _gof_beside(result.folder),
         "failed": [f"replication {row['run']}" for row in result.failed[:20]],
         "failed_count": len(result.failed),
@@ -104,9 +81,9 @@ def _sweep(sweep: SweepResult) -> Content:
         "count": len(found),
         "outcome": say.outcome_words(sweep.headline_outcome),
         "factors": _factor_rows(sweep),
-        "parameters": parameter_rows(scenario),
-        "arms": arm_rows(scenario, sweep.arms),
-        "made": made_rows(sweep),
+        "parameters": tables.parameter_rows(scenario),
+        "arms": tables.arm_rows(scenario, sweep.arms),
+        "made": tables.made_rows(sweep),
         "failed_count": len(sweep.failed),
     }
 
@@ -128,8 +105,8 @@ def _point_rows(sweep: SweepResult, found: pd.DataFrame) -> Rows:
     if found.empty:
         return []
     order = found.sort_values(["mean", "point"], ascending=[False, True], kind="stable")
-    half = MOST_ROWS // 2
-    part = order if len(order) <= MOST_ROWS else order.iloc[[*range(half), *range(-half, 0)]]
+    half = tables.MOST_ROWS // 2
+    part = order if len(order) <= tables.MOST_ROWS else order.iloc[[*range(half), *range(-half, 0)]]
     columns = [*sweep.paths, "mean", "lo", "hi", "mcse", "n"]
     return [[cell(row[name]) for name in columns] for row in part.to_dict("records")]
 
@@ -146,34 +123,34 @@ def _factor_rows(sweep: SweepResult) -> Rows:
     return rows
 
 
-def _comparison(comparison: Comparison) -> Content:
-    names = comparison.names
-    scenarios = dict.fromkeys(say.printable(study.scenario.title) for study in comparison.studies)
-    several = f"{len(names)} studies side by side: {', '.join(names)}"
+def _comparison(several: Comparison) -> Content:
+    names = several.names
+    scenarios = dict.fromkeys(say.printable(study.scenario.title) for study in several.studies)
+    title = f"{len(names)} studies side by side: {', '.join(names)}"
     return {
-        "title": " and ".join(names) if len(names) == 2 else several,
+        "title": " and ".join(names) if len(names) == 2 else title,
         "question": "; ".join(scenarios),
-        "answer": _comparison_answer(comparison),
+        "answer": _comparison_answer(several),
         "inputs": [
             (f"{name}, against {names[0]}", input_rows(lines), len(lines))
-            for name, lines in zip(names[1:], comparison.differences, strict=True)
+            for name, lines in zip(names[1:], several.differences, strict=True)
         ],
-        "classes": [f"{say.capital(line)}." for line in comparison.counted.lines()],
-        "made": [(name, made_rows(study)) for name, study in zip(names, comparison.studies, strict=True)],
-        "failed_count": sum(len(study.failed) for study in comparison.studies),
+        "classes": [f"{say.capital(line)}." for line in several.counted.lines()],
+        "made": [(name, tables.made_rows(study)) for name, study in zip(names, several.studies, strict=True)],
+        "failed_count": sum(len(study.failed) for study in several.studies),
     }
 
 
-def _comparison_answer(comparison: Comparison) -> str:
+def _comparison_answer(several: Comparison) -> str:
     """Two sentences: what is found, and in how many inputs the sides differ."""
-    studies, differences = studies_table(comparison), differences_table(comparison)
+    studies, differences = comparison.studies_table(several), comparison.differences_table(several)
     if len(studies):
-        found = studies_title(studies)
+        found = comparison.studies_title(studies)
     elif len(differences):
-        found = differences_title(differences)
+        found = comparison.differences_title(differences)
     else:
         found = "No outcome is in both, so there is nothing to report"
-    count = [len(lines) for lines in comparison.differences]
+    count = [len(lines) for lines in several.differences]
     if not any(count):
         return f"{found}. The inputs are the same."
     least, most = min(count), max(count)
@@ -237,10 +214,10 @@ def _score_question(about: Content, *, hindcast: bool) -> str:
 
 def _score_answer(scored: Scored) -> str:
     """Two sentences: the skill beside the best baseline's, and how far the counts agree."""
-    table = scorecard_table(scored)
+    table = scores.scorecard_table(scored)
     least = say.number(float(table["detectable"].iloc[0]), 3)
     known = f" Differences in log skill below {least} would be missed 2 times in 10 or more."
-    told = f"{scorecard_title(table)}. {reliability_title(reliability_table(scored))}."
+    told = f"{scores.scorecard_title(table)}. {scores.reliability_title(scores.reliability_table(scored))}."
     return told if least == "-" else told + known
 
 
