@@ -8,7 +8,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.analysis.compare import Found, Named, compare, inputs_that_differ, open_side, parse_side
+from balance_sim.analysis.compare import (
+    Named,
+    StudyComparison,
+    compare,
+    inputs_that_differ,
+    open_side,
+    parse_side,
+)
 from balance_sim.analysis.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
 from balance_sim.analysis.result import AnalysedResult, open_result
 from balance_sim.evidence.data.errors import DataError
@@ -59,7 +66,7 @@ class Comparison:
         return Comparison(sides, studies, classes)
 
     @cached_property
-    def found(self) -> Found | None:
+    def found(self) -> StudyComparison | None:
         """Outcome by outcome and dyad by dyad, of exactly two; None of more."""
         if len(self.sides) != 2:
             return None

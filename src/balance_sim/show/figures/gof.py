@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.analysis.residuals import Residuals
+    from balance_sim.analysis.gof_file import Residuals
     from balance_sim.replications.gof import Comparison, Statistic
 
 LEVEL = 0.05
