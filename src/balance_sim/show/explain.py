@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from balance_sim.show import terminal
 from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from balance_sim.analysis.explain.pairs import PairTerms
     from balance_sim.analysis.explain.timeline import AskedDyad, AskedState, Entry, Timeline
 
-WIDTH = 80
 SHOWN = 0.00005  # a difference that rounds to no less than 0.0001
 MARKS = {"both": " ", "arm only": "+", "reference only": "-", "earlier": "<", "later": ">", "changed": "~"}
 
@@ -46,7 +46,7 @@ def attribution_lines(found: Attribution, table: pd.DataFrame) -> Iterator[str]:
         for row in rows
         if row["group"] != "outside" or row["value"] != 0 or row["mcse"] != 0
     ]
-    yield from _table(cells)
+    yield from terminal.table(cells, "<>", width=terminal.UNLIMITED)
     yield ""
     for group, terms in found.groups.items():
         yield from _wrapped(f"{group}: {', '.join(terms)}", indent="  ")
@@ -117,12 +117,12 @@ def pair_lines(pair: PairTerms) -> Iterator[str]:
         other = pair.b if side == pair.a else pair.a
         yield ""
         yield f"{side} towards {other}, in {pair.arm}"
-        yield from _table(_wide(part, moments, "arm", keep_zero=True))
+        yield from terminal.table(_wide(part, moments, "arm", keep_zero=True), "<>", width=terminal.UNLIMITED)
         changed = _wide(part, moments, "difference", keep_zero=False)
         yield ""
         if len(changed) > 1:
             yield f"{side} towards {other}, {pair.arm} less {pair.reference}; parts that differ by 0.0001"
-            yield from _table(changed)
+            yield from terminal.table(changed, "<>", width=terminal.UNLIMITED)
         else:
             yield f"{side} towards {other}: nothing differs between {pair.arm} and {pair.reference}"
     yield ""
@@ -167,7 +167,7 @@ def _rates(pair: PairTerms, moments: list[str]) -> Iterator[str]:
         found = {row["moment"]: row for row in rows.to_dict("records")}
         cells.append([arm, *(say.number(found[m]["rate"], 4) for m in moments)])
         cells.append(["  under way", *(say.percent(found[m]["busy"]) for m in moments)])
-    yield from _table(cells)
+    yield from terminal.table(cells, "<>", width=terminal.UNLIMITED)
 
 
 def _shares(pair: PairTerms) -> Iterator[str]:
@@ -180,7 +180,7 @@ def _shares(pair: PairTerms) -> Iterator[str]:
         effect, level = _places(row)
         expected = [say.number(row[name], level) for name in ("mean", "mean_control")]
         cells.append([*expected, *say.effect_cells(row, effect)[:2], say.number(row["mcse"], effect)])
-    yield from _table(cells)
+    yield from terminal.table(cells, "<>", width=terminal.UNLIMITED)
 
 
 def _record(pair: PairTerms) -> Iterator[str]:
@@ -277,15 +277,6 @@ def _moment(name: str) -> str:
 
 def _wrapped(text: str, indent: str = "", rest: str | None = None) -> Iterable[str]:
     later = indent + "  " if rest is None and indent else rest or ""
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=later, break_long_words=False)
-
-
-def _table(rows: list[list[str]]) -> Iterator[str]:
-    """Columns aligned, the first to the left and the others to the right."""
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    for row in rows:
-        first, *others = (
-            cell.ljust(width) if k == 0 else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join([first, *others]).rstrip()
+    return textwrap.wrap(
+        text, terminal.WIDTH, initial_indent=indent, subsequent_indent=later, break_long_words=False
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import pandas as pd
 from balance_sim.analysis.gof_file import GoodnessOfFit
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
+from balance_sim.show.terminal import wrapped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,10 +40,6 @@ TITLES = {
     "years": "Agreements by year",
     "states": "Agreements by state",
 }
-
-
-def _wrapped(words: str) -> list[str]:
-    return textwrap.wrap(words, 79, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def p_words(p: float, replications: int) -> str:
@@ -93,7 +89,7 @@ def gof_lines(study: GoodnessOfFit) -> list[str]:
     out = [
         title,
         f"observed: {say.plural(found.observed, 'agreement')}, {span_words(found)}",
-        *_wrapped(
+        *wrapped(
             f"simulated: {say.plural(found.replications, 'replication')}" + (f" of: {arm}" if arm else "")
         ),
         "",
@@ -114,8 +110,8 @@ def gof_lines(study: GoodnessOfFit) -> list[str]:
     left = len(found.states) - STATES_SHOWN
     out += [f"  {left} states nearer to what is simulated: --json"] if left > 0 else []
     if study.residuals is not None:
-        out += ["", *_wrapped(f"residuals: {residual_words(study.residuals)}")]
-    notes = [line for note in (*found.notes, *study.notes) for line in _wrapped(f"note: {note}")]
+        out += ["", *wrapped(f"residuals: {residual_words(study.residuals)}")]
+    notes = [line for note in (*found.notes, *study.notes) for line in wrapped(f"note: {note}")]
     out += ["", "* outside the band. p: Mahalanobis Monte Carlo (docs/gof.md)", *notes]
     return out
 
