@@ -18,9 +18,7 @@ from balance_sim.scenario.problems import Mark, Problem, closest, listed, proble
 from balance_sim.scenario.schema import SIGNAL_ORDER, Accord, Event
 
 MOST_STEPS = 20_000
-MOST_DAYS = (
-    30_000  # a thousand of the shortest half-lives that states' agreements may have: 2^1024 is no number
-)
+MOST_DAYS = 30_000  # a thousand of the shortest half-lives of states' agreements: 2^1024 is no number
 MOST_WINDOWS = 100
 type Rule = Callable[[Draft], Iterator[Problem]]
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
@@ -143,10 +141,9 @@ def _check_report(draft: Draft) -> Iterator[Problem]:
     if len(windows) > MOST_WINDOWS:
         why = f"{len(windows):,} windows; at most {MOST_WINDOWS}, as each has every outcome and table of its own"
         yield problem(node, "report.windows", "E022", why, "give those that are reported")
-    focal = [
-        row.value.date for row in draft.read("events") if draft.head and row.value.id == draft.head.focal
-    ]
-    room = (draft.head.end - focal[0]).days if draft.head and focal else 0
+    head = draft.head
+    focal = [row.value.date for row in draft.read("events") if head and row.value.id == head.focal]
+    room = (head.end - focal[0]).days if head and focal else 0
     late = [days for days in windows if days > room > 0]
     if late and node is not draft.tree:
         why = f"{listed(map(str, late))} days after {focal[0]} is beyond `end`: {room} days are simulated"
@@ -344,10 +341,9 @@ def _check_no_relations(draft: Draft) -> Iterator[Problem]:
         if row.key is None:
             continue
         if since is not None and until is not None and until <= since:
+            why = f"`until` {until} is not after `from` {since}"
             hint = "`until` is the day on which it ended; leave it blank while it goes on"
-            yield row.problem(
-                "until", "E215", f"`until` {until} is not after `from` {since}", hint, "from < until"
-            )
+            yield row.problem("until", "E215", why, hint, "from < until")
         else:
             spells[row.key].append(row)
     for rows in spells.values():
@@ -391,21 +387,18 @@ def _order(accord: Accord, row: RowRead) -> Iterator[Problem]:
 def _status(accord: Accord, row: RowRead) -> Iterator[Problem]:
     for name in NOT_WITH[accord.status]:
         if getattr(accord, name) is not None:
-            instead = name in ("signed", "in_force") and accord.status in ("talks", "signed")
-            hint = (
-                f"a date fixed beforehand is `scheduled_{name}`"
-                if instead
-                else "correct the status or the date"
+            why, hint = (
+                f"an accord with status `{accord.status}` has no `{name}` date",
+                "correct the status or the date",
             )
-            yield row.problem(
-                name, "E215", f"an accord with status `{accord.status}` has no `{name}` date", hint
-            )
+            if name in ("signed", "in_force") and accord.status in ("talks", "signed"):
+                hint = f"a date fixed beforehand is `scheduled_{name}`"
+            yield row.problem(name, "E215", why, hint)
     at = row.at("status")
     for status in ("signed", "ended"):
         if accord.status == status and getattr(accord, status) is None:
-            yield problem(
-                at, f"{row.path}.{status}", "E103", f"`{status}` is required with status `{status}`"
-            )
+            why = f"`{status}` is required with status `{status}`"
+            yield problem(at, f"{row.path}.{status}", "E103", why)
     if accord.status == "in_force" and accord.signed is None and accord.in_force is None:
         why = "in force since an unknown date: neither `signed` nor `in_force`"
         yield problem(at, row.path, "W309", why)
@@ -426,18 +419,8 @@ def _against_start(accord: Accord, row: RowRead, start: date) -> Iterator[Proble
 
 
 _RULES: tuple[Rule, ...] = (
-    _check_span,
-    _check_base_rate,
-    _check_ids,
-    _check_events,
-    _check_states,
-    _check_capability,
-    _check_gaps,
-    _check_weights,
-    _check_rates,
-    _check_pairs,
-    _check_no_relations,
-    _check_accords,
+    *(_check_span, _check_base_rate, _check_ids, _check_events, _check_states, _check_capability),
+    *(_check_gaps, _check_weights, _check_rates, _check_pairs, _check_no_relations, _check_accords),
 )
 
 _BY_ROW: dict[Rule, tuple[str, Callable[[Draft], object]]] = {

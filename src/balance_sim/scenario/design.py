@@ -151,11 +151,8 @@ class Experiment:
         """How many points the design has, without making them."""
         if self.points:
             return len(self.points)
-        lengths = [
-            len(factor.takes.values) if isinstance(factor.takes, Values) else factor.takes.steps
-            for factor in self.factors
-        ]
         if self.design.method in ("grid", "list"):
+            lengths = [len(factor.takes.grid()) for factor in self.factors]
             return math.prod(lengths) if self.design.method == "grid" else lengths[0]
         a_sample = {"lhs": 1, "sobol": len(self.factors) + 2, "morris": len(self.factors) + 1}
         return (self.design.samples or 0) * a_sample[self.design.method]

@@ -70,11 +70,8 @@ def _identity(one: object) -> object:
 
 def _is_section(value: object) -> bool:
     """Whether these are rows of a section, one at least."""
-    return (
-        type(value) is tuple
-        and value != ()
-        and all(issubclass(kind, SectionRow) for kind in {*map(type, value)})
-    )
+    kinds = {*map(type, value)} if type(value) is tuple else ()
+    return bool(kinds) and all(issubclass(kind, SectionRow) for kind in kinds)
 
 
 # --- contents ---------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from balance_sim.scenario.problems import (
     did_you_mean,
     in_order,
     listed,
-    problem,
+    refused,
     shown,
 )
 from balance_sim.scenario.schema import AccordKind, CapabilityWeights, EventKind, Parameters, Strict
@@ -303,7 +303,7 @@ def refuse_other_kind(tree: Node, wanted: Kind, file: str) -> None:
     """Raises ScenarioError, with what takes it, where a file is of another kind than `wanted`."""
     other = other_kind(tree.fields, wanted, file)
     if other is not None:
-        raise ScenarioError([problem(tree, "", "E012", *other)])
+        raise refused(tree, "", "E012", *other)
 
 
 Refuse = Callable[..., None]
