@@ -47,7 +47,7 @@ def sha256(path: Path) -> str:
 
 def study(tree: Path, folder: Path, *words: str) -> dict[str, Any]:
     """What a run or a sweep leaves: stdout, summary, and the bytes of its exports."""
-    said = call(tree, folder, *words, "--out", "study", "--json", "--no-figures")
+    said = call(tree, folder, *words, "--out", "study", "--json")
     kept: dict[str, Any] = {"stdout": json.loads(said)}
     kept["summary"] = json.loads((folder / "study" / "summary.json").read_text(encoding="utf-8"))
     for table in ("runs", "accords"):
@@ -57,11 +57,21 @@ def study(tree: Path, folder: Path, *words: str) -> dict[str, Any]:
 
 
 def run(tree: Path, folder: Path, scenario: str, runs: int) -> dict[str, Any]:
-    return study(tree, folder, "run", str(tree / "scenarios" / scenario), "--runs", str(runs), "--seed", "1")
+    return study(
+        tree,
+        folder,
+        "run",
+        str(tree / "scenarios" / scenario),
+        "--runs",
+        str(runs),
+        "--seed",
+        "1",
+        "--no-figures",
+    )
 
 
 def fit(tree: Path, folder: Path, data: Path) -> dict[str, Any]:
-    call(tree, folder, "fit", str(data), "--out", "fitted.yaml")
+    call(tree, folder, "fit", str(data), "--no-beliefs", "--out", "fitted.yaml")
     return {"file": (folder / "fitted.yaml").read_text(encoding="utf-8")}
 
 

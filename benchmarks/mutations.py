@@ -49,17 +49,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         tuple(
             f"model/{name}.py"
             for name in (
-                *("baseline", "beliefs", "classes", "engine", "hazards", "landscape", "network", "news"),
-                *(
-                    "no_relations",
-                    "opportunities",
-                    "perception",
-                    "pipeline",
-                    "prospects",
-                    "rates",
-                    "responses",
-                ),
-                *("threat", "view", "willingness", "world"),
+                *("baseline", "beliefs", "classes", "engine", "landscape", "network", "news", "perception"),
+                *("pipeline", "prospects", "responses", "thinning", "threat", "willingness", "world"),
             )
         ),
         (BY_HAND, ("tests/model", "tests/results/test_by_hand.py", "tests/results/test_expected.py"), WIDER),
@@ -82,7 +73,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         (BY_HAND, ("tests/study/test_mechanisms.py", "tests/model"), WIDER),
     ),
     "intervals": (
-        tuple(f"stats/{name}.py" for name in ("intervals", "lags", "mixing")),
+        tuple(f"stats/{name}.py" for name in ("intervals", "lags")),
         (
             ("tests/stats",),
             ("tests/results", "tests/study/test_coverage.py", "tests/evidence/test_forecast.py"),
@@ -112,24 +103,23 @@ ROUNDING = "a margin for rounding errors"
 SAME: dict[tuple[str, str, str], str] = {
     (
         "model/baseline.py",
-        "of @ consent(u + middle).prod(axis=1) >= wanted",
-        "of @ consent(u + middle).prod(axis=1) > wanted",
+        "of @ consent(u + nats).prod(axis=1) >= wanted",
+        "of @ consent(u + nats).prod(axis=1) > wanted",
     ): "the same root by bisection",
-    ("model/classes.py", "False", "True"): "which table is dropped from the cache",
     ("model/classes.py", "1.0", "1.25"): "what stands in for a balance of 0, of which the threat is 0 too",
-    ("model/hazards.py", "day < world.grid[-1]", "day <= world.grid[-1]"): EDGE,
+    ("model/news.py", "day < world.grid[-1]", "day <= world.grid[-1]"): EDGE,
     ("model/landscape.py", "1e-12", "1.25e-12"): ROUNDING,
     ("model/landscape.py", "1e-300", "1.25e-300"): "a guard against a sum of 0",
     ("model/network.py", "state.depth[run, i, j]", "state.depth[run, j, i]"): "depth is symmetric",
-    ("model/no_relations.py", "0.0", "0.5"): "spells begin on whole days",
-    ("model/opportunities.py", "1 + 1e-09", "1 - 1e-09"): ROUNDING,
-    ("model/opportunities.py", "1 + 1e-09", "1"): ROUNDING,
+    ("model/thinning.py", "0.0", "0.5"): "spells begin on whole days",
+    ("model/thinning.py", "1 + 1e-09", "1 - 1e-09"): ROUNDING,
+    ("model/thinning.py", "1 + 1e-09", "1"): ROUNDING,
     (
-        "model/opportunities.py",
+        "model/thinning.py",
         "consent(most.reshape(-1, *most.shape[-3:])) * (1 + 1e-09)",
         "consent(most.reshape(-1, *most.shape[-3:])) / (1 + 1e-09)",
     ): ROUNDING,
-    ("model/opportunities.py", "1e-09", "1.25e-09"): ROUNDING,
+    ("model/thinning.py", "1e-09", "1.25e-09"): ROUNDING,
     (
         "model/perception.py",
         "state.provoked is not None and world.hazards is not None",
@@ -157,13 +147,13 @@ SAME: dict[tuple[str, str, str], str] = {
         "_pairs_of(ours, theirs, total)",
         "_pairs_of(theirs, ours, total)",
     ): "a block that is added to its transpose",
-    ("model/rates.py", "1.0", "1.25"): "a guard where consent is certain to the last digit",
+    ("model/baseline.py", "1.0", "1.25"): "a guard where consent is certain to the last digit",
     (
         "replications/scene.py",
         "cast.junior is not None and cast.third is not None and (cast.junior != cast.third)",
         "cast.junior is not None or cast.third is not None or cast.junior != cast.third",
     ): "a cast has a junior and a third, who differ, or neither",
-    ("stats/mixing.py", "1.0", "1.25"): "what stands in where a factor is known, and is not read",
+    ("stats/lags.py", "1.0", "1.25"): "what stands in where a factor is known, and is not read",
     (
         "replications/observed.py",
         "counter.sum",
@@ -200,11 +190,12 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
     ("model", "model/network.py", "a second agreement of a kind in a run is not counted",
      "np.add.at(state.in_force, (a.run[rows], a.pair[rows], a.kind[rows]), 1)",
      "state.in_force[a.run[rows], a.pair[rows], a.kind[rows]] = 1"),
-    ("model", "model/willingness.py", "ego's size for alter's", "logs[p.alter] - logs", "logs[p.ego] - logs"),
+    ("model", "model/willingness.py", "ego's size for alter's",
+     "log_size(p.world)[p.alter]", "log_size(p.world)[p.ego]"),
     ("model", "model/willingness.py", "ego's activity for alter's", "logs.take(p.other)", "logs.take(p.row)"),
     ("model", "model/willingness.py", "ego's partners for alter's",
      "p.state.log_partners.take(p.other) - p", "p.state.log_partners.take(p.row) - p"),
-    ("model", "model/willingness.py", "the sign of hostility", "lambda: -p.hostility", "lambda: p.hostility"),
+    ("model", "model/willingness.py", "the sign of hostility", "return -p.hostility", "return p.hostility"),
     ("model", "model/world.py", "trade of the partner for the state's",
      "trade[roster[row.state], roster[row.partner]]", "trade[roster[row.partner], roster[row.state]]"),
     ("model", "model/news.py", "an event counts before its date", "np.where(starts >= dates, left_of, 0.0)", "left_of"),

@@ -16,7 +16,7 @@ import numpy as np
 
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.view import adversaries
+from balance_sim.model.perception import adversaries
 from balance_sim.scenario import load_scenario
 
 

@@ -30,7 +30,7 @@ from balance_sim.evidence.forecast.skill_card import skill_card
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats.mixing import level_points, mixed_chance
+from balance_sim.stats.lags import level_points, mixed_chance
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 

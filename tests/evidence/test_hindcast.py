@@ -29,8 +29,7 @@ from balance_sim.evidence.forecast.gof import forward_networks
 from balance_sim.evidence.forecast.hindcast import Hindcast, Plan, hindcast_of, read_plan
 from balance_sim.evidence.forecast.scored_file import read_scored
 from balance_sim.pool.faults import WrongRequest
-from balance_sim.replications.agreements import ground_of
-from balance_sim.replications.gof import compare
+from balance_sim.replications.gof import compare, ground_of
 from balance_sim.results.store import Store
 from balance_sim.scenario.problems import ScenarioError
 

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from balance_sim.cli import main
 from balance_sim.experiment import runner
 from balance_sim.results import manifest
-from balance_sim.results.drawn import note_drawn
+from balance_sim.results.shards import note_drawn
 from balance_sim.results.store import Store
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from balance_sim.analysis.explain.occasions import Lived, all_chances, live_run, occasion_rows
+from balance_sim.analysis.explain.timeline import Trace, every_opportunity, rows_of_talks, traced
 from balance_sim.archive.verify import verify
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
@@ -47,11 +47,11 @@ def golden(name: str) -> str:
     control = scenario.reference_arm
     arm = next(one for one in scenario.arms if one != control)
     worlds = compile_arms(scenario, (control, arm))
-    chances = all_chances(worlds, SEED, RUN)
+    chances = every_opportunity(worlds, SEED, RUN)
     told = {}
     for one in (control, arm):
-        lived = live_run(worlds, one, SEED, RUN, chances)
-        told[one] = {key: tuple(lines) for key, lines in _signed(worlds, lived, chances)}
+        trace = traced(worlds, one, SEED, RUN, chances)
+        told[one] = {key: tuple(lines) for key, lines in _signed(worlds, trace, chances)}
     out = [
         f"{name}: what replication {RUN} of seed {SEED} signs, in the order of the day of signature.",
         "A line an agreement: day, states, kind, class; how it came about; its entry into force. Below it, where the",
@@ -87,10 +87,10 @@ def _outcomes(worlds: Worlds, control: str, arm: str) -> Iterator[str]:
     yield from (f"{name}: {' | '.join(values)}" for name, values in found.items())
 
 
-def _signed(worlds: Worlds, lived: Lived, chances) -> Iterator[tuple[Key, list[str]]]:  # type: ignore[no-untyped-def]
+def _signed(worlds: Worlds, trace: Trace, chances) -> Iterator[tuple[Key, list[str]]]:  # type: ignore[no-untyped-def]
     """Agreements signed in the run, by day: what names each, and its lines."""
-    world, made, scenario = worlds.reference, lived.made, worlds.scenario
-    rows = occasion_rows(chances, made)
+    world, made, scenario = worlds.reference, trace.made, worlds.scenario
+    rows = rows_of_talks(chances, made)
     signed = np.flatnonzero((made.signed >= 0) & np.isfinite(made.signed))
     for row in signed[np.lexsort((made.kind[signed], made.pair[signed], made.signed[signed]))]:
         pair, kind, count = (int(of[row]) for of in (made.pair, made.kind, made.count))
@@ -101,7 +101,7 @@ def _signed(worlds: Worlds, lived: Lived, chances) -> Iterator[tuple[Key, list[s
         ]
         if origin == "new":
             at = rows[pair, kind, count]
-            lines += [f"      {_side(lived, chances, at, side, states[side])}" for side in (0, 1)]
+            lines += [f"      {_side(trace, chances, at, side, states[side])}" for side in (0, 1)]
         yield (states[0], states[1], world.ladder.names[kind], origin, count), lines
 
 
@@ -136,11 +136,11 @@ def day_or(value: float, day) -> str:  # type: ignore[no-untyped-def]
     return str(day(value)) if np.isfinite(value) else ""
 
 
-def _side(lived: Lived, chances, row: int, side: int, state: str) -> str:  # type: ignore[no-untyped-def]
-    parts = {name: float(of[row]) for name, of in lived.answers.parts[side].items()}
+def _side(trace: Trace, chances, row: int, side: int, state: str) -> str:  # type: ignore[no-untyped-def]
+    parts = {name: float(of[side, row]) for name, of in trace.parts.items()}
     largest = sorted(parts, key=lambda name: (-abs(parts[name]), name))[:MOST]
     why = ", ".join(f"{name} {parts[name]:+.2f}" for name in largest)
-    consent, needs = lived.answers.consent[row, side], chances.needs[row, side]
+    consent, needs = trace.consent[row, side], chances.needs[row, side]
     return f"{state} {consent:.3f} against {needs:.3f}: {why}"
 
 

@@ -23,15 +23,9 @@ from balance_sim.live.ensembles import Clerk, Shelf
 from balance_sim.live.faults import BadRequest, PartFailed, Superseded
 from balance_sim.live.workers import Part, Question, Workers
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import (
-    ArmTables,
-    Block,
-    beside,
-    focal_watch,
-    one_arm_tables,
-    simulate_arms,
-)
+from balance_sim.replications.blocks import ArmTables, Block, beside, one_arm_tables, simulate_arms
 from balance_sim.replications.outcomes import NEW
+from balance_sim.replications.recorder import focal_recorder
 from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario, with_values
 
@@ -88,7 +82,7 @@ def test_blocks_that_overlap_or_are_cut_leave_each_dyad_the_sums_of_its_runs() -
     for arm in ARMS:
         for block in (Block(0, 12), Block(5, 20), Block(6, 9), Block(18, 40)):
             numbers = np.arange(block.first, block.stop, dtype=np.uint64)
-            batch = simulate_arms(worlds, 3, numbers, (arm,), focal_watch(worlds))
+            batch = simulate_arms(worlds, 3, numbers, (arm,), focal_recorder(worlds))
             shelf.put(arm, block, one_arm_tables(worlds, arm, batch))
     kept = {arm: shelf.first(arm, 33) for arm in ARMS}
     assert [len(one.dyads) for one in kept[ARMS[1]]] == [12, 8, 13]

@@ -11,7 +11,7 @@ from serving import LOUD, SCENARIO
 
 from balance_sim.live.occasions import Occasions
 from balance_sim.model.core import Opportunities
-from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.thinning import draw_opportunities
 from balance_sim.replications.arms import compile_arms
 from balance_sim.scenario import load_scenario, with_values
 

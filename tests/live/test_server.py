@@ -358,7 +358,7 @@ def test_requests_that_cannot_be(study: Path, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign"
     shutil.copytree(study, foreign)
     with Store(foreign).lock() as store:
-        store.write_manifest((store.read_manifest() or {}) | {"model": "some.module:Agent"})
+        store.write_manifest(store.read_manifest().model_copy(update={"model": "some.module:Agent"}))
     done = program("explore", str(foreign), "--live")
     assert done.exit_code == 2 and "runs no code of a study's own" in done.stderr
     alone = tmp_path / "alone"

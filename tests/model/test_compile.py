@@ -18,7 +18,7 @@ from balance_sim.model.beliefs import decay, prior_alignment, prior_intent
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.news import attention_of_readings, members, reading_of
-from balance_sim.model.willingness import OF_KIND, TERMS, willingness
+from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.model.world import by_audience, ground_of, numbered, quarrels
 from balance_sim.replications.arms import compile_arms
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
@@ -171,7 +171,7 @@ def test_terms_of_a_dyad_take_no_heed_of_the_kind_and_those_of_a_kind_do():
     prospects = replace(everyone(compile_worlds(BEIJING)), kinds_each=1)
     for name, term in TERMS.items():
         by_kind = term(prospects).reshape(-1, len(BEIJING.kinds))
-        assert (by_kind != by_kind[:, :1]).any() == (name in OF_KIND), name
+        assert (by_kind != by_kind[:, :1]).any() == term.by_kind, name
 
 
 def test_what_worlds_have_in_common_cannot_be_written_to():

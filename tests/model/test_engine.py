@@ -11,11 +11,10 @@ import pytest
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Opportunities, World
 from balance_sim.model.engine import Observer, simulate
-from balance_sim.model.margins import ranges
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, Simulated, State
-from balance_sim.model.view import View
+from balance_sim.model.thinning import draw_opportunities, ranges, thinning
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.replications.blocks import live_runs
 from balance_sim.scenario import load_scenario
@@ -142,7 +141,7 @@ def test_a_view_holds_to_its_formulas_and_every_term_to_its_range(worlds: Worlds
             sided[i] = (strength[i] * q[i]) @ seen
             feared[i] = h[i] * (strength[i] + lend @ (free * strength[i]))
         total = (strength * q).sum(axis=1)
-        support = world.reliability[last] * world.at_hand * (1 - sided / total[:, None]) * (1 - h)
+        support = world.reliability[last] * world.projected * (1 - sided / total[:, None]) * (1 - h)
         own = a[audience, np.arange(n)]
         backing = np.maximum(state.depth[8], rules.beta * own) * ~np.eye(n, dtype=bool)
         defence = world.capability * (1 + state.effort[8]) + (backing * support).sum(axis=1)

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from balance_sim.experiment.run import run
-from balance_sim.model.baseline import compile_worlds, freeze
-from balance_sim.model.opportunities import draw_opportunities
-from balance_sim.model.rates import expected_a_year, opportunity_rate, share_signed
+from balance_sim.model.baseline import compile_worlds, expected_a_year, freeze
+from balance_sim.model.thinning import draw_opportunities, opportunity_rate, share_signed
 from balance_sim.replications.expected import expected
 from balance_sim.scenario import Scenario, ScenarioError, check_scenario, load_scenario
 from balance_sim.scenario.schema import TERMS

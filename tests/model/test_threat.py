@@ -12,9 +12,9 @@ from balance_sim.model import threat
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.margins import ranges
+from balance_sim.model.perception import adversaries
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.view import adversaries
+from balance_sim.model.thinning import ranges
 from balance_sim.model.willingness import TERMS
 from balance_sim.model.world import offence
 from balance_sim.scenario.load import with_values

@@ -74,7 +74,7 @@ def test_every_outcome_is_documented(result: bs.Result) -> None:
 
 
 def test_columns_of_the_accords(result: bs.Result) -> None:
-    table = page("json.md").split("`accords/`, one row")[1].split("Accords in force at the start")[0]
+    table = page("json.md").split("`accords/`, one row")[1].split("Agreements in force at the start")[0]
     assert first_cells(table) == set(result.accords.columns)
 
 

@@ -13,8 +13,8 @@ from scipy import stats
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Thinning
 from balance_sim.model.engine import clock_of, simulate
-from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.state import Hastened, Simulated
+from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.filtered import Filtered, Windows, filtered_outcomes, prospect_of
 from balance_sim.replications.outcomes import outcomes_of

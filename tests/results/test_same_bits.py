@@ -12,19 +12,20 @@ import pytest
 from replications import SCENARIOS, SUMMIT, every_kind, simulated, small, windows_of
 
 from balance_sim.experiment.run import run
-from balance_sim.model import engine, margins, state
+from balance_sim.model import engine, state
+from balance_sim.model import thinning as margins
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.core import DIRECTIONS, same
 from balance_sim.model.engine import AFTER_START
-from balance_sim.model.margins import Margins, within_margins
 from balance_sim.model.pipeline import accords_at_start
+from balance_sim.model.prospects import Margins
+from balance_sim.model.thinning import within_margins
 from balance_sim.replications import blocks
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import Block, BlockTables, live_agents, live_block
-from balance_sim.replications.dyads import summed
+from balance_sim.replications.blocks import Block, live_block
 from balance_sim.replications.filtered import Filtered, filtered_outcomes, prospect_of
-from balance_sim.replications.jobs import joined
 from balance_sim.replications.outcomes import FILTERED
+from balance_sim.replications.tables import BlockTables, joined, summed
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 
@@ -75,7 +76,7 @@ def test_replications_perceived_a_few_at_a_time(
     uneven: Scenario, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
     """As worlds of many states are, which 40 replications of a small one are not: what one part leaves behind on the
-    desk is no other's business."""
+    workspace is no other's business."""
     whole = lived(uneven, [])
     monkeypatch.setattr(state, "AT_ONCE", few * len(uneven.states) ** 2)
     parts = lived(uneven, [])
@@ -179,7 +180,7 @@ def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: in
 
 def test_a_study_by_agents_has_the_same_tables(uneven: Scenario) -> None:
     worlds = compile_arms(uneven, (CONTROL, ARM))
-    agents = live_agents(worlds, 3, Block(0, 4), (CONTROL, ARM), "balance_sim:StateAgent")
+    agents = live_block(worlds, 3, Block(0, 4), (CONTROL, ARM), model="balance_sim:StateAgent")
     engines = live_block(worlds, 3, Block(0, 4), (CONTROL, ARM))
     for arm in (CONTROL, ARM):
         for name, values in filtered_columns(engines, arm).items():

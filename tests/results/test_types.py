@@ -9,16 +9,17 @@ import pyarrow as pa
 import pytest
 
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import Block, _runs_table, live_block
-from balance_sim.replications.observed import share_steps
-from balance_sim.replications.outcomes import FILTERED, TYPES, OutcomeType, least_jump, type_of
+from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.outcomes import FILTERED, MEASURES, OutcomeType, least_jump, type_of
+from balance_sim.replications.recorder import share_steps
+from balance_sim.replications.tables import runs_table
 from balance_sim.results.estimates import Estimates
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.schema import Scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
-STEPS = {"coalition_": 0.25, "camps_frustration_": 0.1}
+STEPS = {"coalition": 0.25, "camps_frustration": 0.1}
 
 
 @pytest.mark.parametrize("name", ["solomon_2022", "tripartite_1940"])
@@ -41,7 +42,7 @@ def test_every_outcome_of_a_run_is_declared_and_counts_are_whole(name: str) -> N
 
 def test_an_outcome_that_nobody_declared_is_refused() -> None:
     with pytest.raises(LookupError, match="`novel_365` is no outcome whose type is declared"):
-        _runs_table(np.arange(2, dtype=np.uint64), "a", {"novel_365": np.zeros(2)}, {})
+        runs_table(np.arange(2, dtype=np.uint64), "a", {"novel_365": np.zeros(2)}, {})
 
 
 def test_each_type_has_its_least_jump() -> None:
@@ -50,7 +51,7 @@ def test_each_type_has_its_least_jump() -> None:
     assert least_jump("camps_frustration_365", STEPS) == 0.1
     assert least_jump("room_rate_host_90", STEPS) == least_jump("camps_energy_365", STEPS) == 0.0
     assert set(share_steps(load_scenario(SCENARIOS / "solomon_2022.yaml"))) == {
-        name for name, kind in TYPES.items() if kind is OutcomeType.SHARE
+        name for name, of in MEASURES.items() if of.type is OutcomeType.SHARE
     }
 
 
@@ -84,5 +85,5 @@ def test_an_agreements_share_of_the_coalition_by_hand() -> None:
     """The participant weighs 0.4, so those who can sign against it, of 0.3, 0.2 and 0.1, are 0.75, 0.5 and 0.25 of it.
     Two are threatened, the third is wary: the dyads are 1.25, 1.0 and 0.75."""
     steps = share_steps(four_states())
-    assert steps["coalition_"] == pytest.approx(np.sqrt((1.25**2 + 1.0**2 + 0.75**2) / 3))
-    assert steps["camps_frustration_"] == pytest.approx(1 / 6)
+    assert steps["coalition"] == pytest.approx(np.sqrt((1.25**2 + 1.0**2 + 0.75**2) / 3))
+    assert steps["camps_frustration"] == pytest.approx(1 / 6)

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from balance_sim.replications.blocks import BlockTables
-from balance_sim.replications.dyads import dyad_table
+from balance_sim.replications.tables import BlockTables, dyad_table
 from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.analysis.explain.attribution import attribute
-from balance_sim.analysis.explain.document import keep
-from balance_sim.analysis.explain.groups import GROUPS
+from balance_sim.analysis.explain import keep
+from balance_sim.analysis.explain.attribution import GROUPS, attribute
 from balance_sim.analysis.explain.timeline import chosen_runs, tell
 from balance_sim.experiment.run import run
 from balance_sim.pool.faults import StoreDamaged

@@ -240,6 +240,6 @@ def test_a_study_of_other_agents_is_refused(tmp_path: Path) -> None:
     """Its points would be lived by the program's own agents, and the page would not say so."""
     store = Store(tmp_path)
     result = run(SCENARIO, 2, 1, out=tmp_path)
-    store.write_manifest((store.read_manifest() or {}) | {"model": "mine:Agent"})
+    store.write_manifest(store.read_manifest().model_copy(update={"model": "mine:Agent"}))
     with pytest.raises(WrongRequest, match="was made with --model"):
         around(result)

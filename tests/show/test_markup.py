@@ -16,8 +16,7 @@ import yaml
 
 from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep
-from balance_sim.results.cells import harmless
-from balance_sim.results.export import export_ema
+from balance_sim.results.export import export_ema, harmless
 from balance_sim.scenario import load_scenario, new_scenario
 from balance_sim.scenario.experiment import load_experiment
 from balance_sim.show.card import card

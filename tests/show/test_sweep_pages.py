@@ -288,8 +288,8 @@ def test_the_smoke_study_shows_an_effect(swept: SweepResult) -> None:
 
 def test_without_outcomes_the_one_that_is_drawn_is_printed(swept: SweepResult) -> None:
     """Of the longest window, as in the figure; it was the first there is, of the shortest."""
-    design = swept.manifest["design"] | {"outcomes": []}
-    every = replace(swept, manifest=swept.manifest | {"design": design})
+    design = swept.manifest.design.model_copy(update={"outcomes": []})
+    every = replace(swept, manifest=swept.manifest.model_copy(update={"design": design}))
     lines = effects_lines(every)
     assert lines[0].startswith("accords_counter_300: ")
     assert headline_effects(every)["outcome"].unique().tolist() == ["accords_counter_300"]

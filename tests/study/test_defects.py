@@ -31,7 +31,7 @@ import pytest
 
 from balance_sim.experiment.run import run
 from balance_sim.model.core import DIRECTIONS, ORIGINS
-from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.thinning import draw_opportunities
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import Block, live_block
 from balance_sim.results.estimates import Counts, PairedDifference

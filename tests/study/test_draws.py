@@ -12,8 +12,8 @@ from scipy.stats import norm
 import balance_sim as bs
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Drawn
-from balance_sim.model.margins import most_willing
-from balance_sim.model.willingness import since_start
+from balance_sim.model.thinning import most_willing
+from balance_sim.model.willingness import Term
 from balance_sim.replications.draws import deviations, distribution_of, with_draws
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.scenario.defaults import (
@@ -122,8 +122,14 @@ def test_a_runs_own_share_of_change_counts(worlds: Worlds) -> None:
         ),
         baseline=SimpleNamespace(first={"hostility": np.array([0.4])}),
         run=np.array([0, 1, 2]),
+        apart=np.zeros(3, dtype=np.int64),
+        kinds_each=1,
     )
-    counted = since_start(p, "hostility", np.zeros(3, dtype=np.int64), lambda: np.full(3, 0.7))
+
+    def hostility(p: object) -> np.ndarray:
+        return np.full(3, 0.7)
+
+    counted = Term(hostility, lambda x: (-np.ones(()), np.zeros(())), changing=True)(p)
     np.testing.assert_allclose(counted, [0.4, 0.7, 1.0])
     own = with_draws(worlds, 1, RUNS[:3])
     for name, world in own.arms.items():

@@ -15,31 +15,46 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from balance_sim.analysis.explain.account import DRAWN, INTERCEPT, PROPENSITY, account, summed
-from balance_sim.analysis.explain.attribution import Attribution, attribute, attribution_table
-from balance_sim.analysis.explain.document import explained
-from balance_sim.analysis.explain.groups import FIXED, GROUPS, parse_groups
-from balance_sim.analysis.explain.mixing import Coalitions, mixed
+from balance_sim.analysis.explain import explained
+from balance_sim.analysis.explain.attribution import (
+    GROUPS,
+    Attribution,
+    Coalitions,
+    attribute,
+    attribution_table,
+    mixed,
+    parse_groups,
+)
 from balance_sim.analysis.explain.pairs import CONSENT, U, explain_pairs, leading_pairs
 from balance_sim.analysis.explain.timeline import Timeline, chosen_runs, tell
+from balance_sim.analysis.result import open_result
 from balance_sim.cli.program import main
 from balance_sim.experiment.run import run
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Opportunities, Thinning, World
 from balance_sim.model.engine import begin, filtered, perceive, simulate
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import State
-from balance_sim.model.view import View
-from balance_sim.model.willingness import TERMS, consent, willingness
+from balance_sim.model.thinning import draw_opportunities, thinning
+from balance_sim.model.willingness import (
+    DRAWN,
+    INTERCEPT,
+    PROPENSITY,
+    TERMS,
+    account,
+    consent,
+    summed,
+    willingness,
+)
 from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import BlockTables
-from balance_sim.replications.cast import focal_cast
 from balance_sim.replications.direct import Along, Sight, along_control, direct
 from balance_sim.replications.filtered import Filtered, Windows, filtered_outcomes, prospect_of
 from balance_sim.replications.outcomes import FILTERED
-from balance_sim.results.result import Result, open_result
+from balance_sim.replications.scene import focal_cast
+from balance_sim.replications.tables import BlockTables
+from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Frailty
 from balance_sim.show.explain import attribution_lines, pair_lines
@@ -136,7 +151,8 @@ def test_a_number_of_coalitions_that_is_no_power_of_two_is_refused() -> None:
 
 
 def test_every_term_is_in_one_group_or_fixed() -> None:
-    placed = [term for terms in GROUPS.values() for term in terms] + list(FIXED)
+    placed = [term for terms in GROUPS.values() for term in terms]
+    placed += [name for name, term in TERMS.items() if term.reads == "facts"]
     assert sorted(placed) == sorted(TERMS)
 
 
@@ -355,7 +371,7 @@ def by_hand(world: World, view: View, i: int, j: int) -> dict[str, float]:
     Nobody has nuclear weapons here: o_k = 1."""
 
     def threat(ego: int, k: int) -> float:
-        return float(world.at_hand[ego, k] * (1 - view.unopposed[0, ego, k]))
+        return float(world.projected[ego, k] * (1 - view.unopposed[0, ego, k]))
 
     overlap = sum(math.sqrt(threat(i, k) * threat(j, k)) for k in range(world.n))
     own, balances = float(view.balance[0, i]), float(view.balance[0, i] * view.balance[0, j])

@@ -13,10 +13,9 @@ from balance_sim.analysis.hazard import Sought, both_consent, chances_along, kin
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, World
 from balance_sim.model.engine import begin, consents, perceive, simulate
-from balance_sim.model.margins import most_willing
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.perception import View
 from balance_sim.model.state import Hastened, State
-from balance_sim.model.view import View
+from balance_sim.model.thinning import draw_opportunities, most_willing, thinning
 from balance_sim.model.willingness import consent
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.filtered import Filtered, Windows, prospect_of

@@ -28,13 +28,12 @@ from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import begin, close_step, perceive
 from balance_sim.model.perception import hostility_toward
 from balance_sim.model.responses import STANCES
-from balance_sim.replications.arms import compile_arms
+from balance_sim.replications.arms import compile_arms, extra_arms
 from balance_sim.replications.blocks import Block, live_block
-from balance_sim.replications.cast import focal_cast
 from balance_sim.replications.expected import at_start, in_spans
-from balance_sim.replications.extra_arms import extra_arms
-from balance_sim.replications.observed import Watch
-from balance_sim.replications.scene import Scene, seen
+from balance_sim.replications.outcomes import Outcome
+from balance_sim.replications.recorder import Recorder
+from balance_sim.replications.scene import Scene, focal_cast, seen
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.show.figures.mechanisms import mechanisms_table
@@ -225,8 +224,8 @@ def test_the_watch_sees_what_the_views_own_matrices_say(worlds) -> None:
     held[:, k] = 0.0
     lent = responses.dependence(held[:, None], view.support[:, None, k], view.defence[:, None, k])[:, 0]
     columns = seen(scene, cast, apart=True)
-    assert columns["dependence_host"] == pytest.approx(lent, abs=1e-14)
-    assert (columns["dependence_host_partners"] < lent).all() and (lent < 1).all()
+    assert columns[Outcome("dependence", "host")] == pytest.approx(lent, abs=1e-14)
+    assert (columns[Outcome("dependence", "host_partners")] < lent).all() and (lent < 1).all()
     backing = scene.backing(k)
     backing[:, k] = 0.0
     assert backing == pytest.approx(view.backing[:, k], abs=1e-14)
@@ -255,7 +254,7 @@ def test_observed_columns_do_not_depend_on_how_runs_are_cut(worlds) -> None:
 def test_arms_agree_in_all_that_is_observed_until_they_differ(worlds) -> None:
     """A watch whose event is at the start of the grid ends its first windows before the focal event acts."""
     cast = focal_cast(worlds)
-    early = Watch(worlds, cast)
+    early = Recorder(worlds, cast)
     assert early.step_of(30) is not None
     assert early.step_of(366) is None  # cut off by the end
     assert worlds.reference.grid[early.step_of(365)] <= cast.day + 365
@@ -430,7 +429,7 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participa
     shift = participants.frozen.shift(event, cast)
     events = tuple(event if one.id == event.id else one for one in scenario.events)
     worlds = compile_arms(scenario.model_copy(update={"events": events}), ("no_parade", "parade"))
-    last, focal = Watch(worlds, cast).step_of(30), np.searchsorted(worlds.reference.grid, cast.day)
+    last, focal = Recorder(worlds, cast).step_of(30), np.searchsorted(worlds.reference.grid, cast.day)
     for arm, found in (("parade", shift.having), ("no_parade", shift.lacking)):
         frozen = in_spans(worlds.arms[arm], np.array([0, focal, last, last + 1]))
         state = at_start(frozen)

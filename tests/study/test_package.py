@@ -144,7 +144,7 @@ def test_the_same_study_gives_the_same_bytes(place: Path, kind: str, tmp_path: P
         manifest = Store(place / "run").read_manifest()
         assert manifest is not None
         scenario = load_scenario(place / "small.yaml", set=["parameters.beta=0.35"])
-        more = {"files": manifest["files"], "command": manifest["command"].replace("7", "3")}
+        more = {"files": manifest.files, "command": manifest.command.replace("7", "3")}
         run(scenario, 13, 4, out=tmp_path / "run", **more)
         result = run(scenario, 40, 4, out=tmp_path / "run", **more)
         summary = result.summary() | {"timing": {"seconds": 0.5}}
@@ -364,7 +364,7 @@ def test_a_grid_of_a_hundred_million_points_takes_no_memory(place: Path, tmp_pat
     remade(place, "sweep", tmp_path / "bomb.zip", **{"inputs/exp.yaml": text.encode()})
     shutil.copytree(place / "sweep", tmp_path / "sweep")
     manifest = Store(tmp_path / "sweep").read_manifest()
-    write_manifest(tmp_path / "sweep", manifest | {"files": manifest["files"] | {"exp.yaml": text}})
+    write_manifest(tmp_path / "sweep", manifest.plain() | {"files": manifest.files | {"exp.yaml": text}})
     words = [sys.executable, "-c", BOUNDED]
     ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
     first, second = ended.stdout.splitlines()

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pytest
 from click.testing import CliRunner
 
+from balance_sim.analysis.result import open_result
 from balance_sim.archive import archive
 from balance_sim.archive.archive import unzipped, zipped
 from balance_sim.archive.inputs import input_files
@@ -25,7 +26,6 @@ from balance_sim.cli import main
 from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep
 from balance_sim.results.estimates import in_chunks
-from balance_sim.results.result import open_result
 from balance_sim.results.store import Store, encode
 from balance_sim.scenario import load_scenario, new_scenario, scenario_files
 from balance_sim.scenario.experiment import experiment_files, load_experiment

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from balance_sim.analysis.compare import compare
+from balance_sim.analysis.result import open_result
 from balance_sim.analysis.sensitivity import sensitivity
 from balance_sim.archive.verify import verify
 from balance_sim.experiment.run import run
@@ -20,9 +21,8 @@ from balance_sim.experiment.sweep import Where, sweep
 from balance_sim.pool.faults import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import Block, live_block
-from balance_sim.results.designs import design_points, point_key
 from balance_sim.results.export import ema_frames, export, export_ema
-from balance_sim.results.result import open_result
+from balance_sim.results.points import design_points, point_key
 from balance_sim.results.store import Store, missing
 from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario import with_values

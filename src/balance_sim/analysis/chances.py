@@ -13,7 +13,7 @@ from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import with_draws
 from balance_sim.results.result import Result
-from balance_sim.stats.mixing import mixed_chance
+from balance_sim.stats.lags import mixed_chance
 
 RUNS = 32
 

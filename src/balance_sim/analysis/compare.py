@@ -102,7 +102,7 @@ def open_side(side: Named) -> Result | SweepResult:
     manifest = Store(side.folder).read_manifest()
     if manifest is None:
         raise no_results(side.folder)
-    if manifest["study"] != "sweep":
+    if not manifest.is_sweep:
         if side.point is not None:
             raise WrongRequest(f"{side.folder} is no sweep and has no points; leave out @{side.point}")
         return open_result(side.folder)
@@ -115,10 +115,13 @@ def open_side(side: Named) -> Result | SweepResult:
 
 
 def _inputs(side: Named) -> dict[str, Any]:
-    manifest = Store(side.folder).read_manifest() or {}
-    kept = {key: manifest[key] for key in INPUTS if key in manifest}
-    if manifest.get("study") == "sweep" and side.point is not None:
-        points = PointTable.load(Store(side.folder), manifest["points"]).points
+    manifest = Store(side.folder).read_manifest()
+    if manifest is None:
+        return {}
+    plain = manifest.plain()
+    kept = {key: plain[key] for key in INPUTS if key in plain}
+    if manifest.points is not None and side.point is not None:
+        points = PointTable.load(Store(side.folder), manifest.points).points
         kept["point"] = {path: str(value) for path, value in points[side.point].values}
     return kept
 

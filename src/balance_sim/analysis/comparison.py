@@ -12,8 +12,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
-from balance_sim.results.estimates import Counts, Moments, PairedDifference, columns_by_arm
+from balance_sim.replications.outcomes import fixed_beforehand, least_jump
+from balance_sim.results.estimates import (
+    Counts,
+    Differences,
+    Levels,
+    Moments,
+    PairedDifference,
+    columns_by_arm,
+)
 from balance_sim.results.result import Result
 from balance_sim.stats.intervals import t_quantile, welch
 
@@ -42,15 +49,11 @@ class Comparison:
 def compare_sides(left: Side, right: Side) -> Comparison:
     """Every outcome and every dyad that both have."""
     paired = left.result.seed == right.result.seed
-    levels: tuple[dict[str, Counts], dict[str, Counts]] = ({}, {})
-    smooth: tuple[dict[str, Moments], dict[str, Moments]] = ({}, {})
-    differences: dict[str, PairedDifference] = {}
-    runs = [0, 0]
-    alike = paired
-    for one, other in _side_by_side(left, right):
+    levels, differences, runs = (Levels(), Levels()), Differences(), [0, 0]
+    for pair in _side_by_side(left, right):
         columns = [
             columns_by_arm(tables[0], [side.arm])[side.arm] if tables else {}
-            for tables, side in ((one, left), (other, right))
+            for tables, side in zip(pair, (left, right), strict=True)
         ]
         numbers = [part.pop("run", np.empty(0)) for part in columns]
         if paired:
@@ -60,29 +63,18 @@ def compare_sides(left: Side, right: Side) -> Comparison:
                 {k: v[rows] for k, v in part.items()} for part, rows in zip(columns, keep, strict=True)
             ]
             numbers = [common, common]
+            differences.add(columns[1], columns[0])
         for at in (0, 1):
             runs[at] += len(numbers[at])
-            for name, values in columns[at].items():
-                if name.startswith(FILTERED):
-                    smooth[at].setdefault(name.removeprefix(FILTERED), Moments()).add(values)
-                else:
-                    levels[at].setdefault(name, Counts()).add(values)
-        if paired:
-            for name in sorted(columns[0].keys() & columns[1].keys()):
-                alike = alike and np.array_equal(columns[1][name], columns[0][name], equal_nan=True)
-                if name.startswith(FILTERED):
-                    of = differences.setdefault(name.removeprefix(FILTERED), PairedDifference())
-                    of.add_filtered(columns[1][name] - columns[0][name])
-                else:
-                    differences.setdefault(name, PairedDifference()).add(columns[1][name], columns[0][name])
-    names = [name for name in levels[0] if name in levels[1]]
-    rows = []
-    for name in names:
-        one_side, other_side = smooth if name in smooth[0] and name in smooth[1] else levels
+            levels[at].add(columns[at])
+    alike, rows = paired and differences.alike, []
+    for name in (name for name in levels[0].counts if name in levels[1].counts):
+        smooth = all(name in side.filtered for side in levels)
+        one, other = ((side.filtered if smooth else side.counts)[name] for side in levels)
         least = max(least_jump(name, side.result.steps) for side in (left, right))
-        spread = float(np.maximum(levels[0][name].spread_with(levels[1][name]), least))
+        spread = float(np.maximum(levels[0].counts[name].spread_with(levels[1].counts[name]), least))
         spread = 0.0 if alike or fixed_beforehand(name) else spread
-        rows.append(_outcome_row(name, one_side[name], other_side[name], differences.get(name), spread))
+        rows.append(_outcome_row(name, one, other, differences.of.get(name), spread))
     dyads = _dyads_frame(left, right, alike=alike)
     return Comparison(paired, (runs[0], runs[1]), pd.DataFrame(rows), dyads)
 

@@ -29,12 +29,10 @@ import numpy.typing as npt
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DAYS_PER_YEAR, ORIGINS, Baseline, World
 from balance_sim.model.engine import simulate
-from balance_sim.model.margins import BoundExceeded
-from balance_sim.model.no_relations import mean_openness
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, State
-from balance_sim.model.view import View
+from balance_sim.model.thinning import BoundExceeded, draw_opportunities, mean_openness, thinning
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.replications.filtered import TalksAtStart, in_force_of
 from balance_sim.replications.outcomes import NEW_ORIGINS

@@ -18,12 +18,12 @@ from balance_sim.model.classes import sorted_into, standing, step_before, with_p
 from balance_sim.model.core import DIRECTIONS, World
 from balance_sim.model.engine import perceive
 from balance_sim.model.news import members
+from balance_sim.model.perception import View
 from balance_sim.model.state import State
-from balance_sim.model.view import View
-from balance_sim.replications.cast import Cast, cast_of, focal_cast
 from balance_sim.replications.expected import Course, Yield, at_start, course, in_spans, spans, with_event
 from balance_sim.replications.filtered import Windows
-from balance_sim.replications.measures import Frozen, measures
+from balance_sim.replications.recorder import Frozen, measures
+from balance_sim.replications.scene import Cast, cast_of, focal_cast
 from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.schema import Event, Scenario
 

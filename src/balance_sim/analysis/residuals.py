@@ -30,11 +30,10 @@ from balance_sim.analysis.hazard import both_consent
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Opportunities, Thinning, World
 from balance_sim.model.engine import simulate
-from balance_sim.model.no_relations import mean_openness
+from balance_sim.model.perception import View
 from balance_sim.model.pipeline import chance_under_way
-from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
-from balance_sim.model.view import View
+from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.replications.gof import Agreements
 from balance_sim.scenario.schema import Accord, Scenario
 

@@ -69,7 +69,7 @@ def sensitivity(
     names = list(outcomes) if outcomes else result.outcome_names
     matrices = run_matrices(result, names)
     table, points, left_out = matrices.values, matrices.points, matrices.left_out
-    method = str(result.manifest.get("design", {}).get("method", ""))
+    method = result.manifest.design.method or ""
     parts = {result.table.points[number].part: at for at, number in enumerate(points)}
     indices, splits, convergence = [], [], []
     for quantity, y in table.items():
@@ -258,7 +258,7 @@ def _morris_rows(
     result: SweepResult, points: list[int], parts: dict[str, int], y: Floats
 ) -> list[dict[str, Any]]:
     paths = result.paths
-    levels = int(result.manifest["design"]["levels"])
+    levels = result.manifest.design.levels
     size = levels / (2 * (levels - 1))
     values = [dict(result.table.points[number].values) for number in points]
     trajectories = sorted({int(part[1:].split(".")[0]) for part in parts})

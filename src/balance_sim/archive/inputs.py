@@ -13,7 +13,8 @@ from typing import Any
 from balance_sim.model.classes import classes_of
 from balance_sim.pool.faults import MissingExtra, WrongRequest
 from balance_sim.replications.arms import chosen_arms
-from balance_sim.results.designs import design_points
+from balance_sim.results.manifest import Manifest
+from balance_sim.results.points import design_points
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.design import Experiment
 from balance_sim.scenario.experiment import load_experiment, scenario_named
@@ -67,17 +68,17 @@ class ByHand:
         return ByHand(said["file"], tuple(settings), theory)
 
 
-def input_files(manifest: Mapping[str, Any]) -> tuple[dict[str, bytes], str | None]:
+def input_files(manifest: Manifest) -> tuple[dict[str, bytes], str | None]:
     """The files by their names in the archive, and the one that a command has to name, if it is known.
 
     An experiment stands to its scenario as it says itself, so that the command works in the unpacked archive."""
-    files = {name: text.encode() for name, text in sorted(manifest["files"].items())}
-    if manifest["study"] == "run":
-        mains = [name for name in files if "/" not in name and stem(name) == manifest["scenario"]["name"]]
+    files = {name: text.encode() for name, text in sorted(manifest.files.items())}
+    if not manifest.is_sweep:
+        mains = [name for name in files if "/" not in name and stem(name) == manifest.scenario.name]
     else:
         mains = [name for name in files if not name.startswith(_HOME)]
     main = mains[0] if len(mains) == 1 else ""
-    names = {name: name for name in files} if manifest["study"] == "run" else _beside(files, main)
+    names = {name: name for name in files} if not manifest.is_sweep else _beside(files, main)
     placed = {name: f"{FOLDER}/{_safe(to)}" for name, to in names.items()}
     return {placed[name]: data for name, data in files.items()}, placed.get(main)
 
@@ -105,7 +106,7 @@ def _beside(files: Mapping[str, bytes], main: str) -> dict[str, str]:
 
 
 def by_hand(
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     about: Mapping[str, Any],
     files: Mapping[str, bytes],
     main: str | None,
@@ -118,7 +119,7 @@ def by_hand(
         return None
     settings, theory = [], None
     try:
-        words = shlex.split(manifest.get("command") or "")
+        words = shlex.split(manifest.command)
     except ValueError:
         return None
     for at, word in enumerate(words):

@@ -17,15 +17,13 @@ from balance_sim.model.core import DIRECTIONS
 from balance_sim.pool.faults import StoreDamaged, no_results
 from balance_sim.pool.whole_files import half_written
 from balance_sim.replications.blocks import Block
-from balance_sim.replications.columns import column_words, positions
-from balance_sim.replications.dyads import SUM
 from balance_sim.replications.jobs import Values
 from balance_sim.replications.outcomes import FILTERED
-from balance_sim.results.drawn import SUMS, changed, noted
+from balance_sim.replications.tables import SUM, column_words, positions
+from balance_sim.results.manifest import Manifest
 from balance_sim.results.points import PointTable
-from balance_sim.results.shards import FAILED, TABLES, Kept
+from balance_sim.results.shards import FAILED, SUMS, TABLES, Kept, changed, noted
 from balance_sim.results.store import Store, came_to_its_end, read_summary
-from balance_sim.scenario.fingerprint import Classes
 
 Ints = npt.NDArray[np.int64]
 CLOSE = 1e-7  # a run: what the rounding of dyads to quanta can come to
@@ -50,7 +48,7 @@ class Contents:
     """What a folder should hold, by its manifest and summary."""
 
     store: Store
-    manifest: dict[str, Any]
+    manifest: Manifest
     points: dict[int, Values]  # of the present design, by number
     known: int  # points the folder has ever had
     runs: int  # asked for, of every point
@@ -58,7 +56,7 @@ class Contents:
 
     @property
     def is_sweep(self) -> bool:
-        return bool(self.manifest["study"] == "sweep")
+        return self.manifest.is_sweep
 
     @property
     def lost_summary(self) -> bool:
@@ -81,13 +79,13 @@ def contents(folder: Path) -> Contents:
                 raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
         raise no_results(folder)
     summary = read_summary(folder)
-    if manifest["study"] == "sweep":
-        if not manifest.get("points"):
+    if manifest.is_sweep:
+        if not manifest.points:
             return Contents(store, manifest, {}, 0, 0, summary)
-        design = PointTable.load(store, manifest["points"])
+        design = PointTable.load(store, manifest.points)
         points = {number: design.points[number].values for number in design.numbers()}
-        return Contents(store, manifest, points, len(design.points), int(manifest["runs"]), summary)
-    return Contents(store, manifest, {0: ()}, 1, int(manifest["runs"]), summary)
+        return Contents(store, manifest, points, len(design.points), manifest.runs, summary)
+    return Contents(store, manifest, {0: ()}, 1, manifest.runs, summary)
 
 
 def check_files(held: Contents) -> list[Damage]:
@@ -173,10 +171,10 @@ def _wrong_rows(held: Contents, one: Kept, failed: set[int]) -> str | None:
 
 def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
     arms, number = column_words(runs, "arm"), runs["run"].to_numpy().astype(np.int64)
-    strangers = set(arms) - set(held.manifest["arms"])
-    if strangers and not held.manifest.get("mechanisms"):
+    strangers = set(arms) - set(held.manifest.arms)
+    if strangers and not held.manifest.mechanisms:
         return f"rows of an arm the study does not have: {min(strangers)}"
-    for arm in held.manifest["arms"]:
+    for arm in held.manifest.arms:
         mine = np.sort(number[arms == arm])
         if np.array_equal(mine, expected):
             continue
@@ -192,7 +190,7 @@ def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
 
 def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
     """Sums over dyads, and over states, against those of the runs; and of their differences from the control arm."""
-    arms, arm, of_arm = held.manifest["arms"], column_words(runs, "arm"), column_words(dyads, "arm")
+    arms, arm, of_arm = held.manifest.arms, column_words(runs, "arm"), column_words(dyads, "arm")
     if strangers := set(of_arm) - set(arms):
         return f"dyads of an arm the study does not have: {min(strangers)}"
     all_new = FILTERED + "accords_all_"
@@ -216,15 +214,14 @@ def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | N
     number = accords["run"].to_numpy().astype(np.int64)
     if not np.isin(number, expected).all():
         return f"an accord of run {number[~np.isin(number, expected)][0]}, which does not belong there"
-    known = {"arm": set(held.manifest["arms"])}
-    known |= {side: {state["id"] for state in held.manifest["inputs"]["states"]} for side in ("a", "b")}
+    known = {"arm": set(held.manifest.arms)}
+    known |= {side: {state["id"] for state in held.manifest.inputs["states"]} for side in ("a", "b")}
     for column, words in known.items():
         strangers = set(column_words(accords, column)) - words
         if strangers:
             return f"an accord with {column} {min(strangers)}, which the study does not have"
-    table = held.manifest.get("classes")
-    if table is not None:
-        classes = Classes.read(table)
+    classes = held.manifest.class_table
+    if classes is not None:
         codes = sorted(classes.list_of)
         first, second = (positions(accords, side, codes) for side in ("a", "b"))
         ways = np.column_stack([first, second, positions(accords, "direction", DIRECTIONS)])
@@ -254,8 +251,8 @@ def unchecked(held: Contents) -> list[str]:
     sums = noted(held.store.folder)
     known |= {*sums}
     if held.is_sweep:
-        points = held.manifest.get("points") or {}
-        known |= {"levels.csv", "effects.csv", f"points.{points.get('sha256')}.parquet"}
+        points = held.manifest.points
+        known |= {"levels.csv", "effects.csv", f"points.{points.sha256 if points else None}.parquet"}
     out = []
     for path in sorted(held.store.folder.iterdir()):
         if path.name in known or path.name.endswith(".partial"):

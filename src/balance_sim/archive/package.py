@@ -27,6 +27,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from balance_sim.analysis.result import AnalysedResult, open_result
 from balance_sim.archive.archive import zipped
 from balance_sim.archive.citations import named_sources
 from balance_sim.archive.inputs import by_hand, input_files
@@ -36,11 +37,10 @@ from balance_sim.archive.verify import verify
 from balance_sim.pool.faults import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import cpu_type
 from balance_sim.pool.whole_files import make_folder, write_whole
-from balance_sim.results.cells import frame_csv, harmless
-from balance_sim.results.digest import row_bytes
 from balance_sim.results.estimates import Estimates, in_chunks
+from balance_sim.results.export import frame_csv, harmless
 from balance_sim.results.folder import inputs_of, scenario_of
-from balance_sim.results.result import Result, open_result
+from balance_sim.results.shards import row_bytes
 from balance_sim.results.sweep_result import SweepResult, combined, open_sweep
 from balance_sim.scenario import parameter_table, value_at
 from balance_sim.scenario.layout import NoSuchPath
@@ -91,31 +91,31 @@ def files_of(folder: Path) -> dict[str, bytes]:
         files["points.json"] = _json(points)
     about: dict[str, Any] = {
         "format": FORMAT,
-        "study": manifest["study"],
-        "name": manifest.get("experiment") or scenario.name,
-        "scenario": manifest["scenario"],
-        "classes": manifest.get("classes"),
-        "arms": manifest["arms"],
+        "study": manifest.study,
+        "name": manifest.experiment or scenario.name,
+        "scenario": manifest.scenario.model_dump(exclude_unset=True),
+        "classes": manifest.classes,
+        "arms": manifest.arms,
         "runs": held.runs,
-        "seed": manifest["seed"],
-        "model": manifest["model"],
-        "draw_parameters": manifest.get("draw_parameters", False),
-        "mechanisms": manifest.get("mechanisms", False),
+        "seed": manifest.seed,
+        "model": manifest.model,
+        "draw_parameters": manifest.draw_parameters,
+        "mechanisms": manifest.mechanisms,
         "factors": study.paths if isinstance(study, SweepResult) else [],
-        "outcomes": list(manifest.get("design", {}).get("outcomes", ())),
+        "outcomes": list(manifest.design.outcomes),
         "digest": numbers.digest,
         "accords_digest": numbers.accords,
         "means": numbers.means,
         "failed": [{key: row[key] for key in ("point", "run")} for row in study.failed],
-        "versions": manifest["versions"],
-        "cpu": manifest.get("cpu") or cpu_type(),
+        "versions": manifest.versions,
+        "cpu": manifest.cpu or cpu_type(),
     }
     hand = by_hand(manifest, about, inputs, main, [row["key"] for row in points])
     about["by_hand"] = hand.as_dict() if hand else None
     if hand is None:  # of no use, and nobody could say that they belong to it
         files = {name: data for name, data in files.items() if name not in inputs}
     files["requirements.txt"] = requirements(
-        manifest["versions"], needs_sampler=manifest.get("design", {}).get("method") == "morris"
+        manifest.versions, needs_sampler=manifest.design.method == "morris"
     )
     facts = Facts(
         about,
@@ -142,7 +142,7 @@ def derived_files(scenario: Scenario) -> dict[str, bytes]:
     }
 
 
-def results_files(study: Result | SweepResult) -> dict[str, bytes]:
+def results_files(study: AnalysedResult | SweepResult) -> dict[str, bytes]:
     """Summary without timing, and the tables."""
     names = ("levels", "effects") if isinstance(study, SweepResult) else ("levels", "effects", "dyads")
     summary = {key: value for key, value in study.summary().items() if key != "timing"}
@@ -168,7 +168,7 @@ def _seconds(summary: dict[str, Any] | None) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _numbers_of(study: Result | SweepResult) -> Numbers:
+def _numbers_of(study: AnalysedResult | SweepResult) -> Numbers:
     """Digests and means of a finished study."""
     if isinstance(study, SweepResult):
         parts = [
@@ -199,7 +199,11 @@ def part_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) ->
 
     for runs in in_chunks(fed()):
         tally.add(runs)
-    means = {f"{arm}/{name}": counts.mean() for (arm, name), counts in tally.levels.items()}
+    means = {
+        f"{arm}/{name}": counts.mean()
+        for arm, of in tally.levels.items()
+        for name, counts in of.counts.items()
+    }
     accords = combined((arm, stream.hexdigest()) for arm, stream in streams.items())
     return Part(accords, {key: mean if np.isfinite(mean) else None for key, mean in means.items()})
 

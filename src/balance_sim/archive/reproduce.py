@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from balance_sim.analysis.result import AnalysedResult
 from balance_sim.archive.archive import BadArchive, check_values, unpack, unzipped
 from balance_sim.archive.inputs import FOLDER, ByHand, gives
 from balance_sim.archive.package import (
@@ -32,12 +33,12 @@ from balance_sim.model.classes import refuse_strangers
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.pool.machine import arithmetic, arithmetic_here
 from balance_sim.replications.arms import chosen_arms
-from balance_sim.replications.blocks import Block, BlockTables
+from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import Job, Task, Values
-from balance_sim.replications.observed import share_steps
-from balance_sim.results.designs import DesignPoint, point_key
+from balance_sim.replications.recorder import share_steps
+from balance_sim.replications.tables import BlockTables
 from balance_sim.results.folder import version
-from balance_sim.results.result import Result
+from balance_sim.results.points import DesignPoint, point_key
 from balance_sim.results.store import missing
 from balance_sim.results.sweep_result import PointNumbers, numbers_of, summary_of, tables_of
 from balance_sim.scenario import with_values
@@ -389,7 +390,7 @@ def _blocks_by_point(
 
 def _run_again(archived: Archived, blocks: Sequence[BlockTables]) -> Again:
     about = archived.about
-    result = Result(
+    result = AnalysedResult(
         scenario=archived.scenario,
         runs=about["runs"],
         seed=about["seed"],

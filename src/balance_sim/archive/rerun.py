@@ -17,12 +17,11 @@ from balance_sim.experiment.runner import SHARD_RUNS, run_tasks
 from balance_sim.pool.faults import StoreDamaged, WrongRequest
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
-from balance_sim.replications.columns import column_words
-from balance_sim.replications.dyads import summed
-from balance_sim.replications.jobs import Job, Outcome, Task
-from balance_sim.results.digest import Digest
+from balance_sim.replications.jobs import Job, Task, TaskResult
+from balance_sim.replications.tables import column_words, summed
 from balance_sim.results.folder import failed_rows, scenario_of
-from balance_sim.results.shards import FAILED, TABLES, Kept
+from balance_sim.results.manifest import Manifest
+from balance_sim.results.shards import FAILED, TABLES, Digest, Kept
 from balance_sim.results.store import missing
 
 RUNS_OF_A_BLOCK = 16  # run again of each block in a sample
@@ -46,36 +45,33 @@ class Compared:
     revived: tuple[int, ...] = ()
 
 
-def why_not(manifest: dict[str, Any], model: str | None, version: str) -> str | None:
+def why_not(manifest: Manifest, model: str | None, version: str) -> str | None:
     """Why this study cannot be run again here; None if it can. Code runs only if `model` names it."""
-    if manifest["model"] is not None and model != manifest["model"]:
-        return (
-            f"the study used code of its own, {manifest['model']}: "
-            f"--model {manifest['model']} allows it to run"
-        )
-    if manifest["study"] == "sweep" and manifest.get("classes") is None:
+    if manifest.model is not None and model != manifest.model:
+        return f"the study used code of its own, {manifest.model}: --model {manifest.model} allows it to run"
+    if manifest.is_sweep and manifest.classes is None:
         return OWN_CLASSES
-    if manifest["versions"]["balance_sim"] != version:
-        made = manifest["versions"]["balance_sim"]
+    if manifest.version != version:
+        made = manifest.version
         return f"made by balance-sim {made}, this is {version}: pip install balance-sim=={made}"
     return None
 
 
-def job_of(manifest: dict[str, Any], model: str | None) -> Job:
+def job_of(manifest: Manifest, model: str | None) -> Job:
     """The job a manifest describes. Raises WrongRequest if its code is not allowed or cannot be found."""
-    if manifest["model"] is not None:
-        if model is None or model != manifest["model"]:
-            raise WrongRequest(f"the study used {manifest['model']}: --model {manifest['model']} allows it")
+    if manifest.model is not None:
+        if model is None or model != manifest.model:
+            raise WrongRequest(f"the study used {manifest.model}: --model {manifest.model} allows it")
         import_model(model)
     scenario = scenario_of(manifest)
-    arms = chosen_arms(scenario, manifest["arms"])
+    arms = chosen_arms(scenario, manifest.arms)
     return Job(
         scenario,
-        manifest["seed"],
+        manifest.seed,
         arms,
-        manifest["model"],
-        mechanisms=manifest.get("mechanisms", False),
-        draws=manifest.get("draw_parameters", False),
+        manifest.model,
+        mechanisms=manifest.mechanisms,
+        draws=manifest.draw_parameters,
     )
 
 
@@ -113,7 +109,7 @@ def compare(
     return sorted(out, key=lambda c: (c.point, c.block.first))
 
 
-def _compared(held: Contents, one: Kept, block: Block, outcome: Outcome) -> Compared:
+def _compared(held: Contents, one: Kept, block: Block, outcome: TaskResult) -> Compared:
     again = outcome.tables
     if one.runs is None or one.accords is None:
         revived = () if again is None else _runs_of(again.runs)

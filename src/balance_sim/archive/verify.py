@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from balance_sim.analysis.result import open_result
 from balance_sim.archive.integrity import (
     Contents,
     Damage,
@@ -24,10 +25,9 @@ from balance_sim.archive.rerun import Compared, compare, job_of, repair, sample_
 from balance_sim.experiment.go_on import command_of
 from balance_sim.pool.faults import StoreDamaged
 from balance_sim.pool.machine import arithmetic, arithmetic_here
-from balance_sim.results.cells import frame_csv
-from balance_sim.results.drawn import changed, noted, take_away
+from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import version
-from balance_sim.results.result import open_result
+from balance_sim.results.shards import changed, noted, take_away
 from balance_sim.results.store import runs_of
 from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario.files import bytes_if_any
@@ -114,9 +114,7 @@ def _with_runs(held: Contents) -> Contents:
 def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> Verified:
     held = contents(folder)
     whole = {shard.key for shard in held.store.shards("runs")}
-    found = Verified(
-        folder, held.manifest["study"], len(whole), sum(stop - first for _, first, stop in whole)
-    )
+    found = Verified(folder, held.manifest.study, len(whole), sum(stop - first for _, first, stop in whole))
     found.damage = check_files(held)
     found.damage += list(check_rows(held, found.damage))
     found.damage += _uncovered(check_counts(held), found.damage)
@@ -163,7 +161,7 @@ def _uncovered(counted: list[Damage], known: list[Damage]) -> list[Damage]:
 
 def _take_differences(held: Contents, found: Verified) -> None:
     """What differs when run again is damage, unless it is but last digits from other arithmetic than ours."""
-    made_on = arithmetic(held.manifest.get("cpu"), held.manifest["versions"]["numpy"])
+    made_on = arithmetic(held.manifest.cpu, held.manifest.versions["numpy"])
     here = arithmetic_here()
     for one in found.rerun:
         if one.revived:
@@ -208,7 +206,7 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
         for name, text in tables.items()
         if name not in lost and bytes_if_any(folder / name) != text.encode()
     ]
-    made = held.manifest["versions"]["balance_sim"]
+    made = held.manifest.version
     earlier = not all(held.store.has_sums(one.runs) for one in held.store.kept() if one.runs is not None)
     if (made == version() and not earlier) or held.summary.get("digest") != fresh["digest"]:
         out += other

@@ -185,7 +185,7 @@ def _check_experiment(file: str, *, as_json: bool) -> None:
     if experiment is None:
         raise ScenarioError(problems)
     if experiment.head.outcomes:
-        from balance_sim.replications.outcome_names import check_named_outcomes
+        from balance_sim.replications.jobs import check_named_outcomes
 
         unknown = check_named_outcomes(experiment)
         if unknown:

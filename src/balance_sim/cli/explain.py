@@ -63,7 +63,7 @@ def command(
     """Explain RESULTS. Without an option: which terms the effect goes through, and what moved the top dyads.
 
     What is found is also kept in RESULTS/explain.json."""
-    from balance_sim.analysis.explain.document import explainable, keep
+    from balance_sim.analysis.explain import explainable, keep
     from balance_sim.results.result import open_result
 
     number = _run_number(run)
@@ -143,8 +143,7 @@ def _attribution(
     workers: int,
     progress: Any,
 ) -> tuple[dict[str, Any], Iterable[str]]:
-    from balance_sim.analysis.explain.attribution import attribute, attribution_table
-    from balance_sim.analysis.explain.groups import GROUPS, parse_groups
+    from balance_sim.analysis.explain.attribution import GROUPS, attribute, attribution_table, parse_groups
     from balance_sim.show.explain import attribution_lines
 
     found = attribute(
@@ -160,7 +159,7 @@ def _attribution(
 
 
 def _top_pairs(result: Result, arm: str | None, runs: int | None) -> tuple[dict[str, Any], Iterable[str]]:
-    from balance_sim.analysis.explain.attribution import compared_arm
+    from balance_sim.analysis.explain import compared_arm
     from balance_sim.analysis.explain.pairs import explain_pairs, leading_pairs
     from balance_sim.show.explain import top_pair_lines
 

@@ -88,8 +88,8 @@ def of_scenario(scenario: Scenario, result: Result | None, asked: Asked) -> Good
     from dataclasses import replace
 
     from balance_sim.experiment.gof import RUNS, goodness_of_fit, span_asked
-    from balance_sim.replications.agreements import from_table
     from balance_sim.replications.arms import headline_arm
+    from balance_sim.replications.gof import from_table
 
     ahead = asked.against is not None and (asked.first is None or asked.first >= scenario.start)
     span = span_asked(scenario, asked.first, asked.stop, ahead=ahead)
@@ -146,8 +146,7 @@ def of_hindcast(plan: Plan, asked: Asked) -> GoodnessOfFit:
     from balance_sim.evidence.forecast.gof import forward_networks
     from balance_sim.evidence.forecast.hindcast import read_history
     from balance_sim.experiment.gof import RUNS
-    from balance_sim.replications.agreements import ground_of
-    from balance_sim.replications.gof import compare
+    from balance_sim.replications.gof import compare, ground_of
     from balance_sim.results.folder import version
 
     if asked.data is None:
@@ -182,8 +181,7 @@ def of_tables(asked: Asked) -> GoodnessOfFit:
     from balance_sim.evidence.data.errors import DataError
     from balance_sim.evidence.data.networks import only_known, read_networks
     from balance_sim.experiment.gof import span_asked
-    from balance_sim.replications.agreements import from_table, ground_of, recorded
-    from balance_sim.replications.gof import Ground, Span, compare
+    from balance_sim.replications.gof import Ground, Span, compare, from_table, ground_of, recorded
     from balance_sim.results.folder import version
 
     path = asked.simulated

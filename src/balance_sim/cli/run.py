@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
     from rich.progress import TaskID
 
+    from balance_sim.analysis.result import AnalysedResult
     from balance_sim.replications.jobs import Job, Progress
-    from balance_sim.results.result import Result
 
 
 MANY_RUNS = 20_000
@@ -184,14 +184,14 @@ def named_arms(text: str | None) -> list[str] | None:
     return names
 
 
-def draw(result: Result, folder: Path) -> None:
+def draw(result: AnalysedResult, folder: Path) -> None:
     """The figures, as PNG and SVG, and the report into the folder."""
     from balance_sim.show.report import save_study
 
     save_study(result, folder)
 
 
-def show(result: Result, *, verbose: bool = False) -> None:
+def show(result: AnalysedResult, *, verbose: bool = False) -> None:
     """The finding, for a person; verbose: all that was measured."""
     from balance_sim.show.headline import headline
     from balance_sim.show.mechanisms import mechanism_table

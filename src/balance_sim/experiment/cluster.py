@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.pool.faults import ClusterGone, MissingExtra, WrongRequest
-from balance_sim.replications.jobs import FailedRun, Job, Outcome, Task, joined, live_or_isolate, singles
+from balance_sim.replications.jobs import FailedRun, Job, Task, TaskResult, live_or_isolate
+from balance_sim.replications.tables import joined
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -77,7 +78,7 @@ def threads_of(client: Client) -> int:
     return max(sum(client.nthreads().values()), 1)  # type: ignore[no-untyped-call]
 
 
-def live_packed(packed: bytes, task: Task) -> Outcome:
+def live_packed(packed: bytes, task: Task) -> TaskResult:
     """A worker's part. The job is unpacked once and kept."""
     digest = hashlib.sha256(packed).hexdigest()
     job = _jobs.get(digest)
@@ -88,7 +89,7 @@ def live_packed(packed: bytes, task: Task) -> Outcome:
     return live_or_isolate(job, task)
 
 
-def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[Outcome]:
+def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[TaskResult]:
     """Outcomes as they finish, at most twice the workers' threads in flight.
 
     A task that Dask gives up on, because its workers died each time, is run again run by run.
@@ -96,7 +97,7 @@ def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[
     packed = zlib.compress(pickle.dumps(job))
     executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
     rest = iter(tasks)
-    flying: dict[Future[Outcome], Task] = {}
+    flying: dict[Future[TaskResult], Task] = {}
     watch = _Watch(client)
     try:
         while True:
@@ -148,7 +149,7 @@ class _Watch:
             raise ClusterGone(f"the Dask cluster has had no worker for {WORKERLESS_SECONDS} s. {KEPT}")
         return max(there, 1)
 
-    def first_of(self, flying: Iterable[Future[Outcome]]) -> set[Future[Outcome]]:
+    def first_of(self, flying: Iterable[Future[TaskResult]]) -> set[Future[TaskResult]]:
         """Those that are done, once one is. Raises ClusterGone."""
         while True:
             done, _ = wait(flying, timeout=PATIENCE, return_when=FIRST_COMPLETED)
@@ -159,11 +160,11 @@ class _Watch:
 
 def _one_by_one(
     job: Job, task: Task, packed: bytes, executor: Any, error: BaseException | None, watch: _Watch
-) -> Outcome:
+) -> TaskResult:
     if len(task.block) == 1:
-        return Outcome(task, None, (_failed(job, task.block.first, error),))
+        return TaskResult(task, None, (_failed(job, task.block.first, error),))
     parts, failed = [], []
-    for single in singles(task):
+    for single in task.singles:
         future = executor.submit(live_packed, packed, single)
         watch.first_of([future])
         with watch.lost_as_gone():
@@ -175,7 +176,7 @@ def _one_by_one(
         failed += outcome.failed
         if outcome.tables is not None:
             parts.append(outcome.tables)
-    return Outcome(task, joined(parts), tuple(failed))
+    return TaskResult(task, joined(parts), tuple(failed))
 
 
 def _failed(job: Job, run: int, error: BaseException | None) -> FailedRun:

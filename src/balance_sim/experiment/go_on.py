@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
+from balance_sim.results.manifest import Manifest
 from balance_sim.scenario.load import stem
 
 LONGEST = 1_000  # characters of a word
@@ -51,11 +51,11 @@ _DROPPED = {  # options with a value that are known, and worked out anew or left
 }
 
 
-def command_of(manifest: Mapping[str, Any], folder: Path) -> str | None:
+def command_of(manifest: Manifest, folder: Path) -> str | None:
     """What to run next for the study in `folder`; None where its manifest tells of no command that made it."""
-    study = manifest["study"]
+    study = manifest.study
     try:
-        words = shlex.split(manifest.get("command") or "")
+        words = shlex.split(manifest.command)
     except ValueError:
         return None
     if words[:2] != ["balance-sim", study]:
@@ -66,7 +66,7 @@ def command_of(manifest: Mapping[str, Any], folder: Path) -> str | None:
             options += [option, value] if value is not None else [option]
         elif file is None and value is not None:
             file = value
-    named = manifest["scenario"]["name"] if study == "run" else manifest["experiment"]
+    named = manifest.scenario.name if study == "run" else manifest.experiment
     if (
         file is None
         or not _is_plain(file)
@@ -75,12 +75,12 @@ def command_of(manifest: Mapping[str, Any], folder: Path) -> str | None:
     ):
         return None
     if study == "run":
-        options += ["--seed", str(manifest["seed"])]
-        arms = manifest["arms"]
+        options += ["--seed", str(manifest.seed)]
+        arms = manifest.arms
         are_named = any(word == "--arms" or word.startswith("--arms=") for word in words)
         if are_named and all(_IDENTIFIER.fullmatch(arm) for arm in arms):
             options += ["--arms", ",".join(arms)]
-    model = manifest.get("model")
+    model = manifest.model
     if model is not None:
         if _MODEL.fullmatch(model) is None:
             return None

@@ -16,19 +16,18 @@ import pyarrow as pa
 
 from balance_sim.analysis.channels import Channels, channels_of
 from balance_sim.analysis.placebos import Placebos, placebos
+from balance_sim.analysis.result import AnalysedResult, kept_summary
 from balance_sim.experiment.runner import Job, Task, run_tasks, runs_a_shard
 from balance_sim.model.classes import classes_of, with_classes
 from balance_sim.model.news import reading_of
 from balance_sim.pool.ahead import Ahead
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.pool.hands import not_in_a_worker
-from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.replications.arms import chosen_arms, compile_arms, extra_arms_of_a_run, headline_arm
 from balance_sim.replications.blocks import Block, runs_with_extra
-from balance_sim.replications.extra_arms import lives_of_a_run
 from balance_sim.replications.jobs import Progress
 from balance_sim.results.estimates import estimates_of
 from balance_sim.results.folder import Folder, InMemory, manifest_of, version
-from balance_sim.results.result import Result, kept_summary
 from balance_sim.results.store import missing
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
@@ -77,7 +76,7 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     mechanisms: bool = False,
     draw_parameters: bool = False,
     placebos_ahead: bool = False,
-) -> Result:
+) -> AnalysedResult:
     """Live `runs` replications of the scenario in every arm and return what came of them.
 
     The reference arm is always among the arms. With `out`, block tables go to that folder as they finish
@@ -142,10 +141,10 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     wanted = sum(len(block) for block in lived)
     extra_runs = 0
     if mechanisms and lived:
-        lives = lives_of_a_run(compile_arms(scenario, chosen[:1]), headline_arm(scenario, chosen))
+        lives = extra_arms_of_a_run(compile_arms(scenario, chosen[:1]), headline_arm(scenario, chosen))
         extra_runs = sum(len(runs_with_extra(block)) for block in lived) * lives
     seconds = time.monotonic() - began
-    return Result(
+    return AnalysedResult(
         scenario=scenario,
         runs=runs,
         seed=seed,
@@ -193,7 +192,7 @@ def runs_for(precision: float, tables: Iterator[pa.Table], scenario: Scenario, a
     arm, outcome = headline_arm(scenario, arms), f"accords_counter_{max(scenario.report.windows)}"
     if arm is None:
         return 0
-    found = estimates_of(tables, (arms[0], arm), (outcome,)).effects.get((arm, outcome))
+    found = estimates_of(tables, (arms[0], arm), (outcome,)).effects[arm].of.get(outcome)
     if found is None:
         return 0
     have, error = found.drawn.n, (found.filtered or found.drawn).error()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from balance_sim.replications.jobs import FailedRun, Job, Outcome, Task, live_or_isolate
+from balance_sim.replications.jobs import FailedRun, Job, Task, TaskResult, live_or_isolate
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -23,7 +23,7 @@ def runs_a_shard(runs: int, workers: int) -> int:
 
 def run_tasks(
     job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None
-) -> Iterator[Outcome]:
+) -> Iterator[TaskResult]:
     """Outcomes as they finish. One worker, or one task of our own model: in this process.
 
     client: on its cluster instead."""
@@ -43,4 +43,4 @@ def run_tasks(
     yield from run_in_processes(job, chain(few, rest), workers)
 
 
-__all__ = ["SHARD_RUNS", "FailedRun", "Job", "Outcome", "Task", "run_tasks", "runs_a_shard"]
+__all__ = ["SHARD_RUNS", "FailedRun", "Job", "Task", "TaskResult", "run_tasks", "runs_a_shard"]

@@ -32,11 +32,11 @@ def status_of(folder: Path) -> dict[str, Any]:
     manifest = store.read_manifest()
     if manifest is None:
         raise no_results(folder)
-    running, runs = store.is_written(), manifest["runs"]
-    if manifest["study"] == "sweep" and manifest.get("points"):
+    running, runs = store.is_written(), manifest.runs
+    if manifest.is_sweep and manifest.points:
         from balance_sim.results.points import PointTable
 
-        numbers = PointTable.load(store, manifest["points"]).numbers()
+        numbers = PointTable.load(store, manifest.points).numbers()
     else:
         numbers = [0]
     lacking = store.lacking(numbers, runs)
@@ -44,9 +44,9 @@ def status_of(folder: Path) -> dict[str, Any]:
     ended = came_to_its_end(read_summary(folder), runs, len(numbers))
     reported = _reported(folder) if running else {}
     return {
-        "study": manifest["study"],
-        "scenario": manifest["scenario"]["name"],
-        "experiment": manifest.get("experiment"),
+        "study": manifest.study,
+        "scenario": manifest.scenario.name,
+        "experiment": manifest.experiment,
         "running": running,
         "finished": not left and not running and runs > 0,
         "lost": left if ended and not running else 0,

@@ -17,11 +17,10 @@ from balance_sim.model.classes import with_classes
 from balance_sim.pool.hands import not_in_a_worker
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
-from balance_sim.replications.outcome_names import check_outcomes
-from balance_sim.results.cells import frame_csv
-from balance_sim.results.designs import DesignPoint, design_points
+from balance_sim.replications.jobs import check_outcomes
+from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import Folder, manifest_of
-from balance_sim.results.points import PointTable, drop_old_tables
+from balance_sim.results.points import DesignPoint, PointTable, design_points, drop_old_tables
 from balance_sim.results.store import Store, missing, refuse_lost
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.scenario.design import Experiment
@@ -101,8 +100,9 @@ def sweep(
             told(plan)
         refuse_absurd(plan, max_bytes)
         return None
-    manifest = manifest_of("sweep", scenario, arms, job.seed, where.model, files=files or {}, command=command)
-    manifest |= {"experiment": experiment.name, "design": asdict_of(experiment), "runs": 0, "points": None}
+    more = {"files": files or {}, "command": command, "experiment": experiment.name, "points": None}
+    more["design"] = asdict_of(experiment)
+    manifest = manifest_of("sweep", scenario, arms, job.seed, where.model, **more)
     with Folder(folder, manifest) as sink:
         if retry_failed:
             sink.forget_failed()
@@ -140,19 +140,17 @@ def asdict_of(experiment: Experiment) -> dict[str, Any]:
 
 def _agree_points(sink: Folder, design: Sequence[DesignPoint], experiment: Experiment) -> PointTable:
     """The folder's points with this design's among them, written down before any of them is run."""
-    before = sink.before or {}
-    known = PointTable.load(sink.store, before["points"]) if before.get("points") else PointTable()
+    before, runs = sink.before, experiment.head.runs
+    known = PointTable.load(sink.store, before.points) if before and before.points else PointTable()
     table = known.with_design(design)
     said = table.save(sink.store)
-    runs = experiment.head.runs
-    if (
-        before.get("points") != said
-        or before.get("runs") != runs
-        or sink.manifest["design"] != before.get("design")
+    asked = sink.manifest.model_copy(update={"runs": runs, "points": said})
+    if before is None or any(
+        getattr(before, key) != getattr(asked, key) for key in ("points", "runs", "design")
     ):
-        kept = {key: before[key] for key in ("versions",) if key in before}
-        sink.store.write_manifest(sink.manifest | kept | {"runs": runs, "points": said})
-    drop_old_tables(sink.store, said["sha256"])
+        kept = {} if before is None else {"versions": before.versions}
+        sink.store.write_manifest(asked.model_copy(update=kept))
+    drop_old_tables(sink.store, said.sha256)
     return table
 
 

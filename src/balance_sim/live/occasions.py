@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.opportunities import draw_opportunities
+from balance_sim.model.thinning import draw_opportunities
 
 if TYPE_CHECKING:
     from balance_sim.model.core import Opportunities, World

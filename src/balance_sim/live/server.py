@@ -53,12 +53,12 @@ def serve(folder: Path, runs: int, port: int, workers: int, announce: Callable[[
     arm = headline_arm(study.scenario, study.arms)
     if arm is None:
         raise WrongRequest("there is one arm only, so there is no effect to explore")
-    manifest = Store(folder).read_manifest() or {}
-    if manifest.get("model"):
+    manifest = Store(folder).read_manifest()
+    if manifest and manifest.model:
         raise WrongRequest(f"{folder} was made with --model, and the live page runs no code of a study's own")
     dials = dials_of_sweep(study) if isinstance(study, SweepResult) else dials_round(study.scenario)
     with contextlib.closing(listen(HOST, port)) as listening:
-        drawing = bool(manifest.get("draw_parameters"))
+        drawing = manifest is not None and manifest.draw_parameters
         with contextlib.closing(Workers(workers, study.seed, draws=drawing)) as processes:
             from balance_sim.live.app import Live
             from balance_sim.live.ensembles import Clerk

@@ -26,8 +26,9 @@ from balance_sim.live.occasions import Occasions
 from balance_sim.pool.hands import set_surroundings
 from balance_sim.pool.worker import leave_with_parent
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import ArmTables, Block, focal_watch, one_arm_tables, simulate_arms
+from balance_sim.replications.blocks import ArmTables, Block, one_arm_tables, simulate_arms
 from balance_sim.replications.draws import with_draws
+from balance_sim.replications.recorder import focal_recorder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
     from balance_sim.model.baseline import Worlds
     from balance_sim.model.core import World
     from balance_sim.model.engine import Observer
+    from balance_sim.model.perception import View
     from balance_sim.model.state import State
-    from balance_sim.model.view import View
-    from balance_sim.replications.observed import Watch
+    from balance_sim.replications.recorder import Recorder
 
 TRIES = 2  # of a part in a process apart
 SETTINGS_KEPT = 4
@@ -173,7 +174,7 @@ def _begin(newest: Any, seed: int, draws: bool) -> None:  # noqa: FBT001 - given
 class _Impatience:
     """Looks on like `watch`, and stops the lives once another request is the newest."""
 
-    watch: Watch
+    watch: Recorder
     request: int
 
     def observer(self, arm: str) -> Observer:
@@ -195,7 +196,7 @@ def _live(part: Part) -> ArmTables | None:
         worlds = _compiled(part)
         numbers = np.arange(part.block.first, part.block.stop, dtype=np.uint64)
         own = with_draws(worlds, _Seat.seed, numbers) if _Seat.draws else worlds
-        watch = focal_watch(worlds)
+        watch = focal_recorder(worlds)
         look = _Impatience(watch, part.request)
         batch = simulate_arms(own, _Seat.seed, numbers, (part.arm,), watch, look, _Seat.occasions.draw)
         return one_arm_tables(worlds, part.arm, batch)

@@ -1,9 +1,7 @@
-"""The Mesa face: one run as agents, living by the same rules on the same arrays.
+"""The Mesa face: one replication as agents, who follow the same rules on the same arrays.
 
 `BalanceModel` is a `mesa.Model` of `StateAgent`s. The step's matrices are worked out once, as in the block
-engine; each agent perceives its own rows, assesses them and decides. Subclass `StateAgent` and override
-`willingness` (or `consents`, `effort_after`) for another way to decide; `balance-sim run --model
-module:Class` runs it through the same studies, arms and random numbers. Nothing is drawn through Mesa.
+engine; each agent perceives its own rows, assesses them and decides. Nothing is drawn through Mesa.
 """
 
 from __future__ import annotations
@@ -12,31 +10,48 @@ from typing import Any
 
 import mesa
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.model import engine
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import ORIGINS, World
-from balance_sim.model.opportunities import draw_opportunities, thinning
-from balance_sim.model.pipeline import open_talks, sign_talks
+from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, World
+from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, Hastened, InvalidNumber, Simulated, State, refuse_invalid
+from balance_sim.model.state import Hastened, InvalidNumber, Simulated, State, refuse_invalid
+from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.threat import effort_change, effort_share, insecurity
-from balance_sim.model.view import View
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.scenario.schema import Scenario
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-
 
 DECIDES = ("willingness", "probabilities", "consents", "assess", "effort_after")  # what bounds rest on
 
 
 class StateAgent(mesa.Agent):
-    """A state. Each step it perceives its rows of the step's matrices, assesses, and answers occasions."""
+    """A state. Each step it perceives its rows of the step's matrices, assesses them, and answers opportunities.
+
+    Subclass it and override `willingness` (or `consents`, `effort_after`) for another way to decide;
+    `balance-sim run --model module:Class` runs it through the same studies, arms and random numbers.
+
+    Parameters
+    ----------
+    model : the BalanceModel that it belongs to
+    code : the state's code, as in the scenario
+
+    Attributes
+    ----------
+    index : place of the state in the order of `model.world.codes`
+    against, hostility, adversaries, threats, support, backing : (n,) its row of the step's view
+    insecurity : share of the balance against it, 0 to 1
+    effort : internal balancing, a change of capability as a share of it
+
+    Examples
+    --------
+    A state that seldom consents:
+
+    >>> class Aloof(StateAgent):
+    ...     def willingness(self, prospects):
+    ...         return super().willingness(prospects) - 2.0
+    """
 
     model: BalanceModel
 
@@ -44,16 +59,13 @@ class StateAgent(mesa.Agent):
         super().__init__(model)
         self.code = code
         self.index = model.world.codes.index(code)
-        self.against: Floats = np.zeros(0)
-        self.hostility: Floats = np.zeros(0)
-        self.adversaries: Floats = np.zeros(0)
-        self.threats: Floats = np.zeros(0)
-        self.support: Floats = np.zeros(0)
-        self.backing: Floats = np.zeros(0)
+        nothing: Floats = np.zeros(0)
+        self.against = self.hostility = self.adversaries = nothing
+        self.threats = self.support = self.backing = nothing
         self.insecurity = 0.0
         self.effort = 0.0
         self.answers: Bools = np.zeros(0, dtype=bool)
-        self.chances: Floats = np.zeros(0)
+        self.chances: Floats = nothing
 
     def perceive(self) -> None:
         """Take in this step's view: who is against it, whom it fears, who could help and who will."""
@@ -72,8 +84,8 @@ class StateAgent(mesa.Agent):
         self.insecurity = float(insecurity(total, defence, self.model.world.rules.s0))
 
     def decide(self) -> None:
-        """Answer this step's occasions, all at once, and set next step's effort."""
-        prospects, needs = self.model.occasions_of(self.index)
+        """Answer this step's opportunities, all at once, and set next step's effort."""
+        prospects, needs = self.model.opportunities_of(self.index)
         if type(self).consents is StateAgent.consents:
             self.chances = self.probabilities(prospects)
             self.answers = needs < self.chances
@@ -113,11 +125,35 @@ class StateAgent(mesa.Agent):
 
 
 class BalanceModel(mesa.Model):
-    """One run of one arm. `step()` lives one step, `run_until_end()` all; `agents` are the states.
+    """One replication of one arm. `step()` simulates one step, `run_until_end()` all; `agents` are the states.
 
-    scenario: a complete Scenario. arm: its name; the reference if not given. seed, run: which random
-    numbers; run k is the block engine's run k. worlds: arrays compiled before, to save time.
-    agent_class: StateAgent or a subclass. `why_ended` says why the run is over, or None."""
+    Parameters
+    ----------
+    scenario : a complete Scenario
+    arm : its name; the control arm if not given
+    seed, run : which random numbers; run k is the block engine's replication k
+    worlds : arrays compiled before, to save time
+    agent_class : StateAgent or a subclass
+
+    Attributes
+    ----------
+    day : days since the scenario's start
+    accords : the agreements under way or made, a table
+    why_ended : why the replication is over, or None
+
+    Raises
+    ------
+    InvalidNumber
+        in a step, where an agent comes to a number that is none
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> model = bs.BalanceModel(bs.load_scenario("scenarios/beijing_2025.yaml"), arm="parade", seed=1)
+    >>> model.step()
+    >>> model.day, len(model.agents), model.why_ended
+    (1.0, 50, None)
+    """
 
     def __init__(
         self,
@@ -158,26 +194,24 @@ class BalanceModel(mesa.Model):
 
     @property
     def accords_signed(self) -> int:
-        """Accords signed during the run so far."""
+        """Agreements signed during the replication so far."""
         made = self.state.accords
         return int(((made.signed >= 0) & (made.signed < self.state.day)).sum())
 
     @property
     def accords(self) -> pd.DataFrame:
-        """Accords under way or made, one row each, days since the start (NaN: not yet)."""
-        a: Accords = self.state.accords
-        world = self.world
+        """Agreements under way or made, one row each, days since the start (NaN: not yet)."""
+        a, world = self.state.accords, self.world
+        codes, days = np.array(world.codes), {"signed": a.signed, "in_force": a.in_force, "ended": a.ended}
         frame = pd.DataFrame(
             {
-                "a": np.array(world.codes)[world.first[a.pair]],
-                "b": np.array(world.codes)[world.second[a.pair]],
+                "a": codes[world.first[a.pair]],
+                "b": codes[world.second[a.pair]],
                 "kind": np.array(world.ladder.names)[a.kind],
                 "origin": np.array(ORIGINS)[a.origin],
                 "opened": a.opened,
-                "signed": np.where(a.signed < self.state.day, a.signed, np.nan),
-                "in_force": np.where(a.in_force < self.state.day, a.in_force, np.nan),
-                "ended": np.where(a.ended < self.state.day, a.ended, np.nan),
             }
+            | {name: np.where(day < self.state.day, day, np.nan) for name, day in days.items()}
         )
         return frame.sort_values(["opened", "a", "b", "kind"], ignore_index=True)
 
@@ -185,24 +219,34 @@ class BalanceModel(mesa.Model):
         """One step of the grid: all perceive, assess and decide on the same view; then what they agreed is done."""
         if self.why_ended is not None:
             return
-        world, baseline, state = self.world, self.worlds.baseline, self.state
-        start, stop = world.grid[self.at], world.grid[self.at + 1]
-        first, last = self.chances.starts[self.at : self.at + 2]
-        self._rows = engine.open_to_consent(world, self.chances, self.thin, state, first, last)
+        world, state, chances, at = self.world, self.state, self.chances, self.at
+        start, stop = world.grid[at], world.grid[at + 1]
+        self._rows = engine.open_to_consent(world, chances, self.thin, state, *chances.starts[at : at + 2])
         self.share_of_effort = effort_share(stop - start, world.rules.effort_years)
         for turn in ("perceive", "assess", "decide"):
             self.agents.do(turn)
-        agreed, sides = self._answers()
-        consent_here = np.zeros(last - first)
-        consent_here[self._rows - first] = engine.filtered(
-            world, self.chances, self.thin, state, self._rows, sides
+        yes, sides = np.zeros((len(self._rows), 2), dtype=bool), np.zeros((len(self._rows), 2))
+        felt = np.zeros((1, world.n))
+        for agent in self.agents:
+            mine, _, which = self._sides(agent.index)
+            yes[which, mine], sides[which, mine] = agent.answers, agent.chances
+            felt[0, agent.index] = agent.insecurity
+        self.consent.append(
+            engine.act(
+                world,
+                self.worlds.baseline,
+                chances,
+                self.thin,
+                state,
+                self.view,
+                self._rows,
+                sides,
+                yes.all(axis=1),
+                self.key,
+            )
         )
-        self.consent.append(consent_here)
-        open_talks(world, baseline, self.chances, state, self.view, self._rows[agreed], self.key)
-        sign_talks(world, baseline, state, self.view, start, stop)
         for agent in self.agents:
             state.effort[0, agent.index] = agent.effort
-        felt = np.array([[agent.insecurity for agent in sorted(self.agents, key=lambda one: one.index)]])
         for name, values in (("insecurity", felt), ("effort", state.effort)):
             refuse_invalid(name, values, world.codes, start, state.runs)
         state.day = stop
@@ -221,44 +265,28 @@ class BalanceModel(mesa.Model):
             self.step()
         return self
 
-    def occasions_of(self, index: int) -> tuple[Prospects, Floats]:
-        """This step's occasions that a state has to answer: its prospects, and the uniforms it must exceed."""
+    def opportunities_of(self, index: int) -> tuple[Prospects, Floats]:
+        """This step's opportunities that a state has to answer: its prospects, and the uniforms it must exceed."""
         mine, other, which = self._sides(index)
         rows = self._rows[which]
-        prospects = Prospects(
-            self.world,
-            self.worlds.baseline,
-            self.view,
-            self.state,
-            np.zeros(len(rows), dtype=np.int64),
-            np.full(len(rows), index),
-            other,
-            self.chances.kind[rows],
-        )
+        run, ego, kind = np.zeros_like(rows), np.full(len(rows), index), self.chances.kind[rows]
+        prospects = Prospects(self.world, self.worlds.baseline, self.view, self.state, run, ego, other, kind)
         return prospects, self.chances.needs[rows, mine]
 
     def _sides(self, index: int) -> tuple[Ints, Ints, Ints]:
+        """Which side a state is, who the other is, and at which of the step's opportunities."""
         first = self.world.first[self.chances.pair[self._rows]]
         second = self.world.second[self.chances.pair[self._rows]]
         which = np.flatnonzero((first == index) | (second == index))
         mine = np.where(first[which] == index, 0, 1)
-        other = np.where(mine == 0, second[which], first[which])
-        return mine, other, which
+        return mine, np.where(mine == 0, second[which], first[which]), which
 
     @property
     def simulated(self) -> Simulated:
-        """What the run leaves behind so far, as `engine.simulate` returns it."""
+        """What the replication leaves behind so far, as `engine.simulate` returns it."""
         rest = len(self.chances.day) - sum(map(len, self.consent))
         consent = np.concatenate([*self.consent, np.zeros(rest)])
         return Simulated(self.state.accords, consent, Hastened.joined(self.state.hastened))
-
-    def _answers(self) -> tuple[Bools, Floats]:
-        """(K,) whether talks open at each opportunity, and (K, 2) each side's probability to consent."""
-        yes, sides = np.zeros((len(self._rows), 2), dtype=bool), np.zeros((len(self._rows), 2))
-        for agent in self.agents:
-            mine, _, which = self._sides(agent.index)
-            yes[which, mine], sides[which, mine] = agent.answers, agent.chances
-        return np.asarray(yes.all(axis=1) & engine.unbarred(self.world, self.chances, self._rows)), sides
 
     def _look(self) -> None:
         engine.turn_of_step(self.world, self.state)
@@ -285,7 +313,7 @@ def agent_class_named(name: str) -> type[StateAgent]:
     except (Exception, SystemExit) as error:
         why = f"{type(error).__name__}: {error}"
         raise ValueError(
-            f"--model {name}: its module ends in {why}; mend it, and try `import {module}`"
+            f"--model {name}: its module ends in {why}; repair it, and try `import {module}`"
         ) from error
     if not (isinstance(found, type) and issubclass(found, StateAgent)):
         raise ValueError(f"--model {name}: not a subclass of balance_sim.StateAgent")

@@ -5,33 +5,28 @@ Classes of dyads are fixed earlier, from the scenario as written: `model/classes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model.classes import classes_of, sorted_into, step_before, unfrozen
-from balance_sim.model.core import Baseline, World
+from balance_sim.model.core import Baseline, Bools, Floats, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.landscape import Camps, camps
-from balance_sim.model.margins import most_willing
-from balance_sim.model.no_relations import openness_at
+from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import shift_to_rate
 from balance_sim.model.responses import relations
 from balance_sim.model.state import State
-from balance_sim.model.view import View
-from balance_sim.model.willingness import CHANGING, OF_KIND, TERMS, consent, willingness
+from balance_sim.model.thinning import most_willing, openness_at, opportunity_rate, share_signed
+from balance_sim.model.willingness import CHANGING, TERMS, consent, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
 from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.problems import Mark, ScenarioError, problem
 from balance_sim.scenario.schema import Scenario, Theory
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -114,8 +109,13 @@ def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, W
     of, now = (one.frailty * openness_at(one, 0.0) for one in (levels, world))
     wanted = of @ freeze(levels).keen.prod(axis=1)
     shift = shift_to(wanted, freeze(world).keen, now)
+    return _shifted(arms, shift)
+
+
+def _shifted(arms: dict[str, World], nats: Floats | float) -> dict[str, World]:
+    """Worlds with so many nats, (M,) or all alike, added to their intercepts."""
     return {
-        name: replace(arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + shift))
+        name: replace(arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + nats))
         for name, arm in arms.items()
     }
 
@@ -131,25 +131,53 @@ def at_stated_rate(arms: dict[str, World], scenario: Scenario) -> dict[str, Worl
     except ValueError as error:
         mark = Mark(scenario.name, 1, 1)
         raise ScenarioError([problem(mark, "base_rate", "E203", str(error))]) from None
-    return {
-        name: replace(arm, ladder=replace(arm.ladder, intercept=arm.ladder.intercept + shift))
-        for name, arm in arms.items()
-    }
+    return _shifted(arms, shift)
 
 
 def shift_to(wanted: Floats, keen: Floats, of: Floats) -> Floats:
     """(M,) nats to add to both sides' willingness so that consent of dyads, each times how much it counts, sums to what
     is wanted.
 
-    wanted: (M,), below the sum of `of`; keen: (P, 2, M) probability to consent; of: (P,), as frailty times openness. By
-    bisection."""
-    u = np.log(keen) - np.log1p(-np.minimum(keen, 1.0 - 1e-16))
-    low, high = np.full(keen.shape[-1], -60.0), np.full(keen.shape[-1], 60.0)
-    for _ in range(60):
+    wanted: (M,), below the sum of `of`; keen: (P, 2, M) probability to consent; of: (P,), as frailty times openness."""
+    u = _odds(keen)
+    return _bisected(lambda nats: of @ consent(u + nats).prod(axis=1) >= wanted, np.zeros(keen.shape[-1]), 60)
+
+
+def _odds(keen: Floats) -> Floats:
+    return np.asarray(np.log(keen) - np.log1p(-np.minimum(keen, 1.0 - 1e-16)))
+
+
+def _bisected(enough: Callable[[Floats], Bools], start: Floats, rounds: int) -> Floats:
+    """The least shift, within 60 nats of the start, that is enough."""
+    low, high = start - 60.0, start + 60.0
+    for _ in range(rounds):
         middle = (low + high) / 2
-        enough = of @ consent(u + middle).prod(axis=1) >= wanted
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        found = enough(middle)
+        low, high = np.where(found, low, middle), np.where(found, middle, high)
     return np.asarray((low + high) / 2)
+
+
+def expected_a_year(world: World, baseline: Baseline, shift: Floats | float = 0.0) -> float:
+    """Agreements a year that dyads with nothing under way would sign at the start's willingness.
+
+    shift: nats added to every state's willingness. baseline: with `keen` (P, 2, M)."""
+    keen = baseline.keen
+    both = (keen if shift == 0 else consent(_odds(keen) + shift)).prod(axis=1)
+    often = opportunity_rate(world) * openness_at(world, 0.0)[:, None]
+    return float((often * both * share_signed(world.ladder, world.rules.collapse_rate)).sum())
+
+
+def shift_to_rate(world: World, baseline: Baseline, wanted: float) -> float:
+    """Nats to add to every intercept so that `expected_a_year` is what is wanted.
+
+    Raises ValueError for more than all dyads would sign if they never refused."""
+    if wanted >= expected_a_year(world, baseline, 60.0):
+        raise ValueError(
+            f"{wanted:g} agreements a year are more than all opportunities give. Give fewer, or raise "
+            "the ceilings of the kinds."
+        )
+    enough = lambda nats: np.asarray(expected_a_year(world, baseline, nats) >= wanted)  # noqa: E731
+    return float(_bisected(enough, np.zeros(()), 80))
 
 
 def freeze(world: World) -> Baseline:
@@ -168,7 +196,7 @@ def freeze(world: World) -> Baseline:
     )
     everyone = _all_prospects(world, baseline, state, at_start)
     whole = {name: TERMS[name](everyone).reshape(n, n, kinds) for name in CHANGING}
-    first = {name: value if name in OF_KIND else value[:, :, 0].copy() for name, value in whole.items()}
+    first = {name: value if TERMS[name].by_kind else value[:, :, 0].copy() for name, value in whole.items()}
     keen = consent(willingness(everyone)).reshape(n, n, kinds)
     keen = np.stack([keen[world.first, world.second], keen[world.second, world.first]], axis=1)
     return replace(baseline, keen=keen, first=first)

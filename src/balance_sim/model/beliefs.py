@@ -8,9 +8,8 @@ write the result to.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from balance_sim.model.core import Floats
 
 MOST_EVIDENCE = 250.0  # nats of all events together; with the bounds of the schema no exponential overflows
 MOST_PROVOKED = 200.0  # the same of all acts drawn in a run

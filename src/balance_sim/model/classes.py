@@ -5,31 +5,24 @@ in every arm and call that an effect. docs/decisions/0015-classes-as-written.md.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
+from threading import Lock
 
 import numpy as np
-import numpy.typing as npt
+from cachetools import LRUCache, cached
 
-from balance_sim.model.core import DIRECTIONS, Baseline, World
+from balance_sim.model.core import DIRECTIONS, Baseline, Bools, Floats, Ints, World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.news import members
-from balance_sim.model.view import View
+from balance_sim.model.perception import View
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.fingerprint import LISTS, Classes, content_digest
-from balance_sim.scenario.schema import Event, Scenario
-
-Bools = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from balance_sim.scenario.schema import Scenario
 
 AT_WAR = 0.5
 """Intensity of a dispute's war from which its two states count as being at war."""
-
-TABLES_KEPT = 16
-_tables: OrderedDict[str, Classes] = OrderedDict()
 
 
 def classes_of(scenario: Scenario, world: World | None = None) -> Classes:
@@ -40,16 +33,9 @@ def classes_of(scenario: Scenario, world: World | None = None) -> Classes:
     >>> classes_of(load_scenario("scenarios/beijing_2025.yaml")).direction("AUS", "JPN")  # doctest: +SKIP
     'counter'"""
     written = scenario.written
-    if isinstance(written, Classes):
-        return written
-    key = content_digest(written)
-    found = _tables.get(key)
-    if found is None:
-        own = world if written is scenario and world is not None else _reference_of(written)
-        found = _tables[key] = _fixed(written, own)
-        while len(_tables) > TABLES_KEPT:
-            _tables.popitem(last=False)
-    return found
+    return (
+        written if isinstance(written, Classes) else _fixed(written, world if written is scenario else None)
+    )
 
 
 def with_classes(scenario: Scenario) -> Scenario:
@@ -91,24 +77,18 @@ def versions_for(scenario: Scenario, arms: Collection[str]) -> dict[str, Scenari
     return {
         name: arm_scenario(scenario, name, sealed=False)
         for name, arm in sorted(scenario.arms.items())
-        if name in arms or _moves_events(arm.set)
+        if name in arms or any(path.startswith("events.") and path.endswith(".date") for path in arm.set)
     }
 
 
-def _moves_events(settings: Mapping[str, object]) -> bool:
-    return any(path.startswith("events.") and path.endswith(".date") for path in settings)
-
-
-def _reference_of(scenario: Scenario) -> World:
-    """The reference arm's arrays, on the grid of all arms."""
-    reference = scenario.reference_arm
-    versions = versions_for(scenario, (reference,))
-    grid = time_grid(scenario, list(versions.values()))
-    return compile_world(versions[reference], reference, grid, focal_day(scenario))
-
-
-def _fixed(scenario: Scenario, world: World) -> Classes:
-    """The table from the reference arm, just before the focal event."""
+@cached(LRUCache(16), key=lambda scenario, _: content_digest(scenario), lock=Lock())
+def _fixed(scenario: Scenario, world: World | None) -> Classes:
+    """The table from the control arm, just before the focal event. world: that arm's arrays, if at hand."""
+    if world is None:
+        control = scenario.reference_arm
+        versions = versions_for(scenario, (control,))
+        grid = time_grid(scenario, list(versions.values()))
+        world = compile_world(versions[control], control, grid, focal_day(scenario))
     focal = next(event for event in scenario.events if event.id == scenario.focal)
     roster = {code: i for i, code in enumerate(world.codes)}
 
@@ -118,12 +98,14 @@ def _fixed(scenario: Scenario, world: World) -> Classes:
     participants = tuple(members(focal.principals, scenario.groups, roster))
     state = begin(world, unfrozen(world), 0, np.zeros(1, dtype=np.uint64))
     listed = standing(perceive(world, state, step_before(world)), participants)
+    events = scenario.events
+    same_day = [one for one in events if one.date == focal.date and one.host == focal.host and one.host]
     roles = Classes(
         participants=(),
         threatened=(),
         others=(),
         wary=(),
-        guests=who(_guests(scenario, focal)),
+        guests=who(focal.guests or tuple(name for one in same_day for name in one.guests)),
         wars=tuple(sorted((row.a, row.b) for row in scenario.disputes if row.war >= AT_WAR)),
         groups={name: who((name,)) for name in sorted({*scenario.groups, *scenario.report.groups})},
         audiences={name: who(scenario.audiences[name].members) for name in sorted(scenario.audiences)},
@@ -140,12 +122,6 @@ def with_participants(
     beside = sorted((world.capability[i], i) for i in participants if world.codes[i] != host)
     junior, third = (world.codes[beside[at][1]] if len(beside) > 1 else None for at in (0, -1))
     return replace(table, **lists, host=host, junior=junior, third=third)  # type: ignore[arg-type]
-
-
-def _guests(scenario: Scenario, focal: Event) -> tuple[str, ...]:
-    """Guests of the focal event, else of the events of the same day and host."""
-    same = [one for one in scenario.events if one.date == focal.date and one.host == focal.host and one.host]
-    return focal.guests or tuple(name for one in same for name in one.guests)
 
 
 def feared(view: View) -> Floats:

@@ -10,10 +10,8 @@ from __future__ import annotations
 from hashlib import blake2b
 
 import numpy as np
-import numpy.typing as npt
 
-Keys = npt.NDArray[np.uint64]
-Floats = npt.NDArray[np.float64]
+from balance_sim.model.core import Floats, Keys
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _M1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -43,6 +41,11 @@ def absorb(key: Keys | np.uint64, field: Keys | np.uint64 | int) -> Keys:
         return mix(
             (np.asarray(key, dtype=np.uint64) ^ mix(np.asarray(field, dtype=np.uint64) + GOLDEN)) + GOLDEN
         )
+
+
+def run_keys(seed: int, runs: Keys) -> Keys:
+    """(R,) one key a run; run k has the same key however many runs there are."""
+    return absorb(absorb(label("balance-sim"), seed), runs)
 
 
 def draw(key: Keys, number: int) -> Keys:

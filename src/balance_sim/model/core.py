@@ -1,15 +1,15 @@
 """The contract of the model, on one screen. Read this first.
 
     world    = compile_world(scenario)             what one arm fixes: arrays, read-only
-    chances  = draw_opportunities(...)             when pairs could open talks, and how keen each side must be
-    state    = begin(world, chances)               what a block of runs carries
+    chances  = draw_opportunities(...)             when dyads could open talks, and the uniforms of both sides
+    state    = begin(world, baseline, ...)         what a block of replications carries
     view     = perceive(world, state, step)        what states see and feel in this step
-    advance(world, chances, state, view, step)     talks open, advance, are signed, lapse; returns how likely they
+    advance(world, ..., state, view, seed)         talks open, advance, are signed, lapse; returns how likely they
                                                    were to open: what filtered estimates are made of
 
-R runs at once, n states in the order of audience and code, P = n (n - 1) / 2 pairs, M kinds of accord.
-Here stands what is fixed. What is carried (`state.py`) and what is only seen (`view.py`) are different types.
-Days count from 00:00 of the scenario's start and are floats until an accord is recorded.
+R replications at once, n states in the order of audience and code, P = n (n - 1) / 2 dyads, M agreement types.
+Here stands what is fixed. What is carried (`State`, state.py) and what is only seen (`View`, perception.py) are
+different types. Days count from 00:00 of the scenario's start and are floats until an agreement is recorded.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+Keys = npt.NDArray[np.uint64]  # of random streams, and numbers of replications
 
 DAYS_PER_YEAR = 365.25
 NEVER = np.inf
@@ -83,11 +84,11 @@ class Ladder:
 
 
 @dataclass(frozen=True)
-class Docket:
+class InitialAgreements:
     """Accords on record at the start that are not simply over. All arrays (K,); days, NaN if unknown."""
 
     ids: tuple[str, ...]
-    keys: npt.NDArray[np.uint64]
+    keys: Keys
     pair: Ints
     kind: Ints
     stage: Ints  # 0 talks, 1 signed, 2 in force
@@ -144,7 +145,7 @@ class AtStart:
 class Hazards:
     """Acts that states commit by chance, K of them, and the T entries of intent that they move."""
 
-    keys: npt.NDArray[np.uint64]  # (K,) from their ids: the same in every arm
+    keys: Keys  # (K,) from their ids: the same in every arm
     rate: Floats  # (K,) per year
     half_life_days: tuple[float | None, ...]
     act: Ints  # (T,) which of the K
@@ -184,11 +185,11 @@ class World:
     pair_index: Ints  # (n, n), -1 on the diagonal
     ladder: Ladder
     rules: Rules
-    docket: Docket
+    docket: InitialAgreements
     grid: Floats  # (S + 1,) step boundaries
     focal_day: float
     capability: Floats  # (n,)
-    at_hand: Floats  # c_j p_ij, what j could bring to bear on i's ground
+    projected: Floats  # c_j p_ij, what j could bring to bear on i's ground
     offensive: Floats  # c_j o_j p_ij, what j could bring to bear against i
     reach: Floats  # p_ij
     gap: Floats  # |x_i - x_j|
@@ -213,8 +214,8 @@ class World:
     experience: Floats  # (P,) bilateral signatures of the pair, fading, at day 0
     engaged: Floats  # (n,) the same of each state with anyone
     active: Floats  # (n,) bilateral signatures of each state, fading sooner, at day 0
-    pair_keys: npt.NDArray[np.uint64]
-    kind_keys: npt.NDArray[np.uint64]
+    pair_keys: Keys
+    kind_keys: Keys
     signature_attention: Floats  # (A,)
     openness: Openness
     hazards: Hazards | None = None

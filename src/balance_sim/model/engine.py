@@ -5,30 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import threat
-from balance_sim.model.core import Baseline, Opportunities, Thinning, World
-from balance_sim.model.hazards import provoke
-from balance_sim.model.margins import BoundExceeded, within_margins
+from balance_sim.model.core import Baseline, Bools, Floats, Ints, Keys, Opportunities, Thinning, World
 from balance_sim.model.network import begin_network, enter, leave, refresh
-from balance_sim.model.no_relations import openness_on
-from balance_sim.model.perception import perceive
-from balance_sim.model.pipeline import (
-    accords_at_start,
-    clock_of,
-    open_talks,
-    settle,
-    sign_talks,
-)
+from balance_sim.model.news import provoke
+from balance_sim.model.perception import View, perceive
+from balance_sim.model.pipeline import accords_at_start, clock_of, open_talks, settle, sign_talks
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, Hastened, Simulated, State, refuse_invalid
-from balance_sim.model.view import View
+from balance_sim.model.thinning import BoundExceeded, openness_on, within_margins
 from balance_sim.model.willingness import consent, willingness
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 __all__ = ["advance", "begin", "close_step", "perceive", "simulate", "turn_of_step", "watch_margins"]
 
@@ -37,9 +24,7 @@ Observer = Callable[[World, State, View], None]
 LOOKS = 8  # steps after which it is looked anew whether runs keep the margins; changes no result
 
 
-def begin(
-    world: World, baseline: Baseline, seed: int, runs: npt.NDArray[np.uint64], accords: Accords | None = None
-) -> State:
+def begin(world: World, baseline: Baseline, seed: int, runs: Keys, accords: Accords | None = None) -> State:
     """The state of R runs at day 0. accords: of an arm that begins alike, else worked out here."""
     state = begin_network(world, runs)
     a = state.accords = accords_at_start(world, baseline, seed, runs) if accords is None else accords.copy()
@@ -53,17 +38,6 @@ def begin(
 
 AFTER_START = ("arm", "odds_against", "intent_odds", "reliability", "hazards")
 """Fields in which worlds that begin alike may differ."""
-
-
-def one_side(
-    world: World, baseline: Baseline, chances: Opportunities, state: State, view: View, rows: Ints, side: int
-) -> Prospects:
-    """Prospects of one side of opportunities: 0, the pair's first state as ego; 1, its second."""
-    pair = chances.pair[rows]
-    ego, alter = (world.first, world.second) if side == 0 else (world.second, world.first)
-    return Prospects(
-        world, baseline, view, state, chances.run[rows], ego[pair], alter[pair], chances.kind[rows]
-    )
 
 
 def open_to_consent(
@@ -122,17 +96,35 @@ def advance(
     """One step: talks open and go on, agreements are signed; then effort follows insecurity.
 
     Returns (K,) the step's part of `Simulated.consent`."""
-    step = view.step
-    start, stop = world.grid[step], world.grid[step + 1]
-    first, last = chances.starts[step : step + 2]
-    rows = open_to_consent(world, chances, thin, state, first, last)
+    rows = open_to_consent(world, chances, thin, state, *chances.starts[view.step : view.step + 2])
     sides = consents(world, baseline, chances, state, view, rows)
+    agreed = (chances.needs[rows] < sides).all(axis=1)
+    out = act(world, baseline, chances, thin, state, view, rows, sides, agreed, seed)
+    close_step(world, baseline, state, view)
+    return out
+
+
+def act(
+    world: World,
+    baseline: Baseline,
+    chances: Opportunities,
+    thin: Thinning,
+    state: State,
+    view: View,
+    rows: Ints,
+    sides: Floats,
+    agreed: Bools,
+    seed: int,
+) -> Floats:
+    """Do what was agreed at the step's opportunities `rows`: talks open and go on, agreements are signed.
+
+    sides: (K, 2) probability that each side consents; agreed: (K,) whether both do."""
+    first, last = chances.starts[view.step : view.step + 2]
     out = np.zeros(last - first)
     out[rows - first] = filtered(world, chances, thin, state, rows, sides)
-    agreed = rows[(chances.needs[rows] < sides).all(axis=1) & unbarred(world, chances, rows)]
-    open_talks(world, baseline, chances, state, view, agreed, seed)
-    sign_talks(world, baseline, state, view, start, stop)
-    close_step(world, baseline, state, view)
+    opened = rows[agreed & unbarred(world, chances, rows)]
+    open_talks(world, baseline, chances, state, view, opened, seed)
+    sign_talks(world, baseline, state, view, world.grid[view.step], world.grid[view.step + 1])
     return out
 
 
@@ -176,7 +168,7 @@ def simulate(
     chances: Opportunities,
     thin: Thinning,
     seed: int,
-    runs: npt.NDArray[np.uint64],
+    runs: Keys,
     observe: Observer | None = None,
     accords: Accords | None = None,
 ) -> Simulated:

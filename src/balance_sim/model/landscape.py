@@ -17,8 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from balance_sim.model.core import Floats, Ints
 
 MOST_STATES = 20
 _CLOSE = 1e-12
@@ -45,10 +44,32 @@ class Minimum:
 def landscape(propensity: npt.ArrayLike, size: npt.ArrayLike) -> list[Minimum]:
     """Every local minimum, the lowest energy first; their basins add up to 2^(n - 1).
 
-    propensity: (n, n), symmetric, the diagonal is not read; size: (n,), >= 0; n from 1 to 20. Descent is
-    steepest: the state whose change lowers the energy most moves, of equals the one with the lowest index,
+    Descent is steepest: the state whose change lowers the energy most moves, of equals the one with the lowest index,
     until none can. On level ground nobody moves, so each configuration of a plateau that nothing leaves
-    downward is a minimum of its own. Raises ValueError."""
+    downward is a minimum of its own.
+
+    Parameters
+    ----------
+    propensity : (n, n), symmetric, the diagonal is not read; positive where two want to be together
+    size : (n,), >= 0; n from 1 to 20
+
+    Returns
+    -------
+    A `Minimum` each: `energy`, `camps` (positions of the states on either side), `basin`.
+
+    Raises
+    ------
+    ValueError
+        for other shapes or numbers, or more states
+
+    Examples
+    --------
+    Two friends and an enemy of both:
+
+    >>> [found] = landscape([[0, 1, -1], [1, 0, -1], [-1, -1, 0]], [1, 1, 1])
+    >>> found.energy, found.camps, found.basin
+    (-4.0, ((0, 1), (2,)), 4)
+    """
     terms = _terms(propensity, size)
     n = len(terms)
     energy = _energies(terms)
@@ -74,11 +95,17 @@ class Camps:
 
 
 def camps(propensity: npt.ArrayLike, size: npt.ArrayLike) -> Camps:
-    """The two camps of lowest energy, for any number of states. Arguments as for `landscape`.
+    """The two camps of lowest energy, for any number of states. Arguments as for `landscape`. Raises ValueError.
 
     Up to 20 states every configuration is looked at. For more it is a local search: steepest descent from all
-    states on one side and from each state alone against the rest, n + 1 starts in all; of equals, the first
-    found. Raises ValueError."""
+    states on one side and from each state alone against the rest, n + 1 starts in all; of equals, the first found.
+
+    Examples
+    --------
+    >>> found = camps([[0, 1, -1], [1, 0, -1], [-1, -1, 0]], [1, 1, 1])
+    >>> found.sides.tolist(), found.energy, found.exact
+    ([1.0, 1.0, -1.0], -4.0, True)
+    """
     terms = _terms(propensity, size, most=None)
     n = len(terms)
     if n <= MOST_STATES:
@@ -137,7 +164,13 @@ def frustration(signs: npt.ArrayLike) -> int:
     signs: (n, n) symmetric with entries -1, 0 (no edge), 1; n up to 20. A graph is balanced if it falls into
     two camps, positive edges within and negative across: Heider 1946, Journal of Psychology 21: 107-112;
     Cartwright, Harary 1956, Psychological Review 63: 277-293. The number is the line index of balance: Harary
-    1959, Behavioral Science 4: 316-323. Exact, by all 2^(n - 1) partitions. Raises ValueError."""
+    1959, Behavioral Science 4: 316-323. Exact, by all 2^(n - 1) partitions. Raises ValueError.
+
+    Examples
+    --------
+    >>> frustration([[0, 1, 1], [1, 0, -1], [1, -1, 0]])  # a friend of two enemies
+    1
+    """
     edges = np.asarray(signs, dtype=np.float64)
     if not np.isin(edges, (-1.0, 0.0, 1.0)).all():
         raise ValueError("a sign is none of -1, 0, 1. Give 0 where there is no edge.")

@@ -5,16 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.core import Docket, Ladder, World
-from balance_sim.model.state import Desk, State
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+from balance_sim.model.core import Floats, InitialAgreements, Ints, Keys, Ladder, World
+from balance_sim.model.state import State, Workspace
 
 ROWS_AT_ONCE = 64  # states whose partners are counted together, in the cache; changes no result
 
 
-def record_in_force(docket: Docket, pairs: int, kinds: int) -> npt.NDArray[np.int16]:
+def record_in_force(docket: InitialAgreements, pairs: int, kinds: int) -> npt.NDArray[np.int16]:
     """(P, M) accords of each kind in force at the start."""
     in_force = np.zeros((pairs, kinds), dtype=np.int16)
     held = docket.stage == 2
@@ -34,7 +31,7 @@ def deepest(ladder: Ladder, in_force: npt.NDArray[np.int16]) -> tuple[Floats, Fl
     return most(ladder.depth), most(ladder.calm)
 
 
-def begin_network(world: World, runs: npt.NDArray[np.uint64]) -> State:
+def begin_network(world: World, runs: Keys) -> State:
     """A state whose accords in force are those on record; nothing under way yet."""
     r, n, pairs, start = len(runs), world.n, len(world.first), world.at_start
     depth = np.zeros((1, n, n))
@@ -56,7 +53,7 @@ def begin_network(world: World, runs: npt.NDArray[np.uint64]) -> State:
         engaged=np.repeat(world.engaged[None], r, axis=0),
         active=np.repeat(world.active[None], r, axis=0),
         effort=np.zeros((r, n)),
-        desk=Desk.lay(r, len(world.audience_names), n),
+        workspace=Workspace.lay(r, len(world.audience_names), n),
     )
     for name, of_one in _counts(depth).items():
         getattr(state, name)[:] = of_one
@@ -82,18 +79,12 @@ def refresh(world: World, state: State, rows: Ints) -> None:
     run, pair = state.accords.run[rows], state.accords.pair[rows]
     i, j = world.first[pair], world.second[pair]
     had = state.depth[run, i, j] > 0
-    _rebuild(world, state, run, pair)
+    depth, state.calm[run, pair] = deepest(world.ladder, state.in_force[run, pair])
+    state.depth[run, i, j] = state.depth[run, j, i] = depth
+    state.touched[run, pair] = True
     changed = np.flatnonzero(had != (state.depth[run, i, j] > 0))
     if len(changed):
         _recount(state, run[changed], np.stack([i[changed], j[changed]]))
-
-
-def _rebuild(world: World, state: State, run: Ints, pair: Ints) -> None:
-    depth, calm = deepest(world.ladder, state.in_force[run, pair])
-    i, j = world.first[pair], world.second[pair]
-    state.depth[run, i, j] = state.depth[run, j, i] = depth
-    state.calm[run, pair] = calm
-    state.touched[run, pair] = True
 
 
 def _counts(depth: Floats) -> dict[str, Floats]:

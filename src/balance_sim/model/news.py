@@ -3,6 +3,10 @@
 An event adds weight * visibility * attention * 2^(-age / half-life) from 00:00 of its date. Costly signals:
 Fearon 1997, JCR 41(1); Morrow 2000. Evidence is summed event by event in a fixed order, so that an event
 at visibility 0, or dropped, leaves every other bit as it was.
+
+Provocations are acts that a state commits by chance, on clocks of their own, the same in every arm. Each is a Poisson
+stream of the declared rate, keyed by seed, run and the provocation's id. An act adds evidence on intent, of each target
+about the state, from the step that follows it; it fades with the half-life of its kind and adds nothing else.
 """
 
 from __future__ import annotations
@@ -12,13 +16,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
+from balance_sim.model import beliefs, clocks
 from balance_sim.model.beliefs import decay
+from balance_sim.model.clocks import run_keys
+from balance_sim.model.core import DAYS_PER_YEAR, Floats, Hazards, Ints, World
+from balance_sim.model.state import Provoked, State
 from balance_sim.scenario.schema import Scenario
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Readings = tuple[tuple[str, ...], ...]
 
 
 def members(
@@ -61,8 +67,8 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     moments: (S,) days at which decay is taken (the middle of each step); starts: (S,) when each step
     begins: an event counts from the step that begins on its date. pair_index: (n, n), as in World."""
     codes, names = scenario.codes, readings(scenario)
-    audience = _reading_of(scenario, names)
-    heed = {kind: _attention(scenario, names, kind) for kind in scenario.event_kinds}
+    audience = reading_of(scenario, names)
+    heed = {kind: attention_of_readings(scenario, kind, names) for kind in scenario.event_kinds}
     events = [event for event in scenario.events if event.accord is None]
     cast = _casting(codes, tuple((name, tuple(group)) for name, group in scenario.groups.items()))
     roles = [cast(tuple(event.principals), tuple(event.guests), tuple(event.targets)) for event in events]
@@ -71,12 +77,10 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     halves = [scenario.event_kinds[event.kind].half_life_days for event in events]
     dates = np.array(days, dtype=float)[:, None]
     left_of = decay(moments - dates, np.array([np.inf if half is None else half for half in halves])[:, None])
-    left_of = (
-        np.where(starts >= dates, left_of, 0.0) * np.array([event.visibility for event in events])[:, None]
-    )
-    pairs, column_of_pair = _columns(
-        [pair_index.take(role.shown) for role in roles], int(pair_index.max(initial=0)) + 1
-    )
+    visibility = np.array([event.visibility for event in events])[:, None]
+    left_of = np.where(starts >= dates, left_of, 0.0) * visibility
+    shown = [pair_index.take(role.shown) for role in roles]
+    pairs, column_of_pair = _columns(shown, int(pair_index.max(initial=0)) + 1)
     places, column_of_place = _columns([role.aimed for role in roles], n * n)
     align = np.zeros((len(pairs), steps, len(names)))
     intent = np.zeros((len(places), steps))
@@ -113,11 +117,7 @@ def _casting(
 
     @lru_cache(maxsize=2048)
     def cast(principals: tuple[str, ...], guests: tuple[str, ...], targets: tuple[str, ...]) -> _Roles:
-        actors = (
-            members(principals, known, roster),
-            members(guests, known, roster),
-            members(targets, known, roster),
-        )
+        actors = [members(some, known, roster) for some in (principals, guests, targets)]
         places = [
             np.array([i * len(codes) + j for i, j in found], dtype=np.int64)
             for found in (pairs_shown(*actors), pairs_aimed(actors[0], actors[2]))
@@ -135,7 +135,7 @@ def _columns(found: list[Ints], most: int) -> tuple[Ints, Ints]:
     return np.flatnonzero(is_there), np.cumsum(is_there) - 1
 
 
-def readings(scenario: Scenario) -> tuple[tuple[str, ...], ...]:
+def readings(scenario: Scenario) -> Readings:
     """Audiences that heed every kind of event alike read the news alike: their names, grouped, sorted."""
     alike: dict[tuple[float, ...], list[str]] = {}
     for name in sorted(scenario.audiences):
@@ -144,15 +144,11 @@ def readings(scenario: Scenario) -> tuple[tuple[str, ...], ...]:
     return tuple(sorted(tuple(names) for names in alike.values()))
 
 
-def reading_of(scenario: Scenario) -> npt.NDArray[np.int64]:
-    """(n,) index of each state's reading. Raises ValueError where a state has none."""
-    return _reading_of(scenario, readings(scenario))
-
-
-def _reading_of(scenario: Scenario, among: tuple[tuple[str, ...], ...]) -> Ints:
+def reading_of(scenario: Scenario, among: Readings | None = None) -> Ints:
+    """(n,) index of each state's reading. among: `readings(scenario)`. Raises ValueError where a state has none."""
     roster = {code: i for i, code in enumerate(scenario.codes)}
     of = np.full(len(roster), -1)
-    for index, names in enumerate(among):
+    for index, names in enumerate(among or readings(scenario)):
         for name in names:
             of[members(scenario.audiences[name].members, scenario.groups, roster)] = index
     without = [code for code, reading in zip(scenario.codes, of, strict=True) if reading < 0]
@@ -164,16 +160,83 @@ def _reading_of(scenario: Scenario, among: tuple[tuple[str, ...], ...]) -> Ints:
     return of
 
 
-def attention_of_readings(scenario: Scenario, kind: str) -> Floats:
-    """(A,) how much each reading heeds a kind of event."""
-    return _attention(scenario, readings(scenario), kind)
-
-
-def _attention(scenario: Scenario, among: tuple[tuple[str, ...], ...], kind: str) -> Floats:
-    return np.array([attention_to(scenario, names[0], kind) for names in among])
+def attention_of_readings(scenario: Scenario, kind: str, among: Readings | None = None) -> Floats:
+    """(A,) how much each reading heeds a kind of event. among: `readings(scenario)`."""
+    return np.array([attention_to(scenario, names[0], kind) for names in among or readings(scenario)])
 
 
 def attention_to(scenario: Scenario, audience: str, kind: str) -> float:
     """How much an audience heeds a kind of event, -1..1; 1 where the scenario does not say."""
     given = scenario.audiences[audience].attention
     return given.get(kind, given.get("default", 1.0))
+
+
+def hazards_of(scenario: Scenario, audience: Ints) -> Hazards | None:
+    """The scenario's provocations as arrays; None where there are none. States in the order of the arrays."""
+    roster = {code: i for i, code in enumerate(scenario.codes)}
+    rows = [one for one in scenario.provocations if one.rate > 0 and one.state in roster]
+    entries = [
+        (act, target, roster[one.state], scenario.event_kinds[one.kind].intent * one.visibility, one.kind)
+        for act, one in enumerate(rows)
+        for target in members(one.targets, scenario.groups, roster)
+        if target != roster[one.state]
+    ]
+    if not entries:
+        return None
+    n = len(roster)
+    act, target, state = (np.array([entry[k] for entry in entries], dtype=np.int64) for k in range(3))
+    heed = [attention_of_readings(scenario, entry[4])[audience[entry[1]]] for entry in entries]
+    places = target * n + state
+    distinct = np.unique(places)
+    column = np.full(n * n, len(distinct))
+    column[distinct] = np.arange(len(distinct))
+    return Hazards(
+        keys=np.array([clocks.label(one.id) for one in rows], dtype=np.uint64),
+        rate=np.array([one.rate for one in rows]),
+        half_life_days=tuple(scenario.event_kinds[one.kind].half_life_days for one in rows),
+        act=act,
+        target=target,
+        state=state,
+        dose=np.array([entry[3] for entry in entries]) * np.array(heed),
+        column=column,
+    )
+
+
+def provoke(world: World, state: State, seed: int) -> None:
+    """Draw the acts of all runs to the horizon, and mark the pairs whose beliefs they move."""
+    hazards = world.hazards
+    assert hazards is not None
+    key = clocks.absorb(run_keys(seed, state.runs), clocks.label("provocation"))[:, None]
+    run, act = (grid.ravel() for grid in np.indices((len(state.runs), len(hazards.rate))))
+    key = clocks.absorb(key, hazards.keys).reshape(-1)
+    day, count, found = np.zeros(len(run)), 0, []
+    while len(run):
+        day = day + clocks.exponential(clocks.absorb(key, count)) * (DAYS_PER_YEAR / hazards.rate[act])
+        on_time = np.flatnonzero(day < world.grid[-1])
+        run, act, key, day = run[on_time], act[on_time], key[on_time], day[on_time]
+        found.append((run, act, day))
+        count += 1
+    state.provoked = Provoked(*(np.concatenate(column) for column in zip(*found, strict=True)))
+    pairs = world.pair_index[hazards.target, hazards.state]
+    for drawn in range(len(hazards.rate)):
+        hit = np.unique(state.provoked.run[state.provoked.act == drawn])
+        state.touched[hit[:, None], pairs[hazards.act == drawn]] = True
+
+
+def provoked_odds(world: World, state: State, step: int) -> Floats:
+    """(R, T' + 1) factor on the odds of hostile intent at each entry that acts move; the last column is 1."""
+    hazards, done = world.hazards, state.provoked
+    assert hazards is not None
+    assert done is not None
+    start, middle = world.grid[step], (world.grid[step] + world.grid[step + 1]) / 2
+    acts, runs = len(hazards.rate), len(state.runs)
+    left = np.zeros((runs, acts))
+    for drawn, half_life in enumerate(hazards.half_life_days):
+        rows = np.flatnonzero((done.act == drawn) & (done.day <= start))
+        fading = beliefs.decay(middle - done.day[rows], half_life)
+        left[:, drawn] = np.bincount(done.run[rows], fading, minlength=runs)
+    place = hazards.column[hazards.target * world.n + hazards.state]
+    nats = np.zeros((runs, int(hazards.column.max()) + 1))
+    for entry, column in enumerate(place):
+        nats[:, column] += hazards.dose[entry] * left[:, hazards.act[entry]]
+    return np.exp(beliefs.evidence(nats, beliefs.MOST_PROVOKED))

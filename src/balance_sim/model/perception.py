@@ -7,18 +7,173 @@ that the work stays in the cache; the result does not depend on how many.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import beliefs, threat
-from balance_sim.model.core import Rules, Shared, World
-from balance_sim.model.hazards import provoked_odds
-from balance_sim.model.patches import Patches
+from balance_sim.model.core import Floats, Ints, Rules, Shared, World
+from balance_sim.model.news import provoked_odds
 from balance_sim.model.state import State, refuse_invalid
-from balance_sim.model.view import View
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+
+@dataclass(frozen=True)
+class View:
+    """What the states of R runs see and feel in one step. Good until the next step is perceived.
+
+    What the engine needs of all pairs is at hand; the matrices below are worked out when asked for."""
+
+    world: World
+    step: int
+    day: float  # middle of the step
+    depth: Floats  # (R, n, n)
+    announced: Floats  # (R, P) evidence, in nats, of accords signed and not yet in force
+    unopposed: Floats  # (R, n, n) 1 - q_ik
+    hostility: Floats  # (R, n, n) h_ij, diagonal 0
+    total: Floats  # (R, n) Theta_i
+    sided: Floats  # (R, n, n) sum_k Theta_ik a_jk: the threat to i that j would side with
+    roots: Floats  # (R, n, n) sqrt(Theta_ik)
+    defence: Floats  # (R, n) D_i
+    balance: Floats  # (R, n) Theta_i + D_i + s0
+    insecurity: Floats  # (R, n) g_i
+    partners_log_mean: Floats  # (R,) mean over states of ln(1 + partners)
+    reliability: Floats  # (n,)
+    reliable: Floats  # (n, n) rho_j c_j p_ij
+
+    @cached_property
+    def against(self) -> Floats:
+        """(R, n, n) q_ik."""
+        return np.asarray(1.0 - self.unopposed)
+
+    @cached_property
+    def threat(self) -> Floats:
+        """(R, n, n) Theta_ik, by supplier."""
+        return threat.threat(self.world.offensive, self.unopposed)
+
+    @cached_property
+    def adversaries(self) -> Floats:
+        """(R, n, n) A_ij, by adversary: whom does i fear?"""
+        out = np.empty_like(self.free)
+        for seen_by, lend in self._lends():
+            out[:, seen_by] = threat.by_adversary(
+                self.hostility[:, seen_by], self.free[:, seen_by], self.world.offensive[seen_by], lend
+            )
+        return out
+
+    def threat_by(self, adversaries: Sequence[int]) -> Floats:
+        """(R, n) threat to each state by some adversaries together, each supplier counted once."""
+        theirs = np.zeros_like(self.hostility)
+        theirs[..., list(adversaries)] = self.hostility[..., list(adversaries)]
+        out = np.empty(theirs.shape[:2])
+        for seen_by, lend in self._lends():
+            out[:, seen_by] = threat.by_several(
+                theirs[:, seen_by], self.free[:, seen_by], self.world.offensive[seen_by], lend
+            )
+        return out
+
+    @cached_property
+    def free(self) -> Floats:
+        """(R, n, n) f_ik."""
+        return threat.unallied(self.depth, self.own)
+
+    def _lends(self) -> Iterator[tuple[slice, Floats]]:
+        """The rows of each audience, and (R, n, n) what k lends j as it sees them, diagonal 0."""
+        here = np.arange(self.world.n)
+        for seen_by, as_seen in zip(self.world.audience_rows, self.alignment.swapaxes(0, 1), strict=True):
+            lend = threat.backing(self.depth, as_seen, self.world.rules.beta)
+            lend[:, here, here] = 0.0
+            yield seen_by, lend
+
+    @cached_property
+    def alignment(self) -> Floats:
+        """(R, A, n, n) a_jk as each audience sees it, diagonal 1."""
+        world, here = self.world, np.arange(self.world.n)
+        news = self.announced.reshape(len(self.depth), 1, -1) * world.signature_attention[:, None]
+        depth = self.depth[:, None, world.first, world.second]
+        by_pair = beliefs.alignment_with(world.odds_against[self.step], world.rules.alpha_acc * depth + news)
+        out = by_pair[..., world.pair_index]
+        out[..., here, here] = 1.0
+        return np.asarray(out)
+
+    @cached_property
+    def own(self) -> Floats:
+        """(R, n, n) a_ik as i sees it, diagonal 1."""
+        world, rows = self.world, np.arange(self.world.n)
+        attention = world.signature_attention[world.audience][:, None]
+        news = self.announced[:, world.pair_index] * attention
+        against = world.odds_against[self.step][world.audience[:, None], world.pair_index]
+        out = beliefs.alignment_with(against, world.rules.alpha_acc * self.depth + news)
+        out[:, rows, rows] = 1.0
+        return out
+
+    @cached_property
+    def support(self) -> Floats:
+        """(R, n, n) s_ij."""
+        return threat.support(
+            self.reliable, threat.firmness(self.sided, self.total[:, :, None]), self.hostility
+        )
+
+    @cached_property
+    def backing(self) -> Floats:
+        """(R, n, n) b_ij, diagonal 0."""
+        return threat.backing(self.depth, self.own, self.world.rules.beta) * ~np.eye(self.world.n, dtype=bool)
+
+
+def adversaries(world: World, view: View) -> Floats:
+    """(n, n) A_ij in a view's first run: how much of what i has to fear comes with adversary j, capability shares.
+
+    The row's largest entry is whom i fears most; the diagonal is 0. States in the order of `world.codes`."""
+    if view.world is not world:
+        raise ValueError("the view is of another world. Give the world that it was perceived in.")
+    return np.asarray(view.adversaries[0])
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Both entries of K pairs of R runs, sorted by run.
+
+    In a step all runs of a block would see the same matrices if nothing had happened in them. A few runs' matrices
+    lie in a workspace; their own entries are put in, the runs are worked out, and the entries are put back.
+
+    few: runs that lie in the workspace at once, each with one matrix of every stack (..., few, n, n)."""
+
+    n: int
+    few: int
+    run: Ints  # (K,)
+    sides: Ints  # (2, K) row of either entry; its column is the other's row
+    starts: Ints  # (R + 1,) where each run's pairs begin
+
+    @staticmethod
+    def of(world: World, run: Ints, pair: Ints, runs: int, few: int) -> Patches:
+        sides = np.stack([world.first.take(pair), world.second.take(pair)])
+        return Patches(world.n, few, run, sides, np.searchsorted(run, np.arange(runs + 1)))
+
+    @cached_property
+    def place(self) -> Ints:
+        """(2, K) where the entries stand in a flat (n, n)."""
+        return self.sides * self.n + self.sides[::-1]
+
+    @cached_property
+    def seat(self) -> Ints:
+        """(2, K) where they stand in a flat (few, n, n)."""
+        return self.run % self.few * self.n**2 + self.place
+
+    def put(self, stacks: Floats, runs: slice, values: Floats) -> Floats:
+        """Set the runs' entries in (B, few, n, n); returns what stood there. values: (B, 2, K)."""
+        rows = self._rows(runs)
+        seat, flat = self.seat[:, rows], stacks.reshape(len(stacks), -1)
+        before = flat[:, seat]
+        flat[:, seat] = values[:, :, rows]
+        return before
+
+    def put_back(self, stacks: Floats, runs: slice, before: Floats) -> None:
+        """Undo `put`."""
+        stacks.reshape(len(stacks), -1)[:, self.seat[:, self._rows(runs)]] = before
+
+    def _rows(self, runs: slice) -> slice:
+        return slice(self.starts[runs.start], self.starts[runs.stop])
 
 
 def hostility_with(rules: Rules, intent_odds: Floats, calm: Floats, out: Floats | None = None) -> Floats:
@@ -59,7 +214,7 @@ def _shared(world: World, step: int) -> Shared:
     intent = hostility_with(rules, world.intent_odds[step], matrix(start.calm))
     intent[here, here] = 0.0
     hostility = threat.own_hostility(intent)
-    reliable = world.reliability[step] * world.at_hand
+    reliable = world.reliability[step] * world.projected
     return Shared(
         lend=lend,
         alignment=alignment,
@@ -73,8 +228,8 @@ def _shared(world: World, step: int) -> Shared:
 def change(world: World, state: State, step: int, announced: Floats) -> tuple[Patches, Floats]:
     """What the pairs to which something has happened believe and are believed in this step.
 
-    announced: (R, P) nats. Returns where it stands, and (2 A + 3, 2, K) values, in the desk's order."""
-    rules, few = world.rules, len(state.desk.scratch)
+    announced: (R, P) nats. Returns where it stands, and (2 A + 3, 2, K) values, in the workspace's order."""
+    rules, few = world.rules, len(state.workspace.scratch)
     run, pair, depth, calm, nats = _moved(world, state, announced)
     entries = Patches.of(world, run, pair, len(state.runs), few)
     news = nats * world.signature_attention[:, None]
@@ -140,21 +295,21 @@ def announcements(world: World, state: State, day: float) -> Floats:
 def perceive(world: World, state: State, step: int) -> View:
     """What the states of all runs see and feel in a step.
 
-    The view's arrays are the state's own desk: they hold until the next call."""
-    desk, s0 = state.desk, world.rules.s0
+    The view's arrays are the state's own workspace: they hold until the next call."""
+    workspace, s0 = state.workspace, world.rules.s0
     middle = (world.grid[step] + world.grid[step + 1]) / 2
     announced = announcements(world, state, middle)
     entries, values = change(world, state, step, announced)
-    few, start = len(desk.scratch), shared(world, step)
+    few, start = len(workspace.scratch), shared(world, step)
     of_all = (*start.lend, *start.alignment, start.free, start.hostility, start.willing)
-    for matrix, at_start in zip(desk.beliefs, of_all, strict=True):
+    for matrix, at_start in zip(workspace.beliefs, of_all, strict=True):
         matrix[:] = at_start
     for first in range(0, len(state.runs), few):
         runs = slice(first, min(first + few, len(state.runs)))
-        before = entries.put(desk.beliefs, runs, values)
+        before = entries.put(workspace.beliefs, runs, values)
         _weigh(world, state, runs)
-        entries.put_back(desk.beliefs, runs, before)
-    for name, values_of in (("threat", desk.total), ("defence", desk.defence)):
+        entries.put_back(workspace.beliefs, runs, before)
+    for name, values_of in (("threat", workspace.total), ("defence", workspace.defence)):
         refuse_invalid(name, values_of, world.codes, middle, state.runs)
     return View(
         world=world,
@@ -162,14 +317,14 @@ def perceive(world: World, state: State, step: int) -> View:
         day=middle,
         depth=state.depth,
         announced=announced,
-        unopposed=desk.unopposed,
-        hostility=desk.hostility,
-        total=desk.total,
-        sided=desk.sided,
-        roots=desk.roots,
-        defence=desk.defence,
-        balance=desk.total + desk.defence + s0,
-        insecurity=threat.insecurity(desk.total, desk.defence, s0),
+        unopposed=workspace.unopposed,
+        hostility=workspace.hostility,
+        total=workspace.total,
+        sided=workspace.sided,
+        roots=workspace.roots,
+        defence=workspace.defence,
+        balance=workspace.total + workspace.defence + s0,
+        insecurity=threat.insecurity(workspace.total, workspace.defence, s0),
         partners_log_mean=state.log_partners.mean(axis=-1),
         reliability=world.reliability[step],
         reliable=start.reliable,
@@ -177,29 +332,24 @@ def perceive(world: World, state: State, step: int) -> View:
 
 
 def _weigh(world: World, state: State, runs: slice) -> None:
-    """From the beliefs of a few runs, laid on the desk, to the threat to each state and what defends it."""
-    desk, few, audiences = state.desk, runs.stop - runs.start, len(world.audience_rows)
-    unopposed, sided = desk.unopposed[runs], desk.sided[runs]
-    free, hostility, willing = desk.beliefs[-3:, :few]
-    lend, alignment = desk.beliefs[:audiences, :few], desk.beliefs[audiences:-3, :few]
-    scratch = desk.scratch[:few]
+    """From the beliefs of a few runs, laid in the workspace, to the threat to each state and what defends it."""
+    workspace, few, audiences = state.workspace, runs.stop - runs.start, len(world.audience_rows)
+    unopposed, sided = workspace.unopposed[runs], workspace.sided[runs]
+    free, hostility, willing = workspace.beliefs[-3:, :few]
+    lend, alignment = workspace.beliefs[:audiences, :few], workspace.beliefs[audiences:-3, :few]
+    scratch = workspace.scratch[:few]
     for seen_by, as_seen in zip(world.audience_rows, lend, strict=True):
         np.matmul(hostility[:, seen_by], as_seen, out=scratch[:, seen_by])
     threat.unopposed(hostility, free, lent=scratch, out=unopposed)
-    _set_diagonal(unopposed, 1.0)
-    desk.hostility[runs] = hostility
+    unopposed.reshape(-1, world.n**2)[:, :: world.n + 1] = 1.0
+    workspace.hostility[runs] = hostility
     threats = threat.threat(world.offensive, unopposed, out=scratch)
-    total = threat.row_sums(threats, out=desk.total[runs])
+    total = threat.row_sums(threats, out=workspace.total[runs])
     for seen_by, as_seen in zip(world.audience_rows, alignment, strict=True):
         np.matmul(threats[:, seen_by], as_seen, out=sided[:, seen_by])
-    np.sqrt(threats, out=desk.roots[runs])
+    np.sqrt(threats, out=workspace.roots[runs])
     np.add(
         threat.lent(willing, sided, total),
         world.capability * (1.0 + state.effort[runs]),
-        out=desk.defence[runs],
+        out=workspace.defence[runs],
     )
-
-
-def _set_diagonal(matrices: Floats, value: float) -> None:
-    n = matrices.shape[-1]
-    matrices.reshape(-1, n * n)[:, :: n + 1] = value

@@ -7,21 +7,25 @@ the same accord draws the same lags in every arm.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import clocks
-from balance_sim.model.core import DAYS_PER_YEAR, NEVER, ORIGINS, Baseline, Opportunities, World
-from balance_sim.model.no_relations import openness_at
-from balance_sim.model.opportunities import FEW, clock_keys, run_keys
+from balance_sim.model.clocks import run_keys
+from balance_sim.model.core import (
+    DAYS_PER_YEAR,
+    NEVER,
+    ORIGINS,
+    Baseline,
+    Bools,
+    Floats,
+    Ints,
+    Keys,
+    Opportunities,
+    World,
+)
+from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import Accords, Hastened, State
-from balance_sim.model.view import View
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
-Keys = npt.NDArray[np.uint64]
+from balance_sim.model.thinning import FEW, clock_keys, openness_at, opportunity_rate
 
 _TALKS, _FAIL_IN_TALKS, _FORCE, _FAIL_SIGNED, _END = 1, 2, 3, 4, 5
 NEW, ASSUMED, TALKS, SIGNED, SCHEDULED, IN_FORCE = range(len(ORIGINS))
@@ -42,30 +46,7 @@ def wait(key: Keys, purpose: int, rate_per_year: float) -> Floats:
     return clocks.exponential(clocks.absorb(key, purpose)) * (DAYS_PER_YEAR / rate_per_year)
 
 
-def _blank(run: Ints, pair: Ints, kind: Ints, origin: int, count: Ints, key: Keys, opened: Floats) -> Accords:
-    never = np.full(len(run), NEVER)
-    return Accords(
-        run=run,
-        pair=pair,
-        kind=kind,
-        origin=np.full(len(run), origin, dtype=np.int64),
-        count=count,
-        key=key,
-        opened=opened,
-        length=never.copy(),
-        progress=np.zeros(len(run)),
-        gain=np.full(len(run), np.nan),
-        fails=never.copy(),
-        plain_signed=never.copy(),
-        plain_in_force=never.copy(),
-        signed=never.copy(),
-        in_force=never.copy(),
-        ended=never.copy(),
-        stage=np.zeros(len(run), dtype=np.int64),
-    )
-
-
-def record_at_start(world: World, seed: int, runs: npt.NDArray[np.uint64]) -> Accords:
+def record_at_start(world: World, seed: int, runs: Keys) -> Accords:
     """The docket in R runs: talks and signed accords under way; of those in force, which end in time."""
     rules, kinds, docket = world.rules, world.ladder, world.docket
     run, row = (grid.ravel() for grid in np.indices((len(runs), len(docket.ids))))
@@ -73,7 +54,7 @@ def record_at_start(world: World, seed: int, runs: npt.NDArray[np.uint64]) -> Ac
     ended = np.where(np.isnan(docket.ended[row]), wait(key, _END, rules.end_rate), docket.ended[row])
     keep = np.flatnonzero((docket.stage[row] < 2) | (ended < world.grid[-1]))
     run, row, key, ended = run[keep], row[keep], key[keep], ended[keep]
-    a = _blank(run, docket.pair[row], docket.kind[row], TALKS, row, key, docket.opened[row])
+    a = Accords.begun(TALKS, run, docket.pair[row], docket.kind[row], row, key, docket.opened[row])
     a.stage = docket.stage[row]
     fixed = ~(np.isnan(docket.fixed_signed) & np.isnan(docket.fixed_in_force))[row]
     a.origin = np.choose(a.stage, [TALKS, SIGNED, IN_FORCE])
@@ -138,11 +119,11 @@ def accords_at_start(world: World, baseline: Baseline, seed: int, runs: Keys) ->
     busy = np.zeros((len(runs), len(world.first), len(world.ladder.names)), dtype=bool)
     under_way = known.stage < 2
     busy[known.run[under_way], known.pair[under_way], known.kind[under_way]] = True
-    known.append(talks_nobody_recorded(world, baseline, busy, seed, runs))
+    known.append(unobserved_negotiations(world, baseline, busy, seed, runs))
     return known
 
 
-def talks_nobody_recorded(world: World, baseline: Baseline, busy: Bools, seed: int, runs: Keys) -> Accords:
+def unobserved_negotiations(world: World, baseline: Baseline, busy: Bools, seed: int, runs: Keys) -> Accords:
     """Talks under way at the start that the record does not show, drawn from their steady state.
 
     The record holds few talks: most become known when something is signed. Without them a run would
@@ -167,7 +148,7 @@ def talks_nobody_recorded(world: World, baseline: Baseline, busy: Bools, seed: i
     kept = np.flatnonzero(lasted & ~busy[run, pair, kind])
     run, pair, kind = run[kept], pair[kept], kind[kept]
     a_key = accord_keys(world, runs, seed, run, pair, kind, np.full(len(kept), _OF_ASSUMED))
-    a = _blank(run, pair, kind, ASSUMED, np.zeros(len(kept), dtype=np.int64), a_key, -age[kept])
+    a = Accords.begun(ASSUMED, run, pair, kind, np.zeros_like(run), a_key, -age[kept])
     a.length, a.progress = length[kept], age[kept]
     a.fails = wait(own[kept], _FAIL_IN_TALKS, world.rules.collapse_rate)
     a.plain_signed = at_speed_one(a, np.arange(len(kept)))
@@ -220,7 +201,7 @@ def open_talks(
     rows = rows[np.sort(earliest)]
     run, pair, kind, count = chances.run[rows], chances.pair[rows], chances.kind[rows], chances.count[rows]
     key = accord_keys(world, state.runs, seed, run, pair, kind, count.astype(np.uint64))
-    a = _blank(run, pair, kind, NEW, count, key, chances.day[rows])
+    a = Accords.begun(NEW, run, pair, kind, count, key, chances.day[rows])
     a.length = clocks.gamma(
         clocks.absorb(key, _TALKS), world.ladder.talks_shape[a.kind], world.ladder.talks_days[a.kind]
     )
@@ -238,21 +219,6 @@ def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:
     return np.clip(np.exp(exponent * (now - opened)), 1.0, most)
 
 
-def hastened(a: Accords, rows: Ints, fast: Ints, since: Floats, stop: float, pace: Floats) -> Hastened:
-    """What is kept of talks that run faster than speed 1 in a step. rows: of all talks; fast: which of those."""
-    few = rows[fast]
-    return Hastened(
-        a.run[few],
-        a.pair[few],
-        a.kind[few],
-        a.origin[few],
-        since[fast],
-        np.full(len(few), stop),
-        a.progress[few],
-        pace[fast],
-    )
-
-
 def sign_talks(world: World, baseline: Baseline, state: State, view: View, start: float, stop: float) -> None:
     """Talks go on from `start` to `stop`; at their length they are signed, or they fail and are over."""
     a, rules = state.accords, world.rules
@@ -267,7 +233,8 @@ def sign_talks(world: World, baseline: Baseline, state: State, view: View, start
     done = since + (a.length[rows] - a.progress[rows]) / pace
     fixed_date = np.isfinite(a.signed[rows])
     done = np.where(fixed_date, a.signed[rows], done)
-    state.hastened.append(hastened(a, rows, np.flatnonzero((pace > 1.0) & ~fixed_date), since, stop, pace))
+    fast = np.flatnonzero((pace > 1.0) & ~fixed_date)
+    state.hastened.append(Hastened.of(a, rows[fast], since[fast], stop, pace[fast]))
     a.progress[rows] += pace * (stop - since)
     failing = (a.fails[rows] < done) & (a.fails[rows] < stop)
     signing = (done < stop) & ~failing

@@ -1,22 +1,22 @@
-"""Prospects: an ego that decides, an alter, a kind of accord, in a run; and what the terms read of them.
+"""What the terms of willingness read: of prospects, and of the extremes that prospects can reach.
 
-Everything is worked out when it is first asked for, and for the prospects at hand alone."""
+A prospect is an ego that decides, an alter, an agreement type, in a replication. Everything is worked out when it is
+first asked for, and for the prospects at hand alone."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import beliefs, threat
-from balance_sim.model.core import Baseline, World
+from balance_sim.model.core import Baseline, Floats, Ints, World
+from balance_sim.model.perception import View
 from balance_sim.model.state import State
-from balance_sim.model.view import View
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+ROWS_AT_ONCE = 1024  # rows of the matrix of threat taken together, to stay in the cache; changes no result
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,101 @@ class Prospects:
         return threat.support(self.view.reliable.take(self.apart), firm, self.hostility)
 
     @cached_property
-    def gain(self) -> Floats:
-        """G_ij: marginal drop in ego's insecurity, with the support that alter brings now."""
+    def log_gain(self) -> Floats:
+        """ln(G_ij + floor); G_ij: marginal drop in ego's insecurity, with the support that alter brings now."""
         added = np.maximum(self.world.ladder.depth[self.kind] - self.backing, 0.0) * self.support
-        return threat.marginal_gain(self.view.insecurity.take(self.row), self.balance, added)
+        gain = threat.marginal_gain(self.view.insecurity.take(self.row), self.balance, added)
+        return np.log(gain + self.world.rules.gain_floor)
+
+    @cached_property
+    def overlap(self) -> Floats:
+        """sum_k sqrt(Theta_ik Theta_jk) over the root of both balances: the same for both sides, worked out for one."""
+        one = self.one_side
+        roots, both = self.view.roots.reshape(-1, self.world.n), np.empty(len(one.row))
+        for first in range(0, len(both), ROWS_AT_ONCE):
+            some = slice(first, first + ROWS_AT_ONCE)
+            both[some] = np.vecdot(roots.take(one.row[some], axis=0), roots.take(one.other[some], axis=0))
+        overlap = threat.over(both, np.sqrt(one.balance * self.view.balance.take(one.other)))
+        return overlap if one is self else np.tile(overlap, 2)
+
+
+@dataclass(frozen=True)
+class Margins:
+    """How far a replication may move from the start before the extremes below no longer hold.
+
+    Generous for a year or two. The engine watches them, and simulates a block again with every opportunity where a
+    replication leaves them (`BoundExceeded`)."""
+
+    partners: float = 8.0  # gained by one state
+    lost: float = 4.0  # partners lost by one state
+    accords: float = 6.0  # signed by one dyad
+    signed: float = 24.0  # signed by one state
+    log_mean: float = 0.3  # fall of a mean of ln(1 + partners), or of shared partners
+
+
+MARGINS = Margins()
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """The least and the most of what terms read, while a replication keeps within the margins.
+
+    Rests on: 0 <= q, h, b, w, depth <= 1; Theta_ij <= c_j o_j p_ij; balance >= c_i + s0 while effort cannot
+    fall below its bound; partners and shared partners < n; experience only grows with the agreements signed. No
+    evidence of an event goes into it, so that arms that differ in events alone have the same bounds.
+    shares: of terms' change since the start, where a replication has drawn its own."""
+
+    world: World
+    baseline: Baseline
+    margins: Margins = MARGINS
+    shares: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def balance(self) -> Floats:
+        """(n,) the least balance of threat."""
+        return self.world.capability * max(1.0 - self.world.rules.effort_max, 0.0) + self.world.rules.s0
 
     @cached_property
     def log_gain(self) -> Floats:
-        return np.log(self.gain + self.world.rules.gain_floor)
+        """(n, n, M) the most ln(G + floor): Theta added / ((Theta + c)(Theta + c + added)) at its highest."""
+        support = np.maximum(self.world.reliability.max(axis=0), 1.0) * self.world.projected
+        added = support[:, :, None] * self.world.ladder.depth
+        root = np.sqrt(self.balance)[:, None, None] + np.sqrt(self.balance[:, None, None] + added)
+        return np.log(threat.over(added, root**2) + self.world.rules.gain_floor)
+
+    @cached_property
+    def overlap(self) -> Floats:
+        """(n, n) the most overlap of two states' threats."""
+        total = self.world.offensive.sum(axis=1)
+        insecure = threat.over(total, total + self.balance)
+        return np.sqrt(insecure[:, None] * insecure)
+
+    @cached_property
+    def log_active(self) -> tuple[Floats, Floats]:
+        """(n,) ln(1 + what a state signed of late)."""
+        last = 2.0 ** (-self.world.grid[-1] / self.world.rules.activity_half_life_days)
+        return np.log1p(self.world.active * last), np.log1p(self.world.active + self.margins.signed)
+
+    @cached_property
+    def log_partners(self) -> tuple[Floats, Floats]:
+        """(n,) ln(1 + partners)."""
+        now, crowd = self.baseline.partners, float(self.world.n - 1)
+        fewest, most = (
+            np.maximum(now - self.margins.lost, 0.0),
+            np.minimum(now + self.margins.partners, crowd),
+        )
+        return np.log1p(fewest), np.log1p(most)
+
+    @cached_property
+    def log_shared(self) -> Floats:
+        """(n, n) the most ln(1 + shared partners)."""
+        most = np.minimum(self.baseline.shared + 2 * self.margins.partners, float(self.world.n - 1))
+        return np.log1p(most)
+
+    @cached_property
+    def experience(self) -> Floats:
+        """(n, n) the most share of what a state signed that it signed with one other."""
+        world, begun = self.world, np.zeros((self.world.n, self.world.n))
+        begun[world.first, world.second] = begun[world.second, world.first] = world.experience
+        others, more = np.maximum(world.engaged[:, None] - begun, 0.0), begun + self.margins.accords
+        return np.asarray(more / (1.0 + begun + self.margins.accords + others))

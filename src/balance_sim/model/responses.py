@@ -9,13 +9,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from balance_sim.model import landscape
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from balance_sim.model.core import Bools, Floats, Ints
 
 STANCES = ("balance", "hedge", "bandwagon", "buck_pass", "abstain")
 ROOM_GAIN = 0.001

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
+from balance_sim.model.core import NEVER, Bools, Floats, Ints, Keys
 
 AT_ONCE = 16 * 50**2  # entries of matrices perceived together, to stay in the cache; changes no result
 
@@ -33,7 +32,7 @@ class Accords:
     kind: Ints
     origin: Ints
     count: Ints  # which opportunity of its clock, or row of the docket
-    key: npt.NDArray[np.uint64]  # of its own clocks
+    key: Keys  # of its own clocks
     opened: Floats
     length: Floats  # days of talks it takes at speed 1, from `opened`
     progress: Floats  # days of talks done, at speed
@@ -46,12 +45,21 @@ class Accords:
     ended: Floats
     stage: Ints  # 0 talks, 1 signed, 2 in force, 3 over
 
-    @staticmethod
-    def none() -> Accords:
-        kinds = {"Ints": np.int64, "Floats": np.float64}
-        return Accords(
-            **{one.name: np.empty(0, kinds.get(str(one.type), np.uint64)) for one in fields(Accords)}
-        )
+    @classmethod
+    def begun(
+        cls, origin: int, run: Ints, pair: Ints, kind: Ints, count: Ints, key: Keys, opened: Floats
+    ) -> Accords:
+        """Talks that have just begun: of them nothing else is known."""
+        given: dict[str, Any] = {"run": run, "pair": pair, "kind": kind, "count": count, "key": key}
+        given |= {"origin": np.full(len(run), origin), "stage": np.zeros(len(run), dtype=np.int64)}
+        given |= {"opened": opened, "progress": np.zeros(len(run)), "gain": np.full(len(run), np.nan)}
+        names = (one.name for one in fields(cls))
+        return cls(**{name: given[name] if name in given else np.full(len(run), NEVER) for name in names})
+
+    @classmethod
+    def none(cls) -> Accords:
+        whole = np.empty(0, np.int64)
+        return cls.begun(0, whole, whole, whole, whole, whole.astype(np.uint64), np.empty(0))
 
     def take(self, rows: Ints) -> Accords:
         """These rows, copied."""
@@ -69,9 +77,7 @@ class InvalidNumber(ArithmeticError):
     """A run came to a number that is none: NaN, or infinite. Such a run is recorded as failed and in no table."""
 
 
-def refuse_invalid(
-    name: str, values: Floats, codes: tuple[str, ...], day: float, runs: npt.NDArray[np.uint64]
-) -> None:
+def refuse_invalid(name: str, values: Floats, codes: tuple[str, ...], day: float, runs: Keys) -> None:
     """Raises InvalidNumber, with the variable, the state, the day and the run, unless all are finite.
 
     values: (R, n) of R runs and n states."""
@@ -95,6 +101,12 @@ class Hastened:
     stop: Floats  # when the step ended
     progress: Floats  # days of talks done before it
     pace: Floats
+
+    @classmethod
+    def of(cls, a: Accords, rows: Ints, since: Floats, stop: float, pace: Floats) -> Hastened:
+        """These talks, before what they have done in the step is added."""
+        which = a.run[rows], a.pair[rows], a.kind[rows], a.origin[rows]
+        return cls(*which, since, np.full(len(rows), stop), a.progress[rows], pace)
 
     @staticmethod
     def joined(parts: Sequence[Hastened]) -> Hastened:
@@ -126,7 +138,7 @@ class Simulated:
 class State:
     """What a block of R runs carries from step to step. Owned and changed by `advance` alone."""
 
-    runs: npt.NDArray[np.uint64]
+    runs: Keys
     day: float
     in_force: npt.NDArray[np.int16]  # (R, P, M) accords of a kind in force
     busy: Bools  # (R, P, M) in talks or signed
@@ -142,14 +154,14 @@ class State:
     engaged: Floats  # (R, n), scaled to day 0
     active: Floats  # (R, n), scaled to day 0
     effort: Floats  # (R, n)
-    desk: Desk
+    workspace: Workspace
     accords: Accords = field(default_factory=Accords.none)
     hastened: list[Hastened] = field(default_factory=lambda: [Hastened.none()])
     provoked: Provoked | None = None
 
 
 @dataclass(frozen=True)
-class Desk:
+class Workspace:
     """Room to work in, laid out once a block: matrices and sums by state, for all runs or for a few."""
 
     unopposed: Floats  # (R, n, n)
@@ -162,9 +174,9 @@ class Desk:
     scratch: Floats  # (few, n, n)
 
     @staticmethod
-    def lay(runs: int, audiences: int, n: int) -> Desk:
+    def lay(runs: int, audiences: int, n: int) -> Workspace:
         few = min(runs, max(1, AT_ONCE // n**2))
-        return Desk(
+        return Workspace(
             unopposed=np.empty((runs, n, n)),
             hostility=np.empty((runs, n, n)),
             sided=np.empty((runs, n, n)),

@@ -6,11 +6,15 @@ Rows are observers. All functions broadcast over leading axes; `out` is a place 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from balance_sim.model.core import Floats
 
 EARTH_RADIUS_KM = 6371.0088
+
+
+def over(part: Floats, scale: Floats) -> Floats:
+    """Part over scale, 0 where the scale is."""
+    return np.divide(part, scale, out=np.zeros_like(part), where=scale > 0)
 
 
 def great_circle(latitude: Floats, longitude: Floats) -> Floats:

@@ -1,116 +1,174 @@
-"""Why a state would sign: seventeen named terms, each a small function with its paper, and their sum.
+"""Why a state would sign: named terms, each one function with its paper, and their sum.
 
-A term looks at prospects: run, ego (who decides), alter (with whom), kind (what). It returns (C,) nats
-before its weight. Its range, for all views that can arise, is stated in `margins.py`, and a test holds every
-term to it.
+To add a rule write one function here, under `@term`, one row of its weight in `scenario/defaults.yaml`, and one row of
+the table in docs/model.md. A term looks at prospects: a replication, ego (who decides), alter (with whom), kind (what).
+It returns (C,) nats before its weight. Its bounds hold for every view that can arise while a replication keeps within
+the margins; a test holds every term to them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from balance_sim.model.core import World
-from balance_sim.model.prospects import Prospects
+from balance_sim.model.core import Floats, World
+from balance_sim.model.prospects import Extremes, Prospects
+from balance_sim.model.threat import over
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+Bounds = tuple[Floats, Floats]
+ZERO, ONE = np.zeros(()), np.ones(())
+SMALLEST = 1e-7  # capability share that a state without any counts as having
+DISPUTES = ("rivalry", "claim", "militarised", "war")
 
 
+@dataclass(frozen=True)
+class Term:
+    """A term of willingness: a function of prospects, and what others need to know of it.
+
+    bounds: the least and the most that it can be, broadcast to (n, n, M). group: of `explain`; "" for facts of the
+    world, which no event changes. reads: facts of the states, also the network of agreements, also the date, also
+    beliefs. by_kind: it differs between agreement types, by the depth promised. changing: its change since the start
+    counts by a share of its own, the parameter `change_` and its name. record: layers of the historical record of which
+    one has to be there for a fit; unrecorded: why the record cannot speak to it."""
+
+    function: Callable[[Prospects], Floats]
+    bounds: Callable[[Extremes], Bounds]
+    group: str = ""
+    reads: Literal["facts", "network", "date", "beliefs"] = "beliefs"
+    by_kind: bool = False
+    changing: bool = False
+    record: tuple[str, ...] = ()
+    unrecorded: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    def __call__(self, p: Prospects) -> Floats:
+        """(C,) nats before the weight; worked out once for all kinds of a dyad where the kind makes no difference.
+
+        A changing term counts as its value at the start and a share of what it has changed by since: the weight is that
+        between dyads; the share is the weight within a dyad over time as a part of it (Mundlak 1978). It is not worked
+        out where no change counts, and is whole while the values at the start are not known."""
+        if p.kinds_each > 1 and not self.by_kind:
+            return np.repeat(self(p.dyads), p.kinds_each)
+        first = p.baseline.first.get(self.name)
+        if not self.changing or first is None:
+            return self.function(p)
+        drawn = p.world.drawn
+        own = drawn is not None and self.name in drawn.shares
+        if drawn is not None and own:
+            share: Floats | float = drawn.shares[self.name][p.run]
+        else:
+            share = float(getattr(p.world.rules, f"change_{self.name}"))
+            if share == 1.0:
+                return self.function(p)
+        steady = first.take(p.apart * len(p.world.ladder.names) + p.kind if self.by_kind else p.apart)
+        if not own and share == 0.0:
+            return steady
+        return np.asarray(steady + share * (self.function(p) - steady))
+
+    def between(self, x: Extremes) -> Bounds:
+        """The least and the most that the term can count as, broadcast to (n, n, M)."""
+        low, high = self.bounds(x)
+        first = x.baseline.first.get(self.name)
+        if not self.changing or first is None:
+            return low, high
+        share = x.shares.get(self.name, getattr(x.world.rules, f"change_{self.name}"))
+        if share == 1.0:
+            return low, high
+        steady = (1.0 - share) * (first if self.by_kind else first[:, :, None])
+        return steady + share * low, steady + share * high
+
+
+TERMS: dict[str, Term] = {}
+"""Every term by name, in the order of the sum: floats add up to other bits in another order."""
+
+
+def term(bounds: Callable[[Extremes], Bounds], **more: Any) -> Callable[[Callable[..., Floats]], Term]:
+    """Enters a function into `TERMS`; the arguments are those of `Term`."""
+
+    def entered(function: Callable[[Prospects], Floats]) -> Term:
+        found = TERMS[function.__name__] = Term(function, bounds, **more)
+        return found
+
+    return entered
+
+
+def fact(of: Callable[[World], Floats]) -> Callable[[Extremes], Bounds]:
+    """Bounds of what does not change: (n, n) of a world, twice."""
+    return lambda x: (of(x.world)[:, :, None],) * 2
+
+
+def _security_gain(x: Extremes) -> Bounds:
+    norm = x.baseline.gain_norm[:, None, :]
+    return np.log(x.world.rules.gain_floor) - norm, x.log_gain - norm
+
+
+@term(_security_gain, group="gain", by_kind=True, changing=True, record=DISPUTES)
 def security_gain(p: Prospects) -> Floats:
     """ln(G + floor) less its mean over partners at the start. Walt 1987, The Origins of Alliances."""
-    place = p.apart * len(p.world.ladder.names) + p.kind
-    return since_start(p, "security_gain", place, lambda: p.log_gain - p.baseline.gain_norm[p.ego, p.kind])
+    return p.log_gain - p.baseline.gain_norm[p.ego, p.kind]
 
 
+@term(lambda x: (ZERO, x.overlap[:, :, None]), group="gain", changing=True, record=DISPUTES)
 def common_threat(p: Prospects) -> Floats:
-    """Overlap of the two states' threats, 0..1; 0 without threat. Walt 1987; Maoz 2010, ch. 2.
-
-    sum_k sqrt(Theta_ik Theta_jk) over the root of both balances: the same for both sides, worked out for one."""
-    return since_start(p, "common_threat", p.apart, lambda: _overlap(p))
+    """Overlap of the two states' threats, 0..1; 0 without threat. Walt 1987; Maoz 2010, ch. 2."""
+    return p.overlap
 
 
-def _overlap(p: Prospects) -> Floats:
-    one = p.one_side
-    roots, both = p.view.roots.reshape(-1, p.world.n), np.empty(len(one.row))
-    for first in range(0, len(both), ROWS_AT_ONCE):
-        some = slice(first, first + ROWS_AT_ONCE)
-        both[some] = np.vecdot(roots.take(one.row[some], axis=0), roots.take(one.other[some], axis=0))
-    overlap = over(both, np.sqrt(one.balance * p.view.balance.take(one.other)))
-    return overlap if one is p else np.tile(overlap, 2)
-
-
-ROWS_AT_ONCE = 1024  # rows of the matrix of threat taken together, to stay in the cache; changes no result
-
-
+@term(lambda _: (-ONE, ZERO), group="hostility", changing=True, record=DISPUTES)
 def hostility(p: Prospects) -> Floats:
     """- h_ij: nobody signs with its adversary. What the partner is drawn into does not count. Walt 1987."""
-    return since_start(p, "hostility", p.apart, lambda: -p.hostility)
+    return -p.hostility
 
 
-CHANGING = ("security_gain", "common_threat", "hostility")
-"""Terms whose change since the start counts by a share of its own, `change_` and their name."""
-
-
-def since_start(p: Prospects, name: str, place: Ints, now: Callable[[], Floats]) -> Floats:
-    """A term as it counts: its value at the start and a share of what it has changed by since. (C,) nats.
-
-    The weight is that between dyads; the share is the weight within a dyad over time as a part of it (Mundlak 1978).
-    place: of each prospect in the flat values at the start. now: works the term out; not asked where no change counts.
-    While the values at the start are not known, the term itself."""
-    share, first = share_of(p, name), p.baseline.first.get(name)
-    if first is None or (isinstance(share, float) and share == 1.0):
-        return now()
-    steady = first.take(place)
-    if isinstance(share, float) and share == 0.0:
-        return steady
-    return np.asarray(steady + share * (now() - steady))
-
-
-def share_of(p: Prospects, name: str) -> Floats | float:
-    """A term's share of change: the world's, or each run's own where runs have drawn theirs."""
-    drawn = p.world.drawn
-    if drawn is None or name not in drawn.shares:
-        return float(getattr(p.world.rules, f"change_{name}"))
-    return drawn.shares[name][p.run]
-
-
+@term(fact(lambda world: -world.gap), reads="facts", record=("ideal",))
 def similarity(p: Prospects) -> Floats:
     """- |x_i - x_j|. Bailey, Strezhnev, Voeten 2017, JCR 61(2)."""
     return -p.world.gap.take(p.apart)
 
 
+@term(fact(lambda world: world.democracy), reads="facts", record=("democracy",))
 def joint_democracy(p: Prospects) -> Floats:
     """The lesser of the two regime scores."""
     return p.world.democracy.take(p.apart)
 
 
-def proximity(p: Prospects) -> Floats:
-    """- ln(d + d0)."""
-    return p.world.proximity.take(p.apart)
-
-
+@term(fact(lambda world: -world.democracy_gap), reads="facts", record=("democracy",))
 def democracy_gap(p: Prospects) -> Floats:
     """- distance of the two regime scores. Lai, Reiter 2000, JCR 44(2): alike in regime, whatever it is."""
     return -p.world.democracy_gap.take(p.apart)
 
 
-def size(p: Prospects) -> Floats:
-    """ln c_j less its mean over states: big states are sought. Gravity: Tinbergen 1962; Kinne 2018."""
-    logs = log_size(p.world)
-    return logs[p.alter] - logs.mean()
+@term(fact(lambda world: world.proximity), reads="facts", record=("distance",))
+def proximity(p: Prospects) -> Floats:
+    """- ln(d + d0)."""
+    return p.world.proximity.take(p.apart)
 
 
 def log_size(world: World) -> Floats:
-    """(n,) ln c_j; a state without capability counts as one of `SMALLEST`."""
-    return np.log(np.maximum(world.capability, SMALLEST))
+    """(n,) ln c_j less its mean."""
+    logs = np.log(np.maximum(world.capability, SMALLEST))
+    return np.asarray(logs - logs.mean())
 
 
-SMALLEST = 1e-7
+@term(fact(lambda world: log_size(world)[None, :]), reads="facts")
+def size(p: Prospects) -> Floats:
+    """ln c_j less its mean over states: big states are sought. Gravity: Tinbergen 1962; Kinne 2018."""
+    return log_size(p.world)[p.alter]
 
 
+def _activity(x: Extremes) -> Bounds:
+    least, most = x.log_active
+    return (least - most.mean())[None, :, None], (most - least.mean())[None, :, None]
+
+
+@term(_activity, group="network", reads="date")
 def activity(p: Prospects) -> Floats:
     """ln(1 + what alter signed of late) less its mean. Activity of actors: Snijders 2001; Kinne 2018."""
     fade = 2.0 ** (-p.view.day / p.world.rules.activity_half_life_days)
@@ -118,16 +176,30 @@ def activity(p: Prospects) -> Floats:
     return np.asarray(logs.take(p.other) - logs.mean(axis=-1)[p.run])
 
 
+def _popularity(x: Extremes) -> Bounds:
+    least, most = x.log_partners
+    least_mean = np.log1p(x.baseline.partners).mean() - x.margins.log_mean
+    return (least - most.mean())[None, :, None], (most - least_mean)[None, :, None]
+
+
+@term(_popularity, group="network", reads="network")
 def popularity(p: Prospects) -> Floats:
     """ln(1 + partners of alter) less its mean. Preferential attachment: Kinne 2013, 2018."""
     return p.state.log_partners.take(p.other) - p.view.partners_log_mean[p.run]
 
 
+def _closure(x: Extremes) -> Bounds:
+    least_mean = x.baseline.shared_mean - x.margins.log_mean
+    return -np.log1p(float(x.world.n - 1)) * ONE, (x.log_shared - least_mean)[:, :, None]
+
+
+@term(_closure, group="network", reads="network")
 def closure(p: Prospects) -> Floats:
     """ln(1 + shared partners) less its mean. Triadic closure: Kinne 2018, JCR 62(4); Warren 2010, JPR 47."""
     return p.state.log_shared.take(p.at) - p.state.shared_mean[p.run]
 
 
+@term(lambda x: (ZERO, x.experience[:, :, None]), group="network", reads="date")
 def experience(p: Prospects) -> Floats:
     """Share of what ego signed, fading, that it signed with alter, 0..1: e_ij / (1 + sum_k e_ik).
 
@@ -137,16 +209,34 @@ def experience(p: Prospects) -> Floats:
     return np.asarray(ours / (1.0 + p.state.engaged.take(p.row) * fade))
 
 
+@term(lambda _: (ZERO, ONE), group="network", reads="network")
 def ladder(p: Prospects) -> Floats:
-    """Present depth: deeper accords follow shallower ones."""
+    """Present depth: deeper agreements follow shallower ones."""
     return p.depth
 
 
+def _autonomy(x: Extremes) -> Bounds:
+    most, least = (-x.world.autonomy * some for some in x.log_partners)
+    return least[:, None, None], most[:, None, None]
+
+
+@term(
+    _autonomy,
+    group="network",
+    reads="network",
+    unrecorded="no record of how dear freedom from commitments is to a state",
+)
 def autonomy(p: Prospects) -> Floats:
     """- autonomy_i ln(1 + partners of ego). Entrapment: Snyder 1984, World Politics 36(4)."""
     return -p.world.autonomy[p.ego] * p.state.log_partners.take(p.row)
 
 
+@term(
+    lambda x: (-x.world.ladder.depth * x.world.trade.sum(axis=1)[:, None, None], ZERO),
+    group="retaliation",
+    by_kind=True,
+    unrecorded="no trade in the record",
+)
 def exposure(p: Prospects) -> Floats:
     """- depth_m sum_k trade_ik q_kj: what ego's trade has to fear from those who see alter as against them.
 
@@ -159,6 +249,11 @@ def exposure(p: Prospects) -> Floats:
     return np.asarray(-p.world.ladder.depth.take(p.kind) * feared)
 
 
+@term(
+    lambda x: (ZERO, x.world.patron_of.any(axis=1).astype(float)[:, None, None]),
+    group="patron",
+    unrecorded="no patrons and no reliability in the record",
+)
 def hub_doubt(p: Prospects) -> Floats:
     """Most that the two stand to lose through one shared patron that wavers. Abandonment: Snyder 1984."""
     n, most = p.world.n, np.zeros(len(p.ego))
@@ -170,99 +265,66 @@ def hub_doubt(p: Prospects) -> Floats:
     return most
 
 
+@term(
+    lambda x: (ZERO, over(x.world.offensive, x.world.offensive + x.balance[:, None])[:, :, None]),
+    group="hostility",
+    record=DISPUTES,
+)
 def bandwagon(p: Prospects) -> Floats:
     """q_ij Theta_ij over the balance, 0..1. Schweller 1994, International Security 19(1)."""
     return p.against * over(p.world.offensive.take(p.apart) * p.against, p.balance)
 
 
-def over(part: Floats, scale: Floats) -> Floats:
-    """Part over scale, 0 where the scale is."""
-    return np.divide(part, scale, out=np.zeros_like(part), where=scale > 0)
+CHANGING = tuple(name for name, one in TERMS.items() if one.changing)
+STEADY = tuple(name for name, one in TERMS.items() if one.reads in ("facts", "network"))
+"""Terms that read the states and the network of agreements, and neither beliefs nor the date."""
+INTERCEPT, PROPENSITY, DRAWN = "intercept", "propensity", "drawn level"
+ORDER = (INTERCEPT, PROPENSITY, DRAWN, *TERMS)
+"""Parts of willingness in the order of the sum."""
 
 
-Term = Callable[[Prospects], Floats]
-TERMS: dict[str, Term] = {
-    term.__name__: term
-    for term in (
-        security_gain,
-        common_threat,
-        hostility,
-        similarity,
-        joint_democracy,
-        democracy_gap,
-        proximity,
-        size,
-        activity,
-        popularity,
-        closure,
-        experience,
-        ladder,
-        autonomy,
-        exposure,
-        hub_doubt,
-        bandwagon,
-    )
-}
+def total(u: Floats, parts: Iterable[Floats]) -> Floats:
+    """The one sum of willingness: u and then each part, in the order in which they come."""
+    return reduce(np.add, parts, u)
 
 
-OF_KIND = ("security_gain", "exposure")
-"""Terms that differ between kinds of accord, by the depth promised."""
+def summed(parts: Mapping[str, Floats]) -> Floats:
+    """The sum of parts that are in its order, bit for bit the willingness that the engine uses."""
+    first, *more = parts.values()
+    return total(first, more)
 
 
-def terms(p: Prospects) -> dict[str, Floats]:
-    """Each term's weighted part of the willingness, (C,) nats, in the table's order. Weight 0: left out."""
-    weights = p.world.rules.weights
-    return {name: weight_of(p, name) * term(p) for name, term in TERMS.items() if weights[name] != 0}
-
-
-def willingness(p: Prospects) -> Floats:
-    """u_ij for each prospect: the kind's intercept, ego's propensity for it, and the weighted terms. (C,) nats."""
-    return with_terms(p, level(p), TERMS)
+def levels(p: Prospects) -> dict[str, Floats]:
+    """What comes before any term, (C,) nats each: the kind's intercept, ego's random intercept, what was drawn."""
+    out = {INTERCEPT: p.world.ladder.intercept[p.kind], PROPENSITY: p.world.propensity[p.ego, p.kind]}
+    if p.world.drawn is not None:
+        out[DRAWN] = p.world.drawn.level[p.run, p.kind]
+    return out
 
 
 def level(p: Prospects) -> Floats:
-    """u_ij before any term: the kind's intercept, ego's propensity, and what a replication has drawn. (C,) nats."""
-    u = p.world.ladder.intercept[p.kind] + p.world.propensity[p.ego, p.kind]
-    if p.world.drawn is not None:
-        u = u + p.world.drawn.level[p.run, p.kind]
-    return np.asarray(u)
+    """u_ij before any term, (C,) nats."""
+    return summed(levels(p))
 
 
-def with_terms(p: Prospects, u: Floats, names: Iterable[str]) -> Floats:
-    """u with the weighted terms of these names added, in their order. (C,) nats."""
+def parts(p: Prospects, names: Iterable[str] = TERMS) -> Iterator[tuple[str, Floats]]:
+    """Each of these terms times its weight, the world's or the replication's own, (C,) nats; weight 0 is left out."""
+    weights, drawn = p.world.rules.weights, p.world.drawn
     for name in names:
-        if p.world.rules.weights[name] != 0:
-            u = u + weight_of(p, name) * _once(p, name)
-    return u
+        if weights[name] != 0:
+            own = drawn is not None and name in drawn.weights
+            weight = drawn.weights[name][p.run] if drawn is not None and own else weights[name]
+            yield name, weight * TERMS[name](p)
 
 
-OF_NETWORK = (
-    "similarity",
-    "joint_democracy",
-    "democracy_gap",
-    "proximity",
-    "size",
-    "popularity",
-    "closure",
-    "ladder",
-    "autonomy",
-)
-"""Terms that read the states and the network of agreements, and neither beliefs nor the date."""
+def account(p: Prospects) -> dict[str, Floats]:
+    """Willingness taken apart: every part, (C,) nats, in the order of the sum."""
+    return levels(p) | dict(parts(p))
 
 
-def weight_of(p: Prospects, name: str) -> Floats | float:
-    """A term's weight: the world's, or each run's own where runs have drawn theirs."""
-    drawn = p.world.drawn
-    if drawn is None or name not in drawn.weights:
-        return p.world.rules.weights[name]
-    return drawn.weights[name][p.run]
-
-
-def _once(p: Prospects, name: str) -> Floats:
-    """A term, (C,) nats: worked out once for all kinds of a dyad where the kind makes no difference to it."""
-    if p.kinds_each == 1 or name in OF_KIND:
-        return TERMS[name](p)
-    return np.repeat(TERMS[name](p.dyads), p.kinds_each)
+def willingness(p: Prospects, names: Iterable[str] = TERMS, u: Floats | None = None) -> Floats:
+    """u_ij for each prospect, (C,) nats. names: of the terms to add. u: what they are added to, else the levels."""
+    return total(level(p) if u is None else u, (part for _, part in parts(p, names)))
 
 
 def consent(u: Floats) -> Floats:

@@ -13,18 +13,24 @@ import numpy.typing as npt
 
 from balance_sim.model import beliefs, clocks
 from balance_sim.model.beliefs import prior_alignment, prior_intent
-from balance_sim.model.core import DAYS_PER_YEAR, AtStart, Docket, Ladder, Rules, World
-from balance_sim.model.hazards import hazards_of
+from balance_sim.model.core import (
+    DAYS_PER_YEAR,
+    AtStart,
+    Bools,
+    Floats,
+    InitialAgreements,
+    Ints,
+    Keys,
+    Ladder,
+    Rules,
+    World,
+)
 from balance_sim.model.network import deepest, record_in_force
-from balance_sim.model.news import attention_of_readings, evidence, reading_of, readings
-from balance_sim.model.no_relations import openness_of
-from balance_sim.model.rates import frailties_of
+from balance_sim.model.news import attention_of_readings, evidence, hazards_of, reading_of, readings
+from balance_sim.model.thinning import frailties_of, openness_of
 from balance_sim.model.threat import great_circle, reach
 from balance_sim.scenario.fingerprint import RecentResults
 from balance_sim.scenario.schema import Accord, Scenario, State
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) -> World:
@@ -34,7 +40,10 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     n = len(codes)
     first, second, pair_index, pair_keys = numbered(codes)
     parameters = scenario.parameters
-    ladder = _ladder(scenario)
+    kinds = sorted(scenario.kinds)
+    fields = [name for name in Ladder.__dataclass_fields__ if name != "names"]
+    columns = (np.array([getattr(scenario.kinds[kind], name) for kind in kinds]) for name in fields)
+    ladder = Ladder(tuple(kinds), *columns)
     ground = ground_of(scenario)
     km, gap = ground.distance_km, ground.gap
     capability, reached = capabilities(scenario), reach(km, parameters.delta_km, parameters.gamma)
@@ -48,7 +57,8 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     experience = _signed_by_pair(scenario, codes, parameters.experience_half_life_days)
     lately = _signed_by_pair(scenario, codes, parameters.activity_half_life_days)
     audience, names = reading_of(scenario), readings(scenario)
-    rules, at_hand = _rules(scenario), capability * reached
+    begins = np.searchsorted(audience, np.arange(len(names) + 1))
+    rules, projected = _rules(scenario), capability * reached
     docket = _docket(scenario, codes, ladder.names)
     in_force = record_in_force(docket, len(first), len(ladder.names))
     return World(
@@ -63,8 +73,8 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         grid=grid,
         focal_day=focal_day,
         capability=capability,
-        at_hand=at_hand,
-        offensive=offence(scenario.states, scenario.start, parameters.nuclear_offence) * at_hand,
+        projected=projected,
+        offensive=offence(scenario.states, scenario.start, parameters.nuclear_offence) * projected,
         reach=reached,
         gap=gap,
         distance_km=km,
@@ -80,7 +90,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
         audience=audience,
         audience_names=tuple("+".join(alike) for alike in names),
-        audience_rows=_slices(audience, len(names)),
+        audience_rows=tuple(slice(int(a), int(b)) for a, b in pairwise(begins)),
         odds_against=odds_against,
         intent_odds=intent_odds,
         reliability=reliability,
@@ -106,7 +116,7 @@ def by_audience(scenario: Scenario) -> Scenario:
 
 
 @lru_cache(maxsize=8)
-def numbered(codes: tuple[str, ...]) -> tuple[Ints, Ints, Ints, npt.NDArray[np.uint64]]:
+def numbered(codes: tuple[str, ...]) -> tuple[Ints, Ints, Ints, Keys]:
     """Every pair of states, numbered: (P,) positions of its first and its second state, (n, n) its number, -1 on the
     diagonal, and (P,) its key. The lesser code first; pairs in the order of the codes."""
     n = len(codes)
@@ -141,11 +151,11 @@ class Ground:
     democracy: Floats
     democracy_gap: Floats
     trade: Floats
-    patron_of: npt.NDArray[np.bool_]
+    patron_of: Bools
 
 
 _GROUNDS = RecentResults[Ground](most=4)
-_RECORDS = RecentResults[Docket](most=4)
+_RECORDS = RecentResults[InitialAgreements](most=4)
 _EARLIER = RecentResults[Floats](most=16)
 
 
@@ -232,7 +242,7 @@ def capabilities(scenario: Scenario) -> Floats:
     return np.asarray(composite / composite.sum())
 
 
-def propensities(states: Sequence[State], security: npt.NDArray[np.bool_]) -> Floats:
+def propensities(states: Sequence[State], security: Bools) -> Floats:
     """(n, M) random intercept of each state for each kind, nats: its own, and for declarations what it adds for them.
 
     security: (M,) whether a kind is a security agreement."""
@@ -288,11 +298,6 @@ def quarrels(scenario: Scenario) -> Floats:
     return out
 
 
-def _slices(audience: npt.NDArray[np.int64], count: int) -> tuple[slice, ...]:
-    edges = np.searchsorted(audience, np.arange(count + 1))
-    return tuple(slice(int(a), int(b)) for a, b in pairwise(edges))
-
-
 def _fill_with_mean(matrix: Floats) -> Floats:
     off = ~np.eye(len(matrix), dtype=bool)
     known = off & ~np.isnan(matrix)
@@ -321,23 +326,13 @@ def _rules(scenario: Scenario) -> Rules:
     )
 
 
-def _ladder(scenario: Scenario) -> Ladder:
-    names = tuple(sorted(scenario.kinds))
-    columns = {
-        field: np.array([getattr(scenario.kinds[name], field) for name in names])
-        for field in Ladder.__dataclass_fields__
-        if field != "names"
-    }
-    return Ladder(names=names, **columns)
-
-
-def _docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> Docket:
+def _docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> InitialAgreements:
     """codes, kinds: in the order of the arrays. The last few are kept."""
     given = (scenario.accords, codes, kinds, scenario.start)
     return _RECORDS.get(given, partial(_read_docket, scenario, codes, kinds))
 
 
-def _read_docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> Docket:
+def _read_docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> InitialAgreements:
     stages = {"talks": 0, "signed": 1, "in_force": 2}
     rows = [a for a in scenario.accords if a.status in stages]
     roster, number = {code: i for i, code in enumerate(codes)}, numbered(codes)[2]
@@ -348,7 +343,7 @@ def _read_docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, .
             np.array([np.nan if v is None else (v - scenario.start).days for v in values], dtype=float)
         )
 
-    return Docket(
+    return InitialAgreements(
         ids=tuple(a.id for a in rows),
         keys=shared(np.array([clocks.label(a.id) for a in rows], dtype=np.uint64)),
         pair=shared(np.array([number[roster[a.a], roster[a.b]] for a in rows], dtype=np.int64)),
@@ -379,13 +374,13 @@ def _earlier(scenario: Scenario, codes: tuple[str, ...], half_life: float) -> Fl
     return shared(out)
 
 
-def _by_state(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], by_pair: Floats, n: int) -> Floats:
+def _by_state(first: Ints, second: Ints, by_pair: Floats, n: int) -> Floats:
     return np.asarray(np.bincount(first, by_pair, n) + np.bincount(second, by_pair, n))
 
 
 def _left_at_start(accord: Accord, start: date, half_life: float) -> float:
     """What an earlier signature still counts at the start: 2^(-age / half-life); 0 if it was not signed."""
-    signed = _signing_day(accord)
+    signed = accord.signed or accord.in_force
     if signed is None or signed > start:
         return 0.0
     age = (start - signed).days + _IMPRECISION[accord.precision]
@@ -394,7 +389,3 @@ def _left_at_start(accord: Accord, start: date, half_life: float) -> float:
 
 # A date known to the year stands as 1 January, to the month as the 1st: on average it is half a span later.
 _IMPRECISION = {"day": 0.0, "month": -DAYS_PER_YEAR / 24, "year": -DAYS_PER_YEAR / 2}
-
-
-def _signing_day(accord: Accord) -> date | None:
-    return accord.signed or accord.in_force

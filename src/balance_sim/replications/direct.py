@@ -28,10 +28,9 @@ from balance_sim.model.engine import (
     turn_of_step,
     watch_margins,
 )
-from balance_sim.model.margins import BoundExceeded
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.perception import View
 from balance_sim.model.state import Hastened, Simulated, State
-from balance_sim.model.view import View
+from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds
+from balance_sim.model.clocks import run_keys
 from balance_sim.model.core import Baseline, Drawn, World
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.margins import most_willing
-from balance_sim.model.opportunities import run_keys
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.willingness import TERMS, consent
+from balance_sim.model.thinning import most_willing
+from balance_sim.model.willingness import TERMS, consent, level, total
 from balance_sim.scenario.defaults import SHARE, Distribution, fitted_distribution, fitted_shares
 from balance_sim.scenario.schema import Scenario
 
@@ -150,14 +150,12 @@ def keen_at_start(world: World, baseline: Baseline, runs: npt.NDArray[np.uint64]
     seen = Prospects(still, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind)
     weights = {name: weight for name, weight in world.rules.weights.items() if weight != 0}
     weighed = {name: TERMS[name](seen) for name in weights}
-    steady = world.ladder.intercept[kind] + world.propensity[seen.ego, kind]
+    steady = level(seen)
     drawn = world.drawn
     assert drawn is not None
     out = np.empty((len(runs), *shape))
     for run in range(len(runs)):
-        u = steady + drawn.level[run, kind]
-        for name, weight in weights.items():
-            own = drawn.weights[name][run] if name in drawn.weights else weight
-            u = u + own * weighed[name]
+        own = {name: drawn.weights[name][run] if name in drawn.weights else w for name, w in weights.items()}
+        u = total(steady + drawn.level[run, kind], (own[name] * weighed[name] for name in weights))
         out[run] = consent(u).reshape(shape)
     return out

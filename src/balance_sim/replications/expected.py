@@ -27,15 +27,14 @@ from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Baseline, World
 from balance_sim.model.engine import close_step, perceive
 from balance_sim.model.network import begin_network
 from balance_sim.model.news import evidence
-from balance_sim.model.no_relations import mean_openness
 from balance_sim.model.pipeline import record_at_start, speed
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
-from balance_sim.model.willingness import OF_NETWORK, TERMS, consent, level, with_terms
+from balance_sim.model.thinning import mean_openness, opportunity_rate
+from balance_sim.model.willingness import STEADY, TERMS, consent, willingness
 from balance_sim.model.world import by_audience, event_days
-from balance_sim.replications.filtered import TalksAtStart, Windows
-from balance_sim.replications.outcomes import COUNTS
+from balance_sim.replications.filtered import TalksAtStart, Windows, focal_windows
+from balance_sim.replications.outcomes import numbers_of_agreements
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
 
@@ -130,7 +129,7 @@ def course(
     alter = np.repeat(np.concatenate([second, first]), kinds)
     kind = np.tile(np.arange(kinds), 2 * pairs)
     run = np.zeros(len(kind), dtype=np.int64)
-    later = [name for name in TERMS if name not in OF_NETWORK]
+    later = [name for name in TERMS if name not in STEADY]
     steady: Floats | None = None
     both, gains, states = [], [], []
     if beside is not None and (before := _alike(world, beside.world)):
@@ -143,8 +142,8 @@ def course(
         view = perceive(world, state, step)
         seen = Prospects(world, baseline, view, state, run, ego, alter, kind, kinds_each=kinds, mirrored=True)
         if steady is None:
-            steady = with_terms(seen, level(seen), OF_NETWORK)
-        wanted = consent(with_terms(seen, steady, later)).reshape(2, pairs, kinds)
+            steady = willingness(seen, STEADY)
+        wanted = consent(willingness(seen, later, steady)).reshape(2, pairs, kinds)
         both.append(wanted[0] * wanted[1])
         gains.append(seen.log_gain.reshape(2, pairs, kinds).sum(axis=0))
         close_step(world, baseline, state, view)
@@ -186,19 +185,16 @@ class Expected:
 
     def outcomes(self, direction: Ints) -> dict[str, float]:
         """By the names of the outcomes that count new agreements."""
-        out: dict[str, float] = {}
-        for window in self.windows.days:
-            for what, kinds in zip(COUNTS, (self.security, ~self.security), strict=True):
-                of = self.by_direction(direction, window, kinds)
-                out |= {f"{what}_{name}_{window}": float(n) for name, n in zip(DIRECTIONS, of, strict=True)}
-                out[f"{what}_all_{window}"] = float(of.sum())
-        longest = self.windows.longest
-        by_kind = self.signed[longest].sum(axis=0)
-        out |= {
-            f"accords_{kind}_{longest}": float(n)
-            for kind, n in zip(self.world.ladder.names, by_kind, strict=True)
+        longest, names = self.windows.longest, self.world.ladder.names
+        both = {
+            window: (
+                self.by_direction(direction, window),
+                self.by_direction(direction, window, ~self.security),
+            )
+            for window in self.windows.days
         }
-        return out
+        found = numbers_of_agreements(both, self.signed[longest].sum(axis=0), names, longest)
+        return {name: float(number) for name, number in found.items()}
 
 
 @dataclass(frozen=True)
@@ -364,13 +360,6 @@ def gained(found: Course, inside: Floats) -> Floats:
             faster = speed(found.gain[j:], found.gain[j], rules.talks_speed_exponent, rules.talks_speed_max)
             out[:, j] = np.einsum("dk,k...->d...", inside[:, j:], faster - 1.0)
     return out
-
-
-def focal_windows(worlds: Worlds) -> Windows:
-    """The windows of the scenario's report after its focal event."""
-    world = worlds.reference
-    days = tuple(sorted(worlds.scenario.report.windows))
-    return Windows(world.focal_day, days, float(world.grid[-1]))
 
 
 class Estimator:

@@ -14,7 +14,7 @@ has the probabilities.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,7 +25,13 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, ORIGINS, Ladder, Opportunities, World
 from balance_sim.model.pipeline import chance_under_way
 from balance_sim.model.state import Simulated
-from balance_sim.replications.outcomes import COUNTS, FROM_TALKS, NEW_ORIGINS, in_force_between
+from balance_sim.replications.outcomes import (
+    FROM_TALKS,
+    NEW_ORIGINS,
+    Outcome,
+    in_force_between,
+    numbers_of_agreements,
+)
 from balance_sim.stats.lags import (
     gained_by_haste,
     in_force_within,
@@ -57,6 +63,12 @@ class Windows:
         """First moment, and first moment after it, in days from the scenario's start."""
         first = self.day + 1.0
         return first, max(min(first + window, self.end), first)
+
+
+def focal_windows(worlds: Worlds) -> Windows:
+    """The windows of the scenario's report after its focal event."""
+    world, days = worlds.reference, tuple(sorted(worlds.scenario.report.windows))
+    return Windows(world.focal_day, days, float(world.grid[-1]))
 
 
 @dataclass(frozen=True)
@@ -341,19 +353,13 @@ class Filtered:
         return np.asarray((1.0 - ladder.at_once[kind]) * later)
 
 
-def filtered_outcomes(found: Filtered, names: Sequence[str] = ()) -> dict[str, Floats]:
+def filtered_outcomes(found: Filtered) -> dict[str, Floats]:
     """(R,) each: filtered estimates of the numbers of agreements that `outcomes.outcomes_of` counts, by its names."""
-    out: dict[str, Floats] = {}
-    for window in found.windows.days:
-        for what, kinds in zip(COUNTS, (found.security, ~found.security), strict=True):
-            by_direction = found.by_direction(window, kinds)
-            for index, name in enumerate(DIRECTIONS):
-                out[f"{what}_{name}_{window}"] = by_direction[:, index]
-            out[f"{what}_all_{window}"] = by_direction.sum(axis=1)
-    longest = found.windows.longest
-    by_kind = found.by_kind(longest)
-    for index, kind in enumerate(found.world.ladder.names):
-        out[f"accords_{kind}_{longest}"] = by_kind[:, index]
-    out[f"from_talks_{longest}"] = found.from_talks(longest)
-    out[f"in_force_{longest}"] = found.in_force()
-    return {name: of for name, of in out.items() if not names or name in names}
+    security, longest = found.security, found.windows.longest
+    by_direction = {
+        window: (found.by_direction(window, security), found.by_direction(window, ~security))
+        for window in found.windows.days
+    }
+    out = numbers_of_agreements(by_direction, found.by_kind(longest), found.world.ladder.names, longest)
+    more = {"from_talks": found.from_talks(longest), "in_force": found.in_force()}
+    return out | {Outcome(name, "", longest).name: of for name, of in more.items()}

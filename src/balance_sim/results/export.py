@@ -1,4 +1,6 @@
-"""One tidy table of everything: CSV or Parquet, written block by block; or the EMA workbench's layout."""
+"""One tidy table of everything: CSV or Parquet, written block by block; or the EMA workbench's layout.
+
+Text is written so that a spreadsheet finds no formula in it."""
 
 from __future__ import annotations
 
@@ -17,14 +19,33 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
-from balance_sim.pool.faults import WrongRequest, no_results
+from balance_sim.pool.faults import WrongRequest
 from balance_sim.pool.whole_files import make_folder, whole_file
-from balance_sim.results.cells import harmless
 from balance_sim.results.result import open_result
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 
 Table = Literal["runs", "accords"]
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # full width, too
+
+
+def harmless(text: str) -> str:
+    """The text; with an apostrophe in front where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.lstrip(" \u00a0\ufeff").startswith(FORMULA) else text
+
+
+def harmless_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with harmless text, in cells and in the header; numbers stay as they are."""
+    safe = frame.rename(columns=lambda name: harmless(str(name)))
+    for at, (_, column) in enumerate(frame.items()):
+        if not pd.api.types.is_numeric_dtype(column):
+            safe.isetitem(at, [harmless(one) if isinstance(one, str) else one for one in column])
+    return safe
+
+
+def frame_csv(frame: pd.DataFrame) -> str:
+    """A frame as CSV. Numbers are as pandas writes them; text is harmless, in cells and in the header."""
+    return harmless_frame(frame).to_csv(index=False, lineterminator="\n")
 
 
 def export(folder: Path, out: Path, table: Table = "runs") -> int:
@@ -79,11 +100,9 @@ def _writer(file: BinaryIO, suffix: str, schema: pa.Schema) -> Any:
 
 def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
     """Block tables, text as text, missing days as nulls; in a sweep the point and its factors in front."""
-    manifest = Store(folder).read_manifest()
-    if manifest is None:
-        raise no_results(folder)
+    manifest = Store(folder).manifest()
     place = 0 if table == "runs" else 1
-    if manifest["study"] != "sweep":
+    if not manifest.is_sweep:
         for pair in open_result(folder).blocks():
             yield _plain(pair[place])
         return

@@ -13,10 +13,10 @@ from balance_sim.show.save import figure_bytes
 from balance_sim.show.wording import plural, printable
 
 if TYPE_CHECKING:
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
 
 
-def card(result: Result) -> str:
+def card(result: AnalysedResult) -> str:
     """HTML of the headline and the fan chart; no script, no style sheet, nothing fetched."""
     figure = FIGURES["fan"].draw(result)
     words = words_of(figure)

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from balance_sim.analysis.gof_file import GoodnessOfFit
+    from balance_sim.analysis.result import AnalysedResult
     from balance_sim.evidence.forecast.scored_file import Scored
-    from balance_sim.results.result import Result
     from balance_sim.results.sweep_result import SweepResult
     from balance_sim.show.comparison import Comparison
 
-    type Study = Result | SweepResult | Comparison | Scored | GoodnessOfFit
+    type Study = AnalysedResult | SweepResult | Comparison | Scored | GoodnessOfFit
 
 HOME = "balance_sim.show.figures"
 WAITING_DAYS, WAITING_SHARE = 30, 0.25
@@ -27,24 +27,24 @@ def _always(_result: object) -> bool:
     return True
 
 
-def _compares(result: Result) -> bool:
+def _compares(result: AnalysedResult) -> bool:
     return result.headline_arm is not None
 
 
-def _repeats(result: Result) -> bool:
+def _repeats(result: AnalysedResult) -> bool:
     return _compares(result) and result.runs > 1
 
 
-def _ties(result: Result) -> bool:
+def _ties(result: AnalysedResult) -> bool:
     """Whether filtered numbers by dyad were kept, of an arm to compare."""
     return _compares(result) and not result.dyads.empty
 
 
-def _observed(result: Result) -> bool:
+def _observed(result: AnalysedResult) -> bool:
     return _compares(result) and any(str(name).startswith("states_balance") for name in result.outcome_names)
 
 
-def _waits(result: Result) -> bool:
+def _waits(result: AnalysedResult) -> bool:
     """Whether a share of replications worth drawing goes a month without a counter-balancing agreement."""
     if "first_counter_days" not in result.by_run.names:
         return False
@@ -53,19 +53,19 @@ def _waits(result: Result) -> bool:
     return bool((~(days <= WAITING_DAYS)).mean() >= WAITING_SHARE)
 
 
-def _attributed(result: Result) -> bool:
+def _attributed(result: AnalysedResult) -> bool:
     return len(FIGURES["attribution"].table(result)) > 0
 
 
-def _divided(result: Result) -> bool:
+def _divided(result: AnalysedResult) -> bool:
     return len(FIGURES["channels"].table(result)) > 0
 
 
-def _tested(result: Result) -> bool:
+def _tested(result: AnalysedResult) -> bool:
     return len(FIGURES["placebos"].table(result)) > 0
 
 
-def _told(result: Result) -> bool:
+def _told(result: AnalysedResult) -> bool:
     return len(FIGURES["timeline"].table(result)) > 0
 
 

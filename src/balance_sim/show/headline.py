@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
 
 NARROW = 64  # columns below which tables become lines
 TOP = 5  # dyads that are shown
@@ -37,7 +37,7 @@ NO_DYAD = "No dyad shows a detectable effect."
 CAVEAT = "The CI reflects Monte Carlo error only."
 
 
-def finding(result: Result) -> str:
+def finding(result: AnalysedResult) -> str:
     """The effect of the headline arm in a sentence."""
     reference, arm = result.reference, result.headline_arm
     outcome = f"accords_counter_{result.window}"
@@ -55,7 +55,7 @@ def finding(result: Result) -> str:
     return f"{treatment(result, arm)}: {change_words(*numbers, what)}."
 
 
-def headline(result: Result, console: Console | None = None, *, verbose: bool = False) -> None:
+def headline(result: AnalysedResult, console: Console | None = None, *, verbose: bool = False) -> None:
     """Print the finding and its tables. Readable at 80 columns; below 64 the tables become lines.
 
     verbose: also agreements of every direction, all dyads with an effect, and what is needed to repeat the run."""
@@ -117,7 +117,7 @@ class _Page:
         self.console.print(table)
 
 
-def channel_words(result: Result) -> str:
+def channel_words(result: AnalysedResult) -> str:
     """What the focal event's two channels make of the headline effect, in a sentence; empty without the event."""
     arm = result.headline_arm
     found = result.channels.of(arm, f"accords_counter_{result.window}") if arm is not None else None
@@ -132,7 +132,7 @@ def channel_words(result: Result) -> str:
     )
 
 
-def placebo_words(result: Result) -> str:
+def placebo_words(result: AnalysedResult) -> str:
     """What the placebos say, in one sentence; empty where there are none."""
     told = []
     for of in result.placebos.families:
@@ -144,7 +144,7 @@ def placebo_words(result: Result) -> str:
     return f"Placebos: {'; '.join(told)}." if told else ""
 
 
-def _arms(result: Result, page: _Page) -> None:
+def _arms(result: AnalysedResult, page: _Page) -> None:
     """Every arm: expected agreements, effect, CI and Monte Carlo standard error."""
     frame = direction_table(result, result.arms)
     frame = frame[frame["direction"] == "counter"]
@@ -159,7 +159,7 @@ def _arms(result: Result, page: _Page) -> None:
     page.text(f"Effects are paired with the control arm. {CAVEAT}" if len(rows) > 1 else CAVEAT)
 
 
-def _declared(result: Result, page: _Page) -> None:
+def _declared(result: AnalysedResult, page: _Page) -> None:
     """Declarations, which the table of arms leaves out: the level of the control arm, and the headline arm's effect."""
     frame = direction_table(result, result.arms)
     rows = frame[frame["direction"] == "declarations_counter"].to_dict("records")
@@ -189,7 +189,7 @@ def _effect_rows(names: Sequence[str], frame: pd.DataFrame) -> list[list[str]]:
     return rows
 
 
-def _dyads(result: Result, page: _Page, most: int | None) -> None:
+def _dyads(result: AnalysedResult, page: _Page, most: int | None) -> None:
     """The dyads whose effect can be detected, or the one sentence that there is none."""
     arm = result.headline_arm
     if arm is None or result.dyads.empty:
@@ -218,7 +218,7 @@ def _dyads(result: Result, page: _Page, most: int | None) -> None:
     page.text(f"The 95 % CI of {len(frame):,} of {plural(every, 'dyad')} excludes zero.")
 
 
-def _scheduled(result: Result, page: _Page) -> None:
+def _scheduled(result: AnalysedResult, page: _Page) -> None:
     page.text("")
     names = state_names(result.scenario)
     told = []
@@ -232,7 +232,7 @@ def _scheduled(result: Result, page: _Page) -> None:
     page.text(f"Already scheduled, so {its} zero by construction: {'; '.join(told)}.")
 
 
-def _directions(result: Result, page: _Page) -> None:
+def _directions(result: AnalysedResult, page: _Page) -> None:
     """New agreements of every direction in every arm."""
     page.text("")
     page.heading(f"New agreements {within(result.window)} by direction")
@@ -250,7 +250,7 @@ def _directions(result: Result, page: _Page) -> None:
     )
 
 
-def _from_talks(result: Result, page: _Page) -> None:
+def _from_talks(result: AnalysedResult, page: _Page) -> None:
     """Agreements that come of negotiations under way at the start."""
     outcome = f"from_talks_{result.window}"
     base = _row(result.levels, result.reference, outcome)
@@ -266,7 +266,7 @@ def _from_talks(result: Result, page: _Page) -> None:
     page.text(f"{words}.")
 
 
-def _failed(result: Result, page: _Page) -> None:
+def _failed(result: AnalysedResult, page: _Page) -> None:
     if result.failed:
         page.text("")
         numbers = ", ".join(str(row["run"]) for row in result.failed[:10])
@@ -275,7 +275,7 @@ def _failed(result: Result, page: _Page) -> None:
         page.heading(f"{what} left out of every number above: {numbers}{more}.")
 
 
-def _files(result: Result, page: _Page, *, verbose: bool) -> None:
+def _files(result: AnalysedResult, page: _Page, *, verbose: bool) -> None:
     page.text("")
     if verbose:
         page.text(

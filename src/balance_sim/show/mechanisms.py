@@ -10,7 +10,7 @@ from balance_sim.show.wording import number, plural
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
 
 NARROW = 76  # columns below which the table becomes lines
 WIDE = 108  # columns from which each mechanism has one line
@@ -19,12 +19,12 @@ STACK = "\n"
 DIGITS = 3
 
 
-def mechanism_rows(result: Result) -> list[dict[str, str]]:
+def mechanism_rows(result: AnalysedResult) -> list[dict[str, str]]:
     """Each mechanism in words: id, name, value, interval, tag, found, p among placebos, why, note; else empty."""
     return [_row(key, of) for key, of in result.mechanisms.items()]
 
 
-def mechanism_table(result: Result, console: Console | None = None) -> None:
+def mechanism_table(result: AnalysedResult, console: Console | None = None) -> None:
     """Print the mechanisms, and what must be known to read them."""
     from rich.console import Console
     from rich.text import Text
@@ -47,7 +47,7 @@ def mechanism_table(result: Result, console: Console | None = None) -> None:
         page.print(Text(line))
 
 
-def reading(result: Result) -> list[str]:
+def reading(result: AnalysedResult) -> list[str]:
     """What must be known to read the table."""
     compared = max((of["placebos"] for key, of in result.mechanisms.items() if key != "M2"), default=0)
     lines = [

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from balance_sim.analysis.compare import open_side, parse_side
 from balance_sim.analysis.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
+from balance_sim.analysis.result import open_result
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.scored_file import Scored, read_scored, scored_path
 from balance_sim.pool.faults import WrongRequest
-from balance_sim.results.result import open_result
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.show.comparison import Comparison
@@ -24,7 +24,7 @@ from balance_sim.show.score_gallery import SCORE_FIGURES
 from balance_sim.show.sweep_gallery import SWEEP_FIGURES
 
 if TYPE_CHECKING:
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
     from balance_sim.show.gallery import Study
 
 COMPARISON = "comparison"  # folder in the last of the folders compared
@@ -37,11 +37,11 @@ class Plots[S: Study]:
     study: S
 
     @staticmethod
-    def of(folder: Path) -> Plots[Result | SweepResult]:
+    def of(folder: Path) -> Plots[AnalysedResult | SweepResult]:
         """The run or the sweep in a folder. Raises WrongRequest where there is none, or one of another version that
         lacks what figures speak of."""
         manifest = Store(folder).read_manifest()
-        if manifest is not None and manifest["study"] == "sweep":
+        if manifest is not None and manifest.is_sweep:
             return Plots(open_sweep(folder))
         result = open_result(folder)
         result.need(f"accords_counter_{result.window}")  # which every page and most figures speak of

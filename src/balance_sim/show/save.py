@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.pool.whole_files import make_folder, write_whole
-from balance_sim.results.drawn import note_drawn
+from balance_sim.results.shards import note_drawn
 from balance_sim.show.figures.paper import style
 from balance_sim.show.gallery import FIGURES, fitting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
 
 FOLDER = "figures"
 DOTS = 160  # per inch
@@ -69,7 +69,9 @@ def _settle(figure: Figure) -> None:
         figure.set_layout_engine("none")
 
 
-def save_figures(result: Result, folder: Path | str, names: Iterable[str] | None = None) -> list[Path]:
+def save_figures(
+    result: AnalysedResult, folder: Path | str, names: Iterable[str] | None = None
+) -> list[Path]:
     """Draw figures into `folder`/figures; each file is put in its place whole. The paths, in order.
 
     names: of FIGURES; those the study has something to show in if not given. Raises CannotWrite."""

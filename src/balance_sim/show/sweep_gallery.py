@@ -8,7 +8,7 @@ from balance_sim.show.gallery import Picture
 
 def _has_indices(result: object) -> bool:
     methods = ("sobol", "morris")
-    return isinstance(result, SweepResult) and result.manifest.get("design", {}).get("method") in methods
+    return isinstance(result, SweepResult) and result.manifest.design.method in methods
 
 
 def _has_surface(result: object) -> bool:

@@ -23,7 +23,13 @@ NORMAL_SIZES = np.pi / 2  # of n normal distances from their median 2 n / pi are
 
 
 def t_quantile(confidence: float, freedom: int) -> float:
-    """Two-sided quantile of Student's t; infinite without a degree of freedom."""
+    """Two-sided quantile of Student's t; infinite without a degree of freedom.
+
+    Examples
+    --------
+    >>> round(t_quantile(0.95, 9), 3)
+    2.262
+    """
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, 0.5 + confidence / 2)) if freedom > 0 else float("inf")
@@ -65,12 +71,24 @@ class Sides:
 
 
 def spread_over(arm: Floats, reference: Floats) -> Floats:
-    """Standard deviation of an outcome over the runs of both arms together: (runs, ...) each, returned (...)."""
+    """Standard deviation of an outcome over the runs of both arms together: (runs, ...) each, returned (...).
+
+    Examples
+    --------
+    >>> float(spread_over(np.array([1.0, 1.0]), np.array([3.0, 3.0])))
+    1.0
+    """
     return np.asarray(np.concatenate([arm, reference]).std(axis=0))
 
 
 def student_half_width(sd: Floats, n: int) -> Floats:
-    """How far Student's 95 % interval of a mean over n runs reaches to either side; NaN for one run."""
+    """How far Student's 95 % interval of a mean over n runs reaches to either side; NaN for one run.
+
+    Examples
+    --------
+    >>> round(float(student_half_width(np.array(1.0), 10)), 3)
+    0.715
+    """
     return np.asarray(t_quantile(0.95, n - 1) * sd / np.sqrt(n)) if n > 1 else np.full_like(sd, np.nan)
 
 
@@ -83,7 +101,19 @@ def paired_half_widths(sd: Floats, n: int, sides: Sides, spread: float | Floats)
     sides : of the distances of the differences from their median
     spread : standard deviation of the outcome over runs and arms (`spread_over`); 0 where there can be no difference
 
-    Returns the two half-widths in the shape of `sd`, never less than Student's t; NaN for one run."""
+    Returns
+    -------
+    The two half-widths in the shape of `sd`, never less than Student's t; NaN for one run.
+
+    Examples
+    --------
+    One agreement gained in ten runs: the interval reaches further up than down.
+
+    >>> difference = np.array([1.0] + [0.0] * 9)
+    >>> sides, sd = Sides.of(difference), difference.std(ddof=1)
+    >>> [round(float(x), 2) for x in paired_half_widths(sd, 10, sides, 0.3)]
+    [0.4, 0.46]
+    """
     t = t_quantile(0.95, n - 1)
     if n < 2:
         return np.full_like(sd, np.nan), np.full_like(sd, np.nan)
@@ -153,8 +183,19 @@ def paired_interval(
 ) -> tuple[float, float, float, float]:
     """The same of the difference of two arms, run by run.
 
-    smooth: a filtered estimate, which has Student's interval; else there is room for jumps that no run has shown.
-    alike: the arms are the same in everything, so there are none. least: how large a jump is at least, 1 of a count."""
+    Parameters
+    ----------
+    arm, reference : (runs,) the outcome in either arm
+    smooth : a filtered estimate, which has Student's interval; else there is room for jumps that no run has shown
+    alike : the arms are the same in everything, so there are none
+    least : how large a jump is at least, 1 of a count
+
+    Examples
+    --------
+    >>> with_event, without = np.array([2.0, 3.0, 5.0]), np.array([1.0, 2.0, 3.0])
+    >>> [round(x, 3) for x in paired_interval(with_event, without, smooth=True)]
+    [1.333, 0.333, -0.101, 2.768]
+    """
     difference = arm - reference
     if smooth or len(arm) < 2:
         return mean_interval(difference)

@@ -7,6 +7,8 @@ a time of zero or less has probability zero.
 
 P is the regularised lower incomplete gamma function: the density of X times e^(-kap x) is again a gamma density,
 scaled (exponential tilting; Johnson, Kotz, Balakrishnan 1994, Continuous Univariate Distributions 1, ch. 17).
+
+And how likely at least one event is where the rate has gamma factors that are not known: `mixed_chance`.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ MOST_WHOLE = 12  # shapes summed in closed form
 MOST_COLLAPSES = 600.0  # expected collapses so far above which e to their number is too large to be told
 TINY = 1e-250  # chances of having lasted so long below which the remainder is exponential
 CELLS = 8192  # of the grid for two lags in a row
+POINTS = 40  # of equal probability at which a level is integrated over
 
 
 def gamma_survival(shape: Floats, at: Floats) -> Floats:
@@ -268,3 +271,40 @@ def spline(knots: Floats, values: Floats) -> Callable[[Floats], Floats]:
         return np.asarray(out)
 
     return laid
+
+
+def mixed_chance(rate: Floats, shape: Floats, inverse: Floats, variance: float = 0.0) -> Floats:
+    """Probability of at least one event, 1 - E exp(-lambda L rate), with lambda ~ Gamma(shape, inverse scale) and L ~
+    Gamma of mean 1.
+
+    Over lambda in closed form, 1 - (1 + L r / b)^-a (Greenwood, Yule 1920, JRSS 83: 255-279); over L at points of equal
+    probability.
+
+    Parameters
+    ----------
+    rate : (N,) expected events where both factors are 1
+    shape, inverse : (N,) of lambda; the shape is infinite where lambda is 1
+    variance : of L
+
+    Examples
+    --------
+    >>> mixed_chance(np.array([1.0]), np.array([1.0]), np.array([1.0])).tolist()  # 1 - 1 / 2
+    [0.5]
+    """
+    known = ~np.isfinite(shape)
+    a, b = np.where(known, 1.0, shape), np.where(known, 1.0, inverse)
+    some = [
+        -np.expm1(-np.where(known, level * rate, a * np.log1p(level * rate / b)))
+        for level in level_points(variance)
+    ]
+    return np.asarray(np.mean(some, axis=0))
+
+
+def level_points(variance: float) -> Floats:
+    """Points of equal probability of the mean-one gamma distribution with this variance; their mean is 1."""
+    from scipy.special import gammaincinv
+
+    if variance <= 0:
+        return np.ones(1)
+    points = gammaincinv(1.0 / variance, (np.arange(POINTS) + 0.5) / POINTS) * variance
+    return np.asarray(points / points.mean())

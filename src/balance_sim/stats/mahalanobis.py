@@ -57,10 +57,28 @@ class Fit:
 
 
 def lies_among(observed: Floats, simulated: Floats) -> Fit:
-    """The test. observed: (K,); simulated: (R, K), R >= 2, all finite.
+    """The test.
 
     What never varies and is as observed adds nothing; what never varies and is not as observed is as far out as
-    anything can be. Raises ValueError for arrays of other shapes, or with what is not a number."""
+    anything can be.
+
+    Parameters
+    ----------
+    observed : (K,) statistics
+    simulated : (R, K) the same of R >= 2 simulations, all finite
+
+    Raises
+    ------
+    ValueError
+        for arrays of other shapes, or with what is not a number
+
+    Examples
+    --------
+    Further out than each of nine simulations: half of the tenth of all ten vectors that it is.
+
+    >>> lies_among(np.array([50.0]), np.arange(9.0)[:, None]).p
+    0.05
+    """
     if simulated.ndim != 2 or len(simulated) < 2 or observed.shape != simulated.shape[1:]:
         raise ValueError(
             f"one vector and at least two like it are needed, got {observed.shape}, {simulated.shape}"
@@ -73,12 +91,7 @@ def lies_among(observed: Floats, simulated: Floats) -> Fit:
     published = distances(every, simulated, diagonal=diagonal)[0]
     ranks = mid_ranks(pooled)
     return Fit(
-        float(ranks[0]),
-        share_as_far(published),
-        float(np.sqrt(published[0])),
-        dimension,
-        diagonal,
-        ranks,
+        float(ranks[0]), share_as_far(published), float(np.sqrt(published[0])), dimension, diagonal, ranks
     )
 
 

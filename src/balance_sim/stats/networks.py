@@ -35,19 +35,28 @@ def degrees(tie: Bools) -> Ints:
 
 
 def isolates(tie: Bools) -> float:
-    """How many nodes have no tie."""
+    """How many nodes have no tie.
+
+    >>> isolates(tied(4, np.array([0]), np.array([1])))
+    2.0"""
     return float((degrees(tie) == 0).sum())
 
 
 def cumulative_degrees(tie: Bools, levels: Ints) -> Floats:
-    """(L,) how many nodes have a degree of at most each level."""
+    """(L,) how many nodes have a degree of at most each level.
+
+    >>> cumulative_degrees(tied(4, np.array([0, 0]), np.array([1, 2])), np.array([0, 1, 2])).tolist()
+    [1.0, 3.0, 4.0]"""
     return np.asarray((degrees(tie)[:, None] <= levels).sum(axis=0), dtype=np.float64)
 
 
 def geodesics(tie: Bools, longest: int) -> Floats:
     """(longest + 2,) dyads whose shortest path has 1, 2, ..., `longest` ties, more, and none at all.
 
-    Shortest paths: scipy.sparse.csgraph."""
+    Shortest paths: scipy.sparse.csgraph.
+
+    >>> geodesics(tied(4, np.array([0, 1]), np.array([1, 2])), 1).tolist()
+    [2.0, 1.0, 3.0]"""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import shortest_path
 
@@ -57,14 +66,20 @@ def geodesics(tie: Bools, longest: int) -> Floats:
 
 
 def shared_partners(tie: Bools, most: int) -> Floats:
-    """(most + 1,) dyads, tied or not, with 0, 1, ..., most - 1, and `most` or more, partners in common."""
+    """(most + 1,) dyads, tied or not, with 0, 1, ..., most - 1, and `most` or more, partners in common.
+
+    >>> shared_partners(tied(3, np.array([0, 1]), np.array([1, 2])), 1).tolist()
+    [2.0, 1.0]"""
     whole = tie.astype(np.int64)
     shared = np.minimum((whole @ whole)[np.triu_indices(len(tie), 1)], most)
     return np.bincount(shared, minlength=most + 1).astype(np.float64)
 
 
 def triads(tie: Bools) -> Floats:
-    """(4,) sets of three nodes with 0, 1, 2 and 3 ties among them: the triad census of an undirected network."""
+    """(4,) sets of three nodes with 0, 1, 2 and 3 ties among them: the triad census of an undirected network.
+
+    >>> triads(tied(3, np.array([0, 1]), np.array([1, 2]))).tolist()
+    [0.0, 0.0, 1.0, 0.0]"""
     n, ties = len(tie), int(tie.sum()) // 2
     degree = degrees(tie)
     whole = tie.astype(np.int64)
@@ -75,7 +90,10 @@ def triads(tie: Bools) -> Floats:
 
 
 def transitivity(tie: Bools) -> float:
-    """Share of paths of two ties whose ends are tied; 0 where there is no such path (networkx)."""
+    """Share of paths of two ties whose ends are tied; 0 where there is no such path (networkx).
+
+    >>> transitivity(tied(3, np.array([0, 1, 0]), np.array([1, 2, 2])))
+    1.0"""
     import networkx as nx
 
     return float(nx.transitivity(_graph(tie)))
@@ -84,7 +102,10 @@ def transitivity(tie: Bools) -> float:
 def modularity(tie: Bools) -> float:
     """Modularity of the communities found by greedy joining, 0 without a tie (networkx).
 
-    Clauset, Newman, Moore 2004, Finding community structure in very large networks, Physical Review E 70, 066111."""
+    Clauset, Newman, Moore 2004, Finding community structure in very large networks, Physical Review E 70, 066111.
+
+    >>> modularity(tied(4, np.array([0, 2]), np.array([1, 3])))
+    0.5"""
     import networkx as nx
 
     if not tie.any():
@@ -94,7 +115,10 @@ def modularity(tie: Bools) -> float:
 
 
 def repeats(first: Ints, second: Ints) -> float:
-    """Share of the edges that are not the first of their dyad; NaN without an edge."""
+    """Share of the edges that are not the first of their dyad; NaN without an edge.
+
+    >>> repeats(np.array([0, 1]), np.array([1, 0]))
+    0.5"""
     if not len(first):
         return float("nan")
     ends = np.stack([np.minimum(first, second), np.maximum(first, second)])

@@ -18,7 +18,15 @@ def shapley(worth: Floats) -> Floats:
     """Shapley values of k players, (..., 2^k) to (..., k).
 
     worth[..., m] is what the coalition of the players whose bits are set in m is worth. The values of a game
-    sum to worth[..., -1] - worth[..., 0]."""
+    sum to worth[..., -1] - worth[..., 0]. Raises ValueError for a number of coalitions that is no power of two.
+
+    Examples
+    --------
+    Two players who are worth 1 and 2 alone and 5 together share the 2 that only both bring.
+
+    >>> shapley(np.array([0.0, 1.0, 2.0, 5.0])).tolist()
+    [2.0, 3.0]
+    """
     players = worth.shape[-1].bit_length() - 1
     if worth.shape[-1] != 1 << players:
         raise ValueError(f"{worth.shape[-1]} coalitions: not a power of two")
@@ -35,7 +43,13 @@ def shapley(worth: Floats) -> Floats:
 def alone_and_last(worth: Floats) -> tuple[Floats, Floats]:
     """What each player adds to nobody, and to all others, (..., 2^k) to two of (..., k).
 
-    Where the two differ, players act together, and a single number for one of them hides that."""
+    Where the two differ, players act together, and a single number for one of them hides that.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in alone_and_last(np.array([0.0, 1.0, 2.0, 5.0]))]
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
     players = worth.shape[-1].bit_length() - 1
     bits = 1 << np.arange(players)
     everybody = (1 << players) - 1

@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from balance_sim.model.baseline import compile_worlds, freeze, own_theory, shift_to
+from balance_sim.model.baseline import compile_worlds, expected_a_year, freeze, own_theory, shift_to
 from balance_sim.model.classes import unfrozen
 from balance_sim.model.core import Drawn, Openness
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.news import attention_of_readings, attention_to, reading_of, readings
-from balance_sim.model.no_relations import mean_openness, openness_at, openness_on
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import expected_a_year, opportunity_rate, share_signed
-from balance_sim.model.willingness import TERMS, terms, willingness
+from balance_sim.model.thinning import mean_openness, openness_at, openness_on, opportunity_rate, share_signed
+from balance_sim.model.willingness import TERMS, parts, willingness
 from balance_sim.scenario import Scenario, load_scenario, with_values
 from balance_sim.scenario.defaults import weights_under
 
@@ -196,9 +195,9 @@ def test_a_replication_with_parameters_of_its_own(scenario: Scenario) -> None:
     size = TERMS["size"](plain)
     more = np.array([0.2 * size[0] + 0.2, -1.3 * size[1] - 0.7, 0.2 * size[2] + 0.2])
     assert willingness(drawn) == pytest.approx(willingness(plain) + more, rel=1e-10)
-    parts = terms(drawn)
-    assert parts["size"] == pytest.approx(np.array([0.5, -1.0, 0.5]) * size)
-    assert list(parts) == [name for name in TERMS if world.rules.weights[name] != 0]
+    weighed = dict(parts(drawn))
+    assert weighed["size"] == pytest.approx(np.array([0.5, -1.0, 0.5]) * size)
+    assert list(weighed) == [name for name in TERMS if world.rules.weights[name] != 0]
 
 
 def test_a_term_of_weight_zero_is_left_out(scenario: Scenario) -> None:
@@ -206,11 +205,11 @@ def test_a_term_of_weight_zero_is_left_out(scenario: Scenario) -> None:
     state = begin(worlds.reference, worlds.baseline, 5, np.zeros(1, dtype=np.uint64))
     one = np.array([0]), np.array([0]), np.array([1]), np.array([0])
     p = Prospects(worlds.reference, worlds.baseline, perceive(worlds.reference, state, 0), state, *one)
-    assert "size" not in terms(p) and len(terms(p)) == 16
+    assert "size" not in dict(parts(p)) and len(dict(parts(p))) == 16
     assert willingness(p)[0] == pytest.approx(
         worlds.reference.ladder.intercept[0]
         + worlds.reference.propensity[0]
-        + sum(float(x[0]) for x in terms(p).values())
+        + sum(float(x[0]) for x in dict(parts(p)).values())
     )
 
 

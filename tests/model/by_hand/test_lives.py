@@ -17,8 +17,8 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import NEVER, ORIGINS
 from balance_sim.model.engine import begin, turn_of_step
 from balance_sim.model.perception import announcements, perceive
-from balance_sim.model.pipeline import at_speed_one, hastened, sign_talks, speed
-from balance_sim.model.state import State
+from balance_sim.model.pipeline import at_speed_one, sign_talks, speed
+from balance_sim.model.state import Hastened, State
 from balance_sim.scenario import load_scenario, with_values
 
 SEED, RUN, MEAN, FORCE = 3, np.array([4], dtype=np.uint64), 80.0, 50.0
@@ -256,7 +256,7 @@ def test_what_is_kept_of_hastened_talks(tmp_path: Path) -> None:
     state = begun(worlds(tmp_path, "status: talks, opened: 1999-10-03"))
     a = state.accords.take(np.array([0, 0]))
     a.progress[:] = 30.0, 40.0
-    kept = hastened(a, np.array([0, 1]), np.array([1]), np.array([10.0, 13.0]), 20.0, np.array([1.0, 1.4]))
+    kept = Hastened.of(a, np.array([1]), np.array([13.0]), 20.0, np.array([1.4]))
     assert (kept.since[0], kept.stop[0], kept.progress[0], kept.pace[0]) == (13.0, 20.0, 40.0, 1.4)
     assert len(kept.run) == 1 and kept.origin[0] == ORIGINS.index("talks")
 

@@ -92,12 +92,12 @@ def ends(worlds: Worlds, when: dict[str, float], day: float) -> State:
     assert not (rows.origin == 5).any()  # nothing ends at rate 0, so nothing is carried along
     docket = world.docket
     at = [docket.ids.index(name) for name in when]
-    from balance_sim.model.pipeline import IN_FORCE, _blank
+    from balance_sim.model.pipeline import IN_FORCE
+    from balance_sim.model.state import Accords
 
-    one = _blank(
-        np.zeros(len(at), dtype=np.int64), docket.pair[at], docket.kind[at], IN_FORCE, np.array(at), docket.keys[at],
-        docket.opened[at],
-    )  # fmt: skip
+    run = np.zeros(len(at), dtype=np.int64)
+    of = docket.pair[at], docket.kind[at], np.array(at), docket.keys[at], docket.opened[at]
+    one = Accords.begun(IN_FORCE, run, *of)
     one.stage[:], one.ended, one.in_force = 2, np.array(list(when.values())), docket.in_force[at]
     state.accords.append(one)
     state.day = day

@@ -12,8 +12,8 @@ from test_two_programs import HERE
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import Opportunities
 from balance_sim.model.engine import consents, filtered, open_to_consent, unbarred
-from balance_sim.model.opportunities import draw_opportunities, thinning
 from balance_sim.model.pipeline import chance_under_way, rates_at_start
+from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.scenario import load_scenario
 
 RUNS = np.arange(3, dtype=np.uint64)
@@ -150,7 +150,8 @@ def test_talks_nobody_recorded_at_the_start(worlds: Worlds) -> None:
 
 def test_both_sides_of_an_opportunity_answer_for_themselves(worlds: Worlds) -> None:
     """(K, 2): the dyad's first state, then its second, as each alone would say."""
-    from balance_sim.model.engine import begin, one_side, perceive
+    from balance_sim.model.engine import begin, perceive
+    from balance_sim.model.prospects import Prospects
     from balance_sim.model.willingness import consent, willingness
 
     world, base = worlds.reference, worlds.baseline
@@ -159,7 +160,9 @@ def test_both_sides_of_an_opportunity_answer_for_themselves(worlds: Worlds) -> N
     view, chances = perceive(world, state, 0), table(worlds, kind=kind)
     rows = np.array([1, 3])
     both = consents(world, base, chances, state, view, rows)
-    for side in (0, 1):
-        alone = consent(willingness(one_side(world, base, chances, state, view, rows, side)))
+    first, second = (who[chances.pair[rows]] for who in (world.first, world.second))
+    for side, (ego, alter) in enumerate([(first, second), (second, first)]):
+        p = Prospects(world, base, view, state, chances.run[rows], ego, alter, chances.kind[rows])
+        alone = consent(willingness(p))
         assert both[:, side] == pytest.approx(alone, rel=1e-12)
     assert abs(both[:, 0] - both[:, 1]).min() > 1e-3

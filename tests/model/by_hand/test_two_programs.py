@@ -15,11 +15,10 @@ from balance_sim.model import state as state_module
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import ORIGINS, World
 from balance_sim.model.engine import simulate
-from balance_sim.model.opportunities import draw_opportunities, thinning
-from balance_sim.model.perception import hostility_toward
+from balance_sim.model.perception import View, hostility_toward
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import Accords, State
-from balance_sim.model.view import View
+from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.scenario import Scenario
 
@@ -96,7 +95,7 @@ def test_every_date_of_a_replication(scenario: Scenario, worlds: Worlds, begun, 
 def test_replications_together_a_few_at_a_time_are_those_alone(
     scenario: Scenario, worlds: Worlds, begun, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
-    """Five together, of whom two lie on the desk at once, as many do not fit: the second and the last on paper."""
+    """Five together, of whom two lie in the workspace at once, as many do not fit: the second and the last on paper."""
     monkeypatch.setattr(state_module, "AT_ONCE", 2 * 5**2)
     runs, world = np.arange(5, dtype=np.uint64), worlds.arms["with"]
     chances = draw_opportunities(worlds.reference, SEED, runs, None)

@@ -1,1 +1,88 @@
-"""Why: the terms of an agreement, one run told in order, and through which terms an effect goes."""
+"""Why: the terms of an agreement, one run told in order, and through which terms an effect goes.
+
+explain.json in the results folder keeps what was explained last, for the report and the figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from balance_sim.model.core import Keys
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.results.manifest import too_large
+from balance_sim.results.result import Result
+from balance_sim.results.store import Store
+from balance_sim.scenario.files import TooLarge, bytes_if_any
+
+FILE = "explain.json"
+LARGEST = 256 << 20  # bytes that are read at most
+
+
+def explained(folder: Path) -> dict[str, Any]:
+    """The document of a results folder; empty where nothing was explained, or the file cannot be read.
+
+    Keys: `runs`, `seed`, `digest` of the study it speaks of, `attribution`, `pairs` by `A-B`, `timelines` by
+    run number."""
+    try:
+        found = json.loads(bytes_if_any(folder / FILE, LARGEST) or b"")
+    except TooLarge as error:
+        raise too_large(folder / FILE, error, "remove it: `explain` writes it again") from None
+    except (ValueError, RecursionError):
+        return {}
+    return dict(found) if isinstance(found, dict) else {}
+
+
+def keep(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
+    """Lay new parts over the folder's document and write it. What speaks of other runs is dropped.
+
+    `pairs` and `timelines` are added to those there; anything else replaces. A study without a folder keeps
+    nothing. Returns the whole document."""
+    study = {"runs": result.runs, "seed": result.seed, "digest": result.digest}
+    if result.folder is None:
+        return study | parts
+    with Store(result.folder).lock() as store:
+        before = explained(result.folder)
+        if any(before.get(key) != value for key, value in study.items()):
+            before = {}
+        merged = {
+            key: {**before.get(key, {}), **value} if key in ("pairs", "timelines") else value
+            for key, value in parts.items()
+        }
+        document = before | study | merged
+        store.write_text(FILE, json.dumps(document, indent=1, allow_nan=False) + "\n")
+    return document
+
+
+def explainable(result: Result) -> None:
+    """Raises WrongRequest where runs were simulated by agents of another class, whose reasons are their own."""
+    if result.folder is not None and result.model is not None:
+        raise WrongRequest(
+            f"{result.folder} was run with --model {result.model}; explain knows the terms of the program's own "
+            "agents and cannot speak for others."
+        )
+
+
+def compared_arm(result: Result, arm: str | None) -> str:
+    """The arm to explain: the one given, or the headline arm. Raises WrongRequest."""
+    arm = arm if arm is not None else result.headline_arm
+    if arm is None or arm == result.reference:
+        others = ", ".join(result.arms[1:]) or "none was run"
+        raise WrongRequest(f"there is nothing to compare {result.reference} with; other arms: {others}")
+    if arm not in result.arms:
+        raise WrongRequest(f"unknown arm `{arm}`; the study has: {', '.join(result.arms)}")
+    return arm
+
+
+def run_numbers(result: Result, runs: int, run: int | None = None) -> Keys:
+    """The first `runs` finished runs, or the one asked for. Raises WrongRequest."""
+    finished = np.unique(result.outcomes["run"].to_numpy()).astype(np.uint64)
+    if not len(finished):
+        raise WrongRequest("no run finished, so there is nothing to explain")
+    if run is None:
+        return finished[:runs]
+    if run not in finished:
+        raise WrongRequest(f"run {run} is not among the finished runs, {finished[0]} to {finished[-1]}")
+    return np.array([run], dtype=np.uint64)

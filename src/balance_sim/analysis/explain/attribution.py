@@ -1,34 +1,196 @@
-"""How much of an effect goes through each group of terms: Shapley values of the direct effect in each replication."""
+"""How much of an effect goes through each group of terms: Shapley values of the direct effect in each replication.
+
+At each opportunity of an idle clock both states' willingness is taken apart in the control arm and, beside it, in the
+arm that is explained. For a coalition the terms of its groups are the arm's and those of the other groups the
+control arm's, whole terms with their weights; what is in no group is the arm's. The mixed willingness gives the
+probability that talks open, and times the probability that they are signed in time the outcome (`replications.direct`,
+`replications.filtered`). So every coalition has its outcome in each replication, and none is simulated.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.analysis.explain.groups import EFFECT, FEEDBACK, GROUPS, OUTSIDE, Groups, refuse_unknown
-from balance_sim.analysis.explain.mixing import Mixing
+from balance_sim.analysis.explain import compared_arm
 from balance_sim.analysis.explain.workers import in_order
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import DIRECTIONS, Floats, Ints, Keys, Opportunities
+from balance_sim.model.engine import filtered
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
 from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import batch_runs
-from balance_sim.replications.columns import DECIMALS
+from balance_sim.replications.direct import Sight, along_control
+from balance_sim.replications.draws import with_draws
+from balance_sim.replications.filtered import (
+    Filtered,
+    Prospect,
+    Windows,
+    filtered_outcomes,
+    focal_windows,
+    prospect_of,
+)
 from balance_sim.replications.jobs import Progress
-from balance_sim.replications.outcomes import COUNTS, FILTERED
+from balance_sim.replications.outcomes import COUNTS, FILTERED, outcome_named
+from balance_sim.replications.scene import focal_cast
+from balance_sim.replications.tables import DECIMALS
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
 from balance_sim.stats.intervals import mean_interval
 from balance_sim.stats.shapley import alone_and_last, shapley
 
-Floats = npt.NDArray[np.float64]
-Runs = npt.NDArray[np.uint64]
+Parts = Mapping[str, Floats]
+Groups = Mapping[str, tuple[str, ...]]
 
+OUTSIDE, FEEDBACK, EFFECT = "outside", "feedback", "effect"
+"""Rows of the table that are no group: terms in none, what the direct effect leaves out, and the sum."""
+MOST_GROUPS = 8
 MOST_RUNS = 400
 """Runs used where no number is given; fewer if the study has fewer."""
+GROUPS: Groups = {
+    group: tuple(name for name, term in TERMS.items() if term.group == group)
+    for group in dict.fromkeys(term.group for term in TERMS.values() if term.group)
+}
+"""What a partner adds to one's security; what one fears of the partner itself; who is tied to whom; what one's trade
+may lose; doubt about a shared patron. In no group: terms that read facts of the world, which no event changes; an arm
+that changes them shows in the row `outside`."""
+
+
+def parse_groups(text: str) -> Groups:
+    """`threat=security_gain+common_threat,trade=exposure` as groups.
+
+    Raises WrongRequest for an unknown term, a term in two groups, an empty or repeated group, or too many."""
+    groups: dict[str, tuple[str, ...]] = {}
+    seen: dict[str, str] = {}
+    for part in text.split(","):
+        name, equals, names = (piece.strip() for piece in part.partition("="))
+        members = tuple(term.strip() for term in names.split("+") if term.strip())
+        if not (name and equals and members):
+            raise WrongRequest(f"--groups: `{part.strip()}` is not NAME=TERM+TERM")
+        if name in (*groups, OUTSIDE, FEEDBACK, EFFECT):
+            raise WrongRequest(f"--groups: the name `{name}` is taken")
+        refuse_unknown(members, "--groups: ")
+        for term in members:
+            if term in seen:
+                raise WrongRequest(f"--groups: `{term}` is in {seen[term]} and in {name}")
+            seen[term] = name
+        groups[name] = members
+    if len(groups) > MOST_GROUPS:
+        raise WrongRequest(
+            f"--groups: {len(groups)} groups are 2^{len(groups)} coalitions; at most {MOST_GROUPS}"
+        )
+    return groups
+
+
+def refuse_unknown(terms: Iterable[str], where: str = "") -> None:
+    """Raises WrongRequest for what is no term of willingness."""
+    for term in terms:
+        if term == "talks_speed":
+            raise WrongRequest(
+                f"{where}`talks_speed`, the pace of talks, is no term of willingness: its part of the effect is in "
+                f"the row `{FEEDBACK}`. Leave it out of the groups"
+            )
+        if term not in TERMS:
+            raise WrongRequest(f"{where}no term `{term}`; there are: {', '.join(TERMS)}")
+
+
+def mixed(arm: Parts, control: Parts, groups: Groups) -> Floats:
+    """Willingness of each coalition, and last that of the control arm, (2^k + 1, C) nats, from two accounts.
+
+    arm, control: the parts of willingness, (C,) each; one that is missing has weight 0. A coalition's groups are the
+    set bits of its row number. All rows are summed in one order, so that groups without a difference make none.
+
+    Examples
+    --------
+    >>> arm, control = {"hostility": np.array([2.0])}, {"hostility": np.array([1.0]), "ladder": np.array([0.5])}
+    >>> mixed(arm, control, {"fear": ("hostility",)}).tolist()  # nobody; fear; the control arm
+    [[1.0], [2.0], [1.5]]
+    """
+
+    def of(parts: Parts, names: Iterable[str]) -> Floats:
+        zero = np.zeros_like(next(iter(parts.values())))
+        return total(zero, (parts[name] for name in names if name in parts))
+
+    grouped = {term for terms in groups.values() for term in terms}
+    rest = [name for name in ORDER if name not in grouped]
+    u, reference = of(arm, rest)[None], of(control, rest)
+    for terms in groups.values():
+        theirs = of(control, terms)
+        u = np.concatenate([u + theirs, u + of(arm, terms)])
+        reference = reference + theirs
+    return np.concatenate([u, reference[None]])
+
+
+@dataclass
+class Coalitions:
+    """Sums over the opportunities of the control arm's replications, as `along_control` shows them.
+
+    direction: (P,) class of each dyad. worth: (R, 2^k) what each coalition adds to the control arm's outcome."""
+
+    worlds: Worlds
+    arm: str
+    groups: Groups
+    outcome: str
+    windows: Windows
+    direction: Ints
+    worth: Floats = field(default_factory=lambda: np.empty((0, 0)))
+
+    def look(self, seen: Sight) -> None:
+        """One step of one arm: first of that which is explained, then of the control arm."""
+        chances, rows = seen.chances, seen.rows
+        run, pair, kind = chances.run[rows], chances.pair[rows], chances.kind[rows]
+        parts = account(
+            Prospects.of_both_sides(seen.world, self.worlds.baseline, seen.view, seen.state, run, pair, kind)
+        )
+        if seen.world.arm == self.arm:
+            self._own = parts
+            return
+        runs = len(seen.state.runs)
+        if seen.view.step == 0:
+            self.prospect = prospect_of(self.worlds, chances, self.windows)
+            self._signed = self.signed(chances, self.prospect)
+            self.worth = np.zeros((runs, 1 << len(self.groups)))
+        *opens, reference = (
+            filtered(seen.world, chances, seen.thin, seen.state, rows, of.reshape(2, -1).T)
+            for of in consent(mixed(self._own, parts, self.groups))
+        )
+        for coalition, opened in enumerate(opens):
+            gained = (opened - reference) * self._signed[rows]
+            self.worth[:, coalition] += np.bincount(run, gained, minlength=runs)
+
+    def signed(self, chances: Opportunities, prospect: Prospect) -> Floats:
+        """(C,) probability that talks opened at each opportunity become an agreement that the outcome counts."""
+        counted, ladder = outcome_named(self.outcome), self.worlds.reference.ladder
+        assert counted.window is not None
+        within = prospect.signed[counted.window]
+        if counted.kind is not None:
+            return np.asarray(within * (chances.kind == ladder.names.index(counted.kind)))
+        within = np.asarray(within * (ladder.security[chances.kind] == (counted.measure == COUNTS[0])))
+        if counted.direction is not None:
+            return np.asarray(within * (self.direction[chances.pair] == DIRECTIONS.index(counted.direction)))
+        return within
+
+
+def effects_of_coalitions(
+    worlds: Worlds, arm: str, seed: int, groups: Groups, outcome: str, numbers: Keys, *, draws: bool
+) -> Floats:
+    """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome, of a batch of runs."""
+    worlds = with_draws(worlds, seed, numbers) if draws else worlds
+    control, cast = worlds.reference, focal_cast(worlds)
+    windows = focal_windows(worlds)
+    sums = Coalitions(worlds, arm, groups, outcome, windows, cast.direction)
+    along = along_control(worlds, seed, numbers, (arm,), sums.look)
+    found = Filtered(
+        control, along.chances, along.control, sums.prospect, windows, cast.direction, len(numbers)
+    )
+    return np.column_stack([sums.worth, filtered_outcomes(found)[outcome]])
 
 
 @dataclass(frozen=True)
@@ -39,7 +201,7 @@ class Attribution:
     reference: str
     outcome: str
     groups: Groups
-    runs: Runs
+    runs: Keys
     of_runs: int  # finished runs of the study
     worth: Floats  # (R, 2^k) added to the control arm's outcome where the terms of the set bits are the arm's
     effect: Floats  # (R,) filtered effect of the study: the arm's own replication less the control arm's
@@ -61,9 +223,13 @@ class Attribution:
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
-        table = attribution_table(self)
-        rows = table.to_dict("records")
-        whole = {row["group"]: _mean(row) for row in rows[-2:]}
+
+        def numbers(row: Mapping[Any, Any], value: str) -> dict[str, Any]:
+            ends = rounded({key: row[key] for key in ("lo", "hi")}).values()
+            return rounded({value: row["value"], "mcse": row["mcse"]}) | {"ci95": list(ends)}
+
+        *rows, feedback, effect = attribution_table(self).to_dict("records")
+        whole = numbers(effect, "mean")
         return {
             "arm": self.arm,
             "reference": self.reference,
@@ -76,22 +242,14 @@ class Attribution:
             "method": "Shapley values of the direct effect; a group is out where its terms are the control arm's",
             "groups": [
                 {"group": row["group"], "terms": row["terms"].split()}
-                | rounded({key: row[key] for key in ("value", "mcse")})
-                | {"ci95": _bounds(row)}
+                | numbers(row, "value")
                 | rounded({key: row[key] for key in ("alone", "last")})
-                for row in rows[:-2]
+                for row in rows
             ],
-            **whole,
-            "excess": whole[EFFECT],
+            FEEDBACK: numbers(feedback, "mean"),
+            EFFECT: whole,
+            "excess": whole,
         }
-
-
-def _mean(row: dict[Any, Any]) -> dict[str, Any]:
-    return rounded({"mean": row["value"], "mcse": row["mcse"]}) | {"ci95": _bounds(row)}
-
-
-def _bounds(row: dict[Any, Any]) -> list[float | None]:
-    return list(rounded({key: row[key] for key in ("lo", "hi")}).values())
 
 
 def attribution_table(found: Attribution) -> pd.DataFrame:
@@ -101,13 +259,14 @@ def attribution_table(found: Attribution) -> pd.DataFrame:
     and their sum, `effect`. alone: what a group adds when no other is the arm's; last: what it adds when all are."""
     alone, last = (values.mean(axis=0) for values in alone_and_last(found.worth))
     columns = [*found.by_run.T, found.worth[:, 0], found.feedback, found.effect]
-    names = [*found.groups, OUTSIDE, FEEDBACK, EFFECT]
     rows = []
-    for place, (name, values) in enumerate(zip(names, columns, strict=True)):
+    for place, (name, values) in enumerate(
+        zip([*found.groups, OUTSIDE, FEEDBACK, EFFECT], columns, strict=True)
+    ):
         row = dict(zip(("value", "mcse", "lo", "hi"), mean_interval(values), strict=True))
-        inside = name in found.groups
-        more = {"alone": alone[place] if inside else np.nan, "last": last[place] if inside else np.nan}
-        rows.append({"group": name, "terms": " ".join(found.groups.get(name, ()))} | row | more)
+        ends = (alone[place], last[place]) if name in found.groups else (np.nan, np.nan)
+        terms = " ".join(found.groups.get(name, ()))
+        rows.append({"group": name, "terms": terms} | row | {"alone": ends[0], "last": ends[1]})
     return pd.DataFrame(rows)
 
 
@@ -121,11 +280,27 @@ def attribute(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Attribution:
-    """Divide the effect of an arm on a number of agreements among groups of terms, over the first `runs` finished runs.
+    """Divide the effect of an arm on a number of agreements among groups of terms.
 
-    arm: the headline arm if not given. outcome: counter-agreements within the longest window if not given.
-    runs: all, up to MOST_RUNS, if not given. Simulates the control arm again, evaluates every choice of groups beside
-    it, and holds its filtered numbers to the study's. Raises WrongRequest, or StoreDamaged where they differ.
+    Simulates the control arm again, evaluates every choice of groups beside it, and holds its filtered numbers to the
+    study's.
+
+    Parameters
+    ----------
+    result : a study
+    arm : the headline arm if not given
+    groups : terms of willingness by the name of the group
+    outcome : counter-balancing agreements within the longest window if not given
+    runs : how many of the first finished runs; all, up to MOST_RUNS, if not given
+    workers : processes
+    progress : called with runs done, of how many, and 0
+
+    Raises
+    ------
+    WrongRequest
+        for what the study does not have
+    StoreDamaged
+        where the runs come out otherwise than stored
 
     Examples
     --------
@@ -135,10 +310,14 @@ def attribute(
     outcome = outcome if outcome is not None else f"accords_counter_{result.window}"
     numbers, own, control = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
     worlds = compile_arms(result.scenario, (result.reference, arm))
-    job = Mixing(worlds, arm, result.seed, groups, outcome, result.draws)
+    job = partial(effects_of_coalitions, worlds, arm, result.seed, groups, outcome, draws=result.draws)
+    count = -(
+        -len(numbers) // batch_runs(worlds.reference.n)
+    )  # batches: small enough to be simulated at once,
+    count = min(-(-count // workers) * workers, len(numbers))  # equal, as many for each worker
     parts: list[Floats] = []  # each (runs, coalitions + 1)
     done = 0
-    for batch, found in in_order(job, batches(numbers, worlds.reference.n, workers), workers):
+    for batch, found in in_order(job, list(np.array_split(numbers, count)), workers):
         parts.append(found)
         done += len(batch)
         if progress:
@@ -149,51 +328,32 @@ def attribute(
     return Attribution(arm, result.reference, outcome, groups, numbers, of_runs, whole[:, :-1], own - control)
 
 
-def compared_arm(result: Result, arm: str | None) -> str:
-    """The arm to explain: the one given, or the headline arm. Raises WrongRequest."""
-    arm = arm if arm is not None else result.headline_arm
-    if arm is None or arm == result.reference:
-        others = ", ".join(result.arms[1:]) or "none was run"
-        raise WrongRequest(f"there is nothing to compare {result.reference} with; other arms: {others}")
-    if arm not in result.arms:
-        raise WrongRequest(f"unknown arm `{arm}`; the study has: {', '.join(result.arms)}")
-    return arm
-
-
-def batches(numbers: Runs, states: int, workers: int) -> list[Runs]:
-    """The runs in equal shares, as many for each worker, each small enough to be simulated at once."""
-    count = -(-len(numbers) // batch_runs(states))
-    count = min(-(-count // workers) * workers, len(numbers))
-    return list(np.array_split(numbers, count))
-
-
-def _stored(result: Result, arm: str, outcome: str, most: int) -> tuple[Runs, Floats, Floats]:
+def _stored(result: Result, arm: str, outcome: str, most: int) -> tuple[Keys, Floats, Floats]:
     """Run numbers, and the filtered outcome in the arm and in the control arm, as the study has them."""
     if result.outcomes.empty:
         raise WrongRequest("no run finished, so there is nothing to explain")
-    there = [
-        name.removeprefix(FILTERED)
-        for name in result.outcomes.columns
-        if name.startswith(tuple(f"{FILTERED}{what}_" for what in COUNTS))
-    ]
+    counted = tuple(f"{what}_" for what in COUNTS)
+    columns = map(str, result.outcomes.columns)
+    names = (name.removeprefix(FILTERED) for name in columns if name.startswith(FILTERED))
+    there = [name for name in names if name.startswith(counted)]
     if outcome not in there:
         known = outcome in result.outcome_names
-        if known and outcome.startswith(tuple(f"{what}_" for what in COUNTS)):
+        if known and outcome.startswith(counted):
             raise LacksOutcome(FILTERED + outcome, result.version)
         why = (
             f"`{outcome}` has no direct estimate, so it cannot be attributed"
             if known
             else f"unknown outcome `{outcome}`"
         )
-        names = ", ".join(there) or "none: an earlier version wrote this folder, run the scenario again"
-        raise WrongRequest(f"{why}; --outcome takes an expected number of new agreements. There are: {names}")
+        have = ", ".join(there) or "none: an earlier version wrote this folder, run the scenario again"
+        raise WrongRequest(f"{why}; --outcome takes an expected number of new agreements. There are: {have}")
     frame = result.outcomes.pivot(index="run", columns="arm", values=FILTERED + outcome)
     frame = frame.sort_index().iloc[:most]
     numbers = frame.index.to_numpy().astype(np.uint64)
     return numbers, frame[arm].to_numpy(float), frame[result.reference].to_numpy(float)
 
 
-def _hold(result: Result, numbers: Runs, stored: Floats, simulated: Floats) -> None:
+def _hold(result: Result, numbers: Keys, stored: Floats, simulated: Floats) -> None:
     wrong = np.flatnonzero(stored != np.round(simulated, DECIMALS))
     if len(wrong):
         run = int(numbers[wrong[0]])

@@ -8,30 +8,24 @@ from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.analysis.explain.account import ORDER, account, summed
-from balance_sim.analysis.explain.attribution import compared_arm
+from balance_sim.analysis.explain import compared_arm, run_numbers
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import World
+from balance_sim.model.classes import step_before
+from balance_sim.model.core import Floats, Keys, World
 from balance_sim.model.engine import simulate
-from balance_sim.model.no_relations import openness_at
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import State
-from balance_sim.model.view import View
-from balance_sim.model.willingness import consent
+from balance_sim.model.thinning import draw_opportunities, openness_at, opportunity_rate, thinning
+from balance_sim.model.willingness import ORDER, account, consent, summed
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import with_draws
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
-
-Floats = npt.NDArray[np.float64]
-Runs = npt.NDArray[np.uint64]
 
 START, BEFORE = "start", "before"
 U, CONSENT = "u", "consent"
@@ -65,7 +59,7 @@ class PairTerms:
     kind: str
     arm: str
     reference: str
-    runs: Runs
+    runs: Keys
     terms: pd.DataFrame
     rates: pd.DataFrame
     adversaries: pd.DataFrame
@@ -96,21 +90,13 @@ class PairTerms:
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
-        return {
-            "a": self.a,
-            "b": self.b,
-            "kind": self.kind,
-            "arm": self.arm,
-            "reference": self.reference,
-            "runs": self.runs.tolist(),
-            "terms": _records(self.terms),
-            "differences": _records(self.differences()),
-            "rates": _records(self.rates),
-            "adversaries": _records(self.adversaries),
-            "shares": _records(self.shares),
-            "window": self.window,
-            "record": _records(self.record),
-        }
+        names = ("a", "b", "kind", "arm", "reference", "runs", "terms", "differences", "rates", "adversaries")
+        found: dict[str, Any] = {"differences": _records(self.differences()), "runs": self.runs.tolist()}
+        for name in (*names, "shares", "window", "record"):
+            value = getattr(self, name)
+            if name not in found:
+                found[name] = _records(value) if isinstance(value, pd.DataFrame) else value
+        return {name: found[name] for name in (*names, "shares", "window", "record")}
 
 
 def explain_pairs(
@@ -136,36 +122,32 @@ def explain_pairs(
         )
     worlds = compile_arms(result.scenario, (result.reference, arm))
     worlds = with_draws(worlds, result.seed, numbers) if result.draws else worlds
-    read = {
-        name: _read(worlds, name, result.seed, numbers, pairs, result.scenario.start)
-        for name in (result.reference, arm)
-    }
+    found = [_Rows([], [], []) for _ in pairs]
+    for name in (result.reference, arm):
+        _read(worlds, name, result.seed, numbers, dict(zip(pairs, found, strict=True)), result.scenario.start)
     ladder = worlds.reference.ladder
     secure = [name for name, counted in zip(ladder.names, ladder.security, strict=True) if counted]
     out = []
-    for place, (a, b) in enumerate(pairs):
-        terms, rates, feared = (
-            pd.concat([read[name][place][table] for name in (result.reference, arm)], ignore_index=True)
-            for table in (0, 1, 2)
-        )
-        shares = pair_shares(result, a, b, arm)
+    for (a, b), rows in zip(pairs, found, strict=True):
+        terms, rates = pd.DataFrame(rows.terms), pd.DataFrame(rows.rates)
         chosen = kind if kind is not None else _chosen_kind(rates, secure)
-        terms = terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True)
-        record = pair_record(result, a, b)
         out.append(
             PairTerms(
-                a,
-                b,
-                chosen,
-                arm,
-                result.reference,
-                numbers,
-                terms,
-                rates,
-                feared,
-                shares,
-                record,
-                result.window,
+                a=a,
+                b=b,
+                kind=chosen,
+                arm=arm,
+                reference=result.reference,
+                runs=numbers,
+                terms=terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True),
+                rates=rates,
+                adversaries=pd.DataFrame(
+                    rows.adversaries,
+                    columns=["arm", "moment", "date", "side", "adversary", "threat", "share"],
+                ),
+                shares=pair_shares(result, a, b, arm),
+                record=pair_record(result, a, b),
+                window=result.window,
             )
         )
     return out
@@ -173,35 +155,54 @@ def explain_pairs(
 
 def moments_of(world: World) -> list[Moment]:
     """The start, the last step before the focal event if it is another, and the steps that hold the days after."""
-    before = max(int(np.searchsorted(world.grid, world.focal_day)) - 1, 0)
+    before = step_before(world)
     days = [(f"+{d}", world.focal_day + d) for d in AFTER if world.focal_day + d <= world.grid[-1]]
     later = [(name, int(np.searchsorted(world.grid[:-1], day, side="right")) - 1) for name, day in days]
     steps = [(START, 0), *([(BEFORE, before)] if before else []), *later]
     return [Moment(name, step, float(world.grid[step])) for name, step in steps]
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of a pair's tables: all kinds, at all moments, in both arms."""
+
+    terms: list[dict[str, Any]]
+    rates: list[dict[str, Any]]
+    adversaries: list[dict[str, Any]]
+
+
 def _read(
-    worlds: Worlds, arm: str, seed: int, runs: Runs, pairs: Sequence[tuple[str, str]], start: date
-) -> list[tuple[pd.DataFrame, ...]]:
-    """For each pair (terms, rates, adversaries) of one arm: all kinds, at all moments."""
-    world, baseline = worlds.arms[arm], worlds.baseline
+    worlds: Worlds, arm: str, seed: int, runs: Keys, pairs: dict[tuple[str, str], _Rows], start: date
+) -> None:
+    """Simulate one arm and add each pair's rows."""
+    world = worlds.arms[arm]
     moments = moments_of(world)
-    frames: list[tuple[list[pd.DataFrame], ...]] = [([], [], []) for _ in pairs]
 
     def observe(world: World, state: State, view: View) -> None:
         for moment in moments:
             if moment.step != view.step:
                 continue
             stamp = {"arm": arm, "moment": moment.name, "date": start + timedelta(days=int(moment.day))}
-            for (terms, rates, feared), (a, b) in zip(frames, pairs, strict=True):
-                sides = [_side(worlds, world, state, view, ego, alter) for ego, alter in ((a, b), (b, a))]
-                terms += [_tidy(world, parts, ego, stamp) for parts, ego in zip(sides, (a, b), strict=True)]
-                rates.append(_rates(world, state, sides, (a, b), stamp))
-                feared += [_feared(world, view, ego, stamp) for ego in (a, b)]
+            for (a, b), rows in pairs.items():
+                sides = {
+                    ego: _side(worlds, world, state, view, ego, alter) for ego, alter in ((a, b), (b, a))
+                }
+                for side, parts in sides.items():
+                    rows.terms.extend(
+                        stamp
+                        | {"kind": kind, "side": side, "part": part, "value": float(values[:, m].mean())}
+                        | {"sd": float(values[:, m].std(ddof=1)) if len(values) > 1 else float("nan")}
+                        for m, kind in enumerate(world.ladder.names)
+                        for part, values in parts.items()
+                    )
+                    rows.adversaries.extend(
+                        stamp | {"side": side} | row for row in _feared(world, view, side)
+                    )
+                both = sides[a][CONSENT] * sides[b][CONSENT]
+                rows.rates.extend(stamp | row for row in _rates(world, state, both, a, b))
 
     chances = draw_opportunities(worlds.reference, seed, runs)
-    simulate(world, baseline, chances, thinning(world, chances, None), seed, runs, observe)
-    return [tuple(pd.concat(part, ignore_index=True) for part in parts) for parts in frames]
+    simulate(world, worlds.baseline, chances, thinning(world, chances, None), seed, runs, observe)
 
 
 def _side(worlds: Worlds, world: World, state: State, view: View, ego: str, alter: str) -> dict[str, Floats]:
@@ -214,51 +215,28 @@ def _side(worlds: Worlds, world: World, state: State, view: View, ego: str, alte
     return {name: values.reshape(shape) for name, values in (parts | {U: u, CONSENT: consent(u)}).items()}
 
 
-def _feared(world: World, view: View, side: str, stamp: dict[str, Any]) -> pd.DataFrame:
+def _feared(world: World, view: View, side: str) -> list[dict[str, Any]]:
     """Whom a side fears most, mean over runs."""
     i = world.codes.index(side)
     threat, total = view.adversaries[:, i].mean(axis=0), float(view.total[:, i].mean())
     most = sorted(range(world.n), key=lambda j: (-threat[j], world.codes[j]))[:MOST_FEARED]
-    columns = [*stamp, "side", "adversary", "threat", "share"]
-    rows = [
-        stamp
-        | {"side": side, "adversary": world.codes[j], "threat": float(threat[j])}
-        | {"share": float(threat[j]) / total}
+    return [
+        {"adversary": world.codes[j], "threat": float(threat[j]), "share": float(threat[j]) / total}
         for j in most
         if threat[j] > 0
     ]
-    return pd.DataFrame(rows, columns=columns)
 
 
-def _tidy(world: World, parts: dict[str, Floats], side: str, stamp: dict[str, Any]) -> pd.DataFrame:
-    names = world.ladder.names
-    return pd.DataFrame(
-        [
-            stamp
-            | {"kind": kind, "side": side, "part": part, "value": float(values[:, m].mean())}
-            | {"sd": float(values[:, m].std(ddof=1)) if len(values) > 1 else float("nan")}
-            for m, kind in enumerate(names)
-            for part, values in parts.items()
-        ]
-    )
-
-
-def _rates(
-    world: World, state: State, sides: list[dict[str, Floats]], pair: tuple[str, str], stamp: dict[str, Any]
-) -> pd.DataFrame:
-    i, j = (world.codes.index(code) for code in pair)
-    both = sides[0][CONSENT] * sides[1][CONSENT] * openness_at(world, state.day)[world.pair_index[i, j]]
-    runs, kinds = np.arange(len(both))[:, None], np.arange(both.shape[1])
-    busy = state.busy.take(clock_of(world, runs, world.pair_index[i, j], kinds))
-    often = opportunity_rate(world)[world.pair_index[i, j]]
-    return pd.DataFrame(
-        [
-            stamp
-            | {"kind": kind, "rate": float(often[m] * both[:, m].mean())}
-            | {"busy": float(busy[:, m].mean())}
-            for m, kind in enumerate(world.ladder.names)
-        ]
-    )
+def _rates(world: World, state: State, both: Floats, a: str, b: str) -> list[dict[str, Any]]:
+    """both: (R, M) probability that both sides consent."""
+    pair = world.pair_index[world.codes.index(a), world.codes.index(b)]
+    both = both * openness_at(world, state.day)[pair]
+    busy = state.busy.take(clock_of(world, np.arange(len(both))[:, None], pair, np.arange(both.shape[1])))
+    often = opportunity_rate(world)[pair]
+    return [
+        {"kind": kind, "rate": float(often[m] * both[:, m].mean()), "busy": float(busy[:, m].mean())}
+        for m, kind in enumerate(world.ladder.names)
+    ]
 
 
 def _chosen_kind(rates: pd.DataFrame, secure: Sequence[str]) -> str:
@@ -287,17 +265,8 @@ def pair_shares(result: Result, a: str, b: str, arm: str) -> pd.DataFrame:
 
 def pair_record(result: Result, a: str, b: str) -> pd.DataFrame:
     """Agreements of the pair on record at the start: id, name, kind, status, and their dates."""
-    columns = [
-        "id",
-        "name",
-        "kind",
-        "status",
-        "opened",
-        "signed",
-        "in_force",
-        "scheduled_signed",
-        "scheduled_in_force",
-    ]
+    dates = ("opened", "signed", "in_force", "scheduled_signed", "scheduled_in_force")
+    columns = ["id", "name", "kind", "status", *dates]
     rows = [
         {name: getattr(accord, name) for name in columns}
         for accord in result.scenario.accords
@@ -316,18 +285,6 @@ def ordered_pair(result: Result, a: str, b: str) -> tuple[str, str]:
     if a == b:
         raise WrongRequest(f"a pair is of two states, got {a} twice")
     return (a, b) if a < b else (b, a)
-
-
-def run_numbers(result: Result, runs: int, run: int | None = None) -> Runs:
-    """The first `runs` finished runs, or the one asked for. Raises WrongRequest."""
-    finished = np.unique(result.outcomes["run"].to_numpy()).astype(np.uint64)
-    if not len(finished):
-        raise WrongRequest("no run finished, so there is nothing to explain")
-    if run is None:
-        return finished[:runs]
-    if run not in finished:
-        raise WrongRequest(f"run {run} is not among the finished runs, {finished[0]} to {finished[-1]}")
-    return np.array([run], dtype=np.uint64)
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:

@@ -1,4 +1,6 @@
-"""One run told in the order of its days: events, talks, signatures, and where the twin arms part."""
+"""One run told in order, in an arm beside its paired control run: events, talks, signatures, and where they part.
+
+Both arms are simulated again with every opportunity answered by both sides, and held to the stored agreements."""
 
 from __future__ import annotations
 
@@ -10,23 +12,20 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from balance_sim.analysis.explain.attribution import compared_arm
-from balance_sim.analysis.explain.occasions import (
-    Lived,
-    accords_of,
-    all_chances,
-    as_stored,
-    live_run,
-    main_part,
-    occasion_rows,
-)
-from balance_sim.analysis.explain.pairs import run_numbers
+from balance_sim.analysis.explain import compared_arm, run_numbers
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import Opportunities
-from balance_sim.model.engine import unbarred
+from balance_sim.model.core import ORIGINS, Bools, Floats, Opportunities, World
+from balance_sim.model.engine import simulate, unbarred
+from balance_sim.model.perception import View
+from balance_sim.model.pipeline import clock_of
+from balance_sim.model.prospects import Prospects
+from balance_sim.model.state import Accords, State
+from balance_sim.model.thinning import draw_opportunities, thinning
+from balance_sim.model.willingness import account, consent, summed
 from balance_sim.pool.faults import StoreDamaged
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import with_draws
+from balance_sim.replications.tables import accord_table
 from balance_sim.results.result import Result
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Event, Scenario
@@ -37,14 +36,63 @@ _ORDER = ("event", "provocation", "ended", "collapse", "talks collapse", "talks"
 
 
 @dataclass(frozen=True)
+class Trace:
+    """One run of one arm, and what both sides would say at each of its C opportunities.
+
+    Asked where something of the kind is under way too: then the opportunity passes, whatever they would say."""
+
+    arm: str
+    made: Accords
+    consent: Floats  # (C, 2) probability of the pair's first and second state
+    busy: Bools  # (C,) something of that kind is under way
+    parts: dict[str, Floats]  # (2, C) of either side's willingness, nats
+    acts: list[tuple[float, int]]  # provocations of the run: day, and which
+
+
+def traced(worlds: Worlds, arm: str, seed: int, run: int, chances: Opportunities) -> Trace:
+    """One run of one arm. chances: of this run alone, none thinned."""
+    world, numbers = worlds.arms[arm], np.array([run], dtype=np.uint64)
+    steps: list[tuple[dict[str, Floats], Bools]] = []
+    acts: list[tuple[float, int]] = []
+
+    def observe(world: World, state: State, view: View) -> None:
+        rows = slice(*chances.starts[view.step : view.step + 2])
+        where = chances.run[rows], chances.pair[rows], chances.kind[rows]
+        both = Prospects.of_both_sides(world, worlds.baseline, view, state, *where)
+        parts = {name: of.reshape(2, -1) for name, of in account(both).items()}
+        steps.append((parts, state.busy.take(clock_of(world, *where))))
+        if view.step == 0 and state.provoked is not None:
+            acts.extend(zip(state.provoked.day.tolist(), state.provoked.act.tolist(), strict=True))
+
+    thin = thinning(world, chances, None)
+    made = simulate(world, worlds.baseline, chances, thin, seed, numbers, observe).accords
+    parts = {name: np.concatenate([of[name] for of, _ in steps], axis=1) for name in steps[0][0]}
+    busy = np.concatenate([busy for _, busy in steps])
+    return Trace(arm, made, consent(summed(parts)).T, busy, parts, sorted(acts))
+
+
+def every_opportunity(worlds: Worlds, seed: int, run: int) -> Opportunities:
+    """Every opportunity of one run."""
+    return draw_opportunities(worlds.reference, seed, np.array([run], dtype=np.uint64))
+
+
+def rows_of_talks(chances: Opportunities, made: Accords) -> dict[tuple[int, int, int], int]:
+    """(pair, kind, count) of the talks opened in the run, to the row of the opportunity."""
+    new = made.origin == ORIGINS.index("new")
+    wanted = set(zip(made.pair[new].tolist(), made.kind[new].tolist(), made.count[new].tolist(), strict=True))
+    keys = zip(chances.pair.tolist(), chances.kind.tolist(), chances.count.tolist(), strict=True)
+    return {key: row for row, key in enumerate(keys) if key in wanted}
+
+
+@dataclass(frozen=True)
 class Side:
-    """One state asked at an occasion: it consents if its probability exceeds the number drawn."""
+    """One state asked at an opportunity: it consents if its probability exceeds the number drawn."""
 
     state: str
     consent: float
     needs: float
-    main_part: str  # of its willingness, that which differs most between arm and reference; "": none
-    main_difference: float  # nats, arm less reference
+    main_part: str  # of its willingness, that which differs most between arm and control arm; "": none
+    main_difference: float  # nats, arm less control arm
 
     @property
     def agrees(self) -> bool:
@@ -64,7 +112,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Entry:
-    """Something that happened on a day. `date` is the arm's; the reference's where it happens there alone."""
+    """Something that happened on a day. `date` is the arm's; the control arm's where it happens there alone."""
 
     date: dt.date
     what: What
@@ -81,14 +129,14 @@ class Entry:
 
     @property
     def days_later(self) -> int:
-        """Days by which the arm is later than the reference; 0 where it happens in one of them alone."""
+        """Days by which the arm is later than the control arm; 0 where it happens in one of them alone."""
         both = self.mark in ("earlier", "later") and self.date_reference is not None
         return (self.date - self.date_reference).days if both and self.date_reference else 0
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """One run of an arm beside its reference twin."""
+    """One run of an arm beside its paired control run."""
 
     run: int
     arm: str
@@ -103,45 +151,47 @@ class Timeline:
 
     def summary(self) -> dict[str, Any]:
         """For explain.json and `--json`."""
+
+        def plain(row: dict[str, Any]) -> dict[str, Any]:
+            return {name: one.isoformat() if isinstance(one, dt.date) else one for name, one in row.items()}
+
         rows = asdict(self)
-        rows["entries"] = [_plain(asdict(entry)) for entry in self.entries]
-        return _plain(rows)
+        return plain(rows | {"entries": [plain(entry) for entry in rows["entries"]]})
 
 
 def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
-    """Run number `run` of an arm, the headline arm if not given, lived again beside its twin.
+    """Run number `run` of an arm, the headline arm if not given, simulated again beside its paired control run.
 
-    Raises WrongRequest for a run or arm that the study does not have, StoreDamaged where its accords are not
+    Raises WrongRequest for a run or arm that the study does not have, StoreDamaged where its agreements are not
     those of the study."""
     arm = compared_arm(result, arm)
     run_numbers(result, 1, run)
-    worlds = compile_arms(result.scenario, (result.reference, arm))
+    scenario, control = result.scenario, result.reference
+    worlds = compile_arms(scenario, (control, arm))
     if result.draws:
         worlds = with_draws(worlds, result.seed, np.array([run], dtype=np.uint64))
-    chances = all_chances(worlds, result.seed, run)
-    lives = {name: live_run(worlds, name, result.seed, run, chances) for name in (result.reference, arm)}
-    accords = {name: accords_of(worlds, lived, run) for name, lived in lives.items()}
-    _hold(result, run, accords)
+    chances = every_opportunity(worlds, result.seed, run)
+    traces = {name: traced(worlds, name, result.seed, run, chances) for name in (control, arm)}
+    made = {name: _held(result, run, worlds, trace) for name, trace in traces.items()}
     entries = [
-        *_events(result.scenario, result.reference, arm),
-        *_acts(result.scenario, lives[arm]),
+        *_events(scenario, control, arm),
+        *_acts(scenario, traces[arm]),
         *_steps(
-            result.scenario, accords[result.reference], accords[arm], _Asking(worlds, chances, lives, arm)
+            made[control], made[arm], scenario.start, _Asking(worlds, chances, traces[control], traces[arm])
         ),
     ]
     outcome = f"accords_counter_{result.window}"
     row = result.outcomes[result.outcomes["run"] == run].set_index("arm")[outcome]
-    focal = next(event.date for event in result.scenario.events if event.id == result.scenario.focal)
     return Timeline(
         run=run,
         arm=arm,
-        reference=result.reference,
-        start=result.scenario.start,
-        end=result.scenario.end,
-        focal=focal,
+        reference=control,
+        start=scenario.start,
+        end=scenario.end,
+        focal=next(event.date for event in scenario.events if event.id == scenario.focal),
         outcome=outcome,
         value=float(row[arm]),
-        value_reference=float(row[result.reference]),
+        value_reference=float(row[control]),
         entries=tuple(
             sorted(entries, key=lambda e: (e.date, _ORDER.index(e.what), e.a, e.b, e.kind, e.text))
         ),
@@ -165,87 +215,80 @@ def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
     return {name: int(numbers[place]) for name, place in places.items()}
 
 
-@dataclass(frozen=True)
 class _Asking:
     """Where an entry finds who was asked, in both arms."""
 
-    worlds: Worlds
-    chances: Opportunities
-    lives: dict[str, Lived]
-    arm: str
+    def __init__(self, worlds: Worlds, chances: Opportunities, control: Trace, arm: Trace) -> None:
+        self.worlds, self.chances, self.control, self.arm = worlds, chances, control, arm
+        self.rows = rows_of_talks(chances, control.made) | rows_of_talks(chances, arm.made)
 
-    def rows(self) -> dict[tuple[str, str, str, int], int]:
-        """(a, b, kind, count) of talks opened in either arm, to the row of the occasion."""
+    def at(self, a: str, b: str, kind: str, count: int) -> tuple[Asked, ...]:
+        """Both arms' answers at the opportunity at which talks opened in either, the control arm's first."""
         world = self.worlds.reference
-        found: dict[tuple[int, int, int], int] = {}
-        for lived in self.lives.values():
-            found |= occasion_rows(self.chances, lived.made)
-        codes, names = world.codes, world.ladder.names
-        return {
-            (codes[world.first[pair]], codes[world.second[pair]], names[kind], count): row
-            for (pair, kind, count), row in found.items()
-        }
-
-    def at(self, row: int) -> tuple[Asked, ...]:
-        """Both arms' answers at one occasion, the reference first."""
-        world, reference = self.worlds.reference, self.worlds.scenario.reference_arm
-        pair = self.chances.pair[row]
-        states = [world.codes[who[pair]] for who in (world.first, world.second)]
-        mine, twin = self.lives[self.arm].answers, self.lives[reference].answers
-        parts = [main_part(mine.parts[side], twin.parts[side], row) for side in (0, 1)]
+        pair = int(world.pair_index[world.codes.index(a), world.codes.index(b)])
+        row = self.rows[pair, world.ladder.names.index(kind), count]
+        parts = [self._main_part(side, row) for side in (0, 1)]
         out = []
-        for arm, answers in ((reference, twin), (self.arm, mine)):
+        for trace in (self.control, self.arm):
             first, second = (
                 Side(
-                    states[side],
-                    float(answers.consent[row, side]),
-                    float(self.chances.needs[row, side]),
-                    *parts[side],
+                    state, float(trace.consent[row, side]), float(self.chances.needs[row, side]), *parts[side]
                 )
-                for side in (0, 1)
+                for side, state in enumerate((a, b))
             )
-            barred = not unbarred(self.worlds.arms[arm], self.chances, np.array([row]))[0]
-            out.append(Asked(arm, bool(answers.busy[row]), (first, second), bool(barred)))
+            barred = not unbarred(self.worlds.arms[trace.arm], self.chances, np.array([row]))[0]
+            out.append(Asked(trace.arm, bool(trace.busy[row]), (first, second), bool(barred)))
         return tuple(out)
 
+    def _main_part(self, side: int, row: int) -> tuple[str, float]:
+        """The part of willingness that differs most between the arms, and by how much; "": none does."""
+        mine, theirs = (
+            {name: float(of[side, row]) for name, of in trace.parts.items()}
+            for trace in (self.arm, self.control)
+        )
+        by = {name: mine.get(name, 0.0) - theirs.get(name, 0.0) for name in mine | theirs}
+        most = max(by, key=lambda name: abs(by[name]))
+        return (most, by[most]) if by[most] != 0 else ("", 0.0)
 
-def _hold(result: Result, run: int, accords: dict[str, pd.DataFrame]) -> None:
+
+def _held(result: Result, run: int, worlds: Worlds, trace: Trace) -> pd.DataFrame:
+    """The run's agreements as the study stores them, same rows, same whole days. Raises StoreDamaged."""
+
+    def ordered(frame: pd.DataFrame) -> pd.DataFrame:
+        out = frame.astype(dict.fromkeys(["arm", "a", "b", "kind", "origin", "direction"], str))
+        keys = ["a", "b", "kind", "origin", "occasion", "opened"]
+        return out.sort_values(keys, kind="stable", ignore_index=True)
+
+    table = accord_table(worlds, trace.arm, trace.made, np.array([run], dtype=np.uint64))
+    frame = ordered(table.to_pandas(use_threads=False))
     stored = result.accords[result.accords["run"] == run]
-    for arm, frame in accords.items():
-        there = as_stored(stored[stored["arm"].astype(str) == arm])
-        if not there[list(frame.columns)].equals(frame):
-            raise StoreDamaged(
-                f"run {run} of {arm} makes other accords than in the results. They were made by version "
-                f"{result.version} or on another type of CPU; run the scenario again into a new folder."
-            )
+    there = ordered(stored[stored["arm"].astype(str) == trace.arm])
+    if not there[list(frame.columns)].equals(frame):
+        raise StoreDamaged(
+            f"run {run} of {trace.arm} makes other agreements than in the results. They were made by version "
+            f"{result.version} or on another type of CPU; run the scenario again into a new folder."
+        )
+    return frame
 
 
 def _events(scenario: Scenario, reference: str, arm: str) -> Iterator[Entry]:
     """Events of either arm within the run. `changed`: the arms have it in different form."""
-    twin, mine = (
+    control, mine = (
         {event.id: event for event in arm_scenario(scenario, name).events} for name in (reference, arm)
     )
-    for name in dict.fromkeys([*twin, *mine]):
-        event, other = mine.get(name), twin.get(name)
-        shown = event or other
-        if shown is None or not scenario.start <= shown.date < scenario.end or shown.accord is not None:
+    for name, shown in (control | mine).items():
+        if not scenario.start <= shown.date < scenario.end or shown.accord is not None:
             continue
+        event, other = mine.get(name), control.get(name)
+        both: Mark = "both" if event == other else "changed"
         yield Entry(
             date=shown.date,
             what="event",
-            mark=_event_mark(event, other),
+            mark=_mark(event, other, both),
             date_reference=other.date if other else None,
             text=_event_text(shown),
             kind=shown.kind,
         )
-
-
-def _event_mark(mine: Event | None, twin: Event | None) -> Mark:
-    if mine is None:
-        return "reference only"
-    if twin is None:
-        return "arm only"
-    return "both" if mine == twin else "changed"
 
 
 def _event_text(event: Event) -> str:
@@ -253,49 +296,34 @@ def _event_text(event: Event) -> str:
     return f"{event.label or event.id} ({event.kind.replace('_', ' ')}: {', '.join(event.principals)}{at})"
 
 
-def _acts(scenario: Scenario, lived: Lived) -> Iterator[Entry]:
+def _acts(scenario: Scenario, trace: Trace) -> Iterator[Entry]:
     """Provocations of the run; they are the same in every arm."""
     drawn = [one for one in scenario.provocations if one.rate > 0 and one.state in scenario.codes]
-    for day, act in lived.acts:
+    for day, act in trace.acts:
         one, when = drawn[act], scenario.start + dt.timedelta(days=int(day))
         text = f"{one.id}: {one.state}, {one.kind.replace('_', ' ')} at {', '.join(one.targets)}"
         yield Entry(date=when, what="provocation", mark="both", date_reference=when, text=text, kind=one.kind)
 
 
-def _steps(
-    scenario: Scenario, reference: pd.DataFrame, arm: pd.DataFrame, asking: _Asking
-) -> Iterator[Entry]:
-    """What accords did in either arm."""
+def _steps(reference: pd.DataFrame, arm: pd.DataFrame, start: dt.date, asking: _Asking) -> Iterator[Entry]:
+    """What agreements did in either arm."""
     keys = ["a", "b", "kind", "origin", "occasion", "direction"]
     both = reference.merge(arm, on=keys, how="outer", suffixes=("_reference", "_arm"))
-    rows = asking.rows()
     for row in both.to_dict("records"):
-        a, b, kind, origin, occasion = (row[key] for key in keys[:5])
-        twin, mine = (_life(row, suffix, scenario.start) for suffix in ("_reference", "_arm"))
-        for what in dict.fromkeys([*twin, *mine]):
-            there, here = twin.get(what), mine.get(what)
-            when = here or there
-            assert when is not None, "it happened in one of the two"
-            asked: tuple[Asked, ...] = ()
-            if what == "talks":
-                asked = asking.at(rows[a, b, kind, int(occasion)])
-            yield Entry(
-                date=when,
-                what=what,
-                mark=_mark(here, there),
-                date_reference=there,
-                a=a,
-                b=b,
-                kind=kind,
-                direction=row["direction"],
-                origin=origin,
-                occasion=int(occasion),
-                asked=asked,
+        who = {key: row[key] for key in keys} | {"occasion": int(row["occasion"])}
+        control, mine = (_dated(row, suffix, start) for suffix in ("_reference", "_arm"))
+        for what, when in (control | mine).items():
+            there, here = control.get(what), mine.get(what)
+            moved: Mark = (
+                "both" if here == there else "earlier" if here and there and here < there else "later"
             )
+            asked = asking.at(who["a"], who["b"], who["kind"], who["occasion"]) if what == "talks" else ()
+            mark = _mark(here, there, moved)
+            yield Entry(date=when, what=what, mark=mark, date_reference=there, **who, asked=asked)
 
 
-def _life(row: dict[Any, Any], suffix: str, start: dt.date) -> dict[What, dt.date]:
-    """The dated steps of one accord within the run, by name."""
+def _dated(row: dict[Any, Any], suffix: str, start: dt.date) -> dict[What, dt.date]:
+    """The dated steps of one agreement within the run, by name."""
     opened, signed, in_force, ended = (
         None if pd.isna(row[name + suffix]) else row[name + suffix]
         for name in ("opened", "signed", "in_force", "ended")
@@ -308,20 +336,11 @@ def _life(row: dict[Any, Any], suffix: str, start: dt.date) -> dict[What, dt.dat
     if in_force is not None and in_force >= start:
         out["in force"] = in_force
     if ended is not None:
-        over: What = (
-            "ended" if in_force is not None else "collapse" if signed is not None else "talks collapse"
-        )
-        out["ended" if row["origin"] == "in_force" else over] = ended
+        lasted = in_force is not None or row["origin"] == "in_force"
+        out["ended" if lasted else "collapse" if signed is not None else "talks collapse"] = ended
     return out
 
 
-def _mark(here: dt.date | None, there: dt.date | None) -> Mark:
-    if here is None:
-        return "reference only"
-    if there is None:
-        return "arm only"
-    return "both" if here == there else "earlier" if here < there else "later"
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.isoformat() if isinstance(value, dt.date) else value for key, value in row.items()}
+def _mark(here: object, there: object, both: Mark) -> Mark:
+    """both: where it happens in either arm."""
+    return "reference only" if here is None else "arm only" if there is None else both

@@ -18,7 +18,7 @@ from balance_sim.analysis.mechanisms.signs import Tag, sign_table
 from balance_sim.analysis.permutation import Compared
 
 if TYPE_CHECKING:
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
 
 Verdict = Literal["as expected", "opposite", "not distinguishable"]
 
@@ -98,7 +98,7 @@ def verdict(lo: float, hi: float, sign: int) -> Verdict:
     return "as expected" if lo * sign > 0 else "opposite"
 
 
-def measured(result: Result) -> dict[str, dict[str, Any]]:
+def measured(result: AnalysedResult) -> dict[str, dict[str, Any]]:
     """Every mechanism by id: measure, value, ci95, tag, article, found, detail, and how placebos compare."""
     arm = result.headline_arm
     if arm is None or not result.finished:

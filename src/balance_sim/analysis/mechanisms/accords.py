@@ -23,7 +23,7 @@ from balance_sim.analysis.mechanisms.readings import (
 from balance_sim.analysis.permutation import Compared
 from balance_sim.model.news import members
 from balance_sim.model.pipeline import rates_at_start
-from balance_sim.replications.extra_arms import TENSIONS, VISIBILITIES
+from balance_sim.replications.arms import TENSIONS, VISIBILITIES
 from balance_sim.replications.outcomes import ACCELERATED_DAYS
 
 Floats = npt.NDArray[np.float64]

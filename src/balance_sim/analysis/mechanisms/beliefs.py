@@ -19,7 +19,7 @@ from balance_sim.analysis.mechanisms.readings import (
     ratio,
 )
 from balance_sim.model.news import attention_to
-from balance_sim.replications.measures import asian_shares, audiences_apart, outsiders
+from balance_sim.replications.recorder import asian_shares, audiences_apart, outsiders
 
 Floats = npt.NDArray[np.float64]
 

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from balance_sim.analysis.permutation import Compared
 from balance_sim.model.baseline import Worlds
-from balance_sim.replications.cast import Cast, focal_cast
-from balance_sim.replications.columns import positions
 from balance_sim.replications.outcomes import FILTERED, NEW, least_jump
+from balance_sim.replications.scene import Cast, focal_cast
+from balance_sim.replications.tables import positions
 from balance_sim.results.frames import by_arm
 from balance_sim.scenario.schema import Event
 from balance_sim.stats.intervals import (

@@ -17,9 +17,9 @@ import numpy as np
 
 from balance_sim.analysis.participants import COUNTER, Participants
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.cast import focal_cast
 from balance_sim.replications.expected import Course, course, gained, with_event
-from balance_sim.replications.measures import measures
+from balance_sim.replications.recorder import measures
+from balance_sim.replications.scene import focal_cast
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.schema import Event, Scenario

@@ -11,20 +11,18 @@ from balance_sim.analysis.mechanisms.readings import Found, Measured, Readings
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.engine import begin
 from balance_sim.model.network import enter, refresh
-from balance_sim.model.no_relations import openness_at
-from balance_sim.model.perception import perceive
+from balance_sim.model.perception import View, perceive
 from balance_sim.model.pipeline import rates_at_start
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import opportunity_rate
 from balance_sim.model.state import Accords, State
-from balance_sim.model.view import View
-from balance_sim.model.willingness import consent, terms
+from balance_sim.model.thinning import openness_at, opportunity_rate
+from balance_sim.model.willingness import TERMS, consent, level, parts
 from balance_sim.stats.intervals import mean_interval
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-NETWORK = ("activity", "popularity", "closure", "experience", "ladder", "autonomy")
+NETWORK = tuple(name for name, term in TERMS.items() if term.group == "network")
 SAMPLE = 32
 MOST_WORK = 3e7  # states^3 x kinds x accords looked at
 
@@ -118,7 +116,7 @@ def _terms_of_all(worlds: Worlds, state: State, view: View, run: int) -> dict[st
     world = worlds.reference
     ego, alter, kind = (grid.ravel() for grid in np.indices((world.n, world.n, len(world.ladder.names))))
     p = Prospects(world, worlds.baseline, view, state, np.full(len(ego), run), ego, alter, kind)
-    return terms(p) | {"constant": world.ladder.intercept[kind] + world.propensity[ego, kind]}
+    return dict(parts(p)) | {"constant": level(p)}
 
 
 def _rate(worlds: Worlds, u: Floats | int) -> float:

@@ -17,7 +17,7 @@ from balance_sim.evidence.data.profiles import Profile, grid, traced
 from balance_sim.evidence.estimation.choices import Choices, variants
 from balance_sim.evidence.estimation.fitting import Fit, Peak, peak_of
 from balance_sim.evidence.estimation.likelihood import by_row
-from balance_sim.model.no_relations import FACTORS
+from balance_sim.model.thinning import FACTORS
 from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario.defaults import parameter_table
 

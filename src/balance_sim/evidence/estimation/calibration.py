@@ -33,7 +33,7 @@ from balance_sim.evidence.estimation.likelihood import Design, derivatives, log_
 from balance_sim.evidence.estimation.own_record import OwnRecord
 from balance_sim.scenario.defaults import Distribution
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats.mixing import mixed_chance
+from balance_sim.stats.lags import mixed_chance
 
 HELD_TERMS = (
     "security_gain",

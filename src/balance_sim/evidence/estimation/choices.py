@@ -20,43 +20,22 @@ from balance_sim.model.baseline import gain_norms
 from balance_sim.model.classes import unfrozen
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
-from balance_sim.model.no_relations import openness_at
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import share_signed
+from balance_sim.model.thinning import openness_at, share_signed
 from balance_sim.model.willingness import TERMS
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario.schema import Scenario
 
-BY_KIND = ("security_gain",)
-"""Terms that depend on the kind of accord. `exposure` does too; the record has no trade, so it is not
-fitted."""
-KIND_TERMS = (*BY_KIND, "exposure")
+KIND_TERMS = tuple(name for name, term in TERMS.items() if term.by_kind)
 """Terms that depend on the kind of agreement, fitted or not."""
-COMMON = (
-    "common_threat",
-    "hostility",
-    "similarity",
-    "joint_democracy",
-    "democracy_gap",
-    "proximity",
-    "size",
-    "activity",
-    "popularity",
-    "closure",
-    "experience",
-    "ladder",
-    "bandwagon",
-)
-FITTED = (*BY_KIND, *COMMON)
+NOT_ON_RECORD = {name: term.unrecorded for name, term in TERMS.items() if term.unrecorded}
+"""Terms that the record cannot speak to, and why. They keep their defaults."""
+BY_KIND = tuple(name for name in KIND_TERMS if name not in NOT_ON_RECORD)
+"""Terms that depend on the kind of agreement and are fitted."""
+FITTED = (*BY_KIND, *(name for name in TERMS if name not in (*KIND_TERMS, *NOT_ON_RECORD)))
 SIGNED = ("security_gain", "common_threat", "hostility")
 """Terms whose weight theory holds to be 0 or more (Walt 1987): a gain in security and a common threat draw states
 together, a partner's own hostility (the term is its negative) keeps them apart."""
-NOT_ON_RECORD = {
-    "autonomy": "no record of how dear freedom from commitments is to a state",
-    "exposure": "no trade in the record",
-    "hub_doubt": "no patrons and no reliability in the record",
-}
-"""Terms that the record cannot speak to, and why. They keep their defaults."""
 
 
 @dataclass(frozen=True)

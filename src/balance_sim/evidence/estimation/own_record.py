@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from balance_sim.evidence.data.history import Floats
 from balance_sim.evidence.estimation.choices import KIND_TERMS, Choices, stacked, terms_at
 from balance_sim.model.core import World
-from balance_sim.model.no_relations import openness_at
-from balance_sim.model.rates import opportunity_rate, share_signed
+from balance_sim.model.thinning import openness_at, opportunity_rate, share_signed
 from balance_sim.model.willingness import TERMS
 from balance_sim.scenario.schema import Accord, Arm, Event, Scenario
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from balance_sim.evidence.data.history import Floats
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.fitting import Fit
-from balance_sim.stats.mixing import mixed_chance
+from balance_sim.stats.lags import mixed_chance
 
 Ints = NDArray[np.int64]
 

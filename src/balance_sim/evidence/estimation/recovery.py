@@ -12,7 +12,7 @@ from balance_sim.evidence.data.past import scenario_at
 from balance_sim.evidence.estimation.fitting import Fit
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import simulate
-from balance_sim.model.opportunities import draw_opportunities, thinning
+from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import TERMS
 from balance_sim.scenario.schema import AccordKind, Scenario
 

@@ -9,18 +9,10 @@ import numpy as np
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats, History
 from balance_sim.evidence.estimation.choices import FITTED, NOT_ON_RECORD
+from balance_sim.model.willingness import TERMS
 from balance_sim.scenario.problems import closest
 
-NEEDS = {
-    "similarity": ("ideal",),
-    "joint_democracy": ("democracy",),
-    "democracy_gap": ("democracy",),
-    "proximity": ("distance",),
-    "hostility": ("rivalry", "claim", "militarised", "war"),
-    "bandwagon": ("rivalry", "claim", "militarised", "war"),
-    "security_gain": ("rivalry", "claim", "militarised", "war"),
-    "common_threat": ("rivalry", "claim", "militarised", "war"),
-}
+NEEDS = {name: term.record for name, term in TERMS.items() if term.record}
 """Layers of the history of which at least one has to be there for a term to say anything."""
 
 

@@ -13,29 +13,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data.history import Floats, History
 from balance_sim.evidence.data.past import members_at, scenario_at
-from balance_sim.evidence.estimation.choices import BY_KIND
 from balance_sim.evidence.estimation.fitting import Fit
 from balance_sim.evidence.estimation.pair_factors import PairFactors
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Baseline, Opportunities, Thinning, World
 from balance_sim.model.engine import advance, begin, perceive, turn_of_step
-from balance_sim.model.margins import BoundExceeded, Margins, most_willing, within_margins
-from balance_sim.model.no_relations import openness_at
-from balance_sim.model.opportunities import draw_opportunities, thinning
-from balance_sim.model.prospects import Prospects
-from balance_sim.model.rates import share_signed
+from balance_sim.model.perception import View
+from balance_sim.model.prospects import Margins, Prospects
 from balance_sim.model.state import Accords, State
-from balance_sim.model.threat import threat
-from balance_sim.model.view import View
-from balance_sim.model.willingness import TERMS, consent
+from balance_sim.model.thinning import (
+    BoundExceeded,
+    draw_opportunities,
+    most_willing,
+    openness_at,
+    share_signed,
+    thinning,
+    within_margins,
+)
+from balance_sim.model.threat import over, threat
+from balance_sim.model.willingness import TERMS, consent, willingness
 from balance_sim.scenario.schema import Scenario
-from balance_sim.stats.mixing import mixed_chance
+from balance_sim.stats.lags import mixed_chance
 
 RUNS_TOGETHER = 20
 WIDE = Margins(partners=60.0, lost=60.0, accords=40.0, signed=400.0, log_mean=1.5)
@@ -242,13 +248,23 @@ def chance_now(
     variance: of each side's propensity about the world's. gamma: of the pairs' factors."""
     out = np.empty((len(state.runs), len(world.first)))
     openness = openness_at(world, float(world.grid[view.step]))
+    steady, by_kind = (
+        [name for name in world.rules.weights if TERMS[name].by_kind == k] for k in (False, True)
+    )
     for run in range(len(state.runs)):
         rate = np.zeros(len(world.first))
-        common = [_willing(world, baseline, state, view, run, side) for side in (0, 1)]
+        common = [
+            willingness(seen, steady, world.propensity[seen.ego, seen.kind])
+            for seen in (_AllPairs.seen_by(world, baseline, state, view, run, side, 0) for side in (0, 1))
+        ]
         for m in kinds:
             both = [
                 mean_consent(
-                    u + world.ladder.intercept[m] + _of_kind(world, baseline, state, view, run, side, m),
+                    willingness(
+                        _AllPairs.seen_by(world, baseline, state, view, run, side, m),
+                        by_kind,
+                        u + world.ladder.intercept[m],
+                    ),
                     variance,
                 )
                 for side, u in enumerate(common)
@@ -259,39 +275,20 @@ def chance_now(
     return out
 
 
-def _prospects(
-    world: World, baseline: Baseline, state: State, view: View, run: int, side: int, kind: int
-) -> Prospects:
-    ego, alter = (world.first, world.second) if side == 0 else (world.second, world.first)
-    whole = np.full(len(ego), run), np.full(len(ego), kind)
-    return Prospects(world, baseline, view, state, whole[0], ego, alter, whole[1])
+class _AllPairs(Prospects):
+    """Every pair of one run, as one side sees it."""
 
+    @classmethod
+    def seen_by(
+        cls, world: World, baseline: Baseline, state: State, view: View, run: int, side: int, kind: int
+    ) -> Self:
+        ego, alter = (world.first, world.second) if side == 0 else (world.second, world.first)
+        return cls(world, baseline, view, state, np.full(len(ego), run), ego, alter, np.full(len(ego), kind))
 
-def _willing(world: World, baseline: Baseline, state: State, view: View, run: int, side: int) -> Floats:
-    seen = _prospects(world, baseline, state, view, run, side, 0)
-    u = world.propensity[seen.ego, seen.kind]
-    for name, weight in world.rules.weights.items():
-        if weight != 0 and name not in BY_KIND:
-            u = u + weight * (overlap_of_all(seen) if name == "common_threat" else TERMS[name](seen))
-    return np.asarray(u)
-
-
-def overlap_of_all(seen: Prospects) -> Floats:
-    """The term `common_threat` for all pairs of one run: one product of matrices instead of a sum for each."""
-    run = int(seen.run[0])
-    root = np.sqrt(threat(seen.world.offensive, seen.view.unopposed[run]))
-    balance = np.sqrt(seen.view.balance[run])
-    scale = balance[seen.ego] * balance[seen.alter]
-    together = (root @ root.T)[seen.ego, seen.alter]
-    return np.asarray(np.divide(together, scale, out=np.zeros_like(together), where=scale > 0))
-
-
-def _of_kind(
-    world: World, baseline: Baseline, state: State, view: View, run: int, side: int, kind: int
-) -> Floats:
-    seen = _prospects(world, baseline, state, view, run, side, kind)
-    total = np.zeros(len(seen.ego))
-    for name in BY_KIND:
-        if world.rules.weights[name] != 0:
-            total = total + world.rules.weights[name] * TERMS[name](seen)
-    return total
+    @cached_property
+    def overlap(self) -> Floats:
+        """For all pairs of one run: one product of matrices instead of a sum for each."""
+        run = int(self.run[0])
+        root = np.sqrt(threat(self.world.offensive, self.view.unopposed[run]))
+        balance = np.sqrt(self.view.balance[run])
+        return over((root @ root.T)[self.ego, self.alter], balance[self.ego] * balance[self.alter])

@@ -15,8 +15,7 @@ from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.evidence.estimation.terms import fitted_terms
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit
 from balance_sim.evidence.forecast.hindcast_plan import Plan
-from balance_sim.replications.agreements import from_table
-from balance_sim.replications.gof import Agreements, Span
+from balance_sim.replications.gof import Agreements, Span, from_table
 from balance_sim.scenario.schema import Scenario
 
 

@@ -11,7 +11,6 @@ from balance_sim.analysis.expected_effect import Control, ExpectedEffect, figure
 from balance_sim.model.classes import with_classes
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import compile_arms, reference_key
-from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario import Variations
 
@@ -71,7 +70,7 @@ def around(result: Result, progress: Callable[[int, int], None] | None = None) -
 
     Each point is the expected effect of the headline arm: nothing is simulated.
     Raises WrongRequest for a study without an arm to compare, or simulated by agents of another class."""
-    if result.folder is not None and (Store(result.folder).read_manifest() or {}).get("model"):
+    if result.folder is not None and result.model:
         raise WrongRequest(
             f"{result.folder} was made with --model, and explore runs no code of a study's own"
         )

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
 
 COLUMNS = ["arm", "title", "picture", "threat", "rest", "total", "lo", "hi"]
 PARTS = (
@@ -39,7 +39,7 @@ CAVEAT = "The CI reflects Monte Carlo error only."
 NAMES = 40  # letters of a title on a line
 
 
-def channels_table(result: Result) -> pd.DataFrame:
+def channels_table(result: AnalysedResult) -> pd.DataFrame:
     """One row an arm with the focal event: its title, the parts of its effect on expected counter-balancing agreements
     within the longest window that run through the picture, through the threat, and through what else the arm changes
     (rest), their total, and its 95 % CI (NaN: an expected estimate, which has no Monte Carlo error)."""

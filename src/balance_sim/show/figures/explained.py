@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.analysis.explain.document import explained
+from balance_sim.analysis.explain import explained
 from balance_sim.pool.faults import StoreDamaged
 from balance_sim.show.figures.paper import (
     BLUE,

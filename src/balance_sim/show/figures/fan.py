@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.results import curves
+from balance_sim.results import frames
 from balance_sim.show.figures.paper import (
     BASE,
     BLUE,
@@ -91,7 +91,7 @@ def fan_runs_table(result: Result) -> pd.DataFrame:
     counts = result.curves("counter").get(result.reference, np.zeros((0, 0), np.int16))
     if not len(counts):
         return none
-    days = curves.day_axis(result.horizon)
+    days = frames.day_axis(result.horizon)
     runs = np.repeat(np.arange(len(counts)), len(days))
     return pd.DataFrame({"run": runs, "day": np.tile(days, len(counts)), "count": counts.ravel()})
 

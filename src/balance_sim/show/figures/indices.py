@@ -53,7 +53,7 @@ def indices_table(result: SweepResult) -> pd.DataFrame:
     from balance_sim.analysis.sensitivity import sensitivity
     from balance_sim.pool.faults import WrongRequest
 
-    method = str(result.manifest.get("design", {}).get("method", ""))
+    method = result.manifest.design.method or ""
     if method not in NAMES or result.headline_arm is None:
         return pd.DataFrame(columns=COLUMNS)
     try:

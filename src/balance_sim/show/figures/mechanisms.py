@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
 
 COLUMNS = [
     "id",
@@ -55,7 +55,7 @@ VALUE, FINDING, PLACEBO = "value (95 % CI)", "found", "placebo p"  # heads of th
 RATIOS = ("M2",)  # none is 1, not 0
 
 
-def mechanisms_table(result: Result) -> pd.DataFrame:
+def mechanisms_table(result: AnalysedResult) -> pd.DataFrame:
     """One row a mechanism: value, 95 % CI (NaN: none), the value that means none (0, or 1 for a ratio), tag, what was
     found, two-sided p among placebos with its verdict (NaN and empty: none), the numbers in words, and why there is
     none."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
 
 COLUMNS = ["family", "label", "effect", "is_event", "window", "p", "verdict"]
 FAMILIES = {
@@ -38,7 +38,7 @@ STACK = 0.11  # height of a dot on top of another
 BINS = 40
 
 
-def placebos_table(result: Result) -> pd.DataFrame:
+def placebos_table(result: AnalysedResult) -> pd.DataFrame:
     """One row a placebo, and one of each family for the event itself: family (`participants` or `dates`), label, effect
     on expected counter-balancing agreements, is_event; window: days in which agreements are counted; p, verdict:
     two-sided, of the family's permutation test, in all its rows. Empty where no placebos were simulated."""

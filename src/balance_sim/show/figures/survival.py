@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.evidence.forecast.score import exact_share
-from balance_sim.results import curves
+from balance_sim.results import frames
 from balance_sim.show.figures.paper import BLUE, INK, QUIET, SMALL, head, note, nothing, owner, sheet, styled
 from balance_sim.show.figures.roles import arm_with_role, role, title_of, titled
 from balance_sim.show.wording import decimals, interval, number, percent, plural
@@ -47,7 +47,7 @@ def survival_table(result: Result) -> pd.DataFrame:
         same = (days == base) | (np.isnan(days) & np.isnan(base))
         alike = arm == result.reference or arm in result.alike
         mean, error, lo, hi = paired_interval(waited, waited_base, alike=alike)
-        part = curves.survival(days, result.horizon)
+        part = frames.survival(days, result.horizon)
         low, high = exact_share(np.rint(part["share"].to_numpy() * len(days)), np.array(float(len(days))))
         part = part.assign(arm=arm, role=role(result, arm), lo=low, hi=high, n=len(days))
         parts.append(
@@ -159,7 +159,7 @@ def shown_left(table: pd.DataFrame) -> float:
 
 
 def _last_day(table: pd.DataFrame) -> int:
-    """Where the curves have ended, rounded up; the horizon where they have not."""
+    """Where the frames have ended, rounded up; the horizon where they have not."""
     horizon = int(table["day"].max())
     shown = table[table["role"].isin(["reference", "headline"])]
     waiting = shown.loc[shown["share"] > 0, "day"]

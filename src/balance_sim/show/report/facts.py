@@ -122,7 +122,8 @@ def failed_and_missing(study: Result | SweepResult) -> str:
 
 def made_rows(result: Result) -> Rows:
     """How it was made, in a form that can be repeated."""
-    manifest = (Store(result.folder).read_manifest() or {}) if result.folder is not None else {}
+    manifest = Store(result.folder).read_manifest() if result.folder is not None else None
+    versions = {"balance_sim": result.version} if manifest is None else manifest.versions
     scenario = result.scenario
     rows = [
         ["scenario", f"{scenario.name}, sha256 {scenario.sha256}"],
@@ -141,17 +142,12 @@ def made_rows(result: Result) -> Rows:
         ],
         ["seed", str(result.seed)],
         ["digest", result.digest],
-        [
-            "versions",
-            ", ".join(
-                f"{name} {v}" for name, v in manifest.get("versions", {"balance_sim": result.version}).items()
-            ),
-        ],
+        ["versions", ", ".join(f"{name} {v}" for name, v in versions.items())],
     ]
-    if manifest.get("model"):
-        rows.append(["agents", str(manifest["model"])])
-    if manifest.get("command"):
-        rows.append(["command", str(manifest["command"])])
+    if manifest and manifest.model:
+        rows.append(["agents", manifest.model])
+    if manifest and manifest.command:
+        rows.append(["command", manifest.command])
     return rows
 
 

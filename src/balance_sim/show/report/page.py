@@ -16,7 +16,7 @@ from balance_sim.experiment.run import LARGE
 from balance_sim.pool.ahead import Ahead
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.pool.whole_files import make_folder, write_whole
-from balance_sim.results.drawn import note_drawn
+from balance_sim.results.shards import note_drawn
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show.comparison import Comparison
 from balance_sim.show.gallery import Picture, fitting, words_of
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from matplotlib.figure import Figure
 
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
     from balance_sim.show.gallery import Study
 
 FILE = "report.html"
@@ -55,7 +55,7 @@ type Drawn = dict[
 ]  # by name: a figure's table, its words, and itself as SVG
 
 
-def report_html(result: Result, drawn: Drawn | None = None, *, world_map: bool = True) -> str:
+def report_html(result: AnalysedResult, drawn: Drawn | None = None, *, world_map: bool = True) -> str:
     """The report as HTML. drawn: figures by name that need not be drawn again.
 
     The same bytes for the same results: nothing of it depends on when, where or how fast it was made.
@@ -167,7 +167,7 @@ def page_of(study: Study, drawn: Drawn | None = None, *, world_map: bool = True)
     return report_html(study, drawn, world_map=world_map)
 
 
-def save_study(result: Result, folder: Path) -> list[Path]:
+def save_study(result: AnalysedResult, folder: Path) -> list[Path]:
     """All figures and the report of a study into its folder; every figure is drawn once. Raises CannotWrite.
 
     Two fifths of those of a large scenario are written by a process of its own: the same bytes, sooner."""

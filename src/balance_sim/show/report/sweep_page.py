@@ -24,7 +24,7 @@ def sweep_html(sweep: SweepResult) -> str:
     found = headline_effects(sweep)
     scenario = sweep.scenario
     content: dict[str, Any] = {
-        "title": printable(str(sweep.manifest.get("design", {}).get("title") or sweep.name)),
+        "title": printable(str(sweep.manifest.design.title or sweep.name)),
         "question": f"{printable(scenario.title)}. {printable(sweep.question)}",
         "answer": answer(sweep, found),
         "plates": plates_of(sweep, fitting(sweep, SWEEP_FIGURES)),
@@ -86,11 +86,10 @@ def factor_rows(sweep: SweepResult) -> facts.Rows:
 def made_rows(sweep: SweepResult) -> facts.Rows:
     """How it was made, in a form that can be repeated."""
     manifest, scenario = sweep.manifest, sweep.scenario
-    design = manifest.get("design", {})
     rows = [
         ["experiment", sweep.name],
         ["scenario", f"{scenario.name}, sha256 {scenario.sha256}"],
-        ["design", str(design.get("method", ""))],
+        ["design", manifest.design.method or ""],
         ["points", f"{len(sweep.table.numbers()):,}"],
         ["arms", ", ".join(sweep.arms)],
         [
@@ -99,6 +98,6 @@ def made_rows(sweep: SweepResult) -> facts.Rows:
         ],
         ["seed", str(sweep.seed)],
         ["digest", sweep.digest],
-        ["versions", ", ".join(f"{name} {v}" for name, v in manifest.get("versions", {}).items())],
+        ["versions", ", ".join(f"{name} {v}" for name, v in manifest.versions.items())],
     ]
-    return [*rows, *([["command", str(manifest["command"])]] if manifest.get("command") else [])]
+    return [*rows, *([["command", manifest.command]] if manifest.command else [])]

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 
-from balance_sim.results.cells import harmless_frame
+from balance_sim.results.export import harmless_frame
 from balance_sim.show.tables import by_size
 
 MOST_ROWS = 30

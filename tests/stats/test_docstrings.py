@@ -1,0 +1,23 @@
+"""The examples in the docstrings of statistics, and of what the model exports, run."""
+
+from __future__ import annotations
+
+import doctest
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+MODULES = (
+    *(f"balance_sim.stats.{name}" for name in ("intervals", "lags", "mahalanobis", "networks", "shapley")),
+    *(f"balance_sim.model.{name}" for name in ("agents", "landscape")),
+    "balance_sim.analysis.explain.attribution",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_run(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    found = doctest.testmod(import_module(name))
+    assert found.failed == 0
+    assert found.attempted > 0
