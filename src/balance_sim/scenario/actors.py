@@ -99,7 +99,7 @@ def explain(written: object, roster: Collection[str]) -> Explanation:
     text = shown(written)
     exact = explain_exactly(written, roster)
     if text.strip(" :").casefold() in _TOTALS:
-        return "E301", f"`{text}` is no state", "remove what is a sum of others"
+        return "E301", f"`{text}` is not a state", "remove what is a sum of others"
     if exact or not may_suggest():
         return exact or ("E301", f"unknown state `{text}`", "use ISO3 codes")
     name = closest(text, _by_name(), cutoff=0.8) if len(text) > 4 else None

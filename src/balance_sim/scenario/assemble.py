@@ -143,12 +143,12 @@ def _check_reference(node: Node, tree: Node, arms: dict[str, Arm], found: Diagno
     if not arms:
         found.add(node, "arms", "E212", "at least 1 arm needed, got 0")
     elif len(references) != 1:
-        why = f"exactly one arm is the reference, got {len(references)}"
+        why = f"exactly one arm is the control, got {len(references)}"
         at = node.fields[references[1]].at if references else node.at
         found.add(at, "arms", "E111", why, "write `reference: true` in one arm")
     elif focal is not None and focal.value not in arms[references[0]].drop and len(arms) > 1:
-        why = f"the reference arm keeps the focal event `{shown(focal.value)}`"
-        hint = "effects are differences from the reference arm: it usually drops that event"
+        why = f"the control arm keeps the focal event `{shown(focal.value)}`"
+        hint = "effects are differences from the control arm, which usually drops that event"
         found.add(node.fields[references[0]].at, f"arms.{references[0]}", "W307", why, hint)
 
 

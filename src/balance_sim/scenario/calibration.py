@@ -113,7 +113,7 @@ def with_calibration(tree: Node, sources: Sources, found: Diagnostics) -> Node:
         near = [one for one in of_file if one.suggestion.startswith("did you mean")]
         problems += [one if one in near else replace(one, suggestion=hint) for one in of_file]
     else:
-        problems.add(read, "calibration", "E012", "this is no calibration", hint)
+        problems.add(read, "calibration", "E012", "this is not a calibration", hint)
     found += problems
     return tree if errors_in(problems) else _laid(tree, read, name)
 
@@ -145,7 +145,7 @@ def _against(read: Node, tree: Node) -> Iterator[Problem]:
     for key, node in read.below("dyads").fields.items():
         a, _, b = key.partition("-")
         if a not in roster or b not in roster or a >= b:
-            why = f"`{shown(key)}` is no dyad of the roster, lesser code first"
+            why = f"`{shown(key)}` is not a dyad of the roster, lesser code first"
             yield problem(node.at, f"dyads.{shown(key)}", "E301", why)
     for part, known, what in (("weights", list(TERMS), "term"), ("intercepts", kinds, "kind")):
         for name, node in read.below(part).fields.items():

@@ -193,8 +193,8 @@ def _check_events(draft: Draft) -> Iterator[Problem]:
             last = head.end - timedelta(days=1)
             yield row.problem("date", "E203", f"{event.date} is outside ..{last}: events lie before `end`")
         if event.accord is not None and event.accord not in accords and are_accords_known:
-            hint = _near(str(event.accord), sorted(accords), "give the id of an accord, or leave it out")
-            yield row.problem("accord", "E309", f"no accord `{event.accord}`", hint)
+            hint = _near(str(event.accord), sorted(accords), "give the id of an agreement, or leave it out")
+            yield row.problem("accord", "E309", f"no agreement `{event.accord}`", hint)
         if draft.names.is_whole and roster.isdisjoint((*event.principals, *event.targets, *event.guests)):
             why = "no state of the roster takes part or is a target: the event acts on nothing"
             yield row.problem("principals", "W305", why)
@@ -320,7 +320,7 @@ def _check_pairs(draft: Draft) -> Iterator[Problem]:
                 continue
             if row.key in seen:
                 where = _line_of(seen[row.key].mark, row.node.mark)
-                why = f"the pair conflicts with {where}: each pair once"
+                why = f"the dyad conflicts with {where}: each dyad once"
                 yield problem(row.node, row.path, "E308", why, "remove one")
             seen.setdefault(row.key, row.node)
     shares: defaultdict[str, list[RowRead]] = defaultdict(list)
@@ -388,7 +388,7 @@ def _status(accord: Accord, row: RowRead) -> Iterator[Problem]:
     for name in NOT_WITH[accord.status]:
         if getattr(accord, name) is not None:
             why, hint = (
-                f"an accord with status `{accord.status}` has no `{name}` date",
+                f"an agreement with status `{accord.status}` has no `{name}` date",
                 "correct the status or the date",
             )
             if name in ("signed", "in_force") and accord.status in ("talks", "signed"):
@@ -408,7 +408,7 @@ def _against_start(accord: Accord, row: RowRead, start: date) -> Iterator[Proble
     for name in DONE:
         day = getattr(accord, name)
         if day is not None and day > start:
-            why = f"`{name}` {day} is after `start` {start}: accords are those on record then"
+            why = f"`{name}` {day} is after `start` {start}: agreements are those on record then"
             hint = f"a date fixed beforehand is `scheduled_{name}`" if name in ("signed", "in_force") else ""
             yield row.problem(name, "E215", why, hint)
     for name in ("scheduled_signed", "scheduled_in_force"):

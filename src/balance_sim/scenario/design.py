@@ -261,7 +261,7 @@ def _steps(node: Node, path: str, got: dict[str, float], found: Diagnostics, *, 
     elif number is not None:
         if number == int(number) and 2 <= number <= MOST_STEPS:
             return int(number)
-        why = f"steps {number:g} is no whole number in 2..{MOST_STEPS}"
+        why = f"steps {number:g} is not a whole number in 2..{MOST_STEPS}"
         found.add(node.fields["steps"], path, "E403", why)
     elif step is not None and at is not None:
         count = (high - low) / step if step > 0 else 0.0

@@ -356,7 +356,7 @@ def _pair(first: str, second: str) -> Callable[[Node, str, Names, Diagnostics], 
         node = _actor(_actor(node, path, first, names, found), path, second, names, found)
         a, b = node.get(first), node.get(second)
         if a and b and isinstance(a.value, str) and a.value == b.value:
-            found.add(b, path, "E306", f"`{shown(a.value)}` is paired with itself", "name two states")
+            found.add(b, path, "E306", f"`{shown(a.value)}` forms a dyad with itself", "name two states")
         return node
 
     return prepare

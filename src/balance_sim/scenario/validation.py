@@ -201,7 +201,7 @@ def _wrong_type(node: Node, path: str, wanted: str, written: str, limits: str, f
     value = node.value
     if wanted == "a date":
         hint, allowed = "write an ISO date, e.g. 2025-09-03", "a day that exists, as YYYY-MM-DD"
-        found.add(node, path, "E209", f"`{written}` is no date", hint, allowed)
+        found.add(node, path, "E209", f"`{written}` is not a date", hint, allowed)
         return
     code, hint = "E201", ""
     if wanted in ("number", "integer") and isinstance(value, str):
