@@ -127,7 +127,10 @@ def _translate(
     """One pydantic error told; nothing where the reader has complained already."""
     loc = [step for step in entry["loc"] if step != "[key]"]
     node, kind = descend(root, loc), entry["type"]
-    if node.value is REFUSED:
+    is_of_items = (
+        kind == "too_short" and len(node.items) >= entry["ctx"]["min_length"]
+    )  # those that are right
+    if node.value is REFUSED or is_of_items:
         return
     owner, name, inner = _field_of(model, loc)
     where = joined(path, loc)

@@ -138,7 +138,7 @@ def read_accords(path: Path | str) -> Read:
 
     Rows with the same `id`, pair and kind are stages of one accord; without ids each row is an accord of its own.
     Stage is talks, signed, in_force, ended or collapsed; blank means signed. Other names of kinds and stages are
-    understood as in `scenario.vocabulary`. Talks have no column here: such rows are left out and counted. A pair
+    understood as in `scenario.layout`. Talks have no column here: such rows are left out and counted. A pair
     that is no member on the date is left out and counted."""
     table = open_table(path, "accords", _GENERIC_NAMES, ("kind", "date"))
     read = len(table.text)
