@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -19,6 +18,7 @@ from functools import cached_property, partial
 from itertools import combinations
 from typing import Any
 
+from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
 from balance_sim.scenario.files import shipped
@@ -38,23 +38,19 @@ class RecentResults[Value]:
     """
 
     def __init__(self, most: int) -> None:
-        self.most = most
-        self._found: OrderedDict[object, tuple[Sequence[object], Value]] = OrderedDict()
+        self._found: LRUCache[object, tuple[Sequence[object], Value]] = LRUCache(most)
         self._guard = threading.Lock()
 
     def get(self, given: Sequence[object], make: Callable[[], Value]) -> Value:
         """What `make` gives, or gave when the same was `given`. `given`: all that the result follows from."""
         key = _identity(tuple(given))
         with self._guard:
-            if key in self._found:
-                self._found.move_to_end(key)
-                return self._found[key][1]
-        value = make()
-        with self._guard:
-            self._found[key] = given, value
-            while len(self._found) > self.most:
-                self._found.popitem(last=False)
-        return value
+            found = self._found.get(key)
+        if found is None:
+            found = given, make()
+            with self._guard:
+                self._found[key] = found
+        return found[1]
 
     def clear(self) -> None:
         with self._guard:

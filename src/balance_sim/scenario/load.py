@@ -190,8 +190,9 @@ class Variations:
     def with_values(self, values: Mapping[str, object]) -> Scenario:
         """What `with_values` gives, and raises, for the scenario."""
         with self._guard:
-            is_short = with_numbers(self.scenario, values) is not None and self._sound is not None
-            changed = with_numbers(self._sound, values) if is_short and self._sound else None
+            changed = with_numbers(self.scenario, values)
+            if changed is not None and self._sound is not self.scenario:
+                changed = with_numbers(self._sound, values) if self._sound else None
             if changed is None:
                 return self._read_with(values)
             changed = sealed_anew(changed)
