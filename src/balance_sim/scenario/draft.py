@@ -5,7 +5,7 @@ In a row other vocabularies are translated and actors resolved before it is type
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from balance_sim.scenario import schema
@@ -26,6 +26,7 @@ from balance_sim.scenario.layout import (
     OTHER_NAMES,
     REQUIRED,
     SECTIONS,
+    SINGLES,
     TOP,
     row_key,
     row_path,
@@ -82,6 +83,7 @@ class Draft:
     names: Names
     head: ScenarioHead | None
     rows: dict[str, list[RowRead]]
+    problems: Diagnostics
     capability: schema.CapabilityWeights | None
     parameters: schema.Parameters | None
     kinds: dict[str, schema.AccordKind]
@@ -90,7 +92,6 @@ class Draft:
     theory: Theory | None
     report: schema.Report | None
     calibration: schema.Calibration | None
-    problems: Diagnostics = field(default_factory=Diagnostics)
 
     def read(self, section: str) -> list[RowRead]:
         """The rows of a section that could be read."""
@@ -117,26 +118,18 @@ class Reader:
         check_top(tree, found)
         rows = {name: self._section(name, tree, names, found) for name in SECTIONS}
 
-        def piece(model: type[Strict], name: str) -> Any:
+        pieces: dict[str, Any] = {
+            "kinds": _kinds(tree, "kinds", schema.AccordKind, found),
+            "event_kinds": _kinds(tree, "event_kinds", schema.EventKind, found),
+            "audiences": read_audiences(tree, names, found),
+            "theory": _theory(tree, found),
+        }
+        for name, model in SINGLES.items():
             given, below = tree.get(name), default_tree().get(name)
             node = merged(below, given) if below and given else given or below
-            return read_piece(model, node, name, found) if node else model()
-
-        return Draft(
-            tree=tree,
-            names=names,
-            head=_head(tree, found),
-            rows=rows,
-            capability=piece(schema.CapabilityWeights, "capability"),
-            parameters=piece(schema.Parameters, "parameters"),
-            kinds=_kinds(tree, "kinds", schema.AccordKind, found),
-            event_kinds=_kinds(tree, "event_kinds", schema.EventKind, found),
-            audiences=read_audiences(tree, names, found),
-            theory=_theory(tree, found),
-            report=piece(schema.Report, "report"),
-            calibration=piece(schema.Calibration, "calibration"),
-            problems=found,
-        )
+            if name not in pieces:
+                pieces[name] = read_piece(model, node, name, found) if node else model()
+        return Draft(tree, names, _head(tree, found), rows, found, **pieces)
 
     def row(self, name: str, node: Node, at: int, names: Names, within: str = "") -> RowRead:
         """One row, read once for every tree that holds the same node. within: path of the list, if no section's."""
