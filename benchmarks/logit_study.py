@@ -19,9 +19,10 @@ from balance_sim.evidence.data.panel import load_history
 from balance_sim.evidence.estimation import features
 from balance_sim.evidence.estimation.features import PairYears, pair_years
 from balance_sim.evidence.estimation.propensity import fit_propensity_logit
+from balance_sim.evidence.forecast import baselines
 from balance_sim.evidence.forecast.baselines import BASELINES, LOGIT, Predictor, fit_logit, rolling_origin
-from balance_sim.evidence.forecast.forecast import baselines
-from balance_sim.evidence.forecast.score import calibration, log_score, score_forecasts
+from balance_sim.evidence.forecast.score import score_forecasts
+from balance_sim.stats.scores import log_score, reliability_table
 
 GROUPS = {
     "gravity": features.GRAVITY,
@@ -74,7 +75,7 @@ def main() -> None:
         score_table(forecasts, ahead, args.resamples),
     )
     show("Log skill by year", by_year(forecasts, ahead))
-    show("Calibration of the logit", calibration(forecasts["logit"], ahead.y))
+    show("Calibration of the logit", reliability_table(forecasts["logit"], ahead.y))
 
     base = log_score(forecasts["base_rate"], ahead.y)
     full = log_score(forecasts["logit"], ahead.y)

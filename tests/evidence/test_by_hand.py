@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from balance_sim.coordination.effects import Effect, Moment
-from balance_sim.coordination.two_sided import ChoiceDay, day_derivatives, day_value, pair_probabilities
+from balance_sim.coordination.choice import ChoiceDay, day_derivatives, day_value, pair_probabilities
+from balance_sim.coordination.effects import Effect, Snapshot
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.likelihood import (
     Design,
@@ -22,7 +22,8 @@ from balance_sim.evidence.estimation.likelihood import (
     scores,
     scores_by,
 )
-from balance_sim.evidence.forecast.forecast import score
+from balance_sim.evidence.forecast import score as forecast_score
+from balance_sim.stats import scores as score
 
 # --- two-sided consent: two rows, two kinds, three states ----------------------------------------------------
 
@@ -192,7 +193,7 @@ def test_effects_on_a_network_of_four() -> None:
     x[0, 1] = x[1, 0] = 2.0
     x[1, 2] = x[2, 1] = 1.0
     x[2, 3] = x[3, 2] = 3.0
-    moment = Moment({"n": x}, {"z": np.array([1.0, 4.0, 4.0, -2.0])}, {"w": np.arange(16.0).reshape(4, 4)})
+    moment = Snapshot({"n": x}, {"z": np.array([1.0, 4.0, 4.0, -2.0])}, {"w": np.arange(16.0).reshape(4, 4)})
 
     def at(kind: str, of: str = "n", **options: object) -> np.ndarray:
         return Effect(kind, of, **options).statistic(moment)  # type: ignore[arg-type]
@@ -275,9 +276,9 @@ def test_no_interval_where_fewer_than_eight_carry_it() -> None:
 
 def test_an_interval_of_two_draws_and_of_one() -> None:
     """1 and 3: spread sqrt(2). Draws without a value are left out; of one there is no spread."""
-    two = score._interval(2.0, np.array([1.0, np.nan, 3.0]), 20)
+    two = forecast_score.Interval.of(2.0, np.array([1.0, np.nan, 3.0]), 20)
     assert two.standard_error == pytest.approx(math.sqrt(2)) and np.isfinite([two.low, two.high]).all()
-    one = score._interval(2.0, np.array([1.0, np.nan]), 20)
+    one = forecast_score.Interval.of(2.0, np.array([1.0, np.nan]), 20)
     assert one.value == 2.0 and np.isnan([one.standard_error, one.low, one.high]).all()
 
 
@@ -301,10 +302,13 @@ def test_the_best_baseline_is_the_one_of_highest_skill() -> None:
         "earlier": 0.3,
         "lost": float("nan"),
     }
-    assert score.best_baseline(skills) == "earlier"  # of equals the first by name
-    assert score.best_baseline({**skills, "zeta": 0.31}) == "zeta"
-    assert score.best_baseline({"model": 0.9, "base_rate": 0.0}) is None
-    assert score.best_baseline({"model": 0.9, "base_rate": 0.0, "x": -1.0}, reference="x") == "base_rate"
+    assert forecast_score.best_baseline(skills) == "earlier"  # of equals the first by name
+    assert forecast_score.best_baseline({**skills, "zeta": 0.31}) == "zeta"
+    assert forecast_score.best_baseline({"model": 0.9, "base_rate": 0.0}) is None
+    assert (
+        forecast_score.best_baseline({"model": 0.9, "base_rate": 0.0, "x": -1.0}, reference="x")
+        == "base_rate"
+    )
 
 
 def test_skills_and_gains_of_two_forecasts() -> None:
@@ -316,7 +320,7 @@ def test_skills_and_gains_of_two_forecasts() -> None:
         "base_rate": np.full(8, 0.25),
         "near": np.tile([0.5, 0.5, 0.0, 0.0], 2),
     }
-    found = score.score_forecasts(forecasts, y, np.tile(np.arange(4), 2), resamples=30)
+    found = forecast_score.score_forecasts(forecasts, y, np.tile(np.arange(4), 2), resamples=30)
     model, near = found["model"], found["near"]
     assert (model.brier, found["base_rate"].brier, near.brier) == pytest.approx((0.055, 0.1875, 0.125))
     assert model.brier_skill.value == pytest.approx(1 - 0.055 / 0.1875)
@@ -335,7 +339,7 @@ def test_skills_and_gains_of_two_forecasts() -> None:
 
 def test_a_baseline_without_a_loss_cannot_be_beaten() -> None:
     assert np.isnan(score.skill(0.2, 0.0)) and score.skill(0.2, 0.4) == 0.5
-    perfect = score.score_forecasts(
+    perfect = forecast_score.score_forecasts(
         {"base_rate": np.array([1.0, 0.0]), "model": np.array([0.5, 0.5])}, [1, 0], [0, 1], resamples=3
     )
     assert np.isnan(perfect["model"].brier_skill.value) and perfect["model"].auc_gain.value == -0.5
@@ -347,7 +351,7 @@ def test_reliability_resolution_and_uncertainty_by_hand() -> None:
 
 
 def test_bins_hold_their_lower_edge_and_the_last_holds_one() -> None:
-    table = score.calibration([0.2, 0.1999, 0.5, 1.0, 0.0], [1, 0, 1, 1, 0])
+    table = score.reliability_table([0.2, 0.1999, 0.5, 1.0, 0.0], [1, 0, 1, 1, 0])
     assert table[["low", "n", "happened"]].to_numpy().tolist() == [
         [0, 1, 0],
         [0.1, 1, 0],
@@ -359,7 +363,7 @@ def test_bins_hold_their_lower_edge_and_the_last_holds_one() -> None:
 
 def test_the_bins_of_the_reliability_table() -> None:
     edges = [0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
-    table = score.calibration(edges, np.zeros(11))
+    table = score.reliability_table(edges, np.zeros(11))
     assert table["low"].tolist() == edges and table["high"].tolist() == [*edges[1:], 1.0]
 
 

@@ -15,7 +15,7 @@ from balance_sim.evidence.estimation.drift import MEMORIES, chances_ahead, fit_a
 from balance_sim.evidence.estimation.fitting import Fit, fit
 from balance_sim.evidence.estimation.recovery import made_record
 from balance_sim.evidence.forecast.forward import mean_consent, simulate_forward
-from balance_sim.evidence.forecast.score import log_score
+from balance_sim.stats.scores import log_score
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8}
 INTERCEPTS = {"defence_cooperation": 5.6, "logistics": 4.6}

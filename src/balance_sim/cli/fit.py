@@ -146,8 +146,8 @@ def command(
 
 def refuse_file(data: Path) -> None:
     """Say what a YAML file is that was given instead of a folder of data."""
-    from balance_sim.evidence.data.plan_file import kind_of_file
     from balance_sim.scenario.problems import shown
+    from balance_sim.scenario.validation import kind_of_file
 
     kind = kind_of_file(data)
     if kind is not None and kind.name != "coordination":
@@ -175,8 +175,11 @@ def refuse_given(ctx: click.Context) -> None:
 def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
     """Fit the two-sided choice that a plan describes, write it and print it."""
     one_thread()
-    from balance_sim.coordination.coordination_file import coordination_lines, coordination_record
-    from balance_sim.coordination.coordination_plan import read_coordination_plan
+    from balance_sim.coordination.plan import (
+        coordination_lines,
+        coordination_record,
+        read_coordination_plan,
+    )
     from balance_sim.results.folder import version
 
     plan = read_coordination_plan(plan_path)

@@ -15,20 +15,15 @@ sanctions. Its rules, docs/decisions/0019-whom-one-does-not-sign-with.md:
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from datetime import date
 from functools import cache
 
-import pandas as pd
-
-from balance_sim.evidence.cases.cases_data import Actor, Series
-from balance_sim.evidence.cases.cases_pairs import wars_under_way
-from balance_sim.evidence.cases.cases_states import Row
 from balance_sim.scenario.files import shipped_text
 
-RELATION_COLUMNS = ("a", "b", "from", "until", "kind", "source")
+Row = dict[str, str]
+
 MEMORY = "from memory, to be checked"
-MID = "COW MID 5 (Palmer et al. 2022); since the dispute began that became the war"
 UNSETTLED = "no settlement"
 """Says of a war that its fighting is over: its end is then known by the rule."""
 
@@ -75,18 +70,3 @@ def _dyads(fact: Row, codes: Collection[str]) -> Iterator[tuple[str, str]]:
     for code in sorted({*codes} - apart - {fact["b"]}):
         a, b = sorted((code, fact["b"]))
         yield a, b
-
-
-def relation_rows(series: Series, actors: Sequence[Actor], on: date) -> list[Row]:
-    """Rows of a case's no_relations: wars of COW MID 5 under way the day before, and the table for the rest."""
-    wars = wars_under_way(series, actors, on)
-    rows = [
-        {"a": a, "b": b, "from": str(since), "kind": "war", "source": MID} for (a, b), since in wars.items()
-    ]
-    start = (pd.Timestamp(on) - pd.Timedelta(days=1)).date()
-    known = known_relations([one.code for one in actors], start)
-    rows += [row for row in known if row["kind"] != "war" or (row["a"], row["b"]) not in wars]
-    return sorted(rows, key=lambda row: (row["a"], row["b"], row["kind"]))
-
-
-__all__ = ["RELATION_COLUMNS", "known_relations", "relation_rows"]

@@ -21,7 +21,7 @@ from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.fitting import Fit
 from balance_sim.evidence.estimation.likelihood import Design, pulls
 from balance_sim.evidence.estimation.pair_factors import pair_factors
-from balance_sim.evidence.forecast.score import log_score
+from balance_sim.stats.scores import log_score
 
 MEMORIES = (0.6, 0.7, 0.8, 0.9, 1.0)
 TRIAL_YEARS = 5
