@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import placebo
 
-from balance_sim.evidence.data.panel import load_history
+from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation.choices import FITTED, choices
 from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.evidence.forecast.score import score_forecasts

@@ -11,7 +11,7 @@ import argparse
 
 import numpy as np
 
-from balance_sim.evidence.data.panel import load_history
+from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation.choices import choices, term_of, within_and_between
 from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.stats.scores import log_score

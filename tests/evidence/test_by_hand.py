@@ -19,7 +19,6 @@ from balance_sim.evidence.estimation.likelihood import (
     derivatives,
     log_likelihood,
     pulls,
-    scores,
     scores_by,
 )
 from balance_sim.evidence.forecast import score as forecast_score
@@ -100,7 +99,7 @@ def test_the_score_of_each_row() -> None:
             [weight[1], gain[1], *(a[1] + b[1]), a[1].sum(), 0, b[1].sum(), a[1].sum() + b[1].sum()],
         ]
     )  # fmt: skip
-    np.testing.assert_allclose(scores(DESIGN, AT), wanted, rtol=1e-10)
+    np.testing.assert_allclose(scores_by(DESIGN, AT, np.arange(2)), wanted, rtol=1e-10)
     np.testing.assert_allclose(derivatives(DESIGN, AT)[1], wanted.sum(axis=0), rtol=1e-10)
     np.testing.assert_allclose(scores_by(DESIGN, AT, np.array([7, 3])), wanted[::-1], rtol=1e-10)
     np.testing.assert_allclose(scores_by(DESIGN, AT, np.array([3, 3])), wanted.sum(axis=0)[None], rtol=1e-10)
@@ -108,7 +107,7 @@ def test_the_score_of_each_row() -> None:
 
 def test_clustered_covariance_of_two_clusters() -> None:
     """A^-1 (g g' + h h') A^-1 times 2 / 1."""
-    pull, covariance = scores(DESIGN, AT), np.diag(np.arange(1.0, 9.0))
+    pull, covariance = scores_by(DESIGN, AT, np.arange(2)), np.diag(np.arange(1.0, 9.0))
     found = clustered(DESIGN, AT, np.array([0, 1]), covariance)
     wanted = 2 * covariance @ (np.outer(pull[0], pull[0]) + np.outer(pull[1], pull[1])) @ covariance
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
@@ -143,7 +142,9 @@ def test_one_more_column_is_that_of_a_wider_design() -> None:
     assert found[0] == pytest.approx(slope[1], rel=1e-12)
     assert found[1] == pytest.approx(curve[1, 1], rel=1e-12)
     np.testing.assert_allclose(found[2], np.delete(curve[1], 1), rtol=1e-10)
-    np.testing.assert_allclose(found[3], scores(design, np.insert(AT, 1, 0.0))[:, 1], rtol=1e-10)
+    np.testing.assert_allclose(
+        found[3], scores_by(design, np.insert(AT, 1, 0.0), np.arange(2))[:, 1], rtol=1e-10
+    )
 
 
 # --- the coordination model on three actors ------------------------------------------------------------------

@@ -17,8 +17,8 @@ from balance_sim.evidence.cases.scenario import build_case
 from balance_sim.evidence.cases.series import Series, accord_rows, dispute_rows, relation_rows
 from balance_sim.evidence.cases.tables import Case, actor, case_named, is_state_in, read_cases, state_code
 from balance_sim.evidence.data import codes
+from balance_sim.evidence.data.codes import known_relations
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.relations import known_relations
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.actors import code_table
 

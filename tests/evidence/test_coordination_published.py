@@ -24,9 +24,13 @@ from balance_sim.coordination.effects import Effect, parse_effect
 from balance_sim.coordination.events import event_days
 from balance_sim.coordination.files import load_event_data
 from balance_sim.coordination.plan import read_coordination_plan
-from balance_sim.evidence.data.covariates import read_pair_covariates, read_state_covariates
 from balance_sim.evidence.data.errors import DataError, DataErrors
-from balance_sim.evidence.data.ties import read_presence, read_ties
+from balance_sim.evidence.data.ties import (
+    read_pair_covariates,
+    read_presence,
+    read_state_covariates,
+    read_ties,
+)
 
 _spec = importlib.util.spec_from_file_location("treaties", Path(__file__).with_name("treaties.py"))
 assert _spec is not None and _spec.loader is not None

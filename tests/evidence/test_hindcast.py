@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
+from recovery import made_record
 
 from balance_sim.cli import main
 from balance_sim.cli.hindcast import held, keep
@@ -23,7 +24,6 @@ from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.past import scenario_at
-from balance_sim.evidence.estimation.recovery import made_record
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
 from balance_sim.evidence.forecast.hindcast import (
     Hindcast,
@@ -334,7 +334,7 @@ def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(files: Pa
         ("", "empty"),
         ("DCAid,ccode1\n1,2\n", "column"),
         ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2002-01-01\n", "end in 2002.*up to 2003"),
-        ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2001-01-01\n", "no accord signed after 2001"),
+        ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2001-01-01\n", "no agreement signed after 2001"),
     ],
 )
 def test_outcomes_that_are_refused(files: Path, tmp_path: Path, text: str | None, message: str) -> None:

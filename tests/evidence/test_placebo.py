@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from recovery import made_record
 
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import fit
-from balance_sim.evidence.estimation.recovery import made_record
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "placebo.py"
 _spec = importlib.util.spec_from_file_location("placebo", BENCHMARK)

@@ -34,7 +34,7 @@ from balance_sim.analysis.mechanisms.spiral import SAMPLE, loop_gains, rates, sa
 from balance_sim.analysis.sensitivity import Matrices, Quantity, _morris_rows, _sobol_rows, run_matrices
 from balance_sim.evidence.cases.scores import CaseTable
 from balance_sim.evidence.cases.scores import measured as case_measures
-from balance_sim.evidence.data.profiles import grid, profiled, traced
+from balance_sim.evidence.estimation.beliefs import grid, profiled, traced
 from balance_sim.evidence.forecast.score import score_forecasts
 from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep

@@ -48,9 +48,10 @@ def command(
     same calibration on the record's last five years, each forecast from what was known before it, beside baselines."""
     from dataclasses import replace
 
+    from balance_sim.evidence.data.text import calibration_text
     from balance_sim.evidence.estimation.calibration import FORM, calibrate, prior_of
-    from balance_sim.evidence.estimation.calibration_file import calibration_record, calibration_text
-    from balance_sim.evidence.estimation.own_record import own_record
+    from balance_sim.evidence.estimation.choices import own_record
+    from balance_sim.evidence.estimation.parameter_files import calibration_record
     from balance_sim.evidence.forecast.baselines import CARD_YEARS, skill_card
     from balance_sim.pool.whole_files import write_whole
     from balance_sim.results.folder import version

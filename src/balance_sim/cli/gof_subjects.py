@@ -123,7 +123,7 @@ def of_scenario(scenario: Scenario, result: Result | None, asked: Asked) -> Good
 
 def observed_table(path: Path, codes: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The rows of a record between states of the roster, and a note on the others."""
-    from balance_sim.evidence.data.networks import only_known, read_networks
+    from balance_sim.evidence.data.accords import only_known, read_networks
 
     frame = read_networks(path, simulated=False)
     kept = only_known(frame, codes, path, simulated=False)
@@ -171,8 +171,8 @@ def of_hindcast(plan: HindcastPlan, asked: Asked) -> GoodnessOfFit:
 def of_tables(asked: Asked) -> GoodnessOfFit:
     """Networks that somebody simulated, against a table or a scenario's record."""
     from balance_sim.analysis.gof_file import GoodnessOfFit
+    from balance_sim.evidence.data.accords import only_known, read_networks
     from balance_sim.evidence.data.errors import DataError
-    from balance_sim.evidence.data.networks import only_known, read_networks
     from balance_sim.experiment.gof import span_asked
     from balance_sim.replications.gof import Ground, Span, compare, from_table, ground_of, recorded
     from balance_sim.results.folder import version

@@ -55,7 +55,7 @@ def command(
     Two forecasts: one year ahead with the history known, and run forward from the last year of the fit. Scores,
     figures and the report go into the results folder. EXPERIMENT: see experiments/hindcast_dcad.yaml and
     docs/evidence.md."""
-    from balance_sim.evidence.estimation.fitted_file import data_used
+    from balance_sim.evidence.estimation.parameter_files import data_used
     from balance_sim.evidence.forecast.hindcast import hindcast_of, read_hindcast_plan, read_history
     from balance_sim.results.folder import version
 

@@ -16,19 +16,23 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, WrapVa
 from balance_sim.coordination.effects import Floats
 from balance_sim.coordination.events import EventData, Record
 from balance_sim.evidence.data.accords import read_outcomes
-from balance_sim.evidence.data.covariates import read_pair_covariates, read_state_covariates
+from balance_sim.evidence.data.codes import SIDES, ActorSystem, names_of, system_of
 from balance_sim.evidence.data.errors import DataError, DataErrors, refuse_unless_one_of
-from balance_sim.evidence.data.labels import SIDES, System, names_of, system_of
 from balance_sim.evidence.data.table import Read, ReadReport, open_table
 from balance_sim.evidence.data.ties import (
+    Conflicts,
+    again,
+    conflicts_of,
     is_matrix,
     read_actors,
     read_matrix,
+    read_pair_covariates,
     read_presence,
+    read_state_covariates,
     read_ties,
     spells_of,
+    the_last,
 )
-from balance_sim.evidence.data.twice import Conflicts, again, conflicts_of, the_last
 from balance_sim.scenario.problems import did_you_mean
 from balance_sim.scenario.schema import Strict, Text
 from balance_sim.scenario.validation import refusal
@@ -210,7 +214,7 @@ class _EventReader:
 
     def __init__(self, first: Path, kinds: tuple[str, ...], conflicts: Conflicts) -> None:
         self.kinds, self.conflicts = kinds, conflicts
-        self.system: System = "cow" if _is_accords(first) else "id"
+        self.system: ActorSystem = "cow" if _is_accords(first) else "id"
         if self.system == "id" and not is_matrix(first):
             names = {"a": names_of(SIDES[0]), "b": names_of(SIDES[1])}
             self.system = system_of(open_table(first, "ties", names, ("a", "b")), "a")

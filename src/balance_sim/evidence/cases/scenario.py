@@ -29,7 +29,7 @@ from balance_sim.evidence.cases.series import (
 from balance_sim.evidence.cases.tables import Actor, Case, actor, case_of, is_state_in
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.estimation.calibration import FEWEST
-from balance_sim.evidence.estimation.own_record import years_before
+from balance_sim.evidence.estimation.choices import years_before
 from balance_sim.scenario.actors import IDENTIFIER
 
 RECORD_YEARS = 20

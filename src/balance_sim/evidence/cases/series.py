@@ -29,10 +29,9 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.cases.tables import Actor
-from balance_sim.evidence.data.data_files import FILES, READERS, file_of
+from balance_sim.evidence.data.codes import known_relations, nuclear_since
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.nuclear import nuclear_since
-from balance_sim.evidence.data.relations import known_relations
+from balance_sim.evidence.data.sources import FILES, READERS, file_of
 from balance_sim.evidence.data.table import Read
 
 Row = dict[str, str]

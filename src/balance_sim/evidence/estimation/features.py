@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats, History
 
 Ints = NDArray[np.int64]
@@ -80,12 +79,7 @@ def pair_years(history: History, kinds: Iterable[str] | None = None) -> PairYear
 
     Memory and network terms count accords of every kind. y is missing in the year after the last one that the
     accords cover; beyond that memory itself would be wrong, and a DataError is raised."""
-    if history.years[-1] > history.accord_years[1] + 1:
-        raise DataError(
-            f"the accords on record end in {history.accord_years[1]}",
-            f"Give the later accords, or end the period in {history.accord_years[1] + 1}",
-            value=str(history.years[-1]),
-        )
+    history.on_record(int(history.years[-1]))
     wanted = None if kinds is None else set(kinds)
     parts = [_year(history, int(year), wanted) for year in history.years]
     columns: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _ROWS}

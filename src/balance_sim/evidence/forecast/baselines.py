@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats
 from balance_sim.evidence.estimation.calibration import FORM, Form, Prior, calibrate, forecast
+from balance_sim.evidence.estimation.choices import OwnRecord, signing_day, years_before
 from balance_sim.evidence.estimation.features import (
     DISTANCE_OFFSET_KM,
     EARLIER,
@@ -32,7 +33,6 @@ from balance_sim.evidence.estimation.features import (
     PairYears,
     dyad_columns,
 )
-from balance_sim.evidence.estimation.own_record import OwnRecord, signing_day, years_before
 from balance_sim.evidence.forecast.score import Scores, finite, score_forecasts
 from balance_sim.model.core import DAYS_PER_YEAR
 from balance_sim.model.world import capabilities, differences, distances, lesser

@@ -14,14 +14,12 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.accords import read_outcomes
+from balance_sim.evidence.data.accords import read_forecast, read_outcomes
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.forecasts import read_forecast
-from balance_sim.evidence.data.history import Floats
-from balance_sim.evidence.data.panel import default_depths, load_history
+from balance_sim.evidence.data.history import Floats, default_depths, load_history
 from balance_sim.evidence.data.table import ReadReport
+from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.evidence.estimation.features import PairYears, pair_years
-from balance_sim.evidence.estimation.own_record import own_record
 from balance_sim.evidence.forecast.baselines import (
     BASELINES,
     WINDOW,

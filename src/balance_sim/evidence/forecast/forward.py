@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from balance_sim.evidence.data.history import Floats, History
 from balance_sim.evidence.data.past import members_at, scenario_at
+from balance_sim.evidence.estimation.drift import PairFactors
 from balance_sim.evidence.estimation.fitting import Fit
-from balance_sim.evidence.estimation.pair_factors import PairFactors
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Baseline, World
 from balance_sim.model.engine import advance, begin, perceive, turn_of_step

@@ -17,17 +17,13 @@ import numpy as np
 import pandas as pd
 from pydantic import Field, ValidationError
 
-from balance_sim.evidence.data.carried import carried_forward
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats, History
-from balance_sim.evidence.data.panel import load_history
-from balance_sim.evidence.estimation.choices import Choices, choices
-from balance_sim.evidence.estimation.drift import chances_ahead, fit_at, memory_of
+from balance_sim.evidence.data.history import Floats, History, carried_forward, load_history
+from balance_sim.evidence.estimation.choices import Choices, choices, fitted_terms
+from balance_sim.evidence.estimation.drift import PairFactors, chances_ahead, fit_at, memory_of, pair_factors
 from balance_sim.evidence.estimation.features import PairYears, pair_years
-from balance_sim.evidence.estimation.fitted_file import data_used
 from balance_sim.evidence.estimation.fitting import Fit, fit
-from balance_sim.evidence.estimation.pair_factors import PairFactors, pair_factors
-from balance_sim.evidence.estimation.terms import fitted_terms
+from balance_sim.evidence.estimation.parameter_files import data_used
 from balance_sim.evidence.forecast.baselines import fit_baselines
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
 from balance_sim.evidence.forecast.score import BINS, WAYS, ForecastWay, Scores, finite, score_forecasts
