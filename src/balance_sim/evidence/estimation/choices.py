@@ -374,7 +374,7 @@ def own_record(
     until, kinds = until or scenario.start, tuple(kinds) or tuple(sorted(scenario.kinds))
     starts = [years_before(until, back) for back in range(years, 0, -1)] + ([until] if ahead else [])
     i, j = np.triu_indices(len(scenario.codes), 1)
-    terms = weighed_terms(scenario)
+    terms = tuple(name for name in TERMS if scenario.theory.weights[name] != 0)
     parts = [_choices_of(scenario_on(scenario, day), day.year, terms, kinds, i, j) for day in starts]
     place = {code: k for k, code in enumerate(scenario.codes)}
     counts = np.zeros((len(starts), len(place), len(place), len(kinds)))
@@ -390,11 +390,6 @@ def own_record(
     whole = counts[:, i, j].reshape(-1, len(kinds))
     record = replace(_joined(parts), signed=np.where(np.isnan(whole), whole, whole > 0))
     return OwnRecord(record, whole, {day.year: day for day in starts}, until)
-
-
-def weighed_terms(scenario: Scenario) -> tuple[str, ...]:
-    """Terms that count in the scenario, in the order of the model's table."""
-    return tuple(name for name in TERMS if scenario.theory.weights[name] != 0)
 
 
 def signing_day(accord: Accord) -> date | None:
