@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 
 MODULES = (
-    *(f"balance_sim.stats.{name}" for name in ("intervals", "lags", "mahalanobis", "networks", "shapley")),
+    *(
+        f"balance_sim.stats.{name}"
+        for name in ("intervals", "lags", "mahalanobis", "networks", "newton", "shapley")
+    ),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape")),
     "balance_sim.analysis.explain.attribution",
+    *(f"balance_sim.evidence.data.{name}" for name in ("codes", "table")),
 )
 
 
