@@ -11,11 +11,12 @@ import pytest
 MODULES = (
     *(
         f"balance_sim.stats.{name}"
-        for name in ("intervals", "lags", "mahalanobis", "networks", "newton", "shapley")
+        for name in ("intervals", "lags", "networks", "newton", "scores", "shapley")
     ),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape")),
-    "balance_sim.analysis.explain.attribution",
     *(f"balance_sim.evidence.data.{name}" for name in ("codes", "table")),
+    "balance_sim.analysis.explain.attribution",
+    "balance_sim.coordination.effects",
 )
 
 
