@@ -184,7 +184,7 @@ class Joint:
 @dataclass(frozen=True)
 class Calibrated:
     """Posterior of a calibration. weights, intercepts: means by name; `names` and `covariance` of the free ones, then
-    the intercepts, propensities and factors integrated out.
+    the intercepts, with random intercepts and factors integrated out.
 
     classes: kinds of each class. propensity: (C, n) by class and state, its covariance (C, C, n). state_variance:
     (C, C). signed, expected: (n, n), upper triangle, agreements signed and expected at factor 1. level: by year, 1 is

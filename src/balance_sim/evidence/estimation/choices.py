@@ -4,7 +4,7 @@ The terms are the model's own functions (model/willingness.py), worked out on th
 record on the first day of the year: of a `History` (`choices`), or of a scenario's own tables (`own_record`).
 
 A year of a scenario's own record is the year before its start, the year before that, and so on. At the start of each,
-the scenario is put as it stood on that day: its states, distances, quarrels and trade as the tables have them, and of
+the scenario is put as it stood on that day: its states, distances, disputes and trade as the tables have them, and of
 its agreements and events only those dated before. A date known to the year or month stands for the middle of it, here
 as in the model's own experience."""
 

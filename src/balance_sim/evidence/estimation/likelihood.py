@@ -1,14 +1,14 @@
 """The likelihood of the record under the model's own rates: two-sided consent in discrete time.
 
-    r_m = exposure * openness * ceiling_m * kept_m * sigma(u_ij) * sigma(u_ji)    expected accords of kind m
-    P(the pair signs kind m in the year) = 1 - e^-r_m
-    u_ij = intercept_m + propensity_i + year + sum of weight * term
+    r_m = exposure * openness * ceiling_m * kept_m * sigma(u_ij) * sigma(u_ji)    expected agreements of kind m
+    P(the dyad signs kind m in the year) = 1 - e^-r_m
+    u_ij = intercept_m + s_i + year + sum of weight * term    s_i: random intercept of a state (sociality)
 
-A pair is at risk in the part of the year in which both are members. `openness` is the factor of pairs at war on
+A dyad is at risk in the part of the year in which both are members. `openness` is the factor of dyads at war on
 1 January (`model/no_relations.py`), 1 for all others. Signature stands for the opening of
 talks: `kept_m` is the share of talks that do not collapse before they are signed, and the lag between the two
 is left out, so that the terms are those of 1 January of the year of signature. That the engine lets an
-occasion pass while a pair is in talks or waits for entry into force is left out too: few pairs sign a kind
+opportunity pass while a dyad is in talks or waits for entry into force is left out too: few dyads sign a kind
 twice in a year.
 
 Discrete-time hazard: Prentice, Gloeckler 1978, Biometrics 34: 57-67; consent: Jackson, Wolinsky 1996."""
@@ -32,7 +32,7 @@ SMALLEST_RATE = 1e-300
 @dataclass(frozen=True)
 class ConsentDesign:
     """The choices as a matrix, both sides. Parameters, in order: weights of common terms, of terms by kind,
-    intercepts by kind, propensities by state, levels by year (neither a propensity nor a level without the
+    intercepts by kind, random intercepts by state, levels by year (neither of these two without the
     flag).
 
     scale: (K + B,) what each term is divided by, so that weights have about the same size."""
@@ -66,7 +66,7 @@ class ConsentDesign:
 
     @cached_property
     def parts(self) -> tuple[slice, ...]:
-        """Where common weights, weights by kind, intercepts, propensities and levels stand."""
+        """Where common weights, weights by kind, intercepts, random intercepts and levels stand."""
         edges = np.concatenate([[0], np.cumsum(self.sizes)])
         return tuple(slice(int(low), int(high)) for low, high in pairwise(edges))
 
@@ -128,12 +128,12 @@ def _sigma(u: Floats) -> Floats:
 
 
 def log_likelihood(design: ConsentDesign, at: Floats) -> float:
-    """Sum over pairs, years and kinds. at: (size,) parameters of scaled terms."""
+    """Sum over dyads, years and kinds. at: (size,) parameters of scaled terms."""
     return float(by_row(design, at).sum())
 
 
 def by_row(design: ConsentDesign, at: Floats) -> Floats:
-    """(N,) log-likelihood of each pair and year."""
+    """(N,) log-likelihood of each dyad and year."""
     rate = np.exp(design.log_rate(at)[0])
     return np.asarray(np.where(design.choices.signed > 0, _log_signed(rate), -rate).sum(axis=1))
 
@@ -200,13 +200,13 @@ def _crossed(design: ConsentDesign, weight: Floats, one: int, two: int) -> Float
 
 
 def chances(design: ConsentDesign, at: Floats) -> Floats:
-    """(N,) probability that the pair signs an accord of any kind in the year."""
+    """(N,) probability that the dyad signs an agreement of any kind in the year."""
     rate = np.exp(design.log_rate(at)[0]).sum(axis=1)
     return np.asarray(-np.expm1(-rate))
 
 
 def clustered(design: ConsentDesign, at: Floats, cluster: NDArray[np.int64], covariance: Floats) -> Floats:
-    """Covariance with rows of one cluster (a pair) allowed to hang together: A^-1 B A^-1, with G / (G - 1).
+    """Covariance with rows of one cluster (a dyad) allowed to hang together: A^-1 B A^-1, with G / (G - 1).
 
     White 1982, Econometrica 50: 1-25; Liang, Zeger 1986, Biometrika 73: 13-22."""
     total = scores_by(design, at, cluster)
