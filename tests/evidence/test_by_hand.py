@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -129,13 +130,8 @@ def test_a_term_divided_by_its_scale_times_its_weight_is_the_same() -> None:
 def test_one_more_column_is_that_of_a_wider_design() -> None:
     """Its slope, its curve and its curve against the others, beside the derivatives of a design that has it."""
     column = np.array([[0.7, -0.4], [1.1, 0.3]])
-    wider = Choices(
-        **{
-            **{name: getattr(RECORD, name) for name in RECORD.__dataclass_fields__},
-            "common": np.concatenate([RECORD.common, column[:, :, None]], axis=2),
-            "common_names": ("size", "more"),
-        }
-    )
+    common = np.concatenate([RECORD.common, column[:, :, None]], axis=2)
+    wider = replace(RECORD, common=common, common_names=("size", "more"))
     design = ConsentDesign(wider, True, (2001,))
     _, slope, curve = derivatives(design, np.insert(AT, 1, 0.0))
     found = column_score(DESIGN, AT, column)
