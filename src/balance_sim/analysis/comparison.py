@@ -20,6 +20,7 @@ from balance_sim.results.estimates import (
     Moments,
     PairedDifference,
     columns_by_arm,
+    in_chunks,
 )
 from balance_sim.results.result import Result
 from balance_sim.stats.intervals import t_quantile, welch
@@ -52,8 +53,8 @@ def compare_sides(left: Side, right: Side) -> Comparison:
     levels, differences, runs = (Levels(), Levels()), Differences(), [0, 0]
     for pair in _side_by_side(left, right):
         columns = [
-            columns_by_arm(tables[0], [side.arm])[side.arm] if tables else {}
-            for tables, side in zip(pair, (left, right), strict=True)
+            {} if table is None else columns_by_arm(table, [side.arm])[side.arm]
+            for table, side in zip(pair, (left, right), strict=True)
         ]
         numbers = [part.pop("run", np.empty(0)) for part in columns]
         if paired:
@@ -79,52 +80,17 @@ def compare_sides(left: Side, right: Side) -> Comparison:
     return Comparison(paired, (runs[0], runs[1]), pd.DataFrame(rows), dyads)
 
 
-Tables = tuple[pa.Table, pa.Table]
-
-
-def _side_by_side(left: Side, right: Side) -> Iterator[tuple[Tables | None, Tables | None]]:
-    """Both sides' tables of the same range of run numbers, range by range; None where a side has none."""
-    streams = [_windows(side.result.blocks()) for side in (left, right)]
+def _side_by_side(left: Side, right: Side) -> Iterator[tuple[pa.Table | None, pa.Table | None]]:
+    """Both sides' outcomes of the same range of run numbers, range by range; None where a side has none."""
+    streams = [in_chunks(side.result.outcome_tables(), WINDOW_RUNS) for side in (left, right)]
     heads = [next(stream, None) for stream in streams]
     while any(head is not None for head in heads):
-        at = min(head[0] for head in heads if head is not None)
-        out: list[Tables | None] = []
-        for place, head in enumerate(heads):
-            if head is not None and head[0] == at:
-                out.append(head[1])
-                heads[place] = next(streams[place], None)
-            else:
-                out.append(None)
-        yield out[0], out[1]
-
-
-def _windows(blocks: Iterator[Tables]) -> Iterator[tuple[int, Tables]]:
-    """Blocks in the order of runs, cut anew at multiples of WINDOW_RUNS."""
-    at = 0
-    held: list[Tables] = []
-    for runs, accords in blocks:
-        numbers = runs["run"].to_numpy()
-        if not len(numbers):
-            continue
-        for window in range(int(numbers.min()) // WINDOW_RUNS, int(numbers.max()) // WINDOW_RUNS + 1):
-            if window > at and held:
-                yield at, _joined(held)
-                held = []
-            at = window
-            held.append((_cut(runs, window), _cut(accords, window)))
-    if held:
-        yield at, _joined(held)
-
-
-def _cut(table: pa.Table, window: int) -> pa.Table:
-    run = table["run"]
-    return table.filter(
-        pc.and_(pc.greater_equal(run, window * WINDOW_RUNS), pc.less(run, (window + 1) * WINDOW_RUNS))
-    )
-
-
-def _joined(parts: list[Tables]) -> Tables:
-    return pa.concat_tables([runs for runs, _ in parts]), pa.concat_tables([accords for _, accords in parts])
+        starts = [None if head is None else pc.min(head["run"]).as_py() // WINDOW_RUNS for head in heads]
+        at = min(start for start in starts if start is not None)
+        now = [head if start == at else None for head, start in zip(heads, starts, strict=True)]
+        yield now[0], now[1]
+        for place, taken in enumerate(now):
+            heads[place] = heads[place] if taken is None else next(streams[place], None)
 
 
 def _outcome_row(

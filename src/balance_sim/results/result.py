@@ -80,19 +80,20 @@ class Result:
             there = {*runs.column_names}
             yield runs if names is None else runs.select([n for n in ("run", "arm", *names) if n in there])
 
-    def _of_arms(self, names: Sequence[str] | None, *, own: bool) -> Iterator[pa.Table]:
+    def outcome_tables(self, names: Sequence[str] | None = None, *, own: bool = True) -> Iterator[pa.Table]:
+        """Tables of some outcomes, of all if None, in the order of runs; of the study's own arms, or of extra arms."""
         for runs in self._outcomes(names):
             yield of_arms(runs, self.arms, others=not own)
 
     @cached_property
     def by_run(self) -> Outcomes:
         """Outcomes of the study's own arms, run by run, some at a time: `by_run.frame(name, ...)`."""
-        return Outcomes(partial(self._of_arms, own=True))
+        return Outcomes(self.outcome_tables)
 
     @cached_property
     def extra_by_run(self) -> Outcomes:
         """The same of the extra arms behind some mechanisms, every fourth run."""
-        return Outcomes(partial(self._of_arms, own=False))
+        return Outcomes(partial(self.outcome_tables, own=False))
 
     @property
     def extra(self) -> pd.DataFrame:
@@ -218,7 +219,7 @@ class Result:
     @cached_property
     def _estimates(self) -> Estimates:
         """Levels and effects in one pass over the blocks."""
-        return estimates_of((runs for runs, _ in self.blocks()), self.arms, steps=self.steps)
+        return estimates_of(self.outcome_tables(), self.arms, steps=self.steps)
 
     @cached_property
     def steps(self) -> dict[str, float]:
