@@ -33,7 +33,26 @@ from balance_sim.scenario.schema import Scenario
 class Result:
     """What a study of one scenario found. Frames are computed when asked for, from the block tables.
 
-    `arms`: the control arm first. A replication that failed is in no frame; `failed` names it."""
+    Attributes
+    ----------
+    scenario, runs, seed : what was simulated; the same three give the same result
+    arms : the control arm first
+    version : the balance-sim that made it
+    folder, memory : where the block tables are
+    failed : replications that did not finish, with their tracebacks; they are in no frame
+    draws : whether each replication drew its parameters
+    model : `module:Class` of an agent of one's own that decided
+    point : of a sweep's design; 0 in a single study
+    recount : counts (runs, accords) tables again, by another class table
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> result = bs.run(bs.load_scenario("experiments/smoke/five_states.yaml"), runs=4, seed=1)
+    >>> effects = result.effects.set_index("outcome")
+    >>> int(effects.loc[result.headline_outcome, "n"])
+    4
+    """
 
     scenario: Scenario
     runs: int
@@ -44,13 +63,12 @@ class Result:
     memory: tuple[BlockTables, ...] = ()
     failed: tuple[dict[str, Any], ...] = ()
     timing: dict[str, float] = field(default_factory=dict)
-    draws: bool = False  # each replication drew its parameters
-    model: str | None = None  # `module:Class` of an agent of one's own that decided
-    point: int = 0  # of a sweep's design; 0 in a single study
-    recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None  # by another class table
+    draws: bool = False
+    model: str | None = None
+    point: int = 0
+    recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None
 
-    card: ClassVar[Callable[[Any], str] | None] = None
-    """What a notebook shows of a result, as HTML: set by the package's front, which knows what draws."""
+    card: ClassVar[Callable[[Any], str] | None] = None  # HTML for a notebook: set by the package's front
 
     # -- tables -----------------------------------------------------------------------------------
 
