@@ -51,7 +51,7 @@ def frame_csv(frame: pd.DataFrame) -> str:
 def export(folder: Path, out: Path, table: Table = "runs") -> int:
     """Write all rows of a study to one file, `.csv` or `.parquet` by its name. Returns the number of rows.
 
-    runs: a row a run and arm, with the point and its factors before it in a sweep. accords: a row an accord.
+    runs: a row a run and arm, with the point and its factors before it in a sweep. accords: a row an agreement.
     The file takes its name when it is whole."""
     if out.suffix not in (".csv", ".parquet"):
         raise WrongRequest(f"{out}: the name must end in .csv or .parquet")
@@ -144,7 +144,7 @@ def ema_frames(sweep: SweepResult) -> tuple[pd.DataFrame, dict[str, np.ndarray]]
     """(experiments, outcomes) as the EMA workbench has them: a row a point and arm.
 
     experiments: the factors, `scenario` (the point), `policy` (the arm), `model`. outcomes: the mean of each
-    outcome, and `effect_<outcome>`, its paired difference to the reference arm (0 in that arm). Outcomes that
+    outcome, and `effect_<outcome>`, its paired difference to the control arm (0 in that arm). Outcomes that
     are missing in some run have no mean and are left out."""
     levels, effects = sweep.levels, sweep.effects
     if not len(levels):

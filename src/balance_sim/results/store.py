@@ -235,7 +235,7 @@ class Store:
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, accords) tables of one point in the order of runs, cut to the first `runs`.
 
-        kept: the list of blocks, where the caller has it at hand."""
+        kept: the list of blocks, where the caller has it."""
         for shard, one, first, stop in self._whole(point, runs, kept):
             assert one.accords is not None
             runs, accords = self._alike(shard), one.accords.table()
@@ -311,7 +311,7 @@ class Store:
         for one in self.kept():
             if one.runs is not None:
                 blocks.setdefault(one.point, []).append(one.block)
-        tables = reversed(TABLES)  # a block of runs is never without its accords
+        tables = reversed(TABLES)  # a block of runs is never without its agreements
         return _remove(
             [
                 shard
