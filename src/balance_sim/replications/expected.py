@@ -215,7 +215,7 @@ class Reach:
 class Yield:
     """What talks lead to that open in given spans: the same for all arms of a scenario.
 
-    edges: (K + 1,) days at which spans begin, and the end. talks: `TalksAtStart` of the same worlds, if there is one."""
+    edges: (K + 1,) days at which spans begin, and the end. talks: `TalksAtStart` of the same worlds, if known."""
 
     def __init__(self, worlds: Worlds, edges: Floats, talks: TalksAtStart | None = None) -> None:
         self.world, self.edges = worlds.reference, edges
