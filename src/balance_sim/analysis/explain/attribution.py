@@ -307,7 +307,7 @@ def attribute(
     `attribution_table(attribute(open_result(folder), groups={"trade": ("exposure",)}))`"""
     arm = compared_arm(result, arm)
     refuse_unknown(term for terms in groups.values() for term in terms)
-    outcome = outcome if outcome is not None else f"accords_counter_{result.window}"
+    outcome = outcome if outcome is not None else result.headline_outcome
     numbers, own, control = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
     worlds = compile_arms(result.scenario, (result.reference, arm))
     job = partial(effects_of_coalitions, worlds, arm, result.seed, groups, outcome, draws=result.draws)

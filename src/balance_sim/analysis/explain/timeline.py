@@ -180,7 +180,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
             made[control], made[arm], scenario.start, _Asking(worlds, chances, traces[control], traces[arm])
         ),
     ]
-    outcome = f"accords_counter_{result.window}"
+    outcome = result.headline_outcome
     row = result.outcomes[result.outcomes["run"] == run].set_index("arm")[outcome]
     return Timeline(
         run=run,
@@ -207,7 +207,7 @@ def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
     """Three runs, `least`, `median` and `largest` by their paired effect, chosen by RULE."""
     arm = compared_arm(result, arm)
     run_numbers(result, 1)
-    frame = result.outcomes.pivot(index="run", columns="arm", values=f"accords_counter_{result.window}")
+    frame = result.outcomes.pivot(index="run", columns="arm", values=result.headline_outcome)
     frame = frame.sort_index()
     effect = (frame[arm] - frame[result.reference]).to_numpy(float)
     order, numbers = effect.argsort(kind="stable"), frame.index.to_numpy()
