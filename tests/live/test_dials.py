@@ -13,19 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from serving import ROOT, SCENARIO
 
+from balance_sim.live import MOST_RUNS
 from balance_sim.live.dials import (
     AS_IN_THE_FILE,
-    MOST_RUNS,
+    BadRequest,
     Choice,
+    EnsembleRequest,
     Range,
-    Wish,
     _of_factor,
     as_options,
     dials_round,
-    read_wish,
+    read_request,
 )
-from balance_sim.live.ensembles import FIRST_RUNS, Shelf, _pieces, stages
-from balance_sim.live.faults import BadRequest
+from balance_sim.live.ensembles import FIRST_RUNS, BlockCache, _pieces, stages
 from balance_sim.replications.blocks import ArmTables, Block
 from balance_sim.scenario import load_scenario, with_values
 
@@ -108,10 +108,10 @@ NEAR = st.fixed_dictionaries(
 )
 
 
-def read(body: bytes) -> Wish | str:
+def read(body: bytes) -> EnsembleRequest | str:
     """The wish, or why it is refused."""
     try:
-        return read_wish(dials_round(BEIJING), 200, body)
+        return read_request(dials_round(BEIJING), 200, body)
     except BadRequest as error:
         return str(error)
 
@@ -138,13 +138,13 @@ def test_the_options_give_the_same_scenario() -> None:
     """As a shell takes them apart, and `--set` reads them."""
     dials = dials_round(BEIJING)
     asked = {"visibility": 0.35, "attendance": "without PRK", "patron reliability": 0.1 + 0.2}
-    wish = read_wish(dials, 200, json.dumps({"values": asked}).encode())
+    wish = read_request(dials, 200, json.dumps({"values": asked}).encode())
     words = shlex.split(as_options(wish, 7))
     assert words[:4] == ["--runs", "200", "--seed", "7"]
     settings = [word for flag, word in zip(words[4::2], words[5::2], strict=True) if flag == "--set"]
     again = load_scenario(Path(ROOT / "scenarios" / "beijing_2025.yaml"), set=settings)
     assert again.sha256 == with_values(BEIJING, dict(wish.values)).sha256 != BEIJING.sha256
-    assert "--draw-parameters" in as_options(Wish((), 5), 7, draws=True)
+    assert "--draw-parameters" in as_options(EnsembleRequest((), 5), 7, draws=True)
 
 
 WORDS = [
@@ -156,7 +156,7 @@ WORDS = [
 @pytest.mark.parametrize("words", WORDS)
 def test_words_are_read_back_as_the_same_words(words: str) -> None:
     """Also those that YAML would take for something else."""
-    wish = Wish((("question", words), ("title", words)), 5)
+    wish = EnsembleRequest((("question", words), ("title", words)), 5)
     options = shlex.split(as_options(wish, 1))
     settings = [word for flag, word in zip(options[4::2], options[5::2], strict=True) if flag == "--set"]
     again = load_scenario(Path(ROOT / "experiments" / "smoke" / "five_states.yaml"), set=settings)
@@ -180,7 +180,7 @@ def tables(first: int, stop: int) -> ArmTables:
 
 
 def test_a_shelf_has_each_run_once_and_forgets_what_was_used_longest_ago() -> None:
-    shelf = Shelf(most=2 * (4 + 4 + 8) * 50)
+    shelf = BlockCache(most=2 * (4 + 4 + 8) * 50)
     for block in (Block(10, 30), Block(0, 12), Block(25, 40), Block(26, 28)):
         shelf.put("a", block, tables(block.first, block.stop))
     parts = shelf.first("a", 35)

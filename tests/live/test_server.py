@@ -18,8 +18,7 @@ import pytest
 from serving import FEW, LIMIT, LOUD, SCENARIO, Server, program
 
 from balance_sim.analysis.expected_effect import ExpectedEffect, expected_effect
-from balance_sim.live.lines import HEADER_SECONDS
-from balance_sim.live.server import listen, serve
+from balance_sim.live.server import HEADER_SECONDS, listen, serve
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario import load_scenario

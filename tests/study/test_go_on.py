@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.experiment.go_on import command_of
+from balance_sim.experiment.status import command_of
 from balance_sim.results.manifest import manifest_from, write_manifest
 from balance_sim.results.store import Store
 

@@ -27,7 +27,8 @@ from hypothesis import strategies as st
 
 from balance_sim.archive import archive, reproduce
 from balance_sim.archive.archive import BadArchive, unzipped, zipped
-from balance_sim.archive.package import cell, files_of, package, requirements
+from balance_sim.archive.package import files_of, package
+from balance_sim.archive.papers import cell, requirements
 from balance_sim.archive.reproduce import read_archive
 from balance_sim.cli import main
 from balance_sim.experiment.run import run
@@ -178,10 +179,10 @@ def test_the_readme_has_the_sections_that_data_editors_ask_for(place: Path, kind
 
 
 def test_data_sets_are_cited_with_their_terms() -> None:
-    from balance_sim.archive.citations import data_sets_of, named_sources
+    from balance_sim.archive.papers import data_sets_of
 
     beijing = load_scenario(Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml")
-    found = {one.name: one for one in data_sets_of(source for _, source, _ in named_sources(beijing))}
+    found = {one.name: one for one in data_sets_of(beijing)}
     assert {"World Development Indicators", "SIPRI Military Expenditure Database", "CShapes 2.0"} <= set(
         found
     )
@@ -595,7 +596,7 @@ def test_a_password_another_packing_and_no_zip(tmp_path: Path) -> None:
         ({"about": b'{"by_hand": {"file": 1}}'}, 4, "out of bounds"),
         ({"about": b'{"by_hand": {"file": "../x.yaml"}}'}, 4, "do not give this study"),
         ({"about": b'{"by_hand": {"file": "/etc/passwd"}}'}, 4, "do not give this study"),
-        ({"about": b'{"mechanisms": 1}'}, 4, "out of bounds"),
+        ({"about": b'{"mechanisms": 1}'}, 4, "`mechanisms` is missing or of another kind"),
         ({"about": b'{"versions": {"balance_sim": "\\u0007"}}'}, 4, "out of bounds"),
         ({"scenario__json": b"{}"}, 4, "scenario.json: "),
         ({"scenario__json": b"["}, 4, "scenario.json: "),

@@ -16,8 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.analysis.result import open_result
-from balance_sim.archive.rerun import job_of
-from balance_sim.archive.verify import verify
+from balance_sim.archive.verify import job_of, verify
 from balance_sim.cli import main
 from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.tables import SUM, column_words, positions
 from balance_sim.results.manifest import Manifest
 from balance_sim.results.points import PointTable
-from balance_sim.results.shards import FAILED, SUMS, TABLES, Kept, changed, noted
+from balance_sim.results.shards import FAILED, SUMS, TABLES, Kept, noted
 from balance_sim.results.store import Store, came_to_its_end, read_summary
 
 Ints = npt.NDArray[np.int64]
@@ -78,17 +77,16 @@ def contents(folder: Path) -> Contents:
             if store.shards(table):
                 raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
         raise no_results(folder)
-    summary = read_summary(folder)
+    points: dict[int, Values] = {0: ()}
+    known, runs = 1, manifest.runs
     if manifest.is_sweep:
-        if not manifest.points:
-            return Contents(store, manifest, {}, 0, 0, summary)
-        design = PointTable.load(store, manifest.points)
+        design = PointTable.load(store, manifest.points) if manifest.points else PointTable()
         points = {number: design.points[number].values for number in design.numbers()}
-        return Contents(store, manifest, points, len(design.points), manifest.runs, summary)
-    return Contents(store, manifest, {0: ()}, 1, manifest.runs, summary)
+        known, runs = len(design.points), runs if manifest.points else 0
+    return Contents(store, manifest, points, known, runs, read_summary(folder))
 
 
-def check_files(held: Contents) -> list[Damage]:
+def _wrong_files(held: Contents) -> list[Damage]:
     """Every shard: its bytes against its name, one for each key, none without its twin."""
     out = []
     store, folder = held.store, held.store.folder
@@ -114,28 +112,23 @@ def check_files(held: Contents) -> list[Damage]:
     return out
 
 
-def check_drawn(held: Contents) -> list[Damage]:
-    """Figures and pages: their bytes against the sha256 put down when they were drawn."""
-    return [
-        Damage(
-            name, "not the bytes it was drawn with; --repair takes it away, `plot` and `report` draw again"
-        )
-        for name in changed(held.store.folder)
-    ]
-
-
-def check_counts(held: Contents) -> list[Damage]:
-    """Runs that a finished study should hold and does not."""
-    if not held.finished:
-        return []
-    return [
+def damage_of(held: Contents) -> list[Damage]:
+    """What is wrong with the shards, and runs that a finished study should hold and does not."""
+    bad = _wrong_files(held)
+    bad += list(_wrong_blocks(held, bad))
+    lacking = held.store.lacking(held.points, held.runs) if held.finished else {}
+    return bad + [
         Damage("runs", f"runs {b.first} to {b.stop - 1} of point {number} are missing", number, b)
-        for number, blocks in held.store.lacking(held.points, held.runs).items()
+        for number, blocks in lacking.items()
         for b in blocks
+        if not any(
+            one.block and one.point == number and one.block.first <= b.first and b.stop <= one.block.stop
+            for one in bad
+        )
     ]
 
 
-def check_rows(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
+def _wrong_blocks(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
     """Every block whose files are sound: each run once in every arm, and accords of these runs alone."""
     failed: dict[int, set[int]] = {}
     broken = {(d.point, d.block) for d in bad}
@@ -273,7 +266,7 @@ def left_over(folder: Path) -> list[str]:
     return [str(path.relative_to(folder)) for path in half_written(folder)]
 
 
-def strangers(folder: Path) -> list[str]:
+def unexpected(folder: Path) -> list[str]:
     """Files among the shards that no balance-sim wrote there. They are read by nobody."""
     out = []
     for table in (*TABLES, FAILED):
@@ -282,9 +275,3 @@ def strangers(folder: Path) -> list[str]:
             names = (n for n in os.listdir(folder / table) if n not in known and not n.endswith(".partial"))
             out += [f"{table}/{name}" for name in sorted(names)]
     return out
-
-
-def sha256_of(path: Path) -> str:
-    """sha256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

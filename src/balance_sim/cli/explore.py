@@ -62,9 +62,11 @@ def command(
 
 def _serve(results: Path, runs: int, port: int | None) -> None:
     """The live page, until it is stopped."""
-    from balance_sim.live.server import MOST_RUNS, need_extra, serve
+    from balance_sim.live import MOST_RUNS, need_extra
 
     need_extra()
+    from balance_sim.live.server import serve
+
     if runs > MOST_RUNS:
         raise click.UsageError(f"--runs: at most {MOST_RUNS:,} with --live.")
 

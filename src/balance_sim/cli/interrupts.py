@@ -25,7 +25,7 @@ def resumable(command_line: str, said: str = "finished runs are kept. To go on")
 
     Where SIGCONT reaches this process alone after all were stopped, Python's own helper goes on with it.
     said: what the command line after it is good for."""
-    from balance_sim.pool.hands import wake
+    from balance_sim.pool.worker import wake
 
     last = -CLEARING
 
@@ -38,7 +38,7 @@ def resumable(command_line: str, said: str = "finished runs are kept. To go on")
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, stop) for number in numbers}
-    asleep = signal.signal(signal.SIGCONT, lambda _number, _frame: wake([]))
+    asleep = signal.signal(signal.SIGCONT, lambda _number, _frame: wake(()))
     try:
         yield
     except (KeyboardInterrupt, Terminated) as reason:

@@ -164,7 +164,7 @@ def command(
 
 def tell_plan(job: Job, runs: int, folder: Path, workers: int, max_bytes: int) -> None:
     """On stderr, before it begins: what is to be done and what that takes. Raises WrongRequest for too much disk."""
-    from balance_sim.experiment.plan import plan_of_run, refuse_absurd
+    from balance_sim.experiment.sweep import plan_of_run, refuse_absurd
     from balance_sim.results.store import Store
 
     done = [one.block for one in Store(folder).kept()] if (folder / "manifest.json").is_file() else []

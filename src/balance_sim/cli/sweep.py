@@ -19,8 +19,7 @@ from balance_sim.cli.run import cores
 if TYPE_CHECKING:
     from distributed import Client
 
-    from balance_sim.experiment.plan import Plan
-    from balance_sim.experiment.sweep import Standing
+    from balance_sim.experiment.sweep import Plan, Standing
     from balance_sim.results.sweep_result import SweepResult
 
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.live.faults import BadRequest
+from balance_sim.live import MOST_RUNS
 from balance_sim.replications.jobs import Values
 from balance_sim.scenario import value_at
 from balance_sim.scenario.documents import is_plain_text
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 AS_IN_THE_FILE = "as in the file"
 STEPS = 20  # equal parts of a range that the page offers
 MOST_AUDIENCES = 4
-MOST_RUNS = 5000
+
+
+class BadRequest(Exception):
+    """A request that asks for something that cannot be; the text says what, and what can."""
 
 
 @dataclass(frozen=True)
@@ -86,30 +89,24 @@ Dial = Range | Choice
 
 
 def dials_round(scenario: Scenario) -> tuple[Dial, ...]:
-    """The dials of a study of one scenario."""
-    return (*_of_explorer(scenario), *_of_audiences(scenario))
+    """The dials of a study of one scenario: those of the explorer without a sweep, over numbers from 0 to 1, and how
+    much each of the first few audiences heeds events of the kinds it has no own attention for.
 
-
-def _of_explorer(scenario: Scenario) -> Iterator[Dial]:
-    """The dials of the explorer without a sweep; those over numbers from 0 to 1."""
+    Not of `rest`: a file need not name it, and what it does not name cannot be set."""
+    out: list[Dial] = []
     for name, steps, start in dials_of(scenario):
         words, values = steps[start]
         if isinstance(words, str):
-            yield Choice(name, tuple((word, of) for word, of in steps), start)
+            out.append(Choice(name, tuple((word, of) for word, of in steps), start))
         else:
             own = float(words)
-            yield Range(name, tuple(values), 0.0, 1.0, own, _between(0.0, 1.0, [own]))
-
-
-def _of_audiences(scenario: Scenario) -> Iterator[Range]:
-    """How much each of the first few audiences heeds events of the kinds it has no own attention for.
-
-    Not of `rest`: a file need not name it, and what it does not name cannot be set."""
+            out.append(Range(name, tuple(values), 0.0, 1.0, own, _between(0.0, 1.0, [own])))
     for name in [name for name in scenario.audiences if name != "rest"][:MOST_AUDIENCES]:
-        own = scenario.audiences[name].attention.get("default")
-        if own is not None:
-            low, path = min(0.0, own), f"audiences.{name}.attention.default"
-            yield Range(f"attention of {name}", (path,), low, 1.0, own, _between(low, 1.0, [own]))
+        heed = scenario.audiences[name].attention.get("default")
+        if heed is not None:
+            low, path = min(0.0, heed), f"audiences.{name}.attention.default"
+            out.append(Range(f"attention of {name}", (path,), low, 1.0, heed, _between(low, 1.0, [heed])))
+    return tuple(out)
 
 
 def dials_of_sweep(sweep: SweepResult) -> tuple[Dial, ...]:
@@ -135,14 +132,9 @@ def _of_factor(path: str, values: Sequence[Any], scenario: Scenario) -> Dial:
         return Range(path, (path,), low, high, float(own[0]), _between(low, high, held, whole=whole), whole)
     choices: dict[str, dict[str, Any]] = {} if own else {AS_IN_THE_FILE: {}}
     for value in every:
-        choices.setdefault(_word(value), {path: value})
+        word = (", ".join(map(str, value)) or "none") if isinstance(value, tuple | list) else str(value)
+        choices.setdefault(word, {path: value})
     return Choice(path, tuple(choices.items()), 0)
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, tuple | list):
-        return ", ".join(map(str, value)) or "none"
-    return str(value)
 
 
 def _between(low: float, high: float, held: Iterable[float], *, whole: bool = False) -> tuple[float, ...]:
@@ -153,14 +145,14 @@ def _between(low: float, high: float, held: Iterable[float], *, whole: bool = Fa
 
 
 @dataclass(frozen=True)
-class Wish:
+class EnsembleRequest:
     """What a request asks for: values by key path, sorted, but for those that stay as they are; and runs."""
 
     values: Values
     runs: int
 
 
-def read_wish(dials: Sequence[Dial], runs: int, body: bytes) -> Wish:
+def read_request(dials: Sequence[Dial], runs: int, body: bytes) -> EnsembleRequest:
     """A request's JSON: `values` by the dials' names, those not named as they are; `runs`, by default `runs`.
 
     Raises BadRequest for anything else."""
@@ -188,7 +180,7 @@ def read_wish(dials: Sequence[Dial], runs: int, body: bytes) -> Wish:
             raise BadRequest(f"no dial `{shown(name)}`; {near}")
         values |= by_name[name].values(value)
     fixed = {path: tuple(value) if isinstance(value, list) else value for path, value in values.items()}
-    return Wish(tuple(sorted(fixed.items())), wanted)
+    return EnsembleRequest(tuple(sorted(fixed.items())), wanted)
 
 
 def _no_number(word: str) -> None:
@@ -207,16 +199,11 @@ def _said(value: object) -> str:
     return f"`{shown(json.dumps(value), 40)}`"
 
 
-def as_options(wish: Wish, seed: int, *, draws: bool = False) -> str:
+def as_options(asked: EnsembleRequest, seed: int, *, draws: bool = False) -> str:
     """The options of `balance-sim run` that give the same numbers, for a shell. draws: runs draw parameters."""
-    words = ["--runs", str(wish.runs), "--seed", str(seed), *(["--draw-parameters"] if draws else [])]
-    for path, value in wish.values:
-        words += ["--set", f"{path}={_written(value)}"]
+    words = ["--runs", str(asked.runs), "--seed", str(seed), *(["--draw-parameters"] if draws else [])]
+    for path, value in asked.values:
+        # as `--set` reads it: a text in quotes where it would be read as something else without
+        is_plain = isinstance(value, date) or (isinstance(value, str) and is_plain_text(value))
+        words += ["--set", f"{path}={value if is_plain else json.dumps(value, ensure_ascii=False)}"]
     return shlex.join(words)
-
-
-def _written(value: Any) -> str:
-    """A value as `--set` reads it: a text in quotes where it would be read as something else without."""
-    if isinstance(value, date):
-        return str(value)
-    return value if isinstance(value, str) and is_plain_text(value) else json.dumps(value, ensure_ascii=False)

@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from balance_sim.model.classes import classes_of
 from balance_sim.pool.faults import StoreDamaged, WrongRequest
-from balance_sim.pool.lock import FILE as LOCK
 from balance_sim.pool.machine import cpu_type
+from balance_sim.pool.whole_files import LOCK
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import TaskResult
 from balance_sim.replications.tables import BlockTables

@@ -20,8 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from balance_sim.pool.faults import CannotWrite, StoreDamaged, StudyFault, no_results
-from balance_sim.pool.lock import Lock
-from balance_sim.pool.whole_files import clear_half_written, make_folder, write_whole
+from balance_sim.pool.whole_files import Lock, clear_half_written, make_folder, write_whole
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.tables import BlockTables

@@ -18,13 +18,13 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.analysis.explain import compared_arm
-from balance_sim.analysis.explain.workers import in_order
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, Keys, Opportunities
 from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
 from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
+from balance_sim.pool.processes import map_in_order
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import batch_runs
 from balance_sim.replications.direct import Sight, along_control
@@ -317,7 +317,9 @@ def attribute(
     count = min(-(-count // workers) * workers, len(numbers))  # equal, as many for each worker
     parts: list[Floats] = []  # each (runs, coalitions + 1)
     done = 0
-    for batch, found in in_order(job, list(np.array_split(numbers, count)), workers):
+    batches = list(np.array_split(numbers, count))
+    hint = "Fewer --attribution-runs, or --workers 1, need less memory."
+    for batch, found in zip(batches, map_in_order(job, batches, workers, _named, hint), strict=True):
         parts.append(found)
         done += len(batch)
         if progress:
@@ -326,6 +328,10 @@ def attribute(
     _hold(result, numbers, control, whole[:, -1])
     of_runs = result.outcomes["run"].nunique()
     return Attribution(arm, result.reference, outcome, groups, numbers, of_runs, whole[:, :-1], own - control)
+
+
+def _named(runs: Keys) -> str:
+    return f"explaining runs {runs[0]} to {runs[-1]}"
 
 
 def _stored(result: Result, arm: str, outcome: str, most: int) -> tuple[Keys, Floats, Floats]:

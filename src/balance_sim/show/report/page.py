@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.analysis.gof_file import GoodnessOfFit
 from balance_sim.evidence.forecast.scored_file import Scored
 from balance_sim.experiment.run import LARGE
-from balance_sim.pool.ahead import Ahead
 from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.processes import Background
 from balance_sim.pool.whole_files import make_folder, write_whole
 from balance_sim.results.shards import note_drawn
 from balance_sim.results.sweep_result import SweepResult
@@ -180,7 +180,7 @@ def save_study(result: AnalysedResult, folder: Path) -> list[Path]:
     names = list(pictures)
     here = names[: 3 * len(names) // 5] if len(result.scenario.states) >= LARGE else names
     figures = drawn(names[len(here) :])
-    elsewhere = Ahead(partial(write_figures, figures, folder, text=True)) if figures else dict
+    elsewhere = Background(partial(write_figures, figures, folder, text=True)) if figures else dict
     mine = drawn(here)
     svgs = write_figures(mine, folder, text=True) | elsewhere()
     figures |= mine

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from serving import LOUD, SCENARIO
 
-from balance_sim.live.occasions import Occasions
+from balance_sim.live.workers import OpportunityCache
 from balance_sim.model.core import Opportunities
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.replications.arms import compile_arms
@@ -36,7 +36,7 @@ def same(one: Opportunities, other: Opportunities) -> bool:
     ids=lambda one: next(iter(one)) if isinstance(one, dict) else "",
 )
 def test_only_what_moves_the_event_alone_leaves_them(values: dict[str, Any], kept: bool) -> None:
-    occasions = Occasions()
+    occasions = OpportunityCache()
     worlds = compile_arms(SMALL, ARMS)
     first = occasions.draw(worlds.reference, 1, RUNS, worlds.most)
     moved = compile_arms(with_values(SMALL, values), ARMS)
@@ -46,7 +46,7 @@ def test_only_what_moves_the_event_alone_leaves_them(values: dict[str, Any], kep
 
 
 def test_runs_seed_and_screening_are_told_apart() -> None:
-    occasions, worlds = Occasions(), compile_arms(SMALL, ARMS)
+    occasions, worlds = OpportunityCache(), compile_arms(SMALL, ARMS)
     asked = [(1, RUNS, worlds.most), (2, RUNS, worlds.most), (1, RUNS[:-1], worlds.most), (1, RUNS, None)]
     found = [occasions.draw(worlds.reference, *one) for one in asked]
     assert len({id(one) for one in found}) == len(asked)
@@ -58,7 +58,7 @@ def test_runs_seed_and_screening_are_told_apart() -> None:
 def test_what_was_used_longest_ago_goes() -> None:
     worlds = compile_arms(SMALL, ARMS)
     size = len(draw_opportunities(worlds.reference, 1, RUNS, worlds.most).day) * 56
-    occasions = Occasions(most=round(2.6 * size))
+    occasions = OpportunityCache(most=round(2.6 * size))
     first = occasions.draw(worlds.reference, 1, RUNS, worlds.most)
     second = occasions.draw(worlds.reference, 2, RUNS, worlds.most)
     assert occasions.draw(worlds.reference, 1, RUNS, worlds.most) is first

@@ -10,13 +10,13 @@ from functools import partial
 
 import pytest
 
-from balance_sim.pool.ahead import Ahead
+from balance_sim.pool.processes import Background
 
 
-def process_of(one: Ahead[int]) -> int:
-    assert one._hand is not None
-    assert one._hand.process.pid is not None
-    return one._hand.process.pid
+def process_of(one: Background[int]) -> int:
+    assert one._worker is not None
+    assert one._worker.process.pid is not None
+    return one._worker.process.pid
 
 
 def is_gone(pid: int) -> bool:
@@ -28,7 +28,7 @@ def is_gone(pid: int) -> bool:
 
 
 def test_it_is_done_in_another_process_that_ends_with_the_result() -> None:
-    one = Ahead(os.getpid)
+    one = Background(os.getpid)
     pid = process_of(one)
     assert one() == pid != os.getpid()
     assert is_gone(pid)
@@ -36,13 +36,13 @@ def test_it_is_done_in_another_process_that_ends_with_the_result() -> None:
 
 
 def test_where_its_process_dies_it_is_done_in_this_one() -> None:
-    one = Ahead(os.getpid)
+    one = Background(os.getpid)
     os.kill(process_of(one), signal.SIGKILL)
     assert one() == os.getpid()
 
 
 def test_one_that_is_stopped_goes_on_when_it_is_asked() -> None:
-    one = Ahead(os.getpid)
+    one = Background(os.getpid)
     pid = process_of(one)
     os.kill(pid, signal.SIGSTOP)
     assert one() == pid
@@ -50,11 +50,11 @@ def test_one_that_is_stopped_goes_on_when_it_is_asked() -> None:
 
 def test_what_fails_there_fails_here_where_it_is_asked_for() -> None:
     with pytest.raises(ZeroDivisionError):
-        Ahead(partial(operator.truediv, 1, 0))()
+        Background(partial(operator.truediv, 1, 0))()
 
 
 def test_it_can_be_closed_before_it_is_done() -> None:
-    one = Ahead(partial(time.sleep, 600))
+    one = Background(partial(time.sleep, 600))
     pid, began = process_of(one), time.monotonic()
     one.close()
     assert is_gone(pid)

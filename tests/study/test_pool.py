@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.pool.crew import Crew
+from balance_sim.pool.processes import Pool
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import Job, Task
 
@@ -45,8 +45,8 @@ class Work:
 
 
 def program(cwd: Path, body: str, *words: str, more: str = "", user: Callable[[], None] | None = None):
-    """A program of its own with a crew at small tasks; a task that is `deadly` kills the process that does it."""
-    main = 'if __name__ == "__main__":\n    from balance_sim.pool.crew import Crew, run_in_processes\n'
+    """A program of its own with a pool at small tasks; a task that is `deadly` kills the process that does it."""
+    main = 'if __name__ == "__main__":\n    from balance_sim.pool.processes import Pool, run_in_processes\n'
     (cwd / "program.py").write_text(WORK + more + main + textwrap.indent(body, "    "))
     return subprocess.run(
         [sys.executable, "program.py", *words], cwd=cwd, capture_output=True, text=True, timeout=60,
@@ -60,22 +60,22 @@ def test_a_worker_that_is_found_dead_when_it_is_given_its_next_task(lab):
     """It still holds another one, which has to come back too."""
     job = Job(lab.scenario, 7, ("no_summit", "summit"))
     wanted = [Block(first, first + 4) for first in range(0, 20, 4)]
-    crew = Crew(job, 1)
+    pool = Pool(job, 1)
     held = []
 
     def tasks() -> Iterator[Task]:
         for number, block in enumerate(wanted):
             if number == 2:  # asked for when the first outcome is in
-                held.extend(one.task.block for one in crew.hands[0].holding)
-                crew.hands[0].process.kill()
-                crew.hands[0].process.join()
+                held.extend(one.task.block for one in pool.workers[0].held)
+                pool.workers[0].process.kill()
+                pool.workers[0].process.join()
             yield Task(block)
 
-    with contextlib.closing(crew.run(tasks())) as outcomes:
+    with contextlib.closing(pool.run(tasks())) as outcomes:
         try:
             found = [outcome.task.block for outcome in outcomes]
         finally:
-            crew.dismiss()
+            pool.dismiss()
     assert held == [wanted[1]]
     assert sorted(found, key=lambda block: block.first) == wanted
 
@@ -90,9 +90,9 @@ def as_nobody() -> None:
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
     """A folder that another user may use; skips where that user may not use this Python."""
-    with tempfile.TemporaryDirectory(prefix="crew") as place:
+    with tempfile.TemporaryDirectory(prefix="pool") as place:
         os.chmod(place, 0o777)
-        words = [sys.executable, "-c", "import balance_sim.pool.crew"]
+        words = [sys.executable, "-c", "import balance_sim.pool.processes"]
         try:
             if subprocess.run(words, cwd=place, preexec_fn=as_nobody, capture_output=True).returncode:
                 pytest.skip("another user may not use this Python")
@@ -101,9 +101,9 @@ def open_folder() -> Iterator[Path]:
         yield Path(place)
 
 
-NO_MORE = """crew = Crew(Work(2), int(sys.argv[1]))
+NO_MORE = """pool = Pool(Work(2), int(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))  # from here on no process can be started
-for task, said, pid in crew.run(Slow(at) for at in range(12)):
+for task, said, pid in pool.run(Slow(at) for at in range(12)):
     print(task, pid == os.getpid(), said, sep="|")
 """
 
@@ -205,8 +205,8 @@ class Late(Work):
 def test_a_task_stuck_beyond_its_time_limit_is_given_up(tmp_path):
     """F06. Where no Python runs a run cannot stop itself: the driver kills its worker, and says why."""
     body = (
-        "from balance_sim.study import crew\n"
-        "crew.GRACE, crew.PATIENCE = 0.4, 0.1\n"
+        "from balance_sim.pool import processes\n"
+        "processes.GRACE, processes.PATIENCE = 0.4, 0.1\n"
         "for task, said, _ in run_in_processes(Late(), range(6), 1):\n"
         "    print(task, said, sep='|')\n"
     )
@@ -276,12 +276,16 @@ def test_a_program_without_a_main_guard_is_told_in_one_line(lab, name):
     assert said[0].stderr.count("\n") == 1 and '`if __name__ == "__main__":`' in said[0].stderr
 
 
-EXPLAINING = """from balance_sim.analysis.explain.workers import in_order
+EXPLAINING = """from balance_sim.pool.processes import map_in_order
 work = Explained(b"x" * 1_000_000, sys.argv[1])  # a pipe holds 65,536
-for runs, found in in_order(work, [numpy.arange(k, k + 3, dtype=numpy.uint64) for k in (0, 3, 6, 9)], 2):
+batches = [numpy.arange(k, k + 3, dtype=numpy.uint64) for k in (0, 3, 6, 9)]
+for runs, found in zip(batches, map_in_order(work, batches, 2, named), strict=True):
     print(int(runs[0]), int(found.sum()))
 """
 EXPLAINED = """
+def named(runs):
+    return f"explaining runs {runs[0]} to {runs[-1]}"
+
 @dataclass
 class Explained:
     ballast: bytes
