@@ -208,6 +208,14 @@ def outcome_named(name: str) -> Outcome:
     raise LookupError(f"`{name}` is no outcome whose type is declared in replications/outcomes.py")
 
 
+def known_outcome(name: str) -> Outcome | None:
+    """The outcome of a column or key; None for one that another version of balance-sim has."""
+    try:
+        return outcome_named(name)
+    except LookupError:
+        return None
+
+
 def type_of(outcome: str) -> OutcomeType:
     """What an outcome's values are. Raises LookupError for one that is not declared in MEASURES.
 
@@ -224,9 +232,7 @@ def least_jump(outcome: str, steps: Mapping[str, float] | None = None) -> float:
 
     >>> least_jump("camps_moved_365"), least_jump("coalition_365", {"coalition": 0.2}), least_jump("effort_host_90")
     (1.0, 0.2, 0.0)"""
-    try:
-        found = outcome_named(outcome)
-    except LookupError:
+    if (found := known_outcome(outcome)) is None:
         return 0.0
     return 1.0 if found.type is OutcomeType.COUNT else (steps or {}).get(found.measure, 0.0)
 

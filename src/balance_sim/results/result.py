@@ -17,7 +17,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.landscape import weight_of_pairs
 from balance_sim.pool.faults import LacksOutcome, WrongRequest
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.replications.outcomes import FILTERED, Outcome, outcome_named
+from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.replications.recorder import share_steps
 from balance_sim.replications.tables import EPOCH, BlockTables, dyad_effects, of_arms
 from balance_sim.results import frames
@@ -332,11 +332,11 @@ class Result:
 
 def _is_read_of_extra_arms(name: str) -> bool:
     """Whether mechanisms read an outcome of the extra arms."""
-    try:
-        found = outcome_named(name)
-    except LookupError:
-        return False
-    return found.measure == "relations" or (found.measure, found.direction) == ("accords", "counter")
+    found = known_outcome(name)
+    return found is not None and (found.measure, found.direction) in (
+        ("relations", None),
+        ("accords", "counter"),
+    )
 
 
 def open_result(folder: Path | str, runs: int | None = None) -> Result:
