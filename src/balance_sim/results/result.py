@@ -268,12 +268,13 @@ class Result:
         """Tidy filtered effects by dyad: a, b, arm, mean, mean_control, effect, mcse, lo, hi, z, n.
 
         Expected new agreements within the longest window; empty where an earlier version wrote the folder."""
-        return self._ties[self._ties["b"] != ""].reset_index(drop=True)
+        of_dyads: pd.DataFrame = self._ties[self._ties["b"] != ""].reset_index(drop=True)
+        return of_dyads
 
     @cached_property
     def states(self) -> pd.DataFrame:
         """Tidy filtered effects by state: state, arm, mean, mean_control, effect, mcse, lo, hi, z, n."""
-        of_states = self._ties[self._ties["b"] == ""].drop(columns="b")
+        of_states: pd.DataFrame = self._ties[self._ties["b"] == ""].drop(columns="b")
         return of_states.rename(columns={"a": "state"}).reset_index(drop=True)
 
     @cached_property
