@@ -80,7 +80,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "likelihood": (
-        ("evidence/estimation/likelihood.py", "coordination/two_sided.py", "coordination/effects.py"),
+        ("evidence/estimation/likelihood.py", "coordination/choice.py", "coordination/effects.py"),
         (
             FITS,
             ("tests/evidence/test_likelihood.py", "tests/evidence/test_coordination.py"),
@@ -88,7 +88,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "scores": (
-        ("evidence/forecast/score.py", "evidence/cases/case_scores.py"),
+        ("stats/scores.py", "evidence/forecast/score.py", "evidence/cases/scores.py"),
         (
             (*FITS, "tests/evidence/test_cases_scores.py"),
             ("tests/evidence/test_score.py", "tests/evidence/test_score_command.py"),
@@ -126,7 +126,7 @@ SAME: dict[tuple[str, str, str], str] = {
         "state.provoked is not None",
     ): "acts are drawn only where there are provocations",
     (
-        "evidence/cases/case_scores.py",
+        "evidence/cases/scores.py",
         "True",
         "False",
     ): "the order of numbers of which is counted how many are larger",

@@ -141,7 +141,7 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from forecasts import hindcast_document
 
-    from balance_sim.evidence.forecast.scored_file import read_scored
+    from balance_sim.evidence.forecast.score import read_scored
     from balance_sim.show.report import save_report
 
     path = tmp_path_factory.mktemp("scores") / "hindcast.json"

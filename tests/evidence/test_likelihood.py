@@ -6,21 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from recovery import covered, made_record
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.choices import Choices, choices, within_and_between
-from balance_sim.evidence.estimation.fitted_file import fitted_record, parts_lines, summary_lines
 from balance_sim.evidence.estimation.fitting import fit, peak_of
-from balance_sim.evidence.estimation.likelihood import (
-    Design,
-    chances,
-    derivatives,
-    gradient,
-    log_likelihood,
-    scores,
-)
-from balance_sim.evidence.estimation.recovery import covered, made_record
+from balance_sim.evidence.estimation.likelihood import Design, chances, derivatives, log_likelihood, scores_by
+from balance_sim.evidence.estimation.parameter_files import fitted_record, parts_lines, summary_lines
 
 WEIGHTS = {"security_gain": 0.3, "proximity": 0.5, "size": 0.25, "joint_democracy": 0.8, "experience": 1.5}
 INTERCEPTS = {"defence_cooperation": 3.6, "logistics": 2.6}
@@ -83,15 +76,16 @@ def test_derivatives_against_differences(record: Choices) -> None:
     design, at = a_design(record.take(np.arange(0, len(record.year), 7)))
     value, slope, curve = derivatives(design, at)
     assert value == pytest.approx(log_likelihood(design, at), rel=1e-13)
-    np.testing.assert_allclose(gradient(design, at), slope, rtol=1e-10, atol=1e-10)
-    np.testing.assert_allclose(scores(design, at).sum(axis=0), slope, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        scores_by(design, at, np.arange(len(design.choices.year))).sum(axis=0), slope, rtol=1e-9, atol=1e-9
+    )
     np.testing.assert_allclose(curve, curve.T, atol=1e-9)
     step = 1e-5
     for k in range(design.size):
         move = np.zeros(design.size)
         move[k] = step
         rise = (log_likelihood(design, at + move) - log_likelihood(design, at - move)) / (2 * step)
-        bend = (gradient(design, at + move) - gradient(design, at - move)) / (2 * step)
+        bend = (derivatives(design, at + move)[1] - derivatives(design, at - move)[1]) / (2 * step)
         assert rise == pytest.approx(slope[k], rel=1e-5, abs=1e-5)
         np.testing.assert_allclose(-bend, curve[k], rtol=1e-5, atol=1e-4)
 
@@ -146,7 +140,7 @@ def test_clustering_of_single_rows_is_the_sandwich(record: Choices) -> None:
     few = record.take(np.arange(0, len(record.year), 3))
     found = fit(few, propensities=False, cluster=True)
     design = Design(few, propensities=False)
-    pull = scores(design, found.estimate)
+    pull = scores_by(design, found.estimate, np.arange(len(few.year)))
     groups = np.unique(few.pair, return_inverse=True)[1]
     total = np.zeros((groups.max() + 1, design.size))
     np.add.at(total, groups, pull)
@@ -251,13 +245,13 @@ def test_refusals(record: Choices) -> None:
     flat = replace(record, common=np.ones_like(record.common))
     with pytest.raises(DataError, match="does not vary"):
         fit(flat)
-    with pytest.raises(DataError, match="no accord of kind defence_cooperation"):
+    with pytest.raises(DataError, match="no agreement of type defence_cooperation"):
         fit(replace(record, signed=np.zeros_like(record.signed)))
     with pytest.raises(DataError, match="not finite"):
         fit(replace(record, common=np.full_like(record.common, np.inf)))
     unknown = record.signed.copy()
     unknown[0] = np.nan
-    with pytest.raises(DataError, match="no accords on record"):
+    with pytest.raises(DataError, match="no agreements on record"):
         fit(replace(record, signed=unknown))
 
 

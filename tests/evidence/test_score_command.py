@@ -214,8 +214,8 @@ def test_a_window_that_the_outcomes_do_not_cover_is_said(files: dict[str, Path])
         ),
         ("USA,GBR,12%", "line 2, column p: this is not a number (found '12%')"),
         ("USA,GBR,", "line 2, column p: there is no probability"),
-        ("USA,GBR,0.1\nGBR,USA,0.1", "line 3, column iso3_a: this pair stands in the file twice"),
-        ("", "there is no pair to forecast"),
+        ("USA,GBR,0.1\nGBR,USA,0.1", "line 3, column iso3_a: this dyad stands in the file twice"),
+        ("", "there is no dyad to forecast"),
     ],
 )
 def test_rows_that_are_refused(files: dict[str, Path], rows: str, message: str) -> None:

@@ -12,9 +12,7 @@ from click.testing import CliRunner
 
 import balance_sim
 from balance_sim.cli.program import main
-from balance_sim.evidence.cases.case_plan import read_plan
-from balance_sim.evidence.cases.case_responses import responses_of, sorted_out
-from balance_sim.evidence.cases.case_table import read_cases
+from balance_sim.evidence.cases.tables import read_cases, read_cases_plan, responses_of, sorted_out
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import load_scenario
 
@@ -40,7 +38,7 @@ def test_the_scenario_is_that_of_its_row(shipped):
     assert (focal.date, focal.visibility) == (case.signal_date, case.visibility)
     assert set(focal.principals) == set(case.participants)
     left_out = {*case.participants, *case.observers} - set(scenario.codes)
-    assert left_out == ({"HRV"} if case.case_id == "TRIPARTITE1940" else set())
+    assert left_out == ({"HRV"} if case.case == "TRIPARTITE1940" else set())
     assert all(f"`{code}`" in scenario.notes for code in left_out)
     assert scenario.end == case.last_day + timedelta(days=1)
 
@@ -62,8 +60,8 @@ def test_who_has_nuclear_weapons_is_as_of_the_case(shipped):
     case, scenario = shipped
     armed = {s.id for s in scenario.states if s.nuclear_since is not None}
     known = {"TRIPARTITE1940": set(), "SINOSOV1950": {"USA", "SUN"}, "SOLOMON2022": {"USA", "CHN"}}
-    if case.case_id in known:
-        assert armed == known[case.case_id]
+    if case.case in known:
+        assert armed == known[case.case]
     else:
         assert armed == {"CHN", "FRA", "GBR", "IND", "PRK", "RUS", "USA"}
 
@@ -77,7 +75,7 @@ def test_every_row_says_where_it_is_from(shipped):
 def test_no_parameter_is_set_for_a_case(shipped):
     """The same numbers for all, but for what each one's calibration says: those of the starter, the defaults."""
     case, _ = shipped
-    name = next(name for name, case_id in CASES.items() if case_id == case.case_id)
+    name = next(name for name, case_id in CASES.items() if case_id == case.case)
     scenario = load_scenario(ROOT / "scenarios" / f"{name}.yaml", calibrated=False)
     other = load_scenario(ROOT / "scenarios" / "solomon_2022.yaml", calibrated=False)
     assert scenario.parameters == other.parameters
@@ -100,12 +98,12 @@ def test_it_compiles_and_runs(shipped):
 def test_most_recorded_responses_can_be_scored(shipped):
     """All but `other` rows and those with NATO, EU, SCO or a state that was none yet."""
     case, scenario = shipped
-    rows = sorted_out(responses_of(ROOT / "experiments" / "case_responses.csv", case.case_id), scenario)
+    rows = sorted_out(responses_of(ROOT / "experiments" / "case_responses.csv", case.case), scenario)
     reasons = {row.why_not.split(":")[0] for row in rows if row.why_not}
     assert reasons <= {"direction `other`", "NATO", "EU", "SCO", "HRV"}
     agreements = {row.agreement_id for row in rows if not row.why_not}
     counts = {"TRIPARTITE1940": 11, "SINOSOV1950": 10, "NOLIMITS2022": 22, "SOLOMON2022": 9}
-    assert len(agreements) == counts[case.case_id]
+    assert len(agreements) == counts[case.case]
 
 
 def test_wars_under_way_in_september_1940():
@@ -125,9 +123,9 @@ def test_japan_in_1950_is_no_member_and_its_capability_is_an_old_one():
 
 
 def test_the_plan_names_all_five():
-    plan = read_plan(PLAN)
+    plan = read_cases_plan(PLAN)
     assert [case.scenario.stem for case in plan.cases] == [*CASES, "beijing_2025"]
-    assert [case.case_id for case in plan.cases] == [*CASES.values(), None]
+    assert [case.case for case in plan.cases] == [*CASES.values(), None]
     assert all(case.scenario.is_file() for case in plan.cases) and plan.responses.is_file()
 
 

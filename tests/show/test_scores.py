@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from balance_sim.cli import main
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.forecast.scored_file import Scored, read_scored
+from balance_sim.evidence.forecast.score import Scored, read_scored
 from balance_sim.show.figures.reliability import (
     draw_reliability,
     reliability_table,

@@ -32,10 +32,10 @@ from balance_sim.analysis.mechanisms.accords import FEWEST, elasticity
 from balance_sim.analysis.mechanisms.readings import Change, jackknifed, ratio
 from balance_sim.analysis.mechanisms.spiral import SAMPLE, loop_gains, rates, sampled
 from balance_sim.analysis.sensitivity import Matrices, Quantity, _morris_rows, _sobol_rows, run_matrices
-from balance_sim.evidence.cases.case_scores import Table as CaseTable
-from balance_sim.evidence.cases.case_scores import measured as case_measures
-from balance_sim.evidence.data.profiles import grid, profiled, traced
-from balance_sim.evidence.forecast.score import calibration, exact_share, score_forecasts
+from balance_sim.evidence.cases.scores import CaseTable
+from balance_sim.evidence.cases.scores import measured as case_measures
+from balance_sim.evidence.estimation.beliefs import grid, profiled, traced
+from balance_sim.evidence.forecast.score import score_forecasts
 from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep
 from balance_sim.model.baseline import Worlds
@@ -52,6 +52,7 @@ from balance_sim.stats.intervals import (
     t_quantile,
     welch,
 )
+from balance_sim.stats.scores import exact_share, reliability_table
 
 SUMMIT = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
 NOMINAL = 0.95
@@ -371,7 +372,7 @@ def bins_held(draws: int, *, right: bool) -> tuple[int, int]:
             forecast.append(chance if right else base)
             happened.append(y)
             before |= y
-        table = calibration(np.concatenate(forecast), np.concatenate(happened).astype(float))
+        table = reliability_table(np.concatenate(forecast), np.concatenate(happened).astype(float))
         good += int(
             (
                 (table["observed_low"] <= table["forecast"]) & (table["forecast"] <= table["observed_high"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from balance_sim.evidence.estimation.calibration import Calibrated
-    from balance_sim.evidence.forecast.skill_card import SkillCard
+    from balance_sim.evidence.forecast.baselines import SkillCard
 
 SHOWN = 5
 
@@ -48,10 +48,11 @@ def command(
     same calibration on the record's last five years, each forecast from what was known before it, beside baselines."""
     from dataclasses import replace
 
+    from balance_sim.evidence.data.text import calibration_text
     from balance_sim.evidence.estimation.calibration import FORM, calibrate, prior_of
-    from balance_sim.evidence.estimation.calibration_file import calibration_record, calibration_text
-    from balance_sim.evidence.estimation.own_record import own_record
-    from balance_sim.evidence.forecast.skill_card import YEARS, skill_card
+    from balance_sim.evidence.estimation.choices import own_record
+    from balance_sim.evidence.estimation.parameter_files import calibration_record
+    from balance_sim.evidence.forecast.baselines import CARD_YEARS, skill_card
     from balance_sim.pool.whole_files import write_whole
     from balance_sim.results.folder import version
     from balance_sim.scenario.defaults import fitted_distribution
@@ -64,7 +65,7 @@ def command(
     end = until.date() if until is not None else raw.start
     if end > raw.start:
         raise click.UsageError(f"--until {end} lies after the scenario's start, {raw.start}")
-    record = own_record(raw, window + (YEARS if card else 0), until=end)
+    record = own_record(raw, window + (CARD_YEARS if card else 0), until=end)
     last = record.years[-1]
     found = calibrate(record.within(last - window + 1, last), prior, form)
     told = ["balance-sim", "calibrate", f"{path.parent.name}/{path.name}"]

@@ -40,11 +40,11 @@ def command(
 
     Each scenario is run in its reference arm and in the arm that changes nothing. A case without responses on
     record is run and not scored."""
-    from balance_sim.evidence.cases.case_plan import read_plan
+    from balance_sim.evidence.cases.tables import read_cases_plan
     from balance_sim.experiment.run import run
     from balance_sim.scenario import load_scenario
 
-    wanted = read_plan(plan)
+    wanted = read_cases_plan(plan)
     found: list[dict[str, Any]] = []
     failed = 0
     for case in wanted.cases:
@@ -60,10 +60,10 @@ def command(
             out=None if out is None else out / scenario.name,
         )
         failed += len(result.failed)
-        if case.case_id is None:
+        if case.case is None:
             found.append({"scenario": scenario.name, "case": None, "runs": result.runs})
         else:
-            found.append(score_result(result, wanted.responses, case.case_id))
+            found.append(score_result(result, wanted.responses, case.case))
     if as_json:
         click.echo(json.dumps({"title": wanted.title, "cases": found}, indent=2, allow_nan=False))
     else:

@@ -11,8 +11,8 @@ from balance_sim.cli.program import problems_as_json
 
 if TYPE_CHECKING:
     from balance_sim.analysis.world_at_start import WorldAtStart
-    from balance_sim.evidence.data.plan_file import PlanKind
     from balance_sim.scenario.schema import Scenario
+    from balance_sim.scenario.validation import PlanKind
 
 
 @click.command()
@@ -38,9 +38,9 @@ def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | N
             raise click.UsageError("an experiment holds its own `set` and `theory`")
         _check_experiment(file, as_json=as_json)
         return
-    from balance_sim.evidence.data.plan_file import plan_kind
     from balance_sim.scenario.load import check_scenario
     from balance_sim.scenario.problems import ScenarioError, report
+    from balance_sim.scenario.validation import plan_kind
 
     kind = plan_kind(file)
     if kind is not None:
@@ -128,29 +128,29 @@ def _file_in(file: str) -> str:
 def _check_plan(file: str, kind: PlanKind, *, as_json: bool) -> None:
     """What the plan's own command checks before it begins; the scenarios of cases too. Of a two-sided choice all
     that `fit` would report: its files are read and it is fitted."""
-    from balance_sim.evidence.data.plan_file import COMMANDS
+    from balance_sim.scenario.validation import PLAN_COMMANDS
 
     found: dict[str, object] = {}
     notes: list[str] = []
     if kind == "cases":
-        from balance_sim.evidence.cases.case_plan import read_plan
+        from balance_sim.evidence.cases.tables import read_cases_plan
         from balance_sim.scenario import load_scenario
 
-        cases = read_plan(file).cases
+        cases = read_cases_plan(file).cases
         for case in cases:
             load_scenario(case.scenario)
         what = f"{len(cases)} cases"
     elif kind == "hindcast":
-        from balance_sim.evidence.forecast.hindcast import read_plan as read_hindcast
+        from balance_sim.evidence.forecast.hindcast import read_hindcast_plan
 
-        plan = read_hindcast(file)
+        plan = read_hindcast_plan(file)
         what = f"fit to {plan.last}, forecast to {plan.until}"
     else:
         what, found, notes = _fitted(file)
     if as_json:
-        click.echo(problems_as_json([], plan={"command": COMMANDS[kind], **found}))
+        click.echo(problems_as_json([], plan={"command": PLAN_COMMANDS[kind], **found}))
         return
-    click.echo("\n".join([f"{file}: ok (plan of `{COMMANDS[kind]}`: {what})", *notes]))
+    click.echo("\n".join([f"{file}: ok (plan of `{PLAN_COMMANDS[kind]}`: {what})", *notes]))
 
 
 def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
@@ -158,8 +158,7 @@ def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
     from balance_sim.cli.fit import one_thread
 
     one_thread()
-    from balance_sim.coordination.coordination_file import note_lines, read_lines
-    from balance_sim.coordination.coordination_plan import read_coordination_plan
+    from balance_sim.coordination.plan import note_lines, read_coordination_plan, read_lines
 
     plan = read_coordination_plan(file)
     data = plan.load()

@@ -15,7 +15,7 @@ import click
 from balance_sim.cli.options import FiniteRange, json_option
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.data.profiles import Profile
+    from balance_sim.evidence.estimation.beliefs import Profile
 
 
 @click.command()
@@ -88,7 +88,7 @@ def command(
     if data.suffix.lower() in (".yaml", ".yml"):
         refuse_file(data)
     from balance_sim.evidence.data.errors import DataError
-    from balance_sim.evidence.data.panel import accords_end, load_history
+    from balance_sim.evidence.data.history import accords_end, load_history
     from balance_sim.evidence.estimation.beliefs import (
         joint_peak,
         movable,
@@ -96,10 +96,9 @@ def command(
         report_lines,
         shipped_setting,
     )
-    from balance_sim.evidence.estimation.choices import SIGNED, choices, within_and_between
-    from balance_sim.evidence.estimation.fitted_file import fitted_record, parts_lines, summary_lines
+    from balance_sim.evidence.estimation.choices import SIGNED, choices, fitted_terms, within_and_between
     from balance_sim.evidence.estimation.fitting import fit
-    from balance_sim.evidence.estimation.terms import fitted_terms
+    from balance_sim.evidence.estimation.parameter_files import fitted_record, parts_lines, summary_lines
 
     end = last if last is not None else accords_end(data, accords)
     history = load_history(data, first, end, accords=accords, alliances=alliances)
@@ -146,8 +145,8 @@ def command(
 
 def refuse_file(data: Path) -> None:
     """Say what a YAML file is that was given instead of a folder of data."""
-    from balance_sim.evidence.data.plan_file import kind_of_file
     from balance_sim.scenario.problems import shown
+    from balance_sim.scenario.validation import kind_of_file
 
     kind = kind_of_file(data)
     if kind is not None and kind.name != "coordination":
@@ -175,8 +174,11 @@ def refuse_given(ctx: click.Context) -> None:
 def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
     """Fit the two-sided choice that a plan describes, write it and print it."""
     one_thread()
-    from balance_sim.coordination.coordination_file import coordination_lines, coordination_record
-    from balance_sim.coordination.coordination_plan import read_coordination_plan
+    from balance_sim.coordination.plan import (
+        coordination_lines,
+        coordination_record,
+        read_coordination_plan,
+    )
     from balance_sim.results.folder import version
 
     plan = read_coordination_plan(plan_path)
@@ -206,7 +208,7 @@ def say(name: str) -> None:
 
 def _write(record: dict[str, object], out: Path) -> None:
     """The file, put in its place whole. Raises CannotWrite."""
-    from balance_sim.evidence.estimation.fitted_text import fitted_text
+    from balance_sim.evidence.data.text import fitted_text
     from balance_sim.pool.whole_files import write_whole
 
     write_whole(out, fitted_text(record).encode())

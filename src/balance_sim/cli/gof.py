@@ -120,7 +120,7 @@ def refuse_other(folder: Path) -> None:
 def keep(found: GoodnessOfFit, folder: Path, *, figures: bool) -> None:
     """gof.json, and figures and report of it, into the folder. Raises CannotWrite, FolderBusy."""
     from balance_sim.analysis.gof_file import FILE, read_gof
-    from balance_sim.evidence.forecast.scored_file import FILE as SCORES
+    from balance_sim.evidence.forecast.score import FILE as SCORES
     from balance_sim.results.folder import refuse_strange
     from balance_sim.results.store import Store
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from balance_sim.analysis.gof_file import GoodnessOfFit
-    from balance_sim.evidence.forecast.hindcast_plan import Plan
+    from balance_sim.evidence.forecast.hindcast import HindcastPlan
     from balance_sim.replications.gof import Agreements
     from balance_sim.results.result import Result
     from balance_sim.scenario.schema import Scenario
@@ -57,19 +57,15 @@ def found_for(asked: Asked) -> GoodnessOfFit:
     return of_scenario(scenario, result, asked)
 
 
-def plan_of(subject: Path) -> Plan | None:
+def plan_of(subject: Path) -> HindcastPlan | None:
     """The plan that a path names, of an experiment or of a hindcast's results; None where it is neither."""
-    from balance_sim.evidence.data.plan_file import plan_kind
-    from balance_sim.evidence.forecast.hindcast_plan import checked_plan, read_plan
-    from balance_sim.evidence.forecast.scored_file import FILE, read_scored
+    from balance_sim.evidence.forecast.hindcast import read_hindcast_plan, stored_plan
+    from balance_sim.evidence.forecast.score import FILE, read_scored
+    from balance_sim.scenario.validation import plan_kind
 
     if (subject / FILE).is_file():
-        held = read_scored(subject / FILE).about["plan"]
-        return checked_plan(
-            {key: tuple(value) if isinstance(value, list) else value for key, value in held.items()},
-            subject / FILE,
-        )
-    return read_plan(subject) if subject.is_file() and plan_kind(subject) == "hindcast" else None
+        return stored_plan(read_scored(subject / FILE).about["plan"], subject / FILE)
+    return read_hindcast_plan(subject) if subject.is_file() and plan_kind(subject) == "hindcast" else None
 
 
 def scenario_of(subject: Path) -> tuple[Scenario, Result | None]:
@@ -127,7 +123,7 @@ def of_scenario(scenario: Scenario, result: Result | None, asked: Asked) -> Good
 
 def observed_table(path: Path, codes: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The rows of a record between states of the roster, and a note on the others."""
-    from balance_sim.evidence.data.networks import only_known, read_networks
+    from balance_sim.evidence.data.accords import only_known, read_networks
 
     frame = read_networks(path, simulated=False)
     kept = only_known(frame, codes, path, simulated=False)
@@ -137,14 +133,11 @@ def observed_table(path: Path, codes: tuple[str, ...]) -> tuple[pd.DataFrame, tu
     ) * (lost > 0)
 
 
-def of_hindcast(plan: Plan, asked: Asked) -> GoodnessOfFit:
+def of_hindcast(plan: HindcastPlan, asked: Asked) -> GoodnessOfFit:
     """The forward simulation of a hindcast against the record of the years forecast."""
-    from dataclasses import asdict
-
     from balance_sim.analysis.gof_file import GoodnessOfFit
     from balance_sim.analysis.residuals import residuals_of
-    from balance_sim.evidence.forecast.gof import forward_networks
-    from balance_sim.evidence.forecast.hindcast import read_history
+    from balance_sim.evidence.forecast.hindcast import forward_networks, read_history
     from balance_sim.experiment.gof import RUNS
     from balance_sim.replications.gof import compare, ground_of
     from balance_sim.results.folder import version
@@ -165,7 +158,7 @@ def of_hindcast(plan: Plan, asked: Asked) -> GoodnessOfFit:
     runs = asked.runs or RUNS
     forward = forward_networks(plan, history, runs=runs, seed=asked.seed)
     scenario = forward.scenario
-    about: dict[str, Any] = {"subject": "hindcast", "title": plan.title, "plan": asdict(plan)}
+    about: dict[str, Any] = {"subject": "hindcast", "title": plan.title, "plan": plan.model_dump()}
     return GoodnessOfFit(
         compare(ground_of(scenario), forward.span, forward.observed, forward.simulated, runs),
         residuals_of(scenario, forward.observed.signed_within(forward.span), forward.kinds),
@@ -178,8 +171,8 @@ def of_hindcast(plan: Plan, asked: Asked) -> GoodnessOfFit:
 def of_tables(asked: Asked) -> GoodnessOfFit:
     """Networks that somebody simulated, against a table or a scenario's record."""
     from balance_sim.analysis.gof_file import GoodnessOfFit
+    from balance_sim.evidence.data.accords import only_known, read_networks
     from balance_sim.evidence.data.errors import DataError
-    from balance_sim.evidence.data.networks import only_known, read_networks
     from balance_sim.experiment.gof import span_asked
     from balance_sim.replications.gof import Ground, Span, compare, from_table, ground_of, recorded
     from balance_sim.results.folder import version

@@ -18,7 +18,7 @@ from balance_sim.cli.options import json_option
 from balance_sim.cli.score_text import accord_lines, detectable_lines, gain_lines, wrapped
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.forecast.hindcast import Hindcast, Plan
+    from balance_sim.evidence.forecast.hindcast import Hindcast, HindcastPlan
 
 
 @click.command()
@@ -55,15 +55,15 @@ def command(
     Two forecasts: one year ahead with the history known, and run forward from the last year of the fit. Scores,
     figures and the report go into the results folder. EXPERIMENT: see experiments/hindcast_dcad.yaml and
     docs/evidence.md."""
-    from dataclasses import asdict, replace
-
-    from balance_sim.evidence.forecast.hindcast import data_used, hindcast_of, read_history, read_plan
+    from balance_sim.evidence.estimation.parameter_files import data_used
+    from balance_sim.evidence.forecast.hindcast import hindcast_of, read_hindcast_plan, read_history
     from balance_sim.results.folder import version
 
-    plan = read_plan(experiment)
-    plan = replace(plan, runs=runs or plan.runs, seed=plan.seed if seed is None else seed)
+    plan = read_hindcast_plan(experiment)
+    asked = {"runs": runs or plan.runs, "seed": plan.seed if seed is None else seed}
+    plan = plan.model_copy(update=asked)
     history = read_history(plan, data, outcomes)
-    about = json.loads(json.dumps({"plan": asdict(plan), "data": data_used(history)}))
+    about = json.loads(json.dumps({"plan": plan.model_dump(), "data": data_used(history)}))
     folder = out or Path("results") / f"{experiment.stem}-{key_of(about)[:8]}"
     with held(folder, about):
         found = hindcast_of(plan, history)
@@ -96,7 +96,7 @@ def held(folder: Path, about: dict[str, Any]) -> Iterator[None]:
 
 def refuse_other(folder: Path, about: dict[str, Any]) -> None:
     """Raise WrongRequest if the folder holds another study, or a hindcast with other values of these keys."""
-    from balance_sim.evidence.forecast.scored_file import FILE, read_scored
+    from balance_sim.evidence.forecast.score import FILE, read_scored
     from balance_sim.pool.faults import WrongRequest
     from balance_sim.results.folder import refuse_strange
 
@@ -115,7 +115,7 @@ def refuse_other(folder: Path, about: dict[str, Any]) -> None:
 
 def keep(record: dict[str, Any], folder: Path, *, figures: bool) -> None:
     """The scores, and figures and report of them, into a folder that is held. Raises CannotWrite."""
-    from balance_sim.evidence.forecast.scored_file import FILE, read_scored
+    from balance_sim.evidence.forecast.score import FILE, read_scored
     from balance_sim.results.store import Store
 
     record = json.loads(json.dumps(record))
@@ -129,7 +129,7 @@ def keep(record: dict[str, Any], folder: Path, *, figures: bool) -> None:
         save_report(plots.study, folder / "report.html")
 
 
-def following(plan: Plan, memory: float) -> list[str]:
+def following(plan: HindcastPlan, memory: float) -> list[str]:
     """What of the forecasts is not as it was fitted up to the origin."""
     lines = []
     if plan.refit == "yearly":

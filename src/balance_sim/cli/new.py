@@ -90,13 +90,13 @@ def _from_case(
     name: str, out: str | None, case_id: str, cases: Path, data: Path, base_rate: float | None
 ) -> None:
     from balance_sim.cli.calibrate import command as calibrate
-    from balance_sim.evidence.cases.case_table import case_named
-    from balance_sim.evidence.cases.cases import built_case
+    from balance_sim.evidence.cases.scenario import build_case
+    from balance_sim.evidence.cases.tables import case_named
 
     given = Path((out or name).removesuffix(".yaml"))
     is_bare = out is None and given.name == str(given)
     folder = SCENARIOS if is_bare and SCENARIOS.is_dir() else given.parent
-    files, until = built_case(case_named(cases, case_id), data, given.name, base_rate)
+    files, until = build_case(case_named(cases, case_id), data, given.name, base_rate)
     _write({folder / path: text for path, text in files.items()})
     main = folder / f"{given.name}.yaml"
     if until is not None:

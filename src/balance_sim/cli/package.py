@@ -21,7 +21,7 @@ def command(results: Path, out: Path | None) -> None:
     README in the sections data editors ask for, scenario, parameters with sources, versions, seed, tables,
     digest. No path of this machine is in it, and the same study gives the same bytes."""
     from balance_sim.archive.package import package
-    from balance_sim.evidence.forecast.scored_file import scored_path
+    from balance_sim.evidence.forecast.score import scored_path
     from balance_sim.pool.faults import WrongRequest
 
     if not (results / "manifest.json").exists() and scored_path(results) is not None:

@@ -155,8 +155,8 @@ def score_result(
     """The scores of a finished study, in the arm that changes nothing, with what was scored.
 
     runs: replications simulated again for the probabilities; a few dozen if None."""
-    from balance_sim.evidence.cases.case_responses import responses_of
-    from balance_sim.evidence.cases.case_scores import score_case
+    from balance_sim.evidence.cases.scores import score_case
+    from balance_sim.evidence.cases.tables import responses_of
     from balance_sim.evidence.data.errors import DataError
 
     responses = responses_of(outcomes, case_id)

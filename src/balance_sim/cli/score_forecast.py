@@ -41,7 +41,7 @@ class Asked:
 def score_pairs(asked: Asked) -> tuple[dict[str, Any], list[str], int]:
     """The JSON, the lines for a terminal, and how many runs failed."""
     from balance_sim.evidence.forecast import forecast as pairs
-    from balance_sim.evidence.forecast.hindcast import finite
+    from balance_sim.evidence.forecast.score import finite
 
     made, frozen, failed = forecast_of(asked)
     kinds = kinds_of(asked.forecast)
@@ -105,11 +105,11 @@ def forecast_of(asked: Asked) -> tuple[Forecast, str | None, int]:
 
 def forecast_of_folder(asked: Asked) -> tuple[Forecast, int]:
     """Each pair's probability of a new accord in an arm, from some of its replications simulated again."""
-    from datetime import date
+    from datetime import date, timedelta
 
     from balance_sim.analysis.chances import RUNS, dyad_chances
     from balance_sim.evidence.data.errors import DataError
-    from balance_sim.evidence.forecast.forecast import Forecast, window_of
+    from balance_sim.evidence.forecast.forecast import Forecast
     from balance_sim.results.result import open_result
 
     result = open_result(asked.forecast)
@@ -126,10 +126,11 @@ def forecast_of_folder(asked: Asked) -> tuple[Forecast, int]:
         raise DataError(
             "no run has finished: there is nothing to score", "Run the study first", asked.forecast
         )
-    first, last = window_of(date.fromordinal(719163 + result.focal_day), window)
+    focal = date.fromordinal(719163 + result.focal_day)
     p = dyad_chances(result, arm, window=window, kinds=asked.kinds, stage=asked.stage, runs=asked.runs)
     about = f"{result.scenario.name}, arm {arm}, {min(finished, asked.runs or RUNS)} runs simulated again"
-    made = Forecast(tuple(p), tuple(p.values()), first, last, asked.kinds, asked.stage, about)
+    days = focal + timedelta(days=1), focal + timedelta(days=window)
+    made = Forecast(tuple(p), tuple(p.values()), *days, asked.kinds, asked.stage, about)
     return made, len(result.failed)
 
 

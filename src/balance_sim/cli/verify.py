@@ -49,7 +49,7 @@ def command(
     reports are not, and are named as not checked. Exit code 6 if something is damaged, with its name; --repair runs
     it again."""
     from balance_sim.archive.verify import verify
-    from balance_sim.evidence.forecast.scored_file import scored_path
+    from balance_sim.evidence.forecast.score import scored_path
     from balance_sim.pool.faults import WrongRequest
 
     if not (results / "manifest.json").exists() and scored_path(results) is not None:

@@ -127,8 +127,8 @@ def _translate(
     """One pydantic error told; nothing where the reader has complained already."""
     loc = [step for step in entry["loc"] if step != "[key]"]
     node, kind = descend(root, loc), entry["type"]
-    if node.value is REFUSED:
-        return
+    if node.value is REFUSED or (kind == "too_short" and len(node.items) >= entry["ctx"]["min_length"]):
+        return  # items that are refused are told one by one
     owner, name, inner = _field_of(model, loc)
     where = joined(path, loc)
     limits = bounds(owner, name) if name else ""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from balance_sim.analysis.gof_file import GoodnessOfFit
     from balance_sim.analysis.result import AnalysedResult
-    from balance_sim.evidence.forecast.scored_file import Scored
+    from balance_sim.evidence.forecast.score import Scored
     from balance_sim.results.sweep_result import SweepResult
     from balance_sim.show.comparison import Comparison
 

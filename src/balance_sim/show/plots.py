@@ -11,7 +11,7 @@ from balance_sim.analysis.compare import open_side, parse_side
 from balance_sim.analysis.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
 from balance_sim.analysis.result import open_result
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.forecast.scored_file import Scored, read_scored, scored_path
+from balance_sim.evidence.forecast.score import Scored, read_scored, scored_path
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult, open_sweep

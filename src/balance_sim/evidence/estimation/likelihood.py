@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from balance_sim.evidence.data.history import Floats
+from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import Choices
 
 SMALLEST_RATE = 1e-300
@@ -71,39 +71,32 @@ class Design:
         return tuple(slice(int(low), int(high)) for low, high in pairwise(edges))
 
     @cached_property
-    def common(self) -> tuple[Floats, Floats]:
+    def common(self) -> tuple[Floats, ...]:
         """(N, K) scaled common terms of each side."""
-        k = self.sizes[0]
-        scale = self.scale[:k] if len(self.scale) else 1.0
-        both = [np.ascontiguousarray(self.choices.common[:, side] / scale) for side in (0, 1)]
-        return both[0], both[1]
+        scale = self.scale[: self.sizes[0]] if len(self.scale) else 1.0
+        return tuple(np.ascontiguousarray(self.choices.common[:, side] / scale) for side in (0, 1))
 
     @cached_property
-    def by_kind(self) -> tuple[Floats, Floats]:
+    def by_kind(self) -> tuple[Floats, ...]:
         """(N, M, B) scaled terms by kind of each side."""
-        k = self.sizes[0]
-        scale = self.scale[k:] if len(self.scale) else 1.0
-        both = [self.choices.by_kind[:, side] / scale for side in (0, 1)]
-        return both[0], both[1]
+        scale = self.scale[self.sizes[0] :] if len(self.scale) else 1.0
+        return tuple(self.choices.by_kind[:, side] / scale for side in (0, 1))
 
     @cached_property
-    def members(self) -> tuple[sparse.csr_array, sparse.csr_array]:
+    def members(self) -> tuple[sparse.csr_array, ...]:
         """(N, states + years) who decides, and in which year, for each side."""
-        c, (_, _, _, states, years) = self.choices, self.sizes
-        n, row = len(c.year), np.arange(len(c.year))
-        out = []
-        for who in (c.a, c.b):
-            columns, rows = [], []
-            if states:
-                columns, rows = [who], [row]
-            if years:
-                place = np.searchsorted(np.array(self.years), c.year)
-                known = np.isin(c.year, self.years)
-                columns.append(states + place[known])
-                rows.append(row[known])
-            where = (np.concatenate([*rows, row[:0]]), np.concatenate([*columns, row[:0]]))
-            out.append(sparse.csr_array((np.ones(len(where[0])), where), shape=(n, states + years)))
-        return out[0], out[1]
+        c, (states, years) = self.choices, self.sizes[3:]
+        known = np.flatnonzero(np.isin(c.year, self.years))
+        place = states + np.searchsorted(np.array(self.years), c.year[known])
+        row = np.arange(len(c.year) if states else 0)
+        rows = np.concatenate([row, known])
+        return tuple(
+            sparse.csr_array(
+                (np.ones(len(rows)), (rows, np.concatenate([who[: len(row)], place]))),
+                shape=(len(c.year), states + years),
+            )
+            for who in (c.a, c.b)
+        )
 
     @cached_property
     def offset(self) -> Floats:
@@ -150,7 +143,7 @@ def _log_signed(rate: Floats) -> Floats:
 
 
 def pulls(design: Design, at: Floats) -> tuple[Floats, ...]:
-    """(N, M) each: log-likelihood, its first and second derivative by ln r, and 1 - sigma of both sides."""
+    """(N, M) each: log-likelihood, its first and second derivative by ln r, and how ln r grows with u of each side."""
     log_rate, s, t = design.log_rate(at)
     rate, y = np.exp(log_rate), design.choices.signed > 0
     some = np.maximum(np.expm1(rate), SMALLEST_RATE)
@@ -160,23 +153,11 @@ def pulls(design: Design, at: Floats) -> tuple[Floats, ...]:
     return np.where(y, _log_signed(rate), -rate), first, second, s, t
 
 
-def scores(design: Design, at: Floats) -> Floats:
-    """(N, size) first derivatives row by row. Dense: for few parameters or few rows."""
-    _, first, _, s, t = pulls(design, at)
-    return np.asarray(_columns(design, first * s, 0) + _columns(design, first * t, 1))
-
-
-def _columns(design: Design, weight: Floats, side: int) -> Floats:
-    total = weight.sum(axis=1)
-    by_kind = np.einsum("nm,nmb->nb", weight, design.by_kind[side])
-    dense = [design.common[side] * total[:, None], by_kind, weight]
-    return np.concatenate([*dense, design.members[side].multiply(total[:, None]).toarray()], axis=1)
-
-
-def gradient(design: Design, at: Floats) -> Floats:
-    """(size,) first derivatives."""
-    _, first, _, s, t = pulls(design, at)
-    return _pulled(design, first * s, 0) + _pulled(design, first * t, 1)
+def curvature(first: Floats, second: Floats, s: Floats, t: Floats) -> tuple[Floats, Floats, Floats]:
+    """(N, M) each: minus the second derivatives by u of one side, of the other, and by both."""
+    own = -(second * s * s - first * s * (1 - s))
+    other = -(second * t * t - first * t * (1 - t))
+    return own, other, -(second * s * t)
 
 
 def _pulled(design: Design, weight: Floats, side: int) -> Floats:
@@ -191,9 +172,8 @@ def derivatives(design: Design, at: Floats) -> tuple[float, Floats, Floats]:
     """Log-likelihood, gradient (size,) and minus the second derivatives (size, size)."""
     value, first, second, s, t = pulls(design, at)
     slope = _pulled(design, first * s, 0) + _pulled(design, first * t, 1)
-    own = -(second * s * s - first * s * (1 - s))
-    other = -(second * t * t - first * t * (1 - t))
-    across = _crossed(design, -(second * s * t), 0, 1)
+    own, other, both = curvature(first, second, s, t)
+    across = _crossed(design, both, 0, 1)
     curve = _crossed(design, own, 0, 0) + _crossed(design, other, 1, 1) + across + across.T
     return float(value.sum()), slope, curve
 
@@ -207,27 +187,16 @@ def _crossed(design: Design, weight: Floats, one: int, two: int) -> Floats:
     wz = np.einsum("nm,nmb->nb", weight, zk)  # by kind of side two, summed over kinds
     wx = np.einsum("nm,nmb->nb", weight, xk)
     weighted = z * total[:, None]
+    among = np.einsum("nm,nmb,nmc->bc", weight, xk, zk, optimize=True)
+    of_kinds, to_kinds = (np.einsum("nm,nmb->bm", weight, by_kind) for by_kind in (xk, zk))
+    states = (ours.T @ theirs.multiply(total[:, None]).tocsr()).toarray()
     rows = [
         [x.T @ weighted, x.T @ wz, x.T @ weight, (theirs.T @ (x * total[:, None])).T],
-        [
-            wx.T @ z,
-            np.einsum("nm,nmb,nmc->bc", weight, xk, zk, optimize=True),
-            _kinds(weight, xk),
-            (theirs.T @ wx).T,
-        ],
-        [weight.T @ z, _kinds(weight, zk).T, np.diag(weight.sum(axis=0)), (theirs.T @ weight).T],
-        [ours.T @ weighted, ours.T @ wz, ours.T @ weight, _pairs_of(ours, theirs, total)],
+        [wx.T @ z, among, of_kinds, (theirs.T @ wx).T],
+        [weight.T @ z, to_kinds.T, np.diag(weight.sum(axis=0)), (theirs.T @ weight).T],
+        [ours.T @ weighted, ours.T @ wz, ours.T @ weight, states],
     ]
     return np.block(rows)
-
-
-def _kinds(weight: Floats, by_kind: Floats) -> Floats:
-    """(B, M) terms by kind against the intercepts of the kinds."""
-    return np.asarray(np.einsum("nm,nmb->bm", weight, by_kind))
-
-
-def _pairs_of(ours: sparse.csr_array, theirs: sparse.csr_array, total: Floats) -> Floats:
-    return np.asarray((ours.T @ theirs.multiply(total[:, None]).tocsr()).toarray())
 
 
 def chances(design: Design, at: Floats) -> Floats:
@@ -266,9 +235,7 @@ def column_score(design: Design, at: Floats, column: Floats) -> tuple[float, flo
     (N,) its slope row by row."""
     _, first, second, s, t = pulls(design, at)
     x, z = column[:, 0], column[:, 1]
-    own = -(second * s * s - first * s * (1 - s))
-    other = -(second * t * t - first * t * (1 - t))
-    across = -(second * s * t)
+    own, other, across = curvature(first, second, s, t)
     slope = (first * s).sum(axis=1) * x + (first * t).sum(axis=1) * z
     curve = float(
         (own.sum(axis=1) * x * x + other.sum(axis=1) * z * z + 2 * across.sum(axis=1) * x * z).sum()

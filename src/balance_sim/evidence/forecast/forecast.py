@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,25 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.accords import read_outcomes
+from balance_sim.evidence.data.accords import read_forecast, read_outcomes
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.forecasts import read_forecast
-from balance_sim.evidence.data.history import Floats
-from balance_sim.evidence.data.panel import default_depths, load_history
+from balance_sim.evidence.data.history import Floats, default_depths, load_history
 from balance_sim.evidence.data.table import ReadReport
-from balance_sim.evidence.estimation.features import pair_years
-from balance_sim.evidence.estimation.own_record import own_record
-from balance_sim.evidence.forecast.baselines import BASELINES, WINDOW, fit_baselines
-from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
-from balance_sim.evidence.forecast.score import FLOOR, Scores, calibration, score_forecasts
+from balance_sim.evidence.estimation.choices import own_record
+from balance_sim.evidence.estimation.features import PairYears, pair_years
+from balance_sim.evidence.forecast.baselines import (
+    BASELINES,
+    WINDOW,
+    Predictor,
+    fit_baselines,
+    own_predictors,
+    own_rows,
+)
+from balance_sim.evidence.forecast.score import Scores, score_forecasts
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.problems import did_you_mean, listed, shown
 from balance_sim.scenario.schema import Scenario
+from balance_sim.stats.scores import FLOOR, reliability_table
 
 STAGES = ("signed", "in_force")
 FROZEN = "balance-sim forecast"
@@ -172,16 +177,8 @@ def happened(forecast: Forecast, outcomes: Path) -> Happened:
     )
 
 
-def made(forecast: Forecast, outcomes: Path) -> Floats:
-    """(N,) 1 where the pair made such an accord in the window."""
-    return happened(forecast, outcomes).y
-
-
 def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
-    """(N,) by name: baselines trained on the ten years before the window, on what `data` holds before it.
-
-    A year's chance becomes the window's by 1 - (1 - p)^years. Pairs that the data do not know get the base
-    rate."""
+    """(N,) by name: baselines trained on the ten years before the window, on what `data` holds before it."""
     year = forecast.first.year
     history = load_history(data, year - WINDOW, year)
     if history.accord_years[1] < year - 1:
@@ -191,42 +188,38 @@ def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
             path=data,
         )
     rows = pair_years(history, forecast.kinds or None)
-    now = rows.within(year, year)
-    place = {(history.iso3[a], history.iso3[b]): k for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))}
+    known = fit_baselines(rows.within(year - WINDOW, year - 1), tuple(BASELINES))
+    return _in_window(forecast, known, rows.within(year, year), history.iso3)
+
+
+def own_baselines_of(forecast: Forecast, scenario: Scenario) -> tuple[dict[str, Floats], tuple[str, ...]]:
+    """The same of baselines trained on a scenario's own record, on what it holds before its start; and why one could
+    not be trained."""
+    until = min(scenario.start, forecast.first)
+    record = own_record(scenario, WINDOW, until=until, ahead=True, kinds=forecast.kinds)
+    rows = own_rows(scenario, record)
+    known, without = own_predictors(rows.within(record.years[0], until.year - 1))
+    return _in_window(forecast, known, rows.within(until.year, until.year), scenario.codes), without
+
+
+def _in_window(
+    forecast: Forecast, known: Mapping[str, Predictor], now: PairYears, codes: Sequence[str]
+) -> dict[str, Floats]:
+    """A year's chance becomes the window's by 1 - (1 - p)^years. Pairs that are not among the rows get the base
+    rate."""
+    place = {(codes[a], codes[b]): k for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))}
     at = np.array([place.get(pair, -1) for pair in forecast.pairs])
     years = ((forecast.last - forecast.first).days + 1) / 365.25
-    out = {}
-    base = 0.0
-    for name, predict in fit_baselines(rows.within(year - WINDOW, year - 1), tuple(BASELINES)).items():
+    out, base = {}, 0.0
+    for name, predict in known.items():
         p = predict(now)
         base = float(p[0]) if name == "base_rate" else base
         out[name] = -np.expm1(np.log1p(-np.where(at >= 0, p[at], base)) * years)
     return out
 
 
-def own_baselines_of(forecast: Forecast, scenario: Scenario) -> tuple[dict[str, Floats], tuple[str, ...]]:
-    """Probabilities of the baselines trained on a scenario's own record, on what it holds before its start; and why one
-    could not be trained. A year's chance becomes the window's; dyads outside the roster get the base rate."""
-    until = min(scenario.start, forecast.first)
-    record = own_record(scenario, WINDOW, until=until, ahead=True, kinds=forecast.kinds)
-    rows = own_rows(scenario, record)
-    made, without = own_predictors(rows.within(record.years[0], until.year - 1))
-    now = rows.within(until.year, until.year)
-    codes = scenario.codes
-    place = {(codes[a], codes[b]): k for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))}
-    at = np.array([place.get(pair, -1) for pair in forecast.pairs])
-    years = ((forecast.last - forecast.first).days + 1) / 365.25
-    out = {}
-    base = 0.0
-    for name, predict in made.items():
-        p = predict(now)
-        base = float(p[0]) if name == "base_rate" else base
-        out[name] = -np.expm1(np.log1p(-np.where(at >= 0, p[at], base)) * years)
-    return out, without
-
-
 @dataclass(frozen=True)
-class Scored:
+class ScoredForecast:
     """Scores by name (`model` is the forecast), the reliability table, what the skills are against, what
     happened, and what a reader should know."""
 
@@ -241,37 +234,31 @@ def score_forecast(
     forecast: Forecast,
     outcomes: Path,
     data: Path | None = None,
-    more: Mapping[str, Floats] | None = None,
     resamples: int = 1000,
     kinds: Sequence[str] = (),
     scenario: Scenario | None = None,
-) -> Scored:
+) -> ScoredForecast:
     """Score a forecast beside its baselines. kinds: of accords that are known besides the shipped ones.
 
     Baselines are trained on `data`, else on the record of `scenario`. Without either, or where its record holds no
     agreement, the reference is the share of pairs that made one, known only afterwards: harder to beat than
     any base rate of the past. Where none or all did, that share is right by construction and there is no skill."""
     there = happened(forecast, outcomes)
-    y = there.y
-    base = {"base_rate": np.full(len(y), y.mean())}
-    without: tuple[str, ...] = ()
-    known = base
+    y, without = there.y, tuple[str, ...]()
+    known = hindsight = {"base_rate": np.full(len(y), y.mean())}
     if data is not None:
         known = baselines_of(forecast, data)
     elif scenario is not None:
         own, without = own_baselines_of(forecast, scenario)
-        known = own if "base_rate" in own else base
-    is_past = known is not base
-    p = {"model": np.array(forecast.p), **known, **(more or {})}
+        known = own if "base_rate" in own else hindsight
+    is_past = known is not hindsight
+    p = {"model": np.array(forecast.p), **known}
     scores = score_forecasts(p, y, np.arange(len(y)), resamples=resamples)
-    reliability = [
-        {str(k): v for k, v in row.items()} for row in calibration(p["model"], y).to_dict("records")
-    ]
-    reference = "base rate of the past" if is_past else "share that made one, in hindsight"
-    return Scored(
+    reliability = reliability_table(p["model"], y).to_dict("records")
+    return ScoredForecast(
         scores,
-        reliability,
-        reference,
+        [{str(k): v for k, v in row.items()} for row in reliability],
+        "base rate of the past" if is_past else "share that made one, in hindsight",
         there,
         (
             *unknown_kinds(forecast, there.report, (*default_depths(), *kinds)),
@@ -345,8 +332,3 @@ def _notes(model: Scores, there: Happened, until: date, stage: str, *, is_past: 
         )
     notes += there.report.losses
     return tuple(notes)
-
-
-def window_of(first: date, days: int) -> tuple[date, date]:
-    """The days after `first`, so many."""
-    return first + timedelta(days=1), first + timedelta(days=days)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.forecast.score import exact_share
 from balance_sim.show.figures.paper import INK, OTHERS, folded, head, note, nothing, owner, sheet, styled
 from balance_sim.show.figures.roles import arm_with_role, first, role, titled
 from balance_sim.show.wording import COUNTER, percent, plural, within
+from balance_sim.stats.scores import exact_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

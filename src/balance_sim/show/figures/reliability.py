@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.forecast.score import exact_share
-from balance_sim.evidence.forecast.scored_file import Scored
+from balance_sim.evidence.forecast.score import Scored
 from balance_sim.show.figures.paper import (
     BLUE,
     INK,
@@ -21,6 +20,7 @@ from balance_sim.show.figures.paper import (
     styled,
 )
 from balance_sim.show.wording import arm_words, number, plural
+from balance_sim.stats.scores import exact_share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.forecast.score import best_baseline
-from balance_sim.evidence.forecast.scored_file import MEASURES, Scored, Way
+from balance_sim.evidence.forecast.score import MEASURES, Scored, Way, best_baseline
 from balance_sim.show.figures.paper import (
     BLUE,
     INK,

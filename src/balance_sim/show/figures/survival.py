@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.evidence.forecast.score import exact_share
 from balance_sim.results import frames
 from balance_sim.show.figures.paper import BLUE, INK, QUIET, SMALL, head, note, nothing, owner, sheet, styled
 from balance_sim.show.figures.roles import arm_with_role, role, title_of, titled
 from balance_sim.show.wording import decimals, interval, number, percent, plural
 from balance_sim.stats.intervals import paired_interval
+from balance_sim.stats.scores import exact_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

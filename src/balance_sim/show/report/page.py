@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.analysis.gof_file import GoodnessOfFit
-from balance_sim.evidence.forecast.scored_file import Scored
+from balance_sim.evidence.forecast.score import Scored
 from balance_sim.experiment.run import LARGE
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.pool.processes import Background

@@ -13,7 +13,7 @@ from balance_sim.show.score_gallery import SCORE_FIGURES
 from balance_sim.show.wording import arm_words, number, printable
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.forecast.scored_file import Scored
+    from balance_sim.evidence.forecast.score import Scored
     from balance_sim.show.report.facts import Rows
 
 LIMITS = (
