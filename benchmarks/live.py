@@ -21,7 +21,7 @@ from balance_sim.pool.worker import set_surroundings
 set_surroundings()  # before the first array: for this process, as for the workers
 
 from balance_sim.analysis.expected_effect import Control, figures  # noqa: E402
-from balance_sim.live.dials import EnsembleRequest, Range, dials_round  # noqa: E402
+from balance_sim.live.controls import EnsembleRequest, RangeControl, run_controls  # noqa: E402
 from balance_sim.live.ensembles import Reached, Service  # noqa: E402
 from balance_sim.live.workers import Workers  # noqa: E402
 from balance_sim.model.classes import with_classes  # noqa: E402
@@ -39,7 +39,7 @@ def main() -> None:
     given = parser.parse_args()
     scenario = with_classes(load_scenario(given.scenario))
     arms = (scenario.reference_arm, headline_arm(scenario, tuple(scenario.arms)) or scenario.reference_arm)
-    dials = [dial for dial in dials_round(scenario) if isinstance(dial, Range)]
+    dials = [dial for dial in run_controls(scenario) if isinstance(dial, RangeControl)]
     wishes = [
         (dial.name, tuple(sorted(dial.values(0.30 + 0.01 * number).items())))
         for number in range(given.rounds)

@@ -89,7 +89,7 @@ def test_no_outcome_and_one_outcome(files: dict[str, Path]) -> None:
     assert any("ranks are undefined" in note for note in nothing["notes"])
     single = scored(files["forecast"], files["one"], *YEAR)
     assert single["model"]["auc"] == pytest.approx(2 / 3)
-    assert any("1 of 4 pairs made such an accord: too few" in note for note in single["notes"])
+    assert any("1 of 4 dyads made such an agreement: too few" in note for note in single["notes"])
     code, text = score(files["forecast"], files["none"], *YEAR)
     assert code == 0
     assert "nan" not in text
@@ -199,7 +199,8 @@ def test_one_kind_at_a_time(files: dict[str, Path]) -> None:
 def test_a_window_that_the_outcomes_do_not_cover_is_said(files: dict[str, Path]) -> None:
     found = scored(files["forecast"], files["some"], "--from", "1999-01-01", "--until", "2001-12-31")
     assert (
-        "the accords in some.csv end in 1999, the forecast in 2001: is the window covered?" in found["notes"]
+        "the agreements in some.csv end in 1999, the forecast in 2001: is the window covered?"
+        in found["notes"]
     )
 
 

@@ -18,9 +18,9 @@ from serving import LOUD, SCENARIO
 
 from balance_sim.analysis.expected_effect import expected_effect
 from balance_sim.experiment.run import run
-from balance_sim.live.dials import BadRequest, EnsembleRequest, dials_round, read_request
+from balance_sim.live.controls import BadRequest, EnsembleRequest, read_request, run_controls
 from balance_sim.live.ensembles import BlockCache, Service
-from balance_sim.live.workers import Part, PartFailed, Question, Superseded, Workers
+from balance_sim.live.workers import EffectQuestion, EnsemblePart, PartFailed, Superseded, Workers
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import ArmTables, Block, beside, one_arm_tables, simulate_arms
 from balance_sim.replications.outcomes import NEW
@@ -49,7 +49,7 @@ async def last(clerk: Service, wish: EnsembleRequest) -> Result:
 @pytest.mark.slow
 def test_a_study_that_draws_its_parameters() -> None:
     """What is lived anew draws them too; new accords and outcomes are those of the study, table by table."""
-    wish = read_request(dials_round(SMALL), 40, json.dumps({"values": {"visibility": 0.5}}).encode())
+    wish = read_request(run_controls(SMALL), 40, json.dumps({"values": {"visibility": 0.5}}).encode())
     study = run(with_values(SMALL, dict(wish.values)), 40, 3, draw_parameters=True)
     plain = run(with_values(SMALL, dict(wish.values)), 40, 3)
     workers = Workers(1, 3, draws=True)
@@ -100,7 +100,7 @@ def test_few_lives_are_lived_in_one_go_and_many_are_told_in_between() -> None:
 
     async def told(visibility: float) -> list[int]:
         wish = read_request(
-            dials_round(SMALL), 180, json.dumps({"values": {"visibility": visibility}}).encode()
+            run_controls(SMALL), 180, json.dumps({"values": {"visibility": visibility}}).encode()
         )
         answers = clerk.answers(await clerk.setting(wish), wish.runs)
         return [one.runs async for one in answers if isinstance(one, Result)]
@@ -117,7 +117,7 @@ def test_few_lives_are_lived_in_one_go_and_many_are_told_in_between() -> None:
 def test_a_newer_request_stops_an_expected_effect() -> None:
     """What was asked for by an older one is not worked out, and the newer one is."""
     workers = Workers(1, 3)
-    question = Question("small", pickle.dumps(SMALL), ARMS, "small", 1)
+    question = EffectQuestion("small", pickle.dumps(SMALL), ARMS, "small", 1)
 
     async def both() -> Any:
         workers.supersede(2)
@@ -159,7 +159,7 @@ def test_a_part_that_kills_its_process_takes_no_other_part_with_it() -> None:
     workers.supersede(1)
     scenario, deadly = pickle.dumps(SMALL), pickle.dumps(Deadly())
     parts = [
-        Part("deadly" if k == 0 else "small", deadly if k == 0 else scenario, ARMS, ARMS[1], block, 1)
+        EnsemblePart("deadly" if k == 0 else "small", deadly if k == 0 else scenario, ARMS, ARMS[1], block, 1)
         for k, block in enumerate([Block(0, 9), Block(0, 20), Block(20, 40)])
     ]
 

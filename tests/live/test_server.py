@@ -249,8 +249,11 @@ BAD = {
     "a word": (b'{"values": {"visibility": "high"}}', 'visibility: expected a number, got `"high"`'),
     "true": (b'{"values": {"visibility": true}}', "visibility: expected a number, got `true`"),
     "null": (b'{"values": {"visibility": null}}', "visibility: expected a number, got `null`"),
-    "unknown dial": (b'{"values": {"visibilty": 1}}', "no dial `visibilty`; did you mean `visibility`?"),
-    "a key path": (b'{"values": {"parameters.tau": 0}}', "no dial `parameters.tau`; there are: visibility"),
+    "unknown dial": (b'{"values": {"visibilty": 1}}', "no control `visibilty`; did you mean `visibility`?"),
+    "a key path": (
+        b'{"values": {"parameters.tau": 0}}',
+        "no control `parameters.tau`; there are: visibility",
+    ),
     "unknown key": (b'{"seed": 3}', "unknown key `seed`; there are `values` and `runs`"),
     "no run": (b'{"runs": 0}', "runs: expected a whole number from 2 to 5000, got `0`"),
     "many runs": (b'{"runs": 100000}', "runs: expected a whole number from 2 to 5000, got `100000`"),

@@ -17,7 +17,7 @@ from balance_sim.show.figures.gof_states import draw_gof_states, gof_states_tabl
 from balance_sim.show.figures.paper import INK, VERMILION
 from balance_sim.show.gof import gof_lines, p_words, residual_words, verdict_words
 from balance_sim.show.save import figure_bytes
-from balance_sim.stats.mahalanobis import Fit
+from balance_sim.stats.networks import MahalanobisFit
 
 SPAN = Span(date(2020, 1, 1), date(2022, 1, 1))
 
@@ -56,7 +56,10 @@ def test_p_in_words() -> None:
 def judged(**p: float | None) -> Comparison:
     groups = tuple(
         Group(
-            name, (Statistic("x", 1, 1, 0, 2),), np.zeros((3, 1)), None if of is None else Fit(of, of, 1.0, 1)
+            name,
+            (Statistic("x", 1, 1, 0, 2),),
+            np.zeros((3, 1)),
+            None if of is None else MahalanobisFit(of, of, 1.0, 1),
         )
         for name, of in p.items()
     )

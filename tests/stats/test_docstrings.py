@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 MODULES = (
-    *(f"balance_sim.stats.{name}" for name in ("intervals", "lags", "mahalanobis", "networks", "shapley")),
+    *(f"balance_sim.stats.{name}" for name in ("intervals", "lags", "networks", "scores", "shapley")),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape")),
     "balance_sim.analysis.explain.attribution",
+    "balance_sim.coordination.effects",
 )
 
 

@@ -31,7 +31,7 @@ from balance_sim.replications.gof import (
 )
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.schema import Accord, Calibration
-from balance_sim.stats.mahalanobis import lies_among
+from balance_sim.stats.networks import lies_among
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 DAY = date(2022, 1, 1)

@@ -262,7 +262,7 @@ def test_another_result_is_not_reproduced(place: Path, kind: str, tmp_path: Path
     path = remade(place, kind, tmp_path / "other.zip", about=json.dumps(other).encode(), **gone)
     code, said = call("reproduce", path, "--workers", "1")
     assert code == 6 and said.startswith("not reproduced: digest ")
-    assert "accords or their dates" in said and about["digest"] in said
+    assert "agreements or their dates" in said and about["digest"] in said
 
 
 def test_last_digits_of_another_processor(place: Path, kind: str, tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_last_digits_of_another_processor(place: Path, kind: str, tmp_path: Path
     code, said = told("there.zip", cpu="z80")
     answer = json.loads(said)
     assert (code, answer["ok"], answer["how"]) == (0, True, "digits")
-    assert "accords and dates are the same in every run" in answer["said"]
+    assert "agreements and dates are the same in every run" in answer["said"]
     versions = about["versions"] | {"numpy": "2.1.0"}
     code, said = told("numpy.zip", {"requirements.txt": requirements(versions)}, versions=versions)
     assert code == 0 and json.loads(said)["how"] == "digits"

@@ -260,7 +260,7 @@ def test_on_another_processor_dates_are_compared_exactly_and_means_closely(place
     if answer["how"] == "bits":
         pytest.skip("no number of this study shows the other processor's last digits")
     assert answer["how"] == "digits" and answer["digest"] != answer["archived"]
-    for words in ("accords and dates are the same in every run", "within a relative difference of 1e-09",
+    for words in ("agreements and dates are the same in every run", "within a relative difference of 1e-09",
                   "plain instructions, OPENBLAS_CORETYPE=Nehalem"):  # fmt: skip
         assert words in str(answer["said"])
 
@@ -286,7 +286,7 @@ def test_a_date_that_differs_is_found_on_another_processor_too(place, older, tmp
     for surroundings in (dict(os.environ), older):
         code, answer = reproduced(path, surroundings)
         assert (code, answer["how"]) == (6, "not")
-        assert answer["differs"][0] == "accords or their dates"  # type: ignore[index]
+        assert answer["differs"][0] == "agreements or their dates"  # type: ignore[index]
 
 
 # --- the small parts --------------------------------------------------------------------------------

@@ -115,7 +115,7 @@ def block_deleted(folder: Path) -> str:
 
 def accords_deleted(folder: Path) -> str:
     shard_of(folder, "accords").path.unlink()
-    return "its table of accords is missing"
+    return "its table of agreements is missing"
 
 
 def row_deleted(folder: Path) -> str:
@@ -130,7 +130,7 @@ def row_doubled(folder: Path) -> str:
 
 def accord_doubled(folder: Path) -> str:
     rewrite(folder, lambda t: pa.concat_tables([t, t.slice(0, 1)]), "accords")
-    return "an accord stands there twice"
+    return "an agreement stands there twice"
 
 
 def accord_of_another_run(folder: Path) -> str:

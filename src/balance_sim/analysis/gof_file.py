@@ -15,7 +15,7 @@ import numpy.typing as npt
 from balance_sim.analysis.residuals import Residuals
 from balance_sim.replications.gof import Comparison, Group, Span, StateRow, Statistic
 from balance_sim.scenario.files import regular_bytes
-from balance_sim.stats.mahalanobis import Fit
+from balance_sim.stats.networks import MahalanobisFit
 
 Floats = npt.NDArray[np.float64]
 
@@ -162,7 +162,7 @@ def _group_of(one: dict[str, Any]) -> Group:
     fit = None
     if one["p"] is not None:
         p, published, distance = (float(one[key]) for key in ("p", "p_sienagof", "distance"))
-        fit = Fit(p, published, distance, int(one["dimension"]), bool(one["variances_alone"]))
+        fit = MahalanobisFit(p, published, distance, int(one["dimension"]), bool(one["variances_alone"]))
     return Group(one["name"], rows, simulated, fit, one["not_tested"])
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 from balance_sim.scenario.problems import shown
 
 CLOSE = 1e-9  # relative difference of a number that another type of processor may show
-KEY = ("run", "arm", "a", "b", "kind", "origin", "occasion")
+KEY = ["run", "arm", "a", "b", "kind", "origin", "occasion"]
 
 
 def close(a: object, b: object, tolerance: float) -> bool:
@@ -85,13 +85,13 @@ def _said(value: object) -> str:
 def diff_tables(kept: tuple[pa.Table, pa.Table], again: tuple[pa.Table, pa.Table]) -> tuple[str, bool]:
     """What differs in two makings of (runs, accords) tables, and whether it is but the last digits of numbers."""
     runs, accords, runs_again, accords_again = (_frame(table) for table in (*kept, *again))
-    accords, accords_again = (f.sort_values([*KEY], ignore_index=True) for f in (accords, accords_again))
+    accords, accords_again = (f.sort_values(KEY, ignore_index=True) for f in (accords, accords_again))
     if len(accords) != len(accords_again):
-        return f"{len(accords)} accords there, {len(accords_again)} when run again", False
+        return f"{len(accords)} agreements there, {len(accords_again)} when run again", False
     for name, at in _unlike_columns(accords, accords_again):
         row = accords.iloc[at]
         who = f"run {row['run']}, arm {row['arm']}, {row['a']}-{row['b']}"
-        return f"{name} of an accord ({who}): {row[name]} there, {accords_again[name][at]} again", False
+        return f"{name} of an agreement ({who}): {row[name]} there, {accords_again[name][at]} again", False
     runs, runs_again = (f.sort_values(["arm", "run"], ignore_index=True) for f in (runs, runs_again))
     if list(runs.columns) != list(runs_again.columns) or len(runs) != len(runs_again):
         return "other columns or rows of outcomes when run again", False

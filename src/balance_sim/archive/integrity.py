@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,21 +13,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from balance_sim.archive.diff import KEY
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.pool.faults import StoreDamaged, no_results
-from balance_sim.pool.whole_files import half_written
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import Values
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.tables import SUM, column_words, positions
 from balance_sim.results.manifest import Manifest
 from balance_sim.results.points import PointTable
-from balance_sim.results.shards import FAILED, SUMS, TABLES, Kept, noted
+from balance_sim.results.shards import FAILED, SUMS, TABLES, Kept, Shard, noted
 from balance_sim.results.store import Store, came_to_its_end, read_summary
 
 Ints = npt.NDArray[np.int64]
 CLOSE = 1e-7  # a run: what the rounding of dyads to quanta can come to
-ACCORD_KEY = ("run", "arm", "a", "b", "kind", "origin", "occasion")
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,8 @@ def contents(folder: Path) -> Contents:
     store = Store(folder)
     manifest = store.read_manifest()
     if manifest is None:
-        for table in TABLES:
-            if store.shards(table):
-                raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
+        if any(store.shards(table) for table in TABLES):
+            raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
         raise no_results(folder)
     points: dict[int, Values] = {0: ()}
     known, runs = 1, manifest.runs
@@ -87,7 +86,7 @@ def contents(folder: Path) -> Contents:
 
 
 def _wrong_files(held: Contents) -> list[Damage]:
-    """Every shard: its bytes against its name, one for each key, none without its twin."""
+    """Every shard: its bytes against its name, one for each key, none without the other tables of its block."""
     out = []
     store, folder = held.store, held.store.folder
     for table in (*TABLES, FAILED):
@@ -106,7 +105,7 @@ def _wrong_files(held: Contents) -> list[Damage]:
     for shard in store.shards("runs"):
         name = str(shard.path.relative_to(folder))
         if shard.key not in accords:
-            out.append(Damage(name, "its table of accords is missing", shard.point, shard.block))
+            out.append(Damage(name, "its table of agreements is missing", shard.point, shard.block))
         elif shard.key not in dyads and store.has_sums(shard):
             out.append(Damage(name, "its table of dyads is missing", shard.point, shard.block))
     return out
@@ -129,32 +128,28 @@ def damage_of(held: Contents) -> list[Damage]:
 
 
 def _wrong_blocks(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
-    """Every block whose files are sound: each run once in every arm, and accords of these runs alone."""
+    """Every block whose files are sound: each run once in every arm, and agreements of these runs alone."""
     failed: dict[int, set[int]] = {}
     broken = {(d.point, d.block) for d in bad}
-    try:
+    with suppress(StoreDamaged):  # told of by its checksum
         for row in held.store.failed():
             failed.setdefault(row["point"], set()).add(row["run"])
-    except StoreDamaged:
-        pass  # told of by its checksum
     for one in held.store.kept():
         if one.runs is None or one.accords is None or (one.point, one.block) in broken:
             continue
-        why = _wrong_rows(held, one, failed.get(one.point, set()))
+        why = _wrong_rows(held, one, one.runs, one.accords, failed.get(one.point, set()))
         if why:
             yield Damage(f"runs/{one.runs.path.name}", why, one.point, one.block)
 
 
-def _wrong_rows(held: Contents, one: Kept, failed: set[int]) -> str | None:
-    assert one.runs is not None
-    assert one.accords is not None
+def _wrong_rows(held: Contents, one: Kept, of_runs: Shard, of_accords: Shard, failed: set[int]) -> str | None:
     try:
-        runs, accords = held.store.read(one.runs), held.store.read(one.accords)
+        runs, accords = held.store.read(of_runs), held.store.read(of_accords)
         expected = np.array([r for r in range(one.block.first, one.block.stop) if r not in failed], np.int64)
         wrong = _wrong_runs(held, runs, expected) or _wrong_accords(held, accords, expected)
         if wrong is None and one.dyads is not None:
             wrong = _wrong_dyads(held, runs, held.store.read(one.dyads))
-        unlike = None if wrong else held.store.unlike_first(one.runs, runs.column_names)
+        unlike = None if wrong else held.store.unlike_first(of_runs, runs.column_names)
         return f"{unlike}, by another version; --all --repair runs all again" if unlike else wrong
     except (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
         return f"not a table of this kind ({type(error).__name__}: {error})"
@@ -164,9 +159,9 @@ def _wrong_rows(held: Contents, one: Kept, failed: set[int]) -> str | None:
 
 def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
     arms, number = column_words(runs, "arm"), runs["run"].to_numpy().astype(np.int64)
-    strangers = set(arms) - set(held.manifest.arms)
-    if strangers and not held.manifest.mechanisms:
-        return f"rows of an arm the study does not have: {min(strangers)}"
+    foreign = set(arms) - set(held.manifest.arms)
+    if foreign and not held.manifest.mechanisms:
+        return f"rows of an arm the study does not have: {min(foreign)}"
     for arm in held.manifest.arms:
         mine = np.sort(number[arms == arm])
         if np.array_equal(mine, expected):
@@ -184,8 +179,8 @@ def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
 def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
     """Sums over dyads, and over states, against those of the runs; and of their differences from the control arm."""
     arms, arm, of_arm = held.manifest.arms, column_words(runs, "arm"), column_words(dyads, "arm")
-    if strangers := set(of_arm) - set(arms):
-        return f"dyads of an arm the study does not have: {min(strangers)}"
+    if foreign := set(of_arm) - set(arms):
+        return f"dyads of an arm the study does not have: {min(foreign)}"
     all_new = FILTERED + "accords_all_"
     longest = max(int(name.removeprefix(all_new)) for name in runs.column_names if name.startswith(all_new))
     number, is_state = runs[f"{all_new}{longest}"].to_numpy(), column_words(dyads, "b") == ""
@@ -206,13 +201,13 @@ def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
 def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | None:
     number = accords["run"].to_numpy().astype(np.int64)
     if not np.isin(number, expected).all():
-        return f"an accord of run {number[~np.isin(number, expected)][0]}, which does not belong there"
+        return f"an agreement of run {number[~np.isin(number, expected)][0]}, which does not belong there"
     known = {"arm": set(held.manifest.arms)}
     known |= {side: {state["id"] for state in held.manifest.inputs["states"]} for side in ("a", "b")}
     for column, words in known.items():
-        strangers = set(column_words(accords, column)) - words
-        if strangers:
-            return f"an accord with {column} {min(strangers)}, which the study does not have"
+        foreign = set(column_words(accords, column)) - words
+        if foreign:
+            return f"an agreement with {column} {min(foreign)}, which the study does not have"
     classes = held.manifest.class_table
     if classes is not None:
         codes = sorted(classes.list_of)
@@ -221,19 +216,11 @@ def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | N
         for a, b, way in np.unique(ways, axis=0):
             if classes.direction(codes[a], codes[b]) != DIRECTIONS[way]:
                 return (
-                    f"an accord of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}, "
+                    f"an agreement of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}, "
                     "which the class table does not say"
                 )
-    keys = [
-        np.unique(column_words(accords, name).astype(str), return_inverse=True)[1]
-        if pa.types.is_dictionary(accords[name].type)
-        else accords[name].to_numpy()
-        for name in ACCORD_KEY
-    ]
-    table = np.column_stack(keys) if len(accords) else np.empty((0, len(keys)))
-    if len(np.unique(table, axis=0)) != len(table):
-        return "an accord stands there twice"
-    return None
+    twice = accords.select(KEY).unify_dictionaries().to_pandas().duplicated().any()
+    return "an agreement stands there twice" if twice else None
 
 
 def unchecked(held: Contents) -> list[str]:
@@ -251,19 +238,11 @@ def unchecked(held: Contents) -> list[str]:
         if path.name in known or path.name.endswith(".partial"):
             continue
         inside = path.rglob("*") if path.is_dir() else ()
-        many = sum(
-            1
-            for one in inside
-            if not one.is_dir() and one.relative_to(held.store.folder).as_posix() not in sums
-        )
+        files = (one.relative_to(held.store.folder).as_posix() for one in inside if not one.is_dir())
+        many = sum(name not in sums for name in files)
         if many or not path.is_dir():
             out.append(f"{path.name}/ ({many:,} files)" if path.is_dir() else path.name)
     return out
-
-
-def left_over(folder: Path) -> list[str]:
-    """Temporary files of a writer that was stopped; the next writer takes them away."""
-    return [str(path.relative_to(folder)) for path in half_written(folder)]
 
 
 def unexpected(folder: Path) -> list[str]:

@@ -39,7 +39,7 @@ TABLES = {"run": ("levels", "effects", "dyads"), "sweep": ("levels", "effects")}
 
 
 @dataclass(frozen=True)
-class Part:
+class PointDigest:
     """What two makings of one point are compared by."""
 
     accords: str  # digest of agreements and dates alone: whole numbers and words
@@ -47,7 +47,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Numbers:
+class StudyNumbers:
     """What two makings of a study are compared by: its digest, and its points together."""
 
     digest: str
@@ -150,7 +150,7 @@ def is_member(name: str, study: str) -> bool:
     return name in papers | results | own or name.startswith(f"{INPUTS}/")
 
 
-def part_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) -> Part:
+def part_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) -> PointDigest:
     """One point, from its blocks in the order of their runs."""
     streams, tally = {arm: sha256() for arm in sorted(arms)}, Estimates(arms)
 
@@ -168,14 +168,14 @@ def part_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) ->
         for name, counts in of.counts.items()
     }
     accords = combined((arm, stream.hexdigest()) for arm, stream in streams.items())
-    return Part(accords, {key: mean if np.isfinite(mean) else None for key, mean in means.items()})
+    return PointDigest(accords, {key: mean if np.isfinite(mean) else None for key, mean in means.items()})
 
 
-def numbers_of_parts(parts: Sequence[tuple[str, Part]], digest: str) -> Numbers:
+def numbers_of_parts(parts: Sequence[tuple[str, PointDigest]], digest: str) -> StudyNumbers:
     """The points of a study, each with its key, together."""
     accords = combined((key, part.accords) for key, part in parts)
     means = {f"{key[:16]}/{name}": mean for key, part in parts for name, mean in part.means.items()}
-    return Numbers(digest, accords, means)
+    return StudyNumbers(digest, accords, means)
 
 
 def _plain(value: Any) -> Any:
@@ -186,8 +186,8 @@ def _plain(value: Any) -> Any:
 
 __all__ = [
     "About",
-    "Numbers",
-    "Part",
+    "PointDigest",
+    "StudyNumbers",
     "files_of",
     "is_member",
     "numbers_of_parts",

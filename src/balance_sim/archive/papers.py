@@ -38,10 +38,10 @@ WHAT = {
     "parameters.csv": "every parameter: value here, default, unit, range, source",
     "sources.csv": "every source the scenario names, and how many rows rest on it",
     "requirements.txt": "versions of the programs, for pip",
-    "results/summary.json": "levels, effects, pairs, digest",
+    "results/summary.json": "levels, effects, dyads, digest",
     "results/levels.csv": "mean, spread and quantiles of each outcome in each arm",
     "results/effects.csv": "paired effect of each arm on each outcome, with its interval",
-    "results/dyads.csv": "pairs of states: share of runs with a new accord, and its excess",
+    "results/dyads.csv": "expected new agreements of each dyad and state, and the effect on them",
 }
 PROGRAMS = (("python", "Python"), ("balance_sim", "balance-sim"), ("numpy", "NumPy"), ("scipy", "SciPy"),
             ("pandas", "pandas"), ("pyarrow", "PyArrow"))  # fmt: skip

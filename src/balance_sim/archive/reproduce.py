@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,8 +24,8 @@ from balance_sim.archive.archive import (
 from balance_sim.archive.diff import close, diff_files
 from balance_sim.archive.package import (
     TABLES,
-    Numbers,
-    Part,
+    PointDigest,
+    StudyNumbers,
     is_member,
     numbers_of_parts,
     part_of,
@@ -78,9 +78,9 @@ class Archived:
     unsampled: bool = False  # whether the inputs give the points is unknown: what draws them is not installed
 
     @property
-    def numbers(self) -> Numbers:
+    def numbers(self) -> StudyNumbers:
         """What came of it before."""
-        return Numbers(self.about.digest, self.about.accords_digest, self.about.means)
+        return StudyNumbers(self.about.digest, self.about.accords_digest, self.about.means)
 
     def unpacked(self) -> dict[str, bytes]:
         """What is written for a person: what was held against the study, and the requirements made anew."""
@@ -207,24 +207,10 @@ def reproduce(
     allowed_model(about.model, model)
     if out is not None:
         unpack(archived.unpacked(), out)
-    return compared(archived, again(archived, workers))
-
-
-@dataclass(frozen=True)
-class Again:
-    """What came of it here and now: numbers, and the tables as an archive holds them."""
-
-    numbers: Numbers
-    results: dict[str, bytes] = field(repr=False)
-    revived: int = 0  # runs on record as failed that did not fail
-
-
-def again(archived: Archived, workers: int = 1) -> Again:
-    """The study, run here and now."""
     revived: list[int] = []
     blocks = _blocks_by_point(archived, workers, revived)
-    found = (_run_again if archived.about.study == "run" else _sweep_again)(archived, blocks)
-    return replace(found, revived=len(revived))
+    numbers, results = (_run_again if about.study == "run" else _sweep_again)(archived, blocks)
+    return _compared(archived, numbers, results, len(revived))
 
 
 def _blocks_by_point(
@@ -264,7 +250,10 @@ def _blocks_by_point(
             yield at, [found[first] for first in sorted(found)]
 
 
-def _run_again(archived: Archived, blocks: Iterable[tuple[int, list[BlockTables]]]) -> Again:
+def _run_again(
+    archived: Archived, blocks: Iterator[tuple[int, list[BlockTables]]]
+) -> tuple[StudyNumbers, dict[str, bytes]]:
+    """What came of a run here and now: numbers, and the tables as an archive holds them."""
     about = archived.about
     result = AnalysedResult(
         scenario=archived.scenario,
@@ -272,20 +261,21 @@ def _run_again(archived: Archived, blocks: Iterable[tuple[int, list[BlockTables]
         seed=about.seed,
         arms=archived.arms,
         version=about.version,
-        memory=tuple(next(iter(blocks))[1]),
+        memory=tuple(next(blocks)[1]),
         failed=tuple(row.model_dump() for row in about.failed),
         draws=about.draw_parameters,
     )
     numbers = numbers_of_parts([("", part_of(result.blocks(), result.arms))], result.digest)
-    return Again(
-        numbers, results_of(result.summary(), {name: getattr(result, name) for name in TABLES["run"]})
-    )
+    return numbers, results_of(result.summary(), {name: getattr(result, name) for name in TABLES["run"]})
 
 
-def _sweep_again(archived: Archived, blocks: Iterable[tuple[int, list[BlockTables]]]) -> Again:
+def _sweep_again(
+    archived: Archived, blocks: Iterator[tuple[int, list[BlockTables]]]
+) -> tuple[StudyNumbers, dict[str, bytes]]:
+    """The same of a sweep."""
     about, arms = archived.about, archived.arms
     steps = share_steps(archived.scenario)
-    parts: dict[int, Part] = {}
+    parts: dict[int, PointDigest] = {}
     found: dict[int, PointNumbers] = {}
     for at, pairs in blocks:
         plain = [(one.runs, one.accords) for one in pairs]
@@ -308,12 +298,14 @@ def _sweep_again(archived: Archived, blocks: Iterable[tuple[int, list[BlockTable
         failed=len(about.failed),
     )
     numbers = numbers_of_parts([(p.key, parts[at]) for at, p in enumerate(points)], tables.digest)
-    return Again(numbers, results_of(summary, {"levels": tables.levels, "effects": tables.effects}))
+    return numbers, results_of(summary, {"levels": tables.levels, "effects": tables.effects})
 
 
-def compared(archived: Archived, now: Again) -> Reproduced:
-    """Bits first; then accords and dates exactly and means within TOLERANCE, where the arithmetic may be another."""
-    before, about, numbers = archived.numbers, archived.about, now.numbers
+def _compared(
+    archived: Archived, numbers: StudyNumbers, results: dict[str, bytes], revived: int
+) -> Reproduced:
+    """Bits first; then agreements and dates exactly and means within TOLERANCE, where the arithmetic may be another."""
+    about, before = archived.about, archived.numbers
     made_on = arithmetic(about.cpu, about.versions.get("numpy"))
     where = f"made by balance-sim {about.version} on {made_on}, this is {version()} on {arithmetic_here()}"
     apart = [
@@ -321,23 +313,23 @@ def compared(archived: Archived, now: Again) -> Reproduced:
         for name in sorted({*before.means, *numbers.means})
         if not close(before.means.get(name), numbers.means.get(name), TOLERANCE)
     ]
-    accords = [] if numbers.accords == before.accords else ["accords or their dates"]
+    accords = [] if numbers.accords == before.accords else ["agreements or their dates"]
     same_bits = numbers.digest == before.digest
     there = {name: content for name, content in archived.files.items() if name.startswith("results/")}
     summary = "results/summary.json"  # the digest that it names is compared apart from it
-    own = now.results[summary].replace(numbers.digest.encode(), before.digest.encode())
-    tables = diff_files(there, now.results | {summary: own}, TOLERANCE if same_bits else ROUNDING)
+    own = results[summary].replace(numbers.digest.encode(), before.digest.encode())
+    tables = diff_files(there, results | {summary: own}, TOLERANCE if same_bits else ROUNDING)
     elsewhere = (made_on, about.version) != (arithmetic_here(), version())
     differs = accords + apart + tables
     if same_bits and not differs:
-        said = f"reproduced to the last bit: digest {numbers.digest}; {len(now.results)} tables compared"
-        return Reproduced("bits", said + _left_out(archived, now), numbers.digest)
+        said = f"reproduced to the last bit: digest {numbers.digest}; {len(results)} tables compared"
+        return Reproduced("bits", said + _left_out(archived, revived), numbers.digest)
     if not differs and elsewhere:
         said = (
-            "reproduced: accords and dates are the same in every run, means within a relative difference of "
-            f"{TOLERANCE:g}, {len(now.results)} tables within {ROUNDING:g}; last digits differ ({where})"
+            "reproduced: agreements and dates are the same in every run, means within a relative difference of "
+            f"{TOLERANCE:g}, {len(results)} tables within {ROUNDING:g}; last digits differ ({where})"
         )
-        return Reproduced("digits", said + _left_out(archived, now), numbers.digest)
+        return Reproduced("digits", said + _left_out(archived, revived), numbers.digest)
     if same_bits:
         said = f"not reproduced: the runs give digest {numbers.digest}, as the archive says, but not all it holds"
     else:
@@ -348,12 +340,14 @@ def compared(archived: Archived, now: Again) -> Reproduced:
     )
 
 
-def _left_out(archived: Archived, now: Again) -> str:
+def _left_out(archived: Archived, revived: int) -> str:
     """What of the runs is on record as failed: nothing else tells whether they were rightly left out. And what in the
     archive was not compared, as nothing here can say whether it belongs to the study."""
     said, failed = "", len(archived.about.failed)
     if failed:
-        said += f"; left out here as there: {failed} on record as failed, {now.revived} of which did not fail here"
+        said += (
+            f"; left out here as there: {failed} on record as failed, {revived} of which did not fail here"
+        )
     if archived.unheld:
         said += f"; not known to belong to the study, so not unpacked: {listed(archived.unheld, 5)}"
     if archived.unsampled:

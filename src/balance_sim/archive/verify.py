@@ -21,7 +21,6 @@ from balance_sim.archive.integrity import (
     Damage,
     contents,
     damage_of,
-    left_over,
     unchecked,
     unexpected,
 )
@@ -29,6 +28,7 @@ from balance_sim.experiment.run import SHARD_RUNS, import_model, run_tasks
 from balance_sim.experiment.status import command_of
 from balance_sim.pool.faults import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import arithmetic, arithmetic_here
+from balance_sim.pool.whole_files import half_written
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import Job, Task, TaskResult
@@ -37,7 +37,7 @@ from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import failed_rows, scenario_of, version
 from balance_sim.results.manifest import Manifest
 from balance_sim.results.shards import FAILED, TABLES, Digest, Kept, changed, noted, take_away
-from balance_sim.results.store import missing, runs_of
+from balance_sim.results.store import Store, missing, runs_of
 from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario.files import bytes_if_any
 
@@ -121,7 +121,7 @@ def verify(
     held = _with_runs(contents(folder))
     job = job_of(held.manifest, model)
     if stop := _why_not(held.manifest, model):
-        raise StoreDamaged(f"{folder} is damaged and cannot be mended here: {stop}")
+        raise StoreDamaged(f"{folder} is damaged and cannot be repaired here: {stop}")
     told = [d.text() for d in found.damage]
     take_away(folder, changed(folder))
     repair(held, job, found.damage, workers)
@@ -166,7 +166,8 @@ def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> 
             f"{wanted - left:,} of {wanted:,} runs" if left else "its runs are there, its summary.json is not"
         )
         found.notes.append(f"the study is not finished, {how}; to go on: {command}")
-    found.notes += [f"left over by a writer that was stopped: {name}" for name in left_over(folder)]
+    partial = (path.relative_to(folder) for path in half_written(folder))  # the next writer takes them away
+    found.notes += [f"left over by a writer that was stopped: {name}" for name in partial]
     found.notes += [f"not written by balance-sim and read by nobody: {name}" for name in unexpected(folder)]
     gone = [name for name in noted(folder) if not os.path.lexists(folder / name)]
     found.notes += [f"drawn, and not there any more: {name}" for name in gone[:FEW]]
@@ -181,13 +182,13 @@ def _take_differences(held: Contents, found: Verified) -> None:
     for one in found.rerun:
         if one.revived:
             few = ", ".join(map(str, one.revived[:FEW])) + (", ..." if len(one.revived) > FEW else "")
-            at = f" of point {one.point}; --retry-failed lives it again" if held.is_sweep else ""
+            at = f" of point {one.point}; --retry-failed simulates it again" if held.is_sweep else ""
             found.notes.append(f"on record as failed, and without a fault when run again: run {few}{at}")
         if one.why is None:
             continue
         if one.digits and made_on != here:
             found.notes.append(
-                f"{one.file}: last digits differ, accords and dates do not ({one.why}); "
+                f"{one.file}: last digits differ, agreements and dates do not ({one.why}); "
                 f"made on {made_on}, this is {here}"
             )
         else:
@@ -231,17 +232,17 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
             f"made by {by}, this is {version()}: the runs are whole, and what is told of them "
             f"({', '.join(one.file for one in other)}) is worked out another way, and was not compared"
         )
-    rows = held.store.failed()
-    listed = folder / "failed.json"
-    if os.path.lexists(listed) != bool(rows) or (
-        rows and bytes_if_any(listed) != _failed_text(rows).encode()
+    failed = _failed_text(held.store)
+    if os.path.lexists(folder / "failed.json") != bool(failed) or (
+        failed and bytes_if_any(folder / "failed.json") != failed.encode()
     ):
         out.append(Damage("failed.json", "is not what the runs give"))
     return out
 
 
-def _failed_text(rows: list[dict[str, Any]]) -> str:
-    return json.dumps(rows, indent=1) + "\n"
+def _failed_text(store: Store) -> str:
+    rows = store.failed()
+    return json.dumps(rows, indent=1) + "\n" if rows else ""
 
 
 def _fresh(held: Contents) -> tuple[dict[str, Any], dict[str, str]]:
@@ -265,9 +266,8 @@ def _write_summary(held: Contents) -> None:
         tables["summary.json"] = json.dumps(fresh, indent=1, allow_nan=False) + "\n"
         for name, text in tables.items():
             store.write_text(name, text)
-        rows = store.failed()
-        if rows:
-            store.write_text("failed.json", _failed_text(rows))
+        if failed := _failed_text(store):
+            store.write_text("failed.json", failed)
         else:
             (store.folder / "failed.json").unlink(missing_ok=True)
 
@@ -335,49 +335,40 @@ def compare(
 ) -> list[Compared]:
     """Run these parts again and hold them against what is kept. The number of workers changes nothing."""
     tasks = [Task(block, one.point, held.points[one.point]) for one, block in parts]
-    by_task = {(t.point, t.block): one for t, (one, _) in zip(tasks, parts, strict=True)}
-    out = []
-    for outcome in run_tasks(job, tasks, workers):
-        task = outcome.task
-        one = by_task[task.point, task.block]
-        out.append(_compared(held, one, task.block, outcome))
+    by_task = {(one.point, block): one for one, block in parts}
+    out = [
+        _compared(held, by_task[outcome.task.point, outcome.task.block], outcome)
+        for outcome in run_tasks(job, tasks, workers)
+    ]
     return sorted(out, key=lambda c: (c.point, c.block.first))
 
 
-def _compared(held: Contents, one: Kept, block: Block, outcome: TaskResult) -> Compared:
-    again = outcome.tables
+def _compared(held: Contents, one: Kept, outcome: TaskResult) -> Compared:
+    again, block = outcome.tables, outcome.task.block
+    now = [] if again is None else sorted(again.runs["run"].unique().to_pylist())
     if one.runs is None or one.accords is None:
-        revived = () if again is None else _runs_of(again.runs)
-        return Compared(FAILED, one.point, block, None, revived=revived)
+        return Compared(FAILED, one.point, block, None, revived=tuple(now))
     file = f"runs/{one.runs.path.name}"
-    kept = _cut((held.store.read(one.runs), held.store.read(one.accords)), block)
-    present = kept[0]["run"].unique()
+    runs, accords = (
+        table.filter(pc.and_(pc.greater_equal(table["run"], block.first), pc.less(table["run"], block.stop)))
+        for table in (held.store.read(one.runs), held.store.read(one.accords))
+    )
+    present = runs["run"].unique()
     if again is None:
         why = f"run {block.first} fails when run again" if len(present) else None
         return Compared(file, one.point, block, why)
-    revived = tuple(sorted({*_runs_of(again.runs)} - {*present.to_pylist()}))
-    lived = tuple(t.filter(pc.is_in(t["run"], value_set=present)) for t in (again.runs, again.accords))
-    arms = sorted({*column_words(kept[0], "arm"), *column_words(lived[0], "arm")})
-    if _digest(kept, arms) == _digest((lived[0], lived[1]), arms):
-        whole = block == one.block and not revived and one.dyads is not None
-        if not whole or one.dyads is None or summed([held.store.read(one.dyads)]) == summed([again.dyads]):
-            return Compared(file, one.point, block, None, revived=revived)
-        name = f"dyads/{one.dyads.path.name}"
-        return Compared(name, one.point, block, "other sums by dyad", digits=False)
-    why, digits = diff_tables(kept, (lived[0], lived[1]))
-    return Compared(file, one.point, block, why, digits, revived)
-
-
-def _runs_of(runs: pa.Table) -> tuple[int, ...]:
-    return tuple(sorted(runs["run"].unique().to_pylist()))
-
-
-def _cut(pair: Pair, block: Block) -> Pair:
-    inside = [
-        t.filter(pc.and_(pc.greater_equal(t["run"], block.first), pc.less(t["run"], block.stop)))
-        for t in pair
-    ]
-    return inside[0], inside[1]
+    revived = tuple(run for run in now if run not in {*present.to_pylist()})
+    runs_again, accords_again = (
+        table.filter(pc.is_in(table["run"], value_set=present)) for table in (again.runs, again.accords)
+    )
+    arms = sorted({*column_words(runs, "arm"), *column_words(runs_again, "arm")})
+    if _digest((runs, accords), arms) != _digest((runs_again, accords_again), arms):
+        why, digits = diff_tables((runs, accords), (runs_again, accords_again))
+        return Compared(file, one.point, block, why, digits, revived)
+    whole = block == one.block and not revived
+    if whole and one.dyads is not None and summed([held.store.read(one.dyads)]) != summed([again.dyads]):
+        return Compared(f"dyads/{one.dyads.path.name}", one.point, block, "other sums by dyad")
+    return Compared(file, one.point, block, None, revived=revived)
 
 
 def _digest(pair: Pair, arms: Sequence[str]) -> str:
@@ -386,10 +377,8 @@ def _digest(pair: Pair, arms: Sequence[str]) -> str:
     return f"{pair[0].column_names} {pair[1].column_names} {digest.hexdigest()}"
 
 
-def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) -> list[Block]:
-    """Take the damaged blocks away and run what is then missing. Returns the blocks that were run.
-
-    Raises FolderBusy, CannotWrite; StoreDamaged if what is wrong is no block."""
+def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) -> None:
+    """Take the damaged blocks away and run what is then missing. Raises FolderBusy, CannotWrite."""
     store = held.store
     hit = {(d.point, d.block) for d in bad if d.block is not None}
     with store.lock():
@@ -416,6 +405,3 @@ def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) ->
                 store.write_failed(outcome.task.point, outcome.task.block, rows)
             if outcome.tables is not None:
                 store.write(outcome.task.point, outcome.task.block, outcome.tables)
-    if bad and not hit and any(d.block is not None for d in bad):
-        raise StoreDamaged(f"{store.folder}: nothing could be mended")
-    return [task.block for task in tasks]

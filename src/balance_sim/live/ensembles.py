@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from cachetools import LRUCache
 
 from balance_sim.analysis.expected_effect import ExpectedEffect
-from balance_sim.live.dials import BadRequest, EnsembleRequest
-from balance_sim.live.workers import Part, Question, Superseded, Workers
+from balance_sim.live.controls import BadRequest, EnsembleRequest
+from balance_sim.live.workers import EffectQuestion, EnsemblePart, Superseded, Workers
 from balance_sim.model.classes import with_classes
 from balance_sim.replications.arms import reference_key
 from balance_sim.replications.blocks import ArmTables, Block, batch_runs, beside
@@ -47,9 +47,9 @@ class Reached:
 
 
 @dataclass(frozen=True)
-class Setting:
-    """The scenario as the dials have it. packed: the same, pickled; key, reference_key: what its replications and those
-    of its reference arm follow from."""
+class LiveSetting:
+    """The scenario as the controls have it. packed: the same, pickled; key, reference_key: what its replications and
+    those of its control arm follow from."""
 
     scenario: Scenario
     packed: bytes
@@ -114,14 +114,14 @@ class Service:
         self.arms = arms
         self.workers = workers
         self.cache = BlockCache()
-        self._settings: LRUCache[Values, Setting] = LRUCache(SETTINGS_KEPT)
+        self._settings: LRUCache[Values, LiveSetting] = LRUCache(SETTINGS_KEPT)
         self._effects: LRUCache[str, ExpectedEffect] = LRUCache(SETTINGS_KEPT)
         self._variations = Variations(self.scenario)
         self._one_at_a_time = threading.Lock()
         self._request = 0
         self._flying: set[asyncio.Task[Any]] = set()
 
-    async def setting(self, asked: EnsembleRequest) -> Setting:
+    async def setting(self, asked: EnsembleRequest) -> LiveSetting:
         """The scenario that a request asks for. Raises BadRequest where it would be refused as a file."""
         found = self._settings.get(asked.values)
         if found is None:
@@ -129,7 +129,7 @@ class Service:
             self._settings[asked.values] = found
         return found
 
-    def _setting(self, values: Values) -> Setting:
+    def _setting(self, values: Values) -> LiveSetting:
         try:
             with self._one_at_a_time:
                 scenario = self._variations.with_values(dict(values)) if values else self.scenario
@@ -137,9 +137,11 @@ class Service:
             raise BadRequest("; ".join(f"{one.path}: {one.message}" for one in error.problems)) from None
         packed = pickle.dumps(scenario, pickle.HIGHEST_PROTOCOL)
         key = hashlib.sha256(packed).hexdigest()
-        return Setting(scenario, packed, key, reference_key(scenario))
+        return LiveSetting(scenario, packed, key, reference_key(scenario))
 
-    async def answers(self, setting: Setting, runs: int) -> AsyncIterator[Reached | ExpectedEffect | Result]:
+    async def answers(
+        self, setting: LiveSetting, runs: int
+    ) -> AsyncIterator[Reached | ExpectedEffect | Result]:
         """The expected effect, then few runs, more, and all, each as a study of its own, and how far it is in between.
 
         Raises Superseded as soon as there is a newer request, and PartFailed."""
@@ -154,7 +156,7 @@ class Service:
             expecting = self._track(self._expected(setting, request))
         todo = sum(len(gap) for gaps in self._gaps(setting, runs).values() for gap in gaps)
         ends = list(stages(runs)) if todo > AT_ONCE else [runs]
-        waiting: deque[Part] = deque()
+        waiting: deque[EnsemblePart] = deque()
         flying: set[asyncio.Task[Any]] = set()
         while True:
             if expecting and expecting.done():
@@ -190,12 +192,12 @@ class Service:
         self._request += 1
         self.workers.supersede(self._request)
 
-    async def _simulated(self, setting: Setting, part: Part) -> None:
+    async def _simulated(self, setting: LiveSetting, part: EnsemblePart) -> None:
         self.cache.put(self._life(setting, part.arm), part.block, await self.workers.live(part))
 
-    async def _expected(self, setting: Setting, request: int) -> ExpectedEffect:
+    async def _expected(self, setting: LiveSetting, request: int) -> ExpectedEffect:
         """Asked for before any runs are, so that it is there before them."""
-        question = Question(setting.key, setting.packed, self.arms, setting.reference_key, request)
+        question = EffectQuestion(setting.key, setting.packed, self.arms, setting.reference_key, request)
         found = ExpectedEffect(setting.scenario, self.arms[1], *await self.workers.expect(question))
         self._effects[setting.key] = found
         return found
@@ -208,19 +210,19 @@ class Service:
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
-    def _life(self, setting: Setting, arm: str) -> str:
+    def _life(self, setting: LiveSetting, arm: str) -> str:
         """What the replications of an arm follow from."""
         return f"{arm} {setting.reference_key if arm == self.arms[0] else setting.key}"
 
-    def _gaps(self, setting: Setting, runs: int) -> dict[str, list[Block]]:
+    def _gaps(self, setting: LiveSetting, runs: int) -> dict[str, list[Block]]:
         """By arm, ranges of the first `runs` runs that are not simulated yet."""
         return {arm: missing(self.cache.blocks(self._life(setting, arm)), runs, runs) for arm in self.arms}
 
-    def _have(self, setting: Setting, runs: int) -> int:
+    def _have(self, setting: LiveSetting, runs: int) -> int:
         """The first runs that are simulated in both arms."""
         return min(gaps[0].first if gaps else runs for gaps in self._gaps(setting, runs).values())
 
-    def _parts(self, setting: Setting, ends: Sequence[int], request: int) -> Iterator[Part]:
+    def _parts(self, setting: LiveSetting, ends: Sequence[int], request: int) -> Iterator[EnsemblePart]:
         """What is still to be simulated, what is told first first; enough parts for every process."""
         first = 0
         most = batch_runs(len(setting.scenario.states)) * 5 // 4  # 150 runs at once rather than twice 75
@@ -234,7 +236,7 @@ class Service:
             size = -(-sum(len(block) for _, block in todo) // self.workers.count)
             for arm, block in todo:
                 for piece in _pieces(block, min(max(size, FEWEST), most)):
-                    yield Part(setting.key, setting.packed, self.arms, arm, piece, request)
+                    yield EnsemblePart(setting.key, setting.packed, self.arms, arm, piece, request)
             first = end
 
     def _result(self, scenario: Scenario, kept: Mapping[str, Sequence[ArmTables]], runs: int) -> Result:

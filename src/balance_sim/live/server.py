@@ -31,14 +31,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from balance_sim.analysis.expected_effect import ExpectedEffect
-from balance_sim.live.dials import (
+from balance_sim.live.controls import (
     BadRequest,
-    Dial,
     EnsembleRequest,
+    PageControl,
     as_options,
-    dials_of_sweep,
-    dials_round,
     read_request,
+    run_controls,
+    sweep_controls,
 )
 from balance_sim.live.ensembles import Reached, Service
 from balance_sim.live.workers import PartFailed, Superseded, Workers
@@ -85,15 +85,27 @@ def serve(folder: Path, runs: int, port: int, workers: int, announce: Callable[[
     manifest = Store(folder).read_manifest()
     if manifest and manifest.model:
         raise WrongRequest(f"{folder} was made with --model, and the live page runs no code of a study's own")
-    dials = dials_of_sweep(study) if isinstance(study, SweepResult) else dials_round(study.scenario)
+    controls = sweep_controls(study) if isinstance(study, SweepResult) else run_controls(study.scenario)
     with contextlib.closing(listen(HOST, port)) as listening:
         drawing = manifest is not None and manifest.draw_parameters
         with contextlib.closing(Workers(workers, study.seed, draws=drawing)) as processes:
-            live = Live(Service(study.scenario, study.seed, (study.arms[0], arm), processes), dials, runs)
+            live = Live(Service(study.scenario, study.seed, (study.arms[0], arm), processes), controls, runs)
             page, policy = live.page()
             token = secrets.token_urlsafe(TOKEN_BYTES)
             auth = AuthMiddleware(live.app(page), listening.getsockname()[1], token, policy)
-            _until_stopped(live, auth, listening, announce)
+            logger = logging.getLogger("uvicorn")  # no addresses in logs: they hold the token
+            logger.addHandler(logging.NullHandler())
+            logger.propagate = False
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    auth, http=Connection, loop="asyncio", ws="none", lifespan="off", log_config=None,
+                    access_log=False, server_header=False, proxy_headers=False,
+                    timeout_graceful_shutdown=LAST_SECONDS,
+                )
+            )  # fmt: skip
+            stopped = asyncio.run(_served(live, server, listening, lambda: announce(auth.address)))
+    if stopped is not None:
+        signal.raise_signal(stopped)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -107,29 +119,6 @@ def listen(host: str, port: int) -> socket.socket:
         one.close()
         raise WrongRequest(f"cannot listen on {host}:{port}: {error.strerror}. Give another --port") from None
     return one
-
-
-def _until_stopped(
-    live: Live, auth: AuthMiddleware, listening: socket.socket, announce: Callable[[str], None]
-) -> None:
-    logger = logging.getLogger("uvicorn")  # no addresses in logs: they hold the token
-    logger.addHandler(logging.NullHandler())
-    logger.propagate = False
-    config = uvicorn.Config(
-        auth,
-        loop="asyncio",
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=LAST_SECONDS,
-    )
-    stopped = asyncio.run(_served(live, uvicorn.Server(config), listening, lambda: announce(auth.address)))
-    if stopped is not None:
-        signal.raise_signal(stopped)
 
 
 async def _served(
@@ -169,13 +158,13 @@ class Live:
     """The page of a study. runs: those asked for at first."""
 
     service: Service
-    dials: tuple[Dial, ...]
+    controls: tuple[PageControl, ...]
     runs: int
 
     def page(self) -> tuple[str, str]:
         """The page and its policy."""
-        dials = [{"name": d.name, "values": list(d.offered), "start": d.start} for d in self.dials]
-        found = heading(self.service.scenario, *self.service.arms, dials)
+        controls = [{"name": d.name, "values": list(d.offered), "start": d.start} for d in self.controls]
+        found = heading(self.service.scenario, *self.service.arms, controls)
         more = {"days": [], "pairs": [], "runs": self.runs, "choices": sorted({*CHOICES, self.runs})}
         return live_html(found | more | {"seed": self.service.seed})
 
@@ -204,14 +193,12 @@ class Live:
             return _refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send application/json")
         try:
             body = await asyncio.wait_for(request.body(), READ_SECONDS)
-            asked = read_request(self.dials, self.runs, body)
+            asked = read_request(self.controls, self.runs, body)
             setting = await self.service.setting(asked)
         except TimeoutError:
             return _refused(HTTPStatus.REQUEST_TIMEOUT, "the request did not come in time")
-        except TooLarge:
-            return _refused(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "the request is larger than any of the page's"
-            )
+        except TooLarge as error:
+            return _refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(error))
         except ClientDisconnect:
             return Response()
         except BadRequest as error:
@@ -244,8 +231,7 @@ def told(result: Result) -> dict[str, Any]:
     """What the page shows of an ensemble: a point of the explorer, and the effect as `run --json` has it."""
     pairs: dict[tuple[int, int], int] = {}
     table = fan_table(result)
-    days = chosen_days(table)
-    outcome = f"accords_counter_{result.window}"
+    days, outcome = chosen_days(table), result.headline_outcome
     row = result.effects[result.effects["outcome"] == outcome].to_dict("records")[0]
     numbers = rounded({name: float(row[name]) for name in ("mean", "mcse", "lo", "hi")})
     effect = {"outcome": outcome, "window": result.window, **numbers}
@@ -311,7 +297,7 @@ class AuthMiddleware:
             message = await receive()
             size += len(message.get("body", b""))
             if size > LARGEST_BODY:
-                raise TooLarge
+                raise TooLarge("the request is larger than any of the page's")
             return message
 
         refusal = self._refusal(Request(scope))

@@ -53,7 +53,7 @@ class PartFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Part:
+class EnsemblePart:
     """Some runs of one arm of a setting. scenario: pickled; key: names it; request: the number of who asks."""
 
     key: str
@@ -69,7 +69,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Question:
+class EffectQuestion:
     """The expected effect of a setting. control: its `reference_key`; else as of a part."""
 
     key: str
@@ -103,12 +103,12 @@ class Workers:
         """Parts of requests other than this one are dropped, those under way within a step of theirs."""
         self._newest.value = request
 
-    async def live(self, part: Part) -> ArmTables:
+    async def live(self, part: EnsemblePart) -> ArmTables:
         """The part's tables. Raises Superseded, or PartFailed."""
         found: ArmTables = await asyncio.wrap_future(self._threads.submit(self._done, part))
         return found
 
-    async def expect(self, question: Question) -> Figures:
+    async def expect(self, question: EffectQuestion) -> Figures:
         """Outcomes, parts and dyads of an expected effect. Raises Superseded, or PartFailed."""
         found: Figures = await asyncio.wrap_future(self._threads.submit(self._done, question))
         return found
@@ -124,7 +124,7 @@ class Workers:
         for worker in self._idle:
             worker.dismiss()
 
-    def _done(self, part: Part | Question) -> Any:
+    def _done(self, part: EnsemblePart | EffectQuestion) -> Any:
         for _ in range(TRIES):
             worker = self._taken(part)
             try:
@@ -143,7 +143,7 @@ class Workers:
             return found
         raise PartFailed(f"{part.named} killed their process twice: no memory left, or a crash")
 
-    def _taken(self, part: Part | Question) -> Worker[None]:
+    def _taken(self, part: EnsemblePart | EffectQuestion) -> Worker[None]:
         """A worker for a part: one that has nothing to do and is still there, or a new one."""
         with self._guard:
             if self._closed or self._newest.value != part.request:
@@ -176,7 +176,7 @@ class _Simulator:
     def share(self, newest: Any) -> None:
         self.newest = newest
 
-    def do(self, part: Part | Question) -> ArmTables | Figures | Failure | None:
+    def do(self, part: EnsemblePart | EffectQuestion) -> ArmTables | Figures | Failure | None:
         """What is asked for; None: superseded."""
 
         def check() -> None:
@@ -190,7 +190,7 @@ class _Simulator:
                 worlds = compile_arms(pickle.loads(part.scenario), part.arms)  # from our own server
                 self.compiled[part.key] = worlds
             if isinstance(
-                part, Question
+                part, EffectQuestion
             ):  # where replications draw parameters: at the parameters as they stand
                 control = Control.among(self.controls, part.control, worlds)
                 return figures(worlds, part.arms[-1], control, check)
@@ -226,7 +226,7 @@ class _Interruptible:
 class OpportunityCache:
     """Draws as `draw_opportunities` does, and keeps what was asked for last: the very same for the same inputs.
 
-    Dials that move the event alone leave opportunities as they are: an eighth of the next setting's work."""
+    Controls that move the event alone leave opportunities as they are: an eighth of the next setting's work."""
 
     def __init__(self, most: int = OPPORTUNITIES_KEPT) -> None:
         self._kept: LRUCache[str, Opportunities] = LRUCache(most, getsizeof=_size)

@@ -5,7 +5,7 @@ is done to every task) is sent once, then tasks. A dead worker is replaced, and 
 
 * `run_in_processes(job, tasks, workers)`: outcomes of many tasks as they finish. A task that was at work in three
   deaths is cut into pieces; a piece that still kills its worker is given up. What the tasks are, and what is kept of
-  one that was given up, is for the `Job` to say.
+  one that was given up, is for the `PoolJob` to say.
 * `map_in_order(function, arguments, workers, named)`: a function called on each argument, results in their order.
 * `Background(function)`: one call that has begun before its result is asked for.
 * `worker.Worker(pickled job).call(task)`: one task at a time, as the live page asks for them.
@@ -46,7 +46,7 @@ START = 120.0  # the same for one that has still to begin
 log = logging.getLogger(__name__)
 
 
-class Job[T, R](Protocol):
+class PoolJob[T, R](Protocol):
     """What is done to tasks: their outcomes. Sent to each worker once."""
 
     def do(self, task: T) -> R:
@@ -116,7 +116,7 @@ _UNGUARDED = (
 class Pool[T, R]:
     """Workers and the tasks they hold."""
 
-    def __init__(self, job: Job[T, R], workers: int) -> None:
+    def __init__(self, job: PoolJob[T, R], workers: int) -> None:
         self.job = job
         self.pickled = pickle.dumps(job)
         self.workers: list[Worker[_Try[T, R]]] = []
@@ -281,7 +281,7 @@ class Pool[T, R]:
                 worker.process.kill()
 
 
-def run_in_processes[T, R](job: Job[T, R], tasks: Iterable[T], workers: int) -> Iterator[R]:
+def run_in_processes[T, R](job: PoolJob[T, R], tasks: Iterable[T], workers: int) -> Iterator[R]:
     """Tasks in local processes, outcomes as they finish. The processes end with this generator."""
     set_surroundings()  # before the workers start, so that they see it
     pool = Pool(job, workers)
@@ -309,7 +309,7 @@ def _woken_with_us[T, R](pool: Pool[T, R]) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Calls[R](Job[tuple[int, tuple[Any, ...]], tuple[int, "R | Failure"]]):
+class Calls[R](PoolJob[tuple[int, tuple[Any, ...]], tuple[int, "R | Failure"]]):
     """A function as a job. Its tasks are arguments with a number, and come back with that."""
 
     function: Callable[..., R]

@@ -33,8 +33,8 @@ class BadRequest(Exception):
 
 
 @dataclass(frozen=True)
-class Range:
-    """A dial over numbers low..high, both allowed. own: the scenario's value, where it stands at first.
+class RangeControl:
+    """A control over numbers low..high, both allowed. own: the scenario's value, where it stands at first.
 
     paths: the key paths it sets, all to the same value. whole: whole numbers only. offered: what the page
     offers, in order; a request may ask for any number in the range."""
@@ -66,8 +66,8 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A dial over words, each with the key paths and values it stands for. start: where it stands at first."""
+class ChoiceControl:
+    """A control over words, each with the key paths and values it stands for. start: where it stands at first."""
 
     name: str
     choices: tuple[tuple[str, Mapping[str, Any]], ...]
@@ -85,31 +85,33 @@ class Choice:
         return {} if given == self.offered[self.start] else dict(found)
 
 
-Dial = Range | Choice
+PageControl = RangeControl | ChoiceControl
 
 
-def dials_round(scenario: Scenario) -> tuple[Dial, ...]:
-    """The dials of a study of one scenario: those of the explorer without a sweep, over numbers from 0 to 1, and how
+def run_controls(scenario: Scenario) -> tuple[PageControl, ...]:
+    """The controls of a study of one scenario: those of the explorer without a sweep, over numbers from 0 to 1, and how
     much each of the first few audiences heeds events of the kinds it has no own attention for.
 
     Not of `rest`: a file need not name it, and what it does not name cannot be set."""
-    out: list[Dial] = []
+    out: list[PageControl] = []
     for name, steps, start in dials_of(scenario):
         words, values = steps[start]
         if isinstance(words, str):
-            out.append(Choice(name, tuple((word, of) for word, of in steps), start))
+            out.append(ChoiceControl(name, tuple((word, of) for word, of in steps), start))
         else:
             own = float(words)
-            out.append(Range(name, tuple(values), 0.0, 1.0, own, _between(0.0, 1.0, [own])))
+            out.append(RangeControl(name, tuple(values), 0.0, 1.0, own, _between(0.0, 1.0, [own])))
     for name in [name for name in scenario.audiences if name != "rest"][:MOST_AUDIENCES]:
         heed = scenario.audiences[name].attention.get("default")
         if heed is not None:
             low, path = min(0.0, heed), f"audiences.{name}.attention.default"
-            out.append(Range(f"attention of {name}", (path,), low, 1.0, heed, _between(low, 1.0, [heed])))
+            out.append(
+                RangeControl(f"attention of {name}", (path,), low, 1.0, heed, _between(low, 1.0, [heed]))
+            )
     return tuple(out)
 
 
-def dials_of_sweep(sweep: SweepResult) -> tuple[Dial, ...]:
+def sweep_controls(sweep: SweepResult) -> tuple[PageControl, ...]:
     """The factors of a sweep. Numbers: from the least to the greatest of the design and the scenario's own.
     All else: words, the scenario's own first."""
     points = [dict(sweep.table.points[number].values) for number in sweep.table.numbers()]
@@ -118,7 +120,7 @@ def dials_of_sweep(sweep: SweepResult) -> tuple[Dial, ...]:
     )
 
 
-def _of_factor(path: str, values: Sequence[Any], scenario: Scenario) -> Dial:
+def _of_factor(path: str, values: Sequence[Any], scenario: Scenario) -> PageControl:
     try:
         own = [value_at(scenario, path)]
     except LookupError:
@@ -129,12 +131,14 @@ def _of_factor(path: str, values: Sequence[Any], scenario: Scenario) -> Dial:
         whole = all(isinstance(value, int) for value in every)
         held = {float(value) for value in every}
         held = held if len(held) <= STEPS + 1 else {float(own[0])}
-        return Range(path, (path,), low, high, float(own[0]), _between(low, high, held, whole=whole), whole)
+        return RangeControl(
+            path, (path,), low, high, float(own[0]), _between(low, high, held, whole=whole), whole
+        )
     choices: dict[str, dict[str, Any]] = {} if own else {AS_IN_THE_FILE: {}}
     for value in every:
         word = (", ".join(map(str, value)) or "none") if isinstance(value, tuple | list) else str(value)
         choices.setdefault(word, {path: value})
-    return Choice(path, tuple(choices.items()), 0)
+    return ChoiceControl(path, tuple(choices.items()), 0)
 
 
 def _between(low: float, high: float, held: Iterable[float], *, whole: bool = False) -> tuple[float, ...]:
@@ -152,8 +156,8 @@ class EnsembleRequest:
     runs: int
 
 
-def read_request(dials: Sequence[Dial], runs: int, body: bytes) -> EnsembleRequest:
-    """A request's JSON: `values` by the dials' names, those not named as they are; `runs`, by default `runs`.
+def read_request(controls: Sequence[PageControl], runs: int, body: bytes) -> EnsembleRequest:
+    """A request's JSON: `values` by the controls' names, those not named as they are; `runs`, by default `runs`.
 
     Raises BadRequest for anything else."""
     try:
@@ -172,12 +176,12 @@ def read_request(dials: Sequence[Dial], runs: int, body: bytes) -> EnsembleReque
     given = asked.get("values", {})
     if not isinstance(given, dict):
         raise BadRequest(f"values: expected a mapping, got {_said(given)}")
-    by_name = {dial.name: dial for dial in dials}
+    by_name = {control.name: control for control in controls}
     values: dict[str, Any] = {}
     for name, value in given.items():
         if name not in by_name:
             near = did_you_mean(name, by_name) or f"there are: {', '.join(by_name)}"
-            raise BadRequest(f"no dial `{shown(name)}`; {near}")
+            raise BadRequest(f"no control `{shown(name)}`; {near}")
         values |= by_name[name].values(value)
     fixed = {path: tuple(value) if isinstance(value, list) else value for path, value in values.items()}
     return EnsembleRequest(tuple(sorted(fixed.items())), wanted)

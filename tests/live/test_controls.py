@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from serving import ROOT, SCENARIO
 
 from balance_sim.live import MOST_RUNS
-from balance_sim.live.dials import (
+from balance_sim.live.controls import (
     AS_IN_THE_FILE,
     BadRequest,
-    Choice,
+    ChoiceControl,
     EnsembleRequest,
-    Range,
+    RangeControl,
     _of_factor,
     as_options,
-    dials_round,
     read_request,
+    run_controls,
 )
 from balance_sim.live.ensembles import FIRST_RUNS, BlockCache, _pieces, stages
 from balance_sim.replications.blocks import ArmTables, Block
@@ -34,7 +34,7 @@ SMALL = load_scenario(SCENARIO)
 
 
 def test_the_dials_of_a_run() -> None:
-    dials = {dial.name: dial for dial in dials_round(BEIJING)}
+    dials = {dial.name: dial for dial in run_controls(BEIJING)}
     assert list(dials) == [
         "visibility",
         "attendance",
@@ -44,7 +44,7 @@ def test_the_dials_of_a_run() -> None:
         "attention of west",
     ]
     south = dials["attention of south"]
-    assert isinstance(south, Range)
+    assert isinstance(south, RangeControl)
     assert (south.low, south.high, south.own, south.offered[south.start]) == (0.0, 1.0, 0.5, 0.5)
     assert dials["attendance"].offered == ("all", "without PRK", "without RUS")
     patrons = dials["patron reliability"].values(0.5)
@@ -54,21 +54,21 @@ def test_the_dials_of_a_run() -> None:
 @pytest.mark.parametrize("scenario", [BEIJING, SMALL], ids=lambda s: s.name)
 def test_every_place_of_every_dial_can_be_set(scenario: Any) -> None:
     """The ends and the start: each is accepted as a scenario; at the start nothing changes."""
-    for dial in dials_round(scenario):
-        assert list(dial.offered) == sorted(set(dial.offered)) or isinstance(dial, Choice)
+    for dial in run_controls(scenario):
+        assert list(dial.offered) == sorted(set(dial.offered)) or isinstance(dial, ChoiceControl)
         assert dial.values(dial.offered[dial.start]) == {}
         for value in (dial.offered[0], dial.offered[-1]):
             with_values(scenario, dial.values(value))
 
 
 def test_numbers_that_are_offered_are_those_that_are_written() -> None:
-    visibility = dials_round(BEIJING)[0]
+    visibility = run_controls(BEIJING)[0]
     assert visibility.offered == tuple(k / 20 for k in range(21))
 
 
 def test_a_factor_of_numbers() -> None:
     dial = _of_factor("events.parade.visibility", [0.2, 0.6], BEIJING)
-    assert isinstance(dial, Range) and not dial.whole
+    assert isinstance(dial, RangeControl) and not dial.whole
     assert (dial.low, dial.high, dial.own) == (0.2, 1.0, 1.0)  # the scenario's own is within
     assert {0.2, 0.6, 1.0} < set(dial.offered)
     with pytest.raises(BadRequest, match=r"visibility: `0.1` is outside 0.2 to 1"):
@@ -79,8 +79,8 @@ def test_a_factor_of_numbers() -> None:
 
 def test_a_factor_of_whole_numbers() -> None:
     dial = _of_factor("report.windows", [1, 5], BEIJING)
-    assert isinstance(dial, Choice)  # the scenario has a list there
-    whole = Range("n", ("n",), 1.0, 5.0, 3.0, (1.0, 3.0, 5.0), whole=True)
+    assert isinstance(dial, ChoiceControl)  # the scenario has a list there
+    whole = RangeControl("n", ("n",), 1.0, 5.0, 3.0, (1.0, 3.0, 5.0), whole=True)
     assert whole.values(4.0) == {"n": 4} and isinstance(whole.values(4.0)["n"], int)
     with pytest.raises(BadRequest, match=r"n: expected a whole number, got `2.5`"):
         whole.values(2.5)
@@ -111,7 +111,7 @@ NEAR = st.fixed_dictionaries(
 def read(body: bytes) -> EnsembleRequest | str:
     """The wish, or why it is refused."""
     try:
-        return read_request(dials_round(BEIJING), 200, body)
+        return read_request(run_controls(BEIJING), 200, body)
     except BadRequest as error:
         return str(error)
 
@@ -136,7 +136,7 @@ def test_any_bytes_likewise(body: bytes) -> None:
 
 def test_the_options_give_the_same_scenario() -> None:
     """As a shell takes them apart, and `--set` reads them."""
-    dials = dials_round(BEIJING)
+    dials = run_controls(BEIJING)
     asked = {"visibility": 0.35, "attendance": "without PRK", "patron reliability": 0.1 + 0.2}
     wish = read_request(dials, 200, json.dumps({"values": asked}).encode())
     words = shlex.split(as_options(wish, 7))
