@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from balance_sim.analysis.gof_file import GoodnessOfFit
-from balance_sim.analysis.residuals import Residuals
+from balance_sim.analysis.gof_file import GoodnessOfFit, Residuals
 from balance_sim.replications.gof import Agreements, Comparison, Ground, Group, Span, Statistic, compare
 from balance_sim.show.figures.gof import draw_gof, gof_table, simulated_table
 from balance_sim.show.figures.gof_residuals import draw_gof_residuals, gof_residuals_table
