@@ -16,13 +16,13 @@ import time
 from collections import defaultdict
 from statistics import median
 
-from balance_sim.pool.hands import set_surroundings
+from balance_sim.pool.worker import set_surroundings
 
 set_surroundings()  # before the first array: for this process, as for the workers
 
 from balance_sim.analysis.expected_effect import Control, figures  # noqa: E402
-from balance_sim.live.dials import Range, Wish, dials_round  # noqa: E402
-from balance_sim.live.ensembles import Clerk, Lived  # noqa: E402
+from balance_sim.live.controls import EnsembleRequest, RangeControl, run_controls  # noqa: E402
+from balance_sim.live.ensembles import Reached, Service  # noqa: E402
 from balance_sim.live.workers import Workers  # noqa: E402
 from balance_sim.model.classes import with_classes  # noqa: E402
 from balance_sim.replications.arms import compile_arms, headline_arm, reference_key  # noqa: E402
@@ -39,7 +39,7 @@ def main() -> None:
     given = parser.parse_args()
     scenario = with_classes(load_scenario(given.scenario))
     arms = (scenario.reference_arm, headline_arm(scenario, tuple(scenario.arms)) or scenario.reference_arm)
-    dials = [dial for dial in dials_round(scenario) if isinstance(dial, Range)]
+    dials = [dial for dial in run_controls(scenario) if isinstance(dial, RangeControl)]
     wishes = [
         (dial.name, tuple(sorted(dial.values(0.30 + 0.01 * number).items())))
         for number in range(given.rounds)
@@ -48,7 +48,7 @@ def main() -> None:
     print(f"{scenario.name}, {given.workers} workers, {given.runs} replications asked for")
     workers = Workers(given.workers, 1)
     try:
-        walls = asyncio.run(asked(Clerk(scenario, 1, arms, workers), wishes, given.runs))
+        walls = asyncio.run(asked(Service(scenario, 1, arms, workers), wishes, given.runs))
     finally:
         workers.close()
     for name, of in walls.items():
@@ -67,16 +67,16 @@ def main() -> None:
 
 
 async def asked(
-    clerk: Clerk, wishes: list[tuple[str, tuple[tuple[str, object], ...]]], runs: int
+    clerk: Service, wishes: list[tuple[str, tuple[tuple[str, object], ...]]], runs: int
 ) -> dict[str, dict[str, list[float]]]:
     """Wall seconds by dial and line, from the request on; the processes have answered once before."""
     out: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    async for _ in clerk.answers(await clerk.setting(Wish((), runs)), runs):
+    async for _ in clerk.answers(await clerk.setting(EnsembleRequest((), runs)), runs):
         pass
     for name, values in wishes:
         began = time.perf_counter()
-        async for one in clerk.answers(await clerk.setting(Wish(values, runs)), runs):
-            if not isinstance(one, Lived):
+        async for one in clerk.answers(await clerk.setting(EnsembleRequest(values, runs)), runs):
+            if not isinstance(one, Reached):
                 line = f"{one.runs} runs" if isinstance(one, Result) else "expected"
                 out[name][line].append(time.perf_counter() - began)
     return out

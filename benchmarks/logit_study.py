@@ -2,7 +2,7 @@
 
     python benchmarks/logit_study.py DATA [--first 1996] [--last 2003] [--window 10] [--resamples 500]
 
-DATA is a folder with the sources that balance_sim.evidence.data.panel.FILES names. Each year from --first to
+DATA is a folder with the sources that balance_sim.evidence.data.sources.FILES names. Each year from --first to
 --last is forecast from the years before it; nothing after --last is read. Prints tables as text."""
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from sociality import fit_propensity_logit
 
-from balance_sim.evidence.data.panel import load_history
+from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation import features
 from balance_sim.evidence.estimation.features import PairYears, pair_years
-from balance_sim.evidence.estimation.propensity import fit_propensity_logit
+from balance_sim.evidence.forecast import baselines
 from balance_sim.evidence.forecast.baselines import BASELINES, LOGIT, Predictor, fit_logit, rolling_origin
-from balance_sim.evidence.forecast.forecast import baselines
-from balance_sim.evidence.forecast.score import calibration, log_score, score_forecasts
+from balance_sim.evidence.forecast.score import score_forecasts
+from balance_sim.stats.scores import log_score, reliability_table
 
 GROUPS = {
     "gravity": features.GRAVITY,
@@ -74,7 +75,7 @@ def main() -> None:
         score_table(forecasts, ahead, args.resamples),
     )
     show("Log skill by year", by_year(forecasts, ahead))
-    show("Calibration of the logit", calibration(forecasts["logit"], ahead.y))
+    show("Calibration of the logit", reliability_table(forecasts["logit"], ahead.y))
 
     base = log_score(forecasts["base_rate"], ahead.y)
     full = log_score(forecasts["logit"], ahead.y)

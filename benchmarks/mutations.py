@@ -80,7 +80,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "likelihood": (
-        ("evidence/estimation/likelihood.py", "coordination/two_sided.py", "coordination/effects.py"),
+        ("evidence/estimation/likelihood.py", "coordination/choice.py", "coordination/effects.py"),
         (
             FITS,
             ("tests/evidence/test_likelihood.py", "tests/evidence/test_coordination.py"),
@@ -88,7 +88,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "scores": (
-        ("evidence/forecast/score.py", "evidence/cases/case_scores.py"),
+        ("stats/scores.py", "evidence/forecast/score.py", "evidence/cases/scores.py"),
         (
             (*FITS, "tests/evidence/test_cases_scores.py"),
             ("tests/evidence/test_score.py", "tests/evidence/test_score_command.py"),
@@ -126,7 +126,7 @@ SAME: dict[tuple[str, str, str], str] = {
         "state.provoked is not None",
     ): "acts are drawn only where there are provocations",
     (
-        "evidence/cases/case_scores.py",
+        "evidence/cases/scores.py",
         "True",
         "False",
     ): "the order of numbers of which is counted how many are larger",
@@ -142,11 +142,6 @@ SAME: dict[tuple[str, str, str], str] = {
         "freedom > 0",
     ): ROUNDING,
     ("stats/lags.py", "len(width) - 1", "len(width) - 2"): "not-a-knot: the last two pieces are one cubic",
-    (
-        "evidence/estimation/likelihood.py",
-        "_pairs_of(ours, theirs, total)",
-        "_pairs_of(theirs, ours, total)",
-    ): "a block that is added to its transpose",
     ("model/baseline.py", "1.0", "1.25"): "a guard where consent is certain to the last digit",
     (
         "replications/scene.py",
@@ -185,7 +180,7 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
     ("model", "model/responses.py", "polarisation without weights",
      "weight = capability[i] * capability[j]", "weight = np.ones(len(i))"),
     ("model", "model/network.py", "a second agreement of a kind on record is not counted",
-     "np.add.at(in_force, (docket.pair[held], docket.kind[held]), 1)",
+     "np.add.at(in_force, (record.pair[held], record.kind[held]), 1)",
      "in_force[docket.pair[held], docket.kind[held]] = 1"),
     ("model", "model/network.py", "a second agreement of a kind in a run is not counted",
      "np.add.at(state.in_force, (a.run[rows], a.pair[rows], a.kind[rows]), 1)",
@@ -224,7 +219,6 @@ UNTOUCHED = (
     "KEPT",
     "FEW",
     "ROWS_AT_ONCE",
-    "LOOKS",
     "MOST_VALUES",
     "CHUNK",
     "TABLES_KEPT",

@@ -22,11 +22,10 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import gamma
 
-from balance_sim.evidence.data.panel import load_history
-from balance_sim.evidence.estimation.choices import choices
+from balance_sim.evidence.data.history import load_history
+from balance_sim.evidence.estimation.choices import choices, fitted_terms
 from balance_sim.evidence.estimation.fitting import fit
 from balance_sim.evidence.estimation.likelihood import Design
-from balance_sim.evidence.estimation.terms import fitted_terms
 
 FIRST, LAST = 1985, 2003
 

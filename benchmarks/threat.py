@@ -11,12 +11,13 @@ import argparse
 
 import numpy as np
 import pandas as pd
+import placebo
 
-from balance_sim.evidence.data.panel import load_history
+from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation.choices import FITTED, choices
 from balance_sim.evidence.estimation.fitting import fit
-from balance_sim.evidence.forecast.forecast import placebo
-from balance_sim.evidence.forecast.score import log_score, score_forecasts
+from balance_sim.evidence.forecast.score import score_forecasts
+from balance_sim.stats.scores import log_score
 
 THREAT = ("security_gain", "common_threat", "hostility", "bandwagon")
 GRAVITY = ("size", "proximity")

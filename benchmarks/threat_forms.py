@@ -11,10 +11,10 @@ import argparse
 
 import numpy as np
 
-from balance_sim.evidence.data.panel import load_history
+from balance_sim.evidence.data.history import load_history
 from balance_sim.evidence.estimation.choices import choices, term_of, within_and_between
 from balance_sim.evidence.estimation.fitting import fit
-from balance_sim.evidence.forecast.score import log_score
+from balance_sim.stats.scores import log_score
 
 THREAT = ("common_threat", "hostility", "security_gain", "bandwagon")
 FIRST, LAST, WINDOW, SPANS = 1995, 2003, 10, ((1995, 1998), (1999, 2003))

@@ -1,4 +1,4 @@
-"""Writes `no_relations.csv` of Beijing 2025 from the facts in `evidence.data.relations`, for its whole roster.
+"""Writes `no_relations.csv` of Beijing 2025 from the facts in `relations.csv` of the package, for its whole roster.
 
     python scenarios/no_relations.py
 
@@ -13,7 +13,7 @@ import re
 from datetime import date
 from pathlib import Path
 
-from balance_sim.evidence.data.relations import RELATION_COLUMNS, known_relations
+from balance_sim.evidence.data.codes import known_relations
 
 HERE = Path(__file__).parent
 NAME, START = "beijing_2025", date(2025, 9, 1)
@@ -25,7 +25,9 @@ def main() -> None:
     rows = known_relations(roster, START)
     path = HERE / NAME / "no_relations.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, RELATION_COLUMNS, restval="", lineterminator="\n")
+        writer = csv.DictWriter(
+            file, ("a", "b", "from", "until", "kind", "source"), restval="", lineterminator="\n"
+        )
         writer.writeheader()
         writer.writerows(rows)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -15,19 +15,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from balance_sim.analysis.expected_effect import effect as effect
+    from balance_sim.analysis.result import AnalysedResult as AnalysedResult
+    from balance_sim.analysis.result import open_result as open_result
     from balance_sim.experiment.gof import goodness_of_fit as goodness_of_fit
     from balance_sim.experiment.run import run as run
     from balance_sim.model.agents import BalanceModel as BalanceModel
     from balance_sim.model.agents import StateAgent as StateAgent
     from balance_sim.model.landscape import landscape as landscape
     from balance_sim.results.result import Result as Result
-    from balance_sim.results.result import open_result as open_result
     from balance_sim.scenario import Scenario as Scenario
     from balance_sim.scenario import ScenarioError as ScenarioError
     from balance_sim.scenario import load_scenario as load_scenario
     from balance_sim.scenario import with_values as with_values
 
 _HOMES = {
+    "AnalysedResult": "balance_sim.analysis.result",
     "BalanceModel": "balance_sim.model.agents",
     "Result": "balance_sim.results.result",
     "Scenario": "balance_sim.scenario",
@@ -37,7 +39,7 @@ _HOMES = {
     "goodness_of_fit": "balance_sim.experiment.gof",
     "landscape": "balance_sim.model.landscape",
     "load_scenario": "balance_sim.scenario",
-    "open_result": "balance_sim.results.result",
+    "open_result": "balance_sim.analysis.result",
     "run": "balance_sim.experiment.run",
     "with_values": "balance_sim.scenario",
 }
@@ -49,6 +51,7 @@ __all__ = [  # noqa: RUF022 - grouped by room
     "BalanceModel",
     "StateAgent",
     "Result",
+    "AnalysedResult",
     "open_result",
     "run",
     "effect",
@@ -60,7 +63,17 @@ __all__ = [  # noqa: RUF022 - grouped by room
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'balance_sim' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    found = getattr(import_module(_HOMES[name]), name)
+    if name in ("AnalysedResult", "Result", "open_result", "run"):
+        import_module("balance_sim.results.result").Result.card = staticmethod(_card)
+    return found
+
+
+def _card(result: Any) -> str:
+    """What a notebook shows of a result; nothing is drawn before."""
+    from balance_sim.show.report import card
+
+    return card(result)
 
 
 def __dir__() -> list[str]:

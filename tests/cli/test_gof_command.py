@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from balance_sim.cli import main
 from balance_sim.experiment.run import run
-from balance_sim.replications.record import own_span, set_back
+from balance_sim.replications.gof import own_span, set_back
 from balance_sim.scenario import load_scenario
 
 STATES = ("AUS", "BRA", "CAN", "DEU", "FRA", "JPN")

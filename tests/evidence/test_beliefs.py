@@ -6,34 +6,32 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from recovery import made_record
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
-from balance_sim.evidence.data.profiles import (
+from balance_sim.evidence.estimation.beliefs import (
     AT_BOUND,
     HALF_CHI2,
+    MOVES,
+    NOT_IN_RATES,
     NOT_TOLD,
     ONE_SIDED,
     TOLD,
     grid,
-    profiled,
-    stretch,
-    vertex,
-)
-from balance_sim.evidence.estimation.beliefs import (
-    MOVES,
-    NOT_IN_RATES,
     joint_peak,
     movable,
     moved,
     profile,
+    profiled,
     report_lines,
     shipped_setting,
+    stretch,
+    vertex,
 )
 from balance_sim.evidence.estimation.choices import Choices, choices, variants
-from balance_sim.evidence.estimation.fitted_file import fitted_record
 from balance_sim.evidence.estimation.fitting import fit
-from balance_sim.evidence.estimation.recovery import made_record
+from balance_sim.evidence.estimation.parameter_files import fitted_record
 from balance_sim.scenario.defaults import parameter_table
 
 WEIGHTS = {"security_gain": 2.0, "proximity": 0.2}

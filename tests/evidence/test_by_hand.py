@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from placebo import column_score
 
-from balance_sim.coordination.effects import Effect, Moment
-from balance_sim.coordination.two_sided import ChoiceDay, day_derivatives, day_value, pair_probabilities
+from balance_sim.coordination.choice import ChoiceDay, day_derivatives, day_value, pair_probabilities
+from balance_sim.coordination.effects import Effect, Snapshot
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.likelihood import (
-    Design,
+    ConsentDesign,
     by_row,
     chances,
     clustered,
-    column_score,
     derivatives,
     log_likelihood,
     pulls,
-    scores,
     scores_by,
 )
-from balance_sim.evidence.forecast.forecast import score
+from balance_sim.evidence.forecast import score as forecast_score
+from balance_sim.stats import scores as score
 
 # --- two-sided consent: two rows, two kinds, three states ----------------------------------------------------
 
@@ -47,7 +48,7 @@ RECORD = Choices(
     chance_kept=np.array([0.9, 0.8]),
     states=("XAA", "XBB", "XCC"),
 )
-DESIGN = Design(RECORD, True, (2001,))
+DESIGN = ConsentDesign(RECORD, True, (2001,))
 # weight, weight by kind, two intercepts, three propensities, the level of 2001
 AT = np.array([0.5, 0.3, 0.1, -0.2, 0.4, -0.1, 0.2, 0.25])
 # Row 0, year 2000: A towards B 0.5 + 0.3 + 0.1 + 0.4 = 1.3 and 0.5 + 0.6 - 0.2 + 0.4 = 1.3; B towards A
@@ -99,7 +100,7 @@ def test_the_score_of_each_row() -> None:
             [weight[1], gain[1], *(a[1] + b[1]), a[1].sum(), 0, b[1].sum(), a[1].sum() + b[1].sum()],
         ]
     )  # fmt: skip
-    np.testing.assert_allclose(scores(DESIGN, AT), wanted, rtol=1e-10)
+    np.testing.assert_allclose(scores_by(DESIGN, AT, np.arange(2)), wanted, rtol=1e-10)
     np.testing.assert_allclose(derivatives(DESIGN, AT)[1], wanted.sum(axis=0), rtol=1e-10)
     np.testing.assert_allclose(scores_by(DESIGN, AT, np.array([7, 3])), wanted[::-1], rtol=1e-10)
     np.testing.assert_allclose(scores_by(DESIGN, AT, np.array([3, 3])), wanted.sum(axis=0)[None], rtol=1e-10)
@@ -107,19 +108,19 @@ def test_the_score_of_each_row() -> None:
 
 def test_clustered_covariance_of_two_clusters() -> None:
     """A^-1 (g g' + h h') A^-1 times 2 / 1."""
-    pull, covariance = scores(DESIGN, AT), np.diag(np.arange(1.0, 9.0))
+    pull, covariance = scores_by(DESIGN, AT, np.arange(2)), np.diag(np.arange(1.0, 9.0))
     found = clustered(DESIGN, AT, np.array([0, 1]), covariance)
     wanted = 2 * covariance @ (np.outer(pull[0], pull[0]) + np.outer(pull[1], pull[1])) @ covariance
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 
 def test_a_term_divided_by_its_scale_times_its_weight_is_the_same() -> None:
-    scaled = Design(RECORD, True, (2001,), scale=np.array([4.0, 0.5]))
+    scaled = ConsentDesign(RECORD, True, (2001,), scale=np.array([4.0, 0.5]))
     again = AT * np.array([4.0, 0.5, 1, 1, 1, 1, 1, 1])
     assert log_likelihood(scaled, again) == pytest.approx(log_likelihood(DESIGN, AT), rel=1e-13)
     assert scaled.names == ("size", "security_gain", "intercept.logistics", "intercept.pact")
     assert (scaled.size, scaled.fixed, scaled.sizes) == (8, 4, (1, 1, 2, 3, 1))
-    bare = Design(RECORD, propensities=False)
+    bare = ConsentDesign(RECORD, propensities=False)
     assert (bare.size, bare.sizes) == (4, (1, 1, 2, 0, 0))
     u, v = bare.willingness(AT[:4])
     np.testing.assert_allclose(u, U - np.array([[0.4], [0.65]]))
@@ -129,20 +130,17 @@ def test_a_term_divided_by_its_scale_times_its_weight_is_the_same() -> None:
 def test_one_more_column_is_that_of_a_wider_design() -> None:
     """Its slope, its curve and its curve against the others, beside the derivatives of a design that has it."""
     column = np.array([[0.7, -0.4], [1.1, 0.3]])
-    wider = Choices(
-        **{
-            **{name: getattr(RECORD, name) for name in RECORD.__dataclass_fields__},
-            "common": np.concatenate([RECORD.common, column[:, :, None]], axis=2),
-            "common_names": ("size", "more"),
-        }
-    )
-    design = Design(wider, True, (2001,))
+    common = np.concatenate([RECORD.common, column[:, :, None]], axis=2)
+    wider = replace(RECORD, common=common, common_names=("size", "more"))
+    design = ConsentDesign(wider, True, (2001,))
     _, slope, curve = derivatives(design, np.insert(AT, 1, 0.0))
     found = column_score(DESIGN, AT, column)
     assert found[0] == pytest.approx(slope[1], rel=1e-12)
     assert found[1] == pytest.approx(curve[1, 1], rel=1e-12)
     np.testing.assert_allclose(found[2], np.delete(curve[1], 1), rtol=1e-10)
-    np.testing.assert_allclose(found[3], scores(design, np.insert(AT, 1, 0.0))[:, 1], rtol=1e-10)
+    np.testing.assert_allclose(
+        found[3], scores_by(design, np.insert(AT, 1, 0.0), np.arange(2))[:, 1], rtol=1e-10
+    )
 
 
 # --- the coordination model on three actors ------------------------------------------------------------------
@@ -192,7 +190,7 @@ def test_effects_on_a_network_of_four() -> None:
     x[0, 1] = x[1, 0] = 2.0
     x[1, 2] = x[2, 1] = 1.0
     x[2, 3] = x[3, 2] = 3.0
-    moment = Moment({"n": x}, {"z": np.array([1.0, 4.0, 4.0, -2.0])}, {"w": np.arange(16.0).reshape(4, 4)})
+    moment = Snapshot({"n": x}, {"z": np.array([1.0, 4.0, 4.0, -2.0])}, {"w": np.arange(16.0).reshape(4, 4)})
 
     def at(kind: str, of: str = "n", **options: object) -> np.ndarray:
         return Effect(kind, of, **options).statistic(moment)  # type: ignore[arg-type]
@@ -275,9 +273,9 @@ def test_no_interval_where_fewer_than_eight_carry_it() -> None:
 
 def test_an_interval_of_two_draws_and_of_one() -> None:
     """1 and 3: spread sqrt(2). Draws without a value are left out; of one there is no spread."""
-    two = score._interval(2.0, np.array([1.0, np.nan, 3.0]), 20)
+    two = forecast_score.Interval.of(2.0, np.array([1.0, np.nan, 3.0]), 20)
     assert two.standard_error == pytest.approx(math.sqrt(2)) and np.isfinite([two.low, two.high]).all()
-    one = score._interval(2.0, np.array([1.0, np.nan]), 20)
+    one = forecast_score.Interval.of(2.0, np.array([1.0, np.nan]), 20)
     assert one.value == 2.0 and np.isnan([one.standard_error, one.low, one.high]).all()
 
 
@@ -301,10 +299,13 @@ def test_the_best_baseline_is_the_one_of_highest_skill() -> None:
         "earlier": 0.3,
         "lost": float("nan"),
     }
-    assert score.best_baseline(skills) == "earlier"  # of equals the first by name
-    assert score.best_baseline({**skills, "zeta": 0.31}) == "zeta"
-    assert score.best_baseline({"model": 0.9, "base_rate": 0.0}) is None
-    assert score.best_baseline({"model": 0.9, "base_rate": 0.0, "x": -1.0}, reference="x") == "base_rate"
+    assert forecast_score.best_baseline(skills) == "earlier"  # of equals the first by name
+    assert forecast_score.best_baseline({**skills, "zeta": 0.31}) == "zeta"
+    assert forecast_score.best_baseline({"model": 0.9, "base_rate": 0.0}) is None
+    assert (
+        forecast_score.best_baseline({"model": 0.9, "base_rate": 0.0, "x": -1.0}, reference="x")
+        == "base_rate"
+    )
 
 
 def test_skills_and_gains_of_two_forecasts() -> None:
@@ -316,7 +317,7 @@ def test_skills_and_gains_of_two_forecasts() -> None:
         "base_rate": np.full(8, 0.25),
         "near": np.tile([0.5, 0.5, 0.0, 0.0], 2),
     }
-    found = score.score_forecasts(forecasts, y, np.tile(np.arange(4), 2), resamples=30)
+    found = forecast_score.score_forecasts(forecasts, y, np.tile(np.arange(4), 2), resamples=30)
     model, near = found["model"], found["near"]
     assert (model.brier, found["base_rate"].brier, near.brier) == pytest.approx((0.055, 0.1875, 0.125))
     assert model.brier_skill.value == pytest.approx(1 - 0.055 / 0.1875)
@@ -335,7 +336,7 @@ def test_skills_and_gains_of_two_forecasts() -> None:
 
 def test_a_baseline_without_a_loss_cannot_be_beaten() -> None:
     assert np.isnan(score.skill(0.2, 0.0)) and score.skill(0.2, 0.4) == 0.5
-    perfect = score.score_forecasts(
+    perfect = forecast_score.score_forecasts(
         {"base_rate": np.array([1.0, 0.0]), "model": np.array([0.5, 0.5])}, [1, 0], [0, 1], resamples=3
     )
     assert np.isnan(perfect["model"].brier_skill.value) and perfect["model"].auc_gain.value == -0.5
@@ -347,7 +348,7 @@ def test_reliability_resolution_and_uncertainty_by_hand() -> None:
 
 
 def test_bins_hold_their_lower_edge_and_the_last_holds_one() -> None:
-    table = score.calibration([0.2, 0.1999, 0.5, 1.0, 0.0], [1, 0, 1, 1, 0])
+    table = score.reliability_table([0.2, 0.1999, 0.5, 1.0, 0.0], [1, 0, 1, 1, 0])
     assert table[["low", "n", "happened"]].to_numpy().tolist() == [
         [0, 1, 0],
         [0.1, 1, 0],
@@ -359,7 +360,7 @@ def test_bins_hold_their_lower_edge_and_the_last_holds_one() -> None:
 
 def test_the_bins_of_the_reliability_table() -> None:
     edges = [0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5]
-    table = score.calibration(edges, np.zeros(11))
+    table = score.reliability_table(edges, np.zeros(11))
     assert table["low"].tolist() == edges and table["high"].tolist() == [*edges[1:], 1.0]
 
 

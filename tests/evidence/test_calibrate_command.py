@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli.program import main
-from balance_sim.evidence.estimation.own_record import own_record
+from balance_sim.evidence.estimation.choices import own_record
 from balance_sim.scenario import load_scenario
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"

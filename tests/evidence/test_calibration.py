@@ -22,11 +22,10 @@ from balance_sim.evidence.estimation.calibration import (
     mixing_variance,
     prior_of,
 )
-from balance_sim.evidence.estimation.likelihood import Design, log_likelihood
-from balance_sim.evidence.estimation.own_record import own_record, scenario_on, signing_day
+from balance_sim.evidence.estimation.choices import own_record, scenario_on, signing_day
+from balance_sim.evidence.estimation.likelihood import ConsentDesign, log_likelihood
+from balance_sim.evidence.forecast.baselines import OWN_BASELINES, own_rows, skill_card
 from balance_sim.evidence.forecast.forecast import Forecast, own_baselines_of
-from balance_sim.evidence.forecast.own_baselines import OWN_BASELINES, own_rows
-from balance_sim.evidence.forecast.skill_card import skill_card
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.defaults import fitted_distribution
 from balance_sim.scenario.schema import Scenario
@@ -139,7 +138,7 @@ def test_states_and_dyads_that_differ_are_found_again(beijing: Scenario) -> None
     factor = rng.gamma(2.0, 0.5, (n, n))
     level = np.repeat([0.5, 1.0], 10)[c.year - c.year.min()]
     counts = np.zeros_like(record.counts)
-    for kinds, design, place in zip(joint.classes, joint.designs, joint.places, strict=True):
+    for kinds, (design, place) in zip(joint.classes, joint.designs, strict=True):
         rate = np.exp(design.log_rate(at[place])[0]) * (level * factor[c.a, c.b])[:, None]
         counts[:, [c.kinds.index(kind) for kind in kinds]] = rng.poisson(rate)
     assert counts.sum() > 600
@@ -169,7 +168,7 @@ def test_the_joint_likelihood_is_that_of_its_classes(beijing: Scenario) -> None:
     kinds = classes_of(c.kinds, ("non_aggression", "political_declaration"))
     assert kinds[1] == ("non_aggression", "political_declaration")
     assert classes_of(("a", "b"), ()) == (("a", "b"),)
-    joint, whole, n = Joint(c, kinds), Design(c), len(c.states)
+    joint, whole, n = Joint(c, kinds), ConsentDesign(c), len(c.states)
     rng = np.random.default_rng(3)
     fixed, own = rng.normal(-0.5, 0.2, whole.fixed), rng.normal(0.0, 0.5, n)
     one, both = np.concatenate([fixed, own]), np.concatenate([fixed, own, own])

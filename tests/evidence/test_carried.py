@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from balance_sim.evidence.data.carried import LAYERS, carried_forward
+from balance_sim.evidence.data.history import LAYERS, carried_forward
 from balance_sim.evidence.data.past import scenario_at
 from balance_sim.evidence.data.table import ReadReport
 

@@ -13,14 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.evidence.cases.case_table import Case, case_named, read_cases
-from balance_sim.evidence.cases.cases import build_case
-from balance_sim.evidence.cases.cases_accords import accord_rows
-from balance_sim.evidence.cases.cases_data import Series, actor, is_state_in, state_code
-from balance_sim.evidence.cases.cases_pairs import dispute_rows
+from balance_sim.evidence.cases.scenario import build_case
+from balance_sim.evidence.cases.series import Series, accord_rows, dispute_rows, relation_rows
+from balance_sim.evidence.cases.tables import Case, actor, case_named, is_state_in, read_cases, state_code
 from balance_sim.evidence.data import codes
+from balance_sim.evidence.data.codes import known_relations
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.relations import known_relations, relation_rows
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.actors import code_table
 
@@ -37,7 +35,7 @@ STEEL = {
 
 def built(folder, data=DATA, **changes):
     """The scenario of the case, loaded from the files."""
-    for path, text in build_case({**STEEL, **changes}, data, "steel").items():
+    for path, text in build_case({**STEEL, **changes}, data, "steel")[0].items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     return load_scenario(folder / "steel.yaml")
@@ -185,7 +183,7 @@ def test_a_case_states_its_level(steel, tmp_path):
     count = sum(date(1919, 5, 21) <= day < date(1939, 5, 21) for day in days)
     assert 0 < count < 50
     assert steel.base_rate == pytest.approx(count / 20)
-    for path, text in build_case(STEEL, DATA, "steel", base_rate=3.5).items():
+    for path, text in build_case(STEEL, DATA, "steel", base_rate=3.5)[0].items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text, encoding="utf-8")
     assert load_scenario(tmp_path / "steel.yaml").base_rate == 3.5
@@ -305,7 +303,7 @@ def test_nothing_later_changes_the_scenario(tmp_path, name, change):
 
 def test_the_same_inputs_give_the_same_bytes_in_any_order_of_states():
     turned = {**STEEL, "observers": "HRV;SVK;SUN;TUR;POL;GBR"}
-    one, other = build_case(STEEL, DATA, "steel"), build_case(turned, DATA, "steel")
+    one, other = build_case(STEEL, DATA, "steel")[0], build_case(turned, DATA, "steel")[0]
     assert one == other
 
 

@@ -12,11 +12,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 import balance_sim
 from balance_sim.analysis.chances import dyad_chances
 from balance_sim.cli.program import main
-from balance_sim.evidence.cases.case_plan import read_plan
-from balance_sim.evidence.cases.case_responses import read_responses, responses_of, sorted_out
-from balance_sim.evidence.cases.case_scores import baselines, score_case, scored_table
+from balance_sim.evidence.cases.scores import baselines, score_case, scored_table
+from balance_sim.evidence.cases.tables import read_cases_plan, read_responses, responses_of, sorted_out
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.scenario import load_scenario
+from balance_sim.scenario.problems import ScenarioError
 
 SCENARIO = """
 schema: 1
@@ -270,9 +270,9 @@ def test_the_plan_of_several_cases(scenario, table, tmp_path):
     assert first["agreements"] == 3 and first["runs"] == 4
     assert second == {"scenario": "five", "case": None, "runs": 4}
     text = CliRunner().invoke(main, ["cases", str(plan), "--workers", "1", "--runs", "2"]).stdout
-    assert "five: no responses on record; not scored" in text and "2 runs" in text
+    assert "five: no responses on record; not scored" in text and "2 replications" in text
     plan.write_text("responses: responses.csv\ncases: [{scenario: five.yaml, tuned: yes}]\n")
-    with pytest.raises(DataError, match="a case is"):
-        read_plan(plan)
+    with pytest.raises(ScenarioError, match=r"plan.yaml:2:31: error\[E101\] cases\[0\].tuned: unknown key"):
+        read_cases_plan(plan)
     plan.write_text("responses: responses.csv\n")
     assert CliRunner().invoke(main, ["cases", str(plan)]).exit_code == 4

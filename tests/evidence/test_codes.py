@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.errors import DataError
 
 
 @pytest.mark.parametrize(
@@ -27,20 +26,27 @@ from balance_sim.evidence.data.errors import DataError
     ],
 )
 def test_one_code_follows_the_date(iso3: str, on: date, cow: int, gw: int) -> None:
-    assert codes.iso3_to_cow(iso3, on) == cow
-    assert codes.cow_to_gw(cow, on) == gw
-    assert codes.gw_to_cow(gw, on) == cow
-    assert codes.cow_to_iso3(cow, on) == codes.current_iso3(iso3)
+    when = pd.Series([pd.Timestamp(on)])
+    for value, source, target, expected in (
+        (iso3, "iso3", "cow", cow),
+        (cow, "cow", "gw", gw),
+        (gw, "gw", "cow", cow),
+        (cow, "cow", "iso3", codes.current_iso3(iso3)),
+    ):
+        assert codes.convert(pd.Series([value]), when, source, target)[0] == expected
 
 
-def test_errors_say_when_the_state_was_a_member() -> None:
-    with pytest.raises(DataError, match="no member of the state system on 1950-01-01") as caught:
-        codes.iso3_to_cow("DEU", date(1950, 1, 1))
-    assert "1955-05-05 to 1990-10-02" in str(caught.value)
-    with pytest.raises(DataError, match="no state has the iso3 code"):
-        codes.iso3_to_cow("QQQ", date(2000, 1, 1))
-    with pytest.raises(DataError, match=r"Bavaria \(COW 245\) has no iso3 code"):
-        codes.cow_to_iso3(245, date(1850, 1, 1))
+def test_a_code_that_names_no_member_on_its_day_is_missing() -> None:
+    """Germany from 5 May 1955 to 2 October 1990 and again; no state QQQ; Bavaria has no ISO code."""
+    when = pd.Series(pd.to_datetime(["1950-01-01", "1955-05-05", "2000-01-01"]))
+    found = codes.convert(pd.Series(["DEU", "DEU", "QQQ"]), when, "iso3", "cow")
+    assert found.isna().tolist() == [True, False, True]
+    assert codes.convert(pd.Series([245]), pd.Series(pd.to_datetime(["1850-01-01"])), "cow", "iso3").isna()[0]
+
+
+def members(on: date) -> pd.DataFrame:
+    table, day = codes.state_codes(), pd.Timestamp(on)
+    return table[(table["start"] <= day) & (table["end"] >= day)]
 
 
 def test_spells_of_one_number_never_overlap_and_codes_are_unique_on_a_day() -> None:
@@ -48,7 +54,7 @@ def test_spells_of_one_number_never_overlap_and_codes_are_unique_on_a_day() -> N
     for _, spells in table.sort_values("start").groupby("cow"):
         assert (spells["start"].to_numpy()[1:] > spells["end"].to_numpy()[:-1]).all()
     for year in (1850, 1920, 1950, 1989, 1991, 2003, 2020):
-        now = codes.members(date(year, 7, 1))
+        now = members(date(year, 7, 1))
         assert not now["cow"].duplicated().any()
         assert not now["gw"].duplicated().any()
         assert not now.loc[now["iso3"] != "", "iso3"].duplicated().any()
@@ -56,8 +62,8 @@ def test_spells_of_one_number_never_overlap_and_codes_are_unique_on_a_day() -> N
 
 def test_number_of_members() -> None:
     """States in the system at the end of 2016 (COW 2016): 195. COW's list has 23 members in 1816."""
-    assert len(codes.members(date(2016, 12, 31))) == 195
-    assert len(codes.members(date(1816, 1, 1))) == 23
+    assert len(members(date(2016, 12, 31))) == 195
+    assert len(members(date(1816, 1, 1))) == 23
 
 
 def test_series_convert_by_row_and_leave_the_unknown_missing() -> None:

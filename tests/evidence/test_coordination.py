@@ -11,18 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from balance_sim.coordination.coordination import (
-    choices,
+from balance_sim.coordination.choice import (
+    ChoiceSets,
+    derivatives,
     fit_coordination,
-    hessian,
     log_likelihood,
     pair_probabilities,
-    score,
     simulate,
 )
-from balance_sim.coordination.effects import Effect, Moment
-from balance_sim.coordination.event_files import load_event_data, ties_from_accords
+from balance_sim.coordination.effects import Effect, Snapshot
 from balance_sim.coordination.events import EventData, event_days
+from balance_sim.coordination.files import load_event_data, ties_from_accords
 from balance_sim.evidence.data.errors import DataError
 
 EFFECTS = (
@@ -131,34 +130,34 @@ def by_hand(b: np.ndarray) -> float:
 
 @pytest.mark.parametrize("b", [np.zeros(7), B, 3 * B])
 def test_likelihood_is_the_enumeration(b: np.ndarray) -> None:
-    assert log_likelihood(b, choices(small_world(), EFFECTS)) == pytest.approx(by_hand(b), rel=1e-12)
+    assert log_likelihood(b, ChoiceSets(small_world(), EFFECTS)) == pytest.approx(by_hand(b), rel=1e-12)
 
 
 def test_without_effects_every_pair_present_is_as_likely() -> None:
-    got = log_likelihood(np.zeros(7), choices(small_world(), EFFECTS))
+    got = log_likelihood(np.zeros(7), ChoiceSets(small_world(), EFFECTS))
     assert got == pytest.approx(-3 * math.log(10) - math.log(6), rel=1e-12)
 
 
 def test_score_and_hessian_are_the_finite_differences() -> None:
-    choice = choices(small_world(), EFFECTS)
+    choice = ChoiceSets(small_world(), EFFECTS)
     step = 1e-5
     for k in range(len(B)):
         e = step * np.eye(len(B))[k]
         slope = (log_likelihood(B + e, choice) - log_likelihood(B - e, choice)) / (2 * step)
-        assert score(B, choice)[k] == pytest.approx(slope, rel=1e-6, abs=1e-8)
-        bend = (score(B + e, choice) - score(B - e, choice)) / (2 * step)
-        assert hessian(B, choice)[k] == pytest.approx(bend, rel=1e-6, abs=1e-8)
+        assert derivatives(B, choice)[1][k] == pytest.approx(slope, rel=1e-6, abs=1e-8)
+        bend = (derivatives(B + e, choice)[1] - derivatives(B - e, choice)[1]) / (2 * step)
+        assert derivatives(B, choice)[3][k] == pytest.approx(bend, rel=1e-6, abs=1e-8)
 
 
 def test_pair_probabilities_sum_to_one_and_are_symmetric() -> None:
-    for day in choices(small_world(), EFFECTS):
+    for day in ChoiceSets(small_world(), EFFECTS):
         p = pair_probabilities(B, day)
         assert np.triu(p, 1).sum() == pytest.approx(1.0, rel=1e-12)
         assert np.array_equal(p, p.T)
 
 
 def test_an_absent_actor_neither_chooses_nor_is_chosen() -> None:
-    days = list(choices(small_world(), EFFECTS))
+    days = list(ChoiceSets(small_world(), EFFECTS))
     assert [len(day.s) for day in days] == [5, 5, 4]
     world = small_world()
     late = world.presence.assign(end=pd.Timestamp("2000-05-31"))
@@ -172,8 +171,8 @@ def test_order_of_actors_does_not_matter() -> None:
     turned = EventData(
         tuple("DBECA"), world.events, world.presence, world.networks, world.states, world.pairs
     )
-    a = log_likelihood(B, choices(world, EFFECTS))
-    assert log_likelihood(B, choices(turned, EFFECTS)) == pytest.approx(a, rel=1e-12)
+    a = log_likelihood(B, ChoiceSets(world, EFFECTS))
+    assert log_likelihood(B, ChoiceSets(turned, EFFECTS)) == pytest.approx(a, rel=1e-12)
 
 
 def test_weight_and_repetition_are_options() -> None:
@@ -234,7 +233,7 @@ def test_parameters_are_recovered_from_the_model_s_own_events() -> None:
 def test_fit_stands_where_no_neighbour_is_better() -> None:
     data, effects, _ = drawn(99, n=10, events=80)
     fit = fit_coordination(data, effects)
-    choice = choices(data, effects)
+    choice = ChoiceSets(data, effects)
     assert fit.log_likelihood == pytest.approx(log_likelihood(fit.estimate, choice), rel=1e-12)
     assert fit.aic == pytest.approx(8 - 2 * fit.log_likelihood)
     for k, error in enumerate(fit.standard_error):
@@ -268,15 +267,15 @@ def test_missing_values_take_the_mean_of_those_present_or_are_refused() -> None:
     data = EventData(
         world.actors, world.events, world.presence, world.networks, {"wealth": hole}, world.pairs
     )
-    day = next(iter(choices(data, [Effect("alter", "wealth")])))
+    day = next(iter(ChoiceSets(data, [Effect("alter", "wealth")])))
     assert day.s[0, 3, 0] == pytest.approx((0.1 + 0.5 - 0.3 + 0.8) / 4)
     with pytest.raises(DataError, match="wealth is missing for 1 of 5 before 2000-03-01"):
-        list(choices(data, [Effect("alter", "wealth")], missing="refuse"))
+        list(ChoiceSets(data, [Effect("alter", "wealth")], missing="refuse"))
 
 
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(DataError, match=r"no network of this name .*Known: accords, border"):
-        choices(small_world(), [Effect("inertia", "treaties")])
+        ChoiceSets(small_world(), [Effect("inertia", "treaties")])
     with pytest.raises(ValueError, match="no effect is called 'indegree'"):
         Effect("indegree", "accords")
 
@@ -303,7 +302,7 @@ def test_the_same_data_from_files(tmp_path: Path) -> None:
         pairs={"trade": (path["trade"], "value")},
     )
     assert data.actors == world.actors
-    assert log_likelihood(B, choices(data, EFFECTS)) == pytest.approx(by_hand(B), rel=1e-12)
+    assert log_likelihood(B, ChoiceSets(data, EFFECTS)) == pytest.approx(by_hand(B), rel=1e-12)
 
 
 def test_accords_become_dated_ties() -> None:
@@ -324,7 +323,7 @@ def test_four_cycles_by_loops_and_by_closed_forms() -> None:
     """Loops over a graph of ten; 1 along a path of four, (n - 2)(n - 3) in a complete graph, 0 across a star."""
 
     def counted(x: np.ndarray) -> np.ndarray:
-        return Effect("four_cycles", "t").statistic(Moment({"t": x}, {}, {}))
+        return Effect("four_cycles", "t").statistic(Snapshot({"t": x}, {}, {}))
 
     upper = np.triu(np.random.default_rng(3).uniform(size=(10, 10)) < 0.4, 1)
     x = 2.0 * (upper | upper.T)
@@ -339,5 +338,5 @@ def test_four_cycles_by_loops_and_by_closed_forms() -> None:
     star = np.zeros((6, 6))
     star[0, 1:] = star[1:, 0] = 1.0
     assert not counted(star)[~np.eye(6, dtype=bool)].any()
-    new = Effect("four_cycles", "t", ignore_repetitions=True).statistic(Moment({"t": x}, {}, {}))
+    new = Effect("four_cycles", "t", ignore_repetitions=True).statistic(Snapshot({"t": x}, {}, {}))
     np.testing.assert_array_equal(new[off], np.where(x > 0, 0.0, loops)[off])

@@ -19,19 +19,16 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli.program import main
-from balance_sim.coordination.coordination import (
-    choices,
+from balance_sim.coordination.choice import (
+    ChoiceSets,
     fit_coordination,
-    imputed_share,
     log_likelihood,
     simulate,
 )
-from balance_sim.coordination.coordination_plan import KEYS, read_coordination_plan
-from balance_sim.coordination.covariate_sources import Source
-from balance_sim.coordination.effects import KINDS, Effect
-from balance_sim.coordination.event_files import load_event_data
+from balance_sim.coordination.effects import KINDS, Effect, parse_effect, parse_formula
 from balance_sim.coordination.events import EventData, event_days
-from balance_sim.coordination.formula import parse_effect, parse_formula
+from balance_sim.coordination.files import Source, load_event_data
+from balance_sim.coordination.plan import CoordinationPlan, read_coordination_plan
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.ties import read_presence, read_ties, spells_of
 
@@ -141,15 +138,17 @@ def test_the_likelihood_of_the_shipped_files_by_plain_loops() -> None:
     )
     truth = list(treaties.TRUTH.values())
     b = np.array(truth)
-    assert log_likelihood(b, choices(data, plan.effects)) == pytest.approx(by_loops(truth, until), rel=1e-10)
+    assert log_likelihood(b, ChoiceSets(data, plan.effects)) == pytest.approx(
+        by_loops(truth, until), rel=1e-10
+    )
     inside = [
         *plan.effects[:2],
         parse_effect("trans(treaties, ignoreRep = TRUE, window = 300)"),
         *plan.effects[3:],
     ]
-    within = log_likelihood(b, choices(data, inside))
+    within = log_likelihood(b, ChoiceSets(data, inside))
     assert within == pytest.approx(by_loops(truth, until, 300), rel=1e-10)
-    assert abs(within - log_likelihood(b, choices(data, plan.effects))) > 1
+    assert abs(within - log_likelihood(b, ChoiceSets(data, plan.effects))) > 1
 
 
 def test_the_command_line_finds_what_the_treaties_were_drawn_with(tmp_path: Path) -> None:
@@ -183,7 +182,7 @@ def test_a_fit_that_forgets_who_was_there_is_another() -> None:
     data = plan.load()
     open_to_all = EventData(data.actors, data.events, None, data.networks, data.states)
     b = np.array(list(treaties.TRUTH.values()))
-    there, all_of_them = (log_likelihood(b, choices(d, plan.effects)) for d in (data, open_to_all))
+    there, all_of_them = (log_likelihood(b, ChoiceSets(d, plan.effects)) for d in (data, open_to_all))
     assert there > all_of_them + 10  # fewer pairs to choose among: each event less surprising
 
 
@@ -271,7 +270,7 @@ def test_the_same_record_in_the_tables_of_another_program(tmp_path: Path) -> Non
     ours, theirs = (read_coordination_plan(folder) for folder in (SHIPPED, tmp_path))
     assert theirs.effects == ours.effects
     b = np.array(list(treaties.TRUTH.values()))
-    values = [log_likelihood(b, choices(plan.load(), plan.effects)) for plan in (ours, theirs)]
+    values = [log_likelihood(b, ChoiceSets(plan.load(), plan.effects)) for plan in (ours, theirs)]
     assert values[1] == pytest.approx(values[0], rel=1e-12)
 
 
@@ -318,7 +317,7 @@ def test_every_effect_and_name_is_on_the_page() -> None:
     keys = page.split("| key | holds |")[1].split("\n\n")[0]
     assert {
         word for row in keys.splitlines() for word in row.split("|")[1:2] for word in word.split("`")[1::2]
-    } == set(KEYS)
+    } == set(CoordinationPlan.model_fields)
 
 
 def put(folder: Path, **files: str) -> dict[str, Path]:
@@ -463,13 +462,13 @@ def test_changed_values_of_covariates(tmp_path: Path) -> None:
         "standardise": lambda v: (v - 2.0) / 1.0,
     }
     for name, form in forms.items():
-        data = load_event_data(files["t"], states={"z": Source((files["z"],), None, name)})
+        data = load_event_data(files["t"], states={"z": Source(file=(files["z"],), transform=name)})
         value = data.states["z"]["value"].to_numpy()
         assert value[:2] == pytest.approx(form(np.array([1.0, 3.0])))
         assert np.isnan(value[2])
     minus = put(tmp_path, z="actor,z\nA,1\nB,-3\n")["z"]
     with pytest.raises(DataError, match=r"log of z does not exist .*found '-3'"):
-        load_event_data(files["t"], states={"z": Source((minus,), None, "log")})
+        load_event_data(files["t"], states={"z": Source(file=(minus,), transform="log")})
 
 
 def test_missing_values_may_take_the_mean_of_all(tmp_path: Path) -> None:
@@ -481,7 +480,7 @@ def test_missing_values_may_take_the_mean_of_all(tmp_path: Path) -> None:
     )
     data = load_event_data(files["t"], states={"z": files["z"]}, presence=files["p"])
     for missing, mean in (("mean", 2.0), ("mean_of_all", 5.0)):
-        day = next(iter(choices(data, [Effect("alter", "z")], missing=missing)))
+        day = next(iter(ChoiceSets(data, [Effect("alter", "z")], missing=missing)))
         assert day.s[0, 2, 0] == mean
 
 
@@ -537,7 +536,11 @@ PLAN = "events: t.csv\nnetworks: {t: t.csv}\nstates: {z: z.csv}\neffects: [inert
             {},
             "plan.yaml:4:23: error[E211] effects[1]: no effect is called 'altr'",
         ),
-        (PLAN.replace("alter(z)", "alter(q)"), {}, "plan.yaml:4:23: error[E107] effects: alter(q) reads `q`"),
+        (
+            PLAN.replace("alter(z)", "alter(q)"),
+            {},
+            "plan.yaml:4:23: error[E107] effects[1]: alter(q) reads `q`",
+        ),
         (PLAN.replace("z.csv", "zz.csv"), {}, "plan.yaml:3:13: error[E001] states.z: not found: `zz.csv`"),
         (PLAN.replace("states", "state"), {}, "plan.yaml:3:1: error[E101] state: unknown key `state`"),
         (
@@ -545,9 +548,13 @@ PLAN = "events: t.csv\nnetworks: {t: t.csv}\nstates: {z: z.csv}\neffects: [inert
             {},
             "plan.yaml:6:7: error[E210] last: 2000-01-01 is before",
         ),
-        (PLAN + "missing: zero\n", {}, "plan.yaml:5:10: error[E211] missing: there is no such value `zero`"),
+        (
+            PLAN + "missing: zero\n",
+            {},
+            "plan.yaml:5:10: error[E211] missing: `zero` is none of mean, mean_of_all, mean_kept, refuse",
+        ),
         ("effects: [inertia(t)]\n", {}, "error[E103] events: `events` is required"),
-        ("[1, 2]\n", {}, "error[E012] expected a mapping with keys title"),
+        ("[1, 2]\n", {}, "error[E201] expected a mapping with keys title"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(
@@ -595,7 +602,7 @@ def test_what_is_imputed_is_of_the_covariate_that_is_read(tmp_path: Path) -> Non
     """Of states a third is missing, of pairs of the same name nothing."""
     files = put(tmp_path, t=GOOD, z="actor,z\nA,1\nB,2\nC,\n", p="a,b,z\nA,B,1\nA,C,1\nB,C,1\n")
     data = load_event_data(files["t"], states={"z": files["z"]}, pairs={"z": files["p"]})
-    found = imputed_share(choices(data, [Effect("alter", "z")], missing="mean"))
+    found = ChoiceSets(data, [Effect("alter", "z")], missing="mean").coverage()[1]
     assert found == {"z": pytest.approx(1 / 3)}
 
 

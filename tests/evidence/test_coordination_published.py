@@ -18,16 +18,19 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli.program import main
-from balance_sim.coordination import coordination
-from balance_sim.coordination.coordination import choices, fit_coordination
-from balance_sim.coordination.coordination_plan import read_coordination_plan
-from balance_sim.coordination.effects import Effect
-from balance_sim.coordination.event_files import load_event_data
+from balance_sim.coordination import choice
+from balance_sim.coordination.choice import ChoiceSets, fit_coordination
+from balance_sim.coordination.effects import Effect, parse_effect
 from balance_sim.coordination.events import event_days
-from balance_sim.coordination.formula import parse_effect
-from balance_sim.evidence.data.covariates import read_pair_covariates, read_state_covariates
+from balance_sim.coordination.files import load_event_data
+from balance_sim.coordination.plan import read_coordination_plan
 from balance_sim.evidence.data.errors import DataError, DataErrors
-from balance_sim.evidence.data.ties import read_presence, read_ties
+from balance_sim.evidence.data.ties import (
+    read_pair_covariates,
+    read_presence,
+    read_state_covariates,
+    read_ties,
+)
 
 _spec = importlib.util.spec_from_file_location("treaties", Path(__file__).with_name("treaties.py"))
 assert _spec is not None and _spec.loader is not None
@@ -379,15 +382,15 @@ def test_means_that_are_kept_by_hand(tmp_path: Path) -> None:
     }
     for missing, rows in expected.items():
         read = read_coordination_plan(put(tmp_path, plan + f"missing: {missing}\n", files))
-        made = choices(read.load(), read.effects, read.missing)
+        made = ChoiceSets(read.load(), read.effects, read.missing)
         assert [[day.s[j - 1, j, 0] for j in range(4)] for day in made] == rows
-        assert coordination.imputed_share(made) == {"z": pytest.approx((2 / 4 + 3 / 4 + 2 / 4) / 3)}
+        assert made.coverage()[1] == {"z": pytest.approx((2 / 4 + 3 / 4 + 2 / 4) / 3)}
     other_order = {
         **files,
         "z": MEANS.replace("A,2000-03-01,\nB,2000-03-01,10", "B,2000-03-01,10\nA,2000-03-01,"),
     }
     read = read_coordination_plan(put(tmp_path, plan + "missing: mean_kept\n", other_order))
-    second = list(choices(read.load(), read.effects, read.missing))[1]
+    second = list(ChoiceSets(read.load(), read.effects, read.missing))[1]
     assert second.s[1, 0, 0] == (10 + 2.5 + 2.5 + 2.5) / 4
 
 
@@ -400,7 +403,7 @@ def test_means_that_are_kept_start_where_values_do(tmp_path: Path) -> None:
     files["w"] = "a,b,w\nA,B,1\nA,C,5\n"
     plan = "events: t.csv\nstates: {z: z.csv}\npairs: {w: w.csv}\nmissing: mean_kept\neffects: [alter(z), pair(w)]\n"
     read = read_coordination_plan(put(tmp_path, plan, files))
-    day = next(iter(choices(read.load(), read.effects, read.missing)))
+    day = next(iter(ChoiceSets(read.load(), read.effects, read.missing)))
     assert day.s[0, 2].tolist() == [2, 5]
     assert day.s[1, 2].tolist() == [2, 3]  # dyads: (1 + 5) / 2, the diagonal counts for nothing
     files["t"] = "a,b,date\nA,B,1999-02-01\nA,C,2000-02-01\n"
@@ -415,7 +418,7 @@ def test_equal_rows_of_one_moment_count_once_where_repetitions_are_looked_for(tm
     plan = "events: t.csv\nnetworks: {t: t.csv}\neffects: inertia(t) + degree(t, ignore_repetitions)\n"
     for word, (inertia, degree) in {"all": (1, 0), "distinct": (1, 2)}.items():
         read = read_coordination_plan(put(tmp_path, plan + f"repetitions: {word}\n", {"t": ties}))
-        day = list(choices(read.load(), read.effects, read.missing, read.repetitions))[-1]
+        day = list(ChoiceSets(read.load(), read.effects, read.missing, read.repetitions))[-1]
         assert day.s[0, 1].tolist() == [inertia, degree]  # A turns to B, who has A and C
     bare = read_coordination_plan(put(tmp_path, plan, {"t": ties}))
     assert (bare.repetitions, bare.conflicts) == ("all", "refuse")
@@ -424,7 +427,7 @@ def test_equal_rows_of_one_moment_count_once_where_repetitions_are_looked_for(tm
             main, ["check", str(put(tmp_path, plan + f"{option}: once\n", {"t": ties}))]
         )
         assert result.exit_code == 4
-        assert f"error[E211] {option}: there is no such value `once`" in result.stderr
+        assert f"error[E211] {option}: `once` is none of" in result.stderr
     with pytest.raises(DataError, match="repetitions has no such value"):
         fit_coordination(bare.load(), bare.effects, repetitions="once")  # type: ignore[arg-type]
 
@@ -567,8 +570,8 @@ def test_derivatives_are_worked_out_where_a_step_is_taken_and_nowhere_else(
 
         return call
 
-    monkeypatch.setattr(coordination, "day_derivatives", counted("derivatives", coordination.day_derivatives))
-    monkeypatch.setattr(coordination, "day_value", counted("values", coordination.day_value))
+    monkeypatch.setattr(choice, "day_derivatives", counted("derivatives", choice.day_derivatives))
+    monkeypatch.setattr(choice, "day_value", counted("values", choice.day_value))
     plan = read_coordination_plan(SHIPPED)
     fit = plan.fit(plan.load())
     assert fit.iterations <= 8
@@ -580,11 +583,11 @@ def test_days_of_different_size_share_their_working_memory() -> None:
     """Actors come and go: the block of one day must not show through in another."""
     plan = read_coordination_plan(SHIPPED)
     data = plan.load()
-    days = list(choices(data, plan.effects))
-    room, b = coordination.Room(), np.array(list(treaties.TRUTH.values()))
+    days = list(ChoiceSets(data, plan.effects))
+    room, b = choice.DayWorkspace(), np.array(list(treaties.TRUTH.values()))
     assert len({len(day.s) for day in days[::16]}) > 3
     for day in days[::-16] + days[::16]:
-        alone, shared = coordination.day_derivatives(b, day), coordination.day_derivatives(b, day, room)
+        alone, shared = choice.day_derivatives(b, day), choice.day_derivatives(b, day, room)
         for one, other in zip(alone, shared, strict=True):
             np.testing.assert_array_equal(one, other)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from recovery import made_record
 from scipy import integrate, stats
 
 from balance_sim.evidence.data.errors import DataError
@@ -13,9 +14,8 @@ from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.drift import MEMORIES, chances_ahead, fit_at, memory_of
 from balance_sim.evidence.estimation.fitting import Fit, fit
-from balance_sim.evidence.estimation.recovery import made_record
 from balance_sim.evidence.forecast.forward import mean_consent, simulate_forward
-from balance_sim.evidence.forecast.score import log_score
+from balance_sim.stats.scores import log_score
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8}
 INTERCEPTS = {"defence_cooperation": 5.6, "logistics": 4.6}

@@ -10,7 +10,14 @@ import numpy as np
 import pytest
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.forecast.forecast import Forecast, freeze, made, read_pairs, score_forecast, thaw
+from balance_sim.evidence.forecast.forecast import (
+    Forecast,
+    freeze,
+    happened,
+    read_pairs,
+    score_forecast,
+    thaw,
+)
 
 PAIRS = (("AUS", "JPN"), ("JPN", "PHL"), ("FRA", "GBR"), ("BRA", "IND"))
 FORECAST = Forecast(PAIRS, (0.5, 0.4, 0.1, 0.02), date(1995, 1, 1), date(1995, 12, 31))
@@ -30,7 +37,7 @@ def outcomes(tmp_path: Path) -> Path:
 
 def test_only_the_window_the_kind_and_the_stage_count(outcomes: Path) -> None:
     def with_(**changes: object) -> list[float]:
-        return made(Forecast(**{**vars(FORECAST), **changes}), outcomes).tolist()
+        return happened(Forecast(**{**vars(FORECAST), **changes}), outcomes).y.tolist()
 
     assert with_() == [0, 1, 0, 0]
     assert with_(kinds=("logistics",)) == [0, 0, 0, 0]

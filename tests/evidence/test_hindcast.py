@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 import yaml
 from click.testing import CliRunner
+from recovery import made_record
 
 from balance_sim.cli import main
 from balance_sim.cli.hindcast import held, keep
@@ -23,14 +24,18 @@ from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.past import scenario_at
-from balance_sim.evidence.estimation.recovery import made_record
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
-from balance_sim.evidence.forecast.gof import forward_networks
-from balance_sim.evidence.forecast.hindcast import Hindcast, Plan, hindcast_of, read_plan
-from balance_sim.evidence.forecast.scored_file import read_scored
+from balance_sim.evidence.forecast.hindcast import (
+    Hindcast,
+    HindcastPlan,
+    forward_networks,
+    hindcast_of,
+    read_hindcast_plan,
+    stored_plan,
+)
+from balance_sim.evidence.forecast.score import read_scored
 from balance_sim.pool.faults import WrongRequest
-from balance_sim.replications.agreements import ground_of
-from balance_sim.replications.gof import compare
+from balance_sim.replications.gof import compare, ground_of
 from balance_sim.results.store import Store
 from balance_sim.scenario.problems import ScenarioError
 
@@ -41,7 +46,7 @@ INTERCEPTS = {
     "political_declaration": -60.0,
     "information_sharing": -60.0,
 }
-PLAN = Plan(
+PLAN = HindcastPlan(
     first=1990,
     last=1999,
     until=2001,
@@ -148,7 +153,7 @@ def test_later_outcomes_change_no_earlier_forecast(made: History, found: Hindcas
 
 def test_without_drift_the_forecast_is_the_fit(made: History, found: Hindcast) -> None:
     """And with it the same fit stands beside it, scored as it would have been."""
-    few = replace(PLAN, drift=False, ways=("one_year_ahead",), baselines=("base_rate",))
+    few = PLAN.model_copy(update={"drift": False, "ways": ("one_year_ahead",), "baselines": ("base_rate",)})
     still = hindcast_of(few, made)
     assert still.as_fitted is None
     assert still.memory == 1.0
@@ -161,9 +166,9 @@ def test_a_yearly_refit_is_a_hindcast_of_each_year(made: History, found: Hindcas
     """The first year is that of the fit once made; the next is that of a plan whose fit ends a year later, for
     the baselines too."""
     names = ("base_rate", "boosted_trees")
-    few = replace(PLAN, ways=("one_year_ahead",), baselines=names, refit="yearly")
+    few = PLAN.model_copy(update={"ways": ("one_year_ahead",), "baselines": names, "refit": "yearly"})
     yearly = hindcast_of(few, made)
-    later = hindcast_of(replace(few, last=2000, refit="once"), made)
+    later = hindcast_of(few.model_copy(update={"last": 2000, "refit": "once"}), made)
     ours = yearly.by_year["one_year_ahead"]
     assert {name: found.by_year["one_year_ahead"][2000][name] for name in ours[2000]} == ours[2000]
     assert yearly.memory == later.memory
@@ -194,7 +199,7 @@ def test_the_agreements_of_runs_forward_are_those_that_are_counted(made: History
 
 def test_networks_of_a_hindcast(made: History) -> None:
     """Observed are the accords of the years forecast, simulated those that run forward; both by one roster."""
-    plan = replace(PLAN, drift=False)
+    plan = PLAN.model_copy(update={"drift": False})
     forward = forward_networks(plan, made, runs=6, seed=1)
     accords = made.accords
     later = (accords["signed"] >= "2000-01-01") & (accords["signed"] < "2002-01-01")
@@ -329,7 +334,7 @@ def test_a_second_hindcast_into_the_same_folder_is_turned_away_at_once(files: Pa
         ("", "empty"),
         ("DCAid,ccode1\n1,2\n", "column"),
         ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2002-01-01\n", "end in 2002.*up to 2003"),
-        ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2001-01-01\n", "no accord signed after 2001"),
+        ("iso3_a,iso3_b,kind,date\nUSA,FRA,logistics,2001-01-01\n", "no agreement signed after 2001"),
     ],
 )
 def test_outcomes_that_are_refused(files: Path, tmp_path: Path, text: str | None, message: str) -> None:
@@ -357,7 +362,7 @@ def test_fit_writes_what_it_says_of_beliefs(files: Path, tmp_path: Path) -> None
 
 
 def test_the_shipped_plan_is_read() -> None:
-    plan = read_plan(ROOT / "experiments" / "hindcast_dcad.yaml")
+    plan = read_hindcast_plan(ROOT / "experiments" / "hindcast_dcad.yaml")
     assert (plan.first, plan.last, plan.until) == (1985, 2003, 2010)
     assert set(plan.baselines) == {"base_rate", "earlier_accords", "gravity", "logit", "boosted_trees"}
 
@@ -365,26 +370,33 @@ def test_the_shipped_plan_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("runs: many", "whole number"),
-        ("runs: 0", "whole number"),
-        ("widow: 3", "there is no such key"),
-        ("ways: [sideways]", "no such name"),
+        ("runs: many", r"1:7: error\[E201\] runs: expected integer, got text"),
+        ("runs: 0", "1:7.* runs: 0 is outside 1 or more"),
+        ("widow: 3", "1:1.*unknown key `widow`\n.*did you mean `window`"),
+        ("ways: [sideways]", r"1:8.*ways\[0\]: `sideways` is none of one_year_ahead, simulated_forward"),
         ("baselines: [logit]", "skills are against the base rate"),
         ("until: 1990", "not in order"),
-        ("title: 3", "not a title"),
-        ("- 1", "not a plan"),
-        ("propensities: 3", "no such value"),
-        ("refit: daily", "no such value"),
-        ("persistence: 1.5", "number from 0 to 1"),
-        ("persistence: yes", "number from 0 to 1"),
-        ("pair_variance: -1", "number from 0 to 4"),
+        ("title: 3", "title: expected text, got integer 3\n.*quotes"),
+        ("- 1", "expected a mapping with keys title"),
+        ("propensities: 3", "propensities: expected true or false"),
+        ("refit: daily", "refit: `daily` is none of once, yearly"),
+        ("persistence: 1.5", "persistence: 1.5 is outside 0..1"),
+        ("persistence: yes", "persistence: expected number, got text"),
+        ("pair_variance: -1", "pair_variance: -1 is outside 0..4"),
     ],
 )
 def test_plans_that_are_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "plan.yaml"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(DataError, match=message):
-        read_plan(path)
+    with pytest.raises(ScenarioError, match=message):
+        read_hindcast_plan(path)
+
+
+def test_a_plan_of_results_is_read_again_or_refused(tmp_path: Path) -> None:
+    assert stored_plan(json.loads(json.dumps(PLAN.model_dump())), tmp_path) == PLAN
+    for wrong in ({"widow": 1}, {"runs": "many"}, {"until": 1990}):
+        with pytest.raises(DataError, match="this holds no plan of a hindcast"):
+            stored_plan(wrong, tmp_path)
 
 
 def test_a_plan_is_read_as_carefully_as_a_scenario(tmp_path: Path) -> None:
@@ -396,6 +408,6 @@ def test_a_plan_is_read_as_carefully_as_a_scenario(tmp_path: Path) -> None:
     ):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(ScenarioError, match=rf"plan.yaml:\d:\d+: error\[{said}"):
-            read_plan(path)
+            read_hindcast_plan(path)
     with pytest.raises(ScenarioError, match="E002"):
-        read_plan("/dev/zero")
+        read_hindcast_plan("/dev/zero")

@@ -6,15 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from recovery import made_record
 from scipy import integrate, stats
 
 from balance_sim.evidence.estimation.choices import Choices, choices
-from balance_sim.evidence.estimation.drift import chances_ahead, fit_at
+from balance_sim.evidence.estimation.drift import chances_ahead, fit_at, pair_factors
 from balance_sim.evidence.estimation.fitting import Fit, fit
-from balance_sim.evidence.estimation.pair_factors import pair_factors
-from balance_sim.evidence.estimation.recovery import made_record
-from balance_sim.evidence.forecast.score import log_score
 from balance_sim.stats.lags import mixed_chance
+from balance_sim.stats.scores import log_score
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8}
 INTERCEPTS = {"defence_cooperation": 5.6, "logistics": 4.6}

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.history import History, default_depths, load_history
 from balance_sim.evidence.data.layers import great_circle
-from balance_sim.evidence.data.panel import History, default_depths, load_history
 from balance_sim.evidence.estimation.features import pair_years
 from balance_sim.evidence.forecast.baselines import base_rate
 
@@ -125,7 +125,7 @@ def test_what_is_not_on_record_is_no_zero() -> None:
     rows = pair_years(load_history(DATA, 2002, 2003))
     assert np.isnan(rows.y[rows.year == 2003]).all()
     assert np.isfinite(rows.y[rows.year == 2002]).all()
-    with pytest.raises(DataError, match=r"the accords on record end in 2002 .*Give the later accords"):
+    with pytest.raises(DataError, match=r"the agreements on record end in 2002 .*Give the later agreements"):
         pair_years(load_history(DATA, 2003, 2004))
     with pytest.raises(DataError, match="no accords on record"):
         base_rate(rows)
@@ -180,7 +180,7 @@ def test_outcomes_count_after_the_year_and_the_folder_up_to_it(tmp_path: Path) -
     assert list(after["accord_id"]) == [f"outcome-{first['accord_id']}"]
     assert any(f"1 outcomes signed up to {last} left out" in note for note in history.notes)
     assert any("the outcomes count" in note for note in history.notes)
-    with pytest.raises(DataError, match="no accord signed after 2005"):
+    with pytest.raises(DataError, match="no agreement signed after 2005"):
         load_history(DATA, 1990, 1995, outcomes=(path, 2005))
 
 

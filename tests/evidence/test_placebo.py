@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import placebo
 import pytest
+from recovery import made_record
 
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import fit
-from balance_sim.evidence.estimation.recovery import made_record
-from balance_sim.evidence.forecast.forecast import placebo
 
 SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "security_gain": 0.6}
@@ -22,7 +22,7 @@ def record(invented) -> Choices:
 
 
 @pytest.fixture(scope="module")
-def null(record: Choices) -> placebo.Null:
+def null(record: Choices) -> object:
     plain = record.with_terms(("proximity", "size"))
     return placebo.null_of(plain, fit(plain, propensities=False))
 
@@ -31,7 +31,7 @@ def gain_of(record: Choices) -> np.ndarray:
     return record.by_kind[:, :, 0, 0]
 
 
-def test_one_step_is_near_the_fit(record: Choices, null: placebo.Null) -> None:
+def test_one_step_is_near_the_fit(record: Choices, null: object) -> None:
     """The score's one step against the estimate of a whole fit."""
     column = record.common[:, :, record.common_names.index("joint_democracy")]
     whole = fit(record.with_terms(("proximity", "size", "joint_democracy")), propensities=False)
@@ -41,11 +41,11 @@ def test_one_step_is_near_the_fit(record: Choices, null: placebo.Null) -> None:
     assert z == pytest.approx(whole.estimate[at] / whole.standard_error[at], abs=0.4)
 
 
-def test_a_real_effect_is_seen(record: Choices, null: placebo.Null) -> None:
+def test_a_real_effect_is_seen(record: Choices, null: object) -> None:
     assert placebo.z_of(null, gain_of(record))[1] > 3.0
 
 
-def test_permuted_participants_cover_zero(record: Choices, null: placebo.Null) -> None:
+def test_permuted_participants_cover_zero(record: Choices, null: object) -> None:
     """Of 200 placebos 0.05 lie beyond 1.96; between 1 and 23 do, but for 1 time in 1,000 (binomial)."""
     rng = np.random.default_rng(5)
     zs = [placebo.z_of(null, placebo.permuted(record, gain_of(record), rng))[1] for _ in range(200)]

@@ -12,24 +12,20 @@ import pandas as pd
 import pytest
 
 from balance_sim.evidence.data.accords import read_accords, read_dcad
-from balance_sim.evidence.data.alignment import read_ideal_points
-from balance_sim.evidence.data.alliances import (
+from balance_sim.evidence.data.dyad_sources import (
     read_atop_dyad_years,
     read_atop_members,
+    read_contiguity,
     read_cow_alliances,
-)
-from balance_sim.evidence.data.capabilities import read_nmc
-from balance_sim.evidence.data.data_files import FILES, READERS, file_of
-from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.geography import read_contiguity, read_minimum_distance
-from balance_sim.evidence.data.panel import load_history
-from balance_sim.evidence.data.regime import read_vdem
-from balance_sim.evidence.data.rivalry import (
     read_mid_dyad_years,
     read_mid_participants,
+    read_minimum_distance,
     read_rivalries,
     read_territorial_claims,
 )
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.history import load_history
+from balance_sim.evidence.data.sources import FILES, READERS, file_of, read_ideal_points, read_nmc, read_vdem
 from balance_sim.evidence.data.table import Read
 from balance_sim.evidence.data.ties import read_ties
 
@@ -146,7 +142,7 @@ def test_alliances_by_dyad_and_year(tmp_path: Path) -> None:
     assert len(frame) == 1
     assert frame["end"].isna().all()
     assert report.notes == (
-        "2 rows repeat another in the other order or again: each pair once",
+        "2 rows repeat another in the other order or again: each dyad once",
         "1 spells or years without any obligation are no alliance: left out",
         "3 obligations are not coded and count as none on record",
     )
@@ -169,7 +165,7 @@ def test_contiguity_by_year_and_open_ends(tmp_path: Path) -> None:
     yearly += "2020,2,USA,20,CAN,1921,1,3.2\n20002,20,CAN,2,USA,1921,1,3.2\n"
     frame, report = read_contiguity(put(tmp_path, yearly))
     assert frame[["year_from", "year_to"]].values.tolist() == [[1921, 1921]]
-    assert report.notes == ("1 rows repeat another in the other order or again: each pair once",)
+    assert report.notes == ("1 rows repeat another in the other order or again: each dyad once",)
     spells = "state1no,state2no,conttype,begin,end\n2,20,1,192001,\n2,40,4,,201612\n2,70,-9,192001,201612\n"
     frame, report = read_contiguity(put(tmp_path, spells))
     assert frame[["year_from", "year_to"]].values.tolist() == [[1920, 2016]]

@@ -10,27 +10,25 @@ import pandas as pd
 import pytest
 
 from balance_sim.evidence.data.accords import read_accords, read_dcad, read_outcomes
-from balance_sim.evidence.data.alignment import read_ideal_points
-from balance_sim.evidence.data.alliances import (
+from balance_sim.evidence.data.dyad_sources import (
     read_atop_dyad_years,
     read_atop_members,
+    read_capitals,
+    read_contiguity,
     read_cow_alliances,
+    read_mid_dyad_years,
+    read_mid_participants,
+    read_minimum_distance,
+    read_rivalries,
+    read_territorial_claims,
 )
-from balance_sim.evidence.data.capabilities import read_nmc
-from balance_sim.evidence.data.covariates import (
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.data.sources import read_ideal_points, read_nmc, read_vdem
+from balance_sim.evidence.data.ties import (
     read_pair_covariates,
     read_presence,
     read_state_covariates,
     read_ties,
-)
-from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.geography import read_capitals, read_contiguity, read_minimum_distance
-from balance_sim.evidence.data.regime import read_vdem
-from balance_sim.evidence.data.rivalry import (
-    read_mid_dyad_years,
-    read_mid_participants,
-    read_rivalries,
-    read_territorial_claims,
 )
 
 DATA = Path(__file__).parent / "data"

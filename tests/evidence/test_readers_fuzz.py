@@ -14,12 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from balance_sim.evidence.data.covariates import read_pair_covariates, read_presence, read_state_covariates
-from balance_sim.evidence.data.data_files import FILES, READERS, file_of
+from balance_sim.evidence.data.accords import read_forecast
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.forecasts import read_forecast
+from balance_sim.evidence.data.sources import FILES, READERS, file_of
 from balance_sim.evidence.data.table import Read
-from balance_sim.evidence.data.ties import read_ties
+from balance_sim.evidence.data.ties import (
+    read_pair_covariates,
+    read_presence,
+    read_state_covariates,
+    read_ties,
+)
 
 DATA = Path(__file__).parent / "data"
 TREATIES = Path(__file__).parents[2] / "experiments" / "invented_treaties"

@@ -10,7 +10,9 @@ import pytest
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.estimation.features import PairYears
-from balance_sim.evidence.forecast.forecast import baselines, score
+from balance_sim.evidence.forecast import baselines
+from balance_sim.evidence.forecast import score as forecast_score
+from balance_sim.stats import scores as score
 
 P = np.array([0.9, 0.6, 0.6, 0.3, 0.3, 0.3, 0.05, 0.0])
 Y = np.array([1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0])
@@ -64,7 +66,7 @@ def test_ranking_scores_agree_with_scikit_learn() -> None:
 
 
 def test_calibration_counts_everything_once() -> None:
-    table = score.calibration(P, Y)
+    table = score.reliability_table(P, Y)
     assert table["n"].sum() == 8
     assert table["happened"].sum() == 3
     assert table["expected"].sum() == pytest.approx(P.sum())
@@ -73,7 +75,7 @@ def test_calibration_counts_everything_once() -> None:
     assert row["observed"] == pytest.approx(1 / 3)
     # Clopper, Pearson 1934 for 1 of 3: 1 - 0.975^(1/3) = 0.0084 to 0.9057
     assert (row["observed_low"], row["observed_high"]) == pytest.approx((0.0084, 0.9057), abs=1e-4)
-    assert score.calibration([1.0], [1])["high"].tolist() == [1.0]
+    assert score.reliability_table([1.0], [1])["high"].tolist() == [1.0]
 
 
 def test_bootstrap_by_pair_knows_that_repeated_rows_are_not_independent() -> None:
@@ -82,12 +84,14 @@ def test_bootstrap_by_pair_knows_that_repeated_rows_are_not_independent() -> Non
     p = rng.beta(1.0, 9.0, 400)
     y = (rng.random(400) < p).astype(float)
     pair = np.arange(400)
-    once = score.score_forecasts({"model": p, "base_rate": np.full(400, y.mean())}, y, pair, resamples=400)
+    once = forecast_score.score_forecasts(
+        {"model": p, "base_rate": np.full(400, y.mean())}, y, pair, resamples=400
+    )
     p5, y5 = np.tile(p, 5), np.tile(y, 5)
-    by_pair = score.score_forecasts(
+    by_pair = forecast_score.score_forecasts(
         {"model": p5, "base_rate": np.full(2000, y.mean())}, y5, np.tile(pair, 5), resamples=400
     )
-    by_row = score.score_forecasts(
+    by_row = forecast_score.score_forecasts(
         {"model": p5, "base_rate": np.full(2000, y.mean())}, y5, np.arange(2000), resamples=400
     )
     width = by_pair["model"].log_skill.standard_error
@@ -102,18 +106,20 @@ def test_bootstrap_standard_error_is_that_of_theory() -> None:
     n = 2000
     p = rng.beta(1.0, 9.0, n)
     y = (rng.random(n) < p).astype(float)
-    out = score.score_forecasts({"model": p, "base_rate": np.full(n, 0.1)}, y, np.arange(n), resamples=1000)
+    out = forecast_score.score_forecasts(
+        {"model": p, "base_rate": np.full(n, 0.1)}, y, np.arange(n), resamples=1000
+    )
     ours, theirs = (p - y) ** 2, (0.1 - y) ** 2
     ratio = ours.mean() / theirs.mean()
     error = np.std(ours - ratio * theirs) / (theirs.mean() * math.sqrt(n))
     assert out["model"].brier_skill.standard_error == pytest.approx(error, rel=0.09)
     assert out["model"].brier_skill.value == pytest.approx(1 - ratio)
-    assert out["base_rate"].log_skill == score.Interval(0.0, 0.0, 0.0, 0.0)
+    assert out["base_rate"].log_skill == forecast_score.Interval(0.0, 0.0, 0.0, 0.0)
 
 
 def test_scores_have_the_documented_keys() -> None:
     p, y, pair = np.tile(P, 3), np.tile(Y, 3), np.arange(24)
-    out = score.score_forecasts({"model": p, "base_rate": np.full(24, 0.3)}, y, pair, resamples=20)
+    out = forecast_score.score_forecasts({"model": p, "base_rate": np.full(24, 0.3)}, y, pair, resamples=20)
     found = out["model"].as_dict()
     assert {"auc", "average_precision", "brier", "log_score", "brier_skill", "log_skill"} <= set(found)
     assert found["log_skill_ci95"][0] <= found["log_skill_ci95"][1]  # type: ignore[index]

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from balance_sim.coordination.coordination import simulate
+from balance_sim.coordination.choice import simulate
+from balance_sim.coordination.effects import parse_effect
 from balance_sim.coordination.events import EventData
-from balance_sim.coordination.formula import parse_effect
 from balance_sim.evidence.data.ties import spells_of
 
 TRUTH = {

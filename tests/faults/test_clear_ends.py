@@ -18,9 +18,9 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.experiment import runner
+from balance_sim.experiment.run import SHARD_RUNS
 from balance_sim.results import manifest
-from balance_sim.results.drawn import note_drawn
+from balance_sim.results.shards import note_drawn
 from balance_sim.results.store import Store
 
 
@@ -278,7 +278,7 @@ def test_very_many_replications_are_estimated_before_they_begin(bench, monkeypat
     code, text = said(*bench.run_words("--max-bytes", "1000000", runs=10_000_000, workers=1))
     assert code == 2 and "plan: 10,000,000 runs x 2 arms" in text and "on disk exceeds" in text, text
     assert not (bench.folder / "out").exists()
-    assert runner.SHARD_RUNS and not Store(bench.folder / "out").shards()
+    assert SHARD_RUNS and not Store(bench.folder / "out").shards()
 
 
 @pytest.mark.fault("F17")

@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from balance_sim.replications.blocks import Block, BlockTables
+from balance_sim.replications.blocks import Block
+from balance_sim.replications.tables import BlockTables
 from balance_sim.results.store import Store
 
 BLOCK = 2_000

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.results.digest import digest_of
 from balance_sim.results.manifest import MANIFEST_VERSION
+from balance_sim.results.shards import digest_of
 from balance_sim.results.store import Store
 
 HERE = Path(__file__).parent
@@ -57,7 +57,7 @@ def test_old_results_are_read_or_refused(archive: Path, study: str, tmp_path: Pa
         store = Store(folder)
         manifest = store.read_manifest()
         assert manifest is not None
-        assert digest_of(store.blocks(), manifest["arms"]) == summary["digest"]
+        assert digest_of(store.blocks(), manifest.arms) == summary["digest"]
     for words in commands:
         code, said = call(*words)
         assert code == 0, (words, said)

@@ -128,7 +128,7 @@ def test_every_single_write_may_fail(small, calm, tmp_path, monkeypatch, what: s
                 study(small, out)
         store = Store(out)
         assert store.damaged() == []
-        assert store.read_manifest() is None or store.read_manifest()["seed"] == 1
+        assert store.read_manifest() is None or store.read_manifest().seed == 1
         assert not list(out.glob("**/.*.partial"))
         assert run(small, RUNS, 1, out=out).digest == calm
 
@@ -313,7 +313,7 @@ def test_another_version_is_refused_and_a_manifest_of_the_future_too(small, tmp_
     store = Store(out)
     manifest = store.read_manifest()
     assert manifest is not None
-    store.write_manifest(manifest | {"versions": manifest["versions"] | {"numpy": "1.26.4"}})
+    store.write_manifest(manifest.model_copy(update={"versions": manifest.versions | {"numpy": "1.26.4"}}))
     with pytest.raises(Exception, match=r"versions: .*1\.26\.4.* there") as caught:
         run(small, 40, 1, out=out)
     assert caught.value.exit_code == 2  # type: ignore[attr-defined]

@@ -18,20 +18,13 @@ from serving import LOUD, SCENARIO
 
 from balance_sim.analysis.expected_effect import expected_effect
 from balance_sim.experiment.run import run
-from balance_sim.live.dials import Wish, dials_round, read_wish
-from balance_sim.live.ensembles import Clerk, Shelf
-from balance_sim.live.faults import BadRequest, PartFailed, Superseded
-from balance_sim.live.workers import Part, Question, Workers
+from balance_sim.live.controls import BadRequest, EnsembleRequest, read_request, run_controls
+from balance_sim.live.ensembles import BlockCache, Service
+from balance_sim.live.workers import EffectQuestion, EnsemblePart, PartFailed, Superseded, Workers
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import (
-    ArmTables,
-    Block,
-    beside,
-    focal_watch,
-    one_arm_tables,
-    simulate_arms,
-)
+from balance_sim.replications.blocks import ArmTables, Block, beside, one_arm_tables, simulate_arms
 from balance_sim.replications.outcomes import NEW
+from balance_sim.replications.recorder import focal_recorder
 from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario, with_values
 
@@ -45,7 +38,7 @@ def done(work: Coroutine[Any, Any, Any]) -> Any:
         return pool.submit(asyncio.run, work).result()
 
 
-async def last(clerk: Clerk, wish: Wish) -> Result:
+async def last(clerk: Service, wish: EnsembleRequest) -> Result:
     """The whole answer."""
     setting = await clerk.setting(wish)
     found = [one async for one in clerk.answers(setting, wish.runs)][-1]
@@ -56,12 +49,12 @@ async def last(clerk: Clerk, wish: Wish) -> Result:
 @pytest.mark.slow
 def test_a_study_that_draws_its_parameters() -> None:
     """What is lived anew draws them too; new accords and outcomes are those of the study, table by table."""
-    wish = read_wish(dials_round(SMALL), 40, json.dumps({"values": {"visibility": 0.5}}).encode())
+    wish = read_request(run_controls(SMALL), 40, json.dumps({"values": {"visibility": 0.5}}).encode())
     study = run(with_values(SMALL, dict(wish.values)), 40, 3, draw_parameters=True)
     plain = run(with_values(SMALL, dict(wish.values)), 40, 3)
     workers = Workers(1, 3, draws=True)
     try:
-        found = done(last(Clerk(SMALL, 3, ARMS, workers), wish))
+        found = done(last(Service(SMALL, 3, ARMS, workers), wish))
     finally:
         workers.close()
     shown = found.outcomes
@@ -84,11 +77,11 @@ def test_a_study_that_draws_its_parameters() -> None:
 def test_blocks_that_overlap_or_are_cut_leave_each_dyad_the_sums_of_its_runs() -> None:
     """Two requests under way at once may live some runs twice, and fewer runs are asked for than a block holds."""
     study, worlds = run(SMALL, 33, 3), compile_arms(SMALL, ARMS)
-    shelf = Shelf()
+    shelf = BlockCache()
     for arm in ARMS:
         for block in (Block(0, 12), Block(5, 20), Block(6, 9), Block(18, 40)):
             numbers = np.arange(block.first, block.stop, dtype=np.uint64)
-            batch = simulate_arms(worlds, 3, numbers, (arm,), focal_watch(worlds))
+            batch = simulate_arms(worlds, 3, numbers, (arm,), focal_recorder(worlds))
             shelf.put(arm, block, one_arm_tables(worlds, arm, batch))
     kept = {arm: shelf.first(arm, 33) for arm in ARMS}
     assert [len(one.dyads) for one in kept[ARMS[1]]] == [12, 8, 13]
@@ -103,10 +96,12 @@ def test_blocks_that_overlap_or_are_cut_leave_each_dyad_the_sums_of_its_runs() -
 def test_few_lives_are_lived_in_one_go_and_many_are_told_in_between() -> None:
     """Once the reference arm is on the shelf, a setting that moves the event alone is half the work."""
     workers = Workers(1, 3)
-    clerk = Clerk(SMALL, 3, ARMS, workers)
+    clerk = Service(SMALL, 3, ARMS, workers)
 
     async def told(visibility: float) -> list[int]:
-        wish = read_wish(dials_round(SMALL), 180, json.dumps({"values": {"visibility": visibility}}).encode())
+        wish = read_request(
+            run_controls(SMALL), 180, json.dumps({"values": {"visibility": visibility}}).encode()
+        )
         answers = clerk.answers(await clerk.setting(wish), wish.runs)
         return [one.runs async for one in answers if isinstance(one, Result)]
 
@@ -122,7 +117,7 @@ def test_few_lives_are_lived_in_one_go_and_many_are_told_in_between() -> None:
 def test_a_newer_request_stops_an_expected_effect() -> None:
     """What was asked for by an older one is not worked out, and the newer one is."""
     workers = Workers(1, 3)
-    question = Question("small", pickle.dumps(SMALL), ARMS, "small", 1)
+    question = EffectQuestion("small", pickle.dumps(SMALL), ARMS, "small", 1)
 
     async def both() -> Any:
         workers.supersede(2)
@@ -141,8 +136,8 @@ def test_a_newer_request_stops_an_expected_effect() -> None:
 def test_a_setting_that_no_file_could_have_is_refused() -> None:
     """Each dial may be within its bounds and the whole still be no scenario."""
     workers = Workers(1, 1)  # starts no process before it is given something
-    clerk = Clerk(SMALL, 1, ARMS, workers)
-    wish = Wish((("events.summit.principals", ("XAR", "XAR")),), 10)
+    clerk = Service(SMALL, 1, ARMS, workers)
+    wish = EnsembleRequest((("events.summit.principals", ("XAR", "XAR")),), 10)
     with pytest.raises(BadRequest, match=r"events\.summit\.principals") as refused:
         done(clerk.setting(wish))
     assert "\n" not in str(refused.value)
@@ -164,7 +159,7 @@ def test_a_part_that_kills_its_process_takes_no_other_part_with_it() -> None:
     workers.supersede(1)
     scenario, deadly = pickle.dumps(SMALL), pickle.dumps(Deadly())
     parts = [
-        Part("deadly" if k == 0 else "small", deadly if k == 0 else scenario, ARMS, ARMS[1], block, 1)
+        EnsemblePart("deadly" if k == 0 else "small", deadly if k == 0 else scenario, ARMS, ARMS[1], block, 1)
         for k, block in enumerate([Block(0, 9), Block(0, 20), Block(20, 40)])
     ]
 

@@ -18,8 +18,7 @@ import pytest
 from serving import FEW, LIMIT, LOUD, SCENARIO, Server, program
 
 from balance_sim.analysis.expected_effect import ExpectedEffect, expected_effect
-from balance_sim.live.lines import HEADER_SECONDS
-from balance_sim.live.server import listen, serve
+from balance_sim.live.server import HEADER_SECONDS, listen, serve
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario import load_scenario
@@ -250,8 +249,11 @@ BAD = {
     "a word": (b'{"values": {"visibility": "high"}}', 'visibility: expected a number, got `"high"`'),
     "true": (b'{"values": {"visibility": true}}', "visibility: expected a number, got `true`"),
     "null": (b'{"values": {"visibility": null}}', "visibility: expected a number, got `null`"),
-    "unknown dial": (b'{"values": {"visibilty": 1}}', "no dial `visibilty`; did you mean `visibility`?"),
-    "a key path": (b'{"values": {"parameters.tau": 0}}', "no dial `parameters.tau`; there are: visibility"),
+    "unknown dial": (b'{"values": {"visibilty": 1}}', "no control `visibilty`; did you mean `visibility`?"),
+    "a key path": (
+        b'{"values": {"parameters.tau": 0}}',
+        "no control `parameters.tau`; there are: visibility",
+    ),
     "unknown key": (b'{"seed": 3}', "unknown key `seed`; there are `values` and `runs`"),
     "no run": (b'{"runs": 0}', "runs: expected a whole number from 2 to 5000, got `0`"),
     "many runs": (b'{"runs": 100000}', "runs: expected a whole number from 2 to 5000, got `100000`"),
@@ -358,7 +360,7 @@ def test_requests_that_cannot_be(study: Path, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign"
     shutil.copytree(study, foreign)
     with Store(foreign).lock() as store:
-        store.write_manifest((store.read_manifest() or {}) | {"model": "some.module:Agent"})
+        store.write_manifest(store.read_manifest().model_copy(update={"model": "some.module:Agent"}))
     done = program("explore", str(foreign), "--live")
     assert done.exit_code == 2 and "runs no code of a study's own" in done.stderr
     alone = tmp_path / "alone"

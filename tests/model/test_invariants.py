@@ -24,7 +24,7 @@ from balance_sim.model.engine import begin, perceive
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.replications.arms import chosen_arms, compile_arms
 from balance_sim.replications.blocks import Block, live_block
-from balance_sim.results.digest import digest_of
+from balance_sim.results.shards import digest_of
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Dispute, Scenario
 

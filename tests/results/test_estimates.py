@@ -188,7 +188,7 @@ def test_chunks_are_cut_at_every_128th_run_and_runs_that_an_arm_lacks_are_left_o
     found = Estimates(("none", "event"))
     whole = table([5.0, 6.0, 7.0], [0.0, 1.0, 2.0], [2.0, 2.0, 2.0])
     found.add(whole.filter(pa.array([True, True, True, False, True, True])))  # the event's run 0 is missing
-    assert found.levels["none", "accords_all_30"].values.tolist() == [1.0, 2.0]
+    assert found.levels["none"].counts["accords_all_30"].values.tolist() == [1.0, 2.0]
 
 
 def test_rounded_leaves_no_nan_in_json() -> None:

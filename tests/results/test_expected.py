@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from replications import right, simulated, unhurried, windows_of
 
-from balance_sim.analysis import expected as module
 from balance_sim.experiment.run import run
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
+from balance_sim.replications import expected as module
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.direct import direct
 from balance_sim.replications.expected import Yield, course, expected, in_spans, spans, with_event

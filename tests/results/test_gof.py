@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 
 from balance_sim.analysis.gof_file import FILE, GoodnessOfFit, NotGoodnessOfFit, read_gof
-from balance_sim.replications.agreements import from_table
-from balance_sim.replications.gof import Agreements, Ground, Span, compare, statistics_of
+from balance_sim.replications.gof import Agreements, Ground, Span, compare, from_table, statistics_of
 
 CODES = ("AUS", "BEL", "CHN", "DEU")
 KM = np.array([[0, 100, 200, 300], [100, 0, 400, 500], [200, 400, 0, 600], [300, 500, 600, 0]], dtype=float)

@@ -22,11 +22,10 @@ from balance_sim.model.prospects import Margins
 from balance_sim.model.thinning import within_margins
 from balance_sim.replications import blocks
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import Block, BlockTables, live_agents, live_block
-from balance_sim.replications.dyads import summed
+from balance_sim.replications.blocks import Block, live_block
 from balance_sim.replications.filtered import Filtered, filtered_outcomes, prospect_of
-from balance_sim.replications.jobs import joined
 from balance_sim.replications.outcomes import FILTERED
+from balance_sim.replications.tables import BlockTables, joined, summed
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 
@@ -181,7 +180,7 @@ def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: in
 
 def test_a_study_by_agents_has_the_same_tables(uneven: Scenario) -> None:
     worlds = compile_arms(uneven, (CONTROL, ARM))
-    agents = live_agents(worlds, 3, Block(0, 4), (CONTROL, ARM), "balance_sim:StateAgent")
+    agents = live_block(worlds, 3, Block(0, 4), (CONTROL, ARM), model="balance_sim:StateAgent")
     engines = live_block(worlds, 3, Block(0, 4), (CONTROL, ARM))
     for arm in (CONTROL, ARM):
         for name, values in filtered_columns(engines, arm).items():

@@ -9,16 +9,25 @@ import pyarrow as pa
 import pytest
 
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import Block, _runs_table, live_block
-from balance_sim.replications.observed import share_steps
-from balance_sim.replications.outcomes import FILTERED, TYPES, OutcomeType, least_jump, type_of
+from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.outcomes import (
+    FILTERED,
+    MEASURES,
+    OutcomeType,
+    known_outcome,
+    least_jump,
+    outcome_named,
+    type_of,
+)
+from balance_sim.replications.recorder import share_steps
+from balance_sim.replications.tables import runs_table
 from balance_sim.results.estimates import Estimates
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.schema import Scenario
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
-STEPS = {"coalition_": 0.25, "camps_frustration_": 0.1}
+STEPS = {"coalition": 0.25, "camps_frustration": 0.1}
 
 
 @pytest.mark.parametrize("name", ["solomon_2022", "tripartite_1940"])
@@ -29,6 +38,10 @@ def test_every_outcome_of_a_run_is_declared_and_counts_are_whole(name: str) -> N
     ).runs
     names = [one for one in runs.column_names if one not in ("run", "arm") and not one.startswith(FILTERED)]
     assert any(one.startswith("camps_moved_") for one in names)
+    for one in (one for one in runs.column_names if one not in ("run", "arm")):
+        found = outcome_named(one)
+        assert found.name == one and found.unit and found.sentence.endswith("."), one
+        assert (found.window is None) == (one == "first_counter_days")
     for one in names:
         values = runs[one].to_numpy()
         if type_of(one) is OutcomeType.COUNT:
@@ -39,9 +52,30 @@ def test_every_outcome_of_a_run_is_declared_and_counts_are_whole(name: str) -> N
     assert (shares != np.floor(shares)).any()
 
 
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("filtered_accords_counter_365", ("accords", "counter", None, None, None, 365)),
+        ("accords_defence_pact_365", ("accords", None, "defence_pact", None, None, 365)),
+        ("declarations_all_30", ("declarations", None, None, None, None, 30)),
+        ("states_buck_pass_us_allies_365", ("states", None, None, "buck_pass", "us_allies", 365)),
+        ("states_balance_365", ("states", None, None, "balance", None, 365)),
+        ("drawn_in_war_europe_host_90", ("drawn_in_war", None, None, None, "europe", 90)),
+        ("room_rate_host_90", ("room_rate", None, None, None, None, 90)),
+        ("first_counter_days", ("first_counter_days", None, None, None, None, None)),
+    ],
+)
+def test_a_name_is_read_back_as_the_outcome_that_made_it(name: str, parts: tuple[object, ...]) -> None:
+    one = outcome_named(name)
+    assert (one.measure, one.direction, one.kind, one.stance, one.group, one.window) == parts
+    assert one.name == name and (one.estimator == "filtered") == name.startswith(FILTERED)
+    assert one.filtered.name == FILTERED + name.removeprefix(FILTERED)
+
+
 def test_an_outcome_that_nobody_declared_is_refused() -> None:
+    assert known_outcome("novel_365") is None
     with pytest.raises(LookupError, match="`novel_365` is no outcome whose type is declared"):
-        _runs_table(np.arange(2, dtype=np.uint64), "a", {"novel_365": np.zeros(2)}, {})
+        runs_table(np.arange(2, dtype=np.uint64), "a", {"novel_365": np.zeros(2)}, {})
 
 
 def test_each_type_has_its_least_jump() -> None:
@@ -50,7 +84,7 @@ def test_each_type_has_its_least_jump() -> None:
     assert least_jump("camps_frustration_365", STEPS) == 0.1
     assert least_jump("room_rate_host_90", STEPS) == least_jump("camps_energy_365", STEPS) == 0.0
     assert set(share_steps(load_scenario(SCENARIOS / "solomon_2022.yaml"))) == {
-        name for name, kind in TYPES.items() if kind is OutcomeType.SHARE
+        name for name, of in MEASURES.items() if of.type is OutcomeType.SHARE
     }
 
 
@@ -84,5 +118,5 @@ def test_an_agreements_share_of_the_coalition_by_hand() -> None:
     """The participant weighs 0.4, so those who can sign against it, of 0.3, 0.2 and 0.1, are 0.75, 0.5 and 0.25 of it.
     Two are threatened, the third is wary: the dyads are 1.25, 1.0 and 0.75."""
     steps = share_steps(four_states())
-    assert steps["coalition_"] == pytest.approx(np.sqrt((1.25**2 + 1.0**2 + 0.75**2) / 3))
-    assert steps["camps_frustration_"] == pytest.approx(1 / 6)
+    assert steps["coalition"] == pytest.approx(np.sqrt((1.25**2 + 1.0**2 + 0.75**2) / 3))
+    assert steps["camps_frustration"] == pytest.approx(1 / 6)

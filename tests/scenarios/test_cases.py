@@ -12,9 +12,7 @@ from click.testing import CliRunner
 
 import balance_sim
 from balance_sim.cli.program import main
-from balance_sim.evidence.cases.case_plan import read_plan
-from balance_sim.evidence.cases.case_responses import responses_of, sorted_out
-from balance_sim.evidence.cases.case_table import read_cases
+from balance_sim.evidence.cases.tables import read_cases, read_cases_plan, responses_of, sorted_out
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import load_scenario
 
@@ -125,9 +123,9 @@ def test_japan_in_1950_is_no_member_and_its_capability_is_an_old_one():
 
 
 def test_the_plan_names_all_five():
-    plan = read_plan(PLAN)
+    plan = read_cases_plan(PLAN)
     assert [case.scenario.stem for case in plan.cases] == [*CASES, "beijing_2025"]
-    assert [case.case_id for case in plan.cases] == [*CASES.values(), None]
+    assert [case.case for case in plan.cases] == [*CASES.values(), None]
     assert all(case.scenario.is_file() for case in plan.cases) and plan.responses.is_file()
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from balance_sim.evidence.forecast.hindcast import finite
-from balance_sim.evidence.forecast.score import calibration, score_forecasts
+from balance_sim.evidence.forecast.score import finite, score_forecasts
+from balance_sim.stats.scores import reliability_table
 
 
 def way(events: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -18,7 +18,7 @@ def way(events: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     sharp = np.where(y > 0, 0.3, 0.02) + rng.uniform(0, 0.02, 400)
     forecasts = {"base_rate": np.full(400, 0.05), "model": sharp, "logit": np.full(400, 0.04) + 0.1 * y}
     scores = score_forecasts(forecasts, y, np.arange(400) // 2, resamples=30)
-    bins = calibration(sharp, y)[["low", "high", "n", "expected", "happened"]].to_dict("records")
+    bins = reliability_table(sharp, y)[["low", "high", "n", "expected", "happened"]].to_dict("records")
     return {name: finite(one.as_dict()) for name, one in scores.items()}, [dict(row) for row in bins]
 
 

@@ -23,14 +23,16 @@ from balance_sim.stats.intervals import (
 MODULES = (
     "balance_sim.stats.lags",
     "balance_sim.stats.intervals",
-    "balance_sim.replications.columns",
     "balance_sim.replications.direct",
-    "balance_sim.replications.dyads",
+    "balance_sim.replications.recorder",
+    "balance_sim.replications.tables",
+    "balance_sim.analysis.result",
     "balance_sim.results.estimates",
+    "balance_sim.results.result",
     "balance_sim.replications.filtered",
     "balance_sim.replications.outcomes",
 )
-WITH_EXAMPLES = {"balance_sim.stats.lags", "balance_sim.stats.intervals", "balance_sim.replications.dyads"}
+WITH_EXAMPLES = {"balance_sim.stats.lags", "balance_sim.stats.intervals", "balance_sim.replications.tables"}
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -10,15 +10,10 @@ import pandas as pd
 import pytest
 
 from balance_sim.replications.arms import compile_arms, reference_key
-from balance_sim.replications.blocks import (
-    Block,
-    BlockTables,
-    focal_watch,
-    live_block,
-    one_arm_tables,
-    simulate_arms,
-)
+from balance_sim.replications.blocks import Block, live_block, one_arm_tables, simulate_arms
 from balance_sim.replications.outcomes import NEW
+from balance_sim.replications.recorder import focal_recorder
+from balance_sim.replications.tables import BlockTables
 from balance_sim.scenario import load_scenario, with_values
 
 SCENARIO = load_scenario(Path(__file__).resolve().parents[2] / "scenarios" / "beijing_2025.yaml")
@@ -31,7 +26,7 @@ def alone(arm: str, values: dict[str, Any]) -> BlockTables:
     """One arm of the scenario with these values, lived without the other."""
     worlds = compile_arms(with_values(SCENARIO, values), ARMS)
     numbers = np.arange(RUNS, dtype=np.uint64)
-    return one_arm_tables(worlds, arm, simulate_arms(worlds, 1, numbers, (arm,), focal_watch(worlds)))
+    return one_arm_tables(worlds, arm, simulate_arms(worlds, 1, numbers, (arm,), focal_recorder(worlds)))
 
 
 def test_one_key_one_life() -> None:

@@ -72,7 +72,7 @@ def test_a_cluster_that_is_lost_ends_the_command_with_what_to_do(lab, cluster, l
     address, workers = cluster
     lab.edit("runs: 24", "runs: 20000")
     program = (
-        "import sys; from balance_sim.study import cluster; cluster.WORKERLESS_SECONDS = 2; "
+        "import sys; from balance_sim.experiment import cluster; cluster.WORKERLESS_SECONDS = 2; "
         "from balance_sim.cli import main; main(sys.argv[1:])"
     )
     words = [sys.executable, "-c", program, "sweep", "exp.yaml", "--out", "there", "--scheduler", address]

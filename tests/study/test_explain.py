@@ -27,6 +27,7 @@ from balance_sim.analysis.explain.attribution import (
 )
 from balance_sim.analysis.explain.pairs import CONSENT, U, explain_pairs, leading_pairs
 from balance_sim.analysis.explain.timeline import Timeline, chosen_runs, tell
+from balance_sim.analysis.result import open_result
 from balance_sim.cli.program import main
 from balance_sim.experiment.run import run
 from balance_sim.model.baseline import Worlds
@@ -48,12 +49,12 @@ from balance_sim.model.willingness import (
 )
 from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import BlockTables
-from balance_sim.replications.cast import focal_cast
 from balance_sim.replications.direct import Along, Sight, along_control, direct
 from balance_sim.replications.filtered import Filtered, Windows, filtered_outcomes, prospect_of
 from balance_sim.replications.outcomes import FILTERED
-from balance_sim.results.result import Result, open_result
+from balance_sim.replications.scene import focal_cast
+from balance_sim.replications.tables import BlockTables
+from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Frailty
 from balance_sim.show.explain import attribution_lines, pair_lines

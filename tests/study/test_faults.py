@@ -316,8 +316,8 @@ def test_a_sweep_of_other_versions_is_refused_with_both(swept, program, version)
     store = Store(lab.folder / "out")
     manifest = store.read_manifest()
     assert manifest is not None
-    mine = manifest["versions"][program]
-    store.write_manifest(manifest | {"versions": manifest["versions"] | {program: version}})
+    mine = manifest.versions[program]
+    store.write_manifest(manifest.model_copy(update={"versions": manifest.versions | {program: version}}))
     before = {path: path.read_bytes() for path in (lab.folder / "out").rglob("*") if path.is_file()}
     lab.edit("runs: 24", "runs: 48")
     done = lab.ask(*words)

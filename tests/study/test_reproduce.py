@@ -16,16 +16,16 @@ import pyarrow.compute as pc
 import pytest
 from click.testing import CliRunner
 
+from balance_sim.analysis.result import open_result
 from balance_sim.archive import archive
 from balance_sim.archive.archive import unzipped, zipped
-from balance_sim.archive.inputs import input_files
+from balance_sim.archive.diff import diff_files
 from balance_sim.archive.package import files_of, package
-from balance_sim.archive.unlike import unlike_files
+from balance_sim.archive.papers import input_files
 from balance_sim.cli import main
 from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep
 from balance_sim.results.estimates import in_chunks
-from balance_sim.results.result import open_result
 from balance_sim.results.store import Store, encode
 from balance_sim.scenario import load_scenario, new_scenario, scenario_files
 from balance_sim.scenario.experiment import experiment_files, load_experiment
@@ -260,7 +260,7 @@ def test_on_another_processor_dates_are_compared_exactly_and_means_closely(place
     if answer["how"] == "bits":
         pytest.skip("no number of this study shows the other processor's last digits")
     assert answer["how"] == "digits" and answer["digest"] != answer["archived"]
-    for words in ("accords and dates are the same in every run", "within a relative difference of 1e-09",
+    for words in ("agreements and dates are the same in every run", "within a relative difference of 1e-09",
                   "plain instructions, OPENBLAS_CORETYPE=Nehalem"):  # fmt: skip
         assert words in str(answer["said"])
 
@@ -286,7 +286,7 @@ def test_a_date_that_differs_is_found_on_another_processor_too(place, older, tmp
     for surroundings in (dict(os.environ), older):
         code, answer = reproduced(path, surroundings)
         assert (code, answer["how"]) == (6, "not")
-        assert answer["differs"][0] == "accords or their dates"  # type: ignore[index]
+        assert answer["differs"][0] == "agreements or their dates"  # type: ignore[index]
 
 
 # --- the small parts --------------------------------------------------------------------------------
@@ -303,11 +303,11 @@ def test_no_cut_into_blocks_moves_a_chunk(cuts: list[int]) -> None:
 def test_what_is_unlike_is_named_and_what_is_close_is_not() -> None:
     there = {"a.csv": b"x,y\n1,a\n", "b.json": b'{"k": [1, null]}', "c.csv": b"x\n1\n"}
     same = {"a.csv": b"x,y\n1.0000000001,a\n", "b.json": b'{"k": [1.0, null]}', "c.csv": b"x\n1\n"}
-    assert unlike_files(there, same, 1e-9) == []
-    assert unlike_files(there, there | {"a.csv": b"x,y\n1,b\n"}, 1e-9) == ["a.csv: row 2, y: a there, b here"]
-    assert unlike_files(there, there | {"b.json": b'{"k": [1, 0]}'}, 1e-9) == [
+    assert diff_files(there, same, 1e-9) == []
+    assert diff_files(there, there | {"a.csv": b"x,y\n1,b\n"}, 1e-9) == ["a.csv: row 2, y: a there, b here"]
+    assert diff_files(there, there | {"b.json": b'{"k": [1, 0]}'}, 1e-9) == [
         "b.json: k[1]: null there, 0 here"
     ]
-    assert unlike_files({"d.csv": b"x\n"}, {"c.csv": b"x\n"}, 1e-9) == [
+    assert diff_files({"d.csv": b"x\n"}, {"c.csv": b"x\n"}, 1e-9) == [
         "d.csv: is not made by this study", "c.csv: is missing",
     ]  # fmt: skip

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from balance_sim.results.curves import survival
 from balance_sim.results.estimates import MOST_VALUES, Counts, Estimates, PairedDifference
+from balance_sim.results.frames import survival
 
 
 def difference(arm: np.ndarray, reference: np.ndarray) -> PairedDifference:

@@ -15,15 +15,16 @@ import pyarrow.compute as pc
 import pytest
 from click.testing import CliRunner
 
-from balance_sim.archive.rerun import job_of
-from balance_sim.archive.verify import verify
+from balance_sim.analysis.result import open_result
+from balance_sim.archive.verify import job_of, verify
 from balance_sim.cli import main
 from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep
 from balance_sim.pool.machine import cpu_type
 from balance_sim.replications.blocks import Block
-from balance_sim.replications.jobs import Task, joined, numbers
-from balance_sim.results.result import open_result
+from balance_sim.replications.jobs import Task
+from balance_sim.replications.tables import joined
+from balance_sim.results.manifest import write_manifest
 from balance_sim.results.shards import TABLES, Shard, encode
 from balance_sim.results.store import Store
 from balance_sim.scenario import new_scenario
@@ -114,7 +115,7 @@ def block_deleted(folder: Path) -> str:
 
 def accords_deleted(folder: Path) -> str:
     shard_of(folder, "accords").path.unlink()
-    return "its table of accords is missing"
+    return "its table of agreements is missing"
 
 
 def row_deleted(folder: Path) -> str:
@@ -129,7 +130,7 @@ def row_doubled(folder: Path) -> str:
 
 def accord_doubled(folder: Path) -> str:
     rewrite(folder, lambda t: pa.concat_tables([t, t.slice(0, 1)]), "accords")
-    return "an accord stands there twice"
+    return "an agreement stands there twice"
 
 
 def accord_of_another_run(folder: Path) -> str:
@@ -248,7 +249,7 @@ def named_and_repaired(folder: Path, damage: Callable[[Path], str]) -> None:
     assert expected in said
     code, said = call(folder, "--all", "--repair")
     assert code == 0, said
-    assert "mended: " in said and expected in said
+    assert "repaired: " in said and expected in said
     assert json.loads((folder / "summary.json").read_text()) == before
 
 
@@ -363,11 +364,11 @@ def test_the_points_of_a_sweep_are_sought_in_its_folder_alone(sound, tmp_path) -
 
 
 def _sealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    store = Store(folder)
-    manifest = store.read_manifest()
+    manifest = Store(folder).read_manifest()
     assert manifest is not None
-    change(manifest)
-    store.write_manifest(manifest)
+    plain = manifest.plain()
+    change(plain)
+    write_manifest(folder, plain)
 
 
 @pytest.mark.fault("F16", "F17")
@@ -441,7 +442,7 @@ def test_last_digits_of_another_processor_are_no_damage(small, tmp_path, monkeyp
     code, said = call(out, "--all")
     assert code == 6 and "differs when run again: insecurity_" in said
     store = Store(out)
-    store.write_manifest(store.read_manifest() | {"cpu": "another"})
+    store.write_manifest(store.read_manifest().model_copy(update={"cpu": "another"}))
     code, said = call(out, "--all")
     assert code == 0 and f"made on another with NumPy {np.__version__}, this is {cpu_type()}" in said
 
@@ -464,7 +465,7 @@ def test_a_summary_cut_off_is_made_again(folder: Path) -> None:
     before = json.loads((folder / "summary.json").read_text())
     summary_broken(folder)
     code, said = call(folder, "--repair")
-    assert code == 0 and "mended: summary.json: cannot be read" in said
+    assert code == 0 and "repaired: summary.json: cannot be read" in said
     after = json.loads((folder / "summary.json").read_text())
     assert {**after, "timing": 0} == {**before, "timing": 0}
 
@@ -517,8 +518,8 @@ def test_a_run_that_was_left_out_as_failed_is_told_of(sound, tmp_path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(sound["run"], copy)
     store, first = Store(copy), Store(copy).shards()[0]
-    job = job_of(store.read_manifest() or {}, None)
-    others = joined([job.live(Task(Block(run, run + 1))) for run in numbers(first.block) if run != 3])
+    job = job_of(store.read_manifest(), None)
+    others = joined([job.live(Task(Block(run, run + 1))) for run in first.block.runs if run != 3])
     assert others is not None
     for table in TABLES:
         shard = Store(copy).shards(table)[0]

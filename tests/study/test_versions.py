@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.analysis.mechanisms import measured
+from balance_sim.analysis.result import open_result
 from balance_sim.cli import main
 from balance_sim.experiment.run import run
 from balance_sim.pool.faults import WrongRequest
-from balance_sim.replications.blocks import BlockTables
 from balance_sim.replications.outcomes import FILTERED
-from balance_sim.results.result import open_result
+from balance_sim.replications.tables import BlockTables
 from balance_sim.results.store import Store
 
 RUNS = 20
@@ -143,7 +143,9 @@ def test_what_another_version_tells_of_the_same_runs_is_no_damage(now, tmp_path)
     (folder / "summary.json").write_text(json.dumps(summary))
     code, text = said("verify", folder, "--sample", 0)
     assert code == 6 and "`effects` is not what the runs give" in text
-    store.write_manifest(manifest | {"versions": manifest["versions"] | {"balance_sim": "0.0.9"}})
+    store.write_manifest(
+        manifest.model_copy(update={"versions": manifest.versions | {"balance_sim": "0.0.9"}})
+    )
     code, text = said("verify", folder, "--sample", 0)
     assert (
         code == 0

@@ -1,10 +1,23 @@
-"""Zip archives: written so that the same content gives the same bytes, read so that nothing in them can harm.
+"""A replication archive: what is in it, as zip and by its package.json. No machine's paths.
 
-Everything is checked before anything is written: names, kinds and sizes of all members, then their bytes."""
+Written so that the same content gives the same bytes, read so that nothing in it can harm: names, kinds and sizes of
+all members are checked, then their bytes, before anything is written.
+
+    README.md          in the sections that data editors of the social sciences ask for
+    package.json       what `reproduce` reads: `About`, with digests, runs, seed, versions, sha256 of every other file
+    inputs/            the files as their author wrote them, where they give the study
+    scenario.json      the complete scenario that was run, after every default and every option
+    points.json        of a sweep: the values of each point, as `Point`
+    parameters.csv     every parameter: value here, default, unit, range, source
+    sources.csv        every source that the scenario names, and how many rows rest on it
+    requirements.txt   versions for pip
+    results/           summary and tables
+"""
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import stat
@@ -12,12 +25,21 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
 
-from balance_sim.pool.faults import StudyFault
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from balance_sim.pool.faults import StudyFault, WrongRequest
 from balance_sim.pool.whole_files import make_folder, write_whole
+from balance_sim.replications.jobs import Values
+from balance_sim.results.points import point_key
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
 from balance_sim.scenario.problems import shown
 
+FORMAT = 2
+INPUTS = "inputs"
+REQUIREMENTS = "requirements.txt"
+MOST_RUNS = 10_000_000
 LARGEST_ARCHIVE = 256 << 20
 LARGEST_MEMBER = 128 << 20
 LARGEST_WHOLE = 512 << 20
@@ -39,6 +61,139 @@ class BadArchive(StudyFault):
     exit_code = 4
 
 
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("steers a terminal")
+    return text
+
+
+Line = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Version = Annotated[str, Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+!_\-]{0,63}$")]
+Number = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, populate_by_name=True)
+
+
+class ByHand(_Strict):
+    """How the study is made again from its files: the file to name, and what of the command decides results."""
+
+    file: str
+    settings: list[str] = Field(default=[], alias="set")
+    theory: str | None = None
+
+
+class NamedScenario(_Strict):
+    """The scenario that was run."""
+
+    name: Any = None
+    sha256: str
+
+
+class FailedAt(_Strict):
+    """A run on record as failed."""
+
+    point: Number
+    run: Number
+
+
+class Point(_Strict):
+    """One point of a sweep, with the number that its folder gave it; of a single run, one without values."""
+
+    number: Number = Field(default=0, alias="point")
+    key: str = ""
+    label: str = ""
+    settings: dict[str, Any] = Field(default={}, alias="values")
+
+    @property
+    def values(self) -> Values:
+        """(key path, value) pairs."""
+        return tuple((path, tuple(v) if isinstance(v, list) else v) for path, v in self.settings.items())
+
+
+class About(_Strict):
+    """package.json. means: of every outcome by point, arm and outcome; files: sha256 of every other member."""
+
+    format: int
+    study: Literal["run", "sweep"]
+    name: Line
+    scenario: NamedScenario
+    classes: dict[str, Any] | None = None
+    arms: list[str]
+    runs: Annotated[int, Field(ge=1, le=MOST_RUNS)]
+    seed: Annotated[int, Field(ge=0, lt=2**64)]
+    model: str | None = None
+    draw_parameters: bool
+    mechanisms: bool
+    factors: list[Line]
+    outcomes: list[Line]
+    digest: Sha256
+    accords_digest: Sha256
+    means: dict[Line, float | None]
+    failed: list[FailedAt]
+    versions: dict[str, Version]
+    cpu: Line
+    by_hand: ByHand | None = None
+    files: dict[str, str]
+
+    @property
+    def version(self) -> str:
+        """The balance-sim that made the study."""
+        return self.versions["balance_sim"]
+
+
+def read_about(files: dict[str, bytes]) -> About:
+    """package.json, each of its keys of the kind it has to be. Raises BadArchive, WrongRequest for another format."""
+    try:
+        found = json.loads(files["package.json"])
+    except KeyError:
+        raise BadArchive("no package.json: not an archive of `balance-sim package`") from None
+    except (ValueError, RecursionError) as error:
+        raise BadArchive(f"package.json: {str(error)[:200]}") from None
+    if not isinstance(found, dict) or not isinstance(found.get("format"), int):
+        raise BadArchive("package.json: not one of `balance-sim package`")
+    if found["format"] != FORMAT:
+        raise WrongRequest(f"the archive is of format {found['format']}; this balance-sim reads {FORMAT}")
+    return checked_about(found)
+
+
+def checked_about(found: dict[str, Any]) -> About:
+    """`About` from plain data. Raises BadArchive with the first key that does not hold."""
+    try:
+        about = About.model_validate(found)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        kind = len(first["loc"]) == 1 and (first["type"] == "missing" or first["type"].endswith("_type"))
+        why = "is missing or of another kind" if kind else "a value is out of bounds"
+        raise BadArchive(f"package.json: `{first['loc'][0]}`{'' if kind else ':'} {why}") from None
+    if "balance_sim" not in about.versions:
+        raise BadArchive("package.json: `versions` is missing or of another kind")
+    return about
+
+
+def read_points(files: dict[str, bytes], about: About) -> tuple[Point, ...]:
+    """The points of a sweep, whose factors are those of package.json; of a run, its one. Raises BadArchive."""
+    if about.study == "run":
+        return (Point(),)
+    try:
+        points = [Point.model_validate(row) for row in json.loads(files["points.json"])]
+        hash(tuple(point.values for point in points))  # no lists in lists, nor mappings: these have none
+        sound = 0 < len(points) == len({point.number for point in points}) and all(
+            point.settings and {*point.settings} == {*about.factors} and point.key == point_key(point.values)
+            for point in points
+        )
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
+        sound = False
+    if not sound:
+        raise BadArchive("points.json: missing, or not the points of a sweep")
+    return tuple(
+        one.model_copy(update={"settings": {path: one.settings[path] for path in about.factors}})
+        for one in points
+    )
+
+
 def zipped(files: dict[str, bytes]) -> bytes:
     """Members in the order of names, all of one date, with plain permissions: content alone decides the bytes."""
     sink = io.BytesIO()
@@ -54,8 +209,14 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 def unzipped(path: Path) -> dict[str, bytes]:
     """All members by name, in memory. Raises BadArchive for whatever is not a plain, small, honest archive."""
-    content = _content(path)
-    start = _start_of_directory(content, shown(path, 200))
+    name = shown(path, 200)
+    try:
+        content = regular_bytes(path, LARGEST_ARCHIVE)
+    except OSError as error:
+        if error.errno in EXHAUSTED:
+            raise
+        raise BadArchive(f"{name}: {error.strerror}") from None
+    start = _start_of_directory(content, name)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _check_places(archive.infolist(), start)
@@ -63,9 +224,9 @@ def unzipped(path: Path) -> dict[str, bytes]:
             _check_members(members)
             return {one.filename: _bytes_of(archive, one) for one in members}
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, zlib.error, EOFError) as error:
-        raise BadArchive(f"{shown(path, 200)}: not a zip archive that can be read: {error}") from None
+        raise BadArchive(f"{name}: not a zip archive that can be read: {error}") from None
     except (OSError, ValueError, RuntimeError, OverflowError) as error:
-        raise BadArchive(f"{shown(path, 200)}: cannot be read: {error}") from None
+        raise BadArchive(f"{name}: cannot be read: {error}") from None
 
 
 def _start_of_directory(content: bytes, name: str) -> int:
@@ -101,15 +262,6 @@ def _check_places(members: list[zipfile.ZipInfo], start: int) -> None:
         at = one.header_offset + LEAST_HEADER + len(one.orig_filename.encode()) + one.compress_size
     if at > start:
         raise BadArchive("a member reaches into the list of members")
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return regular_bytes(path, LARGEST_ARCHIVE)
-    except OSError as error:
-        if error.errno in EXHAUSTED:
-            raise
-        raise BadArchive(f"{shown(path, 200)}: {error.strerror}") from None
 
 
 def _is_plain_folder(member: zipfile.ZipInfo) -> bool:

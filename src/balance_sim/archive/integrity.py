@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,23 +13,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from balance_sim.archive.diff import KEY
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.pool.faults import StoreDamaged, no_results
-from balance_sim.pool.whole_files import half_written
 from balance_sim.replications.blocks import Block
-from balance_sim.replications.columns import column_words, positions
-from balance_sim.replications.dyads import SUM
 from balance_sim.replications.jobs import Values
 from balance_sim.replications.outcomes import FILTERED
-from balance_sim.results.drawn import SUMS, changed, noted
+from balance_sim.replications.tables import SUM, column_words, positions
+from balance_sim.results.manifest import Manifest
 from balance_sim.results.points import PointTable
-from balance_sim.results.shards import FAILED, TABLES, Kept
+from balance_sim.results.shards import FAILED, SUMS, TABLES, Kept, Shard, noted
 from balance_sim.results.store import Store, came_to_its_end, read_summary
-from balance_sim.scenario.fingerprint import Classes
 
 Ints = npt.NDArray[np.int64]
 CLOSE = 1e-7  # a run: what the rounding of dyads to quanta can come to
-ACCORD_KEY = ("run", "arm", "a", "b", "kind", "origin", "occasion")
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class Contents:
     """What a folder should hold, by its manifest and summary."""
 
     store: Store
-    manifest: dict[str, Any]
+    manifest: Manifest
     points: dict[int, Values]  # of the present design, by number
     known: int  # points the folder has ever had
     runs: int  # asked for, of every point
@@ -58,7 +55,7 @@ class Contents:
 
     @property
     def is_sweep(self) -> bool:
-        return bool(self.manifest["study"] == "sweep")
+        return self.manifest.is_sweep
 
     @property
     def lost_summary(self) -> bool:
@@ -76,22 +73,20 @@ def contents(folder: Path) -> Contents:
     store = Store(folder)
     manifest = store.read_manifest()
     if manifest is None:
-        for table in TABLES:
-            if store.shards(table):
-                raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
+        if any(store.shards(table) for table in TABLES):
+            raise StoreDamaged(f"{folder} holds results without a manifest: restore manifest.json.")
         raise no_results(folder)
-    summary = read_summary(folder)
-    if manifest["study"] == "sweep":
-        if not manifest.get("points"):
-            return Contents(store, manifest, {}, 0, 0, summary)
-        design = PointTable.load(store, manifest["points"])
+    points: dict[int, Values] = {0: ()}
+    known, runs = 1, manifest.runs
+    if manifest.is_sweep:
+        design = PointTable.load(store, manifest.points) if manifest.points else PointTable()
         points = {number: design.points[number].values for number in design.numbers()}
-        return Contents(store, manifest, points, len(design.points), int(manifest["runs"]), summary)
-    return Contents(store, manifest, {0: ()}, 1, int(manifest["runs"]), summary)
+        known, runs = len(design.points), runs if manifest.points else 0
+    return Contents(store, manifest, points, known, runs, read_summary(folder))
 
 
-def check_files(held: Contents) -> list[Damage]:
-    """Every shard: its bytes against its name, one for each key, none without its twin."""
+def _wrong_files(held: Contents) -> list[Damage]:
+    """Every shard: its bytes against its name, one for each key, none without the other tables of its block."""
     out = []
     store, folder = held.store, held.store.folder
     for table in (*TABLES, FAILED):
@@ -110,60 +105,51 @@ def check_files(held: Contents) -> list[Damage]:
     for shard in store.shards("runs"):
         name = str(shard.path.relative_to(folder))
         if shard.key not in accords:
-            out.append(Damage(name, "its table of accords is missing", shard.point, shard.block))
+            out.append(Damage(name, "its table of agreements is missing", shard.point, shard.block))
         elif shard.key not in dyads and store.has_sums(shard):
             out.append(Damage(name, "its table of dyads is missing", shard.point, shard.block))
     return out
 
 
-def check_drawn(held: Contents) -> list[Damage]:
-    """Figures and pages: their bytes against the sha256 put down when they were drawn."""
-    return [
-        Damage(
-            name, "not the bytes it was drawn with; --repair takes it away, `plot` and `report` draw again"
-        )
-        for name in changed(held.store.folder)
-    ]
-
-
-def check_counts(held: Contents) -> list[Damage]:
-    """Runs that a finished study should hold and does not."""
-    if not held.finished:
-        return []
-    return [
+def damage_of(held: Contents) -> list[Damage]:
+    """What is wrong with the shards, and runs that a finished study should hold and does not."""
+    bad = _wrong_files(held)
+    bad += list(_wrong_blocks(held, bad))
+    lacking = held.store.lacking(held.points, held.runs) if held.finished else {}
+    return bad + [
         Damage("runs", f"runs {b.first} to {b.stop - 1} of point {number} are missing", number, b)
-        for number, blocks in held.store.lacking(held.points, held.runs).items()
+        for number, blocks in lacking.items()
         for b in blocks
+        if not any(
+            one.block and one.point == number and one.block.first <= b.first and b.stop <= one.block.stop
+            for one in bad
+        )
     ]
 
 
-def check_rows(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
-    """Every block whose files are sound: each run once in every arm, and accords of these runs alone."""
+def _wrong_blocks(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
+    """Every block whose files are sound: each run once in every arm, and agreements of these runs alone."""
     failed: dict[int, set[int]] = {}
     broken = {(d.point, d.block) for d in bad}
-    try:
+    with suppress(StoreDamaged):  # told of by its checksum
         for row in held.store.failed():
             failed.setdefault(row["point"], set()).add(row["run"])
-    except StoreDamaged:
-        pass  # told of by its checksum
     for one in held.store.kept():
         if one.runs is None or one.accords is None or (one.point, one.block) in broken:
             continue
-        why = _wrong_rows(held, one, failed.get(one.point, set()))
+        why = _wrong_rows(held, one, one.runs, one.accords, failed.get(one.point, set()))
         if why:
             yield Damage(f"runs/{one.runs.path.name}", why, one.point, one.block)
 
 
-def _wrong_rows(held: Contents, one: Kept, failed: set[int]) -> str | None:
-    assert one.runs is not None
-    assert one.accords is not None
+def _wrong_rows(held: Contents, one: Kept, of_runs: Shard, of_accords: Shard, failed: set[int]) -> str | None:
     try:
-        runs, accords = held.store.read(one.runs), held.store.read(one.accords)
+        runs, accords = held.store.read(of_runs), held.store.read(of_accords)
         expected = np.array([r for r in range(one.block.first, one.block.stop) if r not in failed], np.int64)
         wrong = _wrong_runs(held, runs, expected) or _wrong_accords(held, accords, expected)
         if wrong is None and one.dyads is not None:
             wrong = _wrong_dyads(held, runs, held.store.read(one.dyads))
-        unlike = None if wrong else held.store.unlike_first(one.runs, runs.column_names)
+        unlike = None if wrong else held.store.unlike_first(of_runs, runs.column_names)
         return f"{unlike}, by another version; --all --repair runs all again" if unlike else wrong
     except (pa.ArrowException, KeyError, TypeError, ValueError, AttributeError) as error:
         return f"not a table of this kind ({type(error).__name__}: {error})"
@@ -173,10 +159,10 @@ def _wrong_rows(held: Contents, one: Kept, failed: set[int]) -> str | None:
 
 def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
     arms, number = column_words(runs, "arm"), runs["run"].to_numpy().astype(np.int64)
-    strangers = set(arms) - set(held.manifest["arms"])
-    if strangers and not held.manifest.get("mechanisms"):
-        return f"rows of an arm the study does not have: {min(strangers)}"
-    for arm in held.manifest["arms"]:
+    foreign = set(arms) - set(held.manifest.arms)
+    if foreign and not held.manifest.mechanisms:
+        return f"rows of an arm the study does not have: {min(foreign)}"
+    for arm in held.manifest.arms:
         mine = np.sort(number[arms == arm])
         if np.array_equal(mine, expected):
             continue
@@ -192,9 +178,9 @@ def _wrong_runs(held: Contents, runs: pa.Table, expected: Ints) -> str | None:
 
 def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
     """Sums over dyads, and over states, against those of the runs; and of their differences from the control arm."""
-    arms, arm, of_arm = held.manifest["arms"], column_words(runs, "arm"), column_words(dyads, "arm")
-    if strangers := set(of_arm) - set(arms):
-        return f"dyads of an arm the study does not have: {min(strangers)}"
+    arms, arm, of_arm = held.manifest.arms, column_words(runs, "arm"), column_words(dyads, "arm")
+    if foreign := set(of_arm) - set(arms):
+        return f"dyads of an arm the study does not have: {min(foreign)}"
     all_new = FILTERED + "accords_all_"
     longest = max(int(name.removeprefix(all_new)) for name in runs.column_names if name.startswith(all_new))
     number, is_state = runs[f"{all_new}{longest}"].to_numpy(), column_words(dyads, "b") == ""
@@ -215,35 +201,26 @@ def _wrong_dyads(held: Contents, runs: pa.Table, dyads: pa.Table) -> str | None:
 def _wrong_accords(held: Contents, accords: pa.Table, expected: Ints) -> str | None:
     number = accords["run"].to_numpy().astype(np.int64)
     if not np.isin(number, expected).all():
-        return f"an accord of run {number[~np.isin(number, expected)][0]}, which does not belong there"
-    known = {"arm": set(held.manifest["arms"])}
-    known |= {side: {state["id"] for state in held.manifest["inputs"]["states"]} for side in ("a", "b")}
+        return f"an agreement of run {number[~np.isin(number, expected)][0]}, which does not belong there"
+    known = {"arm": set(held.manifest.arms)}
+    known |= {side: {state["id"] for state in held.manifest.inputs["states"]} for side in ("a", "b")}
     for column, words in known.items():
-        strangers = set(column_words(accords, column)) - words
-        if strangers:
-            return f"an accord with {column} {min(strangers)}, which the study does not have"
-    table = held.manifest.get("classes")
-    if table is not None:
-        classes = Classes.read(table)
+        foreign = set(column_words(accords, column)) - words
+        if foreign:
+            return f"an agreement with {column} {min(foreign)}, which the study does not have"
+    classes = held.manifest.class_table
+    if classes is not None:
         codes = sorted(classes.list_of)
         first, second = (positions(accords, side, codes) for side in ("a", "b"))
         ways = np.column_stack([first, second, positions(accords, "direction", DIRECTIONS)])
         for a, b, way in np.unique(ways, axis=0):
             if classes.direction(codes[a], codes[b]) != DIRECTIONS[way]:
                 return (
-                    f"an accord of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}, "
+                    f"an agreement of {codes[a]}-{codes[b]} counted as {DIRECTIONS[way]}, "
                     "which the class table does not say"
                 )
-    keys = [
-        np.unique(column_words(accords, name).astype(str), return_inverse=True)[1]
-        if pa.types.is_dictionary(accords[name].type)
-        else accords[name].to_numpy()
-        for name in ACCORD_KEY
-    ]
-    table = np.column_stack(keys) if len(accords) else np.empty((0, len(keys)))
-    if len(np.unique(table, axis=0)) != len(table):
-        return "an accord stands there twice"
-    return None
+    twice = accords.select(KEY).unify_dictionaries().to_pandas().duplicated().any()
+    return "an agreement stands there twice" if twice else None
 
 
 def unchecked(held: Contents) -> list[str]:
@@ -254,29 +231,21 @@ def unchecked(held: Contents) -> list[str]:
     sums = noted(held.store.folder)
     known |= {*sums}
     if held.is_sweep:
-        points = held.manifest.get("points") or {}
-        known |= {"levels.csv", "effects.csv", f"points.{points.get('sha256')}.parquet"}
+        points = held.manifest.points
+        known |= {"levels.csv", "effects.csv", f"points.{points.sha256 if points else None}.parquet"}
     out = []
     for path in sorted(held.store.folder.iterdir()):
         if path.name in known or path.name.endswith(".partial"):
             continue
         inside = path.rglob("*") if path.is_dir() else ()
-        many = sum(
-            1
-            for one in inside
-            if not one.is_dir() and one.relative_to(held.store.folder).as_posix() not in sums
-        )
+        files = (one.relative_to(held.store.folder).as_posix() for one in inside if not one.is_dir())
+        many = sum(name not in sums for name in files)
         if many or not path.is_dir():
             out.append(f"{path.name}/ ({many:,} files)" if path.is_dir() else path.name)
     return out
 
 
-def left_over(folder: Path) -> list[str]:
-    """Temporary files of a writer that was stopped; the next writer takes them away."""
-    return [str(path.relative_to(folder)) for path in half_written(folder)]
-
-
-def strangers(folder: Path) -> list[str]:
+def unexpected(folder: Path) -> list[str]:
     """Files among the shards that no balance-sim wrote there. They are read by nobody."""
     out = []
     for table in (*TABLES, FAILED):
@@ -285,9 +254,3 @@ def strangers(folder: Path) -> list[str]:
             names = (n for n in os.listdir(folder / table) if n not in known and not n.endswith(".partial"))
             out += [f"{table}/{name}" for name in sorted(names)]
     return out
-
-
-def sha256_of(path: Path) -> str:
-    """sha256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

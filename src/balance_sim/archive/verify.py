@@ -1,39 +1,66 @@
-"""`verify`: a results folder against itself, and a sample of it against the model."""
+"""`verify`: a results folder against itself, and a sample of it against the model, row by row and bit by bit; what is
+damaged can be run again."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from balance_sim.analysis.result import open_result
+from balance_sim.archive.diff import diff_tables
 from balance_sim.archive.integrity import (
     Contents,
     Damage,
-    check_counts,
-    check_drawn,
-    check_files,
-    check_rows,
     contents,
-    left_over,
-    strangers,
+    damage_of,
     unchecked,
+    unexpected,
 )
-from balance_sim.archive.rerun import Compared, compare, job_of, repair, sample_of, why_not
-from balance_sim.experiment.go_on import command_of
-from balance_sim.pool.faults import StoreDamaged
+from balance_sim.experiment.run import SHARD_RUNS, import_model, run_tasks
+from balance_sim.experiment.status import command_of
+from balance_sim.pool.faults import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import arithmetic, arithmetic_here
-from balance_sim.results.cells import frame_csv
-from balance_sim.results.drawn import changed, noted, take_away
-from balance_sim.results.folder import version
-from balance_sim.results.result import open_result
-from balance_sim.results.store import runs_of
+from balance_sim.pool.whole_files import half_written
+from balance_sim.replications.arms import chosen_arms
+from balance_sim.replications.blocks import Block
+from balance_sim.replications.jobs import Job, Task, TaskResult
+from balance_sim.replications.tables import column_words, summed
+from balance_sim.results.export import frame_csv
+from balance_sim.results.folder import failed_rows, scenario_of, version
+from balance_sim.results.manifest import Manifest
+from balance_sim.results.shards import FAILED, TABLES, Digest, Kept, changed, noted, take_away
+from balance_sim.results.store import Store, missing, runs_of
 from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario.files import bytes_if_any
 
 SAMPLE = 4
 FEW = 5  # runs that a note names
+RUNS_OF_A_BLOCK = 16  # run again of each block in a sample
+OWN_CLASSES = "its points were each counted by classes of their own, which this balance-sim does not do"
+Pair = tuple[pa.Table, pa.Table]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A part of a block run again. `why`: what differs, or None. `digits`: only last digits differ.
+
+    revived: runs on record as failed that did not fail again. A time limit or too little memory may have ended them;
+    so may somebody who did not like what came of them."""
+
+    file: str
+    point: int
+    block: Block
+    why: str | None
+    digits: bool = False
+    revived: tuple[int, ...] = ()
 
 
 @dataclass
@@ -93,9 +120,8 @@ def verify(
         return found
     held = _with_runs(contents(folder))
     job = job_of(held.manifest, model)
-    stop = why_not(held.manifest, model, version())
-    if stop:
-        raise StoreDamaged(f"{folder} is damaged and cannot be mended here: {stop}")
+    if stop := _why_not(held.manifest, model):
+        raise StoreDamaged(f"{folder} is damaged and cannot be repaired here: {stop}")
     told = [d.text() for d in found.damage]
     take_away(folder, changed(folder))
     repair(held, job, found.damage, workers)
@@ -114,14 +140,9 @@ def _with_runs(held: Contents) -> Contents:
 def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> Verified:
     held = contents(folder)
     whole = {shard.key for shard in held.store.shards("runs")}
-    found = Verified(
-        folder, held.manifest["study"], len(whole), sum(stop - first for _, first, stop in whole)
-    )
-    found.damage = check_files(held)
-    found.damage += list(check_rows(held, found.damage))
-    found.damage += _uncovered(check_counts(held), found.damage)
-    drawn = check_drawn(held)
-    stop = why_not(held.manifest, model, version())
+    found = Verified(folder, held.manifest.study, len(whole), sum(stop - first for _, first, stop in whole))
+    found.damage = damage_of(held)
+    stop = "" if sample == 0 else _why_not(held.manifest, model)
     if sample == 0:
         found.notes.append("no block was run again (--sample 0)")
     elif stop:
@@ -132,7 +153,12 @@ def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> 
         _take_differences(held, found)
     if not found.damage:
         found.damage += _check_summary(held, found)
-    found.damage += drawn
+    found.damage += [
+        Damage(
+            name, "not the bytes it was drawn with; --repair takes it away, `plot` and `report` draw again"
+        )
+        for name in changed(folder)
+    ]
     if not held.finished:
         command = command_of(held.manifest, folder) or "the command that made it"
         left, wanted = runs_of(held.store.lacking(held.points, held.runs)), len(held.points) * held.runs
@@ -140,41 +166,29 @@ def _look(folder: Path, sample: int | None, model: str | None, workers: int) -> 
             f"{wanted - left:,} of {wanted:,} runs" if left else "its runs are there, its summary.json is not"
         )
         found.notes.append(f"the study is not finished, {how}; to go on: {command}")
-    found.notes += [f"left over by a writer that was stopped: {name}" for name in left_over(folder)]
-    found.notes += [f"not written by balance-sim and read by nobody: {name}" for name in strangers(folder)]
+    partial = (path.relative_to(folder) for path in half_written(folder))  # the next writer takes them away
+    found.notes += [f"left over by a writer that was stopped: {name}" for name in partial]
+    found.notes += [f"not written by balance-sim and read by nobody: {name}" for name in unexpected(folder)]
     gone = [name for name in noted(folder) if not os.path.lexists(folder / name)]
     found.notes += [f"drawn, and not there any more: {name}" for name in gone[:FEW]]
     found.unchecked = unchecked(held)
     return found
 
 
-def _uncovered(counted: list[Damage], known: list[Damage]) -> list[Damage]:
-    """Missing runs that no damaged file accounts for."""
-    return [
-        d
-        for d in counted
-        if not any(
-            k.block and d.block and k.point == d.point
-            and k.block.first <= d.block.first and d.block.stop <= k.block.stop
-            for k in known
-        )
-    ]  # fmt: skip
-
-
 def _take_differences(held: Contents, found: Verified) -> None:
     """What differs when run again is damage, unless it is but last digits from other arithmetic than ours."""
-    made_on = arithmetic(held.manifest.get("cpu"), held.manifest["versions"]["numpy"])
+    made_on = arithmetic(held.manifest.cpu, held.manifest.versions["numpy"])
     here = arithmetic_here()
     for one in found.rerun:
         if one.revived:
             few = ", ".join(map(str, one.revived[:FEW])) + (", ..." if len(one.revived) > FEW else "")
-            at = f" of point {one.point}; --retry-failed lives it again" if held.is_sweep else ""
+            at = f" of point {one.point}; --retry-failed simulates it again" if held.is_sweep else ""
             found.notes.append(f"on record as failed, and without a fault when run again: run {few}{at}")
         if one.why is None:
             continue
         if one.digits and made_on != here:
             found.notes.append(
-                f"{one.file}: last digits differ, accords and dates do not ({one.why}); "
+                f"{one.file}: last digits differ, agreements and dates do not ({one.why}); "
                 f"made on {made_on}, this is {here}"
             )
         else:
@@ -208,7 +222,7 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
         for name, text in tables.items()
         if name not in lost and bytes_if_any(folder / name) != text.encode()
     ]
-    made = held.manifest["versions"]["balance_sim"]
+    made = held.manifest.version
     earlier = not all(held.store.has_sums(one.runs) for one in held.store.kept() if one.runs is not None)
     if (made == version() and not earlier) or held.summary.get("digest") != fresh["digest"]:
         out += other
@@ -218,17 +232,17 @@ def _check_summary(held: Contents, found: Verified) -> list[Damage]:
             f"made by {by}, this is {version()}: the runs are whole, and what is told of them "
             f"({', '.join(one.file for one in other)}) is worked out another way, and was not compared"
         )
-    rows = held.store.failed()
-    listed = folder / "failed.json"
-    if os.path.lexists(listed) != bool(rows) or (
-        rows and bytes_if_any(listed) != _failed_text(rows).encode()
+    failed = _failed_text(held.store)
+    if os.path.lexists(folder / "failed.json") != bool(failed) or (
+        failed and bytes_if_any(folder / "failed.json") != failed.encode()
     ):
         out.append(Damage("failed.json", "is not what the runs give"))
     return out
 
 
-def _failed_text(rows: list[dict[str, Any]]) -> str:
-    return json.dumps(rows, indent=1) + "\n"
+def _failed_text(store: Store) -> str:
+    rows = store.failed()
+    return json.dumps(rows, indent=1) + "\n" if rows else ""
 
 
 def _fresh(held: Contents) -> tuple[dict[str, Any], dict[str, str]]:
@@ -252,11 +266,142 @@ def _write_summary(held: Contents) -> None:
         tables["summary.json"] = json.dumps(fresh, indent=1, allow_nan=False) + "\n"
         for name, text in tables.items():
             store.write_text(name, text)
-        rows = store.failed()
-        if rows:
-            store.write_text("failed.json", _failed_text(rows))
+        if failed := _failed_text(store):
+            store.write_text("failed.json", failed)
         else:
             (store.folder / "failed.json").unlink(missing_ok=True)
 
 
-__all__ = ["SAMPLE", "Verified", "verify"]
+def allowed_model(named: str | None, model: str | None) -> None:
+    """Raises WrongRequest where a study has code of its own and `model` does not name it, or it cannot be found."""
+    if named is not None and model != named:
+        raise WrongRequest(_own_code(named))
+    import_model(named)
+
+
+def _own_code(named: str) -> str:
+    return f"the study used code of its own, {named}: --model {named} allows it to run"
+
+
+def _why_not(manifest: Manifest, model: str | None) -> str:
+    """Why this study cannot be run again here; nothing if it can. Code runs only if `model` names it."""
+    if manifest.model is not None and model != manifest.model:
+        return _own_code(manifest.model)
+    if manifest.is_sweep and manifest.classes is None:
+        return OWN_CLASSES
+    made = manifest.version
+    own = version()
+    return (
+        "" if made == own else f"made by balance-sim {made}, this is {own}: pip install balance-sim=={made}"
+    )
+
+
+def job_of(manifest: Manifest, model: str | None) -> Job:
+    """The job a manifest describes. Raises WrongRequest if its code is not allowed or cannot be found."""
+    allowed_model(manifest.model, model)
+    scenario = scenario_of(manifest)
+    return Job(
+        scenario,
+        manifest.seed,
+        chosen_arms(scenario, manifest.arms),
+        manifest.model,
+        mechanisms=manifest.mechanisms,
+        draws=manifest.draw_parameters,
+    )
+
+
+def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[tuple[Kept, Block]]:
+    """Parts of `count` sound blocks, drawn anew each time; None: all blocks, whole.
+
+    Not by a seed that the folder names: who edits a block must not know whether it is looked at."""
+    broken = {(d.point, d.block) for d in bad}
+    sound = [
+        one for one in held.store.kept() if (one.point, one.block) not in broken and one.point in held.points
+    ]
+    if count is None:
+        return [(one, one.block) for one in sound]
+    rng = np.random.default_rng()
+    chosen = sorted(rng.choice(len(sound), min(count, len(sound)), replace=False)) if sound else []
+    out = []
+    for at in chosen:
+        block = sound[at].block
+        first = int(rng.integers(block.first, max(block.stop - RUNS_OF_A_BLOCK, block.first) + 1))
+        out.append((sound[at], Block(first, min(first + RUNS_OF_A_BLOCK, block.stop))))
+    return out
+
+
+def compare(
+    held: Contents, job: Job, parts: Sequence[tuple[Kept, Block]], workers: int = 1
+) -> list[Compared]:
+    """Run these parts again and hold them against what is kept. The number of workers changes nothing."""
+    tasks = [Task(block, one.point, held.points[one.point]) for one, block in parts]
+    by_task = {(one.point, block): one for one, block in parts}
+    out = [
+        _compared(held, by_task[outcome.task.point, outcome.task.block], outcome)
+        for outcome in run_tasks(job, tasks, workers)
+    ]
+    return sorted(out, key=lambda c: (c.point, c.block.first))
+
+
+def _compared(held: Contents, one: Kept, outcome: TaskResult) -> Compared:
+    again, block = outcome.tables, outcome.task.block
+    now = [] if again is None else sorted(again.runs["run"].unique().to_pylist())
+    if one.runs is None or one.accords is None:
+        return Compared(FAILED, one.point, block, None, revived=tuple(now))
+    file = f"runs/{one.runs.path.name}"
+    runs, accords = (
+        table.filter(pc.and_(pc.greater_equal(table["run"], block.first), pc.less(table["run"], block.stop)))
+        for table in (held.store.read(one.runs), held.store.read(one.accords))
+    )
+    present = runs["run"].unique()
+    if again is None:
+        why = f"run {block.first} fails when run again" if len(present) else None
+        return Compared(file, one.point, block, why)
+    revived = tuple(run for run in now if run not in {*present.to_pylist()})
+    runs_again, accords_again = (
+        table.filter(pc.is_in(table["run"], value_set=present)) for table in (again.runs, again.accords)
+    )
+    arms = sorted({*column_words(runs, "arm"), *column_words(runs_again, "arm")})
+    if _digest((runs, accords), arms) != _digest((runs_again, accords_again), arms):
+        why, digits = diff_tables((runs, accords), (runs_again, accords_again))
+        return Compared(file, one.point, block, why, digits, revived)
+    whole = block == one.block and not revived
+    if whole and one.dyads is not None and summed([held.store.read(one.dyads)]) != summed([again.dyads]):
+        return Compared(f"dyads/{one.dyads.path.name}", one.point, block, "other sums by dyad")
+    return Compared(file, one.point, block, None, revived=revived)
+
+
+def _digest(pair: Pair, arms: Sequence[str]) -> str:
+    digest = Digest(arms)
+    digest.add(*pair)
+    return f"{pair[0].column_names} {pair[1].column_names} {digest.hexdigest()}"
+
+
+def repair(held: Contents, job: Job, bad: Sequence[Damage], workers: int = 1) -> None:
+    """Take the damaged blocks away and run what is then missing. Raises FolderBusy, CannotWrite."""
+    store = held.store
+    hit = {(d.point, d.block) for d in bad if d.block is not None}
+    with store.lock():
+        for table in (*TABLES, FAILED):
+            for shard in store.every_shard(table):
+                inside = any(
+                    p == shard.point and b.first < shard.stop and shard.first < b.stop for p, b in hit if b
+                )
+                if inside or not shard.is_sound():
+                    hit.add((shard.point, shard.block))
+                    shard.path.unlink(missing_ok=True)
+        done: dict[int, list[Block]] = {}
+        for one in store.kept():
+            done.setdefault(one.point, []).append(one.block)
+        tasks = []
+        for number, values in held.points.items():
+            mine = [b for p, b in hit if p == number and b is not None]
+            runs = max([held.runs if held.finished else 0, *(b.stop for b in mine)], default=0)
+            todo = missing(done.get(number, []), runs, SHARD_RUNS)
+            tasks += [Task(block, number, values) for block in todo]
+        for outcome in run_tasks(job, tasks, workers):
+            rows = failed_rows(outcome)
+            if rows:
+                store.write_failed(outcome.task.point, outcome.task.block, rows)
+            if outcome.tables is not None:
+                store.write(outcome.task.point, outcome.task.block, outcome.tables)

@@ -7,19 +7,20 @@ import logging
 import pickle
 import time
 import zlib
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from cachetools import LRUCache
+
 from balance_sim.pool.faults import ClusterGone, MissingExtra, WrongRequest
-from balance_sim.replications.jobs import FailedRun, Job, Outcome, Task, joined, live_or_isolate, singles
+from balance_sim.replications.jobs import Job, Task, TaskResult
 
 if TYPE_CHECKING:
     from distributed import Client
 
-_jobs: OrderedDict[str, Job] = OrderedDict()
+_jobs: LRUCache[str, Job] = LRUCache(2)
 CONNECT_SECONDS = 30
 WORKERLESS_SECONDS = 60  # without a single worker, after which nobody is waited for any longer
 PATIENCE = 1.0  # seconds between two looks at scheduler and workers
@@ -28,30 +29,22 @@ log = logging.getLogger(__name__)
 
 
 def connect(address: str) -> Client:
-    """A client of the scheduler at tcp://HOST:PORT, with at least one worker."""
-    distributed = _distributed()
-    _hush()
-    try:
-        client: Client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise WrongRequest(f"no Dask scheduler with workers answers at {address}: {error}") from error
-    return client
+    """A client of the scheduler at tcp://HOST:PORT, with at least one worker.
 
-
-def _distributed() -> Any:
+    Dask's own reports, tracebacks among them, are kept from the terminal: what matters of them is said here."""
     try:
         import distributed
     except ImportError:
         raise MissingExtra("clusters", "cluster") from None
-    return distributed
-
-
-def _hush() -> None:
-    """Keep Dask's own reports, tracebacks among them, from the terminal: what matters of them is said here."""
     for name in [*logging.root.manager.loggerDict, "distributed", "tornado.application"]:
         if name.partition(".")[0] in ("distributed", "tornado"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    try:
+        client: Client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)  # type: ignore[no-untyped-call]
+        client.wait_for_workers(1, timeout=CONNECT_SECONDS)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise WrongRequest(f"no Dask scheduler with workers answers at {address}: {error}") from error
+    return client
 
 
 def job_queue(kind: str, options: dict[str, Any]) -> Any:
@@ -77,18 +70,16 @@ def threads_of(client: Client) -> int:
     return max(sum(client.nthreads().values()), 1)  # type: ignore[no-untyped-call]
 
 
-def live_packed(packed: bytes, task: Task) -> Outcome:
+def live_packed(packed: bytes, task: Task) -> TaskResult:
     """A worker's part. The job is unpacked once and kept."""
     digest = hashlib.sha256(packed).hexdigest()
     job = _jobs.get(digest)
     if job is None:
         job = _jobs[digest] = pickle.loads(zlib.decompress(packed))  # from our own driver
-        while len(_jobs) > 2:
-            _jobs.popitem(last=False)
-    return live_or_isolate(job, task)
+    return job.do(task)
 
 
-def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[Outcome]:
+def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[TaskResult]:
     """Outcomes as they finish, at most twice the workers' threads in flight.
 
     A task that Dask gives up on, because its workers died each time, is run again run by run.
@@ -96,8 +87,24 @@ def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[
     packed = zlib.compress(pickle.dumps(job))
     executor = client.get_executor(pure=False)  # type: ignore[no-untyped-call]
     rest = iter(tasks)
-    flying: dict[Future[Outcome], Task] = {}
+    flying: dict[Future[TaskResult], Task] = {}
     watch = _Watch(client)
+
+    def one_by_one(task: Task, error: BaseException | None) -> Iterator[TaskResult]:
+        pieces = job.pieces(task)
+        if not pieces:
+            why = f"the cluster gave the run up: {type(error).__name__}: {error}"
+            yield job.lost(task, why)
+        for piece in pieces:
+            future = executor.submit(live_packed, packed, piece)
+            watch.first_of([future])
+            with watch.lost_as_gone():
+                error = future.exception()
+            if error is None:
+                yield future.result()
+            else:
+                yield from one_by_one(piece, error)
+
     try:
         while True:
             while len(flying) < 2 * watch.threads():
@@ -112,7 +119,7 @@ def run_on_cluster(job: Job, tasks: Iterable[Task], client: Client) -> Iterator[
                 with watch.lost_as_gone():
                     error = future.exception()
                     outcome = future.result() if error is None else None
-                yield outcome or _one_by_one(job, task, packed, executor, error, watch)
+                yield outcome or job.whole(task, [*one_by_one(task, error)])
     finally:
         executor.shutdown(wait=False)  # takes back what is not done
 
@@ -148,36 +155,10 @@ class _Watch:
             raise ClusterGone(f"the Dask cluster has had no worker for {WORKERLESS_SECONDS} s. {KEPT}")
         return max(there, 1)
 
-    def first_of(self, flying: Iterable[Future[Outcome]]) -> set[Future[Outcome]]:
+    def first_of(self, flying: Iterable[Future[TaskResult]]) -> set[Future[TaskResult]]:
         """Those that are done, once one is. Raises ClusterGone."""
         while True:
             done, _ = wait(flying, timeout=PATIENCE, return_when=FIRST_COMPLETED)
             if done:
                 return done
             self.threads()
-
-
-def _one_by_one(
-    job: Job, task: Task, packed: bytes, executor: Any, error: BaseException | None, watch: _Watch
-) -> Outcome:
-    if len(task.block) == 1:
-        return Outcome(task, None, (_failed(job, task.block.first, error),))
-    parts, failed = [], []
-    for single in singles(task):
-        future = executor.submit(live_packed, packed, single)
-        watch.first_of([future])
-        with watch.lost_as_gone():
-            why = future.exception()
-        if why is not None:
-            failed.append(_failed(job, single.block.first, why))
-            continue
-        outcome = future.result()
-        failed += outcome.failed
-        if outcome.tables is not None:
-            parts.append(outcome.tables)
-    return Outcome(task, joined(parts), tuple(failed))
-
-
-def _failed(job: Job, run: int, error: BaseException | None) -> FailedRun:
-    why = f"the cluster gave the run up: {type(error).__name__}: {error}"
-    return FailedRun(run, job.seed, why)

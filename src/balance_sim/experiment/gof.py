@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from balance_sim.analysis.gof_file import GoodnessOfFit
-from balance_sim.analysis.residuals import residuals_of
+from balance_sim.analysis.gof_file import GoodnessOfFit, residuals_of
 from balance_sim.experiment.run import run
 from balance_sim.pool.faults import WrongRequest
-from balance_sim.replications.agreements import ground_of, newly_signed, recorded
 from balance_sim.replications.arms import chosen_arms
-from balance_sim.replications.gof import Agreements, Span, compare
-from balance_sim.replications.record import own_span, set_back, with_focal
+from balance_sim.replications.gof import (
+    Agreements,
+    Span,
+    compare,
+    ground_of,
+    newly_signed,
+    own_span,
+    recorded,
+    set_back,
+    with_focal,
+)
 from balance_sim.results.folder import version
 from balance_sim.results.result import Result
 from balance_sim.scenario import arm_scenario
@@ -67,7 +74,7 @@ def goodness_of_fit(
         )
     if span.first < scenario.start:
         lived = set_back(scenario, span, arm)
-        made = run(lived, runs=runs, seed=seed, workers=workers, draw_parameters=draw_parameters)
+        made: Result = run(lived, runs=runs, seed=seed, workers=workers, draw_parameters=draw_parameters)
     else:
         focal = next(event.date for event in scenario.events if event.id == scenario.focal)
         lived = with_focal(arm_scenario(scenario, chosen), focal)

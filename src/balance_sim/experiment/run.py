@@ -1,37 +1,43 @@
-"""Run a scenario: every arm, many times, in memory or into a results folder that can be gone on with."""
+"""Run a scenario: every arm, many times, in memory or into a results folder that can be resumed.
+
+`run` goes from scenario to tasks to tables: a `Job` says what is simulated, `missing` which blocks of runs are still to
+be, `run_tasks` where: in this process, in worker processes, or on a Dask cluster. The tables are the same."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from balance_sim.analysis.channels import Channels, channels_of
+from balance_sim.analysis.expected_effect import Channels, channels_of
 from balance_sim.analysis.placebos import Placebos, placebos
-from balance_sim.experiment.runner import Job, Task, run_tasks, runs_a_shard
+from balance_sim.analysis.result import AnalysedResult, kept_summary
 from balance_sim.model.classes import classes_of, with_classes
 from balance_sim.model.news import reading_of
-from balance_sim.pool.ahead import Ahead
 from balance_sim.pool.faults import WrongRequest
-from balance_sim.pool.hands import not_in_a_worker
-from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
+from balance_sim.pool.processes import Background, run_in_processes
+from balance_sim.pool.worker import refuse_unguarded
+from balance_sim.replications.arms import chosen_arms, compile_arms, extra_arms_of_a_run, headline_arm
 from balance_sim.replications.blocks import Block, runs_with_extra
-from balance_sim.replications.extra_arms import lives_of_a_run
-from balance_sim.replications.jobs import Progress
+from balance_sim.replications.jobs import Job, Progress, Task, TaskResult
+from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.estimates import estimates_of
 from balance_sim.results.folder import Folder, InMemory, manifest_of, version
-from balance_sim.results.result import Result, kept_summary
 from balance_sim.results.store import missing
 from balance_sim.scenario.fingerprint import sealed
 from balance_sim.scenario.schema import Scenario
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 RUNS = 100
 """Replications where no number is given: the headline's standard error in Beijing 2025 is then below 0.003."""
@@ -39,7 +45,8 @@ STEP = 32
 MOST_RUNS = 10_000_000
 LARGE = 25
 """States from which on placebos take longer than a process does to start."""
-log = logging.getLogger(__name__)
+SHARD_RUNS = 256  # the most runs a shard holds where a study has one point
+ROUNDS = 2  # the fewest shards for each worker: progress shows, and a stop loses half at most
 
 
 def study_key(
@@ -77,33 +84,56 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     mechanisms: bool = False,
     draw_parameters: bool = False,
     placebos_ahead: bool = False,
-) -> Result:
-    """Live `runs` replications of the scenario in every arm and return what came of them.
+) -> AnalysedResult:
+    """Simulate `runs` replications of the scenario in every arm and return what came of them.
 
-    The reference arm is always among the arms. With `out`, block tables go to that folder as they finish
-    and the same call goes on where it stopped; without, they stay in memory. The result depends on the
-    scenario, arms and seed, run by run: the first 200 of 400 runs are the 200 runs. More than one worker
-    starts processes: call it under `if __name__ == "__main__":` from a script.
+    The result depends on scenario, arms and seed, replication by replication: the first 200 of 400 are the 200. More
+    than one worker starts processes: call it under `if __name__ == "__main__":` from a script.
 
-    precision: go on from there until the standard error of the headline effect, on counter-balancing agreements within
-    the longest window, is at most this, at numbers of runs that depend on the results alone; never more than MOST_RUNS.
+    Parameters
+    ----------
+    scenario : a complete scenario
+    runs : replications of every arm
+    seed : of all random numbers, 0 to 2^64 - 1
+    precision : go on until the Monte Carlo standard error of the headline effect, on counter-balancing agreements
+        within the longest window, is at most this, at numbers of runs that depend on the results alone, up to MOST_RUNS
+    arms : names; all if not given. The control arm is always among them
+    workers : processes
+    out : results folder, into which tables of blocks go as they finish; the same call resumes there. In memory if None
+    command, files : kept in the folder's manifest: the command line, and the text of the scenario's files by name
+    progress : called with replications simulated, asked for, failed
+    model : `module:Class` of a StateAgent subclass that decides another way; its code runs
+    run_timeout : seconds after which a replication counts as failed
+    mechanisms : every fourth replication simulates the extra arms too, which some measures of `Result.mechanisms` need;
+        nothing else depends on it, nor does the digest
+    draw_parameters : each replication draws its weights and intercepts from the shipped fit, the same in every arm
+    placebos_ahead : with more than one worker, placebos of a large scenario are computed in a process meanwhile
 
-    model: `module:Class` of a StateAgent subclass that decides another way; its code runs. run_timeout: seconds
-    after which a run counts as failed. mechanisms: every fourth run lives the extra arms too, which some
-    measures of `Result.mechanisms` need; nothing else depends on it, nor does the digest. draw_parameters: each
-    run draws its weights and intercepts from the shipped fit, the same in every arm. placebos_ahead: with more than
-    one worker, `Result.placebos` of a large scenario are worked out in a process of their own meanwhile.
+    Returns
+    -------
+    AnalysedResult : frames and summary; computed when asked for
 
-    Raises WrongRequest for unknown arms or a folder of another study, FolderBusy, CannotWrite; ValueError for a
-    scenario changed by hand that leaves a state without an audience, or has states that it lacks as written."""
-    not_in_a_worker()
+    Raises
+    ------
+    WrongRequest : for unknown arms, a number out of bounds, or a folder of another study
+    FolderBusy, CannotWrite : from the results folder
+    ValueError : for a scenario changed by hand that leaves a state without an audience, or has states that it lacks as
+        written
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
+    >>> bs.run(scenario, runs=4, seed=1).runs
+    4
+    """
+    refuse_unguarded()
     if runs < 1:
         raise WrongRequest(f"runs must be at least 1, got {runs}")
     if precision is not None and not 0 < precision < float("inf"):
         raise WrongRequest(f"precision must be a positive number of agreements, got {precision}")
     check_seed(seed)
-    if model is not None:
-        import_model(model)
+    import_model(model)
     began = time.monotonic()
     scenario = sealed(scenario)
     chosen = chosen_arms(scenario, arms)
@@ -116,15 +146,20 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
     if out is not None:
         more = {"files": files or {}, "command": command, "mechanisms": mechanisms}
         more |= {"draw_parameters": draw_parameters}
-        manifest = manifest_of("run", scenario, chosen, seed, model, **more)
-        sink = Folder(Path(out), manifest)
-    lived: list[Block] = []
+        sink = Folder(Path(out), manifest_of("run", scenario, chosen, seed, model, **more))
+    simulated: list[Block] = []
+    ahead = None
     with sink, ExitStack() as stack:
-        ahead = begun_placebos(scenario, chosen, out, stack) if placebos_ahead and workers > 1 else None
+        is_worth_it = placebos_ahead and workers > 1 and len(scenario.states) >= LARGE
+        if is_worth_it and "placebos" not in kept_summary(
+            None if out is None else Path(out), scenario, version()
+        ):
+            ahead = Background(partial(_placebos_and_channels, scenario, chosen))
+            stack.callback(ahead.close)  # where the run ends without a result
         while True:
             sink.want(runs)
             todo = missing(sink.done().get(0, []), runs, runs_a_shard(runs, workers))
-            lived += todo
+            simulated += todo
             done = runs - sum(len(block) for block in todo)
             if progress:
                 progress(done, runs, len(sink.failed()))
@@ -139,13 +174,13 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
             runs = needed
         sink.hold(runs)
         stack.pop_all()  # it goes on while the result is read
-    wanted = sum(len(block) for block in lived)
     extra_runs = 0
-    if mechanisms and lived:
-        lives = lives_of_a_run(compile_arms(scenario, chosen[:1]), headline_arm(scenario, chosen))
-        extra_runs = sum(len(runs_with_extra(block)) for block in lived) * lives
+    if mechanisms and simulated:
+        lives = extra_arms_of_a_run(compile_arms(scenario, chosen[:1]), headline_arm(scenario, chosen))
+        extra_runs = sum(len(runs_with_extra(block)) for block in simulated) * lives
+    many = sum(len(block) for block in simulated) * len(chosen) + extra_runs
     seconds = time.monotonic() - began
-    return Result(
+    return AnalysedResult(
         scenario=scenario,
         runs=runs,
         seed=seed,
@@ -159,41 +194,52 @@ def run(  # noqa: PLR0913 - one keyword for each option of the command
         failed=tuple(row for row in sink.failed() if row["run"] < runs),
         timing={
             "seconds": seconds,
-            "runs_per_second": (wanted * len(chosen) + extra_runs) / seconds if seconds > 0 else float("nan"),
+            "runs_per_second": many / seconds if seconds > 0 else float("nan"),
             "extra_runs": extra_runs,
             "workers": workers,
         },
     )
 
 
-def begun_placebos(
-    scenario: Scenario, arms: Sequence[str], folder: Path | str | None, stack: ExitStack
-) -> Ahead[tuple[Placebos, Channels]] | None:
-    """Placebos and channels of a large scenario, in a process of their own; None where the folder's summary has them.
-
-    stack: ends the process where the run ends without a result."""
-    if len(scenario.states) < LARGE:
-        return None
-    if folder is not None and "placebos" in kept_summary(Path(folder), scenario, version()):
-        return None
-    ahead = Ahead(partial(of_the_scenario, scenario, arms))
-    stack.callback(ahead.close)
-    return ahead
-
-
-def of_the_scenario(scenario: Scenario, arms: Sequence[str]) -> tuple[Placebos, Channels]:
+def _placebos_and_channels(scenario: Scenario, arms: Sequence[str]) -> tuple[Placebos, Channels]:
     """What takes time and depends on no run: placebos of the headline arm, channels of every arm."""
     return placebos(scenario, headline_arm(scenario, arms)), channels_of(scenario, arms)
+
+
+def runs_a_shard(runs: int, workers: int) -> int:
+    """Runs a block, so that every worker has the same to do and a block is worth its overhead."""
+    rounds = max(ROUNDS, -(-runs // (workers * SHARD_RUNS)))
+    return max(16, -(-runs // (workers * rounds)))
+
+
+def run_tasks(
+    job: Job, tasks: Iterable[Task], workers: int = 1, client: Client | None = None
+) -> Iterator[TaskResult]:
+    """Outcomes as they finish. One worker, or one task of our own model: in this process.
+
+    client: on its cluster instead."""
+    if client is not None:
+        from balance_sim.experiment.cluster import run_on_cluster
+
+        yield from run_on_cluster(job, tasks, client)
+        return
+    rest = iter(tasks)
+    few = list(islice(rest, 2))
+    if workers <= 1 or (len(few) < 2 and job.model is None):
+        yield from map(job.do, chain(few, rest))
+    else:
+        yield from run_in_processes(job, chain(few, rest), workers)
 
 
 def runs_for(precision: float, tables: Iterator[pa.Table], scenario: Scenario, arms: Sequence[str]) -> int:
     """How many runs the headline effect needs for a standard error of at most `precision`, judged by those there are.
 
     No more than twice as many again as there are, in steps of `STEP`; as many as there are where they are enough."""
-    arm, outcome = headline_arm(scenario, arms), f"accords_counter_{max(scenario.report.windows)}"
+    arm = headline_arm(scenario, arms)
+    outcome = Outcome("accords", "counter", max(scenario.report.windows)).name
     if arm is None:
         return 0
-    found = estimates_of(tables, (arms[0], arm), (outcome,)).effects.get((arm, outcome))
+    found = estimates_of(tables, (arms[0], arm), (outcome,)).effects[arm].of.get(outcome)
     if found is None:
         return 0
     have, error = found.drawn.n, (found.filtered or found.drawn).error()
@@ -209,8 +255,10 @@ def check_seed(seed: int) -> None:
         raise WrongRequest(f"seed must be a whole number from 0 to 18446744073709551615, got {seed}")
 
 
-def import_model(model: str) -> None:
-    """Raises WrongRequest if `module:Class` names no StateAgent subclass."""
+def import_model(model: str | None) -> None:
+    """Raises WrongRequest if `module:Class` is given and names no StateAgent subclass."""
+    if model is None:
+        return
     from balance_sim.model.agents import agent_class_named
 
     try:

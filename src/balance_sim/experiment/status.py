@@ -1,25 +1,46 @@
-"""How far a study is, read from its folder without disturbing whoever writes there."""
+"""How far a study is, read from its folder without disturbing whoever writes there; and the command that resumes it.
+
+The folder may come from a stranger, whose words nobody is told to give: the command line in a manifest is taken apart.
+What is put together again are options of `run` and `sweep` that are known here and harmless, with values of their kind,
+each of them quoted for a shell."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.analysis.sensitivity_text import digits
-from balance_sim.experiment.go_on import command_of
-from balance_sim.experiment.plan import spoken
 from balance_sim.pool.faults import no_results
 from balance_sim.results.store import Store, came_to_its_end, read_summary, runs_of
 from balance_sim.scenario.files import regular_bytes
+from balance_sim.scenario.load import stem
 from balance_sim.scenario.problems import escaped
 
 if TYPE_CHECKING:
     from balance_sim.experiment.sweep import Standing
-    from balance_sim.results.sweep_result import SweepResult
+    from balance_sim.results.manifest import Manifest
 
 PROGRESS = "progress.json"
+LONGEST = 1_000  # characters of a word
+_IDENTIFIER = r"[A-Za-z0-9_-]{1,64}"
+_MODEL = r"[A-Za-z_][\w.]{0,150}:[A-Za-z_]\w{0,150}"
+_WHOLE = r"\d{1,19}"
+_NUMBER = r"(?=.{1,39}$)[+]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?"
+_COMMON = {"--workers": _WHOLE, "--run-timeout": _NUMBER} | dict.fromkeys(("--out", "--model"), None)
+# What a value of each option looks like; None: an option that is worked out anew, or left out.
+_OPTIONS: dict[str, dict[str, str | None]] = {
+    "run": _COMMON
+    | {"--runs": _WHOLE, "--precision": _NUMBER, "--theory": _IDENTIFIER, "--seed": None, "--arms": None}
+    | {"--set": r"[A-Za-z0-9_.\-\[\]]{1,200}=.*"},
+    "sweep": _COMMON
+    | dict.fromkeys(("--max-runs", "--max-bytes", "--block"), _WHOLE)
+    | dict.fromkeys(("--scheduler", "--cluster", "--jobs", "--cluster-option"), None),
+}
+_FLAGS = {"run": ("--draw-parameters", "--no-mechanisms", "--no-figures"), "sweep": ()}
 
 
 def status_of(folder: Path) -> dict[str, Any]:
@@ -32,11 +53,11 @@ def status_of(folder: Path) -> dict[str, Any]:
     manifest = store.read_manifest()
     if manifest is None:
         raise no_results(folder)
-    running, runs = store.is_written(), manifest["runs"]
-    if manifest["study"] == "sweep" and manifest.get("points"):
+    running, runs = store.is_written(), manifest.runs
+    if manifest.is_sweep and manifest.points:
         from balance_sim.results.points import PointTable
 
-        numbers = PointTable.load(store, manifest["points"]).numbers()
+        numbers = PointTable.load(store, manifest.points).numbers()
     else:
         numbers = [0]
     lacking = store.lacking(numbers, runs)
@@ -44,9 +65,9 @@ def status_of(folder: Path) -> dict[str, Any]:
     ended = came_to_its_end(read_summary(folder), runs, len(numbers))
     reported = _reported(folder) if running else {}
     return {
-        "study": manifest["study"],
-        "scenario": manifest["scenario"]["name"],
-        "experiment": manifest.get("experiment"),
+        "study": manifest.study,
+        "scenario": manifest.scenario.name,
+        "experiment": manifest.experiment,
         "running": running,
         "finished": not left and not running and runs > 0,
         "lost": left if ended and not running else 0,
@@ -100,28 +121,69 @@ def spoken_standing(standing: Standing) -> str:
     )
 
 
-def effects_lines(result: SweepResult, most: int = 20) -> list[str]:
-    """The paired effect of the headline arm on the outcome that its figure draws, point by point; the rest is in the
-    folder."""
-    arm = result.headline_arm
-    if arm is None or not len(result.effects):
-        return ["no arm besides the reference: see levels.csv"]
-    outcome = result.headline_outcome
-    frame = result.effects
-    rows = frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
-    lines = [f"{outcome}: `{arm}` less `{result.reference}`, with 95 % interval"]
-    places = digits(max((abs(row[end]) for row in rows for end in ("lo", "hi")), default=0.0), 3)
-    for row in rows[:most]:
-        values = ", ".join(f"{path.split('.', 1)[-1]}={_short(row[path])}" for path in result.paths[:4])
-        label = result.table.points[row["point"]].label
-        mean, low, high = (f"{row[key]:+z.{places}f}" for key in ("mean", "lo", "hi"))
-        lines.append(f"  {mean:>8} [{low}, {high}]  {label or values}")
-    if len(rows) > most:
-        lines.append(f"  ... and {len(rows) - most} more points: effects.csv")
-    return lines
+def spoken(seconds: float) -> str:
+    """A length of time in words."""
+    for size, name in ((86400.0, "days"), (3600.0, "h"), (60.0, "min")):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {name}"
+    return f"{seconds:.0f} s"
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+def bytes_spoken(size: float) -> str:
+    """A number of bytes in words."""
+    for unit, name in ((1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if size >= unit:
+            return f"{size / unit:.1f} {name}"
+    return f"{size:.0f} bytes"
+
+
+def command_of(manifest: Manifest, folder: Path) -> str | None:
+    """What to run next for the study in `folder`; None where its manifest tells of no command that made it."""
+    study = manifest.study
+    try:
+        words = shlex.split(manifest.command)
+    except ValueError:
+        return None
+    if words[:2] != ["balance-sim", study]:
+        return None
+    options, arguments = _known(words[2:], study)
+    file = next(iter(arguments), "")
+    named = manifest.scenario.name if study == "run" else manifest.experiment
+    suffix = re.fullmatch(r"(\.[A-Za-z0-9]{1,8})?", Path(file).suffix)
+    if not _is_plain(file) or stem(Path(file).name) != named or suffix is None:
+        return None
+    if study == "run":
+        options += ["--seed", str(manifest.seed)]
+        arms = manifest.arms
+        are_named = any(word == "--arms" or word.startswith("--arms=") for word in words)
+        if are_named and all(re.fullmatch(_IDENTIFIER, arm) for arm in arms):
+            options += ["--arms", ",".join(arms)]
+    model = manifest.model
+    if model is not None:
+        if re.fullmatch(_MODEL, model, re.ASCII) is None:
+            return None
+        options += ["--model", model]
+    return shlex.join(["balance-sim", study, file, *options, "--out", str(folder)])
+
+
+def _known(words: Sequence[str], study: str) -> tuple[list[str], list[str]]:
+    """Known options with their values, and arguments with no option before them; all else is passed over."""
+    options: list[str] = []
+    arguments: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if not option.startswith("-"):
+            arguments.append(word)
+        elif option in _OPTIONS[study]:
+            value = value if equals else next(rest, "")
+            kind = _OPTIONS[study][option]
+            if kind is not None and _is_plain(value) and re.fullmatch(kind, value, re.ASCII):
+                options += [option, value]
+        elif option in _FLAGS[study] and not equals:
+            options.append(option)
+    return options, arguments
+
+
+def _is_plain(word: str) -> bool:
+    return 0 < len(word) <= LONGEST and word.isprintable() and not word.startswith("-")

@@ -1,37 +1,61 @@
-"""Run an experiment: every point of its design, in every arm, many times, into a folder that can be gone on with."""
+"""Run an experiment: every point of its design, in every arm, many times, into a folder that can be resumed.
+
+What a study will take is measured on a few runs of one point, told before it begins, and refused where it is absurd."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.experiment.plan import MOST_BYTES, Plan, block_size, estimate, probe, refuse_absurd
-from balance_sim.experiment.run import check_seed, import_model
-from balance_sim.experiment.runner import SHARD_RUNS, Job, Task, run_tasks
+from balance_sim.experiment.run import SHARD_RUNS, check_seed, import_model, run_tasks, runs_a_shard
+from balance_sim.experiment.status import PROGRESS, bytes_spoken, spoken
 from balance_sim.model.classes import with_classes
-from balance_sim.pool.hands import not_in_a_worker
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.processes import Background
+from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.arms import chosen_arms
-from balance_sim.replications.blocks import Block
-from balance_sim.replications.outcome_names import check_outcomes
-from balance_sim.results.cells import frame_csv
-from balance_sim.results.designs import DesignPoint, design_points
+from balance_sim.replications.blocks import Block, batch_runs
+from balance_sim.replications.jobs import Job, Task, Values, check_outcomes
+from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import Folder, manifest_of
-from balance_sim.results.points import PointTable, drop_old_tables
-from balance_sim.results.store import Store, missing, refuse_lost
+from balance_sim.results.points import DesignPoint, PointTable, design_points, drop_old_tables
+from balance_sim.results.shards import TABLES, encode
+from balance_sim.results.store import missing, refuse_lost
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.scenario.design import Experiment
 
 if TYPE_CHECKING:
     from distributed import Client
 
-PROGRESS = "progress.json"
 COMPACT_ROWS = 20_000
 TELL_EVERY = 1.0  # seconds between two reports
+PROBE_RUNS = 8
+PROBE_MOST = 512
+PROBE_SECONDS = 60.0
+BLOCK_SECONDS = 2.0
+BLOCK_MOST = 8192
+BLOCK_BYTES = 48 << 20
+MOST_BYTES = 10 << 30
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where blocks run, and what a run may take. client: a Dask cluster instead of local processes.
+
+    block: runs a block, None for about two seconds of work."""
+
+    workers: int = 1
+    client: Client | None = None
+    model: str | None = None
+    run_timeout: float | None = None
+    block: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,16 +72,47 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Where:
-    """Where blocks run, and what a run may take. client: a Dask cluster instead of local processes.
+class Plan:
+    """Points and runs of the whole study, those still to be run, and an estimate of what that takes."""
 
-    block: runs a block, None for about two seconds of work."""
+    points: int
+    runs: int
+    arms: tuple[str, ...]
+    todo_runs: int
+    todo_points: int
+    block: int
+    seconds: float
+    bytes: float
+    workers: int
 
-    workers: int = 1
-    client: Client | None = None
-    model: str | None = None
-    run_timeout: float | None = None
-    block: int | None = None
+    def lines(self) -> list[str]:
+        """For a person, on stderr."""
+        whole, every = f"{self.runs:,} runs x {len(self.arms)} arms ({', '.join(self.arms)})", self.runs
+        if self.points != 1:
+            every *= self.points
+            whole = f"{self.points:,} points x {whole}: {every:,} runs"
+        if not self.todo_runs:
+            return [f"plan: {whole}, all of them done"]
+        left = "" if self.todo_runs == every else f", {self.todo_runs:,} of them still to do"
+        if math.isnan(self.seconds):
+            return [f"plan: {whole}{left}", "no estimate: the first runs failed"]
+        return [
+            f"plan: {whole}{left}",
+            f"about {spoken(self.seconds)} on {self.workers} worker{'s' * (self.workers != 1)}, "
+            f"{bytes_spoken(self.bytes)} on disk; blocks of {self.block:,} runs",
+        ]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Measured on a few runs of one point: seconds to make the point and to simulate a run of all arms, bytes a run
+    on disk and in memory."""
+
+    point_seconds: float
+    run_seconds: float
+    run_bytes: float
+    run_memory: float
+    outcomes: tuple[str, ...] = ()
 
 
 def default_folder(experiment: Experiment) -> Path:
@@ -78,144 +133,125 @@ def sweep(
     told: Callable[[Plan], None] | None = None,
     progress: Callable[[Standing], None] | None = None,
 ) -> SweepResult | None:
-    """Live every point of the experiment and return what came of it; with dry_run the plan alone, and None.
+    """Simulate every point of the experiment and return what came of it; with dry_run the plan alone, and None.
 
-    The same call goes on where it stopped, runs damaged blocks again, and reuses points and runs that are there.
-    told: called with the plan before anything is run. progress: called about once a second.
+    The same call resumes where it stopped, runs damaged blocks again, and reuses points and runs that are there.
 
-    Raises WrongRequest for another study's folder or an absurd plan, FolderBusy, CannotWrite."""
-    not_in_a_worker()
+    Parameters
+    ----------
+    experiment : what `load_experiment` read
+    out : results folder; `default_folder` if not given
+    where : workers or cluster, a model of one's own, time limit, runs a block
+    max_bytes : the most that the plan may take on disk
+    dry_run : tell the plan and run nothing
+    retry_failed : run blocks with failed runs again
+    command, files : kept in the folder's manifest
+    told : called with the plan before anything is run
+    progress : called about once a second
+
+    Raises
+    ------
+    WrongRequest : for another study's folder or an absurd plan
+    FolderBusy, CannotWrite : from the results folder
+
+    Examples
+    --------
+    `sweep(load_experiment("experiments/visibility_attention.yaml"), where=Where(workers=4))`
+    """
+    refuse_unguarded()
     where = where or Where()
-    check_seed(experiment.head.seed)
-    if where.model is not None:
-        import_model(where.model)
-    arms = chosen_arms(experiment.scenario, experiment.head.arms)
+    head = experiment.head
+    check_seed(head.seed)
+    import_model(where.model)
+    arms = chosen_arms(experiment.scenario, head.arms)
     scenario = with_classes(experiment.scenario)  # one class table for all points
-    job = Job(scenario, experiment.head.seed, arms, where.model, where.run_timeout)
+    job = Job(scenario, head.seed, arms, where.model, where.run_timeout)
     design = list(design_points(experiment))
     folder = Path(out) if out is not None else default_folder(experiment)
-    workers = cluster_size(where.client) if where.client is not None else where.workers
-    if dry_run:
-        plan = _plan(job, experiment, design, [[]] * len(design), workers, where.block)
+
+    def planned(done: Sequence[Sequence[Block]]) -> Plan:
+        left = [_lacking(blocks, head.runs) for blocks in done]
+        found, block = None, SHARD_RUNS if sum(left) else max(head.runs, 1)
+        if sum(left):
+            found = probe(job, next(point.values for point, count in zip(design, left, strict=True) if count))
+        if found is not None:
+            check_outcomes(experiment, found.outcomes)
+            block = block_size(found, head.runs)
+        workers = where.workers
+        if where.client is not None:
+            from balance_sim.experiment.cluster import threads_of
+
+            workers = threads_of(where.client)
+        plan = _plan(job, head.runs, left, where.block or block, workers, found)
         if told:
             told(plan)
         refuse_absurd(plan, max_bytes)
+        return plan
+
+    if dry_run:
+        planned([[]] * len(design))
         return None
-    manifest = manifest_of("sweep", scenario, arms, job.seed, where.model, files=files or {}, command=command)
-    manifest |= {"experiment": experiment.name, "design": asdict_of(experiment), "runs": 0, "points": None}
-    with Folder(folder, manifest) as sink:
+    said: dict[str, Any] = {"paths": list(experiment.paths), "outcomes": list(head.outcomes)}
+    said |= {"title": head.title, "question": head.question}
+    more = {"files": files or {}, "command": command, "experiment": experiment.name, "points": None}
+    more["design"] = experiment.design.model_dump() | said
+    with Folder(folder, manifest_of("sweep", scenario, arms, job.seed, where.model, **more)) as sink:
         if retry_failed:
             sink.forget_failed()
-        table = _agree_points(sink, design, experiment)
-        done = sink.done()
-        numbers = table.numbers()
-        plan = _plan(job, experiment, design, [done.get(n, []) for n in numbers], workers, where.block)
-        if told:
-            told(plan)
-        refuse_absurd(plan, max_bytes)
-        _live(sink, job, table, experiment.head.runs, plan, where, progress)
+        table = _agree_points(sink, design, head.runs)
+        done, numbers = sink.done(), table.numbers()
+        plan = planned([done.get(number, []) for number in numbers])
+        _simulate(sink, job, table, head.runs, plan.block, where, progress)
         sink.store.compact(COMPACT_ROWS)
-        refuse_lost(sink.store, numbers, experiment.head.runs)
+        refuse_lost(sink.store, numbers, head.runs)
         result = open_sweep(folder)
-        _write_tables(sink.store, result)
+        # what a person or a script reads first
+        summary = json.dumps(result.summary(), indent=1, allow_nan=False) + "\n"
+        sink.store.write_text("summary.json", summary)
+        for name in ("levels", "effects"):
+            sink.store.write_text(f"{name}.csv", frame_csv(getattr(result, name)))
     return result
 
 
-def _write_tables(store: Store, result: SweepResult) -> None:
-    """summary.json, levels.csv and effects.csv: what a person or a script reads first."""
-    store.write_text("summary.json", json.dumps(result.summary(), indent=1, allow_nan=False) + "\n")
-    for name in ("levels", "effects"):
-        store.write_text(f"{name}.csv", frame_csv(getattr(result, name)))
-
-
-def asdict_of(experiment: Experiment) -> dict[str, Any]:
-    """The design in plain data, for the manifest."""
-    return experiment.design.model_dump() | {
-        "paths": list(experiment.paths),
-        "outcomes": list(experiment.head.outcomes),
-        "title": experiment.head.title,
-        "question": experiment.head.question,
-    }
-
-
-def _agree_points(sink: Folder, design: Sequence[DesignPoint], experiment: Experiment) -> PointTable:
+def _agree_points(sink: Folder, design: Sequence[DesignPoint], runs: int) -> PointTable:
     """The folder's points with this design's among them, written down before any of them is run."""
-    before = sink.before or {}
-    known = PointTable.load(sink.store, before["points"]) if before.get("points") else PointTable()
+    before = sink.before
+    known = PointTable.load(sink.store, before.points) if before and before.points else PointTable()
     table = known.with_design(design)
-    said = table.save(sink.store)
-    runs = experiment.head.runs
-    if (
-        before.get("points") != said
-        or before.get("runs") != runs
-        or sink.manifest["design"] != before.get("design")
+    points = table.save(sink.store)
+    asked = sink.manifest.model_copy(update={"runs": runs, "points": points})
+    if before is None or any(
+        getattr(before, key) != getattr(asked, key) for key in ("points", "runs", "design")
     ):
-        kept = {key: before[key] for key in ("versions",) if key in before}
-        sink.store.write_manifest(sink.manifest | kept | {"runs": runs, "points": said})
-    drop_old_tables(sink.store, said["sha256"])
+        kept = {} if before is None else {"versions": before.versions}
+        sink.store.write_manifest(asked.model_copy(update=kept))
+    drop_old_tables(sink.store, points.sha256)
     return table
 
 
-def _plan(
-    job: Job,
-    experiment: Experiment,
-    design: Sequence[DesignPoint],
-    done: Sequence[list[Block]],
-    workers: int,
-    block: int | None,
-) -> Plan:
-    """What is to be done, measured on a few runs of the first point that is not done."""
-    runs = experiment.head.runs
-    left = [sum(len(b) for b in missing(blocks, runs, max(runs, 1))) for blocks in done]
-    todo = [(1, count) for count in left if count]
-    if not todo:
-        return Plan(len(design), runs, job.arms, 0, 0, max(runs, 1), 0.0, 0.0, workers)
-    first = next(at for at, count in enumerate(left) if count)
-    found = probe(job, design[first].values)
-    if found is None:
-        unknown = float("nan")
-        size = block or SHARD_RUNS
-        return Plan(len(design), runs, job.arms, sum(left), len(todo), size, unknown, unknown, workers)
-    check_outcomes(experiment, found.outcomes)
-    seconds, room = estimate(found, todo, workers)
-    total = sum(count for _, count in todo)
-    return Plan(
-        len(design),
-        runs,
-        job.arms,
-        total,
-        len(todo),
-        block or block_size(found, runs),
-        seconds,
-        room,
-        workers,
-    )
-
-
-def _tasks(table: PointTable, done: dict[int, list[Block]], runs: int, size: int) -> Iterator[Task]:
-    for number in table.numbers():
-        for block in missing(done.get(number, []), runs, size):
-            yield Task(block, number, table.points[number].values)
-
-
-def _live(
+def _simulate(
     sink: Folder,
     job: Job,
     table: PointTable,
     runs: int,
-    plan: Plan,
+    size: int,
     where: Where,
     progress: Callable[[Standing], None] | None,
 ) -> None:
     """Run what is missing; every block is kept as it comes, and how far it is told about once a second."""
     done = sink.done()
-    left = {n: sum(len(b) for b in missing(done.get(n, []), runs, max(runs, 1))) for n in table.numbers()}
+    left = {number: _lacking(done.get(number, []), runs) for number in table.numbers()}
     began = last = time.monotonic()
-    lived = 0
+    simulated = 0
+
+    def tasks() -> Iterator[Task]:
+        for number in table.numbers():
+            for block in missing(done.get(number, []), runs, size):
+                yield Task(block, number, table.points[number].values)
 
     def tell(*, last_word: bool = False) -> None:
         seconds = time.monotonic() - began
-        rate = lived / seconds if seconds > 0 else 0.0
+        rate = simulated / seconds if seconds > 0 else 0.0
         to_go = sum(left.values())
         standing = Standing(
             points_done=sum(1 for count in left.values() if count == 0),
@@ -232,18 +268,79 @@ def _live(
             progress(standing)
 
     tell()
-    for outcome in run_tasks(job, _tasks(table, done, runs, plan.block), where.workers, where.client):
+    for outcome in run_tasks(job, tasks(), where.workers, where.client):
         sink.keep(outcome)
         left[outcome.task.point] -= len(outcome.task.block)
-        lived += len(outcome.task.block)
+        simulated += len(outcome.task.block)
         if time.monotonic() - last >= TELL_EVERY:
             last = time.monotonic()
             tell()
     tell(last_word=True)
 
 
-def cluster_size(client: Client) -> int:
-    """Threads of all workers of a Dask cluster."""
-    from balance_sim.experiment.cluster import threads_of
+def _lacking(done: Sequence[Block], runs: int) -> int:
+    """How many of the first `runs` runs are still to be simulated."""
+    return sum(len(block) for block in missing(done, runs, max(runs, 1)))
 
-    return threads_of(client)
+
+def plan_of_run(job: Job, runs: int, done: Sequence[Block], workers: int) -> Plan:
+    """What so many replications of one scenario take, measured on a few of them; done: those there are already."""
+    left = _lacking(done, runs)
+    found = probe(job, ()) if left else None
+    return _plan(job, runs, [left], runs_a_shard(runs, workers), workers, found)
+
+
+def _plan(job: Job, runs: int, left: Sequence[int], block: int, workers: int, found: Probe | None) -> Plan:
+    """left: runs still to do of each point. found: what was measured, None where nothing could be, or is to do."""
+    todo, points = sum(left), sum(1 for count in left if count)
+    seconds = room = math.nan if todo else 0.0
+    if found is not None:
+        seconds = (points * found.point_seconds + todo * found.run_seconds) / max(workers, 1)
+        room = todo * found.run_bytes
+    return Plan(len(left), runs, job.arms, todo, points, block, seconds, room, workers)
+
+
+def probe(job: Job, values: Values) -> Probe | None:
+    """Simulate a few runs of one point and measure; None where they fail, which the sweep itself will report.
+
+    A model of the user's own is tried in a process of its own: it may take the process with it."""
+    if job.model is not None:
+        return next(iter(Background(partial(_measured, job, values)).within(PROBE_SECONDS)), None)
+    return _measured(job, values)
+
+
+def _measured(job: Job, values: Values) -> Probe | None:
+    """Simulate a few runs of one point here and measure. Their tables are thrown away."""
+    try:
+        began = time.perf_counter()
+        worlds = job.worlds(values)
+        made = time.perf_counter()
+        count = (
+            PROBE_RUNS if job.model else min(PROBE_MOST, max(PROBE_RUNS, batch_runs(worlds.reference.n) // 4))
+        )
+        job.live(Task(Block(0, 1), values=values))  # what is paid once is not counted
+        ready = time.perf_counter()
+        tables = job.live(Task(Block(0, count), values=values))
+        done = time.perf_counter()
+        size = sum(len(encode(getattr(tables, name))) for name in TABLES)
+    except Exception:  # noqa: BLE001 - whatever it is: the sweep records it run by run
+        return None
+    memory = sum(getattr(tables, name).nbytes for name in TABLES)
+    names = tuple(name for name in tables.runs.column_names if name not in ("run", "arm"))
+    return Probe(made - began, (done - ready) / count, size / count, memory / count, names)
+
+
+def block_size(found: Probe, runs: int) -> int:
+    """Runs a block: about two seconds of work and bounded tables; a point's runs whole where that fits."""
+    size = int(BLOCK_SECONDS / max(found.run_seconds, 1e-9))
+    size = min(size, BLOCK_MOST, int(BLOCK_BYTES / max(found.run_memory, 1.0)), max(runs, 1))
+    return runs if size >= runs else max(32, size // 32 * 32)
+
+
+def refuse_absurd(plan: Plan, max_bytes: int) -> None:
+    """Raises WrongRequest for a plan that would fill more disk than allowed."""
+    if plan.bytes > max_bytes:
+        raise WrongRequest(
+            f"about {bytes_spoken(plan.bytes)} on disk exceeds {bytes_spoken(max_bytes)}: "
+            "fewer points or runs, or a larger --max-bytes"
+        )

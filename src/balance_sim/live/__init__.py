@@ -1,1 +1,14 @@
-"""The live page: a server for this machine alone that lives new ensembles as dials are moved."""
+"""A page on this machine that asks for new replications. Only this room imports a web server."""
+
+from balance_sim.pool.faults import MissingExtra
+
+MOST_RUNS = 5000
+
+
+def need_extra() -> None:
+    """Raises MissingExtra where there is no web server."""
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError:
+        raise MissingExtra("live pages", "live") from None

@@ -1,4 +1,4 @@
-"""Ensembles on request: the newest alone is lived, what was lived is kept, and few runs are told before many."""
+"""Ensembles on request: the newest alone is simulated, what was simulated is kept, interim results are told first."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import hashlib
 import pickle
 import threading
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from cachetools import LRUCache
 
 from balance_sim.analysis.expected_effect import ExpectedEffect
-from balance_sim.live.dials import Wish
-from balance_sim.live.faults import BadRequest, Superseded
-from balance_sim.live.workers import Part, Question, Workers
+from balance_sim.live.controls import BadRequest, EnsembleRequest
+from balance_sim.live.workers import EffectQuestion, EnsemblePart, Superseded, Workers
 from balance_sim.model.classes import with_classes
 from balance_sim.replications.arms import reference_key
 from balance_sim.replications.blocks import ArmTables, Block, batch_runs, beside
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
 
 FIRST_RUNS = 50  # told at once
 MORE = 4  # then so many times as many, until all
-AT_ONCE = 200  # lives of one arm that are soon over: they are lived in one go, in fewer and larger parts
+AT_ONCE = 200  # replications of one arm that are soon over: simulated in one go, in fewer and larger parts
 FEWEST = 12  # runs a part, at least
 MOST_KEPT = 256 << 20  # bytes of tables
 SETTINGS_KEPT = 64
 
 
 @dataclass(frozen=True)
-class Lived:
-    """How far a request is: runs of it that are lived in every arm."""
+class Reached:
+    """How far a request is: runs of it that are simulated in every arm."""
 
     runs: int
 
 
 @dataclass(frozen=True)
-class Setting:
-    """The scenario as the dials have it. packed: the same, pickled; key, reference_key: what its lives and those of
-    its reference arm follow from."""
+class LiveSetting:
+    """The scenario as the controls have it. packed: the same, pickled; key, reference_key: what its replications and
+    those of its control arm follow from."""
 
     scenario: Scenario
     packed: bytes
@@ -57,8 +57,8 @@ class Setting:
     reference_key: str
 
 
-class Shelf:
-    """Tables of lives by what they follow from, those used last."""
+class BlockCache:
+    """Tables of replications by what they follow from, those used last."""
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self.most = most
@@ -76,7 +76,7 @@ class Shelf:
             return
         kept[block] = tables
         self._bytes += _size(tables)
-        while self._bytes > self.most and len(self._kept) > 2:  # the two arms that are being lived
+        while self._bytes > self.most and len(self._kept) > 2:  # the two arms that are being simulated
             _, old = self._kept.popitem(last=False)
             self._bytes -= sum(_size(one) for one in old.values())
 
@@ -103,7 +103,7 @@ def _cut(tables: ArmTables, block: Block, first: int, stop: int) -> ArmTables:
     return ArmTables(of(tables.runs), of(tables.accords), dyads)
 
 
-class Clerk:
+class Service:
     """Takes requests, one at a time: a newer one stops the one before.
 
     arms: the reference and the headline arm."""
@@ -113,25 +113,23 @@ class Clerk:
         self.seed = seed
         self.arms = arms
         self.workers = workers
-        self.shelf = Shelf()
-        self._settings: OrderedDict[Values, Setting] = OrderedDict()
-        self._effects: OrderedDict[str, ExpectedEffect] = OrderedDict()
+        self.cache = BlockCache()
+        self._settings: LRUCache[Values, LiveSetting] = LRUCache(SETTINGS_KEPT)
+        self._effects: LRUCache[str, ExpectedEffect] = LRUCache(SETTINGS_KEPT)
         self._variations = Variations(self.scenario)
         self._one_at_a_time = threading.Lock()
         self._request = 0
         self._flying: set[asyncio.Task[Any]] = set()
 
-    async def setting(self, wish: Wish) -> Setting:
+    async def setting(self, asked: EnsembleRequest) -> LiveSetting:
         """The scenario that a request asks for. Raises BadRequest where it would be refused as a file."""
-        found = self._settings.get(wish.values)
+        found = self._settings.get(asked.values)
         if found is None:
-            found = await asyncio.to_thread(self._setting, wish.values)
-            self._settings[wish.values] = found
-            while len(self._settings) > SETTINGS_KEPT:
-                self._settings.popitem(last=False)
+            found = await asyncio.to_thread(self._setting, asked.values)
+            self._settings[asked.values] = found
         return found
 
-    def _setting(self, values: Values) -> Setting:
+    def _setting(self, values: Values) -> LiveSetting:
         try:
             with self._one_at_a_time:
                 scenario = self._variations.with_values(dict(values)) if values else self.scenario
@@ -139,9 +137,11 @@ class Clerk:
             raise BadRequest("; ".join(f"{one.path}: {one.message}" for one in error.problems)) from None
         packed = pickle.dumps(scenario, pickle.HIGHEST_PROTOCOL)
         key = hashlib.sha256(packed).hexdigest()
-        return Setting(scenario, packed, key, reference_key(scenario))
+        return LiveSetting(scenario, packed, key, reference_key(scenario))
 
-    async def answers(self, setting: Setting, runs: int) -> AsyncIterator[Lived | ExpectedEffect | Result]:
+    async def answers(
+        self, setting: LiveSetting, runs: int
+    ) -> AsyncIterator[Reached | ExpectedEffect | Result]:
         """The expected effect, then few runs, more, and all, each as a study of its own, and how far it is in between.
 
         Raises Superseded as soon as there is a newer request, and PartFailed."""
@@ -154,8 +154,9 @@ class Clerk:
             yield self._effects[setting.key]
         else:
             expecting = self._track(self._expected(setting, request))
-        ends = list(stages(runs)) if self._todo(setting, runs) > AT_ONCE else [runs]
-        waiting: deque[Part] = deque()
+        todo = sum(len(gap) for gaps in self._gaps(setting, runs).values() for gap in gaps)
+        ends = list(stages(runs)) if todo > AT_ONCE else [runs]
+        waiting: deque[EnsemblePart] = deque()
         flying: set[asyncio.Task[Any]] = set()
         while True:
             if expecting and expecting.done():
@@ -166,14 +167,14 @@ class Clerk:
                 waiting.extend(self._parts(setting, ends, request))
             while waiting and len(flying) < self.workers.count:
                 part = waiting.popleft()
-                flying.add(self._track(self._live(self._life(setting, part.arm), part)))
+                flying.add(self._track(self._simulated(setting, part)))
             if not expecting and (reached := max((end for end in ends if told < end <= have), default=0)):
                 told = said = reached
-                kept = {arm: self.shelf.first(self._life(setting, arm), told) for arm in self.arms}
-                yield await asyncio.to_thread(self._result, setting, kept, told)
-            elif not expecting and have > said:  # what is expected is told before anything that is lived
+                kept = {arm: self.cache.first(self._life(setting, arm), told) for arm in self.arms}
+                yield await asyncio.to_thread(self._result, setting.scenario, kept, told)
+            elif not expecting and have > said:  # what is expected is told before anything that is simulated
                 said = have
-                yield Lived(have)
+                yield Reached(have)
             if request != self._request:
                 raise Superseded
             if told == runs:
@@ -191,71 +192,56 @@ class Clerk:
         self._request += 1
         self.workers.supersede(self._request)
 
-    async def _live(self, life: str, part: Part) -> None:
-        self.shelf.put(life, part.block, await self.workers.live(part))
+    async def _simulated(self, setting: LiveSetting, part: EnsemblePart) -> None:
+        self.cache.put(self._life(setting, part.arm), part.block, await self.workers.live(part))
 
-    async def _expected(self, setting: Setting, request: int) -> ExpectedEffect:
+    async def _expected(self, setting: LiveSetting, request: int) -> ExpectedEffect:
         """Asked for before any runs are, so that it is there before them."""
-        question = Question(setting.key, setting.packed, self.arms, setting.reference_key, request)
+        question = EffectQuestion(setting.key, setting.packed, self.arms, setting.reference_key, request)
         found = ExpectedEffect(setting.scenario, self.arms[1], *await self.workers.expect(question))
         self._effects[setting.key] = found
-        while len(self._effects) > SETTINGS_KEPT:
-            self._effects.popitem(last=False)
         return found
 
     def _track[Told](self, work: Coroutine[Any, Any, Told]) -> asyncio.Task[Told]:
         task = asyncio.create_task(work)
         self._flying.add(task)
-        task.add_done_callback(self._landed)
+        task.add_done_callback(self._flying.discard)
+        # whoever waits for it hears of what it raises; if nobody does any more, nobody needs to
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
         return task
 
-    def _landed(self, task: asyncio.Task[Any]) -> None:
-        self._flying.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever waits for it hears of it; if nobody does any more, nobody needs to
-
-    def _life(self, setting: Setting, arm: str) -> str:
-        """What the lives of an arm follow from."""
+    def _life(self, setting: LiveSetting, arm: str) -> str:
+        """What the replications of an arm follow from."""
         return f"{arm} {setting.reference_key if arm == self.arms[0] else setting.key}"
 
-    def _have(self, setting: Setting, runs: int) -> int:
-        """The first runs that are lived in both arms."""
-        return min(
-            next((gap.first for gap in _gaps(self.shelf.blocks(self._life(setting, arm)), runs)), runs)
-            for arm in self.arms
-        )
+    def _gaps(self, setting: LiveSetting, runs: int) -> dict[str, list[Block]]:
+        """By arm, ranges of the first `runs` runs that are not simulated yet."""
+        return {arm: missing(self.cache.blocks(self._life(setting, arm)), runs, runs) for arm in self.arms}
 
-    def _todo(self, setting: Setting, runs: int) -> int:
-        """Lives of one arm that are not lived yet."""
-        gaps = [_gaps(self.shelf.blocks(self._life(setting, arm)), runs) for arm in self.arms]
-        return sum(len(gap) for of_arm in gaps for gap in of_arm)
+    def _have(self, setting: LiveSetting, runs: int) -> int:
+        """The first runs that are simulated in both arms."""
+        return min(gaps[0].first if gaps else runs for gaps in self._gaps(setting, runs).values())
 
-    def _parts(self, setting: Setting, ends: Sequence[int], request: int) -> Iterator[Part]:
-        """What is still to be lived, what is told first first; enough parts for every process."""
+    def _parts(self, setting: LiveSetting, ends: Sequence[int], request: int) -> Iterator[EnsemblePart]:
+        """What is still to be simulated, what is told first first; enough parts for every process."""
         first = 0
         most = batch_runs(len(setting.scenario.states)) * 5 // 4  # 150 runs at once rather than twice 75
         for end in ends:
             todo = [
                 (arm, Block(max(gap.first, first), gap.stop))
-                for arm in self.arms
-                for gap in _gaps(self.shelf.blocks(self._life(setting, arm)), end)
+                for arm, gaps in self._gaps(setting, end).items()
+                for gap in gaps
                 if gap.stop > first
             ]
             size = -(-sum(len(block) for _, block in todo) // self.workers.count)
             for arm, block in todo:
                 for piece in _pieces(block, min(max(size, FEWEST), most)):
-                    yield Part(setting.key, setting.packed, self.arms, arm, piece, request)
+                    yield EnsemblePart(setting.key, setting.packed, self.arms, arm, piece, request)
             first = end
 
-    def _result(self, setting: Setting, kept: Mapping[str, Sequence[ArmTables]], runs: int) -> Result:
-        return Result(
-            scenario=setting.scenario,
-            runs=runs,
-            seed=self.seed,
-            arms=self.arms,
-            version=version(),
-            memory=(beside(kept, setting.scenario.codes),),
-        )
+    def _result(self, scenario: Scenario, kept: Mapping[str, Sequence[ArmTables]], runs: int) -> Result:
+        tables = beside(kept, scenario.codes)
+        return Result(scenario, runs, self.seed, self.arms, version(), memory=(tables,))
 
 
 def stages(runs: int) -> Iterator[int]:
@@ -265,11 +251,6 @@ def stages(runs: int) -> Iterator[int]:
         yield end
         end *= MORE
     yield runs
-
-
-def _gaps(done: Iterable[Block], runs: int) -> list[Block]:
-    """Ranges of the first `runs` runs that are not done."""
-    return missing(done, runs, runs)
 
 
 def _pieces(block: Block, most: int) -> Iterator[Block]:

@@ -1,50 +1,59 @@
-"""Warm processes that live parts of ensembles, and drop what they are at once a newer request is in.
+"""Warm processes of the pool that simulate parts of ensembles, and drop what they are at once a newer request is in.
 
-Where a process dies, what all of them were at is lost, and whose fault it was is not known. So each of these parts
-is lived again in a process apart, one after the other: what kills that one is to blame, and no other part is.
-"""
+Each part is given to one worker and waited for in a thread. Where that worker dies the part is tried again in another
+one; no other part is lost with it, and one that kills two workers is given up."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import multiprocessing
 import pickle
-import signal
 import threading
-from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
+from cachetools import LRUCache
 
 from balance_sim.analysis.expected_effect import Control, figures
-from balance_sim.live.faults import PartFailed, Superseded
-from balance_sim.live.occasions import Occasions
-from balance_sim.pool.hands import set_surroundings
-from balance_sim.pool.worker import leave_with_parent
+from balance_sim.model.thinning import draw_opportunities
+from balance_sim.pool.processes import Failure
+from balance_sim.pool.worker import Worker, set_surroundings
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import ArmTables, Block, focal_watch, one_arm_tables, simulate_arms
+from balance_sim.replications.blocks import ArmTables, Block, one_arm_tables, simulate_arms
 from balance_sim.replications.draws import with_draws
+from balance_sim.replications.recorder import focal_recorder
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from balance_sim.model.baseline import Worlds
-    from balance_sim.model.core import World
+    from balance_sim.model.core import Opportunities, World
     from balance_sim.model.engine import Observer
     from balance_sim.model.perception import View
     from balance_sim.model.state import State
-    from balance_sim.replications.observed import Watch
+    from balance_sim.replications.recorder import Recorder
 
-TRIES = 2  # of a part in a process apart
+TRIES = 2  # of a part whose worker dies
 SETTINGS_KEPT = 4
+OPPORTUNITIES_KEPT = 64 << 20  # bytes
+Figures = tuple[tuple[dict[str, float], dict[str, float]], dict[str, float] | None, "pd.DataFrame"]
+
+
+class Superseded(Exception):
+    """A newer request has taken over."""
+
+
+class PartFailed(Exception):
+    """Replications that could not be simulated; the text says which, and why."""
 
 
 @dataclass(frozen=True)
-class Part:
+class EnsemblePart:
     """Some runs of one arm of a setting. scenario: pickled; key: names it; request: the number of who asks."""
 
     key: str
@@ -60,7 +69,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Question:
+class EffectQuestion:
     """The expected effect of a setting. control: its `reference_key`; else as of a part."""
 
     key: str
@@ -74,172 +83,186 @@ class Question:
         return f"the expected effect of arm {self.arms[-1]}"
 
 
-Figures = tuple[tuple[dict[str, float], dict[str, float]], dict[str, float] | None, "pd.DataFrame"]
-
-
 class Workers:
-    """`count` processes. Whatever is asked for is lived with one seed; draws: runs draw their parameters."""
+    """Up to `count` processes, each started when it is first needed. All is simulated with one seed; draws: runs
+    draw their parameters."""
 
     def __init__(self, count: int, seed: int, *, draws: bool = False) -> None:
         set_surroundings()
         self.count = count
         self.draws = draws
-        self._spawn = multiprocessing.get_context("spawn")
-        self._newest = self._spawn.RawValue("Q", 0)
-        self._begin = (self._newest, seed, draws)
-        self._pool = self._new_pool(count)
-        self._apart: ProcessPoolExecutor | None = None
-        self._turn = asyncio.Lock()  # for the process apart
+        self._newest = multiprocessing.get_context("spawn").RawValue("Q", 0)
+        self._job = pickle.dumps(_Simulator(seed, draws))
+        self._threads = ThreadPoolExecutor(count)
+        self._idle: list[Worker[None]] = []
+        self._busy: set[Worker[None]] = set()
+        self._guard = threading.Lock()
+        self._closed = False
 
     def supersede(self, request: int) -> None:
         """Parts of requests other than this one are dropped, those under way within a step of theirs."""
         self._newest.value = request
 
-    async def live(self, part: Part) -> ArmTables:
+    async def live(self, part: EnsemblePart) -> ArmTables:
         """The part's tables. Raises Superseded, or PartFailed."""
-        return await self._done(_live, part)
+        found: ArmTables = await asyncio.wrap_future(self._threads.submit(self._done, part))
+        return found
 
-    async def expect(self, question: Question) -> Figures:
+    async def expect(self, question: EffectQuestion) -> Figures:
         """Outcomes, parts and dyads of an expected effect. Raises Superseded, or PartFailed."""
-        return await self._done(_expect, question)
-
-    async def _done[Asked: (Part, Question), Given](
-        self, work: Callable[[Asked], Given | None], part: Asked
-    ) -> Given:
-        pool = self._pool
-        try:
-            return _given(await asyncio.wrap_future(self._submit(pool, work, part)))
-        except BrokenProcessPool:
-            if pool is self._pool:
-                self._pool = self._new_pool(self.count)
-                pool.shutdown(wait=False, cancel_futures=True)
-        async with self._turn:
-            return await self._apart_done(work, part)
-
-    async def _apart_done[Asked: (Part, Question), Given](
-        self, work: Callable[[Asked], Given | None], part: Asked
-    ) -> Given:
-        for _ in range(TRIES):
-            self._apart = self._apart or self._new_pool(1)
-            try:
-                return _given(await asyncio.wrap_future(self._submit(self._apart, work, part)))
-            except BrokenProcessPool:
-                self._apart.shutdown(wait=False, cancel_futures=True)
-                self._apart = None
-        raise PartFailed(f"{part.named} killed their process twice: no memory left, or a crash")
+        found: Figures = await asyncio.wrap_future(self._threads.submit(self._done, question))
+        return found
 
     def close(self) -> None:
         """End the processes; what they are at is dropped."""
         self.supersede(0)
-        for pool in (self._pool, self._apart):
-            if pool is not None:
-                pool.shutdown(wait=True, cancel_futures=True)
+        with self._guard:
+            self._closed = True
+            for worker in self._busy:
+                worker.process.kill()
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for worker in self._idle:
+            worker.dismiss()
 
-    def _new_pool(self, count: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(count, self._spawn, _begin, self._begin)
+    def _done(self, part: EnsemblePart | EffectQuestion) -> Any:
+        for _ in range(TRIES):
+            worker = self._taken(part)
+            try:
+                found = worker.call(part)
+            except (EOFError, OSError):
+                worker.dismiss()
+                continue
+            finally:
+                with self._guard:
+                    self._busy.discard(worker)
+            self._idle.append(worker)
+            if found is None:
+                raise Superseded
+            if isinstance(found, Failure):
+                raise PartFailed(found.why)
+            return found
+        raise PartFailed(f"{part.named} killed their process twice: no memory left, or a crash")
 
-    def _submit[Asked: (Part, Question), Given](
-        self, pool: ProcessPoolExecutor, work: Callable[[Asked], Given | None], part: Asked
-    ) -> Future[Given | None]:
-        """Starts processes where there are too few; Ctrl-C is not theirs to hear, from their first moment on."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    def _taken(self, part: EnsemblePart | EffectQuestion) -> Worker[None]:
+        """A worker for a part: one that has nothing to do and is still there, or a new one."""
+        with self._guard:
+            if self._closed or self._newest.value != part.request:
+                raise Superseded
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.process.is_alive():
+                    break
+                worker.dismiss()
+            else:
+                try:
+                    worker = Worker(self._job, self._newest)
+                except OSError as error:
+                    raise PartFailed(f"{part.named}: no process can be started: {error}") from None
+            self._busy.add(worker)
+            return worker
+
+
+class _Simulator:
+    """A process's job, and what it holds: settings compiled, control arms expected, and opportunities drawn last."""
+
+    def __init__(self, seed: int, draws: bool) -> None:  # noqa: FBT001
+        self.seed = seed
+        self.draws = draws
+        self.newest: Any = None  # the number of the newest request, in memory that all processes share
+        self.compiled: LRUCache[str, Worlds] = LRUCache(SETTINGS_KEPT)
+        self.controls: LRUCache[str, Control] = LRUCache(SETTINGS_KEPT)
+        self.opportunities = OpportunityCache()
+
+    def share(self, newest: Any) -> None:
+        self.newest = newest
+
+    def do(self, part: EnsemblePart | EffectQuestion) -> ArmTables | Figures | Failure | None:
+        """What is asked for; None: superseded."""
+
+        def check() -> None:
+            if self.newest.value != part.request:
+                raise Superseded
+
         try:
-            return pool.submit(work, part)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-class _Seat:
-    """What a process holds: the seed, the newest request's number, settings compiled, control arms expected, and
-    occasions drawn last."""
-
-    newest: Any
-    seed: int
-    draws: bool
-    compiled: OrderedDict[str, Worlds]
-    controls: OrderedDict[str, Control]
-    occasions: Occasions
-
-
-def _begin(newest: Any, seed: int, draws: bool) -> None:  # noqa: FBT001 - given by place by the pool
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=leave_with_parent, daemon=True).start()
-    _Seat.newest, _Seat.seed, _Seat.draws = newest, seed, draws
-    _Seat.compiled, _Seat.controls = OrderedDict(), OrderedDict()
-    _Seat.occasions = Occasions()
+            check()
+            worlds = self.compiled.get(part.key)
+            if worlds is None:
+                worlds = compile_arms(pickle.loads(part.scenario), part.arms)  # from our own server
+                self.compiled[part.key] = worlds
+            if isinstance(
+                part, EffectQuestion
+            ):  # where replications draw parameters: at the parameters as they stand
+                control = Control.among(self.controls, part.control, worlds)
+                return figures(worlds, part.arms[-1], control, check)
+            numbers = np.arange(part.block.first, part.block.stop, dtype=np.uint64)
+            own = with_draws(worlds, self.seed, numbers) if self.draws else worlds
+            watch = focal_recorder(worlds)
+            look = _Interruptible(watch, check)
+            batch = simulate_arms(own, self.seed, numbers, (part.arm,), watch, look, self.opportunities.draw)
+            return one_arm_tables(worlds, part.arm, batch)
+        except Superseded:
+            return None
+        except Exception as error:  # noqa: BLE001 - told where the part is waited for
+            return Failure("call", f"{part.named}: {type(error).__name__}: {error}", None)
 
 
 @dataclass(frozen=True)
-class _Impatience:
-    """Looks on like `watch`, and stops the lives once another request is the newest."""
+class _Interruptible:
+    """Looks on like `watch`; before each step `check` may raise."""
 
-    watch: Watch
-    request: int
+    watch: Recorder
+    check: Any
 
     def observer(self, arm: str) -> Observer:
         seen = self.watch.observer(arm)
 
         def look(world: World, state: State, view: View) -> None:
-            if _Seat.newest.value != self.request:
-                raise Superseded
+            self.check()
             seen(world, state, view)
 
         return look
 
 
-def _live(part: Part) -> ArmTables | None:
-    """A process's work; None: superseded. Raises PartFailed with the reason."""
-    if _Seat.newest.value != part.request:
-        return None
-    try:
-        worlds = _compiled(part)
-        numbers = np.arange(part.block.first, part.block.stop, dtype=np.uint64)
-        own = with_draws(worlds, _Seat.seed, numbers) if _Seat.draws else worlds
-        watch = focal_watch(worlds)
-        look = _Impatience(watch, part.request)
-        batch = simulate_arms(own, _Seat.seed, numbers, (part.arm,), watch, look, _Seat.occasions.draw)
-        return one_arm_tables(worlds, part.arm, batch)
-    except Superseded:
-        return None
-    except Exception as error:
-        raise PartFailed(f"{part.named}: {type(error).__name__}: {error}") from error
+class OpportunityCache:
+    """Draws as `draw_opportunities` does, and keeps what was asked for last: the very same for the same inputs.
+
+    Controls that move the event alone leave opportunities as they are: an eighth of the next setting's work."""
+
+    def __init__(self, most: int = OPPORTUNITIES_KEPT) -> None:
+        self._kept: LRUCache[str, Opportunities] = LRUCache(most, getsizeof=_size)
+
+    def draw(
+        self,
+        world: World,
+        seed: int,
+        runs: npt.NDArray[np.uint64],
+        most: npt.NDArray[np.float64] | None = None,
+    ) -> Opportunities:
+        """As `draw_opportunities`."""
+        key = _inputs_of(world, seed, runs, most)
+        found = self._kept.get(key)
+        if found is None:
+            found = draw_opportunities(world, seed, runs, most)
+            with suppress(ValueError):  # larger than all that is kept
+                self._kept[key] = found
+        return found
 
 
-def _expect(question: Question) -> Figures | None:
-    """The same for an expected effect. Where runs draw parameters, it is at the parameters as they stand."""
-
-    def look() -> None:
-        if _Seat.newest.value != question.request:
-            raise Superseded
-
-    try:
-        look()
-        worlds = _compiled(question)
-        control = Control.among(_Seat.controls, question.control, worlds)
-        _trim(_Seat.controls, question.control)
-        return figures(worlds, question.arms[-1], control, look)
-    except Superseded:
-        return None
-    except Exception as error:
-        raise PartFailed(f"{question.named}: {type(error).__name__}: {error}") from error
+def _inputs_of(
+    world: World, seed: int, runs: npt.NDArray[np.uint64], most: npt.NDArray[np.float64] | None
+) -> str:
+    """sha256 of all that opportunities follow from."""
+    digest = hashlib.sha256(f"{seed} {len(runs)} {most is None} {world.ladder.names}".encode())
+    arrays = (
+        runs, world.grid, world.ladder.ceiling, world.frailty, world.first, world.second, world.pair_keys,
+        world.kind_keys, np.empty(0) if most is None else most,
+    )  # fmt: skip
+    for array in arrays:
+        digest.update(f"{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
-def _compiled(part: Part | Question) -> Worlds:
-    kept = _Seat.compiled
-    if part.key not in kept:
-        kept[part.key] = compile_arms(pickle.loads(part.scenario), part.arms)  # from our own server
-    _trim(kept, part.key)
-    return kept[part.key]
-
-
-def _trim(kept: OrderedDict[str, Any], key: str) -> None:
-    """Under this key is what was used last; what was not used for longest goes."""
-    kept.move_to_end(key)
-    while len(kept) > SETTINGS_KEPT:
-        kept.popitem(last=False)
-
-
-def _given[Found](found: Found | None) -> Found:
-    if found is None:
-        raise Superseded
-    return found
+def _size(drawn: Opportunities) -> int:
+    arrays = (getattr(drawn, one.name) for one in fields(drawn))
+    return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))

@@ -6,10 +6,10 @@ import errno
 import os
 from pathlib import Path
 
-from balance_sim.scenario.problems import shown
+from balance_sim.scenario.problems import BalanceSimError, shown
 
 
-class StudyFault(Exception):
+class StudyFault(BalanceSimError):
     """A fault with its exit code; the text says what is wrong and what to do next."""
 
     exit_code = 1
@@ -78,24 +78,10 @@ class ClusterGone(StudyFault):
 
 
 _WRITE_FAULTS = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EACCES,
-    errno.EPERM,
-    errno.EIO,
-    errno.ENOENT,
-    errno.EFBIG,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EEXIST,
-    errno.ENAMETOOLONG,
-    errno.ELOOP,
-    errno.ENXIO,
-    errno.ENOLCK,
-    errno.ENOTSUP,
-    errno.ESTALE,
-}
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT, errno.EFBIG,
+    errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP, errno.ENXIO, errno.ENOLCK,
+    errno.ENOTSUP, errno.ESTALE,
+}  # fmt: skip
 
 
 def write_fault(error: OSError, path: Path, need: str = "") -> StudyFault:

@@ -18,12 +18,22 @@ CHOSEN = "OPENBLAS_CORETYPE"
 def cpu_type() -> str:
     """Architecture, model and the instructions that NumPy uses of it; nothing of whose it is.
 
-    E.g. `x86_64 Intel(R) Xeon(R) Processor @ 2.60GHz, X86_V3 X86_V4`. The instructions belong to it: a machine may
-    hide some of one model's, and an exponential may then differ in the last digit; so may a product of matrices
-    where a variable makes OpenBLAS take this processor for another."""
+    E.g. `x86_64 Intel(R) Xeon(R) Processor @ 2.60GHz, X86_V3 X86_V4`. The instructions, those beyond the least that
+    NumPy was built for, belong to it: a machine may hide some of one model's (so may NPY_DISABLE_CPU_FEATURES), and an
+    exponential may then differ in the last digit; so may a product of matrices where a variable makes OpenBLAS take
+    this processor for another."""
+    machine = platform.machine() or "unknown"
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        found = re.search(r"^(?:model name|CPU part|uarch)\s*:\s*(.+)$", text, re.MULTILINE)
+        model = found[1].strip() if found else ""
+    except OSError:
+        model = platform.processor()
+    about: Any = np.show_config(mode="dicts")
+    instructions = " ".join(about.get("SIMD Extensions", {}).get("found", ())) or "plain instructions"
     chosen = os.environ.get(CHOSEN, "")
-    told = [_model(), " ".join(_instructions()) or "plain instructions"]
-    return ", ".join([*told, f"{CHOSEN}={chosen}"] if re.fullmatch(r"\w{1,40}", chosen) else told)
+    forced = [f"{CHOSEN}={chosen}"] if re.fullmatch(r"\w{1,40}", chosen) else []
+    return ", ".join([f"{machine} {model}".strip(), instructions, *forced])
 
 
 def arithmetic(cpu: object, numpy: object) -> str:
@@ -36,28 +46,6 @@ def arithmetic_here() -> str:
     return arithmetic(cpu_type(), np.__version__)
 
 
-def _model() -> str:
-    machine = platform.machine() or "unknown"
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return f"{machine} {platform.processor()}".strip()
-    found = re.search(r"^(?:model name|CPU part|uarch)\s*:\s*(.+)$", text, re.MULTILINE)
-    return f"{machine} {found[1].strip()}" if found else machine
-
-
-def _instructions() -> list[str]:
-    """Those beyond the least that NumPy was built for; NPY_DISABLE_CPU_FEATURES takes some away."""
-    about: Any = np.show_config(mode="dicts")
-    return list(about.get("SIMD Extensions", {}).get("found", ()))
-
-
-KEPT = {
-    -1: 2**28,
-    -3: 2**25,
-}  # bytes by parameter of mallopt(3): M_TRIM_THRESHOLD; M_MMAP_THRESHOLD, at its most
-
-
 @cache
 def keep_freed_memory() -> None:
     """From now on this process keeps what a step frees for the next step, where the C library is that of GNU.
@@ -68,5 +56,5 @@ def keep_freed_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # another C library
         return
-    for parameter, value in KEPT.items():
-        mallopt(parameter, value)
+    mallopt(-1, 2**28)  # M_TRIM_THRESHOLD, bytes
+    mallopt(-3, 2**25)  # M_MMAP_THRESHOLD, at its most

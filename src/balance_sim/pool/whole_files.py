@@ -1,19 +1,23 @@
-"""Files that stand under their name whole, or not at all: every file of a results folder or beside it.
+"""Atomic files: each stands under its name whole, or not at all; and the lock of a results folder.
 
-Each is written beside its place, synced and renamed. What a writer that was killed leaves is named `.*.partial`; no
+A file is written beside its place, synced and renamed. What a writer that was killed leaves is named `.*.partial`; no
 reader takes it for anything, and the next writer takes it away. While it is being written the kernel's lock on it
-keeps others from writing the same file, and from taking it away."""
+keeps others from writing the same file, and from taking it away. Locks fall with the process that holds them."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from balance_sim.pool.faults import CannotWrite, FolderBusy, write_fault
+
+LOCK = "lock"
+_TRIES = 3  # a reader may hold the lock for an instant to see whether somebody writes
 
 
 def make_folder(folder: Path) -> None:
@@ -35,7 +39,12 @@ def whole_file(path: Path, size: int | None = None) -> Iterator[Path]:
     """A path beside the place to write to; synced and renamed at the end. Raises CannotWrite, FolderBusy.
 
     size: how many bytes it will be, for the message."""
-    _refuse_device(path)
+    with suppress(OSError):
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # its place would be taken: `--out /dev/null`
+            raise CannotWrite(
+                f"cannot write {path}: it is a device or a pipe, not a file. Choose another --out."
+            )
     partial = path.parent / f".{path.name[:50]}.partial"
     need = "" if size is None else f"{size:,} bytes"
     try:
@@ -45,23 +54,14 @@ def whole_file(path: Path, size: int | None = None) -> Iterator[Path]:
                 _sync(partial)
                 os.replace(partial, path)
             except BaseException:
-                need = need or _more_than(partial)
+                with suppress(OSError):
+                    need = need or f"more than {partial.stat().st_size:,} bytes"
                 with suppress(OSError):  # where nothing may be taken away any more either
                     partial.unlink(missing_ok=True)
                 raise
         _sync(path.parent)
     except OSError as error:
         raise write_fault(error, path, need) from error
-
-
-def _refuse_device(path: Path) -> None:
-    """Raise CannotWrite for a device, a pipe or a socket, whose place a file would take: `--out /dev/null`."""
-    with suppress(OSError):
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-            raise CannotWrite(
-                f"cannot write {path}: it is a device or a pipe, not a file. Choose another --out."
-            )
 
 
 @contextmanager
@@ -84,20 +84,11 @@ def _held(partial: Path, path: Path) -> Iterator[None]:
             os.close(descriptor)
 
 
-def _more_than(partial: Path) -> str:
-    """How much room a file needs of which so much could be written."""
-    with suppress(OSError):
-        return f"more than {partial.stat().st_size:,} bytes"
-    return ""
-
-
 def _clear_strange(partial: Path) -> None:
     """Take away a link or a pipe in the half written file's place: nothing is written through it."""
-    try:
+    with suppress(FileNotFoundError):
         if not stat.S_ISREG(os.lstat(partial).st_mode):
             partial.unlink()
-    except FileNotFoundError:
-        return
 
 
 def _taken(descriptor: int) -> bool:
@@ -142,3 +133,67 @@ def clear_half_written(folder: Path) -> None:
                     path.unlink()
             finally:
                 os.close(descriptor)
+
+
+class Lock:
+    """Who may write into a results folder: one process. Its file stays and says nothing by being there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Take it at once, or raise FolderBusy; CannotWrite where there can be no file for it."""
+        try:
+            descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise write_fault(error, self.folder) from error
+        for attempt in range(_TRIES):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if attempt + 1 < _TRIES:
+                    time.sleep(0.02)
+                    continue
+                os.close(descriptor)
+                raise FolderBusy(
+                    f"{self.folder} is being written by another balance-sim; "
+                    "wait for it, or choose another --out."
+                ) from None
+            except OSError as error:  # a file system without locks
+                os.close(descriptor)
+                raise write_fault(error, self.folder / LOCK) from error
+        self._descriptor = descriptor
+
+    def check(self) -> None:
+        """Raise CannotWrite if it was taken here, but the folder holds another lock now, which others may take."""
+        if self._descriptor is None:
+            return
+        with suppress(OSError):
+            if os.path.samestat(os.stat(self.folder / LOCK), os.fstat(self._descriptor)):
+                return
+        raise CannotWrite(
+            f"cannot write {self.folder}: it was moved, replaced or deleted while it was being written. "
+            "What was finished is where it is now; give the same command to go on."
+        )
+
+    def leave(self) -> None:
+        """Give it back, if it was taken."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def is_taken(self) -> bool:
+        """True while some process holds it."""
+        try:
+            descriptor = os.open(self.folder / LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False

@@ -1,22 +1,37 @@
-"""Which arms a study lives, and their arrays: only those asked for, on the grid of all of them."""
+"""Which arms a study simulates, and their arrays: only those asked for, on the grid of all of them.
+
+Extra arms are those that only measures of mechanisms need: the event at other visibilities, and both arms at other
+tensions and rates of provocation. Every fourth replication is simulated in them too, on the same grid and with the same
+opportunities and random numbers as in the scenario's own arms.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.classes import classes_of, versions_for
-from balance_sim.model.world import time_grid
+from balance_sim.model.thinning import most_willing
+from balance_sim.model.world import by_audience, compile_world, time_grid
 from balance_sim.pool.faults import WrongRequest
+from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.problems import did_you_mean, listed, shown
 from balance_sim.scenario.schema import Scenario
 
+VISIBILITIES = (0.25, 0.5, 0.75)
+TENSIONS = (0.5, 2.0)
+RATES = (0.0, 2.0)
+EXTRA_EVERY = 4  # one replication in so many is simulated in the extra arms too
+BEFORE = ".reference"  # ends the name of the row that an extra row is measured against
+
 
 def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ...]:
-    """The reference first, then the others in the scenario's order. Unknown names are refused."""
+    """The control arm first, then the others in the scenario's order. Unknown names are refused."""
     reference = scenario.reference_arm
     unknown = [arm for arm in arms or () if arm not in scenario.arms]
     if unknown:
@@ -29,9 +44,9 @@ def chosen_arms(scenario: Scenario, arms: Sequence[str] | None) -> tuple[str, ..
 
 
 def headline_arm(scenario: Scenario, arms: Sequence[str]) -> str | None:
-    """The arm that answers the question: the first that changes nothing, else the first after the reference.
+    """The arm that answers the question: the first that changes nothing, else the first after the control arm.
 
-    arms: the reference first."""
+    arms: the control arm first."""
     others = arms[1:]
     plain = [a for a in others if not (scenario.arms[a].drop or scenario.arms[a].add or scenario.arms[a].set)]
     return next(iter([*plain, *others]), None)
@@ -40,17 +55,16 @@ def headline_arm(scenario: Scenario, arms: Sequence[str]) -> str | None:
 def compile_arms(scenario: Scenario, arms: Sequence[str]) -> Worlds:
     """What `compile_worlds` gives for these arms, bit for bit, without the arrays of the others.
 
-    arms: the reference among them. The grid is that of all arms, so that leaving one out changes nothing."""
+    arms: the control arm among them. The grid is that of all arms, so that leaving one out changes nothing."""
     return compile_worlds(scenario, arms, versions_for(scenario, arms))
 
 
 def reference_key(scenario: Scenario) -> str:
-    """sha256 of all that may decide the reference arm's lives and what is counted of them, but the seed.
+    """sha256 of all that may decide the control arm's replications and what is counted of them, but the seed.
 
-    Two scenarios with one key live that arm alike. Left out are the other arms, but for the dates of their events,
-    and how visible the focal event is where the reference arm drops it: nobody there can see it."""
-    reference = scenario.reference_arm
-    events = scenario.events
+    Two scenarios with one key simulate that arm alike. Left out are the other arms, but for the dates of their events,
+    and how visible the focal event is where the control arm drops it: nobody there can see it."""
+    reference, events = scenario.reference_arm, scenario.events
     if scenario.focal in scenario.arms[reference].drop:
         events = tuple(
             event.model_copy(update={"visibility": 1.0}) if event.id == scenario.focal else event
@@ -60,3 +74,110 @@ def reference_key(scenario: Scenario) -> str:
     grid = time_grid(scenario, list(versions_for(scenario, []).values()))
     parts = [content_digest(rest), grid.tolist(), classes_of(scenario).sha256]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+# -- extra arms -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ExtraArms:
+    """Arrays of the extra arms, the scenario's control arm among them. controls: by arm, that of each row of outcomes
+    its paired control arm."""
+
+    worlds: Worlds
+    controls: dict[str, str]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """What has to be simulated."""
+        return tuple(sorted(self.worlds.arms))
+
+
+@dataclass(frozen=True)
+class _ExtraArm:
+    """An extra arm before it is compiled: the arm it was made from, and its paired control arm."""
+
+    name: str
+    scenario: Scenario
+    of: str
+    control: str
+
+
+def extra_arms(worlds: Worlds, headline: str | None) -> ExtraArms | None:
+    """The extra arms of a scenario; None without an arm beside the control arm, or without the event in it."""
+    versions = _extra_versions(worlds, headline)
+    if not versions:
+        return None
+    world = worlds.reference
+    arms = {worlds.scenario.reference_arm: world}
+    for one in versions:
+        compiled = compile_world(one.scenario, one.name, world.grid, world.focal_day)
+        arms[one.name] = replace(compiled, ladder=worlds.arms[one.of].ladder)
+    bounds = {name: most_willing(arm, worlds.baseline) for name, arm in arms.items()}
+    controls = {one.name: one.control for one in versions}
+    return ExtraArms(replace(worlds, arms=arms, bounds=bounds), controls)
+
+
+def extra_arms_of_a_run(worlds: Worlds, headline: str | None) -> int:
+    """How many extra arms a replication has, with their control arm; compiles none.
+
+    worlds: of the control arm at least."""
+    versions = _extra_versions(worlds, headline)
+    return 1 + len(versions) if versions else 0
+
+
+def _extra_versions(worlds: Worlds, headline: str | None) -> list[_ExtraArm]:
+    scenario, reference = worlds.scenario, worlds.scenario.reference_arm
+    if headline is None:
+        return []
+    having, lacking = (by_audience(arm_scenario(scenario, arm)) for arm in (headline, reference))
+    focal = next((event for event in having.events if event.id == scenario.focal), None)
+    if focal is None:
+        return []
+    out = []
+    for level in VISIBILITIES:
+        event = focal.model_copy(update={"visibility": focal.visibility * level})
+        events = sorted(
+            [*(one for one in having.events if one.id != event.id), event], key=lambda one: (one.date, one.id)
+        )
+        version = having.model_copy(update={"events": tuple(events)})
+        out.append(_ExtraArm(f"extra.seen_{round(100 * level)}", version, headline, reference))
+
+    def both(name: str, changed: Callable[[Scenario], Scenario]) -> None:
+        """The headline arm and the control arm with the same change."""
+        out.append(_ExtraArm(name, changed(having), headline, name + BEFORE))
+        out.append(_ExtraArm(name + BEFORE, changed(lacking), reference, name + BEFORE))
+
+    if _intent_is_judged(lacking):
+        for factor in TENSIONS:
+            both(f"extra.tension_{round(100 * factor)}", partial(_tenser, factor=factor))
+    partners = {*worlds.classes.participants} - {worlds.classes.host}
+    if any(one.rate > 0 and one.state in partners for one in lacking.provocations):
+        for factor in RATES:
+            both(
+                f"extra.provoked_{round(100 * factor)}", partial(_provoked, factor=factor, partners=partners)
+            )
+    return out
+
+
+def _intent_is_judged(scenario: Scenario) -> bool:
+    """Whether evidence on intent is dated before the start: initial tension changes nothing else."""
+    return any(
+        one.date < scenario.start and one.targets and scenario.event_kinds[one.kind].intent
+        for one in scenario.events
+    )
+
+
+def _tenser(scenario: Scenario, factor: float) -> Scenario:
+    parameters = scenario.parameters
+    changed = parameters.model_copy(update={"prior_tension": parameters.prior_tension * factor})
+    return scenario.model_copy(update={"parameters": changed})
+
+
+def _provoked(scenario: Scenario, factor: float, partners: Collection[str | None]) -> Scenario:
+    """With another rate of the host's partners' provocations."""
+    acts = tuple(
+        act.model_copy(update={"rate": act.rate * factor}) if act.state in partners else act
+        for act in scenario.provocations
+    )
+    return scenario.model_copy(update={"provocations": acts})

@@ -33,8 +33,8 @@ from balance_sim.model.state import State
 from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.model.willingness import STEADY, TERMS, consent, willingness
 from balance_sim.model.world import by_audience, event_days
-from balance_sim.replications.filtered import TalksAtStart, Windows
-from balance_sim.replications.outcomes import COUNTS
+from balance_sim.replications.filtered import TalksAtStart, Windows, focal_windows
+from balance_sim.replications.outcomes import numbers_of_agreements
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.lags import gamma_survival, signed_integral, signed_within
 
@@ -185,19 +185,16 @@ class Expected:
 
     def outcomes(self, direction: Ints) -> dict[str, float]:
         """By the names of the outcomes that count new agreements."""
-        out: dict[str, float] = {}
-        for window in self.windows.days:
-            for what, kinds in zip(COUNTS, (self.security, ~self.security), strict=True):
-                of = self.by_direction(direction, window, kinds)
-                out |= {f"{what}_{name}_{window}": float(n) for name, n in zip(DIRECTIONS, of, strict=True)}
-                out[f"{what}_all_{window}"] = float(of.sum())
-        longest = self.windows.longest
-        by_kind = self.signed[longest].sum(axis=0)
-        out |= {
-            f"accords_{kind}_{longest}": float(n)
-            for kind, n in zip(self.world.ladder.names, by_kind, strict=True)
+        longest, names = self.windows.longest, self.world.ladder.names
+        both = {
+            window: (
+                self.by_direction(direction, window),
+                self.by_direction(direction, window, ~self.security),
+            )
+            for window in self.windows.days
         }
-        return out
+        found = numbers_of_agreements(both, self.signed[longest].sum(axis=0), names, longest)
+        return {name: float(number) for name, number in found.items()}
 
 
 @dataclass(frozen=True)
@@ -218,7 +215,7 @@ class Reach:
 class Yield:
     """What talks lead to that open in given spans: the same for all arms of a scenario.
 
-    edges: (K + 1,) days at which spans begin, and the end. talks: `TalksAtStart` of the same worlds, if at hand."""
+    edges: (K + 1,) days at which spans begin, and the end. talks: `TalksAtStart` of the same worlds, if known."""
 
     def __init__(self, worlds: Worlds, edges: Floats, talks: TalksAtStart | None = None) -> None:
         self.world, self.edges = worlds.reference, edges
@@ -307,11 +304,9 @@ class Yield:
     def waiting(self, days: Floats, kinds: Any = np.s_[:]) -> Floats:
         """Probability that what was signed so many days ago is not in force yet and has not collapsed."""
         ladder = self.ladder
-        shape, mean = (
-            ladder.force_shape[kinds],
-            np.where(ladder.force_days > 0, ladder.force_days, 1.0)[kinds],
-        )
-        later = np.where(ladder.force_days > 0, 1.0 - ladder.at_once, 0.0)[kinds]
+        waits, shape = ladder.force_days > 0, ladder.force_shape[kinds]
+        mean = np.where(waits, ladder.force_days, 1.0)[kinds]
+        later = np.where(waits, 1.0 - ladder.at_once, 0.0)[kinds]
         return np.asarray(later * np.exp(-self.collapse * days) * gamma_survival(shape, days * shape / mean))
 
     def busy_from_start(self, moments: Floats) -> Floats:
@@ -319,9 +314,7 @@ class Yield:
         edges = np.concatenate([[0.0], moments])
         signed = np.diff(self.talks.signed_by(edges), axis=0)
         in_talks, out = self.talks.under_way[0].copy(), np.empty_like(signed)
-        after = np.maximum(
-            edges[1:, None] - (edges[1:] + edges[:-1]) / 2, 0.0
-        )  # before the diagonal: of no use
+        after = np.maximum(edges[1:, None] - (edges[1:] + edges[:-1]) / 2, 0.0)  # of use from the diagonal on
         wait = self.waiting(after[..., None])
         for k, (since, moment) in enumerate(pairwise(edges)):
             in_talks = np.maximum(in_talks - signed[k], 0.0) * np.exp(-self.collapse * (moment - since))
@@ -334,11 +327,8 @@ class Yield:
     def _on_record(self, row: int, moments: Floats) -> Floats:
         """(K,) the same of an agreement on record that is signed, or whose date is fixed."""
         docket, kind = self.world.docket, int(self.world.docket.kind[row])
-        date = (
-            docket.fixed_in_force[row]
-            if not np.isnan(docket.fixed_in_force[row])
-            else docket.fixed_signed[row]
-        )
+        in_force, signed = docket.fixed_in_force[row], docket.fixed_signed[row]
+        date = signed if np.isnan(in_force) else in_force
         if not np.isnan(date):
             return np.asarray((moments < date).astype(float))
         if docket.stage[row] == 0:
@@ -363,13 +353,6 @@ def gained(found: Course, inside: Floats) -> Floats:
             faster = speed(found.gain[j:], found.gain[j], rules.talks_speed_exponent, rules.talks_speed_max)
             out[:, j] = np.einsum("dk,k...->d...", inside[:, j:], faster - 1.0)
     return out
-
-
-def focal_windows(worlds: Worlds) -> Windows:
-    """The windows of the scenario's report after its focal event."""
-    world = worlds.reference
-    days = tuple(sorted(worlds.scenario.report.windows))
-    return Windows(world.focal_day, days, float(world.grid[-1]))
 
 
 class Estimator:

@@ -14,7 +14,7 @@ has the probabilities.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,7 +25,13 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, ORIGINS, Ladder, Opportunities, World
 from balance_sim.model.pipeline import chance_under_way
 from balance_sim.model.state import Simulated
-from balance_sim.replications.outcomes import COUNTS, FROM_TALKS, NEW_ORIGINS, in_force_between
+from balance_sim.replications.outcomes import (
+    FROM_TALKS,
+    NEW_ORIGINS,
+    Outcome,
+    in_force_between,
+    numbers_of_agreements,
+)
 from balance_sim.stats.lags import (
     gained_by_haste,
     in_force_within,
@@ -57,6 +63,12 @@ class Windows:
         """First moment, and first moment after it, in days from the scenario's start."""
         first = self.day + 1.0
         return first, max(min(first + window, self.end), first)
+
+
+def focal_windows(worlds: Worlds) -> Windows:
+    """The windows of the scenario's report after its focal event."""
+    world, days = worlds.reference, tuple(sorted(worlds.scenario.report.windows))
+    return Windows(world.focal_day, days, float(world.grid[-1]))
 
 
 @dataclass(frozen=True)
@@ -120,7 +132,7 @@ def in_force_of(ladder: Ladder, kind: int, collapse: float, days: Floats, longes
 
 
 class TalksAtStart:
-    """Talks under way at the start: those on record, and those that nobody recorded, in their steady state."""
+    """Talks under way at the start: those on record, and unobserved negotiations in their steady state."""
 
     def __init__(self, worlds: Worlds) -> None:
         self.world = worlds.reference
@@ -149,13 +161,15 @@ class TalksAtStart:
 
     def signed(self, first: float, stop: float) -> Floats:
         """(R or 1, P, M) expected number signed between two moments, talks at speed 1."""
-        nobodys, recorded = self._by(np.array([first, stop]))
-        return self._of_clocks(nobodys[:, 1] - nobodys[:, 0], recorded[:, 1] - recorded[:, 0])
+        unobserved, recorded = self._by(np.array([first, stop]))
+        return self._of_clocks(unobserved[:, 1] - unobserved[:, 0], recorded[:, 1] - recorded[:, 0])
 
     def signed_by(self, days: Floats) -> Floats:
         """(D, P, M) expected number signed from the start to each of D days, of the first replication."""
-        nobodys, recorded = self._by(np.concatenate([[0.0], days]))
-        of_each = zip((nobodys[:, 1:] - nobodys[:, :1]).T, (recorded[:, 1:] - recorded[:, :1]).T, strict=True)
+        unobserved, recorded = self._by(np.concatenate([[0.0], days]))
+        of_each = zip(
+            (unobserved[:, 1:] - unobserved[:, :1]).T, (recorded[:, 1:] - recorded[:, :1]).T, strict=True
+        )
         return np.stack([self._of_clocks(*one)[0] for one in of_each])
 
     def in_force(self, first: float, stop: float) -> Floats:
@@ -170,12 +184,12 @@ class TalksAtStart:
                 for kind in range(len(ladder.names))
             ]
         )
-        nobodys, recorded = (np.diff(by, axis=1) for by in self._by(days))
+        unobserved, recorded = (np.diff(by, axis=1) for by in self._by(days))
         kind = self.world.docket.kind[self.on_record]
-        return self._of_clocks((nobodys * lag).sum(axis=1), (recorded * lag[kind]).sum(axis=1))
+        return self._of_clocks((unobserved * lag).sum(axis=1), (recorded * lag[kind]).sum(axis=1))
 
     def _by(self, days: Floats) -> tuple[Floats, Floats]:
-        """Probability to be signed by each of D days: (M, D) of talks nobody recorded, (K, D) of those on record."""
+        """Probability to be signed by each of D days: (M, D) of unobserved negotiations, (K, D) of talks on record."""
         ladder, docket, rows = self.world.ladder, self.world.docket, self.on_record
         shape, mean, kind = ladder.talks_shape[:, None], ladder.talks_days[:, None], docket.kind[rows]
         age = np.maximum(-np.nan_to_num(docket.opened[rows]), 0.0)[:, None]
@@ -184,9 +198,9 @@ class TalksAtStart:
             signed_from_age(days, age, shape[kind], mean[kind], self.collapse),
         )
 
-    def _of_clocks(self, nobodys: Floats, recorded: Floats) -> Floats:
+    def _of_clocks(self, unobserved: Floats, recorded: Floats) -> Floats:
         """(R or 1, P, M) from the probability of each kind, (M,), and of each of the talks on record, (K,)."""
-        out, docket, rows = self.chance * nobodys, self.world.docket, self.on_record
+        out, docket, rows = self.chance * unobserved, self.world.docket, self.on_record
         for pair, kind, chance in zip(docket.pair[rows], docket.kind[rows], recorded, strict=True):
             out[:, pair, kind] += chance
         return np.asarray(out)
@@ -341,19 +355,13 @@ class Filtered:
         return np.asarray((1.0 - ladder.at_once[kind]) * later)
 
 
-def filtered_outcomes(found: Filtered, names: Sequence[str] = ()) -> dict[str, Floats]:
+def filtered_outcomes(found: Filtered) -> dict[str, Floats]:
     """(R,) each: filtered estimates of the numbers of agreements that `outcomes.outcomes_of` counts, by its names."""
-    out: dict[str, Floats] = {}
-    for window in found.windows.days:
-        for what, kinds in zip(COUNTS, (found.security, ~found.security), strict=True):
-            by_direction = found.by_direction(window, kinds)
-            for index, name in enumerate(DIRECTIONS):
-                out[f"{what}_{name}_{window}"] = by_direction[:, index]
-            out[f"{what}_all_{window}"] = by_direction.sum(axis=1)
-    longest = found.windows.longest
-    by_kind = found.by_kind(longest)
-    for index, kind in enumerate(found.world.ladder.names):
-        out[f"accords_{kind}_{longest}"] = by_kind[:, index]
-    out[f"from_talks_{longest}"] = found.from_talks(longest)
-    out[f"in_force_{longest}"] = found.in_force()
-    return {name: of for name, of in out.items() if not names or name in names}
+    security, longest = found.security, found.windows.longest
+    by_direction = {
+        window: (found.by_direction(window, security), found.by_direction(window, ~security))
+        for window in found.windows.days
+    }
+    out = numbers_of_agreements(by_direction, found.by_kind(longest), found.world.ladder.names, longest)
+    more = {"from_talks": found.from_talks(longest), "in_force": found.in_force()}
+    return out | {Outcome(name, "", longest).name: of for name, of in more.items()}

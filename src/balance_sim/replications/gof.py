@@ -1,23 +1,36 @@
 """Goodness of fit: the network of new agreements as observed, beside those that a model simulates.
 
 Both are tables of agreements with two states, a date and a kind. Each replication, and what was observed, becomes a
-vector of statistics in groups; each group is compared by `stats.mahalanobis`. Nothing here knows how the agreements
-were simulated, so anybody's can be compared (as btergm's `createGOF`: Leifeld, Cranmer, Desmarais 2018, Temporal
-Exponential Random Graph Models with btergm, Journal of Statistical Software 83(6)).
+vector of statistics in groups; each group is compared by `stats.networks`. `compare` does not know how the
+agreements were simulated, so anybody's can be compared (as btergm's `createGOF`: Leifeld, Cranmer, Desmarais 2018,
+Temporal Exponential Random Graph Models with btergm, Journal of Statistical Software 83(6)).
+
+A scenario is set back to an earlier day, with what was known then, and compared with its own record of the years since.
+The control arm is taken as it is. Of its agreements those stay that were signed, or in talks, before the day; what came
+of them later is not known, nor is any date that was fixed for it. Events dated before the span's end happen on their
+days, all but those that are the signature or the entry into force of an agreement of the table: in any scenario such an
+event adds nothing, for the agreement speaks for itself. What the scenario has no dates for (states' figures, disputes,
+distances, trade, audiences) stays as at its own start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
+from balance_sim.model.world import distances
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.replications.outcomes import NEW
+from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.schema import Accord, Arm, Event, Report, Scenario
 from balance_sim.stats import networks
-from balance_sim.stats.mahalanobis import Fit, lies_among, mid_ranks
+from balance_sim.stats.networks import MahalanobisFit, lies_among, mid_ranks
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -25,27 +38,21 @@ Bools = npt.NDArray[np.bool_]
 
 DEGREES = np.array([1, 2, 3, 4, 5, 6, 8, 10, 15, 20])
 LONGEST, SHARED = 6, 5
-DEMOCRACY = 0.5
-"""A state is a democracy from this on of the 0..1 of V-Dem's polyarchy: the middle of the scale."""
+DEMOCRACY = 0.5  # a state is one from this on of the 0..1 of V-Dem's polyarchy: the middle of the scale
 LOW, HIGH = 0.05, 0.95
-GROUPS = (
-    "degree",
-    "isolates",
-    "geodesics",
-    "shared_partners",
-    "triads",
-    "transitivity",
-    "modularity",
-    "repeats",
-    "distance",
-    "regimes",
-    "hostile",
-    "kinds",
-    "lags",
-    "years",
-    "states",
+GROUPS = (  # in the order in which they are shown
+    *(
+        "degree",
+        "isolates",
+        "geodesics",
+        "shared_partners",
+        "triads",
+        "transitivity",
+        "modularity",
+        "repeats",
+    ),
+    *("distance", "regimes", "hostile", "kinds", "lags", "years", "states"),
 )
-"""In the order in which they are shown."""
 
 
 @dataclass(frozen=True)
@@ -111,11 +118,9 @@ class Agreements:
 
     def within(self, span: Span) -> Agreements:
         """Those signed within a span. A lag that ends after it is not known: neither side can have seen it."""
-        stop, kept = span.stop.toordinal(), self.signed_within(span)
-        seen = kept.signed + np.nan_to_num(kept.force, nan=np.inf) < stop
-        return Agreements(
-            kept.run, kept.a, kept.b, kept.kind, kept.signed, kept.talks, np.where(seen, kept.force, np.nan)
-        )
+        kept = self.signed_within(span)
+        seen = kept.signed + np.nan_to_num(kept.force, nan=np.inf) < span.stop.toordinal()
+        return replace(kept, force=np.where(seen, kept.force, np.nan))
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ class Group:
     name: str
     statistics: tuple[Statistic, ...]
     simulated: Floats
-    fit: Fit | None
+    fit: MahalanobisFit | None
     why: str | None = None
 
 
@@ -160,7 +165,7 @@ class StateRow:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Every group of one comparison.
+    """Every group of one comparison. states: the furthest from the simulated mean first.
 
     p: of all groups together: the share of the R + 1 histories whose sum of ln p over groups is lower than that of the
     observed one, and half of those as low (Fisher's combination, by permutation: Pesarin 2001, Multivariate Permutation
@@ -172,7 +177,7 @@ class Comparison:
     groups: tuple[Group, ...]
     states: tuple[StateRow, ...]
     p: float
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def group(self, name: str) -> Group:
         """The group of that name."""
@@ -187,47 +192,40 @@ def statistics_of(
     NaN: not known, or of no agreement at all."""
     tie = networks.tied(len(ground.codes), made.a, made.b)
     calendar = np.array([date.fromordinal(int(day)).year for day in made.signed], dtype=np.int64)
-    of_state = np.bincount(made.a, minlength=len(ground.codes)) + np.bincount(
-        made.b, minlength=len(ground.codes)
-    )
+    of_state = np.bincount(np.concatenate([made.a, made.b]), minlength=len(ground.codes))
+
+    def named(names: Sequence[str], values: Floats) -> dict[str, float]:
+        return dict(zip(names, map(float, values), strict=True))
+
     far = [*map(str, range(1, LONGEST + 1)), f"more than {LONGEST}", "not connected"]
+    km = np.empty(0) if ground.km is None else ground.km[made.a, made.b]
+    km = km[np.isfinite(km)]
     near = [*map(str, range(SHARED)), f"{SHARED} or more"]
     return {
-        "degree": _named([f"at most {k}" for k in DEGREES], networks.cumulative_degrees(tie, DEGREES)),
+        "degree": named([f"at most {k}" for k in DEGREES], networks.cumulative_degrees(tie, DEGREES)),
         "isolates": {"states without": networks.isolates(tie)},
-        "geodesics": _named(far, networks.geodesics(tie, LONGEST)),
-        "shared_partners": _named(near, networks.shared_partners(tie, SHARED)),
-        "triads": _named(["no tie", "1 tie", "2 ties", "3 ties"], networks.triads(tie)),
+        "geodesics": named(far, networks.geodesics(tie, LONGEST)),
+        "shared_partners": named(near, networks.shared_partners(tie, SHARED)),
+        "triads": named(["no tie", "1 tie", "2 ties", "3 ties"], networks.triads(tie)),
         "transitivity": {"transitivity": networks.transitivity(tie)},
         "modularity": {"modularity": networks.modularity(tie)},
         "repeats": {"share": networks.repeats(made.a, made.b)},
-        "distance": _distance(ground, made),
+        "distance": named(
+            ("lower quartile, km", "median, km", "upper quartile, km"),
+            np.quantile(km, [0.25, 0.5, 0.75]) if len(km) else np.full(3, np.nan),
+        ),
         "regimes": _regimes(ground, made),
-        "hostile": {
-            "share": float("nan") if ground.hostile is None else _mean(ground.hostile[made.a, made.b])
-        },
+        "hostile": {"share": np.nan if ground.hostile is None else _mean(ground.hostile[made.a, made.b])},
         "kinds": {kind: float((made.kind == kind).sum()) for kind in kinds},
         "lags": _lags(made),
         "years": {str(year): float((calendar == year).sum()) for year in years},
-        "states": _named(ground.codes, of_state.astype(np.float64)),
+        "states": named(ground.codes, of_state.astype(np.float64)),
     }
-
-
-def _named(names: Sequence[str], values: Floats) -> dict[str, float]:
-    return dict(zip(names, map(float, values), strict=True))
 
 
 def _mean(values: npt.NDArray[np.generic]) -> float:
     known = values[np.isfinite(values.astype(np.float64))].astype(np.float64)
     return float(known.mean()) if len(known) else float("nan")
-
-
-def _distance(ground: Ground, made: Agreements) -> dict[str, float]:
-    names = ("lower quartile, km", "median, km", "upper quartile, km")
-    km = np.empty(0) if ground.km is None else ground.km[made.a, made.b]
-    km = km[np.isfinite(km)]
-    values = np.quantile(km, [0.25, 0.5, 0.75]) if len(km) else np.full(3, np.nan)
-    return _named(names, values)
 
 
 def _regimes(ground: Ground, made: Agreements) -> dict[str, float]:
@@ -264,13 +262,17 @@ def compare(ground: Ground, span: Span, observed: Agreements, simulated: Agreeme
     ]
     stacked = {name: np.vstack([part[name][1] for part in parts]) for name in GROUPS}
     groups = [_group(name, parts[0][name][0], stacked[name]) for name in GROUPS]
+    of_states = (
+        StateRow(one.name, *(value / span.years for value in (one.observed, one.mean, one.low, one.high)))
+        for one in groups[GROUPS.index("states")].statistics
+    )
     pooled = [one.fit.ranks for one in groups if one.fit is not None and one.fit.ranks is not None]
     return Comparison(
         span,
         runs,
         len(seen),
         tuple(groups),
-        _states(groups[GROUPS.index("states")], span),
+        tuple(sorted(of_states, key=lambda row: (-abs(row.observed - row.mean), row.code))),
         float(mid_ranks(-np.log(pooled).sum(axis=0))[0]),
         tuple(f"{one.name}: {one.why}" for one in groups if one.why),
     )
@@ -297,28 +299,152 @@ def _group(name: str, names: list[str], values: Floats) -> Group:
     """A group and its test. values: (R + 1, K), the observed history first."""
     rows: list[Statistic] = []
     tested: list[int] = []
-    unknown: list[int] = []
-    for k, of in enumerate(names):
-        column = values[1:, k]
-        known = column[np.isfinite(column)]
-        nothing = not len(known)
-        band = np.full(2, np.nan) if nothing else np.quantile(known, [LOW, HIGH])
-        mean = float("nan") if nothing else float(known.mean())
-        rows.append(Statistic(of, float(values[0, k]), mean, float(band[0]), float(band[1])))
-        (unknown if nothing or not np.isfinite(values[0, k]) else tested).append(k)
-    why = f"not known on one side: {', '.join(names[k] for k in unknown)}" if unknown else None
+    for k, (of, column) in enumerate(zip(names, values.T, strict=True)):
+        known = column[1:][np.isfinite(column[1:])]
+        low, high = np.quantile(known, [LOW, HIGH]) if len(known) else (np.nan, np.nan)
+        mean = float(known.mean()) if len(known) else float("nan")
+        rows.append(Statistic(of, float(column[0]), mean, float(low), float(high)))
+        tested += [k] if len(known) and np.isfinite(column[0]) else []
+    unknown = [of for k, of in enumerate(names) if k not in tested]
+    why = f"not known on one side: {', '.join(unknown)}" if unknown else None
     if not tested:
         return Group(name, tuple(rows), values[1:], None, why)
     whole = values[:, np.array(tested)]
     whole = np.where(np.isfinite(whole), whole, np.nanmean(whole[1:], axis=0))
-    fit = lies_among(whole[0], whole[1:])
-    return Group(name, tuple(rows), values[1:], fit, why)
+    return Group(name, tuple(rows), values[1:], lies_among(whole[0], whole[1:]), why)
 
 
-def _states(group: Group, span: Span) -> tuple[StateRow, ...]:
-    """The furthest from the simulated mean first."""
-    rows = [
-        StateRow(one.name, *(value / span.years for value in (one.observed, one.mean, one.low, one.high)))
-        for one in group.statistics
-    ]
-    return tuple(sorted(rows, key=lambda row: (-abs(row.observed - row.mean), row.code)))
+def ground_of(scenario: Scenario) -> Ground:
+    """What the statistics need to know of the states. A dispute: a row of the table with any part above 0."""
+    at = {code: i for i, code in enumerate(scenario.codes)}
+    hostile = np.zeros((len(at), len(at)), dtype=bool)
+    for row in scenario.disputes:
+        if max(row.rivalry, row.claim, row.militarised, row.war) > 0:
+            hostile[at[row.a], at[row.b]] = hostile[at[row.b], at[row.a]] = True
+    democracy = np.array([np.nan if s.democracy is None else s.democracy for s in scenario.states])
+    return Ground(scenario.codes, distances(scenario), democracy, hostile)
+
+
+def recorded(scenario: Scenario) -> Agreements:
+    """The bilateral agreements of a scenario's own record with their dates of signature: one history, number 0.
+
+    Of one that is signed and not in force at the scenario's start the lag is infinite."""
+    rows = [one for one in scenario.accords if one.signed is not None and not one.multilateral]
+    frame = pd.DataFrame(
+        {
+            "a": [one.a for one in rows],
+            "b": [one.b for one in rows],
+            "kind": [one.kind for one in rows],
+            "signed": [one.signed for one in rows],
+            "opened": [one.opened for one in rows],
+            "in_force": [one.in_force if one.precision == "day" else None for one in rows],
+        }
+    )
+    found = from_table(frame.assign(run=0), scenario.codes)
+    waits = np.array([one.status == "signed" and one.in_force is None for one in rows], dtype=bool)
+    return replace(found, force=np.where(waits, np.inf, found.force))
+
+
+def newly_signed(accords: pd.DataFrame, codes: Sequence[str]) -> Agreements:
+    """The new agreements of a study's table of agreements: signed in the run, neither signed nor fixed at its start."""
+    new = accords["origin"].astype(str).isin(NEW) & accords["signed"].notna()
+    return from_table(accords[new], codes)
+
+
+def from_table(frame: pd.DataFrame, codes: Sequence[str]) -> Agreements:
+    """Columns run, a, b, kind, signed, and opened and in_force where they are known, as arrays.
+
+    Raises KeyError for a state that is not among the codes."""
+    at = {code: i for i, code in enumerate(codes)}
+    signed = pd.to_datetime(frame["signed"])
+
+    def days(name: str) -> npt.NDArray[np.float64]:
+        if name not in frame:
+            return np.full(len(frame), np.nan)
+        lag = (pd.to_datetime(frame[name]) - signed).dt.days.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(np.abs(lag) if name == "opened" else lag)
+
+    ends = [np.array([at[str(code)] for code in frame[side]], dtype=np.int64) for side in ("a", "b")]
+    return Agreements(
+        run=frame["run"].to_numpy(dtype=np.int64),
+        a=np.minimum(*ends),
+        b=np.maximum(*ends),
+        kind=frame["kind"].astype(str).to_numpy(dtype=np.str_),
+        signed=np.array([day.toordinal() for day in signed], dtype=np.int64),
+        talks=days("opened"),
+        force=days("in_force"),
+    )
+
+
+# -- a scenario set back to an earlier day -----------------------------------------------------------
+
+YEARS = 3
+"""Whole calendar years before that of a scenario's start in which its record is compared, if nothing else is asked."""
+FOCAL = "start_of_record"
+
+
+def own_span(scenario: Scenario) -> Span:
+    """From 1 January three years before a scenario's start to that start."""
+    return Span(date(scenario.start.year - YEARS, 1, 1), scenario.start)
+
+
+def set_back(scenario: Scenario, span: Span, arm: str | None = None) -> Scenario:
+    """The scenario as it stood on the span's first day, of one arm alone, to be simulated over the span.
+
+    arm: the control arm if None. Raises WrongRequest where the span is not in order or ends after the start."""
+    if span.first >= span.stop:
+        raise WrongRequest(f"the span is not in order: it starts on {span.first} and ends before {span.stop}")
+    if span.stop > scenario.start:
+        raise WrongRequest(f"the scenario's record ends at its start, {scenario.start}, before {span.stop}")
+    name = arm or scenario.reference_arm
+    there = arm_scenario(scenario, name)
+    events = [event for event in there.events if event.date < span.stop and event.id != FOCAL]
+    accords = (known_on(accord, span.first) for accord in there.accords)
+    return there.model_copy(
+        update={
+            "start": span.first,
+            "end": span.stop,
+            "focal": FOCAL,
+            "events": with_quiet_event(there, events, span.first),
+            "accords": tuple(accord for accord in accords if accord is not None),
+            "arms": {name: Arm(title=there.arms[name].title, reference=True)},
+            "report": Report(windows=(min((span.stop - span.first).days, 3650),)),
+            "sha256": "",
+        }
+    ).counted_as(None)
+
+
+def with_focal(scenario: Scenario, day: date) -> Scenario:
+    """The scenario, with a focal event that nobody sees on a day if it has none, as in an arm that drops it."""
+    if any(event.id == scenario.focal for event in scenario.events):
+        return scenario
+    return scenario.model_copy(
+        update={"focal": FOCAL, "events": with_quiet_event(scenario, scenario.events, day)}
+    )
+
+
+def with_quiet_event(scenario: Scenario, events: Iterable[Event], day: date) -> tuple[Event, ...]:
+    """The events with one that changes nothing: no visibility and no sign."""
+    kind, principals = next(iter(scenario.event_kinds)), (scenario.codes[0],)
+    quiet = Event(id=FOCAL, date=day, kind=kind, visibility=0.0, sign=0, principals=principals)
+    return tuple(sorted([*events, quiet], key=lambda event: (event.date, event.id)))
+
+
+def known_on(accord: Accord, day: date) -> Accord | None:
+    """What was known of an agreement before a day; None: nothing.
+
+    Talks that are on record with their first day are known from then on, whatever came of them."""
+    began = accord.signed or accord.in_force
+    dates = dict.fromkeys(("scheduled_signed", "scheduled_in_force", "ended"))
+    if began is None or began >= day:
+        if accord.opened is None or accord.opened >= day:
+            return None
+        return accord.model_copy(update={"status": "talks", "signed": None, "in_force": None, **dates})
+    if accord.ended is not None and accord.ended < day:
+        return accord
+    if accord.status == "collapsed" and accord.ended is None:
+        return accord  # it is not known when: it is taken to have been over
+    later = accord.in_force is not None and accord.in_force >= day
+    status = "signed" if later or accord.status in ("signed", "collapsed", "talks") else "in_force"
+    in_force = None if later else accord.in_force
+    return accord.model_copy(update={"status": status, "in_force": in_force, **dates})

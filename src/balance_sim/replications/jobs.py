@@ -1,7 +1,7 @@
 """What a worker is given: the study's job once, then tasks, each a block of one point of a design.
 
-A task that kills its worker is cut into single runs: the run to blame is known, the others are kept. A point's
-scenario is made and compiled where it is lived, for the arms asked for alone; the last few are kept.
+A task that kills its worker is cut into single replications: the one to blame is known, the others are kept. A point's
+scenario is made and compiled where it is simulated, for the arms asked for alone; the last few are kept.
 """
 
 from __future__ import annotations
@@ -9,28 +9,29 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
+from cachetools import LRUCache
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.pool.machine import keep_freed_memory
-from balance_sim.replications.arms import compile_arms, headline_arm
-from balance_sim.replications.blocks import Block, BlockTables, live_agents, live_block
+from balance_sim.replications.arms import ExtraArms, compile_arms, extra_arms, headline_arm
+from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.tables import BlockTables, joined
 from balance_sim.scenario import with_values
+from balance_sim.scenario.design import Experiment
+from balance_sim.scenario.problems import Problem, ScenarioError, did_you_mean, listed, problem
 from balance_sim.scenario.schema import Scenario
 
-if TYPE_CHECKING:
-    from balance_sim.replications.extra_arms import ExtraArms
-
 POINTS_KEPT = 4
-TICKS = 20  # looks at the clock within a run's time limit
+TICKS = 20  # looks at the clock within a replication's time limit
 Values = tuple[tuple[str, Any], ...]
+Compiled = LRUCache[str, tuple[Worlds, list[ExtraArms | None]]]
 
 
 type Progress = Callable[[int, int, int], None]
@@ -45,10 +46,15 @@ class Task:
     point: int = 0
     values: Values = ()
 
+    @property
+    def singles(self) -> list[Task]:
+        """Its replications, each as a task of its own."""
+        return [Task(Block(run, run + 1), self.point, self.values) for run in self.block.runs]
+
 
 @dataclass(frozen=True)
 class FailedRun:
-    """A run that did not finish: its number and the traceback."""
+    """A replication that did not finish: its number and the traceback."""
 
     run: int
     seed: int
@@ -56,58 +62,24 @@ class FailedRun:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """A task that was done: its tables, and the runs in it that failed."""
+class TaskResult:
+    """A task that was done: its tables, and the replications in it that failed."""
 
     task: Task
     tables: BlockTables | None
     failed: tuple[FailedRun, ...] = ()
 
 
-class _Compiled:
-    """The arrays of the points lived last. Not sent with the job; safe among threads."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, Worlds] = OrderedDict()
-        self._extra: dict[str, ExtraArms | None] = {}
-        self._guard = threading.Lock()
-
-    def __reduce__(self) -> tuple[type[_Compiled], tuple[()]]:
-        return (_Compiled, ())
-
-    def worlds(self, job: Job, values: Values) -> Worlds:
-        key = repr(values)
-        with self._guard:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        scenario = with_values(job.scenario, dict(values)) if values else job.scenario
-        with np.errstate(
-            all="ignore"
-        ):  # an overflow is told by `refuse_invalid`, with variable, state and day
-            worlds = compile_arms(scenario, job.arms)
-        with self._guard:
-            self._kept[key] = worlds
-            while len(self._kept) > POINTS_KEPT:
-                self._extra.pop(self._kept.popitem(last=False)[0], None)
-        return worlds
-
-    def extra(self, job: Job, values: Values) -> ExtraArms | None:
-        """The arms that mechanisms need beside the job's own."""
-        from balance_sim.replications.extra_arms import extra_arms
-
-        key, worlds = repr(values), self.worlds(job, values)
-        if key not in self._extra:
-            self._extra[key] = extra_arms(worlds, headline_arm(worlds.scenario, job.arms))
-        return self._extra[key]
+_GUARD = threading.Lock()  # of the arrays of points, which threads share
 
 
 @dataclass(frozen=True)
 class Job:
     """What every task of a study shares. Sent to a worker once.
 
-    arms: the reference first. model: `module:Class` of a StateAgent subclass, None for the block engine.
-    run_timeout: seconds a run. mechanisms: live the extra arms too. draws: each run draws its parameters."""
+    arms: the control arm first. model: `module:Class` of a StateAgent subclass, None for the block engine.
+    run_timeout: seconds a replication. mechanisms: simulate the extra arms too. draws: each replication draws its
+    parameters."""
 
     scenario: Scenario
     seed: int
@@ -116,25 +88,45 @@ class Job:
     run_timeout: float | None = None
     mechanisms: bool = False
     draws: bool = False
-    compiled: _Compiled = field(default_factory=_Compiled, compare=False, repr=False)
+    compiled: Compiled = field(default_factory=partial(LRUCache, POINTS_KEPT), compare=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the arrays: whoever it is sent to compiles those it needs."""
+        return self.__dict__ | {"compiled": LRUCache(POINTS_KEPT)}
 
     def worlds(self, values: Values = ()) -> Worlds:
         """The arrays of a point, compiled here or found among the last."""
-        return self.compiled.worlds(self, values)
+        return self._compiled(values)[0]
+
+    def _compiled(self, values: Values) -> tuple[Worlds, list[ExtraArms | None]]:
+        """The point's arrays, and in a list, once they are made, those of its extra arms."""
+        with _GUARD:
+            if (found := self.compiled.get(repr(values))) is not None:
+                return found
+        scenario = with_values(self.scenario, dict(values)) if values else self.scenario
+        with np.errstate(
+            all="ignore"
+        ):  # an overflow is told by `refuse_invalid`, with variable, state and day
+            found = compile_arms(scenario, self.arms), []
+        with _GUARD:
+            self.compiled[repr(values)] = found
+        return found
 
     def live(self, task: Task) -> BlockTables:
         """The task's tables, or the exception that stopped it. A number that is none is one; no warning is given."""
         with np.errstate(all="ignore"):
-            worlds = self.worlds(task.values)
-            extra = self.compiled.extra(self, task.values) if self.mechanisms else None
+            worlds, extra = self._compiled(task.values)
+            if self.mechanisms and not extra:
+                extra.append(extra_arms(worlds, headline_arm(worlds.scenario, self.arms)))
+            more, block = extra[0] if self.mechanisms else None, task.block
             with deadline(self.limit(task)):
-                if self.model is None:
-                    return live_block(worlds, self.seed, task.block, self.arms, extra, draws=self.draws)
-                return live_agents(worlds, self.seed, task.block, self.arms, self.model, extra)
+                return live_block(
+                    worlds, self.seed, block, self.arms, more, draws=self.draws, model=self.model
+                )
 
-    # -- as the work of a crew --------------------------------------------------------------------
+    # -- as the work of the process pool ----------------------------------------------------------
 
-    def do(self, task: Task) -> Outcome:
+    def do(self, task: Task) -> TaskResult:
         return live_or_isolate(self, task)
 
     def named(self, task: Task) -> str:
@@ -147,52 +139,33 @@ class Job:
         return self.run_timeout and self.run_timeout * len(task.block)
 
     def pieces(self, task: Task) -> list[Task]:
-        return singles(task) if len(task.block) > 1 else []
+        return task.singles if len(task.block) > 1 else []
 
-    def whole(self, task: Task, outcomes: Sequence[Outcome]) -> Outcome:
+    def whole(self, task: Task, outcomes: Sequence[TaskResult]) -> TaskResult:
         tables = joined([one.tables for one in outcomes if one.tables is not None])
-        return Outcome(task, tables, tuple(run for one in outcomes for run in one.failed))
+        return TaskResult(task, tables, tuple(run for one in outcomes for run in one.failed))
 
-    def lost(self, task: Task, why: str) -> Outcome:
-        return Outcome(task, None, tuple(FailedRun(run, self.seed, why) for run in numbers(task.block)))
+    def lost(self, task: Task, why: str) -> TaskResult:
+        return TaskResult(task, None, tuple(FailedRun(run, self.seed, why) for run in task.block.runs))
 
 
-def live_or_isolate(job: Job, task: Task) -> Outcome:
-    """A task; where it fails, its runs one by one, so that a run that fails takes no other with it."""
+def live_or_isolate(job: Job, task: Task) -> TaskResult:
+    """A task; where it fails, its replications one by one, so that one that fails takes no other with it."""
     keep_freed_memory()
     try:
         job.worlds(task.values)
-    except Exception:  # noqa: BLE001 - recorded: the point itself cannot be, so no run of it can
+    except Exception:  # noqa: BLE001 - recorded: the point itself cannot be, so no replication of it can
         return job.lost(task, traceback.format_exc())
     try:
-        return Outcome(task, job.live(task))
-    except (Exception, SystemExit):  # noqa: BLE001 - whatever it was, its runs are tried one by one
-        parts: list[BlockTables] = []
-        failed: list[FailedRun] = []
-        for single in singles(task):
+        return TaskResult(task, job.live(task))
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever it was, its replications are tried one by one
+        alone: list[TaskResult] = []
+        for single in task.singles:
             try:
-                parts.append(job.live(single))
+                alone.append(TaskResult(single, job.live(single)))
             except (Exception, SystemExit):  # noqa: BLE001 - recorded with its traceback
-                failed.append(FailedRun(single.block.first, job.seed, traceback.format_exc()))
-        return Outcome(task, joined(parts), tuple(failed))
-
-
-def numbers(block: Block) -> range:
-    """The numbers of a block's runs."""
-    return range(block.first, block.stop)
-
-
-def singles(task: Task) -> list[Task]:
-    """A task's runs, each as a task of its own."""
-    return [Task(Block(run, run + 1), task.point, task.values) for run in numbers(task.block)]
-
-
-def joined(parts: Sequence[BlockTables]) -> BlockTables | None:
-    """Tables of several blocks as one; None for none."""
-    if not parts:
-        return None
-    names = ("runs", "accords", "dyads")
-    return BlockTables(*(pa.concat_tables([getattr(part, name) for part in parts]) for name in names))
+                alone.append(job.lost(single, traceback.format_exc()))
+        return job.whole(task, alone)
 
 
 @contextmanager
@@ -201,11 +174,8 @@ def deadline(seconds: float | None) -> Iterator[None]:
     if seconds is None:
         yield
         return
-    if threading.current_thread() is threading.main_thread():
-        with _alarm(seconds):
-            yield
-        return
-    with _thread_alarm(seconds):
+    in_main = threading.current_thread() is threading.main_thread()
+    with _alarm(seconds) if in_main else _thread_alarm(seconds):
         yield
 
 
@@ -241,14 +211,48 @@ def _thread_alarm(seconds: float) -> Iterator[None]:
     """Raises TimeoutError in this thread at its next step of Python code."""
     import ctypes
 
-    identity = threading.get_ident()
-    set_error = ctypes.pythonapi.PyThreadState_SetAsyncExc
-    timer = threading.Timer(
-        seconds, lambda: set_error(ctypes.c_ulong(identity), ctypes.py_object(TimeoutError))
-    )
+    thread, error = ctypes.c_ulong(threading.get_ident()), ctypes.py_object(TimeoutError)
+    timer = threading.Timer(seconds, lambda: ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error))
     timer.daemon = True
     timer.start()
     try:
         yield
     finally:
         timer.cancel()
+
+
+# -- the outcomes that an experiment asks for ------------------------------------------------------
+
+
+def outcome_names(experiment: Experiment) -> tuple[str, ...]:
+    """Names of the outcomes of a replication, from one of the control arm."""
+    arms = (experiment.scenario.reference_arm,)
+    worlds = compile_arms(experiment.scenario, arms)
+    names = live_block(worlds, experiment.head.seed, Block(0, 1), arms).runs.column_names
+    return tuple(name for name in names if name not in ("run", "arm"))
+
+
+def unknown_outcomes(experiment: Experiment, known: Sequence[str]) -> list[Problem]:
+    """A problem for every outcome that is not known, where the file names it."""
+    node = experiment.marks["outcomes"]
+    return [
+        problem(
+            node, f"outcomes[{at}]", "E107", f"no outcome `{name}`", did_you_mean(name, known), listed(known)
+        )
+        for at, name in enumerate(experiment.head.outcomes)
+        if name not in known
+    ]
+
+
+def check_outcomes(experiment: Experiment, known: Sequence[str]) -> None:
+    """Raises ScenarioError for an outcome that is not among those a replication gives."""
+    if problems := unknown_outcomes(experiment, known):
+        raise ScenarioError(problems)
+
+
+def check_named_outcomes(experiment: Experiment) -> list[Problem]:
+    """The same before anything is swept. Nothing where a factor moves what is reported: points differ then."""
+    moved = any(path.startswith("report.") for path in experiment.paths)
+    if not experiment.head.outcomes or moved:
+        return []
+    return unknown_outcomes(experiment, outcome_names(experiment))

@@ -1,48 +1,37 @@
-"""What is counted in each run and arm. New agreements are those signed after the focal date that were neither
-signed nor scheduled at the start; those already in talks are counted among them and shown apart.
+"""What is counted and measured in each replication and arm: an `Outcome` names it and says what it is.
 
-Security agreements, the kinds with `security: true`, are the outcomes `accords_*`; all other kinds are declarations,
-and have outcomes `declarations_*` of their own.
+New agreements are those signed after the focal date that were neither signed nor scheduled at the start; those already
+in talks are counted among them and shown apart. Security agreements, the kinds with `security: true`, are the outcomes
+`accords_*`; all other kinds are declarations, and have outcomes `declarations_*` of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cache
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.responses import STANCES
 from balance_sim.model.state import Accords
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 ACCELERATED_DAYS = 30
 COUNTS = ("accords", "declarations")
-"""What begins the names of counts by direction: security agreements, and the agreements of all other kinds."""
+"""Measures of new agreements by direction: security agreements, and the agreements of all other kinds."""
 FILTERED = "filtered_"  # begins the name of the column with the filtered estimate of a number of agreements
 NEW = ("new", "assumed", "talks")
 NEW_ORIGINS = tuple(ORIGINS.index(origin) for origin in NEW)
 FROM_TALKS = tuple(ORIGINS.index(origin) for origin in ("assumed", "talks"))
-
-
-def days_after(signed: Floats, focal_day: float) -> Floats:
-    """Whole days from the focal date to the date of signature."""
-    return np.floor(signed) - focal_day
-
-
-def is_new(accords: Accords, focal_day: float, window: float) -> Bools:
-    """(K,) new accords signed within `window` days after the focal date."""
-    after = days_after(accords.signed, focal_day)
-    return np.isin(accords.origin, NEW_ORIGINS) & (after >= 1) & (after <= window)
-
-
-def in_force_between(in_force: Floats, first: float, stop: float) -> Bools:
-    """(K,) whether agreements came into force from one moment to another, days from the start."""
-    return np.asarray((in_force >= first) & (in_force < stop))
 
 
 class OutcomeType(Enum):
@@ -53,67 +42,199 @@ class OutcomeType(Enum):
     CONTINUOUS = "continuous"  # on a scale, days too
 
 
-TYPES = {
-    **{f"{what}_": OutcomeType.COUNT for what in COUNTS},
-    "from_talks_": OutcomeType.COUNT,
-    "in_force_": OutcomeType.COUNT,
-    "accelerated_": OutcomeType.COUNT,
-    "scheduled_": OutcomeType.COUNT,
-    "states_": OutcomeType.COUNT,
-    "room_host_": OutcomeType.COUNT,
-    "camps_moved_": OutcomeType.COUNT,
-    "coalition_": OutcomeType.SHARE,
-    "camps_frustration_": OutcomeType.SHARE,
-    **dict.fromkeys(
-        (
-            "first_counter_days",
-            "days_without_counter_",
-            "insecurity_",
-            "effort_",
-            "alignment_participants_",
-            "defence_host_",
-            "room_rate_host_",
-            "dependence_host_",
-            "neutrality_gap_host_",
-            "relations_",
-            "hostility_",
-            "drawn_in_",
-            "credibility_",
-            "influence_",
-            "polarisation_",
-            "camps_energy_",
-        ),
-        OutcomeType.CONTINUOUS,
+@dataclass(frozen=True)
+class Measure:
+    """What all outcomes of one kind are, whoever they are of and whatever the window.
+
+    sentence: with `{of}` for whom or what; roles: of the class table, that its values rest on."""
+
+    type: OutcomeType
+    unit: str
+    sentence: str
+    roles: frozenset[str] = frozenset()
+
+
+_COUNT, _SHARE, _SCALE = OutcomeType
+_HOST = frozenset({"participants", "host", "junior", "third", "wars", "groups"})
+MEASURES = {
+    "accords": Measure(_COUNT, "agreements", "New security agreements, {of}"),
+    "declarations": Measure(_COUNT, "agreements", "New declarations, {of}"),
+    "from_talks": Measure(_COUNT, "agreements", "New security agreements that were in talks at the start"),
+    "accelerated": Measure(
+        _COUNT, "agreements", "New security agreements signed 30 days or more before the control run's"
     ),
+    "in_force": Measure(_COUNT, "agreements", "Agreements that came into force, whatever their origin"),
+    "scheduled": Measure(_COUNT, "agreements", "Agreements in force on a date that was fixed beforehand"),
+    "first_counter_days": Measure(_SCALE, "days", "Days to the first counter-balancing security agreement"),
+    "days_without_counter": Measure(
+        _SCALE, "days", "Days to the first counter-balancing security agreement, cut at the window's end"
+    ),
+    "states": Measure(
+        _COUNT, "states", "States with a stance: {of}", frozenset({"participants", "threatened", "groups"})
+    ),
+    "coalition": Measure(
+        _SHARE,
+        "share of the participants' capability",
+        "Capability of outside states with a new counter-balancing agreement",
+    ),
+    "insecurity": Measure(_SCALE, "0 to 1", "Mean insecurity of the {of}", frozenset({"threatened"})),
+    "insecurity_host": Measure(_SCALE, "0 to 1", "Insecurity of the host", _HOST),
+    "effort": Measure(
+        _SCALE, "share of capability", "Mean rise of effort of the {of}", frozenset({"threatened"})
+    ),
+    "alignment_participants": Measure(
+        _SCALE,
+        "probability",
+        "Mean alignment of the participants' dyads, as read by {of}",
+        frozenset({"participants", "audiences"}),
+    ),
+    "relations": Measure(_SCALE, "-1 to 1", "Mean relation of {of}", _HOST),
+    "hostility": Measure(_SCALE, "nats", "Perceived hostility of the host, by {of}", _HOST),
+    "drawn_in": Measure(_SCALE, "nats", "What the host would lend to other adversaries, by {of}", _HOST),
+    "drawn_in_war": Measure(_SCALE, "nats", "What the host would lend to those at war, by {of}", _HOST),
+    "credibility": Measure(_SCALE, "0 to 1", "Credibility as a mediator: {of}", _HOST),
+    "influence": Measure(_SCALE, "share of defence", "Influence: {of}", _HOST),
+    "defence": Measure(_SCALE, "capability", "Defence of the {of}", _HOST),
+    "dependence": Measure(_SCALE, "share of defence", "Defence that others lend to the {of}", _HOST),
+    "room": Measure(_COUNT, "states", "Partners worth having that would agree with the {of}", _HOST),
+    "room_rate": Measure(_SCALE, "a year", "Rate at which partners of the {of} would agree", _HOST),
+    "neutrality_gap": Measure(_SCALE, "0 to 2", "Distance from the declared position, of the {of}", _HOST),
+    "polarisation": Measure(_SCALE, "0 to 1", "Spread of mutual relations over dyads, weighed by capability"),
+    "camps_energy": Measure(_SCALE, "-1 to 1", "Landscape energy of the two camps, a unit of weight"),
+    "camps_frustration": Measure(_SHARE, "share of dyads", "Dyads on the wrong side of the two camps"),
+    "camps_moved": Measure(_COUNT, "states", "States in another camp than just before the event"),
 }
-"""What every outcome is, by the beginning of its name. A table of outcomes with any other name is not made."""
+"""Every outcome's measure, by the beginning of its name. A table of outcomes with any other name is not made."""
+_LONGEST_FIRST = sorted(MEASURES, key=len, reverse=True)
+_WHOM = {
+    "counter": "counter-balancing",
+    "with_participant": "with a participant",
+    "other": "between other states",
+    "all": "of any direction",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One number a replication and arm.
+
+    measure: a key of MEASURES; of: whom or what it is of, as in names (a direction, a kind, a group and the host);
+    window: days from the focal date, None for the one that has none.
+
+    >>> Outcome("accords", "counter", 365).name, Outcome("relations", "europe_host", 90).group
+    ('accords_counter_365', 'europe')"""
+
+    measure: str
+    of: str = ""
+    window: int | None = None
+    estimator: Literal["count", "filtered"] = "count"
+
+    @property
+    def name(self) -> str:
+        """The column of tables and the key in JSON."""
+        parts = (self.measure, self.of, "" if self.window is None else str(self.window))
+        return (FILTERED if self.estimator == "filtered" else "") + "_".join(filter(None, parts))
+
+    def within(self, window: int) -> Outcome:
+        """The same at the end of a window."""
+        return replace(self, window=window)
+
+    @property
+    def filtered(self) -> Outcome:
+        """The filtered estimate of the same number."""
+        return replace(self, estimator="filtered")
+
+    @property
+    def type(self) -> OutcomeType:
+        """Count, share or on a scale."""
+        return MEASURES[self.measure].type
+
+    @property
+    def unit(self) -> str:
+        """What a difference of 1 is."""
+        return MEASURES[self.measure].unit
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Roles of the class table that its values rest on, directions aside."""
+        return MEASURES[self.measure].roles
+
+    @property
+    def direction(self) -> str | None:
+        """Of the agreements that are counted: one of DIRECTIONS."""
+        return self.of if self.measure in COUNTS and self.of in DIRECTIONS else None
+
+    @property
+    def kind(self) -> str | None:
+        """The agreement type of the agreements that are counted."""
+        return self.of if self.measure == "accords" and self.of not in _WHOM else None
+
+    @property
+    def stance(self) -> str | None:
+        """The stance of the states that are counted."""
+        if self.measure != "states":
+            return None
+        return next((one for one in STANCES if self.of == one or self.of.startswith(f"{one}_")), None)
+
+    @property
+    def group(self) -> str | None:
+        """The group of states that it is of, as the scenario's report names it."""
+        if self.stance is not None:
+            return self.of[len(self.stance) + 1 :] or None
+        of_group = self.measure in ("relations", "hostility", "drawn_in", "drawn_in_war")
+        return self.of.removesuffix("_host") if of_group else None
+
+    @property
+    def sentence(self) -> str:
+        """What it is, for a reader."""
+        kind = f"of type {self.of.replace('_', ' ')}" if self.kind else self.of.replace("_", " ")
+        said = MEASURES[self.measure].sentence.format(of=_WHOM.get(self.of, kind))
+        return f"{said}, {self.window} days after the event." if self.window is not None else f"{said}."
+
+
+@cache
+def outcome_named(name: str) -> Outcome:
+    """The outcome of a column or key. Raises LookupError for one whose measure is not declared in MEASURES.
+
+    >>> outcome_named("filtered_accords_defence_pact_365").kind
+    'defence_pact'"""
+    plain = name.removeprefix(FILTERED)
+    for measure in _LONGEST_FIRST:
+        if plain == measure or plain.startswith(f"{measure}_"):
+            of, _, days = plain[len(measure) + 1 :].rpartition("_")
+            window = int(days) if days.isdecimal() else None
+            rest = of if window is not None else "_".join(filter(None, (of, days)))
+            return Outcome(measure, rest, window, "count" if plain == name else "filtered")
+    raise LookupError(f"`{name}` is no outcome whose type is declared in replications/outcomes.py")
+
+
+def known_outcome(name: str) -> Outcome | None:
+    """The outcome of a column or key; None for one that another version of balance-sim has."""
+    try:
+        return outcome_named(name)
+    except LookupError:
+        return None
 
 
 def type_of(outcome: str) -> OutcomeType:
-    """What an outcome's values are. Raises LookupError for one that is not declared in TYPES.
+    """What an outcome's values are. Raises LookupError for one that is not declared in MEASURES.
 
     >>> type_of("camps_moved_365"), type_of("polarisation_365")
     (<OutcomeType.COUNT: 'count'>, <OutcomeType.CONTINUOUS: 'continuous'>)"""
-    for beginning, kind in TYPES.items():
-        if outcome.startswith(beginning):
-            return kind
-    raise LookupError(f"`{outcome}` is no outcome whose type is declared in replications/outcomes.py")
+    return outcome_named(outcome).type
 
 
 def least_jump(outcome: str, steps: Mapping[str, float] | None = None) -> float:
     """How much a run that differs differs by: 1 in a count, one step in a share, nothing on a scale.
 
-    steps: of shares, by the beginning of the name (`observed.share_steps`). The least jump of an outcome that
-    another version knew and this one does not is nothing.
+    steps: of shares, by measure (`recorder.share_steps`). The least jump of an outcome that another version knew and
+    this one does not is nothing.
 
-    >>> least_jump("camps_moved_365"), least_jump("coalition_365", {"coalition_": 0.2}), least_jump("effort_host_90")
+    >>> least_jump("camps_moved_365"), least_jump("coalition_365", {"coalition": 0.2}), least_jump("effort_host_90")
     (1.0, 0.2, 0.0)"""
-    if outcome.startswith(_COUNTED):
-        return 1.0
-    return next((step for name, step in (steps or {}).items() if outcome.startswith(name)), 0.0)
-
-
-_COUNTED = tuple(name for name, kind in TYPES.items() if kind is OutcomeType.COUNT)
+    if (found := known_outcome(outcome)) is None:
+        return 0.0
+    return 1.0 if found.type is OutcomeType.COUNT else (steps or {}).get(found.measure, 0.0)
 
 
 def fixed_beforehand(outcome: str) -> bool:
@@ -121,64 +242,123 @@ def fixed_beforehand(outcome: str) -> bool:
     return outcome.startswith("scheduled_")
 
 
-def outcomes_of(worlds: Worlds, made: Accords, twin: Accords | None, runs: int) -> dict[str, Floats]:
-    """Each outcome as a column over the runs of one arm; `twin`: the same runs in the reference arm.
+def days_after(signed: Floats, focal_day: float) -> Floats:
+    """Whole days from the focal date to the date of signature."""
+    return np.floor(signed) - focal_day
 
-    twin None: those runs are not at hand, and the outcome that needs them is left out."""
+
+def is_new(origin: Ints, after: Floats | Ints, window: float) -> Bools:
+    """(K,) whether agreements are new and signed within `window` days after the focal date.
+
+    origin: indices into ORIGINS; after: whole days from the focal date to signature.
+
+    >>> is_new(np.array([0, 0, 4]), np.array([1.0, 31.0, 1.0]), 30).tolist()
+    [True, False, False]"""
+    return np.isin(origin, NEW_ORIGINS) & (after >= 1) & (after <= window)
+
+
+def in_force_between(in_force: Floats, first: float, stop: float) -> Bools:
+    """(K,) whether agreements came into force from one moment to another, days from the start."""
+    return np.asarray((in_force >= first) & (in_force < stop))
+
+
+@dataclass(frozen=True)
+class NewAgreements:
+    """New agreements of some replications, K of them, in the same order in every array; rows: of the outcomes' table.
+
+    direction: indices into DIRECTIONS; after: whole days from the focal date to signature."""
+
+    row: Ints
+    security: Bools
+    direction: Ints
+    after: Floats
+    rows: int
+
+    def by_direction(self, window: int) -> tuple[Floats, Floats]:
+        """(rows, D) how many are signed within a window, of each measure of COUNTS."""
+        within, shape = self.after <= window, (self.rows, len(DIRECTIONS))
+        place = self.row * len(DIRECTIONS) + self.direction
+        security, declared = (
+            np.bincount(place[within & of], minlength=shape[0] * shape[1]).reshape(shape).astype(float)
+            for of in (self.security, ~self.security)
+        )
+        return security, declared
+
+    def first_counter(self, window: int, horizon: float) -> dict[str, Floats]:
+        """Days to the first counter-balancing security agreement by the horizon, as it is and cut at the window."""
+        first = np.full(self.rows, np.inf)
+        counter = self.security & (self.direction == DIRECTIONS.index("counter")) & (self.after <= horizon)
+        np.minimum.at(first, self.row[counter], self.after[counter])
+        return {
+            Outcome("first_counter_days").name: np.where(np.isfinite(first), first, np.nan),
+            Outcome("days_without_counter", "", window).name: np.minimum(first, float(window)),
+        }
+
+
+def numbers_of_agreements(
+    by_direction: Mapping[int, tuple[Floats, Floats]], by_kind: Floats, kinds: Collection[str], longest: int
+) -> dict[str, Floats]:
+    """Estimates of numbers of new agreements by the names of the outcomes that count them.
+
+    by_direction: by window, of each measure of COUNTS, (..., D); by_kind: (..., M), within the longest window."""
+    out: dict[str, Floats] = {}
+    for window, of_both in by_direction.items():
+        for what, of in zip(COUNTS, of_both, strict=True):
+            parts = zip(DIRECTIONS, np.moveaxis(of, -1, 0), strict=True)
+            out |= {Outcome(what, name, window).name: part for name, part in parts}
+            out[Outcome(what, "all", window).name] = of.sum(axis=-1)
+    parts = zip(kinds, np.moveaxis(by_kind, -1, 0), strict=True)
+    return out | {Outcome("accords", kind, longest).name: part for kind, part in parts}
+
+
+def outcomes_of(worlds: Worlds, made: Accords, control: Accords | None, runs: int) -> dict[str, Floats]:
+    """Each outcome that is counted, as a column over the runs of one arm; `control`: the same runs in the control arm.
+
+    control None: those runs are not known, and the outcome that needs them is left out."""
     world, windows = worlds.reference, sorted(worlds.scenario.report.windows)
-    day, horizon = world.focal_day, world.grid[-1] - world.focal_day
+    day, horizon, longest = world.focal_day, world.grid[-1] - world.focal_day, windows[-1]
+    after, security = days_after(made.signed, day), world.ladder.security[made.kind]
+    new = np.flatnonzero(is_new(made.origin, after, max(horizon, longest)))
+    direction = worlds.baseline.direction[made.pair]
+    found = NewAgreements(made.run[new], security[new], direction[new], after[new], runs)
+    within = is_new(made.origin, after, longest)
 
     def count(rows: Bools) -> Floats:
         return np.bincount(made.run[rows], minlength=runs).astype(float)
 
-    out: dict[str, Floats] = {}
-    direction = worlds.baseline.direction[made.pair]
-    security = world.ladder.security[made.kind]
-    for window in windows:
-        new = is_new(made, day, window)
-        for what, of_these in zip(COUNTS, (new & security, new & ~security), strict=True):
-            for index, name in enumerate(DIRECTIONS):
-                out[f"{what}_{name}_{window}"] = count(of_these & (direction == index))
-            out[f"{what}_all_{window}"] = count(of_these)
-    longest = windows[-1]
-    new = is_new(made, day, longest)
-    for index, kind in enumerate(world.ladder.names):
-        out[f"accords_{kind}_{longest}"] = count(new & (made.kind == index))
-    out[f"from_talks_{longest}"] = count(new & security & np.isin(made.origin, FROM_TALKS))
+    by_kind = np.stack([count(within & (made.kind == k)) for k in range(len(world.ladder.names))], axis=-1)
+    by_direction = {window: found.by_direction(window) for window in windows}
+    out = numbers_of_agreements(by_direction, by_kind, world.ladder.names, longest)
     effective = days_after(made.in_force, day)
     came = in_force_between(made.in_force, day + 1.0, min(day + 1.0 + longest, world.grid[-1]))
-    out[f"in_force_{longest}"] = count(came & (made.origin != ORIGINS.index("in_force")))
     scheduled = made.origin == ORIGINS.index("scheduled")
-    out[f"scheduled_{longest}"] = count(scheduled & (effective >= 1) & (effective <= longest))
-
-    counter = is_new(made, day, horizon) & security & (direction == DIRECTIONS.index("counter"))
-    first = np.full(runs, np.inf)
-    np.minimum.at(first, made.run[counter], days_after(made.signed[counter], day))
-    out["first_counter_days"] = np.where(np.isfinite(first), first, np.nan)
-    out[f"days_without_counter_{longest}"] = np.minimum(first, float(longest))
-    if twin is not None:
-        out[f"accelerated_{longest}"] = count(
-            earlier_than_twin(made, twin, ACCELERATED_DAYS) & new & security
-        )
+    more = {
+        "from_talks": within & security & np.isin(made.origin, FROM_TALKS),
+        "in_force": came & (made.origin != ORIGINS.index("in_force")),
+        "scheduled": scheduled & (effective >= 1) & (effective <= longest),
+    }
+    out |= {Outcome(name, "", longest).name: count(rows) for name, rows in more.items()}
+    out |= found.first_counter(longest, horizon)
+    if control is not None:
+        sooner = earlier_than_control(made, control, ACCELERATED_DAYS)
+        out[Outcome("accelerated", "", longest).name] = count(sooner & within & security)
     return out
 
 
-def earlier_than_twin(made: Accords, twin: Accords, days: int) -> Bools:
-    """(K,) accords signed at least `days` days earlier than the same accord in the twin run.
+def earlier_than_control(made: Accords, control: Accords, days: int) -> Bools:
+    """(K,) agreements signed at least `days` days earlier than the same one in the paired control run.
 
-    The same accord: same run, pair, kind, origin and opportunity. One that the twin has not signed by
+    The same: of the same run, dyad, kind, origin and opportunity. One that the control run has not signed by
     the horizon is no acceleration but a difference of its own."""
-    mine, theirs = _identity(made), _identity(twin)
+    mine, theirs = _identity(made), _identity(control)
     order = np.argsort(theirs)
     if not len(order):
         return np.zeros(len(mine), dtype=bool)
-    place = np.minimum(np.searchsorted(theirs[order], mine), len(order) - 1)
-    match = order[place]
-    found = theirs[match] == mine
-    both = found & np.isfinite(made.signed) & np.isfinite(twin.signed[match])
-    lead = np.floor(np.where(both, twin.signed[match], 0.0)) - np.floor(np.where(both, made.signed, 0.0))
+    match = order[np.minimum(np.searchsorted(theirs[order], mine), len(order) - 1)]
+    both = (theirs[match] == mine) & np.isfinite(made.signed) & np.isfinite(control.signed[match])
+    lead = np.floor(np.where(both, control.signed[match], 0.0)) - np.floor(np.where(both, made.signed, 0.0))
     return np.asarray(both & (lead >= days))
 
 
-def _identity(a: Accords) -> npt.NDArray[np.int64]:
+def _identity(a: Accords) -> Ints:
     return (((a.run * 100_000 + a.pair) * 100 + a.kind) * 10 + a.origin) * 1_000 + a.count

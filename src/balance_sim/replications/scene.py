@@ -1,25 +1,118 @@
-"""What can be read off the states at one moment of some runs: relations, credibility, influence, room to act.
+"""Who plays which part in an event, and what can be read off the states at one moment of some replications.
 
-It only looks, and works out what is asked for alone."""
+Roles: participants, host, the threatened, groups that are told apart. Metrics: relations, credibility, influence, room
+to act; only what is asked for is worked out.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model import responses, threat
+from balance_sim.model.baseline import Worlds
 from balance_sim.model.beliefs import alignment_with
+from balance_sim.model.classes import sorted_into
 from balance_sim.model.core import Baseline, World
+from balance_sim.model.news import members
 from balance_sim.model.perception import View, hostility_toward
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.state import State
 from balance_sim.model.thinning import openness_at, opportunity_rate
 from balance_sim.model.willingness import consent, willingness
-from balance_sim.replications.cast import Cast
+from balance_sim.replications.outcomes import Outcome
+from balance_sim.scenario.fingerprint import Classes
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Who plays which part, of the focal event or of a placebo's. Positions in the arrays.
+
+    host, junior (the least capable principal beside the host) and third (the most capable other one) are None
+    where there is none. Groups and audiences hold those outside the participants."""
+
+    day: float
+    participants: tuple[int, ...]
+    host: int | None
+    junior: int | None
+    third: int | None
+    threatened: Bools  # (n,)
+    direction: Ints  # (P,)
+    wars: tuple[tuple[int, int], ...]  # between others than the host
+    declared: tuple[tuple[int, int, float], ...]  # the host's position between two states, 1 with the first
+    war_parties: tuple[int, ...]  # participants at war, without the host
+    groups: Mapping[str, Ints]
+    audiences: Mapping[str, int]  # name to reading
+
+
+def cast_of(worlds: Worlds, classes: Classes, day: float) -> Cast:
+    """The cast that a class table gives in these worlds.
+
+    Which groups, audiences and positions are told apart is the scenario's own; who is in them is the table's."""
+    world, scenario = worlds.reference, worlds.scenario
+    roster = {code: i for i, code in enumerate(world.codes)}
+    threatened, direction = sorted_into(world, classes)
+
+    def at(codes: Iterable[str]) -> list[int]:
+        return sorted(roster[code] for code in codes if code in roster)
+
+    participants = tuple(at(classes.participants))
+    host, junior, third = (roster.get(code or "") for code in (classes.host, classes.junior, classes.third))
+    fighting = {(roster[a], roster[b]) for a, b in classes.wars if a in roster and b in roster}
+    groups = {
+        name: np.array([i for i in at(group_members(worlds, classes, name)) if i not in participants])
+        for name in scenario.report.groups
+    }
+    groups["outside"] = np.array([i for i in range(world.n) if i not in participants])
+    return Cast(
+        day=day,
+        participants=participants,
+        host=host,
+        junior=junior,
+        third=third,
+        threatened=threatened,
+        direction=direction,
+        wars=tuple(sorted(pair for pair in fighting if host not in pair)),
+        war_parties=tuple(i for i in participants if i != host and any(i in pair for pair in fighting)),
+        declared=tuple(
+            (roster[a], roster[b], position)
+            for (a, b), position in sorted(
+                (pair.split("-"), position) for pair, position in scenario.report.positions.items()
+            )
+            if roster[a] != host and roster[b] != host
+        ),
+        groups={name: who for name, who in groups.items() if len(who)},
+        audiences={
+            name: int(world.audience[who[0]])
+            for name in sorted(scenario.audiences)
+            if (who := audience_members(worlds, name, classes))
+        },
+    )
+
+
+def group_members(worlds: Worlds, classes: Classes, name: str) -> tuple[str, ...]:
+    """Codes of a group's members as written, or as the scenario has them where the group is new."""
+    return classes.groups[name] if name in classes.groups else worlds.scenario.groups.get(name, (name,))
+
+
+def audience_members(worlds: Worlds, name: str, classes: Classes | None = None) -> list[int]:
+    """Positions of an audience's members as written, or as the scenario has them where the audience is new."""
+    table, scenario = classes or worlds.classes, worlds.scenario
+    roster = {code: i for i, code in enumerate(worlds.reference.codes)}
+    who = table.audiences[name] if name in table.audiences else scenario.audiences[name].members
+    return members(who, scenario.groups, roster)
+
+
+def focal_cast(worlds: Worlds) -> Cast:
+    """The cast of the scenario's focal event, in the classes and roles of the scenario as written."""
+    return cast_of(worlds, worlds.classes, worlds.reference.focal_day)
 
 
 class Scene:
@@ -127,40 +220,39 @@ class Scene:
         return responses.room(gain, rate).astype(float), rate.max(axis=-1).sum(axis=-1)
 
 
-def seen(scene: Scene, cast: Cast, *, apart: bool) -> dict[str, Floats]:
-    """What a scene holds of a cast, (R,) each, by name without the window.
-
-    apart: with the parts of hostility."""
+def seen(scene: Scene, cast: Cast, *, apart: bool) -> dict[Outcome, Floats]:
+    """What a scene holds of a cast, (R,) each, by outcome without the window. apart: with the parts of hostility."""
     view, out = scene.view, {}
     if cast.threatened.any():
-        out["insecurity_threatened"] = view.insecurity[:, cast.threatened].mean(axis=1)
-        out["effort_threatened"] = scene.state.effort[:, cast.threatened].mean(axis=1)
+        out[Outcome("insecurity", "threatened")] = view.insecurity[:, cast.threatened].mean(axis=1)
+        out[Outcome("effort", "threatened")] = scene.state.effort[:, cast.threatened].mean(axis=1)
     pairs = [(i, j) for i in cast.participants for j in cast.participants if i < j]
     if pairs:
         for name, reading in cast.audiences.items():
             of = np.stack([scene.beside(j)[:, reading, i] for i, j in pairs], axis=1)
-            out[f"alignment_participants_{name}"] = of.mean(axis=1)
+            out[Outcome("alignment_participants", name)] = of.mean(axis=1)
     if cast.host is not None:
         out |= seen_of_host(scene, cast, cast.host, apart=apart)
     return out
 
 
-def seen_of_host(scene: Scene, cast: Cast, host: int, *, apart: bool) -> dict[str, Floats]:
+def seen_of_host(scene: Scene, cast: Cast, host: int, *, apart: bool) -> dict[Outcome, Floats]:
     """What a scene holds of the cast's host."""
     view = scene.view
     room, agreeing = scene.room(host)
-    out = {
-        "insecurity_host": view.insecurity[:, host],
-        "defence_host": view.defence[:, host],
-        "room_host": room,
-        "room_rate_host": agreeing,
-    }
     lent = scene.influence(host)
     lent[:, host] = 0.0
-    beside = [i for i in cast.participants if i != host]
-    out |= {"dependence_host": lent.sum(axis=1), "dependence_host_partners": lent[:, beside].sum(axis=1)}
+    partners = [i for i in cast.participants if i != host]
+    out = {
+        Outcome("insecurity_host"): view.insecurity[:, host],
+        Outcome("defence", "host"): view.defence[:, host],
+        Outcome("room", "host"): room,
+        Outcome("room_rate", "host"): agreeing,
+        Outcome("dependence", "host"): lent.sum(axis=1),
+        Outcome("dependence", "host_partners"): lent[:, partners].sum(axis=1),
+    }
     if cast.declared:
-        out["neutrality_gap_host"] = scene.neutrality_gap(host, cast.declared)
+        out[Outcome("neutrality_gap", "host")] = scene.neutrality_gap(host, cast.declared)
     parts = {"relations": scene.relation(host)}
     if apart:
         parts |= {"hostility": scene.hostility(host), "drawn_in": scene.drawn_in(host)}
@@ -169,17 +261,17 @@ def seen_of_host(scene: Scene, cast: Cast, host: int, *, apart: bool) -> dict[st
     for name, who in cast.groups.items():
         others = who[who != host]
         if len(others):
-            out |= {f"{part}_{name}_host": of[:, others].mean(axis=1) for part, of in parts.items()}
+            out |= {Outcome(part, f"{name}_host"): of[:, others].mean(axis=1) for part, of in parts.items()}
     if cast.wars:
         of_all = [scene.credibility(a, b) for a, b in cast.wars]
-        out["credibility_host"] = np.mean([one[:, host] for one in of_all], axis=0)
+        out[Outcome("credibility", "host")] = np.mean([one[:, host] for one in of_all], axis=0)
         rivals = [
             one[:, [m for m in range(scene.world.n) if m not in (a, b, host)]].mean(axis=1)
             for one, (a, b) in zip(of_all, cast.wars, strict=True)
         ]
-        out["credibility_rivals"] = np.mean(rivals, axis=0)
+        out[Outcome("credibility", "rivals")] = np.mean(rivals, axis=0)
     if cast.junior is not None and cast.third is not None and cast.junior != cast.third:
         over_junior = scene.influence(cast.junior)
-        out["influence_host_junior"] = over_junior[:, host]
-        out["influence_third_junior"] = over_junior[:, cast.third]
+        out[Outcome("influence", "host_junior")] = over_junior[:, host]
+        out[Outcome("influence", "third_junior")] = over_junior[:, cast.third]
     return out

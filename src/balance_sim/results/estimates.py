@@ -24,18 +24,7 @@ Floats = npt.NDArray[np.float64]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 LEVELS = ["arm", "outcome", "estimator", "mean", "sd", "q05", "q25", "q50", "q75", "q95", "mcse", "n"]
-EFFECTS = [
-    "arm",
-    "outcome",
-    "estimator",
-    "mean",
-    "mcse",
-    "lo",
-    "hi",
-    "share_positive",
-    "share_negative",
-    "n",
-]
+EFFECTS = ["arm", "outcome", "estimator", "mean", "mcse", "lo", "hi", "share_positive", "share_negative", "n"]
 CHUNK = 128  # runs added up at a time
 MOST_VALUES = 8192  # distinct values held as they are; beyond, neighbours are merged
 
@@ -191,6 +180,46 @@ class PairedDifference:
         }
 
 
+@dataclass
+class Levels:
+    """The outcomes of one arm: counts and measures by name, and filtered estimates where there are any."""
+
+    counts: dict[str, Counts] = field(default_factory=dict)
+    filtered: dict[str, Moments] = field(default_factory=dict)
+
+    def add(self, columns: Mapping[str, Floats]) -> None:
+        for name, values in columns.items():
+            if name.startswith(FILTERED):
+                self.filtered.setdefault(name.removeprefix(FILTERED), Moments()).add(values)
+            else:
+                self.counts.setdefault(name, Counts()).add(values)
+
+    def of(self, outcome: str) -> Moments:
+        """The filtered estimate of an outcome, or its count."""
+        return self.filtered.get(outcome, self.counts[outcome])
+
+
+@dataclass
+class Differences:
+    """Paired differences of two arms by outcome. alike: they are the same to the last digit so far."""
+
+    of: dict[str, PairedDifference] = field(default_factory=dict)
+    alike: bool = True
+
+    def add(self, arm: Mapping[str, Floats], control: Mapping[str, Floats], only: Sequence[str] = ()) -> None:
+        """Columns of both over the same runs; those of some outcomes are added up, of all if none is named."""
+        for name in (name for name in arm if name in control):
+            self.alike = self.alike and np.array_equal(arm[name], control[name], equal_nan=True)
+            outcome = name.removeprefix(FILTERED)
+            if only and outcome not in only:
+                continue
+            found = self.of.setdefault(outcome, PairedDifference())
+            if name == outcome:
+                found.add(arm[name], control[name])
+            else:
+                found.add_filtered(arm[name] - control[name])
+
+
 class Estimates:
     """Levels by arm and paired effects by arm, of one study. only: the outcomes wanted; empty for all.
 
@@ -199,49 +228,39 @@ class Estimates:
     def __init__(
         self, arms: Sequence[str], only: Sequence[str] = (), steps: Mapping[str, float] | None = None
     ) -> None:
-        self.arms = tuple(arms)
-        self.steps = steps
-        self.only = tuple(only)
-        self.outcomes: list[str] = []
-        self.levels: dict[tuple[str, str], Counts] = {}
-        self.filtered: dict[tuple[str, str], Moments] = {}
-        self.effects: dict[tuple[str, str], PairedDifference] = {}
-        self.alike = set(self.arms[1:])  # arms that are the control arm to the last digit so far
+        self.arms, self.only, self.steps = tuple(arms), tuple(only), steps
+        self.levels = {arm: Levels() for arm in self.arms}
+        self.effects = {arm: Differences() for arm in self.arms[1:]}
+
+    @property
+    def alike(self) -> set[str]:
+        """Arms that are the control arm to the last digit so far."""
+        return {arm for arm, of in self.effects.items() if of.alike}
+
+    @property
+    def outcomes(self) -> list[str]:
+        """Names of the outcomes gathered."""
+        return list(self.levels[self.arms[0]].counts)
 
     def add(self, runs: pa.Table) -> None:
         """One block of outcomes by run and arm."""
-        by_arm = columns_by_arm(runs, self.arms) if self.alike or not self.only else {}
-        for arm in sorted(self.alike):
-            same = (
-                np.array_equal(of, by_arm[self.arms[0]][name], equal_nan=True)
-                for name, of in by_arm[arm].items()
-            )
-            self.alike -= set() if all(same) else {arm}
-        if self.only:
-            wanted = {*self.only, *(FILTERED + name for name in self.only)}
+        wanted = {*self.only, *(FILTERED + name for name in self.only)}
+        if self.only and not self.alike:
             runs = runs.select([name for name in runs.column_names if name in wanted | {"run", "arm"}])
-            by_arm = columns_by_arm(runs, self.arms)
-        reference = by_arm[self.arms[0]]
-        self.outcomes = [name for name in reference if name != "run" and not name.startswith(FILTERED)]
+        by_arm = columns_by_arm(runs, self.arms)
         for arm, columns in by_arm.items():
-            for name in self.outcomes:
-                smooth = columns.get(FILTERED + name)
-                self.levels.setdefault((arm, name), Counts()).add(columns[name])
-                if smooth is not None:
-                    self.filtered.setdefault((arm, name), Moments()).add(smooth)
-                if arm != self.arms[0]:
-                    effect = self.effects.setdefault((arm, name), PairedDifference())
-                    effect.add(columns[name], reference[name])
-                    if smooth is not None:
-                        effect.add_filtered(smooth - reference[FILTERED + name])
+            del columns["run"]
+            gathered = {name: of for name, of in columns.items() if name in wanted or not self.only}
+            self.levels[arm].add(gathered)
+        for arm, effect in self.effects.items():
+            effect.add(by_arm[arm], by_arm[self.arms[0]], self.only)
 
     def levels_frame(self) -> pd.DataFrame:
         """Tidy: the columns of LEVELS."""
         rows = []
-        for arm in self.arms:
+        for arm, levels in self.levels.items():
             for name in self.outcomes:
-                c = self.levels[arm, name]
-                of = self.filtered.get((arm, name), c)
+                c, of = levels.counts[name], levels.of(name)
                 quantiles = {f"q{round(100 * q):02d}": c.quantile(q) for q in QUANTILES}
                 row = {"arm": arm, "outcome": name, "estimator": "count" if of is c else "filtered"}
                 rows.append(
@@ -252,16 +271,16 @@ class Estimates:
     def spread(self, arm: str, outcome: str) -> float:
         """Standard deviation of an outcome over an arm and the control arm, its least jump at least; 0 where no run
         could show a difference."""
-        if arm in self.alike or fixed_beforehand(outcome):
+        if self.effects[arm].alike or fixed_beforehand(outcome):
             return 0.0
-        spread = self.levels[arm, outcome].spread_with(self.levels[self.arms[0], outcome])
-        return float(np.maximum(spread, least_jump(outcome, self.steps)))
+        one, other = (self.levels[name].counts[outcome] for name in (arm, self.arms[0]))
+        return float(np.maximum(one.spread_with(other), least_jump(outcome, self.steps)))
 
     def effects_frame(self) -> pd.DataFrame:
         """Tidy: the columns of EFFECTS; paired by run."""
         rows = [
-            {"arm": arm, "outcome": name} | self.effects[arm, name].row(self.spread(arm, name))
-            for arm in self.arms[1:]
+            {"arm": arm, "outcome": name} | effect.of[name].row(self.spread(arm, name))
+            for arm, effect in self.effects.items()
             for name in self.outcomes
         ]
         return pd.DataFrame(rows, columns=EFFECTS)
@@ -280,21 +299,21 @@ def estimates_of(
     return out
 
 
-def in_chunks(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+def in_chunks(tables: Iterable[pa.Table], size: int = CHUNK) -> Iterator[pa.Table]:
     """Outcomes, given in the order of runs, cut at every 128th run: no other cut moves the last digit of a mean."""
+
+    def chunk(run: pa.Scalar) -> int:
+        return int(run.as_py()) // size
+
     rest: pa.Table | None = None
     for table in tables:
         rest = table if rest is None else pa.concat_tables([rest, table])
-        while rest.num_rows and _chunk(pc.max(rest["run"])) > (first := _chunk(pc.min(rest["run"]))):
-            edge = (first + 1) * CHUNK
+        while rest.num_rows and chunk(pc.max(rest["run"])) > (first := chunk(pc.min(rest["run"]))):
+            edge = (first + 1) * size
             yield rest.filter(pc.less(rest["run"], edge))
             rest = rest.filter(pc.greater_equal(rest["run"], edge))
     if rest is not None and rest.num_rows:
         yield rest
-
-
-def _chunk(run: pa.Scalar) -> int:
-    return int(run.as_py()) // CHUNK
 
 
 def columns_by_arm(runs: pa.Table, arms: Sequence[str]) -> dict[str, dict[str, Floats]]:
@@ -321,3 +340,14 @@ def columns_by_arm(runs: pa.Table, arms: Sequence[str]) -> dict[str, dict[str, F
 def rounded(values: Mapping[str, float]) -> dict[str, float | None]:
     """For JSON: NaN and infinities become null."""
     return {name: (value if np.isfinite(value) else None) for name, value in values.items()}
+
+
+def as_json(row: Mapping[Any, Any], *names: str) -> dict[str, Any]:
+    """Some numbers of a row of a tidy table, for JSON; `ci95` stands for its bounds, `estimator` for the word."""
+    out: dict[str, Any] = {}
+    for name in names:
+        if name == "ci95":
+            out[name] = [*rounded({end: row[end] for end in ("lo", "hi")}).values()]
+        else:
+            out |= {name: row[name]} if name == "estimator" else rounded({name: row[name]})
+    return out

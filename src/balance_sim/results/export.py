@@ -1,4 +1,6 @@
-"""One tidy table of everything: CSV or Parquet, written block by block; or the EMA workbench's layout."""
+"""One tidy table of everything: CSV or Parquet, written block by block; or the EMA workbench's layout.
+
+Text is written so that a spreadsheet finds no formula in it."""
 
 from __future__ import annotations
 
@@ -17,20 +19,39 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
-from balance_sim.pool.faults import WrongRequest, no_results
+from balance_sim.pool.faults import WrongRequest
 from balance_sim.pool.whole_files import make_folder, whole_file
-from balance_sim.results.cells import harmless
 from balance_sim.results.result import open_result
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 
 Table = Literal["runs", "accords"]
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # full width, too
+
+
+def harmless(text: str) -> str:
+    """The text; with an apostrophe in front where a spreadsheet would take it for a formula."""
+    return f"'{text}" if text.lstrip(" \u00a0\ufeff").startswith(FORMULA) else text
+
+
+def harmless_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with harmless text, in cells and in the header; numbers stay as they are."""
+    safe = frame.rename(columns=lambda name: harmless(str(name)))
+    for at, (_, column) in enumerate(frame.items()):
+        if not pd.api.types.is_numeric_dtype(column):
+            safe.isetitem(at, [harmless(one) if isinstance(one, str) else one for one in column])
+    return safe
+
+
+def frame_csv(frame: pd.DataFrame) -> str:
+    """A frame as CSV. Numbers are as pandas writes them; text is harmless, in cells and in the header."""
+    return harmless_frame(frame).to_csv(index=False, lineterminator="\n")
 
 
 def export(folder: Path, out: Path, table: Table = "runs") -> int:
     """Write all rows of a study to one file, `.csv` or `.parquet` by its name. Returns the number of rows.
 
-    runs: a row a run and arm, with the point and its factors before it in a sweep. accords: a row an accord.
+    runs: a row a run and arm, with the point and its factors before it in a sweep. accords: a row an agreement.
     The file takes its name when it is whole."""
     if out.suffix not in (".csv", ".parquet"):
         raise WrongRequest(f"{out}: the name must end in .csv or .parquet")
@@ -43,7 +64,8 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
     make_folder(out.parent)
     with whole_file(out) as partial, open(partial, "wb") as file, _writer(file, out.suffix, schema) as writer:
         for part in chain((first,), parts):
-            writer.write_table(_filled(part, schema))
+            whole = pa.concat_tables([schema.empty_table(), part], promote_options="default")
+            writer.write_table(whole.select(schema.names).cast(schema))
             rows += part.num_rows
     return rows
 
@@ -62,14 +84,6 @@ def _schema(folder: Path, first: pa.Table) -> pa.Schema:
     return schema
 
 
-def _filled(part: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The rows with all columns, empty where their point lacks one."""
-    for field in schema:
-        if field.name not in part.column_names:
-            part = part.append_column(field, pa.nulls(part.num_rows, field.type))
-    return part.select(schema.names).cast(schema)
-
-
 def _writer(file: BinaryIO, suffix: str, schema: pa.Schema) -> Any:
     """A writer into an open file: a path that is no UTF-8 is none to Arrow."""
     if suffix == ".parquet":
@@ -79,24 +93,19 @@ def _writer(file: BinaryIO, suffix: str, schema: pa.Schema) -> Any:
 
 def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
     """Block tables, text as text, missing days as nulls; in a sweep the point and its factors in front."""
-    manifest = Store(folder).read_manifest()
-    if manifest is None:
-        raise no_results(folder)
+    manifest = Store(folder).manifest()
     place = 0 if table == "runs" else 1
-    if manifest["study"] != "sweep":
+    if not manifest.is_sweep:
         for pair in open_result(folder).blocks():
             yield _plain(pair[place])
         return
     sweep = open_sweep(folder)
-    numeric = {path: all(_is_number(p.get(path)) for p in _values(sweep)) for path in sweep.paths}
+    points = [dict(sweep.table.points[number].values) for number in sweep.table.numbers()]
+    numeric = {path: all(_is_number(point.get(path)) for point in points) for path in sweep.paths}
     for number in sweep.table.numbers():
         values = dict(sweep.table.points[number].values)
         for pair in sweep.blocks(number):
             yield _fronted(_plain(pair[place]), number, values, numeric)
-
-
-def _values(sweep: SweepResult) -> list[dict[str, Any]]:
-    return [dict(sweep.table.points[number].values) for number in sweep.table.numbers()]
 
 
 def _is_number(value: Any) -> bool:
@@ -135,7 +144,7 @@ def ema_frames(sweep: SweepResult) -> tuple[pd.DataFrame, dict[str, np.ndarray]]
     """(experiments, outcomes) as the EMA workbench has them: a row a point and arm.
 
     experiments: the factors, `scenario` (the point), `policy` (the arm), `model`. outcomes: the mean of each
-    outcome, and `effect_<outcome>`, its paired difference to the reference arm (0 in that arm). Outcomes that
+    outcome, and `effect_<outcome>`, its paired difference to the control arm (0 in that arm). Outcomes that
     are missing in some run have no mean and are left out."""
     levels, effects = sweep.levels, sweep.effects
     if not len(levels):
@@ -169,7 +178,10 @@ def export_ema(folder: Path, out: Path) -> int:
     metadata = {
         "version": 0.1,
         "outcomes": [["ScalarOutcome", name, f"{name}.cls"] for name in outcomes],
-        "experiments": {name: _dtype_name(experiments[name]) for name in experiments},
+        "experiments": {
+            name: str(column.dtype) if column.dtype.kind in "if" else "object"
+            for name, column in experiments.items()
+        },
     }
     make_folder(out.parent)
     with whole_file(out) as partial, tarfile.open(partial, "w:gz") as archive:
@@ -179,10 +191,6 @@ def export_ema(folder: Path, out: Path) -> int:
             _add(archive, f"{name}.cls", text)
         _add(archive, "metadata.json", json.dumps(metadata))
     return len(experiments)
-
-
-def _dtype_name(column: pd.Series[Any]) -> str:
-    return str(column.dtype) if column.dtype.kind in "if" else "object"
 
 
 def _add(archive: tarfile.TarFile, name: str, text: str) -> None:

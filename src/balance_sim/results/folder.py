@@ -15,16 +15,17 @@ import pyarrow as pa
 
 from balance_sim.model.classes import classes_of
 from balance_sim.pool.faults import StoreDamaged, WrongRequest
-from balance_sim.pool.lock import FILE as LOCK
 from balance_sim.pool.machine import cpu_type
-from balance_sim.replications.blocks import Block, BlockTables
-from balance_sim.replications.jobs import Outcome
+from balance_sim.pool.whole_files import LOCK
+from balance_sim.replications.blocks import Block
+from balance_sim.replications.jobs import TaskResult
+from balance_sim.replications.tables import BlockTables
 from balance_sim.results.manifest import FILE as MANIFEST
-from balance_sim.results.manifest import MANIFEST_VERSION
+from balance_sim.results.manifest import MANIFEST_VERSION, Manifest
 from balance_sim.results.shards import FAILED, TABLES, Shard, differing_names
 from balance_sim.results.store import Store, refuse_lost
 from balance_sim.scenario.files import EXHAUSTED
-from balance_sim.scenario.fingerprint import LISTS, Classes, content_digest
+from balance_sim.scenario.fingerprint import LISTS, content_digest
 from balance_sim.scenario.problems import CONTROL, listed, shown
 from balance_sim.scenario.schema import Scenario
 
@@ -51,8 +52,8 @@ def _installed(name: str) -> str:
     return installed(name)
 
 
-def failed_rows(outcome: Outcome) -> list[dict[str, Any]]:
-    """An outcome's failed runs as plain data."""
+def failed_rows(outcome: TaskResult) -> list[dict[str, Any]]:
+    """A task's failed replications as plain data."""
     return [
         {"point": outcome.task.point, "run": one.run, "seed": one.seed, "traceback": one.traceback}
         for one in outcome.failed
@@ -84,8 +85,7 @@ class InMemory:
     """Block tables kept in this process."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, BlockTables] = {}
-        self._length: dict[int, int] = {}
+        self._kept: dict[Block, BlockTables | None] = {}
         self._failed: list[dict[str, Any]] = []
 
     def __enter__(self) -> InMemory:
@@ -101,32 +101,30 @@ class InMemory:
         """Nothing: what is in memory is not lost."""
 
     def done(self) -> dict[int, list[Block]]:
-        return {0: [Block(first, first + self._length[first]) for first in sorted(self._length)]}
+        return {0: sorted(self._kept, key=lambda block: block.first)}
 
     def failed(self) -> list[dict[str, Any]]:
         return self._failed
 
-    def keep(self, outcome: Outcome) -> None:
+    def keep(self, outcome: TaskResult) -> None:
         self._failed += failed_rows(outcome)
-        self._length[outcome.task.block.first] = len(outcome.task.block)
-        if outcome.tables is not None:
-            self._kept[outcome.task.block.first] = outcome.tables
+        self._kept[outcome.task.block] = outcome.tables
 
     def outcomes(self, runs: int) -> Iterator[pa.Table]:  # noqa: ARG002 - it holds no others
         """Tables of outcomes kept so far, in the order of runs."""
         yield from (one.runs for one in self.tables())
 
     def tables(self) -> tuple[BlockTables, ...]:
-        return tuple(self._kept[k] for k in sorted(self._kept))
+        return tuple(found for block in self.done()[0] if (found := self._kept[block]) is not None)
 
 
 class Folder:
-    """Block tables kept in a results folder, under its lock. Damaged blocks are taken away and run again."""
+    """Block tables kept in a results folder, under its lock. Damaged blocks are taken away and simulated again."""
 
-    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, manifest: Manifest) -> None:
         self.store = Store(folder)
         self.manifest = manifest
-        self.before: dict[str, Any] | None = None
+        self.before: Manifest | None = None
         self.healed: list[Block] = []
         self._failed: dict[tuple[int, int], dict[str, Any]] = {}
         self._blocks_failed: set[tuple[int, int, int]] = set()
@@ -147,65 +145,62 @@ class Folder:
 
     def __exit__(self, *_: object) -> None:
         try:
-            self._list_failed()
+            if self._failed:  # all in one file, for people
+                self.store.write_text("failed.json", json.dumps(self.failed(), indent=1) + "\n")
+            else:
+                (self.store.folder / "failed.json").unlink(missing_ok=True)
         finally:
             self.store.unlock()
 
     def _agree(self) -> None:
-        self.before = self.store.read_manifest()
+        folder, self.before = self.store.folder, self.store.read_manifest()
         if self.before is None:
             if any(self.store.shards(table) for table in ("runs", "accords")):
-                raise WrongRequest(
-                    f"{self.store.folder} holds results without a manifest; choose another --out."
-                )
+                raise WrongRequest(f"{folder} holds results without a manifest; choose another --out.")
             self.store.write_manifest(self.manifest)
-            return
-        differences = differing(self.before, self.manifest)
-        if differences:
+        elif differences := differing(self.before, self.manifest):
             lines = [textwrap.shorten(line, 200, placeholder=" ...") for line in differences[:MOST_NAMED]]
             if len(differences) > MOST_NAMED:
                 lines.append(f"... and {len(differences) - MOST_NAMED} more")
             raise WrongRequest(
-                f"{self.store.folder} holds another study; choose another --out, or delete the folder to start anew. "
+                f"{folder} holds another study; choose another --out, or delete the folder to start anew. "
                 "What differs:\n  " + "\n  ".join(lines)
             )
 
     def want(self, runs: int) -> None:
         """Put down how many replications are asked for, so that every reader knows whether some are lacking."""
         there = self.store.read_manifest() or self.manifest
-        if there["runs"] != runs:
-            self.store.write_manifest(there | {"runs": runs, "command": self.manifest.get("command", "")})
+        if there.runs != runs:
+            asked = {"runs": runs, "command": self.manifest.command}
+            self.store.write_manifest(there.model_copy(update=asked))
 
     def hold(self, runs: int) -> None:
         """Raises StoreDamaged where some of the first so many replications are gone again."""
         refuse_lost(self.store, [0], runs)
 
     def done(self) -> dict[int, list[Block]]:
-        """Blocks that need not be run again, by point."""
-        out: dict[int, list[Block]] = {}
-        for one in self.store.kept():
-            out.setdefault(one.point, []).append(one.block)
-        return out
+        """Blocks that need not be simulated again, by point."""
+        return self.store.done()
 
     def failed(self) -> list[dict[str, Any]]:
         return [self._failed[key] for key in sorted(self._failed)]
 
     def outcomes(self, runs: int) -> Iterator[pa.Table]:
         """Tables of outcomes of the first so many runs, in their order."""
-        yield from (table for table, _ in self.store.blocks(0, runs))
+        return self.store.outcomes(0, runs)
 
     def forget_failed(self) -> None:
-        """Take blocks with failed runs away, so that they are run again."""
+        """Take blocks with failed replications away, so that they are simulated again."""
         self.store.forget_failed()
         self._failed, self._blocks_failed = {}, set()
 
-    def keep(self, outcome: Outcome) -> None:
+    def keep(self, outcome: TaskResult) -> None:
         """Keep what came of a task: what failed first, so that no block counts as done without it."""
         task, rows = outcome.task, failed_rows(outcome)
         key = (task.point, task.block.first, task.block.stop)
         if rows or key in self._blocks_failed or self._failed:
             self.store.write_failed(task.point, task.block, rows)
-            for run in range(task.block.first, task.block.stop):
+            for run in task.block.runs:
                 self._failed.pop((task.point, run), None)
             self._failed |= {(row["point"], row["run"]): row for row in rows}
         if outcome.tables is not None:
@@ -230,20 +225,22 @@ class Folder:
         """A shard of outcomes of each point that had one when the first block was kept."""
         return {shard.point: shard for shard in self.store.shards()}
 
-    def _list_failed(self) -> None:
-        """All failed runs in one file, for people."""
-        path = self.store.folder / "failed.json"
-        if self._failed:
-            self.store.write_text("failed.json", json.dumps(self.failed(), indent=1) + "\n")
-        else:
-            path.unlink(missing_ok=True)
+
+# -- what a study is ---------------------------------------------------------------------------------
 
 
 def manifest_of(
     study: str, scenario: Scenario, arms: tuple[str, ...], seed: int, model: str | None, **more: Any
-) -> dict[str, Any]:
+) -> Manifest:
     """What decides a study's results, and what it was made with. Without paths and dates."""
-    return {
+    programs = {name: _installed(name) for name in ("pandas", "scipy")}
+    versions = {
+        "balance_sim": version(),
+        "numpy": np.__version__,
+        "pyarrow": pa.__version__,
+        "python": platform.python_version(),
+    }
+    plain = {
         "manifest_version": MANIFEST_VERSION,
         "study": study,
         "scenario": {"name": scenario.name, "sha256": content_digest(scenario)},
@@ -254,16 +251,10 @@ def manifest_of(
         "runs": 0,
         "model": model,
         "draw_parameters": False,
-        "versions": {
-            "balance_sim": version(),
-            "numpy": np.__version__,
-            "pandas": _installed("pandas"),
-            "pyarrow": pa.__version__,
-            "python": platform.python_version(),
-            "scipy": _installed("scipy"),
-        },
+        "versions": dict(sorted((versions | programs).items())),
         "cpu": cpu_type(),
-    } | more
+    }
+    return Manifest.model_validate(plain | more)
 
 
 def inputs_of(scenario: Scenario) -> dict[str, Any]:
@@ -271,13 +262,13 @@ def inputs_of(scenario: Scenario) -> dict[str, Any]:
     return scenario.model_dump(mode="json", exclude={"sha256"})
 
 
-def scenario_of(manifest: dict[str, Any]) -> Scenario:
+def scenario_of(manifest: Manifest) -> Scenario:
     """The scenario a manifest holds, with its class table. One of a version that kept none is as it was written.
 
     Raises StoreDamaged where it is none, not the one of its sha256, or has states without a class."""
-    inputs, declared = manifest["inputs"], manifest["scenario"]["sha256"]
+    declared = manifest.scenario.sha256
     try:
-        scenario = Scenario.model_validate_json(json.dumps(inputs))
+        scenario = Scenario.model_validate_json(json.dumps(manifest.inputs))
         digest = content_digest(scenario)
     except ValueError as error:
         where = " ".join(line.strip() for line in str(error).splitlines()[1:3])
@@ -285,11 +276,11 @@ def scenario_of(manifest: dict[str, Any]) -> Scenario:
     if digest != declared:
         raise StoreDamaged("manifest.json: `inputs` is not the scenario of that sha256. Restore it.")
     has_focal = any(event.id == scenario.focal for event in scenario.events)
-    if any(CONTROL.search(text) for text in _texts(inputs)) or not has_focal:
+    if any(CONTROL.search(text) for text in _texts(manifest.inputs)) or not has_focal:
         raise StoreDamaged(
             "manifest.json: `inputs` is no scenario that would be read from a file. Restore it."
         )
-    classes = Classes.read(manifest["classes"]) if "classes" in manifest else None
+    classes = manifest.class_table
     if classes is not None and not {*scenario.codes} <= {*classes.list_of}:
         raise StoreDamaged("manifest.json: `classes` lacks states of the scenario. Restore it.")
     return scenario.model_copy(update={"sha256": declared}).counted_as(classes)
@@ -299,50 +290,42 @@ def _texts(value: Any) -> Iterator[str]:
     """Every text in plain data, keys too."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, dict):
-        for key, child in value.items():
-            yield key
-            yield from _texts(child)
-    elif isinstance(value, list):
-        for child in value:
+    elif isinstance(value, dict | list):
+        for child in [*value, *value.values()] if isinstance(value, dict) else value:
             yield from _texts(child)
 
 
-def differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def differing(before: Manifest, now: Manifest) -> list[str]:
     """Keys in which two manifests ask for different results, with both values."""
     out = [
-        f"{key}: {before.get(key)} there, {now[key]} asked for"
+        f"{key}: {getattr(before, key)} there, {getattr(now, key)} asked for"
         for key in ("study", "arms", "seed", "model", "draw_parameters")
-        if before.get(key, False if key == "draw_parameters" else None) != now[key]
+        if getattr(before, key) != getattr(now, key)
     ]
-    there, here = before["versions"], now["versions"]
-    if (
-        there["balance_sim"] != here["balance_sim"]
-        or there["numpy"].split(".")[0] != here["numpy"].split(".")[0]
-    ):
-        out.append(f"versions: {there} there, {here} here")
-    if before["scenario"]["sha256"] != now["scenario"]["sha256"]:
-        out += leaf_differences(before.get("inputs", {}), now["inputs"]) or ["scenario: another content"]
+    numpy_there, numpy_here = (one.versions["numpy"].split(".")[0] for one in (before, now))
+    if before.version != now.version or numpy_there != numpy_here:
+        out.append(f"versions: {before.versions} there, {now.versions} here")
+    if before.scenario.sha256 != now.scenario.sha256:
+        out += leaf_differences(before.inputs, now.inputs) or ["scenario: another content"]
     elif not out:
         out += _classes_that_differ(before, now)
     return out
 
 
-def _classes_that_differ(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+def _classes_that_differ(before: Manifest, now: Manifest) -> list[str]:
     """How two studies of one scenario differ in their class tables, which follow from the files as written."""
-    here = Classes.read(now["classes"])
-    if "classes" in before:
-        there = Classes.read(before["classes"])
-    elif before["study"] == "sweep":
+    there, here = before.class_table, now.class_table
+    assert here is not None  # this version keeps it
+    if there is None and before.is_sweep:
         return ["classes: none there, whose points were each counted by classes of their own"]
-    else:
-        there = classes_of(scenario_of(before))
+    there = there or classes_of(scenario_of(before))
     dyads = [f"{a}-{b}: {one} there, {two} asked for" for (a, b), one, two in there.unlike(here)]
     if dyads:
         return [f"classes of {len(dyads):,} dyads, of another scenario as written", *dyads]
-    one, two = there.as_dict(), here.as_dict()
     return [
-        f"classes.{line}" for line in leaf_differences(one, two) if not line.startswith(("sha256", *LISTS))
+        f"classes.{line}"
+        for line in leaf_differences(there.as_dict(), here.as_dict())
+        if not line.startswith(("sha256", *LISTS))
     ]
 
 

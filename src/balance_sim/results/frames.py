@@ -1,8 +1,8 @@
-"""Outcomes by run and arm as one frame, laid down once as the blocks come: a large study is copied nowhere."""
+"""A study's tables as tidy frames: outcomes by replication and arm, and new agreements as they add up."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,129 +10,74 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from cachetools import LRUCache
+
+from balance_sim.replications.tables import column_words, days_to_signature, new_rows
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-
-class OutcomeRows:
-    """Rows of `runs` tables, an arm beside the other. most: the most runs that an arm can have.
-
-    only: names of the outcomes that are kept; all where it is not given."""
-
-    def __init__(self, most: int, only: Sequence[str] | None = None) -> None:
-        self.most, self.only = most, only
-        self.names: list[str] = []
-        self._place: dict[str, int] = {}  # which stretch of the columns is an arm's
-        self._filled: list[int] = []
-        self._runs: Ints = np.empty(0, np.int64)
-        self._values: Floats = np.empty((0, 0))
-
-    def add(self, table: pa.Table) -> None:
-        """Rows of one block, sorted by run within each arm."""
-        if not table.num_rows:
-            return
-        if not self._place:
-            outcomes = [name for name in table.column_names if name not in ("run", "arm")]
-            self.names = outcomes if self.only is None else [name for name in self.only if name in outcomes]
-            self._values = np.empty((len(self.names), 0))
-        words = table["arm"].cast(pa.string())
-        arms = sorted(pc.unique(words).to_pylist())
-        self._make_room([arm for arm in arms if arm not in self._place])
-        for arm in arms:
-            part = table.filter(pc.equal(words, arm))
-            first = self._place[arm] * self.most + self._filled[self._place[arm]]
-            here = slice(first, first + part.num_rows)
-            self._filled[self._place[arm]] += part.num_rows
-            self._runs[here] = part["run"].to_numpy()
-            for row, name in enumerate(self.names):
-                self._values[row, here] = part[name].to_numpy()
-
-    def _make_room(self, arms: list[str]) -> None:
-        if not arms:
-            return
-        for arm in arms:
-            self._place[arm] = len(self._place)
-            self._filled.append(0)
-        more = self.most * len(arms)
-        self._runs = np.concatenate([self._runs, np.empty(more, np.int64)])
-        if self._values.shape[1]:
-            self._values = np.concatenate([self._values, np.empty((len(self.names), more))], axis=1)
-        else:
-            self._values = np.empty((len(self.names), more))
-
-    def frame(self) -> pd.DataFrame:
-        """One row a run and arm, sorted by arm and run: run, arm, and a column an outcome."""
-        if not self._place:
-            return pd.DataFrame({"run": [], "arm": []})
-        arms = sorted(self._place)
-        stretches = [self._place[arm] * self.most + np.arange(self._filled[self._place[arm]]) for arm in arms]
-        order = np.concatenate([rows[np.argsort(self._runs[rows], kind="stable")] for rows in stretches])
-        runs, values = self._runs, self._values
-        if len(order) != len(runs) or (order != np.arange(len(order))).any():
-            runs, values = runs[order], values[:, order]
-        frame = pd.DataFrame(values.T, columns=self.names, copy=False)
-        frame.insert(0, "arm", np.repeat(arms, [len(rows) for rows in stretches]))
-        frame["arm"] = frame["arm"].astype(str)
-        frame.insert(0, "run", runs.astype(np.int32))
-        return frame
-
+DayCounts = npt.NDArray[np.int16]
 
 HELD = 64 << 20  # bytes of outcomes that are held at once, but for those asked for together
+EVERY_DAYS = 7  # between points of a curve
+QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95}
 Tables = Callable[[Sequence[str] | None], Iterator[pa.Table]]  # of these outcomes, in the order of runs
 
 
 class Outcomes:
     """Outcomes by run and arm, read some columns at a time: a large study is never held whole.
 
-    tables: the study's, cut to the arms that are meant. most: the most runs that an arm can have."""
+    tables: the study's, cut to the arms that are meant."""
 
-    def __init__(self, tables: Tables, most: int) -> None:
-        self._tables, self._most = tables, most
-        self._held: dict[str, pd.Series[float]] = {}
-        self._front = pd.DataFrame({"run": [], "arm": []})
-        self.names: list[str] = []
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
         self.runs = 0  # that finished
-        self.arms: list[str] = []
-        seen: dict[str, None] = {}
+        self.names: list[str] = []
+        runs, places = [np.empty(0, np.int32)], [np.empty(0, np.int16)]
+        number: dict[str, int] = {}  # of each arm, as they come
         for table in tables(()):
             self.runs += len(pc.unique(table["run"]))
-            seen |= dict.fromkeys(pc.unique(table["arm"].cast(pa.string())).to_pylist())
-        self.arms = sorted(seen)
+            runs.append(table["run"].to_numpy())
+            words = table["arm"].cast(pa.string()).combine_chunks().dictionary_encode()
+            known = [number.setdefault(word, len(number)) for word in words.dictionary.to_pylist()]
+            places.append(np.array(known, np.int16)[words.indices.to_numpy()])
+        self.arms = sorted(number)
+        rank = np.array([self.arms.index(arm) for arm in number], np.int16)
+        run, place = np.concatenate(runs), np.concatenate(places)
+        place = rank[place] if number else place
+        self._order = np.lexsort((run, place))
+        self._front = pd.DataFrame({"run": run[self._order].astype(np.int32)})
+        self._front["arm"] = pd.Series(np.repeat(self.arms, np.bincount(place)), dtype=str)
+        self._fits = max(HELD // max(8 * len(run), 1), 2)  # outcomes held at once
+        self._held: LRUCache[str, Floats] = LRUCache(self._fits)
         if self.arms:
             first = next(iter(tables(None)))
             self.names = [name for name in first.column_names if name not in ("run", "arm")]
 
-    @property
-    def _fits(self) -> int:
-        """How many outcomes may be held at once."""
-        return max(HELD // max(8 * self._most * len(self.arms), 1), 2)
-
     def frame(self, *names: str) -> pd.DataFrame:
         """One row a run and arm, sorted by arm and run: run, arm, and these outcomes. Raises KeyError."""
-        lacking = [name for name in names if name not in self._held]
-        if lacking or self._front.empty:
-            self._read(lacking, names)
-        return pd.concat([self._front, *(self._held[name] for name in names)], axis=1)
+        found = {name: self._held[name] for name in names if name in self._held}
+        if lacking := [name for name in names if name not in found]:
+            found |= self._read(lacking)
+        columns = pd.DataFrame({name: found[name] for name in names}, index=self._front.index, copy=False)
+        return pd.concat([self._front, columns], axis=1)
 
-    def _read(self, lacking: Sequence[str], asked: Sequence[str]) -> None:
+    def _read(self, lacking: Sequence[str]) -> dict[str, Floats]:
         """What is lacking of what is asked for, and what comes after it in the tables, which will be asked for next."""
         if unknown := [name for name in lacking if name not in self.names]:
             raise KeyError(unknown[0])
-        start = self.names.index(lacking[0]) if lacking else 0
-        after = [
-            n for n in self.names[start:] + self.names[:start] if n not in self._held and n not in lacking
-        ]
-        most = len(self.names) if len(self.names) <= self._fits else self._fits // 2
+        start = self.names.index(lacking[0])
+        after = [n for n in self.names[start:] + self.names[:start] if n not in {*self._held, *lacking}]
+        most = self._fits if len(self.names) <= self._fits else self._fits // 2
         wanted = list(dict.fromkeys([*lacking, *after[: max(most - len(lacking), 0)]]))
-        if len(self._held) + len(wanted) > self._fits:
-            self._held = {name: self._held[name] for name in asked if name in self._held}
-        rows = OutcomeRows(self._most, wanted)
+        parts: dict[str, list[Floats]] = {name: [] for name in wanted}
         for table in self._tables(wanted):
-            rows.add(table)
-        found = rows.frame()
-        self._front = found[["run", "arm"]]
-        self._held |= {name: found[name] for name in wanted}
+            for name in wanted:
+                parts[name].append(table[name].to_numpy())
+        found = {name: np.concatenate(parts.pop(name))[self._order] for name in wanted}
+        for name in reversed(wanted):  # what was asked for is kept longest
+            self._held[name] = found[name]
+        return found
 
 
 def by_arm(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -140,3 +85,76 @@ def by_arm(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     arms = frame["arm"].to_numpy()
     edges = [0, *(np.flatnonzero(arms[1:] != arms[:-1]) + 1), len(arms)] if len(arms) else []
     return {str(arms[first]): frame.iloc[first:stop].set_index("run") for first, stop in pairwise(edges)}
+
+
+# -- curves ------------------------------------------------------------------------------------------
+
+
+def cumulative(
+    accords: pa.Table,
+    runs: Ints,
+    arms: Sequence[str],
+    direction: str | None,
+    focal_day: int,
+    horizon: int,
+    kinds: Sequence[str],
+) -> dict[str, DayCounts]:
+    """(runs, days) counts of new agreements of some kinds by each day after the focal date, one array an arm.
+
+    Of a block: its agreements, and the numbers of its runs. Days: 0, 7, 14 ... and the horizon. direction None counts
+    all."""
+    days, after = day_axis(horizon), days_to_signature(accords, focal_day)
+    new = new_rows(accords, focal_day) & np.isin(column_words(accords, "kind"), kinds)
+    if direction is not None:
+        new &= column_words(accords, "direction") == direction
+    arm_of, place = column_words(accords, "arm"), np.searchsorted(runs, accords["run"].to_numpy())
+    out = {}
+    for arm in arms:
+        rows = new & (arm_of == arm)
+        counts = np.zeros((len(runs), len(days) + 1), dtype=np.int16)
+        np.add.at(counts, (place[rows], np.searchsorted(days, after[rows])), 1)
+        out[arm] = counts[:, :-1].cumsum(axis=1, dtype=np.int16)
+    return out
+
+
+def day_axis(horizon: int) -> Ints:
+    """Days after the focal date at which curves are given."""
+    return np.unique(np.append(np.arange(0, horizon + 1, EVERY_DAYS), horizon))
+
+
+def fan(parts: Iterable[dict[str, DayCounts]], horizon: int) -> pd.DataFrame:
+    """Tidy: arm, day, mean, q05, q25, q50, q75, q95 over runs, n. parts: of `cumulative`, of some runs each.
+
+    How often each count came by each day is all that is held."""
+    days = day_axis(horizon)
+    times: dict[str, Ints] = {}  # by arm, (days, counts)
+    for part in parts:
+        for arm, counts in part.items():
+            held = times.setdefault(arm, np.zeros((len(days), 1), np.int64))
+            if len(counts) and (more := int(counts.max()) + 1 - held.shape[1]) > 0:
+                held = times[arm] = np.pad(held, ((0, 0), (0, more)))
+            np.add.at(held, (np.broadcast_to(np.arange(len(days)), counts.shape), counts), 1)
+    rows = []
+    for arm, held in times.items():
+        if n := int(held[0].sum()):
+            below = held.cumsum(axis=1)
+            # The smallest count that a share q of the runs does not exceed, as NumPy's `inverted_cdf`.
+            quantiles = {
+                name: (below < max(np.ceil(n * q), 1)).sum(axis=1).astype(float)
+                for name, q in QUANTILES.items()
+            }
+            mean = held @ np.arange(held.shape[1]) / n
+            rows.append(pd.DataFrame({"arm": arm, "day": days, "mean": mean} | quantiles | {"n": n}))
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+
+
+def survival(first_days: Floats, horizon: int) -> pd.DataFrame:
+    """Share of runs without a first event by each day: Kaplan and Meier 1958, all censored at the horizon.
+
+    first_days: (runs,), NaN where there was none. Columns: day, at_risk, events, share."""
+    n = len(first_days)
+    known = first_days[~np.isnan(first_days)].astype(int)
+    events = np.bincount(known, minlength=horizon + 1)[: horizon + 1] if n else np.zeros(horizon + 1, int)
+    at_risk = n - np.concatenate([[0], np.cumsum(events)[:-1]])
+    left = 1.0 - np.cumsum(events) / n if n else np.full(horizon + 1, np.nan)
+    return pd.DataFrame({"day": np.arange(horizon + 1), "at_risk": at_risk, "events": events, "share": left})

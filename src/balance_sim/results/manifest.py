@@ -7,10 +7,19 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+    ValidationError,
+)
 
 from balance_sim.pool.faults import StoreDamaged, WrongRequest
 from balance_sim.pool.whole_files import write_whole
@@ -20,82 +29,115 @@ from balance_sim.scenario.fingerprint import Classes
 FILE = "manifest.json"
 MANIFEST_VERSION = 3
 LARGEST = 64 << 20  # bytes that are read at most, and so written
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-Check = Callable[[Any], bool]
 
 
-def _is(*kinds: type) -> Check:
-    return lambda value: isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds characters that are not printable")
+    return text
 
 
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(_name(one) for one in value)
+def _is_table(said: dict[str, Any]) -> dict[str, Any]:
+    Classes.read(said)
+    return said
 
 
-def _sha256(value: Any) -> bool:
-    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
+def _known(versions: dict[str, str]) -> dict[str, str]:
+    if not {"balance_sim", "numpy"} <= {*versions}:
+        raise ValueError("lacks balance_sim or numpy")
+    return versions
 
 
-def _named(value: Any) -> bool:
-    return isinstance(value, dict) and _name(value.get("name")) and _sha256(value.get("sha256"))
+Name = Annotated[str, StringConstraints(max_length=200), AfterValidator(_printable)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\Z")]
 
 
-def _name(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 200 and value.isprintable()
+class _Part(BaseModel):
+    """Keys that another version added are kept as they are."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", regex_engine="python-re")
 
 
-def _files(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+class ScenarioNamed(_Part):
+    """Which scenario: its name, and the sha256 of its content."""
+
+    name: Name
+    sha256: Sha256
 
 
-def _versions(value: Any) -> bool:
-    return (
-        isinstance(value, dict) and all(map(_name, value.values())) and {"balance_sim", "numpy"} <= set(value)
+class PointsNamed(_Part):
+    """Which table of points, and how many it holds: of the present design, and in all."""
+
+    sha256: Sha256
+    count: Any = 0
+    known: Any = 0
+
+
+class SweepDesign(_Part):
+    """The design of a sweep, as its experiment file has it."""
+
+    method: str | None = None
+    samples: int | None = None
+    levels: int = 4
+    seed: int = 1
+    paths: list[str] = []
+    outcomes: list[str] = []
+    title: str = ""
+    question: str = ""
+
+
+class Manifest(_Part):
+    """What decides a study's results, and what it was made with. Each key's description says what it has to be.
+
+    A key with a default is one that some version, or the other kind of study, does not write; `plain` lacks it too."""
+
+    manifest_version: StrictInt = MANIFEST_VERSION
+    study: Literal["run", "sweep"] = Field(description="`run` or `sweep`")
+    scenario: ScenarioNamed = Field(description="a name and a sha256")
+    inputs: dict[str, Any] = Field(description="the scenario's content")
+    classes: Annotated[dict[str, Any], AfterValidator(_is_table)] | None = Field(
+        default=None, description="a class table with its sha256"
     )
+    arms: list[Name] = Field(description="a list of names")
+    seed: StrictInt = Field(ge=0, lt=2**64, description="a whole number, 0..18446744073709551615")
+    runs: StrictInt = Field(ge=0, description="a whole number")
+    model: Name | None = Field(default=None, description="module:Class, or null")
+    draw_parameters: StrictBool = Field(default=False, description="true or false")
+    versions: Annotated[dict[str, Name], AfterValidator(_known)] = Field(description="versions by program")
+    cpu: str | None = Field(default=None, description="text")
+    files: dict[str, str] = Field(default={}, description="texts by name")
+    command: str = Field(default="", description="text")
+    mechanisms: StrictBool = Field(default=False, description="true or false")
+    experiment: Name | None = Field(default=None, description="a name")
+    design: SweepDesign = Field(default=SweepDesign(), description="the design")
+    points: PointsNamed | None = Field(default=None, description="a sha256 and counts, or null")
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether the folder holds a sweep."""
+        return self.study == "sweep"
+
+    @property
+    def name(self) -> str:
+        """What a person calls the study: its experiment, else its scenario."""
+        return self.experiment or self.scenario.name
+
+    @property
+    def version(self) -> str:
+        """The balance-sim that made it."""
+        return self.versions["balance_sim"]
+
+    @property
+    def class_table(self) -> Classes | None:
+        """The scenario's class table, if the version kept one."""
+        return None if self.classes is None else Classes.read(self.classes)
+
+    def plain(self) -> dict[str, Any]:
+        """The keys as they are stored."""
+        return self.model_dump(exclude_unset=True)
 
 
-def _points(value: Any) -> bool:
-    return value is None or (isinstance(value, dict) and _sha256(value.get("sha256")))
-
-
-def _classes(value: Any) -> bool:
-    try:
-        Classes.read(value)
-    except ValueError:
-        return False
-    return True
-
-
-def _seed(value: Any) -> bool:
-    return _is(int)(value) and 0 <= value < 2**64
-
-
-_ALWAYS: dict[str, tuple[Check, str]] = {
-    "study": (lambda value: value in ("run", "sweep"), "`run` or `sweep`"),
-    "scenario": (_named, "a name and a sha256"),
-    "inputs": (_is(dict), "the scenario's content"),
-    "arms": (_texts, "a list of names"),
-    "seed": (_seed, "a whole number, 0..18446744073709551615"),
-    "runs": (lambda value: _is(int)(value) and value >= 0, "a whole number"),
-    "versions": (_versions, "versions by program"),
-}
-_OFTEN: dict[str, tuple[Check, str]] = {
-    "classes": (_classes, "a class table with its sha256"),
-    "model": (lambda value: value is None or _name(value), "module:Class, or null"),
-    "draw_parameters": (_is(bool), "true or false"),
-    "mechanisms": (_is(bool), "true or false"),
-    "files": (_files, "texts by name"),
-    "command": (_is(str), "text"),
-    "cpu": (_is(str), "text"),
-}
-_SWEEP: dict[str, tuple[Check, str]] = {
-    "experiment": (_name, "a name"),
-    "design": (_is(dict), "the design"),
-    "points": (_points, "a sha256 and counts, or null"),
-}
-
-
-def read_manifest(folder: Path) -> dict[str, Any] | None:
+def read_manifest(folder: Path) -> Manifest | None:
     """The folder's manifest, or None where there is none. Raises StoreDamaged, WrongRequest for another version."""
     path = folder / FILE
     try:
@@ -110,19 +152,37 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
         raise StoreDamaged(f"{path} cannot be read: {error.strerror}.") from None
     damaged = f"{path} is damaged: restore it, or start in a new folder."
     try:
-        manifest = json.loads(text)
-        version = manifest["manifest_version"]
+        plain = json.loads(text)
+        version = plain["manifest_version"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise StoreDamaged(damaged) from None
     if version != MANIFEST_VERSION:
         raise WrongRequest(f"{path} is of version {version}; this balance-sim reads {MANIFEST_VERSION}.")
-    declared = manifest.pop("sha256", None)
-    if declared is not None and declared != _seal(manifest):
+    declared = plain.pop("sha256", None)
+    if declared is not None and declared != _seal(plain):
         raise StoreDamaged(damaged)
-    wrong = manifest_fault(manifest)
-    if wrong is not None:
-        raise StoreDamaged(f"{path}: {wrong}. Restore it, or start in a new folder.")
-    return dict(manifest)
+    try:
+        return manifest_from(plain)
+    except ValueError as error:
+        raise StoreDamaged(f"{path}: {error}. Restore it, or start in a new folder.") from None
+
+
+def manifest_from(plain: dict[str, Any]) -> Manifest:
+    """A manifest of plain data. Raises ValueError with the first key that is missing or not of its kind."""
+    if "classes" in plain and plain["classes"] is None:
+        raise ValueError(f"`classes` is not {Manifest.model_fields['classes'].description}")
+    if plain.get("study") == "sweep":
+        for key in ("experiment", "design", "points"):
+            if key not in plain:
+                raise ValueError(f"`{key}` is missing")
+    try:
+        return Manifest.model_validate(plain)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = str(first["loc"][0])
+        if first["type"] == "missing" and len(first["loc"]) == 1:
+            raise ValueError(f"`{key}` is missing") from None
+        raise ValueError(f"`{key}` is not {Manifest.model_fields[key].description}") from None
 
 
 def too_large(path: Path, error: TooLarge, hint: str) -> StoreDamaged:
@@ -130,10 +190,9 @@ def too_large(path: Path, error: TooLarge, hint: str) -> StoreDamaged:
     return StoreDamaged(f"{path}: {error.strerror}. No balance-sim wrote it: {hint}.")
 
 
-def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+def write_manifest(folder: Path, plain: dict[str, Any]) -> None:
     """Put the manifest in its place, with its own sha256. Raises WrongRequest for more than is read."""
-    sealed = manifest | {"sha256": _seal(manifest)}
-    content = (json.dumps(sealed, indent=1) + "\n").encode("utf-8")
+    content = (json.dumps(plain | {"sha256": _seal(plain)}, indent=1) + "\n").encode("utf-8")
     if len(content) > LARGEST:
         raise WrongRequest(
             f"the scenario's files make a manifest of {len(content):,} bytes; at most {LARGEST:,} are read. Shorten "
@@ -142,18 +201,6 @@ def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
     write_whole(folder / FILE, content)
 
 
-def _seal(manifest: dict[str, Any]) -> str:
-    text = json.dumps(manifest, sort_keys=True, separators=(",", ":"))
+def _seal(plain: dict[str, Any]) -> str:
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def manifest_fault(manifest: dict[str, Any]) -> str | None:
-    """The first key that is missing or not of its kind, in words; None where all are sound."""
-    wanted = _ALWAYS | (_SWEEP if manifest.get("study") == "sweep" else {})
-    for key, (check, what) in (wanted | _OFTEN).items():
-        if key not in manifest:
-            if key in wanted:
-                return f"`{key}` is missing"
-        elif not check(manifest[key]):
-            return f"`{key}` is not {what}"
-    return None

@@ -1,33 +1,140 @@
-"""The table of a sweep's points: what each number in the shards' names stands for. Points are only ever added."""
+"""The points of a sweep: which values each factor takes together, and the table of what each number stands for.
+
+The number of a point is in the names of its shards, so points are only ever added to the table."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.pool.faults import StoreDamaged
+from balance_sim.pool.faults import MissingExtra, StoreDamaged
 from balance_sim.pool.whole_files import write_whole
-from balance_sim.replications.jobs import Values
-from balance_sim.results.designs import DesignPoint, point_key
+from balance_sim.replications.jobs import Values as PointValues
+from balance_sim.results.manifest import PointsNamed
 from balance_sim.results.shards import encode, parquet_table
 from balance_sim.results.store import Store
+from balance_sim.scenario.design import Experiment, Values
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
+
+Floats = npt.NDArray[np.float64]
 
 FIXED = ("point", "place", "key", "label", "part")
 MOST_POINTS = 1_000_000
+
+
+@dataclass(frozen=True)
+class DesignPoint:
+    """One point: values by key path, in the order of the factors. part: its place in a sensitivity design."""
+
+    values: PointValues
+    label: str = ""
+    part: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the point is, whatever its place in the design: sha256 of its values."""
+        return point_key(self.values)
+
+
+def point_key(values: PointValues) -> str:
+    """sha256 of values by key path; the order of the paths does not matter, 1 and 1.0 are one value."""
+    text = json.dumps(sorted((path, _canonical(value)) for path, value in values), separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_canonical(item) for item in value]
+    if isinstance(value, dict):
+        return {str(k): _canonical(v) for k, v in sorted(value.items())}
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    return value if isinstance(value, str | bool | type(None)) else str(value)
+
+
+# -- designs -----------------------------------------------------------------------------------------
+
+
+def design_points(experiment: Experiment) -> Iterator[DesignPoint]:
+    """Every point, in the design's order. The same file gives the same points."""
+    if experiment.points:
+        for point in experiment.points:
+            yield DesignPoint(tuple(point.values.items()), point.label)
+        return
+    paths, method = experiment.paths, experiment.design.method
+    if method in ("grid", "list"):
+        columns = [
+            factor.takes.values if isinstance(factor.takes, Values) else factor.takes.grid()
+            for factor in experiment.factors
+        ]
+        for row in itertools.product(*columns) if method == "grid" else zip(*columns, strict=True):
+            yield DesignPoint(tuple(zip(paths, row, strict=True)))
+        return
+    for part, shares in _samples(experiment):
+        taken = [factor.takes.at(float(u)) for factor, u in zip(experiment.factors, shares, strict=True)]
+        yield DesignPoint(tuple(zip(paths, taken, strict=True)), part=part)
+
+
+def _samples(experiment: Experiment) -> Iterator[tuple[str, Floats]]:
+    """(place in the design, shares 0..1) of each point of a sampled design."""
+    design, k = experiment.design, len(experiment.factors)
+    n = design.samples or 1
+    if design.method == "lhs":
+        from scipy.stats import qmc
+
+        for at, row in enumerate(qmc.LatinHypercube(k, rng=np.random.default_rng(design.seed)).random(n)):
+            yield f"L{at}", row
+    elif design.method == "sobol":
+        yield from sobol_rows(k, n, design.seed)
+    else:
+        yield from morris_rows(k, n, design.levels, design.seed)
+
+
+def sobol_rows(k: int, n: int, seed: int) -> Iterator[tuple[str, Floats]]:
+    """Saltelli's 2010 design: rows A, then B, then A with one column of B, for each of n base samples.
+
+    Parts are named A<row>, B<row>, AB<factor>.<row>. More samples of the same seed keep the first ones."""
+    from scipy.stats import qmc
+
+    base = qmc.Sobol(2 * k, scramble=True, rng=np.random.default_rng(seed)).random(n)
+    for row in range(n):
+        a, b = base[row, :k], base[row, k:]
+        yield f"A{row}", a
+        yield f"B{row}", b
+        for factor in range(k):
+            mixed = a.copy()
+            mixed[factor] = b[factor]
+            yield f"AB{factor}.{row}", mixed
+
+
+def morris_rows(k: int, n: int, levels: int, seed: int) -> Iterator[tuple[str, Floats]]:
+    """n trajectories of Morris 1991, by SALib. Parts are named T<trajectory>.<step>."""
+    try:
+        from SALib.sample import morris
+    except ImportError:
+        raise MissingExtra("morris designs", "sensitivity") from None
+    problem = {"num_vars": k, "names": [f"x{i}" for i in range(k)], "bounds": [[0.0, 1.0]] * k}
+    for at, row in enumerate(np.asarray(morris.sample(problem, n, num_levels=levels, seed=seed))):
+        yield f"T{at // (k + 1)}.{at % (k + 1)}", row
+
+
+# -- the table ---------------------------------------------------------------------------------------
 
 
 class PointTable:
     """Every point the folder knows, by number; `place` is its place in the present design, -1 outside it."""
 
     def __init__(self, points: Sequence[DesignPoint] = (), places: Sequence[int] = ()) -> None:
-        self.points = list(points)
-        self.places = list(places)
+        self.points, self.places = list(points), list(places)
 
     def numbers(self) -> list[int]:
         """Numbers of the present design's points, in its order."""
@@ -43,8 +150,7 @@ class PointTable:
             free.setdefault(point.key, []).append(number)
         points, places = list(self.points), [-1] * len(self.points)
         for place, point in enumerate(design):
-            mine = free.get(point.key)
-            if mine:
+            if mine := free.get(point.key):
                 number = mine.pop(0)
                 points[number], places[number] = point, place
             else:
@@ -54,12 +160,11 @@ class PointTable:
 
     def frame(self) -> pd.DataFrame:
         """Tidy: point, place, key, label, part, and a column a factor; the present design in its order."""
-        rows = [
-            {"point": number, "place": self.places[number], "key": self.points[number].key}
-            | {"label": self.points[number].label, "part": self.points[number].part}
-            | dict(self.points[number].values)
-            for number in self.numbers()
-        ]
+        rows = []
+        for number in self.numbers():
+            one = self.points[number]
+            front = zip(FIXED, (number, self.places[number], one.key, one.label, one.part), strict=True)
+            rows.append(dict(front) | dict(one.values))
         return pd.DataFrame(rows, columns=[*FIXED, *self.paths()])
 
     def paths(self) -> list[str]:
@@ -68,26 +173,26 @@ class PointTable:
 
     # -- on disk ----------------------------------------------------------------------------------
 
-    def save(self, store: Store) -> dict[str, Any]:
+    def save(self, store: Store) -> PointsNamed:
         """Write the table into the folder; returns what the manifest says of it."""
         content = encode(self._arrow())
         digest = hashlib.sha256(content).hexdigest()
         path = store.folder / f"points.{digest}.parquet"
         if not path.exists():
             write_whole(path, content)
-        return {"sha256": digest, "count": len(self.numbers()), "known": len(self.points)}
+        return PointsNamed(sha256=digest, count=len(self.numbers()), known=len(self.points))
 
     @staticmethod
-    def load(store: Store, said: dict[str, Any]) -> PointTable:
+    def load(store: Store, said: PointsNamed) -> PointTable:
         """The table the manifest names, its bytes checked."""
-        path = store.folder / f"points.{said['sha256']}.parquet"
+        path = store.folder / f"points.{said.sha256}.parquet"
         try:
             content = regular_bytes(path)
         except OSError as error:
             if error.errno in EXHAUSTED:
                 raise
             raise StoreDamaged(f"{path}: {error.strerror}. Restore it, or start in a new folder.") from error
-        if hashlib.sha256(content).hexdigest() != said["sha256"]:
+        if hashlib.sha256(content).hexdigest() != said.sha256:
             raise StoreDamaged(f"{path}: damaged. Restore it, or start in a new folder.")
         found = parquet_table(content, str(path))
         if found.num_rows > MOST_POINTS:
@@ -95,29 +200,35 @@ class PointTable:
                 f"{path}: {found.num_rows:,} points; at most {MOST_POINTS:,} are read. Restore it."
             )
         table = found.to_pydict()
-        paths = [name for name in table if name not in FIXED]
-        points = []
-        for at in range(len(table["point"])):
-            values = tuple((path, _read(table[path][at])) for path in paths if table[path][at] is not None)
-            points.append(DesignPoint(values, table["label"][at], table["part"][at]))
+        points = [
+            DesignPoint(
+                tuple(
+                    (path, _read(column[at]))
+                    for path, column in table.items()
+                    if path not in FIXED and column[at] is not None
+                ),
+                table["label"][at],
+                table["part"][at],
+            )
+            for at in range(found.num_rows)
+        ]
         return PointTable(points, table["place"])
 
     def _arrow(self) -> pa.Table:
-        paths = list(dict.fromkeys(path for point in self.points for path, _ in point.values))
         rows = [dict(point.values) for point in self.points]
         columns: dict[str, Any] = {
             "point": pa.array(range(len(rows)), pa.int32()),
             "place": pa.array(self.places, pa.int32()),
-            "key": [point.key for point in self.points],
-            "label": [point.label for point in self.points],
-            "part": [point.part for point in self.points],
         }
-        for path in paths:
+        columns |= {
+            name: [getattr(point, name) for point in self.points] for name in ("key", "label", "part")
+        }
+        for path in dict.fromkeys(path for row in rows for path in row):
             column = [row.get(path, _ABSENT) for row in rows]
             if all(type(value) is float for value in column):
                 columns[path] = pa.array(column, pa.float64())
             else:
-                written = [None if value is _ABSENT else json.dumps(_plain(value)) for value in column]
+                written = [None if value is _ABSENT else json.dumps(plain_value(value)) for value in column]
                 columns[path] = pa.array(written, pa.string())
         return pa.table(columns)
 
@@ -125,9 +236,12 @@ class PointTable:
 _ABSENT = object()
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
+    """A factor's value for JSON: lists as lists, dates in words, NumPy's numbers as Python's."""
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
     return value.isoformat() if hasattr(value, "isoformat") else value
 
 
@@ -145,9 +259,4 @@ def drop_old_tables(store: Store, keep: str) -> None:
             path.unlink(missing_ok=True)
 
 
-def shown_values(values: Values) -> str:
-    """Values of a point, for messages."""
-    return ", ".join(f"{path}={value}" for path, value in values)
-
-
-__all__ = ["FIXED", "PointTable", "drop_old_tables", "point_key", "shown_values"]
+__all__ = ["FIXED", "DesignPoint", "PointTable", "design_points", "drop_old_tables", "point_key"]

@@ -5,46 +5,47 @@ roles that another table gives to others are left out. What neither depends on s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from balance_sim.model.classes import classes_of
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.world import by_audience, capabilities
 from balance_sim.pool.faults import WrongRequest
-from balance_sim.replications import columns
-from balance_sim.replications.columns import DECIMALS, column_words, positions
-from balance_sim.replications.outcomes import COUNTS, FILTERED, NEW
+from balance_sim.replications.outcomes import (
+    NewAgreements,
+    Outcome,
+    known_outcome,
+    numbers_of_agreements,
+    outcome_named,
+)
+from balance_sim.replications.recorder import coalition
+from balance_sim.replications.tables import (
+    column_words,
+    days_to_signature,
+    new_rows,
+    numbers,
+    of_arms,
+    positions,
+    words,
+)
 from balance_sim.results.result import Result
 from balance_sim.scenario.fingerprint import LISTS, Classes
 
 SIDES = ("left", "right")
 NAMED = 3  # dyads that a refusal spells out
-COUNTED = (  # beginnings of names of outcomes that follow from directions and are counted again
-    *(f"{what}_{direction}_" for what in COUNTS for direction in DIRECTIONS),
-    "first_counter_days",
-    "days_without_counter_",
-    "coalition_",
-)
-_HOST = frozenset({"participants", "host", "junior", "third", "wars", "groups"})
-READ_OFF = (  # beginnings of names of outcomes that are read off the states, and the roles that they rest on
-    ("states_", frozenset({"participants", "threatened", "groups"})),
-    ("insecurity_threatened_", frozenset({"threatened"})),
-    ("effort_threatened_", frozenset({"threatened"})),
-    ("alignment_participants_", frozenset({"participants", "audiences"})),
-    *(
-        (f"{name}_", _HOST)
-        for name in ("relations", "hostility", "drawn_in", "credibility", "influence", "room")
-    ),
-    *((f"{name}_", _HOST) for name in ("insecurity_host", "defence", "dependence", "neutrality_gap")),
-)
+COUNTED = ("first_counter_days", "days_without_counter", "coalition")  # measures that follow from directions
 Tables = tuple[pa.Table, pa.Table]
+
+
+def is_counted(outcome: Outcome) -> bool:
+    """Whether an outcome follows from the directions of dyads, and is counted again."""
+    return outcome.direction is not None or outcome.measure in COUNTED
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def by_one_table(
     ]
     lost: set[str] = set()
     if any(count.differs for count in counts):
-        both = set.intersection(*(set(_outcomes(one)) for one in results))
+        both = set.intersection(*({*one.by_run.names} for one in results))
         lost = {name for count in counts for name in both if count.loses(name)}
     return anew, Counting(
         of if unlike else None,
@@ -111,12 +112,6 @@ def by_one_table(
         max(count.kept for count in counts) if unlike else 0,
         tuple(sorted(lost)),
     )
-
-
-def _outcomes(result: Result) -> Iterator[str]:
-    for runs, _ in result.blocks():
-        yield from (name for name in runs.column_names if name not in ("run", "arm"))
-        return
 
 
 @dataclass(frozen=True)
@@ -174,11 +169,14 @@ class Recount:
     def differs(self) -> bool:
         return bool(self.roles)
 
-    def loses(self, outcome: str) -> bool:
+    def loses(self, name: str) -> bool:
         """Whether the stored tables do not tell an outcome by the other table."""
-        if outcome.startswith(COUNTED):
-            return outcome.startswith("coalition_") and not self._inside.any()
-        return any(outcome.startswith(name) and roles & self.roles for name, roles in READ_OFF)
+        outcome = known_outcome(name)
+        if outcome is None:
+            return False
+        if is_counted(outcome):
+            return outcome.measure == "coalition" and not self._inside.any()
+        return bool(outcome.roles & self.roles)
 
     @cached_property
     def _codes(self) -> tuple[str, ...]:
@@ -197,22 +195,21 @@ class Recount:
 
     def __call__(self, runs: pa.Table, accords: pa.Table) -> Tables:
         """(runs, accords) of the study's own arms, counted by the other table."""
-        arms = self.result.arms
-        runs, accords = (
-            table.filter(pc.is_in(table["arm"].cast(pa.string()), pa.array(arms)))
-            for table in (runs, accords)
-        )
+        runs, accords = (of_arms(table, self.result.arms) for table in (runs, accords))
         a, b = (positions(accords, side, self._codes) for side in ("a", "b"))
         direction = self._directions[a, b]
         at = accords.column_names.index("direction")
-        accords = accords.set_column(at, "direction", columns.words(direction, DIRECTIONS))
+        accords = accords.set_column(at, "direction", words(direction, DIRECTIONS))
         counted = self._counted(runs, accords, direction, a, b)
-        dropped = tuple(
-            FILTERED + name for name in COUNTED
-        )  # dyads are kept as sums over runs: counts stand in
-        kept = [name for name in runs.column_names if not (self.loses(name) or name.startswith(dropped))]
-        table = {name: columns.numbers(counted[name]) if name in counted else runs[name] for name in kept}
-        return pa.table(table), accords
+        kept = [
+            name
+            for name in runs.column_names  # dyads are kept as sums over runs: counts stand in for estimates
+            if not self.loses(name)
+            and not ((of := known_outcome(name)) and of.estimator == "filtered" and is_counted(of))
+        ]
+        return pa.table(
+            {name: numbers(counted[name]) if name in counted else runs[name] for name in kept}
+        ), accords
 
     def _counted(
         self,
@@ -222,35 +219,30 @@ class Recount:
         a: npt.NDArray[np.int64],
         b: npt.NDArray[np.int64],
     ) -> dict[str, npt.NDArray[np.float64]]:
-        """The outcomes that follow from directions, as `outcomes_of` and `Watch.columns` count them."""
-        result = self.result
-        after = accords["signed"].cast(pa.int32()).fill_null(-(2**30)).to_numpy() - result.focal_day
-        new = np.isin(column_words(accords, "origin"), NEW) & (after >= 1)
-        row = self._rows(runs, accords)
-        kinds = result.scenario.kinds
+        """The outcomes that follow from directions, as `outcomes_of` and the recorder count them."""
+        result, kinds = self.result, self.result.scenario.kinds
+        new = np.flatnonzero(new_rows(accords, result.focal_day))
         security = np.isin(column_words(accords, "kind"), [name for name in kinds if kinds[name].security])
-        counter = new & security & (direction == DIRECTIONS.index("counter"))
-        out: dict[str, npt.NDArray[np.float64]] = {}
-        for window in result.scenario.report.windows:
-            within = new & (after <= window)
-            for what, of_these in zip(COUNTS, (within & security, within & ~security), strict=True):
-                for at, name in enumerate(DIRECTIONS):
-                    made = row[of_these & (direction == at)]
-                    out[f"{what}_{name}_{window}"] = np.bincount(made, minlength=len(runs)).astype(float)
-            signed = counter & within
+        after = days_to_signature(accords, result.focal_day).astype(float)
+        row = self._rows(runs, accords)
+        found = NewAgreements(row[new], security[new], direction[new], after[new], len(runs))
+        counter = found.security & (found.direction == DIRECTIONS.index("counter"))
+        windows, nothing = result.scenario.report.windows, np.empty((len(runs), 0))
+        by_direction = {window: found.by_direction(window) for window in windows}
+        out = numbers_of_agreements(by_direction, nothing, (), result.window)
+        out |= found.first_counter(result.window, result.horizon)
+        for window in windows if self._inside.any() else ():
+            signed = counter & (found.after <= window)
             signers = np.zeros((len(runs), len(self._codes)), dtype=bool)
-            signers[row[signed], a[signed]] = signers[row[signed], b[signed]] = True
-            if self._inside.any():
-                capability = capabilities(by_audience(result.scenario))
-                outside = np.where(self._inside, 0.0, capability)
-                weight = capability[self._inside].sum()
-                out[f"coalition_{window}"] = np.round((signers * outside).sum(axis=1) / weight, DECIMALS)
-        first = np.full(len(runs), np.inf)
-        sooner = counter & (after <= result.horizon)
-        np.minimum.at(first, row[sooner], after[sooner].astype(float))
-        out["first_counter_days"] = np.where(np.isfinite(first), first, np.nan)
-        out[f"days_without_counter_{result.window}"] = np.minimum(first, float(result.window))
-        return {name: values for name, values in out.items() if name in runs.column_names}
+            for side in (a[new], b[new]):
+                signers[found.row[signed], side[signed]] = True
+            share = coalition(signers, capabilities(by_audience(result.scenario)), self._inside)
+            out[Outcome("coalition", "", window).name] = share
+        return {
+            name: of
+            for name, of in out.items()
+            if name in runs.column_names and is_counted(outcome_named(name))
+        }
 
     def _rows(self, runs: pa.Table, accords: pa.Table) -> npt.NDArray[np.int64]:
         """For each agreement, the row of its run and arm among the outcomes."""

@@ -1,26 +1,39 @@
-"""One file of a block: its name, which holds the sha256 of its bytes, and those bytes as a table."""
+"""Files of a results folder, and how they are known by their content.
+
+A shard is one file of a block: its name holds the sha256 of its bytes. The digest of a result is one number for its
+tidy tables, whatever the blocks, workers or order of arms. Figures and pages have their checksums in SHA256SUMS, as
+`sha256sum --check` reads it."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from balance_sim.model.clocks import label
 from balance_sim.pool.faults import StoreDamaged
+from balance_sim.pool.whole_files import write_whole
 from balance_sim.replications.blocks import Block
-from balance_sim.scenario.files import EXHAUSTED, regular_bytes
+from balance_sim.replications.tables import of_arms
+from balance_sim.results.manifest import FILE as MANIFEST
+from balance_sim.scenario.files import EXHAUSTED, bytes_if_any, regular_bytes
 
 TABLES = ("dyads", "accords", "runs")  # in the order of writing
 FAILED = "failed"
-_NAME = re.compile(r"(\d{6,})-(\d{9,})-(\d{9,})\.([0-9a-f]{64})\.(parquet|json)")
+SUMS = "SHA256SUMS"
 FEW = 3  # names that a message spells out
 MOST_CELLS = 100_000_000  # ten times those of the largest block
 LARGEST_UNPACKED = 512 << 20
+_NAME = re.compile(r"(\d{6,})-(\d{9,})-(\d{9,})\.([0-9a-f]{64})\.(parquet|json)")
+_LINE = re.compile(r"([0-9a-f]{64})  ((?:figures/)?[^/\x00-\x1f]{1,200}\.(?:png|svg|html))")
 
 
 @dataclass(frozen=True, order=True)
@@ -58,16 +71,19 @@ class Shard:
         """True if the bytes are those the shard was written with. Raises OSError where the system has no more files or
         memory, which says nothing of the shard."""
         try:
-            return hashlib.sha256(regular_bytes(self.path)).hexdigest() == self.sha256
-        except OSError as error:
-            if error.errno in EXHAUSTED:
-                raise
+            self.content()
+        except StoreDamaged:
             return False
+        return True
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Its table, the bytes checked against its name. columns: those wanted, where it has them; all if None."""
+        return parquet_table(self.content(), str(self.path), columns)
 
 
 @dataclass(frozen=True)
 class Kept:
-    """A block that is done: its shards, or None where every run of it failed.
+    """A block that is done: its shards, or None where every replication of it failed.
 
     dyads: None too where an earlier version, which kept no such table, wrote the folder."""
 
@@ -76,6 +92,10 @@ class Kept:
     runs: Shard | None
     accords: Shard | None
     dyads: Shard | None = None
+
+    @property
+    def shards(self) -> list[Shard]:
+        return [one for one in (self.runs, self.accords, self.dyads) if one is not None]
 
 
 def shard_name(point: int, block: Block, content: bytes, suffix: str) -> str:
@@ -86,8 +106,7 @@ def shard_name(point: int, block: Block, content: bytes, suffix: str) -> str:
 
 def shard_of(path: Path) -> Shard | None:
     """The shard that a file's name says it is; None where it is named otherwise."""
-    match = _NAME.fullmatch(path.name)
-    if not match:
+    if not (match := _NAME.fullmatch(path.name)):
         return None
     point, first, stop, digest, _ = match.groups()
     return Shard(int(point), int(first), int(stop), digest, path)
@@ -100,7 +119,8 @@ def parquet_table(content: bytes, name: str = "a table", columns: Sequence[str] 
     one that would unpack to more than any block of ours."""
     file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True, pre_buffer=False)
     told = file.metadata
-    cells, size = told.num_rows * told.num_columns, _unpacked(told)
+    cells = told.num_rows * told.num_columns
+    size = sum(told.row_group(at).total_byte_size for at in range(told.num_row_groups))  # before packing
     if cells > MOST_CELLS or size > LARGEST_UNPACKED:
         raise StoreDamaged(
             f"{name}: {told.num_rows:,} rows of {told.num_columns:,} columns in {size:,} bytes; at most "
@@ -109,21 +129,10 @@ def parquet_table(content: bytes, name: str = "a table", columns: Sequence[str] 
     return file.read(columns=None if columns is None else list(columns), use_threads=False)
 
 
-def _unpacked(told: pq.FileMetaData) -> int:
-    """Bytes of all pages before they are packed."""
-    return sum(told.row_group(at).total_byte_size for at in range(told.num_row_groups))
-
-
 def encode(table: pa.Table) -> bytes:
     """A table as Parquet bytes, with page checksums. The same table gives the same bytes."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(
-        table.combine_chunks().unify_dictionaries(),
-        sink,
-        compression="zstd",
-        compression_level=1,
-        write_page_checksum=True,
-    )
+    sink, whole = pa.BufferOutputStream(), table.combine_chunks().unify_dictionaries()
+    pq.write_table(whole, sink, compression="zstd", compression_level=1, write_page_checksum=True)
     return bytes(sink.getvalue().to_pybytes())
 
 
@@ -135,3 +144,98 @@ def differing_names(there: Sequence[str], here: Sequence[str]) -> str:
         if (found := [name for name in one if name not in set(other)])
     ]
     return "; ".join(parts) or "in another order"
+
+
+# -- the digest of a result --------------------------------------------------------------------------
+
+
+class Digest:
+    """Feed blocks in the order of their runs; each arm has a stream of its own, rows as bytes."""
+
+    def __init__(self, arms: Sequence[str]) -> None:
+        names = [(arm, name) for arm in sorted(arms) for name in ("runs", "accords")]
+        self._streams = {key: hashlib.sha256() for key in names}
+
+    def add(self, runs: pa.Table, accords: pa.Table) -> None:
+        for (arm, name), stream in self._streams.items():
+            stream.update(row_bytes(of_arms({"runs": runs, "accords": accords}[name], [arm])))
+
+    def hexdigest(self) -> str:
+        whole = hashlib.sha256()
+        for (arm, name), stream in sorted(self._streams.items()):
+            whole.update(f"{arm}\0{name}\0{stream.hexdigest()}\n".encode())
+        return whole.hexdigest()
+
+
+def digest_of(blocks: Iterable[tuple[pa.Table, pa.Table]], arms: Sequence[str]) -> str:
+    """Digest of (runs, accords) tables given in the order of runs."""
+    digest = Digest(arms)
+    for runs, accords in blocks:
+        digest.add(runs, accords)
+    return digest.hexdigest()
+
+
+def row_bytes(table: pa.Table) -> bytes:
+    """Rows one after the other as little-endian bytes; the same whether rows come in one table or in several."""
+    columns = {name: _fixed(table[name]) for name in table.column_names}
+    rows = np.empty(table.num_rows, dtype=[(name, values.dtype) for name, values in columns.items()])
+    for name, values in columns.items():
+        rows[name] = values
+    return rows.tobytes()
+
+
+def _fixed(column: pa.ChunkedArray) -> npt.NDArray[np.generic]:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        whole = column.unify_dictionaries().combine_chunks()
+        words = np.array([label(word) for word in whole.dictionary.to_pylist()], dtype="<u8")
+        return np.asarray(words[whole.indices.to_numpy()])
+    if pa.types.is_date32(kind):
+        return np.asarray(pc.fill_null(column.cast(pa.int32()), -(2**31)).to_numpy(), dtype="<i4")
+    return np.asarray(column.to_numpy(), dtype="<i8" if pa.types.is_integer(kind) else "<f8")
+
+
+# -- figures and pages -------------------------------------------------------------------------------
+
+
+def note_drawn(folder: Path, paths: Iterable[Path]) -> None:
+    """Put down the sha256 of files just written into a results folder; nothing where `folder` is none.
+
+    Raises CannotWrite."""
+    if (folder / MANIFEST).is_file():
+        new = {path.relative_to(folder).as_posix(): _sha256(path) for path in paths}
+        _write_sums(folder, noted(folder) | {name: said for name, said in new.items() if said is not None})
+
+
+def noted(folder: Path) -> dict[str, str]:
+    """sha256 by name, of figures and pages, as put down. Lines of any other form are left out: a stranger's file may
+    name what it likes, and `take_away` removes what is named."""
+    lines = (bytes_if_any(folder / SUMS) or b"").decode("utf-8", "replace").splitlines()
+    found = {match[2]: match[1] for line in lines if (match := _LINE.fullmatch(line))}
+    linked = (folder / "figures").is_symlink()
+    return {name: said for name, said in found.items() if not (linked and "/" in name)}
+
+
+def changed(folder: Path) -> list[str]:
+    """Files that are there, and not with the bytes that were put down."""
+    here = ((name, _sha256(folder / name), said) for name, said in noted(folder).items())
+    return sorted(name for name, found, said in here if found is not None and found != said)
+
+
+def take_away(folder: Path, names: Iterable[str]) -> None:
+    """Remove files that were put down, and their lines: `plot` and `report` make them again. Raises CannotWrite."""
+    gone, kept = {*names}, noted(folder)
+    for name in gone & {*kept}:
+        (folder / name).unlink(missing_ok=True)
+    if gone:
+        _write_sums(folder, {name: said for name, said in kept.items() if name not in gone})
+
+
+def _sha256(path: Path) -> str | None:
+    content = bytes_if_any(path)
+    return None if content is None else hashlib.sha256(content).hexdigest()
+
+
+def _write_sums(folder: Path, sums: dict[str, str]) -> None:
+    text = "".join(f"{said}  {name}\n" for name, said in sorted(sums.items()))
+    write_whole(folder / SUMS, text.encode("utf-8"))

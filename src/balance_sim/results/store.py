@@ -19,12 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from balance_sim.pool.faults import CannotWrite, StoreDamaged, StudyFault
-from balance_sim.pool.lock import Lock
-from balance_sim.pool.whole_files import clear_half_written, make_folder, write_whole
-from balance_sim.replications.blocks import Block, BlockTables
+from balance_sim.pool.faults import CannotWrite, StoreDamaged, StudyFault, no_results
+from balance_sim.pool.whole_files import Lock, clear_half_written, make_folder, write_whole
+from balance_sim.replications.blocks import Block
 from balance_sim.replications.outcomes import FILTERED
-from balance_sim.results.manifest import FILE, read_manifest, too_large, write_manifest
+from balance_sim.replications.tables import BlockTables
+from balance_sim.results.manifest import FILE, Manifest, read_manifest, too_large, write_manifest
 from balance_sim.results.shards import (
     FAILED,
     TABLES,
@@ -32,7 +32,6 @@ from balance_sim.results.shards import (
     Shard,
     differing_names,
     encode,
-    parquet_table,
     shard_name,
     shard_of,
 )
@@ -50,9 +49,7 @@ class Store:
         self.folder = folder
         self._lock = Lock(folder)
         self._first: dict[int, tuple[Path, list[str]]] = {}  # by point: shard read first, its columns
-        self._manifest: dict[str, Any] | None = (
-            None  # while the lock is ours: what the folder's manifest holds
-        )
+        self._manifest: Manifest | None = None  # while the lock is ours: what the folder's manifest holds
 
     def __enter__(self) -> Store:
         return self
@@ -84,14 +81,21 @@ class Store:
         """True while some process holds the lock."""
         return self._lock.is_taken()
 
-    def read_manifest(self) -> dict[str, Any] | None:
+    def read_manifest(self) -> Manifest | None:
         """The manifest, or None where there is none. Its own sha256 is checked."""
         return read_manifest(self.folder)
 
-    def write_manifest(self, manifest: dict[str, Any]) -> None:
+    def manifest(self) -> Manifest:
+        """The manifest. Raises WrongRequest where there is none."""
+        found = self.read_manifest()
+        if found is None:
+            raise no_results(self.folder)
+        return found
+
+    def write_manifest(self, manifest: Manifest) -> None:
         """Put the manifest in its place, with its own sha256."""
         self._lock.check()
-        write_manifest(self.folder, manifest)
+        write_manifest(self.folder, manifest.plain())
         self._manifest = manifest
 
     def _restore_manifest(self) -> None:
@@ -115,9 +119,8 @@ class Store:
         for old in self.shards(FAILED):
             if old.point == point and block.first <= old.first and old.stop <= block.stop:
                 old.path.unlink(missing_ok=True)
-        content = json.dumps(rows, indent=1).encode("utf-8")
         if rows:
-            self._write_shard(FAILED, point, block, content, "json")
+            self._write_shard(FAILED, point, block, json.dumps(rows, indent=1).encode("utf-8"), "json")
 
     def _write_shard(self, table: str, point: int, block: Block, content: bytes, suffix: str) -> None:
         self._lock.check()
@@ -127,6 +130,8 @@ class Store:
         except CannotWrite:
             self._lock.check()  # where the folder went in the middle of it, that is why
             raise
+
+    # -- what there is ----------------------------------------------------------------------------
 
     def every_shard(self, table: str = "runs") -> list[Shard]:
         """Every file of a table that is named as a shard, in the order of names."""
@@ -161,27 +166,28 @@ class Store:
         done.sort(key=lambda one: (one.point, one.block.first, -one.block.stop))
         out: list[Kept] = []
         for one in done:
-            if out and out[-1].point == one.point and one.block.stop <= out[-1].block.stop:
-                continue
-            out.append(one)
+            if not (out and out[-1].point == one.point and one.block.stop <= out[-1].block.stop):
+                out.append(one)
+        return out
+
+    def done(self) -> dict[int, list[Block]]:
+        """Blocks that are done, by point."""
+        out: dict[int, list[Block]] = {}
+        for one in self.kept():
+            out.setdefault(one.point, []).append(one.block)
         return out
 
     def lacking(self, points: Iterable[int], runs: int) -> dict[int, list[Block]]:
         """Of the first `runs` replications of each point, those that are neither kept nor on record as failed."""
-        done: dict[int, list[Block]] = {}
-        for one in self.kept():
-            done.setdefault(one.point, []).append(one.block)
+        done = self.done()
         left = ((number, missing(done.get(number, []), runs, max(runs, 1))) for number in points)
         return {number: blocks for number, blocks in left if blocks}
 
     def failed(self) -> list[dict[str, Any]]:
         """The runs that failed, by point and run: point, run, seed, traceback."""
-        rows = {
-            (row["point"], row["run"]): row
-            for shard in self.shards(FAILED)
-            for row in self.read_failed(shard)
-        }
-        return [rows[key] for key in sorted(rows)]
+        rows = (row for shard in self.shards(FAILED) for row in self.read_failed(shard))
+        by_run = {(row["point"], row["run"]): row for row in rows}
+        return [by_run[key] for key in sorted(by_run)]
 
     def read_failed(self, shard: Shard) -> list[dict[str, Any]]:
         """The failed runs of a block."""
@@ -189,97 +195,14 @@ class Store:
 
     def read(self, shard: Shard) -> pa.Table:
         """A shard's table, its bytes checked against its name."""
-        return parquet_table(shard.content(), str(shard.path))
-
-    def damaged(self) -> list[Shard]:
-        """Shards whose bytes are not those they were written with."""
-        return [
-            shard for table in (*TABLES, FAILED) for shard in self.every_shard(table) if not shard.is_sound()
-        ]
-
-    def heal(self) -> list[Block]:
-        """Take damaged shards away, so that their blocks are run again. Returns those blocks."""
-        bad = self.damaged()
-        for shard in bad:
-            shard.path.unlink(missing_ok=True)
-        return sorted({shard.block for shard in bad}, key=lambda block: block.first)
-
-    def forget_failed(self) -> int:
-        """Take the blocks with failed runs away, so that they are run again. Returns how many."""
-        bad = {shard.key for shard in self.shards(FAILED)}
-        for table in (*TABLES, FAILED):
-            for shard in self.shards(table):
-                inside = any(p == shard.point and f < shard.stop and shard.first < s for p, f, s in bad)
-                if inside:
-                    shard.path.unlink(missing_ok=True)
-        return len(bad)
-
-    def blocks(
-        self, point: int = 0, runs: int | None = None, kept: Iterable[Kept] | None = None
-    ) -> Iterator[tuple[pa.Table, pa.Table]]:
-        """(runs, accords) tables of one point in the order of runs, cut to the first `runs`.
-
-        kept: the list of blocks, where the caller has it at hand."""
-        at = 0
-        for one in kept if kept is not None else self.kept():
-            if one.point != point or one.runs is None or one.accords is None:
-                continue
-            if runs is not None and one.block.first >= runs:
-                continue
-            pair = self.read(one.runs), self.read(one.accords)
-            why = self.unlike_first(one.runs, pair[0].column_names)
-            if why is not None:
-                raise StoreDamaged(
-                    f"{one.runs.path} has {why}: two versions wrote into one folder. Run the study into a new one, "
-                    "or `balance-sim verify --all --repair`."
-                )
-            if runs is not None and one.block.stop > runs:
-                pair = (
-                    pair[0].filter(pc.less(pair[0]["run"], runs)),
-                    pair[1].filter(pc.less(pair[1]["run"], runs)),
-                )
-            if one.block.first < at:  # laid over the one before: both hold the same runs
-                pair = (
-                    pair[0].filter(pc.greater_equal(pair[0]["run"], at)),
-                    pair[1].filter(pc.greater_equal(pair[1]["run"], at)),
-                )
-            at = max(at, one.block.stop)
-            yield pair
-
-    def outcomes(
-        self, point: int = 0, runs: int | None = None, names: Sequence[str] | None = None
-    ) -> Iterator[pa.Table]:
-        """Tables of outcomes of one point as `blocks` gives them, without the agreements. names: `run`, `arm` and these
-        alone, where the shards have them; all if not given."""
-        at = 0
-        for one in self.kept():
-            if one.point != point or one.runs is None or (runs is not None and one.block.first >= runs):
-                continue
-            wanted = None if names is None else ("run", "arm", *names)
-            table = parquet_table(one.runs.content(), str(one.runs.path), wanted)
-            first, stop = at, one.block.stop if runs is None else min(one.block.stop, runs)
-            if one.block.first < first or stop < one.block.stop:
-                inside = pc.and_(pc.greater_equal(table["run"], first), pc.less(table["run"], stop))
-                table = table.filter(inside)
-            at = max(at, one.block.stop)
-            yield table
-
-    def dyads(self, point: int = 0, runs: int | None = None) -> Iterator[tuple[pa.Table, int]]:
-        """Sums by dyad of the blocks of one point, with the number of runs in each; only of blocks within `runs`."""
-        at = 0
-        for one in self.kept():
-            inside = one.point == point and (runs is None or one.block.stop <= runs) and one.block.first >= at
-            if not inside or one.runs is None or one.dyads is None:
-                continue
-            at = one.block.stop
-            yield self.read(one.dyads), runs_in(self.read(one.runs))
+        return shard.table()
 
     def unlike_first(self, shard: Shard, names: list[str]) -> str | None:
         """How a shard's outcomes differ from those of its point's shard asked about first; None: they do not."""
         first, known = self._first.setdefault(shard.point, (shard.path, names))
-        return (
-            None if known == names else f"other outcomes than {first.name} ({differing_names(names, known)})"
-        )
+        if known == names:
+            return None
+        return f"other outcomes than {first.name} ({differing_names(names, known)})"
 
     def has_sums(self, runs: Shard) -> bool:
         """Whether a table of dyads goes with a block's outcomes: an earlier version wrote none."""
@@ -292,24 +215,93 @@ class Store:
         except StoreDamaged:
             return None
 
+    # -- reading ----------------------------------------------------------------------------------
+
+    def _whole(
+        self, point: int, runs: int | None, kept: Iterable[Kept] | None = None
+    ) -> Iterator[tuple[Shard, Kept, int, int]]:
+        """Blocks of a point in the order of runs, each with the range of its runs that no block before it has, cut to
+        the first `runs`."""
+        at = 0
+        for one in self.kept() if kept is None else kept:
+            if one.point == point and one.runs is not None and (runs is None or one.block.first < runs):
+                stop = one.block.stop if runs is None else min(one.block.stop, runs)
+                yield one.runs, one, at, stop
+                at = max(at, one.block.stop)
+
+    def blocks(
+        self, point: int = 0, runs: int | None = None, kept: Iterable[Kept] | None = None
+    ) -> Iterator[tuple[pa.Table, pa.Table]]:
+        """(runs, accords) tables of one point in the order of runs, cut to the first `runs`.
+
+        kept: the list of blocks, where the caller has it."""
+        for shard, one, first, stop in self._whole(point, runs, kept):
+            assert one.accords is not None
+            runs, accords = self._alike(shard), one.accords.table()
+            yield _cut(runs, one.block, first, stop), _cut(accords, one.block, first, stop)
+
+    def _alike(self, shard: Shard) -> pa.Table:
+        """A shard of outcomes. Raises StoreDamaged where it has others than its point's first."""
+        table = shard.table()
+        if (why := self.unlike_first(shard, table.column_names)) is not None:
+            raise StoreDamaged(
+                f"{shard.path} has {why}: two versions wrote into one folder. Run the study into a new one, "
+                "or `balance-sim verify --all --repair`."
+            )
+        return table
+
+    def outcomes(
+        self, point: int = 0, runs: int | None = None, names: Sequence[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """Tables of outcomes of one point as `blocks` gives them, without the agreements. names: `run`, `arm` and these
+        alone, where the shards have them; all if not given."""
+        for shard, one, first, stop in self._whole(point, runs):
+            table = self._alike(shard) if names is None else shard.table(("run", "arm", *names))
+            yield _cut(table, one.block, first, stop)
+
+    def dyads(self, point: int = 0, runs: int | None = None) -> Iterator[tuple[pa.Table, int]]:
+        """Sums by dyad of the blocks of one point, with the number of runs in each; only of blocks within `runs`."""
+        at = 0
+        for one in self.kept():
+            inside = one.point == point and (runs is None or one.block.stop <= runs) and one.block.first >= at
+            if inside and one.runs is not None and one.dyads is not None:
+                at = one.block.stop
+                yield one.dyads.table(), runs_in(one.runs.table())
+
+    # -- mending ----------------------------------------------------------------------------------
+
+    def damaged(self) -> list[Shard]:
+        """Shards whose bytes are not those they were written with."""
+        every = (shard for table in (*TABLES, FAILED) for shard in self.every_shard(table))
+        return [shard for shard in every if not shard.is_sound()]
+
+    def heal(self) -> list[Block]:
+        """Take damaged shards away, so that their blocks are run again. Returns those blocks."""
+        bad = self.damaged()
+        _remove(bad)
+        return sorted({shard.block for shard in bad}, key=lambda block: block.first)
+
+    def forget_failed(self) -> int:
+        """Take the blocks with failed runs away, so that they are run again. Returns how many."""
+        bad = {shard.key for shard in self.shards(FAILED)}
+        every = (shard for table in (*TABLES, FAILED) for shard in self.shards(table))
+        _remove(s for s in every if any(p == s.point and f < s.stop and s.first < e for p, f, e in bad))
+        return len(bad)
+
     def compact(self, rows: int) -> int:
         """Merge neighbouring blocks of a point as long as the merged `runs` shard keeps to `rows` rows.
 
         Returns how many shards were taken away. A reader sees the old blocks or the merged one."""
         gone = 0
         for group in _mergeable([one for one in self.kept() if one.runs is not None], rows):
-            tables = [next(iter(self.blocks(group[0].point, kept=[one]))) for one in group]
-            whole = Block(group[0].block.first, group[-1].block.stop)
-            runs, accords = (pa.concat_tables([pair[k] for pair in tables]) for k in (0, 1))
-            sums = [self.read(one.dyads) for one in group if one.dyads is not None]
+            point, whole = group[0].point, Block(group[0].block.first, group[-1].block.stop)
+            pairs = [next(iter(self.blocks(point, kept=[one]))) for one in group]
+            sums = [one.dyads.table() for one in group if one.dyads is not None]
             if len(sums) < len(group):  # an earlier version kept none
                 continue
-            self.write(group[0].point, whole, BlockTables(runs, accords, pa.concat_tables(sums)))
-            for one in group:
-                for shard in (one.runs, one.accords, one.dyads):
-                    if shard is not None:
-                        shard.path.unlink(missing_ok=True)
-                        gone += 1
+            tables = (*([pair[k] for pair in pairs] for k in (0, 1)), sums)
+            self.write(point, whole, BlockTables(*map(pa.concat_tables, tables)))
+            gone += _remove(shard for one in group for shard in one.shards)
         return gone + self._drop_covered()
 
     def _drop_covered(self) -> int:
@@ -318,18 +310,33 @@ class Store:
         for one in self.kept():
             if one.runs is not None:
                 blocks.setdefault(one.point, []).append(one.block)
-        covered = [
-            shard
-            for table in reversed(TABLES)  # a block of runs is never without its accords
-            for shard in self.shards(table)
-            if any(
-                block != shard.block and block.first <= shard.first and shard.stop <= block.stop
-                for block in blocks.get(shard.point, ())
-            )
-        ]
-        for shard in covered:
-            shard.path.unlink(missing_ok=True)
-        return len(covered)
+        tables = reversed(TABLES)  # a block of runs is never without its agreements
+        return _remove(
+            [
+                shard
+                for table in tables
+                for shard in self.shards(table)
+                if any(
+                    block != shard.block and block.first <= shard.first and shard.stop <= block.stop
+                    for block in blocks.get(shard.point, ())
+                )
+            ]
+        )
+
+
+def _remove(shards: Iterable[Shard]) -> int:
+    """Take shards away. Returns how many."""
+    gone = [*shards]
+    for shard in gone:
+        shard.path.unlink(missing_ok=True)
+    return len(gone)
+
+
+def _cut(table: pa.Table, block: Block, first: int, stop: int) -> pa.Table:
+    """The rows of the runs first..stop-1 of a block's table."""
+    if block.first >= first and block.stop <= stop:
+        return table
+    return table.filter(pc.and_(pc.greater_equal(table["run"], first), pc.less(table["run"], stop)))
 
 
 def _mergeable(kept: list[Kept], rows: int) -> Iterator[list[Kept]]:
@@ -338,9 +345,8 @@ def _mergeable(kept: list[Kept], rows: int) -> Iterator[list[Kept]]:
     total = 0
     for one in kept:
         assert one.runs is not None
-        count = (
-            pq.read_metadata(pa.BufferReader(one.runs.content())).num_rows if one.runs.is_sound() else rows
-        )
+        sound = one.runs.is_sound()
+        count = pq.read_metadata(pa.BufferReader(one.runs.content())).num_rows if sound else rows
         neighbour = group and group[-1].point == one.point and group[-1].block.stop == one.block.first
         if not neighbour or total + count > rows:
             if len(group) > 1:
@@ -362,15 +368,19 @@ def runs_of(lacking: Mapping[int, Sequence[Block]]) -> int:
     return sum(len(block) for blocks in lacking.values() for block in blocks)
 
 
+def warn_lacking(store: Store, points: Sequence[int], runs: int) -> None:
+    """Warn whoever reads a study with fewer replications than were asked for."""
+    if (words := lacking_words(store, points, runs)) is not None:
+        log.warning("%s", words)
+
+
 def lacking_words(store: Store, points: Sequence[int], runs: int) -> str | None:
     """What a reader has to know of a study with fewer replications than were asked for; None where all are there."""
-    lost = runs_of(store.lacking(points, runs))
+    lost, wanted = runs_of(store.lacking(points, runs)), len(points) * runs
     if not lost:
         return None
-    wanted = len(points) * runs
-    there = (
-        f"{shown(str(store.folder), 200)} holds {wanted - lost:,} of the {wanted:,} replications asked for"
-    )
+    folder = shown(str(store.folder), 200)
+    there = f"{folder} holds {wanted - lost:,} of the {wanted:,} replications asked for"
     if store.is_written():
         return f"{there}: it is being written"
     if came_to_its_end(read_summary(store.folder), runs, len(points)):
@@ -413,14 +423,10 @@ def missing(done: Iterable[Block], runs: int, size: int) -> list[Block]:
     """The blocks, of at most `size` runs, that are still to be run to have the first `runs`."""
     out: list[Block] = []
     at = 0
-    for block in sorted(done, key=lambda b: b.first):
+    for block in [*sorted(done, key=lambda b: b.first), Block(runs, runs)]:
         while at < min(block.first, runs):
             stop = min(at + size - at % size, block.first, runs)
             out.append(Block(at, stop))
             at = stop
         at = max(at, block.stop)
-    while at < runs:
-        stop = min(at + size - at % size, runs)
-        out.append(Block(at, stop))
-        at = stop
     return out

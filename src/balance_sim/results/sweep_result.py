@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,21 +12,19 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.pool.faults import WrongRequest, no_results
+from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import chosen_arms, headline_arm
-from balance_sim.replications.observed import share_steps
-from balance_sim.results.designs import DesignPoint
-from balance_sim.results.digest import Digest
+from balance_sim.replications.outcomes import Outcome
+from balance_sim.replications.recorder import share_steps
 from balance_sim.results.estimates import Estimates, in_chunks, rounded
 from balance_sim.results.folder import scenario_of
-from balance_sim.results.points import FIXED, PointTable
+from balance_sim.results.manifest import Manifest
+from balance_sim.results.points import FIXED, DesignPoint, PointTable, plain_value
 from balance_sim.results.result import Result
-from balance_sim.results.shards import Kept
-from balance_sim.results.store import Store, lacking_words, runs_of
+from balance_sim.results.shards import Digest, Kept
+from balance_sim.results.store import Store, runs_of, warn_lacking
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class SweepResult:
     seed: int
     arms: tuple[str, ...]
     version: str
-    manifest: dict[str, Any]
+    manifest: Manifest
     failed: tuple[dict[str, Any], ...] = ()
 
     @property
@@ -54,7 +51,7 @@ class SweepResult:
     @property
     def question(self) -> str:
         """What the experiment asks, or its scenario."""
-        return str(self.manifest.get("design", {}).get("question") or self.scenario.question)
+        return self.manifest.design.question or self.scenario.question
 
     @property
     def paths(self) -> list[str]:
@@ -82,7 +79,7 @@ class SweepResult:
         values = dict(self.table.points[number].values)
         scenario = with_values(self.scenario, values)
         return Result(
-            scenario=scenario if "classes" in self.manifest else scenario.counted_as(None),
+            scenario=scenario.counted_as(None) if self.manifest.classes is None else scenario,
             runs=self.runs,
             seed=self.seed,
             arms=self.arms,
@@ -90,13 +87,13 @@ class SweepResult:
             folder=self.folder,
             failed=tuple(row for row in self.failed if row["point"] == number),
             point=number,
-            model=self.manifest.get("model"),
+            model=self.manifest.model,
         )
 
     @cached_property
-    def _gathered(self) -> Tables:
+    def _gathered(self) -> PointNumbers:
         """Levels, effects and the digest, in one pass over the shards."""
-        asked = self.manifest.get("design", {}).get("outcomes", ())
+        asked = self.manifest.design.outcomes
         return tables_of(
             (number, self.table.points[number], numbers_of(self.blocks(number), self.arms, asked, self.steps))
             for number in self.table.numbers()
@@ -135,7 +132,7 @@ class SweepResult:
     @property
     def outcome_names(self) -> list[str]:
         """The outcomes asked for, or all."""
-        asked = list(self.manifest.get("design", {}).get("outcomes", ()))
+        asked = self.manifest.design.outcomes
         return asked or list(dict.fromkeys(self.levels["outcome"]) if len(self.levels) else ())
 
     @property
@@ -143,7 +140,7 @@ class SweepResult:
         """The one that is printed and drawn: counter-balancing agreements within the longest window where these were
         asked for, else the first."""
         names = self.outcome_names
-        wanted = f"accords_counter_{max(self.scenario.report.windows)}"
+        wanted = Outcome("accords", "counter", max(self.scenario.report.windows)).name
         return wanted if wanted in names or not names else names[0]
 
     def summary(self) -> dict[str, Any]:
@@ -165,16 +162,7 @@ class SweepResult:
 
 @dataclass(frozen=True)
 class PointNumbers:
-    """What one point found."""
-
-    levels: pd.DataFrame
-    effects: pd.DataFrame
-    digest: str
-
-
-@dataclass(frozen=True)
-class Tables:
-    """What all points found: tidy, with the point and its factors in front; one digest."""
+    """What one point found, or all points together, with the point and its factors in front: tidy; one digest."""
 
     levels: pd.DataFrame
     effects: pd.DataFrame
@@ -202,24 +190,20 @@ def numbers_of(
     return PointNumbers(tally.levels_frame(), tally.effects_frame(), digest.hexdigest())
 
 
-def tables_of(points: Iterable[tuple[int, DesignPoint, PointNumbers]]) -> Tables:
+def tables_of(points: Iterable[tuple[int, DesignPoint, PointNumbers]]) -> PointNumbers:
     """All points together: number, what it is, what it found."""
-    levels: list[pd.DataFrame] = []
-    effects: list[pd.DataFrame] = []
+    frames: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
     digests: list[tuple[str, str]] = []
     for number, point, found in points:
         digests.append((point.key, found.digest))
         front: dict[str, Any] = {"point": number} | dict(point.values)
-        for frames, frame in ((levels, found.levels), (effects, found.effects)):
-            for at, (name, value) in enumerate(front.items()):
-                if len(frame):
+        for kept, frame in zip(frames, (found.levels, found.effects), strict=True):
+            if len(frame):
+                for at, (name, value) in enumerate(front.items()):
                     frame.insert(at, name, [value] * len(frame))
-            frames.append(frame)
-    joined = [
-        pd.concat(full, ignore_index=True) if (full := [f for f in frames if len(f)]) else pd.DataFrame()
-        for frames in (levels, effects)
-    ]
-    return Tables(joined[0], joined[1], combined(digests))
+                kept.append(frame)
+    levels, effects = (pd.concat(kept, ignore_index=True) if kept else pd.DataFrame() for kept in frames)
+    return PointNumbers(levels, effects, combined(digests))
 
 
 def combined(digests: Iterable[tuple[str, str]]) -> str:
@@ -229,7 +213,7 @@ def combined(digests: Iterable[tuple[str, str]]) -> str:
 
 
 def summary_of(
-    tables: Tables,
+    tables: PointNumbers,
     *,
     name: str,
     scenario: Scenario,
@@ -264,21 +248,12 @@ def summary_of(
 
 def _record(row: dict[Any, Any], paths: Sequence[str]) -> dict[str, Any]:
     """One effect for JSON: the point's number and values, then the numbers, NaN as null."""
-    numbers = {
-        k: float(v) for k, v in row.items() if k not in (*paths, "point", "arm", "outcome", "estimator", "n")
-    }
-    values = {path: _json(row.get(path)) for path in paths}
-    head = {"point": int(row["point"]), "values": values, "arm": row["arm"], "outcome": row["outcome"]}
-    head["estimator"] = row["estimator"]
+    named = ("point", "arm", "outcome", "estimator", "n")
+    numbers = {k: float(v) for k, v in row.items() if k not in (*paths, *named)}
+    values = {path: plain_value(row.get(path)) for path in paths}
+    head = {"point": int(row["point"]), "values": values}
+    head |= {name: row[name] for name in ("arm", "outcome", "estimator")}
     return head | rounded(numbers) | {"n": int(row["n"])}
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return [_json(item) for item in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def open_sweep(folder: Path | str) -> SweepResult:
@@ -286,28 +261,23 @@ def open_sweep(folder: Path | str) -> SweepResult:
 
     Where replications that were asked for are lacking a warning says how many."""
     store = Store(Path(folder))
-    manifest = store.read_manifest()
-    if manifest is None:
-        raise no_results(folder)
-    if manifest["study"] != "sweep" or not manifest.get("points"):
+    manifest = store.manifest()
+    if not manifest.is_sweep or manifest.points is None:
         raise WrongRequest(f"{folder} holds no sweep: give a folder of `balance-sim sweep`")
     scenario = scenario_of(manifest)
-    table = PointTable.load(store, manifest["points"])
-    inside = set(table.numbers())
-    runs = manifest["runs"]
-    words = lacking_words(store, table.numbers(), runs)
-    if words is not None:
-        log.warning("%s", words)
+    table = PointTable.load(store, manifest.points)
+    inside, runs = set(table.numbers()), manifest.runs
+    warn_lacking(store, table.numbers(), runs)
     failed = (row for row in store.failed() if row["point"] in inside and row["run"] < runs)
     return SweepResult(
         folder=Path(folder),
-        name=manifest["experiment"],
+        name=manifest.name,
         scenario=scenario,
         table=table,
         runs=runs,
-        seed=manifest["seed"],
-        arms=chosen_arms(scenario, manifest["arms"]),
-        version=manifest["versions"]["balance_sim"],
+        seed=manifest.seed,
+        arms=chosen_arms(scenario, manifest.arms),
+        version=manifest.version,
         manifest=manifest,
         failed=tuple(failed),
     )

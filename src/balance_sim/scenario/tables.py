@@ -39,11 +39,17 @@ class CsvFault(ValueError):
 
 
 def csv_rows(
-    text: str | TextIO, delimiter: str = ",", *, strict: bool = True, longest: int = LONGEST_CELL
+    text: str | TextIO,
+    delimiter: str = ",",
+    *,
+    strict: bool = True,
+    longest: int = LONGEST_CELL,
+    blank: str | None = None,
 ) -> Iterator[CsvRow]:
     """Rows of a CSV text, blank lines left out. Raises CsvFault, for a quote left open or a cell that is too long.
 
-    strict: refuse what follows the closing quote of a cell. longest: characters of a cell.
+    strict: refuse what follows the closing quote of a cell. longest: characters of a cell. blank: those that a blank
+    line may hold, white space if not given.
 
     >>> [row.line for row in csv_rows('a,b\\n"1\\n2",3\\n\\n4,5\\n')]
     [1, 2, 5]"""
@@ -61,7 +67,7 @@ def csv_rows(
         if cells is None:
             return
         first, line = line, reader.line_num + 1
-        if cells and not (len(cells) == 1 and not cells[0].strip()):
+        if cells and not (len(cells) == 1 and not cells[0].strip(blank)):
             yield CsvRow(first, cells)
 
 

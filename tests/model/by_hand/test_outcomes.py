@@ -14,7 +14,13 @@ from test_two_programs import HERE
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, NEVER, ORIGINS
 from balance_sim.model.state import Accords
-from balance_sim.replications.outcomes import days_after, earlier_than_twin, is_new, least_jump, outcomes_of
+from balance_sim.replications.outcomes import (
+    days_after,
+    earlier_than_control,
+    is_new,
+    least_jump,
+    outcomes_of,
+)
 from balance_sim.scenario import load_scenario
 
 COUNTER, OTHER_COUNTER, WITH = ("XCO", "XDO"), ("XDO", "XEL"), ("XAR", "XEL")
@@ -77,8 +83,13 @@ def test_the_edges_of_windows(worlds: Worlds, signed: float, in_30: int, in_90: 
 
 def test_days_are_whole_days_from_the_focal_date() -> None:
     assert days_after(np.array([101.0, 101.9, 102.6, 100.4]), 101.0).tolist() == [0, 0, 1, -1]
-    one = Accords.none()
-    assert is_new(one, 101.0, 30).tolist() == []
+    assert is_new(np.empty(0, int), np.empty(0), 30).tolist() == []
+    assert is_new(np.zeros(4, int), np.array([0.0, 1.0, 30.0, 31.0]), 30).tolist() == [
+        False,
+        True,
+        True,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -184,10 +195,10 @@ def test_the_same_agreement_is_that_of_one_run_dyad_kind_origin_and_opportunity(
     worlds: Worlds, other: dict
 ) -> None:  # type: ignore[type-arg]
     mine = agreements(worlds, {"signed": 150.0})
-    assert earlier_than_twin(mine, agreements(worlds, {"signed": 200.0}), 30).tolist() == [True]
+    assert earlier_than_control(mine, agreements(worlds, {"signed": 200.0}), 30).tolist() == [True]
     twin = agreements(worlds, {"signed": 200.0} | other)
-    assert earlier_than_twin(mine, twin, 30).tolist() == [False]
-    assert earlier_than_twin(mine, agreements(worlds), 30).tolist() == [False]
+    assert earlier_than_control(mine, twin, 30).tolist() == [False]
+    assert earlier_than_control(mine, agreements(worlds), 30).tolist() == [False]
 
 
 def test_counts_jump_by_one_and_scales_by_anything() -> None:

@@ -17,7 +17,7 @@ from balance_sim.model.responses import ROOM_GAIN, ROOM_RATE
 from balance_sim.model.state import State
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.replications.blocks import Block, live_block
-from balance_sim.replications.observed import step_at
+from balance_sim.replications.recorder import step_at
 from balance_sim.replications.scene import Scene
 from balance_sim.scenario import Scenario
 

@@ -58,12 +58,9 @@ def keep(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
 
 def explainable(result: Result) -> None:
     """Raises WrongRequest where runs were simulated by agents of another class, whose reasons are their own."""
-    if result.folder is None:
-        return
-    model = (Store(result.folder).read_manifest() or {}).get("model")
-    if model is not None:
+    if result.folder is not None and result.model is not None:
         raise WrongRequest(
-            f"{result.folder} was run with --model {model}; explain knows the terms of the program's own "
+            f"{result.folder} was run with --model {result.model}; explain knows the terms of the program's own "
             "agents and cannot speak for others."
         )
 

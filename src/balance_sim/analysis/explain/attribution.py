@@ -18,22 +18,29 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.analysis.explain import compared_arm
-from balance_sim.analysis.explain.workers import in_order
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, Floats, Ints, Keys, Opportunities
 from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
 from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
+from balance_sim.pool.processes import map_in_order
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import batch_runs
-from balance_sim.replications.cast import focal_cast
-from balance_sim.replications.columns import DECIMALS
 from balance_sim.replications.direct import Sight, along_control
 from balance_sim.replications.draws import with_draws
-from balance_sim.replications.filtered import Filtered, Prospect, Windows, filtered_outcomes, prospect_of
+from balance_sim.replications.filtered import (
+    Filtered,
+    Prospect,
+    Windows,
+    filtered_outcomes,
+    focal_windows,
+    prospect_of,
+)
 from balance_sim.replications.jobs import Progress
-from balance_sim.replications.outcomes import COUNTS, FILTERED
+from balance_sim.replications.outcomes import COUNTS, FILTERED, outcome_named
+from balance_sim.replications.scene import focal_cast
+from balance_sim.replications.tables import DECIMALS
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
 from balance_sim.stats.intervals import mean_interval
@@ -160,15 +167,14 @@ class Coalitions:
 
     def signed(self, chances: Opportunities, prospect: Prospect) -> Floats:
         """(C,) probability that talks opened at each opportunity become an agreement that the outcome counts."""
-        what, _, rest = self.outcome.partition("_")
-        word, _, days = rest.rpartition("_")
-        ladder = self.worlds.reference.ladder
-        within = prospect.signed[int(days)]
-        if word in ladder.names and int(days) == self.windows.longest:
-            return np.asarray(within * (chances.kind == ladder.names.index(word)))
-        within = np.asarray(within * (ladder.security[chances.kind] == (what == COUNTS[0])))
-        if word in DIRECTIONS:
-            return np.asarray(within * (self.direction[chances.pair] == DIRECTIONS.index(word)))
+        counted, ladder = outcome_named(self.outcome), self.worlds.reference.ladder
+        assert counted.window is not None
+        within = prospect.signed[counted.window]
+        if counted.kind is not None:
+            return np.asarray(within * (chances.kind == ladder.names.index(counted.kind)))
+        within = np.asarray(within * (ladder.security[chances.kind] == (counted.measure == COUNTS[0])))
+        if counted.direction is not None:
+            return np.asarray(within * (self.direction[chances.pair] == DIRECTIONS.index(counted.direction)))
         return within
 
 
@@ -178,13 +184,13 @@ def effects_of_coalitions(
     """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome, of a batch of runs."""
     worlds = with_draws(worlds, seed, numbers) if draws else worlds
     control, cast = worlds.reference, focal_cast(worlds)
-    windows = Windows(cast.day, tuple(sorted(worlds.scenario.report.windows)), float(control.grid[-1]))
+    windows = focal_windows(worlds)
     sums = Coalitions(worlds, arm, groups, outcome, windows, cast.direction)
     along = along_control(worlds, seed, numbers, (arm,), sums.look)
     found = Filtered(
         control, along.chances, along.control, sums.prospect, windows, cast.direction, len(numbers)
     )
-    return np.column_stack([sums.worth, filtered_outcomes(found, (outcome,))[outcome]])
+    return np.column_stack([sums.worth, filtered_outcomes(found)[outcome]])
 
 
 @dataclass(frozen=True)
@@ -274,44 +280,28 @@ def attribute(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Attribution:
-    """Divide the effect of an arm on a number of agreements among groups of terms.
+    """Divide the effect of an arm on a number of agreements among groups of terms, over the first `runs` finished runs.
 
-    Simulates the control arm again, evaluates every choice of groups beside it, and holds its filtered numbers to the
-    study's.
-
-    Parameters
-    ----------
-    result : a study
-    arm : the headline arm if not given
-    groups : terms of willingness by the name of the group
-    outcome : counter-balancing agreements within the longest window if not given
-    runs : how many of the first finished runs; all, up to MOST_RUNS, if not given
-    workers : processes
-    progress : called with runs done, of how many, and 0
-
-    Raises
-    ------
-    WrongRequest
-        for what the study does not have
-    StoreDamaged
-        where the runs come out otherwise than stored
+    arm: the headline arm if not given. outcome: counter-balancing agreements within the longest window if not given.
+    runs: all, up to MOST_RUNS, if not given. Simulates the control arm again, evaluates every choice of groups beside
+    it, and holds its filtered numbers to the study's. Raises WrongRequest, or StoreDamaged where they differ.
 
     Examples
     --------
     `attribution_table(attribute(open_result(folder), groups={"trade": ("exposure",)}))`"""
     arm = compared_arm(result, arm)
     refuse_unknown(term for terms in groups.values() for term in terms)
-    outcome = outcome if outcome is not None else f"accords_counter_{result.window}"
+    outcome = outcome if outcome is not None else result.headline_outcome
     numbers, own, control = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
     worlds = compile_arms(result.scenario, (result.reference, arm))
     job = partial(effects_of_coalitions, worlds, arm, result.seed, groups, outcome, draws=result.draws)
-    count = -(
-        -len(numbers) // batch_runs(worlds.reference.n)
-    )  # batches: small enough to be simulated at once,
-    count = min(-(-count // workers) * workers, len(numbers))  # equal, as many for each worker
+    least = -(-len(numbers) // batch_runs(worlds.reference.n))  # batches small enough to be simulated at once
+    count = min(-(-least // workers) * workers, len(numbers))  # equal, as many for each worker
     parts: list[Floats] = []  # each (runs, coalitions + 1)
     done = 0
-    for batch, found in in_order(job, list(np.array_split(numbers, count)), workers):
+    batches = list(np.array_split(numbers, count))
+    hint = "Fewer --attribution-runs, or --workers 1, need less memory."
+    for batch, found in zip(batches, map_in_order(job, batches, workers, _named, hint), strict=True):
         parts.append(found)
         done += len(batch)
         if progress:
@@ -320,6 +310,10 @@ def attribute(
     _hold(result, numbers, control, whole[:, -1])
     of_runs = result.outcomes["run"].nunique()
     return Attribution(arm, result.reference, outcome, groups, numbers, of_runs, whole[:, :-1], own - control)
+
+
+def _named(runs: Keys) -> str:
+    return f"explaining runs {runs[0]} to {runs[-1]}"
 
 
 def _stored(result: Result, arm: str, outcome: str, most: int) -> tuple[Keys, Floats, Floats]:

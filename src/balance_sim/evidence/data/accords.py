@@ -1,17 +1,20 @@
-"""Bilateral accords: the Defense Cooperation Agreement Dataset, and any other list in the generic format.
+"""Lists of bilateral agreements, observed or simulated, and forecasts of dyads.
 
-Tidy frame, one row an accord: accord_id, cow_a < cow_b, kind, signed, in_force, ended (dates; missing if
-not known), precision of `signed` (day, month, year), multilateral."""
+`read_dcad` (Defense Cooperation Agreement Dataset) and `read_accords` (the generic format) give a tidy frame, one row
+an agreement: accord_id, cow_a < cow_b, kind, signed, in_force, ended (dates; missing if not known), precision of
+`signed` (day, month, year), multilateral."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data import codes
+from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.table import (
     MISSING_CODES,
     MISSING_TEXT,
@@ -19,12 +22,14 @@ from balance_sim.evidence.data.table import (
     Read,
     Table,
     day,
+    declared,
     open_table,
     ordered_pair,
+    years_of,
 )
 from balance_sim.scenario.layout import ACCORD_KINDS, ACCORD_STATUSES
 
-ACCORD_COLUMNS = (
+ACCORD_COLUMNS = [
     "accord_id",
     "cow_a",
     "cow_b",
@@ -34,9 +39,9 @@ ACCORD_COLUMNS = (
     "ended",
     "precision",
     "multilateral",
-)
+]
 STAGES = ("talks", "signed", "in_force", "ended", "collapsed")
-
+RUNGS = ("political_declaration", "information_sharing", "logistics", "defence_cooperation")
 DCAD_SECTOR_KINDS = {
     "COMMISSION": "political_declaration",
     "RESEARCH": "information_sharing",
@@ -45,168 +50,147 @@ DCAD_SECTOR_KINDS = {
     "TREX": "logistics",
     "DCA": "defence_cooperation",
 }
-"""Rung of a sector agreement by category, our reading: a standing committee consults, research shares
+"""Type of a sector agreement by category, our reading: a standing committee consults, research shares
 knowledge, procurement, industry, training and exchange move goods and people. The deepest one counts."""
-
 DCAD_MISSING = (-77, -88, -99, *MISSING_CODES)
 DCAD_LAST_YEAR = 2010
-_RUNGS = ("political_declaration", "information_sharing", "logistics", "defence_cooperation")
 
-_DCAD_NAMES = {
-    "id": ("DCAid", "dcaid", "id"),
-    "cow_a": ("ccode1", "cow1"),
-    "cow_b": ("ccode2", "cow2"),
-    "sign_day": ("signDay",),
-    "sign_month": ("signMonth",),
-    "sign_year": ("signYear",),
-    "force_day": ("EIFDay",),
-    "force_month": ("EIFMonth",),
-    "force_year": ("EIFYear",),
-    "type": ("type",),
-    "category1": ("category1",),
-    "category2": ("category2",),
-    "category3": ("category3",),
-    "end_year": ("endYearEstimate",),
-}
+_DCAD = declared(
+    "id!=DCAid|dcaid|id cow_a!=ccode1|cow1 cow_b!=ccode2|cow2 sign_day=signDay sign_month=signMonth "
+    "sign_year!=signYear force_day=EIFDay force_month=EIFMonth force_year=EIFYear type! "
+    "category1 category2 category3 end_year=endYearEstimate"
+)
+_GENERIC = declared(
+    "id=id|accord_id iso3_a=iso3_a|iso3_1 iso3_b=iso3_b|iso3_2 cow_a=cow_a|ccode1|ccode_a "
+    "cow_b=cow_b|ccode2|ccode_b kind! stage date! multilateral"
+)
+_NETWORKS = declared(
+    "run=replication|run|simulation a!=a|iso3_a|state_a b!=b|iso3_b|state_b signed!=signed|date kind! "
+    "opened in_force multilateral"
+)
+_COW = ("cow_a|ccode1|ccode_a|cow1", "cow_b|ccode2|ccode_b|cow2")
+_FORECAST = declared(
+    f"a!=iso3_a|iso3_1|state_a|a|{_COW[0]} b!=iso3_b|iso3_2|state_b|b|{_COW[1]} "
+    "p!=p|probability|prob|forecast kind"
+)
+
+
+def read_outcomes(path: Path | str) -> Read:
+    """Agreements from a file in either form: DCAD's columns if it has `signYear`, else the generic ones."""
+    probe = open_table(path, "accords", {"sign_year": ("signYear",), "date": ("date",)})
+    return read_dcad(path) if probe.has("sign_year") else read_accords(path)
 
 
 def read_dcad(path: Path | str) -> Read:
     """The main file of DCAD v1.0 (Kinne 2020, Journal of Conflict Resolution 64(4): 729-755).
 
-    `general` agreements are defence_cooperation; `sector` ones the rung of their deepest category. An
-    estimated last year of 2010 is the end of the data, not of the accord: `ended` is missing then."""
-    table = open_table(path, "DCAD", _DCAD_NAMES, ("id", "cow_a", "cow_b", "sign_year", "type"))
-    read = len(table.text)
+    `general` agreements are defence_cooperation; `sector` ones the type of their deepest category. An
+    estimated last year of 2010 is the end of the data, not of the agreement: `ended` is missing then."""
+    table = open_table(path, "DCAD", *_DCAD)
     table.drop_broken_pairs()
     table.drop(table.year("sign_year", DCAD_MISSING).isna(), "no year of signature")
-    table.drop(table.text["type"].str.strip().isin(MISSING_TEXT), "neither general nor sector")
-    unknown = ~table.text["type"].str.strip().str.lower().isin(["general", "sector"])
-    if unknown.any():
-        raise table.fault("type", unknown, "type is general or sector", "Correct the cell")
-    signed, precision = day(
-        table.year("sign_year"), table.part("sign_month", DCAD_MISSING), table.part("sign_day", DCAD_MISSING)
-    )
-    force_year = table.part("force_year", DCAD_MISSING)
-    in_force, _ = day(
-        force_year, table.part("force_month", DCAD_MISSING), table.part("force_day", DCAD_MISSING)
-    )
+    table.drop(table.words("type").isin(MISSING_TEXT), "neither general nor sector")
+    unknown = ~table.words("type").str.lower().isin(["general", "sector"])
+    table.refuse("type", unknown, "type is general or sector", "Correct the cell")
+    signed, precision = table.parted("sign", DCAD_MISSING)
     last = table.part("end_year", DCAD_MISSING)
     last = last.where(last < DCAD_LAST_YEAR)
-    ended, _ = day(last, last * np.nan, last * np.nan, end=True)
-    frame = pd.DataFrame(
-        {
-            "accord_id": table.text["id"].str.strip(),
-            "cow_a": table.integer("cow_a"),
-            "cow_b": table.integer("cow_b"),
-            "kind": _dcad_kind(table),
-            "signed": signed,
-            "in_force": in_force,
-            "ended": ended,
-            "precision": precision,
-            "multilateral": False,
-        }
+    frame = table.dyads(
+        accord_id=table.words("id"),
+        kind=_dcad_kind(table),
+        signed=signed,
+        in_force=table.parted("force", DCAD_MISSING, loose=True)[0],
+        ended=day(last, last * np.nan, last * np.nan, end=True)[0],
+        precision=precision,
+        multilateral=False,
     )
-    frame = _tidy(frame)
-    years = (int(frame["signed"].dt.year.min()), int(frame["signed"].dt.year.max())) if len(frame) else None
-    partial = int((frame["precision"] != "day").sum())
-    return Read(
-        frame,
-        table.report(
-            read,
-            frame,
-            years,
-            f"{partial} dates of signature known to the month or year only, put at mid-month or 1 July",
-        ),
-    )
+    frame, partial = _tidy(frame), int((precision != "day").sum())
+    note = f"{partial} dates of signature known to the month or year only, put at mid-month or 1 July"
+    return table.read(frame, years_of(frame["signed"]), note)
 
 
-_GENERIC_NAMES = {
-    "id": ("id", "accord_id"),
-    "iso3_a": ("iso3_a", "iso3_1"),
-    "iso3_b": ("iso3_b", "iso3_2"),
-    "cow_a": ("cow_a", "ccode1", "ccode_a"),
-    "cow_b": ("cow_b", "ccode2", "ccode_b"),
-    "kind": ("kind",),
-    "stage": ("stage",),
-    "date": ("date",),
-    "multilateral": ("multilateral",),
-}
+def _dcad_kind(table: Table) -> pd.Series:
+    best = table.same(-1.0)
+    for column in filter(table.has, ("category1", "category2", "category3")):
+        kind = table.words(column).str.upper().map(DCAD_SECTOR_KINDS)
+        rung = kind.map({name: depth for depth, name in enumerate(RUNGS)}).astype(np.float64).fillna(-1)
+        best = best.where(best > rung, rung)
+    deepest = best.where(best >= 0, RUNGS.index("information_sharing")).astype(int)
+    kinds = pd.Series(np.array(RUNGS, dtype=object)[deepest], index=best.index)
+    return kinds.mask(table.words("type").str.lower() == "general", "defence_cooperation")
 
 
 def read_accords(path: Path | str) -> Read:
     """The generic format: iso3_a, iso3_b (or cow_a, cow_b), kind, stage, date; id and multilateral if known.
 
-    Rows with the same `id`, pair and kind are stages of one accord; without ids each row is an accord of its own.
+    Rows with the same `id`, dyad and kind are stages of one agreement; without ids each row is an agreement of its own.
     Stage is talks, signed, in_force, ended or collapsed; blank means signed. Other names of kinds and stages are
-    understood as in `scenario.vocabulary`. Talks have no column here: such rows are left out and counted. A pair
+    understood as in `scenario.layout`. Talks have no column here: such rows are left out and counted. A dyad
     that is no member on the date is left out and counted."""
-    table = open_table(path, "accords", _GENERIC_NAMES, ("kind", "date"))
-    read = len(table.text)
+    table = open_table(path, "accords", *_GENERIC)
     if not (table.has("iso3_a", "iso3_b") or table.has("cow_a", "cow_b")):
-        open_table(path, "accords", _GENERIC_NAMES, ("iso3_a", "iso3_b"))
-    stage = table.text["stage"].str.strip() if table.has("stage") else pd.Series("", index=table.text.index)
-    stage, kind = _our_words(table, stage)
-    kinds = _kinds(table, kind)
-    wrong = ~stage.isin(STAGES)
-    if wrong.any():
-        raise table.fault("stage", wrong, "this is not a stage", f"Write one of {', '.join(STAGES)}")
+        table.needs("iso3_a", "iso3_b")
+    stage, kind = table.words("stage").replace("", "signed").str.lower(), _kinds_of(table)
+    for other, ours in ACCORD_STATUSES.items():
+        here = stage == other
+        stage = stage.mask(here, ours.status)
+        kind = kind.mask(here, ours.kind) if ours.kind is not None else kind
+    words = table.words("kind")
+    first = ~words.duplicated()
+    lines = table.lines([int(row) for row in words.index[first]])
+    kinds = tuple(map(Kind, words[first], kind[first], lines))
+    table.refuse("stage", ~stage.isin(STAGES), "this is not a stage", f"Write one of {', '.join(STAGES)}")
     table.drop(stage.isin(["talks", "collapsed"]), "talks or collapsed: no signature")
     table.drop(table.dates("date")[0].isna(), "no date")
     when, precision = table.dates("date")
-    a, b = _codes(table, "a", when), _codes(table, "b", when)
+    a, b = (_cow(table, side, when) for side in "ab")
     absent = a.isna() | b.isna()
     table.drop(absent, "one side is no member of the state system on that date")
     table.drop((a == b)[~absent], "both sides are the same state")
     kept = table.text.index
+    rows = pd.Series([f"row{int(i) + 2}" for i in kept], index=kept)
     long = pd.DataFrame(
         {
-            "accord_id": table.text["id"].str.strip() if table.has("id") else _row_ids(kept),
+            "accord_id": table.words("id") if table.has("id") else rows,
             "cow_a": a[kept],
             "cow_b": b[kept],
             "kind": kind[kept],
             "stage": stage[kept],
             "date": when[kept],
             "precision": precision[kept],
-            "multilateral": _flag(table, "multilateral"),
+            "multilateral": table.words("multilateral").str.lower().isin(["1", "true", "yes"]),
         }
     )
-    frame = _tidy(_stages_to_columns(long))
-    dates = frame[["signed", "in_force", "ended"]].stack()
-    years = (int(dates.dt.year.min()), int(dates.dt.year.max())) if len(dates) else None
-    return Read(frame, replace(table.report(read, frame, years), kinds=kinds))
+    frame = _tidy(_one_row_each(long))
+    dates = pd.concat([frame[stage] for stage in ("signed", "in_force", "ended")]).dropna()
+    return table.read(frame, years_of(dates), kinds=kinds)
 
 
-def _kinds(table: Table, kind: pd.Series) -> tuple[Kind, ...]:
-    """Each word for a kind, in the order of the file. kind: our names, row by row."""
-    words = table.text["kind"].str.strip()
-    first = ~words.duplicated()
-    lines = table.lines([int(row) for row in words.index[first]])
-    return tuple(map(Kind, words[first], kind[first], lines))
-
-
-def _our_words(table: Table, stage: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Stages and kinds under our names."""
-    stage = stage.replace("", "signed").str.lower()
-    kind = table.text["kind"].str.strip()
+def _kinds_of(table: Table) -> pd.Series:
+    """Types of agreement under our names, where they have one."""
+    kind = table.words("kind")
     plain = kind.str.lower().str.replace("-", "_").str.replace(" ", "_")
-    kind = plain.map(ACCORD_KINDS.get).astype(object).fillna(kind)
-    for other, ours in ACCORD_STATUSES.items():
-        here = stage == other
-        stage = stage.mask(here, ours.status)
-        kind = kind.mask(here, ours.kind) if ours.kind is not None else kind
-    return stage, kind
+    return plain.map(ACCORD_KINDS.get).astype(object).fillna(kind)
 
 
-def read_outcomes(path: Path | str) -> Read:
-    """Accords from a file in either form: DCAD's columns if it has `signYear`, else the generic ones."""
-    probe = open_table(path, "accords", {"sign_year": ("signYear",), "date": ("date",)}, ())
-    return read_dcad(path) if probe.has("sign_year") else read_accords(path)
+def _cow(table: Table, side: str, when: pd.Series) -> pd.Series:
+    """COW numbers of one side, each on its date; missing for no member."""
+    if not table.has(f"iso3_{side}"):
+        return codes.convert(table.integer(f"cow_{side}"), when, "cow", "cow")
+    return codes.convert(_iso3(table, f"iso3_{side}"), when, "iso3", "cow")
 
 
-def _stages_to_columns(long: pd.DataFrame) -> pd.DataFrame:
-    """One row an accord: the first date of each stage. long: a row a stage."""
-    long = ordered_pair(long)
-    keys = ["accord_id", "cow_a", "cow_b", "kind"]
+def _iso3(table: Table, column: str) -> pd.Series:
+    """Current ISO alpha-3 codes. Raises DataError for a code that no state has had."""
+    current = table.words(column).str.upper().map(codes.current_iso3)
+    unknown = ~current.isin(set(codes.state_codes()["iso3"])) | (current == "")
+    table.refuse(column, unknown, "no state has this ISO alpha-3 code", "Correct the code")
+    return current
+
+
+def _one_row_each(long: pd.DataFrame) -> pd.DataFrame:
+    """One row an agreement: the first date of each stage. long: a row a stage."""
+    long, keys = ordered_pair(long), ["accord_id", "cow_a", "cow_b", "kind"]
     dates = long.groupby([*keys, "stage"], sort=False)["date"].min().unstack("stage")
     dates = dates.reindex(columns=["signed", "in_force", "ended"]).astype("datetime64[s]")
     first = long.sort_values("date").groupby(keys, sort=False)[["precision", "multilateral"]].first()
@@ -214,43 +198,107 @@ def _stages_to_columns(long: pd.DataFrame) -> pd.DataFrame:
 
 
 def _tidy(frame: pd.DataFrame) -> pd.DataFrame:
-    frame = ordered_pair(frame)
-    order = ["signed", "in_force", "cow_a", "cow_b", "accord_id"]
-    return frame[list(ACCORD_COLUMNS)].sort_values(order, kind="stable").reset_index(drop=True)
+    frame = ordered_pair(frame, ["signed", "in_force", "cow_a", "cow_b", "accord_id"])
+    return frame[ACCORD_COLUMNS]
 
 
-def _dcad_kind(table: Table) -> pd.Series:
-    depth = {kind: rung for rung, kind in enumerate(_RUNGS)}
-    best = pd.Series(-1.0, index=table.text.index)
-    for column in ("category1", "category2", "category3"):
-        if table.has(column):
-            category = table.text[column].str.strip().str.upper()
-            rung = category.map(DCAD_SECTOR_KINDS).map(depth).astype(np.float64)
-            best = best.where(best > rung.fillna(-1), rung.fillna(-1))
-    rung_of = best.where(best >= 0, depth["information_sharing"]).astype(int)
-    general = table.text["type"].str.strip().str.lower() == "general"
-    return pd.Series(np.array(_RUNGS, dtype=object)[rung_of], index=best.index).mask(
-        general, "defence_cooperation"
-    )
+def read_networks(path: Path | str, *, simulated: bool) -> pd.DataFrame:
+    """Dated agreements between states: a, b (ISO alpha-3 codes, or names of one's own), date, kind; for those that
+    somebody's model simulated, replication. Columns run, a, b, kind, signed, opened, in_force; `line`, counted from 1
+    with the header.
+
+    simulated: `replication` is asked for, a whole number of 0 or more, and replications are numbered anew from 0 in
+    their order; else `run` is 0. Rows of multilateral agreements, and those without a date, are left out. An observed
+    table may also be in the forms that `score` reads (iso3_a, iso3_b, kind, stage, date, or DCAD's columns).
+
+    Raises DataError with the line for a row that is no agreement between two states on a date."""
+    probe = {"sign_year": ("signYear",), "stage": ("stage",)}
+    if not simulated and open_table(path, "agreements", probe).published:
+        return _observed(path)
+    table = open_table(path, "agreements", *_NETWORKS)
+    signed, precision = table.dates("signed")
+    run = table.same(0)
+    if simulated:
+        table.needs("run")
+        table.refuse("signed", signed.isna(), "there is no date", "Write YYYY-MM-DD")
+    lost = signed.isna() | (table.flag("multilateral") if table.has("multilateral") else False)
+    a, b = table.words("a"), table.words("b")
+    for side, words in (("a", a), ("b", b)):
+        table.refuse(side, words == "", "there is no state", "Write its code")
+    table.refuse("b", a == b, "both sides are the same state", "Correct the code")
+    later = {
+        name: table.dates(name)[0].where(precision == "day") if table.has(name) else pd.NaT
+        for name in ("opened", "in_force")
+    }
+    if simulated:
+        numbers = table.integer("run")
+        bad = (numbers.isna() | (numbers < 0)).fillna(True).astype(bool)
+        table.refuse("run", bad, "this is no number of a replication", "Write a whole number of 0 or more")
+        run = (numbers.rank(method="dense") - 1).astype("int64")
+    lines = table.lines([int(row) for row in table.text.index])
+    head = {"run": run, "a": a, "b": b, "kind": _kinds_of(table), "signed": signed}
+    return pd.DataFrame({**head, **later, "line": lines})[~lost].reset_index(drop=True)
 
 
-def _codes(table: Table, side: str, when: pd.Series) -> pd.Series:
-    if table.has(f"iso3_{side}"):
-        raw = table.text[f"iso3_{side}"].str.strip().str.upper()
-        known = raw.map(codes.current_iso3).isin(codes.state_codes()["iso3"]) & (raw != "")
-        if not known.all():
-            raise table.fault(
-                f"iso3_{side}", ~known, "no state has this ISO alpha-3 code", "Correct the code"
-            )
-        return codes.convert(raw, when, "iso3", "cow")
-    return codes.convert(table.integer(f"cow_{side}"), when, "cow", "cow")
+def _observed(path: Path | str) -> pd.DataFrame:
+    found = read_outcomes(path).frame
+    found = found[found["signed"].notna() & ~found["multilateral"].astype(bool)]
+    a, b = (codes.convert(found[f"cow_{side}"], found["signed"], "cow", "iso3") for side in "ab")
+    head = {"run": 0, "a": a, "b": b, "kind": found["kind"], "signed": found["signed"], "opened": pd.NaT}
+    in_force = found["in_force"].where(found["precision"] == "day")
+    return pd.DataFrame({**head, "in_force": in_force, "line": 0}).reset_index(drop=True)
 
 
-def _flag(table: Table, column: str) -> pd.Series:
-    if not table.has(column):
-        return pd.Series(False, index=table.text.index)
-    return table.text[column].str.strip().str.lower().isin(["1", "true", "yes"])
+def only_known(
+    frame: pd.DataFrame, roster: tuple[str, ...], path: Path | str, *, simulated: bool
+) -> pd.DataFrame:
+    """The rows between states of the roster. Raises DataError for a simulated row with another state."""
+    known = frame["a"].isin(roster) & frame["b"].isin(roster)
+    if simulated and not known.all():
+        row = frame[~known].iloc[0]
+        side = "a" if row["a"] not in roster else "b"
+        advice = "Leave such rows out, or give no SCENARIO: then the states of the tables are the roster"
+        line, code = int(row["line"]), str(row[side])
+        raise DataError("the scenario has no such state", advice, path, line, side, code)
+    return frame[known].reset_index(drop=True)
 
 
-def _row_ids(index: pd.Index) -> pd.Series:
-    return pd.Series([f"row{int(i) + 2}" for i in index], index=index)
+def read_forecast(path: Path | str, on: date, kinds: Sequence[str] = ()) -> Read:
+    """A forecast of dyads as anyone may write it. Frame: a < b (ISO alpha-3 codes), p (0..1), by dyad. States by ISO
+    codes or COW numbers, as they are on a day.
+
+    With a column `kind`, the rows of the kind asked for, or of the only one there is. Raises DataError for an
+    unknown state, a dyad given twice, or a bad p."""
+    table = open_table(path, "forecast", *_FORECAST)
+    if table.has("kind"):
+        given = table.words("kind")
+        here = sorted(set(given))
+        if len(wanted := list(kinds) or here) > 1:
+            why = f"the forecast is by kind ({', '.join(here)})"
+            raise table.nothing(why, "Score one kind at a time, with --kind")
+        table.drop(~given.isin(wanted), "another kind")
+    p = table.bounded("p", 0.0, 1.0)
+    table.refuse("p", p.isna(), "there is no probability", "Write a number from 0 to 1")
+    a, b = (_current(table, side, on) for side in "ab")
+    table.refuse("b", a == b, "both sides are the same state", "Leave the row out")
+    frame = pd.DataFrame({"a": a.where(a < b, b), "b": b.where(a < b, a), "p": p})
+    twice = frame.duplicated(["a", "b"])
+    table.refuse("a", twice, "this dyad stands in the file twice", "Keep one of the rows")
+    if frame.empty:
+        raise table.nothing("there is no dyad to forecast", "Write a row a dyad")
+    return table.read(frame.sort_values(["a", "b"]).reset_index(drop=True), None)
+
+
+def _current(table: Table, side: str, on: date) -> pd.Series:
+    """ISO alpha-3 codes of one side, written so or as COW numbers."""
+    raw, published = table.words(side), table.published[side].strip().lower()
+    numbers = published in ("a", "b") and bool(raw.str.fullmatch(r"\d+").all())
+    if published in "|".join(_COW).split("|") or numbers:
+        table.integer(side)
+        system: codes.System = "cow"
+    else:
+        system, raw = "iso3", _iso3(table, side)
+    found = codes.convert(raw, pd.Series(pd.Timestamp(on), index=raw.index), system, "iso3")
+    why = f"this is no member of the state system on {on}"
+    table.refuse(side, found.isna(), why, "Leave the row out")
+    return found.astype(object)

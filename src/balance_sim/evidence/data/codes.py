@@ -1,4 +1,6 @@
-"""Codes of states: Correlates of War (COW), ISO 3166 alpha-3, Gleditsch-Ward (GW), each with its dates.
+"""States: their codes, how files name actors by them, and two shipped tables of facts about them.
+
+Codes: Correlates of War (COW), ISO 3166 alpha-3, Gleditsch-Ward (GW), each with its dates.
 
 The table ships with the package: one row a spell of membership in the COW state system (list of 2016),
 cut where the GW number changes. Sources: Correlates of War Project 2017, State System Membership v2016;
@@ -7,39 +9,36 @@ spell was open at the end of 2016 and is taken to go on. Dates are those of COW 
 only the numbers of Gleditsch and Ward are taken, not their dates. A successor keeps its ISO code: Germany
 255 and West Germany 260 are DEU, the Soviet Union and Russia RUS, Yugoslavia and Serbia SRB, North Yemen
 678 and Yemen 679 YEM.
-"""
+
+The generic files may name their actors in several ways: by labels of their own, or by a code. The way that is asked for
+is taken where the file has it; another code is converted row by row on the row's date."""
 
 from __future__ import annotations
 
+import csv
+import re
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from functools import cache
 from io import BytesIO
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.data.errors import DataError
-from balance_sim.scenario.files import shipped
+from balance_sim.evidence.data.table import Table
+from balance_sim.scenario.files import shipped, shipped_text
 
 System = Literal["cow", "iso3", "gw"]
+ActorSystem = Literal["id", "cow", "iso3", "gw"]
 
-FORMER_ISO3 = {
-    "BUR": "MMR",
-    "BYS": "BLR",
-    "DHY": "BEN",
-    "HVO": "BFA",
-    "KSV": "XKX",
-    "NHB": "VUT",
-    "RHO": "ZWE",
-    "RKS": "XKX",
-    "ROM": "ROU",
-    "SCG": "SRB",
-    "SUN": "RUS",
-    "TMP": "TLS",
-    "YUG": "SRB",
-    "ZAR": "COD",
-}
+FORMER_ISO3 = dict(
+    re.findall(
+        r"(\w+):(\w+)",
+        "BUR:MMR BYS:BLR DHY:BEN HVO:BFA KSV:XKX NHB:VUT RHO:ZWE "
+        "RKS:XKX ROM:ROU SCG:SRB SUN:RUS TMP:TLS YUG:SRB ZAR:COD",
+    )
+)
 """Withdrawn or unofficial alpha-3 codes and the code of the successor in the table (ISO 3166-3)."""
 
 FOREVER = pd.Timestamp("2261-12-31")
@@ -63,57 +62,7 @@ def state_codes() -> pd.DataFrame:
 
 def current_iso3(code: str) -> str:
     """The code of the table for a withdrawn or unofficial alpha-3 code; any other code unchanged."""
-    return FORMER_ISO3.get(code, code)
-
-
-def members(on: date) -> pd.DataFrame:
-    """Rows of the states that are members on that day, by COW number."""
-    table, day = _table(), pd.Timestamp(on)
-    return table[(table["start"] <= day) & (table["end"] >= day)].sort_values("cow").reset_index(drop=True)
-
-
-def translate(value: int | str, on: date, source: System, target: System) -> int | str:
-    """One code in another system on one day. Raises DataError if the code names no member on that day."""
-    key: int | str = current_iso3(str(value)) if source == "iso3" else int(value)
-    table, day = _table(), pd.Timestamp(on)
-    spells = table[table[source] == key]
-    if spells.empty or key == "":
-        raise DataError(
-            f"no state has the {source} code",
-            "The known codes are in balance_sim.evidence.data.codes.state_codes()",
-            value=str(value),
-        )
-    hit = spells[(spells["start"] <= day) & (spells["end"] >= day)]
-    if hit.empty:
-        raise DataError(
-            f"{_named(spells.iloc[0])} is no member of the state system on {on}; {_periods(spells)}",
-            "Give the code that is valid on that date, or leave the row out",
-            value=str(value),
-        )
-    found = hit.iloc[0][target]
-    if found == "":
-        raise DataError(f"{_named(hit.iloc[0])} has no {target} code", "Use its COW number", value=str(value))
-    return str(found) if target == "iso3" else int(found)
-
-
-def cow_to_iso3(cow: int, on: date) -> str:
-    """ISO alpha-3 of a COW number on a day."""
-    return str(translate(cow, on, "cow", "iso3"))
-
-
-def iso3_to_cow(iso3: str, on: date) -> int:
-    """COW number of an ISO alpha-3 code on a day (DEU is 260 in 1985 and 255 in 1992)."""
-    return int(translate(iso3, on, "iso3", "cow"))
-
-
-def cow_to_gw(cow: int, on: date) -> int:
-    """Gleditsch-Ward number of a COW number on a day."""
-    return int(translate(cow, on, "cow", "gw"))
-
-
-def gw_to_cow(gw: int, on: date) -> int:
-    """COW number of a Gleditsch-Ward number on a day."""
-    return int(translate(gw, on, "gw", "cow"))
+    return str(FORMER_ISO3.get(code, code))
 
 
 def convert(values: pd.Series, on: pd.Series, source: System, target: System) -> pd.Series:
@@ -141,12 +90,154 @@ def convert(values: pd.Series, on: pd.Series, source: System, target: System) ->
     )
 
 
-def _named(row: pd.Series) -> str:
-    return f"{row['name']} (COW {row['cow']})"
+ACTOR: Mapping[ActorSystem, tuple[str, ...]] = {
+    "id": ("id", "actor", "node", "label", "state"),
+    "cow": ("cow", "ccode", "cowcode"),
+    "iso3": ("iso3", "iso3c", "country_text_id"),
+    "gw": ("gw", "gwcode", "gwno"),
+}
+SIDES: tuple[Mapping[ActorSystem, tuple[str, ...]], ...] = tuple(
+    {
+        "id": (side, role, f"id_{side}"),
+        "cow": (f"cow_{side}", f"ccode{number}", f"ccode_{side}"),
+        "iso3": (f"iso3_{side}", f"iso3_{number}"),
+        "gw": (f"gw_{side}", f"gwcode{number}"),
+    }
+    for number, side, role in ((1, "a", "sender"), (2, "b", "receiver"))
+)
+WHEN: Mapping[str, Sequence[str]] = {"date": ("date", "time"), "year": ("year",)}
+"""Columns of when; a year stands for its 1 January."""
 
 
-def _periods(spells: pd.DataFrame) -> str:
-    spells = spells.sort_values("start")
-    ends = spells["end"].dt.strftime("%Y-%m-%d").where(spells["end"] != FOREVER, "now")
-    text = spells["start"].dt.strftime("%Y-%m-%d") + " to " + ends
-    return "its membership: " + ", ".join(text)
+def names_of(
+    by_system: Mapping[ActorSystem, tuple[str, ...]], first: ActorSystem | None = None
+) -> tuple[str, ...]:
+    """Published names to look for, those of the system `first` before the others."""
+    order = sorted(by_system, key=lambda system: system != first)
+    return tuple(name for system in order for name in by_system[system])
+
+
+def system_of(table: Table, column: str) -> ActorSystem:
+    """Which way a column of actors names them."""
+    published = table.published[column].strip().lower()
+    every = (pair for by_system in (ACTOR, *SIDES) for pair in by_system.items())
+    return next((system for system, names in every if published in names), "id")
+
+
+def labels(table: Table, column: str, dates: pd.Series, wanted: ActorSystem | None) -> pd.Series:
+    """Labels as text: codes in one spelling, converted to `wanted` where the file has another code.
+
+    dates: of the rows; missing in the result where a code names no member on its date. Raises DataError for an
+    undated row that would have to be converted."""
+    found = system_of(table, column)
+    if found in ("cow", "gw"):
+        text = _text(table.integer(column))
+    else:
+        text = table.words(column)
+        text = text.str.upper() if found == "iso3" else text
+    if wanted in (None, found) or "id" in (wanted, found):
+        return text
+    undated = dates.isna() & (text != "")
+    why = f"an undated row names a {found} code, the ties name {wanted} codes"
+    table.refuse(column, undated, why, f"Date the row, or add a column of {wanted} codes")
+    return _text(convert(text.where(text != ""), dates, cast(System, found), cast(System, wanted)))
+
+
+def _text(values: pd.Series) -> pd.Series:
+    return values.astype("string").fillna("").astype(object)
+
+
+def moments(table: Table) -> pd.Series:
+    """When each row holds from: its date, 1 January of its year, or missing (the beginning of time)."""
+    if table.has("date"):
+        return table.dates("date")[0]
+    if table.has("year"):
+        return pd.to_datetime(table.year("year").astype("string") + "-01-01").astype("datetime64[s]")
+    return table.same(pd.NaT, "datetime64[s]")
+
+
+MEMORY = "from memory, to be checked"
+UNSETTLED = "no settlement"
+"""Says of a war that its fighting is over: its end is then known by the rule."""
+
+
+@cache
+def _facts(name: str) -> tuple[dict[str, str], ...]:
+    return tuple(csv.DictReader(shipped_text("balance_sim.evidence", name).splitlines()))
+
+
+def nuclear_since(state: str, on: date) -> date | None:
+    """The day from which a state has had the nuclear weapons that it has on `on`; None: it has none then.
+
+    Weapons on a state's soil that another controls do not count, nor a test that was no weapon. A date known to the
+    year stands as 1 January. The table nuclear.csv has the source of each row.
+
+    Parameters
+    ----------
+    state
+        ISO alpha-3 code, or SUN for the Soviet Union, whose weapons Russia holds since.
+    on
+        The day.
+
+    Examples
+    --------
+    >>> nuclear_since("ZAF", date(1985, 1, 1)), nuclear_since("ZAF", date(1992, 1, 1))
+    (datetime.date(1979, 1, 1), None)
+    """
+    for row in _facts("nuclear.csv"):
+        since, until = (date.fromisoformat(row[key]) if row[key] else date.max for key in ("since", "until"))
+        if row["state"] == state and since <= on < until:
+            return since
+    return None
+
+
+def known_relations(codes: Collection[str], start: date) -> list[dict[str, str]]:
+    """Whom one does not sign with on a day: spells of relations.csv in force between two of the states, in the order of
+    dyad and kind. Nothing that came later is told: neither spells nor their ends.
+
+    Facts of the table are from memory, each with where it can be checked; no series at hand has relations, recognition
+    or sanctions. Its rules, docs/decisions/0019-whom-one-does-not-sign-with.md:
+
+    * war: armed force between the two governments, under way, or ended less than twelve months before without a peace
+      settlement; then the spell ends twelve months after the last fighting.
+    * no_diplomatic_relations: relations broken off, or refused by one of the two.
+    * not_recognised: one of the two does not recognise the other as the state it claims to be.
+    * sanctions: an arms embargo of one's own, or of one's union, together with financial sanctions on the other's
+      government, state banks or armed forces. What the Security Council asks of all is none of one's own.
+
+    `*` stands for every state without a row `recognised`. A blank `from` is a spell that began before all starts.
+
+    Parameters
+    ----------
+    codes
+        ISO alpha-3 codes of the date (SUN, not RUS, in 1950).
+    start
+        The day.
+
+    Examples
+    --------
+    >>> [row["kind"] for row in known_relations(("CAN", "IRN", "TWN"), date(2025, 9, 1))]
+    ['no_diplomatic_relations', 'sanctions', 'not_recognised', 'not_recognised']
+    """
+    rows = []
+    for fact in _facts("relations.csv"):
+        begun = not fact["from"] or date.fromisoformat(fact["from"]) <= start
+        over = fact["until"] and date.fromisoformat(fact["until"]) <= start
+        if not begun or over or fact["kind"] == "recognised":
+            continue
+        for a, b in _dyads(fact, codes):
+            known = UNSETTLED in fact["source"] and fact["from"][:4] == str(start.year)
+            row = {"a": a, "b": b, "from": "" if fact["a"] == "*" else fact["from"]}
+            row |= {"until": fact["until"] if known else "", "kind": fact["kind"]}
+            rows.append(row | {"source": f"{fact['source']}; {MEMORY}"})
+    return sorted(rows, key=lambda row: (row["a"], row["b"], row["kind"]))
+
+
+def _dyads(fact: dict[str, str], codes: Collection[str]) -> list[tuple[str, str]]:
+    """The dyads of a row, of these states."""
+    a, b = fact["a"], fact["b"]
+    if a != "*":
+        return [(a, b)] if a in codes and b in codes else []
+    apart = {row["a"] for row in _facts("relations.csv") if row["kind"] == "recognised" and row["b"] == b}
+    others = sorted({*codes} - apart - {b}) if b in codes else []
+    return [(min(code, b), max(code, b)) for code in others]

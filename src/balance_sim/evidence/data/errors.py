@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from balance_sim.scenario.problems import BalanceSimError
 
-class DataError(Exception):
+
+class DataError(BalanceSimError):
     """A data file that cannot be read as it stands: where, what was found, what to do next.
 
-    line: counts from 1, the header is line 1; column: the name in the header; value: the text found there."""
+    line: counts from 1, the header is line 1; column: the name in the header; value: the text found there. each: the
+    errors that this one stands for."""
+
+    exit_code = 4
 
     def __init__(
         self,
@@ -23,25 +28,14 @@ class DataError(Exception):
         super().__init__(message, next_step, path, line, column, value)
         self.message, self.next_step = message, next_step
         self.path, self.line, self.column, self.value = path, line, column, value
+        self.each: tuple[DataError, ...] = (self,)
 
     def __str__(self) -> str:
-        where = [str(self.path)] if self.path is not None else []
-        if self.line is not None:
-            where.append(f"line {self.line}")
-        if self.column is not None:
-            where.append(f"column {self.column}")
-        head = ", ".join(where)
-        found = (
-            f" (found {self.value[:80]!r}{'...' if len(self.value) > 80 else ''})"
-            if self.value is not None
-            else ""
-        )
-        return f"{head}{': ' if head else ''}{self.message}{found}. {self.next_step}."
-
-    @property
-    def each(self) -> tuple[DataError, ...]:
-        """The errors that this one stands for: itself."""
-        return (self,)
+        where = {"": self.path, "line ": self.line, "column ": self.column}
+        head = ", ".join(f"{what}{value}" for what, value in where.items() if value is not None)
+        found, more = self.value, "..." if self.value and len(self.value) > 80 else ""
+        told = f" (found {found[:80]!r}{more})" if found is not None else ""
+        return f"{head}{': ' if head else ''}{self.message}{told}. {self.next_step}."
 
 
 class DataErrors(DataError):
@@ -50,13 +44,7 @@ class DataErrors(DataError):
     def __init__(self, errors: Sequence[DataError]) -> None:
         first = errors[0]
         super().__init__(first.message, first.next_step, first.path, first.line, first.column, first.value)
-        self.args = (tuple(errors),)
-
-    @property
-    def each(self) -> tuple[DataError, ...]:
-        """The errors, in the order in which they were found."""
-        found: tuple[DataError, ...] = self.args[0]
-        return found
+        self.args, self.each = (tuple(errors),), tuple(errors)
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.each))

@@ -4,7 +4,7 @@ T years, n states. Everything is as it stood on 1 January of the year, unless a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.history import Floats
 from balance_sim.evidence.data.table import Read
+
+Floats = NDArray[np.float64]
 
 EARTH_KM = 6371.0088
 MILITARISED_YEARS = 10
@@ -72,9 +73,12 @@ def membership(states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats
 
 
 def state_years(
-    frame: pd.DataFrame, column: str, states: Roster, years: NDArray[np.int64], carry_years: int
+    read: Read | None, column: str, states: Roster, years: NDArray[np.int64], carry_years: int
 ) -> Floats:
     """(T, n) the value of the year before, carried over gaps of `carry_years`; a new member's first value."""
+    if read is None:
+        return np.full((len(years), states.size), np.nan)
+    frame = read.frame
     first = int(years[0]) - 1 - carry_years
     span = np.arange(first, int(years[-1]) + 1)
     frame = frame[frame["cow"].isin(states.position.index) & frame["year"].isin(span) & frame[column].notna()]
@@ -101,39 +105,25 @@ def distances(
     minimum: Read | None, capitals: Read | None, states: Roster, years: NDArray[np.int64]
 ) -> tuple[Floats, int]:
     """(T, n, n) km: minimum distance on 1 January; for states not yet on the map then, the next year that has
-    one, else the last; for pairs that have none at all, between capitals. Also the number of such pairs."""
-    shape = (len(years), states.size, states.size)
-    out = np.full(shape, np.nan)
+    one, else the last; for dyads that have none at all, between capitals. Also the number of such dyads."""
+    square = (states.size, states.size)
+    out, never = np.full((len(years), *square), np.nan), np.triu(np.ones(square, dtype=bool), 1)
     if minimum is not None:
         frame = states.pairs(minimum.frame).sort_values("year_from", kind="stable")
-        a, b, km = frame["a"].to_numpy(), frame["b"].to_numpy(), frame["km"].to_numpy()
-        low, high = frame["year_from"].to_numpy(), frame["year_to"].to_numpy()
-        later = np.full(shape[1:], np.nan)
+        a, b, km, low, high = (frame[c].to_numpy() for c in ("a", "b", "km", "year_from", "year_to"))
+        later = np.full(square, np.nan)
         for year in range(int(years[-1]) + 2, int(years[0]) - 1, -1):
             now = (low <= year) & (high >= year)
             later[a[now], b[now]] = km[now]
             if year <= years[-1]:
                 out[year - years[0]] = later
-        earlier = out[0].copy()
-        for t in range(len(years)):
-            out[t] = np.where(np.isnan(out[t]), earlier, out[t])
-            earlier = out[t]
-    apart = (
-        np.full(shape[1:], np.nan) if capitals is None else _between_capitals(capitals.frame, states, years)
-    )
+        for t in range(1, len(years)):
+            out[t] = np.where(np.isnan(out[t]), out[t - 1], out[t])
+        never[a, b] = False
+    apart = np.full(square, np.nan) if capitals is None else _between_capitals(capitals.frame, states, years)
     out = np.where(np.isnan(out), np.triu(apart, 1)[None], out)
-    upper = np.triu(np.ones(shape[1:], dtype=bool), 1)
-    out = np.where(upper[None], out, 0.0)
-    measured = out + out.transpose(0, 2, 1)
-    filled = 0 if minimum is None else int((upper & ~_ever(minimum, states)).sum())
-    return measured, filled
-
-
-def _ever(minimum: Read, states: Roster) -> NDArray[np.bool_]:
-    frame = states.pairs(minimum.frame)
-    known = np.zeros((states.size, states.size), dtype=bool)
-    known[frame["a"], frame["b"]] = True
-    return known
+    out = np.where(np.triu(np.ones(square, dtype=bool), 1)[None], out, 0.0)
+    return out + out.transpose(0, 2, 1), 0 if minimum is None else int(never.sum())
 
 
 def _between_capitals(frame: pd.DataFrame, states: Roster, years: NDArray[np.int64]) -> Floats:
@@ -156,12 +146,11 @@ def great_circle(latitude: Floats, longitude: Floats) -> Floats:
 def contiguity(read: Read | None, states: Roster, years: NDArray[np.int64]) -> Floats:
     """(T, n, n) COW type 1..5 of contiguity, 0 for none, in force over the turn of the year."""
     if read is None:
-        return _nothing(states, years)
+        return np.full((len(years), states.size, states.size), np.nan)
     frame = states.pairs(read.frame).sort_values("type", ascending=False, kind="stable")
-    last = _last_year(read)
     out = np.zeros((len(years), states.size, states.size))
     for t, year in enumerate(years):
-        at = min(int(year), last)
+        at = min(int(year), _last_year(read))
         now = (frame["year_from"] <= at) & (frame["year_to"] >= at)
         out[t, frame["a"][now], frame["b"][now]] = frame["type"][now]
     return out + out.transpose(0, 2, 1)
@@ -169,57 +158,42 @@ def contiguity(read: Read | None, states: Roster, years: NDArray[np.int64]) -> F
 
 def rivalry(read: Read | None, states: Roster, years: NDArray[np.int64]) -> Floats:
     """(T, n, n) 1 where a strategic rivalry began in an earlier year and has not ended before this one."""
-    if read is None:
-        return _nothing(states, years)
-    frame = states.pairs(read.frame)
-    end = frame["year_to"].fillna(9999).astype(np.int64)
-    spells = [(frame["year_from"] < year) & (end >= year) for year in years]
-    return _covered(_flags(frame, spells, states), years, _last_year(read))
+    return _highest(
+        *(read, states, years),
+        lambda frame, year: (frame["year_from"] < year) & (frame["year_to"].fillna(9999) >= year),
+    )
 
 
 def claims(read: Read | None, states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """(T, n, n) 1 where a territorial claim stands, and the salience 0..1 of the most salient one."""
-    if read is None:
-        return _nothing(states, years), _nothing(states, years)
-    frame = states.pairs(read.frame)
-    spells = [_standing(frame, int(year)) for year in years]
-    salience = _maximum(frame, frame["salience"].fillna(0.0).to_numpy(np.float64), spells, states)
-    last = _last_year(read)
-    return _covered(_flags(frame, spells, states), years, last), _covered(salience, years, last)
+    salience = _highest(read, states, years, _standing, lambda frame: frame["salience"].fillna(0.0))
+    return _highest(read, states, years, _standing), salience
 
 
 def disputes(read: Read | None, states: Roster, years: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """(T, n, n) 1 where the pair was on opposite sides of a militarised dispute in the ten years before, and
+    """(T, n, n) 1 where the dyad was on opposite sides of a militarised dispute in the ten years before, and
     1 where it is at war: both fight, the war has begun and is not over."""
-    if read is None:
-        return _nothing(states, years), _nothing(states, years)
-    frame = states.pairs(read.frame)
-    recent = [
-        (frame["start"] < f"{year}-01-01") & (frame["end"] >= f"{year - MILITARISED_YEARS}-01-01")
-        for year in years
-    ]
-    war = [_standing(frame, int(year)) & frame["war"] for year in years]
-    last = _last_year(read)
-    return _covered(_flags(frame, recent, states), years, last), _covered(
-        _flags(frame, war, states), years, last
-    )
+
+    def recent(frame: pd.DataFrame, year: int) -> pd.Series:
+        since = f"{year - MILITARISED_YEARS}-01-01"
+        return (frame["start"] < f"{year}-01-01") & (frame["end"] >= since)
+
+    def war(frame: pd.DataFrame, year: int) -> pd.Series:
+        return _standing(frame, year) & frame["war"]
+
+    return _highest(read, states, years, recent), _highest(read, states, years, war)
 
 
 def alliances(
     read: Read | None, depths: Mapping[str, tuple[float, float]], states: Roster, years: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
     """(T, n, n) depth and calm of the deepest and calmest alliance in force."""
-    if read is None:
-        return _nothing(states, years), _nothing(states, years)
-    frame = states.pairs(read.frame)
-    spells = [_standing(frame, int(year)) for year in years]
-    last = _last_year(read)
-    rungs = (
-        np.asarray(frame["kind"].map({k: v[part] for k, v in depths.items()}).fillna(0.0), dtype=np.float64)
-        for part in (0, 1)
-    )
-    depth, calm = (_maximum(frame, rung, spells, states) for rung in rungs)
-    return _covered(depth, years, last), _covered(calm, years, last)
+
+    def of(part: int) -> Floats:
+        worth = {kind: both[part] for kind, both in depths.items()}
+        return _highest(read, states, years, _standing, lambda frame: frame["kind"].map(worth).fillna(0.0))
+
+    return of(0), of(1)
 
 
 def _standing(frame: pd.DataFrame, year: int) -> pd.Series:
@@ -227,29 +201,28 @@ def _standing(frame: pd.DataFrame, year: int) -> pd.Series:
     return (frame["start"] < first) & (frame["end"].isna() | (frame["end"] >= first))
 
 
-def _flags(frame: pd.DataFrame, spells: list[pd.Series], states: Roster) -> Floats:
-    ones: Floats = np.full(len(frame), 1.0, dtype=np.float64)
-    return _maximum(frame, ones, spells, states)
-
-
-def _maximum(frame: pd.DataFrame, values: Floats, spells: list[pd.Series], states: Roster) -> Floats:
-    out = np.zeros((len(spells), states.size, states.size))
+def _highest(
+    read: Read | None,
+    states: Roster,
+    years: NDArray[np.int64],
+    there: Callable[[pd.DataFrame, int], pd.Series],
+    worth: Callable[[pd.DataFrame], pd.Series] | None = None,
+) -> Floats:
+    """(T, n, n) the highest value of the rows that are there in each year, 0 without any; missing for 1 January of
+    years after the day on which the source ends. worth: 1 if not given."""
+    out = np.zeros((len(years), states.size, states.size))
+    if read is None:
+        return np.full(out.shape, np.nan)
+    frame = states.pairs(read.frame)
     a, b = frame["a"].to_numpy(), frame["b"].to_numpy()
-    for t, spell in enumerate(spells):
-        now = spell.to_numpy(dtype=bool)
+    values = np.ones(len(frame)) if worth is None else worth(frame).to_numpy(np.float64)
+    for t, year in enumerate(years):
+        now = there(frame, int(year)).to_numpy(dtype=bool)
         np.maximum.at(out[t], (a[now], b[now]), values[now])
-    return out + out.transpose(0, 2, 1)
-
-
-def _covered(values: Floats, years: NDArray[np.int64], last: int) -> Floats:
-    """Missing for 1 January of years after the day on which the source ends."""
-    values[years > last + 1] = np.nan
-    return values
+    out = out + out.transpose(0, 2, 1)
+    out[years > _last_year(read) + 1] = np.nan
+    return out
 
 
 def _last_year(read: Read) -> int:
     return read.report.last_year if read.report.last_year is not None else -1
-
-
-def _nothing(states: Roster, years: NDArray[np.int64]) -> Floats:
-    return np.full((len(years), states.size, states.size), np.nan)

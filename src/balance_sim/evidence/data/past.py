@@ -2,10 +2,11 @@
 
 The same scenario serves the fit (its terms are what states would have weighed then) and the forecast (it is
 run forward from there). Alliances stand in it as legs of multilateral treaties that are in force, so that
-they act by depth and as partners, and count neither as activity nor as new accords."""
+they act by depth and as partners, and count neither as activity nor as new agreements."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -13,8 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from balance_sim.evidence.data.codes import nuclear_since
 from balance_sim.evidence.data.history import Floats, History
-from balance_sim.evidence.data.nuclear import nuclear_since
 from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario.defaults import default_tree, default_weights
 from balance_sim.scenario.nodes import plain
@@ -36,25 +37,23 @@ from balance_sim.scenario.schema import (
     Theory,
 )
 
+Ints = NDArray[np.int64]
+
 KINDS = ("political_declaration", "information_sharing", "logistics", "defence_cooperation")
-"""Kinds that the record of accords tells apart, and that are fitted."""
+"""Kinds that the record of agreements tells apart, and that are fitted."""
 LONG_AGO = date(1950, 1, 1)
 NOBODY_SIGNS = -60.0
 """Intercept, nats, of kinds that stand in the record as alliances and are not forecast."""
 HARDLY_EVER = 1e-9
-"""Occasions a year for those kinds."""
+"""Opportunities a year for those kinds."""
 WHOLE_CHANGE = {f"change_{name}": 1.0 for name in CHANGING}
 """A year of the record is a start of its own: weights fitted to whole terms count a change as they count a level."""
 FURTHEST_KM = 20_100.0
+AT_WAR = 0.5
+"""Intensity of war from which two states count as being at war, as in `model/classes.py`."""
 
 
-def _defaults() -> dict[str, Any]:
-    tree = plain(default_tree())
-    assert isinstance(tree, dict)
-    return tree
-
-
-def members_at(history: History, year: int) -> NDArray[np.int64]:
+def members_at(history: History, year: int) -> Ints:
     """Roster positions of the states that are members on some day of the year, in order of their codes."""
     return np.flatnonzero(history.present[history.at(year)])
 
@@ -76,24 +75,19 @@ def scenario_at(
     on the history's roster. States are the members of the year. A missing value stays missing. An event that
     says nothing stands on each 1 January, so that a step begins there."""
     t, who = history.at(year), members_at(history, year)
-    tree = _defaults()
-    start = date(year, 1, 1)
-    codes = [history.iso3[i] for i in who]
+    tree = plain(default_tree())
+    assert isinstance(tree, dict)
+    start, codes = date(year, 1, 1), [history.iso3[i] for i in who]
     quiet = tuple(
         Event(id=id_, date=date(y, 1, 1), kind="statement", visibility=0.0, principals=(codes[0],))
         for id_, y in [("quiet", year), *((f"quiet_{y}", y) for y in range(year + 1, year + years))]
     )
     level = {**dict.fromkeys(tree["kinds"], NOBODY_SIGNS), **dict.fromkeys(KINDS, -3.0), **(intercepts or {})}
-    kinds = {
-        name: AccordKind(
-            **{
-                **values,
-                "intercept": float(level[name]),
-                "ceiling": values["ceiling"] if name in KINDS else HARDLY_EVER,
-            }
-        )
-        for name, values in tree["kinds"].items()
-    }
+    kinds = {}
+    for name, values in tree["kinds"].items():
+        rate = values["ceiling"] if name in KINDS else HARDLY_EVER
+        kinds[name] = AccordKind(**{**values, "intercept": float(level[name]), "ceiling": rate})
+    dyads = _dyads(history, who)
     return Scenario(
         name=f"record_{year}",
         title=f"The record on 1 January {year}",
@@ -104,10 +98,10 @@ def scenario_at(
         capability=CapabilityWeights(**tree["capability"]),
         states=tuple(_state(history, t, i, propensity) for i in who),
         audiences={"rest": Audience(members=tuple(codes))},
-        disputes=_disputes(history, t, who),
-        no_relations=_at_war(history, t, who),
-        distances=_distances(history, t, who),
-        accords=(*_alliances(history, t, who, kinds), *_accords(history, start, who)),
+        disputes=tuple(_disputes(history, t, *dyads)),
+        no_relations=tuple(_at_war(history, t, *dyads)),
+        distances=tuple(_distances(history, t, *dyads)),
+        accords=(*_alliances(history, t, *dyads, kinds), *_accords(history, start, who)),
         events=quiet,
         kinds=kinds,
         event_kinds={name: EventKind(**values) for name, values in tree["event_kinds"].items()},
@@ -134,82 +128,61 @@ def _state(history: History, t: int, i: int, propensity: Floats | None) -> State
     )
 
 
-def _pairs(who: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _dyads(history: History, who: Ints) -> tuple[Ints, Ints, list[tuple[str, str]]]:
+    """Positions of both sides of every dyad of these states, and their codes."""
     low, high = np.triu_indices(len(who), 1)
-    return who[low], who[high]
+    i, j = who[low], who[high]
+    return i, j, [(history.iso3[a], history.iso3[b]) for a, b in zip(i, j, strict=True)]
 
 
-def _disputes(history: History, t: int, who: NDArray[np.int64]) -> tuple[Dispute, ...]:
-    i, j = _pairs(who)
-    names = ("rivalry", "claim", "militarised", "war")
-    level: Floats = np.nan_to_num(np.stack([getattr(history, name)[t, i, j] for name in names]))
-    return tuple(
-        Dispute(
-            a=history.iso3[i[k]],
-            b=history.iso3[j[k]],
-            rivalry=float(level[0, k]),
-            claim=float(level[1, k]),
-            militarised=float(level[2, k]),
-            war=float(level[3, k]),
-        )
-        for k in np.flatnonzero(level.any(axis=0))
-    )
+def _disputes(history: History, t: int, i: Ints, j: Ints, codes: list[tuple[str, str]]) -> Iterator[Dispute]:
+    layers = ("rivalry", "claim", "militarised", "war")
+    level = np.nan_to_num(np.stack([getattr(history, name)[t, i, j] for name in layers]))
+    for k in np.flatnonzero(level.any(axis=0)):
+        a, b = codes[k]
+        levels: dict[str, Any] = dict(zip(layers, map(float, level[:, k]), strict=True))
+        yield Dispute(a=a, b=b, **levels)
 
 
-def _at_war(history: History, t: int, who: NDArray[np.int64]) -> tuple[NoRelations, ...]:
-    """Pairs at war on 1 January, for the whole year. Of recognition and relations there is no series."""
-    i, j = _pairs(who)
-    war = np.nan_to_num(history.war[t, i, j])
-    return tuple(
-        NoRelations(a=history.iso3[i[k]], b=history.iso3[j[k]], kind="war")
-        for k in np.flatnonzero(war >= AT_WAR)
-    )
+def _at_war(
+    history: History, t: int, i: Ints, j: Ints, codes: list[tuple[str, str]]
+) -> Iterator[NoRelations]:
+    """Dyads at war on 1 January, for the whole year. Of recognition and relations there is no series."""
+    for k in np.flatnonzero(np.nan_to_num(history.war[t, i, j]) >= AT_WAR):
+        yield NoRelations(a=codes[k][0], b=codes[k][1], kind="war")
 
 
-AT_WAR = 0.5
-"""Intensity of war from which two states count as being at war, as in `model/classes.py`."""
-
-
-def _distances(history: History, t: int, who: NDArray[np.int64]) -> tuple[Distance, ...]:
-    i, j = _pairs(who)
+def _distances(
+    history: History, t: int, i: Ints, j: Ints, codes: list[tuple[str, str]]
+) -> Iterator[Distance]:
     km = np.minimum(history.distance[t, i, j], FURTHEST_KM)
-    codes = history.iso3
-    return tuple(
-        Distance.model_construct(a=codes[a], b=codes[b], km=float(d), source="")
-        for a, b, d in zip(i, j, km, strict=True)
-        if not np.isnan(d)
-    )
+    for k in np.flatnonzero(~np.isnan(km)):
+        yield Distance.model_construct(a=codes[k][0], b=codes[k][1], km=float(km[k]), source="")
 
 
 def _alliances(
-    history: History, t: int, who: NDArray[np.int64], kinds: dict[str, AccordKind]
-) -> tuple[Accord, ...]:
-    """One leg a pair and kind. Depth and calm may come from two treaties: each then has its own leg."""
-    i, j = _pairs(who)
-    depth = np.nan_to_num(history.alliance_depth[t, i, j])
-    calm = np.nan_to_num(history.alliance_calm[t, i, j])
-    rows = []
+    history: History,
+    t: int,
+    i: Ints,
+    j: Ints,
+    codes: list[tuple[str, str]],
+    kinds: dict[str, AccordKind],
+) -> Iterator[Accord]:
+    """One leg a dyad and kind. Depth and calm may come from two treaties: each then has its own leg."""
+    depth, calm = (np.nan_to_num(layer[t, i, j]) for layer in (history.alliance_depth, history.alliance_calm))
+    in_force: dict[str, Any] = {"status": "in_force", "signed": LONG_AGO, "in_force": LONG_AGO}
+    in_force["multilateral"] = True
     for kind in ("defence_pact", "political_declaration", "non_aggression"):
         by_depth = (depth > 0) & np.isclose(depth, kinds[kind].depth)
         by_calm = (calm > 0) & np.isclose(calm, kinds[kind].calm)
-        rows += [(a, b, kind) for a, b in zip(*(side[by_depth | by_calm] for side in (i, j)), strict=True)]
-    return tuple(
-        Accord.model_construct(
-            id=f"alliance-{history.iso3[a]}-{history.iso3[b]}-{kind}",
-            a=history.iso3[a],
-            b=history.iso3[b],
-            kind=kind,
-            status="in_force",
-            signed=LONG_AGO,
-            in_force=LONG_AGO,
-            multilateral=True,
-        )
-        for a, b, kind in rows
-    )
+        for k in np.flatnonzero(by_depth | by_calm):
+            a, b = codes[k]
+            leg = in_force | {"id": f"alliance-{a}-{b}-{kind}", "a": a, "b": b, "kind": kind}
+            yield Accord.model_construct(**leg)
 
 
-def _accords(history: History, start: date, who: NDArray[np.int64]) -> tuple[Accord, ...]:
-    """Accords signed before the start. One whose entry into force is not known counts from its signature."""
+def _accords(history: History, start: date, who: Ints) -> tuple[Accord, ...]:
+    """Agreements signed before the start. One whose entry into force is not known counts from its signature."""
     first = pd.Timestamp(start)
     frame = history.accords
     frame = frame[(frame["signed"] < first) & frame["a"].isin(who) & frame["b"].isin(who)]
@@ -217,7 +190,13 @@ def _accords(history: History, start: date, who: NDArray[np.int64]) -> tuple[Acc
     in_force = in_force.where(in_force > frame["signed"], frame["signed"])
     over = (frame["ended"] < first).to_numpy(dtype=bool)
     waits = (in_force >= first).to_numpy(dtype=bool)
-    signed, entered, ended = _days(frame["signed"]), _days(in_force), _days(frame["ended"])
+    signed, entered, ended = (
+        [
+            day if isinstance(day, date) else None
+            for day in days.to_numpy(dtype="datetime64[D]").astype(object)
+        ]
+        for days in (frame["signed"], in_force, frame["ended"])
+    )
     a, b, kinds = frame["a"].to_numpy(), frame["b"].to_numpy(), list(frame["kind"])
     multilateral = frame["multilateral"].to_numpy(dtype=bool)
     return tuple(
@@ -234,8 +213,3 @@ def _accords(history: History, start: date, who: NDArray[np.int64]) -> tuple[Acc
         )
         for k in range(len(frame))
     )
-
-
-def _days(values: pd.Series) -> list[date | None]:
-    whole = values.to_numpy(dtype="datetime64[D]").astype(object)
-    return [day if isinstance(day, date) else None for day in whole]

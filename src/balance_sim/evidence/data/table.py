@@ -1,4 +1,4 @@
-"""A CSV file read as text and turned into checked columns; and the report of what a reader left out.
+"""A data file turned into checked columns; and the report of what a reader left out.
 
 Files may be plain or gzipped, UTF-8 (with or without mark) or Latin-1, with commas, tabs or semicolons between
 the columns, or Stata's (.dta). Column names are matched without regard to case, and each column may go by several
@@ -6,28 +6,28 @@ published names."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.text import columns_of, records, text_of
+from balance_sim.evidence.data.text import columns_of, lines_of, rows_of, text_of
 from balance_sim.scenario.problems import listed
+from balance_sim.scenario.tables import CsvFault
 
-_DATE = (
-    r"^(\d{4})(?:[-/](\d{1,2}))?(?:[-/](\d{1,2}))?"
-    r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?(?:Z| ?UTC)?)?$"
-)
 MISSING_TEXT = ("", "NA", "NaN", "nan", ".", "..", "NULL", "N/A", "#N/A")
 LARGEST_INTEGER = 2.0**53
 """Beyond it a float64 no longer holds every whole number."""
 MISSING_CODES = (-9, -8, -7)
 """What the Correlates of War and those who follow it write for missing, inapplicable and not yet known."""
+_DATE = (
+    r"^(\d{4})(?:[-/](\d{1,2}))?(?:[-/](\d{1,2}))?"
+    r"(?:[T ](\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)?(?:Z| ?UTC)?)?$"
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Dropped:
 
 
 class Kind(NamedTuple):
-    """A kind of accord as a file writes it, our name for it, and the line on which it stands first."""
+    """A type of agreement as a file writes it, our name for it, and the line on which it stands first."""
 
     word: str
     name: str
@@ -51,7 +51,7 @@ class Kind(NamedTuple):
 class ReadReport:
     """What a reader took from a file. The years are those the source covers, not those of its events.
 
-    kinds: the words that a list of accords has for kinds, where they are words of its own."""
+    kinds: the words that a list of agreements has for types, where they are words of its own."""
 
     source: str
     path: str
@@ -85,63 +85,101 @@ class Read(NamedTuple):
     report: ReadReport
 
 
+Years = tuple[int, int] | None
+Declared = tuple[dict[str, tuple[str, ...]], tuple[str, ...]]
+
+
+def declared(columns: str) -> Declared:
+    """The columns that a reader wants, and those that it cannot do without, as `open_table` takes them.
+
+    >>> declared("cow!=ccode|COWcode cinc! milex")
+    ({'cow': ('ccode', 'COWcode'), 'cinc': ('cinc',), 'milex': ('milex',)}, ('cow', 'cinc'))
+    """
+    parts = [word.partition("=") for word in columns.split()]
+    names = {ours.rstrip("!"): tuple((theirs or ours.rstrip("!")).split("|")) for ours, _, theirs in parts}
+    return names, tuple(ours[:-1] for ours, _, _ in parts if ours.endswith("!"))
+
+
 @dataclass
 class Table:
-    """A file's columns as text under our names, with checked conversions. Built by `open_table`."""
+    """A file's columns as text under our names, with checked conversions. Built by `open_table`.
+
+    Conversions take the source's codes for `missing`. What cannot be converted raises a DataError that names the
+    file, the line, the column and the cell."""
 
     path: Path
     source: str
     text: pd.DataFrame
     published: Mapping[str, str]
+    names: Mapping[str, Sequence[str]]
+    head: tuple[str, ...]
     dropped: list[Dropped] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rows_read = len(self.text)
 
     def has(self, *columns: str) -> bool:
         return all(column in self.text for column in columns)
 
+    def needs(self, *columns: str) -> None:
+        """Raise DataError for the first of these columns that the file does not have."""
+        for ours in columns:
+            if ours not in self.published:
+                why = f"{self.source} needs a column {' or '.join(self.names[ours])}"
+                raise DataError(why, f"The columns found are {listed(self.head)}", self.path, 1)
+
+    def words(self, column: str, default: str = "") -> pd.Series:
+        """Cells without blanks around them; `default` throughout where the file has no such column."""
+        return self.text[column].str.strip() if self.has(column) else self.same(default)
+
+    def same(self, value: object, dtype: Any = None) -> pd.Series:
+        """A column with one value."""
+        return pd.Series(value, index=self.text.index, dtype=dtype)  # type: ignore[no-any-return]
+
     def number(self, column: str, missing: Iterable[float] = ()) -> pd.Series:
-        """A column as float64; blanks and the source's codes for missing become NaN. Text is an error."""
+        """A column as float64; blanks and the source's codes for missing become NaN."""
         raw = self.text[column].str.strip()
         blank = raw.isin(MISSING_TEXT)
         values = pd.to_numeric(raw.mask(blank), errors="coerce").astype(np.float64)
         bad = values.isna() & ~blank | np.isinf(values)
-        if bad.any():
-            raise self.fault(column, bad, "this is not a number", "Write a number, or leave the cell blank")
+        self.refuse(column, bad, "this is not a number", "Write a number, or leave the cell blank")
         return values.mask(values.isin(list(missing)))
 
     def integer(self, column: str, missing: Iterable[float] = ()) -> pd.Series:
         """A column as Int64 with missing; a fraction is an error."""
         values = self.number(column, missing)
         bad = values.notna() & ((values % 1 != 0) | (values.abs() > LARGEST_INTEGER))
-        if bad.any():
-            raise self.fault(
-                column, bad, "this is not a whole number", "Write a whole number, or leave it blank"
-            )
+        self.refuse(column, bad, "this is not a whole number", "Write a whole number, or leave it blank")
         return values.astype("Int64")
 
     def year(self, column: str, missing: Iterable[float] = ()) -> pd.Series:
         """A column of years 1000..2200 as Int64, missing allowed."""
         values = self.integer(column, missing)
         bad = ((values < 1000) | (values > 2200)).fillna(False).astype(bool)
-        if bad.any():
-            raise self.fault(
-                column, bad, "this is not a year", "Write a year of four digits, or leave it blank"
-            )
+        self.refuse(column, bad, "this is not a year", "Write a year of four digits, or leave it blank")
         return values
 
     def part(self, column: str, missing: Iterable[float] = ()) -> pd.Series:
         """A part of a date as Int64, all missing where the file has no such column."""
-        if not self.has(column):
-            return pd.Series(pd.NA, index=self.text.index, dtype="Int64")
-        return self.integer(column, missing)
+        return self.integer(column, missing) if self.has(column) else self.same(pd.NA, "Int64")
+
+    def parted(
+        self, stem: str, missing: Iterable[float], *, end: bool = False, loose: bool = False
+    ) -> tuple[pd.Series, pd.Series]:
+        """Dates, and their precision, from columns `stem_year`, `stem_month`, `stem_day`: see `day`.
+
+        loose: the year need not be one of 1000..2200."""
+        year = self.part if loose else self.year
+        month, of_month = (self.part(f"{stem}_{part}", missing) for part in ("month", "day"))
+        return day(year(f"{stem}_year", missing), month, of_month, end=end)
 
     def bounded(self, column: str, low: float, high: float, missing: Iterable[float] = ()) -> pd.Series:
         """Numbers within low..high, both allowed; anything outside is an error."""
         values = self.number(column, missing)
         bad = (values < low) | (values > high)
-        if bad.any():
-            raise self.fault(
-                column, bad, f"this lies outside {low:g}..{high:g}", "Correct the value, or leave it blank"
-            )
+        self.refuse(
+            column, bad, f"this lies outside {low:g}..{high:g}", "Correct the value, or leave it blank"
+        )
         return values
 
     def dates(self, column: str, *, end: bool = False) -> tuple[pd.Series, pd.Series]:
@@ -160,37 +198,34 @@ class Table:
         bad = (parts[0].isna() | wrong.fillna(False).astype(bool)) & ~blank
         is_time = self.published[column].strip().lower() == "time"
         if bad.any() and is_time and raw[~blank].str.fullmatch(r"-?\d{1,12}").all():
-            seconds = pd.to_numeric(raw.mask(blank), errors="coerce")
-            return _from_seconds(seconds), pd.Series("day", index=raw.index).mask(blank)
-        if bad.any():
-            raise self.fault(column, bad, "this is not a date", "Write YYYY-MM-DD, YYYY-MM or YYYY")
+            since = pd.to_timedelta(pd.to_numeric(raw.mask(blank), errors="coerce"), unit="s")
+            moments = (pd.Timestamp("1970-01-01") + since).astype("datetime64[s]")
+            return moments, self.same("day").mask(blank)
+        self.refuse(column, bad, "this is not a date", "Write YYYY-MM-DD, YYYY-MM or YYYY")
         hour, minute, second = (pd.to_numeric(parts[k]).fillna(0) for k in (3, 4, 5))
         late = (hour > 23) | (minute > 59) | (second > 59)
-        if late.any():
-            raise self.fault(column, late, "this is not a time of day", "Write YYYY-MM-DD HH:MM:SS")
+        self.refuse(column, late, "this is not a time of day", "Write YYYY-MM-DD HH:MM:SS")
         of_day = pd.to_timedelta(hour * 3600 + minute * 60 + second, unit="s")
         return (dates + of_day).astype("datetime64[s]"), precision
 
     def flag(self, column: str) -> pd.Series:
-        """A column of yes and no: TRUE, T, yes, 1 or FALSE, F, no, 0, in any case. Anything else is an
-        error."""
+        """A column of yes and no: TRUE, T, yes, 1 or FALSE, F, no, 0, in any case; anything else is an error."""
         raw = self.text[column].str.strip().str.lower()
         yes, no = raw.isin(["1", "1.0", "true", "t", "yes"]), raw.isin(["0", "0.0", "false", "f", "no"])
-        if not (yes | no).all():
-            raise self.fault(column, ~(yes | no), "this is neither yes nor no", "Write TRUE or FALSE")
+        self.refuse(column, ~(yes | no), "this is neither yes nor no", "Write TRUE or FALSE")
         return yes
+
+    def refuse(self, column: str, bad: pd.Series, message: str, next_step: str) -> None:
+        """Raise the error of `fault` if `bad` is true anywhere."""
+        if bad.any():
+            raise self.fault(column, bad, message, next_step)
 
     def fault(self, column: str, bad: pd.Series, message: str, next_step: str) -> DataError:
         """The error for the first row where `bad` is true."""
         row = int(np.flatnonzero(bad.to_numpy())[0])
-        return DataError(
-            message,
-            next_step,
-            path=self.path,
-            line=self.lines([int(self.text.index[row])])[0],
-            column=self.published.get(column, column),
-            value=str(self.text[column].iloc[row]),
-        )
+        line = self.lines([int(self.text.index[row])])[0]
+        value = str(self.text[column].iloc[row])
+        return DataError(message, next_step, self.path, line, self.published.get(column, column), value)
 
     def nothing(self, message: str, next_step: str) -> DataError:
         """An error about the file as a whole."""
@@ -201,17 +236,12 @@ class Table:
 
         What a short row lacks is blank."""
         with text_of(self.path) as handle:
-            reader = records(handle)
-            width, start = len(next(reader)), reader.line_num + 1
-            for record in reader:
-                if any(cell.strip() for cell in record[width:]):
-                    raise DataError(
-                        f"a row has {len(record)} cells, the header {width}",
-                        "Put a cell that holds a comma in quotes",
-                        self.path,
-                        start,
-                    )
-                start = reader.line_num + 1
+            rows = rows_of(handle)
+            _, head = next(rows)
+            for line, cells in rows:
+                if any(cell.strip() for cell in cells[len(head) :]):
+                    why = f"a row has {len(cells)} cells, the header {len(head)}"
+                    raise DataError(why, "Put a cell that holds a comma in quotes", self.path, line)
 
     def lines(self, rows: Sequence[int]) -> list[int]:
         """Physical line on which each row of the file starts."""
@@ -225,9 +255,9 @@ class Table:
             self.dropped.append(Dropped(reason, int(mask.sum()), tuple(self.lines(first))))
             self.text = self.text[~mask]
 
-    def drop_blank(self, column: str, reason: str, missing: Iterable[float] = MISSING_CODES) -> None:
+    def drop_blank(self, column: str, reason: str) -> None:
         """Leave out rows without a number in a column that they cannot do without."""
-        self.drop(self.integer(column, missing).isna(), reason)
+        self.drop(self.integer(column, MISSING_CODES).isna(), reason)
 
     def drop_broken_pairs(self) -> None:
         """Leave out rows of `cow_a`, `cow_b` that name no state or the same one twice."""
@@ -235,40 +265,21 @@ class Table:
         self.drop(blank, "a state without a COW number")
         self.drop(self.integer("cow_a") == self.integer("cow_b"), "both sides are the same state")
 
-    def report(
-        self, rows_read: int, frame: pd.DataFrame, years: tuple[int, int] | None, *notes: str
-    ) -> ReadReport:
-        return ReadReport(
-            self.source,
-            str(self.path),
-            rows_read,
-            len(frame),
-            years[0] if years else None,
-            years[1] if years else None,
-            tuple(self.dropped),
-            notes,
+    def dyads(self, **columns: object) -> pd.DataFrame:
+        """A frame of `cow_a`, `cow_b` and these columns."""
+        return pd.DataFrame({"cow_a": self.integer("cow_a"), "cow_b": self.integer("cow_b"), **columns})
+
+    def read(self, frame: pd.DataFrame, years: Years, *notes: str, kinds: tuple[Kind, ...] = ()) -> Read:
+        """The frame, and the report on what was left out on the way to it. years: that the source covers."""
+        first, last = years or (None, None)
+        counts, dropped = (self.rows_read, len(frame)), tuple(self.dropped)
+        return Read(
+            frame, ReadReport(self.source, str(self.path), *counts, first, last, dropped, notes, kinds)
         )
 
 
-def lines_of(path: Path, rows: Sequence[int]) -> list[int]:
-    """Physical line on which each row of a file starts (cells may hold line breaks). rows: counted from 0."""
-    wanted, found = set(rows), {}
-    with text_of(path) as handle:
-        reader = records(handle)
-        next(reader)
-        start = reader.line_num + 1
-        row = 0
-        for record in reader:
-            if record and not (len(record) == 1 and not record[0].strip(" \t")):  # blank to pandas too
-                if row in wanted:
-                    found[row] = start
-                row += 1
-            start = reader.line_num + 1
-    return [found[row] for row in rows]
-
-
 def open_table(
-    path: Path | str, source: str, names: Mapping[str, Sequence[str]], required: Sequence[str]
+    path: Path | str, source: str, names: Mapping[str, Sequence[str]], required: Sequence[str] = ()
 ) -> Table:
     """Read the columns that `names` knows, each under the first of its published names that is there.
 
@@ -277,16 +288,14 @@ def open_table(
     path = Path(path)
     try:
         with text_of(path) as handle:
-            head: list[str] = next(records(handle), [])
+            first = next(rows_of(handle), None)
+            head = first.cells if first is not None and first.line == 1 else []
     except FileNotFoundError:
         raise DataError("the file is not there", "Check the folder and the file's name", path=path) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"the file cannot be read: {getattr(error, 'strerror', None) or error}",
-            "Give a CSV file, plain or gzipped",
-            path=path,
-        ) from None
-    except csv.Error as error:
+        why = f"the file cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise DataError(why, "Give a CSV file, plain or gzipped", path=path) from None
+    except CsvFault as error:
         raise DataError(f"this is no table: {error}", "Give a CSV file", path=path, line=1) from None
     if not any(cell.strip() for cell in head):
         raise DataError("the file is empty", "The first line must name the columns", path=path, line=1)
@@ -302,22 +311,10 @@ def open_table(
         for theirs in list(known)[::-1]
         if theirs.lower() in lowered
     }
-    for ours in required:
-        if ours not in published:
-            known = " or ".join(names[ours])
-            raise DataError(
-                f"{source} needs a column {known}",
-                f"The columns found are {listed(head)}",
-                path=path,
-                line=1,
-            )
-    return Table(path, source, columns_of(path, published, len(head)), published)
-
-
-def _from_seconds(seconds: pd.Series) -> pd.Series:
-    """Moments from seconds since 1970-01-01 UTC, below 0 before it."""
-    since = pd.to_timedelta(seconds, unit="s")
-    return (pd.Timestamp("1970-01-01") + since).astype("datetime64[s]")
+    text = pd.DataFrame() if set(required) - set(published) else columns_of(path, published, len(head))
+    table = Table(path, source, text, published, names, tuple(head))
+    table.needs(*required)
+    return table
 
 
 def day(
@@ -344,12 +341,19 @@ def day(
     return dates.astype("datetime64[s]"), precision.where(y.notna())
 
 
+def years_of(first: pd.Series, last: pd.Series | None = None) -> Years:
+    """First and last year of columns of years or dates; None without any."""
+    first, last = (s.dt.year if s.dtype.kind == "M" else s for s in (first, first if last is None else last))
+    return (int(first.min()), int(last.max())) if len(first) else None
+
+
 def folded(rows: int) -> tuple[str, ...]:
-    """The note on rows that say of a pair what another says, in the other order or again."""
-    return (f"{rows} rows repeat another in the other order or again: each pair once",) if rows else ()
+    """The note on rows that say of a dyad what another says, in the other order or again."""
+    return (f"{rows} rows repeat another in the other order or again: each dyad once",) if rows else ()
 
 
-def ordered_pair(frame: pd.DataFrame, a: str = "cow_a", b: str = "cow_b") -> pd.DataFrame:
-    """The same rows with the smaller code in `a`."""
-    low, high = frame[[a, b]].min(axis=1), frame[[a, b]].max(axis=1)
-    return frame.assign(**{a: low.astype(np.int64), b: high.astype(np.int64)})
+def ordered_pair(frame: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
+    """The same rows with the smaller code in `cow_a`, sorted by these columns and numbered anew if any are given."""
+    low, high = frame[["cow_a", "cow_b"]].min(axis=1), frame[["cow_a", "cow_b"]].max(axis=1)
+    frame = frame.assign(cow_a=low.astype(np.int64), cow_b=high.astype(np.int64))
+    return frame.sort_values(list(by), kind="stable").reset_index(drop=True) if by else frame

@@ -1,41 +1,59 @@
-"""The text of a data file, however its authors packed it: plain, gzipped, or Stata's own format."""
+"""The text of files: of data, however their authors packed them (plain, gzipped, or Stata's own format), and of
+parameters, which are written as YAML."""
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import re
 import struct
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pandas as pd
+import yaml
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.scenario.files import regular_bytes
-
-csv.field_size_limit(1 << 27)  # a longer cell than the reader's own limit is a cell, not a crash
+from balance_sim.scenario.tables import CsvRow, csv_rows, delimiter_of
 
 LARGEST = 1 << 31
 """Bytes of a file, unpacked, that are read at most."""
+LONGEST_CELL = 1 << 27
 SMALL = 1 << 25
 MOST_RATIO = 100
 """Bytes out for a byte in, of a gzipped file that unpacks to more than `SMALL` bytes."""
 LARGE = 1 << 26
 """Characters beyond which only the columns wanted are read, and the length of rows is not checked."""
+_CSV, _UNPACK, _UTF8 = "Save it as CSV", "Unpack it", ("text in UTF-16", "Save it as UTF-8")
+_SHEET, _R = "Save the sheet as CSV in UTF-8", "Save the table as CSV with write.csv"
+_FORMATS: Mapping[bytes, tuple[str, str]] = {
+    b"PK\x03\x04": ("an Excel workbook or a zip archive", f"{_SHEET}, or unpack the archive"),
+    b"\xd0\xcf\x11\xe0": ("an Excel workbook of the old kind", _SHEET),
+    b"<stata_dta>": ("a Stata file", "Let its name end in .dta"),
+    b"PAR1": ("a Parquet file", _CSV),
+    b"RDX": ("an R workspace", _R),
+    b"X\n\0": ("an R object", _R),
+    b"$FL": ("an SPSS file", _CSV),
+    b"%PDF": ("a PDF", "Give the table as CSV"),
+    b"\xff\xfe": _UTF8,
+    b"\xfe\xff": _UTF8,
+    b"BZh": ("a file packed by bzip2", _UNPACK),
+    b"\xfd7zXZ": ("a file packed by xz", _UNPACK),
+    b"7z\xbc\xaf": ("a 7-Zip archive", _UNPACK),
+}
+"""What files begin with that are taken for tables, what they are, and what to do."""
 
 
-class Rows(Protocol):
-    """A CSV reader: rows of cells, and the line that was read last."""
-
-    line_num: int
-
-    def __iter__(self) -> Iterator[list[str]]: ...
-    def __next__(self) -> list[str]: ...
+FITTED_HEAD = "# Fitted by balance-sim. Estimates in nats; see docs/evidence.md.\n"
+CALIBRATION_HEAD = """\
+# Written by `balance-sim calibrate`. Posterior means of the scenario's own record, nats; dyads: [mean factor
+# on the rate, shape of its gamma posterior]. See docs/evidence.md. After a change of the record or of the fitted
+# weights, run it again.
+"""
 
 
 def text_of(path: Path) -> io.StringIO:
@@ -43,7 +61,7 @@ def text_of(path: Path) -> io.StringIO:
     raw = regular_bytes(path, LARGEST)
     if path.suffix.lower() == ".dta":
         return _from_stata(raw)
-    if raw.startswith(_GZIP):
+    if raw.startswith(b"\x1f\x8b"):
         raw = _unpacked(raw, path)
     elif path.suffix.lower() == ".gz":
         raise DataError("the name ends in .gz and the file is not gzipped", "Rename it, or pack it", path)
@@ -60,26 +78,6 @@ def text_of(path: Path) -> io.StringIO:
         return io.StringIO(raw.decode("latin-1"), newline="")
 
 
-_GZIP = b"\x1f\x8b"
-_AS_CSV = "Save the sheet as CSV in UTF-8"
-_FORMATS: Mapping[bytes, tuple[str, str]] = {
-    b"PK\x03\x04": ("an Excel workbook or a zip archive", f"{_AS_CSV}, or unpack the archive"),
-    b"\xd0\xcf\x11\xe0": ("an Excel workbook of the old kind", _AS_CSV),
-    b"<stata_dta>": ("a Stata file", "Let its name end in .dta"),
-    b"PAR1": ("a Parquet file", "Save it as CSV"),
-    b"RDX": ("an R workspace", "Save the table as CSV with write.csv"),
-    b"X\n\0": ("an R object", "Save the table as CSV with write.csv"),
-    b"$FL": ("an SPSS file", "Save it as CSV"),
-    b"%PDF": ("a PDF", "Give the table as CSV"),
-    b"\xff\xfe": ("text in UTF-16", "Save it as UTF-8"),
-    b"\xfe\xff": ("text in UTF-16", "Save it as UTF-8"),
-    b"BZh": ("a file packed by bzip2", "Unpack it"),
-    b"\xfd7zXZ": ("a file packed by xz", "Unpack it"),
-    b"7z\xbc\xaf": ("a 7-Zip archive", "Unpack it"),
-}
-"""What files begin with that are taken for tables, what they are, and what to do."""
-
-
 def _unpacked(raw: bytes, path: Path) -> bytes:
     """The content of a gzipped file. Never much more is unpacked than a table can hold."""
     parts, size, packed = [], 0, io.BytesIO(raw)
@@ -89,9 +87,8 @@ def _unpacked(raw: bytes, path: Path) -> bytes:
                 parts.append(part)
                 size += len(part)
                 if size > LARGEST or size > max(SMALL, MOST_RATIO * packed.tell()):
-                    raise DataError(
-                        f"{packed.tell():,} bytes unpack to {size:,} and more", "Give the file unpacked", path
-                    )
+                    why = f"{packed.tell():,} bytes unpack to {size:,} and more"
+                    raise DataError(why, "Give the file unpacked", path)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise OSError(f"the compressed data are damaged ({error})") from None
     return b"".join(parts)
@@ -102,66 +99,92 @@ def _from_stata(raw: bytes) -> io.StringIO:
         frame = pd.read_stata(io.BytesIO(raw), convert_categoricals=False, preserve_dtypes=False)
     except (ValueError, TypeError, KeyError, IndexError, struct.error, OverflowError) as error:
         raise OSError(f"this is no Stata file that can be read ({error})") from None
-    out = io.StringIO(newline="")
-    frame.to_csv(out, index=False)
-    out.seek(0)
-    return out
+    return io.StringIO(frame.to_csv(index=False), newline="")
 
 
-def delimiter(handle: io.StringIO) -> str:
-    """What separates the columns: a comma, a tab or a semicolon, whichever the header has most of."""
+def rows_of(handle: io.StringIO) -> Iterator[CsvRow]:
+    """The rows of a file, split where its header is; blank lines left out, as pandas does."""
+    return csv_rows(handle, _delimiter(handle), strict=False, longest=LONGEST_CELL, blank=" \t")
+
+
+def lines_of(path: Path, rows: Sequence[int]) -> list[int]:
+    """Physical line on which each row of a file starts. rows: from 0, the header left out."""
+    wanted = set(rows)
+    with text_of(path) as handle:
+        there = (row.line for row in rows_of(handle))
+        next(there)
+        found = {row: line for row, line in enumerate(there) if row in wanted}
+    return [found[row] for row in rows]
+
+
+def _delimiter(handle: io.StringIO) -> str:
     at = handle.tell()
     head = handle.readline()
     handle.seek(at)
-    return max((",", "\t", ";"), key=head.count)
-
-
-def records(handle: io.StringIO) -> Rows:
-    """The rows of a file, split where its header is."""
-    return csv.reader(handle, delimiter=delimiter(handle))
+    return delimiter_of(head)
 
 
 def columns_of(path: Path, published: Mapping[str, str], width: int) -> pd.DataFrame:
     """The columns as text. Row names that R writes without a header are left out; a row that is longer than the
     others is an error, since its cells would stand under the wrong names."""
-    wanted = list(dict.fromkeys(published.values()))
     with text_of(path) as handle:
         large = len(handle.getvalue()) > LARGE
-        frame = _parsed(handle, path, width, usecols=wanted if large else None)
+        wanted = list(dict.fromkeys(published.values())) if large else None
+        frame = _parsed(handle, path, width, usecols=wanted)
         if not large and not isinstance(frame.index, pd.RangeIndex) and (frame.iloc[:, -1] == "").all():
             handle.seek(0)  # a mark at the end of each line, and no row names
             frame = _parsed(handle, path, width, index_col=False)
         if frame.index.nlevels > 1:
-            raise DataError(
-                f"rows have {width + frame.index.nlevels} cells, the header {width}",
-                "Name every column, and put a cell that holds a comma in quotes",
-                path,
-                2,
-            )
+            why = f"rows have {width + frame.index.nlevels} cells, the header {width}"
+            raise DataError(why, "Name every column, and put a cell that holds a comma in quotes", path, 2)
     return pd.DataFrame({ours: frame[theirs].to_numpy() for ours, theirs in published.items()})
 
 
 def _parsed(handle: io.StringIO, path: Path, width: int, **how: Any) -> pd.DataFrame:
+    how |= {"sep": _delimiter(handle), "dtype": str, "keep_default_na": False, "na_filter": False}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.ParserWarning)
-            frame: pd.DataFrame = pd.read_csv(
-                handle, sep=delimiter(handle), dtype=str, keep_default_na=False, na_filter=False, **how
-            )
+            frame: pd.DataFrame = pd.read_csv(handle, **how)
             return frame
     except pd.errors.ParserError as error:
-        unclosed = re.search(r"EOF inside string starting at row (\d+)", str(error))
-        if unclosed:
-            line = int(unclosed[1]) + 1
-            raise DataError("a quote is opened and not closed", "Close it", path, line) from None
-        longer = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
-        if longer:
-            raise DataError(
-                f"a row has {longer[3]} cells, the header {longer[1]}",
-                "Put a cell that holds a comma in quotes",
-                path,
-                int(longer[2]),
-            ) from None
-        raise DataError(
-            f"a row does not fit the header's {width} cells: {error}", "Correct it", path
-        ) from None
+        why, what, line = f"a row does not fit the header's {width} cells: {error}", "Correct it", None
+        if unclosed := re.search(r"EOF inside string starting at row (\d+)", str(error)):
+            why, what, line = "a quote is opened and not closed", "Close it", int(unclosed[1]) + 1
+        elif longer := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)):
+            why, line = f"a row has {longer[3]} cells, the header {longer[1]}", int(longer[2])
+            what = "Put a cell that holds a comma in quotes"
+        raise DataError(why, what, path, line) from None
+
+
+def fitted_text(record: dict[str, object]) -> str:
+    """One YAML document; lists of numbers on one line, the matrix a row a line."""
+    return FITTED_HEAD + yaml.dump(
+        record, Dumper=_FittedDumper, sort_keys=False, width=1_000_000, allow_unicode=True
+    )
+
+
+def calibration_text(record: dict[str, object]) -> str:
+    """One YAML document; lists, and mappings of numbers, on one line each."""
+    text = yaml.dump(record, Dumper=_CalibrationDumper, sort_keys=False, width=1_000_000, allow_unicode=True)
+    return CALIBRATION_HEAD + text
+
+
+class _FittedDumper(yaml.SafeDumper):
+    def represent_list(self, data: Iterable[object]) -> yaml.SequenceNode:
+        flat = all(item is None or isinstance(item, int | float) for item in data)
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
+
+
+class _CalibrationDumper(yaml.SafeDumper):
+    def represent_list(self, data: Iterable[object]) -> yaml.SequenceNode:
+        flat = all(not isinstance(item, list) for item in data)
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
+
+    def represent_dict(self, data: Mapping[str, object]) -> yaml.Node:  # type: ignore[override]
+        return self.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style="estimate" in data)
+
+
+_FittedDumper.add_representer(list, _FittedDumper.represent_list)
+_CalibrationDumper.add_representer(list, _CalibrationDumper.represent_list)
+_CalibrationDumper.add_representer(dict, _CalibrationDumper.represent_dict)

@@ -1,28 +1,40 @@
-"""Dated ties between actors, matrices of ties or of values, and when actors are there: the generic format.
+"""The generic formats: dated ties, matrices, values of actors and of dyads, and when actors are there.
 
-Rows may stand in any order. A blank date is the beginning of time. Several rows of one pair and date: increments
-add up; values have to agree, and count once."""
+Actors are named as `codes` says; the frames carry the label as text in `actor`, or `a` and `b`. Rows may stand in any
+order. A blank date is the beginning of time, a year its 1 January. A value holds from its date until the next one of
+the same actor or dyad; a blank is missing.
+
+Rows that set one actor, or one dyad, twice at one moment and say the same count once. Where they differ, `refuse` names
+every such row with the line it contradicts, and `last` lets the last one in file order hold. Rows that add to a tie do
+not set it: they add up."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.labels import ACTOR, SIDES, WHEN, System, labels, moments, names_of
-from balance_sim.evidence.data.table import MISSING_TEXT, Read, ReadReport, Table, open_table
-from balance_sim.evidence.data.text import records, text_of
-from balance_sim.evidence.data.twice import Twice, again, settled
+from balance_sim.evidence.data.codes import ACTOR, SIDES, WHEN, ActorSystem, labels, moments, names_of
+from balance_sim.evidence.data.errors import DataError, DataErrors
+from balance_sim.evidence.data.table import MISSING_TEXT, Read, ReadReport, Table, Years, open_table, years_of
+from balance_sim.evidence.data.text import lines_of, rows_of, text_of
 
+Conflicts = Literal["refuse", "last"]
+"""What to do with rows that contradict each other: an error, or the last one holds and a note counts the others."""
+Twice = Literal["refuse", "last", "keep"]
+"""The same for a reader; `keep`: leave them to whoever reads several files of one thing."""
 SHORT = pd.Timedelta(seconds=1)
 """An actor that leaves at a moment was there until this long before it."""
+NO_ACTOR, ACTOR_AGAIN = "no actor", "the same value of the same actor and date again"
+TIE_AGAIN = "the same value of the same dyad and date again"
 
 
-def read_ties(path: Path | str, system: System | None = None, conflicts: Twice = "refuse") -> Read:
+def read_ties(path: Path | str, system: ActorSystem | None = None, conflicts: Twice = "refuse") -> Read:
     """Dated changes of an undirected tie. Frame: a, b (a < b), date, increment or value (the other missing),
-    line. system: the codes to name actors by, if the file's are others. conflicts: see `readers.twice`.
+    line. system: the codes to name actors by, if the file's are others.
 
     A row adds `increment` to the tie's weight or sets it to `value` (`replace` is another name for it); with
     neither column each row adds 1. A square matrix with the same labels on both sides is read too: undated
@@ -30,82 +42,104 @@ def read_ties(path: Path | str, system: System | None = None, conflicts: Twice =
     if is_matrix(path):
         read = read_matrix(path)
         return Read(read.frame[read.frame["value"] != 0].reset_index(drop=True), read.report)
-    names = {
-        "a": names_of(SIDES[0], system),
-        "b": names_of(SIDES[1], system),
-        **WHEN,
-        "increment": ("increment",),
-        "value": ("value", "replace"),
-    }
-    table = open_table(path, "ties", names, ("a", "b"))
-    read_rows = len(table.text)
-    frame = pair_frame(table, system)
-    index = table.text.index
-    missing = pd.Series(float("nan"), index=index)
-    if table.has("value"):
-        switch = table.text["value"].str.strip().str.lower().isin(["true", "false", "t", "f"]).any()
-        frame["value"] = table.flag("value").astype(float) if switch else table.number("value")
+    names = {"increment": ("increment",), "value": ("value", "replace")}
+    table = open_table(path, "ties", {**_dyad_names(system), **names}, ("a", "b"))
+    frame = _dyad_frame(table, system)
+    sets, adds = table.has("value"), table.has("increment")
+    if sets and table.words("value").str.lower().isin(["true", "false", "t", "f"]).any():
+        frame["value"] = table.flag("value").astype(float)
     else:
-        frame["value"] = missing
-    none = 1.0 if not table.has("value") else float("nan")
-    frame["increment"] = table.number("increment") if table.has("increment") else none
+        frame["value"] = table.number("value") if sets else table.same(np.nan)
+    frame["increment"] = table.number("increment") if adds else np.nan if sets else 1.0
     both = frame["value"].notna() == frame["increment"].notna()
-    if both.any():
-        column = "increment" if table.has("increment") else "value"
-        raise table.fault(
-            column, both, "a tie needs either an increment or a value", "Fill in one of the two"
-        )
-    notes = _mirrored(frame, path)
-    frame = frame.drop(columns="swapped")
-    said = again(frame, ["value"])
-    table.drop(said, "the same value of the same pair and date again")
-    frame, settling = settled(frame[~said], ["value"], conflicts, Path(path))
-    notes += settling
+    why = "a tie needs either an increment or a value"
+    table.refuse("increment" if adds else "value", both, why, "Fill in one of the two")
+    mirrored = _mirrored(frame, table)
+    frame, notes = _settled(table, frame.drop(columns="swapped"), ["value"], conflicts, TIE_AGAIN)
     frame = frame.assign(line=table.lines(list(frame.index)))
     frame = frame.sort_values("date", na_position="first", kind="stable").reset_index(drop=True)
-    return Read(frame, table.report(read_rows, frame, span(frame), *notes))
+    return table.read(frame, span(frame), *mirrored, *notes)
 
 
-def read_actors(path: Path | str, system: System | None = None) -> Read:
+def read_actors(path: Path | str, system: ActorSystem | None = None) -> Read:
     """A list of actors, each as often as the file likes. Frame: actor."""
     table = open_table(path, "actors", {"actor": names_of(ACTOR, system)}, ("actor",))
-    read = len(table.text)
-    never = pd.Series(pd.NaT, index=table.text.index, dtype="datetime64[s]")
-    actor = labels(table, "actor", never, system)
-    table.drop(actor == "", "no actor")
+    actor = labels(table, "actor", table.same(pd.NaT, "datetime64[s]"), system)
+    table.drop(actor == "", NO_ACTOR)
     frame = pd.DataFrame({"actor": actor[actor != ""]}).drop_duplicates().reset_index(drop=True)
-    return Read(frame, table.report(read, frame, None))
+    return table.read(frame, None)
 
 
-def read_presence(path: Path | str, system: System | None = None, conflicts: Twice = "refuse") -> Read:
+def read_presence(path: Path | str, system: ActorSystem | None = None, conflicts: Twice = "refuse") -> Read:
     """When actors are there. Frame: actor, start, end (moments, both count; missing is open); spells may repeat.
 
     Either spells (start, end: both days count), or changes (date, and `present`, `value` or `replace` saying
     yes or no; the day of a change already counts as after it; undated: from the beginning of time). Before its
-    first dated change an actor is what it is not after it. conflicts: see `readers.twice`. Raises DataError."""
-    names = {
-        "actor": names_of(ACTOR, system),
-        "start": ("start",),
-        "end": ("end",),
-        **WHEN,
-        "present": ("present", "replace", "value"),
-    }
+    first dated change an actor is what it is not after it. Raises DataError."""
+    names = {"actor": names_of(ACTOR, system), "start": ("start",), "end": ("end",), **WHEN}
+    names["present"] = ("present", "replace", "value")
     table = open_table(path, "presence", names, ("actor",))
-    read = len(table.text)
     if not table.has("present"):
-        open_table(path, "presence", names, ("actor", "start", "end"))
-        return _spells(table, read, system)
+        table.needs("start", "end")
+        start, end = table.dates("start")[0], table.dates("end", end=True)[0]
+        frame = pd.DataFrame({"actor": labels(table, "actor", start, system), "start": start, "end": end})
+        table.refuse("end", start > end, "the end lies before the start", "Correct one of the two")
+        table.drop(frame["actor"] == "", NO_ACTOR)
+        frame = frame[frame["actor"] != ""].sort_values(
+            ["actor", "start"], na_position="first", kind="stable"
+        )
+        return table.read(frame.reset_index(drop=True), None)
     when = moments(table)
-    frame = pd.DataFrame(
-        {"actor": labels(table, "actor", when, system), "date": when, "present": table.flag("present")}
-    )
-    nobody = frame["actor"] == ""
-    table.drop(nobody, "no actor")
-    frame = frame[~nobody]
-    said = again(frame, ["present"])
-    table.drop(said, "the same value of the same actor and date again")
-    frame, notes = settled(frame[~said], ["present"], conflicts, table.path)
-    return Read(frame.assign(_row=frame.index), table.report(read, frame, span(frame), *notes))
+    actor, present = labels(table, "actor", when, system), table.flag("present")
+    frame = pd.DataFrame({"actor": actor, "date": when, "present": present})
+    table.drop(actor == "", NO_ACTOR)
+    frame, notes = _settled(table, frame[actor != ""], ["present"], conflicts, ACTOR_AGAIN)
+    return table.read(frame.assign(_row=frame.index), span(frame), *notes)
+
+
+def read_state_covariates(
+    path: Path | str, columns: Sequence[str], system: ActorSystem | None = None, conflicts: Twice = "refuse"
+) -> Read:
+    """State-years or dated values. Frame: actor, date, _row (its number in the file), and a float column for each
+    of `columns`. Raises DataError."""
+    names = {"actor": names_of(ACTOR, system), **WHEN, **{column: (column,) for column in columns}}
+    table = open_table(path, "state covariates", names, ("actor", *columns))
+    table.drop(table.words("actor") == "", NO_ACTOR)
+    when = moments(table)
+    actor = labels(table, "actor", when, system)
+    table.drop(actor == "", "no member of the state system on that date")
+    frame = pd.DataFrame({"actor": actor[actor != ""], "date": when[actor != ""]})
+    return _covariates(table, frame, columns, conflicts, ACTOR_AGAIN)
+
+
+def read_pair_covariates(
+    path: Path | str,
+    columns: Sequence[str],
+    *,
+    directed: bool = False,
+    system: ActorSystem | None = None,
+    conflicts: Twice = "refuse",
+) -> Read:
+    """Dyad-years or dated values. Frame: a, b, date, _row, and a float column for each of `columns`.
+
+    Undirected dyads are put in order (a < b as text). Raises DataError."""
+    names = {**_dyad_names(system), **{column: (column,) for column in columns}}
+    table = open_table(path, "pair covariates", names, ("a", "b", *columns))
+    frame = _dyad_frame(table, system, directed=directed).drop(columns="swapped")
+    return _covariates(table, frame, columns, conflicts, "the same dyad and date again, with the same values")
+
+
+def _covariates(
+    table: Table, frame: pd.DataFrame, columns: Sequence[str], conflicts: Twice, reason: str
+) -> Read:
+    keys = list(frame.columns)
+    for column in columns:
+        frame[column] = table.number(column)
+    frame, notes = _settled(table, frame, columns, conflicts, reason)
+    frame = frame.assign(_row=frame.index).sort_values(keys, na_position="first", kind="stable")
+    counts = {column: int(frame[column].isna().sum()) for column in columns}
+    blanks = [f"{column} is missing in {count} rows" for column, count in counts.items() if count]
+    return table.read(frame.reset_index(drop=True), span(frame), *blanks, *notes)
 
 
 def spells_of(changes: pd.DataFrame) -> pd.DataFrame:
@@ -117,10 +151,9 @@ def spells_of(changes: pd.DataFrame) -> pd.DataFrame:
         dates, now = list(own["date"]), list(own["present"])
         if not pd.isna(dates[0]):
             dates, now = [pd.NaT, *dates], [not now[0], *now]
-        ends = [*dates[1:], pd.NaT]
         kept = [
             (str(actor), start, end - SHORT if not pd.isna(end) else pd.NaT)
-            for start, end, there in zip(dates, ends, now, strict=True)
+            for start, end, there in zip(dates, [*dates[1:], pd.NaT], now, strict=True)
             if there
         ]
         rows += kept or [(str(actor), never, never)]
@@ -128,41 +161,46 @@ def spells_of(changes: pd.DataFrame) -> pd.DataFrame:
     return frame.astype({"start": "datetime64[s]", "end": "datetime64[s]"})
 
 
-def _spells(table: Table, read: int, system: System | None) -> Read:
-    start, end = table.dates("start")[0], table.dates("end", end=True)[0]
-    frame = pd.DataFrame({"actor": labels(table, "actor", start, system), "start": start, "end": end})
-    backwards = frame["start"] > frame["end"]
-    if backwards.any():
-        raise table.fault("end", backwards, "the end lies before the start", "Correct one of the two")
-    nobody = frame["actor"] == ""
-    table.drop(nobody, "no actor")
-    frame = frame[~nobody].sort_values(["actor", "start"], na_position="first", kind="stable")
-    frame = frame.reset_index(drop=True)
-    return Read(frame, table.report(read, frame, None))
+def span(frame: pd.DataFrame) -> Years:
+    """First and last year of the dates; None without any."""
+    return years_of(frame["date"].dropna())
 
 
-def pair_frame(table: Table, system: System | None, *, directed: bool = False) -> pd.DataFrame:
-    """a, b (in order unless directed), date and `swapped`, of the rows that name two actors; others are
-    dropped."""
+def _dyad_names(system: ActorSystem | None) -> dict[str, Sequence[str]]:
+    return {"a": names_of(SIDES[0], system), "b": names_of(SIDES[1], system), **WHEN}
+
+
+def _dyad_frame(table: Table, system: ActorSystem | None, *, directed: bool = False) -> pd.DataFrame:
+    """a, b (in order unless directed), date and `swapped`, of the rows that name two actors; others are dropped."""
     when = moments(table)
     a, b = labels(table, "a", when, system), labels(table, "b", when, system)
-    raw = (table.text["a"].str.strip() == "") | (table.text["b"].str.strip() == "")
-    table.drop(raw, "no actor")
+    raw = (table.words("a") == "") | (table.words("b") == "")
+    table.drop(raw, NO_ACTOR)
     lost = ((a == "") | (b == "")) & ~raw
     table.drop(lost[table.text.index], "one side is no member of the state system on that date")
     same = (a == b) & (a != "")
     table.drop(same[table.text.index], "both sides are the same actor")
-    kept = table.text.index
-    a, b, when = a[kept], b[kept], when[kept]
+    a, b, when = (column[table.text.index] for column in (a, b, when))
     swap = (a > b) & (not directed)
     return pd.DataFrame({"a": a.where(~swap, b), "b": b.where(~swap, a), "date": when, "swapped": swap})
+
+
+def _mirrored(frame: pd.DataFrame, table: Table) -> list[str]:
+    """Note dyads that stand in both orders on one date; refuse a file in which all of them do."""
+    added = frame[frame["increment"].notna()]
+    orders = added.groupby(["a", "b", "date"], dropna=False)["swapped"].nunique()
+    both = int((orders > 1).sum())
+    if both and both == len(orders):
+        why = "every tie stands in both directions, and would count twice"
+        raise table.nothing(why, "Keep one row a tie, or give `value` instead of `increment`")
+    return [f"{both} dyads stand in both orders on one date, and count twice"] if both else []
 
 
 def is_matrix(path: Path | str) -> bool:
     """True if the file is a square table with the same labels on its first line and in its first column."""
     try:
         with text_of(Path(path)) as handle:
-            reader = (row for row in records(handle) if row)
+            reader = (row.cells for row in rows_of(handle))
             head, first = next(reader, []), next(reader, [])
             if not first or first[0].strip() not in [cell.strip() for cell in head[:2]]:
                 return False
@@ -179,7 +217,7 @@ def read_matrix(path: Path | str) -> Read:
     Blank cells are left out. The diagonal is not looked at. Raises DataError where both halves disagree."""
     path = Path(path)
     with text_of(path) as handle:
-        rows = [row for row in records(handle) if row]
+        rows = [row.cells for row in rows_of(handle)]
     names = [row[0].strip() for row in rows[1:]]
     if len(set(names)) < len(names) or "" in names:
         raise DataError("a label of the matrix is blank or given twice", "Give each actor its own", path, 1)
@@ -194,60 +232,137 @@ def read_matrix(path: Path | str) -> Read:
             except ValueError:
                 cells[i, j] = np.inf
             if not np.isfinite(cells[i, j]):
-                raise DataError(
-                    "this is not a number",
-                    "Write a number, or leave the cell blank",
-                    path,
-                    i + 2,
-                    names[j],
-                    cell,
-                )
+                hint = "Write a number, or leave the cell blank"
+                raise DataError("this is not a number", hint, path, i + 2, names[j], cell)
     differ = np.argwhere((cells != cells.T) & ~(np.isnan(cells) & np.isnan(cells.T)))
     if len(differ):
         k, m = map(int, differ[0])
-        raise DataError(
-            "the two halves of the matrix differ: ties have no direction here",
-            "Give the same value on both sides",
-            path,
-            k + 2,
-            names[m],
-            f"{cells[k, m]:g} against {cells[m, k]:g}",
-        )
-    across, down = np.nonzero(np.triu(~np.isnan(cells), 1))
+        why = "the two halves of the matrix differ: ties have no direction here"
+        found = f"{cells[k, m]:g} against {cells[m, k]:g}"
+        raise DataError(why, "Give the same value on both sides", path, k + 2, names[m], found)
+    above, down = np.nonzero(np.triu(~np.isnan(cells), 1))
     label = np.array(names, dtype=object)
-    first, second = label[across], label[down]
+    first, second = label[above], label[down]
     swap = first > second
-    frame = pd.DataFrame(
-        {
-            "a": np.where(swap, second, first),
-            "b": np.where(swap, first, second),
-            "date": pd.Series(pd.NaT, index=range(len(across)), dtype="datetime64[s]"),
-            "value": cells[across, down],
-            "increment": np.nan,
-            "line": across + 2,
-        }
-    )
-    report = ReadReport(
-        "matrix", str(path), len(names), len(frame), None, None, notes=(f"{len(names)} actors",)
-    )
-    return Read(frame, report)
+    frame = pd.DataFrame({"a": np.where(swap, second, first), "b": np.where(swap, first, second)})
+    never = pd.Series(pd.NaT, index=range(len(above)), dtype="datetime64[s]")
+    frame = frame.assign(date=never, value=cells[above, down], increment=np.nan, line=above + 2)
+    notes = (f"{len(names)} actors",)
+    return Read(frame, ReadReport("matrix", str(path), len(names), len(frame), None, None, notes=notes))
 
 
-def _mirrored(frame: pd.DataFrame, path: Path | str) -> list[str]:
-    """Note pairs that stand in both orders on one date; refuse a file in which all of them do."""
-    added = frame[frame["increment"].notna()]
-    orders = added.groupby(["a", "b", "date"], dropna=False)["swapped"].nunique()
-    both = int((orders > 1).sum())
-    if both and both == len(orders):
-        raise DataError(
-            "every tie stands in both directions, and would count twice",
-            "Keep one row a tie, or give `value` instead of `increment`",
-            path=Path(path),
-        )
-    return [f"{both} pairs stand in both orders on one date, and count twice"] if both else []
+def again(frame: pd.DataFrame, values: Sequence[str]) -> pd.Series:
+    """Which rows say what the row before them, of the same actor or dyad and moment, says already.
+
+    frame: in file order; actor or a and b, date, the columns `values`, and perhaps increment (missing where a row
+    sets)."""
+    groups, sets = _groups(frame), _sets(frame, values)
+    now = frame[list(values)].astype(float)
+    before = now.groupby(groups, sort=False).shift(1)
+    same = ((now == before) | (now.isna() & before.isna())).all(axis=1)
+    return groups.duplicated() & sets & _before(groups, sets) & same
 
 
-def span(frame: pd.DataFrame) -> tuple[int, int] | None:
-    """First and last year of the dates; None without any."""
-    years = frame["date"].dt.year.dropna()
-    return (int(years.min()), int(years.max())) if len(years) else None
+def contradicting(frame: pd.DataFrame, values: Sequence[str]) -> pd.Series:
+    """Which rows set otherwise than the row before them, of the same actor or dyad and moment."""
+    groups, sets = _groups(frame), _sets(frame, values)
+    return groups.duplicated() & (sets | _before(groups, sets)) & ~again(frame, values)
+
+
+def the_last(frame: pd.DataFrame, values: Sequence[str]) -> tuple[pd.DataFrame, int]:
+    """The rows that hold if each is applied in file order, and how many contradict the one before them."""
+    count = int(contradicting(frame, values).sum())
+    frame = frame[~again(frame, values)]
+    groups = _sets(frame, values).astype(int).groupby(_groups(frame), sort=False)
+    return frame[~(groups.transform("sum") > groups.cumsum())], count
+
+
+def conflicts_of(frame: pd.DataFrame, values: Sequence[str]) -> list[DataError]:
+    """An error for each row of `contradicting`, with the line that it contradicts.
+
+    frame: as in `again`, with `_file`, and `line` or `_row` (its number among the rows of the file)."""
+    found = np.flatnonzero(contradicting(frame, values).to_numpy())
+    if not len(found):
+        return []
+    group = _groups(frame).to_numpy()
+    order = np.argsort(group, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    earlier = order[place[found] - 1]
+    where = _places(frame.iloc[np.unique(np.concatenate([found, earlier]))])
+    errors, index = [], frame.index.to_list()
+    for this, that in zip(found, earlier, strict=True):
+        row, other = frame.iloc[this], frame.iloc[that]
+        (path, line), (other_path, other_line) = where[index[this]], where[index[that]]
+        beside = "" if path == other_path else f" of {Path(other_path).name}"
+        said, before = _says(row, values), _says(other, values)
+        why = f"{_who(row)} is {said} here, and {before} on line {other_line}{beside}, at one moment"
+        hint = "Keep one of the two, or set `conflicts: last` to let the last row hold"
+        errors.append(DataError(why, hint, path, line))
+    return sorted(errors, key=lambda error: (str(error.path), error.line or 0))
+
+
+def _settled(
+    table: Table, frame: pd.DataFrame, values: Sequence[str], twice: Twice, reason: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """The frame of one file without what is said again, its conflicts settled, and notes on them."""
+    said = again(frame, values)
+    table.drop(said, reason)
+    frame = frame[~said]
+    if twice == "refuse":
+        if errors := conflicts_of(frame.assign(_file=str(table.path), _row=frame.index), values):
+            raise DataErrors(errors)
+    elif twice == "last":
+        frame, count = the_last(frame, values)
+        note = f"{count} rows contradict one before them of the same moment: the last holds"
+        return frame, [note] if count else []
+    return frame, []
+
+
+def _groups(frame: pd.DataFrame) -> pd.Series:
+    """A number for each actor or dyad and moment; rows without a date share the beginning of time."""
+    keys = ["actor", "date"] if "actor" in frame else ["a", "b", "date"]
+    numbers: pd.Series = frame.groupby(keys, dropna=False, sort=False).ngroup()
+    return numbers
+
+
+def _sets(frame: pd.DataFrame, values: Sequence[str]) -> pd.Series:
+    if "increment" in frame and "increment" not in values:
+        return frame["increment"].isna()
+    return pd.Series(True, index=frame.index)
+
+
+def _before(groups: pd.Series, flags: pd.Series) -> pd.Series:
+    return flags.groupby(groups, sort=False).shift(1, fill_value=False).astype(bool)
+
+
+def _places(frame: pd.DataFrame) -> dict[object, tuple[str, int | None]]:
+    """File and line of each row, by its index."""
+    out: dict[object, tuple[str, int | None]] = {}
+    for file, part in frame.groupby("_file", dropna=False, sort=False):
+        none = pd.Series(np.nan, index=part.index)
+        known, row = part.get("line", none), part.get("_row", none)
+        bare = part.index[known.isna() & row.notna()]
+        found = lines_of(Path(str(file)), [int(row[index]) for index in bare]) if len(bare) else []
+        lines = dict(zip(bare, found, strict=True))
+        for index, line in known.items():
+            out[index] = (str(file), lines.get(index, None if pd.isna(line) else int(line)))
+    return out
+
+
+def _who(row: pd.Series) -> str:
+    who, date = row["actor"] if "actor" in row else f"{row['a']}-{row['b']}", row["date"]
+    if pd.isna(date):
+        return f"{who} at the start"
+    return f"{who} on {date.date() if date == date.normalize() else date}"
+
+
+def _says(row: pd.Series, values: Sequence[str]) -> str:
+    by = row.get("increment", np.nan) if "increment" not in values else np.nan
+    return f"set to {', '.join(_word(row[name]) for name in values)}" if pd.isna(by) else f"changed by {by:g}"
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool | np.bool_):
+        return str(value).upper()
+    return "blank" if pd.isna(value) else f"{value:g}"  # type: ignore[call-overload]

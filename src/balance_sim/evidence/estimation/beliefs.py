@@ -1,8 +1,18 @@
 """Parameters of beliefs and reach: which the record tells, and what it says of them.
 
-They stand inside the terms (how far strength reaches, what a rivalry says of intent, how long an accord is
+They stand inside the terms (how far strength reaches, what a rivalry says of intent, how long an agreement is
 remembered), so the terms are worked out anew at each value, from the same rules, and all weights, intercepts,
-propensities and levels are fitted again from where they were."""
+random intercepts and levels are fitted again from where they were.
+
+The profile log-likelihood over a parameter's range gives the best value, the interval where it falls by less than half
+the 95 % point of chi-squared with one degree of freedom, and a verdict: what the record does not tell keeps
+its literature value. Rows of one dyad hang together: the drop is stretched by the ratio of the variance of the
+profile's slope by dyad to that by row (Chandler, Bate 2007, Biometrika 94: 167-183, vertical adjustment);
+never below 1. That variance is a guess from the dyads that make it, too low where few do; so the normal quantile
+gives way to Student's (Bell, McCaffrey 2002, Survey Methodology 28: 169-181), with as many degrees of freedom as
+half of the number of dyads that carry the squares.
+
+Profile likelihood: Venzon, Moolgavkar 1988, Applied Statistics 37: 87-94."""
 
 from __future__ import annotations
 
@@ -10,10 +20,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
+from scipy.special import stdtrit
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats, History
-from balance_sim.evidence.data.profiles import Profile, grid, traced
+from balance_sim.evidence.data.history import History
+from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import Choices, variants
 from balance_sim.evidence.estimation.fitting import Fit, Peak, peak_of
 from balance_sim.evidence.estimation.likelihood import by_row
@@ -21,6 +34,11 @@ from balance_sim.model.thinning import FACTORS
 from balance_sim.model.willingness import CHANGING
 from balance_sim.scenario.defaults import parameter_table
 
+HALF_CHI2 = 1.920729410347062
+"""Half of the 95 % point of chi-squared with one degree of freedom."""
+FINE = 2001
+REFINED = 2
+TOLD, ONE_SIDED, AT_BOUND, NOT_TOLD = "identified", "bounded on one side", "at a bound", "not identified"
 WEIGHED = ("security_gain", "common_threat", "bandwagon")
 THREAT = (*WEIGHED, "hostility")
 MOVES: Mapping[str, tuple[str, ...]] = {
@@ -35,7 +53,7 @@ MOVES: Mapping[str, tuple[str, ...]] = {
 }
 """Parameter -> terms that it moves."""
 NOT_IN_RATES = {
-    "tau": "sorts accords into classes after the fact: it moves no rate",
+    "tau": "sorts agreements into classes after the fact: it moves no rate",
     "prior_tension": "scales dated events, which the record does not hold",
     **dict.fromkeys(
         (f"change_{name}" for name in CHANGING),
@@ -49,13 +67,128 @@ SETTLED = 0.1
 """A round over the parameters that gains less log-likelihood ends the search for their joint peak."""
 
 Say = Callable[[str], None]
+Look = Callable[[Floats], tuple[Floats, Floats]]
+"""values (V,) -> log-likelihood (V,) and that of each row (V, N), all other parameters at their best."""
 
 
 @dataclass(frozen=True)
-class Setting:
+class Profile:
+    """points: (P,) values, rising; height: (P,) marginal log-likelihood there. shipped: the value in use.
+    log_scale: whether distances between points are those of logarithms. stretch: >= 1, of the drop.
+
+    best, low, high: where the profile peaks, and where it has fallen by the drop; low or high is the end of
+    the range where it has not fallen that far by then (`open_below`, `open_above`)."""
+
+    path: str
+    shipped: float
+    points: Floats
+    height: Floats
+    log_scale: bool
+    stretch: float
+    best: float
+    low: float
+    high: float
+    open_below: bool
+    open_above: bool
+    verdict: str
+
+    @property
+    def gain(self) -> float:
+        """Log-likelihood of the peak above that of the value in use."""
+        at = int(np.flatnonzero(self.points == self.shipped)[0])
+        return float(self.height.max() - self.height[at])
+
+    @property
+    def told(self) -> bool:
+        """Whether the record tells it: a peak inside the range with an end on both sides."""
+        return self.verdict == TOLD
+
+
+def grid(low: float, shipped: float, high: float, *, log_scale: bool) -> Floats:
+    """(<= 5,) ends of the range, the value in use, and the middles between; rising, each once."""
+    ends = np.array([low, shipped, high])
+    scale = np.log(ends) if log_scale else ends
+    middles = (scale[:-1] + scale[1:]) / 2
+    return np.unique(np.concatenate([ends, np.exp(middles) if log_scale else middles]))
+
+
+def vertex(points: Floats, height: Floats, *, log_scale: bool) -> float | None:
+    """Where the parabola through the highest point and its neighbours peaks; None at an end of the range."""
+    at = int(np.argmax(height))
+    if at in (0, len(points) - 1):
+        return None
+    x = (np.log(points) if log_scale else points)[at - 1 : at + 2]
+    bend, slope, _ = np.polyfit(x - x[1], height[at - 1 : at + 2], 2)
+    if bend >= 0:
+        return None
+    top = float(np.clip(x[1] - slope / (2 * bend), x[0], x[2]))
+    return float(np.exp(top)) if log_scale else top
+
+
+def stretch(height: Floats, by_row: Floats, cluster: NDArray[np.int64]) -> float:
+    """Variance of the profile's slope with rows of a cluster hanging together over that with rows apart, >= 1, times
+    the square of Student's quantile over the normal one.
+
+    by_row: (P, N) log-likelihood of each row at each point, all other parameters at their best there: along
+    the profile its differences are efficient scores, taken here from one side of the peak to the other."""
+    at = int(np.clip(np.argmax(height), 1, len(height) - 2))
+    slope = by_row[at + 1] - by_row[at - 1]
+    apart = float(slope @ slope)
+    together = np.bincount(np.unique(cluster, return_inverse=True)[1], slope)
+    if apart == 0:
+        return 1.0
+    squares = float(together @ together)
+    carrying = squares**2 / max(float((together**4).sum()), 1e-300)
+    quantile = float(stdtrit(max(carrying / 2, 1.0), 0.975))
+    return max(squares / apart, 1.0) * quantile**2 / (2 * HALF_CHI2)
+
+
+def profiled(
+    path: str, shipped: float, points: Floats, height: Floats, *, log_scale: bool, widen: float = 1.0
+) -> Profile:
+    """The profile through its points: shape-preserving cubic, its peak, interval and verdict."""
+    x = np.log(points) if log_scale else points
+    fine = np.union1d(np.linspace(x[0], x[-1], FINE), x)
+    curve = PchipInterpolator(x, height)(fine)
+    top = int(np.argmax(curve))
+    inside = curve >= curve[top] - HALF_CHI2 * widen
+    first = top - int(np.argmin(inside[top::-1])) + 1 if not inside[: top + 1].all() else 0
+    last = top + int(np.argmin(inside[top:])) - 1 if not inside[top:].all() else len(fine) - 1
+    open_below, open_above = first == 0, last == len(fine) - 1
+    if open_below and open_above:
+        verdict = NOT_TOLD
+    elif top in (0, len(fine) - 1):
+        verdict = AT_BOUND
+    else:
+        verdict = ONE_SIDED if open_below or open_above else TOLD
+    best, low, high = (np.exp(fine[[top, first, last]]) if log_scale else fine[[top, first, last]]).tolist()
+    ends = (best, low, high, open_below, open_above)
+    return Profile(path, shipped, points, height, log_scale, widen, *ends, verdict)
+
+
+def traced(
+    path: str, shipped: float, points: Floats, look: Look, cluster: NDArray[np.int64], *, log_scale: bool
+) -> Profile:
+    """The profile, looked at where it matters: at `points`, at the vertex of the highest three, and, where it is
+    told, REFINED times at its peak and at both ends, since between points far apart its form is a guess."""
+    at = np.unique(points)
+    top = vertex(at, look(at)[0], log_scale=log_scale)
+    at = at if top is None else np.union1d(at, [top])
+    for left in reversed(range(REFINED + 1)):
+        height, rows = look(at)
+        widen = stretch(height, rows, cluster)
+        found = profiled(path, shipped, at, height, log_scale=log_scale, widen=widen)
+        if not found.told or not left:
+            break
+        at = np.union1d(at, [found.low, found.best, found.high])
+    return found
+
+
+@dataclass(frozen=True)
+class BeliefSetting:
     """Values of parameters of beliefs and reach, with the record's terms and the likelihood's peak there.
 
-    by_row: (N,) log-likelihood of each pair and year at the peak."""
+    by_row: (N,) log-likelihood of each dyad and year at the peak."""
 
     values: dict[str, float]
     record: Choices
@@ -63,25 +196,22 @@ class Setting:
     by_row: Floats
 
 
-def shipped_setting(record: Choices, found: Fit) -> Setting:
+def shipped_setting(record: Choices, found: Fit) -> BeliefSetting:
     """The shipped values, at which `found` was fitted to `record`. Raises DataError."""
     return _setting({}, record.with_terms(found.names), peak_of(record, found))
 
 
-def _setting(values: dict[str, float], record: Choices, peak: Peak) -> Setting:
+def _setting(values: dict[str, float], record: Choices, peak: Peak) -> BeliefSetting:
     rows = by_row(peak.design, peak.at)
     bare = replace(peak, design=replace(peak.design))  # without the matrices it has worked out
-    return Setting(values, record, bare, rows)
+    return BeliefSetting(values, record, bare, rows)
 
 
-def moved(history: History, start: Setting, name: str, values: Sequence[float]) -> list[Setting]:
+def moved(history: History, start: BeliefSetting, name: str, values: Sequence[float]) -> list[BeliefSetting]:
     """The settings with one parameter at other values. Raises DataError."""
     points = [{**start.values, name: value} for value in values]
     records = variants(history, start.record, MOVES[name], points)
-    return [
-        _setting(point, record, start.peak.moved(record))
-        for point, record in zip(points, records, strict=True)
-    ]
+    return [_setting(at, there, start.peak.moved(there)) for at, there in zip(points, records, strict=True)]
 
 
 def movable(record: Choices) -> tuple[str, ...]:
@@ -89,15 +219,14 @@ def movable(record: Choices) -> tuple[str, ...]:
     return tuple(name for name, terms in MOVES.items() if set(terms) & set(record.names))
 
 
-def profile(history: History, start: Setting, name: str) -> tuple[Profile, Setting]:
+def profile(history: History, start: BeliefSetting, name: str) -> tuple[Profile, BeliefSetting]:
     """The profile of one parameter over its range, the others as in `start`, and the setting at its peak.
 
     Raises DataError for a parameter that moves no term of the record."""
-    terms = set(MOVES[name]) & set(start.record.names)
-    if not terms:
-        wanted = ", ".join(MOVES[name])
-        raise DataError(f"{name} moves no term that is fitted", f"Fit one of {wanted}", value=name)
-    path, in_use, low, high = declared(name)
+    if name not in movable(start.record):
+        use = f"Fit one of {', '.join(MOVES[name])}"
+        raise DataError(f"{name} moves no term that is fitted", use, value=name)
+    path, in_use, low, high = _declared(name)
     log_scale = low > 0
     here = start.values.get(name, in_use)
     points = grid(low, in_use, high, log_scale=log_scale)
@@ -115,8 +244,8 @@ def profile(history: History, start: Setting, name: str) -> tuple[Profile, Setti
 
 
 def joint_peak(
-    history: History, start: Setting, profiles: Sequence[Profile], say: Say = lambda _: None
-) -> tuple[Setting, tuple[Profile, ...]]:
+    history: History, start: BeliefSetting, profiles: Sequence[Profile], say: Say = lambda _: None
+) -> tuple[BeliefSetting, tuple[Profile, ...]]:
     """Where the parameters that the record tells peak together, and the last profile of each.
 
     Each is moved to its peak in turn, the others where they are, until a round gains next to nothing."""
@@ -132,7 +261,7 @@ def joint_peak(
     return here, tuple(last.values())
 
 
-def declared(name: str) -> tuple[str, float, float, float]:
+def _declared(name: str) -> tuple[str, float, float, float]:
     """Path, value in use and range of a parameter, from the table of defaults."""
     row = next(row for row in parameter_table() if row["path"] == f"parameters.{name}")
     value, span = row["value"], row["range"]
@@ -146,7 +275,7 @@ def report_lines(profiles: Sequence[Profile], joint: Sequence[Profile] = ()) -> 
     lines = [f"{'belief or reach':<36}{'in use':>9}{'best':>10}  {'95 % interval':<20}{'gain':>6}  verdict"]
     lines += [_line(one) for one in profiles]
     if joint:
-        lines += ["", "those that the record tells, at their joint peak:", *(_line(one) for one in joint)]
+        lines += ["", "those that the record tells, at their joint peak:", *map(_line, joint)]
     kept = "all keep" if not joint else "the others keep"
     lines += ["", f"gain: log-likelihood of the best value over the one in use; {kept} the value in use."]
     return [*lines, *(f"parameters.{name}: {why}" for name, why in NOT_IN_RATES.items())]
@@ -156,15 +285,3 @@ def _line(one: Profile) -> str:
     low, high = ("<" if one.open_below else ""), (">" if one.open_above else "")
     span = f"{low}{one.low:.4g} .. {high}{one.high:.4g}"
     return f"{one.path:<36}{one.shipped:>9.4g}{one.best:>10.4g}  {span:<20}{one.gain:>6.2f}  {one.verdict}"
-
-
-__all__ = [
-    "MOVES",
-    "NOT_IN_RATES",
-    "Setting",
-    "joint_peak",
-    "movable",
-    "profile",
-    "report_lines",
-    "shipped_setting",
-]

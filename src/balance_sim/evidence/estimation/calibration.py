@@ -4,7 +4,7 @@
     u_ij = intercept_m + s_ic + sum of weight * term         c: class of kind m, security agreement or declaration
     weights ~ N(fitted, discount * fitted covariance)   (s_i1, s_i2) ~ N(0, V)   lambda_ij ~ Gamma(mean 1, variance v_d)
 
-r is that of `likelihood`, from the same `Design`, with L_t lambda_ij as its exposure. `HELD_TERMS` keep the
+r is that of `likelihood`, from the same `ConsentDesign`, with L_t lambda_ij as its exposure. `HELD_TERMS` keep the
 fitted weights; for the others the fit is a power prior (Ibrahim, Chen 2000, Statistical Science 15: 46-60), its
 covariance times `discount`. Intercepts have a wide prior about the scenario's own. A state has two random intercepts,
 one for each class of kinds, with a covariance V of their own. V and v_d maximise the marginal likelihood: EM with
@@ -26,23 +26,18 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import digamma, gammaln
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats
-from balance_sim.evidence.estimation.choices import Choices
-from balance_sim.evidence.estimation.fitting import newton_step
-from balance_sim.evidence.estimation.likelihood import Design, derivatives, log_likelihood, scores_by
-from balance_sim.evidence.estimation.own_record import OwnRecord
+from balance_sim.evidence.data.layers import Floats
+from balance_sim.evidence.estimation.choices import Choices, OwnRecord
+from balance_sim.evidence.estimation.fitting import no_maximum
+from balance_sim.evidence.estimation.likelihood import ConsentDesign, derivatives, log_likelihood, scores_by
 from balance_sim.scenario.defaults import Distribution
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import mixed_chance
+from balance_sim.stats.newton import Maximum, NoMaximum, newton
 
 HELD_TERMS = (
-    "security_gain",
-    "common_threat",
-    "bandwagon",
-    "ladder",
-    "autonomy",
-    "exposure",
-    "hub_doubt",
+    *("security_gain", "common_threat", "bandwagon", "ladder"),
+    *("autonomy", "exposure", "hub_doubt"),
 )
 """Terms that keep their weights: those that carry an event's effect, the depth that two states have reached, and those
 that the fit could not tell."""
@@ -58,7 +53,7 @@ NEAR = 1e-3
 """Of the logarithm of a variance, from the minimum that is found to that of the slope."""
 FEWEST = 50
 """Agreements below which there is no calibration: fewer cannot tell states apart."""
-ROUNDS, STEPS, HALVINGS, CLOSE, SETTLED = 200, 60, 40, 1e-7, 1e-3
+ROUNDS, CLOSE, SETTLED = 200, 1e-7, 1e-3
 FIRST_LEVELS = 5
 """Years before the first whose count tells the variance of the level."""
 
@@ -112,7 +107,7 @@ def prior_of(scenario: Scenario, fitted: Distribution) -> Prior:
 
 @dataclass(frozen=True)
 class Joint:
-    """The likelihood of all kinds, from a `Design` for each class of kinds.
+    """The likelihood of all kinds, from a `ConsentDesign` for each class of kinds.
 
     Parameters, in order: weights by term and intercepts by kind, which the classes have in common, then the random
     intercepts of the states in the first class, in the second."""
@@ -121,54 +116,49 @@ class Joint:
     classes: tuple[tuple[str, ...], ...]
 
     @cached_property
-    def designs(self) -> tuple[Design, ...]:
-        """One for each class, with its kinds alone."""
-        return tuple(Design(self.choices.with_kinds(kinds)) for kinds in self.classes)
+    def designs(self) -> tuple[tuple[ConsentDesign, NDArray[np.int64]], ...]:
+        """One for each class, with its kinds alone, and where its parameters stand among all."""
+        n, terms, out = len(self.choices.states), len(self.choices.names), []
+        for place, kinds in enumerate(self.classes):
+            intercepts = [self.names.index(f"intercept.{kind}") for kind in kinds]
+            states = self.own.start + place * n + np.arange(n)
+            at = np.concatenate([np.arange(terms), np.array(intercepts, dtype=np.int64), states])
+            out.append((ConsentDesign(self.choices.with_kinds(kinds)), at))
+        return tuple(out)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the weights and intercepts."""
-        return Design(self.choices).names
+        return ConsentDesign(self.choices).names
 
-    @cached_property
+    @property
     def terms(self) -> slice:
         """Where the weights stand."""
         return slice(0, len(self.choices.names))
 
-    @cached_property
+    @property
     def kinds(self) -> slice:
         """Where the intercepts of the kinds stand."""
-        return slice(self.terms.stop, len(self.names))
+        return slice(len(self.choices.names), len(self.names))
 
-    @cached_property
+    @property
     def own(self) -> slice:
         """Where the random intercepts of the states stand."""
-        return slice(len(self.names), self.size)
+        return slice(len(self.names), len(self.names) + len(self.classes) * len(self.choices.states))
 
-    @cached_property
+    @property
     def size(self) -> int:
         """How many parameters."""
-        return len(self.names) + len(self.classes) * len(self.choices.states)
-
-    @cached_property
-    def places(self) -> tuple[NDArray[np.int64], ...]:
-        """Where the parameters of each class's design stand among all."""
-        n, out = len(self.choices.states), []
-        for place, kinds in enumerate(self.classes):
-            fixed = [self.names.index(name) for name in self.choices.names]
-            fixed += [self.names.index(f"intercept.{kind}") for kind in kinds]
-            states = self.own.start + place * n + np.arange(n)
-            out.append(np.concatenate([np.array(fixed, dtype=np.int64), states]))
-        return tuple(out)
+        return int(self.own.stop)
 
     def log_likelihood(self, at: Floats) -> float:
         """Of all classes together."""
-        return sum(log_likelihood(one, at[to]) for one, to in zip(self.designs, self.places, strict=True))
+        return sum(log_likelihood(one, at[to]) for one, to in self.designs)
 
     def derivatives(self, at: Floats) -> tuple[float, Floats, Floats]:
         """Log-likelihood, gradient (size,) and minus the second derivatives (size, size)."""
         value, slope, curve = 0.0, np.zeros(self.size), np.zeros((self.size, self.size))
-        for one, to in zip(self.designs, self.places, strict=True):
+        for one, to in self.designs:
             of_class = derivatives(one, at[to])
             value += of_class[0]
             slope[to] += of_class[1]
@@ -178,18 +168,13 @@ class Joint:
     def scores_by(self, at: Floats, cluster: NDArray[np.int64]) -> Floats:
         """(clusters, size) first derivatives summed over the rows of each cluster."""
         total = np.zeros((len(np.unique(cluster)), self.size))
-        for one, to in zip(self.designs, self.places, strict=True):
+        for one, to in self.designs:
             total[:, to] += scores_by(one, at[to], cluster)
         return total
 
     def rates(self, at: Floats) -> Floats:
         """(N,) agreements of any kind expected of each row at level and factor 1."""
-        return np.asarray(
-            sum(
-                np.exp(one.log_rate(at[to])[0]).sum(axis=1)
-                for one, to in zip(self.designs, self.places, strict=True)
-            )
-        )
+        return np.asarray(sum(np.exp(one.log_rate(at[to])[0]).sum(axis=1) for one, to in self.designs))
 
     def exposed(self, factor: Floats) -> Joint:
         """The same with exposures times (N,) factors."""
@@ -199,7 +184,7 @@ class Joint:
 @dataclass(frozen=True)
 class Calibrated:
     """Posterior of a calibration. weights, intercepts: means by name; `names` and `covariance` of the free ones, then
-    the intercepts, propensities and factors integrated out.
+    the intercepts, with random intercepts and factors integrated out.
 
     classes: kinds of each class. propensity: (C, n) by class and state, its covariance (C, C, n). state_variance:
     (C, C). signed, expected: (n, n), upper triangle, agreements signed and expected at factor 1. level: by year, 1 is
@@ -262,8 +247,7 @@ def classes_of(kinds: Sequence[str], declarations: Sequence[str]) -> tuple[tuple
 
 
 def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
-    c = record.choices
-    total = int(record.counts.sum())
+    c, total = record.choices, int(record.counts.sum())
     if total < FEWEST:
         raise DataError(
             f"the record holds {total} agreements between two states in {len(record.years)} years; "
@@ -272,36 +256,35 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
         )
     joint = Joint(c, classes_of(c.kinds, prior.declarations))
     mean, precision = _prior_of(joint, prior, form)
-    year = np.searchsorted(np.array(record.years), c.year)
-    yearly = np.bincount(year, record.counts.sum(axis=1), len(record.years))
+    n, classes, by_row = len(c.states), len(joint.classes), record.counts.sum(axis=1)
+    upper, year = np.triu_indices(n, 1), np.searchsorted(np.array(record.years), c.year)
+
+    def by_dyad(values: Floats) -> Floats:
+        out = np.zeros((n, n))
+        np.add.at(out, (c.a, c.b), values)
+        return out
+
+    yearly = np.bincount(year, by_row, len(record.years))
     weight = form.level_memory ** np.arange(len(record.years) - 1.0, -1.0, -1.0)
     level = yearly / (weight @ yearly / weight.sum())
-    n, classes = len(c.states), len(joint.classes)
-    upper = np.triu_indices(n, 1)
-    signed = np.zeros((n, n))
-    np.add.at(signed, (c.a, c.b), record.counts.sum(axis=1))
-    factor, spread, expected = np.ones((n, n)), 0.3 * np.eye(classes), np.zeros((n, n))
-    dyads = 0.25 if form.dyads else 0.0
-    np.add.at(expected, (c.a, c.b), record.counts.sum(axis=1))
-    at = mean.copy()
+    signed = expected = by_dyad(by_row)
+    factor, spread, dyads = np.ones((n, n)), 0.3 * np.eye(classes), 0.25 if form.dyads else 0.0
+    at, step = mean.copy(), np.zeros(0)
     at[joint.kinds] = np.minimum(mean[joint.kinds], -1.0)
-    step = np.zeros(0)
     for number in range(ROUNDS):
         precision[joint.own, joint.own] = np.kron(np.linalg.inv(spread), np.eye(n))
         exposed = joint.exposed(level[year] * factor[c.a, c.b])
-        at, information = climb(exposed, at, mean, precision)
-        told = information
+        at, information = _peak(exposed, at, mean, precision)
         if form.dyads:  # the variance of each factor's gamma posterior is shape / inverse scale^2
-            told = told - _of_factors(exposed, at, factor, factor / (1.0 / dyads + expected))
-        covariance = np.linalg.inv(told)
+            lost = _of_factors(exposed, at, factor, factor / (1.0 / dyads + expected))
+            information = information - lost
+        covariance = np.linalg.inv(information)
         u = at[joint.own].reshape(classes, n)
         of_states = _by_class(covariance[joint.own, joint.own], classes)
-        better = (u @ u.T + of_states.sum(axis=2)) / n + 1e-4 * np.eye(classes)
         rate = joint.rates(at)
-        expected = np.zeros((n, n))
-        np.add.at(expected, (c.a, c.b), rate * level[year])
+        expected = by_dyad(rate * level[year])
         before, last = _flat(spread, dyads), step
-        spread = better
+        spread = (u @ u.T + of_states.sum(axis=2)) / n + 1e-4 * np.eye(classes)
         if form.dyads:
             dyads = mixing_variance(signed[upper], expected[upper])
         step = _flat(spread, dyads) - before
@@ -316,14 +299,15 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
             break
     else:
         raise DataError(f"the calibration did not settle in {ROUNDS} rounds", "Give a longer record")
+    free = [k for k, name in enumerate(joint.names) if "." in name or name in prior.free]
     return Calibrated(
         states=c.states,
         kinds=c.kinds,
         classes=joint.classes,
         weights=dict(zip(c.names, map(float, at[joint.terms]), strict=True)),
         intercepts=dict(zip(c.kinds, map(float, at[joint.kinds]), strict=True)),
-        names=tuple(name for name in joint.names if "." in name or name in prior.free),
-        covariance=_told(joint, covariance, prior.free),
+        names=tuple(joint.names[k] for k in free),
+        covariance=np.asarray(covariance[np.ix_(free, free)]),
         propensity=u,
         propensity_covariance=of_states,
         state_variance=spread,
@@ -346,9 +330,8 @@ def _by_class(covariance: Floats, classes: int) -> Floats:
 def _flat(spread: Floats, dyads: float) -> Floats:
     """The variances as numbers without bounds: Cholesky factor of `spread`, its diagonal in logarithms; ln dyads."""
     lower = np.linalg.cholesky(spread)
-    rows, columns = np.tril_indices(len(spread), -1)
     last = [np.log(dyads)] if dyads > 0 else []
-    return np.concatenate([np.log(np.diag(lower)), lower[rows, columns], last])
+    return np.concatenate([np.log(np.diag(lower)), lower[np.tril_indices(len(spread), -1)], last])
 
 
 def _unflat(flat: Floats, classes: int) -> tuple[Floats, float]:
@@ -372,57 +355,32 @@ def _of_factors(joint: Joint, at: Floats, factor: Floats, variance: Floats) -> F
 
     joint: with its exposures times `factor` (n, n); variance: (n, n) of the factors' posterior."""
     c = joint.choices
-    bare = replace(
-        c,
-        exposure=c.exposure / np.maximum(factor[c.a, c.b], 1e-12),
-        signed=np.zeros_like(c.signed),
-    )
+    exposure = c.exposure / np.maximum(factor[c.a, c.b], 1e-12)
+    bare = replace(c, exposure=exposure, signed=np.zeros_like(c.signed))
     moved = replace(joint, choices=bare).scores_by(at, c.pair)
     _, first = np.unique(c.pair, return_index=True)
     return np.asarray((moved * variance[c.a[first], c.b[first]][:, None]).T @ moved)
 
 
-def _told(joint: Joint, covariance: Floats, free: Sequence[str]) -> Floats:
-    keep = [k for k, name in enumerate(joint.names) if "." in name or name in free]
-    return np.asarray(covariance[np.ix_(keep, keep)])
-
-
 def _prior_of(joint: Joint, prior: Prior, form: Form) -> tuple[Floats, Floats]:
-    """Mean (size,) and precision (size, size), without that of the propensities."""
+    """Mean (size,) and precision (size, size), without that of the random intercepts."""
     names = joint.choices.names
     mean, precision = np.zeros(joint.size), np.zeros((joint.size, joint.size))
-    for k, name in enumerate(names):
-        mean[k] = prior.weights[name]
-        precision[k, k] = 0.0 if name in prior.free else HELD
+    mean[joint.terms] = [prior.weights[name] for name in names]
+    precision[joint.terms, joint.terms] = np.diag([0.0 if name in prior.free else HELD for name in names])
     at = [names.index(name) for name in prior.free]
     precision[np.ix_(at, at)] = np.linalg.inv(prior.covariance * form.discount)
-    for k, kind in zip(range(*joint.kinds.indices(joint.size)), joint.choices.kinds, strict=True):
-        mean[k], precision[k, k] = prior.intercepts[kind], INTERCEPT_SD**-2
+    mean[joint.kinds] = [prior.intercepts[kind] for kind in joint.choices.kinds]
+    precision[joint.kinds, joint.kinds] = INTERCEPT_SD**-2 * np.eye(len(joint.choices.kinds))
     return mean, precision
 
 
-def climb(joint: Joint, at: Floats, mean: Floats, precision: Floats) -> tuple[Floats, Floats]:
-    """Where likelihood and normal prior together are highest, and minus the second derivatives there. Newton's method.
-
-    mean: (size,), precision: (size, size) of the prior. Raises DataError if it does not settle."""
-
-    def height(new: Floats) -> float:
-        return joint.log_likelihood(new) - 0.5 * float((new - mean) @ precision @ (new - mean))
-
-    for _ in range(STEPS):
-        value, slope, information = joint.derivatives(at)
-        away = precision @ (at - mean)
-        value -= 0.5 * float((at - mean) @ away)
-        slope, information = slope - away, information + precision
-        step = newton_step(information, slope, joint.names)
-        if slope @ step < CLOSE:
-            return at, information
-        for halving in range(HALVINGS):
-            new = at + step * 0.5**halving
-            if height(new) >= value - 1e-9:
-                break
-        at = np.asarray(new)
-    raise DataError(f"the calibration did not settle in {STEPS} steps", "Give a longer record")
+def _peak(joint: Joint, at: Floats, mean: Floats, precision: Floats) -> Maximum:
+    """Where likelihood and normal prior together are highest. mean: (size,), precision: (size, size) of the prior."""
+    try:
+        return newton(at, joint.derivatives, joint.log_likelihood, precision, mean, tolerance=CLOSE)
+    except NoMaximum as error:
+        raise no_maximum(error, joint.names, "calibration", "Give a longer record") from None
 
 
 def mixing_variance(signed: Floats, expected: Floats) -> float:
@@ -474,19 +432,3 @@ def forecast(found: Calibrated, ahead: Choices) -> Floats:
     shape = found.shape[ahead.a, ahead.b]
     inverse = _inverse(found.dyad_variance) + found.expected[ahead.a, ahead.b]
     return mixed_chance(rate, shape, inverse, found.level_variance)
-
-
-__all__ = [
-    "FORM",
-    "HELD_TERMS",
-    "Calibrated",
-    "Form",
-    "Joint",
-    "Prior",
-    "calibrate",
-    "classes_of",
-    "forecast",
-    "level_variance",
-    "mixing_variance",
-    "prior_of",
-]

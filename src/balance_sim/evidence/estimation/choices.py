@@ -1,55 +1,67 @@
-"""The record as choices: for each pair and year what both sides would have weighed, and what they signed.
+"""A record as choices: for each dyad and year what both sides would have weighed, and what they signed.
 
-The terms are the model's own functions (model/willingness.py), worked out on the model's own beliefs from
-what was on record on 1 January."""
+The terms are the model's own functions (model/willingness.py), worked out on the model's own beliefs from what was on
+record on the first day of the year: of a `History` (`choices`), or of a scenario's own tables (`own_record`).
+
+A year of a scenario's own record is the year before its start, the year before that, and so on. At the start of each,
+the scenario is put as it stood on that day: its states, distances, disputes and trade as the tables have them, and of
+its agreements and events only those dated before. A date known to the year or month stands for the middle of it, here
+as in the model's own experience."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import date, timedelta
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats, History
+from balance_sim.evidence.data.history import History
+from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.data.past import KINDS, members_at, scenario_at
-from balance_sim.evidence.estimation.features import signed_between
+from balance_sim.evidence.estimation.features import DyadYears, signed_between
 from balance_sim.model.baseline import gain_norms
 from balance_sim.model.classes import unfrozen
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.thinning import openness_at, share_signed
+from balance_sim.model.thinning import openness_at, opportunity_rate, share_signed
 from balance_sim.model.willingness import TERMS
 from balance_sim.model.world import compile_world, focal_day, time_grid
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario.problems import closest
+from balance_sim.scenario.schema import Accord, Arm, Event, Scenario
+
+Ints = NDArray[np.int64]
 
 KIND_TERMS = tuple(name for name, term in TERMS.items() if term.by_kind)
-"""Terms that depend on the kind of agreement, fitted or not."""
+"""Terms that depend on the type of agreement, fitted or not."""
 NOT_ON_RECORD = {name: term.unrecorded for name, term in TERMS.items() if term.unrecorded}
 """Terms that the record cannot speak to, and why. They keep their defaults."""
-BY_KIND = tuple(name for name in KIND_TERMS if name not in NOT_ON_RECORD)
-"""Terms that depend on the kind of agreement and are fitted."""
-FITTED = (*BY_KIND, *(name for name in TERMS if name not in (*KIND_TERMS, *NOT_ON_RECORD)))
+FITTED = tuple(sorted((n for n in TERMS if n not in NOT_ON_RECORD), key=lambda n: not TERMS[n].by_kind))
+"""Terms that are fitted, those that depend on the type first."""
 SIGNED = ("security_gain", "common_threat", "hostility")
 """Terms whose weight theory holds to be 0 or more (Walt 1987): a gain in security and a common threat draw states
 together, a partner's own hostility (the term is its negative) keeps them apart."""
+NEEDS = {name: term.record for name, term in TERMS.items() if term.record}
+"""Layers of the history of which at least one has to be there for a term to say anything."""
+WITHIN, BETWEEN = "within", "between"
+HALF_SPAN_DAYS = {"day": 0, "month": 15, "year": 182}
+"""Days from the first of a span, as which an imprecise date is written, to its middle."""
+QUIET = "the_year_begins"
 
 
 @dataclass(frozen=True)
-class Choices:
-    """N pairs and years, K common terms, B terms by kind, M kinds. Side 0 is a deciding, side 1 is b.
+class Choices(DyadYears):
+    """N dyads and years, K common terms, B terms by kind, M kinds. Side 0 is a deciding, side 1 is b.
 
-    year, a < b (roster positions), exposure (part of the year): (N,). signed: (N, M) 1 where the pair signed
+    year, a < b (roster positions), exposure (part of the year): (N,). signed: (N, M) 1 where the dyad signed
     that kind in the year, NaN if not on record. common: (N, 2, K); by_kind: (N, 2, M, B). chance_kept: (M,)
-    accords signed per talks opened; ceiling: (M,) occasions a year. openness: (N,) factor on them, less than 1 for a
-    pair that is at war on 1 January."""
+    agreements signed per talks opened; ceiling: (M,) opportunities a year. openness: (N,) factor on them, less than 1
+    for a dyad that is at war on the first day."""
 
-    year: NDArray[np.int64]
-    a: NDArray[np.int64]
-    b: NDArray[np.int64]
     exposure: Floats
     openness: Floats
     signed: Floats
@@ -61,6 +73,10 @@ class Choices:
     ceiling: Floats
     chance_kept: Floats
     states: tuple[str, ...]
+    rows: ClassVar[tuple[str, ...]] = (
+        *(*DyadYears.rows, "exposure", "openness"),
+        *("signed", "common", "by_kind"),
+    )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,36 +84,26 @@ class Choices:
         return (*self.common_names, *self.by_kind_names)
 
     @property
-    def pair(self) -> NDArray[np.int64]:
-        """(N,) one number a pair."""
-        return self.a * 100_000 + self.b
-
-    @property
     def any_signed(self) -> Floats:
-        """(N,) 1 where the pair signed any kind."""
+        """(N,) 1 where the dyad signed any kind."""
         return np.asarray(self.signed.max(axis=1), dtype=np.float64)
-
-    def take(self, keep: NDArray[np.bool_] | NDArray[np.int64]) -> Choices:
-        """Some of the rows."""
-        rows: dict[str, Any] = {f: getattr(self, f)[keep] for f in _ROWS}
-        return replace(self, **rows)
-
-    def within(self, first: int, last: int) -> Choices:
-        """The rows of years first..last."""
-        return self.take((self.year >= first) & (self.year <= last))
 
     def with_terms(self, names: Sequence[str]) -> Choices:
         """Only these terms."""
+        common, by_kind = (
+            [k for k, name in enumerate(own) if name in names]
+            for own in (self.common_names, self.by_kind_names)
+        )
         return replace(
             self,
-            common=self.common[:, :, [k for k, name in enumerate(self.common_names) if name in names]],
-            by_kind=self.by_kind[:, :, :, [k for k, name in enumerate(self.by_kind_names) if name in names]],
-            common_names=tuple(name for name in self.common_names if name in names),
-            by_kind_names=tuple(name for name in self.by_kind_names if name in names),
+            common=self.common[:, :, common],
+            by_kind=self.by_kind[:, :, :, by_kind],
+            common_names=tuple(self.common_names[k] for k in common),
+            by_kind_names=tuple(self.by_kind_names[k] for k in by_kind),
         )
 
     def with_kinds(self, names: Sequence[str]) -> Choices:
-        """Only these kinds of accord."""
+        """Only these types of agreement."""
         at = [self.kinds.index(name) for name in names]
         return replace(
             self,
@@ -109,9 +115,6 @@ class Choices:
         )
 
 
-_ROWS = ("year", "a", "b", "exposure", "openness", "signed", "common", "by_kind")
-
-
 def choices(
     history: History,
     terms: Sequence[str] = FITTED,
@@ -119,19 +122,12 @@ def choices(
     kinds: Sequence[str] = KINDS,
     years: Sequence[int] | None = None,
 ) -> Choices:
-    """All pairs and years of a history. parameters: of beliefs and reach, laid over the defaults.
+    """All dyads and years of a history. parameters: of beliefs and reach, laid over the defaults.
 
     Raises DataError for a year whose past is not on record."""
     wanted = [int(y) for y in (history.years if years is None else years)]
-    if max(wanted) > history.accord_years[1] + 1:
-        raise DataError(
-            f"the accords on record end in {history.accord_years[1]}",
-            f"Give the later accords, or end the period in {history.accord_years[1] + 1}",
-            value=str(max(wanted)),
-        )
-    parts = [_year(history, year, terms, dict(parameters or {}), kinds) for year in wanted]
-    rows: dict[str, Any] = {f: np.concatenate([getattr(p, f) for p in parts]) for f in _ROWS}
-    return replace(parts[0], **rows)
+    history.on_record(max(wanted))
+    return Choices.joined([_year(history, year, terms, dict(parameters or {}), kinds) for year in wanted])
 
 
 def _year(
@@ -141,29 +137,74 @@ def _year(
     who = members_at(history, year)
     exposure = history.exposure(year)[np.ix_(who, who)]
     i, j = np.nonzero(np.triu(exposure > 0, 1))
-    world, weighed = terms_at(scenario, terms, kinds, i, j)
-    signed = [signed_between(history, year, year, {kind})[who[i], who[j]] > 0 for kind in kinds]
+    a, b = who[i], who[j]
+    found = _choices_of(scenario, year, terms, kinds, i, j)
     known = history.accord_years[0] <= year <= history.accord_years[1]
-    place = np.array([world.codes.index(code) for code in scenario.codes])
-    at = [world.ladder.names.index(kind) for kind in kinds]
-    common = tuple(name for name in terms if name not in BY_KIND)
-    by_kind = tuple(name for name in terms if name in BY_KIND)
+    some = np.stack([signed_between(history, year, year, {kind})[a, b] > 0 for kind in kinds], axis=1)
+    signed = np.where(known, some.astype(np.float64), np.nan)
+    return replace(found, a=a, b=b, exposure=exposure[i, j], signed=signed, states=history.iso3)
+
+
+def _choices_of(
+    scenario: Scenario, year: int, terms: Sequence[str], kinds: Sequence[str], i: Ints, j: Ints
+) -> Choices:
+    """The choices of dyads i, j (positions in the scenario's codes) at its start, nothing signed. Their exposure is
+    what the scenario itself says of how often each finds opportunities, beside the ceilings of kinds."""
+    world, weighed = terms_at(scenario, terms, kinds, i, j)
+    place, at = _places(world, scenario), [world.ladder.names.index(kind) for kind in kinds]
+    dyad = world.pair_index[place[i], place[j]]
+    common = tuple(name for name in terms if name not in KIND_TERMS)
+    by_kind = tuple(name for name in terms if name in KIND_TERMS)
     return Choices(
         year=np.full(len(i), year, dtype=np.int64),
-        a=who[i],
-        b=who[j],
-        exposure=exposure[i, j],
-        openness=openness_at(world, 0.0)[world.pair_index[place[i], place[j]]],
-        signed=np.where(known, np.stack(signed, axis=1).astype(np.float64), np.nan),
-        common=stacked([weighed[name][:, :, 0] for name in common], (len(i), 2)),
-        by_kind=stacked([weighed[name] for name in by_kind], (len(i), 2, len(kinds))),
+        a=i,
+        b=j,
+        exposure=np.asarray((opportunity_rate(world)[dyad] / world.ladder.ceiling).mean(axis=1)),
+        openness=openness_at(world, 0.0)[dyad],
+        signed=np.zeros((len(i), len(kinds))),
+        common=_stacked([weighed[name][:, :, 0] for name in common], (len(i), 2)),
+        by_kind=_stacked([weighed[name] for name in by_kind], (len(i), 2, len(kinds))),
         common_names=common,
         by_kind_names=by_kind,
         kinds=tuple(kinds),
         ceiling=world.ladder.ceiling[at],
         chance_kept=share_signed(world.ladder, world.rules.collapse_rate)[at],
-        states=history.iso3,
+        states=scenario.codes,
     )
+
+
+def _stacked(columns: list[Floats], shape: tuple[int, ...]) -> Floats:
+    """Columns side by side on a last axis; none give an empty one. shape: of a column."""
+    return np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
+
+
+def _places(world: World, scenario: Scenario) -> Ints:
+    """(n,) where the world has each state of the scenario."""
+    return np.array([world.codes.index(code) for code in scenario.codes])
+
+
+def terms_at(
+    scenario: Scenario, terms: Sequence[str], kinds: Sequence[str], i: Ints, j: Ints
+) -> tuple[World, dict[str, Floats]]:
+    """Terms of dyads i, j (positions in the scenario's codes) at its start, both sides: (N, 2, kinds or 1)."""
+    first_step = time_grid(scenario, [])[:2]
+    world = compile_world(scenario, scenario.reference_arm, first_step, focal_day(scenario))
+    baseline = unfrozen(world)
+    state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
+    view = perceive(world, state, 0)
+    if "security_gain" in terms:
+        baseline = replace(baseline, gain_norm=gain_norms(world, baseline, state, view))
+    place = _places(world, scenario)
+    ego = np.stack([place[i], place[j]], axis=1)
+    out = {}
+    for name in terms:
+        which = [world.ladder.names.index(k) for k in (kinds if name in KIND_TERMS else kinds[:1])]
+        shape = (*ego.shape, len(which))
+        at = [np.broadcast_to(side[:, :, None], shape).ravel() for side in (ego, ego[:, ::-1])]
+        kind = np.broadcast_to(np.array(which), shape).ravel()
+        seen = Prospects(world, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind)
+        out[name] = TERMS[name](seen).reshape(shape)
+    return world, out
 
 
 def variants(
@@ -173,31 +214,55 @@ def variants(
 
     points: parameters of beliefs and reach, laid over the defaults. The past is read once a year for all."""
     names = [name for name in record.names if name in terms]
-    common = [name for name in record.common_names if name in names]
-    by_kind = [name for name in record.by_kind_names if name in names]
     parts: list[list[dict[str, Floats]]] = [[] for _ in points]
-    for year in (int(y) for y in np.unique(record.year)):
+    for year in map(int, np.unique(record.year)):
         scenario = scenario_at(history, year, weights=dict.fromkeys(TERMS, 0.0))
         now, who = record.year == year, members_at(history, year)
         i, j = (np.searchsorted(who, side[now]) for side in (record.a, record.b))
-        for k, point in enumerate(points):
+        for part, point in zip(parts, points, strict=True):
             moved = scenario.parameters.model_copy(update=dict(point))
             there = scenario.model_copy(update={"parameters": moved})
-            parts[k].append(terms_at(there, names, record.kinds, i, j)[1])
+            part.append(terms_at(there, names, record.kinds, i, j)[1])
     out = []
     for weighed in parts:
-        new_common, new_by_kind = record.common.copy(), record.by_kind.copy()
-        for name in common:
-            column = np.concatenate([year[name][:, :, 0] for year in weighed])
-            new_common[:, :, record.common_names.index(name)] = column
-        for name in by_kind:
+        new = replace(record, common=record.common.copy(), by_kind=record.by_kind.copy())
+        for name in names:
             column = np.concatenate([year[name] for year in weighed])
-            new_by_kind[..., record.by_kind_names.index(name)] = column
-        out.append(replace(record, common=new_common, by_kind=new_by_kind))
+            if name in record.common_names:
+                new.common[:, :, record.common_names.index(name)] = column[:, :, 0]
+            else:
+                new.by_kind[..., record.by_kind_names.index(name)] = column
+        out.append(new)
     return out
 
 
-WITHIN, BETWEEN = "within", "between"
+def fitted_terms(
+    history: History, wanted: Sequence[str] | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The terms to fit, in order, and a line on each that is left out because its source is missing.
+
+    Raises DataError for a term that is unknown, cannot be fitted, or is asked for and has no source."""
+    there = history.present.any(axis=0)
+    silent = {
+        name: " or ".join(layers)
+        for name, layers in NEEDS.items()
+        if all(np.isnan(getattr(history, layer)[..., there]).all() for layer in layers)
+    }
+    for name in wanted or ():
+        if name in NOT_ON_RECORD:
+            raise DataError(f"{name} cannot be fitted: {NOT_ON_RECORD[name]}", "Leave it out", value=name)
+        if name not in FITTED:
+            near = closest(name, FITTED)
+            use = f"Write {near}" if near else f"Choose among {', '.join(FITTED)}"
+            raise DataError("there is no such term", use, value=name)
+    for name in wanted or ():
+        if name in silent:
+            why = f"{name} needs {silent[name]}, and the folder has none"
+            raise DataError(why, "Add a source", value=name)
+    used = tuple(name for name in FITTED if name not in silent and (wanted is None or name in wanted))
+    if wanted is not None:
+        return used, ()
+    return used, tuple(f"{name} is left out: no source of {layers}" for name, layers in silent.items())
 
 
 def part_of(term: str, part: str) -> str:
@@ -227,70 +292,131 @@ def within_and_between(record: Choices, terms: Sequence[str] = SIGNED) -> Choice
     so_far = np.arange(len(pair)) - begins + 1
 
     def mean(column: Floats) -> Floats:
-        rows = column[order]
-        total = np.cumsum(rows, axis=0)
-        before = np.where(
-            begins.reshape(-1, *[1] * (rows.ndim - 1)) > 0, total[np.maximum(begins - 1, 0)], 0.0
-        )
+        deep = (-1, *[1] * (column.ndim - 1))
+        total = np.cumsum(column[order], axis=0)
+        before = np.where(begins.reshape(deep) > 0, total[np.maximum(begins - 1, 0)], 0.0)
         out = np.empty_like(column)
-        out[order] = (total - before) / so_far.reshape(-1, *[1] * (rows.ndim - 1))
+        out[order] = (total - before) / so_far.reshape(deep)
         return out
 
-    def parts(names: Sequence[str], values: Floats) -> tuple[tuple[str, ...], list[Floats]]:
-        new: list[str] = []
-        columns: list[Floats] = []
+    def parts(names: Sequence[str], values: Floats) -> tuple[tuple[str, ...], Floats]:
+        new: list[tuple[str, Floats]] = []
         for k, name in enumerate(names):
             column = values[..., k]
-            if name not in terms:
-                new.append(name)
-                columns.append(column)
-                continue
-            steady = mean(column)
-            new += [part_of(name, BETWEEN), part_of(name, WITHIN)]
-            columns += [steady, column - steady]
-        return tuple(new), columns
+            if name in terms:
+                steady = mean(column)
+                new += [(part_of(name, BETWEEN), steady), (part_of(name, WITHIN), column - steady)]
+            else:
+                new.append((name, column))
+        return tuple(name for name, _ in new), _stacked([column for _, column in new], values.shape[:-1])
 
     common_names, common = parts(record.common_names, record.common)
-    by_kind_names, by_kind = parts(record.by_kind_names, record.by_kind)
-    return replace(
-        record,
-        common=stacked(common, record.common.shape[:-1]),
-        by_kind=stacked(by_kind, record.by_kind.shape[:-1]),
-        common_names=common_names,
-        by_kind_names=by_kind_names,
+    names, by_kind = parts(record.by_kind_names, record.by_kind)
+    return replace(record, common=common, by_kind=by_kind, common_names=common_names, by_kind_names=names)
+
+
+@dataclass(frozen=True)
+class OwnRecord:
+    """choices: rows of every dyad and year, years rising and numbered by the calendar year in which they begin.
+
+    counts: (N, M) agreements signed, of which `choices.signed` tells whether there were any. starts: first day of each
+    year. until: the day that the record ends before."""
+
+    choices: Choices
+    counts: Floats
+    starts: dict[int, date]
+    until: date
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        return tuple(self.starts)
+
+    def within(self, first: int, last: int) -> OwnRecord:
+        """Years first..last."""
+        keep = (self.choices.year >= first) & (self.choices.year <= last)
+        starts = {year: day for year, day in self.starts.items() if first <= year <= last}
+        end = self.starts.get(last + 1, self.until)
+        return OwnRecord(self.choices.take(keep), self.counts[keep], starts, end)
+
+
+def own_record(
+    scenario: Scenario,
+    years: int,
+    *,
+    until: date | None = None,
+    ahead: bool = False,
+    kinds: Sequence[str] = (),
+) -> OwnRecord:
+    """The `years` years before a day, by default the scenario's start; with `ahead` also the year that begins on it,
+    whose agreements are not looked at (its `signed` is NaN).
+
+    Multilateral agreements are part of the network and no choice of two states, so they are not counted."""
+    until, kinds = until or scenario.start, tuple(kinds) or tuple(sorted(scenario.kinds))
+    starts = [years_before(until, back) for back in range(years, 0, -1)] + ([until] if ahead else [])
+    i, j = np.triu_indices(len(scenario.codes), 1)
+    terms = tuple(name for name in TERMS if scenario.theory.weights[name] != 0)
+    parts = [_choices_of(scenario_on(scenario, day), day.year, terms, kinds, i, j) for day in starts]
+    place = {code: k for k, code in enumerate(scenario.codes)}
+    counts = np.zeros((len(starts), len(place), len(place), len(kinds)))
+    for accord in scenario.accords:
+        signed = signing_day(accord)
+        if accord.multilateral or accord.kind not in kinds or signed is None:
+            continue
+        low, high = sorted((place[accord.a], place[accord.b]))
+        for t, start in enumerate(starts):
+            if start <= signed < years_before(start, -1):
+                counts[t, low, high, kinds.index(accord.kind)] += 1.0
+    counts[[start >= until for start in starts]] = np.nan
+    whole = counts[:, i, j].reshape(-1, len(kinds))
+    record = replace(Choices.joined(parts), signed=np.where(np.isnan(whole), whole, whole > 0))
+    return OwnRecord(record, whole, {day.year: day for day in starts}, until)
+
+
+def signing_day(accord: Accord) -> date | None:
+    """The day on which an agreement was signed, or took effect where that alone is known; the middle of a span."""
+    day = accord.signed or accord.in_force
+    return None if day is None else day + timedelta(days=HALF_SPAN_DAYS[accord.precision])
+
+
+def years_before(day: date, count: int) -> date:
+    """The same day so many years earlier (28 February for the 29th)."""
+    try:
+        return day.replace(year=day.year - count)
+    except ValueError:
+        return day.replace(year=day.year - count, day=28)
+
+
+def scenario_on(scenario: Scenario, day: date) -> Scenario:
+    """The scenario as of 00:00 of a day: agreements and events dated on it or later are not there.
+
+    Nothing of what came after decides how an earlier agreement stands: one that took effect after the day is signed,
+    one that ended after it is in force."""
+    quiet = Event(id=QUIET, date=day, kind="statement", visibility=0.0, principals=(scenario.codes[0],))
+    past = [event for event in scenario.events if event.date < day and event.accord is None]
+    return scenario.model_copy(
+        update={
+            "start": day,
+            "end": day + timedelta(days=366),
+            "focal": QUIET,
+            "accords": tuple(filter(None, (_as_of(accord, day) for accord in scenario.accords))),
+            "events": (*past, quiet),
+            "provocations": (),
+            "arms": {"record": Arm(reference=True)},
+            "sha256": "",
+        }
     )
 
 
-def stacked(columns: list[Floats], shape: tuple[int, ...]) -> Floats:
-    """Columns side by side on a last axis; none give an empty one. shape: of a column."""
-    return np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
-
-
-def terms_at(
-    scenario: Scenario,
-    terms: Sequence[str],
-    kinds: Sequence[str],
-    i: NDArray[np.int64],
-    j: NDArray[np.int64],
-) -> tuple[World, dict[str, Floats]]:
-    """Terms of pairs i, j (positions in the scenario's codes) at its start, both sides: (N, 2, kinds or
-    1)."""
-    first_step = time_grid(scenario, [])[:2]
-    world = compile_world(scenario, scenario.reference_arm, first_step, focal_day(scenario))
-    baseline = unfrozen(world)
-    state = begin(world, baseline, 0, np.zeros(1, dtype=np.uint64))
-    view = perceive(world, state, 0)
-    if "security_gain" in terms:
-        baseline = replace(baseline, gain_norm=gain_norms(world, baseline, state, view))
-    place = np.array([world.codes.index(code) for code in scenario.codes])
-    ego = np.stack([place[i], place[j]], axis=1)
-    alter = ego[:, ::-1]
-    out = {}
-    for name in terms:
-        which = [world.ladder.names.index(k) for k in (kinds if name in KIND_TERMS else kinds[:1])]
-        shape = (*ego.shape, len(which))
-        at = [np.broadcast_to(side[:, :, None], shape).ravel() for side in (ego, alter)]
-        kind = np.broadcast_to(np.array(which), shape).ravel()
-        seen = Prospects(world, baseline, view, state, np.zeros_like(kind), at[0], at[1], kind)
-        out[name] = TERMS[name](seen).reshape(shape)
-    return world, out
+def _as_of(accord: Accord, day: date) -> Accord | None:
+    signed = signing_day(accord)
+    if signed is None or signed >= day:
+        return None
+    update: dict[str, object] = {"opened": None, "scheduled_signed": None, "scheduled_in_force": None}
+    waits = accord.in_force is None and accord.status in ("signed", "collapsed")
+    if accord.ended is not None and accord.ended < day and accord.status in ("ended", "collapsed"):
+        update |= {"status": "ended"}
+    elif waits or (accord.in_force is not None and accord.in_force >= day):
+        update |= {"status": "signed", "in_force": None, "ended": None}
+    else:
+        update |= {"status": "in_force", "ended": None}
+    return accord.model_copy(update=update)

@@ -1,27 +1,36 @@
-"""States change how readily they sign: propensities and level as the latest years tell, the weights held.
+"""Time-varying intercepts and dyad frailty: states as the latest years tell of them, the weights held.
 
-A fit over ten years gives each state one propensity. By the year forecast it is stale: states that signed much
-sign less, and the other way about. So for each year forecast the propensities, and one level of all kinds, are
+A fit over ten years gives each state one random intercept. By the year forecast it is stale: states that signed much
+sign less, and the other way about. So for each year forecast the random intercepts, and one level of all kinds, are
 found anew from the years before it, each year back counting `memory` times the one after it: power discounting
 (Harvey, Fernandes 1989, JBES 7: 407-417; West, Harrison 1997, Bayesian Forecasting and Dynamic Models, ch. 6).
-Weights of the terms and differences between kinds stay as fitted.
+Weights of the terms and differences between kinds stay as fitted. Memory is chosen on forecasts of the last years of
+the fit, each from the years before it (Dawid 1984, JRSS A 147: 278-292).
 
-Memory is chosen on forecasts of the last years of the fit, each from the years before it (Dawid 1984, JRSS A
-147: 278-292). The rates stay the model's: only what it is told of its states changes from year to year."""
+Dyads differ in ways that no term says: a frailty on the rate of each, told by what it signed and did not.
+
+    lambda ~ Gamma(mean 1, variance v)       agreements signed in the window, given lambda ~ Poisson(lambda E)
+    P(the dyad signs) = 1 - (b / (b + r))^a        a = 1/v + N,  b = 1/v + E
+
+E: agreements that the model expected of the dyad in the window, N: those that it signed, r: what the model expects
+now. A random effect of dyads on the model's own rates, shrunk to 1. A dyad of which much was expected and
+that signed nothing is expected less of; one that signs again and again, more, and each further agreement adds less.
+Greenwood, Yule 1920, JRSS 83: 255-279; frailty: Vaupel, Manton, Stallard 1979, Demography 16: 439-454."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats
+from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.fitting import Fit
-from balance_sim.evidence.estimation.likelihood import Design, pulls
-from balance_sim.evidence.estimation.pair_factors import pair_factors
-from balance_sim.evidence.forecast.score import log_score
+from balance_sim.evidence.estimation.likelihood import ConsentDesign, curvature, pulls
+from balance_sim.stats.lags import mixed_chance
+from balance_sim.stats.scores import log_score
 
 MEMORIES = (0.6, 0.7, 0.8, 0.9, 1.0)
 TRIAL_YEARS = 5
@@ -33,12 +42,33 @@ a factor of 3."""
 STEPS, CLOSE, LONGEST = 40, 1e-4, 2.0
 
 
+@dataclass(frozen=True)
+class PairFactors:
+    """The gamma distribution of each dyad's frailty: shape and inverse scale, (n, n) by roster position, symmetric."""
+
+    shape: Floats
+    inverse: Floats
+
+    def chances(self, rate: Floats, a: NDArray[np.int64], b: NDArray[np.int64]) -> Floats:
+        """(N,) probability that dyads a, b sign where the model expects `rate` agreements of them."""
+        return mixed_chance(rate, self.shape[a, b], self.inverse[a, b])
+
+
+def pair_factors(now: Fit, record: Choices, year: int, window: int, variance: float) -> PairFactors:
+    """What the `window` years before a year tell of each dyad, under the rates of `now`. variance: above 0."""
+    past = record.within(year - window, year - 1)
+    expected, signed = np.zeros((2, len(past.states), len(past.states)))
+    np.add.at(expected, (past.a, past.b), -np.log1p(-now.chances(past)))
+    np.add.at(signed, (past.a, past.b), past.signed.sum(axis=1))
+    return PairFactors(1.0 / variance + signed + signed.T, 1.0 / variance + expected + expected.T)
+
+
 def chances_ahead(
     found: Fit, record: Choices, years: range, memory: float, window: int, pair_variance: float = 0.0
 ) -> Floats:
     """Chances of the rows of each year, from the years before it alone; years rising.
 
-    pair_variance: of the pairs' factors (`pair_factors`); 0 for none."""
+    pair_variance: of the dyads' frailties (`pair_factors`); 0 for none."""
     parts = []
     for year in years:
         now, rows = fit_at(found, record, year, memory, window), record.within(year, year)
@@ -51,23 +81,20 @@ def chances_ahead(
 
 
 def fit_at(found: Fit, record: Choices, year: int, memory: float, window: int) -> Fit:
-    """The fit with propensities and level as of 1 January of a year, from the `window` years before it.
+    """The fit with random intercepts and level as of 1 January of a year, from the `window` years before it.
 
-    A state's propensity is drawn to 0 by the variance of the fit. Raises DataError if the search does not
+    A state's intercept is drawn to 0 by the variance of the fit. Raises DataError if the search does not
     settle, or the record has no such years."""
-    past = record.within(year - window, year - 1).with_terms(found.names)
+    past = record.within(year - window, year - 1)
     if len(past.year) == 0:
         raise DataError(f"the record has no year before {year}", "Start the history earlier")
-    design = Design(past, propensities=True)
-    order = [found.names.index(name) for name in design.names]
-    at = np.concatenate([found.estimate[order], found.propensity])
+    design, at = found.on(past)
     counts: Floats = np.asarray(memory ** (year - 1.0 - past.year), dtype=np.float64)
-    shrink = np.append(
-        np.full(len(found.states), 1.0 / max(found.propensity_variance, 1e-4)), 1.0 / LEVEL_VARIANCE
-    )
+    own = 1.0 / max(found.propensity_variance, 1e-4)
+    shrink = np.append(np.full(len(found.states), own), 1.0 / LEVEL_VARIANCE)
     moved = np.append(found.propensity, 0.0)
     for _ in range(STEPS):
-        slope, curve = _pull_and_curve(design, at, counts)
+        slope, curve = _slope_and_curve(design, at, counts)
         step = np.linalg.solve(curve + np.diag(shrink), slope - shrink * moved)
         step *= min(1.0, LONGEST / max(float(np.abs(step).max()), 1e-12))
         moved += step
@@ -76,28 +103,19 @@ def fit_at(found: Fit, record: Choices, year: int, memory: float, window: int) -
         if np.abs(step).max() < CLOSE:
             break
     else:
-        raise DataError(
-            f"the propensities of {year} did not settle", "Give a longer history, or `drift: false`"
-        )
-    kinds = [k for k, name in enumerate(found.names) if "." in name]
+        hint = "Give a longer history, or `drift: false`"
+        raise DataError(f"the random intercepts of {year} did not settle", hint)
     estimate = found.estimate.copy()
-    estimate[kinds] += moved[-1]
+    estimate[[k for k, name in enumerate(found.names) if "." in name]] += moved[-1]
     return replace(found, estimate=estimate, propensity=moved[:-1])
 
 
-def _pull_and_curve(design: Design, at: Floats, counts: Floats) -> tuple[Floats, Floats]:
-    """First derivatives by propensity of each state and by level, and minus the second, rows counted."""
+def _slope_and_curve(design: ConsentDesign, at: Floats, counts: Floats) -> tuple[Floats, Floats]:
+    """First derivatives by the intercept of each state and by level, and minus the second, rows counted."""
     a, b, n = design.choices.a, design.choices.b, len(design.choices.states)
     _, first, second, s, t = pulls(design, at)
     mine, theirs = ((first * side).sum(axis=1) * counts for side in (s, t))
-    own, other, across = (
-        -(part.sum(axis=1) * counts)
-        for part in (
-            second * s * s - first * s * (1 - s),
-            second * t * t - first * t * (1 - t),
-            second * s * t,
-        )
-    )
+    own, other, across = (part.sum(axis=1) * counts for part in curvature(first, second, s, t))
     slope = np.append(np.bincount(a, mine, n) + np.bincount(b, theirs, n), mine.sum() + theirs.sum())
     curve = np.zeros((n + 1, n + 1))
     pair = np.bincount(a * n + b, across, n * n).reshape(n, n)
@@ -110,7 +128,7 @@ def _pull_and_curve(design: Design, at: Floats, counts: Floats) -> tuple[Floats,
 def memory_of(found: Fit, record: Choices, window: int) -> float:
     """The memory that would have forecast the last years of the fit best; nothing after them is looked at.
 
-    1 where the fit has too few years to try any, or no propensities."""
+    1 where the fit has too few years to try any, or no random intercepts of states."""
     first, last = found.years
     years = range(max(last - TRIAL_YEARS + 1, first + FEWEST_YEARS), last + 1)
     past = record.within(last - TRIAL_YEARS - window, last)
@@ -121,6 +139,3 @@ def memory_of(found: Fit, record: Choices, window: int) -> float:
         MEMORIES,
         key=lambda memory: log_score(chances_ahead(found, past, years, memory, window), signed),
     )
-
-
-__all__ = ["MEMORIES", "chances_ahead", "fit_at", "memory_of"]

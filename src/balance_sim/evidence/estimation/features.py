@@ -5,15 +5,17 @@ over the pairs of the year: raw counts drift as the network grows, and over-pred
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats, History
+
+Ints = NDArray[np.int64]
 
 DISTANCE_OFFSET_KM = 500.0
 MEMORY_HALF_LIFE = 5.0
@@ -23,51 +25,66 @@ GRAVITY = ("ln_size", "ln_size_gap", "ln_distance", "contiguous")
 EARLIER = ("earlier",)
 REGIME = ("joint_democracy", "democracy_gap", "democracy_missing")
 ALIGNMENT = ("ideal_gap", "ideal_sum", "ideal_missing")
-SECURITY = ("pact", "other_alliance", "rivalry", "claim", "militarised", "war")
+QUARRELS = ("rivalry", "claim", "militarised", "war")
+SECURITY = ("pact", "other_alliance", *QUARRELS)
 MEMORY = ("ln_earlier", "memory", "recent")
 NETWORK = ("partners", "shared", "activity")
 LOGIT = (*GRAVITY, *REGIME, *ALIGNMENT, *SECURITY, *MEMORY, *NETWORK)
 EXTRA = (
-    "partners_low",
-    "partners_high",
-    "activity_low",
-    "activity_high",
-    "size_low",
-    "size_high",
-    "since_last",
+    *("partners_low", "partners_high", "activity_low", "activity_high"),
+    *("size_low", "size_high", "since_last"),
 )
 """Columns that only the trees get, beside those of the logit."""
 
 
 @dataclass(frozen=True)
-class PairYears:
-    """Rows: pairs present together on some day of a year. year, a < b (roster positions), y: (N,); y is 1
-    where the pair signed in the year, missing if not on record. exposure: (N,) part of the year. x: columns
-    by name, a row each."""
+class DyadYears:
+    """Rows of dyads and years, (N,): year, a < b (roster positions). `rows` names the fields with a value a row."""
 
-    year: NDArray[np.int64]
-    a: NDArray[np.int64]
-    b: NDArray[np.int64]
+    year: Ints
+    a: Ints
+    b: Ints
+    rows: ClassVar[tuple[str, ...]] = ("year", "a", "b")
+
+    @property
+    def pair(self) -> Ints:
+        """(N,) one number a dyad."""
+        return self.a * 100_000 + self.b
+
+    def take(self, keep: NDArray[np.bool_] | Ints) -> Self:
+        """Some of the rows."""
+        columns: dict[str, Any] = {name: getattr(self, name)[keep] for name in self.rows}
+        return replace(self, **columns)
+
+    def within(self, first: int, last: int) -> Self:
+        """The rows of years first..last."""
+        return self.take((self.year >= first) & (self.year <= last))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of all parts, in their order."""
+        columns: dict[str, Any] = {n: np.concatenate([getattr(p, n) for p in parts]) for n in cls.rows}
+        return replace(parts[0], **columns)
+
+
+@dataclass(frozen=True)
+class PairYears(DyadYears):
+    """Dyads present together on some day of a year. y: (N,) 1 where the dyad signed in the year, missing if not on
+    record. exposure: (N,) part of the year. x: columns by name, a row each."""
+
     y: Floats
     exposure: Floats
     x: pd.DataFrame
+    rows: ClassVar[tuple[str, ...]] = (*DyadYears.rows, "y", "exposure")
 
-    @property
-    def pair(self) -> NDArray[np.int64]:
-        """(N,) one number a pair."""
-        return self.a * 100_000 + self.b
+    def take(self, keep: NDArray[np.bool_] | Ints) -> Self:
+        """Some of the rows."""
+        return replace(super().take(keep), x=self.x.iloc[keep].reset_index(drop=True))
 
-    def within(self, first: int, last: int) -> PairYears:
-        """The rows of years first..last."""
-        keep = (self.year >= first) & (self.year <= last)
-        return PairYears(
-            self.year[keep],
-            self.a[keep],
-            self.b[keep],
-            self.y[keep],
-            self.exposure[keep],
-            self.x[keep].reset_index(drop=True),
-        )
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of all parts, in their order."""
+        return replace(super().joined(parts), x=pd.concat([part.x for part in parts], ignore_index=True))
 
 
 def pair_years(history: History, kinds: Iterable[str] | None = None) -> PairYears:
@@ -75,22 +92,9 @@ def pair_years(history: History, kinds: Iterable[str] | None = None) -> PairYear
 
     Memory and network terms count accords of every kind. y is missing in the year after the last one that the
     accords cover; beyond that memory itself would be wrong, and a DataError is raised."""
-    if history.years[-1] > history.accord_years[1] + 1:
-        raise DataError(
-            f"the accords on record end in {history.accord_years[1]}",
-            f"Give the later accords, or end the period in {history.accord_years[1] + 1}",
-            value=str(history.years[-1]),
-        )
+    history.on_record(int(history.years[-1]))
     wanted = None if kinds is None else set(kinds)
-    parts = [_year(history, int(year), wanted) for year in history.years]
-    return PairYears(
-        np.concatenate([p.year for p in parts]),
-        np.concatenate([p.a for p in parts]),
-        np.concatenate([p.b for p in parts]),
-        np.concatenate([p.y for p in parts]),
-        np.concatenate([p.exposure for p in parts]),
-        pd.concat([p.x for p in parts], ignore_index=True),
-    )
+    return PairYears.joined([_year(history, int(year), wanted) for year in history.years])
 
 
 def signed_between(history: History, first: int, last: int, kinds: set[str] | None = None) -> Floats:
@@ -125,61 +129,83 @@ def _counted(history: History, accords: pd.DataFrame, weight: Floats) -> Floats:
     return out + out.T
 
 
+def dyad_columns(
+    i: Ints,
+    j: Ints,
+    *,
+    capability: Floats,
+    ideal: Floats,
+    dyadic: Mapping[str, Floats],
+    earlier: Floats,
+    memory: Floats,
+    recent: Floats,
+    since_last: Floats,
+    ties: Floats,
+    present: NDArray[np.bool_],
+) -> pd.DataFrame:
+    """The columns of the baselines for dyads i, j at one moment, of the panel and of a scenario's own record alike.
+
+    capability, ideal, present: (n,) of states; earlier, memory, recent: (n, n) agreements signed before, fading, and
+    of late; since_last: (n, n) years; ties: (n, n) 1 where an agreement stands. dyadic: (N,) columns by name, as they
+    are."""
+    size = np.log(np.maximum(capability, 1e-7))
+    x: dict[str, Floats] = {
+        "ln_size": size[i] + size[j],
+        "ln_size_gap": np.abs(size[i] - size[j]),
+        "size_low": np.minimum(size[i], size[j]),
+        "size_high": np.maximum(size[i], size[j]),
+        "ideal_gap": np.abs(ideal[i] - ideal[j]),
+        "ideal_sum": ideal[i] + ideal[j],
+        "ideal_missing": np.isnan(ideal[i] - ideal[j]).astype(np.float64),
+        **dyadic,
+        "earlier": earlier[i, j],
+        "ln_earlier": np.log1p(earlier[i, j]),
+        "memory": np.log1p(memory[i, j]),
+        "recent": (recent[i, j] > 0).astype(np.float64),
+        "since_last": since_last[i, j],
+    }
+    for name, counts in (("partners", ties), ("activity", memory)):
+        logs = np.log1p(counts.sum(axis=1))
+        value = logs - logs[present].mean()
+        x[name] = value[i] + value[j]
+        x[f"{name}_low"] = np.minimum(value[i], value[j])
+        x[f"{name}_high"] = np.maximum(value[i], value[j])
+    shared = np.log1p((ties @ ties)[i, j])
+    x["shared"] = shared - shared.mean()
+    return pd.DataFrame(x).astype(np.float32)
+
+
 def _year(history: History, year: int, kinds: set[str] | None) -> PairYears:
     t = history.at(year)
     exposure = history.exposure(year)
     a, b = np.nonzero(np.triu(exposure > 0, 1))
-    x: dict[str, Floats] = {}
-    size = np.log(np.maximum(history.capability[t], 1e-7))
-    x["ln_size"] = size[a] + size[b]
-    x["ln_size_gap"] = np.abs(size[a] - size[b])
-    x["size_low"], x["size_high"] = np.minimum(size[a], size[b]), np.maximum(size[a], size[b])
-    x["ln_distance"] = np.log(history.distance[t, a, b] + DISTANCE_OFFSET_KM)
-    x["contiguous"] = (history.contiguity[t, a, b] > 0).astype(np.float64)
-    democracy, ideal = history.democracy[t], history.ideal[t]
-    x["joint_democracy"] = np.minimum(democracy[a], democracy[b])
-    x["democracy_gap"] = np.abs(democracy[a] - democracy[b])
-    x["democracy_missing"] = np.isnan(x["democracy_gap"]).astype(np.float64)
-    x["ideal_gap"], x["ideal_sum"] = np.abs(ideal[a] - ideal[b]), ideal[a] + ideal[b]
-    x["ideal_missing"] = np.isnan(x["ideal_gap"]).astype(np.float64)
-    depth = history.alliance_depth[t, a, b]
-    x["pact"] = (depth >= 1.0).astype(np.float64)
-    x["other_alliance"] = ((depth < 1.0) & (history.alliance_calm[t, a, b] > 0)).astype(np.float64)
-    for name in ("rivalry", "claim", "militarised", "war"):
-        x[name] = getattr(history, name)[t, a, b]
-    first = history.accord_years[0]
-    earlier = signed_between(history, first, year - 1)
-    x["earlier"] = earlier[a, b]
-    x["ln_earlier"] = np.log1p(earlier[a, b])
-    x["memory"] = np.log1p(remembered(history, year)[a, b])
-    x["recent"] = (signed_between(history, year - RECENT_YEARS, year - 1)[a, b] > 0).astype(np.float64)
-    x["since_last"] = _since_last(history, year)[a, b]
-    ties = partnered(history, year)
-    active = remembered(history, year).sum(axis=1)
-    present = history.present[t]
-    partners = _centred(np.log1p(ties.sum(axis=1)), present)
-    activity = _centred(np.log1p(active), present)
-    x["partners"], x["activity"] = partners[a] + partners[b], activity[a] + activity[b]
-    x["partners_low"], x["partners_high"] = (
-        np.minimum(partners[a], partners[b]),
-        np.maximum(partners[a], partners[b]),
+    democracy, depth = history.democracy[t], history.alliance_depth[t, a, b]
+    x = dyad_columns(
+        a,
+        b,
+        capability=history.capability[t],
+        ideal=history.ideal[t],
+        dyadic={
+            "ln_distance": np.log(history.distance[t, a, b] + DISTANCE_OFFSET_KM),
+            "joint_democracy": np.minimum(democracy[a], democracy[b]),
+            "democracy_gap": np.abs(democracy[a] - democracy[b]),
+            "democracy_missing": np.isnan(democracy[a] - democracy[b]).astype(np.float64),
+            "contiguous": (history.contiguity[t, a, b] > 0).astype(np.float64),
+            "pact": (depth >= 1.0).astype(np.float64),
+            "other_alliance": ((depth < 1.0) & (history.alliance_calm[t, a, b] > 0)).astype(np.float64),
+            **{name: getattr(history, name)[t, a, b] for name in QUARRELS},
+        },
+        earlier=signed_between(history, history.accord_years[0], year - 1),
+        memory=remembered(history, year),
+        recent=signed_between(history, year - RECENT_YEARS, year - 1),
+        since_last=_since_last(history, year),
+        ties=partnered(history, year),
+        present=history.present[t],
     )
-    x["activity_low"], x["activity_high"] = (
-        np.minimum(activity[a], activity[b]),
-        np.maximum(activity[a], activity[b]),
-    )
-    shared = np.log1p((ties @ ties)[a, b])
-    x["shared"] = shared - shared.mean()
     y = (signed_between(history, year, year, kinds)[a, b] > 0).astype(np.float64)
     if not history.accord_years[0] <= year <= history.accord_years[1]:
         y = np.full(len(a), np.nan)
-    years = np.full(len(a), year, dtype=np.int64)
-    return PairYears(years, a, b, y, exposure[a, b], pd.DataFrame(x).astype(np.float32))
-
-
-def _centred(value: Floats, present: NDArray[np.bool_]) -> Floats:
-    centred: Floats = value - value[present].mean()
-    return centred
+    return PairYears(np.full(len(a), year, dtype=np.int64), a, b, y, exposure[a, b], x)
 
 
 def _since_last(history: History, year: int) -> Floats:

@@ -1,36 +1,42 @@
-"""Maximum likelihood for the model's weights, with propensities of states shrunk by a variance the data
-choose.
+"""Maximum likelihood for the model's weights, with random intercepts of states (sociality) and of years.
 
-The variance comes from the marginal likelihood, Laplace approximation, with EM steps: v = (sum of squares +
-trace of the covariance) / n (Dempster, Laird, Rubin 1977, JRSS B 39: 1-38; Breslow, Clayton 1993, JASA 88:
-9-25). The covariance of the weights holds the uncertainty of the propensities.
+Their variances come from the marginal likelihood, Laplace approximation, with EM steps (`stats.newton`). The covariance
+of the weights holds the uncertainty of the random intercepts.
 
 Signs that theory fixes (`choices.SIGNED`) are held by a half-normal prior. Where the record wants the other sign, the
 posterior is highest at 0: the term is left out, and is reported as in conflict with what the record says of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats
+from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import SIGNED, Choices, term_of
-from balance_sim.evidence.estimation.identify import Direction, flat_directions, open_directions, profiled
-from balance_sim.evidence.estimation.likelihood import Design, chances, clustered, derivatives, log_likelihood
+from balance_sim.evidence.estimation.likelihood import (
+    ConsentDesign,
+    chances,
+    clustered,
+    derivatives,
+    log_likelihood,
+)
+from balance_sim.stats.newton import Maximum, NoMaximum, laplace_marginal, newton, random_effect_variance
 
-ROUNDS, STEPS, HALVINGS = 40, 60, 40
+ROUNDS = 40
 SMALL = 0.002
 """Changes of a variance below this end the search: it creeps where there is none to be found."""
-CLOSE = 1e-6
-"""The search ends when a Newton step would raise the log-likelihood by less."""
-
 SIGN_SPREAD = 1.0
 """Of the half-normal prior on a weight whose sign theory fixes, in nats per standard deviation of its term: weak, as
 the weights of gravity and network are 0.1 to 0.5 on that scale (Gelman et al. 2008, Annals of Applied Statistics 2)."""
+COLLINEAR = 0.1
+"""Share of a direction's independent information below which its members are called collinear: correlations
+of about 0.9 between two."""
+FLAT = 1e-7
 
 
 @dataclass(frozen=True)
@@ -43,11 +49,30 @@ class Conflict:
 
 
 @dataclass(frozen=True)
+class Direction:
+    """A combination of parameters that the record tells badly. left: smallest eigenvalue of the correlation
+    matrix of the estimates' information, 1 when all are independent, 0 when the direction is flat."""
+
+    names: tuple[str, ...]
+    loads: tuple[float, ...]
+    left: float
+
+    @property
+    def flat(self) -> bool:
+        """Not told at all."""
+        return self.left < FLAT
+
+    def __str__(self) -> str:
+        parts = " ".join(f"{load:+.2f} {name}" for name, load in zip(self.names, self.loads, strict=True))
+        return f"{parts} (information left {self.left:.2g})"
+
+
+@dataclass(frozen=True)
 class Fit:
     """names: terms and `intercept.<kind>`; estimate, covariance: of those, nats a unit of the term.
-    propensity: (n,) by position in `states`, 0 for a state not seen; propensity_variance; level: by year.
+    propensity: (n,) random intercepts by position in `states`, 0 for a state not seen; level: those of years.
 
-    log_likelihood: at the estimate, without the shrinkage. marginal: with propensities and levels integrated
+    log_likelihood: at the estimate, without the shrinkage. marginal: with the random intercepts integrated
     out (Laplace). flat: directions that the record does not tell. signs: whether signs were held by a prior;
     conflicts: terms with the other sign, which are left out and have weight 0."""
 
@@ -73,10 +98,19 @@ class Fit:
     conflicts: tuple[Conflict, ...] = ()
 
     @property
+    def of_estimate(self) -> Floats:
+        """Covariance of the estimate, clustered by dyad where that was asked for, else from the second derivatives."""
+        return self.covariance if self.cluster_covariance is None else self.cluster_covariance
+
+    @property
     def standard_error(self) -> Floats:
-        """Clustered by pair where that was asked for, else from the second derivatives."""
-        covariance = self.covariance if self.cluster_covariance is None else self.cluster_covariance
-        return np.asarray(np.sqrt(np.diag(covariance)))
+        """From `of_estimate`."""
+        return np.asarray(np.sqrt(np.diag(self.of_estimate)))
+
+    @property
+    def table(self) -> list[tuple[str, float, float]]:
+        """Name, estimate and standard error of each parameter."""
+        return list(zip(self.names, self.estimate, self.standard_error, strict=True))
 
     @property
     def aic(self) -> float:
@@ -93,15 +127,18 @@ class Fit:
     @property
     def intercepts(self) -> dict[str, float]:
         """Estimate by kind, at the mean level of the years fitted with levels."""
-        return {
-            n.partition(".")[2]: float(e) for n, e in zip(self.names, self.estimate, strict=True) if "." in n
-        }
+        named = zip(self.names, self.estimate, strict=True)
+        return {name.partition(".")[2]: float(e) for name, e in named if "." in name}
+
+    def on(self, rows: Choices) -> tuple[ConsentDesign, Floats]:
+        """The design of other rows, and the fit's parameters on it; states not seen have intercept 0."""
+        design = ConsentDesign(rows.with_terms(self.names), propensities=True)
+        order = [self.names.index(name) for name in design.names]
+        return design, np.concatenate([self.estimate[order], self.propensity])
 
     def chances(self, rows: Choices) -> Floats:
-        """(N,) probability that each pair signs any accord in its year; states not seen have propensity 0."""
-        design = Design(rows.with_terms(self.names), propensities=True)
-        order = [self.names.index(name) for name in design.names]
-        return chances(design, np.concatenate([self.estimate[order], self.propensity]))
+        """(N,) probability that each dyad signs any agreement in its year."""
+        return chances(*self.on(rows))
 
 
 def fit(
@@ -115,76 +152,57 @@ def fit(
     variance: float | None = None,
     signs: bool = False,
 ) -> Fit:
-    """Fit all the terms that `record` holds. levels: a shrunk level of each year. cluster: by pair. signs: hold those
+    """Fit all the terms that `record` holds. levels: a shrunk level of each year. cluster: by dyad. signs: hold those
     that theory fixes by the prior; a term in conflict is left out, the one furthest from 0 in standard errors first.
 
     ridge: 1 / variance of a normal prior on each weight per standard deviation of its term. variance: of the
-    propensities, found if not given. start: by name, what to begin from. Raises DataError if there is nothing
-    to fit, if a term does not vary, if a direction is flat, or if the search does not settle."""
+    random intercepts of states, found if not given. start: by name, what to begin from. Raises DataError if there is
+    nothing to fit, if a term does not vary, if a direction is flat, or if the search does not settle."""
     conflicts: list[Conflict] = []
     while True:
-        found = _fitted(
-            record,
-            propensities=propensities,
-            levels=levels,
-            cluster=cluster,
-            ridge=ridge,
-            start=start,
-            variance=variance,
-            signs=signs,
-        )
-        wrong = _conflicts(found) if signs else []
+        years = tuple(map(int, np.unique(record.year))) if levels else ()
+        design = _design(record, propensities=propensities, years=years)
+        prior = _prior(record.names, ridge=ridge, signs=signs)
+        found, penalty, spread = _searched(design, prior, start or {}, variance)
+        result = replace(_finished(design, found, penalty, spread, cluster=cluster), ridge=ridge, signs=signs)
+        wrong = _conflicts(result) if signs else []
         if not wrong:
-            return replace(found, conflicts=tuple(conflicts))
+            return replace(result, conflicts=tuple(conflicts))
         conflicts.append(wrong[0])
         record = record.with_terms([name for name in record.names if name != wrong[0].name])
 
 
 def _conflicts(found: Fit) -> list[Conflict]:
     """Terms whose sign is not theory's, the furthest from 0 in standard errors first."""
-    each = zip(found.names, found.estimate, found.standard_error, strict=True)
-    wrong = [Conflict(name, float(e), float(s)) for name, e, s in each if term_of(name) in SIGNED and e < 0]
+    wrong = [Conflict(n, float(e), float(s)) for n, e, s in found.table if term_of(n) in SIGNED and e < 0]
     return sorted(wrong, key=lambda one: (one.estimate / one.standard_error, one.name))
 
 
-def _of_prior(names: Sequence[str], *, ridge: float, signs: bool) -> Floats:
+def _prior(names: Sequence[str], *, ridge: float, signs: bool) -> Floats:
     """(K + B,) 1 / variance of the prior on each weight per standard deviation of its term."""
     held = np.array([signs and term_of(name) in SIGNED for name in names], dtype=float)
     return np.asarray(ridge + held / SIGN_SPREAD**2)
 
 
-def _fitted(
-    record: Choices,
-    *,
-    propensities: bool,
-    levels: bool,
-    cluster: bool,
-    ridge: float,
-    start: Mapping[str, float] | None,
-    variance: float | None,
-    signs: bool,
-) -> Fit:
-    """The fit of all terms of a record, whatever their signs."""
-    scale = _checked(record)
-    seen_years = tuple(int(y) for y in np.unique(record.year)) if levels else ()
-    design = Design(record, propensities, seen_years, scale)
-    parts = design.parts
-    terms = parts[1].stop
-    at = np.zeros(design.size)
-    at[parts[2]] = _level_of(record)
+def _searched(
+    design: ConsentDesign, prior: Floats, start: Mapping[str, float], variance: float | None
+) -> tuple[Maximum, Floats, list[float]]:
+    """The maximum of all parameters, with the precision of their prior and the variances of states and years."""
+    parts, terms = design.parts, design.parts[1].stop
+    at, penalty = np.zeros(design.size), np.zeros(design.size)
+    at[parts[2]], penalty[:terms] = _level_of(design.choices), prior
     for k, name in enumerate(design.names):
-        if start and name in start:
-            at[k] = start[name] * (scale[k] if k < terms else 1.0)
+        if name in start:
+            at[k] = start[name] * (design.scale[k] if k < terms else 1.0)
     spread = [0.3 if variance is None else variance, 0.05]
     for _ in range(ROUNDS):
-        penalty = np.zeros(design.size)
-        penalty[:terms] = _of_prior(record.names, ridge=ridge, signs=signs)
         penalty[parts[3]], penalty[parts[4]] = 1.0 / spread[0], 1.0 / spread[1]
-        at, information = climb(design, at, penalty)
-        refuse_flat(design, information)
-        covariance = np.linalg.inv(information)
+        found = _peak(design, at, penalty)
+        at = found.at
+        _refuse_flat(design, found.information)
+        covariance = np.linalg.inv(found.information)
         moved = [
-            _variance(at[part], covariance[part, part]) if len(at[part]) else old
+            random_effect_variance(at[part], covariance[part, part]) if len(at[part]) else old
             for part, old in zip(parts[3:], spread, strict=True)
         ]
         if variance is not None:
@@ -192,35 +210,22 @@ def _fitted(
         close = all(abs(new - old) < max(0.01 * old, SMALL) for new, old in zip(moved, spread, strict=True))
         spread = [max(value, 1e-4) for value in moved]
         if close:
-            break
-    else:
-        raise DataError(
-            f"the variances did not settle in {ROUNDS} rounds", "Give `variance`, or leave a term out"
-        )
-    found = _finished(design, at, covariance, information, penalty, spread, cluster=cluster)
-    return replace(found, ridge=ridge, signs=signs)
+            return found, penalty, spread
+    hint = "Give `variance`, or leave a term out"
+    raise DataError(f"the variances did not settle in {ROUNDS} rounds", hint)
 
 
 def _finished(
-    design: Design,
-    at: Floats,
-    covariance: Floats,
-    information: Floats,
-    penalty: Floats,
-    spread: Sequence[float],
-    *,
-    cluster: bool,
+    design: ConsentDesign, found: Maximum, penalty: Floats, spread: Sequence[float], *, cluster: bool
 ) -> Fit:
-    record, parts, fixed = design.choices, design.parts, design.fixed
+    record, parts, fixed, at = design.choices, design.parts, design.fixed, found.at
+    covariance = np.linalg.inv(found.information)
     back = np.ones(fixed)
     back[: len(design.scale)] = 1.0 / design.scale
     whole = clustered(design, at, record.pair, covariance) if cluster else None
-    value = log_likelihood(design, at)
-    marginal = _marginal(value, at[fixed:], penalty[fixed:], information[fixed:, fixed:])
-    states = np.zeros(len(record.states))
+    states, seen = np.zeros(len(record.states)), np.zeros(len(record.states), dtype=bool)
     if design.propensities:
         states[:] = at[parts[3]]
-    seen = np.zeros(len(record.states), dtype=bool)
     seen[np.union1d(record.a, record.b)] = True
     outer = np.outer(back, back)
     return Fit(
@@ -234,8 +239,8 @@ def _finished(
         level_variance=spread[1] if design.years else 0.0,
         states=record.states,
         kinds=record.kinds,
-        log_likelihood=value,
-        marginal=marginal,
+        log_likelihood=log_likelihood(design, at),
+        marginal=_marginal(design, found, penalty),
         rows=len(record.year),
         accords=int(record.signed.sum()),
         years=(int(record.year.min()), int(record.year.max())),
@@ -244,11 +249,10 @@ def _finished(
     )
 
 
-def _marginal(value: float, shrunk: Floats, penalty: Floats, inside: Floats) -> float:
-    """Log-likelihood with what is shrunk integrated out, by Laplace's approximation."""
-    log_det = np.linalg.slogdet(inside)[1] if len(shrunk) else 0.0
-    prior = 0.5 * float(np.log(penalty).sum() - penalty @ shrunk**2)
-    return float(value + prior - 0.5 * log_det)
+def _marginal(design: ConsentDesign, found: Maximum, penalty: Floats) -> float:
+    own = slice(design.fixed, None)
+    value = log_likelihood(design, found.at)
+    return laplace_marginal(value, found.at[own], penalty[own], found.information[own, own])
 
 
 @dataclass(frozen=True)
@@ -256,23 +260,21 @@ class Peak:
     """Where a design's likelihood peaks with the variances held: parameters of scaled terms, their penalty,
     and the marginal log-likelihood."""
 
-    design: Design
+    design: ConsentDesign
     at: Floats
     penalty: Floats
     marginal: float
 
     def moved(self, record: Choices) -> Peak:
         """The peak when the terms are those of `record`: same rows, same names. Raises DataError."""
-        design = replace(self.design, choices=record)
-        return _peak_from(design, self.at, self.penalty)
+        return _peak_from(replace(self.design, choices=record), self.at, self.penalty)
 
 
 def peak_of(record: Choices, found: Fit) -> Peak:
     """The peak that `found`, a fit of `record`, stands at, without terms in conflict. Raises DataError."""
     record = record.with_terms(found.names)
-    scale = _checked(record)
-    design = Design(record, found.propensity_variance > 0, tuple(found.level), scale)
-    parts = design.parts
+    design = _design(record, propensities=found.propensity_variance > 0, years=tuple(found.level))
+    parts, scale = design.parts, design.scale
     at, penalty = np.zeros(design.size), np.zeros(design.size)
     at[: design.fixed] = found.estimate
     at[: len(scale)] *= scale
@@ -280,98 +282,88 @@ def peak_of(record: Choices, found: Fit) -> Peak:
     at[parts[4]] = list(found.level.values())
     for part, variance in zip(parts[3:], (found.propensity_variance, found.level_variance), strict=True):
         penalty[part] = 1.0 / variance if variance > 0 else 0.0
-    penalty[: len(scale)] = _of_prior(record.names, ridge=found.ridge, signs=found.signs)
+    penalty[: len(scale)] = _prior(record.names, ridge=found.ridge, signs=found.signs)
     return _peak_from(design, at, penalty)
 
 
-def _peak_from(design: Design, at: Floats, penalty: Floats) -> Peak:
-    at, information = climb(design, at, penalty)
+def _peak_from(design: ConsentDesign, at: Floats, penalty: Floats) -> Peak:
+    found = _peak(design, at, penalty)
+    return Peak(design, found.at, penalty, _marginal(design, found, penalty))
+
+
+def _peak(design: ConsentDesign, at: Floats, penalty: Floats) -> Maximum:
+    try:
+        return newton(at, partial(derivatives, design), partial(log_likelihood, design), penalty)
+    except NoMaximum as error:
+        raise no_maximum(error, design.names, "fit", "Leave out a term, or give a ridge above 0") from None
+
+
+def no_maximum(error: NoMaximum, names: Sequence[str], what: str, hint: str) -> DataError:
+    """The DataError for a search without end. what: a fit or a calibration; hint: where it did not settle."""
+    extreme = "Look for extreme values in the data"
+    k = error.parameter
+    return {
+        "steps": DataError(f"the {what} did not settle in 60 steps", hint),
+        "step": DataError("no step raises the likelihood", hint),
+        "value": DataError("the likelihood is not finite on the way", extreme),
+        "curve": DataError("the second derivatives are not finite", extreme),
+        "pull": DataError(
+            f"nothing in the record depends on {names[k] if k < len(names) else 'a random intercept'}",
+            "Leave the term out",
+        ),
+    }[error.why]
+
+
+def flat_directions(covariance: Floats, names: Sequence[str]) -> tuple[Direction, ...]:
+    """Directions with little independent information left, the flattest first; loads below 0.2 left out.
+
+    Belsley, Kuh, Welsch 1980, Regression Diagnostics, ch. 3, on the information of the estimates."""
+    return _directions(np.linalg.pinv(covariance, rcond=1e-15, hermitian=True), names)
+
+
+def _directions(information: Floats, names: Sequence[str]) -> tuple[Direction, ...]:
+    """The same from the information itself: it need not have an inverse."""
+    scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    out = []
+    for value, vector in zip(values, vectors.T, strict=True):
+        if value >= COLLINEAR:
+            break
+        big = np.flatnonzero(np.abs(vector) >= 0.2)
+        big = big[np.argsort(-np.abs(vector[big]))]
+        members, loads = tuple(names[int(k)] for k in big), tuple(float(vector[k]) for k in big)
+        out.append(Direction(members, loads, float(max(value, 0.0))))
+    return tuple(out)
+
+
+def _refuse_flat(design: ConsentDesign, information: Floats) -> None:
+    """Raise DataError where the record leaves a direction of the weights open, naming it. The information is that of
+    the weights with the random intercepts profiled out."""
     fixed = design.fixed
-    value = log_likelihood(design, at)
-    marginal = _marginal(value, at[fixed:], penalty[fixed:], information[fixed:, fixed:])
-    return Peak(design, at, penalty, marginal)
-
-
-def climb(design: Design, at: Floats, penalty: Floats) -> tuple[Floats, Floats]:
-    """Penalised maximum by Newton's method, and minus the second derivatives there, penalty included.
-
-    Where these are not positive definite, a multiple of their diagonal is added until they are (Levenberg
-    1944)."""
-
-    def height(new: Floats) -> float:
-        return log_likelihood(design, new) - 0.5 * float(penalty @ new**2)
-
-    for _ in range(STEPS):
-        value, slope, information = derivatives(design, at)
-        value -= 0.5 * float(penalty @ at**2)
-        slope = slope - penalty * at
-        information = information + np.diag(penalty)
-        step = newton_step(information, slope, design.names)
-        if not np.isfinite(step).all() or not np.isfinite(value):
-            raise DataError("the likelihood is not finite on the way", "Look for extreme values in the data")
-        if slope @ step < CLOSE:
-            return at, information
-        at = _uphill(at, step, value, height)
-    raise DataError(f"the fit did not settle in {STEPS} steps", "Leave out a term, or give a ridge above 0")
-
-
-def _uphill(at: Floats, step: Floats, value: float, height: Callable[[Floats], float]) -> Floats:
-    for halving in range(HALVINGS):
-        new = at + step * 0.5**halving
-        if height(new) >= value - 1e-9:
-            return np.asarray(new)
-    raise DataError("no step raises the likelihood", "Leave out a term, or give a ridge above 0")
-
-
-def newton_step(information: Floats, slope: Floats, names: Sequence[str]) -> Floats:
-    """information^-1 slope, damped until it points uphill. Raises DataError for a parameter without any
-    pull."""
-    diagonal = np.diag(information)
-    if (np.abs(diagonal) < 1e-12).any():
-        k = int(np.argmin(np.abs(diagonal)))
-        what = names[k] if k < len(names) else "a propensity"
-        raise DataError(f"nothing in the record depends on {what}", "Leave the term out")
-    damping = 0.0
-    for _ in range(60):
-        try:
-            lower = np.linalg.cholesky(information + damping * np.diag(np.abs(diagonal)))
-        except np.linalg.LinAlgError:
-            damping = max(4.0 * damping, 1e-8)
-            continue
-        return np.asarray(np.linalg.solve(lower.T, np.linalg.solve(lower, slope)))
-    raise DataError("the second derivatives are not finite", "Look for extreme values in the data")
-
-
-def refuse_flat(design: Design, information: Floats) -> None:
-    """Raise DataError where the record leaves a direction of the weights open, naming it."""
-    ways = open_directions(profiled(information, design.fixed), design.names)
-    named = "; ".join(str(way) for way in ways if way.flat)
-    if named:
+    across, own = information[:fixed, fixed:], information[fixed:, fixed:]
+    ways = _directions(information[:fixed, :fixed] - across @ np.linalg.solve(own, across.T), design.names)
+    if named := "; ".join(str(way) for way in ways if way.flat):
         raise DataError(f"the record does not tell these apart: {named}", "Leave one of them out")
 
 
-def _checked(record: Choices) -> Floats:
-    """(K + B,) standard deviation of each term over both sides."""
+def _design(record: Choices, *, propensities: bool, years: tuple[int, ...]) -> ConsentDesign:
+    """The record as a matrix, each term over its standard deviation over both sides. Raises DataError."""
     if np.isnan(record.signed).any():
-        raise DataError("a year has no accords on record", "End the period before it")
+        raise DataError("a year has no agreements on record", "End the period before it")
     for m, kind in enumerate(record.kinds):
         if record.signed[:, m].sum() == 0:
-            raise DataError(f"no accord of kind {kind} was signed in these years", "Leave the kind out")
+            raise DataError(f"no agreement of type {kind} was signed in these years", "Leave the kind out")
     if not (np.isfinite(record.common).all() and np.isfinite(record.by_kind).all()):
         raise DataError("a term is not finite", "Look for extreme values in the data")
     spread = np.concatenate([record.common.std(axis=(0, 1)), record.by_kind.std(axis=(0, 1, 2))])
     for name, one in zip(record.names, spread, strict=True):
         if one < 1e-12:
             raise DataError(f"the term {name} does not vary", "Leave it out")
-    return np.asarray(spread)
+    return ConsentDesign(record, propensities, years, spread)
 
 
 def _level_of(record: Choices) -> Floats:
-    """(M,) intercepts that match the number of accords with all weights 0."""
+    """(M,) intercepts that match the number of agreements with all weights 0."""
     shown = record.signed.sum(axis=0) / (record.exposure.sum() * record.ceiling * record.chance_kept)
     consent = np.sqrt(np.clip(shown, 1e-9, 0.81))
     return np.asarray(np.log(consent) - np.log1p(-consent))
-
-
-def _variance(value: Floats, covariance: Floats) -> float:
-    return float((value @ value + np.trace(covariance)) / len(value))

@@ -1,15 +1,17 @@
 """Honest baselines for forecasts of who signs with whom, each trained on the same history as the model.
 
-`base_rate`: one probability for all. `earlier_accords`: the share that signed among pairs with 0, 1, 2, 3 or
-more earlier accords. `gravity`: a logit on sizes and distance. `logit`: a logit on gravity, regime,
-alignment, security, memory and network terms. `boosted_trees`: gradient-boosted trees on the same terms and a
-few more. The training window is the last `WINDOW` years before the origin: the rate of signing grew fivefold
-after 1991, and a rate over all of history would be a baseline too easy to beat."""
+`base_rate`: one probability for all. `earlier_accords`: the share that signed among dyads with 0, 1, 2, 3 or more
+earlier agreements. `gravity`: a logit on sizes and distance. `logit`: a logit on gravity, regime, alignment, security,
+memory and network terms. `boosted_trees`: gradient-boosted trees on the same terms and a few more. The training window
+is the last `WINDOW` years before the origin: the rate of signing grew fivefold after 1991, and a rate over all of
+history would be a baseline too easy to beat. The history is the panel's, or a scenario's own record (`own_rows`)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +19,24 @@ from numpy.typing import NDArray
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats
-from balance_sim.evidence.estimation.features import EARLIER, EXTRA, GRAVITY, LOGIT, PairYears
+from balance_sim.evidence.estimation.calibration import FORM, Form, Prior, calibrate, forecast
+from balance_sim.evidence.estimation.choices import OwnRecord, signing_day, years_before
+from balance_sim.evidence.estimation.features import (
+    DISTANCE_OFFSET_KM,
+    EARLIER,
+    EXTRA,
+    GRAVITY,
+    LOGIT,
+    MEMORY_HALF_LIFE,
+    QUARRELS,
+    RECENT_YEARS,
+    PairYears,
+    dyad_columns,
+)
+from balance_sim.evidence.forecast.score import Scores, finite, score_forecasts
+from balance_sim.model.core import DAYS_PER_YEAR
+from balance_sim.model.world import capabilities, differences, distances, lesser
+from balance_sim.scenario.schema import Accord, Scenario
 
 WINDOW = 10
 RIDGE = 1.0
@@ -70,7 +89,12 @@ def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE, rou
     off, y = offset(rows), rows.y
     penalty = np.append(np.full(len(columns), ridge), 0.0)
     b = np.append(np.zeros(len(columns)), np.log(y.mean() / (1 - y.mean())))
-    value = _penalised(x, y, off, penalty, b)
+
+    def height(b: Floats) -> float:
+        eta = x @ b + off
+        return float(y @ eta - np.logaddexp(0.0, eta).sum() - 0.5 * (penalty @ b**2))
+
+    value = height(b)
     for _ in range(rounds):
         p = inverse_logit(x @ b + off)
         gradient = x.T @ (y - p) - penalty * b
@@ -78,18 +102,13 @@ def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE, rou
         step = np.linalg.solve(information, gradient)
         if gradient @ step < 1e-9:
             break
-        b, value = climb(b, step, value, lambda new: _penalised(x, y, off, penalty, new))
+        b, value = climb(b, step, value, height)
     else:
         raise DataError(
             f"the logit did not settle in {rounds} rounds", "Leave out a column, or raise the ridge"
         )
     unpenalised = value + 0.5 * float(penalty @ b**2)
     return Logit(columns, mean, scale, b, np.linalg.inv(information), unpenalised)
-
-
-def _penalised(x: Floats, y: Floats, off: Floats, penalty: Floats, b: Floats) -> float:
-    eta = x @ b + off
-    return float(y @ eta - np.logaddexp(0.0, eta).sum() - 0.5 * (penalty @ b**2))
 
 
 def climb(b: Floats, step: Floats, value: float, height: Callable[[Floats], float]) -> tuple[Floats, float]:
@@ -112,13 +131,13 @@ def earlier_accords(rows: PairYears) -> Predictor:
     """The share that signed by the number of earlier accords, 0 to 3 or more; half an event added to each."""
     check_outcomes(rows)
     rate = float(rows.y.mean())
-    shares = np.array(
-        [
-            (rows.y[_class(rows) == k].sum() + rate) / ((_class(rows) == k).sum() + 1.0)
-            for k in range(CLASSES + 1)
-        ]
-    )
-    return lambda new: shares[_class(new)]
+
+    def count(some: PairYears) -> NDArray[np.int64]:
+        return np.minimum(np.asarray(some.x["earlier"], dtype=np.int64), CLASSES)
+
+    here = [count(rows) == k for k in range(CLASSES + 1)]
+    shares = np.array([(rows.y[now].sum() + rate) / (now.sum() + 1.0) for now in here])
+    return lambda new: shares[count(new)]
 
 
 def gravity(rows: PairYears) -> Predictor:
@@ -191,10 +210,6 @@ def rolling_origin(
     return rows.within(first, last), {name: np.concatenate(parts) for name, parts in ahead.items()}
 
 
-def _class(rows: PairYears) -> NDArray[np.int64]:
-    return np.minimum(np.asarray(rows.x["earlier"], dtype=np.int64), CLASSES)
-
-
 def standardise(rows: PairYears, columns: Sequence[str]) -> tuple[Floats, Floats]:
     """Mean and standard deviation of each column over its known values; 1 for a column without spread, 0 and
     1 for a column without values."""
@@ -230,3 +245,172 @@ def check_outcomes(rows: PairYears) -> None:
         raise DataError("a training year has no accords on record", "End the training before it")
     if len(rows.y) == 0 or rows.y.min() == rows.y.max():
         raise DataError("the training years have no accord, or nothing else", "Give a longer history")
+
+
+COUNT = "earlier_count"
+"""A logit on ln(1 + earlier agreements of the dyad) alone: what the classes of `earlier_accords` put together."""
+OWN_BASELINES = (*BASELINES, COUNT)
+
+
+def own_rows(scenario: Scenario, record: OwnRecord) -> PairYears:
+    """The rows of a scenario's own record, in its order, with the columns of the baselines. y is NaN where it looks at
+    nothing.
+
+    Each column is as known at the start of the year, as in `features.pair_years`: of earlier agreements those signed
+    before it; what the tables have without dates (sizes, regimes, ideal points, distances, quarrels) is the same in
+    every year. Agreements between two states count, as they do for the model; legs of multilateral treaties are in
+    `pact`, `other_alliance` and the network alone."""
+    c, parts = record.choices, [_own_columns(scenario, start) for start in record.starts.values()]
+    return PairYears(c.year, c.a, c.b, c.any_signed, c.exposure, pd.concat(parts, ignore_index=True))
+
+
+def _own_columns(scenario: Scenario, start: date) -> pd.DataFrame:
+    codes, place = scenario.codes, {code: k for k, code in enumerate(scenario.codes)}
+    i, j = np.triu_indices(len(codes), 1)
+    dated = [(day, one) for one in scenario.accords if (day := signing_day(one)) is not None and day < start]
+    standing = [one for _, one in dated if one.ended is None or one.ended >= start]
+    signed = [(day, one) for day, one in dated if not one.multilateral]
+    age = [(start - day).days / DAYS_PER_YEAR for day, _ in signed]
+    since = np.full((len(codes), len(codes)), np.nan)
+    for years, (_, one) in zip(age, signed, strict=True):
+        a, b = place[one.a], place[one.b]
+        since[a, b] = since[b, a] = np.fmin(since[a, b], years)
+
+    def table(agreements: Sequence[Accord], weight: Sequence[float] | float = 1.0) -> Floats:
+        """(n, n) agreements of each dyad, symmetric; each 1, or its weight."""
+        out = np.zeros((len(codes), len(codes)))
+        np.add.at(
+            out, tuple([place[getattr(one, side)] for one in agreements] for side in ("a", "b")), weight
+        )
+        return out + out.T
+
+    depth = {kind: rung.depth for kind, rung in scenario.kinds.items()}
+    alliances = {
+        "pact": [one for one in standing if depth[one.kind] >= 1.0],
+        "other_alliance": [one for one in standing if depth[one.kind] < 1.0 and one.multilateral],
+    }
+    quarrel = {(row.a, row.b): row for row in scenario.disputes} | {(r.b, r.a): r for r in scenario.disputes}
+    pairs = [quarrel.get((codes[a], codes[b])) for a, b in zip(i, j, strict=True)]
+    regimes = [s.democracy for s in scenario.states]
+    unknown = np.array([value is None for value in regimes])
+    both = [one for _, one in signed]
+    return dyad_columns(
+        i,
+        j,
+        capability=capabilities(scenario),
+        ideal=np.array([np.nan if s.ideal_point is None else s.ideal_point for s in scenario.states]),
+        dyadic={
+            "ln_distance": np.log(distances(scenario)[i, j] + DISTANCE_OFFSET_KM),
+            "joint_democracy": lesser(regimes)[i, j],
+            "democracy_gap": differences(regimes)[i, j],
+            "democracy_missing": (unknown[i] | unknown[j]).astype(np.float64),
+            "contiguous": np.full(len(i), np.nan),
+            **{name: (table(of) > 0).astype(np.float64)[i, j] for name, of in alliances.items()},
+            **{
+                name: np.array([0.0 if row is None else getattr(row, name) for row in pairs])
+                for name in QUARRELS
+            },
+        },
+        earlier=table(both),
+        memory=table(both, [2.0 ** (-years / MEMORY_HALF_LIFE) for years in age]),
+        recent=table([one for day, one in signed if day >= years_before(start, RECENT_YEARS)]),
+        since_last=since,
+        ties=(table(standing) > 0).astype(np.float64),
+        present=np.ones(len(codes), dtype=bool),
+    )
+
+
+def own_predictors(train: PairYears, window: int = WINDOW) -> tuple[dict[str, Predictor], tuple[str, ...]]:
+    """The baselines trained on the last `window` years of some rows, and why one could not be."""
+    rows = train.within(int(train.year.max()) - window + 1, int(train.year.max()))
+    made: dict[str, Predictor] = {}
+    without = []
+    for name in OWN_BASELINES:
+        try:
+            made[name] = fit_logit(rows, ("ln_earlier",)) if name == COUNT else BASELINES[name](rows)
+        except DataError as error:
+            without.append(f"no baseline {name}: {error.message}")
+    return made, tuple(without)
+
+
+CARD_YEARS = 5
+"""Years at the end of the record that are forecast, each from those before it."""
+
+
+@dataclass(frozen=True)
+class SkillCard:
+    """Rolling origin inside a scenario's own record: calibrate on what was known, forecast the year after, score.
+
+    Beside the model stand baselines trained on the same record and no more of it, dyads resampled.
+
+    scores: by forecast, `model` first. origins: years forecast. expected: by origin, agreements' dyads the model
+    expected, and those that came. notes: what a reader should know."""
+
+    scores: dict[str, Scores]
+    origins: tuple[int, ...]
+    expected: dict[int, tuple[float, int]]
+    forecasts: dict[str, Floats]
+    y: Floats
+    notes: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "origins": list(self.origins),
+            "years": {
+                str(year): {"expected": round(expected, 6), "happened": came}
+                for year, (expected, came) in self.expected.items()
+            },
+            "scores": {name: finite(one.as_dict()) for name, one in self.scores.items()},
+            "notes": list(self.notes),
+        }
+
+
+def skill_card(
+    scenario: Scenario,
+    record: OwnRecord,
+    prior: Prior,
+    form: Form = FORM,
+    origins: tuple[int, ...] = (),
+    resamples: int = 1000,
+    say: Callable[[str], None] = lambda _: None,
+) -> SkillCard:
+    """One year ahead from each origin, by default the last five years of the record.
+
+    record: with the years before the first origin that the form's window asks for, where there are any. Raises
+    DataError where no year can be forecast."""
+    origins = origins or record.years[-CARD_YEARS:]
+    rows = own_rows(scenario, record)
+    made: dict[str, list[Floats]] = {name: [] for name in ("model", *OWN_BASELINES)}
+    seen: list[tuple[int, Floats, Floats]] = []
+    notes: list[str] = []
+    for origin in origins:
+        say(f"forecast of the year that begins on {record.starts[origin]}")
+        try:
+            found = calibrate(record.within(origin - form.window, origin - 1), prior, form)
+        except DataError as error:
+            notes.append(f"no forecast from {record.starts[origin]}: {error.message}")
+            continue
+        now = record.within(origin, origin).choices
+        p = forecast(found, now)
+        made["model"].append(p)
+        new = rows.within(origin, origin)
+        known, without = own_predictors(rows.within(record.years[0], origin - 1), WINDOW)
+        notes += [f"{record.starts[origin]}: {one}" for one in without]
+        for name in OWN_BASELINES:
+            if name in known:
+                made[name].append(known[name](new))
+        seen.append((origin, p, now.any_signed))
+    if not seen:
+        raise DataError("no year of the record can be forecast from those before it", "Give a longer record")
+    whole = {name: np.concatenate(parts) for name, parts in made.items() if len(parts) == len(seen)}
+    y = np.concatenate([now for _, _, now in seen])
+    pair = np.concatenate([record.within(origin, origin).choices.pair for origin, _, _ in seen])
+    return SkillCard(
+        scores=score_forecasts(whole, y, pair, resamples=resamples),
+        origins=tuple(origin for origin, _, _ in seen),
+        expected={origin: (float(p.sum()), int(now.sum())) for origin, p, now in seen},
+        forecasts=whole,
+        y=y,
+        notes=tuple(notes),
+    )

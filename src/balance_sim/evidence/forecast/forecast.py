@@ -1,4 +1,4 @@
-"""A forecast of who makes an accord with whom in a window: read, frozen before the outcome, and scored."""
+"""A forecast of who makes an agreement with whom in a window: read, frozen before the outcome, and scored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +14,26 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.accords import read_outcomes
+from balance_sim.evidence.data.accords import read_forecast, read_outcomes
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.forecasts import read_forecast
-from balance_sim.evidence.data.history import Floats
-from balance_sim.evidence.data.panel import default_depths, load_history
+from balance_sim.evidence.data.history import Floats, default_depths, load_history
 from balance_sim.evidence.data.table import ReadReport
-from balance_sim.evidence.estimation.features import pair_years
-from balance_sim.evidence.estimation.own_record import own_record
-from balance_sim.evidence.forecast.baselines import BASELINES, WINDOW, fit_baselines
-from balance_sim.evidence.forecast.own_baselines import own_predictors, own_rows
-from balance_sim.evidence.forecast.score import FLOOR, Scores, calibration, score_forecasts
+from balance_sim.evidence.estimation.choices import own_record
+from balance_sim.evidence.estimation.features import PairYears, pair_years
+from balance_sim.evidence.forecast.baselines import (
+    BASELINES,
+    WINDOW,
+    Predictor,
+    fit_baselines,
+    own_predictors,
+    own_rows,
+)
+from balance_sim.evidence.forecast.score import Scores, score_forecasts
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.problems import did_you_mean, listed, shown
 from balance_sim.scenario.schema import Scenario
+from balance_sim.stats.scores import FLOOR, reliability_table
 
-STAGES = ("signed", "in_force")
-FROZEN = "balance-sim forecast"
 FEW = 5
 LARGEST = 64 << 20
 """Bytes of a frozen forecast that are read at most."""
@@ -38,7 +41,7 @@ LARGEST = 64 << 20
 
 @dataclass(frozen=True)
 class Forecast:
-    """pairs: ISO alpha-3 codes, a < b; p: a probability each that the pair makes an accord of one of `kinds`
+    """pairs: ISO alpha-3 codes, a < b; p: a probability each that the dyad makes an agreement of one of `kinds`
     (any if empty) that reaches `stage` on first..last, both days included."""
 
     pairs: tuple[tuple[str, str], ...]
@@ -80,7 +83,7 @@ def read_pairs(
 def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
     """Write a forecast with its hash and today's date (UTC). A file that is there is not written over."""
     record = {
-        "format": FROZEN,
+        "format": "balance-sim forecast",
         "frozen": datetime.now(UTC).date().isoformat(),
         "sha256": forecast.sha256,
         "forecast": forecast.content,
@@ -128,10 +131,10 @@ def thaw(path: Path) -> tuple[Forecast, str]:
 
 @dataclass(frozen=True)
 class Happened:
-    """What happened to the pairs of a forecast. y: (N,) 1 where the pair made such an accord in the window.
+    """What happened to the dyads of a forecast. y: (N,) 1 where the dyad made such an agreement in the window.
 
-    accords: such accords in the file; outside: pairs that made one and are not in the forecast; partial: of the
-    accords, dates known to the month or year only; report: of the file."""
+    accords: such agreements in the file; outside: dyads that made one and are not in the forecast; partial: of the
+    agreements, dates known to the month or year only; report: of the file."""
 
     y: Floats
     accords: int
@@ -152,14 +155,11 @@ class Happened:
 
 
 def happened(forecast: Forecast, outcomes: Path) -> Happened:
-    """The accords of a file that count. Rows of one agreement with several parties are pairs of their own."""
+    """The agreements of a file that count. Rows of one agreement with several parties are pairs of their own."""
     read = read_outcomes(outcomes)
-    frame = read.frame
-    frame = frame[frame[forecast.stage].notna()]
-    if forecast.kinds:
-        frame = frame[frame["kind"].isin(forecast.kinds)]
-    day = frame[forecast.stage]
-    frame = frame[(day >= pd.Timestamp(forecast.first)) & (day <= pd.Timestamp(forecast.last))]
+    frame, day = read.frame, read.frame[forecast.stage]
+    inside = (day >= pd.Timestamp(forecast.first)) & (day <= pd.Timestamp(forecast.last))
+    frame = frame[inside & (frame["kind"].isin(forecast.kinds) | (not forecast.kinds))]
     sides = [codes.convert(frame[side], frame[forecast.stage], "cow", "iso3") for side in ("cow_a", "cow_b")]
     done = {(min(str(a), str(b)), max(str(a), str(b))) for a, b in zip(*sides, strict=True)}
     known = set(forecast.pairs)
@@ -172,61 +172,49 @@ def happened(forecast: Forecast, outcomes: Path) -> Happened:
     )
 
 
-def made(forecast: Forecast, outcomes: Path) -> Floats:
-    """(N,) 1 where the pair made such an accord in the window."""
-    return happened(forecast, outcomes).y
-
-
 def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
-    """(N,) by name: baselines trained on the ten years before the window, on what `data` holds before it.
-
-    A year's chance becomes the window's by 1 - (1 - p)^years. Pairs that the data do not know get the base
-    rate."""
+    """(N,) by name: baselines trained on the ten years before the window, on what `data` holds before it."""
     year = forecast.first.year
     history = load_history(data, year - WINDOW, year)
     if history.accord_years[1] < year - 1:
         raise DataError(
-            f"the accords on record end in {history.accord_years[1]}",
-            f"Give accords up to {year - 1}, or leave --data out",
+            f"the agreements on record end in {history.accord_years[1]}",
+            f"Give agreements up to {year - 1}, or leave --data out",
             path=data,
         )
     rows = pair_years(history, forecast.kinds or None)
-    now = rows.within(year, year)
-    place = {(history.iso3[a], history.iso3[b]): k for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))}
+    known = fit_baselines(rows.within(year - WINDOW, year - 1), tuple(BASELINES))
+    return _in_window(forecast, known, rows.within(year, year), history.iso3)
+
+
+def own_baselines_of(forecast: Forecast, scenario: Scenario) -> tuple[dict[str, Floats], tuple[str, ...]]:
+    """The same of baselines trained on a scenario's own record, on what it holds before its start; and why one could
+    not be trained."""
+    until = min(scenario.start, forecast.first)
+    record = own_record(scenario, WINDOW, until=until, ahead=True, kinds=forecast.kinds)
+    rows = own_rows(scenario, record)
+    known, without = own_predictors(rows.within(record.years[0], until.year - 1))
+    return _in_window(forecast, known, rows.within(until.year, until.year), scenario.codes), without
+
+
+def _in_window(
+    forecast: Forecast, known: Mapping[str, Predictor], now: PairYears, codes: Sequence[str]
+) -> dict[str, Floats]:
+    """A year's chance becomes the window's by 1 - (1 - p)^years. Pairs that are not among the rows get the base
+    rate."""
+    place = {(codes[a], codes[b]): k for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))}
     at = np.array([place.get(pair, -1) for pair in forecast.pairs])
     years = ((forecast.last - forecast.first).days + 1) / 365.25
-    out = {}
-    base = 0.0
-    for name, predict in fit_baselines(rows.within(year - WINDOW, year - 1), tuple(BASELINES)).items():
+    out, base = {}, 0.0
+    for name, predict in known.items():
         p = predict(now)
         base = float(p[0]) if name == "base_rate" else base
         out[name] = -np.expm1(np.log1p(-np.where(at >= 0, p[at], base)) * years)
     return out
 
 
-def own_baselines_of(forecast: Forecast, scenario: Scenario) -> tuple[dict[str, Floats], tuple[str, ...]]:
-    """Probabilities of the baselines trained on a scenario's own record, on what it holds before its start; and why one
-    could not be trained. A year's chance becomes the window's; dyads outside the roster get the base rate."""
-    until = min(scenario.start, forecast.first)
-    record = own_record(scenario, WINDOW, until=until, ahead=True, kinds=forecast.kinds)
-    rows = own_rows(scenario, record)
-    made, without = own_predictors(rows.within(record.years[0], until.year - 1))
-    now = rows.within(until.year, until.year)
-    codes = scenario.codes
-    place = {(codes[a], codes[b]): k for k, (a, b) in enumerate(zip(now.a, now.b, strict=True))}
-    at = np.array([place.get(pair, -1) for pair in forecast.pairs])
-    years = ((forecast.last - forecast.first).days + 1) / 365.25
-    out = {}
-    base = 0.0
-    for name, predict in made.items():
-        p = predict(now)
-        base = float(p[0]) if name == "base_rate" else base
-        out[name] = -np.expm1(np.log1p(-np.where(at >= 0, p[at], base)) * years)
-    return out, without
-
-
 @dataclass(frozen=True)
-class Scored:
+class ScoredForecast:
     """Scores by name (`model` is the forecast), the reliability table, what the skills are against, what
     happened, and what a reader should know."""
 
@@ -241,37 +229,31 @@ def score_forecast(
     forecast: Forecast,
     outcomes: Path,
     data: Path | None = None,
-    more: Mapping[str, Floats] | None = None,
     resamples: int = 1000,
     kinds: Sequence[str] = (),
     scenario: Scenario | None = None,
-) -> Scored:
-    """Score a forecast beside its baselines. kinds: of accords that are known besides the shipped ones.
+) -> ScoredForecast:
+    """Score a forecast beside its baselines. kinds: of agreements that are known besides the shipped ones.
 
     Baselines are trained on `data`, else on the record of `scenario`. Without either, or where its record holds no
-    agreement, the reference is the share of pairs that made one, known only afterwards: harder to beat than
+    agreement, the reference is the share of dyads that made one, known only afterwards: harder to beat than
     any base rate of the past. Where none or all did, that share is right by construction and there is no skill."""
     there = happened(forecast, outcomes)
-    y = there.y
-    base = {"base_rate": np.full(len(y), y.mean())}
-    without: tuple[str, ...] = ()
-    known = base
+    y, without = there.y, tuple[str, ...]()
+    known = hindsight = {"base_rate": np.full(len(y), y.mean())}
     if data is not None:
         known = baselines_of(forecast, data)
     elif scenario is not None:
         own, without = own_baselines_of(forecast, scenario)
-        known = own if "base_rate" in own else base
-    is_past = known is not base
-    p = {"model": np.array(forecast.p), **known, **(more or {})}
+        known = own if "base_rate" in own else hindsight
+    is_past = known is not hindsight
+    p = {"model": np.array(forecast.p), **known}
     scores = score_forecasts(p, y, np.arange(len(y)), resamples=resamples)
-    reliability = [
-        {str(k): v for k, v in row.items()} for row in calibration(p["model"], y).to_dict("records")
-    ]
-    reference = "base rate of the past" if is_past else "share that made one, in hindsight"
-    return Scored(
+    reliability = reliability_table(p["model"], y).to_dict("records")
+    return ScoredForecast(
         scores,
-        reliability,
-        reference,
+        [{str(k): v for k, v in row.items()} for row in reliability],
+        "base rate of the past" if is_past else "share that made one, in hindsight",
         there,
         (
             *unknown_kinds(forecast, there.report, (*default_depths(), *kinds)),
@@ -309,44 +291,19 @@ def _meant(word: str, known: Sequence[str]) -> str:
 
 
 def _notes(model: Scores, there: Happened, until: date, stage: str, *, is_past: bool) -> tuple[str, ...]:
-    notes = []
-    if not is_past:
-        others = ", ".join(name for name in BASELINES if name != "base_rate")
-        notes.append(
-            f"{others} need a history to train on: give --data DIR, or --scenario FILE for its record"
-        )
-    elif stage != "signed":
-        notes.append("the baselines are trained on signatures, whatever the stage")
-    if model.events == 0:
-        notes.append(
-            "no pair made such an accord: ranks are undefined, and only the expected number tells much"
-        )
-    elif model.events < FEW:
-        notes.append(
-            f"{model.events} of {model.n} pairs made such an accord: too few to tell forecasts apart"
-        )
-    if model.clipped:
-        notes.append(
-            f"{model.clipped} probabilities of 0 or 1 were kept {FLOOR:g} away from it in the log score"
-        )
-    if there.outside:
-        more = f" and {len(there.outside) - 5} more" if len(there.outside) > 5 else ""
-        notes.append(
-            f"{len(there.outside)} pairs made such an accord and are not in the forecast, so not scored: "
-            f"{', '.join(there.outside[:5])}{more}"
-        )
-    if there.partial:
-        notes.append(f"{there.partial} of the accords are dated to the month or year only")
-    name = Path(there.report.path).name
-    last = there.report.last_year
-    if last is not None and last < until.year:
-        notes.append(
-            f"the accords in {name} end in {last}, the forecast in {until.year}: is the window covered?"
-        )
-    notes += there.report.losses
-    return tuple(notes)
-
-
-def window_of(first: date, days: int) -> tuple[date, date]:
-    """The days after `first`, so many."""
-    return first + timedelta(days=1), first + timedelta(days=days)
+    others = ", ".join(name for name in BASELINES if name != "base_rate")
+    file, last, outside = Path(there.report.path).name, there.report.last_year, there.outside
+    more = f" and {len(outside) - 5} more" if len(outside) > 5 else ""
+    few, ends_early = 0 < model.events < FEW, last is not None and last < until.year
+    notes = {
+        f"{others} need a history to train on: give --data DIR, or --scenario FILE for its record": not is_past,
+        "the baselines are trained on signatures, whatever the stage": is_past and stage != "signed",
+        "no dyad made such an agreement: ranks are undefined, only the expected number tells much": not model.events,
+        f"{model.events} of {model.n} dyads made such an agreement: too few to tell forecasts apart": few,
+        f"{model.clipped} probabilities of 0 or 1 were kept {FLOOR:g} away from it in the log score": model.clipped,
+        f"{len(outside)} dyads made such an agreement and are not in the forecast, so not scored: "
+        f"{', '.join(outside[:5])}{more}": outside,
+        f"{there.partial} of the agreements are dated to the month or year only": there.partial,
+        f"the agreements in {file} end in {last}, the forecast in {until.year}: is the window covered?": ends_early,
+    }
+    return (*(note for note, holds in notes.items() if holds), *there.report.losses)

@@ -8,27 +8,88 @@ of pairs follow what is known as the years pass (`drift`, `pair_factors`)."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
+import pandas as pd
+from pydantic import Field, ValidationError
 
-from balance_sim.evidence.data.carried import carried_forward
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats, History
-from balance_sim.evidence.data.panel import load_history
-from balance_sim.evidence.estimation.choices import Choices, choices
-from balance_sim.evidence.estimation.drift import chances_ahead, fit_at, memory_of
+from balance_sim.evidence.data.history import Floats, History, carried_forward, load_history
+from balance_sim.evidence.estimation.choices import Choices, choices, fitted_terms
+from balance_sim.evidence.estimation.drift import PairFactors, chances_ahead, fit_at, memory_of, pair_factors
 from balance_sim.evidence.estimation.features import PairYears, pair_years
-from balance_sim.evidence.estimation.fitted_file import data_used
 from balance_sim.evidence.estimation.fitting import Fit, fit
-from balance_sim.evidence.estimation.pair_factors import PairFactors, pair_factors
-from balance_sim.evidence.estimation.terms import fitted_terms
+from balance_sim.evidence.estimation.parameter_files import data_used
 from balance_sim.evidence.forecast.baselines import fit_baselines
-from balance_sim.evidence.forecast.forward import simulate_forward
-from balance_sim.evidence.forecast.hindcast_plan import WAYS, Plan, read_plan
-from balance_sim.evidence.forecast.score import Scores, calibration, log_score, score_forecasts
+from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
+from balance_sim.evidence.forecast.score import BINS, WAYS, ForecastWay, Scores, finite, score_forecasts
+from balance_sim.replications.gof import Agreements, Span, from_table
+from balance_sim.scenario.schema import Scenario, Strict, Text
+from balance_sim.scenario.validation import Refuse, read_plan
+from balance_sim.stats.scores import log_score, reliability_table
+
+Baseline = Literal["base_rate", "earlier_accords", "gravity", "logit", "boosted_trees"]
+Year = Annotated[int, Field(ge=1816)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class HindcastPlan(Strict):
+    """The plan of a hindcast: which years, which forecasts, how the years are followed.
+
+    first: of the history. last: last year of the fit. until: last year forecast. window: years that the fit and the
+    baselines look back. drift: propensities and level follow the years. persistence: of propensities from one year run
+    forward to the next. pair_variance: of the dyads' factors (`pair_factors`), 0 for none. refit: weights and
+    baselines `once`, or `yearly` for each year ahead. runs, seed: of the engine. resamples: for the intervals. Without
+    drift neither persistence nor factors are used."""
+
+    title: Text = ""
+    first: Year = 1985
+    last: Year = 2003
+    until: Year = 2010
+    window: Count = 10
+    alliances: Literal["atop", "cow"] = "atop"
+    terms: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    propensities: bool = True
+    drift: bool = True
+    persistence: Annotated[float, Field(ge=0, le=1)] = 0.9
+    pair_variance: Annotated[float, Field(ge=0, le=4)] = 0.25
+    refit: Literal["once", "yearly"] = "once"
+    ways: Annotated[tuple[ForecastWay, ...], Field(min_length=1)] = WAYS
+    baselines: Annotated[tuple[Baseline, ...], Field(min_length=1)] = get_args(Baseline)
+    runs: Count = 200
+    seed: Annotated[int, Field(ge=0)] = 1
+    resamples: Annotated[int, Field(ge=2)] = 500
+
+
+def read_hindcast_plan(path: Path | str) -> HindcastPlan:
+    """A plan from a YAML file. Raises ScenarioError with everything that is wrong in it."""
+    return read_plan(HindcastPlan, path, "hindcast", rules=_between_keys)
+
+
+def _between_keys(plan: HindcastPlan, refuse: Refuse) -> None:
+    if not plan.first < plan.last < plan.until:
+        said = f"first {plan.first}, last {plan.last} (of the fit), until {plan.until} are not in order"
+        refuse("until", "E210", said, "each later than the one before")
+    if "base_rate" not in plan.baselines:
+        refuse("baselines", "E211", "skills are against the base rate", "add base_rate")
+
+
+def stored_plan(values: Mapping[str, object], path: Path) -> HindcastPlan:
+    """The plan that a hindcast's results hold. Raises DataError where they hold none."""
+    given = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+    why: list[str] = []
+    try:
+        plan = HindcastPlan.model_validate(given)
+        _between_keys(plan, lambda _where, _code, said, *_hints: why.append(said))
+    except ValidationError as error:
+        why = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()]
+    if why:
+        raise DataError(f"this holds no plan of a hindcast: {why[0]}", "Give what `hindcast` wrote", path)
+    return plan
 
 
 @dataclass(frozen=True)
@@ -37,7 +98,7 @@ class Hindcast:
     as at the end of the fit; None where that is the forecast itself. scores: way -> forecast -> scores.
     calibration: of the model. notes: what was left out, and why. data: the files that were read."""
 
-    plan: Plan
+    plan: HindcastPlan
     fit: Fit
     memory: float
     as_fitted: Scores | None
@@ -58,7 +119,7 @@ class Hindcast:
             "forecast": [self.plan.last + 1, self.plan.until],
             "runs": self.plan.runs,
             "seed": self.plan.seed,
-            "plan": asdict(self.plan),
+            "plan": self.plan.model_dump(),
             "weights": self.fit.weights,
             "standard_errors": {
                 name: float(error)
@@ -75,25 +136,7 @@ class Hindcast:
         return out
 
 
-def finite(values: Mapping[str, object]) -> dict[str, object]:
-    """The same with null for what is not a number, as JSON has none."""
-
-    def one(value: object) -> object:
-        if isinstance(value, float) and not np.isfinite(value):
-            return None
-        if isinstance(value, dict):
-            return {key: one(item) for key, item in value.items()}
-        return [one(item) for item in value] if isinstance(value, list) else value
-
-    return {key: one(value) for key, value in values.items()}
-
-
-def hindcast(plan: Plan, data: Path | str, outcomes: Path | str | None = None) -> Hindcast:
-    """Run a plan on the files of `read_history`."""
-    return hindcast_of(plan, read_history(plan, data, outcomes))
-
-
-def read_history(plan: Plan, data: Path | str, outcomes: Path | str | None = None) -> History:
+def read_history(plan: HindcastPlan, data: Path | str, outcomes: Path | str | None = None) -> History:
     """What a plan needs. outcomes: a file with the accords after the fit's last year; up to that year those in
     `data` count, after it the file's alone. Covariates that end earlier are carried forward, and a note says which.
 
@@ -107,89 +150,76 @@ def read_history(plan: Plan, data: Path | str, outcomes: Path | str | None = Non
             path=outcomes or data,
         )
     history = carried_forward(history)
-    return replace(history, notes=(*history.notes, *_silent_years(plan, history)))
-
-
-def _silent_years(plan: Plan, history: History) -> list[str]:
-    """A line on the years forecast in which nobody signed: more likely a hole in the file than the truth."""
     signed = set(history.accords["signed"].dt.year)
     silent = [str(year) for year in range(plan.last + 1, plan.until + 1) if year not in signed]
-    return [f"no accord at all in {', '.join(silent)}: do the outcomes cover them?"] if silent else []
+    note = f"no accord at all in {', '.join(silent)}: do the outcomes cover them?"  # a hole in the file, more likely
+    return replace(history, notes=(*history.notes, note)) if silent else history
 
 
-def hindcast_of(plan: Plan, history: History) -> Hindcast:
+def hindcast_of(plan: HindcastPlan, history: History) -> Hindcast:
     """Run a plan on a history that reaches its last year."""
     terms, notes = fitted_terms(history, plan.terms)
-    record, rows = choices(history, terms), pair_years(history)
-    if not (np.array_equal(record.a, rows.a) and np.array_equal(record.b, rows.b)):
+    every, rows = choices(history, terms), pair_years(history)
+    if not (np.array_equal(every.a, rows.a) and np.array_equal(every.b, rows.b)):
         raise AssertionError("the model and its baselines look at other pairs")
-    found = _fitted(plan, record, plan.last)
-    every, record = record, record.with_kinds(found.kinds)
+    found = _fitted(plan, every, plan.last, signs=True)
+    record = every.with_kinds(found.kinds)
     memory = memory_of(found, record.within(plan.first, plan.last), plan.window) if plan.drift else 1.0
     base = fit_baselines(rows.within(plan.first, plan.last), plan.baselines, plan.window)
     ahead = rows.within(plan.last + 1, plan.until)
-    forecasts: dict[str, dict[str, Floats]] = {}
-    kept = {}
+    made: dict[str, tuple[dict[str, Floats], PairYears]] = {}
+    as_fitted = None
     if "one_year_ahead" in plan.ways:
-        still = found.chances(record.within(plan.last + 1, plan.until))
         if plan.refit == "yearly":
-            forecasts["one_year_ahead"] = _refitted(plan, every, rows, memory)
+            p = _refitted(plan, every, rows, memory)
         else:
-            forecasts["one_year_ahead"] = {
+            p = {
                 "model": _followed(plan, found, record, memory, plan.last + 1, plan.until),
                 **{name: predict(ahead) for name, predict in base.items()},
             }
-        kept["one_year_ahead"] = ahead
+        made["one_year_ahead"] = p, ahead
+        if plan.drift or plan.refit == "yearly":
+            still = found.chances(record.within(plan.last + 1, plan.until))
+            as_fitted = _scored(plan, {"base_rate": p["base_rate"], "model": still}, ahead)["model"]
     if "simulated_forward" in plan.ways:
         start = fit_at(found, record, plan.last + 1, memory, plan.window) if plan.drift else found
-        factors = (
-            pair_factors(start, record, plan.last + 1, plan.window, plan.pair_variance)
-            if plan.drift and plan.pair_variance > 0
-            else None
-        )
+        factors = None
+        if plan.drift and plan.pair_variance > 0:
+            factors = pair_factors(start, record, plan.last + 1, plan.window, plan.pair_variance)
         model, frozen, there = _forward(plan, start, factors, history, rows)
-        forecasts["simulated_forward"] = {
-            "model": model,
-            **{name: predict(frozen) for name, predict in base.items()},
-        }
-        kept["simulated_forward"] = there
+        made["simulated_forward"] = {"model": model, **{k: of(frozen) for k, of in base.items()}}, there
         lost = len(ahead.y) - len(there.y)
         notes += (f"simulated_forward: {lost} pairs and years with a state that joined later left out",)
-    as_fitted = None
-    if (plan.drift or plan.refit == "yearly") and "one_year_ahead" in forecasts:
-        both = {"base_rate": forecasts["one_year_ahead"]["base_rate"], "model": still}
-        as_fitted = score_forecasts(both, ahead.y, ahead.pair, resamples=plan.resamples, seed=plan.seed)[
-            "model"
-        ]
     return Hindcast(
         plan=plan,
         fit=found,
         memory=memory,
         as_fitted=as_fitted,
-        scores={
-            way: score_forecasts(p, kept[way].y, kept[way].pair, resamples=plan.resamples, seed=plan.seed)
-            for way, p in forecasts.items()
-        },
+        scores={way: _scored(plan, p, of) for way, (p, of) in made.items()},
         calibration={
-            way: calibration(p["model"], kept[way].y)[["low", "high", "n", "expected", "happened"]].to_dict(
-                "records"
-            )
-            for way, p in forecasts.items()
+            way: reliability_table(p["model"], of.y)[[*BINS]].to_dict("records")
+            for way, (p, of) in made.items()
         },
-        by_year={way: _by_year(p, kept[way]) for way, p in forecasts.items()},
+        by_year={way: _by_year(p, of) for way, (p, of) in made.items()},
         notes=(*notes, *history.notes),
         data=tuple(data_used(history)),
     )
 
 
-def _fitted(plan: Plan, record: Choices, last: int) -> Fit:
-    """The model fitted on the window that ends with a year."""
+def _scored(plan: HindcastPlan, p: Mapping[str, Floats], rows: PairYears) -> dict[str, Scores]:
+    return score_forecasts(p, rows.y, rows.pair, resamples=plan.resamples, seed=plan.seed)
+
+
+def _fitted(plan: HindcastPlan, record: Choices, last: int, *, signs: bool) -> Fit:
+    """The model fitted on the window that ends with a year. signs: of weights as theory has them."""
     past = record.within(max(plan.first, last - plan.window + 1), last)
     kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0]
-    return fit(past.with_kinds(kinds or past.kinds), propensities=plan.propensities, signs=True)
+    return fit(past.with_kinds(kinds or past.kinds), propensities=plan.propensities, signs=signs)
 
 
-def _followed(plan: Plan, found: Fit, record: Choices, memory: float, first: int, last: int) -> Floats:
+def _followed(
+    plan: HindcastPlan, found: Fit, record: Choices, memory: float, first: int, last: int
+) -> Floats:
     """The model's chances one year ahead, weights held."""
     if not plan.drift:
         return found.chances(record.within(first, last))
@@ -197,11 +227,11 @@ def _followed(plan: Plan, found: Fit, record: Choices, memory: float, first: int
     return chances_ahead(found, record, years, memory, plan.window, plan.pair_variance)
 
 
-def _refitted(plan: Plan, record: Choices, rows: PairYears, memory: float) -> dict[str, Floats]:
+def _refitted(plan: HindcastPlan, record: Choices, rows: PairYears, memory: float) -> dict[str, Floats]:
     """Model and baselines one year ahead, all of them fitted anew for each year on the window before it."""
     parts: dict[str, list[Floats]] = {}
     for year in range(plan.last + 1, plan.until + 1):
-        found = _fitted(plan, record, year - 1)
+        found = _fitted(plan, record, year - 1, signs=True)
         ours = _followed(plan, found, record.with_kinds(found.kinds), memory, year, year)
         parts.setdefault("model", []).append(ours)
         base = fit_baselines(rows.within(plan.first, year - 1), plan.baselines, plan.window)
@@ -211,7 +241,7 @@ def _refitted(plan: Plan, record: Choices, rows: PairYears, memory: float) -> di
 
 
 def _forward(
-    plan: Plan, found: Fit, factors: PairFactors | None, history: History, rows: PairYears
+    plan: HindcastPlan, found: Fit, factors: PairFactors | None, history: History, rows: PairYears
 ) -> tuple[Floats, PairYears, PairYears]:
     """The model's chances run forward; the rows with what was known at the origin; and the rows to score."""
     origin = plan.last + 1
@@ -229,26 +259,10 @@ def _forward(
     chance = run.chance[ahead.year - origin, ahead.a, ahead.b]
     place = {int(pair): k for k, pair in enumerate(first.pair)}
     at = np.array([place.get(int(pair), -1) for pair in ahead.pair])
-    there = (at >= 0) & ~np.isnan(chance)
-    keep = np.flatnonzero(there)
-    scored = PairYears(
-        ahead.year[keep],
-        ahead.a[keep],
-        ahead.b[keep],
-        ahead.y[keep],
-        ahead.exposure[keep],
-        ahead.x.iloc[keep].reset_index(drop=True),
-    )
-    frozen = PairYears(
-        scored.year,
-        scored.a,
-        scored.b,
-        scored.y,
-        scored.exposure,
-        first.x.iloc[at[keep]].reset_index(drop=True),
-    )
-    part = -np.expm1(np.log1p(-chance[keep]) * scored.exposure)
-    return part, frozen, scored
+    keep = np.flatnonzero((at >= 0) & ~np.isnan(chance))
+    scored = ahead.take(keep)
+    frozen = replace(scored, x=first.x.iloc[at[keep]].reset_index(drop=True))
+    return -np.expm1(np.log1p(-chance[keep]) * scored.exposure), frozen, scored
 
 
 def _by_year(forecasts: Mapping[str, Floats], rows: PairYears) -> dict[int, dict[str, float]]:
@@ -263,4 +277,74 @@ def _by_year(forecasts: Mapping[str, Floats], rows: PairYears) -> dict[int, dict
     return out
 
 
-__all__ = ["WAYS", "Hindcast", "Plan", "data_used", "hindcast", "hindcast_of", "read_history", "read_plan"]
+@dataclass(frozen=True)
+class Forward:
+    """The networks of a hindcast: what the forward simulation signs after the fit's last year, and what was signed.
+
+    scenario: the record on 1 January after the fit's last year, as it is run forward. observed, simulated: the
+    agreements of the kinds fitted, between its states, of the years forecast; kinds: those."""
+
+    scenario: Scenario
+    span: Span
+    kinds: tuple[str, ...]
+    observed: Agreements
+    simulated: Agreements
+    notes: tuple[str, ...]
+
+
+def forward_networks(plan: HindcastPlan, history: History, *, runs: int, seed: int) -> Forward:
+    """Fit up to the plan's last year as `hindcast` does, and run forward without looking at what came after.
+
+    Factors of pairs do not act in the runs, as in the hindcast's own."""
+    terms, notes = fitted_terms(history, plan.terms)
+    record = choices(history, terms)
+    found = _fitted(plan, record, plan.last, signs=False)
+    record = record.with_kinds(found.kinds)
+    origin = plan.last + 1
+    persistence = 1.0
+    if plan.drift:
+        memory = memory_of(found, record.within(plan.first, plan.last), plan.window)
+        found, persistence = fit_at(found, record, origin, memory, plan.window), plan.persistence
+    scenario = scenario_of_fit(found, history, origin, plan.until - plan.last, {})
+    world, made = agreements_forward(found, scenario, runs=runs, seed=seed, persistence=persistence)
+    at = {code: i for i, code in enumerate(scenario.codes)}
+    place = np.array([at[code] for code in world.codes])
+    first, second = place[world.first[made.pair]], place[world.second[made.pair]]
+    lag = np.floor(made.in_force) - np.floor(made.signed)
+    simulated = Agreements(
+        run=made.run,
+        a=np.minimum(first, second),
+        b=np.maximum(first, second),
+        kind=np.array(world.ladder.names)[made.kind],
+        signed=scenario.start.toordinal() + np.floor(made.signed).astype(np.int64),
+        talks=np.floor(made.signed) - np.floor(made.opened),
+        force=np.where(np.isfinite(lag), lag, np.nan),
+    )
+    span = Span(date(origin, 1, 1), date(plan.until + 1, 1, 1))
+    observed, left_out = _observed(history, scenario, found.kinds, span)
+    if left_out:
+        notes += (f"{left_out} agreements with a state that joined after {span.first} are left out",)
+    return Forward(scenario, span, tuple(found.kinds), observed, simulated, (*notes, *history.notes))
+
+
+def _observed(
+    history: History, scenario: Scenario, kinds: list[str] | tuple[str, ...], span: Span
+) -> tuple[Agreements, int]:
+    """What was signed, between states that were there at the origin; and how many others there were."""
+    frame = history.accords
+    dated = (frame["signed"] >= pd.Timestamp(span.first)) & (frame["signed"] < pd.Timestamp(span.stop))
+    frame = frame[dated & frame["kind"].isin(kinds) & ~frame["multilateral"].astype(bool)]
+    iso3 = np.array(history.iso3)
+    exact = frame["precision"] == "day" if "precision" in frame else pd.Series(True, index=frame.index)
+    named = pd.DataFrame(
+        {
+            "run": 0,
+            "a": iso3[frame["a"].to_numpy(dtype=np.int64)],
+            "b": iso3[frame["b"].to_numpy(dtype=np.int64)],
+            "kind": frame["kind"].to_numpy(),
+            "signed": frame["signed"].to_numpy(),
+            "in_force": frame["in_force"].where(exact).to_numpy(),
+        }
+    )
+    there = named["a"].isin(scenario.codes) & named["b"].isin(scenario.codes)
+    return from_table(named[there], scenario.codes), int((~there).sum())

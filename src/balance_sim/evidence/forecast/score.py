@@ -1,133 +1,64 @@
-"""Proper scores of forecast probabilities for pairs of states, and what they are worth against a baseline.
+"""Scores of forecasts for dyads side by side, with paired intervals; and scores that were written, read back.
 
-p: (N,) probabilities; y: (N,) 0 or 1, what happened; pair: (N,) a number for the pair of each row. Scores are
-losses (lower is better); a skill is 1 - score / baseline's score, 1 perfect, 0 no better, below 0 worse.
-Gneiting, Raftery 2007, JASA 102: 359-378; Murphy 1973, Journal of Applied Meteorology 12: 595-600."""
+p: (N,) probabilities; y: (N,) 0 or 1, what happened; pair: (N,) a number for the dyad of each row. The scores
+themselves: `stats.scores`. What `hindcast` writes, and what `hindcast --json` and `score --json` print, is read by
+`read_scored` for figures and reports."""
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv, ndtr, stdtrit
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.scenario.files import regular_bytes
+from balance_sim.stats.scores import (
+    FLOOR,
+    Floats,
+    Ranking,
+    carrying,
+    checked,
+    cluster_resamples,
+    resampled,
+    surprise,
+)
 
-FLOOR = 1e-9
-"""Probabilities are kept this far from 0 and 1 in the log score, so that one surprise does not make it
-infinite; `clipped` counts those that were nearer."""
-EDGES = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-FEWEST = 8
-"""Pairs with an event, and pairs without one, below which scores have no intervals."""
 MODEL = "model"
 GAINS = ("brier_skill", "log_skill", "auc", "average_precision")
 DETECTION = 2.80
 """Normal quantiles 0.975 and 0.8 added: an effect of this many standard errors is seen 8 times in 10."""
 
 
-def brier(p: ArrayLike, y: ArrayLike) -> float:
-    """Mean squared error of the probabilities. Brier 1950, Monthly Weather Review 78: 1-3."""
-    p, y = _checked(p, y)
-    return float(np.mean((p - y) ** 2))
-
-
-def log_score(p: ArrayLike, y: ArrayLike) -> float:
-    """Mean of -ln of the probability given to what happened, nats. Good 1952, JRSS B 14: 107-114."""
-    p, y = _checked(p, y)
-    return float(np.mean(_surprise(p, y)))
-
-
-def auc(p: ArrayLike, y: ArrayLike) -> float:
-    """Chance that a random event was given more than a random non-event, ties half. NaN without both."""
-    p, y = _checked(p, y)
-    return float(Ranking(p, y).auc(np.ones_like(p)))
-
-
-def average_precision(p: ArrayLike, y: ArrayLike) -> float:
-    """Sum over thresholds of (gain in recall) x precision, no interpolation. NaN without events."""
-    p, y = _checked(p, y)
-    return float(Ranking(p, y).average_precision(np.ones_like(p)))
-
-
-def skill(score: float, baseline: float) -> float:
-    """1 - score / baseline. NaN if the baseline is perfect."""
-    return 1.0 - score / baseline if baseline > 0 else float("nan")
-
-
-def calibration(p: ArrayLike, y: ArrayLike, edges: ArrayLike = EDGES) -> pd.DataFrame:
-    """Reliability table, one row a bin [low, high) that has forecasts (the last bin includes 1).
-
-    n, forecast (mean p), observed (share that happened), expected and happened (counts), and the 95 % interval of
-    the observed share. It judges forecasts, row by row: where they are right, given what came before, it holds their
-    mean."""
-    p, y = _checked(p, y)
-    edges = np.asarray(edges, dtype=np.float64)
-    place = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
-    n = np.bincount(place, minlength=len(edges) - 1).astype(np.float64)
-    expected = np.bincount(place, weights=p, minlength=len(edges) - 1)
-    happened = np.bincount(place, weights=y, minlength=len(edges) - 1)
-    low, high = exact_share(happened, n)
-    frame = pd.DataFrame(
-        {
-            "low": edges[:-1],
-            "high": edges[1:],
-            "n": n.astype(np.int64),
-            "forecast": expected / np.maximum(n, 1),
-            "observed": happened / np.maximum(n, 1),
-            "expected": expected,
-            "happened": happened.astype(np.int64),
-            "observed_low": low,
-            "observed_high": high,
-        }
-    )
-    return frame[frame["n"] > 0].reset_index(drop=True)
-
-
-def exact_share(happened: Floats, n: Floats) -> tuple[Floats, Floats]:
-    """95 % interval of a share. Clopper, Pearson 1934, Biometrika 26: 404-413: never below 0.95. NaN where n is 0."""
-    happened, n = np.broadcast_arrays(np.asarray(happened, np.float64), np.asarray(n, np.float64))
-    some, not_all = happened > 0, happened < n
-    low = betaincinv(np.where(some, happened, 1.0), n - happened + 1, 0.025)
-    high = betaincinv(happened + 1, np.where(not_all, n - happened, 1.0), 0.975)
-    known = n > 0
-    return np.where(known, np.where(some, low, 0.0), np.nan), np.where(
-        known, np.where(not_all, high, 1.0), np.nan
-    )
-
-
-def brier_decomposition(p: ArrayLike, y: ArrayLike) -> tuple[float, float, float]:
-    """Reliability, resolution, uncertainty over the distinct values of p; Brier = first - second + third.
-
-    Murphy 1973."""
-    p, y = _checked(p, y)
-    values, place = np.unique(p, return_inverse=True)
-    n = np.bincount(place)
-    observed = np.bincount(place, weights=y) / n
-    base = y.mean()
-    reliability = float((n * (values - observed) ** 2).sum() / len(p))
-    resolution = float((n * (observed - base) ** 2).sum() / len(p))
-    return reliability, resolution, float(base * (1 - base))
-
-
 @dataclass(frozen=True)
 class Interval:
-    """A number with its standard error and 95 % interval over resamples of pairs."""
+    """A number with its standard error and 95 % interval over resamples of dyads."""
 
     value: float
     standard_error: float
     low: float
     high: float
 
+    @classmethod
+    def of(cls, value: float, draws: Floats, carry: int) -> Interval:
+        """NaN but for the value where too few draws are numbers."""
+        draws = draws[np.isfinite(draws)]
+        if len(draws) < 2:
+            return cls(float(value), float("nan"), float("nan"), float("nan"))
+        return cls(float(value), float(draws.std(ddof=1)), *resampled(float(value), draws, carry))
+
 
 @dataclass(frozen=True)
 class Scores:
-    """One forecast's scores and, against the reference, its skills. Differences in auc and average precision
-    are plain differences. `detectable`: smallest true log skill that this sample would show 8 times in 10.
-    `model_gains`: by measure of GAINS, how much better the forecast named `model` is than this one, from the same
-    resamples; none for the model itself."""
+    """One forecast's scores and, against the reference, its skills. Differences in AUC and average precision are plain
+    differences. `detectable`: smallest true log skill that this sample would show 8 times in 10. `model_gains`: by
+    measure of GAINS, how much better the forecast named `model` is than this one, from the same resamples; none for the
+    model itself."""
 
     n: int
     events: int
@@ -162,6 +93,19 @@ class Scores:
         return out
 
 
+def finite(values: Mapping[str, object]) -> dict[str, object]:
+    """The same with null for what is not a number, as JSON has none."""
+
+    def one(value: object) -> object:
+        if isinstance(value, float) and not np.isfinite(value):
+            return None
+        if isinstance(value, dict):
+            return {key: one(item) for key, item in value.items()}
+        return [one(item) for item in value] if isinstance(value, list) else value
+
+    return {key: one(value) for key, value in values.items()}
+
+
 def score_forecasts(
     forecasts: Mapping[str, ArrayLike],
     y: ArrayLike,
@@ -170,59 +114,75 @@ def score_forecasts(
     resamples: int = 1000,
     seed: int = 1,
 ) -> dict[str, Scores]:
-    """Score every forecast against `reference`, with intervals from one set of resamples of whole pairs.
+    """Score every forecast against `reference`, with intervals from one set of resamples of whole dyads.
 
-    The resamples are shared, so differences between forecasts are paired. No interval where fewer than FEWEST pairs
-    have an event, or have none. Raises ValueError if a forecast
-    has another length than y or a value outside 0..1, or if the reference is not among them."""
+    The resamples are shared, so differences between forecasts are paired. No interval where fewer than `scores.FEWEST`
+    dyads have an event, or have none. Raises ValueError if a forecast has another length than y or a value outside
+    0..1, or if the reference is not among them."""
     if reference not in forecasts:
         raise ValueError(f"there is no forecast {reference!r} to compare with. Give one of that name.")
-    names = list(forecasts)
-    checked = {name: _checked(forecasts[name], y)[0] for name in names}
-    y = _checked(checked[reference], y)[1]
+    given = {name: checked(p, y)[0] for name, p in forecasts.items()}
+    y = checked(given[reference], y)[1]
     _, cluster = np.unique(np.asarray(pair), return_inverse=True)
     clusters = int(cluster.max()) + 1 if len(cluster) else 0
     carry = carrying(y, cluster)
-    rankings = {name: Ranking(p, y) for name, p in checked.items()}
-    losses = {name: _cluster_losses(p, y, cluster, clusters) for name, p in checked.items()}
-    whole = {name: _measures(losses[name], rankings[name], np.ones(clusters), cluster) for name in names}
-    rng = np.random.default_rng(seed)
-    drawn: dict[str, list[Floats]] = {name: [] for name in names}
-    for _ in range(resamples):
-        weight = np.bincount(rng.integers(0, clusters, clusters), minlength=clusters).astype(np.float64)
-        for name in names:
-            drawn[name].append(_measures(losses[name], rankings[name], weight, cluster))
+    rankings = {name: Ranking(p, y) for name, p in given.items()}
+    losses = {  # rows, squared error and surprise summed by dyad
+        name: np.array(
+            [
+                np.bincount(cluster, weights=part, minlength=clusters)
+                for part in (np.ones_like(p), (p - y) ** 2, surprise(p, y))
+            ]
+        )
+        for name, p in given.items()
+    }
+
+    def measures(weight: Floats) -> dict[str, Floats]:
+        """Brier, log score, AUC, average precision with a weight for each dyad."""
+        each, out = weight[cluster], {}
+        for name, ranking in rankings.items():
+            rows, squared, log = losses[name] @ weight
+            ranks = ranking.auc(each), ranking.average_precision(each)
+            out[name] = np.array([squared / rows, log / rows, *ranks])
+        return out
+
+    whole = measures(np.ones(clusters))
+    drawn = cluster_resamples(measures, clusters, resamples, seed) or dict.fromkeys(given, np.empty((0, 4)))
+    over = {name: _over(whole[name], whole[reference]) for name in given}
+    over_drawn = {name: _over(drawn[name], drawn[reference]) for name in given}
     out = {}
-    base = _beatable(np.array(drawn[reference]).reshape(resamples, 4))
-    theirs = _beatable(whole[reference][None])[0]
-    over = {name: _over(whole[name], theirs) for name in names}
-    over_drawn = {name: _over(np.array(drawn[name]).reshape(resamples, 4), base) for name in names}
-    for name in names:
-        ours = whole[name]
-        skills = [_interval(over[name][k], over_drawn[name][:, k], carry) for k in (0, 1)]
-        gains = [_interval(over[name][k], over_drawn[name][:, k], carry) for k in (2, 3)]
-        p = checked[name]
-        model = {}
-        if MODEL in names and name != MODEL:
+    for name, p in given.items():
+        skills = [Interval.of(over[name][k], over_drawn[name][:, k], carry) for k in range(4)]
+        scores = [float(one) for one in whole[name]]
+        gains = {}
+        if MODEL in given and name != MODEL:
             gap, gaps = over[MODEL] - over[name], over_drawn[MODEL] - over_drawn[name]
-            model = {of: _interval(gap[k], gaps[:, k], carry) for k, of in enumerate(GAINS)}
+            gains = {of: Interval.of(gap[k], gaps[:, k], carry) for k, of in enumerate(GAINS)}
         out[name] = Scores(
             n=len(y),
             events=int(y.sum()),
             expected=float(p.sum()),
             clipped=int(((p < FLOOR) | (p > 1 - FLOOR)).sum()),
-            brier=float(ours[0]),
-            log_score=float(ours[1]),
-            auc=float(ours[2]),
-            average_precision=float(ours[3]),
+            brier=scores[0],
+            log_score=scores[1],
+            auc=scores[2],
+            average_precision=scores[3],
             brier_skill=skills[0],
             log_skill=skills[1],
-            auc_gain=gains[0],
-            average_precision_gain=gains[1],
+            auc_gain=skills[2],
+            average_precision_gain=skills[3],
             detectable=DETECTION * skills[1].standard_error,
-            model_gains=model,
+            model_gains=gains,
         )
     return out
+
+
+def _over(measures: Floats, reference: Floats) -> Floats:
+    """(..., 4) Brier and log skill over the reference, and differences in AUC and average precision.
+
+    Over a reference whose Brier score is perfect there is no skill: NaN."""
+    base = np.where(reference[..., :1] == 0, np.nan, reference[..., :2])
+    return np.concatenate([1 - measures[..., :2] / base, measures[..., 2:] - reference[..., 2:]], axis=-1)
 
 
 def best_baseline(log_skill: Mapping[str, float], reference: str = "base_rate") -> str | None:
@@ -236,108 +196,138 @@ def best_baseline(log_skill: Mapping[str, float], reference: str = "base_rate") 
     return min(others, key=lambda name: (-others[name], name)) if others else None
 
 
-def _over(measures: Floats, reference: Floats) -> Floats:
-    """(..., 4) Brier and log skill over the reference, and differences in AUC and average precision."""
-    skills = 1 - measures[..., :2] / reference[..., :2]
-    return np.concatenate([skills, measures[..., 2:] - reference[..., 2:]], axis=-1)
+ForecastWay = Literal["one_year_ahead", "simulated_forward"]
+WAYS: tuple[ForecastWay, ...] = get_args(ForecastWay)
+"""Of a hindcast."""
+FILE = "hindcast.json"
+LARGEST = 64 << 20  # bytes that are read at most
+MEASURES = ("log_skill", "brier_skill", "average_precision_gain", "auc_gain")
+COUNTS = (
+    "n",
+    "events",
+    "expected",
+    "brier",
+    "log_score",
+    "auc",
+    "average_precision",
+    "minimum_detectable_log_skill",
+)
+BINS = ("low", "high", "n", "expected", "happened")
+FORMS = {
+    "plan": dict, "weights": dict, "standard_errors": dict, "log_skill_by_year": dict, "data": list, "notes": list,
+}  # fmt: skip
+"""What stands under these keys beside the scores, where it stands there at all."""
+NEXT = "Give what `hindcast` wrote, or what `hindcast --json` or `score --json` printed"
+
+Numbers = dict[str, Any]
 
 
-class Ranking:
-    """Rows sorted by falling probability once: weighted AUC and average precision are cumulative sums."""
+@dataclass(frozen=True)
+class Way:
+    """One way of forecasting. scores: forecast -> measure -> number, `<measure>_ci95` -> [low, high]; NaN where there
+    is none. The first is the model. Of the others `model_gains`: measure of GAINS -> (value, low, high), what the
+    model gains on it; empty in a file of an earlier version. bins: its reliability table, low to high."""
 
-    def __init__(self, p: Floats, y: Floats) -> None:
-        self.order = np.argsort(-p, kind="stable")
-        ranked = p[self.order]
-        self.y = y[self.order]
-        self.last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(p) else np.empty(0, int)
-
-    def _counts(self, weight: Floats) -> tuple[Floats, Floats]:
-        w = weight[self.order]
-        hits = np.cumsum(w * self.y)[self.last]
-        return hits, np.cumsum(w)[self.last] - hits
-
-    def auc(self, weight: Floats) -> float:
-        hits, misses = self._counts(weight)
-        if len(hits) == 0 or hits[-1] == 0 or misses[-1] == 0:
-            return float("nan")
-        h, m = np.append(0.0, hits), np.append(0.0, misses)
-        return float(((m[1:] - m[:-1]) * (h[1:] + h[:-1]) / 2).sum() / (hits[-1] * misses[-1]))
-
-    def average_precision(self, weight: Floats) -> float:
-        hits, misses = self._counts(weight)
-        if len(hits) == 0 or hits[-1] == 0:
-            return float("nan")
-        gained = np.diff(hits, prepend=0.0)
-        called = np.maximum(hits + misses, 1e-300)
-        return float((gained * hits / called).sum() / hits[-1])
+    name: str
+    scores: dict[str, Numbers]
+    bins: tuple[Numbers, ...]
 
 
-def _cluster_losses(p: Floats, y: Floats, cluster: NDArray[np.int64], clusters: int) -> Floats:
-    """(3, clusters): rows, squared error and surprise summed by pair."""
-    parts = (np.ones_like(p), (p - y) ** 2, _surprise(p, y))
-    return np.array([np.bincount(cluster, weights=part, minlength=clusters) for part in parts])
+@dataclass(frozen=True)
+class Scored:
+    """Forecasts with their scores. kind: `hindcast` or `score`. about: what was done, as it stands in the file."""
+
+    kind: str
+    path: Path
+    ways: tuple[Way, ...]
+    about: dict[str, Any]
 
 
-def _measures(losses: Floats, ranking: Ranking, weight: Floats, cluster: NDArray[np.int64]) -> Floats:
-    """brier, log score, auc, average precision with a weight for each pair."""
-    rows, squared, surprise = losses @ weight
-    each = weight[cluster]
-    return np.array([squared / rows, surprise / rows, ranking.auc(each), ranking.average_precision(each)])
+def scored_path(path: Path) -> Path | None:
+    """The file to read where a path names scored forecasts: a `.json`, or a folder that holds FILE. Else None."""
+    if path.is_file() and path.suffix.lower() == ".json":
+        return path
+    return path / FILE if (path / FILE).is_file() else None
 
 
-def _beatable(measures: Floats) -> Floats:
-    """(R, 4) Brier and log score missing where they are perfect: there is no skill over them."""
-    out = measures.copy()
-    out[out[:, 0] == 0, :2] = np.nan
-    return out
+def read_scored(path: Path) -> Scored:
+    """Scores from the file. Raises DataError where it is something else."""
+    try:
+        tree = json.loads(regular_bytes(path, LARGEST), parse_constant=_no_number)
+    except (OSError, ValueError, RecursionError) as error:
+        why = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
+        raise DataError(f"this cannot be read: {why}", NEXT, path) from None
+    try:
+        if isinstance(tree.get("about"), dict):
+            kind, about = "hindcast", tree["about"]
+            ways = tuple(_way(name, tree[name], about["calibration"][name]) for name in WAYS if name in tree)
+        else:
+            scores = {
+                key: value for key, value in tree.items() if isinstance(value, dict) and "log_skill" in value
+            }
+            about = {key: value for key, value in tree.items() if key not in scores and key != "calibration"}
+            kind, ways = "score", (_way("forecast", scores, tree["calibration"]),)
+        if ways:
+            _check_about(about, kind)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        key = str(error.args[0]) if isinstance(error, KeyError) else None
+        raise DataError("this is not a document of scores", NEXT, path, column=key) from None
+    if not ways:
+        raise DataError("there is no way of forecasting in it", NEXT, path)
+    return Scored(kind, path, ways, about)
 
 
-def carrying(y: Floats, cluster: NDArray[np.int64]) -> int:
-    """How many clusters have an event, or how many have none: the fewer of both, which scores hang on."""
-    if not len(y):
-        return 0
-    happened = np.bincount(cluster, y) > 0
-    present = np.bincount(cluster) > 0
-    return int(min((happened & present).sum(), (~happened & present).sum()))
+def _way(name: str, scores: dict[str, Numbers], bins: list[Numbers]) -> Way:
+    """The scores as numbers. Raises KeyError, TypeError, ValueError or OverflowError where one is not there."""
+    order = {MODEL: scores[MODEL], **scores}
+    read = {}
+    for one, held in order.items():
+        row: Numbers = {key: _number(held[key]) for key in (*COUNTS, *MEASURES)}
+        row |= {key: _finite(held, key) for key in ("n", "events")}
+        for key in MEASURES:
+            low, high = held[f"{key}_ci95"]
+            row[f"{key}_ci95"] = (_number(low), _number(high))
+        gains, row["model_gains"] = held.get("model_gains", {}), {}
+        for key in GAINS if gains else ():
+            low, high = gains[key]["ci95"]
+            row["model_gains"][key] = (_number(gains[key]["value"]), _number(low), _number(high))
+        read[one] = row
+    rows = tuple({key: _finite(one, key) for key in BINS} for one in bins)
+    if not any(one["n"] > 0 for one in rows):
+        raise KeyError("calibration")
+    return Way(name, read, rows)
 
 
-def resampled(value: float, draws: Floats, carry: int) -> tuple[float, float]:
-    """95 % interval from what resamples gave, `carry` clusters being those it hangs on; NaN where they are too few.
-
-    Of two the further end on each side: percentiles as far out as so few ask for (Hesterberg 2015, The American
-    Statistician 69, section 5.1), and Student's t with the resamples' spread. Draws that are all one number are it."""
-    if len(draws) < 2 or not np.isfinite(value):
-        return float("nan"), float("nan")
-    if np.ptp(draws) == 0:
-        return float(draws[0]), float(draws[0])
-    if carry < FEWEST:
-        return float("nan"), float("nan")
-    quantile = float(stdtrit(carry - 1, 0.975)) * np.sqrt(carry / (carry - 1))
-    tail = float(ndtr(-quantile))
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    half = quantile * float(draws.std(ddof=1))
-    return float(min(low, value - half)), float(max(high, value + half))
+def _check_about(about: Numbers, kind: str) -> None:
+    """Raises KeyError, TypeError, ValueError or AttributeError where a report could not read it."""
+    for key, form in FORMS.items():
+        if not isinstance(about.get(key, form()), form):
+            raise KeyError(key)
+    if kind == "hindcast":
+        for key in ("fitted", "forecast"):
+            _, _ = about[key]
+    by_year = [skills for years in about.get("log_skill_by_year", {}).values() for skills in years.values()]
+    for numbers in (about.get("weights", {}), about.get("standard_errors", {}), *by_year):
+        for key in numbers.keys():  # noqa: SIM118 - a list has none
+            _finite(numbers, key)
+    if not all(isinstance(one, dict) for one in about.get("data", [])):
+        raise KeyError("data")
 
 
-def _interval(value: float, draws: Floats, carry: int) -> Interval:
-    draws = draws[np.isfinite(draws)]
-    if len(draws) < 2:
-        return Interval(float(value), float("nan"), float("nan"), float("nan"))
-    return Interval(float(value), float(draws.std(ddof=1)), *resampled(float(value), draws, carry))
+def _finite(held: Numbers, key: str) -> float:
+    value = _number(held[key])
+    if not math.isfinite(value):
+        raise KeyError(key)
+    return value
 
 
-def _surprise(p: Floats, y: Floats) -> Floats:
-    kept = np.clip(p, FLOOR, 1 - FLOOR)
-    out: Floats = -np.where(y > 0, np.log(kept), np.log1p(-kept))
-    return out
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number")
 
 
-def _checked(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
-    p, y = np.asarray(p, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if p.shape != y.shape or p.ndim != 1:
-        raise ValueError(f"{p.shape} probabilities for {y.shape} outcomes. Give one for each row.")
-    if not np.isin(y, (0.0, 1.0)).all():
-        raise ValueError("an outcome is neither 0 nor 1. Give 1 where an accord was made, else 0.")
-    if not ((p >= 0) & (p <= 1)).all():
-        raise ValueError("a probability lies outside 0..1 or is missing. Correct the forecast.")
-    return p, y
+def _number(value: object) -> float:
+    if value is None:
+        return float("nan")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)

@@ -1,0 +1,196 @@
+"""A case's forecast of dyads against the responses on record, by agreement, beside two baselines with hindsight.
+
+Of an agreement's k scored dyads each weighs 1/k; a dyad without a response weighs 1. Intervals are from resamples of
+whole agreements and of dyads without a response. Definitions: docs/cases.md."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balance_sim.evidence.cases.tables import Response, sorted_out
+from balance_sim.evidence.data.errors import DataError
+from balance_sim.evidence.forecast.score import MODEL
+from balance_sim.model.classes import classes_of
+from balance_sim.scenario.schema import Scenario
+from balance_sim.stats.scores import Floats, Ranking, carrying, cluster_resamples, resampled
+
+Pair = tuple[str, str]
+
+MEASURES = {"average_precision": 1, "auc": 1, "brier": -1}
+"""And whether more of it is better, or less."""
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class CaseTable:
+    """What is scored, one row a dyad and agreement, or a dyad without one. All arrays (N,)."""
+
+    pairs: tuple[Pair, ...]
+    happened: Floats
+    weight: Floats
+    cluster: NDArray[np.int64]
+
+
+def score_case(
+    scenario: Scenario,
+    p: Mapping[Pair, float],
+    responses: Sequence[Response],
+    excess: Mapping[Pair, float] | None = None,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = 1,
+) -> dict[str, object]:
+    """Scores of a forecast and of the two baselines, as plain data for JSON; None where a score is undefined.
+
+    p: dyad (codes sorted) -> probability of a new agreement in the arm with the signal; a dyad that is not there has 0.
+    excess: the same less the control arm's; only its ranking is scored. Raises DataError."""
+    rows = sorted_out(responses, scenario)
+    scored = [row for row in rows if not row.why_not]
+    table = scored_table(scenario, scored)
+    if not table.pairs:
+        raise DataError("the scenario has no pair to score", "Add observers to the case")
+
+    def of(values: Mapping[Pair, float]) -> Floats:
+        return np.array([float(values.get(pair, 0.0)) for pair in table.pairs])
+
+    forecasts = {MODEL: of(p), **baselines(scenario, table)}
+    found = measured(forecasts, table, resamples, seed)
+    first: dict[Pair, int] = {}
+    for at, pair in enumerate(table.pairs):
+        first.setdefault(pair, at)
+    once, count = np.array([*first.values()], dtype=np.int64), len(first)
+    whole = CaseTable(tuple(first), table.happened[once], np.ones(count), np.arange(count))
+    plain = measured({name: values[once] for name, values in forecasts.items()}, whole, 0, seed)
+    out: dict[str, object] = {
+        "pairs": count,
+        "responding_pairs": len({pair for pair, y in zip(table.pairs, table.happened, strict=True) if y}),
+        "agreements": len({row.agreement_id for row in scored}),
+        "expected_accords": float(sum(p.get(pair, 0.0) for pair in set(table.pairs))),
+        **found,
+        "by_pair": {name: {m: plain[name][m] for m in MEASURES} for name in forecasts},
+    }
+    if excess is not None:
+        ranking = Ranking(of(excess), table.happened)
+        out["excess"] = {
+            "average_precision": _plain(ranking.average_precision(table.weight)),
+            "auc": _plain(ranking.auc(table.weight)),
+        }
+    ranked = np.array(sorted((p.get(pair, 0.0) for pair in set(table.pairs)), reverse=True))
+    by_agreement = []
+    for key in dict.fromkeys(row.agreement_id for row in scored):
+        members = [row for row in scored if row.agreement_id == key]
+        chances = [float(p.get((row.state_a, row.state_b), 0.0)) for row in members]
+        by_agreement.append(
+            {
+                "agreement_id": key,
+                "date": min((row.on, row.written or str(row.on)) for row in members)[1],
+                "direction": members[0].direction,
+                "pairs": [f"{row.state_a}-{row.state_b}" for row in members],
+                "p": chances,
+                "best_rank": 1 + int((ranked > max(chances)).sum()),
+            }
+        )
+    not_scored = [
+        {
+            **{name: getattr(row, name) for name in ("line", "state_a", "state_b")},
+            "date": row.written or str(row.on),
+            "direction": row.direction,
+            "agreement_id": row.agreement_id,
+            "reason": row.why_not,
+        }
+        for row in rows
+        if row.why_not
+    ]
+    return out | {"responses": by_agreement, "not_scored": not_scored}
+
+
+def scored_table(scenario: Scenario, scored: Sequence[Response]) -> CaseTable:
+    """The rows to score: agreements' dyads with weight 1/k, then the dyads without a response."""
+    inside = {*classes_of(scenario).participants}
+    agreements: dict[str, dict[Pair, None]] = {}
+    for row in scored:
+        agreements.setdefault(row.agreement_id, {})[row.state_a, row.state_b] = None
+    answered = {pair for members in agreements.values() for pair in members}
+    everyone = [pair for pair in combinations(sorted(scenario.codes), 2) if not {*pair} <= inside]
+    quiet = [pair for pair in everyone if pair not in answered]
+    sizes = [len(members) for members in agreements.values()]
+    count = sum(sizes)
+    return CaseTable(
+        pairs=(*(pair for members in agreements.values() for pair in members), *quiet),
+        happened=np.repeat([1.0, 0.0], [count, len(quiet)]),
+        weight=np.array([1.0 / k for k in sizes for _ in range(k)] + [1.0] * len(quiet)),
+        cluster=np.concatenate(
+            [np.repeat(np.arange(len(sizes)), sizes), len(sizes) + np.arange(len(quiet))]
+        ).astype(np.int64),
+    )
+
+
+def baselines(scenario: Scenario, table: CaseTable) -> dict[str, Floats]:
+    """Probabilities of the two baselines for each row."""
+    earlier = {
+        (min(accord.a, accord.b), max(accord.a, accord.b))
+        for accord in scenario.accords
+        if accord.signed is not None or accord.in_force is not None
+    }
+    has = np.array([pair in earlier for pair in table.pairs])
+
+    def share(rows: NDArray[np.bool_]) -> float:
+        total = table.weight[rows].sum()
+        return float((table.weight * table.happened)[rows].sum() / total) if total > 0 else 0.0
+
+    return {
+        "base_rate": np.full(len(has), share(np.ones(len(has), dtype=bool))),
+        "earlier_accords": np.where(has, share(has), share(~has)),
+    }
+
+
+def measured(
+    forecasts: Mapping[str, Floats], table: CaseTable, resamples: int, seed: int
+) -> dict[str, dict[str, object]]:
+    """Each forecast's measures with intervals, and, but for the model's own, what the model gains on it."""
+    clusters = int(table.cluster.max()) + 1
+    carry = carrying(table.happened, table.cluster)  # so few make an interval longer, or none
+    rankings = {name: Ranking(values, table.happened) for name, values in forecasts.items()}
+    losses = {name: (values - table.happened) ** 2 for name, values in forecasts.items()}
+
+    def measures(times: Floats) -> dict[str, Floats]:
+        weight = table.weight * times[table.cluster]
+        return {
+            name: np.array(
+                [
+                    ranking.average_precision(weight),
+                    ranking.auc(weight),
+                    (weight * losses[name]).sum() / weight.sum(),
+                ]
+            )
+            for name, ranking in rankings.items()
+        }
+
+    whole = measures(np.ones(clusters))
+    drawn = cluster_resamples(measures, clusters, resamples, seed) or dict.fromkeys(whole, np.empty((0, 3)))
+
+    def interval(value: float, draws: Floats) -> list[float] | None:
+        low, high = resampled(value, draws[np.isfinite(draws)], carry)
+        return [low, high] if math.isfinite(low) else None
+
+    out: dict[str, dict[str, object]] = {}
+    for name in forecasts:
+        row, gains = dict[str, object](), dict[str, object]()
+        for k, (measure, sign) in enumerate(MEASURES.items()):
+            row[measure] = _plain(whole[name][k])
+            bounds = interval(whole[name][k], drawn[name][:, k])
+            row[f"{measure}_ci95"] = bounds and [max(bounds[0], 0.0), min(bounds[1], 1.0)]
+            gain, more = sign * (whole[MODEL][k] - whole[name][k]), sign * (drawn[MODEL] - drawn[name])[:, k]
+            gains[measure] = {"value": _plain(gain), "ci95": interval(gain, more)}
+        out[name] = row if name == MODEL else {**row, "model_gains": gains}
+    return out
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,294 @@
+"""Files of parameters: what `balance-sim fit` and `balance-sim calibrate` write, and what they say on a terminal.
+
+The same record, fit and form give the same bytes: nothing in a file tells when or where it was made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from balance_sim.evidence.data.history import History
+from balance_sim.evidence.data.layers import Floats
+from balance_sim.evidence.estimation.beliefs import Profile
+from balance_sim.evidence.estimation.calibration import Calibrated, Form, Prior
+from balance_sim.evidence.estimation.choices import (
+    BETWEEN,
+    NOT_ON_RECORD,
+    SIGNED,
+    WITHIN,
+    OwnRecord,
+    part_of,
+    term_of,
+)
+from balance_sim.evidence.estimation.fitting import Conflict, Fit
+from balance_sim.scenario.fingerprint import record_digest, weights_digest
+from balance_sim.scenario.schema import Scenario
+
+
+def key_path(name: str) -> str:
+    """Where a fitted parameter stands in a scenario: `theory.weights.size`, `kinds.logistics.intercept`."""
+    term, _, kind = term_of(name).partition(".")
+    return f"kinds.{kind}.intercept" if kind else f"theory.weights.{term}"
+
+
+def _labelled(name: str) -> str:
+    """The same, with the part where it is one: `theory.weights.hostility (within)`."""
+    return key_path(name) + name.removeprefix(term_of(name))
+
+
+def _short(value: float | Floats, digits: int = 8) -> float:
+    """So many significant digits: more would be noise of the search, and not the same on every machine."""
+    return float(f"{float(value):.{digits}g}")
+
+
+def _estimate(value: float | Floats, error: float | Floats, digits: int = 8) -> dict[str, object]:
+    return {"estimate": _short(value, digits), "standard_error": _short(error, digits)}
+
+
+def fitted_record(
+    fit: Fit,
+    history: History,
+    command: str = "",
+    version: str = "",
+    profiles: Sequence[Profile] = (),
+    joint: Sequence[Profile] = (),
+    whole: Fit | None = None,
+) -> dict[str, object]:
+    """Everything the file of a fit holds, as plain values. profiles: of parameters of beliefs and reach, one at a time;
+    joint: of those that the record tells, at the values that the weights were fitted with. fit: may hold terms
+    in two parts, between and within dyads: the weight is the first, and `change_` the second as a share of it. whole:
+    the fit of the same terms in one piece."""
+    kept = [k for k, name in enumerate(fit.names) if not name.endswith(f" ({WITHIN})")]
+    paths = [key_path(fit.names[k]) for k in kept]
+    covariance = fit.of_estimate[np.ix_(kept, kept)]
+    estimates = zip(paths, fit.estimate[kept], fit.standard_error[kept], strict=True)
+    return {
+        "fitted": {
+            "command": command,
+            "version": version,
+            "period": [int(fit.years[0]), int(fit.years[1])],
+            "pair_years": fit.rows,
+            "accords": fit.accords,
+            "log_likelihood": _short(fit.log_likelihood),
+            "marginal_log_likelihood": _short(fit.marginal),
+            "aic": _short(fit.aic),
+            "standard_errors": "second derivatives"
+            if fit.cluster_covariance is None
+            else "clustered by pair",
+            "propensity_variance": _short(fit.propensity_variance),
+            "level_variance": _short(fit.level_variance),
+        },
+        "data": data_used(history),
+        "parameters": {path: _estimate(*both) for path, *both in estimates}
+        | {f"parameters.change_{term}": _estimate(*both) for term, both in shares_of_change(fit).items()}
+        | {
+            one.path: {"estimate": _short(one.best), "interval": [_short(one.low), _short(one.high)]}
+            for one in joint
+        },
+        "in_conflict": {
+            _labelled(one.name): _estimate(one.estimate, one.standard_error) | {"theory": "0 or more"}
+            for one in fit.conflicts
+        },
+        "within_and_between": _parts(fit),
+        "whole_terms": {} if whole is None else _whole(whole),
+        "beliefs": {one.path: _profiled(one) for one in profiles},
+        "not_fitted": {key_path(name): why for name, why in NOT_ON_RECORD.items()},
+        "weakly_told": [str(way) for way in fit.flat],
+        "at_least_zero": [
+            path for path in paths if fit.signs and path.removeprefix("theory.weights.") in SIGNED
+        ],
+        "covariance": {"names": paths, "matrix": [[_short(value) for value in row] for row in covariance]},
+        "propensities": {
+            code: _short(value)
+            for code, value, seen in zip(fit.states, fit.propensity, fit.seen, strict=True)
+            if seen
+        },
+        "levels": {int(year): _short(value) for year, value in fit.level.items()},
+    }
+
+
+def _profiled(one: Profile) -> dict[str, object]:
+    """What the record says of one parameter. A bound is null where the likelihood has not fallen far enough by
+    the end of the range."""
+    low = None if one.open_below else _short(one.low)
+    high = None if one.open_above else _short(one.high)
+    return {
+        "verdict": one.verdict,
+        "in_use": _short(one.shipped),
+        "best": _short(one.best),
+        "interval": [low, high],
+        "range": [_short(float(one.points[0])), _short(float(one.points[-1]))],
+        "log_likelihood_gain": _short(one.gain),
+    }
+
+
+def _parts(parts: Fit) -> dict[str, dict[str, object]]:
+    """Estimate and standard error of each part of each term that was fitted in two."""
+    found: dict[str, dict[str, object]] = {}
+    for name, value, error in parts.table:
+        term = term_of(name)
+        if term != name:
+            part = name.removeprefix(f"{term} (").removesuffix(")")
+            found.setdefault(key_path(term), {})[part] = _estimate(value, error)
+    return found
+
+
+def shares_of_change(fit: Fit) -> dict[str, tuple[float, float]]:
+    """By term: the weight within as a share of that between, and its standard error (delta method).
+
+    0 where the weight within is in conflict with theory; none where the weight between is."""
+    covariance, found = fit.of_estimate, {}
+    conflicts = {one.name: one for one in fit.conflicts}
+    for k, name in enumerate(fit.names):
+        term = name.removesuffix(f" ({BETWEEN})")
+        if term == name:
+            continue
+        level, other = float(fit.estimate[k]), part_of(term, WITHIN)
+        if other in conflicts:
+            found[term] = (0.0, conflicts[other].standard_error / abs(level))
+            continue
+        w = fit.names.index(other)
+        share = float(fit.estimate[w]) / level
+        variance = covariance[w, w] + share**2 * covariance[k, k] - 2.0 * share * covariance[w, k]
+        found[term] = (share, float(np.sqrt(variance)) / abs(level))
+    return found
+
+
+def _whole(whole: Fit) -> dict[str, object]:
+    """The weights of threat with each term in one piece, to compare."""
+    conflicts = {key_path(c.name): _estimate(c.estimate, c.standard_error) for c in whole.conflicts}
+    return {
+        "marginal_log_likelihood": _short(whole.marginal),
+        **{key_path(name): _estimate(value, one) for name, value, one in whole.table if name in SIGNED},
+        "in_conflict": conflicts,
+    }
+
+
+def data_used(history: History) -> list[dict[str, object]]:
+    """Every file that was read: source, name, rows kept, rows left out by reason, sha256."""
+    return [
+        {
+            "source": report.source,
+            "file": Path(report.path).name,
+            "rows": report.rows_kept,
+            **({"dropped": {one.reason: one.count for one in report.dropped}} if report.dropped else {}),
+            "sha256": _sha256(report.path),
+        }
+        for report in history.reports
+    ]
+
+
+def _sha256(path: str) -> str:
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def _row(name: str, value: float, error: float, *, z: bool = True) -> str:
+    return f"{name:<44}{value:>10.4f}{error:>9.4f}" + (f"{value / error:>8.2f}" if z else "")
+
+
+def parts_lines(parts: Fit, whole: Fit) -> list[str]:
+    """What terms in two parts and terms in one piece say of threat, for a terminal."""
+    gain, shares = parts.marginal - whole.marginal, shares_of_change(parts)
+    return [
+        "",
+        "a change as a share of what the level counts (within over between dyads):",
+        *(_row(f"parameters.change_{term}", *both, z=False) for term, both in shares.items()),
+        "",
+        f"terms in one piece, marginal log-likelihood {whole.marginal:.1f}, {gain:.1f} lower:",
+        *(_row(key_path(name), *both) for name, *both in whole.table if name in SIGNED),
+    ]
+
+
+def summary_lines(fit: Fit, history: History) -> list[str]:
+    """The fit for a terminal: estimate, standard error, z, and what the record leaves open."""
+
+    def conflict(bad: Conflict) -> str:
+        return f"{_row(_labelled(bad.name), bad.estimate, bad.standard_error)}  in conflict, kept at 0"
+
+    lines = [
+        f"{fit.rows} dyad-years, {fit.accords} agreements, {fit.years[0]}-{fit.years[1]}",
+        f"{int(fit.seen.sum())} states; log-likelihood {fit.log_likelihood:.1f}, marginal {fit.marginal:.1f}, "
+        f"AIC {fit.aic:.1f}",
+        "",
+        f"{'parameter':<44}{'estimate':>10}{'s.e.':>9}{'z':>8}",
+        *(_row(_labelled(name), *both) for name, *both in fit.table),
+        *map(conflict, fit.conflicts),
+        f"{'random intercepts of states: variance':<44}{fit.propensity_variance:>10.4f}",
+    ]
+    if fit.level:
+        lines.append(f"{'intercepts of years: variance':<44}{fit.level_variance:>10.4f}")
+    if fit.flat:
+        lines += ["", "weakly told apart by the record:", *(f"  {way}" for way in fit.flat)]
+    lines += ["", "not fitted:", *(f"  {key_path(name)}: {why}" for name, why in NOT_ON_RECORD.items())]
+    lines += [f"note: {note}" for note in history.notes]
+    return lines + [f"note: {line}" for report in history.reports for line in report.losses]
+
+
+def calibration_record(
+    scenario: Scenario,
+    record: OwnRecord,
+    found: Calibrated,
+    prior: Prior,
+    form: Form,
+    command: str,
+    version: str,
+) -> dict[str, object]:
+    """Everything the file of a calibration holds, as plain values in a fixed order. scenario: without a calibration."""
+    short, estimate = partial(_short, digits=6), partial(_estimate, digits=6)
+    error = dict(zip(found.names, np.sqrt(np.diag(found.covariance)), strict=True))
+    own = found.propensity_covariance
+    # for declarations, what is added to what a state has for security agreements
+    added = found.propensity[-1] - found.propensity[0]
+    of_added = np.maximum(own[0, 0] + own[-1, -1] - 2 * own[0, -1], 0.0)
+
+    def by_state(values: Floats, variance: Floats) -> dict[str, object]:
+        each = zip(found.states, values, np.sqrt(variance), strict=True)
+        return {code: estimate(value, one) for code, value, one in each}
+
+    factor, shape = found.factor, found.shape
+    dyads = {
+        f"{found.states[i]}-{found.states[j]}": [short(factor[i, j]), short(shape[i, j])]
+        for i, j in zip(*np.triu_indices(len(found.states), 1), strict=True)
+        if found.dyad_variance != 0
+    }
+    return {
+        "calibrated": {
+            "command": command,
+            "version": version,
+            "start": scenario.start.isoformat(),
+            "years": [next(iter(record.starts.values())).isoformat(), record.until.isoformat()],
+            "agreements": found.agreements,
+            "data_sha256": record_digest(scenario),
+            "weights_sha256": weights_digest(),
+            "form": vars(form),
+        },
+        "variances": {
+            "states": short(found.state_variance[0, 0]),
+            "declarations": short(found.state_variance[-1, -1]),
+            "covariance": short(found.state_variance[0, -1]),
+            "dyads": short(found.dyad_variance),
+            "level": short(found.level_variance),
+        },
+        "weights": {
+            name: estimate(found.weights[name], error[name]) | {"prior": short(prior.weights[name])}
+            for name in found.names[: len(found.names) - len(found.kinds)]
+        },
+        "intercepts": {
+            kind: estimate(value, error[f"intercept.{kind}"]) for kind, value in found.intercepts.items()
+        },
+        "states": by_state(found.propensity[0], own[0, 0]),
+        "declarations": by_state(added, of_added),
+        "dyads": dyads,
+        "levels": {record.starts[year].isoformat(): short(level) for year, level in found.level.items()},
+        "covariance": {
+            "names": [key_path(name) for name in found.names],
+            "matrix": [[short(value) for value in row] for row in found.covariance],
+        },
+    }

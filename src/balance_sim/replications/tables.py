@@ -1,0 +1,258 @@
+"""The tables of a block: outcomes by replication and arm, agreements, and sums of filtered numbers by dyad.
+
+Arrow columns are laid over NumPy arrays. `pyarrow.array` would do, but it imports pandas, which a worker has no use for
+and waits half a second for.
+
+A dyad's number of new agreements within the longest window is filtered in every replication of every arm. Kept are
+sums, of the number, of its paired difference from the control arm, and of their squares, as whole multiples of a small
+quantum: sums of integers do not depend on their order, so neither blocks nor workers move a digit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from balance_sim.model.baseline import Worlds
+from balance_sim.model.core import DIRECTIONS, ORIGINS
+from balance_sim.model.state import Accords
+from balance_sim.replications.outcomes import FILTERED, is_new, type_of
+from balance_sim.stats.intervals import t_quantile
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+DECIMALS = 12
+"""Of outcomes on a scale, in the tables of replications: further digits depend on how these were cut into blocks."""
+EPOCH = 719163  # ordinal of 1970-01-01, from which stored dates count
+UNSIGNED = -(2**30)  # stands for no date among days
+_TYPES = {
+    np.dtype(np.int64): pa.int64(),
+    np.dtype(np.float64): pa.float64(),
+    np.dtype(np.int32): pa.int32(),
+    np.dtype(np.int16): pa.int16(),
+}
+
+
+@dataclass(frozen=True)
+class BlockTables:
+    """What a block gives back: outcomes by run and arm, every agreement under way or made, filtered sums by dyad."""
+
+    runs: pa.Table
+    accords: pa.Table
+    dyads: pa.Table
+
+
+def joined(parts: Sequence[BlockTables]) -> BlockTables | None:
+    """Tables of several blocks as one; None for none."""
+    names = ("runs", "accords", "dyads")
+    return (
+        BlockTables(*(pa.concat_tables([getattr(part, name) for part in parts]) for name in names))
+        if parts
+        else None
+    )
+
+
+# -- columns ----------------------------------------------------------------------------------------
+
+
+def numbers(values: npt.NDArray[Any]) -> pa.Array:
+    """A column of float64, int64, int32 or int16; NaN stays NaN."""
+    values = np.ascontiguousarray(values)
+    return pa.Array.from_buffers(_TYPES[values.dtype], len(values), [None, pa.py_buffer(values)])
+
+
+def words(index: npt.NDArray[np.integer[Any]], of: Sequence[str]) -> pa.DictionaryArray:
+    """A column of words, each given by its place among `of`."""
+    encoded = [word.encode() for word in of]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    buffers = [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))]
+    dictionary = pa.Array.from_buffers(pa.string(), len(encoded), buffers)
+    return pa.DictionaryArray.from_arrays(numbers(index.astype(np.int16)), dictionary)
+
+
+def column_words(table: pa.Table, name: str) -> npt.NDArray[np.object_]:
+    """A dictionary column as an array of its words."""
+    whole = table[name].unify_dictionaries().combine_chunks()
+    return np.asarray(np.array(whole.dictionary.to_pylist(), dtype=object)[whole.indices.to_numpy()])
+
+
+def positions(table: pa.Table, name: str, words: Sequence[str]) -> Ints:
+    """Position of each row's word among `words`."""
+    column = table[name].unify_dictionaries().combine_chunks()
+    place = {word: k for k, word in enumerate(words)}
+    of_word = np.array([place[word] for word in column.dictionary.to_pylist()], dtype=np.int64)
+    return np.asarray(of_word[column.indices.to_numpy()])
+
+
+def of_arms(table: pa.Table, arms: Sequence[str], *, others: bool = False) -> pa.Table:
+    """The rows of some arms, or of all others."""
+    inside = pc.is_in(table["arm"].cast(pa.string()), pa.array(arms))
+    return table.filter(pc.invert(inside) if others else inside)
+
+
+# -- rows -------------------------------------------------------------------------------------------
+
+
+def runs_table(
+    runs: npt.NDArray[np.uint64], arm: str, outcomes: Mapping[str, Floats], smooth: Mapping[str, Floats]
+) -> pa.Table:
+    """One row a replication. smooth: filtered estimates, in columns of their own, rounded as the recorder's are."""
+    front = {"run": numbers(runs.astype(np.int32)), "arm": words(np.zeros(len(runs), int), (arm,))}
+    for name in outcomes:
+        type_of(name)  # whoever makes an outcome declares what it is
+    drawn = {name: numbers(values) for name, values in outcomes.items()}
+    return pa.table(
+        front | drawn | {FILTERED + name: numbers(np.round(of, DECIMALS)) for name, of in smooth.items()}
+    )
+
+
+def accord_table(worlds: Worlds, arm: str, made: Accords, runs: npt.NDArray[np.uint64]) -> pa.Table:
+    """One row an agreement, sorted by run, dyad, kind and date. Whole days; null: not by the horizon."""
+    world = worlds.arms[arm]
+    a = made.take(np.lexsort((made.count, made.origin, made.opened, made.kind, made.pair, made.run)))
+    epoch = np.int32(worlds.scenario.start.toordinal() - EPOCH)
+
+    def dates(days: Floats) -> pa.Array:
+        known = np.isfinite(days) & (days < world.grid[-1])
+        whole = np.floor(np.where(known, days, 0.0)).astype(np.int32) + epoch
+        bits = pa.py_buffer(np.packbits(known, bitorder="little"))
+        unknown = len(known) - int(known.sum())
+        return pa.Array.from_buffers(pa.date32(), len(days), [bits, pa.py_buffer(whole)], null_count=unknown)
+
+    return pa.table(
+        {
+            "run": numbers(runs[a.run].astype(np.int32)),
+            "arm": words(np.zeros(len(a.run), int), (arm,)),
+            "a": words(world.first[a.pair], world.codes),
+            "b": words(world.second[a.pair], world.codes),
+            "kind": words(a.kind, world.ladder.names),
+            "origin": words(a.origin, ORIGINS),
+            "direction": words(worlds.baseline.direction[a.pair], DIRECTIONS),
+            "occasion": numbers(a.count.astype(np.int32)),
+        }
+        | {name: dates(getattr(a, name)) for name in ("opened", "signed", "in_force", "ended")}
+    )
+
+
+def days_to_signature(accords: pa.Table, focal_day: int) -> Ints:
+    """(K,) whole days from the focal date, itself in days since 1970, to signature; far below 0 for none."""
+    signed = accords["signed"].cast(pa.int32()).fill_null(UNSIGNED).to_numpy()
+    return np.asarray(signed - np.int64(focal_day))
+
+
+def new_rows(accords: pa.Table, focal_day: int, window: float = np.inf) -> npt.NDArray[np.bool_]:
+    """(K,) which rows of a table of agreements are new, and signed within a window after the focal date."""
+    return is_new(positions(accords, "origin", ORIGINS), days_to_signature(accords, focal_day), window)
+
+
+# -- sums by dyad -----------------------------------------------------------------------------------
+
+SUM = 2.0**36  # quanta of a number
+COARSE, FINE = 2.0**20, 2.0**40  # quanta of a square, and of what is left of one
+SUMS = ("sum", "squares", "squares_rest", "effect", "effect_squares", "effect_squares_rest")
+COLUMNS = ["a", "b", "arm", "mean", "error", "mean_control", "effect", "mcse", "lo", "hi", "z", "n"]
+
+
+def quanta(values: Floats) -> tuple[Ints, Ints, Ints]:
+    """Sums over runs, (R, K) to three of (K,): of the values, of their squares, and what coarse quanta leave of these.
+
+    >>> total, squares, rest = quanta(np.array([[0.5], [1.5]]))
+    >>> float(total[0] / SUM), float(squares[0] / COARSE + rest[0] / (COARSE * FINE))
+    (2.0, 2.5)"""
+    total = np.round(values * SUM).astype(np.int64).sum(axis=0)
+    scaled = values**2 * COARSE
+    coarse = np.floor(scaled)
+    rest = np.round((scaled - coarse) * FINE)
+    return total, coarse.astype(np.int64).sum(axis=0), rest.astype(np.int64).sum(axis=0)
+
+
+def dyad_table(
+    by_arm: Mapping[str, Floats], control: str, codes: Sequence[str], first: Ints, second: Ints
+) -> pa.Table:
+    """Sums of one block: a row an arm and dyad, and a row an arm and state, with an empty second code.
+
+    by_arm: (R, P) filtered numbers; first, second: (P,) the dyads' states as positions in `codes`. Rows that are zero
+    throughout are left out."""
+    names = (*codes, "")
+    a = np.concatenate([first, np.arange(len(codes))])
+    b = np.concatenate([second, np.full(len(codes), len(codes))])
+    baseline = with_states(by_arm[control], first, second, len(codes))
+    parts = []
+    for arm in sorted(by_arm):
+        level = with_states(by_arm[arm], first, second, len(codes))
+        sums = np.stack([*quanta(level), *quanta(level - baseline)])
+        rows = np.flatnonzero((sums != 0).any(axis=0))
+        front = {
+            "runs": numbers(np.full(len(rows), len(level), dtype=np.int32)),
+            "arm": words(np.zeros(len(rows), int), (arm,)),
+            "a": words(a[rows], names),
+            "b": words(b[rows], names),
+        }
+        parts.append(pa.table(front | {name: numbers(of[rows]) for name, of in zip(SUMS, sums, strict=True)}))
+    return pa.concat_tables(parts)
+
+
+def with_states(by_dyad: Floats, first: Ints, second: Ints, states: int) -> Floats:
+    """(R, P + n): the dyads' numbers, then each state's, the sum over its dyads."""
+    of_state = np.zeros((len(by_dyad), states))
+    for side in (first, second):
+        np.add.at(of_state.T, side, by_dyad.T)
+    return np.concatenate([by_dyad, of_state], axis=1)
+
+
+Key = tuple[str, str, str]  # arm, a, b
+
+
+def summed(tables: Iterable[pa.Table]) -> dict[Key, list[int]]:
+    """Whole sums by arm and dyad, or state, over tables of several blocks: lists in the order of SUMS."""
+    whole: dict[Key, list[int]] = {}
+    for table in tables:
+        keys = zip(*(column_words(table, name).tolist() for name in ("arm", "a", "b")), strict=True)
+        values = zip(*(table[name].to_pylist() for name in SUMS), strict=True)
+        for key, sums in zip(keys, values, strict=True):
+            held = whole.get(key)
+            whole[key] = list(sums) if held is None else [a + b for a, b in zip(held, sums, strict=True)]
+    return whole
+
+
+def dyad_effects(tables: Iterable[tuple[pa.Table, int]], arms: Sequence[str]) -> pd.DataFrame:
+    """Tidy filtered effects by dyad and state: the columns of COLUMNS; a state's rows have an empty `b`.
+
+    tables: sums of blocks, each with the number of its runs. arms: the control arm first. mean: new agreements within
+    the longest window, with its standard error; lo, hi: Student's 95 % interval of the effect; z: effect over its
+    standard error, 0 where both are 0."""
+    import pandas as pd  # a worker has no use for it, and waits half a second for it
+
+    kept = [*tables]
+    whole, n = summed(table for table, _ in kept), sum(runs for _, runs in kept)
+    none = [0] * len(SUMS)
+    rows = []
+    for arm in arms:
+        for a, b in sorted({key[1:] for key in whole}):
+            here, there = whole.get((arm, a, b), none), whole.get((arms[0], a, b), none)
+            level, effect = _mean_and_error(here[:3], n), _mean_and_error(here[3:], n)
+            rows.append((a, b, arm, *level, there[0] / SUM / n, *effect, n))
+    given = [name for name in COLUMNS if name not in ("lo", "hi", "z")]
+    frame = pd.DataFrame(rows, columns=given)
+    half = t_quantile(0.95, n - 1) * frame["mcse"] if n > 1 else np.nan
+    frame["lo"], frame["hi"] = frame["effect"] - half, frame["effect"] + half
+    size, error = (frame[name].to_numpy(float) for name in ("effect", "mcse"))
+    frame["z"] = np.divide(size, error, out=np.zeros(len(frame)), where=error > 0)
+    return frame[COLUMNS]
+
+
+def _mean_and_error(sums: Sequence[int], n: int) -> tuple[float, float]:
+    """Mean over n runs and its Monte Carlo standard error, from the sums of `quanta`."""
+    mean = sums[0] / SUM / n
+    squares = sums[1] / COARSE + sums[2] / (COARSE * FINE)
+    return mean, float(np.sqrt(max(squares - n * mean**2, 0.0) / (n - 1) / n)) if n > 1 else float("nan")

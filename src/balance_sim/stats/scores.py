@@ -1,0 +1,283 @@
+"""Proper scores of probabilities for yes-or-no outcomes, ranks, reliability, and intervals from resampled clusters.
+
+p: (N,) probabilities; y: (N,) 0 or 1, what happened. Scores are losses, lower is better; a skill is one less the score
+over the baseline's: 1 perfect, 0 no better, below 0 worse. Vocabulary: Joint Working Group on Forecast Verification
+Research; Gneiting, Raftery 2007, JASA 102: 359-378."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv, ndtr, stdtrit
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+FLOOR = 1e-9
+"""Probabilities are kept this far from 0 and 1 in the log score, so that one surprise does not make it infinite."""
+EDGES = (0.0, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+FEWEST = 8
+"""Clusters with an event, and clusters without one, below which scores have no intervals."""
+
+
+def brier(p: ArrayLike, y: ArrayLike) -> float:
+    """Mean squared error, (1/N) sum (p - y)^2. Brier 1950, Monthly Weather Review 78: 1-3.
+
+    Examples
+    --------
+    >>> round(brier([0.8, 0.3], [1, 0]), 3)
+    0.065
+    """
+    p, y = checked(p, y)
+    return float(np.mean((p - y) ** 2))
+
+
+def log_score(p: ArrayLike, y: ArrayLike) -> float:
+    """Mean of -ln of the probability given to what happened, nats. Good 1952, JRSS B 14: 107-114.
+
+    Examples
+    --------
+    >>> round(log_score([0.5, 0.5], [1, 0]), 4)
+    0.6931
+    """
+    p, y = checked(p, y)
+    return float(np.mean(surprise(p, y)))
+
+
+def surprise(p: Floats, y: Floats) -> Floats:
+    """(N,) -ln of the probability given to what happened, kept FLOOR away from 0."""
+    kept = np.clip(p, FLOOR, 1 - FLOOR)
+    return np.asarray(-np.where(y > 0, np.log(kept), np.log1p(-kept)))
+
+
+def skill(score: float, baseline: float) -> float:
+    """1 - score / baseline. NaN if the baseline is perfect.
+
+    Examples
+    --------
+    >>> skill(0.5, 2.0)
+    0.75
+    """
+    return 1.0 - score / baseline if baseline > 0 else float("nan")
+
+
+def brier_decomposition(p: ArrayLike, y: ArrayLike) -> tuple[float, float, float]:
+    """Reliability, resolution and uncertainty over the distinct values of p; Brier = first - second + third.
+
+    Murphy 1973, Journal of Applied Meteorology 12: 595-600.
+
+    Examples
+    --------
+    >>> [round(one, 3) for one in brier_decomposition([0.2, 0.2, 0.7, 0.7], [0, 0, 0, 1])]
+    [0.04, 0.062, 0.188]
+    """
+    p, y = checked(p, y)
+    values, place = np.unique(p, return_inverse=True)
+    n = np.bincount(place)
+    observed = np.bincount(place, weights=y) / n
+    base = y.mean()
+    reliability = float((n * (values - observed) ** 2).sum() / len(p))
+    resolution = float((n * (observed - base) ** 2).sum() / len(p))
+    return reliability, resolution, float(base * (1 - base))
+
+
+class Ranking:
+    """Rows sorted by falling probability once: weighted AUC and average precision are then cumulative sums.
+
+    Parameters
+    ----------
+    p, y : (N,); the methods take a weight (N,) for each row
+
+    Examples
+    --------
+    >>> ranking = Ranking(np.array([0.9, 0.6, 0.6, 0.1]), np.array([1.0, 1.0, 0.0, 0.0]))
+    >>> ranking.auc(np.ones(4)), round(ranking.average_precision(np.ones(4)), 4)
+    (0.875, 0.8333)
+    """
+
+    def __init__(self, p: Floats, y: Floats) -> None:
+        self.order = np.argsort(-p, kind="stable")
+        ranked = p[self.order]
+        self.y = y[self.order]
+        self.last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True)) if len(p) else np.empty(0, int)
+
+    def _counts(self, weight: Floats) -> tuple[Floats, Floats]:
+        w = weight[self.order]
+        hits = np.cumsum(w * self.y)[self.last]
+        return hits, np.cumsum(w)[self.last] - hits
+
+    def auc(self, weight: Floats) -> float:
+        """Chance that a random event was given more than a random non-event, ties half. NaN without both."""
+        hits, misses = self._counts(weight)
+        if len(hits) == 0 or hits[-1] == 0 or misses[-1] == 0:
+            return float("nan")
+        h, m = np.append(0.0, hits), np.append(0.0, misses)
+        return float(((m[1:] - m[:-1]) * (h[1:] + h[:-1]) / 2).sum() / (hits[-1] * misses[-1]))
+
+    def average_precision(self, weight: Floats) -> float:
+        """Sum over thresholds of (gain in recall) x precision, no interpolation. NaN without events."""
+        hits, misses = self._counts(weight)
+        if len(hits) == 0 or hits[-1] == 0:
+            return float("nan")
+        gained = np.diff(hits, prepend=0.0)
+        called = np.maximum(hits + misses, 1e-300)
+        return float((gained * hits / called).sum() / hits[-1])
+
+
+def auc(p: ArrayLike, y: ArrayLike) -> float:
+    """Area under the ROC curve, `Ranking.auc` with equal weights.
+
+    Examples
+    --------
+    >>> auc([0.9, 0.4, 0.2], [1, 0, 1])
+    0.5
+    """
+    p, y = checked(p, y)
+    return Ranking(p, y).auc(np.ones_like(p))
+
+
+def average_precision(p: ArrayLike, y: ArrayLike) -> float:
+    """Area under the precision-recall curve, `Ranking.average_precision` with equal weights.
+
+    Examples
+    --------
+    >>> average_precision([0.9, 0.4, 0.2, 0.1], [1, 0, 1, 0]) == (1 + 2 / 3) / 2
+    True
+    """
+    p, y = checked(p, y)
+    return Ranking(p, y).average_precision(np.ones_like(p))
+
+
+def reliability_table(p: ArrayLike, y: ArrayLike, edges: ArrayLike = EDGES) -> pd.DataFrame:
+    """Reliability, one row a bin [low, high) that has forecasts (the last bin includes 1).
+
+    It judges forecasts, row by row: where they are right, given what came before, the interval holds their mean.
+
+    Returns
+    -------
+    low, high, n, forecast (mean p), observed (share that happened), expected and happened (counts), observed_low and
+    observed_high: the 95 % interval of the observed share
+
+    Examples
+    --------
+    >>> reliability_table([0.1, 0.15, 0.7], [0, 1, 1])[["low", "n", "expected", "happened"]].values.tolist()
+    [[0.1, 2.0, 0.25, 1.0], [0.5, 1.0, 0.7, 1.0]]
+    """
+    import pandas as pd
+
+    p, y = checked(p, y)
+    edges = np.asarray(edges, dtype=np.float64)
+    place = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, len(edges) - 2)
+    n = np.bincount(place, minlength=len(edges) - 1).astype(np.float64)
+    expected = np.bincount(place, weights=p, minlength=len(edges) - 1)
+    happened = np.bincount(place, weights=y, minlength=len(edges) - 1)
+    low, high = exact_share(happened, n)
+    frame = pd.DataFrame(
+        {
+            "low": edges[:-1],
+            "high": edges[1:],
+            "n": n.astype(np.int64),
+            "forecast": expected / np.maximum(n, 1),
+            "observed": happened / np.maximum(n, 1),
+            "expected": expected,
+            "happened": happened.astype(np.int64),
+            "observed_low": low,
+            "observed_high": high,
+        }
+    )
+    return frame[frame["n"] > 0].reset_index(drop=True)
+
+
+def exact_share(happened: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
+    """95 % interval of a share, never covering less. Clopper, Pearson 1934, Biometrika 26: 404-413. NaN where n is 0.
+
+    Examples
+    --------
+    >>> [round(float(one), 4) for one in exact_share(0, 10)]
+    [0.0, 0.3085]
+    """
+    happened, n = np.broadcast_arrays(np.asarray(happened, np.float64), np.asarray(n, np.float64))
+    some, not_all = happened > 0, happened < n
+    low = betaincinv(np.where(some, happened, 1.0), n - happened + 1, 0.025)
+    high = betaincinv(happened + 1, np.where(not_all, n - happened, 1.0), 0.975)
+    known = n > 0
+    return np.where(known, np.where(some, low, 0.0), np.nan), np.where(
+        known, np.where(not_all, high, 1.0), np.nan
+    )
+
+
+def carrying(y: Floats, cluster: NDArray[np.int64]) -> int:
+    """How many clusters have an event, or how many have none: the fewer of both, which scores hang on.
+
+    Examples
+    --------
+    >>> carrying(np.array([1.0, 0.0, 0.0, 0.0]), np.array([0, 0, 1, 2]))
+    1
+    """
+    if not len(y):
+        return 0
+    happened = np.bincount(cluster, y) > 0
+    present = np.bincount(cluster) > 0
+    return int(min((happened & present).sum(), (~happened & present).sum()))
+
+
+def cluster_resamples(
+    measures: Callable[[Floats], Mapping[str, Floats]], clusters: int, resamples: int, seed: int
+) -> dict[str, Floats]:
+    """Measures of every forecast over resamples of whole clusters, the same ones for all: differences are paired.
+
+    measures: weights (clusters,) -> forecast -> (K,). Returns forecast -> (resamples, K).
+
+    Examples
+    --------
+    >>> cluster_resamples(lambda times: {"rows": np.array([times.sum()])}, 3, 2, seed=1)["rows"].tolist()
+    [[3.0], [3.0]]
+    """
+    rng = np.random.default_rng(seed)
+    drawn: dict[str, list[Floats]] = {}
+    for _ in range(resamples):
+        times = np.bincount(rng.integers(0, clusters, clusters), minlength=clusters).astype(np.float64)
+        for name, values in measures(times).items():
+            drawn.setdefault(name, []).append(values)
+    return {name: np.array(rows) for name, rows in drawn.items()}
+
+
+def resampled(value: float, draws: Floats, carry: int) -> tuple[float, float]:
+    """95 % interval from what resamples gave, `carry` clusters being those it hangs on; NaN where they are too few.
+
+    Of two the further end on each side: percentiles as far out as so few ask for (Hesterberg 2015, The American
+    Statistician 69, section 5.1), and Student's t with the resamples' spread. Draws that are all one number are it.
+
+    Examples
+    --------
+    >>> [round(one, 2) for one in resampled(0.0, np.linspace(-1, 1, 101), 50)]
+    [-1.19, 1.19]
+    """
+    if len(draws) < 2 or not np.isfinite(value):
+        return float("nan"), float("nan")
+    if np.ptp(draws) == 0:
+        return float(draws[0]), float(draws[0])
+    if carry < FEWEST:
+        return float("nan"), float("nan")
+    quantile = float(stdtrit(carry - 1, 0.975)) * np.sqrt(carry / (carry - 1))
+    tail = float(ndtr(-quantile))
+    low, high = np.quantile(draws, [tail, 1 - tail])
+    half = quantile * float(draws.std(ddof=1))
+    return float(min(low, value - half)), float(max(high, value + half))
+
+
+def checked(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
+    """Both as arrays. Raises ValueError for another length, an outcome that is neither 0 nor 1, a p outside 0..1."""
+    p, y = np.asarray(p, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if p.shape != y.shape or p.ndim != 1:
+        raise ValueError(f"{p.shape} probabilities for {y.shape} outcomes. Give one for each row.")
+    if not np.isin(y, (0.0, 1.0)).all():
+        raise ValueError("an outcome is neither 0 nor 1. Give 1 where an accord was made, else 0.")
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError("a probability lies outside 0..1 or is missing. Correct the forecast.")
+    return p, y

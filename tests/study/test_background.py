@@ -1,0 +1,61 @@
+"""A computation begun in a process of its own: its result, and what becomes of it where that process dies."""
+
+from __future__ import annotations
+
+import operator
+import os
+import signal
+import time
+from functools import partial
+
+import pytest
+
+from balance_sim.pool.processes import Background
+
+
+def process_of(one: Background[int]) -> int:
+    assert one._worker is not None
+    assert one._worker.process.pid is not None
+    return one._worker.process.pid
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_it_is_done_in_another_process_that_ends_with_the_result() -> None:
+    one = Background(os.getpid)
+    pid = process_of(one)
+    assert one() == pid != os.getpid()
+    assert is_gone(pid)
+    assert one() == pid  # from memory
+
+
+def test_where_its_process_dies_it_is_done_in_this_one() -> None:
+    one = Background(os.getpid)
+    os.kill(process_of(one), signal.SIGKILL)
+    assert one() == os.getpid()
+
+
+def test_one_that_is_stopped_goes_on_when_it_is_asked() -> None:
+    one = Background(os.getpid)
+    pid = process_of(one)
+    os.kill(pid, signal.SIGSTOP)
+    assert one() == pid
+
+
+def test_what_fails_there_fails_here_where_it_is_asked_for() -> None:
+    with pytest.raises(ZeroDivisionError):
+        Background(partial(operator.truediv, 1, 0))()
+
+
+def test_it_can_be_closed_before_it_is_done() -> None:
+    one = Background(partial(time.sleep, 600))
+    pid, began = process_of(one), time.monotonic()
+    one.close()
+    assert is_gone(pid)
+    assert time.monotonic() - began < 60
