@@ -12,6 +12,7 @@ MODULES = (
     *(f"balance_sim.stats.{name}" for name in ("intervals", "lags", "mahalanobis", "networks", "shapley")),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape")),
     "balance_sim.analysis.explain.attribution",
+    "balance_sim.experiment.run",
 )
 
 
