@@ -58,7 +58,7 @@ class ChoiceDay:
         return np.asarray(self.s.transpose(2, 0, 1).reshape(p, m * m))
 
 
-class Workspace:
+class DayWorkspace:
     """Memory for the derivatives of one day, used again for the next: a new block of that size for every product costs
     more time than the products."""
 
@@ -91,14 +91,14 @@ def day_value(b: Floats, day: ChoiceDay) -> float:
     return made - len(day.i) * float(top + np.log(both.sum() / 2))
 
 
-def day_derivatives(b: Floats, day: ChoiceDay, workspace: Workspace | None = None) -> Terms:
+def day_derivatives(b: Floats, day: ChoiceDay, workspace: DayWorkspace | None = None) -> Terms:
     """Log-likelihood, score, Fisher information and Hessian of one day.
 
     With D_ij = s_ij + s_ji - E_i s_i. - E_j s_j. the score of an event is D_ij less its mean under P, and the Fisher
     information the covariance of D under P. The Hessian is sum_i (E q_i - events of i) V_i - E Cov(D), with V_i the
     covariance of s_i. under p_i., q_i = P(i takes part), and E events."""
     events, (m, _, p) = len(day.i), day.s.shape
-    apart, d, weighted = (workspace or Workspace()).blocks(p, m)
+    apart, d, weighted = (workspace or DayWorkspace()).blocks(p, m)
     both, choose, top = _both_choose(b, day)
     made = float(both[day.i, day.j].sum())
     pair = np.exp(both - top)
@@ -252,7 +252,7 @@ def log_likelihood(b: Floats, choice: ChoiceSets) -> float:
 
 def derivatives(b: Floats, choice: ChoiceSets) -> Terms:
     """Log-likelihood, score (P,), Fisher information (P, P), Hessian (P, P) of all events."""
-    p, workspace = len(b), Workspace()
+    p, workspace = len(b), DayWorkspace()
     value, gradient, information, curvature = 0.0, np.zeros(p), np.zeros((p, p)), np.zeros((p, p))
     for day in choice:
         v, g, f, h = day_derivatives(b, day, workspace)

@@ -107,15 +107,11 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
     last: date | None = None,
     kinds: Sequence[str] = (),
 ) -> EventData:
-    """Read the files of a two-sided choice.
+    """Read the files of a two-sided choice; each argument is a key of a plan (docs/coordination.md).
 
-    events: ties; each dated row that adds to a tie, or sets it to a value above 0, is an event; the others, and those
-    before `first` or after `last`, are none. DCAD's columns and agreements in stages are read too: signatures are the
-    events; `kinds` picks among them. states, pairs: name -> file, files, (file, column) or `Source`. actors: a file
-    whose actors are the whole list; without it, all that any file names. others: rows naming none of the list are an
-    error (`refuse`) or left out and counted (`drop`); absent: likewise for events with a side that is not present.
-    conflicts: rows that set one actor or dyad twice at one moment are an error that names all of them (`refuse`), or
-    the last in the order of the files and their rows holds (`last`). Raises DataError."""
+    events: ties; each dated row that adds to a tie, or sets it to a value above 0, from `first` to `last`, is an event.
+    DCAD's columns and agreements in stages are read too: signatures are the events; `kinds` picks among them. states,
+    pairs: name -> file, files, (file, column) or `Source`. Raises DataError."""
     for name, word in (("others", others), ("absent", absent)):
         refuse_unless_one_of(name, word, get_args(Strays))
     refuse_unless_one_of("conflicts", conflicts, get_args(Conflicts))

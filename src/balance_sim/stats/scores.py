@@ -212,7 +212,13 @@ def exact_share(happened: ArrayLike, n: ArrayLike) -> tuple[Floats, Floats]:
 
 
 def carrying(y: Floats, cluster: NDArray[np.int64]) -> int:
-    """How many clusters have an event, or how many have none: the fewer of both, which scores hang on."""
+    """How many clusters have an event, or how many have none: the fewer of both, which scores hang on.
+
+    Examples
+    --------
+    >>> carrying(np.array([1.0, 0.0, 0.0, 0.0]), np.array([0, 0, 1, 2]))
+    1
+    """
     if not len(y):
         return 0
     happened = np.bincount(cluster, y) > 0
@@ -225,7 +231,13 @@ def cluster_resamples(
 ) -> dict[str, Floats]:
     """Measures of every forecast over resamples of whole clusters, the same ones for all: differences are paired.
 
-    measures: weights (clusters,) -> forecast -> (K,). Returns forecast -> (resamples, K)."""
+    measures: weights (clusters,) -> forecast -> (K,). Returns forecast -> (resamples, K).
+
+    Examples
+    --------
+    >>> cluster_resamples(lambda times: {"rows": np.array([times.sum()])}, 3, 2, seed=1)["rows"].tolist()
+    [[3.0], [3.0]]
+    """
     rng = np.random.default_rng(seed)
     drawn: dict[str, list[Floats]] = {}
     for _ in range(resamples):
@@ -239,7 +251,13 @@ def resampled(value: float, draws: Floats, carry: int) -> tuple[float, float]:
     """95 % interval from what resamples gave, `carry` clusters being those it hangs on; NaN where they are too few.
 
     Of two the further end on each side: percentiles as far out as so few ask for (Hesterberg 2015, The American
-    Statistician 69, section 5.1), and Student's t with the resamples' spread. Draws that are all one number are it."""
+    Statistician 69, section 5.1), and Student's t with the resamples' spread. Draws that are all one number are it.
+
+    Examples
+    --------
+    >>> [round(one, 2) for one in resampled(0.0, np.linspace(-1, 1, 101), 50)]
+    [-1.19, 1.19]
+    """
     if len(draws) < 2 or not np.isfinite(value):
         return float("nan"), float("nan")
     if np.ptp(draws) == 0:

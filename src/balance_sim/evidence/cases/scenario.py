@@ -224,33 +224,20 @@ def _yaml(
 ) -> str:
     """roles: participants, targets, bloc (the participants and their allies). level: lines that state how many
     agreements a year there are."""
-    apart = {*roles["participants"], *roles["targets"]}
+    apart, heard = ({*roles[one], *roles["targets"]} for one in ("participants", "bloc"))
     everyone = {**roles, "others": [code for code in codes if code not in apart]}
     groups = {one: everyone[one] for one in ("participants", "targets", "others") if everyone[one]}
+    readers = {one: roles[one] for one in ("bloc", "targets")}
+    readers["others"] = [code for code in codes if code not in heard]
     days = (case.last_day - case.signal_date).days
-    windows = [*(d for d in WINDOWS if d < days - SHORTEST_REST), days]
-    lines = [
-        f"# {_plain(case.label)}, {case.signal_date}. Case {_plain(case.case_id)}.",
-        "# Built from its row and the public series by `balance-sim new NAME --from-case`; the rules and the",
-        "# columns: docs/cases.md. Nothing dated on or after the day of the signal is an input.",
-        "schema: 1",
-        f"title: {_text(case.label)}",
-        "question: "
-        + _text(f"Which accords of others did the signal of {', '.join(case.participants)} call forth?"),
-        f"source: {_text('Tables beside this file, each row with its source. Case: ' + case.case_id)}",
-        f"notes: {_text(' '.join(notes) or 'Nothing is missing that the rules ask for.')}",
-        f"start: {case.signal_date - timedelta(days=1)}    # the day before the signal",
-        f"end: {case.last_day + timedelta(days=1)}      # {case.window_months} months after it, and a day",
-        "step_days: 7",
-        f"focal: {SIGNAL}",
-        *level,
-        "",
-    ]
+    windows = [str(d) for d in (*(d for d in WINDOWS if d < days - SHORTEST_REST), days)]
+    question = f"Which accords of others did the signal of {', '.join(case.participants)} call forth?"
+    tables = []
     for table in COLUMNS:
         path = f"{name}/{table}.csv"
         if path in files:
             digest = hashlib.sha256(files[path].encode()).hexdigest()
-            lines += [f"{table}:", f'  - {{table: {path}, sha256: "{digest}"}}']
+            tables += [f"{table}:", f'  - {{table: {path}, sha256: "{digest}"}}']
     event = {
         "id": SIGNAL,
         "date": str(case.signal_date),
@@ -261,43 +248,55 @@ def _yaml(
         **({"targets": _list(roles["targets"])} if roles["targets"] else {}),
         "source": _text(f"Table of cases, {case.case_id}"),
     }
-    lines += [
-        "",
-        "# targets: rivalry, claim, war or recent militarised dispute with a participant on record.",
-        "events:",
-        "  - {" + ", ".join(f"{key}: {value}" for key, value in event.items()) + "}",
-        "",
-        "groups:",
-        *(f"  {group}: {_list(members)}" for group, members in groups.items()),
-        "",
-        "# bloc: the participants and who has a defence pact in force with one of them, unless a target.",
-        "# What the others heed is a guess, to be swept.",
-        "audiences:",
+    audiences = [
+        f"  {audience}:\n    members: {_list(members)}\n"
+        f"    attention: {{default: {short(ATTENTION_OF_OTHERS if audience == 'others' else 1.0)}}}"
+        for audience, members in readers.items()
+        if members
     ]
-    heard = {*roles["bloc"], *roles["targets"]}
-    others = [code for code in codes if code not in heard]
-    for audience, members in (("bloc", roles["bloc"]), ("targets", roles["targets"]), ("others", others)):
-        heed = short(ATTENTION_OF_OTHERS if audience == "others" else 1.0)
-        if members:
-            lines += [f"  {audience}:", f"    members: {_list(members)}"]
-            lines += [f"    attention: {{default: {heed}}}"]
-    lines += [
-        "",
-        "theory: {preset: balance_of_threat}",
-        "",
-        "arms:",
-        f"  {NO_SIGNAL}:",
-        "    title: The same years without the signal",
-        "    reference: true",
-        f"    drop: [{SIGNAL}]",
-        f"  {SIGNAL}:",
-        "    title: The signal is given",
-        "",
-        "report:",
-        f"  windows: {_list([str(d) for d in windows])}",
-        f"  groups: {_list(list(groups))}",
-    ]
-    return "\n".join(lines) + "\n"
+
+    def block(lines: Iterable[str]) -> str:
+        return "".join(f"{line}\n" for line in lines)
+
+    return f"""\
+# {_plain(case.label)}, {case.signal_date}. Case {_plain(case.case_id)}.
+# Built from its row and the public series by `balance-sim new NAME --from-case`; the rules and the
+# columns: docs/cases.md. Nothing dated on or after the day of the signal is an input.
+schema: 1
+title: {_text(case.label)}
+question: {_text(question)}
+source: {_text("Tables beside this file, each row with its source. Case: " + case.case_id)}
+notes: {_text(" ".join(notes) or "Nothing is missing that the rules ask for.")}
+start: {case.signal_date - timedelta(days=1)}    # the day before the signal
+end: {case.last_day + timedelta(days=1)}      # {case.window_months} months after it, and a day
+step_days: 7
+focal: {SIGNAL}
+{block(level)}
+{block(tables)}
+# targets: rivalry, claim, war or recent militarised dispute with a participant on record.
+events:
+  - {{{", ".join(f"{key}: {value}" for key, value in event.items())}}}
+
+groups:
+{block(f"  {group}: {_list(members)}" for group, members in groups.items())}
+# bloc: the participants and who has a defence pact in force with one of them, unless a target.
+# What the others heed is a guess, to be swept.
+audiences:
+{block(audiences)}
+theory: {{preset: balance_of_threat}}
+
+arms:
+  {NO_SIGNAL}:
+    title: The same years without the signal
+    reference: true
+    drop: [{SIGNAL}]
+  {SIGNAL}:
+    title: The signal is given
+
+report:
+  windows: {_list(windows)}
+  groups: {_list(list(groups))}
+"""
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Row]) -> str:

@@ -1,13 +1,7 @@
-"""A case's forecast of dyads against the responses on record, by agreement.
+"""A case's forecast of dyads against the responses on record, by agreement, beside two baselines with hindsight.
 
-Scored are all dyads of the scenario's states but those of two participants. A multilateral agreement counts once: each
-of its k scored dyads weighs 1/k, so that every agreement weighs 1, and a dyad in two agreements stands twice. A dyad
-without a response weighs 1. Intervals: 95 %, from resamples of whole agreements and of dyads without a response; what
-dyads of one state have in common is not in them, so they are too narrow.
-
-Two baselines, both with hindsight, which makes them hard to beat: `base_rate` gives every dyad the case's own share of
-responses; `earlier_accords` gives those with an agreement signed before the start, and those without one, their own
-shares."""
+Of an agreement's k scored dyads each weighs 1/k; a dyad without a response weighs 1. Intervals are from resamples of
+whole agreements and of dyads without a response. Definitions: docs/cases.md."""
 
 from __future__ import annotations
 

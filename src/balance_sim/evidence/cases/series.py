@@ -1,22 +1,11 @@
 """What is known of a case at its date: its states, and agreements, quarrels, distances and broken relations between
-them.
+them, as rows of a scenario's tables.
 
-Nothing dated on or after the day of the signal is read. Annual figures are those of the year before the signal, or the
-last within five years before that; the row says which year. One exception: a capability must be given, and a new state
-has none from before, so it takes that of the signal's own year; where there is none either, the least of the other
-states stands in. Both are marked as guesses. Anything else that no series has is missing.
-
-A series that ends before the signal is carried forward: what lay between two states on its last day is taken to lie
-there still, as old as it was then. That something has ended is taken from the series; that it was to end, or to grow,
-is not: a rivalry, a claim or a dispute under way counts as such whatever became of it.
-
-Agreements: ATOP comes first; a COW alliance is added where ATOP has none of that pair that began within a year of it.
-The phases of one treaty are one agreement, of the kind of its last phase before the date. Ended ones are kept if they
-began in the last fifty years: five half-lives of `experience`. Two ends that the series of agreements cannot tell are
-taken from that of disputes, the first after the agreement in which one of two states shows or uses force against the
-other. It ends a promise of non-aggression among many for these two: ATOP dates ends by treaty and member, so that one
-between two of many members has no date there (one between two alone has). And an agreement of DCAD or of COW that was
-in force when its record of ends closes goes on until such a dispute, and no longer."""
+Nothing dated on or after the day of the signal is read, but that something has ended by then. The rules:
+docs/cases.md. Two ends that the series of agreements cannot tell are taken from that of disputes, the first after the
+agreement in which one of two states shows or uses force against the other: of a promise of non-aggression among many
+(ATOP dates ends by treaty and member), and of an agreement of DCAD or of COW that was in force when its record of ends
+closes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A forecast of who makes an accord with whom in a window: read, frozen before the outcome, and scored."""
+"""A forecast of who makes an agreement with whom in a window: read, frozen before the outcome, and scored."""
 
 from __future__ import annotations
 
@@ -34,8 +34,6 @@ from balance_sim.scenario.problems import did_you_mean, listed, shown
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.scores import FLOOR, reliability_table
 
-STAGES = ("signed", "in_force")
-FROZEN = "balance-sim forecast"
 FEW = 5
 LARGEST = 64 << 20
 """Bytes of a frozen forecast that are read at most."""
@@ -43,7 +41,7 @@ LARGEST = 64 << 20
 
 @dataclass(frozen=True)
 class Forecast:
-    """pairs: ISO alpha-3 codes, a < b; p: a probability each that the pair makes an accord of one of `kinds`
+    """pairs: ISO alpha-3 codes, a < b; p: a probability each that the dyad makes an agreement of one of `kinds`
     (any if empty) that reaches `stage` on first..last, both days included."""
 
     pairs: tuple[tuple[str, str], ...]
@@ -85,7 +83,7 @@ def read_pairs(
 def freeze(forecast: Forecast, path: Path) -> dict[str, Any]:
     """Write a forecast with its hash and today's date (UTC). A file that is there is not written over."""
     record = {
-        "format": FROZEN,
+        "format": "balance-sim forecast",
         "frozen": datetime.now(UTC).date().isoformat(),
         "sha256": forecast.sha256,
         "forecast": forecast.content,
@@ -133,10 +131,10 @@ def thaw(path: Path) -> tuple[Forecast, str]:
 
 @dataclass(frozen=True)
 class Happened:
-    """What happened to the pairs of a forecast. y: (N,) 1 where the pair made such an accord in the window.
+    """What happened to the dyads of a forecast. y: (N,) 1 where the dyad made such an agreement in the window.
 
-    accords: such accords in the file; outside: pairs that made one and are not in the forecast; partial: of the
-    accords, dates known to the month or year only; report: of the file."""
+    accords: such agreements in the file; outside: dyads that made one and are not in the forecast; partial: of the
+    agreements, dates known to the month or year only; report: of the file."""
 
     y: Floats
     accords: int
@@ -157,14 +155,11 @@ class Happened:
 
 
 def happened(forecast: Forecast, outcomes: Path) -> Happened:
-    """The accords of a file that count. Rows of one agreement with several parties are pairs of their own."""
+    """The agreements of a file that count. Rows of one agreement with several parties are pairs of their own."""
     read = read_outcomes(outcomes)
-    frame = read.frame
-    frame = frame[frame[forecast.stage].notna()]
-    if forecast.kinds:
-        frame = frame[frame["kind"].isin(forecast.kinds)]
-    day = frame[forecast.stage]
-    frame = frame[(day >= pd.Timestamp(forecast.first)) & (day <= pd.Timestamp(forecast.last))]
+    frame, day = read.frame, read.frame[forecast.stage]
+    inside = (day >= pd.Timestamp(forecast.first)) & (day <= pd.Timestamp(forecast.last))
+    frame = frame[inside & (frame["kind"].isin(forecast.kinds) | (not forecast.kinds))]
     sides = [codes.convert(frame[side], frame[forecast.stage], "cow", "iso3") for side in ("cow_a", "cow_b")]
     done = {(min(str(a), str(b)), max(str(a), str(b))) for a, b in zip(*sides, strict=True)}
     known = set(forecast.pairs)
@@ -183,8 +178,8 @@ def baselines_of(forecast: Forecast, data: Path) -> dict[str, Floats]:
     history = load_history(data, year - WINDOW, year)
     if history.accord_years[1] < year - 1:
         raise DataError(
-            f"the accords on record end in {history.accord_years[1]}",
-            f"Give accords up to {year - 1}, or leave --data out",
+            f"the agreements on record end in {history.accord_years[1]}",
+            f"Give agreements up to {year - 1}, or leave --data out",
             path=data,
         )
     rows = pair_years(history, forecast.kinds or None)
@@ -238,10 +233,10 @@ def score_forecast(
     kinds: Sequence[str] = (),
     scenario: Scenario | None = None,
 ) -> ScoredForecast:
-    """Score a forecast beside its baselines. kinds: of accords that are known besides the shipped ones.
+    """Score a forecast beside its baselines. kinds: of agreements that are known besides the shipped ones.
 
     Baselines are trained on `data`, else on the record of `scenario`. Without either, or where its record holds no
-    agreement, the reference is the share of pairs that made one, known only afterwards: harder to beat than
+    agreement, the reference is the share of dyads that made one, known only afterwards: harder to beat than
     any base rate of the past. Where none or all did, that share is right by construction and there is no skill."""
     there = happened(forecast, outcomes)
     y, without = there.y, tuple[str, ...]()
@@ -296,39 +291,19 @@ def _meant(word: str, known: Sequence[str]) -> str:
 
 
 def _notes(model: Scores, there: Happened, until: date, stage: str, *, is_past: bool) -> tuple[str, ...]:
-    notes = []
-    if not is_past:
-        others = ", ".join(name for name in BASELINES if name != "base_rate")
-        notes.append(
-            f"{others} need a history to train on: give --data DIR, or --scenario FILE for its record"
-        )
-    elif stage != "signed":
-        notes.append("the baselines are trained on signatures, whatever the stage")
-    if model.events == 0:
-        notes.append(
-            "no pair made such an accord: ranks are undefined, and only the expected number tells much"
-        )
-    elif model.events < FEW:
-        notes.append(
-            f"{model.events} of {model.n} pairs made such an accord: too few to tell forecasts apart"
-        )
-    if model.clipped:
-        notes.append(
-            f"{model.clipped} probabilities of 0 or 1 were kept {FLOOR:g} away from it in the log score"
-        )
-    if there.outside:
-        more = f" and {len(there.outside) - 5} more" if len(there.outside) > 5 else ""
-        notes.append(
-            f"{len(there.outside)} pairs made such an accord and are not in the forecast, so not scored: "
-            f"{', '.join(there.outside[:5])}{more}"
-        )
-    if there.partial:
-        notes.append(f"{there.partial} of the accords are dated to the month or year only")
-    name = Path(there.report.path).name
-    last = there.report.last_year
-    if last is not None and last < until.year:
-        notes.append(
-            f"the accords in {name} end in {last}, the forecast in {until.year}: is the window covered?"
-        )
-    notes += there.report.losses
-    return tuple(notes)
+    others = ", ".join(name for name in BASELINES if name != "base_rate")
+    file, last, outside = Path(there.report.path).name, there.report.last_year, there.outside
+    more = f" and {len(outside) - 5} more" if len(outside) > 5 else ""
+    few, ends_early = 0 < model.events < FEW, last is not None and last < until.year
+    notes = {
+        f"{others} need a history to train on: give --data DIR, or --scenario FILE for its record": not is_past,
+        "the baselines are trained on signatures, whatever the stage": is_past and stage != "signed",
+        "no dyad made such an agreement: ranks are undefined, only the expected number tells much": not model.events,
+        f"{model.events} of {model.n} dyads made such an agreement: too few to tell forecasts apart": few,
+        f"{model.clipped} probabilities of 0 or 1 were kept {FLOOR:g} away from it in the log score": model.clipped,
+        f"{len(outside)} dyads made such an agreement and are not in the forecast, so not scored: "
+        f"{', '.join(outside[:5])}{more}": outside,
+        f"{there.partial} of the agreements are dated to the month or year only": there.partial,
+        f"the agreements in {file} end in {last}, the forecast in {until.year}: is the window covered?": ends_early,
+    }
+    return (*(note for note, holds in notes.items() if holds), *there.report.losses)
