@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from balance_sim.evidence.cases.scenario import build_case
-from balance_sim.evidence.cases.series import Series, accord_rows, dispute_rows, relation_rows
+from balance_sim.evidence.cases.series import Series, agreement_rows, dispute_rows, relation_rows
 from balance_sim.evidence.cases.tables import Case, actor, case_named, is_state_in, state_code
 from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.codes import known_relations
@@ -151,7 +151,7 @@ def test_what_no_series_can_end_ends_with_the_first_show_of_force(tmp_path):
     actors = [one for code in ("DEU", "POL", "RUS") if (one := actor(code, on)) is not None]
     made = {
         row["id"]: (row["status"], row["ended"])
-        for row in accord_rows(Series(tmp_path), actors, ("POL",), on)
+        for row in agreement_rows(Series(tmp_path), actors, ("POL",), on)
     }
     assert made == {
         "DEU-POL-nonaggression-1975": ("in_force", ""),

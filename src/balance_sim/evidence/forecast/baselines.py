@@ -41,7 +41,7 @@ from balance_sim.stats.newton import NoMaximum, newton
 
 WINDOW = 10
 RIDGE = 1.0
-"""Variance 1 / RIDGE of a normal prior on each standardised coefficient: weak beside hundreds of accords."""
+"""Variance 1 / RIDGE of a normal prior on each standardised coefficient: weak beside hundreds of agreements."""
 CLASSES = 3
 
 Predictor = Callable[[PairYears], Floats]
@@ -239,9 +239,9 @@ def inverse_logit(eta: Floats) -> Floats:
 def check_outcomes(rows: PairYears) -> None:
     """Raise DataError unless every row has its outcome and both outcomes occur."""
     if np.isnan(rows.y).any():
-        raise DataError("a training year has no accords on record", "End the training before it")
+        raise DataError("a training year has no agreements on record", "End the training before it")
     if len(rows.y) == 0 or rows.y.min() == rows.y.max():
-        raise DataError("the training years have no accord, or nothing else", "Give a longer history")
+        raise DataError("the training years have no agreement, or nothing else", "Give a longer history")
 
 
 COUNT = "earlier_count"
