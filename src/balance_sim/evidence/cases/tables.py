@@ -39,9 +39,17 @@ FIRST_YEAR = 1900
 DEFAULT_WINDOW_MONTHS = 24
 LONGEST_WINDOW_MONTHS = 119
 """Windows count days from the focal date, up to 3650."""
-TREATY_WORDS = {
-    *("accord", "agreement", "alliance", "convention", "covenant", "entente", "pact", "protocol", "treaty")
-}
+TREATY_WORDS = (
+    "accord",
+    "agreement",
+    "alliance",
+    "convention",
+    "covenant",
+    "entente",
+    "pact",
+    "protocol",
+    "treaty",
+)
 """A label with one of these words names a `treaty`; any other signal is a `joint_summit`."""
 CASE_COLUMNS = {
     "case_id": ("case_id",),
@@ -147,8 +155,8 @@ class Case:
     @property
     def event_kind(self) -> str:
         """The kind given, else by the words of the label."""
-        words = {*re.findall(r"[a-z]+", self.label.lower())}
-        return self.kind or ("treaty" if words & TREATY_WORDS else "joint_summit")
+        named = {*re.findall(r"[a-z]+", self.label.lower())} & {*TREATY_WORDS}
+        return self.kind or ("treaty" if named else "joint_summit")
 
 
 def case_named(path: Path | str, case_id: str) -> Case:
