@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import qmc
 
-from balance_sim.analysis.mechanisms.signs import COLUMNS, NOT_TESTED, tag_of, values
+from balance_sim.analysis.mechanisms import COLUMNS, NOT_TESTED, tag_of, values
 from balance_sim.replications.arms import headline_arm
 from balance_sim.scenario import Scenario, load_scenario, value_at, with_values
 from balance_sim.scenario.defaults import parameter_table, presets

@@ -47,7 +47,7 @@ def bad(tmp_path: Path) -> Path:
 def test_check_of_a_valid_file():
     code, out, err = invoke("check", str(SUMMIT))
     assert (code, err) == (0, "")
-    assert out.startswith(f"{SUMMIT}: ok (6 states, 5 accords, 3 events, 4 arms; sha256 ")
+    assert out.startswith(f"{SUMMIT}: ok (6 states, 5 agreements, 3 events, 4 arms; sha256 ")
 
 
 def test_check_of_a_bad_file(bad):
@@ -73,7 +73,7 @@ def test_check_of_a_plan(name, said):
 def test_check_of_a_bad_plan(tmp_path):
     path = tmp_path / "plan.yaml"
     for text, said in (("cases: [{scenario: no.yaml}]\nresponses: r.csv\n", "E001"), ("cases: [\n", "E010"),
-                       ("cases: []\n", "no list of cases"), ("until: x\n", "whole number")):  # fmt: skip
+                       ("cases: []\n", "at least 1 needed"), ("until: x\n", "error[E201] until")):  # fmt: skip
         path.write_text(text)
         code, out, err = invoke("check", str(path))
         assert (code, out) == (4, "") and said in err, err

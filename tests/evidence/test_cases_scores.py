@@ -270,7 +270,7 @@ def test_the_plan_of_several_cases(scenario, table, tmp_path):
     assert first["agreements"] == 3 and first["runs"] == 4
     assert second == {"scenario": "five", "case": None, "runs": 4}
     text = CliRunner().invoke(main, ["cases", str(plan), "--workers", "1", "--runs", "2"]).stdout
-    assert "five: no responses on record; not scored" in text and "2 runs" in text
+    assert "five: no responses on record; not scored" in text and "2 replications" in text
     plan.write_text("responses: responses.csv\ncases: [{scenario: five.yaml, tuned: yes}]\n")
     with pytest.raises(ScenarioError, match=r"plan.yaml:2:31: error\[E101\] cases\[0\].tuned: unknown key"):
         read_cases_plan(plan)

@@ -17,13 +17,14 @@ from click.testing import CliRunner
 import balance_sim as bs
 from balance_sim.analysis.chances import dyad_chances
 from balance_sim.cli.program import main
-from balance_sim.cli.score_forecast import kinds_of
-from balance_sim.cli.score_text import accord_lines, case_lines, detectable_lines, gain_lines, wrapped
+from balance_sim.cli.score import kinds_of
+from balance_sim.cli.score_text import accord_lines, case_lines, detectable_lines, gain_lines
 from balance_sim.evidence.forecast.baselines import BASELINES
 from balance_sim.evidence.forecast.forecast import Forecast, score_forecast
 from balance_sim.evidence.forecast.score import best_baseline, score_forecasts
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.scenario.defaults import new_scenario
+from balance_sim.show.terminal import wrapped
 
 YEAR = ("--from", "1999-01-01", "--until", "1999-12-31")
 HEAD = "id,iso3_a,iso3_b,kind,stage,date\n"
@@ -94,7 +95,7 @@ def test_no_outcome_and_one_outcome(files: dict[str, Path]) -> None:
     assert code == 0
     assert "nan" not in text
     table = score(files["forecast"], files["some"], *YEAR)[1].split("\n\n")[1].splitlines()[:3]
-    assert [line.split()[0] for line in table] == ["log", "model", "base_rate"]
+    assert [line.split()[0] for line in table] == ["log", "model", "base"]
     assert all(len(line) <= 80 for line in table)
 
 
@@ -138,7 +139,8 @@ def test_a_wide_table_stays_within_a_terminal() -> None:
     )  # fmt: skip
     lines = [*accord_lines(found), *gain_lines(found), *detectable_lines(found["model"])]
     assert max(map(len, lines)) <= 80
-    assert len({line.index("(") for line in lines[1:] if line.startswith(names[2:])}) == 1
+    starts = ("past", "gravity", "logit", "boosted")
+    assert len({line.index("(") for line in lines[1:] if line.startswith(starts)}) == 1
     measures = {"average_precision": 0.123, "auc": 0.456, "brier": 0.789}
     cell = measures | {f"{name}_ci95": [-0.123, -0.456] for name in measures}
     gains = {name: {"value": -value, "ci95": [-0.123, -0.456]} for name, value in measures.items()}

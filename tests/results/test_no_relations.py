@@ -13,7 +13,7 @@ import pytest
 from replications import by_hand, four_states, simulated
 from scipy import stats
 
-from balance_sim.analysis.hazard import Sought, chances_along
+from balance_sim.analysis.chances import Sought, chances_along
 from balance_sim.experiment.run import run
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.pipeline import chance_under_way

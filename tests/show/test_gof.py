@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from balance_sim.analysis.gof_file import GoodnessOfFit
-from balance_sim.analysis.residuals import Residuals
+from balance_sim.analysis.gof_file import GoodnessOfFit, Residuals
 from balance_sim.replications.gof import Agreements, Comparison, Ground, Group, Span, Statistic, compare
 from balance_sim.show.figures.gof import draw_gof, gof_table, simulated_table
 from balance_sim.show.figures.gof_residuals import draw_gof_residuals, gof_residuals_table
@@ -17,7 +16,7 @@ from balance_sim.show.figures.gof_states import draw_gof_states, gof_states_tabl
 from balance_sim.show.figures.paper import INK, VERMILION
 from balance_sim.show.gof import gof_lines, p_words, residual_words, verdict_words
 from balance_sim.show.save import figure_bytes
-from balance_sim.stats.mahalanobis import Fit
+from balance_sim.stats.networks import MahalanobisFit
 
 SPAN = Span(date(2020, 1, 1), date(2022, 1, 1))
 
@@ -56,7 +55,10 @@ def test_p_in_words() -> None:
 def judged(**p: float | None) -> Comparison:
     groups = tuple(
         Group(
-            name, (Statistic("x", 1, 1, 0, 2),), np.zeros((3, 1)), None if of is None else Fit(of, of, 1.0, 1)
+            name,
+            (Statistic("x", 1, 1, 0, 2),),
+            np.zeros((3, 1)),
+            None if of is None else MahalanobisFit(of, of, 1.0, 1),
         )
         for name, of in p.items()
     )

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from balance_sim.analysis.sensitivity import sensitivity
-from balance_sim.experiment.status import effects_lines
+from balance_sim.cli.sweep import effects_lines
 from balance_sim.experiment.sweep import sweep
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.scenario.experiment import load_experiment
@@ -278,8 +278,8 @@ def test_the_explorer_of_a_sweep_has_its_points(swept: SweepResult) -> None:
 def test_the_smoke_study_shows_an_effect(swept: SweepResult) -> None:
     """It printed six zeros: a summit that nobody sees has none, and all others have one that excludes zero."""
     head, *rows = effects_lines(swept)
-    assert head.startswith("alignment_participants_rest_90: ")
-    found = [re.match(r" *(\S+) \[(\S+), (\S+)\]  summit.visibility=(\S+),", row) for row in rows]
+    assert head.startswith("Effect of summit on alignment participants rest ")
+    found = [re.match(r" *(\S+)  +(\S+) to (\S+) +summit visibility (\S+),", row) for row in rows]
     assert len(found) == 6 and all(found)
     for match in filter(None, found):
         mean, low, high, seen = map(float, match.groups())
@@ -290,8 +290,9 @@ def test_without_outcomes_the_one_that_is_drawn_is_printed(swept: SweepResult) -
     """Of the longest window, as in the figure; it was the first there is, of the shortest."""
     design = swept.manifest.design.model_copy(update={"outcomes": []})
     every = replace(swept, manifest=swept.manifest.model_copy(update={"design": design}))
-    lines = effects_lines(every)
-    assert lines[0].startswith("accords_counter_300: ")
+    lines = list(effects_lines(every))
+    assert lines[0].startswith("Effect of summit on counter-balancing security agreements within 300 days,")
     assert headline_effects(every)["outcome"].unique().tolist() == ["accords_counter_300"]
     drawn = headline_effects(every)["hi"].iloc[-1]
-    assert float(lines[-1].split("]")[0].split()[-1]) == pytest.approx(drawn, abs=5e-7) and drawn > 0
+    shown = lines[-1].split(" to ")[1].split()[0]
+    assert float(shown) == pytest.approx(drawn, abs=0.6 * 10.0 ** -len(shown.split(".")[1])) and drawn > 0

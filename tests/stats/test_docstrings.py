@@ -11,11 +11,16 @@ import pytest
 MODULES = (
     *(
         f"balance_sim.stats.{name}"
-        for name in ("intervals", "lags", "mahalanobis", "networks", "scores", "shapley")
+        for name in ("indices", "intervals", "lags", "networks", "scores", "shapley")
     ),
     *(f"balance_sim.model.{name}" for name in ("agents", "landscape")),
-    "balance_sim.analysis.explain.attribution",
+    *(
+        f"balance_sim.analysis.{name}"
+        for name in ("explain.attribution", "gof_file", "mechanisms", "participants")
+    ),
     "balance_sim.coordination.effects",
+    "balance_sim.pool.plain",
+    "balance_sim.show.terminal",
 )
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from balance_sim.analysis.channels import Channels, channels, without_channels
-from balance_sim.analysis.expected_effect import expected_effect
+from balance_sim.analysis.expected_effect import Channels, channels, expected_effect, without_channels
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.scenario import Scenario, load_scenario, with_values

@@ -20,17 +20,15 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from balance_sim.analysis.indices import (
-    FEW_POINTS,
-    FEW_ROWS,
-    Index,
-    morris_effects,
-    sobol_indices,
-    variance_split,
+from balance_sim.analysis.mechanisms.agreements import (
+    FEWEST,
+    SAMPLE,
+    elasticity,
+    loop_gains,
+    rates,
+    sampled,
 )
-from balance_sim.analysis.mechanisms.accords import FEWEST, elasticity
-from balance_sim.analysis.mechanisms.readings import Change, jackknifed, ratio
-from balance_sim.analysis.mechanisms.spiral import SAMPLE, loop_gains, rates, sampled
+from balance_sim.analysis.mechanisms.data import PairedColumns, jackknifed, ratio
 from balance_sim.analysis.sensitivity import Matrices, Quantity, _morris_rows, _sobol_rows, run_matrices
 from balance_sim.evidence.cases.scores import CaseTable
 from balance_sim.evidence.cases.scores import measured as case_measures
@@ -45,6 +43,14 @@ from balance_sim.results.estimates import Counts, Moments
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.stats.indices import (
+    FEW_POINTS,
+    FEW_ROWS,
+    Index,
+    morris_effects,
+    sobol_indices,
+    variance_split,
+)
 from balance_sim.stats.intervals import (
     mean_interval,
     paired_interval,
@@ -399,7 +405,7 @@ def paired_means(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarr
 
 
 def fieller(over: np.ndarray, under: np.ndarray) -> Bounds:
-    return ratio(Change.of(over, smooth=True), Change.of(under, smooth=True))[1:]
+    return ratio(PairedColumns.of(over, smooth=True), PairedColumns.of(under, smooth=True))[1:]
 
 
 def ratio_as_if_known(over: np.ndarray, under: np.ndarray) -> Bounds:
@@ -459,7 +465,7 @@ def test_a_ratio_of_something_rare_is_held_at_the_nominal_rate_or_more() -> None
     draws, truth = DRAWS // 5, 3 / 60 / 8
     assert passes(
         held(
-            lambda x, y: ratio(Change.of(x, least=1.0), Change.of(y, least=1.0))[1:],
+            lambda x, y: ratio(PairedColumns.of(x, least=1.0), PairedColumns.of(y, least=1.0))[1:],
             rare_over_many,
             60,
             truth,

@@ -12,7 +12,7 @@ import pytest
 from scipy.linalg import expm
 from scipy.stats import poisson
 
-from balance_sim.analysis.residuals import poisson_p, residuals_of, spread_out, uniform
+from balance_sim.analysis.gof_file import poisson_p, residuals_of, spread_out, uniform
 from balance_sim.experiment.gof import goodness_of_fit, span_asked
 from balance_sim.experiment.run import run
 from balance_sim.model.world import compile_world, focal_day, time_grid
@@ -31,7 +31,7 @@ from balance_sim.replications.gof import (
 )
 from balance_sim.scenario import Scenario, load_scenario
 from balance_sim.scenario.schema import Accord, Calibration
-from balance_sim.stats.mahalanobis import lies_among
+from balance_sim.stats.networks import lies_among
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
 DAY = date(2022, 1, 1)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from balance_sim.analysis.hazard import Sought, both_consent, chances_along, kinds_named, per_consent
+from balance_sim.analysis.chances import Sought, both_consent, chances_along, kinds_named, per_consent
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, World
 from balance_sim.model.engine import begin, consents, perceive, simulate

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from balance_sim.analysis.convergence import runs_wanted
-from balance_sim.analysis.indices import morris_effects, sobol_indices, variance_split
 from balance_sim.analysis.sensitivity import _notes, _without_ends
 from balance_sim.results.points import morris_rows, sobol_rows
-from balance_sim.stats.intervals import drawn_interval
+from balance_sim.stats.indices import morris_effects, sobol_indices, variance_split
+from balance_sim.stats.intervals import drawn_interval, runs_wanted
 
 
 def ishigami(shares):

@@ -14,13 +14,26 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
-from balance_sim.analysis.mechanisms import MECHANISMS, as_row, measured, verdict
-from balance_sim.analysis.mechanisms.accords import elasticity, gained, guests_of, standardised, strata
-from balance_sim.analysis.mechanisms.readings import ByDyad, Change, Readings, jackknifed, ratio
-from balance_sim.analysis.mechanisms.signs import NOT_TESTED, sign_table, tag_of
-from balance_sim.analysis.mechanisms.spiral import loop_gains, sampled
-from balance_sim.analysis.participants import Participants
-from balance_sim.analysis.permutation import Compared
+from balance_sim.analysis.mechanisms import (
+    MECHANISMS,
+    NOT_TESTED,
+    as_row,
+    measured,
+    sign_table,
+    tag_of,
+    verdict,
+)
+from balance_sim.analysis.mechanisms.agreements import (
+    elasticity,
+    gained,
+    guests_of,
+    loop_gains,
+    sampled,
+    standardised,
+    strata,
+)
+from balance_sim.analysis.mechanisms.data import ByDyad, PairedColumns, StudyData, jackknifed, ratio
+from balance_sim.analysis.participants import Participants, PlaceboComparison
 from balance_sim.analysis.placebos import Placebos
 from balance_sim.experiment.run import run
 from balance_sim.model import responses
@@ -70,8 +83,10 @@ def worlds(scenario):
 # --- closed forms ---------------------------------------------------------------------------------------
 
 
-def changes(over: np.ndarray, under: np.ndarray, *, smooth: bool = True) -> tuple[Change, Change]:
-    return Change.of(over, smooth=smooth), Change.of(under, smooth=smooth)
+def changes(
+    over: np.ndarray, under: np.ndarray, *, smooth: bool = True
+) -> tuple[PairedColumns, PairedColumns]:
+    return PairedColumns.of(over, smooth=smooth), PairedColumns.of(under, smooth=smooth)
 
 
 def test_ratio_without_spread_below_is_the_mean_over_it() -> None:
@@ -316,16 +331,16 @@ def test_the_first_mechanism_is_the_excess_in_effects(result) -> None:
 
 def test_a_ratio_of_something_that_no_run_shows_has_a_length() -> None:
     """None of 40 runs has any of the upper, a count: Wilson's bound for none, over the mean of the lower."""
-    none, under = np.zeros(40), Change.of(np.full(40, 8.0) + np.arange(40) % 2)
+    none, under = np.zeros(40), PairedColumns.of(np.full(40, 8.0) + np.arange(40) % 2)
     half = 1.959964**2 / 40 / 8.5
-    assert ratio(Change.of(none, least=1.0), under) == pytest.approx((0.0, -half, half))
-    assert ratio(Change.of(none, least=1.0), under.times(-1.0)) == pytest.approx((0.0, -half, half))
-    assert ratio(Change.of(none, smooth=True), under)[1:] == (0.0, 0.0)
+    assert ratio(PairedColumns.of(none, least=1.0), under) == pytest.approx((0.0, -half, half))
+    assert ratio(PairedColumns.of(none, least=1.0), under.times(-1.0)) == pytest.approx((0.0, -half, half))
+    assert ratio(PairedColumns.of(none, smooth=True), under)[1:] == (0.0, 0.0)
 
 
 def test_sums_and_shares_of_changes_are_changes_of_what_they_are_made_of() -> None:
-    one = Change(np.array([3.0, 5.0]), np.array([1.0, 1.0]), least=1.0)
-    other = Change(np.ones(2), np.zeros(2), smooth=True)
+    one = PairedColumns(np.array([3.0, 5.0]), np.array([1.0, 1.0]), least=1.0)
+    other = PairedColumns(np.ones(2), np.zeros(2), smooth=True)
     both = one.times(0.5) - other
     assert both.arm.tolist() == [0.5, 1.5] and both.reference.tolist() == [0.5, 0.5]
     assert both.values.tolist() == (one.values / 2 - other.values).tolist()
@@ -337,7 +352,7 @@ def test_sums_and_shares_of_changes_are_changes_of_what_they_are_made_of() -> No
 def test_a_ratio_has_room_for_a_run_that_none_has_shown() -> None:
     """Two shifts that no run departs from: Fieller's has no length; the outcomes' spread over 40 runs gives one."""
     level = np.arange(40.0)
-    over, under = Change(level + 1.0, level), Change(level + 4.0, level)
+    over, under = PairedColumns(level + 1.0, level), PairedColumns(level + 4.0, level)
     value, lo, hi = ratio(over, under)
     rest = np.concatenate([level + 1.0 - (level + 4.0) / 4, level - level / 4])
     half = NORMAL**2 * rest.std() / 40 / 4
@@ -392,7 +407,7 @@ def participants(scenario):
     """The parade among other participants."""
     arms = [arm_scenario(scenario, name) for name in ("no_parade", "parade")]
     event = next(one for one in arms[1].events if one.id == scenario.focal)
-    return Participants.of(compile_arms(scenario, ("no_parade", "parade")), arms[0], event)
+    return Participants(compile_arms(scenario, ("no_parade", "parade")), arms[0], event)
 
 
 def test_placebos_are_worked_out_once_and_kept_in_the_summary(result) -> None:
@@ -441,10 +456,10 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participa
 
 
 def test_a_placebo_is_below_only_if_it_is_smaller_in_the_direction_expected() -> None:
-    compared = Compared(-2.0, np.array([-3.0, -2.0, -1.0, 5.0, np.nan]))
+    compared = PlaceboComparison(-2.0, np.array([-3.0, -2.0, -1.0, 5.0, np.nan]))
     assert (compared.below(-1), compared.below(1)) == (0.5, 0.25)
     assert compared.p == pytest.approx(4 / 5) and compared.verdict == "inconclusive"
-    none = Compared(np.nan, np.array([1.0, 2.0]))
+    none = PlaceboComparison(np.nan, np.array([1.0, 2.0]))
     assert not len(none.known) and np.isnan(none.p) and none.as_dict()["p"] is None
 
 
@@ -539,7 +554,7 @@ def test_with_its_network_frozen_a_network_theory_has_no_loop_gain() -> None:
 
 
 def test_guests_of_the_same_day_and_host_count(result) -> None:
-    readings = Readings(result, "parade")
+    readings = StudyData(result, "parade")
     codes = {readings.codes[i] for i in guests_of(readings)}
     assert {"VNM", "SRB", "KOR"} <= codes and not codes & {"CHN", "RUS", "PRK", "JPN"}
 

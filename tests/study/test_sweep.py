@@ -27,6 +27,7 @@ from balance_sim.results.store import Store, missing
 from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario import with_values
 from balance_sim.scenario.experiment import load_experiment
+from balance_sim.show.terminal import UNLIMITED
 
 
 def swept(lab, out, **more):
@@ -231,7 +232,7 @@ def test_a_sobol_design_grows_by_keeping_its_first_samples(lab):
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "points"), [("sobol", 32), ("morris", 24), ("lhs", 8)])
 def test_sensitivity_of_a_sampled_sweep(lab, method, points):
-    from balance_sim.analysis import sensitivity_text
+    from balance_sim.cli.sensitivity import sensitivity_lines
 
     pytest.importorskip("SALib")
     lab.edit("[0, 0.5, 1]", "{min: 0, max: 1}")
@@ -247,9 +248,9 @@ def test_sensitivity_of_a_sampled_sweep(lab, method, points):
     points_few = "fewer than 12 points"
     few = {"sobol": ["fewer than 32 base samples"], "morris": [], "lhs": [points_few]}[method]
     assert [note.split(":")[0] for note in found.notes] == few
-    text = "\n".join(sensitivity_text.as_lines(found))
+    text = "\n".join(sensitivity_lines(found))
     assert all(f"note: {words}" in text for words in few)
-    assert sensitivity_text.as_plain(found)["notes"] == found.notes
+    assert found.as_dict()["notes"] == found.notes
     if method == "lhs":
         assert found.indices.empty
         return
@@ -315,7 +316,7 @@ def test_two_folders_paired_where_seeds_match_and_not_elsewhere(lab):
 
 def test_one_run_a_side_says_nothing_of_the_error(lab):
     """Paired or not: no interval, rather than one of no length."""
-    from balance_sim.analysis import compare_text
+    from balance_sim.cli.compare import comparison_lines
 
     for name, seed in (("a", 1), ("c", 2)):
         run(lab.scenario, 1, seed, out=lab.folder / name)
@@ -325,7 +326,7 @@ def test_one_run_a_side_says_nothing_of_the_error(lab):
         known = found.outcomes["difference"].notna()
         assert known.any()
         assert found.outcomes.loc[known, ["lo", "hi", "mcse"]].isna().all(axis=None)
-        text = "\n".join(compare_text.as_lines(found, 0))
+        text = "\n".join(comparison_lines(found, 0, UNLIMITED))
         assert text.count("unknown: one run") == known.sum()
         assert "nan" not in text and "no difference" not in text
 
@@ -408,28 +409,28 @@ def test_an_unknown_outcome_is_told_by_check_as_by_sweep(lab):
 
 def test_sensitivity_and_comparison_fit_a_terminal(lab):
     """Rows in columns within 80 characters; what does not differ is counted, not listed; no minus nought."""
-    from balance_sim.analysis import compare_text, sensitivity_text
+    from balance_sim.cli.compare import comparison_lines
+    from balance_sim.cli.sensitivity import sensitivity_lines
 
     lab.edit("[accords_all_300]", "[accords_all_300, insecurity_threatened_300]")
     result = swept(lab, "out")
     found = sensitivity(result, boots=50)
-    lines = sensitivity_text.as_lines(found)
+    lines = "\n".join(sensitivity_lines(found)).splitlines()
     assert [line for line in lines if len(line) > 80] == []
-    starts = [line.index("insecurity") for line in lines if "insecurity" in line]
-    assert len(starts) == 6 and len(set(starts)) == 1
+    assert sum("insecurity" in line for line in lines) == 6
     alike = found.convergence[found.convergence["points_alike"] > 0]
     assert {("effect", "summit")} == set(
         zip(alike["of"], alike["arm"], strict=True)
     )  # visibility 0: no effect
     compared = compare(f"{lab.folder}/out@0", f"{lab.folder}/out@2")
-    text = compare_text.as_lines(compared, 0)
+    text = list(comparison_lines(compared, 0, UNLIMITED))
     still = [line for line in text if line.startswith("  no difference: ")]
     assert next(line.split()[2] for line in still) == "90"  # the reference arm holds no summit
-    narrow = compare_text.as_lines(compared, 0, 80)
+    narrow = list(comparison_lines(compared, 0, 80))
     assert [line for line in narrow if line.startswith("  ") and len(line) > 80] == []
     assert " ".join(narrow).split() == " ".join(text).split() and len(narrow) > len(text)
     assert not re.search(r"-0\.0+\b|\bnan\b", "\n".join([*lines, *text]))
-    assert any("insecurity_threatened_300" in line for line in text)
+    assert any("insecurity threatened" in line for line in text)
 
 
 def test_no_formula_in_the_tables_of_a_sweep(lab) -> None:

@@ -249,7 +249,7 @@ def named_and_repaired(folder: Path, damage: Callable[[Path], str]) -> None:
     assert expected in said
     code, said = call(folder, "--all", "--repair")
     assert code == 0, said
-    assert "mended: " in said and expected in said
+    assert "repaired: " in said and expected in said
     assert json.loads((folder / "summary.json").read_text()) == before
 
 
@@ -465,7 +465,7 @@ def test_a_summary_cut_off_is_made_again(folder: Path) -> None:
     before = json.loads((folder / "summary.json").read_text())
     summary_broken(folder)
     code, said = call(folder, "--repair")
-    assert code == 0 and "mended: summary.json: cannot be read" in said
+    assert code == 0 and "repaired: summary.json: cannot be read" in said
     after = json.loads((folder / "summary.json").read_text())
     assert {**after, "timing": 0} == {**before, "timing": 0}
 

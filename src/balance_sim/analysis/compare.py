@@ -1,23 +1,45 @@
-"""`compare A B`: what the two sides are, what differs in their inputs, and the comparisons that follow."""
+"""`compare A B`: two results side by side, outcome by outcome and dyad by dyad; paired where the seeds match."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
-from balance_sim.analysis.comparison import Comparison, Side, arms_in_both, compare_sides
 from balance_sim.pool.faults import WrongRequest, no_results
+from balance_sim.pool.plain import plain_data
+from balance_sim.replications.outcomes import fixed_beforehand, least_jump
+from balance_sim.results.estimates import (
+    Counts,
+    Differences,
+    Levels,
+    Moments,
+    PairedDifference,
+    columns_by_arm,
+)
 from balance_sim.results.folder import leaf_differences
 from balance_sim.results.points import PointTable
 from balance_sim.results.recount import Counting, by_one_table
 from balance_sim.results.result import Result, open_result
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult, open_sweep
+from balance_sim.stats.intervals import t_quantile, welch
+
+Floats = npt.NDArray[np.float64]
+Arms = tuple[tuple[Result, str], tuple[Result, str]]  # a study and one of its arms, left and right
+Pieces = list[tuple[dict[str, Any], bool, pd.DataFrame, pd.DataFrame]]  # front, paired, outcomes, dyads
 
 INPUTS = ("scenario", "inputs", "seed", "arms", "model", "versions", "design", "runs")
+WINDOW_RUNS = 1024  # runs looked at together; both sides are cut at its multiples
 
 
 @dataclass(frozen=True)
@@ -31,10 +53,11 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a comparison found. outcomes and dyads are tidy; differences: key paths of the inputs that differ;
+class StudyComparison:
+    """What a comparison found; differences are right less left, paired by random numbers where the seeds match.
 
-    counting: by whose classes both sides were counted, and what was left out."""
+    outcomes and dyads are tidy; differences: key paths of the inputs that differ; counting: by whose classes both sides
+    were counted, and what was left out."""
 
     left: str
     right: str
@@ -43,6 +66,26 @@ class Found:
     outcomes: pd.DataFrame
     dyads: pd.DataFrame
     counting: Counting = field(default_factory=Counting)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: lists of records."""
+        found: dict[str, Any] = plain_data(
+            {
+                "left": self.left,
+                "right": self.right,
+                "paired": self.paired,
+                "inputs_that_differ": self.differences,
+                "classes": {
+                    "by": self.counting.by,
+                    "dyads_that_differ": self.counting.dyads,
+                    "dyads_kept": self.counting.kept,
+                    "left_out": self.counting.left_out,
+                },
+                "outcomes": self.outcomes.to_dict("records"),
+                "dyads": self.dyads.to_dict("records"),
+            }
+        )
+        return found
 
 
 def parse_side(text: str) -> Named:
@@ -55,46 +98,6 @@ def parse_side(text: str) -> Named:
     if at and number.isdigit() and not (Path(head) / "manifest.json").exists():
         return Named(text, Path(folder), int(number), wanted)
     return Named(text, Path(head), None, wanted)
-
-
-def compare(left: str, right: str, classes: str | None = None) -> Found:
-    """Two results folders, two arms, or two points of sweeps.
-
-    Without arms named, every arm both have is compared with itself. Two sweeps are compared at every point
-    that both have. classes: `left` or `right`, whose class table counts where the two differ.
-    Raises WrongRequest for what cannot be compared, class tables that differ among it."""
-    sides = parse_side(left), parse_side(right)
-    opened = [open_side(side) for side in sides]
-    differences = inputs_that_differ(*sides)
-    one, two = opened
-    if isinstance(one, SweepResult) and isinstance(two, SweepResult):
-        pieces, counting = _points_in_both(one, two, sides, classes)
-    elif isinstance(one, Result) and isinstance(two, Result):
-        (one, two), counting = by_one_table([one, two], [left, right], classes)
-        pieces = _arm_pieces(one, two, sides, {})
-    else:
-        raise WrongRequest("a sweep and a single study: name a point of the sweep, e.g. FOLDER@0")
-    if not pieces:
-        raise WrongRequest("nothing to compare: no arm or point is in both")
-    outcomes, dyads = [], []
-    for front, piece in pieces:
-        outcomes.append(_fronted(piece.outcomes, front))
-        dyads.append(_fronted(piece.dyads, front))
-    filled = [frame for frame in dyads if len(frame)] or dyads[:1]
-    return Found(
-        left,
-        right,
-        all(piece.paired for _, piece in pieces),
-        differences,
-        pd.concat(outcomes, ignore_index=True),
-        pd.concat(filled, ignore_index=True),
-        counting,
-    )
-
-
-def inputs_that_differ(left: Named, right: Named) -> list[str]:
-    """Key paths of the inputs that differ, with both values."""
-    return leaf_differences(_inputs(left), _inputs(right), words="{a!r} left, {b!r} right")
 
 
 def open_side(side: Named) -> Result | SweepResult:
@@ -114,6 +117,47 @@ def open_side(side: Named) -> Result | SweepResult:
     return whole.point(side.point)
 
 
+def compare(left: str, right: str, classes: str | None = None) -> StudyComparison:
+    """Two results folders, two arms, or two points of sweeps.
+
+    Without arms named, every arm both have is compared with itself. Two sweeps are compared at every point
+    that both have. classes: `left` or `right`, whose class table counts where the two differ.
+    Raises WrongRequest for what cannot be compared, class tables that differ among it."""
+    sides = parse_side(left), parse_side(right)
+    one, two = (open_side(side) for side in sides)
+    differences = inputs_that_differ(*sides)
+    if isinstance(one, SweepResult) and isinstance(two, SweepResult):
+        pieces, counting = _points_in_both(one, two, sides, classes)
+    elif isinstance(one, Result) and isinstance(two, Result):
+        (one, two), counting = by_one_table([one, two], [left, right], classes)
+        pieces = _arm_pieces(one, two, sides, {})
+    else:
+        raise WrongRequest("a sweep and a single study: name a point of the sweep, e.g. FOLDER@0")
+    if not pieces:
+        raise WrongRequest("nothing to compare: no arm or point is in both")
+    fronted: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
+    for front, _, *frames in pieces:
+        for frame, kept in zip(frames, fronted, strict=True):
+            for at, (name, value) in enumerate(front.items()):
+                frame.insert(at, name, [value] * len(frame))
+            kept.append(frame)
+    outcomes, dyads = fronted[0], [frame for frame in fronted[1] if len(frame)] or fronted[1][:1]
+    return StudyComparison(
+        left,
+        right,
+        all(paired for _, paired, *_ in pieces),
+        differences,
+        pd.concat(outcomes, ignore_index=True),
+        pd.concat(dyads, ignore_index=True),
+        counting,
+    )
+
+
+def inputs_that_differ(left: Named, right: Named) -> list[str]:
+    """Key paths of the inputs that differ, with both values."""
+    return leaf_differences(_inputs(left), _inputs(right), words="{a!r} left, {b!r} right")
+
+
 def _inputs(side: Named) -> dict[str, Any]:
     manifest = Store(side.folder).read_manifest()
     if manifest is None:
@@ -128,7 +172,7 @@ def _inputs(side: Named) -> dict[str, Any]:
 
 def _points_in_both(
     one: SweepResult, two: SweepResult, sides: tuple[Named, Named], classes: str | None
-) -> tuple[list[tuple[dict[str, Any], Comparison]], Counting]:
+) -> tuple[Pieces, Counting]:
     there: dict[str, list[int]] = {}
     for number in two.table.numbers():
         there.setdefault(two.table.points[number].key, []).append(number)
@@ -144,25 +188,108 @@ def _points_in_both(
     return pieces, counting
 
 
-def _arm_pieces(
-    one: Result, two: Result, sides: tuple[Named, Named], front: dict[str, Any]
-) -> list[tuple[dict[str, Any], Comparison]]:
-    for side, result in zip(sides, (one, two), strict=True):
-        if side.arm is not None and side.arm not in result.arms:
-            raise WrongRequest(f"{side.folder} has no arm `{side.arm}`; it has: {', '.join(result.arms)}")
-    if sides[0].arm is None and sides[1].arm is None:
-        arms = [(arm, arm) for arm in arms_in_both(one.arms, two.arms)]
+def _arm_pieces(one: Result, two: Result, sides: tuple[Named, Named], front: dict[str, Any]) -> Pieces:
+    results, named = (one, two), [side.arm for side in sides]
+    if named == [None, None]:
+        pairs = [(arm, arm) for arm in one.arms if arm in two.arms]
     else:
-        arms = [(sides[0].arm or str(sides[1].arm), sides[1].arm or str(sides[0].arm))]
-        for arm, result in zip(arms[0], (one, two), strict=True):
+        pairs = [(named[0] or str(named[1]), named[1] or str(named[0]))]
+        for arm, result, side in zip(pairs[0], results, sides, strict=True):
             if arm not in result.arms:
-                raise WrongRequest(f"{result.folder} has no arm `{arm}`; it has: {', '.join(result.arms)}")
-    return [
-        (front | {"left_arm": a, "right_arm": b}, compare_sides(Side(one, a), Side(two, b))) for a, b in arms
-    ]
+                folder = side.folder if side.arm is not None else result.folder
+                raise WrongRequest(f"{folder} has no arm `{arm}`; it has: {', '.join(result.arms)}")
+    return [(front | {"left_arm": a, "right_arm": b}, *compare_arms(((one, a), (two, b)))) for a, b in pairs]
 
 
-def _fronted(frame: pd.DataFrame, front: dict[str, Any]) -> pd.DataFrame:
-    for at, (name, value) in enumerate(front.items()):
-        frame.insert(at, name, [value] * len(frame))
-    return frame
+def compare_arms(arms: Arms) -> tuple[bool, pd.DataFrame, pd.DataFrame]:
+    """Every outcome and every dyad that both have: whether paired, then the tidy frames."""
+    (left, _), (right, _) = arms
+    paired = left.seed == right.seed
+    levels, differences = (Levels(), Levels()), Differences()
+    for sides in _side_by_side(arms):
+        columns = [{name: v for name, v in part.items() if name != "run"} for part in sides]
+        if paired:
+            numbers = [part.get("run", np.empty(0)) for part in sides]
+            for part, have, others in zip(columns, numbers, reversed(numbers), strict=True):
+                shared = np.isin(have, others)
+                part |= {name: values[shared] for name, values in part.items()}
+            differences.add(columns[1], columns[0])
+        for level, part in zip(levels, columns, strict=True):
+            level.add(part)
+    alike, rows = paired and differences.alike, []
+    for name in (name for name in levels[0].counts if name in levels[1].counts):
+        smooth = all(name in side.filtered for side in levels)
+        one, other = ((side.filtered if smooth else side.counts)[name] for side in levels)
+        least = max(least_jump(name, result.steps) for result in (left, right))
+        spread = float(np.maximum(levels[0].counts[name].spread_with(levels[1].counts[name]), least))
+        spread = 0.0 if alike or fixed_beforehand(name) else spread
+        rows.append(_outcome_row(name, one, other, differences.of.get(name), spread))
+    return paired, pd.DataFrame(rows), _dyads_frame(arms, alike=alike)
+
+
+def _side_by_side(arms: Arms) -> Iterator[list[dict[str, Floats]]]:
+    """Outcome columns of both arms in the same range of run numbers, range by range; empty where a side has none."""
+    streams = (_windows(result, side) for side, (result, _) in enumerate(arms))
+    for _, both in groupby(merge(*streams, key=itemgetter(0, 1)), key=itemgetter(0)):
+        columns: list[dict[str, Floats]] = [{}, {}]
+        for _, side, table in both:
+            arm = arms[side][1]
+            columns[side] = columns_by_arm(table, [arm])[arm]
+        yield columns
+
+
+def _windows(result: Result, side: int) -> Iterator[tuple[int, int, pa.Table]]:
+    """Number of a range of runs, side, and the table of those runs, in their order."""
+    at = 0
+    held: list[pa.Table] = []
+    for runs, _ in result.blocks():
+        window_of = runs["run"].to_numpy().astype(np.int64) // WINDOW_RUNS
+        for window in np.unique(window_of).tolist():
+            if window > at and held:
+                yield at, side, pa.concat_tables(held)
+                held = []
+            at = window
+            held.append(runs.filter(pa.array(window_of == window)))
+    if held:
+        yield at, side, pa.concat_tables(held)
+
+
+def _outcome_row(
+    name: str, left: Moments, right: Moments, difference: PairedDifference | None, spread: float
+) -> dict[str, Any]:
+    """Means and their difference with its interval: that of the paired differences, as `run` has it, else Welch's.
+
+    spread: as in `estimates.PairedDifference.row`; 0 for two sides that are the same in every outcome of every run."""
+    row = {"outcome": name, "left": left.mean(), "right": right.mean()}
+    if difference is not None:
+        found = difference.row(spread)
+        names = {"difference": "mean", "mcse": "mcse", "lo": "lo", "hi": "hi", "n": "n"}
+        return row | {key: found[of] for key, of in names.items()} | {"estimator": found["estimator"]}
+    mean, error, low, high = welch(left.sample(), right.sample())
+    row |= {"difference": mean, "mcse": error, "lo": low, "hi": high, "n": min(left.n, right.n)}
+    return row | {"estimator": "count" if isinstance(left, Counts) else "filtered"}
+
+
+def _dyads_frame(arms: Arms, *, alike: bool) -> pd.DataFrame:
+    """Tidy: a, b, left, right, difference, lo, hi; the largest differences first.
+
+    Expected new agreements by dyad, filtered. A folder keeps sums over its runs, not the runs, so the interval takes
+    the two sides as independent: where seeds match it is too wide. alike: nothing differs in any run."""
+    columns = ["a", "b", "mean", "error", "n"]
+    sides = [result.dyads.loc[result.dyads["arm"] == arm, columns] for result, arm in arms]
+    if any(side.empty for side in sides):
+        return pd.DataFrame(columns=["a", "b", "left", "right", "difference", "lo", "hi"])
+    both = sides[0].merge(sides[1], on=["a", "b"], how="inner", suffixes=("_left", "_right"))
+    difference = both["mean_right"] - both["mean_left"]
+    n = int(min(both["n_left"].min(), both["n_right"].min()))
+    error = np.sqrt(both["error_left"] ** 2 + both["error_right"] ** 2)
+    half = 0.0 * error if alike else t_quantile(0.95, n - 1) * error
+    frame = both[["a", "b"]].assign(
+        left=both["mean_left"],
+        right=both["mean_right"],
+        difference=difference,
+        lo=difference - half,
+        hi=difference + half,
+    )
+    order = np.lexsort((frame["b"], frame["a"], -np.abs(difference)))
+    return frame.iloc[order].reset_index(drop=True)

@@ -1,23 +1,34 @@
-"""The expected effect of one arm: levels, channels and dyads, without simulating. What `balance-sim effect` prints."""
+"""The expected effect of one arm: levels, channels and dyads, without simulating. What `balance-sim effect` prints.
+
+The focal event moves beliefs in two ways: it shows its principals together (evidence on alignment), and it is aimed
+at its targets (evidence on intent, and what it takes off the principals' reliability). The effect of an arm that has
+the event is divided between the two channels by exact Shapley values: an arm with neither, with each alone, and with
+both, by the *expected* estimator. What the arm changes besides the event is a part of its own; the parts sum to its
+effect."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from balance_sim.analysis.channels import forms, parts
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DIRECTIONS, World, same
+from balance_sim.model.core import DIRECTIONS, World, once, same
+from balance_sim.model.world import compile_world
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.expected import Estimator, Expected, spans
-from balance_sim.scenario.schema import Scenario
+from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.schema import Event, Scenario
+from balance_sim.stats.shapley import shapley
 
 Pair = tuple[dict[str, float], dict[str, float]]
+
+CHANNELS = ("picture", "threat")
+COLUMNS = ["arm", "outcome", "picture", "threat", "rest", "total"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -183,6 +194,95 @@ def _dyads(worlds: Worlds, base: Expected, having: Expected, window: int) -> pd.
     return frame.iloc[order].reset_index(drop=True)
 
 
-effect = expected_effect  # as `balance_sim.effect`
+@dataclass(frozen=True)
+class Channels:
+    """What each channel of the focal event adds, by `expected` estimates.
 
-__all__ = ["Control", "ExpectedEffect", "effect", "expected_effect", "figures"]
+    parts: of each arm that has the event and each outcome its picture, threat, rest and total."""
+
+    parts: dict[str, dict[str, dict[str, float]]]
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The same, tidy: the columns of COLUMNS."""
+        rows = [(arm, outcome, *of.values()) for arm, by in self.parts.items() for outcome, of in by.items()]
+        return pd.DataFrame(rows, columns=COLUMNS)
+
+    def of(self, arm: str, outcome: str) -> dict[str, float] | None:
+        """The parts of an arm's effect on an outcome; None where the arm lacks the event."""
+        return self.parts.get(arm, {}).get(outcome)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: by arm and outcome."""
+        return {"estimator": "expected", "arms": self.parts}
+
+    @staticmethod
+    def of_plain(said: dict[str, Any]) -> Channels:
+        """The other way round. Raises KeyError, TypeError for what is no such thing."""
+        return Channels(
+            {
+                arm: {outcome: {name: of[name] for name in COLUMNS[2:]} for outcome, of in by.items()}
+                for arm, by in said["arms"].items()
+            }
+        )
+
+
+def without_channels(event: Event, live: Sequence[str]) -> Event:
+    """The event with only these of its channels.
+
+    Without the picture nobody is shown together; without the threat nobody is its target."""
+    changes: dict[str, object] = {}
+    if "picture" not in live:
+        changes["sign"] = 0
+    if "threat" not in live:
+        changes["targets"] = ()
+    return event.model_copy(update=changes) if changes else event
+
+
+def channels_of(scenario: Scenario, arms: Sequence[str]) -> Channels:
+    """The same of a scenario, the control arm first."""
+    return channels(compile_arms(scenario, arms), arms)
+
+
+def channels(worlds: Worlds, arms: Sequence[str]) -> Channels:
+    """The channels of the focal event in each of some arms that have it, for every count of new agreements."""
+    estimator, direction = Estimator(worlds), worlds.baseline.direction
+    known: list[tuple[World, dict[str, float]]] = []
+
+    def outcomes(world: World) -> dict[str, float]:
+        """Worked out once for worlds that are the same: with neither channel most arms are the control arm."""
+        return once(known, world, lambda: estimator.of(world).outcomes(direction), ("arm",))
+
+    base = outcomes(worlds.reference)
+    out = {}
+    for arm in arms:
+        found = [outcomes(world) for world in forms(worlds, arm)]
+        if found:
+            out[arm] = {name: parts([of[name] for of in found], level) for name, level in base.items()}
+    return Channels(out)
+
+
+def forms(worlds: Worlds, arm: str) -> Iterator[World]:
+    """An arm's world with neither channel of its focal event, with each alone, and with both; none if it lacks it."""
+    scenario = worlds.scenario
+    version = arm_scenario(scenario, arm, sealed=False)
+    event = next((one for one in version.events if one.id == scenario.focal), None)
+    if event is None or arm == scenario.reference_arm:
+        return
+    world = worlds.arms[arm]
+    for live in ((), *((one,) for one in CHANNELS)):
+        changed = without_channels(event, live)
+        events = tuple(changed if one.id == event.id else one for one in version.events)
+        made = compile_world(version.model_copy(update={"events": events}), arm, world.grid, world.focal_day)
+        yield replace(made, ladder=world.ladder)
+    yield world
+
+
+def parts(worth: Sequence[float], level: float) -> dict[str, float]:
+    """Picture, threat and rest of an effect, and the whole. worth: of each of `forms`; level: of the control arm."""
+    picture, threat = shapley(np.array(worth))
+    found = (picture, threat, worth[0] - level, worth[-1] - level)
+    return {name: float(value) for name, value in zip(COLUMNS[2:], found, strict=True)}
+
+
+effect = expected_effect  # as `balance_sim.effect`

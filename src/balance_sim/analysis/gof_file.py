@@ -1,10 +1,29 @@
-"""What `gof` writes, and reads back for figures and reports: one comparison with its residuals."""
+"""Goodness of fit as `gof` finds it: a comparison with its residuals, written and read back for figures and reports.
+
+Martingale residuals: agreements signed so far, less the hazard of signing integrated along what was observed.
+
+The engine is taken through the record: every agreement that was signed in the span is signed, and comes into force, on
+its own day, and nothing else does. In each step the model then gives, for every dyad and kind, the rate at which talks
+would open: ceiling_m sigma(u_ij) sigma(u_ji), with the beliefs, partners and experience of that day. Talks are not
+observed. So each clock carries what is known of it: the probability that it is idle, and that it is in talks opened in
+each earlier step, given that nothing was signed since; at the start in the steady state in which replications start.
+From this the probability of a signature in the next step follows, and its sum over steps is the compensator Lambda(t):
+
+    M(t) = N(t) - Lambda(t)
+
+is a martingale if the model is right (Andersen, Borgan, Gill, Keiding 1993, Statistical Models Based on Counting
+Processes, II.4 and VII.3; Therneau, Grambsch, Fleming 1990, Biometrika 77(1)). On the clock Lambda the signatures are
+then a Poisson process of rate 1 (time rescaling: Brown, Barbieri, Ventura, Kass, Frank 2002, Neural Computation 14(2)),
+so their times divided by Lambda at the end are uniform, which the Kolmogorov-Smirnov test tries: it asks whether they
+came when they should, whatever their number. Their number has a test of its own.
+
+Left out: that talks can run faster than speed 1. Steps are those of the engine.
+"""
 
 from __future__ import annotations
 
 import json
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,15 +31,43 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.analysis.residuals import Residuals
-from balance_sim.replications.gof import Comparison, Group, Span, StateRow, Statistic
+from balance_sim.analysis.chances import both_consent
+from balance_sim.model.baseline import Worlds, compile_worlds
+from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Opportunities, Thinning, World
+from balance_sim.model.engine import simulate
+from balance_sim.model.perception import View
+from balance_sim.model.pipeline import chance_under_way
+from balance_sim.model.state import State
+from balance_sim.model.thinning import mean_openness, opportunity_rate
+from balance_sim.pool.plain import plain_data
+from balance_sim.replications.gof import Agreements, Comparison, Group, Span, StateRow, Statistic
 from balance_sim.scenario.files import regular_bytes
-from balance_sim.stats.mahalanobis import Fit
+from balance_sim.scenario.schema import Accord, Scenario
+from balance_sim.stats.networks import MahalanobisFit
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
+AGES = 48
+"""Ages of talks under way at the start that are told apart, up to `LONG` times their mean length."""
+LONG = 6.0
+LATE = date(9000, 1, 1)
+SEED = 0
+"""Of the lags from signature to force that the record does not tell."""
 FILE = "gof.json"
 LARGEST = 64 << 20  # bytes that are read at most
+NUMBERS = {"observed": "observed", "mean": "mean", "q05": "low", "q95": "high"}
+"""Keys of the file -> fields of a statistic; below of a test, and of the residuals."""
+TEST = {
+    "p": "p",
+    "p_sienagof": "p_published",
+    "distance": "distance",
+    "dimension": "dimension",
+    "variances_alone": "diagonal",
+}
+ARRAYS = {"day": "day", "signed": "signed", "integrated_hazard": "expected", "rescaled_times": "times"}
+P_VALUES = ("level_p", "ks", "ks_p")
 
 
 class NotGoodnessOfFit(ValueError):
@@ -30,7 +77,6 @@ class NotGoodnessOfFit(ValueError):
 @dataclass(frozen=True)
 class GoodnessOfFit:
     """A comparison; residuals, if the model's hazards are known; names: code -> name of a state; about: what was
-
     compared: `subject`, `title`, `arm`, `seed`, `version`, `command`, each only where there is one; notes: in words."""
 
     comparison: Comparison
@@ -41,75 +87,51 @@ class GoodnessOfFit:
 
     def as_dict(self, *, simulated: bool = False) -> dict[str, Any]:
         """The JSON of `gof --json` (docs/json.md). simulated: with every statistic of every replication, as the file
-
         has it, from which figures are drawn."""
-        found = self.comparison
-        out: dict[str, Any] = {
-            "about": self.about,
-            "span": {
-                "first": found.span.first.isoformat(),
-                "last": (found.span.stop - timedelta(days=1)).isoformat(),
-                "years": found.span.years,
-            },
-            "replications": found.replications,
-            "agreements": found.observed,
-            "p": found.p,
-            "groups": [_group(one, simulated=simulated) for one in found.groups],
-            "states": [
-                {"state": one.code, "name": self.names.get(one.code, one.code), **_row(one)}
-                for one in found.states
-            ],
-            "residuals": None if self.residuals is None else _residuals(self.residuals),
-            "notes": [*found.notes, *self.notes],
-        }
-        cleaned: dict[str, Any] = _finite(out)
-        return cleaned
+        found, one = self.comparison, self.residuals
+        last = found.span.stop - timedelta(days=1)
+        residuals = None
+        if one is not None:
+            residuals = {
+                "start": one.start.isoformat(),
+                "observed": one.signed[-1],
+                "expected": one.expected[-1],
+                **{key: getattr(one, key) for key in P_VALUES},
+                **{key: getattr(one, name) for key, name in ARRAYS.items()},
+                "states": dict(zip(one.codes, one.by_state, strict=True)),
+            }
+        out: dict[str, Any] = plain_data(
+            {
+                "about": self.about,
+                "span": {
+                    "first": found.span.first.isoformat(),
+                    "last": last.isoformat(),
+                    "years": found.span.years,
+                },
+                "replications": found.replications,
+                "agreements": found.observed,
+                "p": found.p,
+                "groups": [_group(one, simulated=simulated) for one in found.groups],
+                "states": [
+                    {"state": one.code, "name": self.names.get(one.code, one.code), **_numbers(one)}
+                    for one in found.states
+                ],
+                "residuals": residuals,
+                "notes": [*found.notes, *self.notes],
+            }
+        )
+        return out
 
 
-def _row(one: Statistic | StateRow) -> dict[str, float]:
-    return {"observed": one.observed, "mean": one.mean, "q05": one.low, "q95": one.high}
+def _numbers(one: Statistic | StateRow) -> dict[str, float]:
+    return {key: getattr(one, name) for key, name in NUMBERS.items()}
 
 
 def _group(one: Group, *, simulated: bool) -> dict[str, Any]:
-    fit = one.fit
-    out: dict[str, Any] = {
-        "name": one.name,
-        "p": None if fit is None else fit.p,
-        "p_sienagof": None if fit is None else fit.p_published,
-        "distance": None if fit is None else fit.distance,
-        "dimension": None if fit is None else fit.dimension,
-        "variances_alone": None if fit is None else fit.diagonal,
-        "not_tested": one.why,
-        "statistics": [
-            {"name": each.name, **_row(each), "outside": bool(each.outside)} for each in one.statistics
-        ],
-    }
-    return out | ({"simulated": one.simulated.T.tolist()} if simulated else {})
-
-
-def _residuals(one: Residuals) -> dict[str, Any]:
-    return {
-        "start": one.start.isoformat(),
-        "observed": float(one.signed[-1]),
-        "expected": float(one.expected[-1]),
-        "level_p": one.level_p,
-        "ks": one.ks,
-        "ks_p": one.ks_p,
-        "day": one.day.tolist(),
-        "signed": one.signed.tolist(),
-        "integrated_hazard": one.expected.tolist(),
-        "rescaled_times": one.times.tolist(),
-        "states": {code: float(value) for code, value in zip(one.codes, one.by_state, strict=True)},
-    }
-
-
-def _finite(value: Any) -> Any:
-    """The same with null for what is not a number."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    return [_finite(item) for item in value] if isinstance(value, list) else value
+    rows = [{"name": of.name, **_numbers(of), "outside": bool(of.outside)} for of in one.statistics]
+    out = {"name": one.name, **{key: getattr(one.fit, name, None) for key, name in TEST.items()}}
+    out |= {"not_tested": one.why, "statistics": rows}
+    return out | ({"simulated": one.simulated.T} if simulated else {})
 
 
 def gof_path(path: Path) -> Path | None:
@@ -122,63 +144,287 @@ def gof_path(path: Path) -> Path | None:
 def read_gof(path: Path) -> GoodnessOfFit:
     """What stands in a file that `gof` wrote. Raises NotGoodnessOfFit where it is something else."""
     try:
-        tree = json.loads(regular_bytes(path, LARGEST))
-        return _read(tree)
+        return _read(json.loads(regular_bytes(path, LARGEST)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         why = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else "it cannot be read as one"
         raise NotGoodnessOfFit(f"this is not what `gof` wrote: {why}") from None
 
 
 def _read(tree: dict[str, Any]) -> GoodnessOfFit:
-    last = date.fromisoformat(tree["span"]["last"])
-    span = Span(date.fromisoformat(tree["span"]["first"]), last + timedelta(days=1))
-    groups = tuple(_group_of(one) for one in tree["groups"])
-    states = tuple(StateRow(one["state"], *_numbers_of(one)) for one in tree["states"])
+    first, last = (date.fromisoformat(tree["span"][key]) for key in ("first", "last"))
     comparison = Comparison(
-        span, int(tree["replications"]), int(tree["agreements"]), groups, states, float(tree["p"])
+        Span(first, last + timedelta(days=1)),
+        int(tree["replications"]),
+        int(tree["agreements"]),
+        tuple(_group_of(one) for one in tree["groups"]),
+        tuple(StateRow(one["state"], *_numbers_of(one)) for one in tree["states"]),
+        float(tree["p"]),
     )
-    names = {one["state"]: str(one["name"]) for one in tree["states"]}
     held = tree["residuals"]
-    return GoodnessOfFit(
-        comparison,
-        None if held is None else _residuals_of(held),
-        names,
-        dict(tree["about"]),
-        tuple(map(str, tree["notes"])),
-    )
-
-
-def _numbers_of(one: dict[str, Any]) -> list[float]:
-    return [_number(one[key]) for key in ("observed", "mean", "q05", "q95")]
+    residuals = None
+    if held is not None:
+        found: dict[str, Any] = {name: np.array(held[key], float) for key, name in ARRAYS.items()}
+        found |= {key: _number(held[key]) for key in P_VALUES}
+        found |= {"start": date.fromisoformat(held["start"]), "codes": tuple(held["states"])}
+        residuals = Residuals(**found, by_state=np.array(list(held["states"].values()), float))
+    names = {one["state"]: str(one["name"]) for one in tree["states"]}
+    return GoodnessOfFit(comparison, residuals, names, dict(tree["about"]), tuple(map(str, tree["notes"])))
 
 
 def _number(value: Any) -> float:
     return float("nan") if value is None else float(value)
 
 
+def _numbers_of(one: dict[str, Any]) -> list[float]:
+    return [_number(one[key]) for key in NUMBERS]
+
+
 def _group_of(one: dict[str, Any]) -> Group:
-    rows = tuple(Statistic(each["name"], *_numbers_of(each)) for each in one["statistics"])
+    rows = tuple(Statistic(of["name"], *_numbers_of(of)) for of in one["statistics"])
     simulated = np.array([[_number(value) for value in column] for column in one["simulated"]]).T
     fit = None
     if one["p"] is not None:
-        p, published, distance = (float(one[key]) for key in ("p", "p_sienagof", "distance"))
-        fit = Fit(p, published, distance, int(one["dimension"]), bool(one["variances_alone"]))
+        p, published, distance, dimension, diagonal = (one[key] for key in TEST)
+        fit = MahalanobisFit(float(p), float(published), float(distance), int(dimension), bool(diagonal))
     return Group(one["name"], rows, simulated, fit, one["not_tested"])
 
 
-def _residuals_of(held: dict[str, Any]) -> Residuals:
-    def array(key: str) -> Floats:
-        return np.array(held[key], dtype=np.float64)
+@dataclass(frozen=True)
+class Residuals:
+    """Of one record.
 
-    return Residuals(
-        start=date.fromisoformat(held["start"]),
-        day=array("day"),
-        signed=array("signed"),
-        expected=array("integrated_hazard"),
-        times=array("rescaled_times"),
-        codes=tuple(held["states"]),
-        by_state=np.array(list(held["states"].values()), dtype=np.float64),
-        ks=_number(held["ks"]),
-        ks_p=_number(held["ks_p"]),
-        level_p=_number(held["level_p"]),
+    day: (S + 1,) step boundaries, days from the start; signed: (S + 1,) N, agreements signed before each; expected:
+    (S + 1,) Lambda; times: (N,) Lambda at each signature, in order; by_state: (n,) expected agreements of each state,
+    in the order of `codes`; ks, ks_p: Kolmogorov-Smirnov distance of times / Lambda(end) from the uniform, and its p,
+    NaN without a signature; level_p: two-sided exact Poisson p of N, given Lambda(end)."""
+
+    start: date
+    day: Floats
+    signed: Floats
+    expected: Floats
+    times: Floats
+    codes: tuple[str, ...]
+    by_state: Floats
+    ks: float
+    ks_p: float
+    level_p: float
+
+
+def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...] = ()) -> Residuals:
+    """Take a scenario, from its start to its end, through agreements signed in that time.
+
+    observed: all within the scenario's time, states by position in `scenario.codes`. kinds: those that count, all if
+    none is named; agreements of other kinds happen too."""
+    world_of = compile_worlds(through(scenario, observed))
+    world = world_of.reference
+    counts = np.array([not kinds or name in kinds for name in world.ladder.names])
+    position = {code: i for i, code in enumerate(world.codes)}
+    place = np.array([position[code] for code in scenario.codes])
+    kind = np.array([world.ladder.names.index(str(name)) for name in observed.kind], dtype=np.int64)
+    of = counts[kind] if len(kind) else np.zeros(0, dtype=bool)
+    events = Events(
+        day=(observed.signed - scenario.start.toordinal()).astype(np.float64)[of],
+        pair=world.pair_index[place[observed.a], place[observed.b]][of],
+        kind=kind[of],
     )
+    filtered = Filtered.begin(world_of, known_talks(scenario, world), events, counts)
+    none, blank = np.empty(0), np.empty(0, dtype=np.int64)
+    steps = np.zeros(world.steps + 1, np.int64)
+    nothing = Opportunities(none, blank, blank, blank, blank, np.empty((0, 2)), none, steps, thinned=False)
+    silent = replace(world_of.baseline, keen=np.zeros_like(world_of.baseline.keen))
+    runs = np.zeros(1, dtype=np.uint64)
+    simulate(world, silent, nothing, Thinning(np.empty(0, bool), none), SEED, runs, filtered.look)
+    step = np.concatenate([[0.0], np.cumsum([one.sum() for one in filtered.chance])])
+    by_pair = np.sum([one.sum(axis=1) for one in filtered.chance], axis=0)
+    by_state = np.add(*(np.bincount(side, by_pair, world.n) for side in (world.first, world.second)))
+    days = np.sort(spread_out(events.day))
+    times = np.interp(days, world.grid, step)
+    ks, ks_p = uniform(times / step[-1] if step[-1] > 0 else times)
+    return Residuals(
+        scenario.start,
+        world.grid,
+        np.searchsorted(days, world.grid, side="left").astype(np.float64),
+        step,
+        times,
+        scenario.codes,
+        by_state[place],
+        ks,
+        ks_p,
+        poisson_p(len(days), float(step[-1])),
+    )
+
+
+def through(scenario: Scenario, observed: Agreements) -> Scenario:
+    """The scenario with the agreements on its record as having their dates fixed, and without its own talks."""
+    rows = []
+    for k, (signed, force) in enumerate(zip(observed.signed.tolist(), observed.force, strict=True)):
+        entry = LATE if np.isinf(force) else None
+        if np.isfinite(force):
+            entry = date.fromordinal(signed + int(max(force, 0)))
+        rows.append(
+            Accord.model_construct(
+                id=f"observed-{k}",
+                a=scenario.codes[observed.a[k]],
+                b=scenario.codes[observed.b[k]],
+                kind=str(observed.kind[k]),
+                status="talks",
+                scheduled_signed=date.fromordinal(signed),
+                scheduled_in_force=entry,
+            )
+        )
+    known = [accord for accord in scenario.accords if accord.status != "talks"]
+    return scenario.model_copy(update={"accords": (*known, *rows), "sha256": ""}).counted_as(None)
+
+
+def known_talks(scenario: Scenario, world: World) -> Floats:
+    """(P, M) days that talks on record have lasted at the start, NaN where there are none."""
+    out = np.full((len(world.first), len(world.ladder.names)), np.nan)
+    at = {code: i for i, code in enumerate(world.codes)}
+    for one in scenario.accords:
+        if one.status == "talks":
+            lasted = 0 if one.opened is None else max((scenario.start - one.opened).days, 0)
+            out[world.pair_index[at[one.a], at[one.b]], world.ladder.names.index(one.kind)] = lasted
+    return out
+
+
+@dataclass(frozen=True)
+class Events:
+    """Signatures that count, N of them: day from the start, dyad, kind."""
+
+    day: Floats
+    pair: Ints
+    kind: Ints
+
+
+@dataclass
+class Filtered:
+    """What is known of each clock, given what has been signed.
+
+    idle: (P, M) probability; talks: (C, P, M) probability of talks that opened on the days `opened`, (C, M); counts:
+    (M,) kinds that do; held: (P, M) signed and not yet in force; chance: by step, (P, M) probability of a signature."""
+
+    world: World
+    baseline: Baseline
+    events: Events
+    counts: Bools
+    idle: Floats
+    talks: Floats
+    opened: Floats
+    held: Bools
+    chance: list[Floats] = field(default_factory=list)
+
+    @staticmethod
+    def begin(worlds: Worlds, lasted: Floats, events: Events, counts: Bools) -> Filtered:
+        """The steady state of talks that nobody recorded, and the talks on record, at the start."""
+        world, baseline = worlds.reference, worlds.baseline
+        ladder, shape = world.ladder, lasted.shape
+        under_way = chance_under_way(world, baseline).reshape(-1, *shape)[0]
+        width = LONG * ladder.talks_days / AGES  # (M,)
+        age = (np.arange(AGES)[:, None] + 0.5) * width
+        share = survives(world, age) / ladder.talks_days * width  # (AGES, M), of the steady state
+        share /= np.maximum(share.sum(axis=0), 1e-300)
+        collapse = np.exp(-age * world.rules.collapse_rate / DAYS_PER_YEAR)
+        on_record = np.isfinite(lasted)
+        talks = np.where(on_record, 0.0, under_way) * (share * collapse)[:, None, :]
+        opened, whole = -age, [talks]
+        for age_of in np.unique(lasted[on_record]):
+            opened = np.vstack([opened, np.full((1, shape[1]), -age_of)])
+            whole.append((lasted == age_of).astype(np.float64)[None])
+        talks = np.concatenate(whole)
+        made = world.steps
+        return Filtered(
+            world,
+            baseline,
+            events,
+            counts,
+            1.0 - talks.sum(axis=0),
+            np.concatenate([talks, np.zeros((made, *shape))]),
+            np.vstack([opened, np.zeros((made, shape[1]))]),
+            np.zeros(shape, dtype=bool),
+        )
+
+    def look(self, world: World, state: State, view: View) -> None:
+        """One step: who signed in the last one starts anew, then what may be signed in this one."""
+        start, stop = world.grid[view.step], world.grid[view.step + 1]
+        self._start_anew(state, start)
+        openness = mean_openness(world, np.array([start, stop]))[0][:, None]
+        often = opportunity_rate(world) * openness / DAYS_PER_YEAR
+        rate = both_consent(world, self.baseline, state, view)[0] * often
+        self.chance.append(self._pass(rate, view.step, float(start), float(stop)) * self.counts)
+
+    def _start_anew(self, state: State, start: float) -> None:
+        """A clock is idle after a signature, but held from then until the agreement is in force."""
+        before = self.world.grid[max(len(self.chance) - 1, 0)]
+        ours = (self.events.day >= before) & (self.events.day < start)
+        pair, kind = self.events.pair[ours], self.events.kind[ours]
+        a = state.accords
+        waits = a.stage == 1
+        held = np.zeros_like(self.held)
+        held[a.pair[waits], a.kind[waits]] = True
+        free = self.held & ~held
+        free[pair, kind] = True
+        self.talks[:, free | held] = 0.0
+        self.idle[free] = 1.0
+        self.idle[held] = 0.0
+        self.held = held
+
+    def _pass(self, rate: Floats, step: int, start: float, stop: float) -> Floats:
+        """(P, M) probability of a signature in a step; and what is known after it if there was none."""
+        world, length = self.world, stop - start
+        lasts = np.exp(-length * world.rules.collapse_rate / DAYS_PER_YEAR)
+        now = len(self.talks) - world.steps + step  # the cohort that opens in this step
+        earlier = self.talks[:now]
+        age = start - self.opened[:now]
+        still = survives(world, age + length) / np.maximum(survives(world, age), 1e-300)  # (C, M)
+        signs = np.einsum("cpm,cm->pm", earlier, 1.0 - still) * np.sqrt(lasts)
+        before = earlier.sum(axis=0)
+        earlier *= (still * lasts)[:, None, :]
+        opens = self.idle * -np.expm1(-rate * length)
+        at_once = 1.0 - survives(world, np.full((1, rate.shape[1]), length / 2))[0]
+        self.opened[now] = (start + stop) / 2
+        self.talks[now] = opens * (1.0 - at_once) * np.sqrt(lasts)
+        chance = signs + opens * at_once
+        lost = before - signs - earlier.sum(axis=0)
+        self.idle = self.idle - opens + np.maximum(lost, 0.0) + opens * (1 - at_once) * (1 - np.sqrt(lasts))
+        none = np.maximum(1.0 - chance, 1e-12)
+        self.idle /= none
+        self.talks[: now + 1] /= none
+        return np.asarray(chance)
+
+
+def survives(world: World, age: Floats) -> Floats:
+    """(C, M) probability that talks of each kind last longer than so many days, if they do not collapse."""
+    from scipy.special import gammaincc
+
+    shape, mean = world.ladder.talks_shape, world.ladder.talks_days
+    return np.asarray(gammaincc(shape, np.maximum(age, 0.0) * shape / mean))
+
+
+def spread_out(day: Floats) -> Floats:
+    """Days with the signatures of one day spread evenly over it: what is signed on one day is in no order.
+
+    >>> spread_out(np.array([3.0, 3.0, 5.0])).tolist()
+    [3.25, 3.75, 5.5]"""
+    order = np.argsort(day, kind="stable")
+    _, index, count = np.unique(day[order], return_inverse=True, return_counts=True)
+    place = np.arange(len(day)) - (np.cumsum(count) - count)[index]
+    out = np.empty(len(day))
+    out[order] = day[order] + (place + 0.5) / count[index]
+    return out
+
+
+def uniform(shares: Floats) -> tuple[float, float]:
+    """Kolmogorov-Smirnov distance of numbers in 0..1 from the uniform distribution, and its p."""
+    from scipy.stats import kstest
+
+    if not len(shares):
+        return float("nan"), float("nan")
+    found = kstest(np.clip(shares, 0.0, 1.0), "uniform")
+    return float(found.statistic), float(found.pvalue)
+
+
+def poisson_p(count: int, mean: float) -> float:
+    """Two-sided exact p of a Poisson count: twice the smaller tail, 1 at the most."""
+    from scipy.stats import poisson
+
+    return float(min(2 * min(poisson.cdf(count, mean), poisson.sf(count - 1, mean)), 1.0))

@@ -1,25 +1,25 @@
-"""The event with other sets of states of like number and capability in its principals' place: what each would do."""
+"""Randomisation inference over participants: the event with other sets of states of like number and capability in its
+principals' place, what each would do, and where the event's own number lies among theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
 from math import comb
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.analysis.permutation import Compared, Family
 from balance_sim.model import clocks
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.classes import sorted_into, standing, step_before, with_participants
 from balance_sim.model.core import DIRECTIONS, World
 from balance_sim.model.engine import perceive
 from balance_sim.model.news import members
-from balance_sim.model.perception import View
-from balance_sim.model.state import State
+from balance_sim.pool.plain import plain_data
 from balance_sim.replications.expected import Course, Yield, at_start, course, in_spans, spans, with_event
 from balance_sim.replications.filtered import Windows
 from balance_sim.replications.recorder import Frozen, measures
@@ -30,58 +30,161 @@ from balance_sim.scenario.schema import Event, Scenario
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Set = tuple[int, ...]
+Verdict = Literal["supported", "not supported", "inconclusive"]
 
+FEWEST = 50  # informative placebos below which nothing is said
+LEVEL = 0.05
+ALIKE = 0.05  # of the event's effect: on another day it is the same but for what has faded meanwhile
+TOO_SMALL = 1e-9  # of an effect
 MOST_SETS = 200_000  # candidate sets looked at
 SPANS = 5  # at least, of the scenario's length; the event's effect is 4.4 % below that by every step on Beijing 2025,
 # and within 0.7 % of it on the other shipped scenarios
 COUNTER = DIRECTIONS.index("counter")
 
 
-@dataclass(frozen=True)
-class Participants:
-    """The event with sets of states in its principals' place. real: the principals, positions in the arrays."""
+def p_value(event: float, placebos: Floats, alike: float = 0.0) -> float:
+    """Two-sided p of an effect among placebos: (1 + number at least as large) / (1 + number).
 
-    worlds: Worlds
-    scenario: Scenario  # as it is in the control arm
-    event: Event
-    control: World  # in spans
-    start: State
-    found: Course  # of the control arm
-    before: View  # just before the event, in the control arm
-    gives: Yield
-    idle: Floats
-    without: Floats  # (P, M) expected new agreements in the control arm
-    windows: Windows
-    real: Set
+    alike: share of the event's effect by which a placebo may fall short and still counts as large.
+
+    >>> p_value(2.0, np.array([0.5, -3.0, 1.0])), p_value(2.0, np.array([1.95]), alike=0.05)
+    (0.5, 1.0)
+    """
+    if not len(placebos):
+        return float("nan")
+    larger = int((np.abs(placebos) >= (1.0 - alike) * abs(event) - TOO_SMALL).sum())
+    return (1 + larger) / (1 + len(placebos))
+
+
+def verdict(p: float, placebos: int) -> Verdict:
+    """What a p value says: nothing where there are fewer than FEWEST placebos.
+
+    >>> verdict(0.01, 199), verdict(0.2, 199), verdict(0.01, 19)
+    ('supported', 'not supported', 'inconclusive')
+    """
+    if placebos < FEWEST or not np.isfinite(p):
+        return "inconclusive"
+    return "supported" if p <= LEVEL else "not supported"
+
+
+@dataclass(frozen=True)
+class PlaceboComparison:
+    """A measure of the event, and of each placebo of its family, (J,); NaN where it does not exist.
+
+    alike: share of the event's number by which a placebo may fall short and still counts as large."""
+
+    event: float
+    placebos: Floats
+    alike: float = 0.0
+
+    @property
+    def known(self) -> Floats:
+        """Those of the placebos that have the measure; none where the event itself has not."""
+        return self.placebos[np.isfinite(self.placebos)] if np.isfinite(self.event) else np.empty(0)
+
+    @property
+    def p(self) -> float:
+        """Two-sided; NaN without placebos."""
+        return p_value(self.event, self.known, self.alike)
+
+    @property
+    def verdict(self) -> Verdict:
+        return verdict(self.p, len(self.known))
+
+    def below(self, sign: int) -> float:
+        """Share of placebos that lie less far in a direction, 1 or -1; ties do not. NaN without placebos."""
+        if not len(self.known):
+            return float("nan")
+        return float((sign * self.known < sign * self.event - TOO_SMALL).mean())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: `values` in the order of the family's labels."""
+        return {
+            "value": plain_data(self.event),
+            "placebos": len(self.known),
+            "p": plain_data(self.p),
+            "verdict": self.verdict,
+            "values": plain_data(self.placebos),
+        }
 
     @staticmethod
-    def of(worlds: Worlds, lacking: Scenario, event: Event) -> Participants:
+    def of_plain(said: dict[str, Any]) -> PlaceboComparison:
+        """The other way round. Raises KeyError, TypeError for what is no such thing."""
+        event, *rest = (np.nan if one is None else float(one) for one in (said["value"], *said["values"]))
+        return PlaceboComparison(event, np.array(rest))
+
+
+@dataclass(frozen=True)
+class Family:
+    """The effects of one family. event: the event's own, placebos: (J,) those of the others, in the order of labels.
+
+    window: days within which agreements are counted. uninformative: sets that could have no effect, since no dyad would
+    count; they are not among the placebos. measures: of the same placebos, by mechanism."""
+
+    name: str
+    window: int
+    event: float
+    placebos: Floats
+    labels: tuple[str, ...]
+    uninformative: int = 0
+    measures: Mapping[str, PlaceboComparison] = field(default_factory=dict)
+
+    @property
+    def compared(self) -> PlaceboComparison:
+        """The effect among those of the placebos."""
+        return PlaceboComparison(self.event, self.placebos, ALIKE if self.name == "dates" else 0.0)
+
+    @property
+    def p(self) -> float:
+        """Two-sided; NaN without placebos."""
+        return self.compared.p
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.compared.verdict
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "window": self.window,
+            "effect": self.event,
+            "placebos": len(self.placebos),
+            "uninformative": self.uninformative,
+            "p": plain_data(self.p),
+            "verdict": self.verdict,
+            "largest": float(np.abs(self.placebos).max()) if len(self.placebos) else None,
+            "effects": self.placebos.tolist(),
+            "labels": list(self.labels),
+            "measures": {name: of.as_dict() for name, of in self.measures.items()},
+        }
+
+
+class Participants:
+    """The event with sets of states in its principals' place.
+
+    real: the principals, positions in the arrays; control: the control arm's world in spans; found: its course;
+    without: (P, M) expected new agreements in it; before: what is seen just before the event in it."""
+
+    def __init__(self, worlds: Worlds, lacking: Scenario, event: Event) -> None:
         world = worlds.reference
         edges = spans(worlds, SPANS)
-        control, gives = in_spans(world, edges), Yield(worlds, world.grid[edges])
-        start = at_start(control)
-        found = course(control, worlds.baseline, start=start)
-        idle = gives.idle(found)
+        self.worlds, self.scenario, self.event = worlds, lacking, event
+        self.control, self.gives = in_spans(world, edges), Yield(worlds, world.grid[edges])
+        self.start = at_start(self.control)
+        self.found = course(self.control, worlds.baseline, start=self.start)
+        self.idle = self.gives.idle(self.found)
+        longest = max(worlds.scenario.report.windows)
+        self.windows = Windows(world.focal_day, (longest,), float(world.grid[-1]))
+        self.before = perceive(world, at_start(world), step_before(world))
+        self.without = self.gives.signed(self.found, self.idle, self.windows).signed[longest]
         roster = {code: i for i, code in enumerate(world.codes)}
-        windows = Windows(world.focal_day, (max(worlds.scenario.report.windows),), float(world.grid[-1]))
-        return Participants(
-            worlds=worlds,
-            scenario=lacking,
-            event=event,
-            control=control,
-            start=start,
-            found=found,
-            before=perceive(world, at_start(world), step_before(world)),
-            gives=gives,
-            idle=idle,
-            without=gives.signed(found, idle, windows).signed[windows.longest],
-            windows=windows,
-            real=tuple(members(event.principals, lacking.groups, roster)),
-        )
+        self.real: Set = tuple(members(event.principals, lacking.groups, roster))
 
     def family(self, most: int) -> Family:
         """The event among so many sets of like size."""
-        effects, kept, empty = [], [], 0
+        effects: list[float] = []
+        kept: list[Set] = []
+        empty = 0
         for one in self.like(most * 3):
             found = self.effect(one)
             if found is None:
@@ -91,24 +194,23 @@ class Participants:
             kept.append(one)
             if len(effects) == most:
                 break
-        own = self.effect(self.real)
-        return Family(
-            "participants",
-            self.windows.longest,
-            0.0 if own is None else own,
-            np.array(effects),
-            tuple("-".join(sorted(self.control.codes[i] for i in one)) for one in kept),
-            empty,
-            self.compared(kept),
-        )
+        own = self.effect(self.real) or 0.0
+        labels = tuple(map(self.label, kept))
+        measured = self.compared(kept)
+        longest = self.windows.longest
+        return Family("participants", longest, own, np.array(effects), labels, empty, measured)
 
-    def compared(self, sets: list[Set]) -> dict[str, Compared]:
+    def label(self, principals: Set) -> str:
+        """Their codes in order, with hyphens."""
+        return "-".join(sorted(self.control.codes[i] for i in principals))
+
+    def compared(self, sets: list[Set]) -> dict[str, PlaceboComparison]:
         """What mechanisms read off the states, of the event and of these sets, by mechanism."""
         if self.frozen is None:
             return {}
         shifts = [self.frozen.shift(self.event_of(one), self.cast(one)) for one in (self.real, *sets)]
         found = {name: [of(one) for one in shifts] for name, of in measures(self.worlds).items()}
-        return {name: Compared(event, np.array(rest)) for name, (event, *rest) in found.items()}
+        return {name: PlaceboComparison(event, np.array(rest)) for name, (event, *rest) in found.items()}
 
     @cached_property
     def frozen(self) -> Frozen | None:
@@ -136,8 +238,9 @@ class Participants:
             one for one in (every[at] for at in order[first:stop]) if len({*one} & {*self.real}) <= size // 2
         ]
         key = clocks.label("placebo")
-        names = ["-".join(sorted(world.codes[i] for i in one)) for one in alike]
-        drawn = np.argsort([int(clocks.absorb(key, clocks.label(name))) for name in names], kind="stable")
+        drawn = np.argsort(
+            [int(clocks.absorb(key, clocks.label(self.label(one)))) for one in alike], kind="stable"
+        )
         return [alike[at] for at in drawn]
 
     def effect(self, principals: Set) -> float | None:

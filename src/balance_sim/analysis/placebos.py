@@ -20,8 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.analysis.participants import COUNTER, Participants, difference
-from balance_sim.analysis.permutation import Compared, Family, p_value, verdict
+from balance_sim.analysis.participants import COUNTER, Family, Participants, PlaceboComparison, difference
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import World
 from balance_sim.model.world import compile_world
@@ -49,22 +48,21 @@ class Placebos:
 
     def table(self) -> pd.DataFrame:
         """Tidy: family, label, effect, is_event."""
-        rows: list[tuple[str, str, float, bool]] = []
-        for of in self.families:
-            rows.append((of.name, "the event", of.event, True))
-            rows += [
-                (of.name, label, float(x), False) for label, x in zip(of.labels, of.placebos, strict=True)
-            ]
+        rows = [
+            (of.name, label, float(effect), at == 0)
+            for of in self.families
+            for at, (label, effect) in enumerate(
+                zip(("the event", *of.labels), (of.event, *of.placebos), strict=True)
+            )
+        ]
         return pd.DataFrame(rows, columns=COLUMNS)
 
-    def compared(self, mechanism: str) -> Compared | None:
+    def compared(self, mechanism: str) -> PlaceboComparison | None:
         """A mechanism's number of the event among those of other participants; None where that is not known."""
-        family = next((one for one in self.families if one.name == "participants"), None)
-        if family is None:
-            return None
-        return (
-            Compared(family.event, family.placebos) if mechanism == "M1" else family.measures.get(mechanism)
-        )
+        for family in self.families:
+            if family.name == "participants":
+                return family.compared if mechanism == "M1" else family.measures.get(mechanism)
+        return None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON: by family, or why there are none."""
@@ -85,7 +83,7 @@ class Placebos:
                 np.array(of["effects"], dtype=float),
                 tuple(of["labels"]),
                 int(of["uninformative"]),
-                {key: Compared.of_plain(one) for key, one in of.get("measures", {}).items()},
+                {key: PlaceboComparison.of_plain(one) for key, one in of.get("measures", {}).items()},
             )
             for name, of in said.items()
             if isinstance(of, dict)
@@ -117,7 +115,7 @@ def _found(scenario: Scenario, arm: str, most: int, dates: int) -> Placebos:
     if any(one.id == scenario.focal for one in lacking.events):
         return Placebos(arm, why="the control arm has the focal event")
     worlds = compile_arms(scenario, (scenario.reference_arm, arm))
-    of_sets = Participants.of(worlds, lacking, event).family(most)
+    of_sets = Participants(worlds, lacking, event).family(most)
     return Placebos(arm, (of_sets, of_dates(worlds, lacking, event, dates)))
 
 
@@ -136,11 +134,8 @@ def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> Fami
         free = [day for day in range(int(world.focal_day) + 1, last + 1) if day not in taken]
         if len(free) >= most:
             break
-    chosen = (
-        [free[at] for at in np.unique(np.linspace(0, len(free) - 1, most).round().astype(int))]
-        if free
-        else []
-    )
+    spread = np.linspace(0, len(free) - 1, most) if free else np.empty(0)
+    chosen = [free[at] for at in np.unique(spread.round().astype(int))]
     days = [int(world.focal_day), *chosen]
     grid = np.union1d(world.grid, np.array(days, dtype=float))
     fine = compile_world(lacking, world.arm, grid, world.focal_day)
@@ -171,6 +166,3 @@ def edges_around(world: World, day: float, window: int) -> Ints:
     after = np.linspace(day, end, AROUND + 1)
     steps = np.searchsorted(grid, np.concatenate([before, after, [grid[-1]]]))
     return np.unique(np.clip(steps, 0, world.steps))
-
-
-__all__ = ["Compared", "Family", "Participants", "Placebos", "p_value", "placebos", "verdict"]

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from balance_sim.analysis.channels import Channels, channels_of
+from balance_sim.analysis.expected_effect import Channels, channels_of
 from balance_sim.analysis.mechanisms import measured
 from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.results.estimates import as_json

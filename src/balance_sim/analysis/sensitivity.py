@@ -10,8 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.analysis.convergence import runs_wanted
-from balance_sim.analysis.indices import (
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.plain import plain_data
+from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
+from balance_sim.results.estimates import columns_by_arm
+from balance_sim.results.sweep_result import SweepResult
+from balance_sim.scenario.problems import did_you_mean, listed
+from balance_sim.stats.indices import (
     FEW_POINTS,
     FEW_ROWS,
     FEWEST,
@@ -20,12 +25,7 @@ from balance_sim.analysis.indices import (
     sobol_indices,
     variance_split,
 )
-from balance_sim.pool.faults import WrongRequest
-from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
-from balance_sim.results.estimates import columns_by_arm
-from balance_sim.results.sweep_result import SweepResult
-from balance_sim.scenario.problems import did_you_mean, listed
-from balance_sim.stats.intervals import spread_over
+from balance_sim.stats.intervals import runs_wanted, spread_over
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,6 +54,12 @@ class Sensitivity:
     left_out: list[str]
     notes: list[str] = field(default_factory=list)
 
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: lists of records."""
+        frames = {"indices": self.indices, "variance": self.split, "convergence": self.convergence}
+        found: dict[str, Any] = {"method": self.method, "left_out": self.left_out, "notes": self.notes}
+        return found | {name: plain_data(frame.to_dict("records")) for name, frame in frames.items()}
+
 
 def sensitivity(
     result: SweepResult,
@@ -78,8 +84,11 @@ def sensitivity(
             indices += [front | row for row in _sobol_rows(result.paths, parts, y, boots, seed)]
         elif method == "morris":
             indices += [front | row for row in _morris_rows(result, points, parts, y)]
-        base = _independent(parts, y) if method == "sobol" else y
-        splits.append(front | _split_row(base))
+        # of a Sobol design rows A and B: the points that are a sample of the parameters
+        sample = [at for part, at in parts.items() if method != "sobol" or not part.startswith("AB")]
+        found = variance_split(y[sample])
+        of = _columns(parameters=found.parameters, chance=found.chance, share_parameters=found.share)
+        splits.append(front | of | {"points": found.points, "runs": found.runs})
         convergence.append(front | runs_wanted(y, precision, matrices.spread(quantity)))
     frame = pd.DataFrame(indices)
     split = pd.DataFrame(splits)
@@ -156,7 +165,13 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
         known |= dict.fromkeys(name for name in blocks[0][result.reference] if name != "run")
         by_point[number], numbers[number] = _quantities(result, blocks, outcomes)
         for arm, found in same.items():
-            found.append(all(_alike(block[arm], block[result.reference]) for block in blocks))
+            found.append(
+                all(
+                    np.array_equal(values, block[result.reference][name], equal_nan=True)
+                    for block in blocks
+                    for name, values in block[arm].items()
+                )
+            )
     if not by_point:
         raise WrongRequest(f"{result.folder} holds no finished runs yet")
     unknown = [name for name in outcomes if name not in known or name.startswith(FILTERED)]
@@ -186,10 +201,6 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
     return Matrices(out, list(by_point), left_out, alike, result.reference, smooth, result.steps)
 
 
-def _alike(one: dict[str, Floats], other: dict[str, Floats]) -> bool:
-    return all(np.array_equal(values, other[name], equal_nan=True) for name, values in one.items())
-
-
 def _quantities(
     result: SweepResult, blocks: list[dict[str, dict[str, Floats]]], outcomes: Sequence[str]
 ) -> tuple[dict[Quantity, Floats], Floats]:
@@ -201,13 +212,12 @@ def _quantities(
             [block[arm].get(of, np.full(len(block[arm]["run"]), np.nan)) for block in blocks]
         )
 
-    out = {}
-    for arm in result.arms:
-        for name in outcomes:
-            out[Quantity("mean", arm, name)] = column(arm, name)
-    for arm in result.arms[1:]:
-        for name in outcomes:
-            out[Quantity("effect", arm, name)] = column(arm, name) - column(result.reference, name)
+    out = {Quantity("mean", arm, name): column(arm, name) for arm in result.arms for name in outcomes}
+    out |= {
+        Quantity("effect", arm, name): column(arm, name) - column(result.reference, name)
+        for arm in result.arms[1:]
+        for name in outcomes
+    }
     return out, column(result.reference, "run")
 
 
@@ -218,9 +228,7 @@ def _sobol_rows(
     rows = [
         row
         for row in range(sum(1 for part in parts if part.startswith("B")))
-        if all(f"AB{factor}.{row}" in parts for factor in range(k))
-        and f"A{row}" in parts
-        and f"B{row}" in parts
+        if {f"A{row}", f"B{row}", *(f"AB{factor}.{row}" for factor in range(k))} <= parts.keys()
     ]
     if len(rows) < 2:
         return []
@@ -228,10 +236,8 @@ def _sobol_rows(
     ab = np.stack([y[[parts[f"AB{factor}.{row}"] for row in rows]] for factor in range(k)])
     found = sobol_indices(a, b, ab, boots, seed)
     return [
-        {"factor": path}
-        | _spread("first", first)
-        | _spread("total", total)
-        | {"samples": found.rows, "samples_wanted": _samples_wanted(found.rows, (first, total))}
+        {"factor": path, **_columns(first=first, total=total), "samples": found.rows}
+        | {"samples_wanted": _samples_wanted(found.rows, (first, total))}
         for path, first, total in zip(paths, found.first, found.total, strict=True)
     ]
 
@@ -246,14 +252,6 @@ def _samples_wanted(samples: int, indices: Sequence[Index]) -> float:
     return float(np.ceil(samples * (width / INDEX_PRECISION) ** 2)) if np.isfinite(width) else float("nan")
 
 
-def _independent(parts: dict[str, int], y: Floats) -> Floats:
-    """Rows A and B of a Sobol design: the points that are a sample of the parameters."""
-    rows = [
-        at for part, at in parts.items() if part.startswith("B") or (part[:1] == "A" and part[1:2].isdigit())
-    ]
-    return y[rows]
-
-
 def _morris_rows(
     result: SweepResult, points: list[int], parts: dict[str, int], y: Floats
 ) -> list[dict[str, Any]]:
@@ -264,11 +262,9 @@ def _morris_rows(
     trajectories = sorted({int(part[1:].split(".")[0]) for part in parts})
     before, after, steps = [], [], []
     for trajectory in trajectories:
-        places = [parts.get(f"T{trajectory}.{step}") for step in range(len(paths) + 1)]
-        if any(place is None for place in places):
-            continue
-        whole = [place for place in places if place is not None]
-        moves = _moves(paths, [values[place] for place in whole])
+        names = [f"T{trajectory}.{step}" for step in range(len(paths) + 1)]
+        whole = [parts[name] for name in names if name in parts]
+        moves = _moves(paths, [values[at] for at in whole]) if len(whole) == len(names) else None
         if moves is None:
             continue
         order = [moves[path] for path in paths]
@@ -279,12 +275,8 @@ def _morris_rows(
         return []
     found = morris_effects(np.stack(before), np.stack(after), np.array(steps))
     return [
-        {"factor": path}
-        | _spread("mu", found.mu[at])
-        | _spread("mu_star", found.mu_star[at])
-        | _spread("sigma", found.sigma[at])
-        | {"trajectories": found.trajectories}
-        for at, path in enumerate(paths)
+        {"factor": path, **_columns(mu=mu, mu_star=size, sigma=sigma), "trajectories": found.trajectories}
+        for path, mu, size, sigma in zip(paths, found.mu, found.mu_star, found.sigma, strict=True)
     ]
 
 
@@ -300,7 +292,9 @@ def _moves(paths: Sequence[str], trajectory: list[dict[str, Any]]) -> dict[str, 
         if len(changed) > 1:
             return None
         if changed:
-            moves[changed[0]] = (step, _sign(here[changed[0]], there[changed[0]]))
+            one, other = here[changed[0]], there[changed[0]]
+            down = isinstance(one, int | float) and isinstance(other, int | float) and other < one
+            moves[changed[0]] = (step, -1 if down else 1)
         else:
             still.append(step)
     for path in paths:
@@ -309,23 +303,12 @@ def _moves(paths: Sequence[str], trajectory: list[dict[str, Any]]) -> dict[str, 
     return moves
 
 
-def _sign(here: Any, there: Any) -> int:
-    both_numbers = isinstance(here, int | float) and isinstance(there, int | float)
-    return -1 if both_numbers and there < here else 1
-
-
-def _split_row(y: Floats) -> dict[str, Any]:
-    found = variance_split(y)
-    return (
-        _spread("parameters", found.parameters)
-        | _spread("chance", found.chance)
-        | _spread("share_parameters", found.share)
-        | {"points": found.points, "runs": found.runs}
-    )
-
-
-def _spread(name: str, index: Index) -> dict[str, float]:
-    return {name: index.value, f"{name}_lo": index.low, f"{name}_hi": index.high}
+def _columns(**indices: Index) -> dict[str, float]:
+    """Each index with the bounds of its interval, as columns of a table."""
+    out: dict[str, float] = {}
+    for name, of in indices.items():
+        out |= {name: of.value, f"{name}_lo": of.low, f"{name}_hi": of.high}
+    return out
 
 
 def _without_ends(frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,70 +2,81 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 
-from balance_sim.cli.options import json_option, set_option, theory_option
-from balance_sim.cli.program import problems_as_json
+from balance_sim.cli import options
+from balance_sim.cli.program import document_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from balance_sim.analysis.world_at_start import WorldAtStart
+    from balance_sim.scenario.problems import Problem
     from balance_sim.scenario.schema import Scenario
     from balance_sim.scenario.validation import PlanKind
 
 
 @click.command()
 @click.argument("file")
-@json_option
-@set_option
-@theory_option
+@options.json_option
+@options.set_option
+@options.theory_option
 @click.option(
-    "--world/--no-world",
-    default=True,
-    help="Of a scenario also its world at the start: who fears whom, what can count, what is expected.",
-)
-def command(file: str, as_json: bool, settings: tuple[str, ...], theory: str | None, world: bool) -> None:
+    "--world/--no-world", default=True,
+    help="Of a scenario also the start of the control arm: who fears whom, what can count, what is expected.",
+)  # fmt: skip
+def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool) -> None:
     """Validate a scenario, an experiment or a plan; every problem is found in one pass.
 
     FILE is a path, or the name of a file in ./scenarios or ./experiments. Exit code 4 if it is refused. Of a scenario
-    the world at the start is printed, in the control arm, by the expected estimator."""
+    the start of the control arm is printed, by the expected estimator."""
     from balance_sim.scenario.experiment import names_experiment
+    from balance_sim.scenario.load import check_scenario
+    from balance_sim.scenario.problems import ScenarioError
+    from balance_sim.scenario.validation import plan_kind
 
     file = _file_in(file)
     if names_experiment(file):
         if settings or theory:
             raise click.UsageError("an experiment holds its own `set` and `theory`")
-        _check_experiment(file, as_json=as_json)
+        _check_experiment(file)
         return
-    from balance_sim.scenario.load import check_scenario
-    from balance_sim.scenario.problems import ScenarioError, report
-    from balance_sim.scenario.validation import plan_kind
-
     kind = plan_kind(file)
     if kind is not None:
         if settings or theory:
             raise click.UsageError("`set` and `theory` change scenarios; this is a plan")
-        _check_plan(file, kind, as_json=as_json)
+        _check_plan(file, kind)
         return
     scenario, problems = check_scenario(file, set=settings, theory=theory)
     if scenario is None:
         raise ScenarioError(problems)
     counts = {name: len(getattr(scenario, name)) for name in ("states", "accords", "events", "arms")}
     start = _world_of(scenario) if world else None
-    if as_json:
-        identity = {"name": scenario.name, "sha256": scenario.sha256}
-        of_world = {} if start is None else {"world": start.as_dict()}
-        click.echo(problems_as_json(problems, scenario={**identity, **counts}, **of_world))
-        return
+    about: dict[str, object] = {"scenario": {"name": scenario.name, "sha256": scenario.sha256, **counts}}
+    about |= {} if start is None else {"world": start.as_dict()}
+
+    def lines() -> Iterator[str]:
+        named = {name.replace("accords", "agreements"): count for name, count in counts.items()}
+        what = ", ".join(f"{count} {name}" for name, count in named.items())
+        yield from _with_warnings(problems, f"{file}: ok ({what}; sha256 {scenario.sha256[:8]})")
+        if start is not None:
+            yield from ["", *world_lines(start)]
+            for reason in start.why_nothing:
+                click.echo(f"warning: nothing can count: {reason}", err=True)
+
+    options.answer(document_of(problems, **about), lines, indent=2)
+
+
+def _with_warnings(problems: Sequence[Problem], line: str) -> Iterator[str]:
+    """A line on stdout, after the warnings on stderr."""
+    from balance_sim.scenario.problems import report
+
     if problems:
         click.echo(report(problems), err=True)
-    what = ", ".join(f"{count} {name}" for name, count in counts.items())
-    click.echo(f"{file}: ok ({what}; sha256 {scenario.sha256[:8]})")
-    if start is not None:
-        click.echo("\n".join(["", *world_lines(start)]))
-        for reason in start.why_nothing:
-            click.echo(f"warning: nothing can count: {reason}", err=True)
+    yield line
 
 
 def _world_of(scenario: Scenario) -> WorldAtStart:
@@ -76,40 +87,37 @@ def _world_of(scenario: Scenario) -> WorldAtStart:
     try:
         return world_at_start(scenario)
     except InvalidNumber as error:
-        said = f"{error}: check the parameters, or leave the world out with --no-world"
+        said = f"{error}: check the parameters, or leave the start out with --no-world"
         raise click.ClickException(said) from None
 
 
-def world_lines(start: WorldAtStart) -> list[str]:
+def world_lines(start: WorldAtStart) -> Iterator[str]:
     """For a terminal, at 80 columns."""
-    from balance_sim.show.wording import printable
+    from balance_sim.show.names import arm_title, state_names
+    from balance_sim.show.tables import DIRECTIONS
+    from balance_sim.show.terminal import table
+    from balance_sim.show.wording import percent
 
-    names = {state.id: printable(state.name) or state.id for state in start.scenario.states}
-    title = printable(start.scenario.arms[start.scenario.reference_arm].title)
-    head = f"the world at the start ({title or start.scenario.reference_arm})"
-    lines = [head, f"  {'fears most, share of its balance of threat':<58}{'class':>14}"]
-    order = sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]])
+    names = state_names(start.scenario)
+    yield f"Start of the control arm ({arm_title(start.scenario, start.scenario.reference_arm)})"
+    rows = [["state", "fears most (share of its balance of threat)", "role in the focal event"]]
     words = {"participants": "takes part", "others": ""}
-    for i in order:
+    for i in sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]]):
         (most, share), *_ = start.ranking(i)
-        said = f"{names[most][:24]} {share:.1%}" if share > 0 else "nobody"
-        listed = words.get(start.listed[i], start.listed[i])
-        lines.append(f"  {names[start.codes[i]][:26]:<27}{said:<31}{listed:>14}".rstrip())
+        said = f"{names[most][:24]} {percent(share)}" if share > 0 else "nobody"
+        listed = start.listed[i]
+        rows.append([names[start.codes[i]][:26], said, words.get(listed, listed.replace("_", " "))])
+    yield from table(rows, indent="  ")
     expected = start.a_year()
-    lines += [
-        "",
-        f"  {'dyads, and new agreements expected a year':<44}{'dyads':>7}{'security':>10}{'declared':>10}",
-    ]
+    rows = [["dyads, and new agreements expected a year", "dyads", "security", "declarations"]]
     for name, count in start.as_dict()["classes"].items():
-        row = [f"{expected[what][name]:>10.2f}" for what in ("security", "declarations")]
-        lines.append(f"    {name.replace('_', ' '):<42}{count:>7}{row[0]}{row[1]}")
-    return lines
+        levels = [f"{expected[what][name]:.2f}" for what in ("security", "declarations")]
+        rows.append([f"  {DIRECTIONS[name]}", str(count), *levels])
+    yield from ["", *table(rows, "<>", indent="  ")]
 
 
 def _file_in(file: str) -> str:
     """The plan in a folder that `fit --model coordination` would take; a file as it is."""
-    import os
-
     if not os.path.isdir(file):
         return file
     plan = os.path.join(file, "coordination.yaml")
@@ -125,9 +133,9 @@ def _file_in(file: str) -> str:
     raise click.UsageError(f"{name} is a folder: give the path of a file; {inside}")
 
 
-def _check_plan(file: str, kind: PlanKind, *, as_json: bool) -> None:
-    """What the plan's own command checks before it begins; the scenarios of cases too. Of a two-sided choice all
-    that `fit` would report: its files are read and it is fitted."""
+def _check_plan(file: str, kind: PlanKind) -> None:
+    """What the plan's own command checks before it begins; the scenarios of cases too. A two-sided choice is read and
+    fitted as `fit` does, so that nothing is left for it to refuse."""
     from balance_sim.scenario.validation import PLAN_COMMANDS
 
     found: dict[str, object] = {}
@@ -147,14 +155,12 @@ def _check_plan(file: str, kind: PlanKind, *, as_json: bool) -> None:
         what = f"fit to {plan.last}, forecast to {plan.until}"
     else:
         what, found, notes = _fitted(file)
-    if as_json:
-        click.echo(problems_as_json([], plan={"command": PLAN_COMMANDS[kind], **found}))
-        return
-    click.echo("\n".join([f"{file}: ok (plan of `{PLAN_COMMANDS[kind]}`: {what})", *notes]))
+    document = document_of([], plan={"command": PLAN_COMMANDS[kind], **found})
+    options.answer(document, [f"{file}: ok (plan of `{PLAN_COMMANDS[kind]}`: {what})", *notes], indent=2)
 
 
 def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
-    """A two-sided choice read and fitted as `fit` does, so that nothing is left for it to refuse."""
+    """What is said of a two-sided choice, for JSON, and line by line."""
     from balance_sim.cli.fit import one_thread
 
     one_thread()
@@ -176,9 +182,10 @@ def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
     return f"{len(plan.effects)} effects", found, [*read_lines(fit, data), steps, *notes]
 
 
-def _check_experiment(file: str, *, as_json: bool) -> None:
+def _check_experiment(file: str) -> None:
     from balance_sim.scenario.experiment import check_experiment
-    from balance_sim.scenario.problems import ScenarioError, report
+    from balance_sim.scenario.problems import ScenarioError
+    from balance_sim.show.wording import plural
 
     experiment, problems = check_experiment(file)
     if experiment is None:
@@ -190,11 +197,7 @@ def _check_experiment(file: str, *, as_json: bool) -> None:
         if unknown:
             raise ScenarioError([*unknown, *problems])
     counts = {"factors": len(experiment.paths), "points": experiment.count(), "runs": experiment.head.runs}
-    if as_json:
-        click.echo(problems_as_json(problems, experiment={"name": experiment.name, **counts}))
-        return
-    if problems:
-        click.echo(report(problems), err=True)
-    factors = f"{counts['factors']} factor{'' if counts['factors'] == 1 else 's'}"
-    what = f"{factors}, {counts['points']:,} points x {counts['runs']:,} runs"
-    click.echo(f"{file}: ok ({what} of {experiment.scenario.name})")
+    what = f"{plural(counts['factors'], 'factor')}, {counts['points']:,} points x {counts['runs']:,} replications"
+    line = f"{file}: ok ({what} of {experiment.scenario.name})"
+    document = document_of(problems, experiment={"name": experiment.name, **counts})
+    options.answer(document, lambda: _with_warnings(problems, line), indent=2)

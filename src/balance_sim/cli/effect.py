@@ -6,26 +6,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from balance_sim.cli.options import json_option, set_option, theory_option
+from balance_sim.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from balance_sim.analysis.expected_effect import ExpectedEffect
 
-DYADS = 8
+CHANNELS = {"picture": "picture: who stands together", "threat": "threat to the event's targets"}
 
 
 @click.command()
 @click.argument("scenario")
-@click.option("--arm", help="Which arm; the headline arm if not given.")
+@click.option("--arm", help="Which arm  [default: the headline arm]")
 @click.option(
-    "--dyads", type=click.IntRange(0, 100_000), default=DYADS, show_default=True, help="How many dyads."
+    "--dyads", type=click.IntRange(0, 100_000), default=8, show_default=True, help="Dyads that are shown."
 )
-@set_option
-@theory_option
-@json_option
-def command(
-    scenario: str, arm: str | None, dyads: int, settings: tuple[str, ...], theory: str | None, as_json: bool
-) -> None:
+@options.set_option
+@options.theory_option
+@options.json_option
+def effect(scenario: str, arm: str | None, dyads: int, settings: tuple[str, ...], theory: str | None) -> None:
     """Print the expected effect of an arm of SCENARIO over the control arm, with its channels and dyads.
 
     The network of agreements is that of the start, and no random numbers are drawn: what agreements made on the way
@@ -34,53 +34,42 @@ def command(
     from balance_sim.scenario import load_scenario
 
     found = expected_effect(load_scenario(scenario, set=settings, theory=theory), arm)
-    if as_json:
-        import json
-
-        click.echo(json.dumps(found.as_dict(), allow_nan=False))
-        return
-    for line in lines(found, dyads):
-        click.echo(line)
+    options.answer(found.as_dict, lambda: lines(found, dyads))
 
 
-def lines(found: ExpectedEffect, dyads: int) -> list[str]:
+def lines(found: ExpectedEffect, dyads: int) -> Iterator[str]:
     """For a terminal, at 80 columns."""
-    from balance_sim.show.wording import printable, signed
+    from balance_sim.show.names import arm_title, dyad_name, state_names
+    from balance_sim.show.tables import DIRECTIONS
+    from balance_sim.show.terminal import table
+    from balance_sim.show.wording import signed, within
 
     scenario = found.scenario
-    names = {state.id: printable(state.name) or state.id for state in scenario.states}
-    window = found.window
-    out = [printable(scenario.arms[found.arm].title) or found.arm]
-    out.append(
-        f"  against: {printable(scenario.arms[scenario.reference_arm].title) or scenario.reference_arm}"
-    )
-    out += ["", f"{'expected new agreements':<34}{'control':>10}{'arm':>10}{'effect':>10}"]
+    yield arm_title(scenario, found.arm)
+    yield f"  against: {arm_title(scenario, scenario.reference_arm)}"
+    heads = ["control", "arm", "effect"]
     for title, what in (("security agreements", "accords"), ("declarations", "declarations")):
-        out.append(f"  {title}")
+        rows = [[f"expected new {title}", *heads]]
         for name, days, control, level in found.rows(what):
-            label = f"  {name.replace('_', ' ')}, {days} days"
-            out.append(f"  {label:<32}{control:>10.3f}{level:>10.3f}{signed(level - control, 4):>10}")
+            label = f"  {DIRECTIONS[name]}, {within(days)}"
+            rows.append([label, f"{control:.3f}", f"{level:.3f}", signed(level - control, 4)])
+        yield from ["", *table(rows, "<>")]
     if found.parts is not None:
-        out += ["", f"of the effect on counter-balancing security agreements within {window} days:"]
-        words = {"picture": "picture: who stands together", "threat": "threat to the event's targets"}
-        for name, value in found.parts.items():
-            if name in words:
-                out.append(f"  {words[name]:<52}{signed(value, 4):>10}")
+        parts = [[f"  {words}", signed(found.parts[name], 4)] for name, words in CHANNELS.items()]
         if abs(found.parts["rest"]) > 1e-12:
-            out.append(f"  {'what else the arm changes':<52}{signed(found.parts['rest'], 4):>10}")
-    table = found.dyads.head(dyads).to_dict("records")
-    if table:
-        out += [
-            "",
-            f"{'dyads, security, in ' + str(window) + ' days':<34}{'control':>10}{'arm':>10}{'effect':>10}",
-        ]
-    for row in table:
-        label = f"{names[row['a']]} - {names[row['b']]}"
-        out.append(
-            f"  {label[:32]:<32}{row['control']:>10.4f}{row['mean']:>10.4f}{signed(row['effect'], 4):>10}"
+            parts.append(["  what else the arm changes", signed(found.parts["rest"], 4)])
+        yield f"\nof the effect on counter-balancing security agreements {within(found.window)}:"
+        yield from table(parts, "<>")
+    names = state_names(scenario)
+    dyad_rows = [
+        (
+            dyad_name(names, row["a"], row["b"]),
+            *(f"{row[level]:.4f}" for level in ("control", "mean")),
+            signed(row["effect"], 4),
         )
-    out += [
-        "",
-        "Expected estimator: the network as at the start, no random numbers. `run` measures the rest.",
+        for row in found.dyads.head(dyads).to_dict("records")
     ]
-    return out
+    if dyad_rows:
+        head = f"dyad: security agreements {within(found.window)}"
+        yield from ["", *table([(head, *heads), *dyad_rows], "<>")]
+    yield "\nExpected estimator: the network as at the start, no random numbers. `run` measures the rest."

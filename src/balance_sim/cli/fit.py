@@ -1,10 +1,9 @@
-"""`balance-sim fit DATA`: maximum likelihood for the model's weights from dated accords and covariates."""
+"""`balance-sim fit DATA`: maximum likelihood for the model's weights from dated agreements and covariates;
+`balance-sim calibrate SCENARIO`: types, states, dyads and level from a scenario's own record, with a skill card."""
 
 from __future__ import annotations
 
-import json
 import os
-import shlex
 import sys
 from functools import partial
 from pathlib import Path
@@ -12,138 +11,124 @@ from typing import TYPE_CHECKING
 
 import click
 
-from balance_sim.cli.options import FiniteRange, json_option
+from balance_sim.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+
     from balance_sim.evidence.estimation.beliefs import Profile
+    from balance_sim.evidence.estimation.calibration import Calibrated
+    from balance_sim.evidence.forecast.baselines import SkillCard
+
+STATES_SHOWN = 5
+RATES_ONLY = (
+    *("first", "last", "agreements", "alliances", "terms"),
+    *("levels", "intercepts", "cluster", "signs", "ridge", "parts", "beliefs"),
+)
 
 
 @click.command()
-@click.argument("data", type=click.Path(path_type=Path))
+@click.argument("data", type=options.PATH)
 @click.option(
-    "--model",
-    type=click.Choice(["rates", "coordination"]),
-    default="rates",
-    show_default=True,
+    "--model", type=click.Choice(["rates", "coordination"]), default="rates", show_default=True,
     help="The model's own rates; or the two-sided choice of partner, with a plan as DATA.",
-)
+)  # fmt: skip
 @click.option("--first", type=int, default=1985, show_default=True, help="First year of the period.")
-@click.option("--last", type=int, help="Last year  [default: the last with accords on record]")
+@click.option("--last", type=int, help="Last year  [default: the last with agreements on record]")
 @click.option(
-    "--accords",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    help="More accords, in DCAD's columns or the generic ones. Repeatable.",
-)
+    "--agreements", "--accords", "agreements", cls=options.Renamed, type=options.PATH, multiple=True,
+    help="More agreements, in DCAD's columns or the generic ones. Repeatable.",
+)  # fmt: skip
 @click.option("--alliances", type=click.Choice(["atop", "cow"]), default="atop", show_default=True)
 @click.option("--terms", metavar="A,B", help="Only these terms  [default: all that the record can tell]")
-@click.option("--levels/--no-levels", default=True, help="A level of each year, shrunk.")
-@click.option("--propensities/--no-propensities", default=True, help="A propensity of each state, shrunk.")
-@click.option("--cluster/--no-cluster", default=True, help="Standard errors clustered by pair.")
+@click.option("--levels/--no-levels", default=True, help="A random intercept of each year.")
+@click.option(
+    "--random-intercepts/--no-random-intercepts", "--propensities/--no-propensities", "intercepts", cls=options.Renamed,
+    default=True, help="A random intercept of each state (its sociality).",
+)  # fmt: skip
+@click.option("--cluster/--no-cluster", default=True, help="Standard errors clustered by dyad.")
 @click.option("--signs/--no-signs", default=True, help="Hold the signs that theory fixes by a prior.")
-@click.option("--ridge", type=FiniteRange(min=0.0), default=0.0, help="1 / variance of a prior on weights.")
+@click.option(
+    "--ridge", type=options.FiniteRange(min=0.0), default=0.0, help="1 / variance of a prior on weights."
+)
 @click.option("--parts/--no-parts", default=True, help="Fit threat within and between dyads apart, too.")
 @click.option(
-    "--beliefs/--no-beliefs",
-    default=True,
-    help="Profile the parameters of beliefs and reach, and fit those that the record tells.",
-)
+    "--beliefs/--no-beliefs", default=True,
+    help="Profile the parameters of beliefs and of the loss-of-strength gradient, and fit those that the record tells.",
+)  # fmt: skip
 @click.option(
-    "--out",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=Path("parameters.yaml"),
-    show_default=True,
-    help="File to write.",
+    "--out", type=options.FILE, default=Path("parameters.yaml"), show_default=True, help="File to write."
 )
-@json_option
+@options.json_option
 @click.pass_context
-def command(
-    ctx: click.Context,
-    data: Path,
-    model: str,
-    first: int,
-    last: int | None,
-    accords: tuple[Path, ...],
-    alliances: str,
-    terms: str | None,
-    levels: bool,
-    propensities: bool,
-    cluster: bool,
-    signs: bool,
-    ridge: float,
-    parts: bool,
-    beliefs: bool,
-    out: Path,
-    as_json: bool,
-) -> None:
-    """Fit the weights of willingness to the accords in the folder DATA, and write them with their covariance.
+def fit(
+    ctx: click.Context, data: Path, model: str, first: int, last: int | None, agreements: tuple[Path, ...],
+    alliances: str, terms: str | None, levels: bool, intercepts: bool, cluster: bool, signs: bool, ridge: float,
+    parts: bool, beliefs: bool, out: Path,
+) -> None:  # fmt: skip
+    """Fit the weights of willingness to the agreements in the folder DATA, and write them with their covariance.
 
     DATA holds the field's files as their authors publish them, or accords.csv in the generic format. Which
     names are looked for, and what is fitted: docs/evidence.md. With --model coordination DATA is a plan that
     names dated ties, covariates and effects: docs/coordination.md."""
     if model == "coordination":
-        refuse_given(ctx)
-        fit_coordination_plan(data, out, as_json=as_json)
+        _refuse_options_of_rates(ctx)
+        _fit_coordination(data, out)
         return
     if data.suffix.lower() in (".yaml", ".yml"):
-        refuse_file(data)
+        _refuse_file(data)
     from balance_sim.evidence.data.errors import DataError
     from balance_sim.evidence.data.history import accords_end, load_history
-    from balance_sim.evidence.estimation.beliefs import (
-        joint_peak,
-        movable,
-        profile,
-        report_lines,
-        shipped_setting,
-    )
+    from balance_sim.evidence.estimation import beliefs as profiling
     from balance_sim.evidence.estimation.choices import SIGNED, choices, fitted_terms, within_and_between
-    from balance_sim.evidence.estimation.fitting import fit
+    from balance_sim.evidence.estimation.fitting import fit as fit_record
     from balance_sim.evidence.estimation.parameter_files import fitted_record, parts_lines, summary_lines
+    from balance_sim.results.folder import version
 
-    end = last if last is not None else accords_end(data, accords)
-    history = load_history(data, first, end, accords=accords, alliances=alliances)
+    end = last if last is not None else accords_end(data, agreements)
+    history = load_history(data, first, end, accords=agreements, alliances=alliances)
     wanted = None if terms is None else [name.strip() for name in terms.split(",") if name.strip()]
     used, left_out = fitted_terms(history, wanted)
     record = choices(history, used)
     signed = [kind for kind, count in zip(record.kinds, record.signed.sum(axis=0), strict=True) if count > 0]
     if not signed:
-        raise DataError("no accord was signed in these years", "Give a longer period", path=data)
+        raise DataError("no agreement was signed in these years", "Give a longer period", path=data)
     record = record.with_kinds(signed)
     by_these = partial(
-        fit, propensities=propensities, levels=levels, cluster=cluster, ridge=ridge, signs=signs
+        fit_record, propensities=intercepts, levels=levels, cluster=cluster, ridge=ridge, signs=signs
     )
     found, there = by_these(record), record
     profiles: list[Profile] = []
     joint: tuple[Profile, ...] = ()
     if beliefs:
-        start = shipped_setting(record, found)
-        for name in movable(start.record):
-            say(name)
-            profiles.append(profile(history, start, name)[0])
-        peak, joint = joint_peak(history, start, profiles, say)
+        start = profiling.shipped_setting(record, found)
+        for name in profiling.movable(start.record):
+            _tell(name)
+            profiles.append(profiling.profile(history, start, name)[0])
+        peak, joint = profiling.joint_peak(history, start, profiles, _tell)
         if joint:
             there = peak.record
             found = by_these(there, start=dict(zip(found.names, found.estimate, strict=True)))
     apart = by_these(within_and_between(there)) if parts and set(SIGNED) & set(there.names) else None
-    command_line = shlex.join(["balance-sim", *sys.argv[1:]])
-    from balance_sim.results.folder import version
-
     told = found if apart is None else apart
     whole = None if apart is None else found
-    written = fitted_record(told, history, command_line, version(), profiles, joint, whole)
+    written = fitted_record(told, history, options.command_line(), version(), profiles, joint, whole)
     _write(written, out)
-    if as_json:
-        click.echo(json.dumps(written, indent=1, allow_nan=False))
-        return
-    lines = summary_lines(told, history) + [f"note: {why}" for why in left_out]
-    if apart is not None:
-        lines += parts_lines(apart, found)
-    if profiles:
-        lines += ["", *report_lines(profiles, joint)]
-    click.echo("\n".join([*lines, "", f"written to {out}"]))
+
+    def lines() -> Iterator[str]:
+        yield from summary_lines(told, history)
+        yield from (f"note: {why}" for why in left_out)
+        if apart is not None:
+            yield from parts_lines(apart, found)
+        if profiles:
+            yield from ["", *profiling.report_lines(profiles, joint)]
+        yield f"\nwritten to {out}"
+
+    options.answer(written, lines, indent=1)
 
 
-def refuse_file(data: Path) -> None:
+def _refuse_file(data: Path) -> None:
     """Say what a YAML file is that was given instead of a folder of data."""
     from balance_sim.scenario.problems import shown
     from balance_sim.scenario.validation import kind_of_file
@@ -155,23 +140,16 @@ def refuse_file(data: Path) -> None:
     raise click.UsageError("a plan needs --model coordination; the rates need a folder of data")
 
 
-RATES_ONLY = (
-    *("first", "last", "accords", "alliances", "terms"),
-    *("levels", "propensities", "cluster", "signs", "ridge", "parts", "beliefs"),
-)
-
-
-def refuse_given(ctx: click.Context) -> None:
+def _refuse_options_of_rates(ctx: click.Context) -> None:
     """Options of the rates have no meaning for the choice of partner."""
-    given = click.core.ParameterSource.COMMANDLINE
-    for name in RATES_ONLY:
-        if ctx.get_parameter_source(name) is given:
+    for param in ctx.command.params:
+        if param.name in RATES_ONLY and options.given(ctx, param.name):
             raise click.UsageError(
-                f"--{name} belongs to --model rates; the plan holds what coordination needs"
+                f"{param.opts[0]} belongs to --model rates; the plan holds what coordination needs"
             )
 
 
-def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
+def _fit_coordination(plan_path: Path, out: Path) -> None:
     """Fit the two-sided choice that a plan describes, write it and print it."""
     one_thread()
     from balance_sim.coordination.plan import (
@@ -184,13 +162,9 @@ def fit_coordination_plan(plan_path: Path, out: Path, *, as_json: bool) -> None:
     plan = read_coordination_plan(plan_path)
     data = plan.load()
     found = plan.fit(data)
-    command_line = shlex.join(["balance-sim", *sys.argv[1:]])
-    written = coordination_record(found, data, plan.title, command_line, version(), plan.options)
+    written = coordination_record(found, data, plan.title, options.command_line(), version(), plan.options)
     _write(written, out)
-    if as_json:
-        click.echo(json.dumps(written, indent=1, allow_nan=False))
-        return
-    click.echo("\n".join([*coordination_lines(found, data), "", f"written to {out}"]))
+    options.answer(written, lambda: [*coordination_lines(found, data), "", f"written to {out}"], indent=1)
 
 
 def one_thread() -> None:
@@ -200,7 +174,7 @@ def one_thread() -> None:
         os.environ.setdefault(name, "1")
 
 
-def say(name: str) -> None:
+def _tell(name: str) -> None:
     """Progress, on a terminal only: the parameter that is looked at now."""
     if sys.stderr.isatty():
         click.echo(f"profile of {name}", err=True)
@@ -212,3 +186,125 @@ def _write(record: dict[str, object], out: Path) -> None:
     from balance_sim.pool.whole_files import write_whole
 
     write_whole(out, fitted_text(record).encode())
+
+
+@click.command()
+@click.argument("scenario")
+@click.option(
+    "--out",
+    type=options.FILE,
+    help="File to write  [default: calibration.yaml in the scenario's folder of tables]",
+)
+@click.option(
+    "--until",
+    type=options.Day(),
+    help="Day before which the record is complete  [default: the scenario's start]",
+)
+@click.option(
+    "--window", type=click.IntRange(5, 60), default=20, show_default=True, help="Years of the record."
+)
+@click.option("--card/--no-card", default=True, help="Forecast the record's last five years, and score that.")
+@options.json_option
+def calibrate(scenario: str, out: Path | None, until: date | None, window: int, card: bool) -> None:
+    """Calibrate SCENARIO on its own record, and write what was found to a file that it names by `calibration:`.
+
+    From the fitted weights as a prior and the dated agreements in the scenario's tables: the intercept of each type,
+    how readily each state signs (its random intercept), the frailty of each dyad, and the level of a year. The skill
+    card scores the same calibration on the record's last five years, each forecast from what was known before it,
+    beside baselines."""
+    from dataclasses import replace
+
+    from balance_sim.evidence.data.text import calibration_text
+    from balance_sim.evidence.estimation.calibration import FORM, prior_of
+    from balance_sim.evidence.estimation.calibration import calibrate as calibrated
+    from balance_sim.evidence.estimation.choices import own_record
+    from balance_sim.evidence.estimation.parameter_files import calibration_record
+    from balance_sim.evidence.forecast.baselines import CARD_YEARS, skill_card
+    from balance_sim.pool.whole_files import write_whole
+    from balance_sim.results.folder import version
+    from balance_sim.scenario.defaults import fitted_distribution
+    from balance_sim.scenario.files import Sources
+    from balance_sim.scenario.load import load_scenario
+
+    raw = load_scenario(scenario, calibrated=False)
+    prior, form = prior_of(raw, fitted_distribution()), replace(FORM, window=window)
+    path = Sources(scenario).path
+    end = until or raw.start
+    if end > raw.start:
+        raise click.UsageError(f"--until {end} lies after the scenario's start, {raw.start}")
+    record = own_record(raw, window + (CARD_YEARS if card else 0), until=end)
+    last = record.years[-1]
+    kept = record.within(last - window + 1, last)
+    found = calibrated(kept, prior, form)
+    told = ["balance-sim", "calibrate", f"{path.parent.name}/{path.name}"]
+    told += ["--until", end.isoformat()] if end != raw.start else []
+    told += ["--window", str(window)] if window != FORM.window else []
+    written = calibration_record(raw, kept, found, prior, form, " ".join(told), version())
+    folder = path.with_suffix("")  # of tables, if there is one of the scenario's name
+    beside = (
+        folder / "calibration.yaml" if folder.is_dir() else path.with_name(f"{path.stem}_calibration.yaml")
+    )
+    target = out or beside
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(target, calibration_text(written).encode("utf-8"))
+    skill = None
+    if card:
+        skill = skill_card(raw, record, prior, form, say=lambda line: click.echo(line, err=True))
+    name = target.relative_to(path.parent) if target.is_relative_to(path.parent) else target
+    document = {"file": str(target), **{key: written[key] for key in ("calibrated", "variances", "levels")}}
+
+    def lines() -> Iterator[str]:
+        yield from [*_found_lines(found), ""]
+        yield from _card_lines(skill) if skill is not None else ()
+        yield f"wrote {target}; the scenario names it by `calibration: {name}`"
+
+    options.answer(document | {"skill_card": None if skill is None else skill.as_dict()}, lines, indent=1)
+    sys.stdout.flush()
+
+
+def _found_lines(found: Calibrated) -> Iterator[str]:
+    import numpy as np
+
+    from balance_sim.cli.score_text import number
+    from balance_sim.show.terminal import wrapped
+
+    yield f"{found.agreements} agreements between two states in {len(found.level)} years"
+    yield (
+        f"variances: states {' and '.join(number(float(v)) for v in np.diag(found.state_variance))}, "
+        f"dyads {number(found.dyad_variance)}, level of a year {number(found.level_variance)}"
+    )
+    for name, own in zip(("security agreements", "declarations"), found.propensity, strict=False):
+        order = np.argsort(-own, kind="stable")
+        most, least = (
+            ", ".join(f"{found.states[k]} {own[k]:+.2f}" for k in part)
+            for part in (order[:STATES_SHOWN], order[-STATES_SHOWN:])
+        )
+        yield from wrapped(f"states that sign {name} most readily: {most}; least: {least}")
+    if found.dyad_variance > 0:
+        factor = np.triu(found.factor, 1)
+        order = np.argsort(-factor, axis=None, kind="stable")[:STATES_SHOWN]
+        dyads = ", ".join(
+            f"{found.states[i]}-{found.states[j]} {factor[i, j]:.2f}"
+            for i, j in zip(*np.unravel_index(order, factor.shape), strict=True)
+        )
+        yield from wrapped(f"dyads with the largest frailties: {dyads}")
+
+
+def _card_lines(card: SkillCard) -> Iterator[str]:
+    from balance_sim.cli.score_text import accord_lines, spread
+    from balance_sim.show.terminal import table, wrapped
+
+    years = [
+        f"{year}: {expected:.1f} expected, {came} came" for year, (expected, came) in card.expected.items()
+    ]
+    yield "skill card: dyads that sign within a year, forecast from what was known before it"
+    yield from [*wrapped("; ".join(years)), "", *accord_lines(card.scores), ""]
+    yield "the model's gain on each, dyads resampled: log skill, average precision"
+    rows = [
+        [name, *(spread(score.model_gains[of]) for of in ("log_skill", "average_precision"))]
+        for name, score in card.scores.items()
+        if score.model_gains
+    ]
+    yield from table(rows, indent="  ")
+    yield from (line for note in card.notes for line in wrapped(f"note: {note}"))
+    yield ""

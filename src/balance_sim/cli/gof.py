@@ -3,135 +3,297 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from balance_sim.cli.options import json_option
+from balance_sim.cli import options
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    import pandas as pd
 
     from balance_sim.analysis.gof_file import GoodnessOfFit
+    from balance_sim.evidence.forecast.hindcast import HindcastPlan
+    from balance_sim.replications.gof import Agreements, Span
+    from balance_sim.results.result import Result
+    from balance_sim.scenario.schema import Scenario
 
 
 @click.command()
-@click.argument(
-    "subject", metavar="[SCENARIO|RESULTS|HINDCAST]", type=click.Path(path_type=Path), required=False
-)
+@click.argument("subject", metavar="[SCENARIO|RESULTS|HINDCAST]", type=options.PATH, required=False)
 @click.option(
     "--against",
-    type=click.Path(path_type=Path),
+    type=options.PATH,
     help="Table of what was signed: a, b, date, kind  [default: the scenario's own record]",
 )
 @click.option(
-    "--simulated",
-    type=click.Path(path_type=Path),
+    "--simulated", type=options.PATH,
     help="Table of networks that any model simulated: replication, a, b, date, kind.",
-)
+)  # fmt: skip
 @click.option(
-    "--runs",
-    type=click.IntRange(2, 100_000),
+    "--runs", type=click.IntRange(2, 100_000),
     help="Replications; with --simulated, how many there are, if some signed nothing  [default: 128]",
-)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=1, show_default=True)
+)  # fmt: skip
+@click.option("--seed", type=options.SHORT_SEED, default=1, show_default=True)
 @click.option(
-    "--from", "first", type=click.DateTime(["%Y-%m-%d"]),
+    "--from", "first", type=options.Day(),
     help="First day  [default: 1 January, three years before that of the scenario's start]",
 )  # fmt: skip
-@click.option(
-    "--until",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="Last day  [default: the day before the scenario's start]",
-)
+@click.option("--until", type=options.Day(), help="Last day  [default: the day before the scenario's start]")
 @click.option("--arm", metavar="ARM", help="Which arm is simulated  [default: the control arm]")
+@click.option("--data", type=options.PATH, help="Of a hindcast: folder with the field's data files.")
+@click.option("--outcomes", type=options.PATH, help="Of a hindcast: agreements of the years forecast.")
 @click.option(
-    "--data", type=click.Path(path_type=Path), help="Of a hindcast: folder with the field's data files."
-)
+    "--workers", type=click.IntRange(1, 1024), default=1, show_default=True,
+    help="Worker processes, of a scenario.",
+)  # fmt: skip
 @click.option(
-    "--outcomes", type=click.Path(path_type=Path), help="Of a hindcast: agreements of the years forecast."
-)
-@click.option(
-    "--workers", type=click.IntRange(1, 1024), default=1, show_default=True, help="Processes, of a scenario."
-)
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path),
+    "--out", type=options.FOLDER,
     help="Folder for gof.json, figures and report  [default: RESULTS/gof, or results/<name>-gof]",
 )  # fmt: skip
-@click.option("--figures/--no-figures", default=True, help="Figures and report in that folder.")
-@json_option
-def command(
-    subject: Path | None,
-    against: Path | None,
-    simulated: Path | None,
-    runs: int | None,
-    seed: int,
-    first: datetime | None,
-    until: datetime | None,
-    arm: str | None,
-    data: Path | None,
-    outcomes: Path | None,
-    workers: int,
-    out: Path | None,
-    figures: bool,
-    as_json: bool,
-) -> None:
+@options.figures_option
+@options.json_option
+def gof(out: Path | None, figures: bool, **asked_for: Any) -> None:
     """Compare simulated networks of new agreements with the observed one.
 
     The years before the scenario's start are simulated from their first day, with what was known then, and compared
     with the scenario's own record in degrees, shared partners, triads, distance, regimes, counts and more; each group
     of statistics has a Mahalanobis Monte Carlo p. Residuals show when the record left the model. See docs/gof.md."""
-    from balance_sim.cli.gof_subjects import Asked, found_for
-    from balance_sim.show.gof import gof_lines
-
-    begin, end = (None if moment is None else moment.date() for moment in (first, until))
-    asked = Asked(subject, against, simulated, runs, seed, begin, end, arm, data, outcomes, workers)
-    place = out or home_of(subject, simulated)
-    refuse_other(place)
-    found = found_for(asked)
-    found = replace(found, about=found.about | {"command": shlex.join(["balance-sim", *sys.argv[1:]])})
-    keep(found, place, figures=figures)
-    if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=1, allow_nan=False))
-        return
-    click.echo("\n".join([*gof_lines(found), "", f"wrote {place}"]))
-
-
-def home_of(subject: Path | None, simulated: Path | None) -> Path:
-    """Where the files go if nothing is said: beside the results, or in a folder of their own."""
-    if simulated is None and subject is not None and subject.is_dir():
-        return subject / "gof"
-    named = simulated or subject
-    return Path("results") / f"{named.stem if named is not None else 'networks'}-gof"
-
-
-def refuse_other(folder: Path) -> None:
-    """Raise WrongRequest if the folder holds results of another kind."""
-    from balance_sim.pool.faults import WrongRequest
-
-    if any((folder / name).exists() for name in ("manifest.json", "hindcast.json")):
-        raise WrongRequest(f"{folder} holds results of another kind: choose another --out")
-
-
-def keep(found: GoodnessOfFit, folder: Path, *, figures: bool) -> None:
-    """gof.json, and figures and report of it, into the folder. Raises CannotWrite, FolderBusy."""
     from balance_sim.analysis.gof_file import FILE, read_gof
     from balance_sim.evidence.forecast.score import FILE as SCORES
+    from balance_sim.pool.faults import WrongRequest
     from balance_sim.results.folder import refuse_strange
     from balance_sim.results.store import Store
+    from balance_sim.show.gof import gof_lines
 
+    asked = Asked(**asked_for)
+    folder = out or asked.home
+    if any((folder / name).exists() for name in ("manifest.json", "hindcast.json")):
+        raise WrongRequest(f"{folder} holds results of another kind: choose another --out")
+    found = found_for(asked)
+    found = replace(found, about=found.about | {"command": options.command_line()})
     refuse_strange(folder, (FILE, SCORES))
-    store = Store(folder)
-    with store.lock(places=()):
-        store.write_text(FILE, json.dumps(found.as_dict(simulated=True), allow_nan=False) + "\n")
-        if figures:
-            from balance_sim.show.plots import Plots
-            from balance_sim.show.report import save_report
+    with Store(folder).lock(places=()):
+        text = json.dumps(found.as_dict(simulated=True), allow_nan=False) + "\n"
+        write_study(folder, FILE, text, read_gof if figures else None)
+    options.answer(found.as_dict, lambda: [*gof_lines(found), "", f"wrote {folder}"], indent=1)
 
-            plots = Plots(read_gof(folder / FILE))
-            plots.save(folder)
-            save_report(plots.study, folder / "report.html")
+
+def write_study(folder: Path, file: str, text: str, read: Callable[[Path], Any] | None) -> None:
+    """A file into a folder that is held; and figures and report of what `read` makes of it. Raises CannotWrite."""
+    from balance_sim.results.store import Store
+
+    Store(folder).write_text(file, text)
+    if read is not None:
+        from balance_sim.show.plots import Plots
+        from balance_sim.show.report import save_report
+
+        plots = Plots(read(folder / file))
+        plots.save(folder)
+        save_report(plots.study, folder / "report.html")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command was given; None where it was not."""
+
+    subject: Path | None
+    against: Path | None
+    simulated: Path | None
+    runs: int | None
+    seed: int
+    first: date | None
+    until: date | None
+    arm: str | None
+    data: Path | None
+    outcomes: Path | None
+    workers: int
+
+    @property
+    def home(self) -> Path:
+        """Where the files go if nothing is said: beside the results, or in a folder of their own."""
+        if self.simulated is None and self.subject is not None and self.subject.is_dir():
+            return self.subject / "gof"
+        named = self.simulated or self.subject
+        return Path("results") / f"{named.stem if named is not None else 'networks'}-gof"
+
+    @property
+    def stop(self) -> date | None:
+        """The first day after the span."""
+        return None if self.until is None else self.until + timedelta(days=1)
+
+    def span(self, scenario: Scenario, *, ahead: bool = False) -> Span:
+        """The span of a scenario. ahead: where no first day is given, from its start on."""
+        from balance_sim.experiment.gof import span_asked
+
+        ahead = self.first >= scenario.start if self.first is not None else ahead
+        return span_asked(scenario, self.first, self.stop, ahead=ahead)
+
+    def refuse(self, names: tuple[str, ...], why: str) -> None:
+        """Raise click.UsageError where any of these options is given."""
+        for name in names:
+            if getattr(self, name) is not None:
+                raise click.UsageError(f"--{'from' if name == 'first' else name} {why}")
+
+
+def found_for(asked: Asked) -> GoodnessOfFit:
+    """The comparison. Raises click.UsageError for options that do not go together."""
+    if asked.simulated is not None:
+        return _of_tables(asked, asked.simulated)
+    if asked.subject is None:
+        raise click.UsageError("give SCENARIO, RESULTS or HINDCAST, or networks with --simulated")
+    plan = _plan_of(asked.subject)
+    if plan is not None:
+        return _of_hindcast(plan, asked)
+    asked.refuse(("data", "outcomes"), f"is for a hindcast: {asked.subject} is none")
+    return _of_scenario(*_scenario_of(asked.subject), asked)
+
+
+def _plan_of(subject: Path) -> HindcastPlan | None:
+    """The plan that a path names, of an experiment or of a hindcast's results; None where it is neither."""
+    from balance_sim.evidence.forecast.hindcast import read_hindcast_plan, stored_plan
+    from balance_sim.evidence.forecast.score import FILE, read_scored
+    from balance_sim.scenario.validation import plan_kind
+
+    if (subject / FILE).is_file():
+        return stored_plan(read_scored(subject / FILE).about["plan"], subject / FILE)
+    return read_hindcast_plan(subject) if subject.is_file() and plan_kind(subject) == "hindcast" else None
+
+
+def _scenario_of(subject: Path) -> tuple[Scenario, Result | None]:
+    """A scenario from its file, or that of a results folder with its results."""
+    from balance_sim.results.result import open_result
+    from balance_sim.scenario import load_scenario
+
+    if subject.is_dir():
+        result = open_result(subject)
+        return result.scenario, result
+    return load_scenario(subject), None
+
+
+def _of_scenario(scenario: Scenario, result: Result | None, asked: Asked) -> GoodnessOfFit:
+    """A scenario against its own record, or against a table."""
+    from balance_sim.experiment.gof import RUNS, goodness_of_fit
+    from balance_sim.replications.arms import headline_arm
+    from balance_sim.replications.gof import from_table
+
+    span = asked.span(scenario, ahead=asked.against is not None)
+    seen: Agreements | None = None
+    notes: tuple[str, ...] = ()
+    if asked.against is not None:
+        frame, notes = _observed_table(asked.against, scenario.codes)
+        seen = from_table(frame, scenario.codes)
+    arm, runs, stored, reference = asked.arm, asked.runs, None, scenario.reference_arm
+    if span.first >= scenario.start:
+        arm = arm or headline_arm(scenario, [reference, *scenario.arms]) or reference
+        if result is not None and arm in result.arms and result.runs >= (runs or 2):
+            stored = replace(result, runs=min(result.runs, runs or result.runs))
+            stored = None if stored.missing_runs and runs else stored
+    if result is not None and result.model is not None and stored is None:
+        raise click.UsageError(
+            f"{asked.subject} was made by a model of its own, {result.model}, and tells nothing of these years: "
+            "simulate them with it, and give its networks with --simulated"
+        )
+    found = goodness_of_fit(
+        scenario,
+        runs=runs or RUNS,
+        seed=result.seed if result is not None else asked.seed,
+        span=span,
+        arm=arm,
+        observed=seen,
+        stored=stored,
+        workers=asked.workers,
+        draw_parameters=result is not None and result.draws,
+    )
+    return replace(found, notes=(*notes, *found.notes))
+
+
+def _observed_table(path: Path, codes: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The rows of a record between states of the roster, and a note on the others."""
+    from balance_sim.evidence.data.accords import only_known, read_networks
+
+    frame = read_networks(path, simulated=False)
+    kept = only_known(frame, codes, path, simulated=False)
+    lost = len(frame) - len(kept)
+    note = f"{lost} agreements of {path.name} with a state that is not in the roster are left out"
+    return kept, (note,) if lost else ()
+
+
+def _of_hindcast(plan: HindcastPlan, asked: Asked) -> GoodnessOfFit:
+    """The forward simulation of a hindcast against the record of the years forecast."""
+    from balance_sim.analysis.gof_file import GoodnessOfFit, residuals_of
+    from balance_sim.evidence.forecast.hindcast import forward_networks, read_history
+    from balance_sim.experiment.gof import RUNS
+    from balance_sim.replications.gof import compare, ground_of
+    from balance_sim.results.folder import version
+
+    if asked.data is None:
+        raise click.UsageError(
+            "a hindcast is fitted anew: give the folder with the field's files, --data DIR"
+        )
+    asked.refuse(
+        ("first", "until", "arm", "against"), "does not apply to a hindcast: its plan and data say it"
+    )
+    history = read_history(plan, asked.data, asked.outcomes)
+    runs = asked.runs or RUNS
+    forward = forward_networks(plan, history, runs=runs, seed=asked.seed)
+    scenario = forward.scenario
+    about: dict[str, Any] = {"subject": "hindcast", "title": plan.title, "plan": plan.model_dump()}
+    return GoodnessOfFit(
+        compare(ground_of(scenario), forward.span, forward.observed, forward.simulated, runs),
+        residuals_of(scenario, forward.observed.signed_within(forward.span), forward.kinds),
+        {state.id: state.name or state.id for state in scenario.states},
+        {**about, "seed": asked.seed, "version": version()},
+        forward.notes,
+    )
+
+
+def _of_tables(asked: Asked, path: Path) -> GoodnessOfFit:
+    """Networks that somebody simulated, against a table or a scenario's record."""
+    from balance_sim.analysis.gof_file import GoodnessOfFit
+    from balance_sim.evidence.data.accords import only_known, read_networks
+    from balance_sim.evidence.data.errors import DataError
+    from balance_sim.replications.gof import Ground, Span, compare, from_table, ground_of, recorded
+    from balance_sim.results.folder import version
+
+    asked.refuse(("arm", "data", "outcomes"), "does not apply to networks that are simulated already")
+    made = read_networks(path, simulated=True)
+    notes: tuple[str, ...] = ()
+    if asked.subject is not None:
+        scenario = _scenario_of(asked.subject)[0]
+        ground, names = ground_of(scenario), {state.id: state.name or state.id for state in scenario.states}
+        made = only_known(made, scenario.codes, path, simulated=True)
+        span, seen = asked.span(scenario), recorded(scenario)
+        if asked.against is not None:
+            frame, notes = _observed_table(asked.against, scenario.codes)
+            seen = from_table(frame, scenario.codes)
+    elif asked.against is not None:
+        frame = read_networks(asked.against, simulated=False)
+        for table, source in ((frame, asked.against), (made, path)):
+            if not len(table):
+                raise DataError("there is no agreement in it", "Give one row an agreement", source)
+        codes = tuple(sorted({*frame["a"], *frame["b"], *made["a"], *made["b"]}))
+        dates = [*frame["signed"], *made["signed"]]
+        last = max(dates).date() + timedelta(days=1)
+        ground, names = Ground(codes), {code: code for code in codes}
+        span = Span(asked.first or min(dates).date(), asked.stop or last)
+        if span.first >= span.stop:
+            raise click.UsageError(f"the span is not in order: --from {span.first}, --until {span.stop}")
+        seen = from_table(frame, codes)
+    else:
+        raise click.UsageError(
+            "--simulated needs what was observed: --against TABLE, or a SCENARIO with its record"
+        )
+    runs = int(made["run"].max()) + 1 if len(made) else 0
+    if asked.runs is not None and asked.runs < runs:
+        raise click.UsageError(f"--runs {asked.runs} is fewer than the {runs} replications in {path}")
+    runs = asked.runs or runs
+    if runs < 2:
+        raise DataError("at least two replications are needed", "Simulate more", path, column="replication")
+    about: dict[str, Any] = {"subject": "simulated networks", "title": path.stem, "version": version()}
+    comparison = compare(ground, span, seen, from_table(made, ground.codes), runs)
+    return GoodnessOfFit(comparison, None, names, about, notes)

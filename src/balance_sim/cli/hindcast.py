@@ -1,12 +1,9 @@
-"""`balance-sim hindcast EXPERIMENT`: fit on the past, forecast the years after, score against what
-happened."""
+"""`balance-sim hindcast EXPERIMENT`: fit on the past, forecast the years after, score against what happened."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,42 +11,33 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from balance_sim.cli.options import json_option
-from balance_sim.cli.score_text import accord_lines, detectable_lines, gain_lines, wrapped
+from balance_sim.cli import options
+from balance_sim.cli.gof import write_study
+from balance_sim.cli.score_text import accord_lines, detectable_lines, gain_lines
+from balance_sim.show.terminal import wrapped
 
 if TYPE_CHECKING:
-    from balance_sim.evidence.forecast.hindcast import Hindcast, HindcastPlan
+    from balance_sim.evidence.forecast.hindcast import Hindcast
 
 
 @click.command()
-@click.argument("experiment", type=click.Path(path_type=Path))
+@click.argument("experiment", type=options.PATH)
+@click.option("--data", type=options.PATH, required=True, help="Folder with the field's data files.")
 @click.option(
-    "--data", type=click.Path(path_type=Path), required=True, help="Folder with the field's data files."
-)
+    "--outcomes", type=options.PATH,
+    help="Agreements of the years forecast, in DCAD's columns or the generic ones, if DATA lacks them.",
+)  # fmt: skip
 @click.option(
-    "--outcomes",
-    type=click.Path(path_type=Path),
-    help="Accords of the years forecast, in DCAD's columns or the generic ones, if DATA lacks them.",
+    "--runs", type=click.IntRange(1, 100_000), help="Replications forward  [default: as in EXPERIMENT]"
 )
-@click.option("--runs", type=click.IntRange(1, 100_000), help="Runs forward  [default: as in EXPERIMENT]")
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="[default: as in EXPERIMENT]")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Results folder  [default: results/<experiment>-<key>]",
-)
-@click.option("--figures/--no-figures", default=True, help="Figures and report in the results folder.")
-@json_option
-def command(
-    experiment: Path,
-    data: Path,
-    outcomes: Path | None,
-    runs: int | None,
-    seed: int | None,
-    out: Path | None,
+@click.option("--seed", type=options.SHORT_SEED, help="[default: as in EXPERIMENT]")
+@click.option("--out", type=options.FOLDER, help="Results folder  [default: results/<experiment>-<key>]")
+@options.figures_option
+@options.json_option
+def hindcast(
+    experiment: Path, data: Path, outcomes: Path | None, runs: int | None, seed: int | None, out: Path | None,
     figures: bool,
-    as_json: bool,
-) -> None:
+) -> None:  # fmt: skip
     """Fit the model up to a year, forecast the years after, and score it beside five baselines.
 
     Two forecasts: one year ahead with the history known, and run forward from the last year of the fit. Scores,
@@ -64,21 +52,14 @@ def command(
     plan = plan.model_copy(update=asked)
     history = read_history(plan, data, outcomes)
     about = json.loads(json.dumps({"plan": plan.model_dump(), "data": data_used(history)}))
-    folder = out or Path("results") / f"{experiment.stem}-{key_of(about)[:8]}"
+    key = hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    folder = out or Path("results") / f"{experiment.stem}-{key[:8]}"
     with held(folder, about):
         found = hindcast_of(plan, history)
         record = found.as_dict()
-        record["about"] |= {"version": version(), "command": shlex.join(["balance-sim", *sys.argv[1:]])}
+        record["about"] |= {"version": version(), "command": options.command_line()}
         keep(record, folder, figures=figures)
-    if as_json:
-        click.echo(json.dumps(record, indent=1, allow_nan=False))
-        return
-    click.echo("\n".join([*table_lines(found), "", f"wrote {folder}"]))
-
-
-def key_of(about: dict[str, Any]) -> str:
-    """sha256 of what decides a hindcast's results: its plan and the data it read."""
-    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
+    options.answer(record, lambda: [*_lines(found), "", f"wrote {folder}"], indent=1)
 
 
 @contextmanager
@@ -88,13 +69,13 @@ def held(folder: Path, about: dict[str, Any]) -> Iterator[None]:
     Raises FolderBusy, CannotWrite, and WrongRequest if it holds another study or a hindcast of another plan or data."""
     from balance_sim.results.store import Store
 
-    refuse_other(folder, about)
+    _refuse_other(folder, about)
     with Store(folder).lock(places=()):
-        refuse_other(folder, about)
+        _refuse_other(folder, about)
         yield
 
 
-def refuse_other(folder: Path, about: dict[str, Any]) -> None:
+def _refuse_other(folder: Path, about: dict[str, Any]) -> None:
     """Raise WrongRequest if the folder holds another study, or a hindcast with other values of these keys."""
     from balance_sim.evidence.forecast.score import FILE, read_scored
     from balance_sim.pool.faults import WrongRequest
@@ -116,57 +97,36 @@ def refuse_other(folder: Path, about: dict[str, Any]) -> None:
 def keep(record: dict[str, Any], folder: Path, *, figures: bool) -> None:
     """The scores, and figures and report of them, into a folder that is held. Raises CannotWrite."""
     from balance_sim.evidence.forecast.score import FILE, read_scored
-    from balance_sim.results.store import Store
 
-    record = json.loads(json.dumps(record))
-    Store(folder).write_text(FILE, json.dumps(record, indent=1, allow_nan=False) + "\n")
-    if figures:
-        from balance_sim.show.plots import Plots
-        from balance_sim.show.report import save_report
-
-        plots = Plots(read_scored(folder / FILE))
-        plots.save(folder)
-        save_report(plots.study, folder / "report.html")
+    text = json.dumps(json.loads(json.dumps(record)), indent=1, allow_nan=False) + "\n"
+    write_study(folder, FILE, text, read_scored if figures else None)
 
 
-def following(plan: HindcastPlan, memory: float) -> list[str]:
-    """What of the forecasts is not as it was fitted up to the origin."""
-    lines = []
-    if plan.refit == "yearly":
-        lines.append("model and baselines are fitted anew for each year ahead")
-    if plan.drift:
-        pairs = f", factors of pairs with variance {plan.pair_variance:g}" if plan.pair_variance > 0 else ""
-        lines.append(f"model: propensities and level follow the years, memory {memory:g}{pairs}")
-    return lines
-
-
-def table_lines(found: Hindcast) -> list[str]:
-    """One table: both ways, the model and its baselines."""
+def _lines(found: Hindcast) -> Iterator[str]:
+    """Both ways, the model and its baselines."""
     plan = found.plan
     first, last = found.fit.years
-    lines = [
-        f"fitted on {first}-{last}, forecast {plan.last + 1}-{plan.until}",
-        "skill over the base rate, 95 % intervals over pairs",
-    ]
+    yield f"fitted on {first}-{last}, forecast {plan.last + 1}-{plan.until}"
+    yield "skill over the base rate, 95 % CIs over dyads"
     for way, scores in found.scores.items():
         one = scores["model"]
         about = ""
         if way == "simulated_forward":
             kept = plan.persistence if plan.drift else 1.0
-            about = f", {plan.runs} runs" + (f", propensities persist by {kept:g} a year" if kept < 1 else "")
-        lines += [
-            "",
-            *wrapped(f"{way.replace('_', ' ')}{about}: {one.n} pairs and years, {one.events} with an accord"),
-            *detectable_lines(one),
-            *accord_lines(scores),
-            *gain_lines(scores),
-        ]
+            about = f", {plan.runs} replications"
+            about += f", random intercepts persist by {kept:g} a year" if kept < 1 else ""
+        head = f"{way.replace('_', ' ')}{about}: {one.n} dyads and years, {one.events} with an agreement"
+        yield from ["", *wrapped(head), *detectable_lines(one), *accord_lines(scores), *gain_lines(scores)]
         if way == "one_year_ahead" and found.as_fitted is not None:
-            left = found.as_fitted
-            said = (
-                *following(plan, found.memory),
-                f"model left as fitted: log skill {left.log_skill.value:.4f}, "
-                f"Brier skill {left.brier_skill.value:.4f}",
-            )
-            lines += [line for one in said for line in wrapped(one)]
-    return [*lines, "", *(line for note in found.notes for line in wrapped(f"note: {note}"))]
+            if plan.refit == "yearly":
+                yield "model and baselines are fitted anew for each year ahead"
+            if plan.drift:
+                frailties = f", dyad frailties with variance {plan.pair_variance:g}" * (
+                    plan.pair_variance > 0
+                )
+                said = f"model: random intercepts and level follow the years, memory {found.memory:g}"
+                yield from wrapped(said + frailties)
+            skills = found.as_fitted.log_skill.value, found.as_fitted.brier_skill.value
+            yield f"model left as fitted: log skill {skills[0]:.4f}, Brier skill {skills[1]:.4f}"
+    yield ""
+    yield from (line for note in found.notes for line in wrapped(f"note: {note}"))

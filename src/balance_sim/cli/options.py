@@ -1,16 +1,27 @@
-"""Options that several commands take."""
+"""What several commands share: kinds of arguments, options, and how an answer is printed."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable
+import os
+import shlex
+import sys
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import click
 
 from balance_sim.cli.program import AS_JSON
 
-Decorated = Callable[..., Any]
+MOST_WORKERS = 512
+PATH = click.Path(path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+SEED = click.IntRange(0, 2**64 - 1)
+SHORT_SEED = click.IntRange(0, 2**32 - 1)
 
 
 class FiniteRange(click.FloatRange):
@@ -25,50 +36,100 @@ class FiniteRange(click.FloatRange):
         return found
 
 
-def _remember(ctx: click.Context, _param: click.Parameter, value: bool) -> bool:
-    if value:
-        ctx.meta[AS_JSON] = True
-    return value
+class Day(click.DateTime):
+    """A day, as in 2025-09-03."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The date."""
+        return value if type(value) is date else super().convert(value, param, ctx).date()
 
 
-def json_option(function: Decorated) -> Decorated:
-    """`--json`: one JSON document on stdout and nothing else, errors too."""
-    option = click.option(
-        "--json",
-        "as_json",
-        is_flag=True,
-        is_eager=True,
-        callback=_remember,
-        help="Print one JSON document on stdout and nothing else.",
-    )
-    return option(function)
+class Renamed(click.Option):
+    """An option whose further names are old ones: they still work, and the help leaves them out."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The help under the first name alone."""
+        names = self.opts, self.secondary_opts
+        self.opts, self.secondary_opts = self.opts[:1], self.secondary_opts[:1]
+        try:
+            return super().get_help_record(ctx)
+        finally:
+            self.opts, self.secondary_opts = names
 
 
-def classes_option(function: Decorated) -> Decorated:
-    """`--classes left|right`."""
-    option = click.option(
-        "--classes",
-        type=click.Choice(["left", "right"]),
-        help="Where class tables differ: count all by that of the first, or of the last.",
-    )
-    return option(function)
+def cores() -> int:
+    """Cores this process may use, as many as --workers takes at the most."""
+    return min(len(os.sched_getaffinity(0)), MOST_WORKERS)
 
 
-def set_option(function: Decorated) -> Decorated:
-    """`--set key.path=value`, repeatable."""
-    option = click.option(
-        "--set",
-        "settings",
-        multiple=True,
-        metavar="KEY.PATH=VALUE",
-        help="Change a value of the scenario, e.g. events.parade.visibility=0.5. Repeatable.",
-    )
-    return option(function)
+def _remember(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    ctx.meta[AS_JSON] = ctx.meta.get(AS_JSON, False) or value
 
 
-def theory_option(function: Decorated) -> Decorated:
-    """`--theory NAME`."""
-    option = click.option(
-        "--theory", metavar="NAME", help="Take this theory's weights instead of the file's."
-    )
-    return option(function)
+json_option = click.option(
+    "--json", is_flag=True, is_eager=True, expose_value=False, callback=_remember,
+    help="Print one JSON document on stdout and nothing else.",
+)  # fmt: skip
+classes_option = click.option(
+    "--classes", type=click.Choice(["left", "right"]),
+    help="Where class tables differ: count all by that of the first, or of the last.",
+)  # fmt: skip
+set_option = click.option(
+    "--set", "settings", multiple=True, metavar="KEY.PATH=VALUE",
+    help="Change a value of the scenario, e.g. events.parade.visibility=0.5. Repeatable.",
+)  # fmt: skip
+theory_option = click.option(
+    "--theory", metavar="NAME", help="Take this theory's weights instead of the file's."
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1, MOST_WORKERS),
+    default=cores,
+    help="Worker processes  [default: cores]",
+)
+figures_option = click.option(
+    "--figures/--no-figures", default=True, help="Figures and report in the results folder."
+)
+bytes_option = click.option(
+    "--max-bytes", type=click.IntRange(min=1), default=10 << 30, show_default="10 GiB",
+    help="Refuse a study that would fill more disk.",
+)  # fmt: skip
+timeout_option = click.option(
+    "--run-timeout", type=FiniteRange(min=0.001), metavar="SECONDS",
+    help="Give up a replication after so long.",
+)  # fmt: skip
+own_model_option = click.option(
+    "--model", metavar="MODULE:CLASS", help="Use your own StateAgent subclass (executes that module)."
+)
+study_model_option = click.option(
+    "--model", metavar="MODULE:CLASS", help="Allow the study's own StateAgent subclass, if it has one "
+    "(executes that module).",
+)  # fmt: skip
+
+
+def answer(
+    document: object | Callable[[], object],
+    lines: Iterable[str] | Callable[[], Iterable[str]],
+    *,
+    indent: int | None = None,
+) -> None:
+    """Print what was found: with --json one document, else lines for a person. A function is called if needed."""
+    if click.get_current_context().meta.get(AS_JSON):
+        found = document() if callable(document) else document
+        click.echo(json.dumps(found, indent=indent, allow_nan=False))
+        return
+    for line in lines() if callable(lines) else lines:
+        click.echo(line)
+
+
+def given(ctx: click.Context, name: str) -> bool:
+    """Whether an option stands on the command line."""
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def command_line() -> str:
+    """The command as it was given, for the record and to give it again."""
+    return shlex.join(["balance-sim", *sys.argv[1:]])

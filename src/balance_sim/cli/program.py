@@ -19,37 +19,32 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from _typeshed import ReadableBuffer
 
     from balance_sim.evidence.data.errors import DataError
+    from balance_sim.scenario.problems import Problem
 
-COMMANDS = {
-    "calibrate": "balance_sim.cli.calibrate",
-    "cases": "balance_sim.cli.cases",
-    "check": "balance_sim.cli.check",
-    "compare": "balance_sim.cli.compare",
-    "effect": "balance_sim.cli.effect",
-    "explain": "balance_sim.cli.explain",
-    "explore": "balance_sim.cli.explore",
-    "export": "balance_sim.cli.export",
-    "fit": "balance_sim.cli.fit",
-    "gof": "balance_sim.cli.gof",
-    "hindcast": "balance_sim.cli.hindcast",
-    "new": "balance_sim.cli.new",
-    "package": "balance_sim.cli.package",
-    "parameters": "balance_sim.cli.parameters",
-    "plot": "balance_sim.cli.plot",
-    "report": "balance_sim.cli.report",
-    "reproduce": "balance_sim.cli.reproduce",
-    "run": "balance_sim.cli.run",
-    "schema": "balance_sim.cli.schema",
-    "score": "balance_sim.cli.score",
-    "sensitivity": "balance_sim.cli.sensitivity",
-    "status": "balance_sim.cli.status",
-    "sweep": "balance_sim.cli.sweep",
-    "verify": "balance_sim.cli.verify",
+MODULES = {
+    "archives": ("package", "reproduce", "verify"),
+    "check": ("check",),
+    "compare": ("compare",),
+    "effect": ("effect",),
+    "explain": ("explain",),
+    "fit": ("calibrate", "fit"),
+    "gof": ("gof",),
+    "hindcast": ("hindcast",),
+    "inputs": ("new", "parameters", "schema"),
+    "pages": ("explore", "export", "plot", "report"),
+    "run": ("run",),
+    "score": ("cases", "score"),
+    "sensitivity": ("sensitivity",),
+    "sweep": ("status", "sweep"),
 }
-AS_JSON = "balance_sim.json"
+COMMANDS = {name: module for module, names in MODULES.items() for name in names}
+"""Command -> the module that holds it, as a function of its name."""
+AS_JSON = "balance_sim.json"  # in a context's meta: whether the command was given --json
 UNREADABLE = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENXIO)
 KEPT = "What was finished is kept: the same command goes on"
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
@@ -78,11 +73,11 @@ class Program(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command of that name: `command` in its module."""
+        """The command of that name."""
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
-        found = importlib.import_module(module).command
+        found = getattr(importlib.import_module(f"balance_sim.cli.{module}"), cmd_name)
         return found if isinstance(found, click.Command) else None
 
     def resolve_command(
@@ -103,9 +98,7 @@ class Program(click.Group):
         _hold_streams()
         _say_to_nobody()
         _print_anything()
-        warnings.filterwarnings(
-            "ignore", category=RuntimeWarning
-        )  # of NumPy; what matters in them is an error
+        warnings.filterwarnings("ignore", category=RuntimeWarning)  # NumPy's; what matters raises an error
         try:
             result = super().invoke(ctx)
             sys.stdout.flush()
@@ -161,38 +154,35 @@ def _report(error: Exception, *, as_json: bool) -> ExitCode:
     """Say what went wrong, and give the exit code for it."""
     from balance_sim.evidence.data.errors import DataError
 
-    if isinstance(error, DataError):
-        if as_json:
-            click.echo(_data_error_as_json(error))
-        else:
-            _say("\n".join(f"error: {one}" for one in error.each))
-        return ExitCode.BAD_INPUT
     problems = getattr(error, "problems", None)
-    if problems is not None:
-        if as_json:
-            click.echo(problems_as_json(problems))
+    if isinstance(error, DataError) or problems is not None:
+        if as_json and problems is not None:
+            click.echo(json.dumps(document_of(problems), indent=2))
+        elif isinstance(error, DataError):
+            if as_json:
+                _print_errors([_data_record(one) for one in error.each])
+            else:
+                _say("\n".join(f"error: {one}" for one in error.each))
         else:
             _say(str(error))
         return ExitCode.BAD_INPUT
     gone = _given_out(error)
-    code = getattr(error, "exit_code", None)
-    if isinstance(code, int) and gone is None:
+    code = ExitCode.UNWRITABLE if gone is not None else getattr(error, "exit_code", None)
+    if isinstance(code, int):
+        said = gone or str(error)
         if as_json:
-            click.echo(_fault_as_json(str(error), code))
-        _say(f"balance-sim: {error}")
+            _print_errors([_record(f"E70{int(code)}", said)])
+        if gone is not None:
+            _silence_stdout()
+        _say(f"balance-sim: {said}")
         return ExitCode(code)
-    if gone is not None:
-        if as_json:
-            click.echo(_fault_as_json(gone, ExitCode.UNWRITABLE))
-        _silence_stdout()
-        _say(f"balance-sim: {gone}")
-        return ExitCode.UNWRITABLE
     if isinstance(error, OSError) and error.errno in UNWRITABLE:
         _silence_stdout()
         _say(f"balance-sim: cannot write: {error}")
         return ExitCode.UNWRITABLE
     if isinstance(error, OSError) and error.errno in UNREADABLE and error.filename is not None:
-        _say(f"balance-sim: {_clipped(os.fsdecode(error.filename))}: {error.strerror}")
+        name = os.fsdecode(error.filename)
+        _say(f"balance-sim: {name if len(name) <= 200 else name[:197] + '...'}: {error.strerror}")
         return ExitCode.BAD_INPUT
     if os.environ.get("BALANCE_SIM_DEBUG") == "1":
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
@@ -229,10 +219,6 @@ def _is_somewhere() -> bool:
     return True
 
 
-def _clipped(name: str) -> str:
-    return name if len(name) <= 200 else name[:197] + "..."
-
-
 def _say(text: str) -> None:
     """To stderr; whatever a file or a name holds that could steer a terminal is written out."""
     from balance_sim.scenario.problems import escaped
@@ -240,37 +226,37 @@ def _say(text: str) -> None:
     click.echo("\n".join(escaped(line) for line in text.split("\n")), err=True)
 
 
-def _data_error_as_json(error: DataError) -> str:
-    records = [
-        {
-            "file": str(one.path) if one.path is not None else "",
-            "line": one.line,
-            "col": None,
-            "path": one.column or "",
-            "code": "E600",
-            "message": one.message,
-            "allowed": "",
-            "suggestion": one.next_step,
-            "value": one.value,
-        }
-        for one in error.each
-    ]
-    return json.dumps({"ok": False, "errors": records, "warnings": []}, indent=2)
+def _print_errors(errors: list[dict[str, object]]) -> None:
+    click.echo(json.dumps({"ok": False, "errors": errors, "warnings": []}, indent=2))
 
 
-def _fault_as_json(message: str, code: int) -> str:
-    """A fault of a study or an archive, which has no line: its code ends with the exit code."""
-    record = {"file": "", "line": None, "col": None, "path": "", "code": f"E70{code}", "message": message}
-    record |= {"allowed": "", "suggestion": ""}
-    return json.dumps({"ok": False, "errors": [record], "warnings": []}, indent=2)
+def _data_record(one: DataError) -> dict[str, object]:
+    place = str(one.path) if one.path is not None else ""
+    record = _record("E600", one.message, place, one.line, one.column or "", one.next_step)
+    return record | {"value": one.value}
 
 
-def problems_as_json(problems: object, **more: object) -> str:
-    """One JSON document: `ok`, then `more`, then `errors` and `warnings` as lists of records."""
-    records = list(problems) if isinstance(problems, list | tuple) else []
-    errors = [one.record() for one in records if not one.is_warning]
-    warnings = [one.record() for one in records if one.is_warning]
-    return json.dumps({"ok": not errors, **more, "errors": errors, "warnings": warnings}, indent=2)
+def _record(
+    code: str, message: str, file: str = "", line: int | None = None, path: str = "", suggestion: str = ""
+) -> dict[str, object]:
+    """One error for `--json`, as `Problem.record` has it. A fault of a study or an archive has no line."""
+    record: dict[str, object] = {
+        "file": file,
+        "line": line,
+        "col": None,
+        "path": path,
+        "code": code,
+        "message": message,
+    }
+    return record | {"allowed": "", "suggestion": suggestion}
+
+
+def document_of(problems: Iterable[Problem], **more: object) -> dict[str, object]:
+    """For JSON: `ok`, then `more`, then `errors` and `warnings` as lists of records."""
+    records: tuple[list[dict[str, object]], list[dict[str, object]]] = ([], [])
+    for one in problems:
+        records[one.is_warning].append(one.record())
+    return {"ok": not records[0], **more, "errors": records[0], "warnings": records[1]}
 
 
 def _hold_streams() -> None:

@@ -1,34 +1,48 @@
-"""`balance-sim score FORECAST OUTCOMES`: a forecast of pairs against what is on record."""
+"""`balance-sim score FORECAST OUTCOMES`: a forecast of dyads against what is on record;
+`balance-sim cases PLAN`: several cases of history, simulated and scored."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from balance_sim.cli.options import json_option
+from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
-from balance_sim.cli.score_text import case_lines, wrapped
+from balance_sim.cli.score_text import accord_lines, case_lines, detectable_lines, gain_lines
+from balance_sim.show.terminal import wrapped
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from balance_sim.evidence.forecast.forecast import Forecast
     from balance_sim.results.result import Result
+    from balance_sim.scenario.schema import Scenario
+
+DAYS, OF_FOLDER = {"first": "--from", "until": "--until"}, {
+    "window": "--window", "arm": "--arm", "runs": "--runs"
+}  # fmt: skip
+IDLE = {
+    "folder": ("the results hold the days", DAYS),
+    "frozen": ("the frozen forecast says it", DAYS | {"kinds": "--kind", "stage": "--stage"} | OF_FOLDER),
+    "csv": ("it is for a results folder", OF_FOLDER),
+}
+"""Options that say nothing about a forecast of this form, and why."""
 
 
 @click.command()
-@click.argument("forecast", type=click.Path(path_type=Path))
-@click.argument("outcomes", type=click.Path(path_type=Path), required=False)
+@click.argument("forecast", type=options.PATH)
+@click.argument("outcomes", type=options.PATH, required=False)
 @click.option("--case", "case_id", metavar="CASE_ID", help="The case whose rows count, of several.")
-@click.option("--data", type=click.Path(path_type=Path), help="Field data to train the five baselines on.")
+@click.option("--data", type=options.PATH, help="Field data to train the five baselines on.")
 @click.option(
-    "--scenario",
-    type=click.Path(path_type=Path),
+    "--scenario", type=options.PATH,
     help="Scenario on whose own record baselines are trained  [default: that of a results folder]",
+)  # fmt: skip
+@click.option(
+    "--kind", "kinds", multiple=True, metavar="TYPE", help="Only this type of agreement. Repeatable."
 )
-@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind of accord. Repeatable.")
 @click.option(
     "--stage", type=click.Choice(["signed", "in_force"]), default="signed", help="What counts as made."
 )
@@ -37,90 +51,76 @@ if TYPE_CHECKING:
     "--window", type=click.IntRange(min=1), help="Days after the focal event  [default: the longest]"
 )
 @click.option(
-    "--runs",
-    type=click.IntRange(min=1),
+    "--runs", type=click.IntRange(min=1),
     help="Of a results folder: replications simulated again, those it holds at most  [default: 32]",
-)
-@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First day, for a CSV.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Last day, for a CSV.")
+)  # fmt: skip
+@click.option("--from", "first", type=options.Day(), help="First day, for a CSV.")
+@click.option("--until", type=options.Day(), help="Last day, for a CSV.")
 @click.option(
-    "--freeze",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the forecast with its hash and today's date to this file.",
+    "--freeze", type=options.FILE, help="Write the forecast with its hash and today's date to this file."
 )
-@json_option
+@options.json_option
 @click.pass_context
-def command(
-    ctx: click.Context,
-    forecast: Path,
-    outcomes: Path | None,
-    case_id: str | None,
-    data: Path | None,
-    scenario: Path | None,
-    kinds: tuple[str, ...],
-    stage: str,
-    arm: str | None,
-    window: int | None,
-    runs: int | None,
-    first: datetime | None,
-    until: datetime | None,
-    freeze: Path | None,
-    as_json: bool,
-) -> None:
-    """Score the pairs of FORECAST against OUTCOMES.
+def score(
+    ctx: click.Context, forecast: Path, outcomes: Path | None, case_id: str | None, data: Path | None,
+    scenario: Path | None, kinds: tuple[str, ...], stage: str, arm: str | None, window: int | None,
+    runs: int | None, first: date | None, until: date | None, freeze: Path | None,
+) -> None:  # fmt: skip
+    """Score the dyads of FORECAST against OUTCOMES.
 
     FORECAST is a results folder, a CSV (iso3_a, iso3_b, p; or COW numbers) with --from and --until, or a file
-    made by --freeze. OUTCOMES is a CSV of accords (iso3_a, iso3_b, kind, stage, date; or DCAD's columns), or a
+    made by --freeze. OUTCOMES is a CSV of agreements (iso3_a, iso3_b, kind, stage, date; or DCAD's columns), or a
     table of a case's responses (state_a, state_b, date, direction): see docs/scoring.md and docs/cases.md."""
+    from balance_sim.results.result import open_result
+
     if outcomes is None and freeze is None:
         raise click.UsageError(
-            "give OUTCOMES to score the forecast, or --freeze FILE to keep it until they come"
+            "give OUTCOMES to score the forecast, or --freeze options.FILE to keep it until they come"
         )
-    if outcomes is not None and freeze is None and is_case_table(outcomes):
-        score_responses(ctx, forecast, outcomes, case_id, runs, as_json)
+    if outcomes is not None and freeze is None and _is_case_table(outcomes):
+        scored = score_result(open_result(forecast), outcomes, case_id, runs)
+        options.answer(scored, lambda: _case_text(scored), indent=2)
+        _leave_if_failed(ctx, scored["failed_runs"], "scores")
         return
-    from balance_sim.cli.score_forecast import Asked, score_pairs
+    why, idle = IDLE[
+        "folder" if forecast.is_dir() else "frozen" if forecast.suffix.lower() == ".json" else "csv"
+    ]
+    for name, option in idle.items():
+        if options.given(ctx, name):
+            raise click.UsageError(f"{option} does not apply here: {why}")
+    from balance_sim.evidence.forecast import forecast as dyads
+    from balance_sim.scenario.load import load_scenario
 
-    asked = Asked(forecast, outcomes, data, kinds, stage, arm, window, first, until, freeze, runs, scenario)
-    refuse_idle(ctx, forecast)
-    out, lines, failed = score_pairs(asked)
-    click.echo(json.dumps(out, indent=1, allow_nan=False) if as_json else "\n".join(lines))
+    frozen, failed = None, 0
+    if forecast.is_dir():
+        made, failed = _forecast_of_folder(open_result(forecast), arm, window, kinds, stage, runs)
+    elif forecast.suffix.lower() == ".json":
+        made, frozen = dyads.thaw(forecast)
+    elif first is None or until is None or first > until:
+        raise click.UsageError("a CSV needs --from and --until, in this order: the days that it is about")
+    else:
+        made = dyads.read_pairs(forecast, first, until, kinds, stage)
+    about = ("first", "last", "kinds", "stage", "about")
+    out: dict[str, Any] = {"frozen": frozen, "sha256": made.sha256, **{k: made.content[k] for k in about}}
+    lines = [f"forecast of {len(made.pairs)} dyads, {made.first} to {made.last}, sha256 {made.sha256[:12]}"]
+    if freeze is not None:
+        out["frozen"] = dyads.freeze(made, freeze)["frozen"]
+        lines.append(f"frozen on {out['frozen']} in {freeze}")
+    if outcomes is not None:
+        record = load_scenario(scenario) if scenario is not None else _own_scenario(forecast)
+        more, scored_lines = _scored(made, outcomes, data, kinds_of(forecast), record)
+        out, lines = out | more, [*lines, *scored_lines]
+    options.answer(out, lines, indent=1)
+    _leave_if_failed(ctx, failed, "forecast")
+
+
+def _leave_if_failed(ctx: click.Context, failed: int, where: str) -> None:
     if failed:
-        click.echo(f"{failed} runs failed and are not in the forecast", err=True)
+        click.echo(f"{failed} replications failed and are not in the {where}", err=True)
         ctx.exit(ExitCode.FAILED_RUNS)
 
 
-IDLE = {
-    "folder": {"first": "--from", "until": "--until"},
-    "frozen": {
-        "first": "--from",
-        "until": "--until",
-        "kinds": "--kind",
-        "stage": "--stage",
-        "window": "--window",
-        "arm": "--arm",
-        "runs": "--runs",
-    },
-    "csv": {"window": "--window", "arm": "--arm", "runs": "--runs"},
-}
-"""Options that say nothing about a forecast of this form."""
-
-
-def refuse_idle(ctx: click.Context, forecast: Path) -> None:
-    """Refuse options that the forecast leaves no room for."""
-    frozen = forecast.suffix.lower() == ".json"
-    form = "folder" if forecast.is_dir() else "frozen" if frozen else "csv"
-    why = {
-        "folder": "the results hold the days",
-        "frozen": "the frozen forecast says it",
-        "csv": "it is for a results folder",
-    }
-    for name, option in IDLE[form].items():
-        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"{option} does not apply here: {why[form]}")
-
-
-def is_case_table(outcomes: Path) -> bool:
+def _is_case_table(outcomes: Path) -> bool:
     """Whether the file is a table of responses: state_a and direction among its columns."""
     from balance_sim.evidence.data.table import open_table
 
@@ -128,25 +128,80 @@ def is_case_table(outcomes: Path) -> bool:
     return probe.has("a", "direction")
 
 
-def score_responses(
-    ctx: click.Context,
-    results: Path,
-    outcomes: Path,
-    case_id: str | None,
-    runs: int | None,
-    as_json: bool,
-) -> None:
-    """A results folder against a case's responses."""
+def _own_scenario(source: Path) -> Scenario | None:
+    """The scenario of a results folder; None of another forecast."""
     from balance_sim.results.result import open_result
 
-    scored = score_result(open_result(results), outcomes, case_id, runs)
-    if as_json:
-        click.echo(json.dumps(scored, indent=2, allow_nan=False))
-    else:
-        click.echo(scores_text(scored))
-    if scored["failed_runs"]:
-        click.echo(f"{scored['failed_runs']} runs failed and are not in the scores", err=True)
-        ctx.exit(ExitCode.FAILED_RUNS)
+    return open_result(source).scenario if source.is_dir() else None
+
+
+def kinds_of(source: Path) -> tuple[str, ...]:
+    """Types of agreement that a results folder's scenario knows; none of another forecast."""
+    scenario = _own_scenario(source)
+    return () if scenario is None else tuple(scenario.kinds)
+
+
+def _scored(
+    made: Forecast, outcomes: Path, data: Path | None, kinds: tuple[str, ...], record: Scenario | None
+) -> tuple[dict[str, Any], Iterator[str]]:
+    """The scores of a forecast of dyads, for JSON and line by line."""
+    from balance_sim.evidence.forecast.forecast import score_forecast
+    from balance_sim.pool.plain import plain_data
+
+    scored = score_forecast(made, outcomes, data, kinds=kinds, scenario=record)
+    out: dict[str, Any] = {name: one.as_dict() for name, one in scored.scores.items()}
+    out |= {"calibration": list(scored.calibration), "reference": scored.reference}
+    out |= {"outcomes": scored.outcomes.as_dict(), "notes": list(scored.notes)}
+
+    def lines() -> Iterator[str]:
+        one = scored.scores["model"]
+        yield f"{one.n} dyads, {one.events} made an agreement"
+        yield from [*detectable_lines(one), "", *accord_lines(scored.scores)]
+        yield f"skill is against the {scored.reference}"
+        yield from gain_lines(scored.scores)
+        yield from (line for note in scored.notes for line in wrapped(f"note: {note}"))
+
+    plain: dict[str, Any] = plain_data(out)
+    return plain, lines()
+
+
+def _forecast_of_folder(
+    result: Result, arm: str | None, window: int | None, kinds: tuple[str, ...], stage: str, runs: int | None
+) -> tuple[Forecast, int]:
+    """Each dyad's probability of a new agreement in an arm, from some of its replications simulated again; and how
+    many replications failed."""
+    from balance_sim.analysis.chances import RUNS, dyad_chances
+    from balance_sim.evidence.forecast.forecast import Forecast
+
+    if arm is not None and arm not in result.arms:
+        raise click.UsageError(f"the results have no arm {arm}; they have {', '.join(result.arms)}")
+    arm = arm or result.headline_arm
+    if arm is None:
+        raise click.UsageError(f"the results hold the control arm only; --arm {result.reference} scores it")
+    unknown = [kind for kind in kinds if kind not in result.scenario.kinds]
+    if unknown:
+        known = ", ".join(sorted(result.scenario.kinds))
+        raise click.UsageError(f"the scenario has no kind {unknown[0]}; it has {known}")
+    window = window or result.window
+    if window > result.horizon:
+        raise click.UsageError(f"--window {window}: the runs end {result.horizon} days after the focal event")
+    finished = _finished(result)
+    focal = date.fromordinal(719163 + result.focal_day)
+    first, last = focal + timedelta(days=1), focal + timedelta(days=window)
+    p = dyad_chances(result, arm, window=window, kinds=kinds, stage=stage, runs=runs)
+    about = f"{result.scenario.name}, arm {arm}, {min(finished, runs or RUNS)} runs simulated again"
+    return Forecast(tuple(p), tuple(p.values()), first, last, kinds, stage, about), len(result.failed)
+
+
+def _finished(result: Result) -> int:
+    """How many replications there are. Raises DataError for none."""
+    from balance_sim.evidence.data.errors import DataError
+
+    finished = int(result.outcomes["run"].nunique())
+    if finished == 0:
+        why = "no run has finished: there is nothing to score"
+        raise DataError(why, "Run the study first", result.folder)
+    return finished
 
 
 def score_result(
@@ -155,55 +210,102 @@ def score_result(
     """The scores of a finished study, in the arm that changes nothing, with what was scored.
 
     runs: replications simulated again for the probabilities; a few dozen if None."""
+    from balance_sim.analysis.chances import dyad_chances
     from balance_sim.evidence.cases.scores import score_case
     from balance_sim.evidence.cases.tables import responses_of
-    from balance_sim.evidence.data.errors import DataError
 
     responses = responses_of(outcomes, case_id)
-    finished = int(result.outcomes["run"].nunique())
-    if finished == 0:
-        raise DataError(
-            "no run has finished: there is nothing to score", "Run the study first", result.folder
-        )
-    p, excess = chances(result, runs)
-    scored = score_case(result.scenario, p, responses, excess)
+    finished = _finished(result)
+    if result.headline_arm is None:
+        raise click.UsageError("the results hold the control arm only; run the arm with the event too")
+    p, without = (dyad_chances(result, arm, runs=runs) for arm in (result.headline_arm, result.reference))
+    effect = {dyad: p[dyad] - without[dyad] for dyad in p}
     return {
         "scenario": result.scenario.name,
         "case": responses[0].case_id or case_id,
         "arm": result.headline_arm,
         "runs": finished,
         "failed_runs": len(result.failed),
-        **scored,
+        **score_case(result.scenario, p, responses, effect),
     }
 
 
-def chances(
-    result: Result, runs: int | None
-) -> tuple[dict[tuple[str, str], float], dict[tuple[str, str], float]]:
-    """Pair -> probability of a new accord of any kind in the headline arm, and its excess over the control arm."""
-    from balance_sim.analysis.chances import dyad_chances
-
-    if result.headline_arm is None:
-        raise click.UsageError("the results hold the reference arm only; run the arm with the event too")
-    p, without = (dyad_chances(result, arm, runs=runs) for arm in (result.headline_arm, result.reference))
-    return p, {pair: p[pair] - without[pair] for pair in p}
-
-
-def scores_text(scored: dict[str, Any]) -> str:
-    """The scores as lines for a terminal."""
-    head = (
-        f"{scored['scenario']}, arm {scored['arm']}, {scored['runs']} runs: "
-        f"{scored['agreements']} agreements, {scored['responding_pairs']} of {scored['pairs']} pairs; "
-        f"{scored['expected_accords']:.1f} pairs are expected to sign"
+def _case_text(scored: dict[str, Any]) -> Iterator[str]:
+    """The scores of one case for a terminal."""
+    yield from wrapped(
+        f"{scored['scenario']}, arm {scored['arm']}, {scored['runs']} replications: "
+        f"{scored['agreements']} agreements, {scored['responding_pairs']} of {scored['pairs']} dyads; "
+        f"{scored['expected_accords']:.1f} dyads are expected to sign"
     )
-    lines = [*wrapped(head), "", *case_lines(scored)]
-    lines += ["", "recorded responses: rank of the best pair, and the model's probabilities"]
+    yield from ["", *case_lines(scored)]
+    yield "\nrecorded responses: rank of the best dyad, and the model's probabilities"
     for row in scored["responses"]:
         who = ", ".join(f"{pair} {p:.3f}" for pair, p in zip(row["pairs"][:4], row["p"], strict=False))
         more = ", ..." if len(row["pairs"]) > 4 else ""
         front = f"  {row['date']:<10} {row['direction']:<9} {row['best_rank']:>4}"
-        lines += wrapped(f"{front}  {who}{more}", " " * (len(front) + 2))
+        yield from wrapped(f"{front}  {who}{more}", " " * (len(front) + 2))
     for row in scored["not_scored"]:
         text = f"not scored: {row['state_a']}-{row['state_b']} {row['date']}: {row['reason']}"
-        lines += [f"  {line}" for line in wrapped(text)]
-    return "\n".join(lines)
+        yield from (f"  {line}" for line in wrapped(text))
+
+
+@click.command()
+@click.argument("plan", type=options.PATH)
+@click.option("--runs", type=click.IntRange(1, 10_000_000), help="Replications  [default: the plan's]")
+@click.option("--seed", type=options.SEED, help="Random numbers  [default: the plan's]")
+@options.workers_option
+@click.option(
+    "--out",
+    type=options.FOLDER,
+    help="Keep each study's results in a folder here; without it nothing is written.",
+)
+@options.json_option
+@click.pass_context
+def cases(
+    ctx: click.Context, plan: Path, runs: int | None, seed: int | None, workers: int, out: Path | None
+) -> None:
+    """Simulate every case of PLAN (experiments/cases.yaml) and score it against the responses on record.
+
+    Each scenario is simulated in its control arm and in the arm that changes nothing. A case without responses on
+    record is simulated and not scored."""
+    from balance_sim.evidence.cases.tables import read_cases_plan
+    from balance_sim.experiment.run import run
+    from balance_sim.scenario import load_scenario
+
+    wanted = read_cases_plan(plan)
+    found: list[dict[str, Any]] = []
+    failed = 0
+    for case in wanted.cases:
+        scenario = load_scenario(case.scenario)
+        arms = [name for name, arm in scenario.arms.items() if not (arm.drop or arm.add or arm.set)]
+        click.echo(f"{scenario.name} ...", err=True)
+        result = run(
+            scenario,
+            runs or wanted.runs,
+            wanted.seed if seed is None else seed,
+            arms=arms,
+            workers=workers,
+            out=None if out is None else out / scenario.name,
+        )
+        failed += len(result.failed)
+        if case.case is None:
+            found.append({"scenario": scenario.name, "case": None, "runs": result.runs})
+        else:
+            found.append(score_result(result, wanted.responses, case.case))
+    options.answer(
+        {"title": wanted.title, "cases": found}, lambda: _cases_text(wanted.title, found), indent=2
+    )
+    _leave_if_failed(ctx, failed, "scores")
+
+
+def _cases_text(title: str, found: list[dict[str, Any]]) -> Iterator[str]:
+    """One block a case: three forecasts by three measures, and what the model gains on each baseline."""
+    yield f"{title}\n"
+    for scored in found:
+        if scored["case"] is None:
+            yield f"{scored['scenario']}: no responses on record; not scored\n"
+            continue
+        how_many = f"{scored['responding_pairs']} of {scored['pairs']} dyads; {scored['runs']} replications"
+        yield f"{scored['scenario']}: {scored['agreements']} agreements, {how_many}"
+        yield from [*case_lines(scored), ""]
+    yield "A gain above 0 is the model's: higher average precision and AUC, lower Brier score."

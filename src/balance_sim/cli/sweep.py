@@ -1,9 +1,8 @@
-"""`balance-sim sweep EXPERIMENT`: a parameter space x arms x runs, into a folder that can be gone on with."""
+"""`balance-sim sweep EXPERIMENT`: a parameter space x arms x replications, into a folder that can be gone on with;
+`balance-sim status RESULTS`: how far a study is."""
 
 from __future__ import annotations
 
-import shlex
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,25 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from balance_sim.cli.interrupts import resumable
-from balance_sim.cli.options import FiniteRange, json_option
+from balance_sim.cli import options
 from balance_sim.cli.program import ExitCode
-from balance_sim.cli.run import cores
+from balance_sim.cli.progress import progress_bar, resumable
 
 if TYPE_CHECKING:
     from distributed import Client
 
-    from balance_sim.experiment.sweep import Plan, Standing
+    from balance_sim.experiment.sweep import Standing
     from balance_sim.results.sweep_result import SweepResult
+
+MOST_POINTS = 20  # that are shown
 
 
 @click.command()
 @click.argument("experiment")
-@click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path),
-    help="Results folder  [default: results/<experiment>]",
-)  # fmt: skip
-@click.option("--workers", type=click.IntRange(1, 512), default=None, help="Processes  [default: cores]")
+@click.option("--out", type=options.FOLDER, help="Results folder  [default: results/<experiment>]")
+@options.workers_option
 @click.option("--scheduler", metavar="tcp://HOST:PORT", help="Run on the Dask cluster of this scheduler.")
 @click.option(
     "--cluster", metavar="KIND", help="Run on a queue through dask-jobqueue: slurm, pbs, sge, lsf ..."
@@ -38,104 +35,70 @@ if TYPE_CHECKING:
     "--jobs", type=click.IntRange(1, 10_000), default=1, show_default=True, help="Jobs to ask it for."
 )
 @click.option(
-    "--cluster-option", "options", multiple=True, metavar="KEY=VALUE",
+    "--cluster-option", "settings", multiple=True, metavar="KEY=VALUE",
     help="For the queue's jobs, e.g. queue=short, cores=8, memory=16GB, walltime=02:00:00. Repeatable.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the plan, and the cluster's job script; run nothing.")
 @click.option(
     "--max-runs", type=click.IntRange(min=1), default=1_000_000, show_default=True,
-    help="Refuse a design of more runs.",
+    help="Refuse a design of more replications.",
 )  # fmt: skip
+@options.bytes_option
+@options.timeout_option
+@options.own_model_option
 @click.option(
-    "--max-bytes", type=click.IntRange(min=1), default=10 << 30, show_default="10 GiB",
-    help="Refuse a plan that would fill more disk.",
-)  # fmt: skip
-@click.option(
-    "--run-timeout", type=FiniteRange(min=0.001), metavar="SECONDS", help="Give up a run after so long."
+    "--block", type=click.IntRange(1, 100_000), help="Replications a block  [default: two seconds of work]"
 )
-@click.option(
-    "--model", metavar="MODULE:CLASS", help="A StateAgent subclass that decides another way. Runs its code."
-)
-@click.option("--block", type=click.IntRange(1, 100_000), help="Runs a block  [default: two seconds of work]")
-@click.option("--retry-failed", is_flag=True, help="Run blocks with failed runs again.")
-@json_option
+@click.option("--retry-failed", is_flag=True, help="Run blocks with failed replications again.")
+@options.json_option
 @click.pass_context
-def command(
-    ctx: click.Context,
-    experiment: str,
-    out: Path | None,
-    workers: int | None,
-    scheduler: str | None,
-    cluster: str | None,
-    jobs: int,
-    options: tuple[str, ...],
-    dry_run: bool,
-    max_runs: int,
-    max_bytes: int,
-    run_timeout: float | None,
-    model: str | None,
-    block: int | None,
-    retry_failed: bool,
-    as_json: bool,
-) -> None:
+def sweep(
+    ctx: click.Context, experiment: str, out: Path | None, workers: int, scheduler: str | None,
+    cluster: str | None, jobs: int, settings: tuple[str, ...], dry_run: bool, max_runs: int, max_bytes: int,
+    run_timeout: float | None, model: str | None, block: int | None, retry_failed: bool,
+) -> None:  # fmt: skip
     """Run every point of EXPERIMENT in every arm. The same command goes on where it stopped.
 
-    EXPERIMENT is a path, or the name of a file in ./experiments. Exit code 3 if some runs failed."""
-    from balance_sim.scenario.experiment import load_experiment
+    EXPERIMENT is a path, or the name of a file in ./experiments. Exit code 3 if some replications failed."""
+    from balance_sim.scenario.experiment import experiment_files, load_experiment
 
     if scheduler and cluster:
         raise click.UsageError("give --scheduler or --cluster, not both")
     loaded = load_experiment(experiment, max_runs=max_runs)
-    queue = _queue(cluster, options)
+    queue = _queue(cluster, settings)
     if dry_run and queue is not None:
         click.echo(queue.job_script())
-    from balance_sim.experiment.sweep import Where, default_folder, sweep
+    from balance_sim.experiment.sweep import Where, default_folder
+    from balance_sim.experiment.sweep import sweep as run_points
 
     folder = out or default_folder(loaded)
-    command_line = shlex.join(["balance-sim", *sys.argv[1:]])
     with (
-        resumable(command_line),
+        resumable(options.command_line()),
         _client(None if dry_run else scheduler, queue, jobs, dry_run) as client,
-        _bar() as bar,
+        _points_bar() as bar,
     ):
-        result = sweep(
-            loaded,
-            out=folder,
-            where=Where(workers or cores(), client, model, run_timeout, block),
-            max_bytes=max_bytes,
-            dry_run=dry_run,
-            retry_failed=retry_failed,
-            command=command_line,
-            files=_files(experiment),
-            told=_tell_plan,
-            progress=bar,
-        )
+        result = run_points(
+            loaded, out=folder, where=Where(workers, client, model, run_timeout, block),
+            max_bytes=max_bytes, dry_run=dry_run, retry_failed=retry_failed, command=options.command_line(),
+            files=experiment_files(experiment), progress=bar,
+            told=lambda plan: click.echo("\n".join(plan.lines()), err=True),
+        )  # fmt: skip
     if result is None:
         return
-    _print(result, folder, as_json=as_json)
+    options.answer(
+        result.summary, lambda: [*effects_lines(result), f"digest {result.digest}", f"wrote {folder}"]
+    )
     if result.failed:
         click.echo(_failures(result, folder), err=True)
         ctx.exit(ExitCode.FAILED_RUNS)
 
 
-def _files(experiment: str) -> dict[str, str]:
-    """The experiment file itself, for the manifest."""
-    from balance_sim.scenario.experiment import experiment_files
-
-    return experiment_files(experiment)
-
-
-def _tell_plan(plan: Plan) -> None:
-    for line in plan.lines():
-        click.echo(line, err=True)
-
-
-def _queue(cluster: str | None, options: tuple[str, ...]) -> Any:
+def _queue(cluster: str | None, settings: tuple[str, ...]) -> Any:
     if cluster is None:
         return None
     from balance_sim.experiment.cluster import job_queue
 
-    pairs = [text.partition("=") for text in options]
+    pairs = [text.partition("=") for text in settings]
     if any(not equals or not key for key, equals, _ in pairs):
         raise click.UsageError("--cluster-option takes KEY=VALUE")
     return job_queue(cluster, {key: int(value) if value.isdigit() else value for key, _, value in pairs})
@@ -163,40 +126,49 @@ def _client(scheduler: str | None, queue: Any, jobs: int, dry_run: bool) -> Iter
 
 
 @contextmanager
-def _bar() -> Iterator[Any]:
-    """On a terminal: points and runs done, rate, time left, failures. Else nothing."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = (BarColumn(bar_width=20), TextColumn("{task.percentage:3.0f}%  {task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=None)
+def _points_bar() -> Iterator[Any]:
+    """On a terminal: points and replications done, rate, time left, failures. Else None."""
+    with progress_bar() as bar:
+        if bar is None:
+            yield None
+            return
 
         def tell(standing: Standing) -> None:
             from balance_sim.experiment.status import spoken_standing
 
-            progress.update(
-                task, total=standing.runs, completed=standing.runs_done, description=spoken_standing(standing)
-            )
+            bar(standing.runs_done, standing.runs, spoken_standing(standing))
 
         yield tell
 
 
-def _print(result: SweepResult, folder: Path, *, as_json: bool) -> None:
-    if as_json:
-        import json
+def effects_lines(result: SweepResult) -> Iterator[str]:
+    """The paired effect of the headline arm on the outcome that its figure draws, point by point; the rest is in the
+    folder."""
+    from balance_sim.show.terminal import table
+    from balance_sim.show.wording import arm_words, decimals, factor_words, interval, outcome_words, signed
 
-        click.echo(json.dumps(result.summary(), allow_nan=False))
+    arm, outcome = result.headline_arm, result.headline_outcome
+    frame = result.effects
+    if arm is None or not len(frame):
+        yield "no arm beside the control arm: see levels.csv"
         return
-    from balance_sim.experiment.status import effects_lines
+    rows = frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
+    yield f"Effect of {arm_words(arm)} on {outcome_words(outcome)}, with 95 % CI"
+    places = decimals(max(row["mcse"] for row in rows), *(row[end] for row in rows for end in ("lo", "hi")))
+    cells = []
+    for row in rows[:MOST_POINTS]:
+        values = ", ".join(f"{factor_words(path)} {_short(row[path])}" for path in result.paths[:4])
+        label = result.table.points[row["point"]].label or values
+        cells.append((signed(row["mean"], places), interval(row["lo"], row["hi"], places), label))
+    yield from table(cells, ">><", indent="  ")
+    if len(rows) > MOST_POINTS:
+        yield f"  ... and {len(rows) - MOST_POINTS} more points: effects.csv"
 
-    for line in effects_lines(result):
-        click.echo(line)
-    click.echo(f"digest {result.digest}")
-    click.echo(f"wrote {folder}")
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
 
 
 def _failures(result: SweepResult, folder: Path) -> str:
@@ -208,3 +180,14 @@ def _failures(result: SweepResult, folder: Path) -> str:
         f"{len(result.failed)} of {total} runs failed, the first: {where}: {why}\n"
         f"see {folder / 'failed.json'}; --retry-failed runs them again"
     )
+
+
+@click.command()
+@click.argument("results", type=options.PATH)
+@options.json_option
+def status(results: Path) -> None:
+    """Say how far the study in RESULTS is: points, runs, rate, time left, failures. Disturbs nothing."""
+    from balance_sim.experiment.status import status_lines, status_of
+
+    found = status_of(results)
+    options.answer(found, lambda: status_lines(found))

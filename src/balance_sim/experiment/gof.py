@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from balance_sim.analysis.gof_file import GoodnessOfFit
-from balance_sim.analysis.residuals import residuals_of
+from balance_sim.analysis.gof_file import GoodnessOfFit, residuals_of
 from balance_sim.experiment.run import run
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import chosen_arms

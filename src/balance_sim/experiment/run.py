@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from balance_sim.analysis.channels import Channels, channels_of
+from balance_sim.analysis.expected_effect import Channels, channels_of
 from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.analysis.result import AnalysedResult, kept_summary
 from balance_sim.model.classes import classes_of, with_classes

@@ -23,7 +23,6 @@ from balance_sim.scenario.problems import escaped
 if TYPE_CHECKING:
     from balance_sim.experiment.sweep import Standing
     from balance_sim.results.manifest import Manifest
-    from balance_sim.results.sweep_result import SweepResult
 
 PROGRESS = "progress.json"
 LONGEST = 1_000  # characters of a word
@@ -188,32 +187,3 @@ def _known(words: Sequence[str], study: str) -> tuple[list[str], list[str]]:
 
 def _is_plain(word: str) -> bool:
     return 0 < len(word) <= LONGEST and word.isprintable() and not word.startswith("-")
-
-
-def effects_lines(result: SweepResult, most: int = 20) -> list[str]:
-    """The paired effect of the headline arm on the outcome that its figure draws, point by point; the rest is in the
-    folder."""
-    from balance_sim.analysis.sensitivity_text import digits
-
-    arm = result.headline_arm
-    if arm is None or not len(result.effects):
-        return ["no arm besides the reference: see levels.csv"]
-    outcome = result.headline_outcome
-    frame = result.effects
-    rows = frame[(frame["arm"] == arm) & (frame["outcome"] == outcome)].to_dict("records")
-    lines = [f"{outcome}: `{arm}` less `{result.reference}`, with 95 % interval"]
-    places = digits(max((abs(row[end]) for row in rows for end in ("lo", "hi")), default=0.0), 3)
-    for row in rows[:most]:
-        values = ", ".join(f"{path.split('.', 1)[-1]}={_short(row[path])}" for path in result.paths[:4])
-        label = result.table.points[row["point"]].label
-        mean, low, high = (f"{row[key]:+z.{places}f}" for key in ("mean", "lo", "hi"))
-        lines.append(f"  {mean:>8} [{low}, {high}]  {label or values}")
-    if len(rows) > most:
-        lines.append(f"  ... and {len(rows) - most} more points: effects.csv")
-    return lines
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "+".join(map(str, value)) if isinstance(value, tuple | list) else str(value)

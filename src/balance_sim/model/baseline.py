@@ -1,4 +1,4 @@
-"""What is frozen once, from the reference arm at the start, for all arms and runs.
+"""What is frozen once, from the control arm at the start, for all arms and runs.
 
 Classes of dyads are fixed earlier, from the scenario as written: `model/classes.py`.
 """
@@ -52,7 +52,7 @@ class Worlds:
 
     @cached_property
     def camps(self) -> Camps:
-        """The two camps just before the focal event in the reference arm; where runs' camps start from."""
+        """The two camps just before the focal event in the control arm; where runs' camps start from."""
         world = self.reference
         state = begin(world, self.baseline, 0, np.zeros(1, dtype=np.uint64))
         view = perceive(world, state, step_before(world))
@@ -97,9 +97,9 @@ def own_theory(theory: Theory, calibrated: Mapping[str, float] | None = None) ->
 def at_one_base_rate(arms: dict[str, World], reference: Scenario) -> dict[str, World]:
     """Worlds whose intercepts are shifted, kind by kind, so that a theory keeps the scenario's own level.
 
-    The expected rate at which talks open at the start of the reference arm is that of `own_theory`. Theories
+    The expected rate at which talks open at the start of the control arm is that of `own_theory`. Theories
     then differ in who and when, not in how many. docs/decisions/0008-theories-at-one-base-rate.md.
-    reference: the scenario as it is in the reference arm."""
+    reference: the scenario as it is in the control arm."""
     if reference.theory.preset == DEFAULT_PRESET:
         return arms
     world = arms[reference.reference_arm]
@@ -121,7 +121,7 @@ def _shifted(arms: dict[str, World], nats: Floats | float) -> dict[str, World]:
 
 
 def at_stated_rate(arms: dict[str, World], scenario: Scenario) -> dict[str, World]:
-    """Worlds whose intercepts, all alike and in all arms, are shifted so that the reference arm's expected agreements a
+    """Worlds whose intercepts, all alike and in all arms, are shifted so that the control arm's expected agreements a
     year at the start are the `base_rate` that the scenario states; as they are where it states none."""
     if scenario.base_rate is None:
         return arms

@@ -16,14 +16,14 @@ MOST_PROVOKED = 200.0  # the same of all acts drawn in a run
 
 
 def prior_alignment(gap: Floats, alpha0: float, alpha_x: float) -> Floats:
-    """Log-odds that two states side with each other, before accords and events.
+    """Log-odds that two states side with each other, before agreements and events.
 
     gap: (n, n) distance of ideal points, >= 0. Bailey, Strezhnev, Voeten 2017, JCR 61(2)."""
     return alpha0 - alpha_x * gap
 
 
 def prior_intent(gap: Floats, quarrel: Floats, eta0: float, eta_x: float) -> Floats:
-    """Log-odds of hostile intent, before accords and events. quarrel: (n, n), nats, disputes weighted."""
+    """Log-odds of hostile intent, before agreements and events. quarrel: (n, n), nats, disputes weighted."""
     return eta0 + eta_x * gap + quarrel
 
 
@@ -34,7 +34,7 @@ def alignment(odds_against: Floats, out: Floats | None = None) -> Floats:
 
 
 def alignment_with(odds_against: Floats, accord: Floats) -> Floats:
-    """a from the odds against it before accords, and what accords in force or announced add to alpha."""
+    """a from the odds against it before agreements, and what agreements in force or announced add to alpha."""
     odds = np.asarray(odds_against * np.exp(-accord))
     return alignment(odds, out=odds)
 

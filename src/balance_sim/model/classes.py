@@ -28,7 +28,7 @@ AT_WAR = 0.5
 def classes_of(scenario: Scenario, world: World | None = None) -> Classes:
     """The class table of the scenario as written; worked out once for each content.
 
-    world: the scenario's own reference arm where that is at hand; taken where the scenario is as it was written.
+    world: the scenario's own control arm where that is at hand; taken where the scenario is as it was written.
 
     >>> classes_of(load_scenario("scenarios/beijing_2025.yaml")).direction("AUS", "JPN")  # doctest: +SKIP
     'counter'"""

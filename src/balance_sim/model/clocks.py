@@ -1,6 +1,6 @@
 """Keyed random numbers: a draw depends on what it is for, never on when or where it is drawn.
 
-A key absorbs, one after the other, the seed, the run, the purpose, the states' codes, the kind of accord,
+A key absorbs, one after the other, the seed, the run, the purpose, the states' codes, the kind of agreement,
 and a count. The mixing function is the finaliser of SplitMix64 (Steele, Lea, Flood 2014, OOPSLA, fig. 16);
 its published outputs are in the tests. All functions broadcast over `uint64` arrays.
 """

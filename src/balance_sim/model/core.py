@@ -32,7 +32,7 @@ NEVER = np.inf
 # them; one side takes part; or neither.
 DIRECTIONS = ("counter", "with_participant", "other")
 
-# Where an accord came from. `talks`, `signed` and `scheduled` stood in the record at the start;
+# Where an agreement came from. `talks`, `signed` and `scheduled` stood in the record at the start;
 # `assumed` talks are those that nobody had recorded yet; `new` talks opened during the run.
 ORIGINS = ("new", "assumed", "talks", "signed", "scheduled", "in_force")
 
@@ -68,7 +68,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Ladder:
-    """The kinds of accord, sorted by name. All arrays (M,)."""
+    """The kinds of agreement, sorted by name. All arrays (M,)."""
 
     names: tuple[str, ...]
     security: Bools  # a security agreement; the others are declarations
@@ -85,7 +85,7 @@ class Ladder:
 
 @dataclass(frozen=True)
 class InitialAgreements:
-    """Accords on record at the start that are not simply over. All arrays (K,); days, NaN if unknown."""
+    """Agreements on record at the start that are not simply over. All arrays (K,); days, NaN if unknown."""
 
     ids: tuple[str, ...]
     keys: Keys
@@ -102,7 +102,7 @@ class InitialAgreements:
 
 @dataclass(frozen=True)
 class Baseline:
-    """Frozen once from the reference arm at the start, the same for all arms and runs."""
+    """Frozen once from the control arm at the start, the same for all arms and runs."""
 
     gain_norm: Floats  # (n, M) mean over partners of ln(G + floor)
     insecurity: Floats  # (n,)
@@ -119,21 +119,17 @@ class Baseline:
 
 @dataclass(frozen=True)
 class Shared:
-    """What states would believe in one step if the accords in force at the start were all there is.
+    """What states would believe in one step if the agreements in force at the start were all there is.
 
-    Most entries stay so in a run; those that do not are worked out anew by the same functions."""
+    Most entries stay so in a run; those that do not are worked out anew by the same function."""
 
-    lend: Floats  # (A, n, n) share of its strength that k lends j, diagonal 0
-    alignment: Floats  # (A, n, n) a_jk, diagonal 1
-    free: Floats  # (n, n) f_ik as i sees it, diagonal 0
-    hostility: Floats  # (n, n) h_ij, diagonal 0
+    beliefs: Floats  # (2 A + 3, n, n), as `Workspace.beliefs`
     reliable: Floats  # (n, n) rho_j c_j p_ij
-    willing: Floats  # (n, n) rho_j c_j p_ij b_ij (1 - h_ij), diagonal 0
 
 
 @dataclass(frozen=True)
 class AtStart:
-    """The accords in force at the start, and what has been worked out from them, by step, as `shared` keeps it."""
+    """The agreements in force at the start, and what has been worked out from them, by step, as `shared` keeps it."""
 
     in_force: npt.NDArray[np.int16]  # (P, M)
     depth: Floats  # (P,)
@@ -180,7 +176,7 @@ class World:
 
     arm: str
     codes: tuple[str, ...]
-    first: Ints  # (P,) the pair's first state
+    first: Ints  # (P,) the dyad's first state
     second: Ints  # (P,)
     pair_index: Ints  # (n, n), -1 on the diagonal
     ladder: Ladder
@@ -207,11 +203,11 @@ class World:
     audience: Ints  # (n,) which reading of the news is i's; audiences that heed all alike share one
     audience_names: tuple[str, ...]
     audience_rows: tuple[slice, ...]  # where each audience's states stand
-    odds_against: Floats  # (S, A, P) e^-(alpha0 - alpha_x gap + evidence), before accords
-    intent_odds: Floats  # (S, n, n) e^(eta0 + ... + evidence), before accords
+    odds_against: Floats  # (S, A, P) e^-(alpha0 - alpha_x gap + evidence), before agreements
+    intent_odds: Floats  # (S, n, n) e^(eta0 + ... + evidence), before agreements
     reliability: Floats  # (S, n)
     at_start: AtStart
-    experience: Floats  # (P,) bilateral signatures of the pair, fading, at day 0
+    experience: Floats  # (P,) bilateral signatures of the dyad, fading, at day 0
     engaged: Floats  # (n,) the same of each state with anyone
     active: Floats  # (n,) bilateral signatures of each state, fading sooner, at day 0
     pair_keys: Keys
@@ -232,7 +228,7 @@ class World:
 
 @dataclass(frozen=True)
 class Opportunities:
-    """Opportunities at which a dyad could open talks, by step, run, pair, kind, count. All arrays (C,).
+    """Opportunities at which a dyad could open talks, by step, run, dyad, kind, count. All arrays (C,).
 
     At an opportunity each side consents with its own probability; `needs` holds the two uniforms that it has to
     exceed. Between states without relations talks open only where the dyad's factor exceeds `bars` too. The same

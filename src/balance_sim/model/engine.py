@@ -21,8 +21,6 @@ __all__ = ["advance", "begin", "close_step", "perceive", "simulate", "turn_of_st
 
 Observer = Callable[[World, State, View], None]
 
-LOOKS = 8  # steps after which it is looked anew whether runs keep the margins; changes no result
-
 
 def begin(world: World, baseline: Baseline, seed: int, runs: Keys, accords: Accords | None = None) -> State:
     """The state of R runs at day 0. accords: of an arm that begins alike, else worked out here."""
@@ -146,7 +144,7 @@ def close_step(world: World, baseline: Baseline, state: State, view: View) -> No
 
 
 def turn_of_step(world: World, state: State) -> None:
-    """What has come into force or ended by now takes effect: accords change depth from the next step on."""
+    """What has come into force or ended by now takes effect: agreements change depth from the next step on."""
     entered, left = settle(world, state)
     enter(state, entered)
     leave(state, left)

@@ -1,4 +1,4 @@
-"""Accords in force as a network: depth, calm, partners, kept in step with the docket."""
+"""Agreements in force as a network: depth, calm, partners, kept in step with the initial agreements."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from balance_sim.model.state import State, Workspace
 ROWS_AT_ONCE = 64  # states whose partners are counted together, in the cache; changes no result
 
 
-def record_in_force(docket: InitialAgreements, pairs: int, kinds: int) -> npt.NDArray[np.int16]:
-    """(P, M) accords of each kind in force at the start."""
+def record_in_force(record: InitialAgreements, pairs: int, kinds: int) -> npt.NDArray[np.int16]:
+    """(P, M) agreements of each kind in force at the start."""
     in_force = np.zeros((pairs, kinds), dtype=np.int16)
-    held = docket.stage == 2
-    np.add.at(in_force, (docket.pair[held], docket.kind[held]), 1)
+    held = record.stage == 2
+    np.add.at(in_force, (record.pair[held], record.kind[held]), 1)
     return in_force
 
 
 def deepest(ladder: Ladder, in_force: npt.NDArray[np.int16]) -> tuple[Floats, Floats]:
-    """Depth and calm of pairs from their accords in force, (..., M) to (...).
+    """Depth and calm of dyads from their agreements in force, (..., M) to (...).
 
-    Several accords of one kind between two states count once: depth is that of the deepest kind held."""
+    Several agreements of one kind between two states count once: depth is that of the deepest kind held."""
     held = in_force > 0
 
     def most(of_kind: Floats) -> Floats:
@@ -32,7 +32,7 @@ def deepest(ladder: Ladder, in_force: npt.NDArray[np.int16]) -> tuple[Floats, Fl
 
 
 def begin_network(world: World, runs: Keys) -> State:
-    """A state whose accords in force are those on record; nothing under way yet."""
+    """A state whose agreements in force are those on record; nothing under way yet."""
     r, n, pairs, start = len(runs), world.n, len(world.first), world.at_start
     depth = np.zeros((1, n, n))
     depth[0, world.first, world.second] = depth[0, world.second, world.first] = start.depth
@@ -61,19 +61,19 @@ def begin_network(world: World, runs: Keys) -> State:
 
 
 def enter(state: State, rows: Ints) -> None:
-    """Accords that came into force are counted in."""
+    """Agreements that came into force are counted in."""
     a = state.accords
     np.add.at(state.in_force, (a.run[rows], a.pair[rows], a.kind[rows]), 1)
 
 
 def leave(state: State, rows: Ints) -> None:
-    """Accords that ended are counted out."""
+    """Agreements that ended are counted out."""
     a = state.accords
     np.subtract.at(state.in_force, (a.run[rows], a.pair[rows], a.kind[rows]), 1)
 
 
 def refresh(world: World, state: State, rows: Ints) -> None:
-    """Depth, calm and partners of the pairs whose accords in force have changed."""
+    """Depth, calm and partners of the dyads whose agreements in force have changed."""
     if not len(rows):
         return
     run, pair = state.accords.run[rows], state.accords.pair[rows]
@@ -88,7 +88,7 @@ def refresh(world: World, state: State, rows: Ints) -> None:
 
 
 def _counts(depth: Floats) -> dict[str, Floats]:
-    """From depth (R, n, n): partners of each state, shared partners of each pair, their logs and means."""
+    """From depth (R, n, n): partners of each state, shared partners of each dyad, their logs and means."""
     tie = (depth > 0).astype(np.float32)
     n = tie.shape[-1]
     log_shared = _logs(tie @ tie)
@@ -103,7 +103,7 @@ def _counts(depth: Floats) -> dict[str, Floats]:
 
 
 def _recount(state: State, run: Ints, sides: Ints) -> None:
-    """The same where pairs have become partners, or are so no more: their own rows and columns alone change."""
+    """The same where dyads have become partners, or are so no more: their own rows and columns alone change."""
     n = state.depth.shape[-1]
     rows = np.unique(run * n + sides)
     for first in range(0, len(rows), ROWS_AT_ONCE):
@@ -126,6 +126,6 @@ def _logs(shared: npt.NDArray[np.float32]) -> Floats:
 
 
 def _mean(log_shared: Floats) -> Floats:
-    """(R,) mean over the pairs of each run."""
+    """(R,) mean over the dyads of each run."""
     n = log_shared.shape[-1]
     return np.asarray(log_shared.reshape(-1, n * n).sum(axis=1) / (n * (n - 1)))

@@ -11,7 +11,7 @@ about the state, from the step that follows it; it fades with the half-life of i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -36,7 +36,7 @@ def members(
 
 
 def pairs_shown(principals: list[int], guests: list[int], targets: list[int]) -> list[tuple[int, int]]:
-    """Pairs that an event shows together: principals with each other, guests with principals. Positions in the roster.
+    """Dyads that an event shows together: principals with each other, guests with principals. Positions in the roster.
 
     Nobody is shown together with a target of the act."""
     principals = [i for i in principals if i not in targets]
@@ -54,7 +54,7 @@ def pairs_aimed(principals: list[int], targets: list[int]) -> list[tuple[int, in
 class Evidence:
     """What events add to the log-odds at S moments, nats; only the entries that any event moves."""
 
-    pairs: Ints  # (K,) pairs that are shown together
+    pairs: Ints  # (K,) dyads that are shown together
     align: Floats  # (S, A, K) to their alignment, as each of A readings has it
     places: Ints  # (T,) entries of a flat (n, n), target and principal
     intent: Floats  # (S, T) to hostile intent
@@ -70,8 +70,11 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     audience = reading_of(scenario, names)
     heed = {kind: attention_of_readings(scenario, kind, names) for kind in scenario.event_kinds}
     events = [event for event in scenario.events if event.accord is None]
-    cast = _casting(codes, tuple((name, tuple(group)) for name, group in scenario.groups.items()))
-    roles = [cast(tuple(event.principals), tuple(event.guests), tuple(event.targets)) for event in events]
+    groups = tuple((name, tuple(group)) for name, group in scenario.groups.items())
+    roles = [
+        _roles(codes, groups, tuple(event.principals), tuple(event.guests), tuple(event.targets))
+        for event in events
+    ]
     steps, n, tension = len(moments), len(codes), scenario.parameters.prior_tension
     days = [(event.date - scenario.start).days for event in events]
     halves = [scenario.event_kinds[event.kind].half_life_days for event in events]
@@ -79,52 +82,40 @@ def evidence(scenario: Scenario, moments: Floats, starts: Floats, pair_index: In
     left_of = decay(moments - dates, np.array([np.inf if half is None else half for half in halves])[:, None])
     visibility = np.array([event.visibility for event in events])[:, None]
     left_of = np.where(starts >= dates, left_of, 0.0) * visibility
-    shown = [pair_index.take(role.shown) for role in roles]
-    pairs, column_of_pair = _columns(shown, int(pair_index.max(initial=0)) + 1)
-    places, column_of_place = _columns([role.aimed for role in roles], n * n)
+    pairs_of = [pair_index.take(shown) for _, shown, _ in roles]
+    pairs, column_of_pair = _columns(pairs_of, int(pair_index.max(initial=0)) + 1)
+    places, column_of_place = _columns([aimed for _, _, aimed in roles], n * n)
     align = np.zeros((len(pairs), steps, len(names)))
     intent = np.zeros((len(places), steps))
     lost = np.zeros((steps, n))
-    for event, role, day, left in zip(events, roles, days, left_of, strict=True):
+    for event, (principals, _, aimed), shown, day, left in zip(
+        events, roles, pairs_of, days, left_of, strict=True
+    ):
         kind, attention = scenario.event_kinds[event.kind], heed[event.kind]
-        if len(role.shown) and kind.alignment:
-            dose = (event.sign * kind.alignment) * left[:, None] * attention
-            align[column_of_pair[pair_index.take(role.shown)]] += dose
-        if len(role.aimed) and kind.intent:
-            scale = tension if day < 0 else 1.0
-            weight = (kind.intent * scale) * left
-            intent[column_of_place[role.aimed]] += weight * attention[audience[role.aimed // n], None]
+        if len(shown) and kind.alignment:
+            align[column_of_pair[shown]] += (event.sign * kind.alignment) * left[:, None] * attention
+        if len(aimed) and kind.intent:
+            weight = (kind.intent * (tension if day < 0 else 1.0)) * left
+            intent[column_of_place[aimed]] += weight * attention[audience[aimed // n], None]
         if kind.reliability:
-            lost[:, role.principals] += kind.reliability * left[:, None]
+            lost[:, principals] += kind.reliability * left[:, None]
     return Evidence(pairs, align.transpose(1, 2, 0), places, intent.T, lost)
 
 
-@dataclass(frozen=True)
-class _Roles:
-    """An event's actors as arrays; `shown` and `aimed`: entries of a flat (n, n)."""
+@lru_cache(maxsize=8192)
+def _roles(
+    codes: tuple[str, ...], groups: tuple[tuple[str, tuple[str, ...]], ...], *actors: tuple[str, ...]
+) -> tuple[Ints, Ints, Ints]:
+    """An event's principals among these states, and the entries of a flat (n, n) that it shows and is aimed at.
 
-    principals: Ints
-    shown: Ints
-    aimed: Ints
-
-
-@lru_cache(maxsize=4)
-def _casting(
-    codes: tuple[str, ...], groups: tuple[tuple[str, tuple[str, ...]], ...]
-) -> Callable[[tuple[str, ...], tuple[str, ...], tuple[str, ...]], _Roles]:
-    """From an event's principals, guests and targets to its roles among these states; the last ones are kept."""
+    actors: principals, guests, targets."""
     roster, known = {code: i for i, code in enumerate(codes)}, dict(groups)
-
-    @lru_cache(maxsize=2048)
-    def cast(principals: tuple[str, ...], guests: tuple[str, ...], targets: tuple[str, ...]) -> _Roles:
-        actors = [members(some, known, roster) for some in (principals, guests, targets)]
-        places = [
-            np.array([i * len(codes) + j for i, j in found], dtype=np.int64)
-            for found in (pairs_shown(*actors), pairs_aimed(actors[0], actors[2]))
-        ]
-        return _Roles(np.array(actors[0], dtype=np.int64), *places)
-
-    return cast
+    principals, guests, targets = (members(some, known, roster) for some in actors)
+    shown, aimed = (
+        np.array([i * len(codes) + j for i, j in found], dtype=np.int64)
+        for found in (pairs_shown(principals, guests, targets), pairs_aimed(principals, targets))
+    )
+    return np.array(principals, dtype=np.int64), shown, aimed
 
 
 def _columns(found: list[Ints], most: int) -> tuple[Ints, Ints]:
@@ -203,7 +194,7 @@ def hazards_of(scenario: Scenario, audience: Ints) -> Hazards | None:
 
 
 def provoke(world: World, state: State, seed: int) -> None:
-    """Draw the acts of all runs to the horizon, and mark the pairs whose beliefs they move."""
+    """Draw the acts of all runs to the horizon, and mark the dyads whose beliefs they move."""
     hazards = world.hazards
     assert hazards is not None
     key = clocks.absorb(run_keys(seed, state.runs), clocks.label("provocation"))[:, None]

@@ -1,6 +1,6 @@
 """What states see and feel in a step: beliefs, threat, support, insecurity, for a block of runs.
 
-Beliefs start from the world's own matrices, what they would be with the accords of the start; the pairs that
+Beliefs start from the world's own matrices, what they would be with the agreements of the start; the dyads that
 something has happened to in a run are then set by the same functions. Runs are taken a few at a time, so
 that the work stays in the cache; the result does not depend on how many.
 """
@@ -23,13 +23,13 @@ from balance_sim.model.state import State, refuse_invalid
 class View:
     """What the states of R runs see and feel in one step. Good until the next step is perceived.
 
-    What the engine needs of all pairs is at hand; the matrices below are worked out when asked for."""
+    What the engine needs of all dyads is at hand; the matrices below are worked out when asked for."""
 
     world: World
     step: int
     day: float  # middle of the step
     depth: Floats  # (R, n, n)
-    announced: Floats  # (R, P) evidence, in nats, of accords signed and not yet in force
+    announced: Floats  # (R, P) evidence, in nats, of agreements signed and not yet in force
     unopposed: Floats  # (R, n, n) 1 - q_ik
     hostility: Floats  # (R, n, n) h_ij, diagonal 0
     total: Floats  # (R, n) Theta_i
@@ -132,7 +132,7 @@ def adversaries(world: World, view: View) -> Floats:
 
 @dataclass(frozen=True)
 class Patches:
-    """Both entries of K pairs of R runs, sorted by run.
+    """Both entries of K dyads of R runs, sorted by run.
 
     In a step all runs of a block would see the same matrices if nothing had happened in them. A few runs' matrices
     lie in a workspace; their own entries are put in, the runs are worked out, and the entries are put back.
@@ -143,7 +143,7 @@ class Patches:
     few: int
     run: Ints  # (K,)
     sides: Ints  # (2, K) row of either entry; its column is the other's row
-    starts: Ints  # (R + 1,) where each run's pairs begin
+    starts: Ints  # (R + 1,) where each run's dyads begin
 
     @staticmethod
     def of(world: World, run: Ints, pair: Ints, runs: int, few: int) -> Patches:
@@ -177,7 +177,7 @@ class Patches:
 
 
 def hostility_with(rules: Rules, intent_odds: Floats, calm: Floats, out: Floats | None = None) -> Floats:
-    """L from the odds of hostile intent before accords, and the calm of accords; or the same for all."""
+    """L from the odds of hostile intent before agreements, and the calm of agreements; or the same for all."""
     odds = np.asarray(np.multiply(intent_odds, np.exp(-rules.eta_acc * calm), out=out))
     if rules.equal_hostility is not None:
         odds[...] = rules.equal_hostility
@@ -189,71 +189,69 @@ KEPT = 2**23  # entries of matrices that all runs share, kept for each arm: abou
 
 
 def shared(world: World, step: int) -> Shared:
-    """The matrices of a step with the accords in force at the start; for the next runs the last few are kept."""
-    kept = world.at_start.kept
+    """The matrices of a step with the agreements in force at the start; for the next runs the last few are kept."""
+    kept, n, start = world.at_start.kept, world.n, world.at_start
     found = kept.get(step)
     if found is None:
-        found = _shared(world, step)
-        if len(kept) * world.n**2 * (2 * len(found.alignment) + 4) > KEPT:
+        sides, here, audiences = np.stack([world.first, world.second]), np.arange(n), len(world.audience_rows)
+        reliable, odds = world.reliability[step] * world.projected, world.intent_odds[step]
+        calm, none = start.calm, np.zeros(sides.shape[1])
+        whole = np.zeros((2 * audiences + 3, n, n))
+        whole[audiences:-3, here, here] = 1.0
+        entries = _believed(world, step, sides, start.depth, calm, none, odds[sides, sides[::-1]], reliable)
+        whole[:, sides, sides[::-1]] = entries
+        found = Shared(whole, reliable)
+        if len(kept) * n**2 * (len(whole) + 1) > KEPT:
             kept.clear()
         kept[step] = found
     return found
 
 
-def _shared(world: World, step: int) -> Shared:
-    rules, start, here = world.rules, world.at_start, np.arange(world.n)
+def _believed(
+    world: World,
+    step: int,
+    sides: Ints,
+    depth: Floats,
+    calm: Floats,
+    announced: Floats,
+    odds: Floats,
+    reliable: Floats,
+) -> Floats:
+    """(2 A + 3, 2, K) what K dyads believe and are believed, in the order of `Workspace.beliefs`, either entry.
 
-    def matrix(by_pair: Floats, diagonal: float = 0.0) -> Floats:
-        out = by_pair[..., world.pair_index]
-        out[..., here, here] = diagonal
-        return out
-
-    odds_against = world.odds_against[step]
-    by_pair = beliefs.alignment_with(odds_against, rules.alpha_acc * start.depth)
-    alignment, lend = matrix(by_pair, 1.0), matrix(threat.backing(start.depth, by_pair, rules.beta))
-    intent = hostility_with(rules, world.intent_odds[step], matrix(start.calm))
-    intent[here, here] = 0.0
-    hostility = threat.own_hostility(intent)
-    reliable = world.reliability[step] * world.projected
-    return Shared(
-        lend=lend,
-        alignment=alignment,
-        free=threat.unallied(matrix(start.depth), alignment[world.audience, here]),
-        hostility=hostility,
-        reliable=reliable,
-        willing=lend[world.audience, here] * reliable * (1.0 - hostility),
-    )
+    sides: (2, K) row of either entry; depth, calm, announced: (K,); odds: (2, K) of hostile intent, before agreements;
+    reliable: (n, n) rho_j c_j p_ij."""
+    place, each, rules = sides * world.n + sides[::-1], np.arange(sides.shape[1]), world.rules
+    heard = announced * world.signature_attention[:, None]
+    against = world.odds_against[step].take(world.pair_index.take(place[0]), axis=1)
+    alignment = beliefs.alignment_with(against, rules.alpha_acc * depth + heard)
+    lend = threat.backing(depth, alignment, rules.beta)
+    seen_by, audiences = world.audience[sides], len(alignment)
+    hostility = threat.own_hostility(hostility_with(rules, odds, calm))
+    out = np.empty((2 * audiences + 3, *sides.shape))
+    out[:audiences] = lend[:, None]
+    out[audiences:-3] = alignment[:, None]
+    out[-3] = threat.unallied(depth, alignment[seen_by, each])
+    out[-2] = hostility
+    out[-1] = lend[seen_by, each] * reliable.take(place) * (1.0 - hostility)
+    return out
 
 
 def change(world: World, state: State, step: int, announced: Floats) -> tuple[Patches, Floats]:
-    """What the pairs to which something has happened believe and are believed in this step.
+    """What the dyads to which something has happened believe and are believed in this step.
 
     announced: (R, P) nats. Returns where it stands, and (2 A + 3, 2, K) values, in the workspace's order."""
-    rules, few = world.rules, len(state.workspace.scratch)
     run, pair, depth, calm, nats = _moved(world, state, announced)
-    entries = Patches.of(world, run, pair, len(state.runs), few)
-    news = nats * world.signature_attention[:, None]
-    against = world.odds_against[step].take(pair, axis=1)
-    alignment = beliefs.alignment_with(against, rules.alpha_acc * depth + news)
-    lend = threat.backing(depth, alignment, rules.beta)
-    seen_by, each = world.audience[entries.sides], np.arange(len(pair))
+    entries = Patches.of(world, run, pair, len(state.runs), len(state.workspace.scratch))
     odds = world.intent_odds[step].take(entries.place)
     if state.provoked is not None and world.hazards is not None:
         odds = odds * provoked_odds(world, state, step)[run, world.hazards.column[entries.place]]
-    hostility = threat.own_hostility(hostility_with(rules, odds, calm))
-    audiences = len(alignment)
-    values = np.empty((2 * audiences + 3, *entries.place.shape))
-    values[:audiences] = lend[:, None]
-    values[audiences:-3] = alignment[:, None]
-    values[-3] = threat.unallied(depth, alignment[seen_by, each])
-    values[-2] = hostility
-    willing = lend[seen_by, each] * shared(world, step).reliable.take(entries.place)
-    values[-1] = willing * (1.0 - hostility)
-    return entries, values
+    reliable = shared(world, step).reliable
+    return entries, _believed(world, step, entries.sides, depth, calm, nats, odds, reliable)
 
 
 def _moved(world: World, state: State, announced: Floats) -> tuple[Ints, Ints, Floats, Floats, Floats]:
-    """Run, pair, depth, calm and announcements of the pairs touched whose beliefs can differ from the start's."""
+    """Run, dyad, depth, calm and announcements of the dyads touched whose beliefs can differ from the start's."""
     n, start = world.n, world.at_start
     where = np.flatnonzero(state.touched)
     run, pair = np.divmod(where, len(world.first))
@@ -281,9 +279,9 @@ def hostility_toward(world: World, state: State, step: int, k: int) -> Floats:
 
 
 def announcements(world: World, state: State, day: float) -> Floats:
-    """(R, P) evidence, in nats, of accords signed and not yet in force.
+    """(R, P) evidence, in nats, of agreements signed and not yet in force.
 
-    Until it enters into force an accord is evidence that fades; in force it acts by its depth."""
+    Until it enters into force an agreement is evidence that fades; in force it acts by its depth."""
     a, pairs = state.accords, len(world.first)
     rows = np.flatnonzero((a.stage == 1) & (a.signed <= day))
     dose = world.rules.signature_weight * world.ladder.depth[a.kind[rows]]
@@ -301,9 +299,7 @@ def perceive(world: World, state: State, step: int) -> View:
     announced = announcements(world, state, middle)
     entries, values = change(world, state, step, announced)
     few, start = len(workspace.scratch), shared(world, step)
-    of_all = (*start.lend, *start.alignment, start.free, start.hostility, start.willing)
-    for matrix, at_start in zip(workspace.beliefs, of_all, strict=True):
-        matrix[:] = at_start
+    workspace.beliefs[:] = start.beliefs[:, None]
     for first in range(0, len(state.runs), few):
         runs = slice(first, min(first + few, len(state.runs)))
         before = entries.put(workspace.beliefs, runs, values)

@@ -1,7 +1,7 @@
 """The life of an accord: talks, signed, in force, over. Lags are gamma, failures and ends exponential.
 
-Each accord has clocks of its own, keyed by its pair, kind and opportunity (or its row in the record), so
-the same accord draws the same lags in every arm.
+Each agreement has clocks of its own, keyed by its dyad, kind and opportunity (or its row in the record), so
+the same agreement draws the same lags in every arm.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OF_ASSUMED = np.uint64(1 << 40)
 
 
 def accord_keys(world: World, runs: Keys, seed: int, run: Ints, pair: Ints, kind: Ints, own: Keys) -> Keys:
-    """(K,) one key for each accord, from its run, pair, kind, and what tells it from others of its kind."""
+    """(K,) one key for each agreement, from its run, dyad, kind, and what tells it from others of its kind."""
     key = clocks.absorb(run_keys(seed, runs), clocks.label("accord"))[run]
     key = clocks.absorb(clocks.absorb(key, world.pair_keys[pair]), world.kind_keys[kind])
     return clocks.absorb(key, own)
@@ -47,16 +47,16 @@ def wait(key: Keys, purpose: int, rate_per_year: float) -> Floats:
 
 
 def record_at_start(world: World, seed: int, runs: Keys) -> Accords:
-    """The docket in R runs: talks and signed accords under way; of those in force, which end in time."""
-    rules, kinds, docket = world.rules, world.ladder, world.docket
-    run, row = (grid.ravel() for grid in np.indices((len(runs), len(docket.ids))))
-    key = accord_keys(world, runs, seed, run, docket.pair[row], docket.kind[row], docket.keys[row])
-    ended = np.where(np.isnan(docket.ended[row]), wait(key, _END, rules.end_rate), docket.ended[row])
-    keep = np.flatnonzero((docket.stage[row] < 2) | (ended < world.grid[-1]))
+    """The initial agreements in R runs: talks and signed agreements under way; of those in force, which end in time."""
+    rules, kinds, record = world.rules, world.ladder, world.docket
+    run, row = (grid.ravel() for grid in np.indices((len(runs), len(record.ids))))
+    key = accord_keys(world, runs, seed, run, record.pair[row], record.kind[row], record.keys[row])
+    ended = np.where(np.isnan(record.ended[row]), wait(key, _END, rules.end_rate), record.ended[row])
+    keep = np.flatnonzero((record.stage[row] < 2) | (ended < world.grid[-1]))
     run, row, key, ended = run[keep], row[keep], key[keep], ended[keep]
-    a = Accords.begun(TALKS, run, docket.pair[row], docket.kind[row], row, key, docket.opened[row])
-    a.stage = docket.stage[row]
-    fixed = ~(np.isnan(docket.fixed_signed) & np.isnan(docket.fixed_in_force))[row]
+    a = Accords.begun(TALKS, run, record.pair[row], record.kind[row], row, key, record.opened[row])
+    a.stage = record.stage[row]
+    fixed = ~(np.isnan(record.fixed_signed) & np.isnan(record.fixed_in_force))[row]
     a.origin = np.choose(a.stage, [TALKS, SIGNED, IN_FORCE])
     a.origin[fixed & (a.stage < 2)] = SCHEDULED
 
@@ -68,25 +68,25 @@ def record_at_start(world: World, seed: int, runs: Keys) -> Accords:
         clocks.absorb(key[t], _TALKS), shape, mean, elapsed=np.maximum(a.progress[t], 0.0)
     )
     a.fails[t] = wait(key[t], _FAIL_IN_TALKS, rules.collapse_rate)
-    date = docket.fixed_signed[row[t]]
+    date = record.fixed_signed[row[t]]
     a.signed[t] = np.where(np.isnan(date), NEVER, date)
     a.fails[t] = np.where(np.isnan(date), a.fails[t], NEVER)
     a.plain_signed[t] = np.where(np.isnan(date), at_speed_one(a, t), date)
 
     s = np.flatnonzero(a.stage == 1)
-    a.signed[s] = docket.signed[row[s]]
-    date = docket.fixed_in_force[row[s]]
+    a.signed[s] = record.signed[row[s]]
+    date = record.fixed_in_force[row[s]]
     _to_force(world, a, s, fixed=date)
     a.fails[s] = np.where(np.isnan(date), wait(key[s], _FAIL_SIGNED, rules.collapse_rate), NEVER)
 
     f = np.flatnonzero(a.stage == 2)
-    a.signed[f], a.in_force[f] = docket.signed[row[f]], docket.in_force[row[f]]
+    a.signed[f], a.in_force[f] = record.signed[row[f]], record.in_force[row[f]]
     a.ended[f] = ended[f]
     return a
 
 
 def _to_force(world: World, a: Accords, rows: Ints, fixed: Floats | None = None) -> None:
-    """Date of entry into force of accords just signed, or signed before the start."""
+    """Date of entry into force of agreements just signed, or signed before the start."""
     kind = a.kind[rows]
     waited = np.maximum(-a.signed[rows], 0.0)
     draw = clocks.absorb(a.key[rows], _FORCE)
@@ -162,12 +162,12 @@ def at_speed_one(a: Accords, rows: Ints) -> Floats:
 
 
 def clock_of(world: World, run: Ints, pair: Ints, kind: Ints) -> Ints:
-    """One number for a run, a pair and a kind."""
+    """One number for a run, a dyad and a kind."""
     return (run * len(world.first) + pair) * len(world.ladder.names) + kind
 
 
 def settle(world: World, state: State) -> tuple[Ints, Ints]:
-    """Accords due by the state's day come into force, collapse or end. Returns rows (entered, left)."""
+    """Agreements due by the state's day come into force, collapse or end. Returns rows (entered, left)."""
     a, day = state.accords, state.day
     due = np.flatnonzero((a.stage == 1) & (np.minimum(a.in_force, a.fails) <= day))
     fell = a.fails[due] < a.in_force[due]

@@ -53,7 +53,7 @@ class Prospects:
     def of_both_sides(
         cls, world: World, baseline: Baseline, view: View, state: State, run: Ints, pair: Ints, kind: Ints
     ) -> Prospects:
-        """2 C prospects: C pairs as their first states see them, then as their second states do.
+        """2 C prospects: C dyads as their first states see them, then as their second states do.
 
         What is the same for both sides is then worked out once. `values.reshape(2, C)` is by side."""
         i, j = world.first.take(pair), world.second.take(pair)

@@ -17,11 +17,11 @@ STANCES = ("balance", "hedge", "bandwagon", "buck_pass", "abstain")
 ROOM_GAIN = 0.001
 """Drop in insecurity from which a partner would be worth having: the default of `gain_floor`."""
 ROOM_RATE = 0.1
-"""Occasions a year at which a partner would agree, from which it counts as willing: one in ten years."""
+"""Opportunities a year at which a partner would agree, from which it counts as willing: one in ten years."""
 EFFORT_ACT = 0.005
 """Rise of effort, as a share of capability, that counts as an act of internal balancing."""
 TIE = 0.2
-"""Depth of an accord in force from which it is a tie: more than a declaration."""
+"""Depth of an agreement in force from which it is a tie: more than a declaration."""
 
 
 def relations(alignment: Floats, against: Floats) -> Floats:
@@ -77,18 +77,18 @@ def neutrality_gap(perceived: Floats, declared: float) -> Floats:
 class Acts(NamedTuple):
     """What states have done by some day. All arrays broadcast to one shape."""
 
-    counter: Bools  # signed a counter-accord since the focal event
-    joined: Bools  # signed an accord with a participant since then
+    counter: Bools  # signed a counter-agreement since the focal event
+    joined: Bools  # signed an agreement with a participant since then
     effort: Floats  # change of effort since the start, share of capability
-    tie: Floats  # depth of the deepest accord in force with a participant
+    tie: Floats  # depth of the deepest agreement in force with a participant
     threatened: Bools
-    others_acted: Bools  # some other state signed a counter-accord
+    others_acted: Bools  # some other state signed a counter-agreement
 
 
 def stances(acts: Acts) -> Ints:
     """Stance of each state towards the bloc, as an index into STANCES, from its acts alone.
 
-    First that applies: it acted against (a counter-accord, or effort up by EFFORT_ACT) and has a tie on the
+    First that applies: it acted against (a counter-agreement, or effort up by EFFORT_ACT) and has a tie on the
     other side (signed with a participant, or TIE in force): hedge; it acted against: balance; it signed
     with a participant: bandwagon; it is threatened and others acted: buck_pass; else abstain. Walt 1987;
     Schweller 1994; Christensen, Snyder 1990; Kuik 2008, Contemporary Southeast Asia 30(2)."""
@@ -103,17 +103,17 @@ def stances(acts: Acts) -> Ints:
 class InCamps(NamedTuple):
     """How a set of states falls into two camps. Arrays (...,)."""
 
-    energy: Floats  # per unit of weight: the mean mutual relation across, of all pairs; below 0: apart
-    frustration: Floats  # share of pairs on the wrong side: friends across, foes within
+    energy: Floats  # per unit of weight: the mean mutual relation across, of all dyads; below 0: apart
+    frustration: Floats  # share of dyads on the wrong side: friends across, foes within
     moved: Floats  # states that stand elsewhere than in the configuration it began from
 
 
 def in_camps(relation: Floats, capability: Floats, before: Floats) -> InCamps:
     """The camps that states settle into from those of before, (R, n, n) and (n,) to three of (R,).
 
-    The propensity of a pair is its mutual relation (R_ij + R_ji) / 2, size is capability. From `before`, (n,) 1
+    The random intercept of a dyad is its mutual relation (R_ij + R_ji) / 2, size is capability. From `before`, (n,) 1
     and -1, states change sides one at a time, the one that lowers the energy most first, until none can: Axelrod,
-    Bennett 1993. Energy is divided by the sum of c_i c_j over ordered pairs, so that it is a relation. Frustration:
+    Bennett 1993. Energy is divided by the sum of c_i c_j over ordered dyads, so that it is a relation. Frustration:
     Cartwright, Harary 1956, of the signs of the relations, in these camps; the least there is may be less."""
     n = len(capability)
     mutual = np.round((relation + np.swapaxes(relation, -1, -2)) / 2.0, 12)
@@ -133,7 +133,7 @@ def in_camps(relation: Floats, capability: Floats, before: Floats) -> InCamps:
 
 
 def polarisation(relation: Floats, capability: Floats) -> Floats:
-    """Spread of mutual relations over pairs, 0 (all alike) to 1 (camps at -1 and 1), (..., n, n) to (...).
+    """Spread of mutual relations over dyads, 0 (all alike) to 1 (camps at -1 and 1), (..., n, n) to (...).
 
     Standard deviation of (R_ij + R_ji) / 2 with weights c_i c_j. After Esteban, Ray 1994."""
     i, j = np.triu_indices(len(capability), 1)

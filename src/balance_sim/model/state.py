@@ -1,4 +1,4 @@
-"""What a block of runs carries from step to step: the accords of all runs, the network, the room to work in."""
+"""What a block of runs carries from step to step: the agreements of all runs, the network, the room to work in."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class Provoked:
 
 @dataclass
 class Accords:
-    """Accords under way or made in a block, one row each. Days; NEVER where it has not happened."""
+    """Agreements under way or made in a block, one row each. Days; NEVER where it has not happened."""
 
     run: Ints
     pair: Ints
     kind: Ints
     origin: Ints
-    count: Ints  # which opportunity of its clock, or row of the docket
+    count: Ints  # which opportunity of its clock, or row of the record
     key: Keys  # of its own clocks
     opened: Floats
     length: Floats  # days of talks it takes at speed 1, from `opened`
     progress: Floats  # days of talks done, at speed
     gain: Floats  # ln gain of both sides when talks opened
-    fails: Floats  # day the talks, or the signed accord, collapse
+    fails: Floats  # day the talks, or the signed agreement, collapse
     plain_signed: Floats  # day of signature had the talks kept speed 1; NEVER where they would have collapsed
     plain_in_force: Floats  # day of entry into force then, with the same lag; known once it is signed
     signed: Floats
@@ -140,7 +140,7 @@ class State:
 
     runs: Keys
     day: float
-    in_force: npt.NDArray[np.int16]  # (R, P, M) accords of a kind in force
+    in_force: npt.NDArray[np.int16]  # (R, P, M) agreements of a kind in force
     busy: Bools  # (R, P, M) in talks or signed
     depth: Floats  # (R, n, n)
     calm: Floats  # (R, P)
@@ -149,7 +149,7 @@ class State:
     partners: Floats  # (R, n)
     log_partners: Floats  # (R, n) ln(1 + partners)
     log_shared: Floats  # (R, n, n) ln(1 + shared partners), diagonal 0
-    shared_mean: Floats  # (R,) mean over pairs of ln(1 + shared partners)
+    shared_mean: Floats  # (R,) mean over dyads of ln(1 + shared partners)
     experience: Floats  # (R, P), scaled to day 0
     engaged: Floats  # (R, n), scaled to day 0
     active: Floats  # (R, n), scaled to day 0
@@ -169,7 +169,10 @@ class Workspace:
     total: Floats  # (R, n)
     defence: Floats  # (R, n)
     hostility: Floats  # (R, n, n) h_ij
-    beliefs: Floats  # (2 A + 3, few, n, n): lend_jk, then a_jk, as each audience sees them; f_ik, h_ik, willing support
+    beliefs: (
+        Floats  # (2 A + 3, few, n, n): lend_jk, then a_jk, diagonal 1, as each audience sees them; then, as i
+    )
+    # sees it, f_ik, h_ik, and the willing support rho_k c_k p_ik b_ik (1 - h_ik); all other diagonals 0
     roots: Floats  # (R, n, n) sqrt(Theta_ik)
     scratch: Floats  # (few, n, n)
 

@@ -1,4 +1,4 @@
-"""When pairs could open talks: a Poisson stream for each pair and kind, thinned, the same in every arm.
+"""When dyads could open talks: a Poisson stream for each dyad and kind, thinned, the same in every arm.
 
     rate          opportunities of kind m between i and j come at lambda_ijm = ceiling_m * frailty_ij a year
     uniforms      at each, i consents with probability sigma(u_ij) and j with sigma(u_ji), each on a uniform of its own,
@@ -190,7 +190,7 @@ def _bounded(world: World, bounds: dict[str, Bounds], weights: dict[str, float],
 
 
 def clock_keys(world: World, run_key: Keys, purpose: str) -> Keys:
-    """(R, P * M) one key for each run, pair and kind, for one purpose."""
+    """(R, P * M) one key for each run, dyad and kind, for one purpose."""
     key = clocks.absorb(run_key, clocks.label(purpose))[:, None]
     return clocks.absorb(key, clocks.absorb(world.pair_keys[:, None], world.kind_keys).reshape(-1))
 

@@ -59,8 +59,8 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     audience, names = reading_of(scenario), readings(scenario)
     begins = np.searchsorted(audience, np.arange(len(names) + 1))
     rules, projected = _rules(scenario), capability * reached
-    docket = _docket(scenario, codes, ladder.names)
-    in_force = record_in_force(docket, len(first), len(ladder.names))
+    record = _initial_agreements(scenario, codes, ladder.names)
+    in_force = record_in_force(record, len(first), len(ladder.names))
     return World(
         arm=arm,
         codes=codes,
@@ -69,24 +69,18 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         pair_index=pair_index,
         ladder=ladder,
         rules=rules,
-        docket=docket,
+        docket=record,
         grid=grid,
         focal_day=focal_day,
         capability=capability,
         projected=projected,
         offensive=offence(scenario.states, scenario.start, parameters.nuclear_offence) * projected,
         reach=reached,
-        gap=gap,
-        distance_km=km,
-        democracy=ground.democracy,
-        democracy_gap=ground.democracy_gap,
         proximity=-np.log(km + parameters.d0_km),
-        trade=ground.trade,
         trade_partners=np.flatnonzero(ground.trade.any(axis=0)),
         autonomy=np.array([s.autonomy for s in scenario.states]),
         propensity=propensities(scenario.states, ladder.security),
         frailty=shared(frailties_of(scenario, codes, pair_index)),
-        patron_of=ground.patron_of,
         patrons=np.flatnonzero(ground.patron_of.any(axis=0)),
         audience=audience,
         audience_names=tuple("+".join(alike) for alike in names),
@@ -103,6 +97,7 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
         signature_attention=attention_of_readings(scenario, "treaty"),
         openness=openness_of(scenario, pair_index),
         hazards=hazards_of(scenario, audience),
+        **vars(ground),
     )
 
 
@@ -117,8 +112,8 @@ def by_audience(scenario: Scenario) -> Scenario:
 
 @lru_cache(maxsize=8)
 def numbered(codes: tuple[str, ...]) -> tuple[Ints, Ints, Ints, Keys]:
-    """Every pair of states, numbered: (P,) positions of its first and its second state, (n, n) its number, -1 on the
-    diagonal, and (P,) its key. The lesser code first; pairs in the order of the codes."""
+    """Every dyad of states, numbered: (P,) positions of its first and its second state, (n, n) its number, -1 on the
+    diagonal, and (P,) its key. The lesser code first; dyads in the order of the codes."""
     n = len(codes)
     order = np.array(sorted(range(n), key=lambda i: codes[i]))
     first, second = (order[side] for side in np.triu_indices(n, 1))
@@ -143,7 +138,7 @@ def _odds(prior: Floats, evidence: Floats, at: Ints) -> Floats:
 
 
 @dataclass(frozen=True)
-class Ground:
+class StateTies:
     """What the states and their ties are to each other, whatever the numbers of the rules. All (n, n)."""
 
     distance_km: Floats
@@ -154,17 +149,17 @@ class Ground:
     patron_of: Bools
 
 
-_GROUNDS = RecentResults[Ground](most=4)
+_GROUNDS = RecentResults[StateTies](most=4)
 _RECORDS = RecentResults[InitialAgreements](most=4)
 _EARLIER = RecentResults[Floats](most=16)
 
 
-def ground_of(scenario: Scenario) -> Ground:
+def ground_of(scenario: Scenario) -> StateTies:
     """The last few are kept: arms and points that move numbers of the rules have it in common."""
     return _GROUNDS.get((scenario.states, scenario.distances, scenario.trade), partial(_ground, scenario))
 
 
-def _ground(scenario: Scenario) -> Ground:
+def _ground(scenario: Scenario) -> StateTies:
     roster = {code: i for i, code in enumerate(scenario.codes)}
     n, scores = len(roster), [s.democracy for s in scenario.states]
     patron_of = np.zeros((n, n), dtype=bool)
@@ -173,7 +168,7 @@ def _ground(scenario: Scenario) -> Ground:
     trade = np.zeros((n, n))
     for row in scenario.trade:
         trade[roster[row.state], roster[row.partner]] = row.share
-    return Ground(
+    return StateTies(
         distance_km=shared(distances(scenario)),
         gap=shared(differences([s.ideal_point for s in scenario.states])),
         democracy=shared(lesser(scores)),
@@ -271,13 +266,13 @@ def distances(scenario: Scenario) -> Floats:
 
 
 def differences(values: list[float | None]) -> Floats:
-    """(n, n) absolute differences; a pair with a missing value gets the mean of the known pairs."""
+    """(n, n) absolute differences; a dyad with a missing value gets the mean of the known dyads."""
     x = np.array([np.nan if v is None else v for v in values])
     return _fill_with_mean(np.abs(x[:, None] - x))
 
 
 def lesser(values: list[float | None]) -> Floats:
-    """(n, n) the lesser of the two values; a pair with a missing value gets the mean of the known pairs."""
+    """(n, n) the lesser of the two values; a dyad with a missing value gets the mean of the known dyads."""
     x = np.array([np.nan if v is None else v for v in values])
     return _fill_with_mean(np.minimum(x[:, None], x))
 
@@ -326,13 +321,15 @@ def _rules(scenario: Scenario) -> Rules:
     )
 
 
-def _docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> InitialAgreements:
+def _initial_agreements(
+    scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]
+) -> InitialAgreements:
     """codes, kinds: in the order of the arrays. The last few are kept."""
     given = (scenario.accords, codes, kinds, scenario.start)
-    return _RECORDS.get(given, partial(_read_docket, scenario, codes, kinds))
+    return _RECORDS.get(given, partial(_read_initial, scenario, codes, kinds))
 
 
-def _read_docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> InitialAgreements:
+def _read_initial(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, ...]) -> InitialAgreements:
     stages = {"talks": 0, "signed": 1, "in_force": 2}
     rows = [a for a in scenario.accords if a.status in stages]
     roster, number = {code: i for i, code in enumerate(codes)}, numbered(codes)[2]
@@ -359,7 +356,7 @@ def _read_docket(scenario: Scenario, codes: tuple[str, ...], kinds: tuple[str, .
 
 
 def _signed_by_pair(scenario: Scenario, codes: tuple[str, ...], half_life: float) -> Floats:
-    """(P,) earlier signatures of each pair, fading; legs of multilateral treaties left out. The last few are kept."""
+    """(P,) earlier signatures of each dyad, fading; legs of multilateral treaties left out. The last few are kept."""
     given = (scenario.accords, codes, scenario.start, half_life)
     return _EARLIER.get(given, partial(_earlier, scenario, codes, half_life))
 

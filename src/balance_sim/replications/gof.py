@@ -1,7 +1,7 @@
 """Goodness of fit: the network of new agreements as observed, beside those that a model simulates.
 
 Both are tables of agreements with two states, a date and a kind. Each replication, and what was observed, becomes a
-vector of statistics in groups; each group is compared by `stats.mahalanobis`. `compare` does not know how the
+vector of statistics in groups; each group is compared by `stats.networks`. `compare` does not know how the
 agreements were simulated, so anybody's can be compared (as btergm's `createGOF`: Leifeld, Cranmer, Desmarais 2018,
 Temporal Exponential Random Graph Models with btergm, Journal of Statistical Software 83(6)).
 
@@ -30,7 +30,7 @@ from balance_sim.replications.outcomes import NEW
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Accord, Arm, Event, Report, Scenario
 from balance_sim.stats import networks
-from balance_sim.stats.mahalanobis import Fit, lies_among, mid_ranks
+from balance_sim.stats.networks import MahalanobisFit, lies_among, mid_ranks
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -148,7 +148,7 @@ class Group:
     name: str
     statistics: tuple[Statistic, ...]
     simulated: Floats
-    fit: Fit | None
+    fit: MahalanobisFit | None
     why: str | None = None
 
 

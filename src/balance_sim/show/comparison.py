@@ -7,7 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from balance_sim.analysis.compare import Found, Named, compare, inputs_that_differ, open_side, parse_side
+from balance_sim.analysis.compare import (
+    Named,
+    StudyComparison,
+    compare,
+    inputs_that_differ,
+    open_side,
+    parse_side,
+)
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.results.recount import Counting, by_one_table
 from balance_sim.results.result import Result
@@ -53,7 +60,7 @@ class Comparison:
         return Comparison(sides, tuple(counted), classes, counting)
 
     @cached_property
-    def found(self) -> Found | None:
+    def found(self) -> StudyComparison | None:
         """Outcome by outcome and pair by pair, of exactly two; None of more."""
         if len(self.sides) != 2:
             return None

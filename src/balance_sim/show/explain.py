@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from balance_sim.analysis.explain.attribution import Attribution
     from balance_sim.analysis.explain.pairs import PairTerms
-    from balance_sim.analysis.explain.timeline import Asked, Entry, Side, Timeline
+    from balance_sim.analysis.explain.timeline import AskedDyad, AskedState, Entry, Timeline
 
 WIDTH = 80
 SHOWN = 0.00005  # a difference that rounds to no less than 0.0001
@@ -259,11 +259,11 @@ def _entry_lines(told: Timeline, entry: Entry) -> Iterator[str]:
         yield from _wrapped(f"in {other.arm}: {_otherwise(other, told)}.", indent=" " * len(head))
 
 
-def _asked(asked: Asked) -> str:
+def _asked(asked: AskedDyad) -> str:
     return "; ".join(_side(side) for side in asked.sides)
 
 
-def _side(side: Side) -> str:
+def _side(side: AskedState) -> str:
     """`JPN consents at 0.310 against 0.283`, with digits enough to tell the two apart."""
     places = 3
     while places < 8 and f"{side.consent:.{places}f}" == f"{side.needs:.{places}f}":
@@ -272,7 +272,7 @@ def _side(side: Side) -> str:
     return f"{side.state} {verb} at {side.consent:.{places}f} against {side.needs:.{places}f}"
 
 
-def _otherwise(asked: Asked, told: Timeline) -> str:
+def _otherwise(asked: AskedDyad, told: Timeline) -> str:
     if asked.busy:
         return "nobody is asked, as something of that kind is under way"
     if asked.barred:

@@ -10,8 +10,7 @@ from balance_sim.show.names import capital
 from balance_sim.show.wording import number, plural, printable
 
 if TYPE_CHECKING:
-    from balance_sim.analysis.gof_file import GoodnessOfFit
-    from balance_sim.analysis.residuals import Residuals
+    from balance_sim.analysis.gof_file import GoodnessOfFit, Residuals
     from balance_sim.replications.gof import Comparison, Group, Statistic
 
 LEVEL = 0.05

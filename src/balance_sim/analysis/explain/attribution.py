@@ -280,41 +280,23 @@ def attribute(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> Attribution:
-    """Divide the effect of an arm on a number of agreements among groups of terms.
+    """Divide the effect of an arm on a number of agreements among groups of terms, over the first `runs` finished runs.
 
-    Simulates the control arm again, evaluates every choice of groups beside it, and holds its filtered numbers to the
-    study's.
-
-    Parameters
-    ----------
-    result : a study
-    arm : the headline arm if not given
-    groups : terms of willingness by the name of the group
-    outcome : counter-balancing agreements within the longest window if not given
-    runs : how many of the first finished runs; all, up to MOST_RUNS, if not given
-    workers : processes
-    progress : called with runs done, of how many, and 0
-
-    Raises
-    ------
-    WrongRequest
-        for what the study does not have
-    StoreDamaged
-        where the runs come out otherwise than stored
+    arm: the headline arm if not given. outcome: counter-balancing agreements within the longest window if not given.
+    runs: all, up to MOST_RUNS, if not given. Simulates the control arm again, evaluates every choice of groups beside
+    it, and holds its filtered numbers to the study's. Raises WrongRequest, or StoreDamaged where they differ.
 
     Examples
     --------
     `attribution_table(attribute(open_result(folder), groups={"trade": ("exposure",)}))`"""
     arm = compared_arm(result, arm)
     refuse_unknown(term for terms in groups.values() for term in terms)
-    outcome = outcome if outcome is not None else f"accords_counter_{result.window}"
+    outcome = outcome if outcome is not None else result.headline_outcome
     numbers, own, control = _stored(result, arm, outcome, runs if runs is not None else MOST_RUNS)
     worlds = compile_arms(result.scenario, (result.reference, arm))
     job = partial(effects_of_coalitions, worlds, arm, result.seed, groups, outcome, draws=result.draws)
-    count = -(
-        -len(numbers) // batch_runs(worlds.reference.n)
-    )  # batches: small enough to be simulated at once,
-    count = min(-(-count // workers) * workers, len(numbers))  # equal, as many for each worker
+    least = -(-len(numbers) // batch_runs(worlds.reference.n))  # batches small enough to be simulated at once
+    count = min(-(-least // workers) * workers, len(numbers))  # equal, as many for each worker
     parts: list[Floats] = []  # each (runs, coalitions + 1)
     done = 0
     batches = list(np.array_split(numbers, count))

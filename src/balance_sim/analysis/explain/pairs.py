@@ -30,18 +30,12 @@ from balance_sim.results.result import Result
 START, BEFORE = "start", "before"
 U, CONSENT = "u", "consent"
 AFTER = (7, 30, 90, 365)
+FEARED = ("arm", "moment", "date", "side", "adversary", "threat", "share")
 MOST_FEARED = 3
 MEAN_RUNS = 64
 """Runs averaged over where no number is given."""
 
-
-@dataclass(frozen=True)
-class Moment:
-    """A step at which willingness is read. day: where the step begins, from the scenario's start."""
-
-    name: str
-    step: int
-    day: float
+Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -108,10 +102,10 @@ def explain_pairs(
     runs: int | None = None,
     run: int | None = None,
 ) -> list[PairTerms]:
-    """The terms of some pairs, averaged over the first `runs` runs, or those of run number `run`.
+    """The terms of some dyads, averaged over the first `runs` runs, or those of run number `run`.
 
-    kind: if not given, for each pair the kind of security agreement on which talks would open most often at the start,
-    since the pair's effect counts these alone; any kind where the scenario has none. Raises WrongRequest for what is
+    kind: if not given, for each dyad the kind of security agreement on which talks would open most often at the start,
+    since the dyad's effect counts these alone; any kind where the scenario has none. Raises WrongRequest for what is
     not there."""
     arm = compared_arm(result, arm)
     numbers = run_numbers(result, runs if runs is not None else MEAN_RUNS, run)
@@ -122,14 +116,14 @@ def explain_pairs(
         )
     worlds = compile_arms(result.scenario, (result.reference, arm))
     worlds = with_draws(worlds, result.seed, numbers) if result.draws else worlds
-    found = [_Rows([], [], []) for _ in pairs]
+    found: dict[tuple[str, str], tuple[Rows, Rows, Rows]] = {pair: ([], [], []) for pair in pairs}
     for name in (result.reference, arm):
-        _read(worlds, name, result.seed, numbers, dict(zip(pairs, found, strict=True)), result.scenario.start)
+        _read(worlds, name, result.seed, numbers, found)
     ladder = worlds.reference.ladder
     secure = [name for name, counted in zip(ladder.names, ladder.security, strict=True) if counted]
     out = []
-    for (a, b), rows in zip(pairs, found, strict=True):
-        terms, rates = pd.DataFrame(rows.terms), pd.DataFrame(rows.rates)
+    for a, b in pairs:
+        terms, rates, feared = map(pd.DataFrame, found[a, b])
         chosen = kind if kind is not None else _chosen_kind(rates, secure)
         out.append(
             PairTerms(
@@ -141,10 +135,7 @@ def explain_pairs(
                 runs=numbers,
                 terms=terms[terms["kind"] == chosen].drop(columns="kind").reset_index(drop=True),
                 rates=rates,
-                adversaries=pd.DataFrame(
-                    rows.adversaries,
-                    columns=["arm", "moment", "date", "side", "adversary", "threat", "share"],
-                ),
+                adversaries=feared.reindex(columns=FEARED) if feared.empty else feared,
                 shares=pair_shares(result, a, b, arm),
                 record=pair_record(result, a, b),
                 window=result.window,
@@ -153,53 +144,41 @@ def explain_pairs(
     return out
 
 
-def moments_of(world: World) -> list[Moment]:
-    """The start, the last step before the focal event if it is another, and the steps that hold the days after."""
+def moments_of(world: World) -> list[tuple[str, int]]:
+    """Names and steps: the start, the last before the focal event if it is another, those that hold the days after."""
     before = step_before(world)
     days = [(f"+{d}", world.focal_day + d) for d in AFTER if world.focal_day + d <= world.grid[-1]]
     later = [(name, int(np.searchsorted(world.grid[:-1], day, side="right")) - 1) for name, day in days]
-    steps = [(START, 0), *([(BEFORE, before)] if before else []), *later]
-    return [Moment(name, step, float(world.grid[step])) for name, step in steps]
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of a pair's tables: all kinds, at all moments, in both arms."""
-
-    terms: list[dict[str, Any]]
-    rates: list[dict[str, Any]]
-    adversaries: list[dict[str, Any]]
+    return [(START, 0), *([(BEFORE, before)] if before else []), *later]
 
 
 def _read(
-    worlds: Worlds, arm: str, seed: int, runs: Keys, pairs: dict[tuple[str, str], _Rows], start: date
+    worlds: Worlds, arm: str, seed: int, runs: Keys, pairs: dict[tuple[str, str], tuple[Rows, Rows, Rows]]
 ) -> None:
-    """Simulate one arm and add each pair's rows."""
+    """Simulate one arm and add rows to each dyad's terms, rates and adversaries: all kinds, at all moments."""
     world = worlds.arms[arm]
     moments = moments_of(world)
 
     def observe(world: World, state: State, view: View) -> None:
-        for moment in moments:
-            if moment.step != view.step:
-                continue
-            stamp = {"arm": arm, "moment": moment.name, "date": start + timedelta(days=int(moment.day))}
-            for (a, b), rows in pairs.items():
+        date = worlds.scenario.start + timedelta(days=int(world.grid[view.step]))
+        for moment in (name for name, step in moments if step == view.step):
+            stamp = {"arm": arm, "moment": moment, "date": date}
+            for (a, b), (terms, rates, feared) in pairs.items():
                 sides = {
-                    ego: _side(worlds, world, state, view, ego, alter) for ego, alter in ((a, b), (b, a))
+                    a: _side(worlds, world, state, view, a, b),
+                    b: _side(worlds, world, state, view, b, a),
                 }
                 for side, parts in sides.items():
-                    rows.terms.extend(
+                    terms += [
                         stamp
                         | {"kind": kind, "side": side, "part": part, "value": float(values[:, m].mean())}
                         | {"sd": float(values[:, m].std(ddof=1)) if len(values) > 1 else float("nan")}
                         for m, kind in enumerate(world.ladder.names)
                         for part, values in parts.items()
-                    )
-                    rows.adversaries.extend(
-                        stamp | {"side": side} | row for row in _feared(world, view, side)
-                    )
+                    ]
+                    feared += [stamp | {"side": side} | row for row in _feared(world, view, side)]
                 both = sides[a][CONSENT] * sides[b][CONSENT]
-                rows.rates.extend(stamp | row for row in _rates(world, state, both, a, b))
+                rates += [stamp | row for row in _rates(world, state, both, a, b)]
 
     chances = draw_opportunities(worlds.reference, seed, runs)
     simulate(world, worlds.baseline, chances, thinning(world, chances, None), seed, runs, observe)
@@ -215,7 +194,7 @@ def _side(worlds: Worlds, world: World, state: State, view: View, ego: str, alte
     return {name: values.reshape(shape) for name, values in (parts | {U: u, CONSENT: consent(u)}).items()}
 
 
-def _feared(world: World, view: View, side: str) -> list[dict[str, Any]]:
+def _feared(world: World, view: View, side: str) -> Rows:
     """Whom a side fears most, mean over runs."""
     i = world.codes.index(side)
     threat, total = view.adversaries[:, i].mean(axis=0), float(view.total[:, i].mean())
@@ -227,7 +206,7 @@ def _feared(world: World, view: View, side: str) -> list[dict[str, Any]]:
     ]
 
 
-def _rates(world: World, state: State, both: Floats, a: str, b: str) -> list[dict[str, Any]]:
+def _rates(world: World, state: State, both: Floats, a: str, b: str) -> Rows:
     """both: (R, M) probability that both sides consent."""
     pair = world.pair_index[world.codes.index(a), world.codes.index(b)]
     both = both * openness_at(world, state.day)[pair]
@@ -264,7 +243,7 @@ def pair_shares(result: Result, a: str, b: str, arm: str) -> pd.DataFrame:
 
 
 def pair_record(result: Result, a: str, b: str) -> pd.DataFrame:
-    """Agreements of the pair on record at the start: id, name, kind, status, and their dates."""
+    """Agreements of the dyad on record at the start: id, name, kind, status, and their dates."""
     dates = ("opened", "signed", "in_force", "scheduled_signed", "scheduled_in_force")
     columns = ["id", "name", "kind", "status", *dates]
     rows = [
@@ -276,7 +255,7 @@ def pair_record(result: Result, a: str, b: str) -> pd.DataFrame:
 
 
 def ordered_pair(result: Result, a: str, b: str) -> tuple[str, str]:
-    """The pair with the lesser code first. Raises WrongRequest."""
+    """The dyad with the lesser code first. Raises WrongRequest."""
     for code in (a, b):
         if code not in result.scenario.codes:
             raise WrongRequest(
@@ -287,7 +266,7 @@ def ordered_pair(result: Result, a: str, b: str) -> tuple[str, str]:
     return (a, b) if a < b else (b, a)
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def _records(frame: pd.DataFrame) -> Rows:
     """Rows for JSON: dates as text, what is missing as null."""
     out = []
     for row in frame.to_dict("records"):

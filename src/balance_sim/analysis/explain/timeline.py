@@ -43,7 +43,7 @@ class Trace:
 
     arm: str
     made: Accords
-    consent: Floats  # (C, 2) probability of the pair's first and second state
+    consent: Floats  # (C, 2) probability of the dyad's first and second state
     busy: Bools  # (C,) something of that kind is under way
     parts: dict[str, Floats]  # (2, C) of either side's willingness, nats
     acts: list[tuple[float, int]]  # provocations of the run: day, and which
@@ -77,7 +77,7 @@ def every_opportunity(worlds: Worlds, seed: int, run: int) -> Opportunities:
 
 
 def rows_of_talks(chances: Opportunities, made: Accords) -> dict[tuple[int, int, int], int]:
-    """(pair, kind, count) of the talks opened in the run, to the row of the opportunity."""
+    """(dyad, kind, count) of the talks opened in the run, to the row of the opportunity."""
     new = made.origin == ORIGINS.index("new")
     wanted = set(zip(made.pair[new].tolist(), made.kind[new].tolist(), made.count[new].tolist(), strict=True))
     keys = zip(chances.pair.tolist(), chances.kind.tolist(), chances.count.tolist(), strict=True)
@@ -85,7 +85,7 @@ def rows_of_talks(chances: Opportunities, made: Accords) -> dict[tuple[int, int,
 
 
 @dataclass(frozen=True)
-class Side:
+class AskedState:
     """One state asked at an opportunity: it consents if its probability exceeds the number drawn."""
 
     state: str
@@ -100,13 +100,13 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedDyad:
     """Both sides at one opportunity in one arm. busy: that kind was under way, so nobody was asked. barred: the two
     have no relations, and the opportunity was passed for that."""
 
     arm: str
     busy: bool
-    sides: tuple[Side, Side]
+    sides: tuple[AskedState, AskedState]
     barred: bool = False
 
 
@@ -125,7 +125,7 @@ class Entry:
     direction: str = ""
     origin: str = ""
     occasion: int = -1
-    asked: tuple[Asked, ...] = ()
+    asked: tuple[AskedDyad, ...] = ()
 
     @property
     def days_later(self) -> int:
@@ -180,7 +180,7 @@ def tell(result: Result, run: int, arm: str | None = None) -> Timeline:
             made[control], made[arm], scenario.start, _Asking(worlds, chances, traces[control], traces[arm])
         ),
     ]
-    outcome = f"accords_counter_{result.window}"
+    outcome = result.headline_outcome
     row = result.outcomes[result.outcomes["run"] == run].set_index("arm")[outcome]
     return Timeline(
         run=run,
@@ -207,7 +207,7 @@ def chosen_runs(result: Result, arm: str | None = None) -> dict[str, int]:
     """Three runs, `least`, `median` and `largest` by their paired effect, chosen by RULE."""
     arm = compared_arm(result, arm)
     run_numbers(result, 1)
-    frame = result.outcomes.pivot(index="run", columns="arm", values=f"accords_counter_{result.window}")
+    frame = result.outcomes.pivot(index="run", columns="arm", values=result.headline_outcome)
     frame = frame.sort_index()
     effect = (frame[arm] - frame[result.reference]).to_numpy(float)
     order, numbers = effect.argsort(kind="stable"), frame.index.to_numpy()
@@ -222,7 +222,7 @@ class _Asking:
         self.worlds, self.chances, self.control, self.arm = worlds, chances, control, arm
         self.rows = rows_of_talks(chances, control.made) | rows_of_talks(chances, arm.made)
 
-    def at(self, a: str, b: str, kind: str, count: int) -> tuple[Asked, ...]:
+    def at(self, a: str, b: str, kind: str, count: int) -> tuple[AskedDyad, ...]:
         """Both arms' answers at the opportunity at which talks opened in either, the control arm's first."""
         world = self.worlds.reference
         pair = int(world.pair_index[world.codes.index(a), world.codes.index(b)])
@@ -231,13 +231,13 @@ class _Asking:
         out = []
         for trace in (self.control, self.arm):
             first, second = (
-                Side(
+                AskedState(
                     state, float(trace.consent[row, side]), float(self.chances.needs[row, side]), *parts[side]
                 )
                 for side, state in enumerate((a, b))
             )
             barred = not unbarred(self.worlds.arms[trace.arm], self.chances, np.array([row]))[0]
-            out.append(Asked(trace.arm, bool(trace.busy[row]), (first, second), bool(barred)))
+            out.append(AskedDyad(trace.arm, bool(trace.busy[row]), (first, second), bool(barred)))
         return tuple(out)
 
     def _main_part(self, side: int, row: int) -> tuple[str, float]:

@@ -1,10 +1,10 @@
-"""What the measures of mechanisms read of a finished study, and the intervals they share."""
+"""What the measures of mechanisms read of a finished study, and the intervals that they share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,20 +13,14 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from balance_sim.analysis.permutation import Compared
+from balance_sim.analysis.participants import PlaceboComparison
 from balance_sim.model.baseline import Worlds
 from balance_sim.replications.outcomes import FILTERED, NEW, least_jump
 from balance_sim.replications.scene import Cast, focal_cast
 from balance_sim.replications.tables import positions
 from balance_sim.results.frames import by_arm
 from balance_sim.scenario.schema import Event
-from balance_sim.stats.intervals import (
-    NORMAL,
-    fieller,
-    paired_interval,
-    spread_over,
-    t_quantile,
-)
+from balance_sim.stats.intervals import NORMAL, fieller, paired_interval, spread_over, t_quantile
 
 if TYPE_CHECKING:
     from balance_sim.results.result import Result
@@ -34,43 +28,35 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 NO_EXTRA = "the extra arms were not run (`--no-mechanisms`, or a folder that was begun without them)"
+NO_HOST = "the focal event names no host in the roster"
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a measure came to. lo, hi: 95 % interval, NaN where there is none.
+class MechanismEstimate:
+    """What a measure came to. lo, hi: 95 % CI, NaN where there is none; n: paired replications behind it.
 
-    shuffled: placebos of a measure that has its own. verdict: where the sign of the interval does not decide. n: paired
-    runs behind it."""
+    shuffled: placebos of a measure that has its own. verdict: where the sign of the interval does not decide."""
 
     value: float
     lo: float
     hi: float
     n: int
-    shuffled: Compared | None = None
+    shuffled: PlaceboComparison | None = None
     verdict: str | None = None
     note: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-class Lacking(LookupError):
-    """The results, of another version, have no such outcome."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"the results lack {what}: another version made them")
-
-
-Measured = Found | str
-Measure = Callable[["Readings"], Measured]
+class NoValue(Exception):
+    """A measure that a scenario or its results cannot support; the text says why."""
 
 
 @dataclass(frozen=True)
-class Change:
-    """Something measured in two arms, run by run. arm, reference: (runs,).
+class PairedColumns:
+    """Something measured in two arms, replication by replication; so are sums, differences and shares of such.
 
-    smooth: a filtered estimate, or made of such alone; alike: no run can show a difference; least: how much a run that
-    differs differs by at least. All decide the interval: `intervals.paired_interval`. Sums, differences and shares of
-    changes are changes: what they are made of is measured in both arms too."""
+    arm, reference: (runs,). smooth: a filtered estimate, or made of such alone; alike: no run can show a difference;
+    least: how much a run that differs differs by at least. All decide the interval: `intervals.paired_interval`."""
 
     arm: Floats
     reference: Floats
@@ -79,17 +65,17 @@ class Change:
     least: float = 0.0
 
     @staticmethod
-    def of(values: Floats, *, smooth: bool = False, least: float = 0.0) -> Change:
+    def of(values: Floats, *, smooth: bool = False, least: float = 0.0) -> PairedColumns:
         """A change that is known as such alone."""
-        return Change(values, np.zeros(len(values)), smooth, least=least)
+        return PairedColumns(values, np.zeros(len(values)), smooth, least=least)
 
     @property
     def values(self) -> Floats:
         """(runs,) arm less reference."""
         return self.arm - self.reference
 
-    def __add__(self, other: Change) -> Change:
-        return Change(
+    def __add__(self, other: PairedColumns) -> PairedColumns:
+        return PairedColumns(
             self.arm + other.arm,
             self.reference + other.reference,
             self.smooth and other.smooth,
@@ -97,29 +83,34 @@ class Change:
             max(self.least, other.least),
         )
 
-    def __sub__(self, other: Change) -> Change:
+    def __sub__(self, other: PairedColumns) -> PairedColumns:
         return self + other.times(-1.0)
 
-    def times(self, share: float) -> Change:
+    def times(self, share: float) -> PairedColumns:
         """The same, of so many units each."""
         least = abs(share) * self.least
-        return Change(share * self.arm, share * self.reference, self.smooth, self.alike, least)
+        return PairedColumns(share * self.arm, share * self.reference, self.smooth, self.alike, least)
 
 
-def mean_found(change: Change, **more: Any) -> Found:
+def mean_of(change: PairedColumns, **more: Any) -> MechanismEstimate:
     """The mean of a change with its interval."""
     how = {"smooth": change.smooth, "alike": change.alike}
     mean, _, lo, hi = paired_interval(change.arm, change.reference, **how, least=change.least)
-    return Found(mean, lo, hi, len(change.arm), **more)
+    return MechanismEstimate(mean, lo, hi, len(change.arm), **more)
 
 
-def detail_of(change: Change) -> dict[str, Any]:
+def detail_of(change: PairedColumns) -> dict[str, Any]:
     """The same as plain data."""
-    found = mean_found(change)
-    return {"value": found.value, "ci95": [found.lo, found.hi]}
+    found = mean_of(change)
+    return detail(found.value, found.lo, found.hi)
 
 
-def ratio(over: Change, under: Change) -> tuple[float, float, float]:
+def detail(value: float, lo: float, hi: float, **more: Any) -> dict[str, Any]:
+    """A number with its interval as plain data."""
+    return {"value": value, "ci95": [lo, hi], **more}
+
+
+def ratio(over: PairedColumns, under: PairedColumns) -> tuple[float, float, float]:
     """Ratio of two means over the same runs, with Fieller's 95 % interval.
 
     NaN where the interval has no ends (`intervals.fieller`). Where the upper mean is not a
@@ -182,69 +173,54 @@ def jackknifed(statistic: Callable[[Floats], float], values: Floats) -> tuple[fl
     return whole, whole - half, whole + half
 
 
-class Readings:
-    """A study as the measures read it: paired columns by arm, accords, casts, the reference world."""
+class StudyData:
+    """A study as the measures read it: paired columns by arm, agreements, roles, the control arm's world."""
 
     def __init__(self, result: Result, arm: str) -> None:
         self.result, self.arm = result, arm
-        self.scenario = result.scenario
+        self.scenario, self.reference = result.scenario, result.reference
         self.windows = sorted(result.scenario.report.windows)
         self.short, self.long = self.windows[0], self.windows[-1]
-        self._compared: dict[tuple[str, str], bool] = {}
 
     def has(self, outcome: str) -> bool:
         """Whether the study holds an outcome."""
         return outcome in self.result.by_run.names
 
+    def need_extra(self, arm: str) -> None:
+        """Raise NoValue where an extra arm was not run."""
+        if not self.has_arm(arm):
+            raise NoValue(NO_EXTRA)
+
     def has_arm(self, arm: str) -> bool:
         return arm in self.result.by_run.arms or arm in self.result.extra_by_run.arms
 
     def of(self, arm: str, outcome: str) -> pd.Series[Any]:
-        """An outcome of an arm, extra ones too, by run; its filtered estimate where there is one. Raises Lacking."""
+        """An outcome of an arm, extra ones too, by run; its filtered estimate where there is one."""
         found = self.result.by_run if arm in self.result.by_run.arms else self.result.extra_by_run
         name = FILTERED + outcome if FILTERED + outcome in found.names else outcome
         if name not in found.names:
-            raise Lacking(f"the outcome `{outcome}`")
+            raise NoValue(f"the results lack the outcome `{outcome}`: another version made them")
         return by_arm(found.frame(name))[arm][name]
-
-    def difference(self, outcome: str, arm: str | None = None, against: str | None = None) -> Change:
-        """Paired change of an outcome; by default the headline arm's from the reference."""
-        arm, against = arm or self.arm, against or self.result.reference
-        pair = self.pair(outcome, arm, against)
-        least = least_jump(outcome, self.result.steps)
-        return Change(*pair, self.smooth(outcome), self._alike(arm, against), least)
-
-    def smooth(self, outcome: str) -> bool:
-        """Whether the study has a filtered estimate of an outcome, which is then read in its place."""
-        return FILTERED + outcome in self.result.by_run.names
-
-    def pair(self, outcome: str, arm: str, against: str) -> tuple[Floats, Floats]:
-        """An outcome in two arms, over the runs that both have."""
-        one, other = (self.of(name, outcome) for name in (arm, against))
-        if one.index.equals(other.index):
-            return one.to_numpy(float), other.to_numpy(float)
-        common = one.index.intersection(other.index)
-        return one.loc[common].to_numpy(float), other.loc[common].to_numpy(float)
-
-    def level(self, outcome: str) -> float:
-        """The mean of an outcome in the reference arm."""
-        return float(self.of(self.result.reference, outcome).mean())
 
     def columns(self, outcome: str, *arms: str) -> Floats:
         """(runs, arms) an outcome in several arms, over the runs that all have."""
-        frames = [self.of(arm, outcome) for arm in arms]
-        common = frames[0].index
-        for frame in frames[1:]:
-            common = common.intersection(frame.index)
-        return np.stack([frame.loc[common].to_numpy(float) for frame in frames], axis=1)
+        columns = [self.of(arm, outcome) for arm in arms]
+        common = reduce(pd.Index.intersection, [column.index for column in columns])
+        return np.stack([column.loc[common].to_numpy(float) for column in columns], axis=1)
 
-    def _alike(self, arm: str, against: str) -> bool:
-        """Whether two arms are the same to the last digit in every outcome of every run that both have."""
-        if against == self.result.reference and arm in self.result.arms:
-            return arm in self.result.alike
-        if (arm, against) not in self._compared:
-            self._compared[arm, against] = self.result.are_alike(arm, against)
-        return self._compared[arm, against]
+    def difference(self, outcome: str) -> PairedColumns:
+        """Paired change of an outcome, the headline arm's from the control arm."""
+        arm, against = self.columns(outcome, self.arm, self.reference).T
+        least = least_jump(outcome, self.result.steps)
+        return PairedColumns(arm, against, self.smooth(outcome), self.arm in self.result.alike, least)
+
+    def smooth(self, outcome: str) -> bool:
+        """Whether the study has a filtered estimate of an outcome, which is then read in its place."""
+        return self.has(FILTERED + outcome)
+
+    def level(self, outcome: str) -> float:
+        """The mean of an outcome in the control arm."""
+        return float(self.of(self.reference, outcome).mean())
 
     def by_window(self, outcome: str) -> dict[str, Any]:
         """The effect on an outcome in each window."""
@@ -252,12 +228,19 @@ class Readings:
 
     @cached_property
     def worlds(self) -> Worlds:
-        """The reference arm alone, compiled."""
+        """The control arm alone, compiled."""
         return self.result.worlds
 
     @cached_property
     def cast(self) -> Cast:
+        """Who plays which part in the focal event."""
         return focal_cast(self.worlds)
+
+    def need_host(self) -> int:
+        """The host's position in the arrays. Raises NoValue where the focal event names none."""
+        if self.cast.host is None:
+            raise NoValue(NO_HOST)
+        return self.cast.host
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -269,32 +252,28 @@ class Readings:
 
     @cached_property
     def accords(self) -> pd.DataFrame:
-        """Accords that the headline arm and its reference sign after the focal date.
+        """Agreements that the headline arm and the control arm sign after the focal date.
 
         run, arm, pair, kind, origin, occasion, after (days from the focal date). Gathered block by block: the
-        study's own tables of accords are many times larger."""
+        study's own tables are many times larger."""
         tables = [self._signed_later(accords) for _, accords in self.result.blocks()]
         frame: pd.DataFrame = pa.concat_tables(tables).unify_dictionaries().to_pandas(use_threads=False)
         return frame
 
     def _signed_later(self, accords: pa.Table) -> pa.Table:
-        arms = pa.array([self.arm, self.result.reference])
+        arms = pa.array([self.arm, self.reference])
         after = pc.subtract(accords["signed"].cast(pa.int32()), self.result.focal_day)
         kept = pc.and_(pc.is_in(accords["arm"].cast(pa.string()), arms), pc.greater_equal(after, 1))
         few = accords.append_column("after", after.cast(pa.int32())).filter(kept)
-        return pa.table(
-            {name: few[name] for name in ("run", "arm", "kind", "origin", "occasion", "after")}
-            | {"pair": self._pairs(few).astype(np.int32)}
-        )
-
-    def _pairs(self, accords: pa.Table) -> npt.NDArray[np.int64]:
-        a, b = (positions(accords, side, self.codes) for side in ("a", "b"))
-        return self.worlds.reference.pair_index[a, b]
+        a, b = (positions(few, side, self.codes) for side in ("a", "b"))
+        names = ("run", "arm", "kind", "origin", "occasion", "after")
+        pair = self.worlds.reference.pair_index[a, b].astype(np.int32)
+        return pa.table({name: few[name] for name in names} | {"pair": pair})
 
     def by_dyad(self, arm: str) -> ByDyad:
-        """Filtered effects of an arm on new agreements within the longest window, by dyad. Raises Lacking."""
+        """Filtered effects of an arm on new agreements within the longest window, by dyad."""
         if self.result.dyads.empty:
-            raise Lacking("sums by dyad")
+            raise NoValue("the results lack sums by dyad: another version made them")
         rows, place = self.result.dyads, {code: i for i, code in enumerate(self.codes)}
         rows = rows[rows["arm"] == arm]
         dyad = self.worlds.reference.pair_index[rows["a"].map(place), rows["b"].map(place)]
@@ -306,10 +285,10 @@ class Readings:
     def runs(self) -> npt.NDArray[np.int64]:
         """Numbers of the runs that the study's arms have."""
         frame = self.result.by_run.frame()
-        return frame.loc[frame["arm"] == self.result.reference, "run"].to_numpy(np.int64)
+        return frame.loc[frame["arm"] == self.reference, "run"].to_numpy(np.int64)
 
-    def new(self, arm: str, window: int | None = None) -> pd.DataFrame:
-        """run and pair of the new accords of the headline arm or its reference in a window, by default the longest."""
+    def new(self, arm: str) -> pd.DataFrame:
+        """run and pair of the new agreements of the headline arm or the control arm in the longest window."""
         frame = self.accords
-        within = frame["after"].between(1, window or self.long)
+        within = frame["after"].between(1, self.long)
         return frame.loc[(frame["arm"] == arm) & frame["origin"].isin(NEW) & within, ["run", "pair"]]

@@ -1,0 +1,215 @@
+"""Mechanisms read off what states believe: audiences, the host's standing, its partners, insecurity, neutrality."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from balance_sim.analysis.mechanisms.data import (
+    MechanismEstimate,
+    NoValue,
+    PairedColumns,
+    StudyData,
+    detail,
+    detail_of,
+    mean_of,
+    ratio,
+)
+from balance_sim.model.news import attention_to
+from balance_sim.replications.recorder import asian_shares, audiences_apart, outsiders
+
+
+def audiences(r: StudyData) -> MechanismEstimate:
+    """M3: rise of the participants' perceived alignment where the event is heeded most, less where least."""
+    heed = {name: attention_to(r.scenario, name, r.focal.kind) for name in r.cast.audiences}
+    if len(r.cast.participants) < 2:
+        raise NoValue("the focal event has fewer than two principals in the roster")
+    apart = audiences_apart(r.worlds, r.cast)
+    if apart is None:
+        raise NoValue("all audiences heed such an event alike")
+    most, least = apart
+    rise = {name: r.difference(f"alignment_participants_{name}_{r.short}") for name in heed}
+    return mean_of(
+        rise[most] - rise[least],
+        note=f"{most} less {least}",
+        detail={
+            "rise": {name: detail_of(of) | {"attention": heed[name]} for name, of in rise.items()},
+            "accords_per_state": {
+                name: detail_of(_agreements_per_state(r, outsiders(r.worlds, r.cast, name)))
+                for name in r.scenario.audiences
+            },
+        },
+    )
+
+
+def _agreements_per_state(r: StudyData, states: list[int]) -> PairedColumns:
+    """Change of new agreements per state of an audience."""
+    world = r.worlds.reference
+    inside = np.isin(np.arange(world.n), states)
+    made = []
+    for arm in (r.arm, r.reference):
+        new = r.new(arm)
+        pair = new["pair"].to_numpy(int)
+        sides = inside[world.first[pair]].astype(float) + inside[world.second[pair]]
+        made.append(np.bincount(np.searchsorted(r.runs, new["run"]), sides, minlength=len(r.runs)))
+    change = PairedColumns(made[0], made[1], alike=r.arm in r.result.alike, least=1.0)
+    return change.times(1 / max(int(inside.sum()), 1))
+
+
+def _of_host(r: StudyData, outcome: str, note: str = "", **more: Any) -> MechanismEstimate:
+    """Change of an outcome of the host in the shortest window, with its level in the control arm."""
+    name = f"{outcome}_{r.short}"
+    found = {"without": r.level(name), **more, "by_window": r.by_window(outcome)}
+    return mean_of(r.difference(name), note=note, detail=found)
+
+
+def _need(r: StudyData, outcome: str, why: str) -> None:
+    """Raise NoValue where the study has no host, or lacks an outcome in the shortest window."""
+    r.need_host()
+    if not r.has(f"{outcome}_{r.short}"):
+        raise NoValue(why)
+
+
+def mediation(r: StudyData) -> MechanismEstimate:
+    """M5: change of the host's credibility as a mediator in the war, beside that of all rival mediators."""
+    _need(r, "credibility_host", "no two states of the roster, the host apart, are at war")
+    host, rivals = (r.difference(f"credibility_{who}_{r.short}") for who in ("host", "rivals"))
+    found = _of_host(r, "credibility_host", rivals=detail_of(rivals), against_rivals=detail_of(host - rivals))
+    found.detail["wars"] = ["-".join(r.codes[i] for i in pair) for pair in r.cast.wars]
+    return found
+
+
+def europe(r: StudyData) -> MechanismEstimate:
+    """M6: change of the mean relation of Europe's states to the host, and how much comes through the war."""
+    _need(r, "relations_europe_host", "the scenario reports no group `europe`")
+    found: dict[str, Any] = {"by_window": r.by_window("relations_europe_host")}
+    war = f"drawn_in_war_europe_host_{r.short}"
+    if r.has(war):
+        parties = [r.codes[i] for i in r.cast.war_parties]
+        through = ratio(r.difference(war), _hostility(r, "europe"))
+        found["share_through_war"] = detail(*through, parties=parties)
+    return mean_of(r.difference(f"relations_europe_host_{r.short}"), detail=found)
+
+
+def _hostility(r: StudyData, group: str) -> PairedColumns:
+    """Change of -ln(1 - q): hostility to the host itself, and what its partners draw it into."""
+    own, drawn = (r.difference(f"{part}_{group}_host_{r.short}") for part in ("hostility", "drawn_in"))
+    return own + drawn
+
+
+def asia(r: StudyData) -> MechanismEstimate:
+    """M7: change of the mean relation of Asia's states to the host; South Korea apart."""
+    r.need_host()
+    shares = asian_shares(r.cast)
+    if not shares:
+        raise NoValue("the scenario reports no group whose name starts with `asia`")
+    apart = ["south_korea"] if r.has(f"relations_south_korea_host_{r.short}") else []
+    groups = {name: r.difference(f"relations_{name}_host_{r.short}") for name in [*shares, *apart]}
+    found: dict[str, Any] = {"by_group": {name: detail_of(of) for name, of in groups.items()}}
+    if {"asia_claimants", "asia_others"} <= set(shares):
+        found["claimants_less_others"] = detail_of(groups["asia_claimants"] - groups["asia_others"])
+    return mean_of(reduce(add, [groups[name].times(part) for name, part in shares.items()]), detail=found)
+
+
+def entrapment(r: StudyData) -> MechanismEstimate:
+    """M8: share of the host's loss of standing at the horizon that starts with its partners' provocations.
+
+    Loss: fall of the mean relation of all outsiders to the host. With provocations in the arm, less without
+    them, over the whole loss from the control arm without them."""
+    host = r.need_host()
+    beside = {r.codes[i] for i in r.cast.participants if i != host}
+    partners = [one for one in r.scenario.provocations if one.rate > 0 and one.state in beside]
+    if not partners:
+        raise NoValue("the scenario declares no provocations by the host's partners")
+    calm, twice = "extra.provoked_0", "extra.provoked_200"
+    r.need_extra(calm)
+    arms = (r.arm, r.reference, calm, calm + ".reference", twice)
+    with_it, without, calm_with, calm_without, twice_with = -r.columns(
+        f"relations_outside_host_{r.long}", *arms
+    ).T
+    by_them = PairedColumns(with_it, calm_with)
+    added = by_them - PairedColumns(without, calm_without)
+    spread = {"0": calm_with, "1": with_it, "2": twice_with}
+    return MechanismEstimate(
+        *ratio(by_them, PairedColumns(with_it, calm_without)),
+        len(with_it),
+        note=f"that such acts cost the host is implied; the event adds {added.values.mean():+.1e} to their cost",
+        detail={
+            "loss_by_provocations": detail_of(by_them),
+            "added_by_the_event": detail_of(added),
+            "standard_deviation_of_loss_by_rate": {
+                rate: float(of.std(ddof=1)) if len(of) > 1 else float("nan") for rate, of in spread.items()
+            },
+            "provocations": [one.id for one in partners],
+        },
+    )
+
+
+def manoeuvre(r: StudyData) -> MechanismEstimate:
+    """M9: change of the host's room for manoeuvre: partners worth having that would agree."""
+    r.need_host()
+    rate = r.difference(f"room_rate_host_{r.short}")
+    return _of_host(r, "room_host", rate_of_agreement=detail_of(rate))
+
+
+def net_loss(r: StudyData) -> MechanismEstimate:
+    """M10: change of the host's insecurity: what the others' fear costs it, less what its partners lend."""
+    r.need_host()
+    parts = {
+        "defence": f"defence_host_{r.short}",
+        "dependence": f"dependence_host_{r.short}",
+        "dependence_on_partners": f"dependence_host_partners_{r.short}",
+    }
+    known = {name: of for name, of in parts.items() if name == "defence" or r.has(of)}
+    note = "" if r.scenario.parameters.beta > 0 else "beta is 0: friends without a treaty lend nothing"
+    changes = {name: detail_of(r.difference(of)) for name, of in known.items()}
+    return _of_host(r, "insecurity_host", note, **changes)
+
+
+def association(r: StudyData) -> MechanismEstimate:
+    """M12: share of the change of hostility to the host that comes through its partners."""
+    r.need_host()
+    outside = _hostility(r, "outside")
+    if not outside.values.any():
+        raise NoValue("what states think of the host does not differ between the arms")
+    by_group = {}
+    for name in r.cast.groups:
+        if r.has(f"hostility_{name}_host_{r.short}"):
+            drawn, whole = r.difference(f"drawn_in_{name}_host_{r.short}"), _hostility(r, name)
+            by_group[name] = detail(*ratio(drawn, whole), change=detail_of(whole))
+    through = ratio(r.difference(f"drawn_in_outside_host_{r.short}"), outside)
+    return MechanismEstimate(*through, len(r.runs), detail={"by_group": by_group})
+
+
+def rivalry(r: StudyData) -> MechanismEstimate:
+    """M13: change of the host's influence over the junior principal less that of the third."""
+    names = {"host": r.need_host(), "junior": r.cast.junior, "third": r.cast.third}
+    if not r.has(f"influence_host_junior_{r.short}"):
+        raise NoValue("the focal event has fewer than three principals in the roster, one of them its host")
+    gap = {
+        w: r.difference(f"influence_host_junior_{w}") - r.difference(f"influence_third_junior_{w}")
+        for w in r.windows
+    }
+    left = ratio(gap[r.long], gap[r.short]) if gap[r.short].values.any() else (np.nan,) * 3
+    return mean_of(
+        gap[r.short],
+        note=", ".join(f"{part} {r.codes[i]}" for part, i in names.items() if i is not None),
+        detail={
+            **{
+                who: detail_of(r.difference(f"influence_{who}_junior_{r.short}")) for who in ("host", "third")
+            },
+            "without": {who: r.level(f"influence_{who}_junior_{r.short}") for who in ("host", "third")},
+            "left_at_the_horizon": detail(*left),
+            "by_window": {str(w): detail_of(of) for w, of in gap.items()},
+        },
+    )
+
+
+def neutrality(r: StudyData) -> MechanismEstimate:
+    """M14: how far the host's perceived position in the war lies from the one it declares."""
+    why = "the scenario declares no position of the host between two disputants (`report.positions`)"
+    _need(r, "neutrality_gap_host", why)
+    return _of_host(r, "neutrality_gap_host", declared=dict(r.scenario.report.positions))

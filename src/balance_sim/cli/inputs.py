@@ -1,0 +1,172 @@
+"""`balance-sim new`, `parameters` and `schema`: a scenario to start from, its defaults, and its JSON Schema."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from balance_sim.cli import options
+
+SCENARIOS = Path("scenarios")
+BASE_RATE = click.FloatRange(min=0, max=1e4, min_open=True)
+COLUMNS = ("path", "value", "unit", "source", "range")
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--out", metavar="FILE",
+    help="Where to write; - for stdout. Default: NAME.yaml here; a case goes to ./scenarios if it is there.",
+)  # fmt: skip
+@click.option("--from-case", "case_id", metavar="CASE_ID", help="Build the scenario of this case of history.")
+@click.option(
+    "--cases", type=options.PATH, metavar="CSV",
+    help="Table of cases: case_id, signal_date, participants, observers, ...",
+)  # fmt: skip
+@click.option(
+    "--data", type=options.PATH, metavar="DIR", help="Folder of the public series; see docs/cases.md."
+)
+@click.option(
+    "--base-rate", type=BASE_RATE, metavar="RATE",
+    help="Agreements a year, of all types, that the states sign among themselves. Asked for at a terminal; a case "
+    "counts its own.",
+)  # fmt: skip
+def new(
+    name: str, out: str | None, case_id: str | None, cases: Path | None, data: Path | None, base_rate: float | None
+) -> None:  # fmt: skip
+    """Write a small commented scenario that checks and runs as it is. Never overwrites a file.
+
+    With --from-case, --cases and --data: the scenario of a case, from what the series know at its date, as
+    NAME.yaml and tables in a folder NAME beside it. Its level is that of the record: a calibration where there are
+    agreements enough for one, else a base rate."""
+    if case_id is None and cases is None and data is None:
+        if base_rate is None and out != "-" and sys.stdin.isatty():
+            base_rate = _asked()
+        _starter(name, out, base_rate)
+        return
+    if case_id is None or cases is None or data is None:
+        raise click.UsageError("a case needs all three of --from-case, --cases and --data")
+    if out == "-":
+        raise click.UsageError("a case is several files; give --out a file name")
+    _from_case(name, out, case_id, cases, data, base_rate)
+
+
+def _asked() -> float | None:
+    """What a user at a terminal says of the level; None where there is no answer."""
+    question = "Agreements a year that these states sign among themselves (empty: leave it open)"
+    text = click.prompt(question, default="", show_default=False)
+    return float(BASE_RATE(text)) if text.strip() else None
+
+
+def _starter(name: str, out: str | None, base_rate: float | None) -> None:
+    from balance_sim.scenario.defaults import new_scenario
+
+    text = new_scenario(name.removesuffix(".yaml"), base_rate)
+    if out == "-":
+        click.echo(text, nl=False)
+        return
+    path = Path(out or f"{name.removesuffix('.yaml')}.yaml")
+    _write({path: text})
+    click.echo(f"wrote {path}; next: balance-sim check {path}")
+
+
+def _from_case(
+    name: str, out: str | None, case_id: str, cases: Path, data: Path, base_rate: float | None
+) -> None:
+    from balance_sim.cli.fit import calibrate
+    from balance_sim.evidence.cases.scenario import build_case
+    from balance_sim.evidence.cases.tables import case_named
+
+    given = Path((out or name).removesuffix(".yaml"))
+    is_bare = out is None and given.name == str(given)
+    folder = SCENARIOS if is_bare and SCENARIOS.is_dir() else given.parent
+    files, until = build_case(case_named(cases, case_id), data, given.name, base_rate)
+    _write({folder / path: text for path, text in files.items()})
+    main = folder / f"{given.name}.yaml"
+    if until is not None:
+        words = [str(main), "--until", until.isoformat(), "--no-card"]
+        calibrate.main(words, prog_name="balance-sim calibrate", standalone_mode=False)
+    click.echo(f"wrote {main} and {len(files) - 1} tables; next: balance-sim check {main}")
+
+
+def _write(files: dict[Path, str]) -> None:
+    """All of the files, or none: an existing one is never overwritten."""
+    there = [path for path in files if path.exists()]
+    if there:
+        raise click.UsageError(f"{there[0]} exists; choose another name or --out")
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("x", encoding="utf-8", newline="\n")
+        try:
+            with stream:
+                stream.write(text)
+        except OSError:
+            path.unlink(missing_ok=True)  # half a file
+            raise
+
+
+@click.command()
+@options.json_option
+def parameters() -> None:
+    """Print every default: value, unit, source, standard error or range."""
+    from balance_sim.scenario.defaults import parameter_table
+    from balance_sim.show.terminal import UNLIMITED, table, terminal_width
+
+    found, width = parameter_table(), terminal_width()
+
+    def lines() -> list[str]:
+        rows = [COLUMNS, *(_cells(row) for row in found)]
+        whole = table(rows, width=UNLIMITED)
+        return whole if max(map(len, whole)) <= width else _grouped_lines(rows, width)
+
+    options.answer(found, lines, indent=2)
+
+
+def _grouped_lines(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    """For a narrow terminal: what paths have in common stands above them, units last, folded to fit."""
+    from balance_sim.show.terminal import UNLIMITED, table
+
+    names = [
+        (*path.rpartition(".")[::2], value, spread, source, unit)
+        for path, value, unit, source, spread in rows[1:]
+    ]
+    cells = [
+        ("name", "value", "range", "source"),
+        *(("  " * bool(of) + name, *row) for of, name, *row, _ in names),
+    ]
+    columns = table([(*row, "|") for row in cells], width=UNLIMITED)
+    fronts = [line[:-1] for line in columns]
+    units = ["unit", *(row[-1] for row in names)]
+    groups = ["", *(row[0] for row in names)]
+    lines = ["Paths for --set: the line above and the name, as in parameters.beta", ""]
+    above = ""
+    for of, front, unit in zip(groups, fronts, units, strict=True):
+        if of != above:
+            lines += ["", of]
+            above = of
+        first, *rest = textwrap.wrap(unit, max(width - len(front), 12)) or [""]
+        lines += [f"{front}{first}".rstrip(), *(" " * len(front) + line for line in rest)]
+    return lines
+
+
+def _cells(row: dict[str, object]) -> tuple[str, ...]:
+    """Text of one line; the range is low..high, or the standard error where that is given."""
+    bounds, error, value = row["range"], row["standard_error"], row["value"]
+    spread = f"{bounds[0]:g}..{bounds[1]:g}" if isinstance(bounds, list) else ""
+    if error is not None:
+        spread = f"s.e. {error:g}"
+    shown = f"{value:g}" if isinstance(value, int | float) else str(value)
+    return (str(row["path"]), shown, str(row["unit"]), str(row["source"]), spread)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    from balance_sim.scenario.layout import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,161 @@
+"""`balance-sim plot`, `report`, `explore` and `export`: figures, pages and tables of results."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from balance_sim.cli import options
+from balance_sim.cli.progress import resumable
+
+REPLICATIONS, AGREEMENTS = ("replications", "runs"), ("agreements", "accords")  # names, then old ones
+
+
+@click.command()
+@click.argument("results", metavar="RESULTS...")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--out", type=options.FOLDER,
+    help="Folder to write figures/ into  [default: RESULTS; comparison/ in the last of several]",
+)  # fmt: skip
+@click.option(
+    "--list", "only_list", is_flag=True, help="Print the names of the figures and what each answers."
+)
+@options.classes_option
+def plot(
+    results: str, names: tuple[str, ...], out: Path | None, only_list: bool, classes: str | None
+) -> None:
+    """Draw the figures of RESULTS: all of them, or those named.
+
+    RESULTS is a folder of `run`, `sweep` or `hindcast`, options.FOLDER@point of a sweep, or a file with the JSON of
+    `hindcast` or `score`. Several folders, or options.FOLDER:arm, are drawn side by side: theories, for one."""
+    from balance_sim.show.plots import Plots, home_of, is_results
+
+    texts = [results, *(name for name in names if is_results(name))]
+    wanted = [name for name in names if not is_results(name)]
+    plots = Plots.of_all(texts, classes)
+    if only_list:
+        for name, question in plots.questions().items():
+            click.echo(f"{name:<14}{question}")
+        return
+    unknown = [name for name in wanted if name not in plots.questions()]
+    if unknown:
+        known = ", ".join(plots.questions())
+        raise click.UsageError(f"no results and no figure `{unknown[0]}`; figures are: {known}")
+    for path in plots.save(out or home_of(texts), wanted or None):
+        click.echo(path)
+
+
+@click.command()
+@click.argument("results", nargs=-1, required=True, metavar="RESULTS...")
+@click.option(
+    "--out", type=options.FILE,
+    help="File to write  [default: report.html in RESULTS; in comparison/ of the last of several]",
+)  # fmt: skip
+@click.option("--map/--no-map", "world_map", default=True, help="With the world map, which shows borders.")
+@options.classes_option
+def report(results: tuple[str, ...], out: Path | None, world_map: bool, classes: str | None) -> None:
+    """Write one HTML file of RESULTS, with the answer, the figures, their numbers, the inputs and their sources.
+
+    RESULTS is a folder of `run`, `sweep` or `hindcast`, options.FOLDER@point of a sweep, or a file with the JSON of
+    `hindcast` or `score`. Two or more folders, or options.FOLDER:arm, as `compare` takes them, are compared. The file
+    needs no network and no script, prints to A4, and is the same for the same results."""
+    from balance_sim.show.plots import Plots, home_of
+    from balance_sim.show.report import save_report
+
+    study = Plots.of_all(results, classes).study
+    click.echo(save_report(study, out or home_of(results) / "report.html", world_map=world_map))
+
+
+@click.command()
+@click.argument("results", type=options.PATH)
+@click.option("--out", type=options.FILE, help="File to write  [default: RESULTS/explore.html]")
+@click.option(
+    "--runs", type=click.IntRange(2, 100_000), show_default="200",
+    help="With --live: replications asked for at first. Without, it has no effect.",
+)  # fmt: skip
+@click.option(
+    "--live", is_flag=True, help="Serve a page on this machine that answers anew as its controls are moved."
+)
+@click.option(
+    "--port", type=click.IntRange(1024, 65535), help="With --live: where to listen  [default: any free port]"
+)
+@click.pass_context
+def explore(
+    ctx: click.Context, results: Path, out: Path | None, runs: int | None, live: bool, port: int | None
+) -> None:
+    """Write one HTML file whose controls are the factors of the sweep in RESULTS.
+
+    Of a folder of `run`, the controls are how visible the focal event is, who takes part, and how reliable the
+    patrons are, and each point is an expected effect, without simulation. The file needs no network.
+
+    With --live nothing is written: the page's address, good for this machine and until Ctrl-C, is printed on
+    stdout; open it in a browser. It answers with the expected effect (as `effect`), then with simulated replications:
+    those of `run` with the same values, runs and seed."""
+    if live:
+        if out is not None:
+            raise click.UsageError("--out does not go with --live, which writes no file.", ctx)
+        _serve(results, 200 if runs is None else runs, port)
+        return
+    if port is not None:
+        raise click.UsageError("--port goes with --live alone.", ctx)
+    from balance_sim.show.explore import save_explorer
+    from balance_sim.show.explore.page import design_of
+    from balance_sim.show.plots import Plots
+
+    if runs is not None:
+        click.echo("Note: --runs has no effect without --live; nothing is simulated here.", err=True)
+
+    def tell(done: int, wanted: int) -> None:
+        if sys.stderr.isatty():
+            click.echo(f"\rpoint {done + 1} of {wanted} ", err=True, nl=done + 1 == wanted)
+
+    design = design_of(Plots.of(results).study, tell)
+    click.echo(save_explorer(design, out or results / "explore.html"))
+
+
+def _serve(results: Path, runs: int, port: int | None) -> None:
+    """The live page, until it is stopped."""
+    from balance_sim.live import MOST_RUNS, need_extra
+
+    need_extra()
+    from balance_sim.live.server import serve
+
+    if runs > MOST_RUNS:
+        raise click.UsageError(f"--runs: at most {MOST_RUNS:,} with --live.")
+
+    def announce(address: str) -> None:
+        click.echo(address)
+        sys.stdout.flush()
+        click.echo("Open it in a browser on this machine. Ctrl-C ends it.", err=True)
+
+    with resumable(options.command_line(), "to open it again, at another address"):
+        serve(results, runs, port or 0, options.cores(), announce)
+
+
+@click.command()
+@click.argument("results", type=options.PATH)
+@click.option(
+    "--out", type=options.FILE,
+    help="File to write: .csv, .parquet, or .tar.gz for EMA  [default: RESULTS/export.csv, or RESULTS/ema.tar.gz]",
+)  # fmt: skip
+@click.option(
+    "--table", type=click.Choice([*REPLICATIONS, *AGREEMENTS]), metavar="[replications|agreements]",
+    default="replications", show_default=True, help="A row a replication and arm, or a row an agreement.",
+)  # fmt: skip
+@click.option(
+    "--ema", is_flag=True, help="Experiments and outcomes, as the EMA workbench's load_results reads them."
+)
+def export(results: Path, out: Path | None, table: str, ema: bool) -> None:
+    """Write everything in RESULTS to one file, sweeps with the values of their factors in every row."""
+    from balance_sim.results.export import export as write_table
+    from balance_sim.results.export import export_ema
+
+    path = out or results / ("ema.tar.gz" if ema else "export.csv")
+    if ema:
+        click.echo(f"wrote {path}: {export_ema(results, path):,} experiments")
+    else:
+        rows = write_table(results, path, "accords" if table in AGREEMENTS else "runs")
+        click.echo(f"wrote {path}: {rows:,} rows")

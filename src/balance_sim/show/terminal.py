@@ -1,0 +1,48 @@
+"""Text on a terminal: lines of a width, and tables in columns."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Sequence
+
+WIDTH = 80
+UNLIMITED = 1000  # columns, where no terminal says how many there are: a line a row, for other programs
+NARROWEST = 16  # columns that the first one of a table keeps
+
+
+def terminal_width() -> int:
+    """Columns of the terminal; UNLIMITED where there is none."""
+    return shutil.get_terminal_size((UNLIMITED, 24)).columns
+
+
+def wrapped(text: str, indent: str = "  ", width: int = WIDTH) -> list[str]:
+    """Lines of at most `width` characters, all but the first indented; a word that is longer stays whole."""
+    return textwrap.wrap(
+        text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    ) or [""]
+
+
+def table(rows: Sequence[Sequence[str]], align: str = "<", indent: str = "", width: int = WIDTH) -> list[str]:
+    """Rows of cells, heads among them, in columns with two spaces between them; one where they would be too wide.
+
+    align: `<` or `>` of each column, the last for those after it. A first cell for which there is still no room stands
+    on a line of its own.
+
+    >>> table([["dyad", "effect"], ["Japan - Australia", "+0.1"]], "<>")
+    ['dyad               effect', 'Japan - Australia    +0.1']
+    """
+    if not rows:
+        return []
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    gap = "  " if len(indent) + sum(wide) + 2 * (len(wide) - 1) <= width else " "
+    wide[0] = min(wide[0], max(width - len(indent) - sum(len(gap) + one for one in wide[1:]), NARROWEST))
+    sides = align.ljust(len(wide), align[-1])
+    lines = []
+    for row in rows:
+        fits = len(row[0]) <= wide[0]
+        lines += [] if fits else [indent + row[0]]
+        cells = [row[0] if fits else "", *row[1:]]
+        told = gap.join(f"{cell:{side}{size}}" for cell, side, size in zip(cells, sides, wide, strict=True))
+        lines.append((indent + told).rstrip())
+    return lines
