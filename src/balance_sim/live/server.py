@@ -48,10 +48,8 @@ from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult
-from balance_sim.show.explore.data import chosen_days, heading, point
-from balance_sim.show.explore.expected import days_of, expected_point
-from balance_sim.show.explore.page import live_html
-from balance_sim.show.figures.fan import fan_table
+from balance_sim.show.explore import chosen_days, days_of, expected_point, heading, live_html, point
+from balance_sim.show.figures.counts import fan_table
 from balance_sim.show.plots import Plots
 
 HOST = "127.0.0.1"
