@@ -38,7 +38,7 @@ def test_the_scenario_is_that_of_its_row(shipped):
     assert (focal.date, focal.visibility) == (case.signal_date, case.visibility)
     assert set(focal.principals) == set(case.participants)
     left_out = {*case.participants, *case.observers} - set(scenario.codes)
-    assert left_out == ({"HRV"} if case.case == "TRIPARTITE1940" else set())
+    assert left_out == ({"HRV"} if case.case_id == "TRIPARTITE1940" else set())
     assert all(f"`{code}`" in scenario.notes for code in left_out)
     assert scenario.end == case.last_day + timedelta(days=1)
 
@@ -60,8 +60,8 @@ def test_who_has_nuclear_weapons_is_as_of_the_case(shipped):
     case, scenario = shipped
     armed = {s.id for s in scenario.states if s.nuclear_since is not None}
     known = {"TRIPARTITE1940": set(), "SINOSOV1950": {"USA", "SUN"}, "SOLOMON2022": {"USA", "CHN"}}
-    if case.case in known:
-        assert armed == known[case.case]
+    if case.case_id in known:
+        assert armed == known[case.case_id]
     else:
         assert armed == {"CHN", "FRA", "GBR", "IND", "PRK", "RUS", "USA"}
 
@@ -75,7 +75,7 @@ def test_every_row_says_where_it_is_from(shipped):
 def test_no_parameter_is_set_for_a_case(shipped):
     """The same numbers for all, but for what each one's calibration says: those of the starter, the defaults."""
     case, _ = shipped
-    name = next(name for name, case_id in CASES.items() if case_id == case.case)
+    name = next(name for name, case_id in CASES.items() if case_id == case.case_id)
     scenario = load_scenario(ROOT / "scenarios" / f"{name}.yaml", calibrated=False)
     other = load_scenario(ROOT / "scenarios" / "solomon_2022.yaml", calibrated=False)
     assert scenario.parameters == other.parameters
@@ -98,12 +98,12 @@ def test_it_compiles_and_runs(shipped):
 def test_most_recorded_responses_can_be_scored(shipped):
     """All but `other` rows and those with NATO, EU, SCO or a state that was none yet."""
     case, scenario = shipped
-    rows = sorted_out(responses_of(ROOT / "experiments" / "case_responses.csv", case.case), scenario)
+    rows = sorted_out(responses_of(ROOT / "experiments" / "case_responses.csv", case.case_id), scenario)
     reasons = {row.why_not.split(":")[0] for row in rows if row.why_not}
     assert reasons <= {"direction `other`", "NATO", "EU", "SCO", "HRV"}
     agreements = {row.agreement_id for row in rows if not row.why_not}
     counts = {"TRIPARTITE1940": 11, "SINOSOV1950": 10, "NOLIMITS2022": 22, "SOLOMON2022": 9}
-    assert len(agreements) == counts[case.case]
+    assert len(agreements) == counts[case.case_id]
 
 
 def test_wars_under_way_in_september_1940():

@@ -207,7 +207,7 @@ def test_check_prints_the_world(tmp_path: Path) -> None:
     starter(tmp_path)
     call = CliRunner().invoke
     text = call(main, ["check", str(tmp_path / "plain.yaml")])
-    assert text.exit_code == 0 and "fears most (share of its balance of threat)" in text.output
+    assert text.exit_code == 0 and "fears most (share of all threat)" in text.output
     assert max(map(len, text.output.splitlines()[2:])) <= 80
     document = json.loads(call(main, ["check", str(tmp_path / "plain.yaml"), "--json"]).output)
     assert {"states", "classes", "expected_a_year", "dyads", "nothing_can_count"} == set(document["world"])

@@ -33,7 +33,7 @@ import numpy.typing as npt
 
 from balance_sim.analysis.chances import both_consent
 from balance_sim.model.baseline import Worlds, compile_worlds
-from balance_sim.model.core import DAYS_PER_YEAR, Baseline, Opportunities, Thinning, World
+from balance_sim.model.core import DAYS_PER_YEAR, Opportunities, Thinning, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import chance_under_way
@@ -227,7 +227,7 @@ def residuals_of(scenario: Scenario, observed: Agreements, kinds: tuple[str, ...
         pair=world.pair_index[place[observed.a], place[observed.b]][of],
         kind=kind[of],
     )
-    filtered = Filtered.begin(world_of, known_talks(scenario, world), events, counts)
+    filtered = FilteredClocks(world_of, known_talks(scenario, world), events, counts)
     none, blank = np.empty(0), np.empty(0, dtype=np.int64)
     steps = np.zeros(world.steps + 1, np.int64)
     nothing = Opportunities(none, blank, blank, blank, blank, np.empty((0, 2)), none, steps, thinned=False)
@@ -296,52 +296,38 @@ class Events:
     kind: Ints
 
 
-@dataclass
-class Filtered:
-    """What is known of each clock, given what has been signed.
+class FilteredClocks:
+    """What is known of each clock, given what has been signed; at the start the steady state of unobserved
+    negotiations, and those on record.
 
     idle: (P, M) probability; talks: (C, P, M) probability of talks that opened on the days `opened`, (C, M); counts:
     (M,) kinds that do; held: (P, M) signed and not yet in force; chance: by step, (P, M) probability of a signature."""
 
-    world: World
-    baseline: Baseline
-    events: Events
-    counts: Bools
-    idle: Floats
-    talks: Floats
-    opened: Floats
-    held: Bools
-    chance: list[Floats] = field(default_factory=list)
-
-    @staticmethod
-    def begin(worlds: Worlds, lasted: Floats, events: Events, counts: Bools) -> Filtered:
-        """The steady state of talks that nobody recorded, and the talks on record, at the start."""
-        world, baseline = worlds.reference, worlds.baseline
-        ladder, shape = world.ladder, lasted.shape
-        under_way = chance_under_way(world, baseline).reshape(-1, *shape)[0]
+    def __init__(self, worlds: Worlds, lasted: Floats, events: Events, counts: Bools) -> None:
+        self.world, self.baseline, self.events, self.counts = (
+            worlds.reference,
+            worlds.baseline,
+            events,
+            counts,
+        )
+        world, ladder, shape = self.world, self.world.ladder, lasted.shape
+        under_way = chance_under_way(world, self.baseline).reshape(-1, *shape)[0]
         width = LONG * ladder.talks_days / AGES  # (M,)
         age = (np.arange(AGES)[:, None] + 0.5) * width
         share = survives(world, age) / ladder.talks_days * width  # (AGES, M), of the steady state
         share /= np.maximum(share.sum(axis=0), 1e-300)
         collapse = np.exp(-age * world.rules.collapse_rate / DAYS_PER_YEAR)
         on_record = np.isfinite(lasted)
-        talks = np.where(on_record, 0.0, under_way) * (share * collapse)[:, None, :]
-        opened, whole = -age, [talks]
+        talks = [np.where(on_record, 0.0, under_way) * (share * collapse)[:, None, :]]
+        opened = [-age]
         for age_of in np.unique(lasted[on_record]):
-            opened = np.vstack([opened, np.full((1, shape[1]), -age_of)])
-            whole.append((lasted == age_of).astype(np.float64)[None])
-        talks = np.concatenate(whole)
-        made = world.steps
-        return Filtered(
-            world,
-            baseline,
-            events,
-            counts,
-            1.0 - talks.sum(axis=0),
-            np.concatenate([talks, np.zeros((made, *shape))]),
-            np.vstack([opened, np.zeros((made, shape[1]))]),
-            np.zeros(shape, dtype=bool),
-        )
+            opened.append(np.full((1, shape[1]), -age_of))
+            talks.append((lasted == age_of).astype(np.float64)[None])
+        self.idle: Floats = 1.0 - np.concatenate(talks).sum(axis=0)
+        self.talks: Floats = np.concatenate([*talks, np.zeros((world.steps, *shape))])
+        self.opened: Floats = np.concatenate([*opened, np.zeros((world.steps, shape[1]))])
+        self.held = np.zeros(shape, dtype=bool)
+        self.chance: list[Floats] = []
 
     def look(self, world: World, state: State, view: View) -> None:
         """One step: who signed in the last one starts anew, then what may be signed in this one."""

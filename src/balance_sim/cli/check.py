@@ -99,7 +99,7 @@ def world_lines(start: WorldAtStart) -> Iterator[str]:
 
     names = state_names(start.scenario)
     yield f"Start of the control arm ({arm_title(start.scenario, start.scenario.reference_arm)})"
-    rows = [["state", "fears most (share of its balance of threat)", "role in the focal event"]]
+    rows = [["state", "fears most (share of all threat)", "role in the event"]]
     words = {"participants": "takes part", "others": ""}
     for i in sorted(range(len(start.codes)), key=lambda i: names[start.codes[i]]):
         (most, share), *_ = start.ranking(i)

@@ -40,7 +40,7 @@ def effect(scenario: str, arm: str | None, dyads: int, settings: tuple[str, ...]
 def lines(found: ExpectedEffect, dyads: int) -> Iterator[str]:
     """For a terminal, at 80 columns."""
     from balance_sim.show.headline import DIRECTIONS
-    from balance_sim.show.terminal import table
+    from balance_sim.show.terminal import table, wrapped
     from balance_sim.show.wording import arm_title, dyad_name, signed, state_names, within
 
     scenario = found.scenario
@@ -71,4 +71,6 @@ def lines(found: ExpectedEffect, dyads: int) -> Iterator[str]:
     if dyad_rows:
         head = f"dyad: security agreements {within(found.window)}"
         yield from ["", *table([(head, *heads), *dyad_rows], "<>")]
-    yield "\nExpected estimator: the network as at the start, no random numbers. `run` measures the rest."
+    yield ""
+    note = "Expected estimator: the network as at the start, no random numbers. `run` measures the rest."
+    yield from wrapped(note)

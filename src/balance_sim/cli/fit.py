@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from balance_sim.evidence.forecast.baselines import SkillCard
 
 STATES_SHOWN = 5
-RATES_ONLY = (
-    *("first", "last", "agreements", "alliances", "terms"),
-    *("levels", "intercepts", "cluster", "signs", "ridge", "parts", "beliefs"),
-)
+OF_EITHER_MODEL = ("data", "model", "out", "json")
 
 
 @click.command()
@@ -143,7 +140,7 @@ def _refuse_file(data: Path) -> None:
 def _refuse_options_of_rates(ctx: click.Context) -> None:
     """Options of the rates have no meaning for the choice of partner."""
     for param in ctx.command.params:
-        if param.name in RATES_ONLY and options.given(ctx, param.name):
+        if param.name not in (*OF_EITHER_MODEL, None) and options.given(ctx, str(param.name)):
             raise click.UsageError(
                 f"{param.opts[0]} belongs to --model rates; the plan holds what coordination needs"
             )

@@ -70,7 +70,7 @@ def gof(out: Path | None, figures: bool, **asked_for: Any) -> None:
     from balance_sim.results.store import Store
     from balance_sim.show.figures.gof import gof_lines
 
-    asked = Asked(**asked_for)
+    asked = GofRequest(**asked_for)
     folder = out or asked.home
     if any((folder / name).exists() for name in ("manifest.json", "hindcast.json")):
         raise WrongRequest(f"{folder} holds results of another kind: choose another --out")
@@ -98,7 +98,7 @@ def write_study(folder: Path, file: str, text: str, read: Callable[[Path], Any] 
 
 
 @dataclass(frozen=True)
-class Asked:
+class GofRequest:
     """What the command was given; None where it was not."""
 
     subject: Path | None
@@ -140,7 +140,7 @@ class Asked:
                 raise click.UsageError(f"--{'from' if name == 'first' else name} {why}")
 
 
-def found_for(asked: Asked) -> GoodnessOfFit:
+def found_for(asked: GofRequest) -> GoodnessOfFit:
     """The comparison. Raises click.UsageError for options that do not go together."""
     if asked.simulated is not None:
         return _of_tables(asked, asked.simulated)
@@ -175,7 +175,7 @@ def _scenario_of(subject: Path) -> tuple[Scenario, Result | None]:
     return load_scenario(subject), None
 
 
-def _of_scenario(scenario: Scenario, result: Result | None, asked: Asked) -> GoodnessOfFit:
+def _of_scenario(scenario: Scenario, result: Result | None, asked: GofRequest) -> GoodnessOfFit:
     """A scenario against its own record, or against a table."""
     from balance_sim.experiment.gof import RUNS, goodness_of_fit
     from balance_sim.replications.arms import headline_arm
@@ -223,7 +223,7 @@ def _observed_table(path: Path, codes: tuple[str, ...]) -> tuple[pd.DataFrame, t
     return kept, (note,) if lost else ()
 
 
-def _of_hindcast(plan: HindcastPlan, asked: Asked) -> GoodnessOfFit:
+def _of_hindcast(plan: HindcastPlan, asked: GofRequest) -> GoodnessOfFit:
     """The forward simulation of a hindcast against the record of the years forecast."""
     from balance_sim.analysis.gof_file import GoodnessOfFit, residuals_of
     from balance_sim.evidence.forecast.hindcast import forward_networks, read_history
@@ -252,7 +252,7 @@ def _of_hindcast(plan: HindcastPlan, asked: Asked) -> GoodnessOfFit:
     )
 
 
-def _of_tables(asked: Asked, path: Path) -> GoodnessOfFit:
+def _of_tables(asked: GofRequest, path: Path) -> GoodnessOfFit:
     """Networks that somebody simulated, against a table or a scenario's record."""
     from balance_sim.analysis.gof_file import GoodnessOfFit
     from balance_sim.evidence.data.accords import only_known, read_networks

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-    from balance_sim.evidence.data.errors import DataError
     from balance_sim.scenario.problems import Problem
 
 MODULES = {
@@ -153,28 +152,21 @@ def _with_bounds(error: click.ClickException) -> str:
 def _report(error: Exception, *, as_json: bool) -> ExitCode:
     """Say what went wrong, and give the exit code for it."""
     from balance_sim.evidence.data.errors import DataError
+    from balance_sim.scenario.problems import ScenarioError
 
-    problems = getattr(error, "problems", None)
-    if isinstance(error, DataError) or problems is not None:
-        if as_json and problems is not None:
-            click.echo(json.dumps(document_of(problems), indent=2))
-        elif isinstance(error, DataError):
-            if as_json:
-                _print_errors([_data_record(one) for one in error.each])
-            else:
-                _say("\n".join(f"error: {one}" for one in error.each))
-        else:
-            _say(str(error))
-        return ExitCode.BAD_INPUT
-    gone = _given_out(error)
+    of_files = isinstance(error, DataError | ScenarioError)
+    gone = None if of_files else _given_out(error)
     code = ExitCode.UNWRITABLE if gone is not None else getattr(error, "exit_code", None)
     if isinstance(code, int):
         said = gone or str(error)
         if as_json:
-            _print_errors([_record(f"E70{int(code)}", said)])
+            click.echo(json.dumps(_document(error, f"E70{int(code)}", said), indent=2))
         if gone is not None:
             _silence_stdout()
-        _say(f"balance-sim: {said}")
+        if isinstance(error, DataError):
+            said = "\n".join(f"error: {one}" for one in error.each)
+        if not (as_json and of_files):
+            _say(said if of_files else f"balance-sim: {said}")
         return ExitCode(code)
     if isinstance(error, OSError) and error.errno in UNWRITABLE:
         _silence_stdout()
@@ -226,29 +218,21 @@ def _say(text: str) -> None:
     click.echo("\n".join(escaped(line) for line in text.split("\n")), err=True)
 
 
-def _print_errors(errors: list[dict[str, object]]) -> None:
-    click.echo(json.dumps({"ok": False, "errors": errors, "warnings": []}, indent=2))
-
-
-def _data_record(one: DataError) -> dict[str, object]:
-    place = str(one.path) if one.path is not None else ""
-    record = _record("E600", one.message, place, one.line, one.column or "", one.next_step)
-    return record | {"value": one.value}
-
-
-def _record(
-    code: str, message: str, file: str = "", line: int | None = None, path: str = "", suggestion: str = ""
-) -> dict[str, object]:
-    """One error for `--json`, as `Problem.record` has it. A fault of a study or an archive has no line."""
-    record: dict[str, object] = {
-        "file": file,
-        "line": line,
-        "col": None,
-        "path": path,
-        "code": code,
-        "message": message,
-    }
-    return record | {"allowed": "", "suggestion": suggestion}
+def _document(error: Exception, code: str, said: str) -> dict[str, object]:
+    """For JSON. A fault of a study or an archive has no line; its code ends with the exit code."""
+    record: dict[str, object] = dict.fromkeys(("file", "line", "col", "path", "code", "message"), "")
+    record |= {"line": None, "col": None, "code": code, "message": said, "allowed": "", "suggestion": ""}
+    errors = [record]
+    if (problems := getattr(error, "problems", None)) is not None:
+        return document_of(problems)
+    if (each := getattr(error, "each", None)) is not None:
+        errors = [
+            record
+            | {"file": "" if one.path is None else str(one.path), "line": one.line, "path": one.column or ""}
+            | {"code": "E600", "message": one.message, "suggestion": one.next_step, "value": one.value}
+            for one in each
+        ]
+    return {"ok": False, "errors": errors, "warnings": []}
 
 
 def document_of(problems: Iterable[Problem], **more: object) -> dict[str, object]:

@@ -44,6 +44,7 @@ from balance_sim.live.ensembles import Reached, Service
 from balance_sim.live.workers import PartFailed, Superseded, Workers
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import headline_arm
+from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
 from balance_sim.results.store import Store
@@ -239,7 +240,7 @@ def told(result: Result) -> dict[str, Any]:
 def told_expected(found: ExpectedEffect) -> dict[str, Any]:
     """What the page shows of an expected effect; no interval, since there is no Monte Carlo error."""
     pairs: dict[tuple[int, int], int] = {}
-    outcome = f"accords_counter_{found.window}"
+    outcome = Outcome("accords", "counter", found.window).name
     control, having = (of[outcome] for of in found.outcomes)
     effect = {"outcome": outcome, "window": found.window, "mean": having - control, "lo": None, "hi": None}
     said = expected_point(found, pairs)

@@ -20,6 +20,7 @@ from balance_sim.model.classes import with_classes
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.pool.whole_files import write_whole
 from balance_sim.replications.arms import compile_arms, reference_key
+from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.scenario import Variations
 from balance_sim.scenario.assemble import value_at
@@ -285,7 +286,7 @@ def expected_point(found: ExpectedEffect, numbers: Pairs) -> dict[str, Any]:
     n: 0 replications; e: effect by the ends of the windows; l, h: no interval; m, w: expected numbers in the control
     arm and in the arm; c: its channels (null: the arm lacks the event, or they were not asked for); p, s: of the dyads
     furthest from zero and of all states that differ. numbers: the dyads' numbers, added to."""
-    names = [f"accords_counter_{days}" for days in days_of(found.scenario)[1:]]
+    names = [Outcome("accords", "counter", days).name for days in days_of(found.scenario)[1:]]
     control, arm = (np.array([0.0, *(of[name] for name in names)]) for of in found.outcomes)
     codes = {code: k for k, code in enumerate(found.scenario.codes)}
     first, second = (found.dyads[side].map(codes).to_numpy(int) for side in ("a", "b"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from balance_sim.replications.outcomes import Outcome
 from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def direction_table(result: Result, arms: Sequence[str]) -> pd.DataFrame:
     """Tidy: arm, direction (a key of ROWS), mean, effect, lo, hi, mcse, n; new agreements within the longest window.
 
     The control arm's effect is NaN: it is what the others are measured against."""
-    outcomes = {f"accords_{name}_{result.window}": name for name in DIRECTIONS}
+    outcomes = {Outcome("accords", name, result.window).name: name for name in DIRECTIONS}
     outcomes |= {f"{name}_{result.window}": name for name in DECLARED}
     levels = result.levels[result.levels["outcome"].isin(outcomes)]
     frame = levels[["arm", "outcome", "mean", "n"]].copy()
@@ -88,7 +89,7 @@ def clear(frame: pd.DataFrame) -> pd.Series[bool]:
 def finding(result: AnalysedResult) -> str:
     """The effect of the headline arm in a sentence."""
     reference, arm = result.reference, result.headline_arm
-    outcome = f"accords_counter_{result.window}"
+    outcome = result.headline_outcome
     what = f"{say.COUNTER} {say.within(result.window)}"
     base = _row(result.levels, reference, outcome)
     if base is None or not base["n"]:
@@ -170,7 +171,7 @@ class _Page:
 def channel_words(result: AnalysedResult) -> str:
     """What the focal event's two channels make of the headline effect, in a sentence; empty without the event."""
     arm = result.headline_arm
-    found = result.channels.of(arm, f"accords_counter_{result.window}") if arm is not None else None
+    found = result.channels.of(arm, result.headline_outcome) if arm is not None else None
     if found is None:
         return ""
     places = say.decimals(abs(found["total"]) / 50)
@@ -217,7 +218,7 @@ def _effects(page: _Page, head: str, names: Sequence[str], frame: pd.DataFrame) 
 
 def _declared(result: AnalysedResult, page: _Page) -> None:
     """Declarations, which the table of arms leaves out: the level of the control arm, and the headline arm's effect."""
-    outcome = f"declarations_counter_{result.window}"
+    outcome = Outcome("declarations", "counter", result.window).name
     front = "Declarations apart: {} counter-balancing ones are expected in the control arm"
     _level(result, page, outcome, front)
 
@@ -278,7 +279,7 @@ def _directions(result: AnalysedResult, page: _Page) -> None:
         "are declarations."
     )
     what = "of the new security agreements in the control arm come from negotiations under way at the start"
-    _level(result, page, f"from_talks_{result.window}", f"{{}} {what}")
+    _level(result, page, Outcome("from_talks", "", result.window).name, f"{{}} {what}")
 
 
 def _failed(result: AnalysedResult, page: _Page) -> None:

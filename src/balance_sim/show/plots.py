@@ -117,7 +117,7 @@ class Plots[S: Study]:
         if manifest is not None and manifest.is_sweep:
             return Plots(open_sweep(folder))
         result = open_result(folder)
-        result.need(f"accords_counter_{result.window}")  # which every page and most figures speak of
+        result.need(result.headline_outcome)  # which every page and most figures speak of
         return Plots(result)
 
     @staticmethod

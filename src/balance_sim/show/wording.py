@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -171,14 +170,13 @@ _DECLARED = {
 
 def outcome_words(outcome: str) -> str:
     """An outcome as it is read aloud: `accords_counter_365` is counter-balancing security agreements within a year."""
-    found = re.fullmatch(r"accords_(.+)_(\d+)", outcome)
-    declared = re.fullmatch(r"declarations_(.+)_(\d+)", outcome)
-    if declared is not None and declared[1] in _DECLARED:
-        return f"{_DECLARED[declared[1]]} {within(int(declared[2]))}"
-    if found is None:
+    from balance_sim.replications.outcomes import known_outcome
+
+    found = known_outcome(outcome)
+    what = {"accords": _COUNTS, "declarations": _DECLARED}.get(found.measure if found else "", {})
+    if found is None or found.window is None or not (found.kind or found.of in what):
         return outcome.replace("_", " ")
-    what = _COUNTS.get(found[1], f"agreements of type {found[1].replace('_', ' ')}")
-    return f"{what} {within(int(found[2]))}"
+    return f"{what.get(found.of, f'agreements of type {found.of.replace("_", " ")}')} {within(found.window)}"
 
 
 def factor_words(path: str) -> str:

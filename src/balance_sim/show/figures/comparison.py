@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from balance_sim.replications.outcomes import FILTERED
+from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.results.result import Result
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
@@ -64,7 +63,7 @@ def _effects(studies: Sequence[tuple[str, str | None, Result]]) -> pd.DataFrame:
     if not common:
         return pd.DataFrame()
     window, rows, base = max(common), [], None
-    outcome = f"accords_counter_{window}"
+    outcome = Outcome("accords", "counter", window).name
     for name, wanted, study in named:
         arm = wanted or study.headline_arm
         if arm is None or arm == study.reference:
@@ -213,10 +212,12 @@ def _row_words(row: dict[Any, Any], left: Scenario, right: Scenario) -> str:
 
 def _shown_outcomes(table: pd.DataFrame) -> list[str]:
     """accords_<direction>_<longest window>, those that there are."""
-    names = set(table["outcome"])
-    windows = [int(m[1]) for name in names if (m := re.fullmatch(r"accords_all_(\d+)", name))]
-    wanted = [f"accords_{direction}_{max(windows)}" for direction in DIRECTIONS] if windows else []
-    return [name for name in wanted if name in names]
+    known = {one for name in set(table["outcome"]) if (one := known_outcome(name)) is not None}
+    longest = max(
+        (one.window or 0 for one in known if (one.measure, one.of) == ("accords", "all")), default=None
+    )
+    wanted = [Outcome("accords", direction, longest) for direction in DIRECTIONS]
+    return [one.name for one in wanted if one in known and longest is not None]
 
 
 def differences_title(table: pd.DataFrame) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from balance_sim.replications.outcomes import Outcome
 from balance_sim.results import frames
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
@@ -45,7 +46,7 @@ def fan_effects_table(result: Result) -> pd.DataFrame:
         n = int(result.levels.loc[result.levels["arm"] == arm, "n"].max())
         rows.append([arm, 0, *[0.0] * 5, n])
         for day in sorted(result.scenario.report.windows):
-            key = (arm, f"accords_counter_{day}")
+            key = (arm, Outcome("accords", "counter", day).name)
             if key in levels.index:
                 found = effects.loc[key, ["mean", "mcse", "lo", "hi"]] if key in effects.index else [0.0] * 4
                 rows.append([arm, day, levels.loc[key, "mean"], *found, n])
@@ -211,7 +212,7 @@ def outcomes_table(result: Result) -> pd.DataFrame:
     any arm, also those never seen."""
     if not result.finished:
         return pd.DataFrame(columns=OUTCOMES)
-    outcome = f"accords_counter_{result.window}"
+    outcome = result.headline_outcome
     frame = result.by_run.frame(outcome)
     counts = np.arange(int(frame[outcome].min()), int(frame[outcome].max()) + 1)
     parts = []

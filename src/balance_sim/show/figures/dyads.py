@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.model.classes import classes_of
+from balance_sim.replications.outcomes import Outcome
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.headline import by_size, clear
@@ -73,7 +74,9 @@ def pairs_table(result: Result, arm: str | None = None) -> pd.DataFrame:
 
 def _unfiltered(result: Result) -> bool:
     """Whether agreements were made and no filtered numbers by dyad were kept: a folder of an earlier version."""
-    made = result.levels.loc[result.levels["outcome"] == f"accords_all_{result.window}", "mean"]
+    made = result.levels.loc[
+        result.levels["outcome"] == Outcome("accords", "all", result.window).name, "mean"
+    ]
     return result.dyads.empty and bool(made.gt(0).any())
 
 

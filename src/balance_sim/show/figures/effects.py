@@ -39,7 +39,7 @@ def arms_table(result: AnalysedResult) -> pd.DataFrame:
     within the longest window with its 95 % CI and Monte Carlo standard error, the arm's mean and the control's."""
     if not result.finished or result.effects.empty:
         return pd.DataFrame()
-    outcome = f"accords_counter_{result.window}"
+    outcome = result.headline_outcome
     effects = result.effects[result.effects["outcome"] == outcome]
     table = effects.rename(columns={"mean": "effect"})[["arm", "effect", "lo", "hi", "mcse", "n"]]
     level = result.levels[result.levels["outcome"] == outcome].set_index("arm")["mean"]
@@ -128,7 +128,7 @@ def channels_table(result: AnalysedResult) -> pd.DataFrame:
     if result.headline_arm is None or not result.finished:
         return pd.DataFrame()
     found = result.channels.table
-    table = found[found["outcome"] == f"accords_counter_{result.window}"]
+    table = found[found["outcome"] == result.headline_outcome]
     titles = [say.arm_title(result.scenario, arm) for arm in table["arm"]]
     columns = ["arm", "title", *PARTS, "total", "lo", "hi"]
     return table.assign(title=titles, lo=np.nan, hi=np.nan)[columns].reset_index(drop=True)
@@ -185,7 +185,7 @@ def difference_table(result: AnalysedResult) -> pd.DataFrame:
     effects = result.effects
     if not result.finished or effects.empty:
         return pd.DataFrame()
-    rows = effects[effects["outcome"] == f"accords_counter_{result.window}"]
+    rows = effects[effects["outcome"] == result.headline_outcome]
     fewer, more = rows["share_negative"], rows["share_positive"]
     shares = {"fewer": fewer, "same": 1 - fewer - more, "more": more}
     table = say.titled(pd.DataFrame({"arm": rows["arm"], **shares, "n": rows["n"]}), result)
@@ -337,7 +337,7 @@ def convergence_table(result: AnalysedResult) -> pd.DataFrame:
     arm = result.headline_arm
     if arm is None or not result.finished:
         return pd.DataFrame()
-    difference = effect_by_run(result, arm, f"accords_counter_{result.window}")[0].to_numpy(float)
+    difference = effect_by_run(result, arm, result.headline_outcome)[0].to_numpy(float)
     n = len(difference)
     if n < 2:
         return pd.DataFrame()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.model.classes import classes_of
+from balance_sim.replications.outcomes import Outcome, known_outcome
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.figures.effects import compares
@@ -46,14 +46,15 @@ def relations_table(result: Result) -> pd.DataFrame:
     """Tidy: group, day (0 and the report's windows): mean paired change of the group's mean relation to the
     host, headline less control arm, with 95 % CI; level: its mean in the control arm. Day 0: no change."""
     arm, known = result.headline_arm, result.by_run.names
-    names = {m[1]: None for c in known if (m := re.fullmatch(r"relations_(.+)_host_\d+", str(c)))}
+    outcomes = [one for name in known if (one := known_outcome(str(name))) and one.measure == "relations"]
+    names = dict.fromkeys(str(one.group) for one in outcomes)
     if arm is None or not result.finished or not names:
         return pd.DataFrame()
     rows: list[dict[str, Any]] = []
     for group in names:
         rows.append({"group": group, "day": 0, "change": 0.0, "lo": 0.0, "hi": 0.0, "n": result.finished})
         for day in sorted(result.scenario.report.windows):
-            outcome = f"relations_{group}_host_{day}"
+            outcome = Outcome("relations", f"{group}_host", day).name
             if outcome not in known:
                 continue
             wide = result.by_run.frame(outcome).pivot(index="run", columns="arm", values=outcome)
@@ -129,8 +130,8 @@ def draw_relations(axes: list[Axes], table: pd.DataFrame) -> style.Words:
 def stances_table(result: Result) -> pd.DataFrame:
     """Tidy: group, stance: mean share of the group's states that take the stance in the longest window, in the control
     arm and in the headline arm, and the paired difference with its 95 % CI. Group "": all states."""
-    arm, pattern = result.headline_arm, rf"states_({'|'.join(STANCES)})(?:_(.+))?_{result.window}"
-    found = {name: m for name in map(str, result.by_run.names) if (m := re.fullmatch(pattern, name))}
+    arm, outcomes = result.headline_arm, {name: known_outcome(str(name)) for name in result.by_run.names}
+    found = {name: of for name, of in outcomes.items() if of and of.stance and of.window == result.window}
     if arm is None or not result.finished or not found:
         return pd.DataFrame()
     frame = result.by_run.frame(*found)
@@ -138,8 +139,8 @@ def stances_table(result: Result) -> pd.DataFrame:
         frame[frame["arm"] == name].set_index("run").sort_index() for name in (arm, result.reference)
     )
     rows = []
-    for group in dict.fromkeys(m[2] or "" for m in found.values()):
-        columns = {m[1]: name for name, m in found.items() if (m[2] or "") == group}
+    for group in dict.fromkeys(of.group or "" for of in found.values()):
+        columns = {of.stance: name for name, of in found.items() if (of.group or "") == group}
         total = of_control[list(columns.values())].to_numpy(float).sum(axis=1)
         for stance in (one for one in STANCES if one in columns):
             values, base = ((of[columns[stance]] / total).to_numpy(float) for of in (of_arm, of_control))
