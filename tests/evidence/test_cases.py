@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from balance_sim.evidence.cases.scenario import build_case
-from balance_sim.evidence.cases.series import Series, accord_rows, dispute_rows, relation_rows
-from balance_sim.evidence.cases.tables import Case, actor, case_named, is_state_in, read_cases, state_code
+from balance_sim.evidence.cases.series import Series, agreement_rows, dispute_rows, relation_rows
+from balance_sim.evidence.cases.tables import Case, actor, case_named, is_state_in, state_code
 from balance_sim.evidence.data import codes
 from balance_sim.evidence.data.codes import known_relations
 from balance_sim.evidence.data.errors import DataError
@@ -151,7 +151,7 @@ def test_what_no_series_can_end_ends_with_the_first_show_of_force(tmp_path):
     actors = [one for code in ("DEU", "POL", "RUS") if (one := actor(code, on)) is not None]
     made = {
         row["id"]: (row["status"], row["ended"])
-        for row in accord_rows(Series(tmp_path), actors, ("POL",), on)
+        for row in agreement_rows(Series(tmp_path), actors, ("POL",), on)
     }
     assert made == {
         "DEU-POL-nonaggression-1975": ("in_force", ""),
@@ -367,16 +367,16 @@ def test_a_table_of_cases_and_its_errors(tmp_path):
     path.write_text(
         "case_id,signal_date,participants,observers\nA,1950-02-14,SUN;CHN,USA\nB,1940-09-27,DEU,GBR\n"
     )
-    assert [case.window_months for case in read_cases(path).values()] == [24, 24]
+    assert [case_named(path, name).window_months for name in "AB"] == [24, 24]
     assert case_named(path, "A").participants == ("SUN", "CHN")
     with pytest.raises(DataError, match="The cases found are: A, B"):
         case_named(path, "C")
     path.write_text("case_id,signal_date,participants\nA,1950-02,SUN\n")
     with pytest.raises(DataError, match=r"line 2, column signal_date"):
-        read_cases(path)
+        case_named(path, "A")
     path.write_text("case_id,signal_date\nA,1950-02-14\n")
     with pytest.raises(DataError, match="needs a column participants"):
-        read_cases(path)
+        case_named(path, "A")
 
 
 def test_a_case_is_refused_for_its_own_row_with_file_and_line(tmp_path):

@@ -13,7 +13,7 @@ import balance_sim
 from balance_sim.analysis.chances import dyad_chances
 from balance_sim.cli.program import main
 from balance_sim.evidence.cases.scores import baselines, score_case, scored_table
-from balance_sim.evidence.cases.tables import read_cases_plan, read_responses, responses_of, sorted_out
+from balance_sim.evidence.cases.tables import read_cases_plan, responses_of, sorted_out
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.problems import ScenarioError
@@ -75,7 +75,7 @@ P = {
 
 
 def test_what_is_scored_and_why_the_rest_is_not(scenario, table):
-    rows = sorted_out(read_responses(table), scenario)
+    rows = sorted_out(responses_of(table, None), scenario)
     assert [row.agreement_id for row in rows if not row.why_not] == ["JOIN", "JOIN", "PACT", "TWENTY-YEARS"]
     reasons = {row.agreement_id: row.why_not for row in rows if row.why_not}
     assert reasons == {
@@ -88,12 +88,12 @@ def test_what_is_scored_and_why_the_rest_is_not(scenario, table):
 
 
 def test_codes_of_the_date_and_of_today_are_one_state(scenario, table):
-    pact = next(row for row in sorted_out(read_responses(table), scenario) if row.agreement_id == "PACT")
+    pact = next(row for row in sorted_out(responses_of(table, None), scenario) if row.agreement_id == "PACT")
     assert (pact.state_a, pact.state_b) == ("GBR", "SUN")
 
 
 def test_every_agreement_weighs_one(scenario, table):
-    rows = [row for row in sorted_out(read_responses(table), scenario) if not row.why_not]
+    rows = [row for row in sorted_out(responses_of(table, None), scenario) if not row.why_not]
     found = scored_table(scenario, rows)
     assert len(set(found.pairs)) == 9  # ten pairs but that of the participants
     weights = list(zip(found.pairs, found.happened, found.weight, strict=True))
@@ -105,10 +105,10 @@ def test_every_agreement_weighs_one(scenario, table):
 
 
 def test_measures_against_their_definitions(scenario, table):
-    rows = [row for row in sorted_out(read_responses(table), scenario) if not row.why_not]
+    rows = [row for row in sorted_out(responses_of(table, None), scenario) if not row.why_not]
     found = scored_table(scenario, rows)
     p = np.array([P.get(pair, 0.0) for pair in found.pairs])
-    scores = score_case(scenario, P, read_responses(table), resamples=50)
+    scores = score_case(scenario, P, responses_of(table, None), resamples=50)
     kwargs = {"sample_weight": found.weight}
     assert scores["model"]["auc"] == pytest.approx(roc_auc_score(found.happened, p, **kwargs))
     assert scores["model"]["average_precision"] == pytest.approx(
@@ -121,13 +121,13 @@ def test_measures_against_their_definitions(scenario, table):
 
 
 def test_baselines_in_closed_form(scenario, table):
-    scores = score_case(scenario, P, read_responses(table), resamples=50)
+    scores = score_case(scenario, P, responses_of(table, None), resamples=50)
     base = scores["base_rate"]
     assert base["auc"] == 0.5
     assert base["average_precision"] == pytest.approx(3 / 9)
     assert base["brier"] == pytest.approx(3 / 9 * 6 / 9)
     # One pair has an earlier accord, and two of the three agreements are its own.
-    rows = [row for row in sorted_out(read_responses(table), scenario) if not row.why_not]
+    rows = [row for row in sorted_out(responses_of(table, None), scenario) if not row.why_not]
     found = scored_table(scenario, rows)
     values = dict(zip(found.pairs, baselines(scenario, found)["earlier_accords"], strict=True))
     assert values["GBR", "SUN"] == 1.0
@@ -139,7 +139,7 @@ def test_baselines_in_closed_form(scenario, table):
 
 
 def test_by_pair_counts_every_pair_once(scenario, table):
-    scores = score_case(scenario, P, read_responses(table), resamples=2)
+    scores = score_case(scenario, P, responses_of(table, None), resamples=2)
     assert scores["by_pair"]["base_rate"]["average_precision"] == pytest.approx(3 / 9)
     squared = 0.6**2 + 0.9**2 + 0.7**2 + 0.05**2 + 0.2**2
     assert scores["by_pair"]["model"]["brier"] == pytest.approx(squared / 9)
@@ -148,7 +148,7 @@ def test_by_pair_counts_every_pair_once(scenario, table):
 def test_a_better_forecast_scores_better(scenario, table):
     good = {("DEU", "YUG"): 0.9, ("ITA", "YUG"): 0.9, ("GBR", "SUN"): 0.9}
     bad = {("DEU", "GBR"): 0.9, ("GBR", "ITA"): 0.9}
-    rows = read_responses(table)
+    rows = responses_of(table, None)
     best, worst = (score_case(scenario, p, rows, resamples=2)["model"] for p in (good, bad))
     assert best["auc"] == 1.0 and best["average_precision"] == pytest.approx(1.0)
     assert best["brier"] < worst["brier"] and best["auc"] > worst["auc"]
@@ -156,13 +156,13 @@ def test_a_better_forecast_scores_better(scenario, table):
 
 def test_ranking_by_excess(scenario, table):
     excess = {("DEU", "YUG"): 0.1, ("ITA", "YUG"): 0.1, ("GBR", "SUN"): 0.1, ("DEU", "GBR"): -0.1}
-    assert score_case(scenario, P, read_responses(table), excess, resamples=2)["excess"]["auc"] == 1.0
+    assert score_case(scenario, P, responses_of(table, None), excess, resamples=2)["excess"]["auc"] == 1.0
 
 
 def test_agreements_with_their_forecast_and_rank(scenario, table):
     listed = {
         row["agreement_id"]: row
-        for row in score_case(scenario, P, read_responses(table), resamples=2)["responses"]
+        for row in score_case(scenario, P, responses_of(table, None), resamples=2)["responses"]
     }
     assert listed["JOIN"]["pairs"] == ["DEU-YUG", "ITA-YUG"]
     assert listed["JOIN"]["p"] == [0.4, 0.1] and listed["JOIN"]["best_rank"] == 1
@@ -171,7 +171,7 @@ def test_agreements_with_their_forecast_and_rank(scenario, table):
 
 def test_no_scored_response_leaves_no_ranking_to_score(scenario, table):
     table.write_text(HEAD + "T,GBR,NATO,membership,1941-01-01,counter,N\n")
-    scores = score_case(scenario, P, read_responses(table), resamples=2)
+    scores = score_case(scenario, P, responses_of(table, None), resamples=2)
     assert scores["agreements"] == 0
     assert scores["model"]["auc"] is None and scores["model"]["average_precision"] is None
     assert scores["model"]["brier"] == pytest.approx(sum(p**2 for p in P.values()) / 9)
@@ -190,7 +190,7 @@ def test_a_blank_agreement_is_one_of_its_own(table):
 def test_a_month_or_a_year_is_scored_where_part_of_it_lies_in_the_window(scenario, table, written, inside):
     """The window is 1940-09-27 to 1942-09-27."""
     table.write_text(f"state_a,state_b,date,direction\nSUN,GBR,{written},counter\n")
-    (row,) = sorted_out(read_responses(table), scenario)
+    (row,) = sorted_out(responses_of(table, None), scenario)
     assert (row.why_not == "") == inside
     scored = score_case(scenario, P, [row], resamples=10)
     assert scored["agreements"] == int(inside)

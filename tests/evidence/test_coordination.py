@@ -21,7 +21,7 @@ from balance_sim.coordination.choice import (
 )
 from balance_sim.coordination.effects import Effect, Snapshot
 from balance_sim.coordination.events import EventData, event_days
-from balance_sim.coordination.files import load_event_data, ties_from_accords
+from balance_sim.coordination.files import load_event_data, ties_from_agreements
 from balance_sim.evidence.data.errors import DataError
 
 EFFECTS = (
@@ -314,7 +314,7 @@ def test_accords_become_dated_ties() -> None:
             "ended": pd.to_datetime(["1995-12-31", None]),
         }
     )
-    ties = ties_from_accords(accords)
+    ties = ties_from_agreements(accords)
     assert ties["increment"].tolist() == [1.0, 1.0, -1.0]
     assert ties["a"].tolist() == ["2", "2", "2"]
 

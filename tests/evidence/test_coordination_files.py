@@ -383,7 +383,7 @@ def test_a_tie_that_ends_unbegun_stays_at_nothing(tmp_path: Path) -> None:
     file = put(tmp_path, t="a,b,date,increment\nA,B,2000-01-01,-1\nA,B,2000-02-01,1\nA,C,2000-03-01,1\n")["t"]
     data = load_event_data(file, networks={"t": file})
     assert list(event_days(data))[1].moment.networks["t"][0, 1] == 1
-    assert "t: 1 pairs end ties that were never begun; such a tie stays at 0" in data.notes
+    assert "t: 1 dyads end ties that were never begun; such a tie stays at 0" in data.notes
 
 
 def test_presence_by_changes_and_by_spells(tmp_path: Path) -> None:

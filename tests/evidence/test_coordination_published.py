@@ -468,7 +468,7 @@ def test_check_reports_what_fit_would(tmp_path: Path) -> None:
             GOOD_PLAN + "presence: p.csv\n",
             {"p": "actor,start,end\nC,,1999\n"},
         ),
-        "it never tells one possible pair from another": (GOOD_PLAN.replace("alter", "ego"), {}),
+        "it never tells one possible dyad from another": (GOOD_PLAN.replace("alter", "ego"), {}),
         "the data put them at infinity": (
             GOOD_PLAN.replace("[alter(z)]", "[inertia(t)]"),
             {"t": "a,b,date\nA,B,\nA,B,2000-01-01\nA,B,2000-02-01\n"},

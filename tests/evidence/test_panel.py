@@ -127,7 +127,7 @@ def test_what_is_not_on_record_is_no_zero() -> None:
     assert np.isfinite(rows.y[rows.year == 2002]).all()
     with pytest.raises(DataError, match=r"the agreements on record end in 2002 .*Give the later agreements"):
         pair_years(load_history(DATA, 2003, 2004))
-    with pytest.raises(DataError, match="no accords on record"):
+    with pytest.raises(DataError, match="no agreements on record"):
         base_rate(rows)
 
 

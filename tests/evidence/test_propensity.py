@@ -68,5 +68,5 @@ def test_a_state_never_seen_has_no_propensity() -> None:
 def test_one_outcome_is_refused() -> None:
     rows, _ = made(6, 0.1)
     never = PairYears(rows.year, rows.a, rows.b, np.zeros_like(rows.y), rows.exposure, rows.x)
-    with pytest.raises(DataError, match="no accord, or nothing else"):
+    with pytest.raises(DataError, match="no agreement, or nothing else"):
         fit_propensity_logit(never, ["z"], STATES)

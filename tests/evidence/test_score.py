@@ -230,5 +230,5 @@ def test_blanks_do_not_break_a_logit_and_one_outcome_does() -> None:
     p = baselines.logit(rows)(rows)
     assert np.isfinite(p).all()
     never = PairYears(rows.year, rows.a, rows.b, np.zeros_like(rows.y), rows.exposure, rows.x)
-    with pytest.raises(DataError, match="no accord, or nothing else"):
+    with pytest.raises(DataError, match="no agreement, or nothing else"):
         baselines.logit(never)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import balance_sim
 from balance_sim.cli.program import main
-from balance_sim.evidence.cases.tables import read_cases, read_cases_plan, responses_of, sorted_out
+from balance_sim.evidence.cases.tables import case_named, read_cases_plan, responses_of, sorted_out
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.scenario import load_scenario
 
@@ -28,7 +28,7 @@ CASES = {
 
 @pytest.fixture(scope="module", params=list(CASES))
 def shipped(request):
-    case = read_cases(ROOT / "experiments" / "cases.csv")[CASES[request.param]]
+    case = case_named(ROOT / "experiments" / "cases.csv", CASES[request.param])
     return case, load_scenario(ROOT / "scenarios" / f"{request.param}.yaml")
 
 

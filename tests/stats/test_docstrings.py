@@ -22,6 +22,7 @@ MODULES = (
     "balance_sim.coordination.effects",
     "balance_sim.pool.plain",
     "balance_sim.show.terminal",
+    "balance_sim.experiment.run",
 )
 
 

@@ -46,7 +46,7 @@ from balance_sim.replications.blocks import Block, live_block
 from balance_sim.replications.expected import at_start, in_spans
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.replications.recorder import Recorder
-from balance_sim.replications.scene import Scene, focal_cast, seen
+from balance_sim.replications.scene import Scene, focal_cast, state_metrics
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.show.figures.explained import mechanisms_table
@@ -238,7 +238,7 @@ def test_the_watch_sees_what_the_views_own_matrices_say(worlds) -> None:
     held = scene.backing(k)
     held[:, k] = 0.0
     lent = responses.dependence(held[:, None], view.support[:, None, k], view.defence[:, None, k])[:, 0]
-    columns = seen(scene, cast, apart=True)
+    columns = state_metrics(scene, cast, apart=True)
     assert columns[Outcome("dependence", "host")] == pytest.approx(lent, abs=1e-14)
     assert (columns[Outcome("dependence", "host_partners")] < lent).all() and (lent < 1).all()
     backing = scene.backing(k)
@@ -450,7 +450,9 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participa
         state = at_start(frozen)
         for step in range(2):
             close_step(frozen, worlds.baseline, state, perceive(frozen, state, step))
-        columns = seen(Scene(frozen, worlds.baseline, state, perceive(frozen, state, 2)), cast, apart=True)
+        columns = state_metrics(
+            Scene(frozen, worlds.baseline, state, perceive(frozen, state, 2)), cast, apart=True
+        )
         assert {name: of[0] for name, of in columns.items()} == pytest.approx(found, abs=1e-7)
     assert shift.having != pytest.approx(shift.lacking)
 

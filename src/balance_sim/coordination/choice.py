@@ -367,7 +367,7 @@ def _refuse_flat(
     dead = [e.name for e, s in zip(effects, scale, strict=True) if s**2 <= FLAT]
     if dead:
         raise DataError(
-            f"{', '.join(dead)} cannot be estimated: it never tells one possible pair from another",
+            f"{', '.join(dead)} cannot be estimated: it never tells one possible dyad from another",
             "Leave it out",
         )
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))

@@ -162,7 +162,7 @@ def load_event_data(  # noqa: PLR0913 - one keyword for each key of a plan
     return _without_absent(data) if absent == "drop" else data
 
 
-def ties_from_accords(accords: pd.DataFrame, a: str = "cow_a", b: str = "cow_b") -> pd.DataFrame:
+def ties_from_agreements(accords: pd.DataFrame, a: str = "cow_a", b: str = "cow_b") -> pd.DataFrame:
     """Dated ties of a tidy frame of agreements: +1 on the day of signature, -1 on the day the agreement ends."""
     signed = accords[accords["signed"].notna()]
     ended = signed[signed["ended"].notna()]
@@ -210,7 +210,7 @@ class _EventReader:
 
     def __init__(self, first: Path, kinds: tuple[str, ...], conflicts: Conflicts) -> None:
         self.kinds, self.conflicts = kinds, conflicts
-        self.system: ActorSystem = "cow" if _is_accords(first) else "id"
+        self.system: ActorSystem = "cow" if _is_agreements(first) else "id"
         if self.system == "id" and not is_matrix(first):
             names = {"a": names_of(SIDES[0]), "b": names_of(SIDES[1])}
             self.system = system_of(open_table(first, "ties", names, ("a", "b")), "a")
@@ -233,22 +233,22 @@ class _EventReader:
         return found
 
     def ties(self, name: str, paths: Sequence[Path]) -> pd.DataFrame:
-        of_accords = [_is_accords(path) for path in paths]
+        staged_files = [_is_agreements(path) for path in paths]
         frames = [
-            self.accords(path) if staged else self.kept(read_ties(path, self.system, "keep"))
-            for path, staged in zip(paths, of_accords, strict=True)
+            self.agreements(path) if staged else self.kept(read_ties(path, self.system, "keep"))
+            for path, staged in zip(paths, staged_files, strict=True)
         ]
-        if self.kinds and not any(of_accords) and name == "events":
+        if self.kinds and not any(staged_files) and name == "events":
             raise DataError("the ties have no kinds", "Leave `kinds` out", path=paths[0])
         return _joined(frames)
 
-    def accords(self, path: Path) -> pd.DataFrame:
+    def agreements(self, path: Path) -> pd.DataFrame:
         frame = self.kept(read_outcomes(path))
         unknown = [kind for kind in self.kinds if kind not in set(frame["kind"])]
         if unknown:
             known = ", ".join(sorted(set(frame["kind"])))
-            raise DataError("no accord is of this kind", f"Choose among {known}", path, value=unknown[0])
-        ties = ties_from_accords(frame[frame["kind"].isin(self.kinds)] if self.kinds else frame)
+            raise DataError("no agreement is of this kind", f"Choose among {known}", path, value=unknown[0])
+        ties = ties_from_agreements(frame[frame["kind"].isin(self.kinds)] if self.kinds else frame)
         return ties.assign(_file=str(path))
 
     def covariate(self, name: str, source: Source, *, pairs: bool) -> pd.DataFrame:
@@ -370,7 +370,7 @@ def _joined(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([frame for frame in frames if len(frame)] or list(frames[:1]), ignore_index=True)
 
 
-def _is_accords(path: Path) -> bool:
+def _is_agreements(path: Path) -> bool:
     """DCAD's columns, or agreements with a kind and a stage."""
     if is_matrix(path):
         return False
@@ -390,4 +390,4 @@ def _unbegun(networks: Mapping[str, pd.DataFrame]) -> Iterable[str]:
         below = daily.groupby(level="key").cumsum() < 0
         count = int(below.groupby(level="key").any().sum())
         if count:
-            yield f"{name}: {count} pairs end ties that were never begun; such a tie stays at 0"
+            yield f"{name}: {count} dyads end ties that were never begun; such a tie stays at 0"

@@ -58,12 +58,32 @@ def goodness_of_fit(
 ) -> GoodnessOfFit:
     """Simulate a span and compare the network of new agreements with the observed one.
 
-    Before the scenario's start the scenario is set back to the span's first day (`set_back`), in the control arm if no
-    other is named, and simulated to its end. From the start on it is simulated as it is, in the arm named; `stored`
-    results of the arm are taken in place of simulating. draw_parameters: as of `run`. observed: agreements by position
-    in `scenario.codes`; the scenario's own record if None.
+    Before the scenario's start the scenario is set back to the span's first day (`set_back`) and simulated to its end.
+    From the start on it is simulated as it is.
 
-    Raises WrongRequest for an arm or a span that it does not have, and where too little is on record in the span."""
+    Parameters
+    ----------
+    scenario : a complete scenario
+    runs, seed, workers, draw_parameters : as of `run`
+    span : first day, and the day before which it stops; the scenario's own record if not given
+    arm : its name; the control arm if not given
+    observed : agreements by position in `scenario.codes`; the scenario's own record if not given
+    stored : results of the arm, taken in place of simulating a span from the start on
+
+    Returns
+    -------
+    GoodnessOfFit : simulated distributions beside the observed numbers, and residuals of a whole span
+
+    Raises
+    ------
+    WrongRequest : for an arm or a span that the scenario does not have, and where too little is on record in the span
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> scenario = bs.load_scenario("scenarios/beijing_2025.yaml")  # doctest: +SKIP
+    >>> bs.goodness_of_fit(scenario, runs=8)  # doctest: +SKIP
+    """
     span = span or own_span(scenario)
     chosen = chosen_arms(scenario, None if arm is None else [arm])[-1 if arm is not None else 0]
     seen = (recorded(scenario) if observed is None else observed).signed_within(span)
@@ -73,11 +93,11 @@ def goodness_of_fit(
             "compare. Set --from and --until, or give a record with --against"
         )
     if span.first < scenario.start:
-        lived = set_back(scenario, span, arm)
-        made: Result = run(lived, runs=runs, seed=seed, workers=workers, draw_parameters=draw_parameters)
+        simulated = set_back(scenario, span, arm)
+        made: Result = run(simulated, runs=runs, seed=seed, workers=workers, draw_parameters=draw_parameters)
     else:
         focal = next(event.date for event in scenario.events if event.id == scenario.focal)
-        lived = with_focal(arm_scenario(scenario, chosen), focal)
+        simulated = with_focal(arm_scenario(scenario, chosen), focal)
         made = stored or run(
             scenario, runs=runs, seed=seed, arms=[chosen], workers=workers, draw_parameters=draw_parameters
         )
@@ -86,10 +106,10 @@ def goodness_of_fit(
         raise WrongRequest(f"{len(failed)} replications failed: first replication {min(failed)}")
     frame = made.accords[made.accords["arm"].astype(str) == chosen]
     comparison = compare(ground_of(scenario), span, seen, newly_signed(frame, scenario.codes), made.runs)
-    whole = span.first == lived.start and span.stop == lived.end
+    whole = span.first == simulated.start and span.stop == simulated.end
     return GoodnessOfFit(
         comparison,
-        residuals_of(lived, seen) if whole else None,
+        residuals_of(simulated, seen) if whole else None,
         {state.id: state.name or state.id for state in scenario.states},
         {
             "subject": "scenario",

@@ -32,7 +32,6 @@ from balance_sim.pool.worker import (
     UNGUARDED,
     Worker,
     in_words,
-    refuse_unguarded,
     set_surroundings,
     unstartable,
     wake,
@@ -85,10 +84,10 @@ class Failure:
 
 @dataclass
 class _Split[T, R]:
-    """A task cut into pieces: what has come back, and how many are still out."""
+    """A task cut into so many pieces, and what has come back of them."""
 
     task: T
-    out: int
+    pieces: int
     back: dict[int, R] = field(default_factory=dict)
 
 
@@ -123,9 +122,7 @@ class Pool[T, R]:
         self.seen = time.monotonic()
         self.waiting: deque[_Try[T, R]] = deque()
         self.stillborn = 0
-        refuse_unguarded()
-        why = unstartable()
-        if why is not None:
+        if why := unstartable():
             log.warning("%s; all is done in this one, as with one worker", why)
             return
         try:
@@ -220,10 +217,9 @@ class Pool[T, R]:
         if split is None:
             yield outcome
             return
-        split.out -= 1
         split.back[one.place] = outcome
-        if not split.out:
-            yield self.job.whole(split.task, [split.back[place] for place in sorted(split.back)])
+        if len(split.back) == split.pieces:
+            yield self.job.whole(split.task, [split.back[place] for place in range(split.pieces)])
 
     def _on_death(self, worker: Worker[_Try[T, R]]) -> Iterator[R]:
         """A worker has died: its tasks go back, the one it was at with a mark against it."""

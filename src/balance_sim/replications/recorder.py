@@ -29,7 +29,7 @@ from balance_sim.model.state import Accords, State
 from balance_sim.model.world import capabilities
 from balance_sim.replications.expected import at_start, in_spans, with_event
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
-from balance_sim.replications.scene import Cast, Scene, audience_members, focal_cast, seen
+from balance_sim.replications.scene import Cast, Scene, audience_members, focal_cast, state_metrics
 from balance_sim.replications.tables import DECIMALS
 from balance_sim.scenario.schema import Event, Scenario
 
@@ -67,7 +67,7 @@ class Recorder:
         return look
 
     def _look(self, arm: str, window: int, scene: Scene) -> None:
-        found = seen(scene, self.cast, apart=window == self.windows[0])
+        found = state_metrics(scene, self.cast, apart=window == self.windows[0])
         if window == self.windows[-1]:
             world = scene.world
             relation = responses.relations(scene.view.own, scene.view.against)
@@ -203,7 +203,7 @@ class Frozen:
         """What an event moves for a cast."""
         having = self._scene(with_event(self.world, self.scenario, event), replace(self.state))
         there, here = (
-            {outcome: float(of[0]) for outcome, of in seen(scene, cast, apart=True).items()}
+            {outcome: float(of[0]) for outcome, of in state_metrics(scene, cast, apart=True).items()}
             for scene in (having, self.without)
         )
         return Shift(cast, there, here)

@@ -220,7 +220,7 @@ class Scene:
         return responses.room(gain, rate).astype(float), rate.max(axis=-1).sum(axis=-1)
 
 
-def seen(scene: Scene, cast: Cast, *, apart: bool) -> dict[Outcome, Floats]:
+def state_metrics(scene: Scene, cast: Cast, *, apart: bool) -> dict[Outcome, Floats]:
     """What a scene holds of a cast, (R,) each, by outcome without the window. apart: with the parts of hostility."""
     view, out = scene.view, {}
     if cast.threatened.any():
@@ -232,11 +232,11 @@ def seen(scene: Scene, cast: Cast, *, apart: bool) -> dict[Outcome, Floats]:
             of = np.stack([scene.beside(j)[:, reading, i] for i, j in pairs], axis=1)
             out[Outcome("alignment_participants", name)] = of.mean(axis=1)
     if cast.host is not None:
-        out |= seen_of_host(scene, cast, cast.host, apart=apart)
+        out |= metrics_of_host(scene, cast, cast.host, apart=apart)
     return out
 
 
-def seen_of_host(scene: Scene, cast: Cast, host: int, *, apart: bool) -> dict[Outcome, Floats]:
+def metrics_of_host(scene: Scene, cast: Cast, host: int, *, apart: bool) -> dict[Outcome, Floats]:
     """What a scene holds of the cast's host."""
     view = scene.view
     room, agreeing = scene.room(host)

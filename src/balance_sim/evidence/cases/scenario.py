@@ -18,7 +18,7 @@ from balance_sim.evidence.cases.series import (
     TITLES,
     Row,
     Series,
-    accord_rows,
+    agreement_rows,
     dispute_rows,
     distance_rows,
     pacts_in_force,
@@ -100,7 +100,7 @@ def build_case(
     series, on = Series(data_dir), case.signal_date
     actors, left_out = _cast(case)
     present = {one.code for one in actors}
-    accords = accord_rows(series, actors, case.participants, on)
+    accords = agreement_rows(series, actors, case.participants, on)
     states = state_rows(series, actors, on, accords)
     disputes = dispute_rows(series, actors, on)
     distances, by_capitals = distance_rows(series, actors, on)

@@ -54,7 +54,7 @@ def score_case(
     scored = [row for row in rows if not row.why_not]
     table = scored_table(scenario, scored)
     if not table.pairs:
-        raise DataError("the scenario has no pair to score", "Add observers to the case")
+        raise DataError("the scenario has no dyad to score", "Add observers to the case")
 
     def of(values: Mapping[Pair, float]) -> Floats:
         return np.array([float(values.get(pair, 0.0)) for pair in table.pairs])

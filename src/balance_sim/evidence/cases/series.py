@@ -332,7 +332,9 @@ def relation_rows(series: Series, actors: Sequence[Actor], on: date) -> list[Row
     return sorted(rows, key=lambda row: (row["a"], row["b"], row["kind"]))
 
 
-def accord_rows(series: Series, actors: Sequence[Actor], participants: Sequence[str], on: date) -> list[Row]:
+def agreement_rows(
+    series: Series, actors: Sequence[Actor], participants: Sequence[str], on: date
+) -> list[Row]:
     """Rows in order of pair and date, with ids A-B-kind-year."""
     day = pd.Timestamp(on)
     atop = _alliances(series, "atop", "ATOP 5.1", actors, day)

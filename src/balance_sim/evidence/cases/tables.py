@@ -39,9 +39,17 @@ FIRST_YEAR = 1900
 DEFAULT_WINDOW_MONTHS = 24
 LONGEST_WINDOW_MONTHS = 119
 """Windows count days from the focal date, up to 3650."""
-TREATY_WORDS = {
-    *("accord", "agreement", "alliance", "convention", "covenant", "entente", "pact", "protocol", "treaty")
-}
+TREATY_WORDS = (
+    "accord",
+    "agreement",
+    "alliance",
+    "convention",
+    "covenant",
+    "entente",
+    "pact",
+    "protocol",
+    "treaty",
+)
 """A label with one of these words names a `treaty`; any other signal is a `joint_summit`."""
 CASE_COLUMNS = {
     "case_id": ("case_id",),
@@ -147,13 +155,8 @@ class Case:
     @property
     def event_kind(self) -> str:
         """The kind given, else by the words of the label."""
-        words = {*re.findall(r"[a-z]+", self.label.lower())}
-        return self.kind or ("treaty" if words & TREATY_WORDS else "joint_summit")
-
-
-def read_cases(path: Path | str) -> dict[str, Case]:
-    """Every case of a table, by id. Raises DataError with the line of what is wrong."""
-    return {case_id: case_of(record, path, line) for case_id, (record, line) in _records(path).items()}
+        named = {*re.findall(r"[a-z]+", self.label.lower())} & {*TREATY_WORDS}
+        return self.kind or ("treaty" if named else "joint_summit")
 
 
 def case_named(path: Path | str, case_id: str) -> Case:
@@ -292,7 +295,9 @@ def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
 
     What is wrong in the rows of other cases is no matter. A blank agreement_id makes the row an agreement of its own.
     A date may be a month or a year. Raises DataError."""
-    table = _opened(path)
+    table = open_table(path, "responses", RESPONSE_COLUMNS, ("state_a", "state_b", "date", "direction"))
+    table.whole_rows()
+    table.text = table.text.apply(lambda column: column.str.strip())
     ids = table.text["case_id"] if table.has("case_id") else pd.Series("", index=table.text.index)
     there = list(dict.fromkeys(ids))
     if there != [""] and not (case_id is None and len(there) == 1):
@@ -303,42 +308,27 @@ def responses_of(path: Path | str, case_id: str | None) -> list[Response]:
         if table.text.empty:
             message = "no response is recorded for this case"
             raise DataError(message, hint, path, column="case_id", value=case_id)
+    wrong = ~table.text["direction"].str.lower().isin(DIRECTIONS)
+    if wrong.any():
+        known_words = f"Write one of {', '.join(DIRECTIONS)}"
+        raise table.fault("direction", wrong, "this is no direction", known_words)
     return _responses(table)
 
 
-def read_responses(path: Path | str) -> list[Response]:
-    """Every row of the table, of all cases. Raises DataError."""
-    return _responses(_opened(path))
-
-
-def _opened(path: Path | str) -> Table:
-    """The table as text, its cells without blanks around them."""
-    table = open_table(path, "responses", RESPONSE_COLUMNS, ("state_a", "state_b", "date", "direction"))
-    table.whole_rows()
-    table.text = pd.DataFrame({name: table.text[name].str.strip() for name in table.text})
-    return table
-
-
 def _responses(table: Table) -> list[Response]:
-    """The rows of a table, checked."""
-    text = table.text
-    wrong = ~text["direction"].str.lower().isin(DIRECTIONS)
-    if wrong.any():
-        written = ", ".join(DIRECTIONS)
-        raise table.fault("direction", wrong, "this is no direction", f"Write one of {written}")
     days, precision = table.dates("date")
     latest, _ = table.dates("date", end=True)
     if days.isna().any():
         raise table.fault("date", days.isna(), "a response needs a date", "Write YYYY-MM-DD")
     for side in ("state_a", "state_b"):
-        if (text[side] == "").any():
-            raise table.fault(side, text[side] == "", "a side is missing", "Name a state or an organisation")
-    blank = pd.Series("", index=text.index)
-    columns = {name: text.get(name, blank).tolist() for name in RESPONSE_COLUMNS}
+        blank = table.text[side] == ""
+        if blank.any():
+            raise table.fault(side, blank, "a side is missing", "Name a state or an organisation")
     rows = []
-    for i, line in enumerate(table.lines([int(row) for row in text.index])):
-        cell = {name: str(values[i]) for name, values in columns.items()}
-        day, known_to = days.iloc[i].date(), precision.iloc[i]
+    cells = table.text.reindex(columns=list(RESPONSE_COLUMNS), fill_value="").to_dict("records")
+    lines = table.lines([int(row) for row in table.text.index])
+    for cell, line, when, known_to, last in zip(cells, lines, days, precision, latest, strict=True):
+        day = when.date()
         first = {"year": day.replace(month=1, day=1), "month": day.replace(day=1)}.get(known_to, day)
         a, b = cell["state_a"].upper(), cell["state_b"].upper()
         rows.append(
@@ -349,7 +339,7 @@ def _responses(table: Table) -> list[Response]:
                 state_b=state_code(b) or b,
                 on=first,
                 written=cell["date"],
-                latest=latest.iloc[i].date(),
+                latest=last.date(),
                 direction=cell["direction"].lower(),
                 agreement_id=cell["agreement_id"] or f"line-{line}",
             )

@@ -37,10 +37,11 @@ from balance_sim.evidence.forecast.score import Scores, finite, score_forecasts
 from balance_sim.model.core import DAYS_PER_YEAR
 from balance_sim.model.world import capabilities, differences, distances, lesser
 from balance_sim.scenario.schema import Accord, Scenario
+from balance_sim.stats.newton import NoMaximum, newton
 
 WINDOW = 10
 RIDGE = 1.0
-"""Variance 1 / RIDGE of a normal prior on each standardised coefficient: weak beside hundreds of accords."""
+"""Variance 1 / RIDGE of a normal prior on each standardised coefficient: weak beside hundreds of agreements."""
 CLASSES = 3
 
 Predictor = Callable[[PairYears], Floats]
@@ -88,36 +89,32 @@ def fit_logit(rows: PairYears, columns: Sequence[str], ridge: float = RIDGE, rou
     x = design(rows, columns, mean, scale)
     off, y = offset(rows), rows.y
     penalty = np.append(np.full(len(columns), ridge), 0.0)
-    b = np.append(np.zeros(len(columns)), np.log(y.mean() / (1 - y.mean())))
+    start = np.append(np.zeros(len(columns)), np.log(y.mean() / (1 - y.mean())))
 
-    def height(b: Floats) -> float:
+    def log_likelihood(b: Floats) -> float:
         eta = x @ b + off
-        return float(y @ eta - np.logaddexp(0.0, eta).sum() - 0.5 * (penalty @ b**2))
+        return float(y @ eta - np.logaddexp(0.0, eta).sum())
 
-    value = height(b)
-    for _ in range(rounds):
+    def derivatives(b: Floats) -> tuple[float, Floats, Floats]:
         p = inverse_logit(x @ b + off)
-        gradient = x.T @ (y - p) - penalty * b
-        information = (x * (p * (1 - p))[:, None]).T @ x + np.diag(penalty)
-        step = np.linalg.solve(information, gradient)
-        if gradient @ step < 1e-9:
-            break
-        b, value = climb(b, step, value, height)
-    else:
+        return log_likelihood(b), x.T @ (y - p), (x * (p * (1 - p))[:, None]).T @ x
+
+    try:
+        b, information = newton(
+            start,
+            derivatives,
+            log_likelihood,
+            penalty,
+            tolerance=1e-9,
+            steps=rounds,
+            slack=0.0,
+            step_of=np.linalg.solve,
+        )
+    except NoMaximum:
         raise DataError(
             f"the logit did not settle in {rounds} rounds", "Leave out a column, or raise the ridge"
-        )
-    unpenalised = value + 0.5 * float(penalty @ b**2)
-    return Logit(columns, mean, scale, b, np.linalg.inv(information), unpenalised)
-
-
-def climb(b: Floats, step: Floats, value: float, height: Callable[[Floats], float]) -> tuple[Floats, float]:
-    """The step, halved until the height does not fall (the function is concave: it always ends)."""
-    for halving in range(60):
-        new = b + step * 0.5**halving
-        if (high := height(new)) >= value:
-            return new, high
-    return b, value
+        ) from None
+    return Logit(columns, mean, scale, b, np.linalg.inv(information), log_likelihood(b))
 
 
 def base_rate(rows: PairYears) -> Predictor:
@@ -242,9 +239,9 @@ def inverse_logit(eta: Floats) -> Floats:
 def check_outcomes(rows: PairYears) -> None:
     """Raise DataError unless every row has its outcome and both outcomes occur."""
     if np.isnan(rows.y).any():
-        raise DataError("a training year has no accords on record", "End the training before it")
+        raise DataError("a training year has no agreements on record", "End the training before it")
     if len(rows.y) == 0 or rows.y.min() == rows.y.max():
-        raise DataError("the training years have no accord, or nothing else", "Give a longer history")
+        raise DataError("the training years have no agreement, or nothing else", "Give a longer history")
 
 
 COUNT = "earlier_count"

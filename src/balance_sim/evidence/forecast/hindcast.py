@@ -137,10 +137,10 @@ class Hindcast:
 
 
 def read_history(plan: HindcastPlan, data: Path | str, outcomes: Path | str | None = None) -> History:
-    """What a plan needs. outcomes: a file with the accords after the fit's last year; up to that year those in
+    """What a plan needs. outcomes: a file with the agreements after the fit's last year; up to that year those in
     `data` count, after it the file's alone. Covariates that end earlier are carried forward, and a note says which.
 
-    Raises DataError if the record of accords does not reach the last year forecast."""
+    Raises DataError if the record of agreements does not reach the last year forecast."""
     later = None if outcomes is None else (outcomes, plan.last)
     history = load_history(data, plan.first, plan.until, outcomes=later, alliances=plan.alliances)
     if history.accord_years[1] < plan.until:
@@ -152,7 +152,7 @@ def read_history(plan: HindcastPlan, data: Path | str, outcomes: Path | str | No
     history = carried_forward(history)
     signed = set(history.accords["signed"].dt.year)
     silent = [str(year) for year in range(plan.last + 1, plan.until + 1) if year not in signed]
-    note = f"no accord at all in {', '.join(silent)}: do the outcomes cover them?"  # a hole in the file, more likely
+    note = f"no agreement at all in {', '.join(silent)}: do the outcomes cover them?"  # a hole in the file, more likely
     return replace(history, notes=(*history.notes, note)) if silent else history
 
 
@@ -161,7 +161,7 @@ def hindcast_of(plan: HindcastPlan, history: History) -> Hindcast:
     terms, notes = fitted_terms(history, plan.terms)
     every, rows = choices(history, terms), pair_years(history)
     if not (np.array_equal(every.a, rows.a) and np.array_equal(every.b, rows.b)):
-        raise AssertionError("the model and its baselines look at other pairs")
+        raise AssertionError("the model and its baselines look at other dyads")
     found = _fitted(plan, every, plan.last, signs=True)
     record = every.with_kinds(found.kinds)
     memory = memory_of(found, record.within(plan.first, plan.last), plan.window) if plan.drift else 1.0
@@ -189,7 +189,7 @@ def hindcast_of(plan: HindcastPlan, history: History) -> Hindcast:
         model, frozen, there = _forward(plan, start, factors, history, rows)
         made["simulated_forward"] = {"model": model, **{k: of(frozen) for k, of in base.items()}}, there
         lost = len(ahead.y) - len(there.y)
-        notes += (f"simulated_forward: {lost} pairs and years with a state that joined later left out",)
+        notes += (f"simulated_forward: {lost} dyads and years with a state that joined later left out",)
     return Hindcast(
         plan=plan,
         fit=found,
