@@ -200,13 +200,13 @@ SCENARIO = [
      "29:104: error[E306] events.summit.targets: `CHN` takes part already, and cannot be a target\n"
      "  help: name each actor once"),
     ("B48 dyad", "{a: JPN, b: CHN,", "{a: CHN, b: CHN,",
-     "17:17: error[E306] disputes.CHN-CHN: `CHN` is paired with itself\n"
+     "17:17: error[E306] disputes.CHN-CHN: `CHN` forms a dyad with itself\n"
      "  help: name two states"),
     ("B49", "{a: JPN, b: CHN,", "{a: ITA, b: CHN,",
      "17:9: error[E307] disputes.CHN-ITA.a: `ITA` is not among the 6 states (line 8)\n"
      "  help: add it to `states`"),
     ("B50", "{a: USA, b: CHN, rivalry: 1}", "{a: CHN, b: JPN, claim: 1}",
-     "18:5: error[E308] disputes.CHN-JPN: the pair conflicts with line 17: each pair once\n"
+     "18:5: error[E308] disputes.CHN-JPN: the dyad conflicts with line 17: each dyad once\n"
      "  help: remove one"),
     ("B51", "date: 2025-10-01", "date: 2027-10-01",
      "31:21: error[E203] events.aid.date: 2027-10-01 is outside ..2026-09-02: events lie before `end`"),
@@ -215,13 +215,13 @@ SCENARIO = [
      "2025-09-01..2026-09-03\n"
      "  help: windows count from its date"),
     ("B52", "date: 2025-10-01", "date: 2026-02-30",
-     "31:21: error[E209] events.aid.date: `2026-02-30` is no date\n"
+     "31:21: error[E209] events.aid.date: `2026-02-30` is not a date\n"
      "  help: write an ISO date, e.g. 2025-09-03; allowed: a day that exists, as YYYY-MM-DD"),
     ("B52 slashes", "date: 2025-10-01", "date: 24/11/2026",
-     "31:21: error[E209] events.aid.date: `24/11/2026` is no date\n"
+     "31:21: error[E209] events.aid.date: `24/11/2026` is not a date\n"
      "  help: write an ISO date, e.g. 2025-09-03; allowed: a day that exists, as YYYY-MM-DD"),
     ("B52 year", "date: 2025-10-01", "date: 2026",
-     "31:21: error[E209] events.aid.date: `2026` is no date\n"
+     "31:21: error[E209] events.aid.date: `2026` is not a date\n"
      "  help: write an ISO date, e.g. 2025-09-03; allowed: a day that exists, as YYYY-MM-DD"),
     ("B53", "end: 2026-09-03", "end: 2025-01-01",
      "6:6: error[E210] end: `end` 2025-01-01 is not after `start` 2025-09-01 (line 5)"),

@@ -181,12 +181,12 @@ def test_the_digest_is_the_same_whatever_the_workers(tmp_path: Path) -> None:
 
 
 REFUSED = [
-    ("{a: XBE, b: XBE, kind: war}", "E306", "`XBE` is paired with itself"),
+    ("{a: XBE, b: XBE, kind: war}", "E306", "`XBE` forms a dyad with itself"),
     ("{a: XBE, b: FRA, kind: war}", "E307", "`FRA` is not among the 4 states"),
     ("{a: XBE, b: XQQ, kind: war}", "E301", "unknown state `XQQ`"),
     ("{a: XBE, b: XDO, kind: feud}", "E211", "`feud` is none of war"),
     ("{a: XBE, b: XDO}", "E103", "`kind` is required"),
-    ("{a: XBE, b: XDO, kind: war, from: 2025-02-30}", "E209", "`2025-02-30` is no date"),
+    ("{a: XBE, b: XDO, kind: war, from: 2025-02-30}", "E209", "`2025-02-30` is not a date"),
     ("{a: XBE, b: XDO, kind: war, from: 2025-03-01, until: 2025-03-01}", "E215", "is not after `from` 2025-03-01"),
     ("{a: XBE, b: XDO, kind: war, since: 2025-03-01}", "E101", "unknown key `since`"),
     ("{a: XBE, b: XDO, kind: war}\n  - {a: XDO, b: XBE, kind: war, from: 2025-01-01}", "E308", "the spell overlaps"),

@@ -337,7 +337,7 @@ def test_threads_get_what_one_gets():
 
 
 def test_rows_hold_nothing_that_can_change():
-    """So that a row may be told by its identity: `kept.py` does."""
+    """So that a row may be told by its identity: `fingerprint.RecentResults` does."""
     for section in SECTIONS.values():
         assert issubclass(section.model, SectionRow)
         for name, field in section.model.model_fields.items():

@@ -127,8 +127,8 @@ def test_other_fitted_weights_are_a_warning(copy: Path) -> None:
     ("old", "new", "code", "said"),
     [
         ("  USA: {estimate", "  XZZ: {estimate", "E301", "unknown state `XZZ`"),
-        ("  AUS-CAN: [", "  CAN-AUS: [", "E301", "`CAN-AUS` is no dyad of the roster"),
-        ("  AUS-CAN: [", "  AUS-QQQ: [", "E301", "`AUS-QQQ` is no dyad of the roster"),
+        ("  AUS-CAN: [", "  CAN-AUS: [", "E301", "`CAN-AUS` is not a dyad of the roster"),
+        ("  AUS-CAN: [", "  AUS-QQQ: [", "E301", "`AUS-QQQ` is not a dyad of the roster"),
         ("  size: {estimate", "  seize: {estimate", "E211", "unknown term `seize`"),
         ("variances:", "variance:", "E101", "unknown key `variance`"),
         ("  states: 0", "  others: 0", "E103", "`states` is required"),

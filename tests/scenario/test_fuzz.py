@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from balance_sim.scenario import Problem, check_scenario
 from balance_sim.scenario.documents import read_document
 from balance_sim.scenario.layout import SECTIONS, TOP
-from balance_sim.scenario.nodes import Node, walk
+from balance_sim.scenario.nodes import Node
 from balance_sim.scenario.problems import report
 
 DATA = Path(__file__).parent / "data"
@@ -126,6 +126,15 @@ def test_a_valid_file_cut_off(folder, cut):
 
 LINES = TEXT.split("\n")
 ROOT: Node = read_document(TEXT, "summit.yaml")[0]
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """The node and everything below it."""
+    yield node
+    for child in (*node.fields.values(), *node.items):
+        yield from walk(child)
+
+
 LEAVES = [node for node in walk(ROOT) if not isinstance(node.value, dict | list)]
 NAMED_BY_THE_USER = {"groups", "audiences", "arms"}
 

@@ -79,8 +79,8 @@ ONE = "- {parameters.beta: 0.1}"
 
 EXPERIMENT = [
     (RANGE, "{min: 0.1, max: 0.5, steps: 3, step: 0.1}", 6, "E403", "give `step` or `steps`, not both"),
-    (RANGE, "{min: 0.1, max: 0.5, steps: 1.5}", 6, "E403", "steps 1.5 is no whole number in 2..10000"),
-    (RANGE, "{min: 0.1, max: 0.5, steps: 1}", 6, "E403", "steps 1 is no whole number"),
+    (RANGE, "{min: 0.1, max: 0.5, steps: 1.5}", 6, "E403", "steps 1.5 is not a whole number in 2..10000"),
+    (RANGE, "{min: 0.1, max: 0.5, steps: 1}", 6, "E403", "steps 1 is not a whole number"),
     (RANGE, "{min: 0.1, max: 0.5, step: 0.1, scale: log}", 6, "E403", "a log scale has no even step"),
     (RANGE, "{min: 0.1, max: 0.5, steps: 3, scale: lag}", 6, "E211", "unknown scale `lag`"),
     (RANGE, "{min: 0.1, max: 0.5, stps: 3}", 6, "E101", "unknown key `stps`"),

@@ -66,11 +66,11 @@ def test_bad_cell(world, old, new, code, row, cell, said):
 
 ACCORDS = [
     ("bad flag", "1960-06-23,0,", "1960-06-23,maybe,", "E603", 2, 8, "expected true or false, got `maybe`"),
-    ("bad date", "1953-10-01", "1953-13-01", "E209", 3, 6, "`1953-13-01` is no date"),
-    ("year only", "1953-10-01", "1953", "E209", 3, 6, "`1953` is no date"),
+    ("bad date", "1953-10-01", "1953-13-01", "E209", 3, 6, "`1953-13-01` is not a date"),
+    ("year only", "1953-10-01", "1953", "E209", 3, 6, "`1953` is not a date"),
     ("bad kind", "reciprocal_access", "reciprocal_acess", "E211", 5, 4, "did you mean `access`"),
     ("bad status", "signed_not_in_force", "sined", "E211", 5, 9, "did you mean `signed`"),
-    ("same pair", "usa-kor,USA,KOR", "usa-kor,USA,USA", "E306", 3, 3, "`USA` is paired with itself"),
+    ("same pair", "usa-kor,USA,KOR", "usa-kor,USA,USA", "E306", 3, 3, "`USA` forms a dyad with itself"),
     ("in force early", "1960-06-23", "1959-06-23",
      "E215", 2, 7, "`in_force` 1959-06-23 is before `signed` 1960-01-19"),
     ("in force late", "1960-06-23", "2025-09-02", "E215", 2, 7, "is after `start` 2025-09-01"),
@@ -123,7 +123,7 @@ AROUND = [
      "13 cells, expected 12\n  help: remove the comma at the end of the row"),
     ("one word", [HEADER, FIRST, "Source: a book", *REST], "E604", 3, 1, "1 cell, expected 12"),
     ("total", [HEADER, FIRST, *REST, "Total,all,1" + COMMAS[2:]], "E301", 7, 1,
-     "`Total` is no state\n  help: remove what is a sum of others"),
+     "`Total` is not a state\n  help: remove what is a sum of others"),
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from balance_sim.scenario.defaults import default_tree
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import REFUSED, Node, iso_date
-from balance_sim.scenario.problems import Diagnostics, closest, listed, may_suggest, shown
+from balance_sim.scenario.problems import Diagnostics, closest, did_you_mean, listed, may_suggest, shown
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MOST_REPORTED = 100
@@ -99,7 +99,7 @@ def explain(written: object, roster: Collection[str]) -> Explanation:
     text = shown(written)
     exact = explain_exactly(written, roster)
     if text.strip(" :").casefold() in _TOTALS:
-        return "E301", f"`{text}` is no state", "remove what is a sum of others"
+        return "E301", f"`{text}` is not a state", "remove what is a sum of others"
     if exact or not may_suggest():
         return exact or ("E301", f"unknown state `{text}`", "use ISO3 codes")
     name = closest(text, _by_name(), cutoff=0.8) if len(text) > 4 else None
@@ -126,13 +126,12 @@ def explain_exactly(written: object, roster: Collection[str]) -> Explanation | N
 
 
 def _explain_number(number: int) -> Explanation:
-    cow = [one.iso3 for one in code_table().values() if one.cow == number]
-    numeric = [one.iso3 for one in code_table().values() if one.numeric == number]
-    readings = [f"{code} in COW numbers" for code in cow] + [
-        f"{code} in ISO numeric codes" for code in numeric
-    ]
-    is_what = f"is {' and '.join(readings)}, not" if readings else "is not"
-    found = " or ".join(f"`{code}`" for code in dict.fromkeys(cow + numeric))
+    table = code_table().values()
+    readings = [(one.iso3, "COW numbers") for one in table if one.cow == number]
+    readings += [(one.iso3, "ISO numeric codes") for one in table if one.numeric == number]
+    spoken = " and ".join(f"{code} in {kind}" for code, kind in readings)
+    is_what = f"is {spoken}, not" if readings else "is not"
+    found = " or ".join(f"`{code}`" for code in dict(readings))
     hint = f"use ISO3 {found}" if found else "use ISO3 codes, e.g. `USA`"
     return "E303", f"`{number}` {is_what} an ISO3 code", hint
 
@@ -193,11 +192,10 @@ def read_names(tree: Node, found: Diagnostics) -> Names:
     outside = _outside(tree.get("outside"), roster, year, found)
     groups = _groups(tree.get("groups"), roster, found, is_whole=is_whole)
     kinds, event_kinds = (
-        tuple(dict.fromkeys([*default_tree().fields[head].fields, *tree.below(head).fields]))
+        tuple({**default_tree().below(head).fields, **tree.below(head).fields})
         for head in ("kinds", "event_kinds")
     )
-    line = states.at.line if states else 0
-    ordered = tuple(sorted(groups.items()))
+    line, ordered = states.at.line if states else 0, tuple(sorted(groups.items()))
     return Names(frozenset(roster), frozenset(outside), ordered, kinds, event_kinds, is_whole, line)
 
 
@@ -249,15 +247,8 @@ def _check_code(node: Node, path: str, year: int | None, found: Diagnostics, row
 
 
 def _at_the_time(entry: Code, year: int | None) -> str:
-    others = [
-        other.iso3
-        for other in code_table().values()
-        if other is not entry
-        and year is not None
-        and other.existed_in(year)
-        and other.cow
-        and other.cow == entry.cow
-    ]
+    alike = [other for other in code_table().values() if other is not entry and other.cow == entry.cow]
+    others = [other.iso3 for other in alike if year is not None and entry.cow and other.existed_in(year)]
     others = others or [_SUCCESSORS[entry.iso3]] if entry.iso3 in _SUCCESSORS else others
     return f"use {listed(f'`{other}`' for other in others)}" if others else "check `start`"
 
@@ -363,13 +354,9 @@ def _not_among(
         found.add(node, path, "E307", f"`{code}` is not among the {len(names.roster)} states{line}", hint)
     else:
         exact = explain_exactly(code, names.roster)
-        group = closest(str(code), names.members) if groups and exact is None else None
-        if group:
-            found.add(
-                node, path, "E301", f"unknown state or group `{shown(code)}`", f"did you mean `{group}`?"
-            )
-        else:
-            found.add(node, path, *(exact or explain(code, names.roster)))
+        group = did_you_mean(str(code), names.members) if groups and exact is None else ""
+        said = ("E301", f"unknown state or group `{shown(code)}`", group) if group else exact
+        found.add(node, path, *(said or explain(code, names.roster)))
 
 
 def many_actors(

@@ -7,7 +7,7 @@ then the tree is read as a file's is, and says what is wrong. A test holds both 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -78,9 +78,8 @@ def _is_free(path: str) -> bool:
     head, *rest = path.split(".")
     if head in SECTIONS:
         return len(rest) == 2 and rest[1] in (*UNREAD.get(head, ()), *WARNED.get(head, ()))
-    return head in ("parameters", "kinds", "event_kinds") or (
-        head in ("theory", "audiences") and rest[-1:] not in (["preset"], ["members"])
-    )
+    is_list = rest[-1:] in (["preset"], ["members"])
+    return head in ("parameters", "kinds", "event_kinds", "theory", "audiences") and not is_list
 
 
 def signals_out_of_order(kinds: Mapping[str, EventKind]) -> Iterator[tuple[str, str, str]]:
@@ -107,10 +106,8 @@ def resolved(scenario: Scenario, arm: str, *, is_checked: bool) -> Scenario | No
 
 def at_hand(scenario: Scenario) -> dict[tuple[str, bool], Scenario]:
     """The arms that were resolved for this very content, by name and by whether they have a sha256."""
-    of, now = scenario._arms_of, _content(scenario)
-    is_same = len(of) == len(now) and all(
-        a is b or (type(a) is float and a == b) for a, b in zip(of, now, strict=True)
-    )
+    pairs = zip(scenario._arms_of, _content(scenario), strict=False)
+    is_same = all(a is b or (type(a) is float and a == b) for a, b in pairs)
     return scenario._arms if is_same else {}
 
 
@@ -192,28 +189,21 @@ def _theory(theory: Theory, rest: list[str], value: object) -> Theory | None:
     below = weights_under(theory.preset)  # what the scenario says itself stays where the preset says nothing
     own = {term: weight for term, weight in theory.weights.items() if weight != below.get(term)}
     weights = dict(sorted({**weights_under(preset.name), **own, **preset.weights}.items()))
-    return theory.model_copy(
-        update={"preset": preset.name, "equal_hostility": preset.equal_hostility, "weights": weights}
-    )
+    new = {"preset": preset.name, "equal_hostility": preset.equal_hostility, "weights": weights}
+    return theory.model_copy(update=new)
 
 
 def _with_members(scenario: Scenario, name: str, value: object) -> Any:
     """Audiences of which one has other members; `rest` takes those that no other names."""
-    if (
-        name not in scenario.audiences
-        or not isinstance(value, tuple)
-        or not _are_actors(value, scenario.codes)
-    ):
+    old = scenario.audiences
+    if name not in old or not isinstance(value, tuple) or not _are_actors(value, scenario.codes):
         return None
-    members = {key: one.members for key, one in scenario.audiences.items() if key != "rest"} | {name: value}
+    members = {key: one.members for key, one in old.items() if key != "rest"} | {name: value}
     named = [code for codes in members.values() for code in codes]
     left = {*scenario.codes} - {*named}
     if len({*named}) < len(named):
         return None
-    new = {
-        key: one.model_copy(update={"members": members.get(key, ())})
-        for key, one in scenario.audiences.items()
-    }
+    new = {key: one.model_copy(update={"members": members.get(key, ())}) for key, one in old.items()}
     if left:
         rest = new.get("rest") or Audience(attention={"default": 1.0})
         new["rest"] = rest.model_copy(update={"members": tuple(sorted({*rest.members, *left}))})
@@ -222,24 +212,21 @@ def _with_members(scenario: Scenario, name: str, value: object) -> Any:
 
 def _are_actors(codes: tuple[object, ...], known: tuple[str, ...]) -> bool:
     """Whether a list holds what a list of actors holds once it was read: known codes, sorted."""
-    return all(isinstance(code, str) for code in codes) and list(codes) == sorted(
-        {*map(str, codes)} & {*known}
-    )
+    are_words = all(isinstance(code, str) for code in codes)
+    return are_words and list(codes) == sorted({*map(str, codes)} & {*known})
 
 
 def _in_rows(scenario: Scenario, head: str, name: str, field: str, value: object) -> Any:
     rows: tuple[SectionRow, ...] = getattr(scenario, head)
     keys = SECTIONS[head].keys
-    kinds: dict[str, Collection[str]] = {"accords": scenario.kinds, "events": scenario.event_kinds}
-    kinds["provocations"] = scenario.event_kinds
+    kinds: Mapping[str, object] = scenario.kinds if head == "accords" else scenario.event_kinds
     known = scenario.codes if field == "patrons" else (*scenario.codes, *scenario.outside)
-    if field == "kind" and str(value) not in kinds.get(head, {}):
+    if field == "kind" and str(value) not in kinds:
         return None
     if field in keys or (isinstance(value, tuple) and not _are_actors(value, known)):
         return None
-    words = (
-        [name] if len(keys) == 1 else name.split("-") if SECTIONS[head].directed else sorted(name.split("-"))
-    )
+    words = [name] if len(keys) == 1 else name.split("-")
+    words = words if SECTIONS[head].directed else sorted(words)
     found = [at for at, row in enumerate(rows) if [getattr(row, key) for key in keys] == words]
     new = _piece(rows[found[0]], field, value) if len(found) == 1 else None
     return None if new is None else (*rows[: found[0]], tidy(new), *rows[found[0] + 1 :])

@@ -15,7 +15,7 @@ from balance_sim.scenario.checks import check
 from balance_sim.scenario.defaults import presets, weights_under
 from balance_sim.scenario.draft import Draft, Reader
 from balance_sim.scenario.fingerprint import sealed
-from balance_sim.scenario.layout import FIXED_IN_ARMS, NoSuchPath, locate, replaced, row_path
+from balance_sim.scenario.layout import FIXED_IN_ARMS, NoSuchPath, locate, replaced
 from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.problems import (
     Diagnostics,
@@ -116,9 +116,8 @@ def _declared(tree: Node, base: Draft, reader: Reader, found: Diagnostics) -> di
         added = _added(written, path, base, reader, found)
         settings = written.get("set")
         if settings is not None and not isinstance(settings.value, dict):
-            found.add(
-                settings, f"{path}.set", "E201", f"got {settings.kind}", "write `key.path: value` pairs"
-            )
+            hint = "write `key.path: value` pairs"
+            found.add(settings, f"{path}.set", "E201", f"got {settings.kind}", hint)
         given = dict.fromkeys(settings.fields if settings else ())
         changes = {"drop": tuple(sorted(arm.drop if arm else ())), "add": added, "set": given}
         arms[name] = arm.model_copy(update=changes) if arm is not None else Arm()
@@ -133,11 +132,8 @@ def _added(written: Node, path: str, base: Draft, reader: Reader, found: Diagnos
     if not isinstance(node.value, list):
         found.add(node, f"{path}.add", "E201", f"expected a list of events, got {node.kind}")
         return ()
-    rows = []
-    for at, item in enumerate(node.items):
-        key = row_path("events", item, at).removeprefix("events")
-        rows.append(reader.row("events", item, f"{path}.add{key}", base.names))
-        found += rows[-1].problems
+    rows = [reader.row("events", item, at, base.names, f"{path}.add") for at, item in enumerate(node.items)]
+    found += [one for row in rows for one in row.problems]
     return tuple(sorted((row.value for row in rows if row.value is not None), key=lambda e: (e.date, e.id)))
 
 
@@ -147,12 +143,12 @@ def _check_reference(node: Node, tree: Node, arms: dict[str, Arm], found: Diagno
     if not arms:
         found.add(node, "arms", "E212", "at least 1 arm needed, got 0")
     elif len(references) != 1:
-        why = f"exactly one arm is the reference, got {len(references)}"
+        why = f"exactly one arm is the control, got {len(references)}"
         at = node.fields[references[1]].at if references else node.at
         found.add(at, "arms", "E111", why, "write `reference: true` in one arm")
     elif focal is not None and focal.value not in arms[references[0]].drop and len(arms) > 1:
-        why = f"the reference arm keeps the focal event `{shown(focal.value)}`"
-        hint = "effects are differences from the reference arm: it usually drops that event"
+        why = f"the control arm keeps the focal event `{shown(focal.value)}`"
+        hint = "effects are differences from the control arm, which usually drops that event"
         found.add(node.fields[references[0]].at, f"arms.{references[0]}", "W307", why, hint)
 
 
@@ -203,7 +199,7 @@ def _build(draft: Draft, name: str) -> Scenario:
         "parameters": draft.parameters,
         "theory": tidy(draft.theory),
         "report": report.model_copy(
-            update={"windows": tuple(sorted(report.windows)), "groups": tuple(sorted(report.groups))}
+            update={name: tuple(sorted(getattr(report, name))) for name in ("windows", "groups")}
         ),
         "calibration": tidy(draft.calibration or Calibration()),
     }
@@ -239,14 +235,14 @@ def apply_changes(
     changes: Sequence[ValueChange],
     names: Names,
     found: Diagnostics,
-    fixed: Mapping[str, str] | None = None,
+    fixed: Mapping[str, str] = {},
 ) -> Node:
     """The tree with every change made, in the order of their paths; a theory before its weights.
 
     fixed: first parts of paths that cannot be set here, and why."""
     for change in sorted(changes, key=lambda one: (one.path != "theory.preset", one.path)):
         label, head = change.label or change.path, change.path.split(".")[0]
-        if fixed and head in fixed:
+        if head in fixed:
             found.add(change.key, label, "E110", fixed[head])
             continue
         try:

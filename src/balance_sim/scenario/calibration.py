@@ -110,12 +110,10 @@ def with_calibration(tree: Node, sources: Sources, found: Diagnostics) -> Node:
         of_file = Diagnostics()
         read_piece(CalibrationFile, read, "", of_file, folder=sources.folder)
         of_file += _against(read, tree)
-        problems += [
-            one if one.suggestion.startswith("did you mean") else replace(one, suggestion=hint)
-            for one in of_file
-        ]
+        near = [one for one in of_file if one.suggestion.startswith("did you mean")]
+        problems += [one if one in near else replace(one, suggestion=hint) for one in of_file]
     else:
-        problems.add(read, "calibration", "E012", "this is no calibration", hint)
+        problems.add(read, "calibration", "E012", "this is not a calibration", hint)
     found += problems
     return tree if errors_in(problems) else _laid(tree, read, name)
 
@@ -147,7 +145,7 @@ def _against(read: Node, tree: Node) -> Iterator[Problem]:
     for key, node in read.below("dyads").fields.items():
         a, _, b = key.partition("-")
         if a not in roster or b not in roster or a >= b:
-            why = f"`{shown(key)}` is no dyad of the roster, lesser code first"
+            why = f"`{shown(key)}` is not a dyad of the roster, lesser code first"
             yield problem(node.at, f"dyads.{shown(key)}", "E301", why)
     for part, known, what in (("weights", list(TERMS), "term"), ("intercepts", kinds, "kind")):
         for name, node in read.below(part).fields.items():
@@ -195,15 +193,14 @@ def _laid(tree: Node, read: Node, name: str) -> Node:
         "names": read.fields["covariance"].fields["names"],
         "covariance": matrix.with_value([one for row in matrix.items for one in row.items]),
     }
-    return tree.with_fields(
-        {
-            "kinds": kinds,
-            "states": states.with_value(rows),
-            "frailties": given.with_value([*given.items, *dyads]),
-            "theory": _with_weights(tree.below("theory"), estimates["weights"]),
-            "calibration": read.with_value(calibration),
-        }
-    )
+    whole = {
+        "kinds": kinds,
+        "states": states.with_value(rows),
+        "frailties": given.with_value([*given.items, *dyads]),
+        "theory": _with_weights(tree.below("theory"), estimates["weights"]),
+        "calibration": read.with_value(calibration),
+    }
+    return tree.with_fields(whole)
 
 
 def _with_intercepts(row: Node, estimates: dict[str, dict[str, Node]]) -> Node:

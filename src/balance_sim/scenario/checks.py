@@ -18,9 +18,7 @@ from balance_sim.scenario.problems import Mark, Problem, closest, listed, proble
 from balance_sim.scenario.schema import SIGNAL_ORDER, Accord, Event
 
 MOST_STEPS = 20_000
-MOST_DAYS = (
-    30_000  # a thousand of the shortest half-lives that states' agreements may have: 2^1024 is no number
-)
+MOST_DAYS = 30_000  # a thousand of the shortest half-lives of states' agreements: 2^1024 is no number
 MOST_WINDOWS = 100
 type Rule = Callable[[Draft], Iterator[Problem]]
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
@@ -143,10 +141,9 @@ def _check_report(draft: Draft) -> Iterator[Problem]:
     if len(windows) > MOST_WINDOWS:
         why = f"{len(windows):,} windows; at most {MOST_WINDOWS}, as each has every outcome and table of its own"
         yield problem(node, "report.windows", "E022", why, "give those that are reported")
-    focal = [
-        row.value.date for row in draft.read("events") if draft.head and row.value.id == draft.head.focal
-    ]
-    room = (draft.head.end - focal[0]).days if draft.head and focal else 0
+    head = draft.head
+    focal = [row.value.date for row in draft.read("events") if head and row.value.id == head.focal]
+    room = (head.end - focal[0]).days if head and focal else 0
     late = [days for days in windows if days > room > 0]
     if late and node is not draft.tree:
         why = f"{listed(map(str, late))} days after {focal[0]} is beyond `end`: {room} days are simulated"
@@ -196,8 +193,8 @@ def _check_events(draft: Draft) -> Iterator[Problem]:
             last = head.end - timedelta(days=1)
             yield row.problem("date", "E203", f"{event.date} is outside ..{last}: events lie before `end`")
         if event.accord is not None and event.accord not in accords and are_accords_known:
-            hint = _near(str(event.accord), sorted(accords), "give the id of an accord, or leave it out")
-            yield row.problem("accord", "E309", f"no accord `{event.accord}`", hint)
+            hint = _near(str(event.accord), sorted(accords), "give the id of an agreement, or leave it out")
+            yield row.problem("accord", "E309", f"no agreement `{event.accord}`", hint)
         if draft.names.is_whole and roster.isdisjoint((*event.principals, *event.targets, *event.guests)):
             why = "no state of the roster takes part or is a target: the event acts on nothing"
             yield row.problem("principals", "W305", why)
@@ -323,7 +320,7 @@ def _check_pairs(draft: Draft) -> Iterator[Problem]:
                 continue
             if row.key in seen:
                 where = _line_of(seen[row.key].mark, row.node.mark)
-                why = f"the pair conflicts with {where}: each pair once"
+                why = f"the dyad conflicts with {where}: each dyad once"
                 yield problem(row.node, row.path, "E308", why, "remove one")
             seen.setdefault(row.key, row.node)
     shares: defaultdict[str, list[RowRead]] = defaultdict(list)
@@ -344,10 +341,9 @@ def _check_no_relations(draft: Draft) -> Iterator[Problem]:
         if row.key is None:
             continue
         if since is not None and until is not None and until <= since:
+            why = f"`until` {until} is not after `from` {since}"
             hint = "`until` is the day on which it ended; leave it blank while it goes on"
-            yield row.problem(
-                "until", "E215", f"`until` {until} is not after `from` {since}", hint, "from < until"
-            )
+            yield row.problem("until", "E215", why, hint, "from < until")
         else:
             spells[row.key].append(row)
     for rows in spells.values():
@@ -391,21 +387,18 @@ def _order(accord: Accord, row: RowRead) -> Iterator[Problem]:
 def _status(accord: Accord, row: RowRead) -> Iterator[Problem]:
     for name in NOT_WITH[accord.status]:
         if getattr(accord, name) is not None:
-            instead = name in ("signed", "in_force") and accord.status in ("talks", "signed")
-            hint = (
-                f"a date fixed beforehand is `scheduled_{name}`"
-                if instead
-                else "correct the status or the date"
+            why, hint = (
+                f"an agreement with status `{accord.status}` has no `{name}` date",
+                "correct the status or the date",
             )
-            yield row.problem(
-                name, "E215", f"an accord with status `{accord.status}` has no `{name}` date", hint
-            )
+            if name in ("signed", "in_force") and accord.status in ("talks", "signed"):
+                hint = f"a date fixed beforehand is `scheduled_{name}`"
+            yield row.problem(name, "E215", why, hint)
     at = row.at("status")
     for status in ("signed", "ended"):
         if accord.status == status and getattr(accord, status) is None:
-            yield problem(
-                at, f"{row.path}.{status}", "E103", f"`{status}` is required with status `{status}`"
-            )
+            why = f"`{status}` is required with status `{status}`"
+            yield problem(at, f"{row.path}.{status}", "E103", why)
     if accord.status == "in_force" and accord.signed is None and accord.in_force is None:
         why = "in force since an unknown date: neither `signed` nor `in_force`"
         yield problem(at, row.path, "W309", why)
@@ -415,7 +408,7 @@ def _against_start(accord: Accord, row: RowRead, start: date) -> Iterator[Proble
     for name in DONE:
         day = getattr(accord, name)
         if day is not None and day > start:
-            why = f"`{name}` {day} is after `start` {start}: accords are those on record then"
+            why = f"`{name}` {day} is after `start` {start}: agreements are those on record then"
             hint = f"a date fixed beforehand is `scheduled_{name}`" if name in ("signed", "in_force") else ""
             yield row.problem(name, "E215", why, hint)
     for name in ("scheduled_signed", "scheduled_in_force"):
@@ -426,18 +419,8 @@ def _against_start(accord: Accord, row: RowRead, start: date) -> Iterator[Proble
 
 
 _RULES: tuple[Rule, ...] = (
-    _check_span,
-    _check_base_rate,
-    _check_ids,
-    _check_events,
-    _check_states,
-    _check_capability,
-    _check_gaps,
-    _check_weights,
-    _check_rates,
-    _check_pairs,
-    _check_no_relations,
-    _check_accords,
+    *(_check_span, _check_base_rate, _check_ids, _check_events, _check_states, _check_capability),
+    *(_check_gaps, _check_weights, _check_rates, _check_pairs, _check_no_relations, _check_accords),
 )
 
 _BY_ROW: dict[Rule, tuple[str, Callable[[Draft], object]]] = {

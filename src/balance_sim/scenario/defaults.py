@@ -118,11 +118,8 @@ def parameter_table() -> list[dict[str, object]]:
     `standard_error`, `cite`.
 
     `range` is [low, high] or None, `standard_error` a number or None: one of both is given."""
-    keys = ("value", "unit", "source", "range", "standard_error", "cite")
-    return [
-        {"path": path} | {key: entry.get(key, "" if key == "cite" else None) for key in keys}
-        for path, entry in _leaves()
-    ]
+    blank = dict.fromkeys(("path", "value", "unit", "source", "range", "standard_error")) | {"cite": ""}
+    return [{key: {**entry, "path": path}.get(key, blank[key]) for key in blank} for path, entry in _leaves()]
 
 
 @cache

@@ -151,11 +151,8 @@ class Experiment:
         """How many points the design has, without making them."""
         if self.points:
             return len(self.points)
-        lengths = [
-            len(factor.takes.values) if isinstance(factor.takes, Values) else factor.takes.steps
-            for factor in self.factors
-        ]
         if self.design.method in ("grid", "list"):
+            lengths = [len(factor.takes.grid()) for factor in self.factors]
             return math.prod(lengths) if self.design.method == "grid" else lengths[0]
         a_sample = {"lhs": 1, "sobol": len(self.factors) + 2, "morris": len(self.factors) + 1}
         return (self.design.samples or 0) * a_sample[self.design.method]
@@ -264,7 +261,7 @@ def _steps(node: Node, path: str, got: dict[str, float], found: Diagnostics, *, 
     elif number is not None:
         if number == int(number) and 2 <= number <= MOST_STEPS:
             return int(number)
-        why = f"steps {number:g} is no whole number in 2..{MOST_STEPS}"
+        why = f"steps {number:g} is not a whole number in 2..{MOST_STEPS}"
         found.add(node.fields["steps"], path, "E403", why)
     elif step is not None and at is not None:
         count = (high - low) / step if step > 0 else 0.0

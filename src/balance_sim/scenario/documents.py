@@ -15,7 +15,16 @@ import yaml
 from yaml import events as happening
 
 from balance_sim.scenario.nodes import REFUSED, Node, Unclear, plain_scalar
-from balance_sim.scenario.problems import CONTROL, Diagnostics, Mark, Problem, ScenarioError, problem, shown
+from balance_sim.scenario.problems import (
+    CONTROL,
+    Diagnostics,
+    Mark,
+    Problem,
+    ScenarioError,
+    problem,
+    refused,
+    shown,
+)
 
 DEEPEST = 20
 MOST_ITEMS = 10_000
@@ -52,7 +61,7 @@ def _document(text: str, file: str) -> tuple[Node, tuple[Problem, ...]]:
     except RecursionError:
         raise builder.stop(Mark(file, 1, 1), "E021", f"nesting deeper than {DEEPEST}") from None
     if builder.root is None:
-        raise ScenarioError([problem(Mark(file, 1, 1), "", "E004", "the file is empty", EXAMPLE)])
+        raise refused(Mark(file, 1, 1), "", "E004", "the file is empty", EXAMPLE)
     if isinstance(builder.root.value, str):
         refuse_other_text(text, file)
     return builder.root, tuple(builder.found)
@@ -219,7 +228,7 @@ def _refuse_controls(text: str, file: str) -> None:
     lines = re.split("\r\n|\r|\n", text[: found.start()])
     mark = Mark(file, len(lines), len(lines[-1]) + 1)
     why = f"control character U+{ord(found.group()):04X}"
-    raise ScenarioError([problem(mark, "", "E007", why, "remove it; in text write what is meant")])
+    raise refused(mark, "", "E007", why, "remove it; in text write what is meant")
 
 
 # --- texts that YAML makes nothing of ---------------------------------------------------------------
@@ -294,7 +303,7 @@ def refuse_other_text(text: str, file: str) -> None:
         hint = "give a YAML file of keys and values; `balance-sim new NAME` writes one to start from"
         if "table" in what:
             hint = f"name it in a scenario, as `states: [{{table: {shown(file)}}}]`, and give that file"
-        raise ScenarioError([problem(Mark(file, 1, 1), "", "E012", f"this is {what}, not YAML", hint)])
+        raise refused(Mark(file, 1, 1), "", "E012", f"this is {what}, not YAML", hint)
 
 
 def _other_text(text: str) -> str:

@@ -5,9 +5,10 @@ In a row other vocabularies are translated and actors resolved before it is type
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from balance_sim.scenario import schema
 from balance_sim.scenario.actors import (
     IDENTIFIER,
     Names,
@@ -25,6 +26,7 @@ from balance_sim.scenario.layout import (
     OTHER_NAMES,
     REQUIRED,
     SECTIONS,
+    SINGLES,
     TOP,
     row_key,
     row_path,
@@ -35,13 +37,7 @@ from balance_sim.scenario.schema import (
     REPLACED_TERMS,
     SCHEMA_VERSION,
     TERMS,
-    AccordKind,
     Audience,
-    Calibration,
-    CapabilityWeights,
-    EventKind,
-    Parameters,
-    Report,
     ScenarioHead,
     Strict,
     Theory,
@@ -87,15 +83,15 @@ class Draft:
     names: Names
     head: ScenarioHead | None
     rows: dict[str, list[RowRead]]
-    capability: CapabilityWeights | None
-    parameters: Parameters | None
-    kinds: dict[str, AccordKind]
-    event_kinds: dict[str, EventKind]
+    problems: Diagnostics
+    capability: schema.CapabilityWeights | None
+    parameters: schema.Parameters | None
+    kinds: dict[str, schema.AccordKind]
+    event_kinds: dict[str, schema.EventKind]
     audiences: dict[str, Audience]
     theory: Theory | None
-    report: Report | None
-    calibration: Calibration | None
-    problems: Diagnostics = field(default_factory=Diagnostics)
+    report: schema.Report | None
+    calibration: schema.Calibration | None
 
     def read(self, section: str) -> list[RowRead]:
         """The rows of a section that could be read."""
@@ -110,11 +106,9 @@ class Reader:
     """Reads trees that share most of their nodes, as the arms of a scenario do, each node once."""
 
     def __init__(self) -> None:
-        self._rows: dict[tuple[str, int, int, str], RowRead] = {}
-        self._sections: dict[tuple[str, int, int], tuple[list[RowRead], Diagnostics]] = {}
+        self._rows: dict[tuple[str, int, int], tuple[RowRead, Node]] = {}  # by the nodes, which are held
+        self._sections: dict[tuple[str, int, int], tuple[list[RowRead], Diagnostics, Node]] = {}
         self._names: dict[Names, Names] = {}
-        self._kept: list[Node] = []
-        self._named: dict[tuple[str, int], dict[int, RowRead]] = {}  # by their nodes, which `row` keeps
 
     def draft(self, tree: Node) -> Draft:
         """Everything that `tree` says, and every problem with a single piece of it."""
@@ -124,34 +118,28 @@ class Reader:
         check_top(tree, found)
         rows = {name: self._section(name, tree, names, found) for name in SECTIONS}
 
-        def piece(model: type[Strict], name: str) -> Any:
+        pieces: dict[str, Any] = {
+            "kinds": _kinds(tree, "kinds", schema.AccordKind, found),
+            "event_kinds": _kinds(tree, "event_kinds", schema.EventKind, found),
+            "audiences": read_audiences(tree, names, found),
+            "theory": _theory(tree, found),
+        }
+        for name, model in SINGLES.items():
             given, below = tree.get(name), default_tree().get(name)
             node = merged(below, given) if below and given else given or below
-            return read_piece(model, node, name, found) if node else model()
+            if name not in pieces:
+                pieces[name] = read_piece(model, node, name, found) if node else model()
+        return Draft(tree, names, _head(tree, found), rows, found, **pieces)
 
-        return Draft(
-            tree=tree,
-            names=names,
-            head=_head(tree, found),
-            rows=rows,
-            capability=piece(CapabilityWeights, "capability"),
-            parameters=piece(Parameters, "parameters"),
-            kinds=_kinds(tree, "kinds", AccordKind, found),
-            event_kinds=_kinds(tree, "event_kinds", EventKind, found),
-            audiences=read_audiences(tree, names, found),
-            theory=_theory(tree, found),
-            report=piece(Report, "report"),
-            calibration=piece(Calibration, "calibration"),
-            problems=found,
-        )
-
-    def row(self, name: str, node: Node, path: str, names: Names) -> RowRead:
-        """One row, read once for every tree that holds the same node."""
-        key = (name, id(node), id(names), path)
-        found = self._rows.get(key)
-        if found is None:
-            self._kept.append(node)
-            found = self._rows[key] = read_row(name, node, path, names)
+    def row(self, name: str, node: Node, at: int, names: Names, within: str = "") -> RowRead:
+        """One row, read once for every tree that holds the same node. within: path of the list, if no section's."""
+        key = (within or name, id(node), id(names))
+        found, _ = self._rows.get(key, (None, node))
+        if found is None or found.path.endswith("]"):  # a row without a name is told by where it stands
+            path = (within or name) + row_path(name, node, at).removeprefix(name)
+            if found is None or found.path != path:
+                found = read_row(name, node, path, names)
+                self._rows[key] = found, node
         return found
 
     def _section(self, name: str, tree: Node, names: Names, found: Diagnostics) -> list[RowRead]:
@@ -165,26 +153,17 @@ class Reader:
             return []
         key = (name, id(node), id(names))
         if key not in self._sections:
-            self._kept.append(node)
-            self._sections[key] = self._read_section(name, node, names)
-        rows, of_rows = self._sections[key]
+            of_rows = Diagnostics()
+            self._sections[key] = self._read_section(name, node, names, of_rows), of_rows, node
+        rows, of_rows, _ = self._sections[key]
         found += of_rows
         return rows
 
-    def _read_section(self, name: str, node: Node, names: Names) -> tuple[list[RowRead], Diagnostics]:
-        found, refused, most = Diagnostics(), 0, SECTIONS[name].most
-        known = self._named.setdefault((name, id(names)), {})
-        rows = [known[id(item)] for item in node.items if id(item) in known]
-        if len(rows) == len(node.items) <= most and not any(row.problems for row in rows):
-            return rows, found  # as in nearly all of many arms
-        rows = []
+    def _read_section(self, name: str, node: Node, names: Names, found: Diagnostics) -> list[RowRead]:
+        rows: list[RowRead] = []
+        refused, most = 0, SECTIONS[name].most
         for at, item in enumerate(node.items):
-            row = known.get(id(item))
-            if row is None:
-                path = row_path(name, item, at)
-                row = self.row(name, item, path, names)
-                if not path.endswith("]"):  # it has a name of its own, wherever it stands
-                    known[id(item)] = row
+            row = self.row(name, item, at, names)
             rows.append(row)
             found += row.problems
             refused += bool(row.problems)
@@ -193,7 +172,7 @@ class Reader:
                 found.add(item, name, "E022", f"more than {what}; the rest of `{name}` was not read")
                 rows.append(RowRead(None, item.with_value(REFUSED), name))
                 break
-        return rows, found
+        return rows
 
 
 def check_top(tree: Node, found: Diagnostics) -> None:
@@ -208,12 +187,11 @@ def check_top(tree: Node, found: Diagnostics) -> None:
             need = f" ({NEEDED[key]})" if key in NEEDED else ""
             code, hint = ("E108", write) if key == "schema" else ("E103", "")
             found.add(tree, key, code, f"`{key}` is required{need}", hint)
-    schema = tree.get("schema")
-    if schema is None or schema.value is REFUSED:
-        return
-    if schema.value != SCHEMA_VERSION or isinstance(schema.value, bool):
-        why = f"got {schema.kind}: this version reads {SCHEMA_VERSION}"
-        found.add(schema, "schema", "E108", why, write, str(SCHEMA_VERSION))
+    version = tree.get("schema")
+    is_right = version is None or (version.value == SCHEMA_VERSION and not isinstance(version.value, bool))
+    if version is not None and version.value is not REFUSED and not is_right:
+        why = f"got {version.kind}: this version reads {SCHEMA_VERSION}"
+        found.add(version, "schema", "E108", why, write, str(SCHEMA_VERSION))
 
 
 def _head(tree: Node, found: Diagnostics) -> ScenarioHead | None:
@@ -371,7 +349,7 @@ def _pair(first: str, second: str) -> Callable[[Node, str, Names, Diagnostics], 
         node = _actor(_actor(node, path, first, names, found), path, second, names, found)
         a, b = node.get(first), node.get(second)
         if a and b and isinstance(a.value, str) and a.value == b.value:
-            found.add(b, path, "E306", f"`{shown(a.value)}` is paired with itself", "name two states")
+            found.add(b, path, "E306", f"`{shown(a.value)}` forms a dyad with itself", "name two states")
         return node
 
     return prepare

@@ -37,7 +37,7 @@ from balance_sim.scenario.problems import (
     few_suggestions,
     in_order,
     listed,
-    problem,
+    refused,
     shown,
 )
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
@@ -77,7 +77,7 @@ def check_experiment(
             tree, found = read_document(sources.main(), sources.shown)
             if not isinstance(tree.value, dict):
                 why = f"expected a mapping with keys {listed(TOP, 4)}, got {tree.kind}"
-                raise ScenarioError([problem(tree, "", "E012", why, EXAMPLE)])
+                raise refused(tree, "", "E012", why, EXAMPLE)
             refuse_other_kind(tree, "experiment", first)
         except ScenarioError as error:
             return None, in_order(error.problems, first)
@@ -174,11 +174,11 @@ def _read_factors(node: Node | None, found: Diagnostics) -> list[Factor]:
     if not isinstance(node.value, dict):
         why = f"expected a mapping of key paths, got {node.kind}"
         found.add(node, "factors", "E201", why, "e.g. parameters.beta: [0.2, 0.4]")
-    read = [
-        (path, read_takes(child, f"factors.{shown(path)}", found), child)
-        for path, child in node.fields.items()
-    ]
-    return [Factor(path, takes, child) for path, takes, child in read if takes is not None]
+    factors = []
+    for path, child in node.fields.items():
+        takes = read_takes(child, f"factors.{shown(path)}", found)
+        factors += [Factor(path, takes, child)] if takes is not None else []
+    return factors
 
 
 def _read_points(node: Node | None, found: Diagnostics) -> tuple[list[DesignPoint], list[Node]]:
@@ -264,7 +264,7 @@ def _scenario_path(node: Node, sources: Sources) -> Path | str:
         return beside
     why = f"`{shown(node.text)}` lies outside the experiment's folder and the working directory"
     hint = "copy the scenario beside the experiment, or give the command in a folder that holds both"
-    raise ScenarioError([problem(node, "scenario", "E501", why, hint)])
+    raise refused(node, "scenario", "E501", why, hint)
 
 
 def _changed(
@@ -275,10 +275,9 @@ def _changed(
     tree = apply_changes(tree, changes, read_names(tree, Diagnostics()), of_change)
     changed = assemble(tree, scenario.name, of_change)
     wrong, here = errors_in(of_change), changes[0].key  # where the trouble shows elsewhere in the scenario
-    is_own = where.mark.file
+    own = where.mark.file
     found += [
-        one if one.file == is_own else replace(one, file=is_own, line=here.line, col=here.col)
-        for one in wrong
+        one if one.file == own else replace(one, file=own, line=here.line, col=here.col) for one in wrong
     ]
     return None if wrong or changed is None else changed.counted_as(scenario)
 
@@ -326,9 +325,8 @@ def _check_axes(tree: Node, experiment: Experiment, found: Diagnostics) -> None:
         why = "`points` are a list: write `design: {method: list}`"
         found.add((tree.get("points") or tree).at, "points", "E407", why)
     if points and factors:
-        found.add(
-            (tree.get("factors") or tree).at, "factors", "E407", "give `points`, or `factors`; not both"
-        )
+        at_factors = (tree.get("factors") or tree).at
+        found.add(at_factors, "factors", "E407", "give `points`, or `factors`; not both")
     if not points and not factors and tree.get("points") is None and not tree.below("factors").fields:
         found.add(node, "factors", "E402", "nothing is varied", EXAMPLE)
     if len(factors) > MOST_FACTORS:
@@ -360,12 +358,11 @@ def _check_names(tree: Node, head: ExperimentHead, scenario: Scenario, found: Di
         for at, item in enumerate(words):
             if item.value in [other.value for other in words[:at]]:
                 found.add(item, f"{name}[{at}]", "E015", f"`{shown(item.value)}` given twice", "remove one")
+    arms = scenario.arms
     for at, item in enumerate(tree.below("arms").items if head.arms is not None else ()):
-        if item.value not in scenario.arms:
-            near = did_you_mean(str(item.value), scenario.arms)
-            found.add(
-                item, f"arms[{at}]", "E107", f"no arm `{shown(item.value)}`", near, listed(scenario.arms)
-            )
+        if item.value not in arms:
+            why, near = f"no arm `{shown(item.value)}`", did_you_mean(str(item.value), arms)
+            found.add(item, f"arms[{at}]", "E107", why, near, listed(arms))
 
 
 def _check_values(

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from balance_sim.scenario.problems import Mark, ScenarioError, closest, listed, problem, shown
+from balance_sim.scenario.problems import Mark, ScenarioError, closest, listed, refused, shown
 
 LARGEST_SCENARIO = 1 << 20
 LARGEST_TABLE = 8 << 20
@@ -77,20 +77,17 @@ class Sources:
         `base` is the name within the folder of the file that names it."""
         hint = "write a path within the folder"
         if not isinstance(written, str) or not written.strip():
-            raise _refused(mark, path, "E501", "expected the name of a file", hint)
+            raise refused(mark, path, "E501", "expected the name of a file", hint)
         if _OUTSIDE.match(written) or "\\" in written:
             why = "URLs are not read" if "://" in written else "must stay inside the scenario's folder"
-            raise _refused(mark, path, "E501", f"`{shown(written)}`: {why}", hint)
+            raise refused(mark, path, "E501", f"`{shown(written)}`: {why}", hint)
         inside = self.folder / Path(base).parent / written
         try:
             real = Path(os.path.realpath(inside) if self.held is None else posixpath.normpath(inside))
             name = real.relative_to(self.folder).as_posix()
         except ValueError:
-            why, hint = (
-                f"`{shown(written)}` resolves outside the scenario's folder",
-                "copy the file into the folder",
-            )
-            raise _refused(mark, path, "E501", why, hint) from None
+            why = f"`{shown(written)}` resolves outside the scenario's folder"
+            raise refused(mark, path, "E501", why, "copy the file into the folder") from None
         data = self.files.get(name)
         if data is None:
             data = self.files[name] = self._read(real, mark, path, largest, named=written)
@@ -104,7 +101,7 @@ class Sources:
         if self.held is not None:
             data = self.held.get(path.as_posix())
             if data is None:
-                raise _refused(mark, where, "E001", f"not found: `{name}`", "it is not among the files given")
+                raise refused(mark, where, "E001", f"not found: `{name}`", "it is not among the files given")
             if len(data) > largest:
                 raise _too_large(mark, where, name, len(data), largest)
             return data
@@ -121,11 +118,11 @@ def decoded(data: bytes, file: str) -> str:
     mark = Mark(file, 1, 1)
     packed = next((what for start, what in _PACKED.items() if data.startswith(start)), None)
     if packed is not None:
-        raise _refused(mark, "", "E006", f"{packed} found", "give a text file in UTF-8")
+        raise refused(mark, "", "E006", f"{packed} found", "give a text file in UTF-8")
     if data.startswith(_UTF_16):
-        raise _refused(mark, "", "E006", "UTF-16 or UTF-32 found", "save as UTF-8")
+        raise refused(mark, "", "E006", "UTF-16 or UTF-32 found", "save as UTF-8")
     if len(data) >= 4 and any(not any(data[at::2][:16]) for at in (0, 1)):
-        raise _refused(mark, "", "E006", "UTF-16 found", "save as UTF-8")
+        raise refused(mark, "", "E006", "UTF-16 found", "save as UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -135,7 +132,7 @@ def decoded(data: bytes, file: str) -> str:
         column = len(before[line_start:].decode("utf-8", "replace")) + 1
         mark = Mark(file, len(re.findall(rb"\r\n|\r|\n", before)) + 1, column)
         why = f"byte 0x{data[start]:02X} at offset {start} is not UTF-8"
-        raise _refused(mark, "", "E006", why, "save as UTF-8") from None
+        raise refused(mark, "", "E006", why, "save as UTF-8") from None
 
 
 def _find(written: str) -> Path:
@@ -144,7 +141,7 @@ def _find(written: str) -> Path:
     if _URL.match(written):
         named = shown(written, 200)
         why = f"`{named}`: URLs are not read"
-        raise _refused(Mark(named, 1, 1), "", "E501", why, "save the file and give its path")
+        raise refused(Mark(named, 1, 1), "", "E501", why, "save the file and give its path")
     if "\0" in written or not written:
         raise _not_found(written)
     if not os.path.lexists(path) and not path.suffix:
@@ -167,7 +164,7 @@ def _not_found(written: str) -> ScenarioError:
         why, hint = f"not found: `{named}` is a link to `{there}`, and that is not", ""
     elif written.startswith("~"):
         hint = "`~` is not replaced here: write the path in full"
-    return _refused(Mark(named, 1, 1), "", "E001", why, hint or "give the path of a file")
+    return refused(Mark(named, 1, 1), "", "E001", why, hint or "give the path of a file")
 
 
 def _near(path: Path) -> str:
@@ -250,7 +247,7 @@ def _cannot_open(error: OSError, path: Path, mark: Mark, where: str, named: str)
         code, why, hint = "E002", f"`{named}` is not a regular file", "give the path of a file"
     elif error.errno in EXHAUSTED:
         hint = "close other files or programs, or raise `ulimit -n`, and give the command again"
-    return _refused(mark, where, code, why, hint)
+    return refused(mark, where, code, why, hint)
 
 
 def _in_folder(path: Path) -> str:
@@ -269,11 +266,7 @@ def _in_folder(path: Path) -> str:
 
 def _too_large(mark: Mark, where: str, named: str, size: int, largest: int) -> ScenarioError:
     why = f"`{named}`: {size / 2**20:.2f} MiB exceeds {largest >> 20} MiB"
-    return _refused(mark, where, "E005", why, "move long lists into CSV tables")
-
-
-def _refused(mark: Mark, path: str, code: str, message: str, suggestion: str) -> ScenarioError:
-    return ScenarioError([problem(mark, path, code, message, suggestion)])
+    return refused(mark, where, "E005", why, "move long lists into CSV tables")
 
 
 # --- what comes with the package --------------------------------------------------------------------
@@ -288,13 +281,13 @@ def shipped(package: str, name: str) -> bytes:
         if error.errno in EXHAUSTED:
             raise
         why = f"cannot be read: {os.strerror(error.errno or 0)}"
-        raise _refused(Mark(str(path), 1, 1), "", "E008", why, REINSTALL) from None
+        raise refused(Mark(str(path), 1, 1), "", "E008", why, REINSTALL) from None
     wanted = _record().get(os.path.realpath(str(path)))
     if wanted is not None:
         digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
         if wanted != digest:
             why = "this file of the package is not as it was installed"
-            raise _refused(Mark(str(path), 1, 1), "", "E008", why, REINSTALL)
+            raise refused(Mark(str(path), 1, 1), "", "E008", why, REINSTALL)
     return data
 
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date
@@ -20,8 +18,11 @@ from functools import cached_property, partial
 from itertools import combinations
 from typing import Any
 
+from cachetools import LRUCache
+from pydantic import TypeAdapter, ValidationError
+
 from balance_sim.scenario.files import shipped
-from balance_sim.scenario.schema import Scenario, SectionRow
+from balance_sim.scenario.schema import Identifier, Scenario, SectionRow
 
 
 class RecentResults[Value]:
@@ -37,23 +38,19 @@ class RecentResults[Value]:
     """
 
     def __init__(self, most: int) -> None:
-        self.most = most
-        self._found: OrderedDict[object, tuple[Sequence[object], Value]] = OrderedDict()
+        self._found: LRUCache[object, tuple[Sequence[object], Value]] = LRUCache(most)
         self._guard = threading.Lock()
 
     def get(self, given: Sequence[object], make: Callable[[], Value]) -> Value:
         """What `make` gives, or gave when the same was `given`. `given`: all that the result follows from."""
         key = _identity(tuple(given))
         with self._guard:
-            if key in self._found:
-                self._found.move_to_end(key)
-                return self._found[key][1]
-        value = make()
-        with self._guard:
-            self._found[key] = given, value
-            while len(self._found) > self.most:
-                self._found.popitem(last=False)
-        return value
+            found = self._found.get(key)
+        if found is None:
+            found = given, make()
+            with self._guard:
+                self._found[key] = found
+        return found[1]
 
     def clear(self) -> None:
         with self._guard:
@@ -70,11 +67,8 @@ def _identity(one: object) -> object:
 
 def _is_section(value: object) -> bool:
     """Whether these are rows of a section, one at least."""
-    return (
-        type(value) is tuple
-        and value != ()
-        and all(issubclass(kind, SectionRow) for kind in {*map(type, value)})
-    )
+    kinds = {*map(type, value)} if type(value) is tuple else ()
+    return bool(kinds) and all(issubclass(kind, SectionRow) for kind in kinds)
 
 
 # --- contents ---------------------------------------------------------------------------------------
@@ -165,8 +159,8 @@ def weights_digest() -> str:
 
 LISTS = ("participants", "threatened", "wary", "others")
 SHORT = 16  # digits of the table's own sha256
-_CODE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-Dyad = tuple[str, str]
+Dyad = tuple[Identifier, Identifier]
+Codes = tuple[Identifier, ...]
 
 
 @dataclass(frozen=True)
@@ -176,17 +170,17 @@ class Classes:
     junior, third: the least and the most capable participant beside the host. guests: seen with the participants.
     wars: dyads at war. groups, audiences: their members by name."""
 
-    participants: tuple[str, ...]
-    threatened: tuple[str, ...]
-    others: tuple[str, ...]
-    wary: tuple[str, ...] = ()
-    host: str | None = None
-    junior: str | None = None
-    third: str | None = None
-    guests: tuple[str, ...] = ()
+    participants: Codes
+    threatened: Codes
+    others: Codes
+    wary: Codes = ()
+    host: Identifier | None = None
+    junior: Identifier | None = None
+    third: Identifier | None = None
+    guests: Codes = ()
     wars: tuple[Dyad, ...] = ()
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    audiences: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: Mapping[Identifier, Codes] = field(default_factory=dict)
+    audiences: Mapping[Identifier, Codes] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         """The table without what was worked out from it: one pickle for one table."""
@@ -233,16 +227,13 @@ class Classes:
         """The other way round. Raises ValueError for what is no class table, or not the one of its sha256."""
         if not isinstance(said, dict) or {*said} != {*Classes.__dataclass_fields__, "sha256"}:
             raise ValueError("keys are missing or too many")
-        codes = {name: _codes(said[name]) for name in (*LISTS, "guests")}
-        named = {name: _named(said[name]) for name in ("groups", "audiences")}
-        roles = {name: said[name] for name in ("host", "junior", "third")}
-        if not all(code is None or _is_code(code) for code in roles.values()):
-            raise ValueError("a role is no code")
-        wars = tuple(_codes(pair) for pair in _list(said["wars"]))
-        if any(len(pair) != 2 for pair in wars):
-            raise ValueError("a war is no pair")
-        table = Classes(**codes, **roles, wars=wars, **named)  # type: ignore[arg-type]
-        if len(table.list_of) != sum(len(codes[name]) for name in LISTS):
+        told = {name: value for name, value in said.items() if name != "sha256"}
+        try:
+            table = TypeAdapter(Classes).validate_python(told)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        if len(table.list_of) != sum(len(getattr(table, name)) for name in LISTS):
             raise ValueError("a state stands there twice")
         if table.sha256 != said["sha256"]:
             raise ValueError("not the table of its sha256")
@@ -252,26 +243,3 @@ class Classes:
 def _plain(table: Classes) -> dict[str, Any]:
     said: dict[str, Any] = json.loads(json.dumps(asdict(table)))
     return said
-
-
-def _is_code(value: object) -> bool:
-    return isinstance(value, str) and _CODE.fullmatch(value) is not None
-
-
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise ValueError("no list")
-    return value
-
-
-def _codes(value: object) -> tuple[str, ...]:
-    found = tuple(code for code in _list(value) if isinstance(code, str) and _is_code(code))
-    if len(found) != len(_list(value)):
-        raise ValueError("a list of what are no codes")
-    return found
-
-
-def _named(value: object) -> dict[str, tuple[str, ...]]:
-    if not isinstance(value, dict) or not all(_is_code(name) for name in value):
-        raise ValueError("no lists by name")
-    return {name: _codes(codes) for name, codes in value.items()}

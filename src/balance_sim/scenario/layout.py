@@ -11,34 +11,11 @@ from typing import Any
 
 import annotated_types
 
+from balance_sim.scenario import schema
 from balance_sim.scenario.defaults import default_tree, presets
 from balance_sim.scenario.nodes import Node, descend
 from balance_sim.scenario.problems import did_you_mean, shown
-from balance_sim.scenario.schema import (
-    REPLACED_TERMS,
-    SCHEMA_VERSION,
-    TERMS,
-    Accord,
-    AccordKind,
-    Arm,
-    Audience,
-    Calibration,
-    CapabilityWeights,
-    Dispute,
-    Distance,
-    Event,
-    EventKind,
-    Frailty,
-    NoRelations,
-    Parameters,
-    Provocation,
-    Report,
-    ScenarioHead,
-    State,
-    Strict,
-    Theory,
-    Trade,
-)
+from balance_sim.scenario.schema import REPLACED_TERMS, SCHEMA_VERSION, TERMS, Strict
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +31,33 @@ class Section:
 
 
 SECTIONS = {
-    "states": Section(State, 400),
-    "disputes": Section(Dispute, 20_000, ("a", "b")),
-    "no_relations": Section(NoRelations, 20_000, ("a", "b", "kind")),
-    "distances": Section(Distance, 50_000, ("a", "b")),
-    "trade": Section(Trade, 50_000, ("state", "partner"), directed=True),
-    "frailties": Section(Frailty, 80_000, ("a", "b")),
-    "accords": Section(Accord, 20_000),
-    "events": Section(Event, 5_000),
-    "provocations": Section(Provocation, 1_000),
+    "states": Section(schema.State, 400),
+    "disputes": Section(schema.Dispute, 20_000, ("a", "b")),
+    "no_relations": Section(schema.NoRelations, 20_000, ("a", "b", "kind")),
+    "distances": Section(schema.Distance, 50_000, ("a", "b")),
+    "trade": Section(schema.Trade, 50_000, ("state", "partner"), directed=True),
+    "frailties": Section(schema.Frailty, 80_000, ("a", "b")),
+    "accords": Section(schema.Accord, 20_000),
+    "events": Section(schema.Event, 5_000),
+    "provocations": Section(schema.Provocation, 1_000),
 }
 TABLES_OF: dict[str, type[Strict]] = {
-    "kinds": AccordKind,
-    "event_kinds": EventKind,
-    "audiences": Audience,
-    "arms": Arm,
+    "kinds": schema.AccordKind,
+    "event_kinds": schema.EventKind,
+    "audiences": schema.Audience,
+    "arms": schema.Arm,
 }
 SINGLES: dict[str, type[Strict]] = {
-    "capability": CapabilityWeights,
-    "parameters": Parameters,
-    "theory": Theory,
-    "report": Report,
-    "calibration": Calibration,
+    "capability": schema.CapabilityWeights,
+    "parameters": schema.Parameters,
+    "theory": schema.Theory,
+    "report": schema.Report,
+    "calibration": schema.Calibration,
 }
-PLAIN = tuple(ScenarioHead.model_fields)
+PLAIN = tuple(schema.ScenarioHead.model_fields)
 TOP = ("schema", "extends", *PLAIN, "outside", "groups", *SECTIONS, *TABLES_OF, *SINGLES)
 REQUIRED = ("schema", "title", "start", "end", "focal", "states", "arms")
-FIXED_IN_ARMS = (
+FIXED_IN_ARMS = {
     "schema",
     "extends",
     *PLAIN,
@@ -90,7 +67,7 @@ FIXED_IN_ARMS = (
     "groups",
     "calibration",
     "frailties",
-)
+}
 
 # --- how others name things -------------------------------------------------------------------------
 
@@ -300,11 +277,8 @@ def _in_table(tree: Node, head: str, rest: list[str], names: Mapping[str, Sequen
         added = descend(tree, ["arms", name]).get("add")
         return [name, "add", *_in_rows(added, SECTIONS["events"], f"{where}.add", inner[1:])]
     if head == "audiences" and inner[:1] == ["attention"]:
-        return [
-            name,
-            "attention",
-            *_name(inner[1:], [*names["event_kinds"], "default"], f"{where}.attention"),
-        ]
+        kinds = [*names["event_kinds"], "default"]
+        return [name, "attention", *_name(inner[1:], kinds, f"{where}.attention")]
     return [name, *_name(inner, TABLES_OF[head].model_fields, where)]
 
 
@@ -376,27 +350,24 @@ def json_schema() -> dict[str, Any]:
     from pydantic.json_schema import models_json_schema
 
     models = [section.model for section in SECTIONS.values()]
-    models += [*TABLES_OF.values(), *SINGLES.values(), ScenarioHead]
+    models += [*TABLES_OF.values(), *SINGLES.values(), schema.ScenarioHead]
     _, whole = models_json_schema([(model, "validation") for model in models], ref_template=_REF + "{model}")
     defs: dict[str, Any] = {**whole["$defs"], "Table": _TABLE}
     head = defs.pop("ScenarioHead")["properties"]
     _open_up(defs)
-    strings = {"type": "array", "items": {"type": "string"}}
+    strings, mapping = {"type": "array", "items": {"type": "string"}}, {"type": "object"}
     properties: dict[str, Any] = {
         "schema": {"const": SCHEMA_VERSION, "description": "Version of the file format."},
         "extends": {"type": "string", "description": "A scenario in the same folder to lay this one over."},
         **head,
         "outside": strings,
-        "groups": {"type": "object", "additionalProperties": strings},
-        **{name: _list_of(one.model.__name__, "Rows or tables of rows.") for name, one in SECTIONS.items()},
-        **{
-            name: {"type": "object", "additionalProperties": {"$ref": _REF + model.__name__}}
-            for name, model in TABLES_OF.items()
-        },
-        **{name: {"$ref": _REF + model.__name__} for name, model in SINGLES.items()},
+        "groups": mapping | {"additionalProperties": strings},
+        **{name: _list_of(one.model, "Rows or tables of rows.") for name, one in SECTIONS.items()},
+        **{name: mapping | {"additionalProperties": _ref(model)} for name, model in TABLES_OF.items()},
+        **{name: _ref(model) for name, model in SINGLES.items()},
         "calibration": {
             "description": "The file that `balance-sim calibrate` wrote for this scenario.",
-            "anyOf": [{"type": ["string", "null"]}, {"$ref": _REF + "Calibration"}],
+            "anyOf": [{"type": ["string", "null"]}, _ref(schema.Calibration)],
         },
     }
     return {
@@ -410,8 +381,12 @@ def json_schema() -> dict[str, Any]:
     }
 
 
-def _list_of(model: str, description: str) -> dict[str, Any]:
-    items = {"anyOf": [{"$ref": _REF + model}, {"$ref": _REF + "Table"}]}
+def _ref(model: type[Strict]) -> dict[str, str]:
+    return {"$ref": _REF + model.__name__}
+
+
+def _list_of(model: type[Strict], description: str) -> dict[str, Any]:
+    items = {"anyOf": [_ref(model), {"$ref": _REF + "Table"}]}
     return {"type": "array", "description": description, "items": items}
 
 
@@ -434,7 +409,7 @@ def _open_up(defs: dict[str, Any]) -> None:
         defs[model]["properties"]["kind"] = {"anyOf": [{"enum": names}, {"type": "string"}]}
     statuses = defs["Accord"]["properties"]["status"]
     statuses["enum"] = [*statuses["enum"], *ACCORD_STATUSES]
-    defs["Arm"]["properties"]["add"] = _list_of("Event", "Events that only this arm has.")
+    defs["Arm"]["properties"]["add"] = _list_of(schema.Event, "Events that only this arm has.")
     for section in SECTIONS.values():
         for field in section.model.model_fields:
             defs[section.model.__name__]["properties"][field].pop("default", None)

@@ -32,7 +32,7 @@ from balance_sim.scenario.problems import (
     few_suggestions,
     in_order,
     listed,
-    problem,
+    refused,
     shown,
 )
 from balance_sim.scenario.schema import Scenario, Strict
@@ -126,10 +126,10 @@ def _read_with(
     of_scenario = Diagnostics()
     scenario = assemble(tree, name, of_scenario, reader)
     if is_table_lost:  # its states are unknown everywhere: only the table itself is worth telling
-        told = [
-            one for one in of_scenario if one.code != "E301" or not one.message.startswith("unknown state")
+        unknown = [
+            one for one in of_scenario if one.code == "E301" and one.message.startswith("unknown state")
         ]
-        of_scenario = Diagnostics(told)
+        of_scenario = Diagnostics(one for one in of_scenario if one not in unknown)
     found += of_scenario
     return None if scenario is None else scenario.counted_as(written or scenario)
 
@@ -190,8 +190,9 @@ class Variations:
     def with_values(self, values: Mapping[str, object]) -> Scenario:
         """What `with_values` gives, and raises, for the scenario."""
         with self._guard:
-            is_short = with_numbers(self.scenario, values) is not None and self._sound is not None
-            changed = with_numbers(self._sound, values) if is_short and self._sound else None
+            changed = with_numbers(self.scenario, values)
+            if changed is not None and self._sound is not self.scenario:
+                changed = with_numbers(self._sound, values) if self._sound else None
             if changed is None:
                 return self._read_with(values)
             changed = sealed_anew(changed)
@@ -258,16 +259,13 @@ def arm_scenario(scenario: Scenario, arm: str, *, sealed: bool = True) -> Scenar
     if arm not in scenario.arms:
         near = did_you_mean(arm, scenario.arms)
         why = f"no arm `{shown(arm)}`"
-        raise ScenarioError(
-            [problem(Mark(scenario.name, 1, 1), "arms", "E107", why, near, listed(scenario.arms))]
-        )
+        raise refused(Mark(scenario.name, 1, 1), "arms", "E107", why, near, listed(scenario.arms))
     known = at_hand(scenario)
     version = known.get((arm, False))
     if version is None:
-        is_simple = resolved(scenario, arm, is_checked=False)
-        version = is_simple or (
-            resolved(scenario, arm, is_checked=True) if _is_as_checked(scenario) else None
-        )
+        version = resolved(scenario, arm, is_checked=False)
+        if version is None and _is_as_checked(scenario):
+            version = resolved(scenario, arm, is_checked=True)
         version = version or at_hand(Variations(scenario)._read_with({}))[arm, False].counted_as(scenario)
     whole = known.get((arm, True)) or (sealed_anew(version) if sealed else None)
     keep_arms(scenario, known | {(arm, False): version} | ({(arm, True): whole} if whole else {}))
@@ -299,11 +297,11 @@ def _read_mapping(text: str, file: str, found: Diagnostics) -> Node:
         found += problems
         return node
     if node.value is None:
-        raise ScenarioError([problem(Mark(file, 1, 1), "", "E004", "the file is empty", EXAMPLE)])
+        raise refused(Mark(file, 1, 1), "", "E004", "the file is empty", EXAMPLE)
     if isinstance(node.value, str) and (text_of := re.match(r"([A-Za-z_]\w*):(\S+)", node.value)):
         raise ScenarioError([no_space(node.mark, text_of[1], text_of[2])])
     why = f"expected a mapping with keys {listed(TOP, 4)}, got {node.kind}"
-    raise ScenarioError([problem(node, "", "E012", why, EXAMPLE)])
+    raise refused(node, "", "E012", why, EXAMPLE)
 
 
 def _with_base(
@@ -336,10 +334,10 @@ def _check_chain(extends: Node, chain: Sequence[tuple[str, int]]) -> None:
     if names[-1] in names[:-1]:
         steps = [f"{name}:{line}" for name, line in chain[names.index(names[-1]) : -1]]
         why = f"cycle: {' -> '.join([*steps, names[-1]])}"
-        raise ScenarioError([problem(extends, "extends", "E502", why, "remove one `extends`")])
+        raise refused(extends, "extends", "E502", why, "remove one `extends`")
     if len(chain) > DEEPEST_EXTENDS + 1:
         why = f"more than {DEEPEST_EXTENDS} files extend each other"
-        raise ScenarioError([problem(extends, "extends", "E502", why, "merge some of them")])
+        raise refused(extends, "extends", "E502", why, "merge some of them")
 
 
 def _from_where(problems: Sequence[Problem], sources: Sources) -> list[Problem]:

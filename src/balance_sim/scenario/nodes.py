@@ -6,7 +6,7 @@ for octal, hexadecimal, sexagesimal or grouped numbers is refused as ambiguous."
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -119,13 +119,6 @@ def merged(below: Node, above: Node) -> Node:
     for key, child in above.fields.items():
         children[key] = merged(children[key], child) if key in children else child
     return above.with_value(children)
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """The node and everything below it."""
-    yield node
-    for child in (*node.fields.values(), *node.items):
-        yield from walk(child)
 
 
 def descend(node: Node, loc: Sequence[object]) -> Node:

@@ -110,6 +110,13 @@ class ScenarioError(BalanceSimError, ValueError):
         return report(self.problems)
 
 
+def refused(
+    at: Mark | Placed, path: str, code: str, message: str, suggestion: str = "", allowed: str = ""
+) -> ScenarioError:
+    """A refusal for one reason; see `problem`."""
+    return ScenarioError([problem(at, path, code, message, suggestion, allowed)])
+
+
 def in_order(problems: Iterable[Problem], first_file: str) -> list[Problem]:
     """Without repetitions; the scenario's own file first, then by file, line, column."""
     return sorted(

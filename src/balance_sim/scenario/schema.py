@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, create_model
 
+from balance_sim.scenario.defaults import default_weights
 from balance_sim.scenario.nodes import iso_date
 
 if TYPE_CHECKING:
@@ -20,25 +21,7 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
-TERMS = (
-    "security_gain",
-    "common_threat",
-    "hostility",
-    "similarity",
-    "joint_democracy",
-    "democracy_gap",
-    "proximity",
-    "size",
-    "activity",
-    "popularity",
-    "closure",
-    "experience",
-    "ladder",
-    "autonomy",
-    "exposure",
-    "hub_doubt",
-    "bandwagon",
-)
+TERMS = tuple(default_weights())
 REPLACED_TERMS = {
     "distrust": (
         "hostility",
@@ -48,13 +31,8 @@ REPLACED_TERMS = {
 }
 """A term of earlier versions -> the one in its place, what became of it, and what to do."""
 SIGNAL_ORDER = (
-    "statement",
-    "visit",
-    "joint_summit",
-    "exercise",
-    "arms_or_basing",
-    "treaty",
-    "fighting_together",
+    *("statement", "visit", "joint_summit", "exercise", "arms_or_basing"),
+    *("treaty", "fighting_together"),
 )
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]

@@ -7,8 +7,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
@@ -24,7 +23,7 @@ from balance_sim.scenario.problems import (
     did_you_mean,
     in_order,
     listed,
-    problem,
+    refused,
     shown,
 )
 from balance_sim.scenario.schema import AccordKind, CapabilityWeights, EventKind, Parameters, Strict
@@ -201,7 +200,7 @@ def _wrong_type(node: Node, path: str, wanted: str, written: str, limits: str, f
     value = node.value
     if wanted == "a date":
         hint, allowed = "write an ISO date, e.g. 2025-09-03", "a day that exists, as YYYY-MM-DD"
-        found.add(node, path, "E209", f"`{written}` is no date", hint, allowed)
+        found.add(node, path, "E209", f"`{written}` is not a date", hint, allowed)
         return
     code, hint = "E201", ""
     if wanted in ("number", "integer") and isinstance(value, str):
@@ -224,30 +223,16 @@ Kind = Literal["scenario", "experiment", "cases", "hindcast", "coordination", "m
 PlanKind = Literal["cases", "hindcast", "coordination"]
 
 
-@dataclass(frozen=True)
-class FileKind:
-    """keys: one of them at the top level tells the kind; what: in words; command: what takes it.
-
-    sure: keys that, all together, make it this kind whatever else is there; empty: as `keys`."""
+class FileKind(NamedTuple):
+    """keys: one of them at the top level tells the kind; what: in words; command: what takes it."""
 
     name: Kind
     keys: tuple[str, ...]
     what: str
     command: str
-    sure: tuple[tuple[str, ...], ...] = ()
-
-    def is_sure(self, keys: Collection[str]) -> bool:
-        """True if a file with these keys is meant as this kind, with or without a key too many."""
-        return any(all(key in keys for key in group) for group in self.sure or [(key,) for key in self.keys])
 
 
-_SCENARIO = FileKind(
-    "scenario",
-    ("states", "focal", "extends", "arms"),
-    "a scenario",
-    "balance-sim run",
-    (("focal",), ("extends",), ("states", "arms")),
-)
+_SCENARIO = FileKind("scenario", ("states", "focal", "extends", "arms"), "a scenario", "balance-sim run")
 _HINDCAST = ("until", "window", "baselines", "ways")
 FILE_KINDS = (
     FileKind("manifest", ("manifest_version",), "the manifest of a results folder", "balance-sim verify"),
@@ -268,9 +253,16 @@ PLAN_COMMANDS: dict[PlanKind, str] = {
 }
 
 
+def _is_meant(kind: FileKind, keys: Collection[str]) -> bool:
+    """True if a file with these keys is meant as this kind, with or without a key too many."""
+    if kind is _SCENARIO:
+        return "focal" in keys or "extends" in keys or ("states" in keys and "arms" in keys)
+    return any(key in keys for key in kind.keys)
+
+
 def file_kind(keys: Collection[str]) -> FileKind | None:
     """The kind of a file with these keys at its top level; None where none of them tells."""
-    if _SCENARIO.is_sure(keys) and not {"manifest_version", "digest"} & {*keys}:
+    if _is_meant(_SCENARIO, keys) and not {"manifest_version", "digest"} & {*keys}:
         return _SCENARIO
     return next((kind for kind in FILE_KINDS if any(key in keys for key in kind.keys)), None)
 
@@ -290,20 +282,12 @@ def plan_kind(path: str | os.PathLike[str]) -> PlanKind | None:
     return None if found is None else next((name for name in PLAN_COMMANDS if name == found.name), None)
 
 
-def other_kind(keys: Collection[str], wanted: Kind, file: str) -> tuple[str, str] | None:
-    """What to say, and what to do, where a file is of another kind than `wanted`; None where it may be of it."""
-    found, meant = file_kind(keys), next(kind for kind in FILE_KINDS if kind.name == wanted)
-    if found is None or found is meant or meant.is_sure(keys):
-        return None
-    given = file.rpartition("/")[0] or "." if found.name in ("manifest", "summary") else file
-    return f"this is {found.what}, not {meant.what}", f"{found.command} {given}"
-
-
 def refuse_other_kind(tree: Node, wanted: Kind, file: str) -> None:
     """Raises ScenarioError, with what takes it, where a file is of another kind than `wanted`."""
-    other = other_kind(tree.fields, wanted, file)
-    if other is not None:
-        raise ScenarioError([problem(tree, "", "E012", *other)])
+    found, meant = file_kind(tree.fields), next(kind for kind in FILE_KINDS if kind.name == wanted)
+    if found is not None and found is not meant and not _is_meant(meant, tree.fields):
+        given = file.rpartition("/")[0] or "." if found.name in ("manifest", "summary") else file
+        raise refused(tree, "", "E012", f"this is {found.what}, not {meant.what}", f"{found.command} {given}")
 
 
 Refuse = Callable[..., None]

@@ -125,7 +125,7 @@ def read_accords(path: Path | str) -> Read:
 
     Rows with the same `id`, dyad and kind are stages of one agreement; without ids each row is an agreement of its own.
     Stage is talks, signed, in_force, ended or collapsed; blank means signed. Other names of kinds and stages are
-    understood as in `scenario.vocabulary`. Talks have no column here: such rows are left out and counted. A dyad
+    understood as in `scenario.layout`. Talks have no column here: such rows are left out and counted. A dyad
     that is no member on the date is left out and counted."""
     table = open_table(path, "accords", *_GENERIC)
     if not (table.has("iso3_a", "iso3_b") or table.has("cow_a", "cow_b")):

@@ -1,0 +1,98 @@
+"""The one reader of plans: every mistake with its line, column, key path, bound and next step; and rows of CSV."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import AfterValidator, Field, ValidationInfo
+
+from balance_sim.scenario.problems import BalanceSimError, ScenarioError
+from balance_sim.scenario.schema import Day, Strict
+from balance_sim.scenario.tables import CsvFault, csv_rows, delimiter_of
+from balance_sim.scenario.validation import Refuse, plan_kind, read_plan, refusal
+
+
+def is_there(name: str, info: ValidationInfo) -> str:
+    if not (info.context["folder"] / name).is_file():
+        raise refusal("E001", f"not found: `{name}`", "give the name of a file beside the plan")
+    return name
+
+
+class OneCase(Strict):
+    scenario: Annotated[str, AfterValidator(is_there)]
+    weight: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
+class CasesForTest(Strict):
+    cases: Annotated[tuple[OneCase, ...], Field(min_length=1)]
+    runs: Annotated[int, Field(ge=1, le=1000)] = 400
+    ways: Annotated[tuple[Literal["ahead", "forward"], ...], Field(min_length=1)] = ("ahead",)
+    first: Day | None = None
+
+
+def in_order(plan: CasesForTest, refuse: Refuse) -> None:
+    for at, one in enumerate(plan.cases):
+        if one.weight > plan.runs / 1000:
+            refuse(
+                f"cases[{at}].weight", "E203", f"{one.weight:g} is more than the runs allow", "give more runs"
+            )
+
+
+def read(folder: Path, text: str) -> CasesForTest:
+    (folder / "plan.yaml").write_text(text)
+    (folder / "a.yaml").write_text("x")
+    return read_plan(CasesForTest, folder / "plan.yaml", "cases", rules=in_order)
+
+
+def test_a_plan_is_its_model(tmp_path: Path) -> None:
+    plan = read(tmp_path, "cases: [{scenario: a.yaml, weight: 0.1}]\nfirst: 2001-02-03\n")
+    assert plan.cases[0].scenario == "a.yaml" and str(plan.first) == "2001-02-03"
+    assert plan_kind(tmp_path / "plan.yaml") == "cases"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("runs: 0", r":2:7: error\[E203\] runs: 0 is outside 1..1000"),
+        ("run: 5", r":2:1: error\[E101\] run: unknown key `run`\n  help: did you mean `runs`\?"),
+        ("runs: many", r":2:7: error\[E201\] runs: expected integer, got text \"many\""),
+        ("first: 2001-02-30", r":2:8: error\[E209\] first: `2001-02-30` is not a date"),
+        ("ways: [sideways]", r":2:8: error\[E211\] ways\[0\]: `sideways` is none of ahead, forward$"),
+        ("ways: []", r":2:7: error\[E212\] ways: at least 1 needed, got 0"),
+        (
+            "runs: 50",
+            r":1:36: error\[E203\] cases\[0\].weight: 0.1 is more than the runs allow\n  help: give more",
+        ),
+    ],
+)
+def test_every_mistake_has_its_place(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(ScenarioError, match=said) as caught:
+        read(tmp_path, f"cases: [{{scenario: a.yaml, weight: 0.1}}]\n{text}\n")
+    assert isinstance(caught.value, BalanceSimError) and caught.value.exit_code == 4
+
+
+def test_nested_models_and_files_beside_the_plan(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError) as caught:
+        read(tmp_path, "cases:\n- {scenario: b.yaml}\n- {weight: 2}\n- {scenario: a.yaml, wait: 1}\n")
+    found = [(one.line, one.path, one.code) for one in caught.value.problems]
+    assert found == [
+        (2, "cases[0].scenario", "E001"),
+        (3, "cases[1].scenario", "E103"),
+        (3, "cases[1].weight", "E203"),
+        (4, "cases[2].wait", "E101"),
+    ]
+
+
+def test_another_kind_of_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match="this is the plan of a hindcast, not a plan of cases"):
+        read(tmp_path, "until: 2010\nwindow: 3\n")
+
+
+def test_rows_know_the_line_on_which_they_begin() -> None:
+    assert [*csv_rows('a,b\n\n"1\n2",3\n4,5')] == [(1, ["a", "b"]), (3, ["1\n2", "3"]), (5, ["4", "5"])]
+    assert [row.cells for row in csv_rows("a;b\r\n1;2", delimiter_of("a;b"))] == [["a", "b"], ["1", "2"]]
+    with pytest.raises(CsvFault) as caught:
+        list(csv_rows('a,b\n1,"2\n'))
+    assert caught.value.line == 2
