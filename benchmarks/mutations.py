@@ -142,11 +142,6 @@ SAME: dict[tuple[str, str, str], str] = {
         "freedom > 0",
     ): ROUNDING,
     ("stats/lags.py", "len(width) - 1", "len(width) - 2"): "not-a-knot: the last two pieces are one cubic",
-    (
-        "evidence/estimation/likelihood.py",
-        "_pairs_of(ours, theirs, total)",
-        "_pairs_of(theirs, ours, total)",
-    ): "a block that is added to its transpose",
     ("model/baseline.py", "1.0", "1.25"): "a guard where consent is certain to the last digit",
     (
         "replications/scene.py",

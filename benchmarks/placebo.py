@@ -12,7 +12,14 @@ import numpy as np
 from balance_sim.evidence.data.history import Floats, History
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.fitting import Fit
-from balance_sim.evidence.estimation.likelihood import Design, column_score, derivatives, scores_by
+from balance_sim.evidence.estimation.likelihood import (
+    ConsentDesign,
+    column_sums,
+    curvature,
+    derivatives,
+    pulls,
+    scores_by,
+)
 
 TWO_SIDED = 1.959963984540054
 
@@ -22,7 +29,7 @@ class Null:
     """A fit as a null hypothesis: the design, where it peaks, its information with the shrinkage, and its first
     derivatives by pair."""
 
-    design: Design
+    design: ConsentDesign
     at: Floats
     information: Floats
     by_pair: Floats
@@ -31,7 +38,7 @@ class Null:
 def null_of(record: Choices, found: Fit) -> Null:
     """The null that `found`, a fit of `record` without levels, stands for."""
     own = found.propensity_variance > 0
-    design = Design(record.with_terms(found.names), own)
+    design = ConsentDesign(record.with_terms(found.names), own)
     order = [found.names.index(name) for name in design.names]
     at = np.concatenate([found.estimate[order], found.propensity if own else np.zeros(0)])
     information = derivatives(design, at)[2]
@@ -104,3 +111,18 @@ def outside(zs: Floats | list[float]) -> float:
 
 
 __all__ = ["Null", "alarmed", "alarms", "moved_dates", "null_of", "outside", "permuted", "z_of"]
+
+
+def column_score(design: ConsentDesign, at: Floats, column: Floats) -> tuple[float, float, Floats, Floats]:
+    """Of one more column (N, 2) with weight 0: slope, curve, its curve against all parameters (size,), and
+    (N,) its slope row by row."""
+    _, first, second, s, t = pulls(design, at)
+    x, z = column[:, 0], column[:, 1]
+    own, other, across = curvature(first, second, s, t)
+    slope = (first * s).sum(axis=1) * x + (first * t).sum(axis=1) * z
+    curve = float(
+        (own.sum(axis=1) * x * x + other.sum(axis=1) * z * z + 2 * across.sum(axis=1) * x * z).sum()
+    )
+    here, there = own * x[:, None] + across * z[:, None], other * z[:, None] + across * x[:, None]
+    cross = column_sums(design, here, 0) + column_sums(design, there, 1)
+    return float(slope.sum()), curve, cross, slope

@@ -71,7 +71,7 @@ def __getattr__(name: str) -> Any:
 
 def _card(result: Any) -> str:
     """What a notebook shows of a result; nothing is drawn before."""
-    from balance_sim.show.card import card
+    from balance_sim.show.report import card
 
     return card(result)
 

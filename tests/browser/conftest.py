@@ -123,7 +123,7 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of two small studies side by side."""
     from balance_sim.experiment.run import run
     from balance_sim.scenario import load_scenario, with_values
-    from balance_sim.show.comparison import Comparison
+    from balance_sim.show.plots import Comparison
     from balance_sim.show.report import save_report
 
     home = tmp_path_factory.mktemp("comparison")
@@ -154,8 +154,7 @@ def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An explorer of two dials and six points of studies made by hand; one corner has no point."""
     from studies import alike, four_runs, study
 
-    from balance_sim.show.explore import save_explorer
-    from balance_sim.show.explore.points import Design, Dial
+    from balance_sim.show.explore import Dial, ExplorerDesign, save_explorer
 
     gain = study(
         {"without": [[(9, "JPN", "KOR")]] * 40, "with": [[(9, "JPN", "KOR"), (60, "FRA", "KOR")]] * 40}
@@ -168,5 +167,5 @@ def explorer(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ((0, 1), four_runs()),
         ((1, 1), alike()),
     ]
-    design = Design(dials, lambda: iter(points), len(points))
+    design = ExplorerDesign(dials, lambda: iter(points), len(points))
     return save_explorer(design, tmp_path_factory.mktemp("explorer") / "explore.html")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from placebo import column_score
 
 from balance_sim.coordination.choice import ChoiceDay, day_derivatives, day_value, pair_probabilities
 from balance_sim.coordination.effects import Effect, Snapshot
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.likelihood import (
-    Design,
+    ConsentDesign,
     by_row,
     chances,
     clustered,
-    column_score,
     derivatives,
     log_likelihood,
     pulls,
@@ -47,7 +48,7 @@ RECORD = Choices(
     chance_kept=np.array([0.9, 0.8]),
     states=("XAA", "XBB", "XCC"),
 )
-DESIGN = Design(RECORD, True, (2001,))
+DESIGN = ConsentDesign(RECORD, True, (2001,))
 # weight, weight by kind, two intercepts, three propensities, the level of 2001
 AT = np.array([0.5, 0.3, 0.1, -0.2, 0.4, -0.1, 0.2, 0.25])
 # Row 0, year 2000: A towards B 0.5 + 0.3 + 0.1 + 0.4 = 1.3 and 0.5 + 0.6 - 0.2 + 0.4 = 1.3; B towards A
@@ -114,12 +115,12 @@ def test_clustered_covariance_of_two_clusters() -> None:
 
 
 def test_a_term_divided_by_its_scale_times_its_weight_is_the_same() -> None:
-    scaled = Design(RECORD, True, (2001,), scale=np.array([4.0, 0.5]))
+    scaled = ConsentDesign(RECORD, True, (2001,), scale=np.array([4.0, 0.5]))
     again = AT * np.array([4.0, 0.5, 1, 1, 1, 1, 1, 1])
     assert log_likelihood(scaled, again) == pytest.approx(log_likelihood(DESIGN, AT), rel=1e-13)
     assert scaled.names == ("size", "security_gain", "intercept.logistics", "intercept.pact")
     assert (scaled.size, scaled.fixed, scaled.sizes) == (8, 4, (1, 1, 2, 3, 1))
-    bare = Design(RECORD, propensities=False)
+    bare = ConsentDesign(RECORD, propensities=False)
     assert (bare.size, bare.sizes) == (4, (1, 1, 2, 0, 0))
     u, v = bare.willingness(AT[:4])
     np.testing.assert_allclose(u, U - np.array([[0.4], [0.65]]))
@@ -129,14 +130,9 @@ def test_a_term_divided_by_its_scale_times_its_weight_is_the_same() -> None:
 def test_one_more_column_is_that_of_a_wider_design() -> None:
     """Its slope, its curve and its curve against the others, beside the derivatives of a design that has it."""
     column = np.array([[0.7, -0.4], [1.1, 0.3]])
-    wider = Choices(
-        **{
-            **{name: getattr(RECORD, name) for name in RECORD.__dataclass_fields__},
-            "common": np.concatenate([RECORD.common, column[:, :, None]], axis=2),
-            "common_names": ("size", "more"),
-        }
-    )
-    design = Design(wider, True, (2001,))
+    common = np.concatenate([RECORD.common, column[:, :, None]], axis=2)
+    wider = replace(RECORD, common=common, common_names=("size", "more"))
+    design = ConsentDesign(wider, True, (2001,))
     _, slope, curve = derivatives(design, np.insert(AT, 1, 0.0))
     found = column_score(DESIGN, AT, column)
     assert found[0] == pytest.approx(slope[1], rel=1e-12)

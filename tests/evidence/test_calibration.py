@@ -23,7 +23,7 @@ from balance_sim.evidence.estimation.calibration import (
     prior_of,
 )
 from balance_sim.evidence.estimation.choices import own_record, scenario_on, signing_day
-from balance_sim.evidence.estimation.likelihood import Design, log_likelihood
+from balance_sim.evidence.estimation.likelihood import ConsentDesign, log_likelihood
 from balance_sim.evidence.forecast.baselines import OWN_BASELINES, own_rows, skill_card
 from balance_sim.evidence.forecast.forecast import Forecast, own_baselines_of
 from balance_sim.scenario import load_scenario
@@ -168,7 +168,7 @@ def test_the_joint_likelihood_is_that_of_its_classes(beijing: Scenario) -> None:
     kinds = classes_of(c.kinds, ("non_aggression", "political_declaration"))
     assert kinds[1] == ("non_aggression", "political_declaration")
     assert classes_of(("a", "b"), ()) == (("a", "b"),)
-    joint, whole, n = Joint(c, kinds), Design(c), len(c.states)
+    joint, whole, n = Joint(c, kinds), ConsentDesign(c), len(c.states)
     rng = np.random.default_rng(3)
     fixed, own = rng.normal(-0.5, 0.2, whole.fixed), rng.normal(0.0, 0.5, n)
     one, both = np.concatenate([fixed, own]), np.concatenate([fixed, own, own])

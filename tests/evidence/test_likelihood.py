@@ -12,7 +12,13 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.choices import Choices, choices, within_and_between
 from balance_sim.evidence.estimation.fitting import fit, peak_of
-from balance_sim.evidence.estimation.likelihood import Design, chances, derivatives, log_likelihood, scores_by
+from balance_sim.evidence.estimation.likelihood import (
+    ConsentDesign,
+    chances,
+    derivatives,
+    log_likelihood,
+    scores_by,
+)
 from balance_sim.evidence.estimation.parameter_files import fitted_record, parts_lines, summary_lines
 
 WEIGHTS = {"security_gain": 0.3, "proximity": 0.5, "size": 0.25, "joint_democracy": 0.8, "experience": 1.5}
@@ -39,8 +45,8 @@ def record(history: History) -> Choices:
     return record_of(history, 0)
 
 
-def a_design(record: Choices, propensities: bool = True) -> tuple[Design, np.ndarray]:
-    design = Design(record, propensities, tuple(np.unique(record.year)))
+def a_design(record: Choices, propensities: bool = True) -> tuple[ConsentDesign, np.ndarray]:
+    design = ConsentDesign(record, propensities, tuple(np.unique(record.year)))
     rng = np.random.default_rng(1)
     at = rng.normal(scale=0.2, size=design.size)
     at[design.parts[2]] = [1.0, -0.5]
@@ -97,13 +103,13 @@ def test_order_of_the_two_sides_does_not_matter(record: Choices) -> None:
     swapped = replace(swapped, by_kind=record.by_kind[:, ::-1])
     design, at = a_design(record)
     np.testing.assert_allclose(
-        chances(Design(swapped, True, design.years), at), chances(design, at), rtol=1e-13
+        chances(ConsentDesign(swapped, True, design.years), at), chances(design, at), rtol=1e-13
     )
 
 
 def test_half_a_year_is_half_the_rate(record: Choices) -> None:
     design, at = a_design(record)
-    half = Design(replace(record, exposure=record.exposure / 2), True, design.years)
+    half = ConsentDesign(replace(record, exposure=record.exposure / 2), True, design.years)
     np.testing.assert_allclose(np.log1p(-chances(half, at)) * 2, np.log1p(-chances(design, at)), rtol=1e-9)
 
 
@@ -139,7 +145,7 @@ def test_propensities_are_found_and_shrunk(history: History, record: Choices) ->
 def test_clustering_of_single_rows_is_the_sandwich(record: Choices) -> None:
     few = record.take(np.arange(0, len(record.year), 3))
     found = fit(few, propensities=False, cluster=True)
-    design = Design(few, propensities=False)
+    design = ConsentDesign(few, propensities=False)
     pull = scores_by(design, found.estimate, np.arange(len(few.year)))
     groups = np.unique(few.pair, return_inverse=True)[1]
     total = np.zeros((groups.max() + 1, design.size))
@@ -212,7 +218,7 @@ def test_parts_within_and_between_by_hand(record: Choices) -> None:
 def test_one_weight_for_both_parts_is_the_term(record: Choices) -> None:
     """With the same weight on either part the likelihood is that of the whole term; a fit of both is no worse."""
     parts = within_and_between(record, ("security_gain", "size"))
-    whole, split = Design(record, propensities=False), Design(parts, propensities=False)
+    whole, split = ConsentDesign(record, propensities=False), ConsentDesign(parts, propensities=False)
     weights = dict(zip(whole.names, np.linspace(-0.3, 0.5, whole.size), strict=True))
     at = np.array([weights[name.partition(" ")[0]] for name in split.names])
     expected = log_likelihood(whole, np.array(list(weights.values())))

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
+import placebo
 import pytest
 from recovery import made_record
 
 from balance_sim.evidence.estimation.choices import Choices, choices
 from balance_sim.evidence.estimation.fitting import fit
-
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "placebo.py"
-_spec = importlib.util.spec_from_file_location("placebo", BENCHMARK)
-assert _spec is not None and _spec.loader is not None
-placebo = sys.modules["placebo"] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(placebo)
 
 SILENT = {"political_declaration": -60.0, "information_sharing": -60.0}
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "security_gain": 0.6}

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from sociality import fit_propensity_logit
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.estimation.features import PairYears
 from balance_sim.evidence.forecast.baselines import fit_logit
 from balance_sim.stats.scores import log_score
-
-BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "sociality.py"
-_spec = importlib.util.spec_from_file_location("sociality", BENCHMARK)
-assert _spec is not None and _spec.loader is not None
-sociality = sys.modules["sociality"] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(sociality)
-fit_propensity_logit = sociality.fit_propensity_logit
 
 STATES = 60
 

@@ -332,7 +332,6 @@ OWN_WAY = {
     ("results/shards.py", "write_table"),  # into memory
     ("results/export.py", "write_table"),  # into what `whole_file` gives
     ("results/export.py", "to_csv"),  # text
-    ("results/cells.py", "to_csv"),  # text
     ("show/report/tables.py", "to_csv"),  # text
     ("evidence/data/text.py", "to_csv"),  # text
 }

@@ -10,7 +10,15 @@ import pytest
 
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import Block, live_block
-from balance_sim.replications.outcomes import FILTERED, MEASURES, OutcomeType, least_jump, type_of
+from balance_sim.replications.outcomes import (
+    FILTERED,
+    MEASURES,
+    OutcomeType,
+    known_outcome,
+    least_jump,
+    outcome_named,
+    type_of,
+)
 from balance_sim.replications.recorder import share_steps
 from balance_sim.replications.tables import runs_table
 from balance_sim.results.estimates import Estimates
@@ -30,6 +38,10 @@ def test_every_outcome_of_a_run_is_declared_and_counts_are_whole(name: str) -> N
     ).runs
     names = [one for one in runs.column_names if one not in ("run", "arm") and not one.startswith(FILTERED)]
     assert any(one.startswith("camps_moved_") for one in names)
+    for one in (one for one in runs.column_names if one not in ("run", "arm")):
+        found = outcome_named(one)
+        assert found.name == one and found.unit and found.sentence.endswith("."), one
+        assert (found.window is None) == (one == "first_counter_days")
     for one in names:
         values = runs[one].to_numpy()
         if type_of(one) is OutcomeType.COUNT:
@@ -40,7 +52,28 @@ def test_every_outcome_of_a_run_is_declared_and_counts_are_whole(name: str) -> N
     assert (shares != np.floor(shares)).any()
 
 
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("filtered_accords_counter_365", ("accords", "counter", None, None, None, 365)),
+        ("accords_defence_pact_365", ("accords", None, "defence_pact", None, None, 365)),
+        ("declarations_all_30", ("declarations", None, None, None, None, 30)),
+        ("states_buck_pass_us_allies_365", ("states", None, None, "buck_pass", "us_allies", 365)),
+        ("states_balance_365", ("states", None, None, "balance", None, 365)),
+        ("drawn_in_war_europe_host_90", ("drawn_in_war", None, None, None, "europe", 90)),
+        ("room_rate_host_90", ("room_rate", None, None, None, None, 90)),
+        ("first_counter_days", ("first_counter_days", None, None, None, None, None)),
+    ],
+)
+def test_a_name_is_read_back_as_the_outcome_that_made_it(name: str, parts: tuple[object, ...]) -> None:
+    one = outcome_named(name)
+    assert (one.measure, one.direction, one.kind, one.stance, one.group, one.window) == parts
+    assert one.name == name and (one.estimator == "filtered") == name.startswith(FILTERED)
+    assert one.filtered.name == FILTERED + name.removeprefix(FILTERED)
+
+
 def test_an_outcome_that_nobody_declared_is_refused() -> None:
+    assert known_outcome("novel_365") is None
     with pytest.raises(LookupError, match="`novel_365` is no outcome whose type is declared"):
         runs_table(np.arange(2, dtype=np.uint64), "a", {"novel_365": np.zeros(2)}, {})
 

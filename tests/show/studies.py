@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from balance_sim.analysis.result import AnalysedResult as Result
 from balance_sim.replications.tables import BlockTables, dyad_table
-from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario
 
 FOCAL = date(2025, 9, 3)

@@ -9,7 +9,10 @@ from html.parser import HTMLParser
 import pytest
 from studies import CASES, four_runs
 
+import balance_sim
 from balance_sim.show.headline import finding
+
+assert balance_sim.Result  # by the front, a result knows what a notebook shows of it
 
 
 @pytest.mark.parametrize("case", CASES)

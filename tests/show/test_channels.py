@@ -11,9 +11,16 @@ from studies import CASES
 
 from balance_sim.experiment.run import run
 from balance_sim.scenario import load_scenario
-from balance_sim.show.figures.channels import channels_table, channels_title, draw_channels
-from balance_sim.show.figures.placebos import STACK, draw_placebos, placebos_table, placebos_title
-from balance_sim.show.gallery import fitting
+from balance_sim.show.figures import fitting
+from balance_sim.show.figures.effects import (
+    STACK,
+    channels_table,
+    channels_title,
+    draw_channels,
+    draw_placebos,
+    placebos_table,
+    placebos_title,
+)
 from balance_sim.show.save import figure_bytes
 
 SCENARIO = Path(__file__).parent / "data" / "quay.yaml"

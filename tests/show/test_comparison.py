@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +20,19 @@ from balance_sim.pool.faults import WrongRequest
 from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.show.comparison import Comparison
-from balance_sim.show.comparison_gallery import COMPARISON_FIGURES
+from balance_sim.show.figures import COMPARISON_FIGURES, fitting, words_of
 from balance_sim.show.figures.comparison import (
     comparison_pairs_table,
     comparison_pairs_title,
     differences_table,
     differences_title,
+    draw_studies,
+    studies_table,
+    studies_title,
 )
-from balance_sim.show.figures.studies import draw_studies, studies_table, studies_title
-from balance_sim.show.gallery import fitting, words_of
-from balance_sim.show.report.comparison_page import comparison_html, input_rows
+from balance_sim.show.plots import Comparison
+from balance_sim.show.report import report_html
+from balance_sim.show.report.pages import input_rows
 from balance_sim.stats.intervals import drawn_interval, spread_over
 
 
@@ -61,7 +64,7 @@ def test_the_excess_of_each_study_and_run_by_run_against_the_first() -> None:
 def test_other_seeds_are_not_paired() -> None:
     """Welch: the variance of the difference is the sum of both; effects 1, 0, 1, 0 in each, 6 degrees of freedom."""
     other = four_runs()
-    moved = Result(**{**{f: getattr(other, f) for f in other.__dataclass_fields__}, "seed": 8})
+    moved = replace(other, seed=8)
     table = studies_table(beside(first=four_runs(), second=moved))
     assert not table["paired"].iloc[1]
     half = 2.446912 * np.sqrt(2 * (1 / 3) / 4)  # Student's t with 6 degrees of freedom
@@ -116,7 +119,7 @@ def test_rows_are_those_of_compare(folders: list[str]) -> None:
         table.set_index(["outcome", "arm"])["difference"].sort_index(), wanted.sort_index(), check_names=False
     )
     assert differences_title(table).startswith("Counter-balancing security agreements within a year")
-    for name, picture in fitting(both, COMPARISON_FIGURES).items():
+    for name, picture in fitting(both).items():
         assert len(words_of(picture.draw(both))) > 10, name
 
 
@@ -142,17 +145,17 @@ def test_the_same_beside_itself(folders: list[str]) -> None:
     both = Comparison.of([f"{folders[0]}:with", f"{folders[0]}:half"])
     assert both.names == ("seen:with", "seen:half")
     same = Comparison.of([folders[0], folders[0]])
-    assert "The inputs are the same." in comparison_html(same)
+    assert "The inputs are the same." in report_html(same)
     table = differences_table(same)
     assert (table["difference"].dropna() == 0).all()
     assert "do not differ detectably in any of 4 arms" in differences_title(table)
 
 
 def test_the_report_of_a_comparison(folders: list[str]) -> None:
-    text = comparison_html(Comparison.of(folders))
-    assert text == comparison_html(Comparison.of(folders))
+    text = report_html(Comparison.of(folders))
+    assert text == report_html(Comparison.of(folders))
     assert "<script" not in text
-    assert text.count("<svg") == len(fitting(Comparison.of(folders), COMPARISON_FIGURES)) >= 2
+    assert text.count("<svg") == len(fitting(Comparison.of(folders))) >= 2
     path = f"inputs.events.{SCENARIO.focal}.visibility"
     assert f'<th scope="row">{path}</th><td>1.0</td><td>0.0</td>' in text
     assert "Their inputs differ in 1 value, listed below." in text
@@ -166,7 +169,7 @@ def test_folders_of_any_name_and_sweeps_by_their_points(folders: list[str], tmp_
     named = (tmp_path / "real").rename(tmp_path / "b | $x_{$\n<b>")
     both = Comparison.of([folders[1], str(named)])
     assert both.names == ("unseen", "b | $x_{$ <b>")
-    text = comparison_html(both)
+    text = report_html(both)
     assert "b | $x_{$ &lt;b&gt;" in text and "$x_{$ <b>" not in text
     experiment = load_experiment("experiments/smoke.yaml")
     sweep(experiment, out=tmp_path / "s")
@@ -175,9 +178,9 @@ def test_folders_of_any_name_and_sweeps_by_their_points(folders: list[str], tmp_
     with pytest.raises(WrongRequest, match="two results folders or more"):
         Comparison.of([folders[0]])
     of_sweeps = Comparison.of([str(tmp_path / "s"), str(tmp_path / "s")])
-    assert "point 0, summit" in set(differences_table(of_sweeps)["label"])
-    assert fitting(of_sweeps, COMPARISON_FIGURES).keys() == {"differences"}
-    assert "do not differ detectably in any of 12 arms and points" in comparison_html(of_sweeps)
+    assert "point 0, The summit takes place" in set(differences_table(of_sweeps)["label"])
+    assert fitting(of_sweeps).keys() == {"differences"}
+    assert "do not differ detectably in any of 12 arms and points" in report_html(of_sweeps)
 
 
 def test_values_that_differ_are_read_back_from_their_lines() -> None:

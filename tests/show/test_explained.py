@@ -14,13 +14,13 @@ from balance_sim.experiment.run import run
 from balance_sim.pool.faults import StoreDamaged
 from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario
+from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.figures.explained import (
     attribution_table,
     attribution_title,
     timeline_steps_table,
     timeline_table,
 )
-from balance_sim.show.gallery import FIGURES, fitting, words_of
 from balance_sim.show.report import report_html
 
 

@@ -15,27 +15,39 @@ import pytest
 from studies import CASES, SCENARIO, alike, four_runs, study
 
 from balance_sim.analysis.expected_effect import ExpectedEffect, expected_effect
+from balance_sim.analysis.result import open_result
 from balance_sim.experiment.run import run
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.results.result import Result
 from balance_sim.results.store import Store
 from balance_sim.scenario import load_scenario
 from balance_sim.show import atlas
-from balance_sim.show.explore.data import MOST_PAIRS, SCALE, document, named, shapes, whole
-from balance_sim.show.explore.page import explorer_html
-from balance_sim.show.explore.points import Design, Dial, around, dials_of, ordered
-from balance_sim.show.figures.fan import fan_effects_table
-from balance_sim.show.report.page import digest
+from balance_sim.show.explore import (
+    MOST_PAIRS,
+    SCALE,
+    Dial,
+    ExplorerDesign,
+    around,
+    dials_of,
+    document,
+    explorer_html,
+    named,
+    ordered,
+    shapes,
+    whole,
+)
+from balance_sim.show.figures.counts import fan_effects_table
+from balance_sim.show.report import digest
 
 
-def small() -> Design:
+def small() -> ExplorerDesign:
     """Two points of studies made by hand, the second with floats that print differently in JavaScript."""
 
     def points() -> Iterator[tuple[tuple[int, ...], Result]]:
         yield (0,), alike()
         yield (1,), four_runs()
 
-    return Design((Dial("strength", (1.0, 2.0), 0),), points, 2)
+    return ExplorerDesign((Dial("strength", (1.0, 2.0), 0),), points, 2)
 
 
 def data_of(page: str) -> dict[str, Any]:
@@ -66,7 +78,7 @@ def test_each_point_has_the_studys_numbers() -> None:
 
 def test_values_of_a_sample_are_shown_short_and_kept_whole() -> None:
     values = (0.25, 0.9878411190584302, 2.0, 1e-6, 12345.678, "CHN+RUS", True, 3)
-    design = Design((Dial("d", values, 1),), lambda: iter([((1,), four_runs())]), 1, "Which one?")
+    design = ExplorerDesign((Dial("d", values, 1),), lambda: iter([((1,), four_runs())]), 1, "Which one?")
     page = explorer_html(design)
     found = data_of(page)
     dial = found["dials"][0]
@@ -83,7 +95,7 @@ def test_pairs_are_the_furthest_from_zero() -> None:
     everyone = [(3, a, b) for k, a in enumerate(codes) for b in codes[k + 1 :]]
     lives = [everyone[: 1 + run % 15] for run in range(30)]
     result = study({"without": [[]] * 30, "with": lives})
-    design = Design((Dial("d", (1,), 0),), lambda: iter([((0,), result)]), 1)
+    design = ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), result)]), 1)
     rows = document(design)["points"][0]["p"]
     assert len(rows) == MOST_PAIRS
     assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
@@ -105,7 +117,7 @@ def test_words_of_the_scenario_end_no_script() -> None:
     nasty = "</script><script>alert(1)</script>"
     result = four_runs()
     object.__setattr__(result, "scenario", SCENARIO.model_copy(update={"title": nasty}))
-    design = Design((Dial(nasty, (nasty,), 0),), lambda: iter([((0,), result)]), 1)
+    design = ExplorerDesign((Dial(nasty, (nasty,), 0),), lambda: iter([((0,), result)]), 1)
     page = explorer_html(design)
     assert page.count("<script") == 2
     assert data_of(page)["title"] == nasty
@@ -115,7 +127,7 @@ def test_a_thousand_points_fit_in_two_mebibytes() -> None:
     """A full point of the shipped scenario, a thousand times."""
     scenario = load_scenario("scenarios/beijing_2025.yaml")
     result = run(scenario, 8, arms=["washington_doubted"])
-    one = Design((Dial("d", (1,), 0),), lambda: iter([((0,), result)]), 1)
+    one = ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), result)]), 1)
     page, found = len(explorer_html(one).encode()), document(one)
     point = dict(found["points"][0])
     point["p"] = [[1000, 125, -170, 370, 0]] * MOST_PAIRS
@@ -168,7 +180,9 @@ def test_a_page_of_expected_effects_says_so_and_has_their_numbers() -> None:
     outcomes = dict(zip(names, (1.0, 2.0, 4.0), strict=True)), dict(zip(names, (1.0, 2.5, 4.2), strict=True))
     parts = {"picture": 0.15, "threat": 0.06, "rest": -0.01, "total": 0.2}
     effect = ExpectedEffect(SCENARIO, "with", outcomes, parts, dyads)
-    found = data_of(page := explorer_html(Design((Dial("d", (1,), 0),), lambda: iter([((0,), effect)]), 1)))
+    found = data_of(
+        page := explorer_html(ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), effect)]), 1))
+    )
     point = found["points"][0]
     assert found["estimator"] == "expected" and found["days"] == found["windows"] == [0, 30, 90, 365]
     assert [value / SCALE for value in point["e"]] == [0, 0, 0.5, 0.2]
@@ -186,8 +200,8 @@ def test_a_page_of_expected_effects_says_so_and_has_their_numbers() -> None:
 def test_nothing_to_explore_is_said() -> None:
     with pytest.raises(WrongRequest, match="one arm only"):
         around(CASES["reference only"]())
-    failed = Design((Dial("d", (1,), 0),), lambda: iter([((0,), CASES["all runs failed"]())]), 1)
-    with pytest.raises(WrongRequest, match="no run finished"):
+    failed = ExplorerDesign((Dial("d", (1,), 0),), lambda: iter([((0,), CASES["all runs failed"]())]), 1)
+    with pytest.raises(WrongRequest, match="no replication finished"):
         explorer_html(failed)
 
 
@@ -239,7 +253,7 @@ def test_the_command_writes_one_file(tmp_path: Path) -> None:
 def test_a_study_of_other_agents_is_refused(tmp_path: Path) -> None:
     """Its points would be lived by the program's own agents, and the page would not say so."""
     store = Store(tmp_path)
-    result = run(SCENARIO, 2, 1, out=tmp_path)
+    run(SCENARIO, 2, 1, out=tmp_path)
     store.write_manifest(store.read_manifest().model_copy(update={"model": "mine:Agent"}))
     with pytest.raises(WrongRequest, match="was made with --model"):
-        around(result)
+        around(open_result(tmp_path))

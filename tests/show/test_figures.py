@@ -14,17 +14,26 @@ import pandas as pd
 import pytest
 from studies import CASES, alike, four_runs
 
-from balance_sim.show.figures.difference import difference_table, difference_title, draw_difference
-from balance_sim.show.figures.fan import draw_fan, fan_effects_table, fan_table, fan_title
-from balance_sim.show.figures.mechanisms import draw_mechanisms, mechanisms_title
-from balance_sim.show.figures.outcomes import outcomes_table, outcomes_title
-from balance_sim.show.figures.pairs import SCALE, draw_pairs, pairs_table, pairs_title
-from balance_sim.show.figures.paper import OTHERS, apart, contrast_with_white, folded, readable
+from balance_sim.show.figures import FIGURES, fitting
+from balance_sim.show.figures.counts import (
+    draw_fan,
+    draw_survival,
+    fan_effects_table,
+    fan_table,
+    fan_title,
+    outcomes_table,
+    outcomes_title,
+    survival_table,
+    survival_title,
+)
+from balance_sim.show.figures.dyads import draw_pairs, pairs_table, pairs_title
+from balance_sim.show.figures.effects import difference_table, difference_title, draw_difference
+from balance_sim.show.figures.explained import draw_mechanisms, mechanisms_title
 from balance_sim.show.figures.relations import draw_stances, relations_title, stances_title
-from balance_sim.show.figures.survival import draw_survival, survival_table, survival_title
-from balance_sim.show.gallery import fitting
+from balance_sim.show.figures.style import OTHERS, SCALE, apart, contrast_with_white, folded, readable
 from balance_sim.show.headline import finding
-from balance_sim.show.save import FIGURES, figure_bytes, save_figures
+from balance_sim.show.plots import Plots
+from balance_sim.show.save import figure_bytes
 
 from matplotlib.figure import Figure  # isort: skip
 from matplotlib.text import Text  # isort: skip
@@ -61,7 +70,7 @@ def words_of(figure: Figure) -> list[Text]:
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("case", CASES)
 def test_drawn_whole_and_legible(name: str, case: str) -> None:
-    figure = FIGURES[name](CASES[case]())
+    figure = FIGURES[name].draw(CASES[case]())
     figure.canvas.draw()
     pixels = np.asarray(figure.canvas.buffer_rgba())[:, :, :3]  # type: ignore[attr-defined]
     dark = float((pixels.min(axis=2) < 200).mean())
@@ -161,7 +170,9 @@ def test_a_figure_can_be_drawn_into_axes_of_ones_own() -> None:
     figure = Figure(figsize=(12, 12))
     grid = figure.subplots(3, 2)
     result = four_runs()
-    assert draw_fan(fan_table(result), fan_effects_table(result), ax=(grid[0, 0], grid[1, 0])) is figure
+    assert (
+        draw_fan(fan_table(result), effects=fan_effects_table(result), ax=(grid[0, 0], grid[1, 0])) is figure
+    )
     assert draw_difference(difference_table(result), ax=grid[0, 1]) is figure
     assert draw_pairs(pairs_table(result), ax=(grid[1, 1], grid[2, 1])) is figure
     assert draw_survival(survival_table(result), ax=grid[2, 0]) is figure
@@ -173,10 +184,10 @@ def test_drawing_leaves_the_users_settings_alone() -> None:
     import matplotlib as mpl
 
     with mpl.rc_context({"font.size": 23.0, "font.family": ["serif"], "svg.hashsalt": "mine"}):
-        mine = figure_bytes(FIGURES["survival"](four_runs()), "svg")
+        mine = figure_bytes(FIGURES["survival"].draw(four_runs()), "svg")
         assert mpl.rcParams["font.size"] == 23.0
         assert mpl.rcParams["svg.hashsalt"] == "mine"
-    assert mine == figure_bytes(FIGURES["survival"](four_runs()), "svg")
+    assert mine == figure_bytes(FIGURES["survival"].draw(four_runs()), "svg")
 
 
 def test_words_have_contrast_and_colours_keep_their_sign_in_grey() -> None:
@@ -200,7 +211,7 @@ def test_labels_are_spread_in_order() -> None:
 def test_saved_twice_the_same_bytes(tmp_path: Path) -> None:
     """Some of them; all, and by two processes: the next test."""
     names = list(dict.fromkeys(["fan", *list(fitting(CASES["250 runs"]()))[::4]]))
-    first, second = (save_figures(CASES["250 runs"](), tmp_path / name, names) for name in ("a", "b"))
+    first, second = (Plots(CASES["250 runs"]()).save(tmp_path / name, names) for name in ("a", "b"))
     assert [p.name for p in first] == [f"{n}.{k}" for n in names for k in ("png", "svg")]
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
@@ -217,8 +228,8 @@ def test_without_a_home_nothing_is_written_elsewhere(tmp_path: Path) -> None:
     home.chmod(0o555)
     code = (
         "import sys, pathlib; sys.path.insert(0, sys.argv[1])\n"
-        "from studies import four_runs\nfrom balance_sim.show.save import save_figures\n"
-        "save_figures(four_runs(), pathlib.Path(sys.argv[2]))\n"
+        "from studies import four_runs\nfrom balance_sim.show.plots import Plots\n"
+        "Plots(four_runs()).save(pathlib.Path(sys.argv[2]))\n"
     )
     keep = {
         k: v
@@ -236,7 +247,7 @@ def test_without_a_home_nothing_is_written_elsewhere(tmp_path: Path) -> None:
     assert done.stderr == ""
     assert not list(home.iterdir())
     assert not list(temporary.iterdir())
-    here = save_figures(four_runs(), tmp_path / "here")
+    here = Plots(four_runs()).save(tmp_path / "here")
     assert [p.name for p in here] == [f"{n}.{k}" for n in fitting(four_runs()) for k in ("png", "svg")]
     assert {p.name: digest(p) for p in here} == {p.name: digest(p) for p in (out / "figures").iterdir()}
 

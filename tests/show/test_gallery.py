@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 from studies import CASES, alike, four_runs, study
 
-from balance_sim.show.figures.arms import arms_table, arms_title
-from balance_sim.show.figures.convergence import convergence_table, convergence_title
-from balance_sim.show.figures.land import thinned
-from balance_sim.show.figures.network import MOST, network_table, network_title
-from balance_sim.show.figures.outcomes import middle_half, outcomes_table, outcomes_title, overlap
-from balance_sim.show.figures.worldmap import map_table, map_title, states_table
-from balance_sim.show.gallery import FIGURES, fitting, words_of
+from balance_sim.show.atlas import thinned
+from balance_sim.show.figures import FIGURES, fitting, words_of
+from balance_sim.show.figures.counts import middle_half, outcomes_table, outcomes_title, overlap
+from balance_sim.show.figures.dyads import MOST, network_table, network_title
+from balance_sim.show.figures.effects import arms_table, arms_title, convergence_table, convergence_title
+from balance_sim.show.figures.world import map_table, map_title, states_table
 from balance_sim.stats.intervals import paired_interval
 
 
@@ -138,5 +137,5 @@ def test_with_one_arm_or_one_run_what_has_nothing_to_show_is_left_out() -> None:
         not {"arms", "difference", "map", "pairs", "mechanisms", "relations", "convergence", "network"}
         & alone
     )
-    assert len(FIGURES["fan"](CASES["reference only"]()).axes) == 1  # no empty panel of the excess
+    assert len(FIGURES["fan"].draw(CASES["reference only"]()).axes) == 1  # no empty panel of the excess
     assert "convergence" in fitting(four_runs()) and "convergence" not in fitting(CASES["one run"]())

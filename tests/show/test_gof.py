@@ -10,11 +10,21 @@ from matplotlib.colors import to_hex
 
 from balance_sim.analysis.gof_file import GoodnessOfFit, Residuals
 from balance_sim.replications.gof import Agreements, Comparison, Ground, Group, Span, Statistic, compare
-from balance_sim.show.figures.gof import draw_gof, gof_table, simulated_table
-from balance_sim.show.figures.gof_residuals import draw_gof_residuals, gof_residuals_table
-from balance_sim.show.figures.gof_states import draw_gof_states, gof_states_table, gof_states_title
-from balance_sim.show.figures.paper import INK, VERMILION
-from balance_sim.show.gof import gof_lines, p_words, residual_words, verdict_words
+from balance_sim.show.figures.gof import (
+    draw_gof,
+    draw_gof_residuals,
+    draw_gof_states,
+    gof_lines,
+    gof_residuals_table,
+    gof_states_table,
+    gof_states_title,
+    gof_table,
+    p_words,
+    residual_words,
+    simulated_table,
+    verdict_words,
+)
+from balance_sim.show.figures.style import INK, VERMILION
 from balance_sim.show.save import figure_bytes
 from balance_sim.stats.networks import MahalanobisFit
 
@@ -95,7 +105,7 @@ def test_lines_fit_a_terminal() -> None:
 
 def test_a_dot_for_every_statistic_where_it_was_observed() -> None:
     table = gof_table(study(25.0))
-    figure = draw_gof(table, simulated_table(study(25.0)))
+    figure = draw_gof(table, simulated=simulated_table(study(25.0)))
     ax = next(one for one in figure.axes if one.get_title(loc="left").startswith("Agreements by year"))
     rows = table[table["group"] == "years"]
     dots = [line for line in ax.lines if line.get_marker() == "o"]
@@ -106,7 +116,7 @@ def test_a_dot_for_every_statistic_where_it_was_observed() -> None:
     titles = {one.get_title(loc="left").split("\n")[0] for one in figure.axes}
     assert "Distance, km" not in titles  # nothing is known of it
     like = gof_table(study(6.0))
-    calm = draw_gof(like, simulated_table(study(6.0)))
+    calm = draw_gof(like, simulated=simulated_table(study(6.0)))
     ax = next(one for one in calm.axes if one.get_title(loc="left").startswith("Agreements by year"))
     assert to_hex(next(line for line in ax.lines if line.get_marker() == "o").get_color()) in (
         INK,
@@ -134,7 +144,7 @@ def test_residuals_are_drawn_as_they_are() -> None:
 
 def test_figures_are_the_same_bytes() -> None:
     one, other = (
-        figure_bytes(draw_gof(gof_table(study()), simulated_table(study())), "svg", text=True)
+        figure_bytes(draw_gof(gof_table(study()), simulated=simulated_table(study())), "svg", text=True)
         for _ in range(2)
     )
     assert one == other

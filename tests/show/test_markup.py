@@ -19,11 +19,10 @@ from balance_sim.experiment.sweep import sweep
 from balance_sim.results.export import export_ema, harmless
 from balance_sim.scenario import load_scenario, new_scenario
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.show.card import card
-from balance_sim.show.comparison import Comparison
-from balance_sim.show.explore.page import design_of, explorer_html
-from balance_sim.show.gallery import FIGURES
-from balance_sim.show.report.page import page_of
+from balance_sim.show.explore import design_of, explorer_html
+from balance_sim.show.figures import FIGURES
+from balance_sim.show.plots import Comparison
+from balance_sim.show.report import card, report_html
 from balance_sim.show.report.tables import data_uri
 from balance_sim.show.save import figure_bytes
 
@@ -96,7 +95,7 @@ def test_no_page_has_an_element_that_a_file_brought(hostile, kind: str) -> None:
     page = {
         "explorer": lambda: explorer_html(design_of(hostile["sweep"])),
         "card": lambda: card(hostile["run"]),
-    }.get(kind, lambda: page_of(hostile[kind]))()
+    }.get(kind, lambda: report_html(hostile[kind]))()
     found = Read(page)
     assert found.acts == []
     assert found.tags.count("script") == (2 if kind == "explorer" else 0)
@@ -115,7 +114,9 @@ def test_no_picture_has_one_either(hostile) -> None:
 
 
 def test_a_table_to_take_away_from_a_page_has_no_formula(hostile) -> None:
-    tables = re.findall(r'"(data:text/csv[^"]*)"', page_of(hostile["run"]) + page_of(hostile["sweep"]))
+    tables = re.findall(
+        r'"(data:text/csv[^"]*)"', report_html(hostile["run"]) + report_html(hostile["sweep"])
+    )
     assert len(tables) > 10
     for link in [*tables, data_uri(pd.DataFrame({"=x": FORMULAS, "y": -0.5}))]:
         for row in csv.reader(io.StringIO(unquote(unescape(link)).partition(",")[2])):

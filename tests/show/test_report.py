@@ -11,13 +11,12 @@ from pathlib import Path
 import pytest
 from studies import CASES, SCENARIO, alike, four_runs
 
-from balance_sim.show.gallery import fitting
+from balance_sim.show import report as report_page
+from balance_sim.show.figures import fitting
 from balance_sim.show.headline import finding
-from balance_sim.show.report import page as report_page
-from balance_sim.show.report import report_html, save_study
-from balance_sim.show.report.page import digest
-from balance_sim.show.report.svg import inlined, path_data
+from balance_sim.show.report import digest, report_html, save_study
 from balance_sim.show.report.tables import cell
+from balance_sim.show.save import inlined, path_data
 
 VOID = {"meta", "link", "br", "img", "input"}
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from balance_sim.cli import main
-from balance_sim.show.gallery import FIGURES
+from balance_sim.show.figures import FIGURES
 
 MOST = 600 * 1024
 ROOT = Path(__file__).resolve().parents[2]

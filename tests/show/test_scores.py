@@ -14,16 +14,17 @@ from matplotlib.figure import Figure
 from balance_sim.cli import main
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.forecast.score import Scored, read_scored
-from balance_sim.show.figures.reliability import (
+from balance_sim.show.figures import SCORE_FIGURES, words_of
+from balance_sim.show.figures.scores import (
+    agreeing,
     draw_reliability,
+    draw_scorecard,
     reliability_table,
     reliability_title,
-    within,
+    scorecard_table,
+    scorecard_title,
 )
-from balance_sim.show.figures.scorecard import draw_scorecard, scorecard_table, scorecard_title
-from balance_sim.show.gallery import words_of
-from balance_sim.show.report.score_page import score_html
-from balance_sim.show.score_gallery import SCORE_FIGURES
+from balance_sim.show.report import report_html
 
 
 def written(document: object, folder: Path) -> Path:
@@ -85,12 +86,12 @@ def test_bins_are_counted_and_their_intervals_are_exact(scored: Scored) -> None:
         assert (row["lo"], row["hi"]) == pytest.approx((lo, hi))
         assert row["low"] <= row["forecast"] <= row["high"]
         assert row["observed"] == row["happened"] / row["n"]
-    agree = int(within(one).sum())
+    agree = int(agreeing(one).sum())
     assert agree < len(one), "this forecast is not calibrated: its sharp rows happen always"
     expected = one["expected"].sum()
     assert (
         reliability_title(one)
-        == f"{expected:.0f} accords expected, 20 made; in {agree} of {len(one)} bins they agree"
+        == f"{expected:.0f} agreements expected, 20 made; forecast and share agree in {agree} of {len(one)} bins"
     )
 
 
@@ -100,7 +101,7 @@ def test_degenerate_records_have_pictures_with_words(tmp_path: Path, events: int
     scored = read_scored(written(hindcast_document(events), tmp_path))
     for name, picture in SCORE_FIGURES.items():
         assert len(words_of(picture.draw(scored))) > 10, name
-    assert " nan" not in score_html(scored).lower()
+    assert " nan" not in report_html(scored).lower()
 
 
 def test_they_draw_on_axes_of_ones_own(scored: Scored) -> None:
@@ -109,15 +110,15 @@ def test_they_draw_on_axes_of_ones_own(scored: Scored) -> None:
     assert draw_scorecard(scorecard_table(scored), ax=axes[:4]) is figure
     assert draw_reliability(reliability_table(scored), ax=axes[4:]) is figure
     assert figure.get_suptitle() == ""
-    assert "log skill" in axes[0].get_title(loc="left") and "accords expected" in axes[4].get_title(
+    assert "log skill" in axes[0].get_title(loc="left") and "agreements expected" in axes[4].get_title(
         loc="left"
     )
     assert draw_scorecard(scorecard_table(scored).iloc[:0], ax=axes[:4]) is figure
 
 
 def test_the_report_of_a_hindcast(scored: Scored) -> None:
-    text = score_html(scored)
-    assert text == score_html(scored)
+    text = report_html(scored)
+    assert text == report_html(scored)
     assert "A &lt;b&gt;trial&lt;/b&gt;" in text and "<b>trial" not in text
     assert (
         "Fitted on 1990 to 1999, how well does the model forecast who signs with whom from 2000 to 2001?"

@@ -18,24 +18,23 @@ from balance_sim.cli.sweep import effects_lines
 from balance_sim.experiment.sweep import sweep
 from balance_sim.results.sweep_result import SweepResult, open_sweep
 from balance_sim.scenario.experiment import load_experiment
-from balance_sim.show.explore.data import document
-from balance_sim.show.explore.points import of_sweep
-from balance_sim.show.figures.indices import draw_indices, indices_table, indices_title
-from balance_sim.show.figures.studies import theories_table
-from balance_sim.show.figures.surface import draw_surface, surface_table, surface_title
+from balance_sim.show.explore import document, of_sweep
+from balance_sim.show.figures import SWEEP_FIGURES, fitting, words_of
+from balance_sim.show.figures.comparison import theories_table
+from balance_sim.show.figures.sensitivity import draw_indices, indices_table, indices_title
 from balance_sim.show.figures.sweeps import (
     draw_multiples,
+    draw_surface,
     headline_effects,
     multiples_table,
     multiples_title,
     shown_factors,
     spread_between,
+    surface_table,
+    surface_title,
 )
-from balance_sim.show.gallery import fitting, words_of
 from balance_sim.show.plots import Plots
-from balance_sim.show.report import save_report
-from balance_sim.show.report.sweep_page import sweep_html
-from balance_sim.show.sweep_gallery import SWEEP_FIGURES
+from balance_sim.show.report import report_html, save_report
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +56,7 @@ def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
         means.max() - means.min()
     )
     told = re.match(
-        r"Over 6 points the excess runs from (\S+) to (\S+), told from none at", multiples_title(table)
+        r"Over 6 points the effect runs from (\S+) to (\S+), detectable at", multiples_title(table)
     )
     assert told is not None
     assert [float(shown) for shown in told.groups()] == pytest.approx(
@@ -66,7 +65,7 @@ def test_every_point_stands_in_every_panel(swept: SweepResult) -> None:
     )
     moved = table.assign(excess=table["value"] / 10, lo=table["value"] / 10 - 0.05)
     assert multiples_title(moved[moved["factor"] == "parameters.beta"]) == (
-        "Over 6 points the excess runs from +0.02 to +0.04, told from none at none of them"
+        "Over 6 points the effect runs from +0.02 to +0.04, detectable at none of them"
     )
 
 
@@ -80,7 +79,7 @@ def test_no_visibility_no_excess(swept: SweepResult) -> None:
 
 
 def test_figures_that_fit_a_grid(swept: SweepResult) -> None:
-    assert set(fitting(swept, SWEEP_FIGURES)) == {"multiples", "surface"}
+    assert set(fitting(swept)) == {"multiples", "surface"}
     assert "no indices to show" in words_of(SWEEP_FIGURES["indices"].draw(swept))
     plots = Plots.of(swept.folder)
     paths = plots.save(swept.folder)
@@ -127,14 +126,12 @@ def test_bars_show_the_indices_that_sensitivity_finds(sampled: SweepResult) -> N
         assert np.isnan(bar.loc[name, "lo"])  # eight samples are too few
     assert (table["samples"] == 8).all()
     title = indices_title(table)
-    assert title.startswith("No factor's part") and title.endswith("too few samples for an interval)")
+    assert title.startswith("No factor has a detectable part") and title.endswith("too few samples for a CI)")
     clear = indices_title(table.assign(lo=0.1, hi=0.9, share_lo=0.1))
     assert clear.startswith("summit visibility moves the effect most (total index ")
     assert words_of(SWEEP_FIGURES["indices"].draw(sampled)) == title
     of_chance = table.assign(share_lo=-0.01)
-    assert indices_title(of_chance).startswith(
-        "No factor's part in the effect can be told from none; largest: "
-    )
+    assert indices_title(of_chance).startswith("No factor has a detectable part in the effect; largest: ")
     assert indices_title(table.assign(value=0.0)) == "No factor changes the effect at any point"
 
 
@@ -187,7 +184,7 @@ outcomes: [accords_counter_300]
     )
     sweep(load_experiment(path), out=tmp_path / "r")
     swept = open_sweep(tmp_path / "r")
-    assert "theories" in fitting(swept, SWEEP_FIGURES)
+    assert "theories" in fitting(swept)
     table = theories_table(swept)
     assert table["label"].tolist() == ["hub doubt", "null"]
     effects = swept.effects[swept.effects["outcome"] == "accords_counter_300"]
@@ -209,15 +206,15 @@ def test_of_many_factors_those_that_matter_have_a_panel() -> None:
     ]
     columns = ["point", "factor", "value", "excess", "lo", "hi", "mcse", "here"]
     table = pd.DataFrame(rows, columns=columns).assign(
-        arm="a", reference="b", outcome="accords_all_9", runs=3
+        arm="a", reference="b", outcome="accords_all_9", runs=3, title="A", control="B"
     )
     assert shown_factors(table) == [f"p.f{k:02}" for k in range(2, 14)]
     figure = draw_multiples(table)
     labels = [axes.get_xlabel() for axes in figure.axes if axes.get_xlabel()]
-    assert labels == shown_factors(table)
+    assert labels == [path.removeprefix("p.") for path in shown_factors(table)]
     assert "2 factors along which it changes less" in " ".join(figure.get_supxlabel().split())
     assert words_of(figure).startswith(
-        "Over 28 points the excess runs from 0.00 to +13.00, told from none at none"
+        "Over 28 points the effect runs from 0.00 to +13.00, detectable at none"
     )
 
 
@@ -225,35 +222,31 @@ def test_titles_of_a_sweep_name_their_intervals() -> None:
     rows = [(0, "a.b.c", 1.0, 0.2, 0.1, 0.3), (1, "a.b.c", 2.0, 0.1, -0.1, 0.3)]
     table = pd.DataFrame(rows, columns=["point", "factor", "value", "excess", "lo", "hi"])
     assert (
-        multiples_title(table)
-        == "Over 2 points the excess runs from +0.10 to +0.20, told from none at 1 of them"
+        multiples_title(table) == "Over 2 points the effect runs from +0.10 to +0.20, detectable at 1 of them"
     )
     cells = table.assign(
         x=[1.0, 2.0], y=1.0, words_x=["1", "2"], words_y="1", factor_x="a.b.c", factor_y="d.e"
     )
     assert surface_title(cells) == (
-        "In 1 of 2 cells the excess can be told from none; largest of them: +0.20 (0.10 to 0.30) "
-        "at b c 1 and e 1"
+        "The effect is detectable in 1 of 2 cells; largest of them: +0.20 (0.10 to 0.30) at b c 1 and e 1"
     )
     assert (
-        surface_title(cells.iloc[1:].assign(excess=[0.1])) == "The excess is the same, +0.10, in every cell"
+        surface_title(cells.iloc[1:].assign(excess=[0.1])) == "The effect is the same, +0.10, in every cell"
     )
     unsure = cells.assign(lo=-1.0)
-    assert surface_title(unsure).startswith(
-        "In none of 2 cells can the excess be told from none; largest: +0.20"
-    )
+    assert surface_title(unsure).startswith("The effect is detectable in none of 2 cells; largest: +0.20")
 
 
 def test_the_page_asks_what_the_experiment_asks(sampled: SweepResult, swept: SweepResult) -> None:
     """The scenario's own question where the experiment has none."""
-    assert f"{sampled.scenario.title}. Which of the two moves it?" in sweep_html(sampled)
-    assert f"{swept.scenario.title}. {swept.scenario.question}" in sweep_html(swept)
+    assert f"{sampled.scenario.title}. Which of the two moves it?" in report_html(sampled)
+    assert f"{swept.scenario.title}. {swept.scenario.question}" in report_html(swept)
 
 
 def test_the_report_of_a_sweep(swept: SweepResult) -> None:
-    text = sweep_html(swept)
-    assert text == sweep_html(open_sweep(swept.folder))
-    assert "summit over no summit, 40 runs a point." in text
+    text = report_html(swept)
+    assert text == report_html(open_sweep(swept.folder))
+    assert "relative to" in text and "; 40 replications a point." in text
     assert multiples_title(multiples_table(swept)) in text
     assert text.count("<svg") == 2 and "<script" not in text
     assert '<td class="n">3</td><td>0, 0.5, 1</td>' in text

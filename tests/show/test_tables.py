@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from studies import SCENARIO, four_runs, study
 
-from balance_sim.show.figures.difference import difference_table
-from balance_sim.show.figures.fan import fan_effects_table, fan_runs_table, fan_table
-from balance_sim.show.figures.order import state_order
-from balance_sim.show.figures.pairs import pairs_table
-from balance_sim.show.figures.survival import survival_table
-from balance_sim.show.tables import direction_table, top_pairs
+from balance_sim.show.figures.counts import fan_effects_table, fan_runs_table, fan_table, survival_table
+from balance_sim.show.figures.dyads import pairs_table, state_order
+from balance_sim.show.figures.effects import difference_table
+from balance_sim.show.headline import direction_table, top_pairs
 from balance_sim.stats.scores import exact_share
 
 

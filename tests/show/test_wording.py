@@ -74,8 +74,9 @@ def test_a_change_in_words(numbers: tuple[float, ...], words: str) -> None:
 
 def test_two_levels_show_that_they_differ_and_no_more() -> None:
     assert levels(23.5, 23.62, 3) == ("23.5", "23.6")
-    assert levels(23.514, 23.516, 3) == ("23.51", "23.52")
-    assert levels(23.5, 23.5, 3) == ("23.500", "23.500")
+    assert levels(23.514, 23.516, 3) == ("23.514", "23.516")
+    assert levels(10.53, 10.549, 3) == ("10.53", "10.55")
+    assert levels(23.5, 23.5, 3) == ("23.5", "23.5")
     assert [within(days) for days in (365, 30, 1)] == ["within a year", "within 30 days", "within 1 day"]
 
 

@@ -26,7 +26,9 @@ MODULES = (
     "balance_sim.replications.direct",
     "balance_sim.replications.recorder",
     "balance_sim.replications.tables",
+    "balance_sim.analysis.result",
     "balance_sim.results.estimates",
+    "balance_sim.results.result",
     "balance_sim.replications.filtered",
     "balance_sim.replications.outcomes",
 )

@@ -23,7 +23,6 @@ ALLOWED = {
         "cli/program.py",
         "model/agents.py",
         "show/gallery.py",
-        "results/result.py",
     },
     "pickle": {
         "live/ensembles.py",

@@ -49,8 +49,8 @@ from balance_sim.replications.recorder import Recorder
 from balance_sim.replications.scene import Scene, focal_cast, seen
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
-from balance_sim.show.figures.mechanisms import mechanisms_table
-from balance_sim.show.mechanisms import mechanism_table
+from balance_sim.show.figures.explained import mechanisms_table
+from balance_sim.show.headline import mechanism_table
 from balance_sim.stats.intervals import NORMAL
 
 SCENARIO = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"

@@ -25,6 +25,7 @@ from balance_sim.results.estimates import (
     Moments,
     PairedDifference,
     columns_by_arm,
+    in_chunks,
 )
 from balance_sim.results.folder import leaf_differences
 from balance_sim.results.points import PointTable
@@ -240,18 +241,8 @@ def _side_by_side(arms: Arms) -> Iterator[list[dict[str, Floats]]]:
 
 def _windows(result: Result, side: int) -> Iterator[tuple[int, int, pa.Table]]:
     """Number of a range of runs, side, and the table of those runs, in their order."""
-    at = 0
-    held: list[pa.Table] = []
-    for runs, _ in result.blocks():
-        window_of = runs["run"].to_numpy().astype(np.int64) // WINDOW_RUNS
-        for window in np.unique(window_of).tolist():
-            if window > at and held:
-                yield at, side, pa.concat_tables(held)
-                held = []
-            at = window
-            held.append(runs.filter(pa.array(window_of == window)))
-    if held:
-        yield at, side, pa.concat_tables(held)
+    for table in in_chunks(result.outcome_tables(), WINDOW_RUNS):
+        yield int(table["run"][0].as_py()) // WINDOW_RUNS, side, table
 
 
 def _outcome_row(

@@ -21,6 +21,7 @@ from balance_sim.model.world import compile_world
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.expected import Estimator, Expected, spans
+from balance_sim.replications.outcomes import Outcome
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Event, Scenario
 from balance_sim.stats.shapley import shapley
@@ -62,7 +63,7 @@ class ExpectedEffect:
 
     def __repr__(self) -> str:
         """The arm, its effect on counter-balancing agreements within the longest window, and the channels of it."""
-        control, having = (of[f"accords_counter_{self.window}"] for of in self.outcomes)
+        control, having = (of[Outcome("accords", "counter", self.window).name] for of in self.outcomes)
         said = "".join(
             f", {name} {value:+.4f}"
             for name, value in (self.parts or {}).items()

@@ -28,9 +28,19 @@ def kept_summary(folder: Path | None, scenario: Scenario, version: str) -> dict[
 
 @dataclass(frozen=True)
 class AnalysedResult(Result):
-    """A result with what is worked out from it.
+    """A result with what is worked out from it: `run` and `open_result` give one.
 
-    ahead: gives placebos and channels, which have been begun in a process of their own."""
+    Attributes
+    ----------
+    ahead : gives placebos and channels, which have been begun in a process of their own
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> result = bs.run(bs.load_scenario("experiments/smoke/five_states.yaml"), runs=4, seed=1)
+    >>> [*result.summary()][:5]
+    ['scenario', 'runs', 'seed', 'version', 'digest']
+    """
 
     ahead: Callable[[], tuple[Placebos, Channels]] | None = field(default=None, compare=False)
 
@@ -116,7 +126,28 @@ def analysed(result: Result) -> AnalysedResult:
 
 
 def open_result(folder: Path | str, runs: int | None = None) -> AnalysedResult:
-    """A study read back from its folder, with what is worked out from it; `runs` cuts it to the first so many."""
+    """A study read back from its folder, with what is worked out from it.
+
+    Parameters
+    ----------
+    folder : of `run`, finished or not; where replications are lacking a warning says how many
+    runs : cuts the study to the first so many; all if not given
+
+    Raises
+    ------
+    WrongRequest : where the folder holds no study, a sweep, or one of another version of the format
+    StoreDamaged : where a file is not what it was written as
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> from tempfile import TemporaryDirectory
+    >>> scenario = bs.load_scenario("experiments/smoke/five_states.yaml")
+    >>> with TemporaryDirectory() as folder:
+    ...     made = bs.run(scenario, runs=4, seed=1, out=folder)
+    ...     bs.open_result(folder).digest == made.digest
+    True
+    """
     return AnalysedResult.open(folder, runs)
 
 

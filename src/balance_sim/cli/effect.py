@@ -39,10 +39,9 @@ def effect(scenario: str, arm: str | None, dyads: int, settings: tuple[str, ...]
 
 def lines(found: ExpectedEffect, dyads: int) -> Iterator[str]:
     """For a terminal, at 80 columns."""
-    from balance_sim.show.names import arm_title, dyad_name, state_names
-    from balance_sim.show.tables import DIRECTIONS
+    from balance_sim.show.headline import DIRECTIONS
     from balance_sim.show.terminal import table
-    from balance_sim.show.wording import signed, within
+    from balance_sim.show.wording import arm_title, dyad_name, signed, state_names, within
 
     scenario = found.scenario
     yield arm_title(scenario, found.arm)

@@ -68,7 +68,7 @@ def gof(out: Path | None, figures: bool, **asked_for: Any) -> None:
     from balance_sim.pool.faults import WrongRequest
     from balance_sim.results.folder import refuse_strange
     from balance_sim.results.store import Store
-    from balance_sim.show.gof import gof_lines
+    from balance_sim.show.figures.gof import gof_lines
 
     asked = Asked(**asked_for)
     folder = out or asked.home

@@ -101,8 +101,7 @@ def explore(
         return
     if port is not None:
         raise click.UsageError("--port goes with --live alone.", ctx)
-    from balance_sim.show.explore import save_explorer
-    from balance_sim.show.explore.page import design_of
+    from balance_sim.show.explore import design_of, save_explorer
     from balance_sim.show.plots import Plots
 
     if runs is not None:

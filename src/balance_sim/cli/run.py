@@ -95,8 +95,7 @@ def run(
             refuse_lost(store, [0], result.runs)
 
     def show() -> Iterator[str]:
-        from balance_sim.show.headline import headline
-        from balance_sim.show.mechanisms import mechanism_table
+        from balance_sim.show.headline import headline, mechanism_table
 
         headline(result, verbose=verbose)
         if verbose and result.headline_arm is not None and result.finished:

@@ -29,6 +29,7 @@ from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.arms import chosen_arms, compile_arms, extra_arms_of_a_run, headline_arm
 from balance_sim.replications.blocks import Block, runs_with_extra
 from balance_sim.replications.jobs import Job, Progress, Task, TaskResult
+from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.estimates import estimates_of
 from balance_sim.results.folder import Folder, InMemory, manifest_of, version
 from balance_sim.results.store import missing
@@ -234,7 +235,8 @@ def runs_for(precision: float, tables: Iterator[pa.Table], scenario: Scenario, a
     """How many runs the headline effect needs for a standard error of at most `precision`, judged by those there are.
 
     No more than twice as many again as there are, in steps of `STEP`; as many as there are where they are enough."""
-    arm, outcome = headline_arm(scenario, arms), f"accords_counter_{max(scenario.report.windows)}"
+    arm = headline_arm(scenario, arms)
+    outcome = Outcome("accords", "counter", max(scenario.report.windows)).name
     if arm is None:
         return 0
     found = estimates_of(tables, (arms[0], arm), (outcome,)).effects[arm].of.get(outcome)

@@ -17,7 +17,7 @@ from balance_sim.replications.jobs import Values
 from balance_sim.scenario import value_at
 from balance_sim.scenario.documents import is_plain_text
 from balance_sim.scenario.problems import did_you_mean, shown
-from balance_sim.show.explore.points import dials_of
+from balance_sim.show.explore import dials_of
 
 if TYPE_CHECKING:
     from balance_sim.results.sweep_result import SweepResult

@@ -44,14 +44,13 @@ from balance_sim.live.ensembles import Reached, Service
 from balance_sim.live.workers import PartFailed, Superseded, Workers
 from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.arms import headline_arm
+from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult
-from balance_sim.show.explore.data import chosen_days, heading, point
-from balance_sim.show.explore.expected import days_of, expected_point
-from balance_sim.show.explore.page import live_html
-from balance_sim.show.figures.fan import fan_table
+from balance_sim.show.explore import chosen_days, days_of, expected_point, heading, live_html, point
+from balance_sim.show.figures.counts import fan_table
 from balance_sim.show.plots import Plots
 
 HOST = "127.0.0.1"
@@ -241,7 +240,7 @@ def told(result: Result) -> dict[str, Any]:
 def told_expected(found: ExpectedEffect) -> dict[str, Any]:
     """What the page shows of an expected effect; no interval, since there is no Monte Carlo error."""
     pairs: dict[tuple[int, int], int] = {}
-    outcome = f"accords_counter_{found.window}"
+    outcome = Outcome("accords", "counter", found.window).name
     control, having = (of[outcome] for of in found.outcomes)
     effect = {"outcome": outcome, "window": found.window, "mean": having - control, "lo": None, "hi": None}
     said = expected_point(found, pairs)

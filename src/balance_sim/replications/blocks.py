@@ -89,7 +89,7 @@ class Batch:
     def rows(
         self, worlds: Worlds, arm: str, control: str | None, names: Sequence[str] | None = None
     ) -> pa.Table:
-        """Outcomes of an arm. control: its paired control arm, if it is at hand; names: those drawn, all if None."""
+        """Outcomes of an arm. control: its paired control arm, if known; names: those drawn, all if None."""
         made, count = self.made[arm], len(self.numbers)
         outcomes = outcomes_of(worlds, made, None if control is None else self.made[control], count)
         outcomes |= self.recorder.columns(arm, made, count)

@@ -110,14 +110,11 @@ def drawn_for(world: World, moved: dict[str, Floats], levels: Floats | None = No
         if weight != 0 and path in moved:
             weights[name] = weight + moved[path]
     shares = {}
-    of_fit = dict(zip(fitted_shares().paths, fitted_shares().estimate, strict=True))
-    for path, estimate in of_fit.items():
+    for path, estimate in zip(fitted_shares().paths, fitted_shares().estimate, strict=True):
         name = path.removeprefix(SHARE)
         if path in moved and world.rules.weights[name] != 0:
-            own = getattr(world.rules, f"change_{name}") - max(
-                estimate, 0.0
-            )  # what the scenario changed it by
-            shares[name] = np.maximum(estimate + moved[path] + own, 0.0)
+            changed = getattr(world.rules, f"change_{name}") - max(estimate, 0.0)  # by the scenario
+            shares[name] = np.maximum(estimate + moved[path] + changed, 0.0)
     stands = f"kinds.{STANDS_FOR_OTHERS}.intercept"
     others = moved.get(stands, np.zeros_like(next(iter(moved.values()))))
     level = [moved.get(f"kinds.{kind}.intercept", others) for kind in world.ladder.names]

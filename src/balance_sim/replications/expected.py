@@ -215,7 +215,7 @@ class Reach:
 class Yield:
     """What talks lead to that open in given spans: the same for all arms of a scenario.
 
-    edges: (K + 1,) days at which spans begin, and the end. talks: `TalksAtStart` of the same worlds, if at hand."""
+    edges: (K + 1,) days at which spans begin, and the end. talks: `TalksAtStart` of the same worlds, if known."""
 
     def __init__(self, worlds: Worlds, edges: Floats, talks: TalksAtStart | None = None) -> None:
         self.world, self.edges = worlds.reference, edges
@@ -304,11 +304,9 @@ class Yield:
     def waiting(self, days: Floats, kinds: Any = np.s_[:]) -> Floats:
         """Probability that what was signed so many days ago is not in force yet and has not collapsed."""
         ladder = self.ladder
-        shape, mean = (
-            ladder.force_shape[kinds],
-            np.where(ladder.force_days > 0, ladder.force_days, 1.0)[kinds],
-        )
-        later = np.where(ladder.force_days > 0, 1.0 - ladder.at_once, 0.0)[kinds]
+        waits, shape = ladder.force_days > 0, ladder.force_shape[kinds]
+        mean = np.where(waits, ladder.force_days, 1.0)[kinds]
+        later = np.where(waits, 1.0 - ladder.at_once, 0.0)[kinds]
         return np.asarray(later * np.exp(-self.collapse * days) * gamma_survival(shape, days * shape / mean))
 
     def busy_from_start(self, moments: Floats) -> Floats:
@@ -316,9 +314,7 @@ class Yield:
         edges = np.concatenate([[0.0], moments])
         signed = np.diff(self.talks.signed_by(edges), axis=0)
         in_talks, out = self.talks.under_way[0].copy(), np.empty_like(signed)
-        after = np.maximum(
-            edges[1:, None] - (edges[1:] + edges[:-1]) / 2, 0.0
-        )  # before the diagonal: of no use
+        after = np.maximum(edges[1:, None] - (edges[1:] + edges[:-1]) / 2, 0.0)  # of use from the diagonal on
         wait = self.waiting(after[..., None])
         for k, (since, moment) in enumerate(pairwise(edges)):
             in_talks = np.maximum(in_talks - signed[k], 0.0) * np.exp(-self.collapse * (moment - since))
@@ -331,11 +327,8 @@ class Yield:
     def _on_record(self, row: int, moments: Floats) -> Floats:
         """(K,) the same of an agreement on record that is signed, or whose date is fixed."""
         docket, kind = self.world.docket, int(self.world.docket.kind[row])
-        date = (
-            docket.fixed_in_force[row]
-            if not np.isnan(docket.fixed_in_force[row])
-            else docket.fixed_signed[row]
-        )
+        in_force, signed = docket.fixed_in_force[row], docket.fixed_signed[row]
+        date = signed if np.isnan(in_force) else in_force
         if not np.isnan(date):
             return np.asarray((moments < date).astype(float))
         if docket.stage[row] == 0:

@@ -132,7 +132,7 @@ def in_force_of(ladder: Ladder, kind: int, collapse: float, days: Floats, longes
 
 
 class TalksAtStart:
-    """Talks under way at the start: those on record, and those that nobody recorded, in their steady state."""
+    """Talks under way at the start: those on record, and unobserved negotiations in their steady state."""
 
     def __init__(self, worlds: Worlds) -> None:
         self.world = worlds.reference
@@ -161,13 +161,15 @@ class TalksAtStart:
 
     def signed(self, first: float, stop: float) -> Floats:
         """(R or 1, P, M) expected number signed between two moments, talks at speed 1."""
-        nobodys, recorded = self._by(np.array([first, stop]))
-        return self._of_clocks(nobodys[:, 1] - nobodys[:, 0], recorded[:, 1] - recorded[:, 0])
+        unobserved, recorded = self._by(np.array([first, stop]))
+        return self._of_clocks(unobserved[:, 1] - unobserved[:, 0], recorded[:, 1] - recorded[:, 0])
 
     def signed_by(self, days: Floats) -> Floats:
         """(D, P, M) expected number signed from the start to each of D days, of the first replication."""
-        nobodys, recorded = self._by(np.concatenate([[0.0], days]))
-        of_each = zip((nobodys[:, 1:] - nobodys[:, :1]).T, (recorded[:, 1:] - recorded[:, :1]).T, strict=True)
+        unobserved, recorded = self._by(np.concatenate([[0.0], days]))
+        of_each = zip(
+            (unobserved[:, 1:] - unobserved[:, :1]).T, (recorded[:, 1:] - recorded[:, :1]).T, strict=True
+        )
         return np.stack([self._of_clocks(*one)[0] for one in of_each])
 
     def in_force(self, first: float, stop: float) -> Floats:
@@ -182,12 +184,12 @@ class TalksAtStart:
                 for kind in range(len(ladder.names))
             ]
         )
-        nobodys, recorded = (np.diff(by, axis=1) for by in self._by(days))
+        unobserved, recorded = (np.diff(by, axis=1) for by in self._by(days))
         kind = self.world.docket.kind[self.on_record]
-        return self._of_clocks((nobodys * lag).sum(axis=1), (recorded * lag[kind]).sum(axis=1))
+        return self._of_clocks((unobserved * lag).sum(axis=1), (recorded * lag[kind]).sum(axis=1))
 
     def _by(self, days: Floats) -> tuple[Floats, Floats]:
-        """Probability to be signed by each of D days: (M, D) of talks nobody recorded, (K, D) of those on record."""
+        """Probability to be signed by each of D days: (M, D) of unobserved negotiations, (K, D) of talks on record."""
         ladder, docket, rows = self.world.ladder, self.world.docket, self.on_record
         shape, mean, kind = ladder.talks_shape[:, None], ladder.talks_days[:, None], docket.kind[rows]
         age = np.maximum(-np.nan_to_num(docket.opened[rows]), 0.0)[:, None]
@@ -196,9 +198,9 @@ class TalksAtStart:
             signed_from_age(days, age, shape[kind], mean[kind], self.collapse),
         )
 
-    def _of_clocks(self, nobodys: Floats, recorded: Floats) -> Floats:
+    def _of_clocks(self, unobserved: Floats, recorded: Floats) -> Floats:
         """(R or 1, P, M) from the probability of each kind, (M,), and of each of the talks on record, (K,)."""
-        out, docket, rows = self.chance * nobodys, self.world.docket, self.on_record
+        out, docket, rows = self.chance * unobserved, self.world.docket, self.on_record
         for pair, kind, chance in zip(docket.pair[rows], docket.kind[rows], recorded, strict=True):
             out[:, pair, kind] += chance
         return np.asarray(out)

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ from balance_sim.scenario.schema import Scenario
 POINTS_KEPT = 4
 TICKS = 20  # looks at the clock within a replication's time limit
 Values = tuple[tuple[str, Any], ...]
+Compiled = LRUCache[str, tuple[Worlds, list[ExtraArms | None]]]
 
 
 type Progress = Callable[[int, int, int], None]
@@ -68,29 +70,7 @@ class TaskResult:
     failed: tuple[FailedRun, ...] = ()
 
 
-class _Compiled:
-    """The arrays of the points simulated last. Not sent with the job; safe among threads."""
-
-    def __init__(self) -> None:
-        self._kept: LRUCache[str, tuple[Worlds, list[ExtraArms | None]]] = LRUCache(POINTS_KEPT)
-        self._guard = threading.Lock()
-
-    def __reduce__(self) -> tuple[type[_Compiled], tuple[()]]:
-        return (_Compiled, ())
-
-    def of(self, job: Job, values: Values) -> tuple[Worlds, list[ExtraArms | None]]:
-        """The point's arrays, and in a list, once they are made, those of its extra arms."""
-        with self._guard:
-            if (found := self._kept.get(repr(values))) is not None:
-                return found
-        scenario = with_values(job.scenario, dict(values)) if values else job.scenario
-        with np.errstate(
-            all="ignore"
-        ):  # an overflow is told by `refuse_invalid`, with variable, state and day
-            found = compile_arms(scenario, job.arms), []
-        with self._guard:
-            self._kept[repr(values)] = found
-        return found
+_GUARD = threading.Lock()  # of the arrays of points, which threads share
 
 
 @dataclass(frozen=True)
@@ -108,16 +88,34 @@ class Job:
     run_timeout: float | None = None
     mechanisms: bool = False
     draws: bool = False
-    compiled: _Compiled = field(default_factory=_Compiled, compare=False, repr=False)
+    compiled: Compiled = field(default_factory=partial(LRUCache, POINTS_KEPT), compare=False, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the arrays: whoever it is sent to compiles those it needs."""
+        return self.__dict__ | {"compiled": LRUCache(POINTS_KEPT)}
 
     def worlds(self, values: Values = ()) -> Worlds:
         """The arrays of a point, compiled here or found among the last."""
-        return self.compiled.of(self, values)[0]
+        return self._compiled(values)[0]
+
+    def _compiled(self, values: Values) -> tuple[Worlds, list[ExtraArms | None]]:
+        """The point's arrays, and in a list, once they are made, those of its extra arms."""
+        with _GUARD:
+            if (found := self.compiled.get(repr(values))) is not None:
+                return found
+        scenario = with_values(self.scenario, dict(values)) if values else self.scenario
+        with np.errstate(
+            all="ignore"
+        ):  # an overflow is told by `refuse_invalid`, with variable, state and day
+            found = compile_arms(scenario, self.arms), []
+        with _GUARD:
+            self.compiled[repr(values)] = found
+        return found
 
     def live(self, task: Task) -> BlockTables:
         """The task's tables, or the exception that stopped it. A number that is none is one; no warning is given."""
         with np.errstate(all="ignore"):
-            worlds, extra = self.compiled.of(self, task.values)
+            worlds, extra = self._compiled(task.values)
             if self.mechanisms and not extra:
                 extra.append(extra_arms(worlds, headline_arm(worlds.scenario, self.arms)))
             more, block = extra[0] if self.mechanisms else None, task.block

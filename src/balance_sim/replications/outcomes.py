@@ -208,6 +208,14 @@ def outcome_named(name: str) -> Outcome:
     raise LookupError(f"`{name}` is no outcome whose type is declared in replications/outcomes.py")
 
 
+def known_outcome(name: str) -> Outcome | None:
+    """The outcome of a column or key; None for one that another version of balance-sim has."""
+    try:
+        return outcome_named(name)
+    except LookupError:
+        return None
+
+
 def type_of(outcome: str) -> OutcomeType:
     """What an outcome's values are. Raises LookupError for one that is not declared in MEASURES.
 
@@ -224,9 +232,7 @@ def least_jump(outcome: str, steps: Mapping[str, float] | None = None) -> float:
 
     >>> least_jump("camps_moved_365"), least_jump("coalition_365", {"coalition": 0.2}), least_jump("effort_host_90")
     (1.0, 0.2, 0.0)"""
-    try:
-        found = outcome_named(outcome)
-    except LookupError:
+    if (found := known_outcome(outcome)) is None:
         return 0.0
     return 1.0 if found.type is OutcomeType.COUNT else (steps or {}).get(found.measure, 0.0)
 
@@ -308,7 +314,7 @@ def numbers_of_agreements(
 def outcomes_of(worlds: Worlds, made: Accords, control: Accords | None, runs: int) -> dict[str, Floats]:
     """Each outcome that is counted, as a column over the runs of one arm; `control`: the same runs in the control arm.
 
-    control None: those runs are not at hand, and the outcome that needs them is left out."""
+    control None: those runs are not known, and the outcome that needs them is left out."""
     world, windows = worlds.reference, sorted(worlds.scenario.report.windows)
     day, horizon, longest = world.focal_day, world.grid[-1] - world.focal_day, windows[-1]
     after, security = days_after(made.signed, day), world.ladder.security[made.kind]
@@ -340,9 +346,9 @@ def outcomes_of(worlds: Worlds, made: Accords, control: Accords | None, runs: in
 
 
 def earlier_than_control(made: Accords, control: Accords, days: int) -> Bools:
-    """(K,) accords signed at least `days` days earlier than the same accord in the paired control run.
+    """(K,) agreements signed at least `days` days earlier than the same one in the paired control run.
 
-    The same accord: same run, pair, kind, origin and opportunity. One that the control run has not signed by
+    The same: of the same run, dyad, kind, origin and opportunity. One that the control run has not signed by
     the horizon is no acceleration but a difference of its own."""
     mine, theirs = _identity(made), _identity(control)
     order = np.argsort(theirs)

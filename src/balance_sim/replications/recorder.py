@@ -45,9 +45,7 @@ class Recorder:
         self.worlds, self.cast = worlds, cast
         self.windows = sorted(worlds.scenario.report.windows)
         self._found: dict[str, dict[str, Floats]] = {}
-        self._held: dict[
-            str, tuple[Floats, Floats]
-        ] = {}  # of the longest window, (R, n): effort, deepest tie
+        self._held: dict[str, tuple[Floats, Floats]] = {}  # longest window, (R, n): effort, deepest tie
         self._due: dict[int, list[int]] = {}
         for window in self.windows:
             if (step := self.step_of(window)) is not None:

@@ -299,21 +299,21 @@ def estimates_of(
     return out
 
 
-def in_chunks(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+def in_chunks(tables: Iterable[pa.Table], size: int = CHUNK) -> Iterator[pa.Table]:
     """Outcomes, given in the order of runs, cut at every 128th run: no other cut moves the last digit of a mean."""
+
+    def chunk(run: pa.Scalar) -> int:
+        return int(run.as_py()) // size
+
     rest: pa.Table | None = None
     for table in tables:
         rest = table if rest is None else pa.concat_tables([rest, table])
-        while rest.num_rows and _chunk(pc.max(rest["run"])) > (first := _chunk(pc.min(rest["run"]))):
-            edge = (first + 1) * CHUNK
+        while rest.num_rows and chunk(pc.max(rest["run"])) > (first := chunk(pc.min(rest["run"]))):
+            edge = (first + 1) * size
             yield rest.filter(pc.less(rest["run"], edge))
             rest = rest.filter(pc.greater_equal(rest["run"], edge))
     if rest is not None and rest.num_rows:
         yield rest
-
-
-def _chunk(run: pa.Scalar) -> int:
-    return int(run.as_py()) // CHUNK
 
 
 def columns_by_arm(runs: pa.Table, arms: Sequence[str]) -> dict[str, dict[str, Floats]]:

@@ -51,7 +51,7 @@ def frame_csv(frame: pd.DataFrame) -> str:
 def export(folder: Path, out: Path, table: Table = "runs") -> int:
     """Write all rows of a study to one file, `.csv` or `.parquet` by its name. Returns the number of rows.
 
-    runs: a row a run and arm, with the point and its factors before it in a sweep. accords: a row an accord.
+    runs: a row a run and arm, with the point and its factors before it in a sweep. accords: a row an agreement.
     The file takes its name when it is whole."""
     if out.suffix not in (".csv", ".parquet"):
         raise WrongRequest(f"{out}: the name must end in .csv or .parquet")
@@ -64,7 +64,8 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
     make_folder(out.parent)
     with whole_file(out) as partial, open(partial, "wb") as file, _writer(file, out.suffix, schema) as writer:
         for part in chain((first,), parts):
-            writer.write_table(_filled(part, schema))
+            whole = pa.concat_tables([schema.empty_table(), part], promote_options="default")
+            writer.write_table(whole.select(schema.names).cast(schema))
             rows += part.num_rows
     return rows
 
@@ -83,14 +84,6 @@ def _schema(folder: Path, first: pa.Table) -> pa.Schema:
     return schema
 
 
-def _filled(part: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The rows with all columns, empty where their point lacks one."""
-    for field in schema:
-        if field.name not in part.column_names:
-            part = part.append_column(field, pa.nulls(part.num_rows, field.type))
-    return part.select(schema.names).cast(schema)
-
-
 def _writer(file: BinaryIO, suffix: str, schema: pa.Schema) -> Any:
     """A writer into an open file: a path that is no UTF-8 is none to Arrow."""
     if suffix == ".parquet":
@@ -107,15 +100,12 @@ def _tables(folder: Path, table: Table) -> Iterator[pa.Table]:
             yield _plain(pair[place])
         return
     sweep = open_sweep(folder)
-    numeric = {path: all(_is_number(p.get(path)) for p in _values(sweep)) for path in sweep.paths}
+    points = [dict(sweep.table.points[number].values) for number in sweep.table.numbers()]
+    numeric = {path: all(_is_number(point.get(path)) for point in points) for path in sweep.paths}
     for number in sweep.table.numbers():
         values = dict(sweep.table.points[number].values)
         for pair in sweep.blocks(number):
             yield _fronted(_plain(pair[place]), number, values, numeric)
-
-
-def _values(sweep: SweepResult) -> list[dict[str, Any]]:
-    return [dict(sweep.table.points[number].values) for number in sweep.table.numbers()]
 
 
 def _is_number(value: Any) -> bool:
@@ -154,7 +144,7 @@ def ema_frames(sweep: SweepResult) -> tuple[pd.DataFrame, dict[str, np.ndarray]]
     """(experiments, outcomes) as the EMA workbench has them: a row a point and arm.
 
     experiments: the factors, `scenario` (the point), `policy` (the arm), `model`. outcomes: the mean of each
-    outcome, and `effect_<outcome>`, its paired difference to the reference arm (0 in that arm). Outcomes that
+    outcome, and `effect_<outcome>`, its paired difference to the control arm (0 in that arm). Outcomes that
     are missing in some run have no mean and are left out."""
     levels, effects = sweep.levels, sweep.effects
     if not len(levels):
@@ -188,7 +178,10 @@ def export_ema(folder: Path, out: Path) -> int:
     metadata = {
         "version": 0.1,
         "outcomes": [["ScalarOutcome", name, f"{name}.cls"] for name in outcomes],
-        "experiments": {name: _dtype_name(experiments[name]) for name in experiments},
+        "experiments": {
+            name: str(column.dtype) if column.dtype.kind in "if" else "object"
+            for name, column in experiments.items()
+        },
     }
     make_folder(out.parent)
     with whole_file(out) as partial, tarfile.open(partial, "w:gz") as archive:
@@ -198,10 +191,6 @@ def export_ema(folder: Path, out: Path) -> int:
             _add(archive, f"{name}.cls", text)
         _add(archive, "metadata.json", json.dumps(metadata))
     return len(experiments)
-
-
-def _dtype_name(column: pd.Series[Any]) -> str:
-    return str(column.dtype) if column.dtype.kind in "if" else "object"
 
 
 def _add(archive: tarfile.TarFile, name: str, text: str) -> None:

@@ -20,6 +20,7 @@ from balance_sim.pool.faults import WrongRequest
 from balance_sim.replications.outcomes import (
     NewAgreements,
     Outcome,
+    known_outcome,
     numbers_of_agreements,
     outcome_named,
 )
@@ -45,14 +46,6 @@ Tables = tuple[pa.Table, pa.Table]
 def is_counted(outcome: Outcome) -> bool:
     """Whether an outcome follows from the directions of dyads, and is counted again."""
     return outcome.direction is not None or outcome.measure in COUNTED
-
-
-def _known(name: str) -> Outcome | None:
-    """The outcome of a column; None for one that another version has."""
-    try:
-        return outcome_named(name)
-    except LookupError:
-        return None
 
 
 @dataclass(frozen=True)
@@ -178,7 +171,7 @@ class Recount:
 
     def loses(self, name: str) -> bool:
         """Whether the stored tables do not tell an outcome by the other table."""
-        outcome = _known(name)
+        outcome = known_outcome(name)
         if outcome is None:
             return False
         if is_counted(outcome):
@@ -212,7 +205,7 @@ class Recount:
             name
             for name in runs.column_names  # dyads are kept as sums over runs: counts stand in for estimates
             if not self.loses(name)
-            and not ((of := _known(name)) and of.estimator == "filtered" and is_counted(of))
+            and not ((of := known_outcome(name)) and of.estimator == "filtered" and is_counted(of))
         ]
         return pa.table(
             {name: numbers(counted[name]) if name in counted else runs[name] for name in kept}

@@ -17,7 +17,7 @@ from balance_sim.model.baseline import Worlds
 from balance_sim.model.landscape import weight_of_pairs
 from balance_sim.pool.faults import LacksOutcome, WrongRequest
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
-from balance_sim.replications.outcomes import FILTERED, Outcome, outcome_named
+from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.replications.recorder import share_steps
 from balance_sim.replications.tables import EPOCH, BlockTables, dyad_effects, of_arms
 from balance_sim.results import frames
@@ -33,7 +33,26 @@ from balance_sim.scenario.schema import Scenario
 class Result:
     """What a study of one scenario found. Frames are computed when asked for, from the block tables.
 
-    `arms`: the control arm first. A replication that failed is in no frame; `failed` names it."""
+    Attributes
+    ----------
+    scenario, runs, seed : what was simulated; the same three give the same result
+    arms : the control arm first
+    version : the balance-sim that made it
+    folder, memory : where the block tables are
+    failed : replications that did not finish, with their tracebacks; they are in no frame
+    draws : whether each replication drew its parameters
+    model : `module:Class` of an agent of one's own that decided
+    point : of a sweep's design; 0 in a single study
+    recount : counts (runs, accords) tables again, by another class table
+
+    Examples
+    --------
+    >>> import balance_sim as bs
+    >>> result = bs.run(bs.load_scenario("experiments/smoke/five_states.yaml"), runs=4, seed=1)
+    >>> effects = result.effects.set_index("outcome")
+    >>> int(effects.loc[result.headline_outcome, "n"])
+    4
+    """
 
     scenario: Scenario
     runs: int
@@ -44,13 +63,12 @@ class Result:
     memory: tuple[BlockTables, ...] = ()
     failed: tuple[dict[str, Any], ...] = ()
     timing: dict[str, float] = field(default_factory=dict)
-    draws: bool = False  # each replication drew its parameters
-    model: str | None = None  # `module:Class` of an agent of one's own that decided
-    point: int = 0  # of a sweep's design; 0 in a single study
-    recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None  # by another class table
+    draws: bool = False
+    model: str | None = None
+    point: int = 0
+    recount: Callable[[pa.Table, pa.Table], tuple[pa.Table, pa.Table]] | None = None
 
-    card: ClassVar[Callable[[Any], str] | None] = None
-    """What a notebook shows of a result, as HTML: set by the package's front, which knows what draws."""
+    card: ClassVar[Callable[[Any], str] | None] = None  # HTML for a notebook: set by the package's front
 
     # -- tables -----------------------------------------------------------------------------------
 
@@ -80,19 +98,20 @@ class Result:
             there = {*runs.column_names}
             yield runs if names is None else runs.select([n for n in ("run", "arm", *names) if n in there])
 
-    def _of_arms(self, names: Sequence[str] | None, *, own: bool) -> Iterator[pa.Table]:
+    def outcome_tables(self, names: Sequence[str] | None = None, *, own: bool = True) -> Iterator[pa.Table]:
+        """Tables of some outcomes, of all if None, in the order of runs; of the study's own arms, or of extra arms."""
         for runs in self._outcomes(names):
             yield of_arms(runs, self.arms, others=not own)
 
     @cached_property
     def by_run(self) -> Outcomes:
         """Outcomes of the study's own arms, run by run, some at a time: `by_run.frame(name, ...)`."""
-        return Outcomes(partial(self._of_arms, own=True))
+        return Outcomes(self.outcome_tables)
 
     @cached_property
     def extra_by_run(self) -> Outcomes:
         """The same of the extra arms behind some mechanisms, every fourth run."""
-        return Outcomes(partial(self._of_arms, own=False))
+        return Outcomes(partial(self.outcome_tables, own=False))
 
     @property
     def extra(self) -> pd.DataFrame:
@@ -218,7 +237,7 @@ class Result:
     @cached_property
     def _estimates(self) -> Estimates:
         """Levels and effects in one pass over the blocks."""
-        return estimates_of((runs for runs, _ in self.blocks()), self.arms, steps=self.steps)
+        return estimates_of(self.outcome_tables(), self.arms, steps=self.steps)
 
     @cached_property
     def steps(self) -> dict[str, float]:
@@ -249,12 +268,13 @@ class Result:
         """Tidy filtered effects by dyad: a, b, arm, mean, mean_control, effect, mcse, lo, hi, z, n.
 
         Expected new agreements within the longest window; empty where an earlier version wrote the folder."""
-        return self._ties[self._ties["b"] != ""].reset_index(drop=True)
+        of_dyads: pd.DataFrame = self._ties[self._ties["b"] != ""].reset_index(drop=True)
+        return of_dyads
 
     @cached_property
     def states(self) -> pd.DataFrame:
         """Tidy filtered effects by state: state, arm, mean, mean_control, effect, mcse, lo, hi, z, n."""
-        of_states = self._ties[self._ties["b"] == ""].drop(columns="b")
+        of_states: pd.DataFrame = self._ties[self._ties["b"] == ""].drop(columns="b")
         return of_states.rename(columns={"a": "state"}).reset_index(drop=True)
 
     @cached_property
@@ -313,11 +333,11 @@ class Result:
 
 def _is_read_of_extra_arms(name: str) -> bool:
     """Whether mechanisms read an outcome of the extra arms."""
-    try:
-        found = outcome_named(name)
-    except LookupError:
-        return False
-    return found.measure == "relations" or (found.measure, found.direction) == ("accords", "counter")
+    found = known_outcome(name)
+    return found is not None and (found.measure, found.direction) in (
+        ("relations", None),
+        ("accords", "counter"),
+    )
 
 
 def open_result(folder: Path | str, runs: int | None = None) -> Result:

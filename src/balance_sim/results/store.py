@@ -234,17 +234,21 @@ class Store:
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, accords) tables of one point in the order of runs, cut to the first `runs`.
 
-        kept: the list of blocks, where the caller has it at hand."""
+        kept: the list of blocks, where the caller has it."""
         for shard, one, first, stop in self._whole(point, runs, kept):
             assert one.accords is not None
-            pair = shard.table(), one.accords.table()
-            why = self.unlike_first(shard, pair[0].column_names)
-            if why is not None:
-                raise StoreDamaged(
-                    f"{shard.path} has {why}: two versions wrote into one folder. Run the study into a new one, "
-                    "or `balance-sim verify --all --repair`."
-                )
-            yield _cut(pair[0], one.block, first, stop), _cut(pair[1], one.block, first, stop)
+            runs, accords = self._alike(shard), one.accords.table()
+            yield _cut(runs, one.block, first, stop), _cut(accords, one.block, first, stop)
+
+    def _alike(self, shard: Shard) -> pa.Table:
+        """A shard of outcomes. Raises StoreDamaged where it has others than its point's first."""
+        table = shard.table()
+        if (why := self.unlike_first(shard, table.column_names)) is not None:
+            raise StoreDamaged(
+                f"{shard.path} has {why}: two versions wrote into one folder. Run the study into a new one, "
+                "or `balance-sim verify --all --repair`."
+            )
+        return table
 
     def outcomes(
         self, point: int = 0, runs: int | None = None, names: Sequence[str] | None = None
@@ -252,7 +256,7 @@ class Store:
         """Tables of outcomes of one point as `blocks` gives them, without the agreements. names: `run`, `arm` and these
         alone, where the shards have them; all if not given."""
         for shard, one, first, stop in self._whole(point, runs):
-            table = shard.table(None if names is None else ("run", "arm", *names))
+            table = self._alike(shard) if names is None else shard.table(("run", "arm", *names))
             yield _cut(table, one.block, first, stop)
 
     def dyads(self, point: int = 0, runs: int | None = None) -> Iterator[tuple[pa.Table, int]]:
@@ -306,7 +310,7 @@ class Store:
         for one in self.kept():
             if one.runs is not None:
                 blocks.setdefault(one.point, []).append(one.block)
-        tables = reversed(TABLES)  # a block of runs is never without its accords
+        tables = reversed(TABLES)  # a block of runs is never without its agreements
         return _remove(
             [
                 shard

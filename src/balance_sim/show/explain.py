@@ -6,16 +6,8 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.show.wording import (
-    arm_words,
-    decimals,
-    interval,
-    number,
-    percent,
-    plural,
-    printable,
-    signed,
-)
+from balance_sim.show import terminal
+from balance_sim.show import wording as say
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +16,6 @@ if TYPE_CHECKING:
     from balance_sim.analysis.explain.pairs import PairTerms
     from balance_sim.analysis.explain.timeline import AskedDyad, AskedState, Entry, Timeline
 
-WIDTH = 80
 SHOWN = 0.00005  # a difference that rounds to no less than 0.0001
 MARKS = {"both": " ", "arm only": "+", "reference only": "-", "earlier": "<", "later": ">", "changed": "~"}
 
@@ -34,34 +25,34 @@ def attribution_lines(found: Attribution, table: pd.DataFrame) -> Iterator[str]:
     rows = table.to_dict("records")
     total = rows[-1]
     least = min((row["mcse"] for row in rows if row["mcse"] > 0), default=float("nan"))
-    places = decimals(least, total["lo"], total["hi"])
+    places = say.decimals(least, total["lo"], total["hi"])
     yield from _wrapped(
-        f"Which terms the effect of {arm_words(found.arm)} goes through, against {arm_words(found.reference)}"
+        f"Which terms the effect of {say.arm_words(found.arm)} goes through, against {say.arm_words(found.reference)}"
     )
     yield from _wrapped(
-        f"{found.outcome}: {signed(total['value'], places)} "
-        f"(95 % CI {interval(total['lo'], total['hi'], places)}), {_of_runs(found)}."
+        f"{found.outcome}: {say.signed(total['value'], places)} "
+        f"(95 % CI {say.interval(total['lo'], total['hi'], places)}), {_of_runs(found)}."
     )
     yield ""
     cells = [["group", "value", "95 % CI", "MCSE", "alone", "last"]]
     cells += [
         [
             row["group"],
-            signed(row["value"], places),
-            interval(row["lo"], row["hi"], places) if row["mcse"] != 0 else "no run differs",
-            number(row["mcse"], places + 1),
-            *(signed(row[name], places) for name in ("alone", "last")),
+            say.signed(row["value"], places),
+            say.interval(row["lo"], row["hi"], places) if row["mcse"] != 0 else "no run differs",
+            say.number(row["mcse"], places + 1),
+            *(say.signed(row[name], places) for name in ("alone", "last")),
         ]
         for row in rows
         if row["group"] != "outside" or row["value"] != 0 or row["mcse"] != 0
     ]
-    yield from _table(cells)
+    yield from terminal.table(cells, "<>", width=terminal.UNLIMITED)
     yield ""
     for group, terms in found.groups.items():
         yield from _wrapped(f"{group}: {', '.join(terms)}", indent="  ")
     yield ""
     yield from _wrapped(
-        f"Shapley values of {plural(len(found.groups), 'group')} of terms, by the direct estimator: what a group "
+        f"Shapley values of {say.plural(len(found.groups), 'group')} of terms, by the direct estimator: what a group "
         "adds to expected agreements along the control arm's replications, averaged over all orders in which the "
         "groups could come in. A group is out where its terms are those of the control arm at the same opportunity. "
         "alone: all other groups out; last: all others in. feedback: the effect less the direct effect, which is "
@@ -72,8 +63,8 @@ def attribution_lines(found: Attribution, table: pd.DataFrame) -> Iterator[str]:
 def _of_runs(found: Attribution) -> str:
     used = len(found.runs)
     if used == found.of_runs:
-        return plural(used, "run")
-    return f"the first {used:,} of {plural(found.of_runs, 'run')}, so not the effect over all of them"
+        return say.plural(used, "run")
+    return f"the first {used:,} of {say.plural(found.of_runs, 'run')}, so not the effect over all of them"
 
 
 def top_pair_lines(pairs: Sequence[PairTerms], moment: str) -> Iterator[str]:
@@ -81,8 +72,8 @@ def top_pair_lines(pairs: Sequence[PairTerms], moment: str) -> Iterator[str]:
     if not pairs:
         yield "No dyad shows a detectable effect."
         return
-    runs = plural(len(pairs[0].runs), "run")
-    arm = arm_words(pairs[0].arm)
+    runs = say.plural(len(pairs[0].runs), "run")
+    arm = say.arm_words(pairs[0].arm)
     yield from _wrapped(
         f"Dyads with the largest effect of {arm} on expected new security agreements within {pairs[0].window} days, "
         f"and what moved them ({_moment(moment)}, {runs})"
@@ -90,27 +81,27 @@ def top_pair_lines(pairs: Sequence[PairTerms], moment: str) -> Iterator[str]:
     for pair in pairs:
         for row in pair.shares.to_dict("records"):
             effect, level = _places(row)
-            yield (
-                f"{pair.a}-{pair.b}: {number(row['mean_control'], level)} to {number(row['mean'], level)}; effect "
-                f"{signed(row['effect'], effect)} (95 % CI {interval(row['lo'], row['hi'], effect)})"
-            )
+            levels = f"{say.number(row['mean_control'], level)} to {say.number(row['mean'], level)}"
+            told = f"{say.signed(row['effect'], effect)} ({say.ci(row['lo'], row['hi'], effect)})"
+            yield f"{pair.a}-{pair.b}: {levels}; effect {told}"
         for side in (pair.a, pair.b):
             change, most, by = pair.main_difference(moment, side)
-            why = f"most by {most} {signed(by, 4)}" if most else "no term differs"
-            yield f"    {side} in {pair.kind}: willingness {signed(change, 4)} nats, {why}"
+            why = f"most by {most} {say.signed(by, 4)}" if most else "no term differs"
+            yield f"    {side} in {pair.kind}: willingness {say.signed(change, 4)} nats, {why}"
 
 
 def _places(row: dict[Any, Any]) -> tuple[int, int]:
     """Decimals of a dyad's effect, and of its levels: as many as tell the two arms apart."""
-    effect = decimals(row["mcse"], row["lo"], row["hi"])
+    effect = say.decimals(row["mcse"], row["lo"], row["hi"])
     return effect, max(effect, 2)
 
 
 def pair_lines(pair: PairTerms) -> Iterator[str]:
     """Both sides' parts in both arms over time, the rate, the effect on the dyad, and what is on record."""
-    yield f"{pair.a}-{pair.b}, {pair.kind}: why in {arm_words(pair.arm)}, and why in {arm_words(pair.reference)}"
+    arm, reference = say.arm_words(pair.arm), say.arm_words(pair.reference)
+    yield f"{pair.a}-{pair.b}, {pair.kind}: why in {arm}, and why in {reference}"
     count = len(pair.runs)
-    one = f"mean of {plural(count, 'run')}" if count > 1 else f"run {pair.runs[0]}"
+    one = f"mean of {say.plural(count, 'run')}" if count > 1 else f"run {pair.runs[0]}"
     yield from _wrapped(
         f"Parts of willingness in nats, {one}. They sum to u; a side consents with probability "
         "1 / (1 + e^-u)."
@@ -126,12 +117,12 @@ def pair_lines(pair: PairTerms) -> Iterator[str]:
         other = pair.b if side == pair.a else pair.a
         yield ""
         yield f"{side} towards {other}, in {pair.arm}"
-        yield from _table(_wide(part, moments, "arm", keep_zero=True))
+        yield from terminal.table(_wide(part, moments, "arm", keep_zero=True), "<>", width=terminal.UNLIMITED)
         changed = _wide(part, moments, "difference", keep_zero=False)
         yield ""
         if len(changed) > 1:
             yield f"{side} towards {other}, {pair.arm} less {pair.reference}; parts that differ by 0.0001"
-            yield from _table(changed)
+            yield from terminal.table(changed, "<>", width=terminal.UNLIMITED)
         else:
             yield f"{side} towards {other}: nothing differs between {pair.arm} and {pair.reference}"
     yield ""
@@ -149,7 +140,7 @@ def _wide(frame: pd.DataFrame, moments: list[str], column: str, *, keep_zero: bo
         by_moment = dict(zip(rows["moment"].tolist(), rows[column].tolist(), strict=True))
         values = [by_moment[moment] for moment in moments]
         if keep_zero or max(map(abs, values)) >= SHOWN:
-            show = number if column == "arm" else signed
+            show = say.number if column == "arm" else say.signed
             cells.append([part, *(show(value, 3 if column == "arm" else 4) for value in values)])
     return cells
 
@@ -161,7 +152,7 @@ def _adversaries(pair: PairTerms) -> Iterator[str]:
     for side in (pair.a, pair.b):
         rows = first[first["side"] == side].to_dict("records")
         if rows:
-            named = ", ".join(f"{row['adversary']} {percent(row['share'])}" for row in rows)
+            named = ", ".join(f"{row['adversary']} {say.percent(row['share'])}" for row in rows)
             yield from _wrapped(f"Whom {side} fears at the start, of all that threatens it: {named}.")
     if len(first):
         yield from _wrapped("An adversary brings its own strength and what its partners would lend it.", "  ")
@@ -174,9 +165,9 @@ def _rates(pair: PairTerms, moments: list[str]) -> Iterator[str]:
     for arm in (pair.reference, pair.arm):
         rows = pair.rates[(pair.rates["arm"] == arm) & (pair.rates["kind"] == pair.kind)]
         found = {row["moment"]: row for row in rows.to_dict("records")}
-        cells.append([arm, *(number(found[m]["rate"], 4) for m in moments)])
-        cells.append(["  under way", *(percent(found[m]["busy"]) for m in moments)])
-    yield from _table(cells)
+        cells.append([arm, *(say.number(found[m]["rate"], 4) for m in moments)])
+        cells.append(["  under way", *(say.percent(found[m]["busy"]) for m in moments)])
+    yield from terminal.table(cells, "<>", width=terminal.UNLIMITED)
 
 
 def _shares(pair: PairTerms) -> Iterator[str]:
@@ -184,19 +175,12 @@ def _shares(pair: PairTerms) -> Iterator[str]:
         yield f"No new security agreement of the two is expected within {pair.window} days of the event."
         return
     yield f"Expected new security agreements of the two within {pair.window} days of the event"
-    cells = [[arm_words(pair.arm), arm_words(pair.reference), "effect", "95 % CI", "MCSE"]]
+    cells = [[say.arm_words(pair.arm), say.arm_words(pair.reference), "effect", "95 % CI", "MCSE"]]
     for row in pair.shares.to_dict("records"):
         effect, level = _places(row)
-        cells.append(
-            [
-                number(row["mean"], level),
-                number(row["mean_control"], level),
-                signed(row["effect"], effect),
-                interval(row["lo"], row["hi"], effect),
-                number(row["mcse"], effect),
-            ]
-        )
-    yield from _table(cells)
+        expected = [say.number(row[name], level) for name in ("mean", "mean_control")]
+        cells.append([*expected, *say.effect_cells(row, effect)[:2], say.number(row["mcse"], effect)])
+    yield from terminal.table(cells, "<>", width=terminal.UNLIMITED)
 
 
 def _record(pair: PairTerms) -> Iterator[str]:
@@ -207,7 +191,7 @@ def _record(pair: PairTerms) -> Iterator[str]:
     yield "On record at the start"
     for row in pair.record.to_dict("records"):
         dates = [f"{str(n).replace('_', ' ')} {row[n]}" for n in list(row)[4:] if row[n]]
-        name = printable(str(row["name"])) or row["id"]
+        name = say.printable(str(row["name"])) or row["id"]
         yield from _wrapped(
             f"{row['kind']}: {name}; {row['status'].replace('_', ' ')}; {', '.join(dates)}", "  "
         )
@@ -217,7 +201,7 @@ def timeline_lines(told: Timeline, *, everything: bool = False, why: str = "") -
     """One run day by day. Without `everything`: events, counter-agreements, what differs between the arms."""
     yield f"Run {told.run} of {told.arm} beside {told.reference}{f': {why}' if why else ''}"
     yield from _wrapped(
-        f"{told.outcome}: {number(told.value, 0)}, in the control arm {number(told.value_reference, 0)}. "
+        f"{told.outcome}: {say.number(told.value, 0)}, in the control arm {say.number(told.value_reference, 0)}. "
         f"Marks: + in {told.arm} alone, - in {told.reference} alone, < earlier than in {told.reference}, "
         "> later, ~ in another form; no mark: the same day in both."
     )
@@ -229,7 +213,7 @@ def timeline_lines(told: Timeline, *, everything: bool = False, why: str = "") -
     if hidden:
         yield ""
         yield from _wrapped(
-            f"{plural(hidden, 'further line')}, the same in both arms and no counter-agreement: see --all."
+            f"{say.plural(hidden, 'further line')}, the same in both arms and no counter-agreement: see --all."
         )
 
 
@@ -241,10 +225,10 @@ def _matters(entry: Entry) -> bool:
 def _entry_lines(told: Timeline, entry: Entry) -> Iterator[str]:
     head = f"{entry.date} {MARKS[entry.mark]} "
     if entry.what in ("event", "provocation"):
-        yield from _wrapped(printable(f"{head}{entry.what}: {entry.text}"), rest=" " * len(head))
+        yield from _wrapped(say.printable(f"{head}{entry.what}: {entry.text}"), rest=" " * len(head))
         return
     late = entry.days_later
-    when = f", {plural(abs(late), 'day')} {'later' if late > 0 else 'earlier'}" if late else ""
+    when = f", {say.plural(abs(late), 'day')} {'later' if late > 0 else 'earlier'}" if late else ""
     origin = "" if entry.origin == "new" else f", {entry.origin.replace('_', ' ')} at the start"
     words = "talks open" if entry.what == "talks" else entry.what
     text = f"{head}{entry.a}-{entry.b} {entry.kind}: {words}{when} ({entry.direction}{origin})"
@@ -282,7 +266,7 @@ def _otherwise(asked: AskedDyad, told: Timeline) -> str:
         words = _side(side)
         if not side.agrees and side.main_part:
             by = side.main_difference if asked.arm == told.arm else -side.main_difference
-            words += f" (most by {side.main_part}, {signed(by, 4)} nats there)"
+            words += f" (most by {side.main_part}, {say.signed(by, 4)} nats there)"
         said.append(words)
     return "; ".join(said)
 
@@ -293,15 +277,6 @@ def _moment(name: str) -> str:
 
 def _wrapped(text: str, indent: str = "", rest: str | None = None) -> Iterable[str]:
     later = indent + "  " if rest is None and indent else rest or ""
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=later, break_long_words=False)
-
-
-def _table(rows: list[list[str]]) -> Iterator[str]:
-    """Columns aligned, the first to the left and the others to the right."""
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    for row in rows:
-        first, *others = (
-            cell.ljust(width) if k == 0 else cell.rjust(width)
-            for k, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join([first, *others]).rstrip()
+    return textwrap.wrap(
+        text, terminal.WIDTH, initial_indent=indent, subsequent_indent=later, break_long_words=False
+    )

@@ -1,33 +1,106 @@
-"""The figures that fit what was asked for: a results folder, several side by side, or scored forecasts."""
+"""What figures and reports are made of: a results folder, several side by side, scored forecasts, goodness of fit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.analysis.compare import open_side, parse_side
+from balance_sim.analysis.compare import (
+    Named,
+    StudyComparison,
+    compare,
+    inputs_that_differ,
+    open_side,
+    parse_side,
+)
 from balance_sim.analysis.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
-from balance_sim.analysis.result import open_result
+from balance_sim.analysis.result import AnalysedResult, open_result
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.forecast.score import Scored, read_scored, scored_path
+from balance_sim.evidence.forecast.score import read_scored, scored_path
 from balance_sim.pool.faults import WrongRequest
+from balance_sim.results.recount import Counting, by_one_table
+from balance_sim.results.result import Result
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult, open_sweep
-from balance_sim.show.comparison import Comparison
-from balance_sim.show.comparison_gallery import COMPARISON_FIGURES
-from balance_sim.show.gallery import FIGURES, Picture, fitting
-from balance_sim.show.gof_gallery import GOF_FIGURES
+from balance_sim.show.figures import figures_of, fitting
 from balance_sim.show.save import save_drawn
-from balance_sim.show.score_gallery import SCORE_FIGURES
-from balance_sim.show.sweep_gallery import SWEEP_FIGURES
+from balance_sim.show.wording import arm_words, printable
 
 if TYPE_CHECKING:
-    from balance_sim.analysis.result import AnalysedResult
-    from balance_sim.show.gallery import Study
+    from balance_sim.show.figures import Study
+    from balance_sim.show.figures.style import FigureSpec
 
 COMPARISON = "comparison"  # folder in the last of the folders compared
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two studies or more. sides: as the command names them (FOLDER, FOLDER:arm, FOLDER@point), the first is what the
+    others are measured against; studies: the same, opened; classes: `left` or `right`, whose class table counts where
+    theirs differ; counting: how single studies were counted."""
+
+    sides: tuple[Named, ...]
+    studies: tuple[Result | SweepResult, ...]
+    classes: str | None = None
+    counting: Counting = field(default_factory=Counting)
+
+    @staticmethod
+    def of(texts: Sequence[str], classes: str | None = None) -> Comparison:
+        """Open what the texts name. Raises WrongRequest where there is nothing, fewer than two, or class tables that
+        differ without `classes`."""
+        if len(texts) < 2:
+            raise WrongRequest("a comparison takes two results folders or more")
+        sides = tuple(parse_side(text) for text in texts)
+        studies = tuple(open_side(side) for side in sides)
+        single = [study for study in studies if isinstance(study, Result)]
+        if len(single) == len(studies):
+            counted, counting = by_one_table(single, [side.text for side in sides], classes)
+            return Comparison(sides, tuple(counted), classes, counting)
+        if len(sides) > 2:
+            named = zip(sides, studies, strict=True)
+            sweep = next(side.text for side, study in named if isinstance(study, SweepResult))
+            raise WrongRequest(f"{sweep} is a sweep: beside more than one other, name a point, {sweep}@0")
+        return Comparison(sides, studies, classes)
+
+    @cached_property
+    def found(self) -> StudyComparison | None:
+        """Outcome by outcome and dyad by dyad, of exactly two; None of more."""
+        if len(self.sides) != 2:
+            return None
+        return compare(self.sides[0].text, self.sides[1].text, self.classes)
+
+    @property
+    def counted(self) -> Counting:
+        """By whose classes all were counted, and what was left out."""
+        return self.found.counting if self.found is not None else self.counting
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """A short name each, on one line: what sets them apart of theory, folder, point and arm."""
+        folders = [side.folder.resolve().name for side in self.sides]
+        theories = [arm_words(study.scenario.theory.preset) for study in self.studies]
+        parts = [
+            (f"@{s.point}" if s.point is not None else "") + (f":{s.arm}" if s.arm else "")
+            for s in self.sides
+        ]
+        if len(set(theories)) == len(theories):
+            names = theories
+        elif len(set(folders)) == len(folders):
+            names = folders
+        elif len(set(parts)) > 1:
+            names = [folder + part for folder, part in zip(folders, parts, strict=True)]
+        else:
+            names = [side.text for side in self.sides]
+        return tuple(printable(name) for name in names)
+
+    @cached_property
+    def differences(self) -> tuple[list[str], ...]:
+        """Inputs in which each of the others differs from the first; the scenario's sha256 follows from the rest."""
+        found = (inputs_that_differ(self.sides[0], side) for side in self.sides[1:])
+        return tuple([line for line in lines if not line.startswith("scenario.sha256:")] for lines in found)
 
 
 @dataclass(frozen=True)
@@ -44,7 +117,7 @@ class Plots[S: Study]:
         if manifest is not None and manifest.is_sweep:
             return Plots(open_sweep(folder))
         result = open_result(folder)
-        result.need(f"accords_counter_{result.window}")  # which every page and most figures speak of
+        result.need(result.headline_outcome)  # which every page and most figures speak of
         return Plots(result)
 
     @staticmethod
@@ -54,47 +127,37 @@ class Plots[S: Study]:
         classes: `left` or `right`, whose class table counts where those of several differ.
         Raises WrongRequest where there is nothing of the kind, DataError for a file that is no scores."""
         if len(texts) > 1:
-            forecasts = [text for text in texts if scored_path(Path(text)) is not None]
-            if forecasts:
-                raise WrongRequest(f"{forecasts[0]} holds scores of forecasts: these are shown one at a time")
+            forecast = next((text for text in texts if scored_path(Path(text)) is not None), None)
+            if forecast is not None:
+                raise WrongRequest(f"{forecast} holds scores of forecasts: these are shown one at a time")
             return Plots(Comparison.of(texts, classes))
         if classes is not None:
             raise WrongRequest("--classes is for two results or more")
-        fit = gof_path(Path(texts[0]))
-        if fit is not None:
-            return Plots(opened(fit))
-        scores = scored_path(Path(texts[0]))
-        if scores is not None:
+        if (fit := gof_path(Path(texts[0]))) is not None:
+            return Plots(_goodness_of_fit(fit))
+        if (scores := scored_path(Path(texts[0]))) is not None:
             return Plots(read_scored(scores))
         side = parse_side(texts[0])
         if side.arm is not None:
             raise WrongRequest(f"{texts[0]} names one arm: give the folder, or two sides to compare")
         return Plots.of(Path(texts[0])) if side.point is None else Plots(open_side(side))
 
+    @property
+    def figures(self) -> dict[str, FigureSpec]:
+        """All figures of such a study, by name."""
+        return figures_of(self.study)
+
     def questions(self) -> dict[str, str]:
         """Names of all figures of such a study, and what each answers."""
-        return {name: picture.question for name, picture in self._all().items()}
+        return {name: figure.question for name, figure in self.figures.items()}
 
     def save(self, folder: Path, names: Iterable[str] | None = None) -> list[Path]:
         """Draw those named, or all that fit, into `folder`/figures. Raises CannotWrite."""
-        every = self._all()
-        if names is None:
-            names = fitting(self.study, every)
-        return save_drawn({name: every[name].draw(self.study) for name in names}, folder)
-
-    def _all(self) -> dict[str, Picture]:
-        if isinstance(self.study, SweepResult):
-            return SWEEP_FIGURES
-        if isinstance(self.study, Comparison):
-            return COMPARISON_FIGURES
-        if isinstance(self.study, Scored):
-            return SCORE_FIGURES
-        if isinstance(self.study, GoodnessOfFit):
-            return GOF_FIGURES
-        return FIGURES
+        chosen = fitting(self.study) if names is None else names
+        return save_drawn({name: self.figures[name].draw(self.study) for name in chosen}, folder)
 
 
-def opened(path: Path) -> GoodnessOfFit:
+def _goodness_of_fit(path: Path) -> GoodnessOfFit:
     """What `gof` wrote. Raises DataError where the file is something else."""
     try:
         return read_gof(path)
@@ -104,19 +167,15 @@ def opened(path: Path) -> GoodnessOfFit:
 
 def is_results(text: str) -> bool:
     """Whether a text names something that figures can be made of."""
-    return (
-        gof_path(Path(text)) is not None
-        or scored_path(Path(text)) is not None
-        or (parse_side(text).folder / "manifest.json").exists()
-    )
+    files = gof_path(Path(text)), scored_path(Path(text))
+    return any(path is not None for path in files) or (parse_side(text).folder / "manifest.json").exists()
 
 
 def home_of(texts: Sequence[str]) -> Path:
     """The folder that figures and reports of what the texts name go into if none is given."""
-    last = Path(texts[-1])
+    last, side = Path(texts[-1]), parse_side(texts[-1])
     if len(texts) > 1:
-        return parse_side(texts[-1]).folder / COMPARISON
+        return side.folder / COMPARISON
     if last.is_file():
         return last.parent
-    side = parse_side(texts[-1])
     return side.folder if side.point is None else side.folder / f"point-{side.point}"

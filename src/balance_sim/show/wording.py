@@ -1,13 +1,20 @@
-"""Numbers and verdicts in plain words, the same on the terminal, in figures and in the report."""
+"""Numbers, verdicts, states, dyads and arms in plain words, the same on the terminal, in figures and in the report."""
 
 from __future__ import annotations
 
 import math
-import re
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from balance_sim.results.result import Result
+    from balance_sim.scenario.schema import Scenario
 
 Verdict = Literal["nothing run", "one run", "none", "not detectable", "more", "fewer"]
 COUNTER = "counter-balancing security agreements"
+CAVEAT = "The CI reflects Monte Carlo error only."
+SHORT = {"us", "eu", "uk", "un", "nato"}
 
 
 def verdict(mean: float, lo: float, hi: float, n: int) -> Verdict:
@@ -70,6 +77,12 @@ def ci(lo: float, hi: float, places: int = 2) -> str:
     return f"95 % CI {interval(lo, hi, places)}"
 
 
+def effect_cells(row: Any, places: int) -> list[str]:
+    """Effect, CI and Monte Carlo standard error of a row, as cells of a table."""
+    effect, lo, hi, mcse = (float(row[name]) for name in ("effect", "lo", "hi", "mcse"))
+    return [signed(effect, places), interval(lo, hi, places), number(mcse, places + 1)]
+
+
 def effect_words(mean: float, lo: float, hi: float, mcse: float) -> str:
     """An effect with its interval: `+0.12; 95 % CI 0.08 to 0.16`."""
     places = decimals(mcse, lo, hi)
@@ -77,9 +90,9 @@ def effect_words(mean: float, lo: float, hi: float, mcse: float) -> str:
 
 
 def levels(without: float, with_it: float, most: int) -> tuple[str, str]:
-    """Two means with one decimal, or as many (at most `most`) as show that they differ."""
-    places = 1
-    while places < most and number(without, places) == number(with_it, places):
+    """Two means with one decimal, or as many (at most `most`) as show how far they are apart, to a quarter of it."""
+    gap, places = with_it - without, 1
+    while places < most and abs(round(with_it, places) - round(without, places) - gap) > abs(gap) / 4:
         places += 1
     return number(without, places), number(with_it, places)
 
@@ -126,11 +139,6 @@ def points(share: float, places: int = 1) -> str:
     return signed(100 * share, places)
 
 
-def points_interval(lo: float, hi: float) -> str:
-    """Bounds of a difference of shares, in percentage points."""
-    return interval(100 * lo, 100 * hi, 1)
-
-
 def plural(count: int, one: str, many: str = "") -> str:
     """`1 run`, `2 runs`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
@@ -162,19 +170,13 @@ _DECLARED = {
 
 def outcome_words(outcome: str) -> str:
     """An outcome as it is read aloud: `accords_counter_365` is counter-balancing security agreements within a year."""
-    found = re.fullmatch(r"accords_(.+)_(\d+)", outcome)
-    declared = re.fullmatch(r"declarations_(.+)_(\d+)", outcome)
-    if declared is not None and declared[1] in _DECLARED:
-        return f"{_DECLARED[declared[1]]} {within(int(declared[2]))}"
-    if found is None:
+    from balance_sim.replications.outcomes import known_outcome
+
+    found = known_outcome(outcome)
+    what = {"accords": _COUNTS, "declarations": _DECLARED}.get(found.measure if found else "", {})
+    if found is None or found.window is None or not (found.kind or found.of in what):
         return outcome.replace("_", " ")
-    what = _COUNTS.get(found[1], f"agreements of type {found[1].replace('_', ' ')}")
-    return f"{what} {within(int(found[2]))}"
-
-
-def factor_value(value: object) -> str:
-    """A factor's value in a label."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{what.get(found.of, f'agreements of type {found.of.replace("_", " ")}')} {within(found.window)}"
 
 
 def factor_words(path: str) -> str:
@@ -185,3 +187,79 @@ def factor_words(path: str) -> str:
     if head == "theory" and rest.startswith("weights."):
         return f"weight of {rest.removeprefix('weights.').replace('_', ' ')}"
     return (rest or head).replace(".", " ").replace("_", " ")
+
+
+def state_names(scenario: Scenario) -> dict[str, str]:
+    """Names by code: `{"KOR": "South Korea"}`."""
+    return {state.id: printable(state.name) or state.id for state in scenario.states}
+
+
+def dyad_name(names: dict[str, str], a: str, b: str) -> str:
+    """Both states of a dyad: `Japan\u2013South Korea`."""
+    return f"{names.get(a, a)}\u2013{names.get(b, b)}"
+
+
+def arm_title(scenario: Scenario, arm: str) -> str:
+    """An arm's title; its key as words where it has none."""
+    return printable(scenario.arms[arm].title) or capital(arm_words(arm))
+
+
+def arm_titles(scenario: Scenario) -> dict[str, str]:
+    """Titles of all arms by key."""
+    return {arm: arm_title(scenario, arm) for arm in scenario.arms}
+
+
+def treatment(result: Result, arm: str) -> str:
+    """What an arm's effect is the effect of: the focal event where the arm is the scenario as it is, else its title."""
+    scenario = result.scenario
+    changed = scenario.arms[arm]
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    if not (changed.drop or changed.add or changed.set) and focal.label:
+        return printable(focal.label)
+    return arm_title(scenario, arm)
+
+
+def group_words(name: str) -> str:
+    """A group's name as it is read: `us_allies` is US Allies."""
+    return " ".join(word.upper() if word in SHORT else capital(word) for word in arm_words(name).split())
+
+
+def capital(words: str) -> str:
+    """The same with a capital at the start."""
+    return words[:1].upper() + words[1:]
+
+
+def role(result: Result, arm: str) -> str:
+    """Which part an arm plays in a figure: `reference` (the control), `headline` or `other`."""
+    if arm == result.reference:
+        return "reference"
+    return "headline" if arm == result.headline_arm else "other"
+
+
+def titled(table: pd.DataFrame, result: Result) -> pd.DataFrame:
+    """A figure's table with what is said of each row's `arm`: role; title; control (the control arm's title); treatment
+    (what the headline arm's effect is the effect of; empty without one); window (the longest)."""
+    titles, arm = arm_titles(result.scenario), result.headline_arm
+    return table.assign(
+        role=[role(result, name) for name in table["arm"]],
+        title=[titles[name] for name in table["arm"]],
+        control=titles[result.reference],
+        treatment=treatment(result, arm) if arm is not None else "",
+        window=result.window,
+    )
+
+
+def arm_with_role(table: pd.DataFrame, wanted: str) -> str | None:
+    """The arm of a figure's table that plays a part, or None."""
+    arms = table.loc[table["role"] == wanted, "arm"]
+    return str(arms.iloc[0]) if len(arms) else None
+
+
+def title_of(table: pd.DataFrame, arm: str) -> str:
+    """The title of an arm in such a table."""
+    return first(table[table["arm"] == arm], "title")
+
+
+def first(table: pd.DataFrame, column: str) -> str:
+    """What a column says in the first row: of columns that say the same in all."""
+    return str(table[column].iloc[0])

@@ -53,7 +53,7 @@ MOST_WORK = 3e7  # states^3 x kinds x accords looked at
 
 def triggered(r: StudyData) -> MechanismEstimate:
     """M1: the effect on counter-balancing security agreements in the longest window, as in `effects`."""
-    outcome = f"accords_counter_{r.long}"
+    outcome = r.result.headline_outcome
     effects = r.result.effects
     row = effects[(effects["arm"] == r.arm) & (effects["outcome"] == outcome)].iloc[0]
     mean, lo, hi = (float(row[name]) for name in ("mean", "lo", "hi"))
@@ -144,7 +144,7 @@ def visible(r: StudyData) -> MechanismEstimate:
     names = [f"extra.seen_{round(100 * level)}" for level in VISIBILITIES]
     for name in names:
         r.need_extra(name)
-    outcome = f"accords_counter_{r.long}"
+    outcome = r.result.headline_outcome
     columns = r.columns(outcome, r.reference, *names, r.arm)
     effects, levels = columns[:, 1:] - columns[:, :1], np.array([*VISIBILITIES, 1.0])
     smooth = r.smooth(outcome)
@@ -172,7 +172,7 @@ def tense(r: StudyData) -> MechanismEstimate:
         raise NoValue(
             "no evidence on intent is dated before the start, so there is no initial tension to scale"
         )
-    outcome, control = f"accords_counter_{r.long}", ".reference"
+    outcome, control = r.result.headline_outcome, ".reference"
     arms = {TENSIONS[0]: (low, low + control), 1.0: (r.arm, r.reference), TENSIONS[1]: (high, high + control)}
     effects, by_tension = {}, {}
     for factor, (arm, base) in arms.items():

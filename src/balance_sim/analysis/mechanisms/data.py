@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from balance_sim.analysis.participants import PlaceboComparison
 from balance_sim.model.baseline import Worlds
-from balance_sim.replications.outcomes import FILTERED, NEW, least_jump
+from balance_sim.replications.outcomes import FILTERED, NEW, Outcome, least_jump
 from balance_sim.replications.scene import Cast, focal_cast
 from balance_sim.replications.tables import positions
 from balance_sim.results.frames import by_arm
@@ -181,6 +181,10 @@ class StudyData:
         self.scenario, self.reference = result.scenario, result.reference
         self.windows = sorted(result.scenario.report.windows)
         self.short, self.long = self.windows[0], self.windows[-1]
+
+    def named(self, measure: str, of: str, window: int | None = None) -> str:
+        """The name of an outcome, by default at the end of the shortest window."""
+        return Outcome(measure, of, window or self.short).name
 
     def has(self, outcome: str) -> bool:
         """Whether the study holds an outcome."""

@@ -31,7 +31,7 @@ def audiences(r: StudyData) -> MechanismEstimate:
     if apart is None:
         raise NoValue("all audiences heed such an event alike")
     most, least = apart
-    rise = {name: r.difference(f"alignment_participants_{name}_{r.short}") for name in heed}
+    rise = {name: r.difference(r.named("alignment_participants", name)) for name in heed}
     return mean_of(
         rise[most] - rise[least],
         note=f"{most} less {least}",
@@ -76,7 +76,7 @@ def _need(r: StudyData, outcome: str, why: str) -> None:
 def mediation(r: StudyData) -> MechanismEstimate:
     """M5: change of the host's credibility as a mediator in the war, beside that of all rival mediators."""
     _need(r, "credibility_host", "no two states of the roster, the host apart, are at war")
-    host, rivals = (r.difference(f"credibility_{who}_{r.short}") for who in ("host", "rivals"))
+    host, rivals = (r.difference(r.named("credibility", who)) for who in ("host", "rivals"))
     found = _of_host(r, "credibility_host", rivals=detail_of(rivals), against_rivals=detail_of(host - rivals))
     found.detail["wars"] = ["-".join(r.codes[i] for i in pair) for pair in r.cast.wars]
     return found
@@ -86,12 +86,12 @@ def europe(r: StudyData) -> MechanismEstimate:
     """M6: change of the mean relation of Europe's states to the host, and how much comes through the war."""
     _need(r, "relations_europe_host", "the scenario reports no group `europe`")
     found: dict[str, Any] = {"by_window": r.by_window("relations_europe_host")}
-    war = f"drawn_in_war_europe_host_{r.short}"
+    war = r.named("drawn_in_war", "europe_host")
     if r.has(war):
         parties = [r.codes[i] for i in r.cast.war_parties]
         through = ratio(r.difference(war), _hostility(r, "europe"))
         found["share_through_war"] = detail(*through, parties=parties)
-    return mean_of(r.difference(f"relations_europe_host_{r.short}"), detail=found)
+    return mean_of(r.difference(r.named("relations", "europe_host")), detail=found)
 
 
 def _hostility(r: StudyData, group: str) -> PairedColumns:
@@ -106,8 +106,8 @@ def asia(r: StudyData) -> MechanismEstimate:
     shares = asian_shares(r.cast)
     if not shares:
         raise NoValue("the scenario reports no group whose name starts with `asia`")
-    apart = ["south_korea"] if r.has(f"relations_south_korea_host_{r.short}") else []
-    groups = {name: r.difference(f"relations_{name}_host_{r.short}") for name in [*shares, *apart]}
+    apart = ["south_korea"] if r.has(r.named("relations", "south_korea_host")) else []
+    groups = {name: r.difference(r.named("relations", f"{name}_host")) for name in [*shares, *apart]}
     found: dict[str, Any] = {"by_group": {name: detail_of(of) for name, of in groups.items()}}
     if {"asia_claimants", "asia_others"} <= set(shares):
         found["claimants_less_others"] = detail_of(groups["asia_claimants"] - groups["asia_others"])
@@ -128,7 +128,7 @@ def entrapment(r: StudyData) -> MechanismEstimate:
     r.need_extra(calm)
     arms = (r.arm, r.reference, calm, calm + ".reference", twice)
     with_it, without, calm_with, calm_without, twice_with = -r.columns(
-        f"relations_outside_host_{r.long}", *arms
+        r.named("relations", "outside_host", r.long), *arms
     ).T
     by_them = PairedColumns(with_it, calm_with)
     added = by_them - PairedColumns(without, calm_without)
@@ -151,7 +151,7 @@ def entrapment(r: StudyData) -> MechanismEstimate:
 def manoeuvre(r: StudyData) -> MechanismEstimate:
     """M9: change of the host's room for manoeuvre: partners worth having that would agree."""
     r.need_host()
-    rate = r.difference(f"room_rate_host_{r.short}")
+    rate = r.difference(r.named("room_rate", "host"))
     return _of_host(r, "room_host", rate_of_agreement=detail_of(rate))
 
 
@@ -159,9 +159,9 @@ def net_loss(r: StudyData) -> MechanismEstimate:
     """M10: change of the host's insecurity: what the others' fear costs it, less what its partners lend."""
     r.need_host()
     parts = {
-        "defence": f"defence_host_{r.short}",
-        "dependence": f"dependence_host_{r.short}",
-        "dependence_on_partners": f"dependence_host_partners_{r.short}",
+        "defence": r.named("defence", "host"),
+        "dependence": r.named("dependence", "host"),
+        "dependence_on_partners": r.named("dependence", "host_partners"),
     }
     known = {name: of for name, of in parts.items() if name == "defence" or r.has(of)}
     note = "" if r.scenario.parameters.beta > 0 else "beta is 0: friends without a treaty lend nothing"
@@ -177,20 +177,21 @@ def association(r: StudyData) -> MechanismEstimate:
         raise NoValue("what states think of the host does not differ between the arms")
     by_group = {}
     for name in r.cast.groups:
-        if r.has(f"hostility_{name}_host_{r.short}"):
-            drawn, whole = r.difference(f"drawn_in_{name}_host_{r.short}"), _hostility(r, name)
+        if r.has(r.named("hostility", f"{name}_host")):
+            drawn, whole = r.difference(r.named("drawn_in", f"{name}_host")), _hostility(r, name)
             by_group[name] = detail(*ratio(drawn, whole), change=detail_of(whole))
-    through = ratio(r.difference(f"drawn_in_outside_host_{r.short}"), outside)
+    through = ratio(r.difference(r.named("drawn_in", "outside_host")), outside)
     return MechanismEstimate(*through, len(r.runs), detail={"by_group": by_group})
 
 
 def rivalry(r: StudyData) -> MechanismEstimate:
     """M13: change of the host's influence over the junior principal less that of the third."""
     names = {"host": r.need_host(), "junior": r.cast.junior, "third": r.cast.third}
-    if not r.has(f"influence_host_junior_{r.short}"):
+    if not r.has(r.named("influence", "host_junior")):
         raise NoValue("the focal event has fewer than three principals in the roster, one of them its host")
     gap = {
-        w: r.difference(f"influence_host_junior_{w}") - r.difference(f"influence_third_junior_{w}")
+        w: r.difference(r.named("influence", "host_junior", w))
+        - r.difference(r.named("influence", "third_junior", w))
         for w in r.windows
     }
     left = ratio(gap[r.long], gap[r.short]) if gap[r.short].values.any() else (np.nan,) * 3
@@ -199,9 +200,10 @@ def rivalry(r: StudyData) -> MechanismEstimate:
         note=", ".join(f"{part} {r.codes[i]}" for part, i in names.items() if i is not None),
         detail={
             **{
-                who: detail_of(r.difference(f"influence_{who}_junior_{r.short}")) for who in ("host", "third")
+                who: detail_of(r.difference(r.named("influence", f"{who}_junior")))
+                for who in ("host", "third")
             },
-            "without": {who: r.level(f"influence_{who}_junior_{r.short}") for who in ("host", "third")},
+            "without": {who: r.level(r.named("influence", f"{who}_junior")) for who in ("host", "third")},
             "left_at_the_horizon": detail(*left),
             "by_window": {str(w): detail_of(of) for w, of in gap.items()},
         },

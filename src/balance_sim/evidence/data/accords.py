@@ -216,10 +216,10 @@ def read_networks(path: Path | str, *, simulated: bool) -> pd.DataFrame:
     if not simulated and open_table(path, "agreements", probe).published:
         return _observed(path)
     table = open_table(path, "agreements", *_NETWORKS)
+    signed, precision = table.dates("signed")
+    run = table.same(0)
     if simulated:
         table.needs("run")
-    signed, precision = table.dates("signed")
-    if simulated:
         table.refuse("signed", signed.isna(), "there is no date", "Write YYYY-MM-DD")
     lost = signed.isna() | (table.flag("multilateral") if table.has("multilateral") else False)
     a, b = table.words("a"), table.words("b")
@@ -230,17 +230,14 @@ def read_networks(path: Path | str, *, simulated: bool) -> pd.DataFrame:
         name: table.dates(name)[0].where(precision == "day") if table.has(name) else pd.NaT
         for name in ("opened", "in_force")
     }
-    run = _replications(table) if simulated else 0
+    if simulated:
+        numbers = table.integer("run")
+        bad = (numbers.isna() | (numbers < 0)).fillna(True).astype(bool)
+        table.refuse("run", bad, "this is no number of a replication", "Write a whole number of 0 or more")
+        run = (numbers.rank(method="dense") - 1).astype("int64")
     lines = table.lines([int(row) for row in table.text.index])
     head = {"run": run, "a": a, "b": b, "kind": _kinds_of(table), "signed": signed}
     return pd.DataFrame({**head, **later, "line": lines})[~lost].reset_index(drop=True)
-
-
-def _replications(table: Table) -> pd.Series:
-    numbers = table.integer("run")
-    bad = (numbers.isna() | (numbers < 0)).fillna(True).astype(bool)
-    table.refuse("run", bad, "this is no number of a replication", "Write a whole number of 0 or more")
-    return (numbers.rank(method="dense") - 1).astype("int64")
 
 
 def _observed(path: Path | str) -> pd.DataFrame:

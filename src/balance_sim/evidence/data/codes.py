@@ -96,19 +96,14 @@ ACTOR: Mapping[ActorSystem, tuple[str, ...]] = {
     "iso3": ("iso3", "iso3c", "country_text_id"),
     "gw": ("gw", "gwcode", "gwno"),
 }
-SIDES: tuple[Mapping[ActorSystem, tuple[str, ...]], Mapping[ActorSystem, tuple[str, ...]]] = (
+SIDES: tuple[Mapping[ActorSystem, tuple[str, ...]], ...] = tuple(
     {
-        "id": ("a", "sender", "id_a"),
-        "cow": ("cow_a", "ccode1", "ccode_a"),
-        "iso3": ("iso3_a", "iso3_1"),
-        "gw": ("gw_a", "gwcode1"),
-    },
-    {
-        "id": ("b", "receiver", "id_b"),
-        "cow": ("cow_b", "ccode2", "ccode_b"),
-        "iso3": ("iso3_b", "iso3_2"),
-        "gw": ("gw_b", "gwcode2"),
-    },
+        "id": (side, role, f"id_{side}"),
+        "cow": (f"cow_{side}", f"ccode{number}", f"ccode_{side}"),
+        "iso3": (f"iso3_{side}", f"iso3_{number}"),
+        "gw": (f"gw_{side}", f"gwcode{number}"),
+    }
+    for number, side, role in ((1, "a", "sender"), (2, "b", "receiver"))
 )
 WHEN: Mapping[str, Sequence[str]] = {"date": ("date", "time"), "year": ("year",)}
 """Columns of when; a year stands for its 1 January."""

@@ -165,7 +165,7 @@ def read_rivalries(path: Path | str) -> Read:
 
 
 def read_territorial_claims(path: Path | str) -> Read:
-    """ICOW territorial claims (Hensel et al.), one row a pair's claim; dates YYYYMM, month 00 or 99 unknown.
+    """ICOW territorial claims (Hensel et al.), one row a dyad's claim; dates YYYYMM, month 00 or 99 unknown.
 
     Frame: cow_a < cow_b, start, end (dates; missing if it went on when the source ends), salience 0..1
     (ICOW's 0..12 divided by 12), challenger (COW number)."""
@@ -196,7 +196,7 @@ def _month(table: Table, column: str, *, end: bool = False) -> pd.Series:
 
 
 def read_mid_participants(path: Path | str) -> Read:
-    """COW MID v5 participants (MIDB): every pair on opposite sides of a dispute while both take part in it.
+    """COW MID v5 participants (MIDB): every dyad on opposite sides of a dispute while both take part in it.
 
     Palmer et al. 2022, CMPS 39(4). Frame: dispute, cow_a < cow_b, start, end (dates), hostility (1..5: the
     higher of the two), war (both at 5)."""
@@ -280,10 +280,10 @@ def read_cow_alliances(path: Path | str) -> Read:
 
 
 def read_atop_members(path: Path | str) -> Read:
-    """ATOP 5.1 member file (atop5_1m): every pair of members of a treaty while both belong to it.
+    """ATOP 5.1 member file (atop5_1m): every dyad of members of a treaty while both belong to it.
 
     Leeds, Ritter, Mitchell, Long 2002, International Interactions 28: 237-260. An obligation counts for a
-    pair if either of the two has it. A year of exit of 0 means in force at the end of 2018."""
+    dyad if either of the two has it. A year of exit of 0 means in force at the end of 2018."""
     table = open_table(path, "ATOP members", *_ATOP_MEMBERS)
     table.drop_blank("member", "no member")
     table.drop(table.parted("entry", ALLIANCE_UNKNOWN)[0].isna(), "no date of entry")
@@ -319,7 +319,7 @@ def read_atop_members(path: Path | str) -> Read:
 
 
 def read_atop_dyad_years(path: Path | str) -> Read:
-    """ATOP 5.1 dyad-years (undirected, directed, or folded as X_12 and X_21): one row a pair and year.
+    """ATOP 5.1 dyad-years (undirected, directed, or folded as X_12 and X_21): one row a dyad and year.
 
     Frame: cow_a < cow_b, year, defense, neutrality, nonaggression, entente, kind (of either side)."""
     table = open_table(path, "ATOP dyad-years", *_ATOP_YEARS)

@@ -2,7 +2,7 @@
 
 The same scenario serves the fit (its terms are what states would have weighed then) and the forecast (it is
 run forward from there). Alliances stand in it as legs of multilateral treaties that are in force, so that
-they act by depth and as partners, and count neither as activity nor as new accords."""
+they act by depth and as partners, and count neither as activity nor as new agreements."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ from balance_sim.scenario.schema import (
 Ints = NDArray[np.int64]
 
 KINDS = ("political_declaration", "information_sharing", "logistics", "defence_cooperation")
-"""Kinds that the record of accords tells apart, and that are fitted."""
+"""Kinds that the record of agreements tells apart, and that are fitted."""
 LONG_AGO = date(1950, 1, 1)
 NOBODY_SIGNS = -60.0
 """Intercept, nats, of kinds that stand in the record as alliances and are not forecast."""
 HARDLY_EVER = 1e-9
-"""Occasions a year for those kinds."""
+"""Opportunities a year for those kinds."""
 WHOLE_CHANGE = {f"change_{name}": 1.0 for name in CHANGING}
 """A year of the record is a start of its own: weights fitted to whole terms count a change as they count a level."""
 FURTHEST_KM = 20_100.0
@@ -182,7 +182,7 @@ def _alliances(
 
 
 def _accords(history: History, start: date, who: Ints) -> tuple[Accord, ...]:
-    """Accords signed before the start. One whose entry into force is not known counts from its signature."""
+    """Agreements signed before the start. One whose entry into force is not known counts from its signature."""
     first = pd.Timestamp(start)
     frame = history.accords
     frame = frame[(frame["signed"] < first) & frame["a"].isin(who) & frame["b"].isin(who)]

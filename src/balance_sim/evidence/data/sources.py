@@ -100,38 +100,28 @@ def _finished(table: Table, frame: pd.DataFrame) -> Read:
     return table.read(frame, years, f"{series} is missing in {int(frame[series].isna().sum())} rows")
 
 
-READERS: Mapping[str, Callable[[Path], Read]] = {
-    "accords": read_outcomes,
-    "capability": read_nmc,
-    "ideal": read_ideal_points,
-    "democracy": read_vdem,
-    "distance": read_minimum_distance,
-    "contiguity": read_contiguity,
-    "capitals": read_capitals,
-    "rivalry": read_rivalries,
-    "claims": read_territorial_claims,
-    "disputes": read_mid_participants,
-    "atop": read_atop_members,
-    "cow_alliances": read_cow_alliances,
-}
-
-FILES: Mapping[str, tuple[str, ...]] = {
-    "accords": ("dcad_agreements.csv", "DCAD*main*.csv", "accords.csv"),
-    "capability": ("nmc_state_year.csv", "NMC*abridged*.csv", "NMC*.csv", "NMC*.dta"),
-    "ideal": ("unga_ideal_points.csv", "Idealpoint*.csv", "Idealpoint*.tab", "Idealpoint*.dta"),
-    "democracy": ("democracy_state_year.csv", "V-Dem-CY-Core*.csv", "V-Dem-CY-Full*.csv"),
-    "distance": ("min_distance_spells.csv", "cow_mindist.csv"),
-    "contiguity": ("contiguity_spells.csv", "contdir.csv", "contdird.csv"),
-    "capitals": ("capitals.csv", "cow_capitals.csv"),
-    "rivalry": ("rivalries_thompson_sakuwa_suhas.csv", "tss_rivalries.csv", "rivalries_thompson_dreyer.csv"),
-    "claims": ("territorial_claims_icow.csv", "ICOWprov*.csv", "ICOW*.dta"),
-    "disputes": ("mid_cow5_participants.csv", "MIDB*.csv"),
-    "atop": ("atop_members.csv", "atop5*m.csv"),
+_SOURCES: Mapping[str, tuple[Callable[[Path], Read], str]] = {
+    "accords": (read_outcomes, "dcad_agreements.csv DCAD*main*.csv accords.csv"),
+    "capability": (read_nmc, "nmc_state_year.csv NMC*abridged*.csv NMC*.csv NMC*.dta"),
+    "ideal": (read_ideal_points, "unga_ideal_points.csv Idealpoint*.csv Idealpoint*.tab Idealpoint*.dta"),
+    "democracy": (read_vdem, "democracy_state_year.csv V-Dem-CY-Core*.csv V-Dem-CY-Full*.csv"),
+    "distance": (read_minimum_distance, "min_distance_spells.csv cow_mindist.csv"),
+    "contiguity": (read_contiguity, "contiguity_spells.csv contdir.csv contdird.csv"),
+    "capitals": (read_capitals, "capitals.csv cow_capitals.csv"),
+    "rivalry": (
+        read_rivalries,
+        "rivalries_thompson_sakuwa_suhas.csv tss_rivalries.csv rivalries_thompson_dreyer.csv",
+    ),
+    "claims": (read_territorial_claims, "territorial_claims_icow.csv ICOWprov*.csv ICOW*.dta"),
+    "disputes": (read_mid_participants, "mid_cow5_participants.csv MIDB*.csv"),
+    "atop": (read_atop_members, "atop_members.csv atop5*m.csv"),
     "cow_alliances": (
-        *("cow_alliance_spells.csv", "alliance_v4*_by_directed*.csv"),
-        "alliance_v4*_by_dyad*.csv",
+        read_cow_alliances,
+        "cow_alliance_spells.csv alliance_v4*_by_directed*.csv alliance_v4*_by_dyad*.csv",
     ),
 }
+READERS = {name: reader for name, (reader, _) in _SOURCES.items()}
+FILES = {name: tuple(files.split()) for name, (_, files) in _SOURCES.items()}
 """File names looked for in the data folder, in any case, plain or with .gz, the first that is there; of several that
 fit a `*`, the last in the alphabet, which is the newest version."""
 UNREAD = (

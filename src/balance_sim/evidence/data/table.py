@@ -348,7 +348,7 @@ def years_of(first: pd.Series, last: pd.Series | None = None) -> Years:
 
 
 def folded(rows: int) -> tuple[str, ...]:
-    """The note on rows that say of a pair what another says, in the other order or again."""
+    """The note on rows that say of a dyad what another says, in the other order or again."""
     return (f"{rows} rows repeat another in the other order or again: each dyad once",) if rows else ()
 
 

@@ -159,22 +159,24 @@ def _parsed(handle: io.StringIO, path: Path, width: int, **how: Any) -> pd.DataF
 
 def fitted_text(record: dict[str, object]) -> str:
     """One YAML document; lists of numbers on one line, the matrix a row a line."""
-    return FITTED_HEAD + yaml.dump(record, Dumper=_Rows, sort_keys=False, width=1_000_000, allow_unicode=True)
+    return FITTED_HEAD + yaml.dump(
+        record, Dumper=_FittedDumper, sort_keys=False, width=1_000_000, allow_unicode=True
+    )
 
 
 def calibration_text(record: dict[str, object]) -> str:
     """One YAML document; lists, and mappings of numbers, on one line each."""
-    text = yaml.dump(record, Dumper=_Lines, sort_keys=False, width=1_000_000, allow_unicode=True)
+    text = yaml.dump(record, Dumper=_CalibrationDumper, sort_keys=False, width=1_000_000, allow_unicode=True)
     return CALIBRATION_HEAD + text
 
 
-class _Rows(yaml.SafeDumper):
+class _FittedDumper(yaml.SafeDumper):
     def represent_list(self, data: Iterable[object]) -> yaml.SequenceNode:
         flat = all(item is None or isinstance(item, int | float) for item in data)
         return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
 
 
-class _Lines(yaml.SafeDumper):
+class _CalibrationDumper(yaml.SafeDumper):
     def represent_list(self, data: Iterable[object]) -> yaml.SequenceNode:
         flat = all(not isinstance(item, list) for item in data)
         return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=flat)
@@ -183,6 +185,6 @@ class _Lines(yaml.SafeDumper):
         return self.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style="estimate" in data)
 
 
-_Rows.add_representer(list, _Rows.represent_list)
-_Lines.add_representer(list, _Lines.represent_list)
-_Lines.add_representer(dict, _Lines.represent_dict)
+_FittedDumper.add_representer(list, _FittedDumper.represent_list)
+_CalibrationDumper.add_representer(list, _CalibrationDumper.represent_list)
+_CalibrationDumper.add_representer(dict, _CalibrationDumper.represent_dict)

@@ -185,7 +185,7 @@ def traced(
 
 
 @dataclass(frozen=True)
-class Setting:
+class BeliefSetting:
     """Values of parameters of beliefs and reach, with the record's terms and the likelihood's peak there.
 
     by_row: (N,) log-likelihood of each dyad and year at the peak."""
@@ -196,18 +196,18 @@ class Setting:
     by_row: Floats
 
 
-def shipped_setting(record: Choices, found: Fit) -> Setting:
+def shipped_setting(record: Choices, found: Fit) -> BeliefSetting:
     """The shipped values, at which `found` was fitted to `record`. Raises DataError."""
     return _setting({}, record.with_terms(found.names), peak_of(record, found))
 
 
-def _setting(values: dict[str, float], record: Choices, peak: Peak) -> Setting:
+def _setting(values: dict[str, float], record: Choices, peak: Peak) -> BeliefSetting:
     rows = by_row(peak.design, peak.at)
     bare = replace(peak, design=replace(peak.design))  # without the matrices it has worked out
-    return Setting(values, record, bare, rows)
+    return BeliefSetting(values, record, bare, rows)
 
 
-def moved(history: History, start: Setting, name: str, values: Sequence[float]) -> list[Setting]:
+def moved(history: History, start: BeliefSetting, name: str, values: Sequence[float]) -> list[BeliefSetting]:
     """The settings with one parameter at other values. Raises DataError."""
     points = [{**start.values, name: value} for value in values]
     records = variants(history, start.record, MOVES[name], points)
@@ -219,7 +219,7 @@ def movable(record: Choices) -> tuple[str, ...]:
     return tuple(name for name, terms in MOVES.items() if set(terms) & set(record.names))
 
 
-def profile(history: History, start: Setting, name: str) -> tuple[Profile, Setting]:
+def profile(history: History, start: BeliefSetting, name: str) -> tuple[Profile, BeliefSetting]:
     """The profile of one parameter over its range, the others as in `start`, and the setting at its peak.
 
     Raises DataError for a parameter that moves no term of the record."""
@@ -244,8 +244,8 @@ def profile(history: History, start: Setting, name: str) -> tuple[Profile, Setti
 
 
 def joint_peak(
-    history: History, start: Setting, profiles: Sequence[Profile], say: Say = lambda _: None
-) -> tuple[Setting, tuple[Profile, ...]]:
+    history: History, start: BeliefSetting, profiles: Sequence[Profile], say: Say = lambda _: None
+) -> tuple[BeliefSetting, tuple[Profile, ...]]:
     """Where the parameters that the record tells peak together, and the last profile of each.
 
     Each is moved to its peak in turn, the others where they are, until a round gains next to nothing."""

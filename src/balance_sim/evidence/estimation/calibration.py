@@ -4,7 +4,7 @@
     u_ij = intercept_m + s_ic + sum of weight * term         c: class of kind m, security agreement or declaration
     weights ~ N(fitted, discount * fitted covariance)   (s_i1, s_i2) ~ N(0, V)   lambda_ij ~ Gamma(mean 1, variance v_d)
 
-r is that of `likelihood`, from the same `Design`, with L_t lambda_ij as its exposure. `HELD_TERMS` keep the
+r is that of `likelihood`, from the same `ConsentDesign`, with L_t lambda_ij as its exposure. `HELD_TERMS` keep the
 fitted weights; for the others the fit is a power prior (Ibrahim, Chen 2000, Statistical Science 15: 46-60), its
 covariance times `discount`. Intercepts have a wide prior about the scenario's own. A state has two random intercepts,
 one for each class of kinds, with a covariance V of their own. V and v_d maximise the marginal likelihood: EM with
@@ -29,7 +29,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import Choices, OwnRecord
 from balance_sim.evidence.estimation.fitting import no_maximum
-from balance_sim.evidence.estimation.likelihood import Design, derivatives, log_likelihood, scores_by
+from balance_sim.evidence.estimation.likelihood import ConsentDesign, derivatives, log_likelihood, scores_by
 from balance_sim.scenario.defaults import Distribution
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import mixed_chance
@@ -107,7 +107,7 @@ def prior_of(scenario: Scenario, fitted: Distribution) -> Prior:
 
 @dataclass(frozen=True)
 class Joint:
-    """The likelihood of all kinds, from a `Design` for each class of kinds.
+    """The likelihood of all kinds, from a `ConsentDesign` for each class of kinds.
 
     Parameters, in order: weights by term and intercepts by kind, which the classes have in common, then the random
     intercepts of the states in the first class, in the second."""
@@ -116,20 +116,20 @@ class Joint:
     classes: tuple[tuple[str, ...], ...]
 
     @cached_property
-    def designs(self) -> tuple[tuple[Design, NDArray[np.int64]], ...]:
+    def designs(self) -> tuple[tuple[ConsentDesign, NDArray[np.int64]], ...]:
         """One for each class, with its kinds alone, and where its parameters stand among all."""
         n, terms, out = len(self.choices.states), len(self.choices.names), []
         for place, kinds in enumerate(self.classes):
             intercepts = [self.names.index(f"intercept.{kind}") for kind in kinds]
             states = self.own.start + place * n + np.arange(n)
             at = np.concatenate([np.arange(terms), np.array(intercepts, dtype=np.int64), states])
-            out.append((Design(self.choices.with_kinds(kinds)), at))
+            out.append((ConsentDesign(self.choices.with_kinds(kinds)), at))
         return tuple(out)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of the weights and intercepts."""
-        return Design(self.choices).names
+        return ConsentDesign(self.choices).names
 
     @property
     def terms(self) -> slice:
@@ -184,7 +184,7 @@ class Joint:
 @dataclass(frozen=True)
 class Calibrated:
     """Posterior of a calibration. weights, intercepts: means by name; `names` and `covariance` of the free ones, then
-    the intercepts, propensities and factors integrated out.
+    the intercepts, with random intercepts and factors integrated out.
 
     classes: kinds of each class. propensity: (C, n) by class and state, its covariance (C, C, n). state_variance:
     (C, C). signed, expected: (n, n), upper triangle, agreements signed and expected at factor 1. level: by year, 1 is

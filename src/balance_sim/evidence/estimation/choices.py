@@ -4,7 +4,7 @@ The terms are the model's own functions (model/willingness.py), worked out on th
 record on the first day of the year: of a `History` (`choices`), or of a scenario's own tables (`own_record`).
 
 A year of a scenario's own record is the year before its start, the year before that, and so on. At the start of each,
-the scenario is put as it stood on that day: its states, distances, quarrels and trade as the tables have them, and of
+the scenario is put as it stood on that day: its states, distances, disputes and trade as the tables have them, and of
 its agreements and events only those dated before. A date known to the year or month stands for the middle of it, here
 as in the model's own experience."""
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.data.past import KINDS, members_at, scenario_at
-from balance_sim.evidence.estimation.features import signed_between
+from balance_sim.evidence.estimation.features import DyadYears, signed_between
 from balance_sim.model.baseline import gain_norms
 from balance_sim.model.classes import unfrozen
 from balance_sim.model.core import World
@@ -51,11 +51,10 @@ WITHIN, BETWEEN = "within", "between"
 HALF_SPAN_DAYS = {"day": 0, "month": 15, "year": 182}
 """Days from the first of a span, as which an imprecise date is written, to its middle."""
 QUIET = "the_year_begins"
-_ROWS = ("year", "a", "b", "exposure", "openness", "signed", "common", "by_kind")
 
 
 @dataclass(frozen=True)
-class Choices:
+class Choices(DyadYears):
     """N dyads and years, K common terms, B terms by kind, M kinds. Side 0 is a deciding, side 1 is b.
 
     year, a < b (roster positions), exposure (part of the year): (N,). signed: (N, M) 1 where the dyad signed
@@ -63,9 +62,6 @@ class Choices:
     agreements signed per talks opened; ceiling: (M,) opportunities a year. openness: (N,) factor on them, less than 1
     for a dyad that is at war on the first day."""
 
-    year: Ints
-    a: Ints
-    b: Ints
     exposure: Floats
     openness: Floats
     signed: Floats
@@ -77,6 +73,10 @@ class Choices:
     ceiling: Floats
     chance_kept: Floats
     states: tuple[str, ...]
+    rows: ClassVar[tuple[str, ...]] = (
+        *(*DyadYears.rows, "exposure", "openness"),
+        *("signed", "common", "by_kind"),
+    )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,23 +84,9 @@ class Choices:
         return (*self.common_names, *self.by_kind_names)
 
     @property
-    def pair(self) -> Ints:
-        """(N,) one number a dyad."""
-        return self.a * 100_000 + self.b
-
-    @property
     def any_signed(self) -> Floats:
         """(N,) 1 where the dyad signed any kind."""
         return np.asarray(self.signed.max(axis=1), dtype=np.float64)
-
-    def take(self, keep: NDArray[np.bool_] | Ints) -> Choices:
-        """Some of the rows."""
-        rows: dict[str, Any] = {f: getattr(self, f)[keep] for f in _ROWS}
-        return replace(self, **rows)
-
-    def within(self, first: int, last: int) -> Choices:
-        """The rows of years first..last."""
-        return self.take((self.year >= first) & (self.year <= last))
 
     def with_terms(self, names: Sequence[str]) -> Choices:
         """Only these terms."""
@@ -129,12 +115,6 @@ class Choices:
         )
 
 
-def _joined(parts: Sequence[Choices]) -> Choices:
-    """The rows of all parts, in their order."""
-    rows: dict[str, Any] = {f: np.concatenate([getattr(p, f) for p in parts]) for f in _ROWS}
-    return replace(parts[0], **rows)
-
-
 def choices(
     history: History,
     terms: Sequence[str] = FITTED,
@@ -147,7 +127,7 @@ def choices(
     Raises DataError for a year whose past is not on record."""
     wanted = [int(y) for y in (history.years if years is None else years)]
     history.on_record(max(wanted))
-    return _joined([_year(history, year, terms, dict(parameters or {}), kinds) for year in wanted])
+    return Choices.joined([_year(history, year, terms, dict(parameters or {}), kinds) for year in wanted])
 
 
 def _year(
@@ -374,7 +354,7 @@ def own_record(
     until, kinds = until or scenario.start, tuple(kinds) or tuple(sorted(scenario.kinds))
     starts = [years_before(until, back) for back in range(years, 0, -1)] + ([until] if ahead else [])
     i, j = np.triu_indices(len(scenario.codes), 1)
-    terms = weighed_terms(scenario)
+    terms = tuple(name for name in TERMS if scenario.theory.weights[name] != 0)
     parts = [_choices_of(scenario_on(scenario, day), day.year, terms, kinds, i, j) for day in starts]
     place = {code: k for k, code in enumerate(scenario.codes)}
     counts = np.zeros((len(starts), len(place), len(place), len(kinds)))
@@ -388,13 +368,8 @@ def own_record(
                 counts[t, low, high, kinds.index(accord.kind)] += 1.0
     counts[[start >= until for start in starts]] = np.nan
     whole = counts[:, i, j].reshape(-1, len(kinds))
-    record = replace(_joined(parts), signed=np.where(np.isnan(whole), whole, whole > 0))
+    record = replace(Choices.joined(parts), signed=np.where(np.isnan(whole), whole, whole > 0))
     return OwnRecord(record, whole, {day.year: day for day in starts}, until)
-
-
-def weighed_terms(scenario: Scenario) -> tuple[str, ...]:
-    """Terms that count in the scenario, in the order of the model's table."""
-    return tuple(name for name in TERMS if scenario.theory.weights[name] != 0)
 
 
 def signing_day(accord: Accord) -> date | None:

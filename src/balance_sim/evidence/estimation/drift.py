@@ -28,7 +28,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import Choices
 from balance_sim.evidence.estimation.fitting import Fit
-from balance_sim.evidence.estimation.likelihood import Design, curvature, pulls
+from balance_sim.evidence.estimation.likelihood import ConsentDesign, curvature, pulls
 from balance_sim.stats.lags import mixed_chance
 from balance_sim.stats.scores import log_score
 
@@ -110,7 +110,7 @@ def fit_at(found: Fit, record: Choices, year: int, memory: float, window: int) -
     return replace(found, estimate=estimate, propensity=moved[:-1])
 
 
-def _slope_and_curve(design: Design, at: Floats, counts: Floats) -> tuple[Floats, Floats]:
+def _slope_and_curve(design: ConsentDesign, at: Floats, counts: Floats) -> tuple[Floats, Floats]:
     """First derivatives by the intercept of each state and by level, and minus the second, rows counted."""
     a, b, n = design.choices.a, design.choices.b, len(design.choices.states)
     _, first, second, s, t = pulls(design, at)

@@ -5,9 +5,9 @@ over the pairs of the year: raw counts drift as the network grows, and over-pred
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -31,47 +31,60 @@ MEMORY = ("ln_earlier", "memory", "recent")
 NETWORK = ("partners", "shared", "activity")
 LOGIT = (*GRAVITY, *REGIME, *ALIGNMENT, *SECURITY, *MEMORY, *NETWORK)
 EXTRA = (
-    "partners_low",
-    "partners_high",
-    "activity_low",
-    "activity_high",
-    "size_low",
-    "size_high",
-    "since_last",
+    *("partners_low", "partners_high", "activity_low", "activity_high"),
+    *("size_low", "size_high", "since_last"),
 )
 """Columns that only the trees get, beside those of the logit."""
 
 
 @dataclass(frozen=True)
-class PairYears:
-    """Rows: pairs present together on some day of a year. year, a < b (roster positions), y: (N,); y is 1
-    where the pair signed in the year, missing if not on record. exposure: (N,) part of the year. x: columns
-    by name, a row each."""
+class DyadYears:
+    """Rows of dyads and years, (N,): year, a < b (roster positions). `rows` names the fields with a value a row."""
 
     year: Ints
     a: Ints
     b: Ints
-    y: Floats
-    exposure: Floats
-    x: pd.DataFrame
+    rows: ClassVar[tuple[str, ...]] = ("year", "a", "b")
 
     @property
     def pair(self) -> Ints:
-        """(N,) one number a pair."""
+        """(N,) one number a dyad."""
         return self.a * 100_000 + self.b
 
-    def within(self, first: int, last: int) -> PairYears:
-        """The rows of years first..last."""
-        keep = (self.year >= first) & (self.year <= last)
-        return self.take(np.flatnonzero(keep))
-
-    def take(self, rows: Ints) -> PairYears:
+    def take(self, keep: NDArray[np.bool_] | Ints) -> Self:
         """Some of the rows."""
-        columns: dict[str, Any] = {name: getattr(self, name)[rows] for name in _ROWS}
-        return PairYears(**columns, x=self.x.iloc[rows].reset_index(drop=True))
+        columns: dict[str, Any] = {name: getattr(self, name)[keep] for name in self.rows}
+        return replace(self, **columns)
+
+    def within(self, first: int, last: int) -> Self:
+        """The rows of years first..last."""
+        return self.take((self.year >= first) & (self.year <= last))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of all parts, in their order."""
+        columns: dict[str, Any] = {n: np.concatenate([getattr(p, n) for p in parts]) for n in cls.rows}
+        return replace(parts[0], **columns)
 
 
-_ROWS = ("year", "a", "b", "y", "exposure")
+@dataclass(frozen=True)
+class PairYears(DyadYears):
+    """Dyads present together on some day of a year. y: (N,) 1 where the dyad signed in the year, missing if not on
+    record. exposure: (N,) part of the year. x: columns by name, a row each."""
+
+    y: Floats
+    exposure: Floats
+    x: pd.DataFrame
+    rows: ClassVar[tuple[str, ...]] = (*DyadYears.rows, "y", "exposure")
+
+    def take(self, keep: NDArray[np.bool_] | Ints) -> Self:
+        """Some of the rows."""
+        return replace(super().take(keep), x=self.x.iloc[keep].reset_index(drop=True))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """The rows of all parts, in their order."""
+        return replace(super().joined(parts), x=pd.concat([part.x for part in parts], ignore_index=True))
 
 
 def pair_years(history: History, kinds: Iterable[str] | None = None) -> PairYears:
@@ -81,9 +94,7 @@ def pair_years(history: History, kinds: Iterable[str] | None = None) -> PairYear
     accords cover; beyond that memory itself would be wrong, and a DataError is raised."""
     history.on_record(int(history.years[-1]))
     wanted = None if kinds is None else set(kinds)
-    parts = [_year(history, int(year), wanted) for year in history.years]
-    columns: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in parts]) for name in _ROWS}
-    return PairYears(**columns, x=pd.concat([p.x for p in parts], ignore_index=True))
+    return PairYears.joined([_year(history, int(year), wanted) for year in history.years])
 
 
 def signed_between(history: History, first: int, last: int, kinds: set[str] | None = None) -> Floats:

@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import SIGNED, Choices, term_of
-from balance_sim.evidence.estimation.likelihood import Design, chances, clustered, derivatives, log_likelihood
+from balance_sim.evidence.estimation.likelihood import (
+    ConsentDesign,
+    chances,
+    clustered,
+    derivatives,
+    log_likelihood,
+)
 from balance_sim.stats.newton import Maximum, NoMaximum, laplace_marginal, newton, random_effect_variance
 
 ROUNDS = 40
@@ -124,9 +130,9 @@ class Fit:
         named = zip(self.names, self.estimate, strict=True)
         return {name.partition(".")[2]: float(e) for name, e in named if "." in name}
 
-    def on(self, rows: Choices) -> tuple[Design, Floats]:
+    def on(self, rows: Choices) -> tuple[ConsentDesign, Floats]:
         """The design of other rows, and the fit's parameters on it; states not seen have intercept 0."""
-        design = Design(rows.with_terms(self.names), propensities=True)
+        design = ConsentDesign(rows.with_terms(self.names), propensities=True)
         order = [self.names.index(name) for name in design.names]
         return design, np.concatenate([self.estimate[order], self.propensity])
 
@@ -179,7 +185,7 @@ def _prior(names: Sequence[str], *, ridge: float, signs: bool) -> Floats:
 
 
 def _searched(
-    design: Design, prior: Floats, start: Mapping[str, float], variance: float | None
+    design: ConsentDesign, prior: Floats, start: Mapping[str, float], variance: float | None
 ) -> tuple[Maximum, Floats, list[float]]:
     """The maximum of all parameters, with the precision of their prior and the variances of states and years."""
     parts, terms = design.parts, design.parts[1].stop
@@ -210,7 +216,7 @@ def _searched(
 
 
 def _finished(
-    design: Design, found: Maximum, penalty: Floats, spread: Sequence[float], *, cluster: bool
+    design: ConsentDesign, found: Maximum, penalty: Floats, spread: Sequence[float], *, cluster: bool
 ) -> Fit:
     record, parts, fixed, at = design.choices, design.parts, design.fixed, found.at
     covariance = np.linalg.inv(found.information)
@@ -243,7 +249,7 @@ def _finished(
     )
 
 
-def _marginal(design: Design, found: Maximum, penalty: Floats) -> float:
+def _marginal(design: ConsentDesign, found: Maximum, penalty: Floats) -> float:
     own = slice(design.fixed, None)
     value = log_likelihood(design, found.at)
     return laplace_marginal(value, found.at[own], penalty[own], found.information[own, own])
@@ -254,7 +260,7 @@ class Peak:
     """Where a design's likelihood peaks with the variances held: parameters of scaled terms, their penalty,
     and the marginal log-likelihood."""
 
-    design: Design
+    design: ConsentDesign
     at: Floats
     penalty: Floats
     marginal: float
@@ -280,12 +286,12 @@ def peak_of(record: Choices, found: Fit) -> Peak:
     return _peak_from(design, at, penalty)
 
 
-def _peak_from(design: Design, at: Floats, penalty: Floats) -> Peak:
+def _peak_from(design: ConsentDesign, at: Floats, penalty: Floats) -> Peak:
     found = _peak(design, at, penalty)
     return Peak(design, found.at, penalty, _marginal(design, found, penalty))
 
 
-def _peak(design: Design, at: Floats, penalty: Floats) -> Maximum:
+def _peak(design: ConsentDesign, at: Floats, penalty: Floats) -> Maximum:
     try:
         return newton(at, partial(derivatives, design), partial(log_likelihood, design), penalty)
     except NoMaximum as error:
@@ -330,7 +336,7 @@ def _directions(information: Floats, names: Sequence[str]) -> tuple[Direction, .
     return tuple(out)
 
 
-def _refuse_flat(design: Design, information: Floats) -> None:
+def _refuse_flat(design: ConsentDesign, information: Floats) -> None:
     """Raise DataError where the record leaves a direction of the weights open, naming it. The information is that of
     the weights with the random intercepts profiled out."""
     fixed = design.fixed
@@ -340,7 +346,7 @@ def _refuse_flat(design: Design, information: Floats) -> None:
         raise DataError(f"the record does not tell these apart: {named}", "Leave one of them out")
 
 
-def _design(record: Choices, *, propensities: bool, years: tuple[int, ...]) -> Design:
+def _design(record: Choices, *, propensities: bool, years: tuple[int, ...]) -> ConsentDesign:
     """The record as a matrix, each term over its standard deviation over both sides. Raises DataError."""
     if np.isnan(record.signed).any():
         raise DataError("a year has no agreements on record", "End the period before it")
@@ -353,7 +359,7 @@ def _design(record: Choices, *, propensities: bool, years: tuple[int, ...]) -> D
     for name, one in zip(record.names, spread, strict=True):
         if one < 1e-12:
             raise DataError(f"the term {name} does not vary", "Leave it out")
-    return Design(record, propensities, years, spread)
+    return ConsentDesign(record, propensities, years, spread)
 
 
 def _level_of(record: Choices) -> Floats:

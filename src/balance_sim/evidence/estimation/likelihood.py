@@ -1,14 +1,14 @@
 """The likelihood of the record under the model's own rates: two-sided consent in discrete time.
 
-    r_m = exposure * openness * ceiling_m * kept_m * sigma(u_ij) * sigma(u_ji)    expected accords of kind m
-    P(the pair signs kind m in the year) = 1 - e^-r_m
-    u_ij = intercept_m + propensity_i + year + sum of weight * term
+    r_m = exposure * openness * ceiling_m * kept_m * sigma(u_ij) * sigma(u_ji)    expected agreements of kind m
+    P(the dyad signs kind m in the year) = 1 - e^-r_m
+    u_ij = intercept_m + s_i + year + sum of weight * term    s_i: random intercept of a state (sociality)
 
-A pair is at risk in the part of the year in which both are members. `openness` is the factor of pairs at war on
+A dyad is at risk in the part of the year in which both are members. `openness` is the factor of dyads at war on
 1 January (`model/no_relations.py`), 1 for all others. Signature stands for the opening of
 talks: `kept_m` is the share of talks that do not collapse before they are signed, and the lag between the two
 is left out, so that the terms are those of 1 January of the year of signature. That the engine lets an
-occasion pass while a pair is in talks or waits for entry into force is left out too: few pairs sign a kind
+opportunity pass while a dyad is in talks or waits for entry into force is left out too: few dyads sign a kind
 twice in a year.
 
 Discrete-time hazard: Prentice, Gloeckler 1978, Biometrics 34: 57-67; consent: Jackson, Wolinsky 1996."""
@@ -30,9 +30,9 @@ SMALLEST_RATE = 1e-300
 
 
 @dataclass(frozen=True)
-class Design:
+class ConsentDesign:
     """The choices as a matrix, both sides. Parameters, in order: weights of common terms, of terms by kind,
-    intercepts by kind, propensities by state, levels by year (neither a propensity nor a level without the
+    intercepts by kind, random intercepts by state, levels by year (neither of these two without the
     flag).
 
     scale: (K + B,) what each term is divided by, so that weights have about the same size."""
@@ -66,7 +66,7 @@ class Design:
 
     @cached_property
     def parts(self) -> tuple[slice, ...]:
-        """Where common weights, weights by kind, intercepts, propensities and levels stand."""
+        """Where common weights, weights by kind, intercepts, random intercepts and levels stand."""
         edges = np.concatenate([[0], np.cumsum(self.sizes)])
         return tuple(slice(int(low), int(high)) for low, high in pairwise(edges))
 
@@ -127,13 +127,13 @@ def _sigma(u: Floats) -> Floats:
     return np.where(u >= 0, 1.0, e) / (1.0 + e)
 
 
-def log_likelihood(design: Design, at: Floats) -> float:
-    """Sum over pairs, years and kinds. at: (size,) parameters of scaled terms."""
+def log_likelihood(design: ConsentDesign, at: Floats) -> float:
+    """Sum over dyads, years and kinds. at: (size,) parameters of scaled terms."""
     return float(by_row(design, at).sum())
 
 
-def by_row(design: Design, at: Floats) -> Floats:
-    """(N,) log-likelihood of each pair and year."""
+def by_row(design: ConsentDesign, at: Floats) -> Floats:
+    """(N,) log-likelihood of each dyad and year."""
     rate = np.exp(design.log_rate(at)[0])
     return np.asarray(np.where(design.choices.signed > 0, _log_signed(rate), -rate).sum(axis=1))
 
@@ -142,7 +142,7 @@ def _log_signed(rate: Floats) -> Floats:
     return np.log(np.maximum(-np.expm1(-rate), SMALLEST_RATE))
 
 
-def pulls(design: Design, at: Floats) -> tuple[Floats, ...]:
+def pulls(design: ConsentDesign, at: Floats) -> tuple[Floats, ...]:
     """(N, M) each: log-likelihood, its first and second derivative by ln r, and how ln r grows with u of each side."""
     log_rate, s, t = design.log_rate(at)
     rate, y = np.exp(log_rate), design.choices.signed > 0
@@ -160,7 +160,7 @@ def curvature(first: Floats, second: Floats, s: Floats, t: Floats) -> tuple[Floa
     return own, other, -(second * s * t)
 
 
-def _pulled(design: Design, weight: Floats, side: int) -> Floats:
+def column_sums(design: ConsentDesign, weight: Floats, side: int) -> Floats:
     """(size,) weight (N, M) summed against the columns of one side."""
     total = weight.sum(axis=1)
     by_kind = np.einsum("nm,nmb->b", weight, design.by_kind[side])
@@ -168,17 +168,17 @@ def _pulled(design: Design, weight: Floats, side: int) -> Floats:
     return np.concatenate([*dense, design.members[side].T @ total])
 
 
-def derivatives(design: Design, at: Floats) -> tuple[float, Floats, Floats]:
+def derivatives(design: ConsentDesign, at: Floats) -> tuple[float, Floats, Floats]:
     """Log-likelihood, gradient (size,) and minus the second derivatives (size, size)."""
     value, first, second, s, t = pulls(design, at)
-    slope = _pulled(design, first * s, 0) + _pulled(design, first * t, 1)
+    slope = column_sums(design, first * s, 0) + column_sums(design, first * t, 1)
     own, other, both = curvature(first, second, s, t)
     across = _crossed(design, both, 0, 1)
     curve = _crossed(design, own, 0, 0) + _crossed(design, other, 1, 1) + across + across.T
     return float(value.sum()), slope, curve
 
 
-def _crossed(design: Design, weight: Floats, one: int, two: int) -> Floats:
+def _crossed(design: ConsentDesign, weight: Floats, one: int, two: int) -> Floats:
     """(size, size) sum over rows and kinds of weight (N, M) times the columns of two sides."""
     total = weight.sum(axis=1)
     x, z = design.common[one], design.common[two]
@@ -199,14 +199,14 @@ def _crossed(design: Design, weight: Floats, one: int, two: int) -> Floats:
     return np.block(rows)
 
 
-def chances(design: Design, at: Floats) -> Floats:
-    """(N,) probability that the pair signs an accord of any kind in the year."""
+def chances(design: ConsentDesign, at: Floats) -> Floats:
+    """(N,) probability that the dyad signs an agreement of any kind in the year."""
     rate = np.exp(design.log_rate(at)[0]).sum(axis=1)
     return np.asarray(-np.expm1(-rate))
 
 
-def clustered(design: Design, at: Floats, cluster: NDArray[np.int64], covariance: Floats) -> Floats:
-    """Covariance with rows of one cluster (a pair) allowed to hang together: A^-1 B A^-1, with G / (G - 1).
+def clustered(design: ConsentDesign, at: Floats, cluster: NDArray[np.int64], covariance: Floats) -> Floats:
+    """Covariance with rows of one cluster (a dyad) allowed to hang together: A^-1 B A^-1, with G / (G - 1).
 
     White 1982, Econometrica 50: 1-25; Liang, Zeger 1986, Biometrika 73: 13-22."""
     total = scores_by(design, at, cluster)
@@ -214,7 +214,7 @@ def clustered(design: Design, at: Floats, cluster: NDArray[np.int64], covariance
     return np.asarray(covariance @ (total.T @ total) @ covariance * (groups / (groups - 1.0)))
 
 
-def scores_by(design: Design, at: Floats, cluster: NDArray[np.int64]) -> Floats:
+def scores_by(design: ConsentDesign, at: Floats, cluster: NDArray[np.int64]) -> Floats:
     """(clusters, size) first derivatives summed over the rows of each cluster, in the order of its number."""
     _, place = np.unique(cluster, return_inverse=True)
     groups = int(place.max()) + 1
@@ -228,18 +228,3 @@ def scores_by(design: Design, at: Floats, cluster: NDArray[np.int64]) -> Floats:
         total[:, : design.fixed] += sums @ dense
         total[:, design.fixed :] += (sums @ design.members[side].multiply(whole[:, None]).tocsr()).toarray()
     return total
-
-
-def column_score(design: Design, at: Floats, column: Floats) -> tuple[float, float, Floats, Floats]:
-    """Of one more column (N, 2) with weight 0: slope, curve, its curve against all parameters (size,), and
-    (N,) its slope row by row."""
-    _, first, second, s, t = pulls(design, at)
-    x, z = column[:, 0], column[:, 1]
-    own, other, across = curvature(first, second, s, t)
-    slope = (first * s).sum(axis=1) * x + (first * t).sum(axis=1) * z
-    curve = float(
-        (own.sum(axis=1) * x * x + other.sum(axis=1) * z * z + 2 * across.sum(axis=1) * x * z).sum()
-    )
-    here, there = own * x[:, None] + across * z[:, None], other * z[:, None] + across * x[:, None]
-    cross = _pulled(design, here, 0) + _pulled(design, there, 1)
-    return float(slope.sum()), curve, cross, slope

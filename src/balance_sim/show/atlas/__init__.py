@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -19,7 +20,9 @@ SHA256 = "2516c915867c7baf18ddec727aec46c315541a07cfb3d79a6559b05d5e94eee8"
 CAPTION = "Boundaries: Natural Earth de facto, no endorsement."
 ANTARCTICA = 10
 BERING_STRAIT = -169.0
+FINE = 0.007  # of the map, which is 5.4 wide: less than a screen shows
 
+Line = npt.NDArray[np.float64]  # one coordinate of points
 Ring = npt.NDArray[np.float64]  # (points, 2): longitude, latitude in degrees; longitudes go on past 180
 
 
@@ -118,18 +121,44 @@ def great_circle(start: tuple[float, float], end: tuple[float, float], points: i
     return unwrapped(degrees)
 
 
-def _on_sphere(longitude: float, latitude: float) -> npt.NDArray[np.float64]:
+def _on_sphere(longitude: float, latitude: float) -> Line:
     lon, lat = np.radians(longitude), np.radians(latitude)
     return np.array([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)])
 
 
-def equal_earth(longitude: Any, latitude: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def equal_earth(longitude: Any, latitude: Any) -> tuple[Line, Line]:
     """x, y on a sphere of radius 1, areas kept: Savric, Patterson, Jenny 2019, IJGIS 33. Degrees from the middle."""
     a1, a2, a3, a4 = 1.340264, -0.081106, 0.000893, 0.003796
     t = np.arcsin(np.sqrt(3) / 2 * np.sin(np.radians(latitude)))
     slope = 9 * a4 * t**8 + 7 * a3 * t**6 + 3 * a2 * t**2 + a1
     x = 2 * np.sqrt(3) / 3 * np.radians(longitude) * np.cos(t) / slope
     return np.asarray(x), np.asarray(t * (a1 + a2 * t**2 + a3 * t**6 + a4 * t**8))
+
+
+def on_map(longitude: float, latitude: float, middle: float) -> tuple[float, float]:
+    """Where a place in degrees is; middle: the longitude in the middle of the map."""
+    x, y = equal_earth((longitude - middle + 180.0) % 360.0 - 180.0, latitude)
+    return float(x), float(y)
+
+
+def rings_on_map(country: Country, middle: float) -> Iterator[tuple[Line, Line]]:
+    """A country's rings, cut at the map's edge, without points too near to be told apart."""
+    for ring in country.rings:
+        for turn in (-720.0, -360.0, 0.0, 360.0):
+            part = between(ring + np.array([turn - middle, 0.0]), -180.0, 180.0)
+            if len(part) >= 3:
+                yield thinned(*equal_earth(part[:, 0], part[:, 1]))
+
+
+def thinned(x: Line, y: Line, apart: float = FINE) -> tuple[Line, Line]:
+    """A ring without the points nearer than `apart` to the last one kept; at least three points stay."""
+    kept = [0]
+    for k in range(1, len(x)):
+        if max(abs(x[k] - x[kept[-1]]), abs(y[k] - y[kept[-1]])) >= apart:
+            kept.append(k)
+    if len(kept) < 3:
+        kept = [0, len(x) // 3, 2 * len(x) // 3]
+    return x[kept], y[kept]
 
 
 def emptiest_meridian(longitudes: list[float]) -> float:

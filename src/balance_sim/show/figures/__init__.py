@@ -1,1 +1,72 @@
-"""Figures: each a table that is computed and tested, and a function that draws it."""
+"""Figures: each a table that is computed and tested, and a function that draws it; here all of them, by study."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from balance_sim.analysis.gof_file import GoodnessOfFit
+from balance_sim.evidence.forecast.score import Scored
+from balance_sim.results.result import Result
+from balance_sim.results.sweep_result import SweepResult
+from balance_sim.show.figures import (
+    comparison,
+    counts,
+    dyads,
+    effects,
+    explained,
+    gof,
+    relations,
+    scores,
+    sensitivity,
+    sweeps,
+    world,
+)
+from balance_sim.show.figures.style import FigureSpec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from balance_sim.analysis.result import AnalysedResult
+    from balance_sim.show.plots import Comparison
+
+    type Study = AnalysedResult | SweepResult | Comparison | Scored | GoodnessOfFit
+
+
+def _named(*figures: FigureSpec) -> dict[str, FigureSpec]:
+    return {one.name: one for one in figures}
+
+
+FIGURES = _named(
+    counts.draw_fan, effects.draw_arms, effects.draw_channels, effects.draw_placebos, effects.draw_difference,
+    counts.draw_outcomes, counts.draw_survival, world.draw_map, dyads.draw_pairs, dyads.draw_network,
+    explained.draw_mechanisms, explained.draw_attribution, explained.draw_timeline, relations.draw_relations,
+    relations.draw_stances, effects.draw_convergence,
+)  # fmt: skip
+SWEEP_FIGURES = _named(
+    comparison.draw_theories, sweeps.draw_multiples, sweeps.draw_surface, sensitivity.draw_indices
+)
+COMPARISON_FIGURES = _named(
+    comparison.draw_studies, comparison.draw_differences, comparison.draw_comparison_pairs
+)
+SCORE_FIGURES = _named(scores.draw_scorecard, scores.draw_reliability)
+GOF_FIGURES = _named(gof.draw_gof, gof.draw_gof_states, gof.draw_gof_residuals)
+BY_STUDY = {Result: FIGURES, SweepResult: SWEEP_FIGURES, Scored: SCORE_FIGURES, GoodnessOfFit: GOF_FIGURES}
+
+
+def figures_of(study: Study) -> dict[str, FigureSpec]:
+    """All figures of such a study, by name."""
+    return next((every for kind, every in BY_STUDY.items() if isinstance(study, kind)), COMPARISON_FIGURES)
+
+
+def fitting(study: Study) -> dict[str, FigureSpec]:
+    """Those that this study has something to show in."""
+    return {name: figure for name, figure in figures_of(study).items() if figure.fits(study)}
+
+
+def words_of(figure: Figure) -> str:
+    """The finding that stands on a figure, in one line; of an empty one, why there is none."""
+    title = figure.get_suptitle()
+    if not title:
+        texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+        title = next((text for text in texts if text), "")
+    return " ".join(title.replace("\u00a0", " ").split())

@@ -1,177 +1,294 @@
-"""Two studies side by side: what differs outcome by outcome, and the dyads that differ most."""
+"""Studies side by side: the effect in each, what differs outcome by outcome, and the dyads that differ most."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from balance_sim.show.figures.paper import (
-    BLUE,
-    INK,
-    QUIET,
-    SMALL,
-    VERMILION,
-    folded,
-    frame_words,
-    head,
-    note,
-    nothing,
-    owner,
-    sheet,
-    styled,
-)
-from balance_sim.show.names import arm_title, dyad_name, state_names
-from balance_sim.show.tables import DIRECTIONS, clear
-from balance_sim.show.wording import (
-    arm_words,
-    decimals,
-    digits,
-    interval,
-    outcome_words,
-    plural,
-    signed,
-)
+from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
+from balance_sim.results.result import Result
+from balance_sim.show import wording as say
+from balance_sim.show.figures import style
+from balance_sim.show.figures.effects import draw_effects, effect_by_run, has_rows
+from balance_sim.show.headline import DIRECTIONS, clear
+from balance_sim.stats.intervals import Sample, drawn_interval, mean_interval, spread_over, welch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.show.comparison import Comparison
+    from balance_sim.results.sweep_result import SweepResult
+    from balance_sim.scenario.schema import Scenario
+    from balance_sim.show.plots import Comparison
+
+STUDIES = [
+    "label", "theory", "arm", "reference", "level", "excess", "lo", "hi", "mcse", "differing", "n", "against_first",
+    "against_lo", "against_hi", "against_differing", "paired", "window", "title", "control",
+]  # fmt: skip
+MOST_ROWS, MOST_PAIRS = 24, 16
+THEORY = "theory.preset"
+
+
+def studies_table(comparison: Comparison) -> pd.DataFrame:
+    """One row a study: mean paired effect on counter-balancing agreements of its headline arm, or of the arm named,
+    within the longest window that all have; level: mean in the control. against_first: its effect less that of the
+    first study, replication by replication where seeds match, else of independent ones (Welch).
+    Sweeps have no effect of their own and no row."""
+    every = zip(comparison.names, comparison.sides, comparison.studies, strict=True)
+    return _effects([(name, side.arm, study) for name, side, study in every if isinstance(study, Result)])
+
+
+def theories_table(sweep: SweepResult) -> pd.DataFrame:
+    """The same with a row a point of a sweep that varies the theory, at most MOST_ROWS of them."""
+    named: list[tuple[str, str | None, Result]] = []
+    for point in sweep.table.numbers()[:MOST_ROWS]:
+        values = dict(sweep.table.points[point].values)
+        theory = say.arm_words(str(values.pop(THEORY, sweep.scenario.theory.preset)))
+        told = {
+            path: f"{value:g}" if isinstance(value, float) else str(value) for path, value in values.items()
+        }
+        others = [f"{say.factor_words(path)} {value}" for path, value in told.items()]
+        named.append((", ".join([theory, *others]), None, sweep.point(point)))
+    return _effects(named)
+
+
+def _effects(studies: Sequence[tuple[str, str | None, Result]]) -> pd.DataFrame:
+    """Rows of (name, arm or None for the headline's, study)."""
+    named = [one for one in studies if one[2].finished]
+    windows = [set(study.scenario.report.windows) for _, _, study in named]
+    common = set.intersection(*windows) if windows else set()
+    if not common:
+        return pd.DataFrame()
+    window, rows, base = max(common), [], None
+    outcome = Outcome("accords", "counter", window).name
+    for name, wanted, study in named:
+        arm = wanted or study.headline_arm
+        if arm is None or arm == study.reference:
+            continue
+        base = base or (study, arm)
+        study.need(outcome)
+        found = study.effects[(study.effects["arm"] == arm) & (study.effects["outcome"] == outcome)].iloc[0]
+        level = study.levels.set_index(["arm", "outcome"])["mean"][study.reference, outcome]
+        differing = float(found["share_positive"] + found["share_negative"])
+        numbers = [float(found[key]) for key in ("mean", "lo", "hi", "mcse")]
+        front = [name, study.scenario.theory.preset, arm, study.reference, float(level)]
+        more = _against(base, (study, arm), outcome)
+        titles = [say.arm_title(study.scenario, one) for one in (arm, study.reference)]
+        rows.append([*front, *numbers, differing, int(found["n"]), *more, window, *titles])
+    return pd.DataFrame(rows, columns=STUDIES)
+
+
+def _against(base: tuple[Result, str], other: tuple[Result, str], outcome: str) -> list[Any]:
+    """The other's mean effect less the first's with its 95 % CI, the share of replications in which it differs (NaN
+    if they are not paired), and whether it is paired."""
+    (one, values_one), (two, values_two) = (effect_by_run(*of, outcome) for of in (base, other))
+    if base[0].seed != other[0].seed:
+        mean, _, lo, hi = welch(*(Sample.of(np.asarray(series, dtype=np.float64)) for series in (one, two)))
+        return [mean, lo, hi, float("nan"), False]
+    both = one.index.intersection(two.index)
+    difference = np.asarray(two.loc[both] - one.loc[both], dtype=np.float64)
+    alike = base[0].outcomes.equals(other[0].outcomes) and base[1] == other[1]
+    if alike or all(FILTERED + outcome in study.by_run.names for study, _ in (base, other)):
+        mean, _, lo, hi = mean_interval(difference)
+    else:
+        spreads = (
+            float(spread_over(*of.to_numpy(float).T)) if len(of) else 0.0 for of in (values_one, values_two)
+        )
+        mean, _, lo, hi = drawn_interval(difference, max(spreads))
+    return [mean, lo, hi, float((difference != 0).mean()), True]
+
+
+def studies_title(table: pd.DataFrame) -> str:
+    """The finding: of two the difference of their effects, of more where the effect can be detected."""
+    if len(table) == 2:
+        one, two = table.to_dict("records")
+        places = say.decimals(max(float(one["mcse"]), float(two["mcse"])))
+        words = " and ".join(f"{say.signed(row['excess'], places)} in {row['label']}" for row in (one, two))
+        lo, hi = two["against_lo"], two["against_hi"]
+        far = f"{say.signed(two['against_first'], places)}; 95 % CI {say.interval(lo, hi, places)}"
+        if not np.isfinite(lo):
+            return f"The effect is {words}; there are too few replications to compare the two"
+        if two["against_differing"] == 0:
+            return f"The effect is the same in every replication: {words}"
+        told = "differ" if lo > 0 or hi < 0 else "do not differ detectably"
+        return f"The effect is {words}; the two {told} ({far})"
+    sure = table[clear(table) & (table["differing"] > 0)]
+    words = f"The effect is detectable in {len(sure)} of {len(table)}"
+    if sure.empty:
+        return words
+    top = sure.sort_values("excess", key=abs, ascending=False, kind="stable").iloc[0]
+    return f"{words}; largest: {top['label']}, {_size(top, 'excess')}"
+
+
+def _size(row: pd.Series[Any], name: str) -> str:
+    """A number of a row with its interval in brackets."""
+    places = say.decimals(float(row["mcse"]), float(row["lo"]), float(row["hi"]))
+    return f"{say.signed(row[name], places)} ({say.interval(row['lo'], row['hi'], places)})"
+
+
+def _draw_studies(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+    """A dot and interval a study, the numbers beside it."""
+    labels = [
+        f"{style.folded(str(label), 34)}\n{say.number(float(level), 1)} in the control"
+        for label, level in zip(table["label"], table["level"], strict=True)
+    ]
+    draw_effects(axes[0], table.assign(role="other", effect=table["excess"]), labels)
+    axes[0].set_xlabel(f"effect on expected {say.COUNTER} {say.within(int(table['window'].iloc[0]))}")
+    pairs = zip(table["title"], table["control"], strict=True)
+    arms = {f"{title}, relative to {control}" for title, control in pairs}
+    which = arms.pop() if len(arms) == 1 else "each study's own arm relative to its control"
+    least, most = int(table["n"].min()), int(table["n"].max())
+    runs = say.plural(most, "replication") if least == most else f"{least:,} to {most:,} replications"
+    return style.Words(
+        studies_title(table),
+        f"Mean paired effect, {which}; {runs}. Bars: 95 % CI; open dots: it holds zero",
+        f"Under each name: agreements expected in the control. {say.CAVEAT}",
+    )
+
+
+STUDIES_LOOKS: dict[str, Any] = {
+    "page": lambda table: style.panels(9.8, 2.5 + 0.6 * max(len(table), 2)),
+    "empty": "No two studies with an arm to compare and a window in common: there is no effect to show.",
+}
+draw_studies = style.figure(
+    "studies",
+    "How large is the effect in each study?",
+    studies_table,
+    fits=has_rows(studies_table),
+    **STUDIES_LOOKS,
+)(_draw_studies)
+draw_theories = style.figure(
+    "theories",
+    "Under which theory is there an effect?",
+    theories_table,
+    fits=lambda sweep: THEORY in sweep.paths,
+    **STUDIES_LOOKS,
+)(_draw_studies)
 
 OUTCOMES = [
-    "label",
-    "arm",
-    "outcome",
-    "left",
-    "right",
-    "difference",
-    "lo",
-    "hi",
-    "mcse",
-    "n",
-    "paired",
-    "left_name",
+    "label", "arm", "outcome", "left", "right", "difference", "lo", "hi", "mcse", "n", "paired", "left_name",
     "right_name",
-]
+]  # fmt: skip
 PAIRS = [
     "a", "b", "dyad", "left", "right", "difference", "lo", "hi", "paired", "arm", "title", "left_name", "right_name",
 ]  # fmt: skip
-MOST_ROWS, MOST_PAIRS = 24, 16
+
+
+def compares_two(comparison: Comparison) -> bool:
+    """Whether exactly two are compared."""
+    return comparison.found is not None
 
 
 def differences_table(comparison: Comparison) -> pd.DataFrame:
-    """Tidy: every outcome of every arm (and point) that both sides have: both means, right less left, with its
-
-    95 % interval; arm: how the row is called. Counter-accords and their like come first. Empty for more than two."""
+    """Tidy: every outcome of every arm (and point) that both sides have: both means, right less left, with its 95 % CI;
+    arm: how the row is called. Counter-balancing agreements and their like come first. Empty for more than two."""
     found = comparison.found
     if found is None or found.outcomes.empty:
-        return pd.DataFrame(columns=OUTCOMES)
-    frame = found.outcomes.assign(label=[_row_words(row) for row in found.outcomes.to_dict("records")])
-    frame = frame.assign(arm=frame["right_arm"], paired=found.paired, **_names(comparison))
-    first = frame["outcome"].isin(_shown_outcomes(frame))
+        return pd.DataFrame()
+    left, right = (study.scenario for study in comparison.studies)
+    labels = [_row_words(row, left, right) for row in found.outcomes.to_dict("records")]
+    frame = found.outcomes.assign(label=labels, paired=found.paired, **_names(comparison))
+    frame["arm"] = frame["right_arm"]
+    shown = frame["outcome"].isin(_shown_outcomes(frame))
     if "point" in frame:  # two sweeps: of their many rows those asked for
-        asked = frame["outcome"].isin(comparison.studies[-1].outcome_names)
-        frame, first = frame[first | asked], first[first | asked]
-    return pd.concat([frame[first], frame[~first]], ignore_index=True)[OUTCOMES]
+        asked = shown | frame["outcome"].isin(comparison.studies[-1].outcome_names)
+        frame, shown = frame[asked], shown[asked]
+    return pd.concat([frame[shown], frame[~shown]], ignore_index=True)[OUTCOMES]
 
 
 def _names(comparison: Comparison) -> dict[str, str]:
     return dict(zip(("left_name", "right_name"), comparison.names, strict=True))
 
 
-def _row_words(row: dict[Any, Any]) -> str:
-    left, right = arm_words(str(row["left_arm"])), arm_words(str(row["right_arm"]))
-    arms = right if left == right else f"{right} less {left}"
+def _row_words(row: dict[Any, Any], left: Scenario, right: Scenario) -> str:
+    arms = say.arm_title(right, str(row["right_arm"]))
+    if row["left_arm"] != row["right_arm"]:
+        arms = f"{arms} less {say.arm_title(left, str(row['left_arm']))}"
     return arms if "point" not in row else f"point {row['point']}, {arms}"
 
 
 def _shown_outcomes(table: pd.DataFrame) -> list[str]:
     """accords_<direction>_<longest window>, those that there are."""
-    windows = [
-        int(m[1]) for name in table["outcome"].unique() if (m := re.fullmatch(r"accords_all_(\d+)", name))
-    ]
-    names = [f"accords_{direction}_{max(windows)}" for direction in DIRECTIONS] if windows else []
-    return [name for name in names if (table["outcome"] == name).any()]
+    known = {one for name in set(table["outcome"]) if (one := known_outcome(name)) is not None}
+    longest = max(
+        (one.window or 0 for one in known if (one.measure, one.of) == ("accords", "all")), default=None
+    )
+    wanted = [Outcome("accords", direction, longest) for direction in DIRECTIONS]
+    return [one.name for one in wanted if one in known and longest is not None]
 
 
 def differences_title(table: pd.DataFrame) -> str:
-    """The finding: in how many rows the first outcome shown can be told apart, and where most."""
+    """The finding: in how many rows the first outcome shown differs detectably, and where most."""
     outcome = (_shown_outcomes(table) or [str(table["outcome"].iloc[0])])[0]
-    rows = table[table["outcome"] == outcome]
-    sure = rows[clear(rows)]
-    words = outcome_words(outcome)
-    if sure.empty:
-        return f"{words[0].upper()}{words[1:]} do not differ detectably in any of {_rows_of(rows)}"
-    top = sure.sort_values("difference", key=abs, ascending=False, kind="stable").iloc[0]
-    places = decimals(float(top["mcse"]), float(top["lo"]), float(top["hi"]))
-    told = f"they differ detectably in {len(sure)} of {_rows_of(rows)}"
-    size = f"{signed(top['difference'], places)} ({interval(top['lo'], top['hi'], places)})"
-    return f"{words[0].upper()}{words[1:]}: {told}; most in {top['label']}, {size}"
-
-
-def _rows_of(rows: pd.DataFrame) -> str:
+    rows, words = table[table["outcome"] == outcome], say.capital(say.outcome_words(outcome))
     points = rows["label"].str.startswith("point ").any()
-    return plural(len(rows), "arm and point" if points else "arm", "arms and points" if points else "")
+    count = say.plural(len(rows), "arm and point" if points else "arm", "arms and points" if points else "")
+    sure = rows[clear(rows)]
+    if sure.empty:
+        return f"{words} do not differ detectably in any of {count}"
+    top = sure.sort_values("difference", key=abs, ascending=False, kind="stable").iloc[0]
+    told = f"they differ detectably in {len(sure)} of {count}"
+    return f"{words}: {told}; most in {top['label']}, {_size(top, 'difference')}"
 
 
-@styled
-def draw_differences(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figure:
-    """A panel a direction of accords: right less left in every arm, with its interval. ax: as many as directions."""
-    own = ax is None
-    shown = _shown_outcomes(table) if len(table) else []
-    labels = list(dict.fromkeys(table["label"])) if len(table) else []
-    if shown and len(labels) > MOST_ROWS:
-        far = table[table["outcome"] == shown[0]].sort_values(
-            "difference", key=abs, ascending=False, kind="stable"
-        )
-        chosen = set(far["label"].head(MOST_ROWS))
-        labels = [label for label in labels if label in chosen]
-    if ax is None:
-        columns = max(len(shown), 1)
-        figure = sheet(max(2.5 * columns + 2.0, 8.6), 2.4 + 0.4 * max(len(labels), 2))
-        ax = list(np.ravel(figure.subplots(1, columns, sharey=True, squeeze=False)))
+def _shown_labels(table: pd.DataFrame) -> list[str]:
+    """The rows that are drawn: of too many those that differ most."""
+    labels, shown = list(dict.fromkeys(table["label"])), _shown_outcomes(table)
+    if not shown or len(labels) <= MOST_ROWS:
+        return labels
+    rows = table[table["outcome"] == shown[0]]
+    far = rows.sort_values("difference", key=abs, ascending=False, kind="stable")
+    chosen = set(far["label"].head(MOST_ROWS))
+    return [label for label in labels if label in chosen]
+
+
+def _differences_page(table: pd.DataFrame) -> list[Axes]:
+    columns = len(_shown_outcomes(table))
+    width, height = max(2.5 * columns + 2.0, 8.6), 2.4 + 0.4 * max(len(_shown_labels(table)), 2)
+    return style.panels(width, height, 1, max(columns, 1), sharey=True)
+
+
+NO_OUTCOME = "No agreements counted on both sides, or more than two sides: see the table of each."
+
+
+@style.figure(
+    "differences", "What differs, arm by arm?", differences_table, fits=compares_two, page=_differences_page,
+    empty=NO_OUTCOME,
+)  # fmt: skip
+def draw_differences(axes: list[Axes], table: pd.DataFrame) -> style.Words | Figure:
+    """A panel a direction of agreements: right less left in every arm, with its interval."""
+    shown, labels = _shown_outcomes(table), _shown_labels(table)
     if not shown:
-        return nothing(
-            ax[0], "No accords counted on both sides, or more than two sides: see the table of each."
-        )
-    for axes, outcome in zip(ax, shown, strict=True):
+        return style.message(axes[0], NO_OUTCOME)
+    for ax, outcome in zip(axes, shown, strict=True):
         rows = table[table["outcome"] == outcome].set_index("label")
-        axes.axvline(0, color=INK, linewidth=1)
-        for y, label in enumerate(labels[::-1]):
+        ax.axvline(0, color=style.INK, linewidth=1)
+        heights = style.row_axis(ax, [style.folded(label, 34) for label in labels])
+        for y, label in zip(heights, labels, strict=True):
             if label not in rows.index:
                 continue
             row = rows.loc[[label]].to_dict("records")[0]
             told = row["lo"] > 0 or row["hi"] < 0
             if np.isfinite(row["lo"]):
-                axes.plot([row["lo"], row["hi"]], [y, y], color=BLUE, linewidth=2.2 if told else 1.3,
-                          solid_capstyle="butt")  # fmt: skip
-            axes.plot(
-                row["difference"], y, "o", color=BLUE, markerfacecolor=BLUE if told else "white", markersize=6
-            )
-        axes.set_title(folded(outcome_words(outcome), 22), loc="left", color=QUIET, fontsize=SMALL)
-        axes.grid(axis="x", color="#e6e6e6", linewidth=0.6)
-        axes.tick_params(axis="y", length=0)
-        axes.spines["left"].set_visible(False)
-        axes.locator_params(axis="x", nbins=4)
-    ax[0].set_yticks(range(len(labels)), [folded(label, 34) for label in labels[::-1]])
-    ax[0].set_ylim(-0.7, len(labels) - 0.3)
-    left, right = (str(table[f"{side}_name"].iloc[0]) for side in ("left", "right"))
-    how = (
-        "replication by replication"
-        if bool(table["paired"].iloc[0])
-        else "of independent replications, as the seeds differ"
-    )
+                looks: dict[str, Any] = {"linewidth": 2.2 if told else 1.3, "solid_capstyle": "butt"}
+                ax.plot([row["lo"], row["hi"]], [y, y], color=style.BLUE, **looks)
+            face = style.BLUE if told else "white"
+            ax.plot(row["difference"], y, "o", color=style.BLUE, markerfacecolor=face, markersize=6)
+        ax.set_title(
+            style.folded(say.outcome_words(outcome), 22), loc="left", color=style.QUIET, fontsize=style.SMALL
+        )
+        ax.locator_params(axis="x", nbins=4)
+    paired = bool(table["paired"].iloc[0])
+    how = "replication by replication" if paired else "of independent replications, as the seeds differ"
+    left, right = (say.first(table, f"{side}_name") for side in ("left", "right"))
     marks = (
         f"Means, {right} less {left}, {how}. Bars: 95 % CI; open dots: it holds zero. "
-        f"Scales differ from panel to panel. All outcomes are in the table."
+        "Scales differ from panel to panel. All outcomes are in the table."
     )
-    title = differences_title(table)
-    frame_words(ax[0], title, marks, own=own, wrap=84, small_wrap=124)
-    return owner(ax[0])
+    return style.Words(differences_title(table), "", marks, 84, 124)
 
 
 def comparison_pairs_table(comparison: Comparison) -> pd.DataFrame:
@@ -180,13 +297,12 @@ def comparison_pairs_table(comparison: Comparison) -> pd.DataFrame:
     Of the headline arm of the right side, or of the arms named; furthest from zero first. Empty for more than two."""
     found, study = comparison.found, comparison.studies[-1]
     if found is None or found.dyads.empty or "point" in found.dyads:
-        return pd.DataFrame(columns=PAIRS)
+        return pd.DataFrame()
     arms = list(dict.fromkeys(found.dyads["right_arm"]))
     arm = str(study.headline_arm if study.headline_arm in arms else arms[0])
-    rows = found.dyads.loc[found.dyads["right_arm"] == arm]
-    names = state_names(study.scenario)
-    dyads = [dyad_name(names, a, b) for a, b in zip(rows["a"], rows["b"], strict=True)]
-    more = {"arm": arm, "title": arm_title(study.scenario, arm), **_names(comparison)}
+    rows, names = found.dyads.loc[found.dyads["right_arm"] == arm], say.state_names(study.scenario)
+    dyads = [say.dyad_name(names, a, b) for a, b in zip(rows["a"], rows["b"], strict=True)]
+    more = {"arm": arm, "title": say.arm_title(study.scenario, arm), **_names(comparison)}
     return rows.assign(dyad=dyads, paired=found.paired, **more)[PAIRS].reset_index(drop=True)
 
 
@@ -196,43 +312,34 @@ def comparison_pairs_title(table: pd.DataFrame) -> str:
     if sure.empty:
         return f"No dyad of {len(table):,} differs detectably in its expected new security agreements"
     top = sure.iloc[0]
-    far = f"{top['dyad']}, {signed(float(top['difference']), digits(float(top['difference'])))}"
-    told = f"{plural(len(sure), 'dyad')} of {len(table):,} {'differs' if len(sure) == 1 else 'differ'} detectably"
+    far = f"{top['dyad']}, {say.signed(float(top['difference']), say.digits(float(top['difference'])))}"
+    told = f"{say.plural(len(sure), 'dyad')} of {len(table):,} {'differs' if len(sure) == 1 else 'differ'} detectably"
     return f"{told}; largest difference: {far}"
 
 
-@styled
-def draw_comparison_pairs(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
+@style.figure(
+    "pairs", "Which dyads differ most?", comparison_pairs_table, fits=has_rows(comparison_pairs_table),
+    page=lambda table: style.panels(9.4, 2.4 + 0.32 * max(min(len(table), MOST_PAIRS), 3)),
+    empty="No expected agreement of any dyad on either side, or more than two sides: there is nothing to show.",
+)  # fmt: skip
+def draw_comparison_pairs(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """The dyads that differ most: both expected numbers on one line, the difference beside it."""
-    own = ax is None
-    shown = table.head(MOST_PAIRS)
-    ax = ax if ax is not None else sheet(9.4, 2.4 + 0.32 * max(len(shown), 3)).subplots()
-    if table.empty:
-        return nothing(
-            ax, "No expected agreement of any dyad on either side, or more than two sides: nothing to show."
-        )
-    places = digits(*shown["difference"])
-    heights = np.arange(len(shown))[::-1]
+    ax, shown = axes[0], table.head(MOST_PAIRS)
+    places = say.digits(*shown["difference"])
+    heights = style.row_axis(ax, list(shown["dyad"]))
     for y, row, told in zip(heights, shown.to_dict("records"), clear(shown), strict=True):
-        ends = row["left"], row["right"]
-        ax.plot(ends, [y, y], color="#9a9a9a", linewidth=2 if told else 1, zorder=1)
-        ax.plot(ends[0], y, "o", color=QUIET, markerfacecolor="white", markersize=7, markeredgewidth=1.4)
-        ax.plot(ends[1], y, "o", color=BLUE if ends[1] >= ends[0] else VERMILION, markersize=7)
-        words = f"{signed(row['difference'], places)}  ({interval(row['lo'], row['hi'], places)})"
-        ax.annotate(words, (1.0, y), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points", va="center",
-                    fontsize=SMALL, fontweight="bold" if told else "normal", annotation_clip=False)  # fmt: skip
-    ax.set_yticks(heights, list(shown["dyad"]))
-    ax.set_ylim(-0.7, len(shown) - 0.3)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.grid(axis="x", color="#e6e6e6", linewidth=0.6)
+        left, right = row["left"], row["right"]
+        ax.plot([left, right], [y, y], color="#9a9a9a", linewidth=2 if told else 1, zorder=1)
+        ax.plot(left, y, "o", color=style.QUIET, markerfacecolor="white", markersize=7, markeredgewidth=1.4)
+        ax.plot(right, y, "o", color=style.BLUE if right >= left else style.VERMILION, markersize=7)
+        words = f"{say.signed(row['difference'], places)}  ({say.interval(row['lo'], row['hi'], places)})"
+        style.beside(ax, y, words, fontweight="bold" if told else "normal")
     ax.set_xlabel("expected new security agreements of the dyad")
-    left, right = (str(table[f"{side}_name"].iloc[0]) for side in ("left", "right"))
-    marks = f"{table['title'].iloc[0]}. Open: {left}; filled: {right} (blue more, red fewer). "
-    marks += "At the right: the difference with its 95 % CI; bold: it excludes zero"
-    head(ax, comparison_pairs_title(table), marks, own=own, wrap=78)
+    names = f"Open: {say.first(table, 'left_name')}; filled: {say.first(table, 'right_name')} (blue more, red fewer)."
+    marks = "At the right: the difference with its 95 % CI; bold: it excludes zero"
     left_out = len(table) - len(shown)
     more = f" {left_out:,} dyads that differ less are in the table." if left_out else ""
-    note(ax, f"Each CI is for one dyad by itself: of dyads that do not differ about 5 % seem to.{more}",
-         own=own, wrap=118)  # fmt: skip
-    return owner(ax)
+    small = f"Each CI is for one dyad by itself: of dyads that do not differ about 5 % seem to.{more}"
+    return style.Words(
+        comparison_pairs_title(table), f"{say.first(table, 'title')}. {names} {marks}", small, wrap=78
+    )

@@ -1,4 +1,4 @@
-"""Figures of what `explain` found: which terms the effect goes through, and single runs from day to day."""
+"""Why: mechanisms with what was found of each, the terms that the effect goes through, and replications day by day."""
 
 from __future__ import annotations
 
@@ -12,66 +12,146 @@ import pandas as pd
 
 from balance_sim.analysis.explain import explained
 from balance_sim.pool.faults import StoreDamaged
-from balance_sim.show.figures.paper import (
-    BLUE,
-    INK,
-    QUIET,
-    SMALL,
-    head,
-    head_over,
-    note,
-    nothing,
-    owner,
-    sheet,
-    styled,
-)
-from balance_sim.show.wording import arm_words, decimals, interval, outcome_words, plural, signed
+from balance_sim.show import wording as say
+from balance_sim.show.explain import MARKS
+from balance_sim.show.figures import style
+from balance_sim.show.figures.effects import compares, has_rows
+from balance_sim.show.headline import mechanism_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-    from balance_sim.results.result import Result
+    from balance_sim.analysis.result import AnalysedResult
+
+FOUND = {"as expected": style.BLUE, "opposite": style.VERMILION}  # all else is grey
+LETTER = 5.4  # points a letter of small print takes, figures mostly
+VALUE, FINDING, PLACEBO = "value (95 % CI)", "found", "placebo p"  # heads of the columns of words
+RATIOS = ("M2",)  # none is 1, not 0
+
+
+def mechanisms_table(result: AnalysedResult) -> pd.DataFrame:
+    """One row a mechanism: value, 95 % CI (NaN: none), the value that means none (0, or 1 for a ratio), tag, what was
+    found, two-sided p among placebos with its verdict (NaN and empty: none), the numbers in words, and why there is
+    none."""
+    if result.headline_arm is None or not result.finished:
+        return pd.DataFrame()
+    rows = []
+    for words, of in zip(mechanism_rows(result), result.mechanisms.values(), strict=True):
+        numbers = {"value": of["value"], "lo": of["ci95"][0], "hi": of["ci95"][1], "p": of["placebo_p"]}
+        told = f"{words['value']} ({words['interval']})" if words["interval"] else words["value"]
+        rows.append(
+            {key: words[key] for key in ("id", "name", "tag", "found", "why")}
+            | {key: np.nan if value is None else float(value) for key, value in numbers.items()}
+            | {"measure": of["measure"], "none": 1.0 if words["id"] in RATIOS else 0.0, "words": told}
+            | {"verdict": of["placebo_verdict"] or "", "arm": result.headline_arm}
+        )
+    return say.titled(pd.DataFrame(rows), result)
+
+
+def mechanisms_title(table: pd.DataFrame) -> str:
+    """The finding: of the mechanisms with an open sign how many are as the article expects; of those with placebos how
+    many stand out from them."""
+    open_sign = table[(table["tag"] == "emergent") & table["value"].notna()]
+    counts = [int((open_sign["found"] == found).sum()) for found in FOUND]
+    verb = "is" if counts[0] == 1 else "are"
+    words = f"Of {say.plural(len(open_sign), 'mechanism')} whose sign is open {counts[0]} {verb} as expected"
+    words += f", {counts[1]} opposite, {len(open_sign) - sum(counts)} not detectable"
+    compared = table[table["p"].notna()]
+    if compared.empty:
+        return words
+    beyond = int((compared["verdict"] == "supported").sum())
+    return f"{words}. Of {len(compared)} compared with placebos {beyond} {'is' if beyond == 1 else 'are'} supported"
+
+
+@style.figure(
+    "mechanisms", "Which mechanisms of the argument hold?", mechanisms_table, fits=compares,
+    page=lambda table: style.panels(12.6, 2.6 + 0.36 * max(len(table), 3)),
+    empty="No arm to compare, or no replication finished: there is no mechanism to measure.",
+)  # fmt: skip
+def draw_mechanisms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+    """A row a mechanism, each on a scale of its own round one common zero. Filled: sign open; hollow: sign implied."""
+    ax, rows = axes[0], table.to_dict("records")
+    columns = {
+        VALUE: ["no value" if np.isnan(row["value"]) else row["words"] for row in rows],
+        FINDING: [row["found"] or ("" if np.isnan(row["value"]) else "size only") for row in rows],
+        PLACEBO: [
+            "\u2013" if np.isnan(row["p"]) else f"{say.number(row['p'], 3)}, {row['verdict']}" for row in rows
+        ],
+    }
+    heights = style.row_axis(ax, [f"{row['id']}  {row['name']}" for row in rows], -0.6, 0.1, grid=False)
+    side: dict[str, Any] = {"fontsize": style.SMALL, "va": "center", "annotation_clip": False}
+    side |= {"xycoords": ax.get_yaxis_transform(), "textcoords": "offset points"}
+    ax.axvline(0, color=style.INK, linewidth=1)
+    for y, row in zip(heights, rows, strict=True):
+        ax.axhline(y, color="#ededed", linewidth=0.7, zorder=0)
+        _dot(ax, y, row)
+    at = 8.0  # points right of the dots
+    for name, cells in columns.items():
+        ax.annotate(name, (1.0, len(table) - 0.25), (at, 0), color=style.QUIET, **side)
+        for y, row, cell in zip(heights, rows, cells, strict=True):
+            ax.annotate(cell, (1.0, y), (at, 0), color=_colour(name, row), **side)
+        at += 14.0 + LETTER * max(len(name), *map(len, cells))
+    ax.set_xlim(-1.04, 1.04)
+    ax.set_xticks([0], ["none"])
+    ax.spines["bottom"].set_visible(False)
+    under = f"Control: {say.first(table, 'control')}. Each row has a scale of its own; only the "
+    small = (
+        "Filled: the sign is open, and what was found is said at the right. Hollow: the sign is implied, so only the "
+        "size is a finding. A bar that ends at the edge goes on beyond it. Placebo p: two-sided, of the event among "
+        "events with other participants (M2: among shuffles of who is threatened), supported up to 0.05; a dash: no "
+        "placebos. What each one measures: docs/mechanisms.md."
+    )
+    under += "line of none is common. Bars: 95 % CI"
+    return style.Words(mechanisms_title(table), under, small, 112, 160)
+
+
+def _colour(column: str, row: dict[Any, Any]) -> str:
+    """Of a cell: dark where something was found, lighter where not, vermilion what is opposite."""
+    if column == FINDING and row["found"] == "opposite":
+        return style.VERMILION
+    told = {VALUE: True, FINDING: bool(row["found"]), PLACEBO: row["verdict"] == "supported"}
+    return style.INK if told[column] else style.QUIET
+
+
+def _dot(ax: Axes, y: float, row: dict[Any, Any]) -> None:
+    """Value and CI of a row on its own scale, -1 to 1 round what means none."""
+    shift = np.array([row["value"], row["lo"], row["hi"]]) - row["none"]
+    if np.isnan(shift[0]):
+        return
+    # A bound many times the value would squeeze the dot onto zero: the bar then runs to the edge.
+    sizes = np.abs(shift[np.isfinite(shift)])
+    near = float(sizes[1:].min(initial=np.inf)) if len(sizes) > 1 else 0.0
+    reach = min(float(sizes.max()), max(4 * float(sizes[0]), near)) or 1.0
+    value, low, high = np.clip(shift / reach, -1.04, 1.04)
+    colour = FOUND.get(row["found"], style.QUIET)
+    if np.isfinite(low) and np.isfinite(high):
+        ax.plot([low, high], [y, y], color=colour, linewidth=2, solid_capstyle="butt")
+    face = colour if row["tag"] == "emergent" else "white"
+    ax.plot(value, y, "o", color=colour, markerfacecolor=face, markersize=7, markeredgewidth=1.5)
+
 
 OWNED = [
-    "group",
-    "terms",
-    "value",
-    "lo",
-    "hi",
-    "mcse",
-    "alone",
-    "last",
-    "effect",
-    "arm",
-    "reference",
-    "outcome",
-    "runs",
-]
+    "group", "terms", "value", "lo", "hi", "mcse", "alone", "last", "effect", "arm", "reference", "outcome", "runs",
+]  # fmt: skip
 DAYS = ["run", "chosen", "day", "signed", "signed_reference", "arm", "reference"]
-STEPS = ["run", "day", "what", "mark", "a", "b", "kind", "direction", "day_reference"]
+STEPS = ["run", "day", "what", "mark", "a", "b", "kind", "direction", "day_reference", "dyad"]
 MOST_WORDS = 9
-Table = Callable[["Result"], pd.DataFrame]
 
 
-def document_of(result: Result) -> dict[str, Any]:
-    """explain.json of a study's folder; empty where there is none or it speaks of other runs."""
+def document_of(result: AnalysedResult) -> dict[str, Any]:
+    """explain.json of a study's folder; empty where there is none or it speaks of other replications."""
     found = explained(result.folder) if result.folder is not None else {}
-    same = (
-        found.get("seed") == result.seed
-        and found.get("runs") == result.runs
-        and found.get("digest") == result.digest
-    )
+    same = all(found.get(key) == getattr(result, key) for key in ("seed", "runs", "digest"))
     return found if same else {}
 
 
-def _from_document(table: Table) -> Table:
+def _from_document(
+    table: Callable[[AnalysedResult], pd.DataFrame],
+) -> Callable[[AnalysedResult], pd.DataFrame]:
     """A table of explain.json. Raises StoreDamaged where the file is not as `explain` writes it."""
 
     @wraps(table)
-    def read(result: Result) -> pd.DataFrame:
+    def read(result: AnalysedResult) -> pd.DataFrame:
         try:
             return table(result)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -86,30 +166,26 @@ def _from_document(table: Table) -> Table:
 
 
 @_from_document
-def attribution_table(result: Result) -> pd.DataFrame:
+def attribution_table(result: AnalysedResult) -> pd.DataFrame:
     """One row a group of terms: its Shapley value with 95 % CI, alone and last; then `feedback`."""
     found = document_of(result).get("attribution")
     if not found:
-        return pd.DataFrame(columns=OWNED)
-    rows = []
-    groups = list(found["groups"])
-    if "feedback" in found:
-        rest = found["feedback"]
+        return pd.DataFrame()
+    groups, rest = list(found["groups"]), found.get("feedback")
+    if rest is not None:
         groups.append(
-            {"group": "feedback", "terms": [], "value": rest["mean"], "alone": None, "last": None} | rest
+            {"group": "feedback", "terms": [], "alone": None, "last": None} | rest | {"value": rest["mean"]}
         )
+    rows = []
     for group in groups:
-        lo, hi = (np.nan if v is None else float(v) for v in group["ci95"])
-        numbers = {
-            k: np.nan if group[k] is None else float(group[k]) for k in ("value", "mcse", "alone", "last")
-        }
-        rows.append(
-            {"group": group["group"], "terms": ", ".join(group["terms"]), "lo": lo, "hi": hi} | numbers
-        )
+        numbers = {key: group[key] for key in ("value", "mcse", "alone", "last")}
+        numbers |= dict(zip(("lo", "hi"), group["ci95"], strict=True))
+        known = {key: np.nan if value is None else float(value) for key, value in numbers.items()}
+        rows.append(known | {"group": group["group"], "terms": ", ".join(group["terms"])})
     more = {name: found[name] for name in ("arm", "reference", "outcome", "runs")}
-    table = pd.DataFrame(rows).assign(effect=float(found["excess"]["mean"]), **more)[OWNED]
+    table = pd.DataFrame(rows).assign(effect=float(found["excess"]["mean"]), **more)
     nothing_left = (table["group"] == "outside") & (table["value"] == 0) & (table["mcse"] == 0)
-    return table[~nothing_left].reset_index(drop=True)
+    return say.titled(table[~nothing_left].reset_index(drop=True), result)[[*OWNED, "title", "control"]]
 
 
 def attribution_title(table: pd.DataFrame) -> str:
@@ -118,90 +194,69 @@ def attribution_title(table: pd.DataFrame) -> str:
     groups = table[table["group"] != "feedback"]
     top = groups.sort_values("value", key=abs, ascending=False, kind="stable").iloc[0]
     if float(top["value"]) == 0:
-        return f"No group of terms has a part in the effect of {signed(whole)}"
-    told = (
-        ""
-        if not np.isfinite(top["lo"])
-        else "; its CI excludes 0"
-        if top["lo"] > 0 or top["hi"] < 0
-        else "; its CI holds 0"
-    )
-    places = max(2, decimals(float(top["mcse"])))
-    part = signed(float(top["value"]), places)
-    return (
-        f"The largest part of the effect goes through {top['group']}: {part} of {signed(whole, places)}{told}"
-    )
+        return f"No group of terms has a part in the effect of {say.signed(whole)}"
+    told = "; its CI excludes 0" if top["lo"] > 0 or top["hi"] < 0 else "; its CI holds 0"
+    places = max(2, say.decimals(float(top["mcse"])))
+    part = f"{say.signed(float(top['value']), places)} of {say.signed(whole, places)}"
+    known = told if np.isfinite(top["lo"]) else ""
+    return f"The largest part of the effect goes through {top['group']}: {part}{known}"
 
 
-@styled
-def draw_attribution(table: pd.DataFrame, ax: Axes | None = None) -> Figure:
+@style.figure(
+    "attribution", "Which terms make up the effect?", attribution_table, fits=has_rows(attribution_table),
+    page=lambda table: style.panels(9.4, 2.6 + 0.5 * max(len(table), 2)),
+    empty="Nothing was explained yet, so there is no attribution: see balance-sim explain.",
+)  # fmt: skip
+def draw_attribution(axes: list[Axes], table: pd.DataFrame) -> style.Words:
     """A bar a group with its interval; ticks: what it adds alone and last."""
-    own = ax is None
-    ax = ax if ax is not None else sheet(9.4, 2.6 + 0.5 * max(len(table), 2)).subplots()
-    if table.empty:
-        return nothing(ax, "Nothing was explained yet, so there is no attribution: see balance-sim explain.")
-    heights = np.arange(len(table))[::-1]
-    some = table["mcse"][table["mcse"] > 0]
-    places = decimals(float(some.min()) if len(some) else 0.0)
-    ax.axvline(0, color=INK, linewidth=1)
+    ax, some = axes[0], table["mcse"][table["mcse"] > 0]
+    places = say.decimals(float(some.min()) if len(some) else 0.0)
+    heights = style.row_axis(ax, list(table["group"]), grid=False)
+    ax.autoscale(axis="y")
+    ax.axvline(0, color=style.INK, linewidth=1)
     for y, row in zip(heights, table.to_dict("records"), strict=True):
         sure = row["lo"] > 0 or row["hi"] < 0
-        ax.barh(y, row["value"], height=0.62, color=BLUE if sure else "#c4c4c4")
+        ax.barh(y, row["value"], height=0.62, color=style.BLUE if sure else style.PALE)
         if np.isfinite(row["lo"]) and row["hi"] > row["lo"]:
-            ax.plot([row["lo"], row["hi"]], [y, y], color=INK, linewidth=1.4)
-        for name, marker in (("alone", "|"), ("last", "x")):
+            ax.plot([row["lo"], row["hi"]], [y, y], color=style.INK, linewidth=1.4)
+        for name, marker, size in (("alone", "|", 9), ("last", "x", 5)):
             if np.isfinite(row[name]):
-                ax.plot(row[name], y, marker, color=INK, markersize=9 if marker == "|" else 5, linestyle="none",
-                        label=f"{name}" if y == heights[0] else None)  # fmt: skip
-        bounds = interval(row["lo"], row["hi"], places) if row["mcse"] != 0 else "no run differs"
-        words = f"{signed(row['value'], places)}  ({bounds})"
-        ax.annotate(words, (1.0, y), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points", va="center",
-                    fontsize=SMALL, annotation_clip=False)  # fmt: skip
-    ax.set_yticks(heights, list(table["group"]))
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
+                label = name if y == heights[0] else None
+                ax.plot(row[name], y, marker, color=style.INK, markersize=size, linestyle="none", label=label)
+        bounds = say.interval(row["lo"], row["hi"], places) if row["mcse"] != 0 else "no replication differs"
+        style.beside(ax, y, f"{say.signed(row['value'], places)}  ({bounds})")
     ax.legend(loc="lower right", frameon=False)
-    ax.set_xlabel(f"part of the effect on {outcome_words(str(table['outcome'].iloc[0]))}")
-    arm, reference = (arm_words(str(table[name].iloc[0])) for name in ("arm", "reference"))
-    marks = (
-        f"{arm} against {reference}, {plural(int(table['runs'].iloc[0]), 'run')}. "
-        "Line: 95 % CI. Grey: it holds 0"
-    )
-    head(ax, attribution_title(table), marks, own=own, wrap=78)
+    ax.set_xlabel(f"part of the effect on {say.outcome_words(say.first(table, 'outcome'))}")
+    runs = say.plural(int(table["runs"].iloc[0]), "replication")
     small = (
         "Shapley values by the direct estimator: what a group of terms adds, averaged over all orders in which the "
         "groups could come in. alone: with all other groups out; last: with all others in. feedback: what agreements "
         "that differ and the pace of talks do. The parts sum to the effect."
     )
-    note(ax, small, own=own, wrap=118)
-    return owner(ax)
+    under = f"{say.first(table, 'title')}. Control: {say.first(table, 'control')}. {runs}. "
+    return style.Words(attribution_title(table), f"{under}Line: 95 % CI; grey: it holds 0", small, wrap=78)
 
 
-def timelines(result: Result) -> dict[str, dict[str, Any]]:
-    """The runs that explain chose by rule, by what they were chosen for; else all that were told, by number."""
+def timelines(result: AnalysedResult) -> dict[str, dict[str, Any]]:
+    """The replications that explain chose by rule, by what they were chosen for; else all that were told, by number."""
     found = document_of(result)
     told = found.get("timelines", {})
     chosen = {str(why): str(run) for why, run in (found.get("chosen") or {}).items() if str(run) in told}
-    return (
-        {why: told[run] for why, run in chosen.items()}
-        if chosen
-        else {f"run {run}": told[run] for run in told}
-    )
+    return {why: told[run] for why, run in (chosen or {f"replication {run}": run for run in told}).items()}
 
 
 @_from_document
-def timeline_table(result: Result) -> pd.DataFrame:
+def timeline_table(result: AnalysedResult) -> pd.DataFrame:
     """Tidy: run, what it was chosen for, day after the event: counter-balancing security agreements signed by then in
     both arms."""
-    parts, kinds = [pd.DataFrame(columns=DAYS)], result.scenario.kinds
+    parts, kinds = [], result.scenario.kinds
     for why, told in timelines(result).items():
         signed_here = [e for e in told["entries"] if e["what"] == "signed" and e["direction"] == "counter"]
         entries = [e for e in signed_here if e["kind"] in kinds and kinds[e["kind"]].security]
         focal = date.fromisoformat(told["focal"])
         here = [_day(e["date"], focal) for e in entries if e["mark"] != "reference only"]
         there = [_day(e["date_reference"], focal) for e in entries if e["date_reference"]]
-        last = (date.fromisoformat(told["end"]) - focal).days
-        days = np.array(sorted({0, last, *here, *there}))
+        days = np.array(sorted({0, _day(told["end"], focal), *here, *there}))
         days = days[days >= 0]
         counts = [[sum(0 < d <= day for d in of) for day in days] for of in (here, there)]
         part = pd.DataFrame({"day": days, "signed": counts[0], "signed_reference": counts[1]})
@@ -209,27 +264,20 @@ def timeline_table(result: Result) -> pd.DataFrame:
             part.assign(run=told["run"], chosen=why, arm=told["arm"], reference=told["reference"])[DAYS]
         )
     filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else parts[0]
+    return say.titled(pd.concat(filled, ignore_index=True), result) if filled else pd.DataFrame()
 
 
 @_from_document
-def timeline_steps_table(result: Result) -> pd.DataFrame:
-    """Tidy: every step of an agreement that differs between the two arms of a told run."""
-    rows = []
+def timeline_steps_table(result: AnalysedResult) -> pd.DataFrame:
+    """Tidy: every step of an agreement that differs between the two arms of a told replication."""
+    rows, names = [], say.state_names(result.scenario)
     for told in timelines(result).values():
         focal = date.fromisoformat(told["focal"])
         for e in told["entries"]:
-            if e["mark"] == "both" or not e["a"]:
-                continue
-            there = _day(e["date_reference"], focal) if e["date_reference"] else np.nan
-            rows.append(
-                [
-                    told["run"],
-                    _day(e["date"], focal),
-                    *(e[k] for k in ("what", "mark", "a", "b", "kind", "direction")),
-                    there,
-                ]
-            )
+            if e["mark"] != "both" and e["a"]:
+                there = _day(e["date_reference"], focal) if e["date_reference"] else np.nan
+                steps = [_day(e["date"], focal), *(e[key] for key in STEPS[2:-2]), there]
+                rows.append([told["run"], *steps, say.dyad_name(names, e["a"], e["b"])])
     return pd.DataFrame(rows, columns=STEPS).drop_duplicates(ignore_index=True)
 
 
@@ -238,74 +286,58 @@ def _day(words: str, focal: date) -> int:
 
 
 def timeline_title(table: pd.DataFrame) -> str:
-    """The finding: by how many counter-agreements the told runs differ."""
+    """The finding: by how many counter-balancing agreements the told replications differ."""
     last = table.sort_values("day", kind="stable").groupby("chosen", sort=False).last()
     parts = [
-        f"{why}, run {int(row['run'])}: {signed(float(row['signed'] - row['signed_reference']), 0)}"
+        f"{why}, replication {int(row['run'])}: {say.signed(float(row['signed'] - row['signed_reference']), 0)}"
         for why, row in last.iterrows()
     ]
-    return "Runs chosen by rule; counter-agreements more than in the control run: " + "; ".join(parts)
+    more = "counter-balancing agreements more than in the control run"
+    return f"Replications chosen by rule; {more}: {'; '.join(parts)}"
 
 
-@styled
-def draw_timeline(table: pd.DataFrame, steps: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figure:
-    """A panel a run: counter-agreements as they are signed in both arms, and what differs in words at the right."""
+@style.figure(
+    "timeline", "What happens in single replications?", timeline_table, fits=has_rows(timeline_table),
+    more={"steps": timeline_steps_table}, listed="steps",
+    page=lambda table: style.panels(11.0, 2.5 * (n := table["chosen"].nunique()) + 1.6, n, sharex=True),
+    empty="No replication was told yet, so there is no timeline: see balance-sim explain --run.",
+)  # fmt: skip
+def draw_timeline(axes: list[Axes], table: pd.DataFrame, steps: pd.DataFrame) -> style.Words:
+    """A panel a replication: counter-balancing agreements as they are signed in both arms, and what differs in words at
+    the right."""
     from matplotlib.ticker import MaxNLocator
 
-    own = ax is None
-    chosen = list(dict.fromkeys(table["chosen"])) if len(table) else []
-    if ax is None:
-        rows = max(1, len(chosen))
-        ax = list(np.ravel(sheet(11.0, 2.5 * rows + 1.6).subplots(rows, 1, sharex=True, squeeze=False)))
-    if table.empty:
-        return nothing(ax[0], "No run was told yet, so there is no timeline: see balance-sim explain --run.")
-    for axes, why in zip(ax, chosen, strict=False):
+    chosen = list(dict.fromkeys(table["chosen"]))
+    for ax, why in zip(axes, chosen, strict=False):
         part = table[table["chosen"] == why]
-        arm, reference = (arm_words(str(part[name].iloc[0])) for name in ("arm", "reference"))
         run = int(part["run"].iloc[0])
-        axes.step(
-            part["day"], part["signed_reference"], where="post", color=INK, linewidth=2.6, label=reference
-        )
-        axes.step(
-            part["day"],
-            part["signed"],
-            where="post",
-            color="#56B4E9",
-            linewidth=1.4,
-            linestyle=(0, (4, 2)),
-            label=arm,
-        )
-        axes.set_title(f"{why}: run {run}", loc="left", color=QUIET)
-        axes.set_ylabel("counter-agreements\nsigned")
-        axes.set_xlim(0, int(table["day"].max()))
-        axes.set_ylim(0, None)
-        axes.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
-        lines = [
-            _step_words(row)
-            for row in steps[steps["run"] == run].sort_values("day", kind="stable").to_dict("records")
-        ]
+        base: dict[str, Any] = {"color": style.INK, "linewidth": 2.6, "label": say.first(part, "control")}
+        ax.step(part["day"], part["signed_reference"], where="post", **base)
+        looks: dict[str, Any] = {"color": style.SKY, "linewidth": 1.4, "linestyle": style.DASHES}
+        ax.step(part["day"], part["signed"], where="post", label=say.first(part, "title"), **looks)
+        ax.set_title(f"{why}: replication {run}", loc="left", color=style.QUIET)
+        ax.set_ylabel("counter-balancing\nagreements signed")
+        ax.set_xlim(0, int(table["day"].max()))
+        ax.set_ylim(0, None)
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=7, integer=True))
+        of_run = steps[steps["run"] == run].sort_values("day", kind="stable").to_dict("records")
+        lines = [_step_words(row) for row in of_run]
         left = len(lines) - MOST_WORDS
-        lines = lines[:MOST_WORDS] + ([f"and {plural(left, 'further step')}"] if left > 0 else [])
+        lines = lines[:MOST_WORDS] + ([f"and {say.plural(left, 'further step')}"] if left > 0 else [])
         words = "\n".join(lines) or "No step of any agreement differs."
-        axes.annotate(words, (1.0, 1.0), (10, 0), xycoords="axes fraction", textcoords="offset points", va="top",
-                      fontsize=SMALL, annotation_clip=False)  # fmt: skip
-    ax[0].legend(loc="upper left", frameon=False)
-    ax[len(chosen) - 1].set_xlabel("days after the event")
-    if own:
-        head_over(ax[0], timeline_title(table), 92)
-        small = (
-            "At the right: steps that differ from the paired control run. + here alone, "
-            "- there alone, < earlier, > later, by days."
-        )
-        note(ax[0], small, own=own, wrap=140)
-    return owner(ax[0])
+        ax.annotate(words, (1.0, 1.0), (10, 0), xycoords="axes fraction", textcoords="offset points", va="top",
+                    fontsize=style.SMALL, annotation_clip=False)  # fmt: skip
+    axes[0].legend(loc="upper left", frameon=False)
+    axes[len(chosen) - 1].set_xlabel("days after the event")
+    small = (
+        "At the right: steps that differ from the paired control run. + here alone, - there alone, < earlier, > later, "
+        "by days."
+    )
+    return style.Words(timeline_title(table), "", small, 92, 140)
 
 
 def _step_words(row: dict[Any, Any]) -> str:
-    mark = {"arm only": "+", "reference only": "-", "earlier": "<", "later": ">", "changed": "~"}.get(
-        row["mark"], "~"
-    )
-    shift = ""
+    mark = MARKS.get(row["mark"], "~")
     if row["mark"] in ("earlier", "later") and np.isfinite(row["day_reference"]):
-        shift = f" by {abs(int(row['day'] - row['day_reference']))}"
-    return f"day {row['day']}  {mark}{shift} {row['a']}-{row['b']} {str(row['kind']).replace('_', ' ')}, {row['what']}"
+        mark += f" by {abs(int(row['day'] - row['day_reference']))}"
+    return f"day {row['day']}  {mark} {row['dyad']} {str(row['kind']).replace('_', ' ')}, {row['what']}"

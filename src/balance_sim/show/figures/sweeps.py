@@ -1,4 +1,4 @@
-"""The excess over the points of a sweep, a panel a factor. What its other figures start from, too."""
+"""Sweeps: the effect over the points, a panel a factor, and over the two factors that matter most."""
 
 from __future__ import annotations
 
@@ -9,44 +9,21 @@ import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.scenario.assemble import value_at
-from balance_sim.show.figures.paper import (
-    BLUE,
-    INK,
-    QUIET,
-    SMALL,
-    folded,
-    frame_words,
-    nothing,
-    owner,
-    sheet,
-    styled,
-)
-from balance_sim.show.tables import clear
-from balance_sim.show.wording import arm_words, digits, factor_words, number, outcome_words, plural, signed
+from balance_sim.show import wording as say
+from balance_sim.show.figures import style
+from balance_sim.show.figures.effects import has_rows
+from balance_sim.show.headline import clear
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
     from balance_sim.results.sweep_result import SweepResult
 
 COLUMNS = [
-    "point",
-    "factor",
-    "value",
-    "excess",
-    "lo",
-    "hi",
-    "mcse",
-    "here",
-    "arm",
-    "reference",
-    "outcome",
-    "runs",
-]
-MOST_PANELS = 12
+    "point", "factor", "value", "excess", "lo", "hi", "mcse", "here", "arm", "reference", "outcome", "runs", "title",
+    "control",
+]  # fmt: skip
+MOST_PANELS, MOST_VALUES = 12, 8
 FEW_POINTS = 60  # up to so many, every point shows its interval
 CLASSES = 5
 
@@ -59,23 +36,27 @@ def headline_effects(result: SweepResult) -> pd.DataFrame:
     return effects[(effects["arm"] == result.headline_arm) & (effects["outcome"] == result.headline_outcome)]
 
 
-def multiples_table(result: SweepResult) -> pd.DataFrame:
-    """Tidy: a row a point and factor: the factor's value there, and the point's mean paired excess with its
+def _arms(result: SweepResult) -> dict[str, Any]:
+    """Columns that say whose effect it is, of how many replications a point."""
+    arm = str(result.headline_arm)
+    titles = {
+        "title": say.arm_title(result.scenario, arm),
+        "control": say.arm_title(result.scenario, result.reference),
+    }
+    return {"arm": arm, "reference": result.reference, "runs": result.runs} | titles
 
-    95 % interval. Values that are no numbers keep their words. here: the scenario's own value, if a number."""
+
+def multiples_table(result: SweepResult) -> pd.DataFrame:
+    """Tidy: a row a point and factor: the factor's value there, and the point's mean paired effect (`excess`) with its
+    95 % CI. Values that are no numbers keep their words. here: the scenario's own value, if a number."""
     found = headline_effects(result)
-    parts = [pd.DataFrame(columns=COLUMNS)]
-    for factor in result.paths:
-        if found.empty or factor not in found:
-            continue
+    parts = []
+    for factor in (path for path in result.paths if path in found):
         part = found.rename(columns={"mean": "excess"})[["point", "excess", "lo", "hi", "mcse", "outcome"]]
-        values = found[factor]
+        values, here = found[factor], _own_value(result, factor)
         words = values if pd.api.types.is_numeric_dtype(values) else values.astype(str)
-        more = {"arm": result.headline_arm, "reference": result.reference, "runs": result.runs}
-        here = _own_value(result, factor)
-        parts.append(part.assign(factor=factor, value=words.to_numpy(), here=here, **more))
-    filled = [part for part in parts if not part.empty]
-    return pd.concat(filled, ignore_index=True)[COLUMNS] if filled else parts[0]
+        parts.append(part.assign(factor=factor, value=words.to_numpy(), here=here, **_arms(result)))
+    return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 
 
 def _own_value(result: SweepResult, path: str) -> float:
@@ -87,37 +68,39 @@ def _own_value(result: SweepResult, path: str) -> float:
     return float(value) if plain else float("nan")
 
 
-def classes_of(values: pd.Series[Any]) -> npt.NDArray[np.int64]:
+def _fifths(values: pd.Series[Any]) -> npt.NDArray[np.int64]:
     """Numbers of more than eight values in five classes of equal counts, from 0."""
     found: npt.NDArray[np.int64] = pd.qcut(values.rank(method="first"), CLASSES, labels=False).to_numpy(int)
     return found
 
 
 def spread_between(rows: pd.DataFrame) -> float:
-    """How far the means of the excess over a factor's values lie apart: largest less smallest."""
+    """How far the means of the effect over a factor's values lie apart: largest less smallest."""
     values = rows["value"]
-    if pd.api.types.is_numeric_dtype(values) and values.nunique() > 8:
-        values = pd.Series(classes_of(values))
+    if pd.api.types.is_numeric_dtype(values) and values.nunique() > MOST_VALUES:
+        values = pd.Series(_fifths(values))
     means = rows["excess"].groupby(np.asarray(values)).mean()
     return float(means.max() - means.min())
 
 
-def multiples_title(table: pd.DataFrame) -> str:
-    """The finding: the range of the excess over the points, at how many it can be told from none, and the factor
+def _spreads(table: pd.DataFrame) -> dict[str, float]:
+    return {str(factor): spread_between(rows) for factor, rows in table.groupby("factor")}
 
-    along whose values its means lie furthest apart."""
-    points = table.drop_duplicates("point")
-    low, high, sure = float(points["excess"].min()), float(points["excess"].max()), int(clear(points).sum())
-    spreads = {str(factor): spread_between(rows) for factor, rows in table.groupby("factor")}
+
+def multiples_title(table: pd.DataFrame) -> str:
+    """The finding: the range of the effect over the points, at how many it can be detected, and the factor along whose
+    values its means lie furthest apart."""
+    every = table.drop_duplicates("point")
+    low, high, sure = float(every["excess"].min()), float(every["excess"].max()), int(clear(every).sum())
+    spreads, count, places = _spreads(table), say.plural(len(every), "point"), say.digits(low, high)
     most = max(spreads, key=lambda factor: (spreads[factor], factor))
-    places = digits(low, high)
     if low == high and sure == 0:
-        return f"The excess is the same, {signed(low, places)}, at each of {plural(len(points), 'point')}"
-    words = f"Over {plural(len(points), 'point')} the excess runs from {signed(low, places)} to {signed(high, places)}"
-    words += f", told from none at {sure or 'none'} of them"
+        return f"The effect is the same, {say.signed(low, places)}, at each of {count}"
+    words = f"Over {count} the effect runs from {say.signed(low, places)} to {say.signed(high, places)}"
+    words += f", detectable at {sure or 'none'} of them"
     if spreads[most] == 0:
         return f"{words}; no factor changes its mean"
-    return f"{words}; it changes most along {factor_words(most)}" if len(spreads) > 1 else words
+    return f"{words}; it changes most along {say.factor_words(most)}" if len(spreads) > 1 else words
 
 
 def shown_factors(table: pd.DataFrame) -> list[str]:
@@ -125,59 +108,62 @@ def shown_factors(table: pd.DataFrame) -> list[str]:
     factors = list(dict.fromkeys(table["factor"])) if len(table) else []
     if len(factors) <= MOST_PANELS:
         return factors
-    spreads = {str(factor): spread_between(rows) for factor, rows in table.groupby("factor")}
+    spreads = _spreads(table)
     most = set(sorted(factors, key=lambda factor: (-spreads[factor], factor))[:MOST_PANELS])
     return [factor for factor in factors if factor in most]
 
 
-@styled
-def draw_multiples(table: pd.DataFrame, ax: Sequence[Axes] | None = None) -> Figure:
-    """A panel a factor: every point's excess with its interval, and the mean by value."""
-    own = ax is None
+def _multiples_page(table: pd.DataFrame) -> list[Axes]:
+    count = len(shown_factors(table))
+    columns = 2 if count in (2, 4) else min(count, 3)
+    rows = -(-count // columns)
+    return style.panels(max(3.9 * columns, 8.2), 2.9 * rows + 1.7, rows, columns, sharey=True)
+
+
+@style.figure(
+    "multiples", "How does the effect change with each factor?", multiples_table, page=_multiples_page,
+    empty="No arm to compare, or no point finished: there is no effect to show.",
+)  # fmt: skip
+def draw_multiples(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+    """A panel a factor: every point's effect with its interval, and the mean by value."""
     factors = shown_factors(table)
-    if ax is None:
-        columns = 2 if len(factors) in (2, 4) else min(max(len(factors), 1), 3)
-        rows = max(1, -(-len(factors) // columns))
-        figure = sheet(max(3.9 * columns, 8.2), 2.9 * rows + 1.7)
-        ax = list(np.ravel(figure.subplots(rows, columns, sharey=True, squeeze=False)))
-    if table.empty:
-        for axes in ax[1:]:
-            axes.set_axis_off()
-        return nothing(ax[0], "No arm to compare, or no point finished: there is no excess to show.")
-    for axes, factor in zip(ax, factors, strict=False):
-        _panel(axes, table[table["factor"] == factor], factor)
-    for axes in list(ax)[len(factors) :]:
-        axes.set_axis_off()
+    for ax, factor in zip(axes, factors, strict=False):
+        _panel(ax, table[table["factor"] == factor], factor)
+    for ax in axes[len(factors) :]:
+        ax.set_axis_off()
     shown = ["excess", "lo", "hi"] if table["point"].nunique() <= FEW_POINTS else ["excess"]
     if not np.nanmax(np.abs(table[shown].to_numpy(float))) > 1e-12:  # flat
-        ax[0].set_ylim(-0.05, 0.05)
-    wrap, small_wrap = (72, 100) if len(factors) in (1, 2, 4) else (100, 140)
-    frame_words(ax[0], multiples_title(table), _marks(table), own=own, wrap=wrap, small_wrap=small_wrap)
-    return owner(ax[0])
+        axes[0].set_ylim(-0.05, 0.05)
+    wraps = (72, 100) if len(factors) in (1, 2, 4) else (100, 140)
+    return style.Words(multiples_title(table), "", _marks(table), *wraps)
+
+
+def _whose(table: pd.DataFrame) -> str:
+    """Which outcome, of which arm relative to which, of how many replications a point."""
+    runs = say.plural(int(table["runs"].iloc[0]), "replication")
+    outcome = say.outcome_words(say.first(table, "outcome"))
+    arms = f"{say.first(table, 'title')}, relative to {say.first(table, 'control')}"
+    return f"Effect on {outcome}: {arms}; {runs} a point"
 
 
 def _marks(table: pd.DataFrame) -> str:
-    arm, reference, outcome = (str(table[name].iloc[0]) for name in ("arm", "reference", "outcome"))
-    points = table.drop_duplicates("point")
-    runs = plural(int(table["runs"].iloc[0]), "run")
-    words = (
-        f"Excess of {outcome_words(outcome)}, {arm_words(arm)} less {arm_words(reference)}, {runs} a point. "
-    )
+    points, words = table.drop_duplicates("point"), f"{_whose(table)}. "
     half = float(((points["hi"] - points["lo"]) / 2).median())
     if len(points) <= FEW_POINTS:
-        words += "Dot: a point, with its 95 % interval; open: it holds zero. "
+        words += "Dot: a point, with its 95 % CI; open: it holds zero. "
     elif np.isfinite(half):
-        usual = number(half, digits(half))
-        words += f"Dot: a point; open: its 95 % interval, most often {usual} each way, holds zero. "
-    shared = any(rows["value"].duplicated().any() for _, rows in table.groupby("factor"))
-    words += "Points of one value stand side by side. " if shared else ""
-    many = any(rows["value"].nunique() > 8 for _, rows in table.groupby("factor"))
+        usual = say.number(half, say.digits(half))
+        words += f"Dot: a point; open: its 95 % CI, most often {usual} each way, holds zero. "
+    factors = [rows["value"] for _, rows in table.groupby("factor")]
+    words += (
+        "Points of one value stand side by side. " if any(of.duplicated().any() for of in factors) else ""
+    )
+    many = any(of.nunique() > MOST_VALUES for of in factors)
     words += f"Heavy line: mean {'of each fifth of the points' if many else 'by value'}. "
-    if table["here"].notna().any():
-        words += "Dotted: the scenario's own value. "
-    left = table["factor"].nunique() - MOST_PANELS
+    words += "Dotted: the scenario's own value. " if table["here"].notna().any() else ""
+    left = len(factors) - MOST_PANELS
     return words + (
-        f"{plural(left, 'factor')} along which it changes less: in the table." if left > 0 else ""
+        f"{say.plural(left, 'factor')} along which it changes less: in the table." if left > 0 else ""
     )
 
 
@@ -185,29 +171,38 @@ def _panel(ax: Axes, rows: pd.DataFrame, factor: str) -> None:
     rows = rows.sort_values(["value", "point"], kind="stable")
     numeric = pd.api.types.is_numeric_dtype(rows["value"].infer_objects())
     names = sorted(rows["value"].unique())
-    place = {name: k for k, name in enumerate(names)}
-    x = rows["value"].to_numpy(float) if numeric else np.array([place[v] for v in rows["value"]], float)
+    x = rows["value"].to_numpy(float) if numeric else np.array([names.index(v) for v in rows["value"]], float)
     y, sure = rows["excess"].to_numpy(float), clear(rows).to_numpy(bool)
-    ax.axhline(0, color=INK, linewidth=1)
+    ax.axhline(0, color=style.INK, linewidth=1)
     if np.isfinite(rows["here"].iloc[0]):
-        ax.axvline(float(rows["here"].iloc[0]), color=QUIET, linewidth=1, linestyle=(0, (1, 2)))
-    few = len(rows) <= FEW_POINTS
-    spots = x + (_aside(x) if len(names) <= 8 else 0.0)
+        ax.axvline(float(rows["here"].iloc[0]), color=style.QUIET, linewidth=1, linestyle=(0, (1, 2)))
+    few, distinct = len(rows) <= FEW_POINTS, len(names) <= MOST_VALUES
+    spots = x + (_aside(x) if distinct else 0.0)
     if few and np.isfinite(rows["lo"]).all():
-        ax.vlines(spots, rows["lo"], rows["hi"], color=QUIET, linewidth=0.9, alpha=0.6)
-    for of, fill in ((sure, QUIET), (~sure, "white")):
-        ax.plot(spots[of], y[of], "o", color=QUIET, markerfacecolor=fill, markersize=4.5 if few else 3,
-                markeredgewidth=0.9)  # fmt: skip
-    by = x if len(names) <= 8 else classes_of(rows["value"])
-    means = pd.DataFrame({"x": x, "y": y, "by": by}).groupby("by").mean()
+        ax.vlines(spots, rows["lo"], rows["hi"], color=style.QUIET, linewidth=0.9, alpha=0.6)
+    for of, fill in ((sure, style.QUIET), (~sure, "white")):
+        looks: dict[str, Any] = {"markersize": 4.5 if few else 3, "markeredgewidth": 0.9}
+        ax.plot(spots[of], y[of], "o", color=style.QUIET, markerfacecolor=fill, **looks)
+    means = (
+        pd.DataFrame({"x": x, "y": y, "by": x if distinct else _fifths(rows["value"])}).groupby("by").mean()
+    )
     joined = numeric or len(names) == 2
-    ax.plot(means["x"], means["y"], color=BLUE, linewidth=2.2, marker="" if joined else "_", markersize=16,
-            markeredgewidth=2.2, linestyle="-" if joined else "none", zorder=3)  # fmt: skip
+    looks = {"marker": "", "linestyle": "-"} if joined else {"marker": "_", "linestyle": "none"}
+    ax.plot(
+        means["x"],
+        means["y"],
+        color=style.BLUE,
+        linewidth=2.2,
+        markersize=16,
+        markeredgewidth=2.2,
+        zorder=3,
+        **looks,
+    )
     if not numeric:
-        ax.set_xticks(range(len(names)), [folded(str(name).replace("_", " "), 12) for name in names])
+        ax.set_xticks(range(len(names)), [style.folded(str(name).replace("_", " "), 12) for name in names])
         ax.set_xlim(-0.6, len(names) - 0.4)
-    ax.set_xlabel(folded(factor, 40), fontsize=SMALL)
-    ax.set_ylabel("mean excess per run", fontsize=SMALL)
+    ax.set_xlabel(style.folded(say.factor_words(factor), 40), fontsize=style.SMALL)
+    ax.set_ylabel("mean effect", fontsize=style.SMALL)
     ax.tick_params(labelleft=True)
 
 
@@ -221,3 +216,107 @@ def _aside(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         if len(here) > 1:
             out[here] = np.linspace(-0.1, 0.1, len(here)) * gap
     return out
+
+
+SURFACE = [
+    "x", "y", "words_x", "words_y", "excess", "lo", "hi", "points", "factor_x", "factor_y", "arm", "reference",
+    "outcome", "runs", "title", "control",
+]  # fmt: skip
+
+
+def surface_table(result: SweepResult) -> pd.DataFrame:
+    """Tidy: mean effect over the points at each pair of values of the two numeric factors that change it most.
+
+    A factor of more than eight values is cut into five classes of equal width; x and y are then their middles.
+    lo, hi: the mean of the points' 95 % CIs, which is no narrower than that of their mean, whatever the random numbers
+    they share. Empty where there are no two such factors."""
+    table = multiples_table(result)
+    good = {
+        str(factor): spread_between(rows)
+        for factor, rows in table.groupby("factor")
+        if pd.api.types.is_numeric_dtype(rows["value"].infer_objects()) and rows["value"].nunique() >= 2
+    }
+    if len(good) < 2:
+        return pd.DataFrame()
+    chosen = sorted(sorted(good), key=lambda factor: -good[factor])[:2]
+    found = headline_effects(result)
+    (x, words_x), (y, words_y) = (_binned(found[path].to_numpy(float)) for path in chosen)
+    cells = pd.DataFrame(
+        {"x": x, "words_x": words_x, "y": y, "words_y": words_y, "excess": found["mean"].to_numpy()}
+    )
+    cells = cells.assign(lo=found["lo"].to_numpy(), hi=found["hi"].to_numpy())
+    grouped = cells.groupby(["x", "y", "words_x", "words_y"], sort=True)
+    grid = grouped.mean().assign(points=grouped.size()).reset_index()
+    more = {"factor_x": chosen[0], "factor_y": chosen[1], "outcome": result.headline_outcome}
+    return grid.assign(**more, **_arms(result))[SURFACE]
+
+
+def _binned(values: Any) -> tuple[Any, list[str]]:
+    """Each value, or the middle of its class, and how to write it."""
+    if len(np.unique(values)) <= MOST_VALUES:
+        return values, [f"{v:.3g}" for v in values]
+    edges = np.linspace(values.min(), values.max(), CLASSES + 1)
+    place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, CLASSES - 1)
+    middles = (edges[:-1] + edges[1:]) / 2
+    return middles[place], [f"{edges[k]:.2g} to {edges[k + 1]:.2g}" for k in place]
+
+
+def surface_title(table: pd.DataFrame) -> str:
+    """The finding: where the effect is largest, and in how many cells it can be detected."""
+    places, sure = say.digits(*table["excess"]), clear(table)
+    if float(table["excess"].max()) == float(table["excess"].min()):
+        return f"The effect is the same, {say.signed(float(table['excess'].iloc[0]), places)}, in every cell"
+    order = ["clear", "excess", "x", "y"]
+    top = (
+        table.assign(clear=sure)
+        .sort_values(order, ascending=[False, False, True, True], kind="stable")
+        .iloc[0]
+    )
+    where = " and ".join(f"{say.factor_words(str(top[f'factor_{a}']))} {top[f'words_{a}']}" for a in "xy")
+    size = f"{say.signed(float(top['excess']), places)} ({say.interval(float(top['lo']), float(top['hi']), places)})"
+    if not sure.any():
+        return f"The effect is detectable in none of {len(table)} cells; largest: {size} at {where}"
+    return f"The effect is detectable in {int(sure.sum())} of {len(table)} cells; largest of them: {size} at {where}"
+
+
+@style.figure(
+    "surface", "And with the two that matter most together?", surface_table, fits=has_rows(surface_table),
+    page=lambda _: style.panels(8.8, 6.0),
+    empty="Fewer than two factors are numbers with two values or more: there is no surface to show.",
+)  # fmt: skip
+def draw_surface(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+    """A cell for each pair of values or classes, its mean effect as colour and number."""
+    ax = axes[0]
+    wide = table.pivot(index="y", columns="x", values="excess").sort_index(ascending=False)
+    low, high = min(float(table["excess"].min()), 0.0), max(float(table["excess"].max()), 0.0)
+    reach, places = max(-low, high) or 0.01, say.digits(low, high)
+    looks: dict[str, Any] = {"cmap": style.effect_colours(), "aspect": "auto", "interpolation": "none"}
+    image = ax.imshow(wide, vmin=-reach, vmax=reach, **looks)
+    for axis, values, ticks in (("x", wide.columns, ax.set_xticks), ("y", wide.index, ax.set_yticks)):
+        words = dict(zip(table[axis], table[f"words_{axis}"], strict=True))
+        ticks(range(len(values)), [words[value] for value in values])
+    columns, rows = list(wide.columns), list(wide.index)
+    box = {"facecolor": "white", "alpha": 0.85, "edgecolor": "none", "pad": 1.0}
+    for row, told in zip(table.to_dict("records"), clear(table), strict=True):
+        ax.text(
+            columns.index(row["x"]), rows.index(row["y"]), say.signed(row["excess"], places), ha="center", va="center",
+            fontsize=style.SMALL, fontweight="bold" if told else "normal", bbox=box,
+        )  # fmt: skip
+    ax.set_xlabel(say.factor_words(say.first(table, "factor_x")))
+    ax.set_ylabel(say.factor_words(say.first(table, "factor_y")))
+    ax.tick_params(length=0)
+    if low < high:
+        bar = style.owner(ax).colorbar(image, ax=ax, shrink=0.8)
+        bar.outline.set_visible(False)
+        bar.ax.set_ylim(low, high)
+        bar.set_label("mean effect (amber: less, blue: more)")
+    least, most = int(table["points"].min()), int(table["points"].max())
+    count = say.plural(most, "point") if least == most else f"{least} to {say.plural(most, 'point')}"
+    each = "" if most == 1 else f"; mean over {count} a cell"
+    small = "Bold: the 95 % CI excludes zero. "
+    if most > 1:
+        small += (
+            "Where a cell has more than one point, its CI is the mean of theirs, which is rather too wide. "
+        )
+    small += "Light grey: no point there." if wide.size > len(table) else ""
+    return style.Words(surface_title(table), f"{_whose(table)}{each}", small, 74, 112)

@@ -1,5 +1,174 @@
 """The report: one HTML file that needs no network, no script and no program but a browser."""
 
-from balance_sim.show.report.page import report_html, save_report, save_study
+from __future__ import annotations
 
-__all__ = ["report_html", "save_report", "save_study"]
+import base64
+import hashlib
+import html
+from dataclasses import dataclass
+from functools import cache, partial
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from balance_sim.experiment.run import LARGE
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.processes import Background
+from balance_sim.pool.whole_files import make_folder, write_whole
+from balance_sim.results.shards import note_drawn
+from balance_sim.show.figures import FIGURES, fitting, words_of
+from balance_sim.show.headline import finding
+from balance_sim.show.report.tables import Shown, failed_and_missing, shown
+from balance_sim.show.save import figure_bytes, inlined, note_figures, write_figures
+from balance_sim.show.wording import plural, printable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from jinja2 import Environment
+    from matplotlib.figure import Figure
+
+    from balance_sim.analysis.result import AnalysedResult
+    from balance_sim.show.figures import Study
+    from balance_sim.show.figures.style import FigureSpec
+
+FILE = "report.html"
+
+
+@dataclass(frozen=True)
+class EmbeddedFigure:
+    """A figure in the page."""
+
+    name: str
+    question: str
+    finding: str
+    svg: str
+    table: Shown
+
+
+# By name: a figure's table, its words, and itself as SVG.
+type Drawn = dict[str, tuple[pd.DataFrame, str, bytes]]
+
+
+def report_html(study: Study, drawn: Drawn | None = None, *, world_map: bool = True) -> str:
+    """The report of a run, a sweep, a comparison, scored forecasts or goodness of fit, as HTML.
+
+    drawn: figures by name that need not be drawn again. The same bytes for the same results: nothing of it depends on
+    when, where or how fast it was made. Raises WrongRequest where Jinja2 is missing."""
+    from balance_sim.show.report.pages import page_of
+
+    chosen = {name: one for name, one in fitting(study).items() if world_map or name != "map"}
+    template, content = page_of(study)
+    return rendered(template, content | {"figures": embedded(study, chosen, drawn)})
+
+
+def embedded(
+    study: Study, figures: dict[str, FigureSpec], drawn: Drawn | None = None
+) -> list[EmbeddedFigure]:
+    """Figures with their tables, as the page wants them. drawn: those that need not be drawn again."""
+    if drawn is None:
+        tables = {name: figure.table(study) for name, figure in figures.items()}
+        made = {name: figure.draw(study, tables[name]) for name, figure in figures.items()}
+        drawn = {
+            name: (tables[name], words_of(one), figure_bytes(one, "svg", text=True))
+            for name, one in made.items()
+        }
+    out = []
+    for name, (table, words, drawing) in drawn.items():
+        figure = figures[name]
+        svg = inlined(drawing, f"f-{name}", f"Figure: {words}")
+        out.append(
+            EmbeddedFigure(name, figure.question, words, svg, shown(name, figure.numbers(study, table)))
+        )
+    return out
+
+
+def rendered(
+    template: str, content: dict[str, Any], script: str = "", style: str = "", connect: str = "'none'"
+) -> str:
+    """A page from a template, with its style and script and a policy that allows these two and nothing else.
+
+    style: the report's if not given. connect: whom its script may ask."""
+    style = style or text_of("report.css")
+    allowed = policy(style, script, connect)
+    page = _environment().get_template(template)
+    return str(page.render(style=style, policy=allowed, script=script, **content))
+
+
+def policy(style: str, script: str, connect: str = "'none'") -> str:
+    """The Content-Security-Policy of a page with this style and script."""
+    allowed = (
+        f"default-src 'none'; style-src '{digest(style)}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    if script:
+        allowed += f"; script-src '{digest(script)}'"
+    return allowed if connect == "'none'" else f"{allowed}; connect-src {connect}"
+
+
+def digest(text: str) -> str:
+    """A hash as a Content-Security-Policy names it."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def save_report(study: Study, path: Path, drawn: Drawn | None = None, *, world_map: bool = True) -> Path:
+    """Write the report of a study to `path`, whole or not at all. Raises CannotWrite."""
+    page = report_html(study, drawn, world_map=world_map)
+    make_folder(path.parent)
+    write_whole(path, page.encode("utf-8", "backslashreplace"))  # a path may hold what is no text
+    note_drawn(path.parent, [path])
+    return path
+
+
+def save_study(result: AnalysedResult, folder: Path) -> list[Path]:
+    """All figures and the report of a study into its folder; every figure is drawn once. Raises CannotWrite.
+
+    Two fifths of those of a large scenario are written by a process of its own: the same bytes, sooner."""
+    chosen = fitting(result)
+    tables = {name: figure.table(result) for name, figure in chosen.items()}
+
+    def drawn(names: list[str]) -> dict[str, Figure]:
+        return {name: chosen[name].draw(result, tables[name]) for name in names}
+
+    names = list(chosen)
+    here = names[: 3 * len(names) // 5] if len(result.scenario.states) >= LARGE else names
+    figures = drawn(names[len(here) :])
+    elsewhere = Background(partial(write_figures, figures, folder, text=True)) if figures else dict
+    mine = drawn(here)
+    svgs = write_figures(mine, folder, text=True) | elsewhere()
+    figures |= mine
+    ready: Drawn = {name: (tables[name], words_of(figures[name]), svgs[name]) for name in names}
+    return [*note_figures(names, folder), save_report(result, folder / FILE, ready)]
+
+
+def card(result: AnalysedResult) -> str:
+    """What a notebook shows for a result: headline and fan chart; no script, no style sheet, nothing fetched."""
+    figure = FIGURES["fan"].draw(result)
+    # A notebook may show several cards: ids of one must not meet those of another.
+    drawing = figure_bytes(figure, "svg", text=True)
+    svg = inlined(drawing, f"card-{result.digest[:8]}", f"Figure: {words_of(figure)}")
+    runs, arms = plural(result.runs, "replication"), plural(len(result.arms), "arm")
+    made = f"{runs} of {arms}, seed {result.seed}, digest {result.digest[:12]}{failed_and_missing(result)}"
+    made += ". Tables: .levels, .effects, .dyads, .states, .outcomes, .fan()"
+    title, answer, small = map(html.escape, (printable(result.scenario.title), finding(result), made))
+    return (
+        f'<div><h3>{title}</h3><p>{answer}</p><div style="max-width:44rem;background:#fff">{svg}</div>'
+        f"<p><small>{small}</small></p></div>"
+    )
+
+
+@cache
+def _environment() -> Environment:
+    try:
+        from jinja2 import DictLoader, Environment, StrictUndefined
+    except ImportError as error:
+        raise WrongRequest("the report needs Jinja2: pip install jinja2") from error
+    folder = files("balance_sim.show.report") / "templates"
+    pages = {
+        one.name: one.read_text(encoding="utf-8") for one in folder.iterdir() if one.name.endswith(".html")
+    }
+    safe: dict[str, Any] = {"autoescape": True, "undefined": StrictUndefined}
+    return Environment(loader=DictLoader(pages), trim_blocks=True, lstrip_blocks=True, **safe)
+
+
+def text_of(name: str) -> str:
+    """A file that stands beside the templates."""
+    return (files("balance_sim.show.report") / "templates" / name).read_text(encoding="utf-8")

@@ -1,16 +1,29 @@
-"""What stands under each figure: a table short enough to read, and all of it to take away."""
+"""Tables of a page: what stands under each figure, and what a report says besides them, as rows of words."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
 
 from balance_sim.results.export import harmless_frame
-from balance_sim.show.tables import by_size
+from balance_sim.results.store import Store
+from balance_sim.results.sweep_result import SweepResult
+from balance_sim.scenario.defaults import parameter_table
+from balance_sim.show import wording as say
+from balance_sim.show.headline import ROWS, by_size, direction_table
+
+if TYPE_CHECKING:
+    from balance_sim.results.manifest import Manifest
+    from balance_sim.results.result import Result
+    from balance_sim.scenario.schema import Scenario
+
+type Rows = list[list[str]]
+type Cut = Callable[[pd.DataFrame], pd.DataFrame]
 
 MOST_ROWS = 30
 DIGITS = 4
@@ -21,7 +34,7 @@ class Shown:
     """A table in the page: heads, rows of words, how many rows there are in all, and a link to all of them."""
 
     heads: list[str]
-    rows: list[list[str]]
+    rows: Rows
     numeric: list[bool]
     count: int
     link: str
@@ -29,147 +42,236 @@ class Shown:
 
 
 def shown(name: str, table: pd.DataFrame) -> Shown:
-    """The table of a figure, in the form of the page."""
-    short = SHORT.get(name, _as_it_is)(table) if len(table) else table
-    whole = WHOLE.get(name, _as_it_is)(table) if len(table) else table
-    head = short.head(MOST_ROWS)
+    """The table of a figure, in the form of the page: short enough to read, and all of it to take away."""
+    key = "compared_pairs" if "difference" in table and name == "pairs" else name
+    short, whole = (_cut(table, cuts.get(key, ""), key) for cuts in (READ, TAKEN))
+    head = SHORTER.get(key, _as_it_is)(short).head(MOST_ROWS) if len(table) else short
+    heads = {"name_a": "state", "name_b": "with"}
+    kinds = [head[column] for column in head.columns]
     return Shown(
-        heads=[str(column).replace("_", " ") for column in head.columns],
+        heads=[heads.get(str(column), str(column)).replace("_", " ") for column in head.columns],
         rows=[[cell(value) for value in row] for row in head.itertuples(index=False)],
-        numeric=[
-            bool(pd.api.types.is_numeric_dtype(head[c]) and head[c].dtype != bool) for c in head.columns
-        ],
+        numeric=[bool(pd.api.types.is_numeric_dtype(of) and of.dtype != bool) for of in kinds],
         count=len(whole),
         link=data_uri(whole),
         file=f"{name}.csv",
     )
 
 
-def cell(value: object) -> str:
-    """A value as it is read: numbers with four digits, a dash where there is none."""
-    if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
-    if isinstance(value, float | np.floating):
-        if not np.isfinite(value):
-            return "-"
-        text = f"{float(value):.{DIGITS}g}"
-        return "0" if float(text) == 0 else text
-    return str(value)
-
-
-def data_uri(table: pd.DataFrame) -> str:
-    """The whole table as CSV in a link: numbers with four digits, yes and no as 1 and 0, no cell a formula."""
-    rounded = harmless_frame(table)
-    for column in rounded.select_dtypes("float"):
-        rounded[column] = [
-            f"{float(f'{v:.4g}') + 0.0:.10g}" if np.isfinite(v) else "" for v in rounded[column]
-        ]
-    for column in rounded.select_dtypes("bool"):
-        rounded[column] = rounded[column].astype(int)
-    return "data:text/csv;charset=utf-8," + quote(
-        rounded.to_csv(index=False, lineterminator="\n"), safe=",.:-_ "
-    )
-
-
-Cut = Callable[[pd.DataFrame], pd.DataFrame]
+def _cut(table: pd.DataFrame, columns: str, key: str) -> pd.DataFrame:
+    """The rows of a figure's table that are read, in their order, and the columns named; all of them if none is."""
+    if table.empty or not columns:
+        return table
+    return ROWS_OF.get(key, _as_it_is)(table)[columns.split()]
 
 
 def _as_it_is(table: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _pairs(table: pd.DataFrame) -> pd.DataFrame:
-    """Dyads with the effect furthest from zero first."""
-    return by_size(table)[["name_a", "name_b", "mean_control", "mean", "effect", "lo", "hi"]].rename(
-        columns={"name_a": "state", "name_b": "with"}
-    )
-
-
-def _pairs_whole(table: pd.DataFrame) -> pd.DataFrame:
-    return by_size(table)[["a", "b", "mean_control", "mean", "effect", "lo", "hi"]]
-
-
-def _map(table: pd.DataFrame) -> pd.DataFrame:
+def _by_clear(table: pd.DataFrame) -> pd.DataFrame:
     """States whose CI excludes zero first, then by size."""
-    order = table.assign(far=table["effect"].abs()).sort_values(
-        ["clear", "far", "code"], ascending=[False, False, True], kind="stable"
-    )
-    return order[["code", "name", "effect", "lo", "hi"]]
+    keyed = table.assign(far=table["effect"].abs())
+    return keyed.sort_values(["clear", "far", "code"], ascending=[False, False, True], kind="stable")
 
 
-def _network(table: pd.DataFrame) -> pd.DataFrame:
-    return _pairs_whole(table[table["clear"]])
+def _two_arms(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table["role"].isin(["reference", "headline"])]
 
 
-def _outcomes(table: pd.DataFrame) -> pd.DataFrame:
-    wide = table[table["role"].isin(["reference", "headline"])]
-    return wide[["arm", "count", "runs", "share", "lo", "hi", "cumulative"]]
+def _changing(table: pd.DataFrame) -> pd.DataFrame:
+    """Days on which somebody's first comes, of the two arms that are drawn."""
+    part = _two_arms(table)
+    return part[(part["events"] > 0) | (part["day"] == 0)]
 
 
-def _effects(table: pd.DataFrame) -> pd.DataFrame:
-    """Effects by window: without what all rows say alike."""
-    return table[["title", "day", "expected", "effect", "lo", "hi", "mcse"]]
+ROWS_OF: dict[str, Cut] = {
+    "pairs": by_size,
+    "network": lambda table: by_size(table[table["clear"]]),
+    "map": _by_clear,
+    "outcomes": _two_arms,
+    "survival": _changing,
+}
+"""Which rows of a figure's table are read, and in which order."""
+SHORTER: dict[str, Cut] = {
+    "survival": lambda rows: rows.iloc[:: max(1, -(-len(rows) // MOST_ROWS))],
+    "convergence": lambda rows: rows.iloc[:: -max(1, -(-len(rows) // 20))].iloc[::-1],
+}
+"""Of long tables, steps."""
+_DYADS = "mean_control mean effect lo hi"
+_BOTH = {
+    "fan": "title day expected effect lo hi mcse",
+    "difference": "title fewer same more n",
+    "stances": "group stance share_control share effect lo hi",
+    "mechanisms": "id name value lo hi tag found p verdict measure",
+    "differences": "label outcome left right difference lo hi mcse n",
+    "compared_pairs": "dyad left right difference lo hi",
+    "network": f"a b {_DYADS}",
+}
+TAKEN = _BOTH | {"pairs": f"a b {_DYADS}", "survival": "arm day at_risk events share lo hi"}
+"""Columns to take away, by figure; all of the table where it is not named."""
+READ = _BOTH | {
+    "pairs": f"name_a name_b {_DYADS}",
+    "map": "code name effect lo hi",
+    "outcomes": "title count runs share lo hi cumulative",
+    "survival": "title day at_risk share lo hi",
+    "network": f"name_a name_b {_DYADS}",
+    "convergence": "runs effect mcse",
+    "arms": "title level effect lo hi mcse",
+    "channels": "title picture threat rest total lo hi",
+    "attribution": "group terms value lo hi mcse alone last effect",
+    "timeline": "run day what mark dyad kind direction day_reference",
+    "studies": "label level excess lo hi mcse against_first against_lo against_hi n",
+    "theories": "label level excess lo hi mcse against_first against_lo against_hi n",
+    "multiples": "factor value point excess lo hi mcse",
+    "scorecard": "way forecast measure value lo hi level expected",
+}
+"""Columns that are read in the page."""
 
 
-def _stances(table: pd.DataFrame) -> pd.DataFrame:
-    return table[["group", "stance", "share_control", "share", "effect", "lo", "hi"]]
+def cell(value: object) -> str:
+    """A value as it is read: numbers with four digits, a dash where there is none."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if not isinstance(value, float | np.floating):
+        return str(value)
+    text = f"{float(value):.{DIGITS}g}" if np.isfinite(value) else "-"
+    return "0" if text != "-" and float(text) == 0 else text
 
 
-def _difference(table: pd.DataFrame) -> pd.DataFrame:
-    return table[["title", "fewer", "same", "more", "n"]]
+def data_uri(table: pd.DataFrame) -> str:
+    """The whole table as CSV in a link: numbers with four digits, yes and no as 1 and 0, no cell a formula."""
+    rounded = harmless_frame(table)
+    for column in rounded.select_dtypes("float"):
+        values = rounded[column]
+        rounded[column] = [f"{float(f'{v:.4g}') + 0.0:.10g}" if np.isfinite(v) else "" for v in values]
+    for column in rounded.select_dtypes("bool"):
+        rounded[column] = rounded[column].astype(int)
+    text = rounded.to_csv(index=False, lineterminator="\n")
+    return "data:text/csv;charset=utf-8," + quote(text, safe=",.:-_ ")
 
 
-def _survival(table: pd.DataFrame) -> pd.DataFrame:
-    """Days on which somebody's first comes, of the two arms that are drawn, in steps."""
-    part = table[table["role"].isin(["reference", "headline"])]
-    changing = part[(part["events"] > 0) | (part["day"] == 0)]
-    step = max(1, -(-len(changing) // MOST_ROWS))
-    return changing.iloc[::step][["arm", "day", "at_risk", "share", "lo", "hi"]]
-
-
-def _survival_whole(table: pd.DataFrame) -> pd.DataFrame:
-    part = table[
-        table["role"].isin(["reference", "headline"]) & ((table["events"] > 0) | (table["day"] == 0))
+def scheduled_rows(result: Result) -> Rows:
+    """Agreements whose date was fixed beforehand: dyad, name, type, stage, date."""
+    names = say.state_names(result.scenario)
+    return [
+        [
+            say.dyad_name(names, row["a"], row["b"]),
+            *(str(row[key]) for key in ("name", "kind", "stage", "date")),
+        ]
+        for row in result.scheduled.to_dict("records")
     ]
-    return part[["arm", "day", "at_risk", "events", "share", "lo", "hi"]]
 
 
-def _mechanisms(table: pd.DataFrame) -> pd.DataFrame:
-    return table[["id", "name", "value", "lo", "hi", "tag", "found", "p", "verdict", "measure"]]
+def agreement_rows(result: Result, arms: Sequence[str]) -> Rows:
+    """Per arm and direction: expected number, effect, CI, Monte Carlo standard error; the longest window."""
+    rows = []
+    for row in direction_table(result, arms).to_dict("records"):
+        places = say.decimals(row["mcse"], row["lo"], row["hi"])
+        told = ["control", "", ""] if row["arm"] == result.reference else say.effect_cells(row, places)
+        title, way = say.arm_title(result.scenario, str(row["arm"])), ROWS[str(row["direction"])]
+        rows.append([title, way, say.number(float(row["mean"]), 2), *told])
+    return rows
 
 
-def _convergence(table: pd.DataFrame) -> pd.DataFrame:
-    step = max(1, -(-len(table) // 20))
-    return table.iloc[::-step].iloc[::-1][["runs", "effect", "mcse"]]
+def arm_rows(scenario: Scenario, arms: tuple[str, ...]) -> Rows:
+    """Name, title, and what an arm changes."""
+    rows = []
+    for name in arms:
+        arm = scenario.arms[name]
+        changes = [f"without {event}" for event in arm.drop]
+        changes += [f"with {event.id} ({event.date})" for event in arm.add]
+        changes += [f"{path} = {_listed(value)}" for path, value in arm.set.items()]
+        rows.append([say.arm_words(name), arm.title, "; ".join(changes) or "nothing"])
+    return rows
 
 
-def _arms(table: pd.DataFrame) -> pd.DataFrame:
-    return table[["title", "level", "effect", "lo", "hi", "mcse"]]
+def _listed(value: object) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
 
 
-def _differences(table: pd.DataFrame) -> pd.DataFrame:
-    return table[["label", "outcome", "left", "right", "difference", "lo", "hi", "mcse", "n"]]
+def event_rows(scenario: Scenario) -> Rows:
+    """Events by date: date, kind, label, who, visibility, confidence, source."""
+    rows = []
+    for event in sorted(scenario.events, key=lambda event: (event.date, event.id)):
+        kind, confidence = event.kind.replace("_", " "), event.confidence.replace("_", " ")
+        front = [str(event.date), kind, event.label or event.id, " ".join(event.principals)]
+        rows.append([*front, cell(event.visibility), confidence, event.source])
+    return rows
 
 
-def _compared_pairs(table: pd.DataFrame) -> pd.DataFrame:
-    return table[["dyad", "left", "right", "difference", "lo", "hi"]]
+def parameter_rows(scenario: Scenario) -> Rows:
+    """Every parameter with the value of this study: path, value, default where it differs, unit, range, source."""
+    content = scenario.model_dump()
+    rows = []
+    for row in parameter_table():
+        here = _at(content, str(row["path"]))
+        used = row["value"] if here is None else here
+        bounds, error = row["range"], row["standard_error"]
+        spread = f"{bounds[0]:g} to {bounds[1]:g}" if isinstance(bounds, list) else ""
+        spread = f"s.e. {error:g}" if error is not None else spread
+        other = "" if used == row["value"] else cell(row["value"])
+        rows.append([str(row["path"]), cell(used), other, str(row["unit"]), spread, str(row["source"])])
+    return rows
 
 
-def _either(of_run: Cut, compared: Cut) -> Cut:
-    """The table of a run, or of a comparison."""
-    return lambda table: compared(table) if "difference" in table else of_run(table)
+def _at(content: Any, path: str) -> Any:
+    """The value at a key path; None where the scenario has no such key."""
+    for key in path.split("."):
+        if not isinstance(content, dict) or key not in content:
+            return None
+        content = content[key]
+    return content if isinstance(content, int | float | str) else None
 
 
-def _scorecard(table: pd.DataFrame) -> pd.DataFrame:
-    return table[["way", "forecast", "measure", "value", "lo", "hi", "level", "expected"]]
+def state_rows(scenario: Scenario) -> Rows:
+    """The roster: code, name, values, guessed columns, source."""
+    rows = []
+    for state in scenario.states:
+        values = state.gdp_bn, state.milex_bn, state.population_m, state.democracy, state.ideal_point
+        cells = [cell("-" if value is None else value) for value in values]
+        rows.append([state.id, state.name, *cells, state.guesses.replace(";", ", "), state.source])
+    return rows
 
 
-SHORT: dict[str, Cut] = {
-    "fan": _effects, "pairs": _either(_pairs, _compared_pairs), "map": _map, "network": _network, "outcomes": _outcomes,
-    "survival": _survival, "mechanisms": _mechanisms, "convergence": _convergence, "arms": _arms,
-    "differences": _differences, "scorecard": _scorecard, "stances": _stances, "difference": _difference,
-}  # fmt: skip
-WHOLE: dict[str, Cut] = {
-    "fan": _effects, "pairs": _either(_pairs_whole, _compared_pairs), "network": _network, "survival": _survival_whole,
-    "mechanisms": _mechanisms, "differences": _differences, "stances": _stances, "difference": _difference,
-}  # fmt: skip
+def failed_and_missing(study: Result | SweepResult) -> str:
+    """What a number of replications is to be read with: nothing where all are there."""
+    missing = study.missing_runs
+    lost = f"; {missing:,} of all that were asked for are missing, and in no number here" if missing else ""
+    return (f"; {len(study.failed):,} failed" if study.failed else "") + lost
+
+
+def made_rows(study: Result | SweepResult) -> Rows:
+    """How a run or a sweep was made, in a form that can be repeated."""
+    scenario, rows = study.scenario, []
+    if isinstance(study, SweepResult):
+        manifest: Manifest | None = study.manifest
+        of_every = "every arm and point"
+        rows.append(["experiment", study.name])
+    else:
+        manifest = Store(study.folder).read_manifest() if study.folder is not None else None
+        of_every = "every arm"
+    rows.append(["scenario", f"{scenario.name}, sha256 {scenario.sha256}"])
+    if isinstance(study, SweepResult):
+        rows += [
+            ["design", study.manifest.design.method or ""],
+            ["points", f"{len(study.table.numbers()):,}"],
+        ]
+    else:
+        states, events = say.plural(len(scenario.states), "state"), say.plural(len(scenario.events), "event")
+        rows += [
+            ["time", f"{scenario.start} to {scenario.end}, steps of {scenario.step_days:g} days"],
+            ["focal event", scenario.focal],
+            ["roster", f"{states}, {say.plural(len(scenario.accords), 'agreement')} on record, {events}"],
+            ["theory", scenario.theory.preset],
+        ]
+    versions = manifest.versions if manifest is not None else {"balance_sim": getattr(study, "version", "")}
+    rows += [
+        ["arms", ", ".join(study.arms)],
+        ["replications", f"{study.runs:,} of {of_every}{failed_and_missing(study)}"],
+        ["seed", str(study.seed)],
+        ["digest", study.digest],
+        ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())],
+    ]
+    rows += [["agents", manifest.model]] if manifest and manifest.model and not manifest.is_sweep else []
+    return rows + ([["command", manifest.command]] if manifest and manifest.command else [])

@@ -1,0 +1,392 @@
+"""The explorer: one HTML file with a sweep's factors as dials; figures and numbers answer as they are moved.
+
+Its points are those of a sweep, or a small design round one study, by the expected estimator. What a page holds of each
+point are whole numbers, in 1/SCALE: the page turns them back. The live page is made of the same parts."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from balance_sim.analysis.expected_effect import Control, ExpectedEffect, figures
+from balance_sim.model.classes import with_classes
+from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.whole_files import write_whole
+from balance_sim.replications.arms import compile_arms, reference_key
+from balance_sim.replications.outcomes import Outcome
+from balance_sim.results.sweep_result import SweepResult
+from balance_sim.scenario import Variations
+from balance_sim.scenario.assemble import value_at
+from balance_sim.show import atlas
+from balance_sim.show.figures.counts import fan_effects_table, fan_table
+from balance_sim.show.figures.dyads import states_table
+from balance_sim.show.headline import by_size, clear
+from balance_sim.show.report import policy, rendered, text_of
+from balance_sim.show.save import path_data
+from balance_sim.show.wording import arm_title, printable, state_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from balance_sim.results.result import Result
+    from balance_sim.scenario.schema import Scenario
+
+FILE = "explore.html"
+SCALE = 100_000  # effects on a dyad are a few thousandths of an agreement
+MOST_PAIRS, MOST_DAYS = 12, 14
+CHANNELS = ("picture", "threat", "rest")
+WIDTH = 960.0  # of the map, in the page's units
+PLANE = 5.4133, 1.3173627  # Equal Earth: width, and height from the equator to a pole
+VISIBILITY, RELIABILITY, ATTENDANCE = "visibility", "patron reliability", "attendance"
+VISIBILITIES = 0.25, 0.5, 0.75, 1.0
+RELIABILITIES = 0.5, 0.6, 0.7, 0.8
+
+type Pairs = dict[tuple[int, int], int]
+type Choice = tuple[str, list[tuple[Any, dict[str, Any]]], int]
+
+
+@dataclass(frozen=True)
+class Dial:
+    """One factor: its name and values in order, as numbers or words, and the place it starts at."""
+
+    name: str
+    values: tuple[Any, ...]
+    start: int
+
+
+@dataclass(frozen=True)
+class ExplorerDesign:
+    """Dials, and points as (place on each dial, study). question: what is asked, where not the scenario's own."""
+
+    dials: tuple[Dial, ...]
+    points: Callable[[], Iterator[tuple[tuple[int, ...], Result | ExpectedEffect]]]
+    count: int
+    question: str = ""
+
+
+def design_of(
+    study: Result | SweepResult, progress: Callable[[int, int], None] | None = None
+) -> ExplorerDesign:
+    """The points to show: a sweep's own, or a small design round a study, by the expected estimator."""
+    return of_sweep(study) if isinstance(study, SweepResult) else around(study, progress)
+
+
+def of_sweep(sweep: SweepResult) -> ExplorerDesign:
+    """The factors of a sweep as dials. They start at the values nearest to the scenario's own.
+
+    Raises WrongRequest where no point is finished."""
+    numbers = [n for n in sweep.table.numbers() if sweep.point(n).finished]
+    if not numbers:
+        raise WrongRequest(f"{sweep.folder} has no finished point yet")
+    rows = {number: dict(sweep.table.points[number].values) for number in numbers}
+    dials = []
+    for path in sweep.paths:
+        values = ordered([rows[n].get(path) for n in numbers])
+        dials.append(Dial(path, values, _nearest(values, sweep.scenario, path)))
+    places = [{str(value): k for k, value in enumerate(dial.values)} for dial in dials]
+
+    def points() -> Iterator[tuple[tuple[int, ...], Result]]:
+        for number in numbers:
+            row = rows[number]
+            spot = tuple(place[str(row.get(dial.name))] for dial, place in zip(dials, places, strict=True))
+            yield spot, sweep.point(number)
+
+    return ExplorerDesign(tuple(dials), points, len(numbers), sweep.question)
+
+
+def around(result: Result, progress: Callable[[int, int], None] | None = None) -> ExplorerDesign:
+    """A small design round a study: how visible the focal event is, who takes part, how reliable the patrons are.
+
+    Each point is the expected effect of the headline arm: nothing is simulated.
+    Raises WrongRequest for a study without an arm to compare, or simulated by agents of another class."""
+    if result.folder is not None and result.model:
+        raise WrongRequest(
+            f"{result.folder} was made with --model, and explore runs no code of a study's own"
+        )
+    arm = result.headline_arm
+    if arm is None:
+        raise WrongRequest("there is one arm only, so there is no effect to explore")
+    own = with_classes(result.scenario)
+    choices = dials_of(own)
+    dials = tuple(Dial(name, tuple(words for words, _ in of), start) for name, of, start in choices)
+    spots = list(itertools.product(*(range(len(dial.values)) for dial in dials)))
+
+    def points() -> Iterator[tuple[tuple[int, ...], ExpectedEffect]]:
+        controls: dict[str, Control] = {}
+        variations = Variations(own)
+        for done, spot in enumerate(spots):
+            if progress:
+                progress(done, len(spots))
+            values: dict[str, Any] = {}
+            for (_, of, _), place in zip(choices, spot, strict=True):
+                values |= of[place][1]
+            scenario = variations.with_values(values) if values else own
+            worlds = compile_arms(scenario, (result.reference, arm))
+            control = Control.among(controls, reference_key(scenario), worlds)
+            yield spot, ExpectedEffect(scenario, arm, *figures(worlds, arm, control, split=False))
+
+    return ExplorerDesign(dials, points, len(spots))
+
+
+def dials_of(scenario: Scenario) -> list[Choice]:
+    """Per dial: its name, (what is shown, values by key path) for each place, and the place it starts at."""
+    focal = next(event for event in scenario.events if event.id == scenario.focal)
+    path = f"events.{focal.id}"
+    seen = sorted({*VISIBILITIES, focal.visibility})
+    steps: list[tuple[Any, dict[str, Any]]] = [(v, {f"{path}.visibility": v}) for v in seen]
+    out: list[Choice] = [(VISIBILITY, steps, seen.index(focal.visibility))]
+    if len(focal.principals) > 2:
+        who: list[tuple[Any, dict[str, Any]]] = [("all", {})]
+        for code in (code for code in focal.principals if code != focal.host):
+            left = [other for other in focal.principals if other != code]
+            who.append((f"without {code}", {f"{path}.principals": left}))
+        out.append((ATTENDANCE, who, 0))
+    patrons = sorted({patron for state in scenario.states for patron in state.patrons})
+    if patrons:
+        start = max(state.reliability for state in scenario.states if state.id in patrons)
+        trust = sorted({*RELIABILITIES, start})
+        of = [(v, {f"states.{p}.reliability": v for p in patrons}) for v in trust]
+        out.append((RELIABILITY, of, trust.index(start)))
+    return out
+
+
+def ordered(values: list[Any]) -> tuple[Any, ...]:
+    """Distinct values: numbers by size, all else as words in the order in which they come."""
+    distinct = list({str(value): value for value in values}.values())
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in distinct):
+        return tuple(sorted(distinct))
+    return tuple(str(value) for value in distinct)
+
+
+def _nearest(values: tuple[Any, ...], scenario: Scenario, path: str) -> int:
+    """The place of the value nearest to the scenario's own; the first where that cannot be told."""
+    try:
+        own = value_at(scenario, path)
+    except LookupError:
+        return 0
+    if isinstance(own, int | float) and all(isinstance(v, int | float) for v in values):
+        return min(range(len(values)), key=lambda k: abs(values[k] - own))
+    return values.index(str(own)) if str(own) in values else 0
+
+
+def document(design: ExplorerDesign) -> dict[str, Any]:
+    """The whole of an explorer as plain data. States and dyads are told by number, values in 1/SCALE.
+
+    Empty where no replication of any point finished."""
+    points: list[dict[str, Any]] = []
+    first: Result | ExpectedEffect | None = None
+    pairs: Pairs = {}
+    days: list[int] = []
+    for spot, one in design.points():
+        if isinstance(one, ExpectedEffect):
+            first, days = first or one, days_of(one.scenario)
+            points.append({"at": list(spot)} | expected_point(one, pairs))
+        elif one.finished:
+            table = fan_table(one)
+            if first is None:
+                first, days = one, chosen_days(table)
+            points.append({"at": list(spot)} | point(one, table, days, pairs))
+    if first is None:
+        return {}
+    arm = first.arm if isinstance(first, ExpectedEffect) else str(first.headline_arm)
+    dials = [{"name": d.name, "values": list(d.values), "start": d.start} for d in design.dials]
+    found = heading(first.scenario, first.scenario.reference_arm, arm, dials)
+    found["estimator"] = "expected" if isinstance(first, ExpectedEffect) else "simulated"
+    if design.question:
+        found["question"] = printable(design.question)
+    return found | {"days": days, "pairs": [list(pair) for pair in pairs], "points": points}
+
+
+def heading(scenario: Scenario, reference: str, arm: str, dials: list[dict[str, Any]]) -> dict[str, Any]:
+    """What a page says once: the question, the arms, the dials (name, values, words for them, start), states, map."""
+    return {
+        "title": printable(scenario.title),
+        "question": printable(scenario.question),
+        "arm": arm_title(scenario, arm),
+        "reference": arm_title(scenario, reference),
+        "window": max(scenario.report.windows),
+        "windows": days_of(scenario),
+        "scale": SCALE,
+        "dials": [d | {"words": [named(in_words(v), scenario) for v in d["values"]]} for d in dials],
+        "states": [state.id for state in scenario.states],
+        "names": list(state_names(scenario).values()),
+        "map": shapes(scenario),
+    }
+
+
+def named(words: str, scenario: Scenario) -> str:
+    """The words of a dial's value with its states by name: `without PRK` is without North Korea."""
+    names = state_names(scenario)
+    return re.sub(r"\b[A-Z]{3}\b", lambda found: names.get(found[0], found[0]), words)
+
+
+def in_words(value: Any) -> str:
+    """A dial's value as it is shown: four significant digits of a number of a sample."""
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else format(value, ".4g" if abs(value) < 1000 else ".1f")
+    return json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def days_of(scenario: Scenario) -> list[int]:
+    """Day 0 and the ends of the windows: where an expected effect is told."""
+    return [0, *sorted(scenario.report.windows)]
+
+
+def chosen_days(table: pd.DataFrame) -> list[int]:
+    """Of a fan's table: day 0, the last, and about a dozen between."""
+    days = np.unique(table["day"].to_numpy(int))
+    return [
+        int(days[place])
+        for place in np.unique(np.round(np.linspace(0, len(days) - 1, MOST_DAYS)).astype(int))
+    ]
+
+
+def point(result: Result, table: pd.DataFrame, days: list[int], pairs: Pairs) -> dict[str, Any]:
+    """What a page shows of a study; table: its fan's.
+
+    n: replications; e: effect by the ends of the windows, l, h: its 95 % CI (null: one replication); m, w: mean of the
+    control arm and of the headline by day, q: the control's 5, 50 and 95 % of replications; p: [dyad, effect, low,
+    high, clear] of the dyads furthest from zero; s: [state, effect] of those whose CI excludes zero. pairs: the dyads'
+    numbers, added to."""
+    table = table[table["day"].isin(days)]
+    base, chosen = (table[table["role"] == part] for part in ("reference", "headline"))
+    effects = fan_effects_table(result)
+    effects = effects[effects["role"] == "headline"]
+    codes = {code: k for k, code in enumerate(result.scenario.codes)}
+    dyads, states = result.dyads, states_table(result)
+    dyads = dyads[(dyads["arm"] == result.headline_arm) & (dyads["effect"] != 0)]
+    top = by_size(dyads.assign(clear=clear(dyads))).head(MOST_PAIRS).to_dict("records")
+    return {
+        "n": int(base["n"].iloc[0]),
+        "e": whole(effects["effect"]),
+        "l": whole(effects["lo"]),
+        "h": whole(effects["hi"]),
+        "m": whole(base["mean"]),
+        "w": whole(chosen["mean"]),
+        "q": [whole(base[name]) for name in ("q05", "q50", "q95")],
+        "p": [
+            [_number(pairs, codes[row["a"]], codes[row["b"]]), *whole(row[k] for k in ("effect", "lo", "hi")),
+             int(row["clear"])]
+            for row in top
+        ],
+        "s": [[codes[row["code"]], round(SCALE * row["effect"])] for row in states[states["clear"]].to_dict("records")],
+    }  # fmt: skip
+
+
+def expected_point(found: ExpectedEffect, numbers: Pairs) -> dict[str, Any]:
+    """What a page shows of an expected effect, as `point` has it of a study: exact numbers, without replications.
+
+    n: 0 replications; e: effect by the ends of the windows; l, h: no interval; m, w: expected numbers in the control
+    arm and in the arm; c: its channels (null: the arm lacks the event, or they were not asked for); p, s: of the dyads
+    furthest from zero and of all states that differ. numbers: the dyads' numbers, added to."""
+    names = [Outcome("accords", "counter", days).name for days in days_of(found.scenario)[1:]]
+    control, arm = (np.array([0.0, *(of[name] for name in names)]) for of in found.outcomes)
+    codes = {code: k for k, code in enumerate(found.scenario.codes)}
+    first, second = (found.dyads[side].map(codes).to_numpy(int) for side in ("a", "b"))
+    effect = found.dyads["effect"].to_numpy(float)
+    of_state = sum(np.bincount(side, effect, len(codes)) for side in (first, second))
+    rows = [k for k in range(min(MOST_PAIRS, len(effect))) if whole([effect[k]]) != [0]]
+    return {
+        "n": 0,
+        "e": whole(arm - control),
+        "l": [None] * len(control),
+        "h": [None] * len(control),
+        "m": whole(control),
+        "w": whole(arm),
+        "c": whole([found.parts[name] for name in CHANNELS]) if found.parts else None,
+        "p": [
+            [_number(numbers, int(first[k]), int(second[k])), *whole([effect[k]]), None, None, 1]
+            for k in rows
+        ],
+        "s": [[k, value] for k, value in enumerate(whole(np.asarray(of_state))) if value],
+    }
+
+
+def _number(numbers: Pairs, a: int, b: int) -> int:
+    """The number a dyad goes by; a new one where it has none yet."""
+    return numbers.setdefault((a, b), len(numbers))
+
+
+def whole(values: Iterable[float]) -> list[Any]:
+    """Values in 1/SCALE; None where there is none."""
+    return [round(SCALE * float(v)) if np.isfinite(v) else None for v in values]
+
+
+def shapes(scenario: Scenario) -> dict[str, Any]:
+    """The map: viewBox, the land outside the roster as one path; by state a path or a dot [x, y] (null: none),
+    and the place where its arcs end."""
+    longitudes = [s.longitude for s in scenario.states if s.longitude is not None and s.latitude is not None]
+    middle = (atlas.emptiest_meridian(longitudes) + 360.0) % 360.0 - 180.0
+    by_code = atlas.by_iso3()
+    of_state = [by_code.get(state.id) for state in scenario.states]
+    paths = [path_of(shape, middle) if shape else None for shape in of_state]
+    places: list[list[float] | None] = []
+    for state in scenario.states:
+        if state.longitude is None or state.latitude is None:
+            places.append(None)
+            continue
+        spot = _placed(*atlas.on_map(state.longitude, state.latitude, middle))
+        places.append([round(float(v), 1) for v in spot])
+    inside = {atlas.ANTARCTICA, *(shape.numeric for shape in of_state if shape)}
+    others = [country for country in atlas.countries() if country.numeric not in inside]
+    top, bottom = (float(_placed(*atlas.equal_earth(0.0, latitude))[1]) for latitude in (84.0, -57.0))
+    return {
+        "box": f"0 {top:.0f} {WIDTH:.0f} {bottom - top:.0f}",
+        "land": "".join(path_of(country, middle) for country in others),
+        "paths": paths,
+        "dots": [None if path else place for path, place in zip(paths, places, strict=True)],
+        "places": places,
+        "caption": atlas.CAPTION,
+    }
+
+
+def _placed(x: Any, y: Any) -> tuple[Any, Any]:
+    """Of the map's plane in the page's units."""
+    width, height = PLANE
+    return (np.asarray(x) + width / 2) * WIDTH / width, (height - np.asarray(y)) * WIDTH / width
+
+
+def path_of(country: atlas.Country, middle: float) -> str:
+    """A country as an SVG path, cut at the map's edge."""
+    out = []
+    for ring in atlas.rings_on_map(country, middle):
+        corners = " L ".join(f"{a:.2f} {b:.2f}" for a, b in zip(*_placed(*ring), strict=True))
+        out.append(path_data(f"M {corners} z"))
+    return "".join(out)
+
+
+def explorer_html(design: ExplorerDesign) -> str:
+    """The page of a design. The same bytes for the same results. Raises WrongRequest where no replication finished."""
+    found = document(design)
+    if not found:
+        raise WrongRequest("no replication finished, so there is nothing to explore")
+    return _page("explore", f"{found['title']}: explorer", found)[0]
+
+
+def live_html(found: dict[str, Any]) -> tuple[str, str]:
+    """The live page, and the policy it asks for: like the explorer, but that it may ask its own server.
+
+    found: `heading`, and `runs`: those asked for at first; `choices`: those that can be."""
+    return _page("live", f"{found['title']}: live", found, connect="'self'")
+
+
+def _page(name: str, title: str, found: dict[str, Any], connect: str = "'none'") -> tuple[str, str]:
+    """A page with its data and script, and its policy."""
+    text = json.dumps(found, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    # JSON in a script element, which `<` could end; as an escape it cannot.
+    content = {"title": title, "found": found, "data": text.replace("<", "\\u003c")}
+    script, style = text_of("draw.js") + text_of(f"{name}.js"), text_of("report.css") + text_of("explore.css")
+    return rendered(f"{name}.html", content, script, style, connect), policy(style, script, connect)
+
+
+def save_explorer(design: ExplorerDesign, path: Path) -> Path:
+    """Write the page, whole or not at all. Raises CannotWrite."""
+    write_whole(path, explorer_html(design).encode("utf-8", "backslashreplace"))
+    return path

@@ -1,0 +1,406 @@
+"""The effect: of each arm, by channel, how often it shows, among placebo events, and as replications come in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from balance_sim.replications.outcomes import FILTERED
+from balance_sim.show import wording as say
+from balance_sim.show.figures import style
+from balance_sim.show.headline import clear
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from balance_sim.analysis.result import AnalysedResult
+    from balance_sim.results.result import Result
+
+ARMS = [
+    "arm", "title", "control", "role", "effect", "lo", "hi", "mcse", "n", "level", "control_level", "window",
+]  # fmt: skip
+NAMES = 40  # letters of a title on a line
+
+
+def compares(result: AnalysedResult) -> bool:
+    """Whether there is an arm to compare with the control."""
+    return result.headline_arm is not None
+
+
+def has_rows(table: Any) -> Any:
+    """Whether a study has something in the table of a figure."""
+    return lambda study: len(table(study)) > 0
+
+
+def arms_table(result: AnalysedResult) -> pd.DataFrame:
+    """One row an arm but the control, largest effect first: the mean paired effect on counter-balancing agreements
+    within the longest window with its 95 % CI and Monte Carlo standard error, the arm's mean and the control's."""
+    if not result.finished or result.effects.empty:
+        return pd.DataFrame()
+    outcome = result.headline_outcome
+    effects = result.effects[result.effects["outcome"] == outcome]
+    table = effects.rename(columns={"mean": "effect"})[["arm", "effect", "lo", "hi", "mcse", "n"]]
+    level = result.levels[result.levels["outcome"] == outcome].set_index("arm")["mean"]
+    table = table.assign(level=level[table["arm"]].to_numpy(), control_level=float(level[result.reference]))
+    ordered = table.sort_values("effect", ascending=False, kind="stable", ignore_index=True)
+    return say.titled(ordered, result)[ARMS]
+
+
+def arms_title(table: pd.DataFrame) -> str:
+    """The finding: how many arms differ from the control, and which most."""
+    if int(table["n"].iloc[0]) < 2:
+        return "One replication gives no confidence interval, so no arm can be compared"
+    sure = table[clear(table)]
+    if sure.empty:
+        return f"No arm differs detectably from the control ({say.first(table, 'control')})"
+    top = sure.iloc[int(sure["effect"].abs().to_numpy().argmax())]
+    effect = say.effect_cells(top, say.decimals(*(float(top[name]) for name in ("mcse", "lo", "hi"))))[0]
+    if len(table) == 1:
+        return f"{top['title']}: {effect} {say.COUNTER} {say.within(int(top['window']))}"
+    some = (
+        f"One of {len(table)} arms differs" if len(sure) == 1 else f"{len(sure)} of {len(table)} arms differ"
+    )
+    count = f"All {len(table)} arms differ" if len(sure) == len(table) else some
+    return f"{count} from the control; largest effect: {top['title']}, {effect}"
+
+
+@style.figure(
+    "arms", "How do the arms compare?", arms_table, fits=compares,
+    page=lambda table: style.panels(9.6, 2.2 + 0.24 * max(_lines(table), 3) + 0.2 * len(table)),
+    empty="No arm to compare, or no replication finished: there is no effect to show.",
+)  # fmt: skip
+def draw_arms(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+    """A dot and its CI an arm, the numbers beside it."""
+    draw_effects(axes[0], table, [style.folded(title, NAMES) for title in table["title"]])
+    axes[0].set_xlabel(f"effect on expected {say.COUNTER} {say.within(int(table['window'].iloc[0]))}")
+    n = say.plural(int(table["n"].iloc[0]), "paired replication")
+    return style.Words(
+        arms_title(table),
+        f"Relative to the control: {say.first(table, 'control')}. Bars: 95 % CI; open dots: it holds zero",
+        f"{n}; {table['control_level'].iloc[0]:.1f} agreements are expected in the control. {say.CAVEAT}",
+    )
+
+
+def _lines(table: pd.DataFrame) -> int:
+    return sum(style.folded(title, NAMES).count("\n") + 1 for title in table["title"])
+
+
+def draw_effects(ax: Axes, table: pd.DataFrame, labels: list[str]) -> None:
+    """A row's effect with its CI on a line of its own, and the same in words at the right.
+
+    table: role, effect, lo, hi, mcse."""
+    ax.axvline(0, color=style.INK, linewidth=1)
+    places = say.decimals(table["mcse"].max(), *table["lo"], *table["hi"])
+    heights = style.row_axis(ax, labels)
+    for y, row, sure in zip(heights, table.to_dict("records"), clear(table), strict=True):
+        headline = row["role"] == "headline"
+        colour = style.BLUE if headline else style.QUIET
+        if np.isfinite(row["lo"]):
+            ax.plot([row["lo"], row["hi"]], [y, y], color=colour, linewidth=3, solid_capstyle="butt")
+        face = colour if sure else "white"
+        ax.plot(row["effect"], y, "o", color=colour, markerfacecolor=face, markersize=7, markeredgewidth=1.6)
+        style.beside(ax, y, _told(row, places), color=colour if headline else style.INK)
+    extent = table[["effect", "lo", "hi"]].to_numpy(float)
+    ends = np.append(extent[np.isfinite(extent)], 0.0)
+    margin = 0.06 * (float(ends.max() - ends.min()) or 1.0)
+    ax.set_xlim(float(ends.min()) - margin, float(ends.max()) + margin)
+
+
+def _told(row: dict[Any, Any], places: int, name: str = "effect") -> str:
+    """An effect with its CI in brackets, where it has one."""
+    bounds = say.interval(row["lo"], row["hi"], places)
+    return say.signed(row[name], places) + (f"  ({bounds})" if bounds != "-" else "")
+
+
+PARTS = {
+    "picture": ("picture: who stands together", style.BLUE),
+    "threat": ("threat: whom it is aimed at", style.ORANGE),
+    "rest": ("the arm's other changes", style.PALE),
+}
+
+
+def channels_table(result: AnalysedResult) -> pd.DataFrame:
+    """One row an arm with the focal event: its title, the parts of its effect on expected counter-balancing agreements
+    within the longest window that run through the picture, through the threat, and through what else the arm changes
+    (rest), their total, and its 95 % CI (NaN: an expected estimate, which has no Monte Carlo error)."""
+    if result.headline_arm is None or not result.finished:
+        return pd.DataFrame()
+    found = result.channels.table
+    table = found[found["outcome"] == result.headline_outcome]
+    titles = [say.arm_title(result.scenario, arm) for arm in table["arm"]]
+    columns = ["arm", "title", *PARTS, "total", "lo", "hi"]
+    return table.assign(title=titles, lo=np.nan, hi=np.nan)[columns].reset_index(drop=True)
+
+
+def channels_title(table: pd.DataFrame) -> str:
+    """The finding of the first arm: which channel carries most of its effect."""
+    row = table.iloc[0]
+    parts = abs(row["picture"]) + abs(row["threat"])
+    if row["lo"] <= 0 <= row["hi"] or not parts:
+        return f"{row['title']}: no detectable effect to divide into channels"
+    larger, other = sorted(("picture", "threat"), key=lambda part: -abs(row[part]))
+    if row["picture"] * row["threat"] < 0:
+        apart = f"the {larger} by {say.signed(row[larger])} and the {other} by {say.signed(row[other])}"
+        return f"{row['title']}: the two channels pull apart, {apart}"
+    return f"{row['title']}: {say.percent(abs(row[larger]) / parts)} of the effect runs through the {larger}"
+
+
+@style.figure(
+    "channels", "Through which channels?", channels_table, fits=has_rows(channels_table),
+    page=lambda table: style.panels(9.6, 2.8 + 0.5 * max(len(table), 2)),
+    empty="The channels of the effect were not measured: there is no part to show.",
+)  # fmt: skip
+def draw_channels(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+    """A bar an arm, its two parts stacked from zero, each to its own side; the total as a dot with its CI."""
+    ax = axes[0]
+    heights = style.row_axis(ax, [style.folded(str(title), NAMES) for title in table["title"]], -0.6, -0.4)
+    up, down = np.zeros(len(table)), np.zeros(len(table))
+    for part, (label, colour) in PARTS.items():
+        if part == "rest" and not table["rest"].any():
+            continue
+        width = table[part].to_numpy(float)
+        left = np.where(width >= 0, up, down)
+        ax.barh(heights, width, left=left, height=0.6, color=colour, alpha=0.85, label=label)
+        up, down = up + np.maximum(width, 0), down + np.minimum(width, 0)
+    total, lo, hi = (table[name].to_numpy(float) for name in ("total", "lo", "hi"))
+    ax.axvline(0, color=style.INK, linewidth=1)
+    ax.hlines(heights, lo, hi, colors=style.INK, linewidth=2)
+    ax.plot(total, heights, "o", color=style.INK, markersize=5, linestyle="none", label="total")
+    for y, row in zip(heights, table.to_dict("records"), strict=True):
+        style.beside(ax, y, _told(row, 3, "total"))
+    ax.set_xlabel(f"effect on expected {say.COUNTER}")
+    ax.legend(loc="upper left", bbox_to_anchor=(0, -0.32 if len(table) < 4 else -0.2), frameon=False, ncols=2)
+    known = bool(np.isfinite(lo).all())
+    told = f"Total effect {say.signed(float(total[0]), 3)}"
+    told += f" ({say.ci(float(lo[0]), float(hi[0]), 3)})" if known else ""
+    small = say.CAVEAT if known else "Shapley values of expected numbers: no Monte Carlo error."
+    return style.Words(channels_title(table), f"{told}; the parts add up to it", small)
+
+
+def difference_table(result: AnalysedResult) -> pd.DataFrame:
+    """One row an arm but the control, the headline first: shares of replications with fewer, as many and more
+    counter-balancing agreements within the longest window than the paired control run, and n."""
+    effects = result.effects
+    if not result.finished or effects.empty:
+        return pd.DataFrame()
+    rows = effects[effects["outcome"] == result.headline_outcome]
+    fewer, more = rows["share_negative"], rows["share_positive"]
+    shares = {"fewer": fewer, "same": 1 - fewer - more, "more": more}
+    table = say.titled(pd.DataFrame({"arm": rows["arm"], **shares, "n": rows["n"]}), result)
+    return table.sort_values("role", key=lambda of: of != "headline", kind="stable", ignore_index=True)
+
+
+def difference_title(table: pd.DataFrame) -> str:
+    """The finding of the headline arm: the first row."""
+    row = table.iloc[0]
+    n, name = int(row["n"]), str(row["treatment"])
+    if n == 1:
+        which = next(part for part in ("fewer", "same", "more") if row[part] == 1)
+        return f"{name}: {'as many' if which == 'same' else which} agreements in the one replication"
+    if row["same"] == 1:
+        return f"{name} changes the number of {say.COUNTER} in none of {say.plural(n, 'replication')}"
+    more, fewer = (f"{100 * row[part]:.1f} %" for part in ("more", "fewer"))  # so that the three add up
+    return f"{name}: {more} of replications have more {say.COUNTER}, {fewer} have fewer"
+
+
+@style.figure(
+    "difference", "How often does a replication differ from its control run?", difference_table, fits=compares,
+    page=lambda table: style.panels(9.6, 2.4 + 0.46 * max(len(table), 2)),
+    empty="No arm to compare, or no replication finished: there is no difference to show.",
+)  # fmt: skip
+def draw_difference(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+    """A stacked bar an arm."""
+    ax = axes[0]
+    names = [style.folded(title, NAMES) for title in table["title"]]
+    heights = style.row_axis(ax, names, -0.6, -0.4, grid=False)
+    left = np.zeros(len(table))
+    for part, colour in (("fewer", style.ORANGE), ("same", "#e2e2e2"), ("more", style.BLUE)):
+        width = 100 * table[part].to_numpy(float)
+        looks: dict[str, Any] = {"color": colour, "edgecolor": "white", "linewidth": 0.8, "label": part}
+        ax.barh(heights, width, left=left, height=0.72, **looks)
+        for y, start, wide in zip(heights, left, width, strict=True):
+            if wide >= 7.0:  # per cent of the bar that its number takes
+                ax.text(start + wide / 2, y, f"{wide:.1f}", ha="center", va="center", fontsize=style.SMALL,
+                        color="white" if part == "more" else style.INK)  # fmt: skip
+        left = left + width
+    ax.set_xlim(0, 100)
+    ax.set_xlabel("% of replications")
+    ax.legend(
+        loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, title="than the control", alignment="left"
+    )
+    window = say.within(int(table["window"].iloc[0]))
+    return style.Words(
+        difference_title(table),
+        f"Counts of {say.COUNTER} {window}, replication by replication, beside the paired control run",
+        f"{say.plural(int(table['n'].iloc[0]), 'paired replication')}. Control: {say.first(table, 'control')}. "
+        "The same number need not be the same agreements.",
+    )
+
+
+FAMILIES = {
+    "participants": "other participants on the same day",
+    "dates": "the same participants on other days",
+}
+STACK = 0.11  # height of a dot on top of another
+BINS = 40
+
+
+def placebos_table(result: AnalysedResult) -> pd.DataFrame:
+    """One row a placebo, and one of each family for the event itself: family (`participants` or `dates`), label, effect
+    on expected counter-balancing agreements, is_event; window: days in which agreements are counted; p, verdict:
+    two-sided, of the family's permutation test, in all its rows. Empty where no placebos were simulated."""
+    arm = result.headline_arm
+    if arm is None or not result.finished:
+        return pd.DataFrame()
+    families = {of.name: of for of in result.placebos.families if len(of.placebos)}
+    table = result.placebos.table()
+    table = table[table["family"].isin(list(families))].reset_index(drop=True)
+    of = [families[name] for name in table["family"]]
+    return table.assign(
+        label=table["label"].mask(table["is_event"], say.treatment(result, arm)),
+        window=[family.window for family in of],
+        p=[family.p for family in of],
+        verdict=[family.verdict for family in of],
+    )[["family", "label", "effect", "is_event", "window", "p", "verdict"]]
+
+
+def placebos_title(table: pd.DataFrame) -> str:
+    """The finding: what each family's test says of the event."""
+    families = table.groupby("family", sort=False)[["verdict", "p"]].first()
+    told = [f"{family}: {row['verdict']} (p = {_p(row['p'])})" for family, row in families.iterrows()]
+    return f"The event among its placebos. {say.capital('; '.join(told))}"
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}" if value >= 0.001 else "under 0.001"
+
+
+@style.figure(
+    "placebos", "Is the effect larger than those of placebo events?", placebos_table, fits=has_rows(placebos_table),
+    page=lambda table: style.panels(9.6, 1.6 + 1.6 * table["family"].nunique(), table["family"].nunique(), sharex=True),
+    empty="No placebo events were simulated: there is no effect to compare with.",
+)  # fmt: skip
+def draw_placebos(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+    """Placebo effects as dots where they fall together, the event as a labelled line; a panel a family."""
+    ends = np.append(table["effect"].to_numpy(float), 0.0)
+    margin = 0.06 * (float(ends.max() - ends.min()) or 1.0)
+    span = float(ends.min()) - margin, float(ends.max()) + margin
+    families = list(dict.fromkeys(table["family"]))
+    for ax, family in zip(axes, families, strict=False):
+        rows = table[table["family"] == family]
+        _strip(ax, rows, span)
+        count = say.plural(int((~rows["is_event"]).sum()), "placebo")
+        found = f"within {rows['window'].iloc[0]} days, {count}, two-sided p = {_p(float(rows['p'].iloc[0]))}"
+        what = f"{say.capital(str(family))}: {FAMILIES.get(str(family), str(family))}, {found}"
+        ax.set_title(what, loc="left", color=style.QUIET)
+    axes[len(families) - 1].set_xlabel(f"effect on expected {say.COUNTER}")
+    small = "Dots: placebo events. p: share of all, the event among them, whose effect is at least as far from zero"
+    small += "; of dates also those less than 5 % nearer." if "dates" in families else "."
+    return style.Words(placebos_title(table), "", small)
+
+
+def _strip(ax: Axes, rows: pd.DataFrame, span: tuple[float, float]) -> None:
+    """Placebos as stacked dots and the event as a line with its words."""
+    placebo = np.sort(rows.loc[~rows["is_event"], "effect"].to_numpy(float))
+    place = np.floor((placebo - span[0]) / ((span[1] - span[0]) / BINS)).astype(int)
+    rank = np.arange(len(place)) - np.searchsorted(place, place)  # how many share the bin below it
+    middle = [placebo[place == one].mean() for one in place]  # of a bin, so that its dots stand in a column
+    ax.scatter(middle, rank * STACK, s=30, color="#9a9a9a", edgecolors="white", linewidths=0.5, zorder=2)
+    ax.axvline(0, color=style.INK, linewidth=0.8)
+    top = max(0.6, STACK * (int(rank.max()) + 3)) if len(rank) else 0.6
+    for row in rows[rows["is_event"]].to_dict("records"):
+        ax.axvline(row["effect"], color=style.BLUE, linewidth=2)
+        right = row["effect"] > (span[0] + span[1]) / 2
+        ax.annotate(
+            f"{row['label']} {say.signed(row['effect'], 3)}", (row["effect"], 0.93 * top), (-6 if right else 6, 0),
+            textcoords="offset points", ha="right" if right else "left", va="center", color=style.BLUE,
+            fontsize=style.SMALL,
+        )  # fmt: skip
+    ax.set_xlim(*span)
+    ax.set_ylim(-0.6 * STACK, top)
+    ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
+
+
+CONVERGENCE = ["runs", "effect", "mcse", "arm", "title", "control", "treatment", "window"]
+TICKS = (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 100_000)
+MOST = 200
+
+
+def convergence_table(result: AnalysedResult) -> pd.DataFrame:
+    """Tidy: mean paired effect of the headline arm over the first so many replications (filtered where there
+    are filtered numbers), and its Monte Carlo standard error.
+
+    From 2 replications to all, at most MOST rows, evenly apart in the logarithm. Failed replications are left out."""
+    arm = result.headline_arm
+    if arm is None or not result.finished:
+        return pd.DataFrame()
+    difference = effect_by_run(result, arm, result.headline_outcome)[0].to_numpy(float)
+    n = len(difference)
+    if n < 2:
+        return pd.DataFrame()
+    counts = np.unique(np.round(np.geomspace(2, n, MOST)).astype(int))
+    mean = np.cumsum(difference)[counts - 1] / counts
+    squares = np.cumsum(difference**2)[counts - 1] - counts * mean**2
+    error = np.sqrt(np.maximum(squares, 0.0) / (counts - 1) / counts)
+    table = pd.DataFrame({"runs": counts, "effect": mean, "mcse": error, "arm": arm})
+    return say.titled(table, result)[CONVERGENCE]
+
+
+def effect_by_run(result: Result, arm: str, outcome: str) -> tuple[pd.Series[float], pd.DataFrame]:
+    """The effect by replication, and the outcome of the arm and of the control; filtered where it was kept."""
+    outcome = FILTERED + outcome if FILTERED + outcome in result.by_run.names else outcome
+    wide = result.by_run.frame(outcome).pivot(index="run", columns="arm", values=outcome).sort_index()
+    wide = wide[[arm, result.reference]].dropna()
+    return wide[arm] - wide[result.reference], wide
+
+
+def convergence_title(table: pd.DataFrame) -> str:
+    """The finding: the error reached, and how far the estimate moved in the second half of the replications."""
+    last = table.iloc[-1]
+    n, error = int(last["runs"]), float(last["mcse"])
+    moved = float((table[table["runs"] >= n / 2]["effect"] - last["effect"]).abs().max())
+    if error == 0:
+        return f"All {n:,} replications give the same effect, {say.signed(float(last['effect']), 0)}"
+    places = say.decimals(error)
+    effect = say.signed(float(last["effect"]), places)
+    reached, far = (say.number(value, places + 1) for value in (error, moved))
+    return (
+        f"After {n:,} replications the effect is {effect} with a Monte Carlo standard error of {reached}; in the "
+        f"second half it moved by at most {far}"
+    )
+
+
+@style.figure(
+    "convergence", "Were there enough replications?", convergence_table, page=lambda _: style.panels(8.6, 4.6),
+    fits=lambda result: result.headline_arm is not None and result.runs > 1,
+    empty="Fewer than two paired replications: there is no error to follow.",
+)  # fmt: skip
+def draw_convergence(axes: list[Axes], table: pd.DataFrame) -> style.Words:
+    """The running mean with a band of one Monte Carlo error; the final value as a line."""
+    ax = axes[0]
+    runs, mean, error = (table[name].to_numpy(float) for name in ("runs", "effect", "mcse"))
+    ax.axhline(0, color=style.INK, linewidth=1)
+    ax.axhline(mean[-1], color=style.BLUE, linewidth=1, linestyle=(0, (4, 3)))
+    ax.fill_between(runs, mean - error, mean + error, color=style.BLUE, alpha=0.22, linewidth=0)
+    ax.plot(runs, mean, color=style.BLUE, linewidth=2)
+    if runs[-1] > runs[0]:
+        ax.set_xscale("log")
+        ax.set_xlim(runs[0], runs[-1])
+    ticks = [*(t for t in TICKS if runs[0] <= t < 0.8 * runs[-1]), int(runs[-1])]
+    ax.set_xticks(ticks, [f"{t:,}" for t in ticks])
+    ax.minorticks_off()
+    settled = runs >= min(10.0, runs[-1])
+    low = min(float((mean - error)[settled].min()), 0.0)
+    high = max(float((mean + error)[settled].max()), 0.0)
+    margin = 0.12 * (high - low or 1.0)
+    ax.set_ylim(low - margin, high + margin)
+    ax.set_xlabel("replications so far, in the order of their numbers (log scale)")
+    ax.set_ylabel("effect on expected\nagreements")
+    window = say.within(int(table["window"].iloc[0]))
+    under = f"Effect on {say.COUNTER} {window}. Band: one Monte Carlo standard error each way"
+    small = f"{say.first(table, 'treatment')}. Control: {say.first(table, 'control')}. "
+    small += "Four times the replications halve the error."
+    return style.Words(convergence_title(table), under, small, 76, 112)

@@ -1,0 +1,327 @@
+"""How every figure is made: its entry in the registry, our style of matplotlib, its words, and marks that many share.
+
+The only place that sets up matplotlib, which is imported when a figure is drawn. Figures are made without pyplot: no
+window, no global state, no backend to choose. Colours: Okabe and Ito 2008, told apart by the colour-blind; each line
+has a style of its own too, and stays apart in grey."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+BLUE, VERMILION, GREEN, PURPLE, ORANGE = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00"
+SKY, PALE, GRID = "#56B4E9", "#c4c4c4", "#e6e6e6"
+INK, QUIET, BASE = "#1a1a1a", "#555555", "#8c8c8c"  # text; second text (7.5:1 on white); the control arm
+OTHERS = (
+    (VERMILION, "--"),
+    (GREEN, "-."),
+    (PURPLE, ":"),
+    ("#7a5c00", (0, (5, 1, 1, 1, 1, 1))),
+    (INK, (0, (1, 3))),
+    (ORANGE, (0, (7, 1.5))),
+)
+DASHES = (0, (4, 2))
+SMALL = 9.0
+# Amber below zero, blue above. In grey the amber end stays light and the blue end goes dark.
+SCALE = (
+    (0.0, "#D98200"), (0.25, "#F3C26B"), (0.5, "#FFFFFF"), (0.6, "#BBDCF0"), (0.8, "#0072B2"), (1.0, "#00304D"),
+)  # fmt: skip
+UNCLEAR = "#ececec"  # what cannot be told from zero
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is written on a figure: the finding, what the marks are (empty on a page of several panels, where the small
+    print says it), small print, and the letters on a line of the title and of the small print."""
+
+    title: str
+    under: str = ""
+    small: str = ""
+    wrap: int = 80
+    small_wrap: int = 118
+
+
+type Table = Callable[[Any], pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class FigureSpec:
+    """A figure in the registry. Called with its table, and `ax` to draw into axes of one's own, it is drawn.
+
+    question: what it answers; table: what it shows, tidy, from a study; marks: puts a table that has rows into axes;
+    page: makes the axes; empty: what is said where the table has no row; more: further tables that `marks` takes by
+    name; listed: which of these stands for the figure's numbers in a page; fits: whether a study has what it shows."""
+
+    name: str
+    question: str
+    table: Table
+    marks: Callable[..., Words | Figure]
+    page: Callable[[pd.DataFrame], list[Axes]]
+    empty: str
+    more: dict[str, Table] = field(default_factory=dict)
+    listed: str = ""
+    fits: Callable[[Any], bool] = lambda _: True
+
+    def numbers(self, study: object, table: pd.DataFrame) -> pd.DataFrame:
+        """The table to read beside the figure; `table` is the figure's own."""
+        return self.more[self.listed](study) if self.listed else table
+
+    def draw(self, study: object, table: pd.DataFrame | None = None) -> Figure:
+        """The figure of a study; `table` where it was computed before."""
+        first = self.table(study) if table is None else table
+        return self(first, ax=None, **{name: make(study) for name, make in self.more.items()})
+
+    def __call__(
+        self, table: pd.DataFrame, *, ax: Axes | Sequence[Axes] | None = None, **more: pd.DataFrame
+    ) -> Figure:
+        """The figure of a table."""
+        with style():
+            if ax is not None:
+                axes: list[Axes] = list(np.ravel(np.asarray(ax, dtype=object)))
+            else:
+                axes = panels(9.0, 4.0) if table.empty else self.page(table)
+            if table.empty:
+                for one in axes[1:]:
+                    one.set_axis_off()
+                return message(axes[0], self.empty)
+            words = self.marks(axes, table, **more)
+            return _framed(axes[0], words, own=ax is None) if isinstance(words, Words) else words
+
+
+def figure(
+    name: str, question: str, table: Table, **more: Any
+) -> Callable[[Callable[..., Words | Figure]], FigureSpec]:
+    """Make the function that draws the marks of a figure its entry in the registry; more: as in FigureSpec."""
+    return lambda marks: FigureSpec(name, question, table, marks, **more)
+
+
+def panels(width: float, height: float, rows: int = 1, columns: int = 1, **options: Any) -> list[Axes]:
+    """The axes of an empty figure of so many inches whose parts make room for each other."""
+    grid = new_figure(width, height).subplots(rows, columns, squeeze=False, **options)
+    return list(np.ravel(grid))
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def owner(ax: Axes) -> Figure:
+    """The figure an axes stands in."""
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def _framed(ax: Axes, words: Words, *, own: bool) -> Figure:
+    """Write the words over and under a figure of our own; of somebody's axes, above them."""
+    whole = owner(ax)
+    if own:
+        title = folded(words.title, words.wrap)
+        whole.suptitle(title, x=0.012, ha="left", fontsize=13, fontweight="bold")
+        if words.under:
+            ax.set_title(folded(words.under, int(words.wrap * 1.2)), loc="left", color=QUIET, pad=8)
+        if words.small:
+            small = folded(words.small, words.small_wrap)
+            whole.supxlabel(small, x=0.012, ha="left", fontsize=SMALL, color=QUIET)
+    else:
+        wrap, under = (words.wrap, words.under) if words.under else (60, words.small)
+        ax.set_title(folded(words.title, wrap) + "\n" + folded(under, int(wrap * 1.2)), loc="left", pad=8)
+    return whole
+
+
+def message(ax: Axes, words: str) -> Figure:
+    """An honest empty picture."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, folded(words, 60), ha="center", va="center", transform=ax.transAxes, fontsize=12)
+    return owner(ax)
+
+
+def row_axis(
+    ax: Axes, labels: Sequence[str], low: float = -0.7, high: float = -0.3, *, grid: bool = True
+) -> Any:
+    """A row a label from the top down, with room below the last and above the first; the height of each."""
+    heights = np.arange(len(labels))[::-1].astype(float)
+    ax.set_yticks(heights, list(labels))
+    bare_rows(ax, grid=grid)
+    ax.set_ylim(low, len(labels) + high)
+    return heights
+
+
+def bare_rows(ax: Axes, *, grid: bool = True) -> None:
+    """Rows without a line or ticks at the left, and with lines at the values beneath."""
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    if grid:
+        ax.grid(axis="x", color=GRID, linewidth=0.6)
+
+
+def beside(ax: Axes, y: float, words: str, **looks: Any) -> None:
+    """Words at the right of a row."""
+    ax.annotate(
+        words, (1.0, y), (8, 0), xycoords=ax.get_yaxis_transform(), textcoords="offset points", va="center",
+        **({"fontsize": SMALL, "annotation_clip": False} | looks),
+    )  # fmt: skip
+
+
+def label_ends(
+    ax: Axes, x: float, labels: Sequence[tuple[float, str, Any]], gap: float, away: float = 6
+) -> None:
+    """Names (height, words, colour) at the right ends of lines, spread where they would touch."""
+    heights = apart([y for y, _, _ in labels], gap)
+    for (_, words, colour), height in zip(labels, heights, strict=True):
+        ax.annotate(
+            words, (x, height), xytext=(away, 0), textcoords="offset points", va="center", fontsize=SMALL,
+            color=readable(colour), annotation_clip=False,
+        )  # fmt: skip
+
+
+def share_axis(ax: Axes, words: str, top: float) -> None:
+    """Shares from 0 to 100 % on the y axis."""
+    ax.set_ylim(0, top)
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0 %", "25 %", "50 %", "75 %", "100 %"])
+    ax.set_ylabel(words)
+
+
+def effect_colours() -> Colormap:
+    """Amber to white to dark blue; what cannot be told from zero is light grey."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("effect", list(SCALE), N=255).with_extremes(bad=UNCLEAR)
+
+
+_STYLE: dict[str, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10.0,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 10.0,
+    "xtick.labelsize": SMALL,
+    "ytick.labelsize": SMALL,
+    "legend.fontsize": SMALL,
+    "axes.edgecolor": QUIET,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": QUIET,
+    "ytick.color": QUIET,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "balance-sim",
+    "path.simplify": True,
+    "text.parse_math": False,  # a $ in a name is a $
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Our settings over matplotlib's own defaults, whatever the user's are; put back at the end."""
+    _without_home()
+    import matplotlib as mpl
+
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        for name, value in _STYLE.items():
+            mpl.rcParams[name] = value  # type: ignore[index]
+        yield
+
+
+def _without_home() -> None:
+    """Import matplotlib with its cache in a folder that goes when the program ends: nothing goes to HOME."""
+    if "matplotlib" in sys.modules or os.environ.get("MPLCONFIGDIR"):
+        return
+    import atexit
+    import shutil
+    import tempfile
+
+    folder = tempfile.mkdtemp(prefix="balance-sim-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    own = {
+        "MPLCONFIGDIR": folder,
+        "MPL_IGNORE_SYSTEM_FONTS": "1",
+    }  # figures are set in a font of matplotlib's own
+    own = {name: value for name, value in own.items() if name not in os.environ}
+    os.environ.update(own)
+    try:
+        import matplotlib as mpl
+        import matplotlib.font_manager  # reads or writes the list of fonts, once
+
+        mpl.get_configdir()
+        mpl.get_cachedir()
+    finally:
+        for name in own:
+            del os.environ[name]
+
+
+def folded(words: str, width: int) -> str:
+    """Lines of at most `width` characters, as few as can be and about as long as each other: no word stands alone.
+
+    A number keeps its per cent sign, and a pair of states stays together."""
+    kept = words.replace(" %", "\u00a0%").replace("% CI", "%\u00a0CI")
+    lines = textwrap.wrap(kept, width, break_on_hyphens=False)
+    least = max([-(-len(kept) // max(len(lines), 1)), *map(len, kept.split())], default=1)
+    for narrow in range(min(least, width), width):
+        if len(found := textwrap.wrap(kept, narrow, break_on_hyphens=False)) == len(lines):
+            return "\n".join(found)
+    return "\n".join(lines)
+
+
+def readable(colour: Any) -> Any:
+    """The colour for words: darkened until its contrast with white is 4.5:1 (WCAG 2.1)."""
+    from matplotlib.colors import to_rgb
+
+    red, green, blue = to_rgb(colour)
+    while contrast_with_white((red, green, blue)) < 4.5:
+        red, green, blue = 0.95 * red, 0.95 * green, 0.95 * blue
+    return red, green, blue
+
+
+def contrast_with_white(rgb: tuple[float, float, float]) -> float:
+    """Contrast ratio of a colour (sRGB, 0..1) with white: WCAG 2.1, relative luminance."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+
+
+def apart(heights: Sequence[float], gap: float) -> list[float]:
+    """Heights for labels in the same order, at least `gap` apart, close to where they belong.
+
+    Labels that touch form a stack round their mean height."""
+    order = sorted(range(len(heights)), key=lambda k: heights[k])
+    stacks: list[list[int]] = []
+    centre: list[float] = []
+    for k in order:
+        stacks.append([k])
+        centre.append(heights[k])
+        while len(stacks) > 1 and centre[-1] - centre[-2] < gap * (len(stacks[-1]) + len(stacks[-2])) / 2:
+            joined = stacks[-2] + stacks[-1]
+            stacks[-2:] = [joined]
+            centre[-2:] = [sum(heights[j] for j in joined) / len(joined)]
+    out = [0.0] * len(heights)
+    for stack, middle in zip(stacks, centre, strict=True):
+        for place, k in enumerate(stack):
+            out[k] = middle + gap * (place - (len(stack) - 1) / 2)
+    return out
