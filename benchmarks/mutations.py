@@ -58,7 +58,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
     "outcomes": (
         (
             "replications/outcomes.py",
-            "replications/dyads.py",
+            "replications/tables.py",
             "results/estimates.py",
             "replications/filtered.py",
         ),
@@ -69,7 +69,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {
         ),
     ),
     "readings": (
-        tuple(f"replications/{name}.py" for name in ("observed", "scene")),
+        tuple(f"replications/{name}.py" for name in ("recorder", "scene")),
         (BY_HAND, ("tests/study/test_mechanisms.py", "tests/model"), WIDER),
     ),
     "intervals": (
@@ -150,7 +150,7 @@ SAME: dict[tuple[str, str, str], str] = {
     ): "a cast has a junior and a third, who differ, or neither",
     ("stats/lags.py", "1.0", "1.25"): "what stands in where a factor is known, and is not read",
     (
-        "replications/observed.py",
+        "replications/recorder.py",
         "counter.sum",
         "counter.mean",
     ): "more or less than none; who has signed itself passes no buck, whatever others did",
@@ -199,15 +199,15 @@ NAMED: tuple[tuple[str, str, str, str, str], ...] = (
     ("outcomes", "replications/outcomes.py", "days rounded", "np.floor(signed) - focal", "np.round(signed) - focal"),
     ("outcomes", "replications/outcomes.py", "more than thirty days for thirty or more", "lead >= days", "lead > days"),
     ("outcomes", "replications/outcomes.py", "days without a counter-agreement run to the horizon",
-     "np.minimum(first, float(longest))", "np.minimum(first, float(horizon))"),
+     "np.minimum(first, float(window))", "np.minimum(first, float(horizon))"),
     ("outcomes", "replications/outcomes.py", "the first one only within the longest window",
-     "is_new(made, day, horizon)", "is_new(made, day, longest)"),
+     "after, max(horizon, longest))", "after, longest)"),
     ("outcomes", "replications/outcomes.py", "signed on the focal day counts", "(after >= 1)", "(after >= 0)"),
     ("outcomes", "replications/outcomes.py", "the last day of a window does not count",
      "(after <= window)", "(after < window)"),
     ("intervals", "stats/intervals.py", "Welch's degrees of freedom pooled",
      "freedom = sum(parts) ** 2 / sum(", "freedom = left.n + right.n - 2 + 0 * sum("),
-    ("scores", "evidence/forecast/score.py", "the factor of expanded percentiles dropped",
+    ("scores", "stats/scores.py", "the factor of expanded percentiles dropped",
      " * np.sqrt(carry / (carry - 1))", ""),
     ("scores", "evidence/forecast/score.py", "the worst baseline for the best",
      "(-others[name], name)", "(others[name], name)"),
