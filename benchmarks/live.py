@@ -20,7 +20,7 @@ from balance_sim.pool.worker import set_surroundings
 
 set_surroundings()  # before the first array: for this process, as for the workers
 
-from balance_sim.analysis.expected_effect import Control, figures  # noqa: E402
+from balance_sim.analysis.expected_effect import ExpectedControl, figures  # noqa: E402
 from balance_sim.live.controls import EnsembleRequest, RangeControl, run_controls  # noqa: E402
 from balance_sim.live.ensembles import Reached, Service  # noqa: E402
 from balance_sim.live.workers import Workers  # noqa: E402
@@ -53,14 +53,14 @@ def main() -> None:
         workers.close()
     for name, of in walls.items():
         print(f"{name:<24}" + "".join(f"{line:>14} {median(seconds):6.3f} s" for line, seconds in of.items()))
-    kept: dict[str, Control] = {}
+    kept: dict[str, ExpectedControl] = {}
     cpu: dict[str, list[float]] = defaultdict(list)
     for name, values in wishes:
         moved = with_values(scenario, dict(values))
         key = reference_key(moved)
         began = time.process_time()
         worlds = compile_arms(moved, arms)
-        figures(worlds, arms[1], Control.among(kept, key, worlds))
+        figures(worlds, arms[1], ExpectedControl.among(kept, key, worlds))
         cpu[name].append(time.process_time() - began)
     for name, seconds in cpu.items():
         print(f"{name:<24}{'expected':>14} {median(seconds):6.3f} CPU s")

@@ -11,7 +11,7 @@ import numpy as np
 
 from balance_sim.evidence.data.history import Floats, History
 from balance_sim.evidence.estimation.choices import Choices
-from balance_sim.evidence.estimation.fitting import Fit
+from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.evidence.estimation.likelihood import (
     ConsentDesign,
     column_sums,
@@ -35,7 +35,7 @@ class Null:
     by_pair: Floats
 
 
-def null_of(record: Choices, found: Fit) -> Null:
+def null_of(record: Choices, found: WeightFit) -> Null:
     """The null that `found`, a fit of `record` without levels, stands for."""
     own = found.propensity_variance > 0
     design = ConsentDesign(record.with_terms(found.names), own)

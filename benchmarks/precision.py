@@ -37,7 +37,7 @@ def main() -> None:
     from balance_sim.replications.arms import compile_arms
     from balance_sim.replications.direct import direct
     from balance_sim.replications.expected import expected, focal_windows
-    from balance_sim.replications.filtered import Filtered, prospect_of
+    from balance_sim.replications.filtered import FilteredSums, prospect_of
 
     runs = int(sys.argv[sys.argv.index("--runs") + 1]) if "--runs" in sys.argv else 512
     scenario = bs.load_scenario("scenarios/beijing_2025.yaml")
@@ -70,7 +70,7 @@ def main() -> None:
         windows = focal_windows(worlds)
         prospect = prospect_of(worlds, along.chances, windows)
         of = [
-            Filtered(
+            FilteredSums(
                 worlds.arms[arm], along.chances, made, prospect, windows, worlds.baseline.direction, len(some)
             ).by_direction(windows.longest)[:, counter]
             for arm, made in ((ARMS[0], along.control), (ARMS[1], beside[ARMS[1]]))

@@ -141,12 +141,12 @@ def scores(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from forecasts import hindcast_document
 
-    from balance_sim.evidence.forecast.score import read_scored
+    from balance_sim.evidence.forecast.score import read_scored_forecasts
     from balance_sim.show.report import save_report
 
     path = tmp_path_factory.mktemp("scores") / "hindcast.json"
     path.write_text(json.dumps(hindcast_document()), encoding="utf-8")
-    return save_report(read_scored(path), path.with_name("report.html"))
+    return save_report(read_scored_forecasts(path), path.with_name("report.html"))
 
 
 @pytest.fixture(scope="session")

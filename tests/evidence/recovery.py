@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data.history import Floats, History
-from balance_sim.evidence.data.past import scenario_at
-from balance_sim.evidence.estimation.fitting import Fit
+from balance_sim.evidence.data.record_scenario import scenario_at
+from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.engine import simulate
 from balance_sim.model.thinning import draw_opportunities, thinning
@@ -80,7 +80,7 @@ def _short_talks(scenario: Scenario) -> Scenario:
     return scenario.model_copy(update={"kinds": kinds, "parameters": calm})
 
 
-def covered(fit: Fit, truth: dict[str, float]) -> dict[str, bool]:
+def covered(fit: WeightFit, truth: dict[str, float]) -> dict[str, bool]:
     """Whether each 95 % interval holds what the record was made with."""
     error = fit.standard_error
     return {

@@ -14,7 +14,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.estimation.calibration import (
     HELD_TERMS,
     Form,
-    Joint,
+    JointLikelihood,
     calibrate,
     classes_of,
     forecast,
@@ -130,7 +130,7 @@ def test_states_and_dyads_that_differ_are_found_again(beijing: Scenario) -> None
     rng = np.random.default_rng(6)
     record, prior = own_record(beijing, 20), prior_of(beijing, fitted_distribution())
     c, n = record.choices, len(beijing.codes)
-    joint = Joint(c, classes_of(c.kinds, prior.declarations))
+    joint = JointLikelihood(c, classes_of(c.kinds, prior.declarations))
     at = np.zeros(joint.size)
     at[joint.terms] = [prior.weights[name] for name in c.names]
     at[joint.kinds] = [1.4, 1.8, 0.7, 1.2, 1.6, 1.0, 2.2]
@@ -168,7 +168,7 @@ def test_the_joint_likelihood_is_that_of_its_classes(beijing: Scenario) -> None:
     kinds = classes_of(c.kinds, ("non_aggression", "political_declaration"))
     assert kinds[1] == ("non_aggression", "political_declaration")
     assert classes_of(("a", "b"), ()) == (("a", "b"),)
-    joint, whole, n = Joint(c, kinds), ConsentDesign(c), len(c.states)
+    joint, whole, n = JointLikelihood(c, kinds), ConsentDesign(c), len(c.states)
     rng = np.random.default_rng(3)
     fixed, own = rng.normal(-0.5, 0.2, whole.fixed), rng.normal(0.0, 0.5, n)
     one, both = np.concatenate([fixed, own]), np.concatenate([fixed, own, own])

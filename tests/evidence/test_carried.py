@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from balance_sim.evidence.data.history import LAYERS, carried_forward
-from balance_sim.evidence.data.past import scenario_at
+from balance_sim.evidence.data.history import LAYERS, last_carried_forward
+from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.data.table import ReadReport
 
 
@@ -20,7 +20,7 @@ def test_what_ends_early_goes_on_as_it_was_last(invented) -> None:
     full = ReadReport("COW NMC", "nmc.csv", 9, 9, 1816, 2022)
     cut = replace(whole, rivalry=rivalry, reports=(ends, full))
     assert not [d for d in scenario_at(cut, 1995).disputes if d.rivalry]  # what would happen without
-    carried = carried_forward(cut)
+    carried = last_carried_forward(cut)
     for layer in LAYERS:
         np.testing.assert_array_equal(getattr(carried, layer), getattr(whole, layer))
     assert scenario_at(carried, 1995).disputes == scenario_at(whole, 1995).disputes
@@ -34,7 +34,7 @@ def test_a_layer_without_a_source_or_a_first_year_stays_missing(invented) -> Non
     early = whole.ideal.copy()
     early[:2] = np.nan
     cut = replace(whole, rivalry=np.full_like(whole.rivalry, np.nan), ideal=early)
-    carried = carried_forward(cut)
+    carried = last_carried_forward(cut)
     assert np.isnan(carried.rivalry).all()
     np.testing.assert_array_equal(carried.ideal, early)
     assert carried.notes == ()

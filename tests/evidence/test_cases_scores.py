@@ -10,13 +10,13 @@ from click.testing import CliRunner
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import balance_sim
-from balance_sim.analysis.chances import dyad_chances
+from balance_sim.analysis.dyad_probabilities import dyad_probabilities
 from balance_sim.cli.program import main
 from balance_sim.evidence.cases.scores import baselines, score_case, scored_table
 from balance_sim.evidence.cases.tables import read_cases_plan, responses_of, sorted_out
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.scenario import load_scenario
-from balance_sim.scenario.problems import ScenarioError
+from balance_sim.scenario.diagnostics import ScenarioError
 
 SCENARIO = """
 schema: 1
@@ -236,7 +236,7 @@ def test_the_command_scores_a_results_folder(scenario, table, tmp_path):
     assert {"average_precision", "auc", "brier"} <= set(scores["model"])
     assert set(scores["base_rate"]) == set(scores["earlier_accords"]) >= {"brier", "model_gains"}
     assert (scores["scenario"], scores["case"], scores["arm"], scores["runs"]) == ("five", "T", "signal", 8)
-    p = dyad_chances(result, "signal")
+    p = dyad_probabilities(result, "signal")
     assert scores["expected_accords"] == pytest.approx(sum(p.values()) - p["DEU", "ITA"])
     joined = next(row for row in scores["responses"] if row["agreement_id"] == "JOIN")
     assert joined["p"] == [p["DEU", "YUG"], p["ITA", "YUG"]]

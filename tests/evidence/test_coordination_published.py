@@ -26,7 +26,7 @@ from balance_sim.coordination.files import load_event_data
 from balance_sim.coordination.plan import read_coordination_plan
 from balance_sim.evidence.data.errors import DataError, DataErrors
 from balance_sim.evidence.data.ties import (
-    read_pair_covariates,
+    read_dyad_covariates,
     read_presence,
     read_state_covariates,
     read_ties,
@@ -337,7 +337,7 @@ def test_readers_by_themselves_refuse_or_take_the_last(tmp_path: Path) -> None:
         "a,b,date,value\nA,B,2000,1\nA,B,2000,2\n": read_ties,
         "actor,date,present\nA,2000,TRUE\nA,2000,FALSE\n": read_presence,
         "actor,year,z\nA,2000,1\nA,2000,2\n": partial(read_state_covariates, columns=["z"]),
-        "a,b,year,z\nA,B,2000,1\nB,A,2000,2\n": partial(read_pair_covariates, columns=["z"]),
+        "a,b,year,z\nA,B,2000,1\nB,A,2000,2\n": partial(read_dyad_covariates, columns=["z"]),
     }
     for text, reader in readers.items():
         file.write_text(text, encoding="utf-8")

@@ -12,8 +12,8 @@ from scipy import integrate, stats
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.estimation.choices import Choices, choices
-from balance_sim.evidence.estimation.drift import MEMORIES, chances_ahead, fit_at, memory_of
-from balance_sim.evidence.estimation.fitting import Fit, fit
+from balance_sim.evidence.estimation.fitting import WeightFit, fit
+from balance_sim.evidence.estimation.varying_intercepts import MEMORIES, chances_ahead, fit_at, memory_of
 from balance_sim.evidence.forecast.forward import mean_consent, simulate_forward
 from balance_sim.stats.scores import log_score
 
@@ -47,17 +47,19 @@ def record(history: History) -> Choices:
 
 
 @pytest.fixture(scope="module")
-def found(record: Choices) -> Fit:
+def found(record: Choices) -> WeightFit:
     return fit(record.within(FIRST, 1997), variance=0.8)
 
 
-def test_with_a_full_memory_the_fit_s_own_years_tell_what_the_fit_told(record: Choices, found: Fit) -> None:
+def test_with_a_full_memory_the_fit_s_own_years_tell_what_the_fit_told(
+    record: Choices, found: WeightFit
+) -> None:
     again = fit_at(found, record, 1998, 1.0, 8)
     np.testing.assert_allclose(again.propensity, found.propensity, atol=1e-3)
     np.testing.assert_allclose(again.estimate, found.estimate, atol=1e-3)
 
 
-def test_a_short_memory_follows_the_states_that_changed(record: Choices, found: Fit) -> None:
+def test_a_short_memory_follows_the_states_that_changed(record: Choices, found: WeightFit) -> None:
     """Six years before the change and two after it: forgetting halves a year is nearer to those two."""
     recent = fit(record.within(1996, 1997), variance=0.8).propensity
     distance = [
@@ -67,13 +69,13 @@ def test_a_short_memory_follows_the_states_that_changed(record: Choices, found: 
     assert distance[0] > distance[1] > distance[2]
 
 
-def test_it_forecasts_better_than_a_fit_left_alone(record: Choices, found: Fit) -> None:
+def test_it_forecasts_better_than_a_fit_left_alone(record: Choices, found: WeightFit) -> None:
     later = record.within(1998, LAST)
     moved = chances_ahead(found, record, range(1998, LAST + 1), 0.7, 10)
     assert log_score(moved, later.any_signed) < 0.98 * log_score(found.chances(later), later.any_signed)
 
 
-def test_nothing_from_the_year_on_is_used(record: Choices, found: Fit) -> None:
+def test_nothing_from_the_year_on_is_used(record: Choices, found: WeightFit) -> None:
     later = record.year >= 1999
     signed = np.where(later[:, None], 1.0 - record.signed, record.signed)
     other = replace(record, signed=signed)
@@ -83,7 +85,7 @@ def test_nothing_from_the_year_on_is_used(record: Choices, found: Fit) -> None:
         assert np.array_equal(ours.estimate, theirs.estimate) == same
 
 
-def test_only_propensities_and_one_level_move(record: Choices, found: Fit) -> None:
+def test_only_propensities_and_one_level_move(record: Choices, found: WeightFit) -> None:
     now = fit_at(found, record, 1999, 0.7, 10)
     assert now.weights == found.weights
     shift = [now.intercepts[kind] - found.intercepts[kind] for kind in INTERCEPTS]
@@ -91,7 +93,9 @@ def test_only_propensities_and_one_level_move(record: Choices, found: Fit) -> No
     assert shift[0] != 0.0
 
 
-def test_the_engine_runs_on_what_was_carried_forward(history: History, record: Choices, found: Fit) -> None:
+def test_the_engine_runs_on_what_was_carried_forward(
+    history: History, record: Choices, found: WeightFit
+) -> None:
     """Its chances on the first 1 January are those of the likelihood: one model."""
     now = fit_at(found, record, 2000, 0.7, 10)
     ahead = simulate_forward(now, history, 2000, 2001, runs=2)
@@ -99,7 +103,7 @@ def test_the_engine_runs_on_what_was_carried_forward(history: History, record: C
     np.testing.assert_allclose(ahead.chance[0, rows.a, rows.b], now.chances(rows), rtol=1e-10)
 
 
-def test_memory_is_chosen_within_the_fit(record: Choices, found: Fit) -> None:
+def test_memory_is_chosen_within_the_fit(record: Choices, found: WeightFit) -> None:
     """The change lies within its years, so forgetting pays; what comes after is not asked."""
     memory = memory_of(found, record.within(FIRST, 1997), 10)
     assert memory in MEMORIES
@@ -118,7 +122,7 @@ def test_consent_is_the_mean_over_what_a_propensity_may_be(u: float, variance: f
     assert mean_consent(np.array([u]), variance)[0] == pytest.approx(mean, rel=1e-3)
 
 
-def test_run_forward_states_return_to_the_mean(history: History, record: Choices, found: Fit) -> None:
+def test_run_forward_states_return_to_the_mean(history: History, record: Choices, found: WeightFit) -> None:
     """The first year is as it was. A year later, with no persistence at all, a state's part in the chances is
     the same whatever its propensity was: chances spread less over states, and only because states' are drawn."""
     now = fit_at(found, record, 2000, 0.7, 10)

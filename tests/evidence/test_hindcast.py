@@ -23,7 +23,7 @@ from balance_sim.cli.hindcast import held, keep
 from balance_sim.evidence.data.codes import state_codes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
-from balance_sim.evidence.data.past import scenario_at
+from balance_sim.evidence.data.record_scenario import scenario_at
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
 from balance_sim.evidence.forecast.hindcast import (
     Hindcast,
@@ -33,11 +33,11 @@ from balance_sim.evidence.forecast.hindcast import (
     read_hindcast_plan,
     stored_plan,
 )
-from balance_sim.evidence.forecast.score import read_scored
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.evidence.forecast.score import read_scored_forecasts
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.gof import compare, ground_of
 from balance_sim.results.store import Store
-from balance_sim.scenario.problems import ScenarioError
+from balance_sim.scenario.diagnostics import ScenarioError
 
 WEIGHTS = {"proximity": 0.8, "size": 0.3, "joint_democracy": 0.8, "activity": 0.2, "common_threat": 0.5}
 INTERCEPTS = {
@@ -108,7 +108,7 @@ def test_a_folder_of_it_is_read_back_and_is_of_one_plan(found: Hindcast, tmp_pat
     with held(folder, about):
         keep(record, folder, figures=True)  # the same again is the same
     assert (folder / "report.html").read_bytes() == first
-    scored = read_scored(folder / "hindcast.json")
+    scored = read_scored_forecasts(folder / "hindcast.json")
     assert [way.name for way in scored.ways] == ["one_year_ahead", "simulated_forward"]
     model = found.scores["one_year_ahead"]["model"]
     assert scored.ways[0].scores["model"]["log_skill"] == model.log_skill.value

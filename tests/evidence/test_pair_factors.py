@@ -10,8 +10,8 @@ from recovery import made_record
 from scipy import integrate, stats
 
 from balance_sim.evidence.estimation.choices import Choices, choices
-from balance_sim.evidence.estimation.drift import chances_ahead, fit_at, pair_factors
-from balance_sim.evidence.estimation.fitting import Fit, fit
+from balance_sim.evidence.estimation.fitting import WeightFit, fit
+from balance_sim.evidence.estimation.varying_intercepts import chances_ahead, dyad_frailty, fit_at
 from balance_sim.stats.lags import mixed_chance
 from balance_sim.stats.scores import log_score
 
@@ -27,7 +27,7 @@ def record(invented) -> Choices:
 
 
 @pytest.fixture(scope="module")
-def found(record: Choices) -> Fit:
+def found(record: Choices) -> WeightFit:
     return fit(record.within(1990, 1999), variance=0.3)
 
 
@@ -38,8 +38,8 @@ def test_the_chance_is_the_mean_over_the_factor(rate: float, shape: float, inver
     assert mixed_chance(np.array([rate]), np.array([shape]), np.array([inverse]))[0] == pytest.approx(mean)
 
 
-def test_it_counts_what_was_expected_and_signed_in_the_window(record: Choices, found: Fit) -> None:
-    factors = pair_factors(found, record, 1999, 4, 0.25)
+def test_it_counts_what_was_expected_and_signed_in_the_window(record: Choices, found: WeightFit) -> None:
+    factors = dyad_frailty(found, record, 1999, 4, 0.25)
     p = found.chances(record)
     expected, signed = 4.0, 4.0
     for k in np.flatnonzero((record.a == 3) & (record.b == 7)):
@@ -50,21 +50,21 @@ def test_it_counts_what_was_expected_and_signed_in_the_window(record: Choices, f
     assert factors.shape[3, 7] == factors.shape[7, 3] == pytest.approx(signed)
 
 
-def test_nothing_from_the_year_on_is_used(record: Choices, found: Fit) -> None:
+def test_nothing_from_the_year_on_is_used(record: Choices, found: WeightFit) -> None:
     later = (record.year >= 1999)[:, None]
     other = replace(record, signed=np.where(later, 1.0 - record.signed, record.signed))
-    ours, theirs = (pair_factors(found, r, 1999, 8, 0.25) for r in (record, other))
+    ours, theirs = (dyad_frailty(found, r, 1999, 8, 0.25) for r in (record, other))
     np.testing.assert_array_equal(ours.shape, theirs.shape)
     np.testing.assert_array_equal(ours.inverse, theirs.inverse)
 
 
-def test_a_small_variance_leaves_the_forecast_as_it_was(record: Choices, found: Fit) -> None:
+def test_a_small_variance_leaves_the_forecast_as_it_was(record: Choices, found: WeightFit) -> None:
     years = range(2000, 2002)
     plain, close = (chances_ahead(found, record, years, 1.0, 10, variance) for variance in (0.0, 1e-9))
     np.testing.assert_allclose(close, plain, rtol=1e-5)
 
 
-def test_it_forecasts_better_where_pairs_differ(record: Choices, found: Fit) -> None:
+def test_it_forecasts_better_where_pairs_differ(record: Choices, found: WeightFit) -> None:
     """Records drawn with a factor a pair of variance 1: with factors the log score is better in each of ten."""
     rng = np.random.default_rng(4)
     rate = -np.log1p(-found.chances(record))
@@ -76,5 +76,5 @@ def test_it_forecasts_better_where_pairs_differ(record: Choices, found: Fit) -> 
         other = replace(record, signed=signed)
         now, rows = fit_at(found, other, 2001, 1.0, 11), other.within(2001, 2001)
         p = now.chances(rows)
-        mixed = pair_factors(now, other, 2001, 11, 1.0).chances(-np.log1p(-p), rows.a, rows.b)
+        mixed = dyad_frailty(now, other, 2001, 11, 1.0).chances(-np.log1p(-p), rows.a, rows.b)
         assert log_score(mixed, rows.any_signed) < log_score(p, rows.any_signed)

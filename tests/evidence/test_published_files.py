@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from balance_sim.evidence.data.accords import read_accords, read_dcad
+from balance_sim.evidence.data.agreements import read_agreements, read_dcad
 from balance_sim.evidence.data.dyad_sources import (
     read_atop_dyad_years,
     read_atop_members,
@@ -220,13 +220,15 @@ def test_vdem_rows_without_a_number_and_rows_twice(tmp_path: Path) -> None:
 def test_dates_of_several_kinds(tmp_path: Path) -> None:
     head = "iso3_a,iso3_b,kind,date\n"
     written = ("2001-03-04", "2001/3/4", "20010304", "2001-03-04 10:30:00", "2001-03", "2001", "NA")
-    frame, report = read_accords(put(tmp_path, head + "".join(f"JPN,AUS,access,{one}\n" for one in written)))
+    frame, report = read_agreements(
+        put(tmp_path, head + "".join(f"JPN,AUS,access,{one}\n" for one in written))
+    )
     days = [str(day.date()) for day in frame["signed"]]
     assert sorted(days) == ["2001-03-04"] * 4 + ["2001-03-15", "2001-07-01"]
     assert report.dropped[0].reason == "no date"
     for wrong in ("03/04/2001", "4.3.2001", "2001-13-01", "20011301", "2001-03-04 25:00"):
         with pytest.raises(DataError, match="line 2, column date"):
-            read_accords(put(tmp_path, head + f"JPN,AUS,access,{wrong}\n"))
+            read_agreements(put(tmp_path, head + f"JPN,AUS,access,{wrong}\n"))
 
 
 def test_dcad_codes(tmp_path: Path) -> None:

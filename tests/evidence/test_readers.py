@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from balance_sim.evidence.data.accords import read_accords, read_dcad, read_outcomes
+from balance_sim.evidence.data.agreements import read_agreements, read_dcad, read_outcomes
 from balance_sim.evidence.data.dyad_sources import (
     read_atop_dyad_years,
     read_atop_members,
@@ -25,7 +25,7 @@ from balance_sim.evidence.data.dyad_sources import (
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.sources import read_ideal_points, read_nmc, read_vdem
 from balance_sim.evidence.data.ties import (
-    read_pair_covariates,
+    read_dyad_covariates,
     read_presence,
     read_state_covariates,
     read_ties,
@@ -73,7 +73,7 @@ def test_generic_accords_join_stages_by_id(tmp_path: Path) -> None:
         "z,USA,DEU,access,signed,1950-01-01\n"
         "w,USA,GBR,access,talks,2001\n",
     )
-    frame, report = read_accords(path)
+    frame, report = read_agreements(path)
     assert list(frame["accord_id"]) == ["y", "x"]
     x = frame.iloc[1]
     assert (x["cow_a"], x["cow_b"]) == (740, 840)
@@ -199,7 +199,7 @@ def test_generic_covariates(tmp_path: Path) -> None:
     assert frame["gdp"].isna().tolist() == [True, False]
     assert (report.first_year, report.last_year) == (2000, 2001)
     pairs = written(tmp_path, "a,b,date,trade\nX,A,2000-05,1\n", "p.csv")
-    row = read_pair_covariates(pairs, ["trade"]).frame.iloc[0]
+    row = read_dyad_covariates(pairs, ["trade"]).frame.iloc[0]
     assert (row["a"], row["b"], str(row["date"].date())) == ("A", "X", "2000-05-15")
     ties = read_ties(
         written(tmp_path, "sender,receiver,time,increment\nB,A,2000-01-01,1\nA,B,,2\n", "t.csv")
@@ -249,26 +249,26 @@ def test_gzip_mark_and_latin_1_are_read(tmp_path: Path) -> None:
         (read_nmc, "ccode,year,cinc\n2,2000,0.1\n  \n\n , ,\n2,2001,x\n", "line 6, column cinc"),
         (read_nmc, "", "the file is empty"),
         (
-            read_accords,
+            read_agreements,
             "iso3_a,iso3_b,kind,date\nQQQ,USA,access,2000\n",
             "line 2, column iso3_a: no state has this ISO",
         ),
         (
-            read_accords,
+            read_agreements,
             "iso3_a,iso3_b,kind,date\nJPN,USA,access,8 July\n",
             "column date: this is not a date (found '8 July')",
         ),
         (
-            read_accords,
+            read_agreements,
             "iso3_a,iso3_b,kind,date\nJPN,USA,access,2001-02-30\n",
             "column date: this is not a date",
         ),
         (
-            read_accords,
+            read_agreements,
             "iso3_a,iso3_b,kind,stage,date\nJPN,USA,access,agreed,2001\n",
             "this is not a stage (found 'agreed')",
         ),
-        (read_accords, "kind,date\naccess,2001\n", "accords needs a column iso3_a"),
+        (read_agreements, "kind,date\naccess,2001\n", "accords needs a column iso3_a"),
         (
             read_territorial_claims,
             "chal,tgt,begclaim,endclaim\n2,20,soon,201799\n",
@@ -282,12 +282,12 @@ def test_gzip_mark_and_latin_1_are_read(tmp_path: Path) -> None:
         (read_nmc, f"ccode,year,cinc\n2,2000,{'x' * 9000}\n", f"(found '{'x' * 80}'...)"),
         (read_nmc, "ccode,year,cinc\n2,2000,0.1,9,9\n", "line 2: rows have 5 cells, the header 3"),
         (
-            read_accords,
+            read_agreements,
             "iso3_a,iso3_b,kind,date\nJPN,USA,access,0000-01-01\n",
             "column date: this is not a date (found '0000-01-01')",
         ),
         (
-            read_accords,
+            read_agreements,
             "iso3_a,iso3_b,kind,date\nJPN,USA,access,9999-12-31\n",
             "column date: this is not a date (found '9999-12-31')",
         ),
@@ -365,6 +365,6 @@ def test_other_words_for_kinds_and_stages(tmp_path: Path) -> None:
         "JPN,IND,access,political_or_nonbinding,2001-01-03\n"
         "JPN,USA,my_own,,2001-01-04\n",
     )
-    frame, report = read_accords(path)
+    frame, report = read_agreements(path)
     assert frame["kind"].tolist() == ["access", "my_own", "political_declaration"]
     assert report.dropped[0].reason == "talks or collapsed: no signature"

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from balance_sim.evidence.data.accords import read_forecast
+from balance_sim.evidence.data.agreements import read_forecast
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.sources import FILES, READERS, file_of
 from balance_sim.evidence.data.table import Read
 from balance_sim.evidence.data.ties import (
-    read_pair_covariates,
+    read_dyad_covariates,
     read_presence,
     read_state_covariates,
     read_ties,
@@ -40,7 +40,7 @@ CASES: dict[str, tuple[Reader, bytes]] = {
     "ties": (read_ties, (TREATIES / "treaties.csv").read_bytes()[:600]),
     "presence": (read_presence, (TREATIES / "presence.csv").read_bytes()),
     "gdp": (lambda path: read_state_covariates(path, ["gdp"]), (TREATIES / "gdp.csv").read_bytes()[:600]),
-    "pairs": (lambda path: read_pair_covariates(path, ["trade"]), PAIRS),
+    "pairs": (lambda path: read_dyad_covariates(path, ["trade"]), PAIRS),
     "forecast": (lambda path: read_forecast(path, date(2004, 1, 1)), FORECAST),
 }
 ODD = [

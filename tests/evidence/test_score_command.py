@@ -15,14 +15,14 @@ import pytest
 from click.testing import CliRunner
 
 import balance_sim as bs
-from balance_sim.analysis.chances import dyad_chances
+from balance_sim.analysis.dyad_probabilities import dyad_probabilities
 from balance_sim.cli.program import main
 from balance_sim.cli.score import kinds_of
 from balance_sim.cli.score_text import accord_lines, case_lines, detectable_lines, gain_lines
 from balance_sim.evidence.forecast.baselines import BASELINES
 from balance_sim.evidence.forecast.forecast import Forecast, score_forecast
 from balance_sim.evidence.forecast.score import best_baseline, score_forecasts
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.scenario.defaults import new_scenario
 from balance_sim.show.terminal import wrapped
 
@@ -341,15 +341,15 @@ def test_a_study_that_decides_by_code_of_its_own_is_refused(folder: Path) -> Non
     with pytest.raises(
         WrongRequest, match="decides by code of its own, mine:Agent: its probabilities are not known"
     ):
-        dyad_chances(own, own.reference)
+        dyad_probabilities(own, own.reference)
 
 
 def test_parameters_drawn_for_each_run_are_those_of_the_study(folder: Path) -> None:
     """A study whose runs draw their parameters has other probabilities than one whose runs do not."""
     result = bs.open_result(folder)
     drawn = bs.run(result.scenario, runs=RUNS, seed=1, draw_parameters=True, workers=1)
-    p = dyad_chances(drawn, drawn.reference)
-    assert p != dyad_chances(result, result.reference)
+    p = dyad_probabilities(drawn, drawn.reference)
+    assert p != dyad_probabilities(result, result.reference)
     new = drawn.accords[drawn.accords["origin"].isin(["new", "assumed", "talks"])]
     focal = pd.Timestamp(drawn.focal_day, unit="D")
     day = (new["signed"].astype("datetime64[s]") - focal).dt.days

@@ -324,13 +324,13 @@ WRITING = {
     "write_table",
 }
 OWN_WAY = {
-    ("pool/whole_files.py", "open"),  # the one place
+    ("pool/atomic.py", "open"),  # the one place
     ("cli/new.py", "open"),  # a scenario to start from, never over another file
     ("evidence/forecast/forecast.py", "open"),  # a frozen forecast, never over another file
     ("cli/program.py", "open"),  # streams that were closed
     ("show/save.py", "print_svg"),  # into memory
     ("results/shards.py", "write_table"),  # into memory
-    ("results/export.py", "write_table"),  # into what `whole_file` gives
+    ("results/export.py", "write_table"),  # into what `atomic_file` gives
     ("results/export.py", "to_csv"),  # text
     ("show/report/tables.py", "to_csv"),  # text
     ("evidence/data/text.py", "to_csv"),  # text
@@ -356,5 +356,5 @@ def test_every_file_is_written_through_one_function() -> None:
                 name == "write_text" and "store" in ast.unparse(node.func).lower()
             ):
                 found.add((path.relative_to(root).as_posix(), name))
-    assert found - OWN_WAY == {("results/export.py", "open")}  # tarfile, into what `whole_file` gives
+    assert found - OWN_WAY == {("results/export.py", "open")}  # tarfile, into what `atomic_file` gives
     assert found >= OWN_WAY

@@ -15,7 +15,7 @@ from balance_sim.analysis.result import open_result
 from balance_sim.archive.verify import verify
 from balance_sim.experiment.run import run
 from balance_sim.experiment.status import status_of
-from balance_sim.pool.faults import StoreDamaged
+from balance_sim.pool.errors import StoreDamaged
 from balance_sim.results.shards import noted
 from balance_sim.results.store import Store
 from balance_sim.scenario.schema import Scenario

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from balance_sim.experiment.run import run
-from balance_sim.pool.faults import CannotWrite, FolderBusy
-from balance_sim.pool.whole_files import half_written, whole_file, write_whole
+from balance_sim.pool.atomic import atomic_file, half_written, write_atomic
+from balance_sim.pool.errors import CannotWrite, FolderBusy
 from balance_sim.results.shards import TABLES
 from balance_sim.results.store import Store
 
@@ -18,12 +18,12 @@ from balance_sim.results.store import Store
 def test_one_file_has_one_writer_at_a_time(tmp_path: Path) -> None:
     """The second is told at once; what the first puts in its place is its own."""
     path = tmp_path / "all.csv"
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_bytes(b"first")
         with pytest.raises(FolderBusy, match=r"all\.csv is being written by another"):
-            write_whole(path, b"second")
+            write_atomic(path, b"second")
     assert path.read_bytes() == b"first"
-    write_whole(path, b"second")
+    write_atomic(path, b"second")
     assert path.read_bytes() == b"second"
     assert [one.name for one in tmp_path.iterdir()] == ["all.csv"]
 
@@ -34,7 +34,7 @@ def test_a_half_written_file_is_taken_away_unless_somebody_writes_it(small, tmp_
     out = tmp_path / "out"
     run(small, 4, 1, out=out, mechanisms=False)
     (out / "runs" / ".x.partial").write_bytes(b"half")
-    with whole_file(out / "report.html") as partial:
+    with atomic_file(out / "report.html") as partial:
         partial.write_bytes(b"page")
         run(small, 8, 1, out=out, mechanisms=False)
         assert half_written(out) == [partial]
@@ -75,7 +75,7 @@ def test_nothing_is_written_through_what_lies_in_the_place_of_a_half_written_fil
     (tmp_path / "precious").write_bytes(b"mine")
     partial = tmp_path / ".report.html.partial"
     partial.symlink_to(tmp_path / "precious") if kind == "link" else os.mkfifo(partial)
-    write_whole(tmp_path / "report.html", b"page")
+    write_atomic(tmp_path / "report.html", b"page")
     assert (tmp_path / "precious").read_bytes() == b"mine"
     assert (tmp_path / "report.html").read_bytes() == b"page"
     assert not partial.exists()
@@ -85,6 +85,6 @@ def test_a_file_does_not_take_the_place_of_a_device(tmp_path: Path) -> None:
     """As root, `--out /dev/null` put a plain file where the device was, for the whole machine."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(CannotWrite, match="it is a device or a pipe, not a file"):
-        write_whole(tmp_path / "pipe", b"content")
+        write_atomic(tmp_path / "pipe", b"content")
     assert (tmp_path / "pipe").is_fifo()
     assert [one.name for one in tmp_path.iterdir()] == ["pipe"]

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from balance_sim.experiment.run import run
-from balance_sim.pool import whole_files
-from balance_sim.pool.faults import CannotWrite, StoreDamaged, WrongRequest
+from balance_sim.pool import atomic as whole_files
+from balance_sim.pool.errors import CannotWrite, StoreDamaged, WrongRequest
 from balance_sim.results.store import Store
 
 RUNS = 60

@@ -25,10 +25,10 @@ from balance_sim.analysis.explain.timeline import Trace, every_opportunity, rows
 from balance_sim.archive.verify import verify
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
-from balance_sim.model.state import Accords
-from balance_sim.pool.faults import StoreDamaged
+from balance_sim.model.state import AgreementRows
+from balance_sim.pool.errors import StoreDamaged
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.blocks import Block, simulate_block
 from balance_sim.results.manifest import MANIFEST_VERSION
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
 
@@ -74,7 +74,7 @@ def golden(name: str) -> str:
 
 def _outcomes(worlds: Worlds, control: str, arm: str) -> Iterator[str]:
     """Every outcome in both arms, window by window, six digits."""
-    runs = live_block(worlds, SEED, Block(RUN, RUN + 1), (control, arm)).runs.to_pylist()
+    runs = simulate_block(worlds, SEED, Block(RUN, RUN + 1), (control, arm)).runs.to_pylist()
     both = [next(row for row in runs if row["arm"] == one) for one in (control, arm)]
     windows = sorted(worlds.scenario.report.windows)
     yield f"outcomes: {control}, {arm}, within {' | '.join(map(str, windows))} days; one number where they are the same"
@@ -110,7 +110,13 @@ def _class(worlds: Worlds, pair: int) -> str:
 
 
 def _line(
-    scenario: Scenario, made: Accords, row: int, states: list[str], kind: str, of_class: str, origin: str
+    scenario: Scenario,
+    made: AgreementRows,
+    row: int,
+    states: list[str],
+    kind: str,
+    of_class: str,
+    origin: str,
 ) -> str:
     def day(value: float) -> dt.date:
         return scenario.start + dt.timedelta(days=int(np.floor(value)))

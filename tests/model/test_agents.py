@@ -7,7 +7,7 @@ import pytest
 
 import balance_sim as bs
 from balance_sim.model.baseline import compile_worlds
-from balance_sim.replications.blocks import live_runs
+from balance_sim.replications.blocks import simulate_runs
 
 FIELDS = ("pair", "kind", "origin", "opened", "signed", "in_force", "ended", "stage")
 
@@ -24,7 +24,7 @@ def worlds(scenario):
 
 @pytest.fixture(scope="module")
 def made(worlds):
-    return live_runs(worlds, 1, np.arange(4, dtype=np.uint64), ("no_parade", "parade"))
+    return simulate_runs(worlds, 1, np.arange(4, dtype=np.uint64), ("no_parade", "parade"))
 
 
 def rows(accords, run):
@@ -75,7 +75,7 @@ def test_consent_at_minus_infinity_gives_no_accord(scenario, worlds):
 
 def test_propensity_at_minus_infinity_does_so_in_the_engine(scenario):
     refusing = compile_worlds(bs.with_values(scenario, {"states.JPN.propensity": -1e9}))
-    accords = live_runs(refusing, 1, np.arange(8, dtype=np.uint64), ("no_parade", "parade"))["parade"]
+    accords = simulate_runs(refusing, 1, np.arange(8, dtype=np.uint64), ("no_parade", "parade"))["parade"]
     world = refusing.arms["parade"]
     japan = world.codes.index("JPN")
     own = (world.first[accords.pair] == japan) | (world.second[accords.pair] == japan)

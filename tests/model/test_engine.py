@@ -14,10 +14,10 @@ from balance_sim.model.core import Opportunities, World
 from balance_sim.model.engine import Observer, begin, perceive, simulate
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, Simulated, State
+from balance_sim.model.state import AgreementRows, BlockState, Simulated
 from balance_sim.model.thinning import draw_opportunities, most_willing, ranges, thinning
 from balance_sim.model.willingness import TERMS, Term, account, willingness
-from balance_sim.replications.blocks import live_runs
+from balance_sim.replications.blocks import simulate_runs
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Scenario
 
@@ -40,19 +40,19 @@ def worlds(scenario: Scenario) -> Worlds:
 
 
 @pytest.fixture(scope="module")
-def made(worlds: Worlds) -> dict[str, Accords]:
-    return live_runs(worlds, SEED, numbers(0, 32), sorted(worlds.arms))
+def made(worlds: Worlds) -> dict[str, AgreementRows]:
+    return simulate_runs(worlds, SEED, numbers(0, 32), sorted(worlds.arms))
 
 
 def numbers(first: int, stop: int) -> np.ndarray:
     return np.arange(first, stop, dtype=np.uint64)
 
 
-def of_runs(a: Accords, first: int, stop: int) -> dict[str, np.ndarray]:
+def of_runs(a: AgreementRows, first: int, stop: int) -> dict[str, np.ndarray]:
     """All columns of these runs' accords, sorted by what names an accord, runs counted from `first`."""
     rows = np.flatnonzero((a.run >= first) & (a.run < stop))
     rows = rows[np.lexsort((a.key[rows], a.run[rows]))]
-    columns = {one.name: getattr(a, one.name)[rows] for one in fields(Accords)}
+    columns = {one.name: getattr(a, one.name)[rows] for one in fields(AgreementRows)}
     return columns | {"run": columns["run"] - first}
 
 
@@ -69,13 +69,13 @@ def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
 
 @pytest.mark.parametrize(("first", "stop"), [(0, 5), (0, 1), (7, 8), (31, 32)])
 def test_blocks_of_any_size_give_the_same_accords(
-    worlds: Worlds, made: dict[str, Accords], first: int, stop: int
+    worlds: Worlds, made: dict[str, AgreementRows], first: int, stop: int
 ) -> None:
-    alone = live_runs(worlds, SEED, numbers(first, stop), [ACTUAL])[ACTUAL]
+    alone = simulate_runs(worlds, SEED, numbers(first, stop), [ACTUAL])[ACTUAL]
     assert same(of_runs(alone, 0, stop - first), of_runs(made[ACTUAL], first, stop))
 
 
-def test_occasions_passed_over_change_no_accord(worlds: Worlds, made: dict[str, Accords]) -> None:
+def test_occasions_passed_over_change_no_accord(worlds: Worlds, made: dict[str, AgreementRows]) -> None:
     runs = numbers(0, 12)
     every = draw_opportunities(worlds.reference, SEED, runs, None)
     some = draw_opportunities(worlds.reference, SEED, runs, worlds.most)
@@ -84,14 +84,16 @@ def test_occasions_passed_over_change_no_accord(worlds: Worlds, made: dict[str, 
     assert same(of_runs(asked.accords, 0, 12), of_runs(made[ACTUAL], 0, 12))
 
 
-def test_an_event_that_nobody_sees_leaves_the_reference_to_the_last_bit(made: dict[str, Accords]) -> None:
+def test_an_event_that_nobody_sees_leaves_the_reference_to_the_last_bit(
+    made: dict[str, AgreementRows],
+) -> None:
     assert same(of_runs(made[UNSEEN], 0, 32), of_runs(made[REFERENCE], 0, 32))
     assert not same(of_runs(made[ACTUAL], 0, 32), of_runs(made[REFERENCE], 0, 32))
 
 
-def test_the_order_of_the_arms_changes_nothing(scenario: Scenario, made: dict[str, Accords]) -> None:
+def test_the_order_of_the_arms_changes_nothing(scenario: Scenario, made: dict[str, AgreementRows]) -> None:
     turned = scenario.model_copy(update={"arms": dict(reversed(scenario.arms.items()))})
-    again = live_runs(compile_worlds(turned), SEED, numbers(0, 3), [ACTUAL, REFERENCE])
+    again = simulate_runs(compile_worlds(turned), SEED, numbers(0, 3), [ACTUAL, REFERENCE])
     for arm in (ACTUAL, REFERENCE):
         assert same(of_runs(again[arm], 0, 3), of_runs(made[arm], 0, 3))
 
@@ -102,7 +104,7 @@ def test_arms_see_the_same_until_the_first_event_that_differs(worlds: Worlds) ->
     chances = draw_opportunities(worlds.reference, SEED, runs, None)
     for arm, views in seen.items():
 
-        def keep(world: World, state: State, view: View, views: list = views) -> None:
+        def keep(world: World, state: BlockState, view: View, views: list = views) -> None:
             views.append((view.unopposed.copy(), view.sided.copy(), view.defence.copy(), state.depth.copy()))
 
         in_arm(worlds, arm, chances, runs, keep)
@@ -121,7 +123,7 @@ def test_a_view_holds_to_its_formulas_and_every_term_to_its_range(worlds: Worlds
     off = ego != alter
     checked = []
 
-    def check(world: World, state: State, view: View) -> None:
+    def check(world: World, state: BlockState, view: View) -> None:
         if view.step != last:
             return
         checked.append(view.step)

@@ -13,7 +13,7 @@ from balance_sim.model.agents import BalanceModel
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.engine import begin
 from balance_sim.model.state import Provoked
-from balance_sim.replications.blocks import live_runs
+from balance_sim.replications.blocks import simulate_runs
 from balance_sim.scenario import load_scenario
 from balance_sim.scenario.schema import Provocation, Scenario
 
@@ -106,7 +106,7 @@ def test_the_engine_feels_an_act_as_those_who_look_on_do(worlds: Worlds) -> None
 
 def test_invisible_acts_and_none_at_all_give_the_same_accords() -> None:
     made = [
-        live_runs(compile_worlds(with_provocations(*of)), 3, RUNS[:16], ["parade"])["parade"]
+        simulate_runs(compile_worlds(with_provocations(*of)), 3, RUNS[:16], ["parade"])["parade"]
         for of in ((0.0, 1.0), (12.0, 0.0))
     ]
     assert np.array_equal(np.sort(made[0].signed), np.sort(made[1].signed))
@@ -116,7 +116,7 @@ def test_invisible_acts_and_none_at_all_give_the_same_accords() -> None:
 def test_the_mesa_face_lives_the_same_provocations() -> None:
     scenario = with_provocations(24.0)
     worlds = compile_worlds(scenario)
-    block = live_runs(worlds, 5, RUNS[:1], ["parade"])["parade"]
+    block = simulate_runs(worlds, 5, RUNS[:1], ["parade"])["parade"]
     life = BalanceModel(scenario, "parade", 5, worlds=worlds).run_until_end()
     assert np.array_equal(np.sort(block.signed), np.sort(life.state.accords.signed))
     calm = BalanceModel(with_provocations(0.0), "parade", 5).run_until_end()

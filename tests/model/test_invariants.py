@@ -23,7 +23,7 @@ from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.engine import begin, perceive
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.replications.arms import chosen_arms, compile_arms
-from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.blocks import Block, simulate_block
 from balance_sim.results.shards import digest_of
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Dispute, Scenario
@@ -155,7 +155,7 @@ def test_the_unit_of_capability_changes_no_accord(before: str, power: int) -> No
 def test_blocks_of_any_cut_and_arms_of_any_order(before: str, cuts: set[int], arms: list[str]) -> None:
     edges = [0, *sorted(cuts), RUNS]
     worlds = worlds_of(SUMMIT)
-    tables = [live_block(worlds, 5, Block(first, stop), arms) for first, stop in pairwise(edges)]
+    tables = [simulate_block(worlds, 5, Block(first, stop), arms) for first, stop in pairwise(edges)]
     assert digest_of(((one.runs, one.accords) for one in tables), ARMS) == before
 
 

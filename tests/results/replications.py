@@ -16,7 +16,7 @@ from balance_sim.model.engine import clock_of, simulate
 from balance_sim.model.state import Hastened, Simulated
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.filtered import Filtered, Windows, filtered_outcomes, prospect_of
+from balance_sim.replications.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.replications.outcomes import outcomes_of
 from balance_sim.scenario import load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
@@ -24,7 +24,7 @@ from balance_sim.scenario.schema import Scenario
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 SUMMIT = Path(__file__).parents[1] / "scenario" / "data" / "summit.yaml"
 AT_ONCE = 500  # replications simulated together
-Wrong = Callable[[Filtered, Thinning], Filtered]
+Wrong = Callable[[FilteredSums, Thinning], FilteredSums]
 
 
 def small(folder: Path, values: Mapping[str, object], text: Callable[[str], str] = str) -> Scenario:
@@ -61,7 +61,7 @@ def by_hand(folder: Path, text: Any = four_states, **values: Any) -> Scenario:
 
 def simulated(
     worlds: Worlds, arm: str, runs: np.ndarray, seed: int = 1, *, thinned: bool = True
-) -> tuple[Filtered, Thinning]:
+) -> tuple[FilteredSums, Thinning]:
     """One arm's replications with what filtered sums need."""
     world, windows = worlds.reference, windows_of(worlds)
     chances = draw_opportunities(world, seed, runs, worlds.most if thinned else None)
@@ -69,7 +69,7 @@ def simulated(
     found = simulate(worlds.arms[arm], worlds.baseline, chances, thin, seed, runs)
     prospect = prospect_of(worlds, chances, windows)
     direction = worlds.baseline.direction
-    return Filtered(worlds.arms[arm], chances, found, prospect, windows, direction, len(runs)), thin
+    return FilteredSums(worlds.arms[arm], chances, found, prospect, windows, direction, len(runs)), thin
 
 
 def windows_of(worlds: Worlds) -> Windows:
@@ -140,20 +140,20 @@ def noise(found: Gaps, window: int, batches: int) -> float:
 # --- wrong on purpose ------------------------------------------------------------------------------
 
 
-def with_consent(found: Filtered, consent: np.ndarray) -> Filtered:
+def with_consent(found: FilteredSums, consent: np.ndarray) -> FilteredSums:
     return replace(found, simulated=replace(found.simulated, consent=consent))
 
 
-def right(found: Filtered, thin: Thinning) -> Filtered:
+def right(found: FilteredSums, thin: Thinning) -> FilteredSums:
     return found
 
 
-def bare(found: Filtered, thin: Thinning) -> Filtered:
+def bare(found: FilteredSums, thin: Thinning) -> FilteredSums:
     """Consent not divided by the probability that the opportunity was kept."""
     return with_consent(found, found.simulated.consent * thin.bound)
 
 
-def doubled(found: Filtered, thin: Thinning) -> Filtered:
+def doubled(found: FilteredSums, thin: Thinning) -> FilteredSums:
     """Each of two opportunities of one clock in one step as if it were alone: no (1 - w)."""
     chances, weight = found.chances, found.simulated.consent.copy()
     step = np.repeat(np.arange(len(chances.starts) - 1), np.diff(chances.starts))
@@ -164,7 +164,7 @@ def doubled(found: Filtered, thin: Thinning) -> Filtered:
     return with_consent(found, weight)
 
 
-def unhurried(found: Filtered, thin: Thinning) -> Filtered:
+def unhurried(found: FilteredSums, thin: Thinning) -> FilteredSums:
     """As if all talks kept speed 1."""
     accords = found.simulated.accords
     plain = replace(accords, plain_signed=accords.signed)

@@ -21,7 +21,7 @@ from balance_sim.model.core import DIRECTIONS, ORIGINS, Thinning
 from balance_sim.model.engine import filtered
 from balance_sim.model.state import Hastened
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.filtered import Filtered, Windows, filtered_outcomes, prospect_of
+from balance_sim.replications.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.replications.tables import SUM, dyad_effects, dyad_table, with_states
 from balance_sim.scenario.schema import Scenario
 
@@ -34,7 +34,7 @@ def sigma(u: float) -> float:
     return 1.0 / (1.0 + np.exp(-u))
 
 
-def of_control(found: Scenario) -> tuple[Worlds, Filtered, Thinning]:
+def of_control(found: Scenario) -> tuple[Worlds, FilteredSums, Thinning]:
     worlds = compile_arms(found, (found.reference_arm,))
     return worlds, *simulated(worlds, found.reference_arm, RUNS, thinned=False)
 
@@ -54,7 +54,7 @@ def test_where_the_bound_is_the_probability_each_kept_opportunity_counts_one(tmp
     np.testing.assert_allclose(consent[first][idle], 1.0, rtol=1e-8)
 
 
-def first_of_their_clock(found: Filtered) -> np.ndarray:
+def first_of_their_clock(found: FilteredSums) -> np.ndarray:
     """Rows of opportunities before which, in the same step, their clock had none."""
     c = found.chances
     step = np.repeat(np.arange(len(c.starts) - 1), np.diff(c.starts))
@@ -75,7 +75,7 @@ def test_consent_over_the_bounds_of_both_sides(tmp_path: Path) -> None:
     np.testing.assert_allclose(consent[early][idle], w, rtol=1e-8)
 
 
-def tied(found: Filtered) -> int:
+def tied(found: FilteredSums) -> int:
     """The dyad with an agreement in force from the start: Arden and Belmar."""
     codes = found.world.codes
     return int(found.world.pair_index[codes.index("XAR"), codes.index("XBE")])
@@ -206,7 +206,7 @@ def test_talks_that_run_faster_for_a_step(tmp_path: Path) -> None:
     assert early[3, pair] == pytest.approx(by[0] - by[1], rel=1e-9)
 
 
-def hastened(found: Filtered, since: float) -> Filtered:
+def hastened(found: FilteredSums, since: float) -> FilteredSums:
     """One step of talks at three times the speed: replication 3, dyad 2, kind 1."""
     one = np.array([1])
     rows = Hastened(3 * one, 2 * one, one, np.array([ORIGINS.index("new")]),

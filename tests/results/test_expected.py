@@ -16,8 +16,15 @@ from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS
 from balance_sim.replications import expected as module
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.direct import direct
-from balance_sim.replications.expected import Yield, course, expected, in_spans, spans, with_event
-from balance_sim.replications.filtered import Filtered, filtered_outcomes, prospect_of
+from balance_sim.replications.expected import (
+    ExpectedSignatures,
+    course,
+    expected,
+    in_spans,
+    spans,
+    with_event,
+)
+from balance_sim.replications.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.scenario import arm_scenario, load_scenario, new_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.lags import signed_integral, signed_within
@@ -75,7 +82,7 @@ def test_busy_clocks_open_no_talks(tmp_path: Path) -> None:
     worlds = still(tmp_path, 4.0, talks_days=40.0, force_days=0.0)
     world = worlds.reference
     edges = spans(worlds, 60)
-    gives = Yield(worlds, world.grid[edges])
+    gives = ExpectedSignatures(worlds, world.grid[edges])
     idle = gives.idle(course(in_spans(world, edges), worlds.baseline))
     days = np.linspace(0.0, 2000.0, 20001)
     spent = np.trapezoid(gives.busy(days), days, axis=0)
@@ -87,7 +94,7 @@ def test_busy_clocks_open_no_talks(tmp_path: Path) -> None:
 
 
 def test_the_first_busy_moment_is_certain(worlds: Worlds) -> None:
-    gives = Yield(worlds, worlds.reference.grid)
+    gives = ExpectedSignatures(worlds, worlds.reference.grid)
     np.testing.assert_allclose(gives.busy(np.array([0.0])), 1.0)
     lasting = gives.busy(np.array([100.0, 1000.0, 5000.0]))
     assert (np.diff(lasting, axis=0) < 0).all()
@@ -161,7 +168,7 @@ def test_gaps_between_estimators(path: Path) -> None:
         prospect = prospect_of(worlds, seen.chances, windows)
         having, without = (
             filtered_outcomes(
-                Filtered(worlds.arms[name], seen.chances, one, prospect, windows, direction, len(runs))
+                FilteredSums(worlds.arms[name], seen.chances, one, prospect, windows, direction, len(runs))
             )[outcome]
             for name, one in ((arm, of[arm]), (control, seen.control))
         )

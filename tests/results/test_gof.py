@@ -9,14 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from balance_sim.analysis.gof_file import FILE, GoodnessOfFit, NotGoodnessOfFit, read_gof
-from balance_sim.replications.gof import Agreements, Ground, Span, compare, from_table, statistics_of
+from balance_sim.analysis.gof import FILE, GoodnessOfFit, NotGoodnessOfFit, read_gof
+from balance_sim.replications.gof import Agreements, Span, StateFacts, compare, from_table, statistics_of
 
 CODES = ("AUS", "BEL", "CHN", "DEU")
 KM = np.array([[0, 100, 200, 300], [100, 0, 400, 500], [200, 400, 0, 600], [300, 500, 600, 0]], dtype=float)
 HOSTILE = np.zeros((4, 4), dtype=bool)
 HOSTILE[0, 2] = HOSTILE[2, 0] = True
-GROUND = Ground(CODES, KM, np.array([0.9, 0.6, 0.1, np.nan]), HOSTILE)
+GROUND = StateFacts(CODES, KM, np.array([0.9, 0.6, 0.1, np.nan]), HOSTILE)
 SPAN = Span(date(2020, 3, 1), date(2022, 1, 1))
 TABLE = [
     # a, b, kind, signed, opened, in force
@@ -65,7 +65,7 @@ def test_what_is_not_known_is_not_counted() -> None:
     found = statistics_of(GROUND, made, ["pact"], SPAN.calendar)
     assert np.isnan(found["regimes"]["two democracies"])  # Germany has no score
     assert np.isnan(found["lags"]["in force the same day"])
-    bare = statistics_of(Ground(CODES), made, ["pact"], SPAN.calendar)
+    bare = statistics_of(StateFacts(CODES), made, ["pact"], SPAN.calendar)
     assert np.isnan([bare["distance"]["median, km"], bare["hostile"]["share"]]).all()
 
 

@@ -13,7 +13,7 @@ import pytest
 from replications import by_hand, four_states, simulated
 from scipy import stats
 
-from balance_sim.analysis.chances import Sought, chances_along
+from balance_sim.analysis.dyad_probabilities import Sought, probabilities_along
 from balance_sim.experiment.run import run
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.pipeline import chance_under_way
@@ -21,7 +21,7 @@ from balance_sim.model.thinning import mean_openness, openness_at, openness_on
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.direct import direct
 from balance_sim.replications.expected import expected
-from balance_sim.replications.filtered import Filtered, prospect_of
+from balance_sim.replications.filtered import FilteredSums, prospect_of
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
 
@@ -86,7 +86,7 @@ def test_talks_open_at_the_factor_of_the_rate_in_every_estimator(tmp_path: Path)
         rows[name] = {
             "expected": expected(worlds, (arm,))[arm].by_dyad(300),
             "filtered": filtered.by_dyad(300).mean(axis=0),
-            "hazard": chances_along(worlds, arm, 1, RUNS[:8], sought).openings.mean(axis=0),
+            "hazard": probabilities_along(worlds, arm, 1, RUNS[:8], sought).openings.mean(axis=0),
             "under way": chance_under_way(worlds.reference, worlds.baseline)[0].reshape(6, -1).sum(axis=1),
         }
     of = dyads(compile_arms(held, (arm,)).reference)
@@ -163,7 +163,9 @@ def test_arms_differ_by_the_factor_alone_where_it_alone_differs(tmp_path: Path) 
     pair, windows = dyads(one.reference)["XBE-XDO"], simulated(one, arm, RUNS[:1], thinned=False)[0].windows
     prospect = prospect_of(both, along.chances, windows)
     sums = [
-        Filtered(both.arms[name], along.chances, of, prospect, windows, both.baseline.direction, len(RUNS))
+        FilteredSums(
+            both.arms[name], along.chances, of, prospect, windows, both.baseline.direction, len(RUNS)
+        )
         .by_dyad(300)[:, pair]
         .mean()
         - prospect.talks[300][0, pair, one.reference.ladder.security].sum()

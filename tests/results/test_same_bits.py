@@ -17,13 +17,13 @@ from balance_sim.model import thinning as margins
 from balance_sim.model.agents import BalanceModel
 from balance_sim.model.core import DIRECTIONS, same
 from balance_sim.model.engine import AFTER_START
-from balance_sim.model.pipeline import accords_at_start
+from balance_sim.model.pipeline import agreements_at_start
 from balance_sim.model.prospects import Margins
 from balance_sim.model.thinning import within_margins
 from balance_sim.replications import blocks
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import Block, live_block
-from balance_sim.replications.filtered import Filtered, filtered_outcomes, prospect_of
+from balance_sim.replications.blocks import Block, simulate_block
+from balance_sim.replications.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.tables import BlockTables, joined, summed
 from balance_sim.scenario import load_scenario, with_values
@@ -55,7 +55,7 @@ def lived(
 ) -> BlockTables:
     worlds = compile_arms(scenario, (CONTROL, *(arm for arm in arms if arm != CONTROL)))
     edges = [0, *cuts, 40]
-    parts = [live_block(worlds, 3, Block(a, b), arms, **how) for a, b in pairwise(edges)]
+    parts = [simulate_block(worlds, 3, Block(a, b), arms, **how) for a, b in pairwise(edges)]
     whole = joined(parts)
     assert whole is not None
     return whole
@@ -167,7 +167,7 @@ def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: in
     for arm in (CONTROL, ARM):
         engines, _ = simulated(worlds, arm, np.array([number], dtype=np.uint64), seed=3)
         agents = BalanceModel(uneven, arm, 3, run=number, worlds=worlds).run_until_end()
-        found = Filtered(
+        found = FilteredSums(
             worlds.arms[arm], agents.chances, agents.simulated,
             prospect_of(worlds, agents.chances, windows_of(worlds)), windows_of(worlds),
             worlds.baseline.direction, 1,
@@ -180,8 +180,8 @@ def test_the_mesa_face_gives_the_same_filtered_sums(uneven: Scenario, number: in
 
 def test_a_study_by_agents_has_the_same_tables(uneven: Scenario) -> None:
     worlds = compile_arms(uneven, (CONTROL, ARM))
-    agents = live_block(worlds, 3, Block(0, 4), (CONTROL, ARM), model="balance_sim:StateAgent")
-    engines = live_block(worlds, 3, Block(0, 4), (CONTROL, ARM))
+    agents = simulate_block(worlds, 3, Block(0, 4), (CONTROL, ARM), model="balance_sim:StateAgent")
+    engines = simulate_block(worlds, 3, Block(0, 4), (CONTROL, ARM))
     for arm in (CONTROL, ARM):
         for name, values in filtered_columns(engines, arm).items():
             np.testing.assert_allclose(filtered_columns(agents, arm)[name], values, atol=1e-12)
@@ -194,9 +194,9 @@ def test_the_mesa_face_goes_on_past_its_margins(tmp_path: Path) -> None:
     worlds = compile_arms(busy, (CONTROL,))
     model = BalanceModel(busy, CONTROL, 3, worlds=worlds).run_until_end()
     assert not model.state.within.any()
-    tables = live_block(worlds, 3, Block(0, 1), (CONTROL,))
+    tables = simulate_block(worlds, 3, Block(0, 1), (CONTROL,))
     counter = f"{FILTERED}accords_all_300"
-    found = Filtered(
+    found = FilteredSums(
         worlds.reference, model.chances, model.simulated, prospect_of(worlds, model.chances, windows_of(worlds)),
         windows_of(worlds), worlds.baseline.direction, 1,
     )  # fmt: skip
@@ -221,10 +221,10 @@ def test_arms_that_begin_alike_begin_once(monkeypatch: pytest.MonkeyPatch) -> No
     )
     arms, begun = (CONTROL, ARM, "slower"), []
     monkeypatch.setattr(
-        blocks, "accords_at_start", lambda *of: begun.append(of[0].arm) or accords_at_start(*of)
+        blocks, "agreements_at_start", lambda *of: begun.append(of[0].arm) or agreements_at_start(*of)
     )
-    together = live_block(apart, 5, Block(0, 30), arms)
+    together = simulate_block(apart, 5, Block(0, 30), arms)
     assert begun == [CONTROL, "slower"]
     monkeypatch.setattr(blocks, "once", lambda _known, _key, make, *_leave: make())
-    assert live_block(apart, 5, Block(0, 30), arms).accords.equals(together.accords)
+    assert simulate_block(apart, 5, Block(0, 30), arms).accords.equals(together.accords)
     assert begun[2:] == list(arms)

@@ -31,7 +31,7 @@ from replications import (
 
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.direct import direct
-from balance_sim.replications.filtered import Filtered, filtered_outcomes, prospect_of
+from balance_sim.replications.filtered import FilteredSums, filtered_outcomes, prospect_of
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.schema import Scenario
 
@@ -128,7 +128,7 @@ def effects(
     prospect = prospect_of(worlds, along.chances, windows_of(worlds))
 
     def sums(one: str, simulated: object) -> dict[str, np.ndarray]:
-        of = Filtered(worlds.arms[one], along.chances, simulated, prospect, windows_of(worlds),
+        of = FilteredSums(worlds.arms[one], along.chances, simulated, prospect, windows_of(worlds),
                       worlds.baseline.direction, runs)  # fmt: skip
         return filtered_outcomes(of)
 

@@ -13,9 +13,9 @@ from balance_sim.scenario import Problem, Scenario, check_scenario
 from balance_sim.scenario.actors import read_names
 from balance_sim.scenario.assemble import _build, apply_arm, as_tree
 from balance_sim.scenario.checks import check
+from balance_sim.scenario.diagnostics import Diagnostics, Mark, errors_in
 from balance_sim.scenario.draft import Reader
 from balance_sim.scenario.fingerprint import sealed
-from balance_sim.scenario.problems import Diagnostics, Mark, errors_in
 from balance_sim.scenario.schema import Arm
 
 DATA = Path(__file__).parent / "data"

@@ -26,10 +26,10 @@ from balance_sim.scenario import (
 from balance_sim.scenario.arms import UNREAD, WARNED, resolved, with_numbers, with_settings
 from balance_sim.scenario.assemble import as_tree, assemble
 from balance_sim.scenario.checks import check
+from balance_sim.scenario.diagnostics import Diagnostics, Mark, errors_in
 from balance_sim.scenario.draft import Reader
 from balance_sim.scenario.fingerprint import content_digest
 from balance_sim.scenario.layout import SECTIONS
-from balance_sim.scenario.problems import Diagnostics, Mark, errors_in
 from balance_sim.scenario.schema import TERMS, SectionRow
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "scenarios").glob("*.yaml"))

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from balance_sim.scenario import ScenarioError, check_scenario, load_scenario
-from balance_sim.scenario.problems import report
+from balance_sim.scenario.diagnostics import report
 
 SUMMIT = (
     "- {id: summit, date: 2025-09-03, kind: joint_summit, principals: [CHN, RUS], guests: [EGY], host: CHN,"

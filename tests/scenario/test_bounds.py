@@ -13,11 +13,11 @@ from pydantic.fields import FieldInfo
 from balance_sim.analysis.expected_effect import expected_effect
 from balance_sim.experiment.run import run
 from balance_sim.replications.arms import chosen_arms, compile_arms, extra_arms, headline_arm
-from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.blocks import Block, simulate_block
 from balance_sim.scenario import Scenario, load_scenario, new_scenario
 from balance_sim.scenario.checks import MOST_DAYS
+from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.load import with_values
-from balance_sim.scenario.problems import ScenarioError
 from balance_sim.scenario.schema import TERMS, AccordKind, EventKind, Parameters, State, Theory, Weight
 
 RAISED = {"over": "raise", "invalid": "raise", "divide": "raise"}
@@ -71,7 +71,7 @@ def lived(scenario: Scenario, *, whole: bool = True) -> None:
         arms = chosen_arms(scenario, None)
         worlds = compile_arms(scenario, arms)
         extra = extra_arms(worlds, headline_arm(scenario, arms)) if whole else None
-        tables = live_block(worlds, 1, Block(0, 2), arms, extra)
+        tables = simulate_block(worlds, 1, Block(0, 2), arms, extra)
         if whole:
             expected_effect(scenario)
     for name in tables.runs.column_names:

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from balance_sim.scenario import Scenario, check_scenario, load_scenario, scenario_files, with_values
+from balance_sim.scenario.diagnostics import Diagnostic
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
-from balance_sim.scenario.problems import Problem
 
 SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 CALIBRATED = ("beijing_2025", "nolimits_2022")
@@ -34,7 +34,7 @@ def calibration(copy: Path) -> Path:
     return copy.parent / "nolimits_2022" / "calibration.yaml"
 
 
-def errors(copy: Path) -> list[Problem]:
+def errors(copy: Path) -> list[Diagnostic]:
     scenario, problems = check_scenario(copy)
     assert scenario is None
     return [one for one in problems if not one.is_warning]

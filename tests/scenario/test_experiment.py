@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from balance_sim.scenario import new_scenario
+from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.experiment import check_experiment, experiment_files, load_experiment
-from balance_sim.scenario.problems import ScenarioError
 
 GOOD = """schema: 1
 scenario: small.yaml

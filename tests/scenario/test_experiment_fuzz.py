@@ -13,8 +13,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from balance_sim.scenario.diagnostics import report
 from balance_sim.scenario.experiment import TOP, check_experiment
-from balance_sim.scenario.problems import report
 
 DATA = Path(__file__).parent / "data"
 EXAMPLES = int(os.environ.get("BALANCE_SIM_FUZZ", "40"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from balance_sim.scenario.diagnostics import report
 from balance_sim.scenario.experiment import check_experiment
-from balance_sim.scenario.problems import report
 
 TOP = "focal: summit\n"
 OUTSIDE = "outside: [EGY, ETH]"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from balance_sim.scenario import files
-from balance_sim.scenario.problems import MOST_COMPARED, closest, few_suggestions
+from balance_sim.scenario.diagnostics import MOST_COMPARED, closest, few_suggestions
 
 MIB = 1 << 20
 PROGRAM = """
@@ -123,12 +123,12 @@ def test_a_bound_on_a_file_takes_no_memory_itself(tmp_path):
         tracemalloc.stop()
     assert peak < MIB
     assert files.regular_bytes(path, 10) == b"0123456789"
-    with pytest.raises(files.TooLarge):
+    with pytest.raises(files.FileTooLarge):
         files.regular_bytes(path, 9)
 
 
 def test_a_file_that_does_not_tell_its_size_is_read_to_its_bound():
     assert Path("/proc/self/maps").stat().st_size == 0
     assert files.regular_bytes("/proc/self/maps", MIB).count(b"\n") > 10
-    with pytest.raises(files.TooLarge, match="101 bytes; at most 100 are read"):
+    with pytest.raises(files.FileTooLarge, match="101 bytes; at most 100 are read"):
         files.regular_bytes("/proc/self/maps", 100)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from balance_sim.scenario.problems import report
+from balance_sim.scenario.diagnostics import report
 
 DATA = Path(__file__).parent / "data"
 

@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from matplotlib.figure import Figure
 from studies import CASES, SCENARIO, alike, four_runs
 
-from balance_sim.analysis.compare import Named, compare
+from balance_sim.analysis.compare import ComparedSide, compare
 from balance_sim.cli import main
 from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario, with_values
 from balance_sim.scenario.experiment import load_experiment
@@ -37,7 +37,7 @@ from balance_sim.stats.intervals import drawn_interval, spread_over
 
 
 def beside(**studies: Result) -> Comparison:
-    sides = tuple(Named(name, Path(name), None, None) for name in studies)
+    sides = tuple(ComparedSide(name, Path(name), None, None) for name in studies)
     return Comparison(sides, tuple(studies.values()))
 
 

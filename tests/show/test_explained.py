@@ -11,7 +11,7 @@ from balance_sim.analysis.explain import keep
 from balance_sim.analysis.explain.attribution import GROUPS, attribute
 from balance_sim.analysis.explain.timeline import chosen_runs, tell
 from balance_sim.experiment.run import run
-from balance_sim.pool.faults import StoreDamaged
+from balance_sim.pool.errors import StoreDamaged
 from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario
 from balance_sim.show.figures import FIGURES, fitting, words_of

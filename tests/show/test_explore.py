@@ -17,7 +17,7 @@ from studies import CASES, SCENARIO, alike, four_runs, study
 from balance_sim.analysis.expected_effect import ExpectedEffect, expected_effect
 from balance_sim.analysis.result import open_result
 from balance_sim.experiment.run import run
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.results.result import Result
 from balance_sim.results.store import Store
 from balance_sim.scenario import load_scenario

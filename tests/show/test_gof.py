@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from balance_sim.analysis.gof_file import GoodnessOfFit, Residuals
-from balance_sim.replications.gof import Agreements, Comparison, Ground, Group, Span, Statistic, compare
+from balance_sim.analysis.gof import GoodnessOfFit, Residuals
+from balance_sim.replications.gof import (
+    Agreements,
+    GofComparison,
+    Group,
+    Span,
+    StateFacts,
+    Statistic,
+    compare,
+)
 from balance_sim.show.figures.gof import (
     draw_gof,
     draw_gof_residuals,
@@ -44,7 +52,7 @@ def study(rate: float = 6.0) -> GoodnessOfFit:
         )
 
     names = dict(zip("ABCDE", ("Austria", "Belgium", "Chile", "Denmark", "Egypt"), strict=True))
-    found = compare(Ground(tuple("ABCDE")), SPAN, drawn(1, rate), drawn(60, 6.0), 60)
+    found = compare(StateFacts(tuple("ABCDE")), SPAN, drawn(1, rate), drawn(60, 6.0), 60)
     return GoodnessOfFit(found, residuals(), names, {"title": "A test"})
 
 
@@ -62,7 +70,7 @@ def test_p_in_words() -> None:
     assert p_words(0.44, 128) == "p = 0.44"
 
 
-def judged(**p: float | None) -> Comparison:
+def judged(**p: float | None) -> GofComparison:
     groups = tuple(
         Group(
             name,
@@ -72,7 +80,7 @@ def judged(**p: float | None) -> Comparison:
         )
         for name, of in p.items()
     )
-    return Comparison(SPAN, 99, 5, groups, (), 0.5)
+    return GofComparison(SPAN, 99, 5, groups, (), 0.5)
 
 
 def test_the_verdict_names_what_fails_and_counts_what_is_tested() -> None:

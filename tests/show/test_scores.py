@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from balance_sim.cli import main
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.forecast.score import Scored, read_scored
+from balance_sim.evidence.forecast.score import ScoredForecasts, read_scored_forecasts
 from balance_sim.show.figures import SCORE_FIGURES, words_of
 from balance_sim.show.figures.scores import (
     agreeing,
@@ -34,11 +34,11 @@ def written(document: object, folder: Path) -> Path:
 
 
 @pytest.fixture
-def scored(tmp_path: Path) -> Scored:
-    return read_scored(written(hindcast_document(), tmp_path))
+def scored(tmp_path: Path) -> ScoredForecasts:
+    return read_scored_forecasts(written(hindcast_document(), tmp_path))
 
 
-def test_the_scorecard_has_every_number_of_the_file(scored: Scored) -> None:
+def test_the_scorecard_has_every_number_of_the_file(scored: ScoredForecasts) -> None:
     document = hindcast_document()
     table = scorecard_table(scored)
     assert len(table) == 2 * 4 * 4  # ways, forecasts and the model less the best baseline, measures
@@ -67,15 +67,15 @@ def test_a_file_of_an_earlier_version_has_no_differences(tmp_path: Path) -> None
     for held in (document["one_year_ahead"], document["simulated_forward"]):
         for scores in held.values():
             scores.pop("model_gains", None)
-    table = scorecard_table(read_scored(written(document, tmp_path)))
+    table = scorecard_table(read_scored_forecasts(written(document, tmp_path)))
     assert len(table) == 2 * 3 * 4
     assert "difference" not in scorecard_title(table)
     document["simulated_forward"]["logit"]["model_gains"] = {"log_skill": {"value": 1.0, "ci95": [0.0, 2.0]}}
     with pytest.raises(DataError, match="column brier_skill: this is not a document of scores"):
-        read_scored(written(document, tmp_path))
+        read_scored_forecasts(written(document, tmp_path))
 
 
-def test_bins_are_counted_and_their_intervals_are_exact(scored: Scored) -> None:
+def test_bins_are_counted_and_their_intervals_are_exact(scored: ScoredForecasts) -> None:
     from statsmodels.stats.proportion import proportion_confint
 
     table = reliability_table(scored)
@@ -98,13 +98,13 @@ def test_bins_are_counted_and_their_intervals_are_exact(scored: Scored) -> None:
 @pytest.mark.parametrize("events", [0, 1, 400])
 def test_degenerate_records_have_pictures_with_words(tmp_path: Path, events: int) -> None:
     """None happened, one, or all: measures that are undefined are no numbers, and nothing breaks."""
-    scored = read_scored(written(hindcast_document(events), tmp_path))
+    scored = read_scored_forecasts(written(hindcast_document(events), tmp_path))
     for name, picture in SCORE_FIGURES.items():
         assert len(words_of(picture.draw(scored))) > 10, name
     assert " nan" not in report_html(scored).lower()
 
 
-def test_they_draw_on_axes_of_ones_own(scored: Scored) -> None:
+def test_they_draw_on_axes_of_ones_own(scored: ScoredForecasts) -> None:
     figure = Figure()
     axes = list(figure.subplots(2, 3).flat)
     assert draw_scorecard(scorecard_table(scored), ax=axes[:4]) is figure
@@ -116,7 +116,7 @@ def test_they_draw_on_axes_of_ones_own(scored: Scored) -> None:
     assert draw_scorecard(scorecard_table(scored).iloc[:0], ax=axes[:4]) is figure
 
 
-def test_the_report_of_a_hindcast(scored: Scored) -> None:
+def test_the_report_of_a_hindcast(scored: ScoredForecasts) -> None:
     text = report_html(scored)
     assert text == report_html(scored)
     assert "A &lt;b&gt;trial&lt;/b&gt;" in text and "<b>trial" not in text
@@ -167,7 +167,7 @@ def test_other_files_are_refused(tmp_path: Path, text: str, message: str) -> Non
     path = tmp_path / "x.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=message):
-        read_scored(path)
+        read_scored_forecasts(path)
     assert CliRunner().invoke(main, ["report", str(path)]).exit_code == 4
 
 
@@ -194,4 +194,4 @@ def test_what_a_report_could_not_read_is_refused(
         at = at[key]
     at[keys[-1]] = value
     with pytest.raises(DataError, match=message):
-        read_scored(written(document, tmp_path))
+        read_scored_forecasts(written(document, tmp_path))

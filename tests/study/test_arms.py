@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from balance_sim.replications.arms import compile_arms, reference_key
-from balance_sim.replications.blocks import Block, live_block, one_arm_tables, simulate_arms
+from balance_sim.replications.blocks import Block, one_arm_tables, simulate_arms, simulate_block
 from balance_sim.replications.outcomes import NEW
 from balance_sim.replications.recorder import focal_recorder
 from balance_sim.replications.tables import BlockTables
@@ -75,7 +75,7 @@ def test_where_the_focal_event_stays_its_visibility_counts() -> None:
 
 def test_an_arm_alone_is_the_arm_among_others() -> None:
     """But for what compares it with its twin in the reference arm, and for accords that are not new."""
-    whole = live_block(compile_arms(SCENARIO, ARMS), 1, Block(0, RUNS), ARMS)
+    whole = simulate_block(compile_arms(SCENARIO, ARMS), 1, Block(0, RUNS), ARMS)
     for arm in ARMS:
         mine = alone(arm, {})
         theirs = whole.runs.filter([word == arm for word in whole.runs["arm"].to_pylist()])

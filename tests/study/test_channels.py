@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from balance_sim.analysis.expected_effect import Channels, channels, expected_effect, without_channels
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.scenario import Scenario, load_scenario, with_values
 

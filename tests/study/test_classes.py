@@ -22,10 +22,10 @@ from balance_sim.experiment.run import default_folder, run
 from balance_sim.experiment.sweep import sweep
 from balance_sim.model import baseline, classes, world
 from balance_sim.model.classes import classes_of
-from balance_sim.pool.faults import StoreDamaged, WrongRequest
+from balance_sim.pool.errors import StoreDamaged, WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.outcomes import FILTERED
-from balance_sim.replications.scene import focal_cast
+from balance_sim.replications.scene import focal_roles
 from balance_sim.results.manifest import read_manifest, write_manifest
 from balance_sim.results.recount import Recount
 from balance_sim.results.shards import digest_of
@@ -187,13 +187,13 @@ def test_states_that_a_change_brings_in_are_refused(lab) -> None:
 def test_roles_stay_with_the_host_as_written(small: Scenario) -> None:
     """Host, partners and groups of the cast are those as written; the day is that of the changed event."""
     moved = with_values(small, OTHERS | {"events.summit.host": "XCO", "events.summit.date": "2025-03-01"})
-    own, was = (focal_cast(compile_arms(one, ["no_summit", "summit"])) for one in (moved, small))
+    own, was = (focal_roles(compile_arms(one, ["no_summit", "summit"])) for one in (moved, small))
     assert own.day == was.day + 19
     for name in ("participants", "host", "junior", "third", "wars", "war_parties"):
         assert getattr(own, name) == getattr(was, name)
     assert (own.direction == was.direction).all()
     assert (own.threatened == was.threatened).all()
-    unfixed = focal_cast(compile_arms(moved.counted_as(None), ["no_summit", "summit"]))
+    unfixed = focal_roles(compile_arms(moved.counted_as(None), ["no_summit", "summit"]))
     assert unfixed.host != was.host
 
 

@@ -91,7 +91,7 @@ def test_a_cluster_that_is_lost_ends_the_command_with_what_to_do(lab, cluster, l
 
 def test_a_scheduler_that_does_not_answer_is_a_wrong_request(lab, monkeypatch):
     from balance_sim.experiment import cluster
-    from balance_sim.pool.faults import WrongRequest
+    from balance_sim.pool.errors import WrongRequest
 
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", 1)
     with pytest.raises(WrongRequest, match=r"no Dask scheduler with workers answers at tcp://127\.0\.0\.1:9"):

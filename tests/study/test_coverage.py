@@ -29,7 +29,13 @@ from balance_sim.analysis.mechanisms.agreements import (
     sampled,
 )
 from balance_sim.analysis.mechanisms.data import PairedColumns, jackknifed, ratio
-from balance_sim.analysis.sensitivity import Matrices, Quantity, _morris_rows, _sobol_rows, run_matrices
+from balance_sim.analysis.sensitivity import (
+    OutcomeMatrices,
+    Quantity,
+    _morris_rows,
+    _sobol_rows,
+    run_matrices,
+)
 from balance_sim.evidence.cases.scores import CaseTable
 from balance_sim.evidence.cases.scores import measured as case_measures
 from balance_sim.evidence.estimation.beliefs import grid, profiled, traced
@@ -1078,7 +1084,7 @@ def test_long_shared_seeds(noise: str) -> None:
 
 def real_sweep(
     folder: Path, design: str, runs: int
-) -> tuple[list[str], dict[str, int], list[int], Matrices, SweepResult]:
+) -> tuple[list[str], dict[str, int], list[int], OutcomeMatrices, SweepResult]:
     """A sweep of two factors of a small made-up world, on the seeds that sweeps have."""
     world = Path(__file__).parents[2] / "experiments" / "smoke" / "five_states.yaml"
     (folder / "design.yaml").write_text(

@@ -33,7 +33,7 @@ from balance_sim.experiment.run import run
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.blocks import Block, simulate_block
 from balance_sim.results.estimates import Counts, PairedDifference
 from balance_sim.results.result import Result
 from balance_sim.results.shards import encode
@@ -151,9 +151,9 @@ def test_a_run_leaves_the_arrays_of_every_arm_alone(lively: Scenario) -> None:
     worlds = compile_arms(lively, ("no_summit", "summit"))
     things = [*worlds.arms.values(), worlds.baseline, *(w.at_start for w in worlds.arms.values())]
     before = [arrays_of(one) for one in things]
-    first = live_block(worlds, 3, Block(0, 20), ["no_summit", "summit"])
+    first = simulate_block(worlds, 3, Block(0, 20), ["no_summit", "summit"])
     assert [arrays_of(one) for one in things] == before
-    again = live_block(worlds, 3, Block(0, 20), ["summit", "no_summit"])
+    again = simulate_block(worlds, 3, Block(0, 20), ["summit", "no_summit"])
     assert encode(again.runs) == encode(first.runs)
     assert encode(again.accords) == encode(first.accords)
 

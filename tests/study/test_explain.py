@@ -35,7 +35,7 @@ from balance_sim.model.core import DIRECTIONS, Opportunities, Thinning, World
 from balance_sim.model.engine import begin, filtered, perceive, simulate
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import State
+from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import (
     DRAWN,
@@ -47,12 +47,12 @@ from balance_sim.model.willingness import (
     summed,
     willingness,
 )
-from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
+from balance_sim.pool.errors import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.direct import Along, Sight, along_control, direct
-from balance_sim.replications.filtered import Filtered, Windows, filtered_outcomes, prospect_of
+from balance_sim.replications.direct import Along, StepOfArm, along_control, direct
+from balance_sim.replications.filtered import FilteredSums, Windows, filtered_outcomes, prospect_of
 from balance_sim.replications.outcomes import FILTERED
-from balance_sim.replications.scene import focal_cast
+from balance_sim.replications.scene import focal_roles
 from balance_sim.replications.tables import BlockTables
 from balance_sim.results.result import Result
 from balance_sim.scenario import load_scenario, new_scenario, with_values
@@ -101,7 +101,7 @@ def told(result: Result) -> Timeline:
 def test_parts_sum_to_the_willingness_used_bit_for_bit(worlds: Worlds) -> None:
     looked = []
 
-    def observe(world: World, state: State, view: View) -> None:
+    def observe(world: World, state: BlockState, view: View) -> None:
         n, kinds = world.n, len(world.ladder.names)
         run, ego, alter, kind = (grid.ravel() for grid in np.indices((2, n, n, kinds)))
         apart = ego != alter
@@ -205,13 +205,13 @@ def test_each_coalition_is_that_of_accounts_put_together_term_by_term(
 
 def levels(worlds: Worlds, along: Along, consents: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Filtered counter-agreements within a year of the control arm's replications, with other consent in its place."""
-    cast, world = focal_cast(worlds), worlds.reference
+    cast, world = focal_roles(worlds), worlds.reference
     windows = Windows(cast.day, tuple(sorted(worlds.scenario.report.windows)), float(world.grid[-1]))
     prospect = prospect_of(worlds, along.chances, windows)
     out = []
     for opens in consents:
         simulated = type(along.control)(along.control.accords, opens, along.control.hastened)
-        of = Filtered(world, along.chances, simulated, prospect, windows, cast.direction, RUNS)
+        of = FilteredSums(world, along.chances, simulated, prospect, windows, cast.direction, RUNS)
         out.append(filtered_outcomes(of)["accords_counter_365"])
     return out
 
@@ -220,7 +220,7 @@ def long_way(worlds: Worlds, coalitions: Sequence[int], *, swap: bool) -> np.nda
     """(R, coalitions) added to the control arm's outcome; swap: the arm's terms go to the other side."""
     names, steps, own = list(GROUPS), [], []
 
-    def look(seen: Sight) -> None:
+    def look(seen: StepOfArm) -> None:
         run, pair, kind = (of[seen.rows] for of in (seen.chances.run, seen.chances.pair, seen.chances.kind))
         first, second = worlds.reference.first[pair], worlds.reference.second[pair]
         sides = [
@@ -325,7 +325,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
         thinned=False,
     )
     thin = Thinning(np.ones(1, dtype=bool), np.array([0.8]))
-    cast = focal_cast(worlds)
+    cast = focal_roles(worlds)
     windows = Windows(cast.day, (30, 300), float(control.grid[-1]))
     sums = Coalitions(worlds, "summit", groups, "declarations_with_participant_300", windows, cast.direction)
     terms = []
@@ -333,7 +333,7 @@ def test_four_states_and_one_opportunity_worked_out_by_hand(tmp_path: Path) -> N
         for world in (summit, control):
             view = perceive(world, state, at)
             rows = one if at == step else one[:0]
-            sums.look(Sight(world, state, view, chances, thin, rows))
+            sums.look(StepOfArm(world, state, view, chances, thin, rows))
             if at == step:
                 terms.append([by_hand(world, view, i, j), by_hand(world, view, j, i)])
     mine, theirs = terms

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from balance_sim.experiment.sweep import sweep
-from balance_sim.pool.faults import StoreDamaged
+from balance_sim.pool.errors import StoreDamaged
 from balance_sim.results.folder import leaf_differences
 from balance_sim.results.shards import TABLES
 from balance_sim.results.store import Store

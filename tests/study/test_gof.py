@@ -12,11 +12,11 @@ import pytest
 from scipy.linalg import expm
 from scipy.stats import poisson
 
-from balance_sim.analysis.gof_file import poisson_p, residuals_of, spread_out, uniform
+from balance_sim.analysis.gof import poisson_p, residuals_of, spread_out, uniform
 from balance_sim.experiment.gof import goodness_of_fit, span_asked
 from balance_sim.experiment.run import run
 from balance_sim.model.world import compile_world, focal_day, time_grid
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.gof import (
     FOCAL,
     Agreements,

@@ -9,16 +9,22 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from balance_sim.analysis.chances import Sought, both_consent, chances_along, kinds_named, per_consent
+from balance_sim.analysis.dyad_probabilities import (
+    Sought,
+    both_consent,
+    kinds_named,
+    per_consent,
+    probabilities_along,
+)
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, World
 from balance_sim.model.engine import begin, consents, perceive, simulate
 from balance_sim.model.perception import View
-from balance_sim.model.state import Hastened, State
+from balance_sim.model.state import BlockState, Hastened
 from balance_sim.model.thinning import draw_opportunities, most_willing, thinning
 from balance_sim.model.willingness import consent
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.filtered import Filtered, Windows, prospect_of
+from balance_sim.replications.filtered import FilteredSums, Windows, prospect_of
 from balance_sim.scenario import load_scenario
 
 BEIJING = Path(__file__).parents[2] / "scenarios" / "beijing_2025.yaml"
@@ -75,7 +81,7 @@ def test_a_constant_hazard_in_closed_form(tmp_path: Path) -> None:
     runs = np.arange(16, dtype=np.uint64)
     world = worlds.arms["signal"]
     assert world.focal_day + 1 == first  # and so a step begins there
-    found = chances_along(worlds, "signal", SEED, runs, Sought(kinds_named(world, [KIND]), first, stop))
+    found = probabilities_along(worlds, "signal", SEED, runs, Sought(kinds_named(world, [KIND]), first, stop))
     assert found.any.shape == (16, 3)
 
     p = 1.0 / (1.0 + np.exp(0.5))
@@ -103,7 +109,9 @@ def test_busy_clocks_against_a_markov_chain(tmp_path: Path) -> None:
     worlds = three_states(tmp_path, 2, 0.0, rate, talks, collapse)
     worlds = replace(worlds, baseline=replace(worlds.baseline, keen=np.zeros_like(worlds.baseline.keen)))
     kinds = kinds_named(worlds.reference, [KIND])
-    found = chances_along(worlds, "signal", SEED, np.arange(400, dtype=np.uint64), Sought(kinds, 0.0, stop))
+    found = probabilities_along(
+        worlds, "signal", SEED, np.arange(400, dtype=np.uint64), Sought(kinds, 0.0, stop)
+    )
     h, kap = rate / 4.0 / DAYS_PER_YEAR, collapse / DAYS_PER_YEAR
     chain = np.array([[-h, h], [kap, -kap - 1.0 / talks]])
     exact = 1.0 - expm(chain * stop)[0].sum()
@@ -150,7 +158,7 @@ def test_openings_are_the_filtered_expected_number(beijing: Worlds) -> None:
     weight_from_the_start = per_consent(world, replace(sought, first=0.0))
     no_start, never_busy = np.zeros((2, len(runs), len(world.first)))
 
-    def look(_: World, state: State, view: View) -> None:
+    def look(_: World, state: BlockState, view: View) -> None:
         rate = both_consent(world, worlds.baseline, state, view)
         no_start[:] += (rate * weight_from_the_start[view.step] * ~state.busy).sum(axis=-1)
         never_busy[:] += (rate * weight[view.step]).sum(axis=-1)
@@ -160,7 +168,7 @@ def test_openings_are_the_filtered_expected_number(beijing: Worlds) -> None:
     made = simulate(world, worlds.baseline, chances, thin, SEED, runs, look)
     made = replace(made, hastened=Hastened.none())  # talks at speed 1
     prospect = prospect_of(worlds, chances, windows)
-    found = Filtered(world, chances, made, prospect, windows, worlds.baseline.direction, len(runs))
+    found = FilteredSums(world, chances, made, prospect, windows, worlds.baseline.direction, len(runs))
     number = found.by_dyad(150) - prospect.talks[150][..., world.ladder.security].sum(axis=-1)
     assert number.sum(axis=1).mean() > 2.5
 
@@ -168,7 +176,7 @@ def test_openings_are_the_filtered_expected_number(beijing: Worlds) -> None:
         gap = (openings - number).sum(axis=1)
         return float(gap.mean() / (gap.std(ddof=1) / np.sqrt(len(gap))))
 
-    right = z(chances_along(worlds, "parade", SEED, runs, sought).openings)
+    right = z(probabilities_along(worlds, "parade", SEED, runs, sought).openings)
     assert abs(right) < 3
     assert z(no_start) > 6
     assert z(never_busy) > 6

@@ -42,11 +42,11 @@ from balance_sim.model.engine import begin, close_step, perceive
 from balance_sim.model.perception import hostility_toward
 from balance_sim.model.responses import STANCES
 from balance_sim.replications.arms import compile_arms, extra_arms
-from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.blocks import Block, simulate_block
 from balance_sim.replications.expected import at_start, in_spans
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.replications.recorder import Recorder
-from balance_sim.replications.scene import Scene, focal_cast, state_metrics
+from balance_sim.replications.scene import StateMetrics, focal_roles, state_metrics
 from balance_sim.scenario import arm_scenario, load_scenario, value_at
 from balance_sim.scenario.schema import SIGNAL_ORDER
 from balance_sim.show.figures.explained import mechanisms_table
@@ -229,7 +229,7 @@ def test_the_watch_sees_what_the_views_own_matrices_say(worlds) -> None:
     world, n = worlds.arms["parade"], worlds.reference.n
     state = begin(world, worlds.baseline, 1, np.arange(3, dtype=np.uint64))
     view = perceive(world, state, 10)
-    scene, cast = Scene(world, worlds.baseline, state, view), focal_cast(worlds)
+    scene, cast = StateMetrics(world, worlds.baseline, state, view), focal_roles(worlds)
     k, a = cast.host, world.codes.index("UKR")
     assert scene.own(k) == pytest.approx(view.own[:, :, k], abs=1e-14)
     assert scene.relation(k) == pytest.approx(view.own[:, :, k] - view.against[:, :, k], abs=1e-14)
@@ -259,8 +259,8 @@ def test_the_watch_sees_what_the_views_own_matrices_say(worlds) -> None:
 
 def test_observed_columns_do_not_depend_on_how_runs_are_cut(worlds) -> None:
     arms = ["no_parade", "parade"]
-    whole = live_block(worlds, SEED, Block(0, 6), arms).runs.to_pandas()
-    part = live_block(worlds, SEED, Block(4, 5), arms).runs.to_pandas()
+    whole = simulate_block(worlds, SEED, Block(0, 6), arms).runs.to_pandas()
+    part = simulate_block(worlds, SEED, Block(4, 5), arms).runs.to_pandas()
     pd.testing.assert_frame_equal(
         whole[whole["run"] == 4].reset_index(drop=True), part.reset_index(drop=True), check_exact=True
     )
@@ -268,7 +268,7 @@ def test_observed_columns_do_not_depend_on_how_runs_are_cut(worlds) -> None:
 
 def test_arms_agree_in_all_that_is_observed_until_they_differ(worlds) -> None:
     """A watch whose event is at the start of the grid ends its first windows before the focal event acts."""
-    cast = focal_cast(worlds)
+    cast = focal_roles(worlds)
     early = Recorder(worlds, cast)
     assert early.step_of(30) is not None
     assert early.step_of(366) is None  # cut off by the end
@@ -451,7 +451,7 @@ def test_a_set_is_seen_as_the_event_would_be_with_its_states(scenario, participa
         for step in range(2):
             close_step(frozen, worlds.baseline, state, perceive(frozen, state, step))
         columns = state_metrics(
-            Scene(frozen, worlds.baseline, state, perceive(frozen, state, 2)), cast, apart=True
+            StateMetrics(frozen, worlds.baseline, state, perceive(frozen, state, 2)), cast, apart=True
         )
         assert {name: of[0] for name, of in columns.items()} == pytest.approx(found, abs=1e-7)
     assert shift.having != pytest.approx(shift.lacking)

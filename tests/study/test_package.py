@@ -33,14 +33,14 @@ from balance_sim.archive.reproduce import read_archive
 from balance_sim.cli import main
 from balance_sim.experiment.run import run
 from balance_sim.experiment.sweep import sweep
-from balance_sim.pool.faults import StudyFault
+from balance_sim.pool.errors import StudyError
 from balance_sim.results import shards
 from balance_sim.results.manifest import write_manifest
 from balance_sim.results.store import Store
 from balance_sim.scenario import load_scenario, new_scenario, scenario_files
+from balance_sim.scenario.diagnostics import ScenarioError
 from balance_sim.scenario.experiment import experiment_files, load_experiment
 from balance_sim.scenario.fingerprint import content_digest
-from balance_sim.scenario.problems import ScenarioError
 
 EXPERIMENT = """schema: 1
 title: three points
@@ -633,7 +633,7 @@ FEW = settings(
 
 def read_or_refused(path: Path) -> None:
     """What is read at all is sound; all else ends in a fault with a text."""
-    with suppress(StudyFault, ScenarioError):
+    with suppress(StudyError, ScenarioError):
         archived = read_archive(path)
         assert archived.points and archived.arms
 

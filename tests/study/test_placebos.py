@@ -9,7 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from balance_sim.analysis.participants import ALIKE, FEWEST, Family, Participants, Set, p_value, verdict
+from balance_sim.analysis.participants import (
+    ALIKE,
+    FEWEST,
+    Participants,
+    PlaceboFamily,
+    StateSet,
+    p_value,
+    verdict,
+)
 from balance_sim.analysis.placebos import Placebos, of_dates, placebos
 from balance_sim.replications.arms import compile_arms
 from balance_sim.scenario import Scenario, arm_scenario, load_scenario, with_values
@@ -31,7 +39,7 @@ def participants(scenario: Scenario) -> Participants:
 
 
 @pytest.fixture(scope="module")
-def effects(participants: Participants) -> dict[Set, float]:
+def effects(participants: Participants) -> dict[StateSet, float]:
     """The effect of every set of three states for which any dyad would count."""
     every = combinations(range(participants.control.n), len(participants.real))
     found = {one: participants.effect(one) for one in every}
@@ -121,7 +129,7 @@ def test_the_events_own_effect_is_that_of_the_expected_estimator(
     )
 
 
-def sized(effects: dict[Set, float], draws: int, seed: int, *, biased: bool = False) -> float:
+def sized(effects: dict[StateSet, float], draws: int, seed: int, *, biased: bool = False) -> float:
     """Share of draws with p <= 0.05 where the event is any set at random: the size of the test."""
     rng, sets = np.random.default_rng(seed), list(effects)
     told = 0
@@ -130,19 +138,19 @@ def sized(effects: dict[Set, float], draws: int, seed: int, *, biased: bool = Fa
         pool = [one for one in sets if one != real and len({*one} & {*real}) <= len(real) // 2]
         some = rng.choice(len(pool), 199, replace=False)
         found = np.array([effects[pool[at]] for at in some])
-        family = Family("participants", 1, effects[real], found / 2 if biased else found, ())
+        family = PlaceboFamily("participants", 1, effects[real], found / 2 if biased else found, ())
         told += family.verdict == "supported"
     return told / draws
 
 
-def test_the_test_holds_its_size(effects: dict[Set, float]) -> None:
+def test_the_test_holds_its_size(effects: dict[StateSet, float]) -> None:
     """400 draws: 0.05 +- 0.035 leaves one false failure in a thousand. A test against halved placebos fails it."""
     assert abs(sized(effects, 400, 1) - 0.05) < 0.035
     assert sized(effects, 400, 1, biased=True) > 0.1
 
 
 @pytest.mark.long
-def test_the_test_holds_its_size_at_length(effects: dict[Set, float]) -> None:
+def test_the_test_holds_its_size_at_length(effects: dict[StateSet, float]) -> None:
     """What docs/statistics.md publishes: a third too often, since sets that share most members are no placebos."""
     sizes = [sized(effects, 1000, seed) for seed in range(4)]
     assert 0.05 < np.mean(sizes) < 0.075, sizes

@@ -314,7 +314,7 @@ class Explained:
 @pytest.mark.parametrize(
     ("how", "said"),
     [("calm", ""), ("first", ""), ("each", "done in this process"),
-     ("batch", "StudyFault: explaining runs 3 to 5 killed its worker each time it was tried: exit code 9"),
+     ("batch", "StudyError: explaining runs 3 to 5 killed its worker each time it was tried: exit code 9"),
      ("error", "ValueError: no such term")],
 )  # fmt: skip
 def test_explain_s_workers_killed_at_their_start_or_later(tmp_path, how, said):

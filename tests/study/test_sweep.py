@@ -18,9 +18,9 @@ from balance_sim.archive.verify import verify
 from balance_sim.experiment.run import run
 from balance_sim.experiment.status import status_of
 from balance_sim.experiment.sweep import Where, sweep
-from balance_sim.pool.faults import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
+from balance_sim.pool.errors import CannotWrite, FolderBusy, StoreDamaged, WrongRequest
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.blocks import Block, simulate_block
 from balance_sim.results.export import ema_frames, export, export_ema
 from balance_sim.results.points import design_points, point_key
 from balance_sim.results.store import Store, missing
@@ -115,8 +115,8 @@ def test_runs_and_points_added_later_reuse_what_is_there_bit_for_bit(lab):
 def test_an_arm_left_out_changes_no_other_arm(small):
     every = compile_arms(small, list(small.arms))
     one = compile_arms(small, ["no_summit"])
-    both = live_block(every, 3, Block(0, 40), ("no_summit", "summit")).runs.to_pandas()
-    alone = live_block(one, 3, Block(0, 40), ("no_summit",)).runs.to_pandas()
+    both = simulate_block(every, 3, Block(0, 40), ("no_summit", "summit")).runs.to_pandas()
+    alone = simulate_block(one, 3, Block(0, 40), ("no_summit",)).runs.to_pandas()
     left = both[both["arm"] == "no_summit"].sort_values("run").reset_index(drop=True)
     right = alone.sort_values("run").reset_index(drop=True)
     assert left["run"].tolist() == right["run"].tolist()
@@ -128,10 +128,10 @@ def test_an_arm_left_out_changes_no_other_arm(small):
 @pytest.mark.parametrize("sizes", [(40,), (7, 33), (1, 1, 38)])
 def test_a_run_is_the_same_in_any_block(small, sizes):
     worlds = compile_arms(small, list(small.arms))
-    whole = live_block(worlds, 3, Block(0, 40), tuple(small.arms)).accords.to_pandas()
+    whole = simulate_block(worlds, 3, Block(0, 40), tuple(small.arms)).accords.to_pandas()
     at, parts = 0, []
     for size in sizes:
-        parts.append(live_block(worlds, 3, Block(at, at + size), tuple(small.arms)).accords.to_pandas())
+        parts.append(simulate_block(worlds, 3, Block(at, at + size), tuple(small.arms)).accords.to_pandas())
         at += size
     key = ["arm", "run", "a", "b", "kind", "origin", "occasion", "opened"]
     got = pd.concat(parts, ignore_index=True).astype(str).sort_values(key).reset_index(drop=True)

@@ -14,7 +14,7 @@ from balance_sim.analysis.mechanisms import measured
 from balance_sim.analysis.result import open_result
 from balance_sim.cli import main
 from balance_sim.experiment.run import run
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.tables import BlockTables
 from balance_sim.results.store import Store

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.pool.faults import WrongRequest, no_results
+from balance_sim.pool.errors import WrongRequest, no_results
 from balance_sim.pool.plain import plain_data
 from balance_sim.replications.outcomes import fixed_beforehand, least_jump
 from balance_sim.results.estimates import (
@@ -44,7 +44,7 @@ WINDOW_RUNS = 1024  # runs looked at together; both sides are cut at its multipl
 
 
 @dataclass(frozen=True)
-class Named:
+class ComparedSide:
     """A side as the command names it: `FOLDER`, `FOLDER:arm`, `FOLDER@point`, `FOLDER@point:arm`."""
 
     text: str
@@ -89,19 +89,19 @@ class StudyComparison:
         return found
 
 
-def parse_side(text: str) -> Named:
+def parse_side(text: str) -> ComparedSide:
     """The folder, point and arm a text names; a folder whose own name holds `:` or `@` is taken as it is."""
     if (Path(text) / "manifest.json").exists():
-        return Named(text, Path(text), None, None)
+        return ComparedSide(text, Path(text), None, None)
     rest, colon, arm = text.rpartition(":")
     head, wanted = (rest, arm) if colon else (text, None)
     folder, at, number = head.rpartition("@")
     if at and number.isdigit() and not (Path(head) / "manifest.json").exists():
-        return Named(text, Path(folder), int(number), wanted)
-    return Named(text, Path(head), None, wanted)
+        return ComparedSide(text, Path(folder), int(number), wanted)
+    return ComparedSide(text, Path(head), None, wanted)
 
 
-def open_side(side: Named) -> Result | SweepResult:
+def open_side(side: ComparedSide) -> Result | SweepResult:
     """The study that a side names, or the one point of it. Raises WrongRequest where there is none."""
     manifest = Store(side.folder).read_manifest()
     if manifest is None:
@@ -154,12 +154,12 @@ def compare(left: str, right: str, classes: str | None = None) -> StudyCompariso
     )
 
 
-def inputs_that_differ(left: Named, right: Named) -> list[str]:
+def inputs_that_differ(left: ComparedSide, right: ComparedSide) -> list[str]:
     """Key paths of the inputs that differ, with both values."""
     return leaf_differences(_inputs(left), _inputs(right), words="{a!r} left, {b!r} right")
 
 
-def _inputs(side: Named) -> dict[str, Any]:
+def _inputs(side: ComparedSide) -> dict[str, Any]:
     manifest = Store(side.folder).read_manifest()
     if manifest is None:
         return {}
@@ -172,7 +172,7 @@ def _inputs(side: Named) -> dict[str, Any]:
 
 
 def _points_in_both(
-    one: SweepResult, two: SweepResult, sides: tuple[Named, Named], classes: str | None
+    one: SweepResult, two: SweepResult, sides: tuple[ComparedSide, ComparedSide], classes: str | None
 ) -> tuple[Pieces, Counting]:
     there: dict[str, list[int]] = {}
     for number in two.table.numbers():
@@ -189,7 +189,9 @@ def _points_in_both(
     return pieces, counting
 
 
-def _arm_pieces(one: Result, two: Result, sides: tuple[Named, Named], front: dict[str, Any]) -> Pieces:
+def _arm_pieces(
+    one: Result, two: Result, sides: tuple[ComparedSide, ComparedSide], front: dict[str, Any]
+) -> Pieces:
     results, named = (one, two), [side.arm for side in sides]
     if named == [None, None]:
         pairs = [(arm, arm) for arm in one.arms if arm in two.arms]

@@ -18,7 +18,7 @@ import pandas as pd
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, World, once, same
 from balance_sim.model.world import compile_world
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.expected import Estimator, Expected, spans
 from balance_sim.replications.outcomes import Outcome
@@ -120,7 +120,7 @@ def expected_effect(scenario: Scenario, arm: str | None = None) -> ExpectedEffec
 
 
 @dataclass(frozen=True)
-class Control:
+class ExpectedControl:
     """The control arm by the expected estimator: the same for all scenarios that have one `reference_key`."""
 
     world: World
@@ -128,23 +128,23 @@ class Control:
     expected: Expected
 
     @staticmethod
-    def of(worlds: Worlds) -> Control:
+    def of(worlds: Worlds) -> ExpectedControl:
         estimator = Estimator(worlds)
-        return Control(worlds.reference, estimator, estimator.of(worlds.reference))
+        return ExpectedControl(worlds.reference, estimator, estimator.of(worlds.reference))
 
     @staticmethod
-    def among(kept: MutableMapping[str, Control], key: str, worlds: Worlds) -> Control:
+    def among(kept: MutableMapping[str, ExpectedControl], key: str, worlds: Worlds) -> ExpectedControl:
         """The one kept under a `reference_key` if it has the spans of these worlds, or a new one that is put there."""
         found = kept.get(key)
         if found is None or not np.array_equal(found.estimator.edges, spans(worlds)):
-            found = kept[key] = Control.of(worlds)
+            found = kept[key] = ExpectedControl.of(worlds)
         return found
 
 
 def figures(
     worlds: Worlds,
     arm: str,
-    control: Control | None = None,
+    control: ExpectedControl | None = None,
     between: Callable[[], None] | None = None,
     *,
     split: bool = True,
@@ -154,7 +154,7 @@ def figures(
     control: kept from before. between: called between its steps, a few hundredths of a second apart; may raise.
     split: with parts."""
     look = between or (lambda: None)
-    control = control or Control.of(worlds)
+    control = control or ExpectedControl.of(worlds)
     look()
     estimator, base, direction = control.estimator, control.expected, worlds.baseline.direction
     having = estimator.of(worlds.arms[arm])

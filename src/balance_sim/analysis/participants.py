@@ -20,16 +20,24 @@ from balance_sim.model.core import DIRECTIONS, World
 from balance_sim.model.engine import perceive
 from balance_sim.model.news import members
 from balance_sim.pool.plain import plain_data
-from balance_sim.replications.expected import Course, Yield, at_start, course, in_spans, spans, with_event
+from balance_sim.replications.expected import (
+    ExpectedSignatures,
+    WillingnessOverTime,
+    at_start,
+    course,
+    in_spans,
+    spans,
+    with_event,
+)
 from balance_sim.replications.filtered import Windows
 from balance_sim.replications.recorder import Frozen, measures
-from balance_sim.replications.scene import Cast, cast_of, focal_cast
+from balance_sim.replications.scene import EventRoles, focal_roles, roles_of
 from balance_sim.scenario.fingerprint import Classes
 from balance_sim.scenario.schema import Event, Scenario
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-Set = tuple[int, ...]
+StateSet = tuple[int, ...]
 Verdict = Literal["supported", "not supported", "inconclusive"]
 
 FEWEST = 50  # informative placebos below which nothing is said
@@ -115,7 +123,7 @@ class PlaceboComparison:
 
 
 @dataclass(frozen=True)
-class Family:
+class PlaceboFamily:
     """The effects of one family. event: the event's own, placebos: (J,) those of the others, in the order of labels.
 
     window: days within which agreements are counted. uninformative: sets that could have no effect, since no dyad would
@@ -169,7 +177,7 @@ class Participants:
         world = worlds.reference
         edges = spans(worlds, SPANS)
         self.worlds, self.scenario, self.event = worlds, lacking, event
-        self.control, self.gives = in_spans(world, edges), Yield(worlds, world.grid[edges])
+        self.control, self.gives = in_spans(world, edges), ExpectedSignatures(worlds, world.grid[edges])
         self.start = at_start(self.control)
         self.found = course(self.control, worlds.baseline, start=self.start)
         self.idle = self.gives.idle(self.found)
@@ -178,12 +186,12 @@ class Participants:
         self.before = perceive(world, at_start(world), step_before(world))
         self.without = self.gives.signed(self.found, self.idle, self.windows).signed[longest]
         roster = {code: i for i, code in enumerate(world.codes)}
-        self.real: Set = tuple(members(event.principals, lacking.groups, roster))
+        self.real: StateSet = tuple(members(event.principals, lacking.groups, roster))
 
-    def family(self, most: int) -> Family:
+    def family(self, most: int) -> PlaceboFamily:
         """The event among so many sets of like size."""
         effects: list[float] = []
-        kept: list[Set] = []
+        kept: list[StateSet] = []
         empty = 0
         for one in self.like(most * 3):
             found = self.effect(one)
@@ -198,13 +206,13 @@ class Participants:
         labels = tuple(map(self.label, kept))
         measured = self.compared(kept)
         longest = self.windows.longest
-        return Family("participants", longest, own, np.array(effects), labels, empty, measured)
+        return PlaceboFamily("participants", longest, own, np.array(effects), labels, empty, measured)
 
-    def label(self, principals: Set) -> str:
+    def label(self, principals: StateSet) -> str:
         """Their codes in order, with hyphens."""
         return "-".join(sorted(self.control.codes[i] for i in principals))
 
-    def compared(self, sets: list[Set]) -> dict[str, PlaceboComparison]:
+    def compared(self, sets: list[StateSet]) -> dict[str, PlaceboComparison]:
         """What mechanisms read off the states, of the event and of these sets, by mechanism."""
         if self.frozen is None:
             return {}
@@ -217,7 +225,7 @@ class Participants:
         """The control arm at the end of the shortest window; None where the scenario ends before."""
         return Frozen.of(self.worlds, self.scenario)
 
-    def like(self, most: int) -> list[Set]:
+    def like(self, most: int) -> list[StateSet]:
         """Sets of as many states and like capability, in an order drawn by key; none with over half of the principals.
 
         All sets are sorted by capability and cut into strata of at least so many; those of the event's own stratum are
@@ -243,7 +251,7 @@ class Participants:
         )
         return [alike[at] for at in drawn]
 
-    def effect(self, principals: Set) -> float | None:
+    def effect(self, principals: StateSet) -> float | None:
         """Expected counter-balancing agreements more with these principals; None where no dyad would count."""
         count = np.flatnonzero(self.direction(principals) == COUNTER)
         return self.effect_of(self.event_of(principals), count) if len(count) else None
@@ -254,7 +262,7 @@ class Participants:
         having = course(world, self.worlds.baseline, dyads, start=self.start, beside=self.found)
         return difference(self.gives, self.without[dyads], having, self.idle[:, dyads], self.windows)
 
-    def event_of(self, principals: Set) -> Event:
+    def event_of(self, principals: StateSet) -> Event:
         """The event with these principals, who are neither its targets nor its guests."""
         if principals == self.real:
             return self.event
@@ -268,26 +276,26 @@ class Participants:
         changes = {"principals": shown, "host": self.host(principals), "targets": targets, "guests": guests}
         return self.event.model_copy(update=changes)
 
-    def host(self, principals: Set) -> str | None:
+    def host(self, principals: StateSet) -> str | None:
         """The most capable of them where one of the event's principals is its host; else the event's host."""
         codes = self.control.codes
         if self.event.host not in {codes[i] for i in self.real}:
             return self.event.host
         return codes[max(principals, key=lambda i: (self.control.capability[i], codes[i]))]
 
-    def direction(self, principals: Set) -> Ints:
+    def direction(self, principals: StateSet) -> Ints:
         """(P,) direction of each dyad where these take part."""
         if principals == self.real:
             return self.worlds.baseline.direction
         return sorted_into(self.worlds.reference, self.classes(principals))[1]
 
-    def cast(self, principals: Set) -> Cast:
+    def cast(self, principals: StateSet) -> EventRoles:
         """Who plays which part where these take part."""
         if principals == self.real:
-            return focal_cast(self.worlds)
-        return cast_of(self.worlds, self.classes(principals), self.worlds.reference.focal_day)
+            return focal_roles(self.worlds)
+        return roles_of(self.worlds, self.classes(principals), self.worlds.reference.focal_day)
 
-    def classes(self, principals: Set) -> Classes:
+    def classes(self, principals: StateSet) -> Classes:
         """The class table where these take part."""
         world = self.worlds.reference
         listed = standing(self.before, principals)
@@ -296,7 +304,9 @@ class Participants:
         return with_participants(self.worlds.classes, world, principals, known, listed)
 
 
-def difference(gives: Yield, without: Floats, having: Course, idle: Floats, windows: Windows) -> float:
+def difference(
+    gives: ExpectedSignatures, without: Floats, having: WillingnessOverTime, idle: Floats, windows: Windows
+) -> float:
     """Expected new security agreements more in one course, of some dyads, than in the control arm.
 
     without: (P, M) of the same dyads in the control arm; idle: (K, P, M) of the control arm, for both."""
@@ -304,7 +314,7 @@ def difference(gives: Yield, without: Floats, having: Course, idle: Floats, wind
     return float(more[:, having.world.ladder.security].sum())
 
 
-def drawn_sets(world: World, size: int, count: int) -> Iterator[Set]:
+def drawn_sets(world: World, size: int, count: int) -> Iterator[StateSet]:
     """Distinct sets of states drawn by key: the same whatever the seed or the roster's order."""
     order = sorted(range(world.n), key=lambda i: world.codes[i])
     key, seen = clocks.absorb(clocks.label("placebo"), clocks.label("sets")), set()

@@ -20,12 +20,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.analysis.participants import COUNTER, Family, Participants, PlaceboComparison, difference
+from balance_sim.analysis.participants import (
+    COUNTER,
+    Participants,
+    PlaceboComparison,
+    PlaceboFamily,
+    difference,
+)
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import World
 from balance_sim.model.world import compile_world
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.expected import Yield, at_start, course, in_spans, with_event
+from balance_sim.replications.expected import ExpectedSignatures, at_start, course, in_spans, with_event
 from balance_sim.replications.filtered import TalksAtStart, Windows
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.fingerprint import RecentResults, content_digest
@@ -43,7 +49,7 @@ class Placebos:
     """Both families of one arm's event; `why` says why there are none."""
 
     arm: str | None
-    families: tuple[Family, ...] = ()
+    families: tuple[PlaceboFamily, ...] = ()
     why: str = ""
 
     def table(self) -> pd.DataFrame:
@@ -76,7 +82,7 @@ class Placebos:
         if "why" in said:
             return Placebos(None, why=said["why"])
         families = tuple(
-            Family(
+            PlaceboFamily(
                 name,
                 int(of["window"]),
                 float(of["effect"]),
@@ -119,7 +125,7 @@ def _found(scenario: Scenario, arm: str, most: int, dates: int) -> Placebos:
     return Placebos(arm, (of_sets, of_dates(worlds, lacking, event, dates)))
 
 
-def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> Family:
+def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> PlaceboFamily:
     """The event on other days of the scenario, spread evenly over those without an event.
 
     Agreements are counted in the longest of the report's windows that so many days leave room for; the classes are the
@@ -144,7 +150,7 @@ def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> Fami
     effects, talks, start = [], TalksAtStart(worlds), at_start(fine)
     for day in days:
         edges = edges_around(fine, float(day), window)
-        control, gives = in_spans(fine, edges), Yield(worlds, grid[edges], talks)
+        control, gives = in_spans(fine, edges), ExpectedSignatures(worlds, grid[edges], talks)
         found = course(control, worlds.baseline, count, start=start)
         idle, of = gives.idle(found), Windows(float(day), (window,), float(grid[-1]))
         moved = event.model_copy(update={"date": lacking.start + timedelta(days=day)})
@@ -152,7 +158,7 @@ def of_dates(worlds: Worlds, lacking: Scenario, event: Event, most: int) -> Fami
         having = course(there, worlds.baseline, count, start=start, beside=found)
         effects.append(difference(gives, gives.signed(found, idle, of).signed[window], having, idle, of))
     labels = tuple((lacking.start + timedelta(days=day)).isoformat() for day in chosen)
-    return Family("dates", window, effects[0], np.array(effects[1:]), labels)
+    return PlaceboFamily("dates", window, effects[0], np.array(effects[1:]), labels)
 
 
 AROUND = 6  # spans within the window after a date

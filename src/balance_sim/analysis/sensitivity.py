@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.plain import plain_data
 from balance_sim.replications.outcomes import FILTERED, fixed_beforehand, least_jump
 from balance_sim.results.estimates import columns_by_arm
 from balance_sim.results.sweep_result import SweepResult
-from balance_sim.scenario.problems import did_you_mean, listed
+from balance_sim.scenario.diagnostics import did_you_mean, listed
 from balance_sim.stats.indices import (
     FEW_POINTS,
     FEW_ROWS,
@@ -126,7 +126,7 @@ def _notes(method: str, indices: pd.DataFrame, split: pd.DataFrame) -> list[str]
 
 
 @dataclass(frozen=True)
-class Matrices:
+class OutcomeMatrices:
     """values: (points, runs) arrays by quantity; points: their numbers; left_out: what, and why. alike: by arm,
     (points,) whether it is the reference there, to the last digit in every outcome of every run."""
 
@@ -149,7 +149,7 @@ class Matrices:
         return np.where(self.alike[of.arm] | fixed_beforehand(of.outcome), 0.0, spread)
 
 
-def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
+def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> OutcomeMatrices:
     """A sweep's outcomes point by point and run by run.
 
     Only runs that every point has are taken; an outcome with days that never came has no mean and is left out, and
@@ -198,7 +198,7 @@ def run_matrices(result: SweepResult, outcomes: Sequence[str]) -> Matrices:
             out[quantity] = y
     alike = {arm: np.array(found) for arm, found in same.items()}
     smooth = frozenset(name for name in outcomes if FILTERED + name in known)
-    return Matrices(out, list(by_point), left_out, alike, result.reference, smooth, result.steps)
+    return OutcomeMatrices(out, list(by_point), left_out, alike, result.reference, smooth, result.steps)
 
 
 def _quantities(

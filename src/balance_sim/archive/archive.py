@@ -29,12 +29,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from balance_sim.pool.faults import StudyFault, WrongRequest
-from balance_sim.pool.whole_files import make_folder, write_whole
+from balance_sim.pool.atomic import make_folder, write_atomic
+from balance_sim.pool.errors import StudyError, WrongRequest
 from balance_sim.replications.jobs import Values
 from balance_sim.results.points import point_key
+from balance_sim.scenario.diagnostics import shown
 from balance_sim.scenario.files import EXHAUSTED, regular_bytes
-from balance_sim.scenario.problems import shown
 
 FORMAT = 2
 INPUTS = "inputs"
@@ -55,7 +55,7 @@ _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\- ]{0,127}")
 _RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM[0-9]|LPT[0-9])(\..*)?", re.IGNORECASE)
 
 
-class BadArchive(StudyFault):
+class BadArchive(StudyError):
     """An archive that is refused; the text says why. Nothing of it was written."""
 
     exit_code = 4
@@ -348,4 +348,4 @@ def unpack(files: dict[str, bytes], folder: Path) -> None:
             raise BadArchive(f"{name!r}: leads out of the folder")
     for name, content in files.items():
         make_folder((root / name).parent)
-        write_whole(root / name, content)
+        write_atomic(root / name, content)

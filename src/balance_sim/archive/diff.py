@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.scenario.problems import shown
+from balance_sim.scenario.diagnostics import shown
 
 CLOSE = 1e-9  # relative difference of a number that another type of processor may show
 KEY = ["run", "arm", "a", "b", "kind", "origin", "occasion"]

@@ -15,14 +15,14 @@ import pyarrow as pa
 
 from balance_sim.archive.diff import KEY
 from balance_sim.model.core import DIRECTIONS
-from balance_sim.pool.faults import StoreDamaged, no_results
+from balance_sim.pool.errors import StoreDamaged, no_results
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import Values
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.tables import SUM, column_words, positions
 from balance_sim.results.manifest import Manifest
 from balance_sim.results.points import PointTable
-from balance_sim.results.shards import FAILED, SUMS, TABLES, Kept, Shard, noted
+from balance_sim.results.shards import FAILED, SUMS, TABLES, FinishedBlock, Shard, noted
 from balance_sim.results.store import Store, came_to_its_end, read_summary
 
 Ints = npt.NDArray[np.int64]
@@ -142,7 +142,9 @@ def _wrong_blocks(held: Contents, bad: Sequence[Damage]) -> Iterator[Damage]:
             yield Damage(f"runs/{one.runs.path.name}", why, one.point, one.block)
 
 
-def _wrong_rows(held: Contents, one: Kept, of_runs: Shard, of_accords: Shard, failed: set[int]) -> str | None:
+def _wrong_rows(
+    held: Contents, one: FinishedBlock, of_runs: Shard, of_accords: Shard, failed: set[int]
+) -> str | None:
     try:
         runs, accords = held.store.read(of_runs), held.store.read(of_accords)
         expected = np.array([r for r in range(one.block.first, one.block.stop) if r not in failed], np.int64)

@@ -26,9 +26,9 @@ from balance_sim.archive.papers import (
     requirements,
 )
 from balance_sim.archive.verify import verify
-from balance_sim.pool.faults import StoreDamaged, WrongRequest
+from balance_sim.pool.atomic import make_folder, write_atomic
+from balance_sim.pool.errors import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import cpu_type
-from balance_sim.pool.whole_files import make_folder, write_whole
 from balance_sim.results.estimates import Estimates, in_chunks
 from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import scenario_of
@@ -69,7 +69,7 @@ def package(folder: Path, out: Path | None = None) -> Path:
         raise WrongRequest(f"{path} is there already; choose another --out")
     data = zipped(files_of(folder))
     make_folder(path.parent)
-    write_whole(path, data)
+    write_atomic(path, data)
     return path
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from balance_sim.archive.archive import INPUTS, About, ByHand
 from balance_sim.model.classes import classes_of
-from balance_sim.pool.faults import MissingExtra, WrongRequest
+from balance_sim.pool.errors import MissingExtra, WrongRequest
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.results.export import harmless
 from balance_sim.results.folder import inputs_of

@@ -42,7 +42,7 @@ from balance_sim.archive.papers import (
 from balance_sim.archive.verify import OWN_CLASSES, allowed_model
 from balance_sim.experiment.run import run_tasks
 from balance_sim.model.classes import refuse_strangers
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.machine import arithmetic, arithmetic_here
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
@@ -50,12 +50,12 @@ from balance_sim.replications.jobs import Job, Task
 from balance_sim.replications.recorder import share_steps
 from balance_sim.replications.tables import BlockTables
 from balance_sim.results.folder import version
-from balance_sim.results.points import DesignPoint
+from balance_sim.results.points import SweepPoint
 from balance_sim.results.store import missing
 from balance_sim.results.sweep_result import PointNumbers, numbers_of, summary_of, tables_of
 from balance_sim.scenario import with_values
+from balance_sim.scenario.diagnostics import listed, shown
 from balance_sim.scenario.fingerprint import Classes
-from balance_sim.scenario.problems import listed, shown
 from balance_sim.scenario.schema import Scenario
 
 TOLERANCE = 1e-9
@@ -282,7 +282,7 @@ def _sweep_again(
         parts[at] = part_of(plain, arms)
         found[at] = numbers_of(plain, arms, about.outcomes, steps)
     points = archived.points
-    tables = tables_of((p.number, DesignPoint(p.values, p.label), found[at]) for at, p in enumerate(points))
+    tables = tables_of((p.number, SweepPoint(p.values, p.label), found[at]) for at, p in enumerate(points))
     every = dict.fromkeys(tables.levels["outcome"]) if len(tables.levels) else ()
     summary = summary_of(
         tables,

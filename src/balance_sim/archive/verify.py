@@ -26,9 +26,9 @@ from balance_sim.archive.integrity import (
 )
 from balance_sim.experiment.run import SHARD_RUNS, import_model, run_tasks
 from balance_sim.experiment.status import command_of
-from balance_sim.pool.faults import StoreDamaged, WrongRequest
+from balance_sim.pool.atomic import half_written
+from balance_sim.pool.errors import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import arithmetic, arithmetic_here
-from balance_sim.pool.whole_files import half_written
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import Job, Task, TaskResult
@@ -36,7 +36,7 @@ from balance_sim.replications.tables import column_words, summed
 from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import failed_rows, scenario_of, version
 from balance_sim.results.manifest import Manifest
-from balance_sim.results.shards import FAILED, TABLES, Digest, Kept, changed, noted, take_away
+from balance_sim.results.shards import FAILED, TABLES, Digest, FinishedBlock, changed, noted, take_away
 from balance_sim.results.store import Store, missing, runs_of
 from balance_sim.results.sweep_result import open_sweep
 from balance_sim.scenario.files import bytes_if_any
@@ -310,7 +310,7 @@ def job_of(manifest: Manifest, model: str | None) -> Job:
     )
 
 
-def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[tuple[Kept, Block]]:
+def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[tuple[FinishedBlock, Block]]:
     """Parts of `count` sound blocks, drawn anew each time; None: all blocks, whole.
 
     Not by a seed that the folder names: who edits a block must not know whether it is looked at."""
@@ -331,7 +331,7 @@ def sample_of(held: Contents, count: int | None, bad: Iterable[Damage]) -> list[
 
 
 def compare(
-    held: Contents, job: Job, parts: Sequence[tuple[Kept, Block]], workers: int = 1
+    held: Contents, job: Job, parts: Sequence[tuple[FinishedBlock, Block]], workers: int = 1
 ) -> list[Compared]:
     """Run these parts again and hold them against what is kept. The number of workers changes nothing."""
     tasks = [Task(block, one.point, held.points[one.point]) for one, block in parts]
@@ -343,7 +343,7 @@ def compare(
     return sorted(out, key=lambda c: (c.point, c.block.first))
 
 
-def _compared(held: Contents, one: Kept, outcome: TaskResult) -> Compared:
+def _compared(held: Contents, one: FinishedBlock, outcome: TaskResult) -> Compared:
     again, block = outcome.tables, outcome.task.block
     now = [] if again is None else sorted(again.runs["run"].unique().to_pylist())
     if one.runs is None or one.accords is None:

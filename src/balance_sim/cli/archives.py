@@ -59,7 +59,7 @@ def verify(
 def _refuse_forecasts(results: Path, said: str) -> None:
     """Raise WrongRequest for a folder of `hindcast`, which holds no blocks and whose data are not in it."""
     from balance_sim.evidence.forecast.score import scored_path
-    from balance_sim.pool.faults import WrongRequest
+    from balance_sim.pool.errors import WrongRequest
 
     if not (results / "manifest.json").exists() and scored_path(results) is not None:
         raise WrongRequest(f"{results} holds forecasts of `hindcast`, whose data {said}")
@@ -67,7 +67,7 @@ def _refuse_forecasts(results: Path, said: str) -> None:
 
 def _verified_lines(found: Verified) -> Iterator[str]:
     """What is sound on stdout, what is not on stderr, in order; names that could steer a terminal written out."""
-    from balance_sim.scenario.problems import escaped
+    from balance_sim.scenario.diagnostics import escaped
 
     def err(text: str) -> None:
         click.echo(escaped(text), err=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from balance_sim.analysis.world_at_start import WorldAtStart
-    from balance_sim.scenario.problems import Problem
+    from balance_sim.scenario.diagnostics import Diagnostic
     from balance_sim.scenario.schema import Scenario
     from balance_sim.scenario.validation import PlanKind
 
@@ -33,9 +33,9 @@ def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool)
 
     FILE is a path, or the name of a file in ./scenarios or ./experiments. Exit code 4 if it is refused. Of a scenario
     the start of the control arm is printed, by the expected estimator."""
+    from balance_sim.scenario.diagnostics import ScenarioError
     from balance_sim.scenario.experiment import names_experiment
     from balance_sim.scenario.load import check_scenario
-    from balance_sim.scenario.problems import ScenarioError
     from balance_sim.scenario.validation import plan_kind
 
     file = _file_in(file)
@@ -70,9 +70,9 @@ def check(file: str, settings: tuple[str, ...], theory: str | None, world: bool)
     options.answer(document_of(problems, **about), lines, indent=2)
 
 
-def _with_warnings(problems: Sequence[Problem], line: str) -> Iterator[str]:
+def _with_warnings(problems: Sequence[Diagnostic], line: str) -> Iterator[str]:
     """A line on stdout, after the warnings on stderr."""
-    from balance_sim.scenario.problems import report
+    from balance_sim.scenario.diagnostics import report
 
     if problems:
         click.echo(report(problems), err=True)
@@ -122,7 +122,7 @@ def _file_in(file: str) -> str:
     plan = os.path.join(file, "coordination.yaml")
     if os.path.isfile(plan):
         return plan
-    from balance_sim.scenario.problems import listed, shown
+    from balance_sim.scenario.diagnostics import listed, shown
 
     name = shown(file, 200)
     if os.path.isfile(os.path.join(file, "manifest.json")):
@@ -182,8 +182,8 @@ def _fitted(file: str) -> tuple[str, dict[str, object], list[str]]:
 
 
 def _check_experiment(file: str) -> None:
+    from balance_sim.scenario.diagnostics import ScenarioError
     from balance_sim.scenario.experiment import check_experiment
-    from balance_sim.scenario.problems import ScenarioError
     from balance_sim.show.wording import plural
 
     experiment, problems = check_experiment(file)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from balance_sim.evidence.estimation.beliefs import Profile
-    from balance_sim.evidence.estimation.calibration import Calibrated
+    from balance_sim.evidence.estimation.calibration import CalibrationPosterior
     from balance_sim.evidence.forecast.baselines import SkillCard
 
 STATES_SHOWN = 5
@@ -76,14 +76,14 @@ def fit(
     if data.suffix.lower() in (".yaml", ".yml"):
         _refuse_file(data)
     from balance_sim.evidence.data.errors import DataError
-    from balance_sim.evidence.data.history import accords_end, load_history
+    from balance_sim.evidence.data.history import agreements_end, load_history
     from balance_sim.evidence.estimation import beliefs as profiling
     from balance_sim.evidence.estimation.choices import SIGNED, choices, fitted_terms, within_and_between
     from balance_sim.evidence.estimation.fitting import fit as fit_record
     from balance_sim.evidence.estimation.parameter_files import fitted_record, parts_lines, summary_lines
     from balance_sim.results.folder import version
 
-    end = last if last is not None else accords_end(data, agreements)
+    end = last if last is not None else agreements_end(data, agreements)
     history = load_history(data, first, end, accords=agreements, alliances=alliances)
     wanted = None if terms is None else [name.strip() for name in terms.split(",") if name.strip()]
     used, left_out = fitted_terms(history, wanted)
@@ -127,7 +127,7 @@ def fit(
 
 def _refuse_file(data: Path) -> None:
     """Say what a YAML file is that was given instead of a folder of data."""
-    from balance_sim.scenario.problems import shown
+    from balance_sim.scenario.diagnostics import shown
     from balance_sim.scenario.validation import kind_of_file
 
     kind = kind_of_file(data)
@@ -180,9 +180,9 @@ def _tell(name: str) -> None:
 def _write(record: dict[str, object], out: Path) -> None:
     """The file, put in its place whole. Raises CannotWrite."""
     from balance_sim.evidence.data.text import fitted_text
-    from balance_sim.pool.whole_files import write_whole
+    from balance_sim.pool.atomic import write_atomic
 
-    write_whole(out, fitted_text(record).encode())
+    write_atomic(out, fitted_text(record).encode())
 
 
 @click.command()
@@ -217,7 +217,7 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
     from balance_sim.evidence.estimation.choices import own_record
     from balance_sim.evidence.estimation.parameter_files import calibration_record
     from balance_sim.evidence.forecast.baselines import CARD_YEARS, skill_card
-    from balance_sim.pool.whole_files import write_whole
+    from balance_sim.pool.atomic import write_atomic
     from balance_sim.results.folder import version
     from balance_sim.scenario.defaults import fitted_distribution
     from balance_sim.scenario.files import Sources
@@ -243,7 +243,7 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
     )
     target = out or beside
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(target, calibration_text(written).encode("utf-8"))
+    write_atomic(target, calibration_text(written).encode("utf-8"))
     skill = None
     if card:
         skill = skill_card(raw, record, prior, form, say=lambda line: click.echo(line, err=True))
@@ -259,7 +259,7 @@ def calibrate(scenario: str, out: Path | None, until: date | None, window: int, 
     sys.stdout.flush()
 
 
-def _found_lines(found: Calibrated) -> Iterator[str]:
+def _found_lines(found: CalibrationPosterior) -> Iterator[str]:
     import numpy as np
 
     from balance_sim.cli.score_text import number

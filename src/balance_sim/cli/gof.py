@@ -16,7 +16,7 @@ from balance_sim.cli import options
 if TYPE_CHECKING:
     import pandas as pd
 
-    from balance_sim.analysis.gof_file import GoodnessOfFit
+    from balance_sim.analysis.gof import GoodnessOfFit
     from balance_sim.evidence.forecast.hindcast import HindcastPlan
     from balance_sim.replications.gof import Agreements, Span
     from balance_sim.results.result import Result
@@ -63,9 +63,9 @@ def gof(out: Path | None, figures: bool, **asked_for: Any) -> None:
     The years before the scenario's start are simulated from their first day, with what was known then, and compared
     with the scenario's own record in degrees, shared partners, triads, distance, regimes, counts and more; each group
     of statistics has a Mahalanobis Monte Carlo p. Residuals show when the record left the model. See docs/gof.md."""
-    from balance_sim.analysis.gof_file import FILE, read_gof
+    from balance_sim.analysis.gof import FILE, read_gof
     from balance_sim.evidence.forecast.score import FILE as SCORES
-    from balance_sim.pool.faults import WrongRequest
+    from balance_sim.pool.errors import WrongRequest
     from balance_sim.results.folder import refuse_strange
     from balance_sim.results.store import Store
     from balance_sim.show.figures.gof import gof_lines
@@ -156,11 +156,11 @@ def found_for(asked: GofRequest) -> GoodnessOfFit:
 def _plan_of(subject: Path) -> HindcastPlan | None:
     """The plan that a path names, of an experiment or of a hindcast's results; None where it is neither."""
     from balance_sim.evidence.forecast.hindcast import read_hindcast_plan, stored_plan
-    from balance_sim.evidence.forecast.score import FILE, read_scored
+    from balance_sim.evidence.forecast.score import FILE, read_scored_forecasts
     from balance_sim.scenario.validation import plan_kind
 
     if (subject / FILE).is_file():
-        return stored_plan(read_scored(subject / FILE).about["plan"], subject / FILE)
+        return stored_plan(read_scored_forecasts(subject / FILE).about["plan"], subject / FILE)
     return read_hindcast_plan(subject) if subject.is_file() and plan_kind(subject) == "hindcast" else None
 
 
@@ -214,7 +214,7 @@ def _of_scenario(scenario: Scenario, result: Result | None, asked: GofRequest) -
 
 def _observed_table(path: Path, codes: tuple[str, ...]) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The rows of a record between states of the roster, and a note on the others."""
-    from balance_sim.evidence.data.accords import only_known, read_networks
+    from balance_sim.evidence.data.agreements import only_known, read_networks
 
     frame = read_networks(path, simulated=False)
     kept = only_known(frame, codes, path, simulated=False)
@@ -225,7 +225,7 @@ def _observed_table(path: Path, codes: tuple[str, ...]) -> tuple[pd.DataFrame, t
 
 def _of_hindcast(plan: HindcastPlan, asked: GofRequest) -> GoodnessOfFit:
     """The forward simulation of a hindcast against the record of the years forecast."""
-    from balance_sim.analysis.gof_file import GoodnessOfFit, residuals_of
+    from balance_sim.analysis.gof import GoodnessOfFit, residuals_of
     from balance_sim.evidence.forecast.hindcast import forward_networks, read_history
     from balance_sim.experiment.gof import RUNS
     from balance_sim.replications.gof import compare, ground_of
@@ -254,10 +254,10 @@ def _of_hindcast(plan: HindcastPlan, asked: GofRequest) -> GoodnessOfFit:
 
 def _of_tables(asked: GofRequest, path: Path) -> GoodnessOfFit:
     """Networks that somebody simulated, against a table or a scenario's record."""
-    from balance_sim.analysis.gof_file import GoodnessOfFit
-    from balance_sim.evidence.data.accords import only_known, read_networks
+    from balance_sim.analysis.gof import GoodnessOfFit
+    from balance_sim.evidence.data.agreements import only_known, read_networks
     from balance_sim.evidence.data.errors import DataError
-    from balance_sim.replications.gof import Ground, Span, compare, from_table, ground_of, recorded
+    from balance_sim.replications.gof import Span, StateFacts, compare, from_table, ground_of, recorded
     from balance_sim.results.folder import version
 
     asked.refuse(("arm", "data", "outcomes"), "does not apply to networks that are simulated already")
@@ -279,7 +279,7 @@ def _of_tables(asked: GofRequest, path: Path) -> GoodnessOfFit:
         codes = tuple(sorted({*frame["a"], *frame["b"], *made["a"], *made["b"]}))
         dates = [*frame["signed"], *made["signed"]]
         last = max(dates).date() + timedelta(days=1)
-        ground, names = Ground(codes), {code: code for code in codes}
+        ground, names = StateFacts(codes), {code: code for code in codes}
         span = Span(asked.first or min(dates).date(), asked.stop or last)
         if span.first >= span.stop:
             raise click.UsageError(f"the span is not in order: --from {span.first}, --until {span.stop}")

@@ -77,8 +77,8 @@ def held(folder: Path, about: dict[str, Any]) -> Iterator[None]:
 
 def _refuse_other(folder: Path, about: dict[str, Any]) -> None:
     """Raise WrongRequest if the folder holds another study, or a hindcast with other values of these keys."""
-    from balance_sim.evidence.forecast.score import FILE, read_scored
-    from balance_sim.pool.faults import WrongRequest
+    from balance_sim.evidence.forecast.score import FILE, read_scored_forecasts
+    from balance_sim.pool.errors import WrongRequest
     from balance_sim.results.folder import refuse_strange
 
     refuse_strange(folder, (FILE,))
@@ -86,7 +86,7 @@ def _refuse_other(folder: Path, about: dict[str, Any]) -> None:
         raise WrongRequest(f"{folder} holds results of another kind: choose another --out")
     if not (folder / FILE).exists():
         return
-    there = read_scored(folder / FILE).about
+    there = read_scored_forecasts(folder / FILE).about
     other = [name for name, value in about.items() if there.get(name) != value]
     if other:
         raise WrongRequest(
@@ -96,10 +96,10 @@ def _refuse_other(folder: Path, about: dict[str, Any]) -> None:
 
 def keep(record: dict[str, Any], folder: Path, *, figures: bool) -> None:
     """The scores, and figures and report of them, into a folder that is held. Raises CannotWrite."""
-    from balance_sim.evidence.forecast.score import FILE, read_scored
+    from balance_sim.evidence.forecast.score import FILE, read_scored_forecasts
 
     text = json.dumps(json.loads(json.dumps(record)), indent=1, allow_nan=False) + "\n"
-    write_study(folder, FILE, text, read_scored if figures else None)
+    write_study(folder, FILE, text, read_scored_forecasts if figures else None)
 
 
 def _lines(found: Hindcast) -> Iterator[str]:

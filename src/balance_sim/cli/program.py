@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-    from balance_sim.scenario.problems import Problem
+    from balance_sim.scenario.diagnostics import Diagnostic
 
 MODULES = {
     "archives": ("package", "reproduce", "verify"),
@@ -103,7 +103,7 @@ class Program(click.Group):
             sys.stdout.flush()
             return result
         except click.ClickException as error:
-            from balance_sim.scenario.problems import escaped
+            from balance_sim.scenario.diagnostics import escaped
 
             said = _with_bounds(error)
             vars(error)["message"] = "\n".join(map(escaped, said.split("\n")))
@@ -152,7 +152,7 @@ def _with_bounds(error: click.ClickException) -> str:
 def _report(error: Exception, *, as_json: bool) -> ExitCode:
     """Say what went wrong, and give the exit code for it."""
     from balance_sim.evidence.data.errors import DataError
-    from balance_sim.scenario.problems import ScenarioError
+    from balance_sim.scenario.diagnostics import ScenarioError
 
     of_files = isinstance(error, DataError | ScenarioError)
     gone = None if of_files else _given_out(error)
@@ -213,7 +213,7 @@ def _is_somewhere() -> bool:
 
 def _say(text: str) -> None:
     """To stderr; whatever a file or a name holds that could steer a terminal is written out."""
-    from balance_sim.scenario.problems import escaped
+    from balance_sim.scenario.diagnostics import escaped
 
     click.echo("\n".join(escaped(line) for line in text.split("\n")), err=True)
 
@@ -235,7 +235,7 @@ def _document(error: Exception, code: str, said: str) -> dict[str, object]:
     return {"ok": False, "errors": errors, "warnings": []}
 
 
-def document_of(problems: Iterable[Problem], **more: object) -> dict[str, object]:
+def document_of(problems: Iterable[Diagnostic], **more: object) -> dict[str, object]:
     """For JSON: `ok`, then `more`, then `errors` and `warnings` as lists of records."""
     records: tuple[list[dict[str, object]], list[dict[str, object]]] = ([], [])
     for one in problems:

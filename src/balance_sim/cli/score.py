@@ -170,7 +170,7 @@ def _forecast_of_folder(
 ) -> tuple[Forecast, int]:
     """Each dyad's probability of a new agreement in an arm, from some of its replications simulated again; and how
     many replications failed."""
-    from balance_sim.analysis.chances import RUNS, dyad_chances
+    from balance_sim.analysis.dyad_probabilities import RUNS, dyad_probabilities
     from balance_sim.evidence.forecast.forecast import Forecast
 
     if arm is not None and arm not in result.arms:
@@ -188,7 +188,7 @@ def _forecast_of_folder(
     finished = _finished(result)
     focal = date.fromordinal(719163 + result.focal_day)
     first, last = focal + timedelta(days=1), focal + timedelta(days=window)
-    p = dyad_chances(result, arm, window=window, kinds=kinds, stage=stage, runs=runs)
+    p = dyad_probabilities(result, arm, window=window, kinds=kinds, stage=stage, runs=runs)
     about = f"{result.scenario.name}, arm {arm}, {min(finished, runs or RUNS)} runs simulated again"
     return Forecast(tuple(p), tuple(p.values()), first, last, kinds, stage, about), len(result.failed)
 
@@ -210,7 +210,7 @@ def score_result(
     """The scores of a finished study, in the arm that changes nothing, with what was scored.
 
     runs: replications simulated again for the probabilities; a few dozen if None."""
-    from balance_sim.analysis.chances import dyad_chances
+    from balance_sim.analysis.dyad_probabilities import dyad_probabilities
     from balance_sim.evidence.cases.scores import score_case
     from balance_sim.evidence.cases.tables import responses_of
 
@@ -218,7 +218,9 @@ def score_result(
     finished = _finished(result)
     if result.headline_arm is None:
         raise click.UsageError("the results hold the control arm only; run the arm with the event too")
-    p, without = (dyad_chances(result, arm, runs=runs) for arm in (result.headline_arm, result.reference))
+    p, without = (
+        dyad_probabilities(result, arm, runs=runs) for arm in (result.headline_arm, result.reference)
+    )
     effect = {dyad: p[dyad] - without[dyad] for dyad in p}
     return {
         "scenario": result.scenario.name,

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, ValidationInfo, WrapVa
 
 from balance_sim.coordination.effects import Floats
 from balance_sim.coordination.events import EventData, Record
-from balance_sim.evidence.data.accords import read_outcomes
+from balance_sim.evidence.data.agreements import read_outcomes
 from balance_sim.evidence.data.codes import SIDES, ActorSystem, names_of, system_of
 from balance_sim.evidence.data.errors import DataError, DataErrors, refuse_unless_one_of
 from balance_sim.evidence.data.table import Read, ReadReport, open_table
@@ -25,15 +25,15 @@ from balance_sim.evidence.data.ties import (
     conflicts_of,
     is_matrix,
     read_actors,
+    read_dyad_covariates,
     read_matrix,
-    read_pair_covariates,
     read_presence,
     read_state_covariates,
     read_ties,
     spells_of,
     the_last,
 )
-from balance_sim.scenario.problems import did_you_mean
+from balance_sim.scenario.diagnostics import did_you_mean
 from balance_sim.scenario.schema import Strict, Text
 from balance_sim.scenario.validation import refusal
 
@@ -262,7 +262,7 @@ class _EventReader:
                 names = {"value": (name, "value", "replace")}
                 column = open_table(path, name, names, ("value",)).published["value"].strip()
             if pairs:
-                read = read_pair_covariates(path, [column], system=self.system, conflicts="keep")
+                read = read_dyad_covariates(path, [column], system=self.system, conflicts="keep")
             else:
                 read = read_state_covariates(path, [column], self.system, "keep")
             frames.append(self.kept(read).rename(columns={column: "value"}))

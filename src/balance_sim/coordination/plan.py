@@ -17,7 +17,7 @@ from balance_sim.coordination.effects import Effect, parse_effect, parse_formula
 from balance_sim.coordination.events import EventData
 from balance_sim.coordination.files import FILES, PlanFile, PlanFiles, Source, Strays, load_event_data
 from balance_sim.evidence.data.ties import Conflicts
-from balance_sim.scenario.problems import did_you_mean, listed
+from balance_sim.scenario.diagnostics import did_you_mean, listed
 from balance_sim.scenario.schema import Day, Strict, Text
 from balance_sim.scenario.validation import Refuse, read_plan, refusal
 

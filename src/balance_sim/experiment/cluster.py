@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from cachetools import LRUCache
 
-from balance_sim.pool.faults import ClusterGone, MissingExtra, WrongRequest
+from balance_sim.pool.errors import ClusterGone, MissingExtra, WrongRequest
 from balance_sim.replications.jobs import Job, Task, TaskResult
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
-from balance_sim.analysis.gof_file import GoodnessOfFit, residuals_of
+from balance_sim.analysis.gof import GoodnessOfFit, residuals_of
 from balance_sim.experiment.run import run
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import chosen_arms
 from balance_sim.replications.gof import (
     Agreements,

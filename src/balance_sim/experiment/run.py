@@ -23,7 +23,7 @@ from balance_sim.analysis.placebos import Placebos, placebos
 from balance_sim.analysis.result import AnalysedResult, kept_summary
 from balance_sim.model.classes import classes_of, with_classes
 from balance_sim.model.news import reading_of
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.processes import Background, run_in_processes
 from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.arms import chosen_arms, compile_arms, extra_arms_of_a_run, headline_arm

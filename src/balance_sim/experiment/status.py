@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.pool.faults import no_results
+from balance_sim.pool.errors import no_results
 from balance_sim.results.store import Store, came_to_its_end, read_summary, runs_of
+from balance_sim.scenario.diagnostics import escaped
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.load import stem
-from balance_sim.scenario.problems import escaped
 
 if TYPE_CHECKING:
     from balance_sim.experiment.sweep import Standing

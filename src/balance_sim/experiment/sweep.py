@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.experiment.run import SHARD_RUNS, check_seed, import_model, run_tasks, runs_a_shard
 from balance_sim.experiment.status import PROGRESS, bytes_spoken, spoken
 from balance_sim.model.classes import with_classes
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.processes import Background
 from balance_sim.pool.worker import refuse_unguarded
 from balance_sim.replications.arms import chosen_arms
@@ -25,7 +25,7 @@ from balance_sim.replications.blocks import Block, batch_runs
 from balance_sim.replications.jobs import Job, Task, Values, check_outcomes
 from balance_sim.results.export import frame_csv
 from balance_sim.results.folder import Folder, manifest_of
-from balance_sim.results.points import DesignPoint, PointTable, design_points, drop_old_tables
+from balance_sim.results.points import PointTable, SweepPoint, design_points, drop_old_tables
 from balance_sim.results.shards import TABLES, encode
 from balance_sim.results.store import missing, refuse_lost
 from balance_sim.results.sweep_result import SweepResult, open_sweep
@@ -72,7 +72,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """Points and runs of the whole study, those still to be run, and an estimate of what that takes."""
 
     points: int
@@ -130,7 +130,7 @@ def sweep(
     retry_failed: bool = False,
     command: str = "",
     files: dict[str, str] | None = None,
-    told: Callable[[Plan], None] | None = None,
+    told: Callable[[SweepPlan], None] | None = None,
     progress: Callable[[Standing], None] | None = None,
 ) -> SweepResult | None:
     """Simulate every point of the experiment and return what came of it; with dry_run the plan alone, and None.
@@ -169,7 +169,7 @@ def sweep(
     design = list(design_points(experiment))
     folder = Path(out) if out is not None else default_folder(experiment)
 
-    def planned(done: Sequence[Sequence[Block]]) -> Plan:
+    def planned(done: Sequence[Sequence[Block]]) -> SweepPlan:
         left = [_lacking(blocks, head.runs) for blocks in done]
         found, block = None, SHARD_RUNS if sum(left) else max(head.runs, 1)
         if sum(left):
@@ -213,7 +213,7 @@ def sweep(
     return result
 
 
-def _agree_points(sink: Folder, design: Sequence[DesignPoint], runs: int) -> PointTable:
+def _agree_points(sink: Folder, design: Sequence[SweepPoint], runs: int) -> PointTable:
     """The folder's points with this design's among them, written down before any of them is run."""
     before = sink.before
     known = PointTable.load(sink.store, before.points) if before and before.points else PointTable()
@@ -283,21 +283,23 @@ def _lacking(done: Sequence[Block], runs: int) -> int:
     return sum(len(block) for block in missing(done, runs, max(runs, 1)))
 
 
-def plan_of_run(job: Job, runs: int, done: Sequence[Block], workers: int) -> Plan:
+def plan_of_run(job: Job, runs: int, done: Sequence[Block], workers: int) -> SweepPlan:
     """What so many replications of one scenario take, measured on a few of them; done: those there are already."""
     left = _lacking(done, runs)
     found = probe(job, ()) if left else None
     return _plan(job, runs, [left], runs_a_shard(runs, workers), workers, found)
 
 
-def _plan(job: Job, runs: int, left: Sequence[int], block: int, workers: int, found: Probe | None) -> Plan:
+def _plan(
+    job: Job, runs: int, left: Sequence[int], block: int, workers: int, found: Probe | None
+) -> SweepPlan:
     """left: runs still to do of each point. found: what was measured, None where nothing could be, or is to do."""
     todo, points = sum(left), sum(1 for count in left if count)
     seconds = room = math.nan if todo else 0.0
     if found is not None:
         seconds = (points * found.point_seconds + todo * found.run_seconds) / max(workers, 1)
         room = todo * found.run_bytes
-    return Plan(len(left), runs, job.arms, todo, points, block, seconds, room, workers)
+    return SweepPlan(len(left), runs, job.arms, todo, points, block, seconds, room, workers)
 
 
 def probe(job: Job, values: Values) -> Probe | None:
@@ -337,7 +339,7 @@ def block_size(found: Probe, runs: int) -> int:
     return runs if size >= runs else max(32, size // 32 * 32)
 
 
-def refuse_absurd(plan: Plan, max_bytes: int) -> None:
+def refuse_absurd(plan: SweepPlan, max_bytes: int) -> None:
     """Raises WrongRequest for a plan that would fill more disk than allowed."""
     if plan.bytes > max_bytes:
         raise WrongRequest(

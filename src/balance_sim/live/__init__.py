@@ -1,6 +1,6 @@
 """A page on this machine that asks for new replications. Only this room imports a web server."""
 
-from balance_sim.pool.faults import MissingExtra
+from balance_sim.pool.errors import MissingExtra
 
 MOST_RUNS = 5000
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from balance_sim.live import MOST_RUNS
 from balance_sim.replications.jobs import Values
 from balance_sim.scenario import value_at
+from balance_sim.scenario.diagnostics import did_you_mean, shown
 from balance_sim.scenario.documents import is_plain_text
-from balance_sim.scenario.problems import did_you_mean, shown
 from balance_sim.show.explore import dials_of
 
 if TYPE_CHECKING:

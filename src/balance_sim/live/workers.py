@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from cachetools import LRUCache
 
-from balance_sim.analysis.expected_effect import Control, figures
+from balance_sim.analysis.expected_effect import ExpectedControl, figures
 from balance_sim.model.thinning import draw_opportunities
 from balance_sim.pool.processes import Failure
 from balance_sim.pool.worker import Worker, set_surroundings
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from balance_sim.model.core import Opportunities, World
     from balance_sim.model.engine import Observer
     from balance_sim.model.perception import View
-    from balance_sim.model.state import State
+    from balance_sim.model.state import BlockState
     from balance_sim.replications.recorder import Recorder
 
 TRIES = 2  # of a part whose worker dies
@@ -170,7 +170,7 @@ class _Simulator:
         self.draws = draws
         self.newest: Any = None  # the number of the newest request, in memory that all processes share
         self.compiled: LRUCache[str, Worlds] = LRUCache(SETTINGS_KEPT)
-        self.controls: LRUCache[str, Control] = LRUCache(SETTINGS_KEPT)
+        self.controls: LRUCache[str, ExpectedControl] = LRUCache(SETTINGS_KEPT)
         self.opportunities = OpportunityCache()
 
     def share(self, newest: Any) -> None:
@@ -192,7 +192,7 @@ class _Simulator:
             if isinstance(
                 part, EffectQuestion
             ):  # where replications draw parameters: at the parameters as they stand
-                control = Control.among(self.controls, part.control, worlds)
+                control = ExpectedControl.among(self.controls, part.control, worlds)
                 return figures(worlds, part.arms[-1], control, check)
             numbers = np.arange(part.block.first, part.block.stop, dtype=np.uint64)
             own = with_draws(worlds, self.seed, numbers) if self.draws else worlds
@@ -216,7 +216,7 @@ class _Interruptible:
     def observer(self, arm: str) -> Observer:
         seen = self.watch.observer(arm)
 
-        def look(world: World, state: State, view: View) -> None:
+        def look(world: World, state: BlockState, view: View) -> None:
             self.check()
             seen(world, state, view)
 

@@ -17,7 +17,7 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import ORIGINS, Bools, Floats, Ints, World
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Hastened, InvalidNumber, Simulated, State, refuse_invalid
+from balance_sim.model.state import BlockState, Hastened, InvalidNumber, Simulated, refuse_invalid
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.threat import effort_change, effort_share, insecurity
 from balance_sim.model.willingness import consent, willingness
@@ -175,7 +175,7 @@ class BalanceModel(mesa.Model):
         self.chances = draw_opportunities(self.worlds.reference, seed, runs)  # all: no bound can be exceeded
         self.thin = thinning(self.world, self.chances, None if own_way else self.worlds.bounds[self.arm])
         self.consent: list[Floats] = []
-        self.state: State = engine.begin(self.world, self.worlds.baseline, seed, runs)
+        self.state: BlockState = engine.begin(self.world, self.worlds.baseline, seed, runs)
         self.at = 0
         self.why_ended: str | None = None
         self.share_of_effort = 0.0

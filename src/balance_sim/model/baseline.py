@@ -18,14 +18,14 @@ from balance_sim.model.landscape import Camps, camps
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.responses import relations
-from balance_sim.model.state import State
+from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import most_willing, openness_at, opportunity_rate, share_signed
 from balance_sim.model.willingness import CHANGING, TERMS, consent, willingness
 from balance_sim.model.world import compile_world, focal_day, time_grid
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.defaults import DEFAULT_PRESET, weights_under
+from balance_sim.scenario.diagnostics import Mark, ScenarioError, problem
 from balance_sim.scenario.fingerprint import Classes
-from balance_sim.scenario.problems import Mark, ScenarioError, problem
 from balance_sim.scenario.schema import Scenario, Theory
 
 
@@ -202,7 +202,7 @@ def freeze(world: World) -> Baseline:
     return replace(baseline, keen=keen, first=first)
 
 
-def gain_norms(world: World, blank: Baseline, state: State, view: View) -> Floats:
+def gain_norms(world: World, blank: Baseline, state: BlockState, view: View) -> Floats:
     """(n, M) mean over partners of ln(G + floor), of each state and kind, in the one run of `state`."""
     n = world.n
     everyone = _all_prospects(world, blank, state, view)
@@ -211,7 +211,7 @@ def gain_norms(world: World, blank: Baseline, state: State, view: View) -> Float
     return np.asarray(log_gain.sum(axis=1) / (n - 1))
 
 
-def _all_prospects(world: World, baseline: Baseline, state: State, view: View) -> Prospects:
+def _all_prospects(world: World, baseline: Baseline, state: BlockState, view: View) -> Prospects:
     kinds = len(world.ladder.names)
     ego, alter, kind = (grid.ravel() for grid in np.indices((world.n, world.n, kinds)))
     return Prospects(world, baseline, view, state, np.zeros_like(ego), ego, alter, kind, kinds_each=kinds)

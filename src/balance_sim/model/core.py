@@ -67,7 +67,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Ladder:
+class AgreementTypes:
     """The kinds of agreement, sorted by name. All arrays (M,)."""
 
     names: tuple[str, ...]
@@ -179,7 +179,7 @@ class World:
     first: Ints  # (P,) the dyad's first state
     second: Ints  # (P,)
     pair_index: Ints  # (n, n), -1 on the diagonal
-    ladder: Ladder
+    ladder: AgreementTypes
     rules: Rules
     docket: InitialAgreements
     grid: Floats  # (S + 1,) step boundaries

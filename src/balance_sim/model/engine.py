@@ -11,21 +11,25 @@ from balance_sim.model.core import Baseline, Bools, Floats, Ints, Keys, Opportun
 from balance_sim.model.network import begin_network, enter, leave, refresh
 from balance_sim.model.news import provoke
 from balance_sim.model.perception import View, perceive
-from balance_sim.model.pipeline import accords_at_start, clock_of, open_talks, settle, sign_talks
+from balance_sim.model.pipeline import agreements_at_start, clock_of, open_talks, settle, sign_talks
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, Hastened, Simulated, State, refuse_invalid
+from balance_sim.model.state import AgreementRows, BlockState, Hastened, Simulated, refuse_invalid
 from balance_sim.model.thinning import BoundExceeded, openness_on, within_margins
 from balance_sim.model.willingness import consent, willingness
 
 __all__ = ["advance", "begin", "close_step", "perceive", "simulate", "turn_of_step", "watch_margins"]
 
-Observer = Callable[[World, State, View], None]
+Observer = Callable[[World, BlockState, View], None]
 
 
-def begin(world: World, baseline: Baseline, seed: int, runs: Keys, accords: Accords | None = None) -> State:
+def begin(
+    world: World, baseline: Baseline, seed: int, runs: Keys, accords: AgreementRows | None = None
+) -> BlockState:
     """The state of R runs at day 0. accords: of an arm that begins alike, else worked out here."""
     state = begin_network(world, runs)
-    a = state.accords = accords_at_start(world, baseline, seed, runs) if accords is None else accords.copy()
+    a = state.accords = (
+        agreements_at_start(world, baseline, seed, runs) if accords is None else accords.copy()
+    )
     announced, under_way = a.stage == 1, a.stage < 2
     state.touched[a.run[announced], a.pair[announced]] = True
     state.busy[a.run[under_way], a.pair[under_way], a.kind[under_way]] = True
@@ -39,7 +43,7 @@ AFTER_START = ("arm", "odds_against", "intent_odds", "reliability", "hazards")
 
 
 def open_to_consent(
-    world: World, chances: Opportunities, thin: Thinning, state: State, first: int, stop: int
+    world: World, chances: Opportunities, thin: Thinning, state: BlockState, first: int, stop: int
 ) -> Ints:
     """Opportunities first..stop-1 whose clock is idle and at which the two sides may consent."""
     rows = np.arange(first, stop)
@@ -49,7 +53,7 @@ def open_to_consent(
 
 
 def consents(
-    world: World, baseline: Baseline, chances: Opportunities, state: State, view: View, rows: Ints
+    world: World, baseline: Baseline, chances: Opportunities, state: BlockState, view: View, rows: Ints
 ) -> Floats:
     """(K, 2) probability that each side consents at each of these opportunities."""
     run, pair, kind = chances.run[rows], chances.pair[rows], chances.kind[rows]
@@ -63,7 +67,7 @@ def unbarred(world: World, chances: Opportunities, rows: Ints) -> Bools:
 
 
 def filtered(
-    world: World, chances: Opportunities, thin: Thinning, state: State, rows: Ints, sides: Floats
+    world: World, chances: Opportunities, thin: Thinning, state: BlockState, rows: Ints, sides: Floats
 ) -> Floats:
     """(K,) probability that talks open at each opportunity, over the probability that it was kept.
 
@@ -87,7 +91,7 @@ def advance(
     baseline: Baseline,
     chances: Opportunities,
     thin: Thinning,
-    state: State,
+    state: BlockState,
     view: View,
     seed: int,
 ) -> Floats:
@@ -107,7 +111,7 @@ def act(
     baseline: Baseline,
     chances: Opportunities,
     thin: Thinning,
-    state: State,
+    state: BlockState,
     view: View,
     rows: Ints,
     sides: Floats,
@@ -126,7 +130,7 @@ def act(
     return out
 
 
-def close_step(world: World, baseline: Baseline, state: State, view: View) -> None:
+def close_step(world: World, baseline: Baseline, state: BlockState, view: View) -> None:
     """Effort follows insecurity, and the day is over. Raises InvalidNumber where either is no number."""
     start, stop = world.grid[view.step], world.grid[view.step + 1]
     share = threat.effort_share(stop - start, world.rules.effort_years)
@@ -143,7 +147,7 @@ def close_step(world: World, baseline: Baseline, state: State, view: View) -> No
     state.day = stop
 
 
-def turn_of_step(world: World, state: State) -> None:
+def turn_of_step(world: World, state: BlockState) -> None:
     """What has come into force or ended by now takes effect: agreements change depth from the next step on."""
     entered, left = settle(world, state)
     enter(state, entered)
@@ -151,7 +155,7 @@ def turn_of_step(world: World, state: State) -> None:
     refresh(world, state, np.concatenate([entered, left]))
 
 
-def watch_margins(world: World, baseline: Baseline, chances: Opportunities, state: State) -> None:
+def watch_margins(world: World, baseline: Baseline, chances: Opportunities, state: BlockState) -> None:
     """Note which replications keep within the margins of their bounds. Raises BoundExceeded where one does not
 
     and opportunities were left out on the strength of the bounds."""
@@ -168,7 +172,7 @@ def simulate(
     seed: int,
     runs: Keys,
     observe: Observer | None = None,
-    accords: Accords | None = None,
+    accords: AgreementRows | None = None,
 ) -> Simulated:
     """R replications of one arm, start to end; `observe` sees each step.
 

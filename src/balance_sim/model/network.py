@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.model.core import Floats, InitialAgreements, Ints, Keys, Ladder, World
-from balance_sim.model.state import State, Workspace
+from balance_sim.model.core import AgreementTypes, Floats, InitialAgreements, Ints, Keys, World
+from balance_sim.model.state import BlockState, Workspace
 
 ROWS_AT_ONCE = 64  # states whose partners are counted together, in the cache; changes no result
 
@@ -19,7 +19,7 @@ def record_in_force(record: InitialAgreements, pairs: int, kinds: int) -> npt.ND
     return in_force
 
 
-def deepest(ladder: Ladder, in_force: npt.NDArray[np.int16]) -> tuple[Floats, Floats]:
+def deepest(ladder: AgreementTypes, in_force: npt.NDArray[np.int16]) -> tuple[Floats, Floats]:
     """Depth and calm of dyads from their agreements in force, (..., M) to (...).
 
     Several agreements of one kind between two states count once: depth is that of the deepest kind held."""
@@ -31,12 +31,12 @@ def deepest(ladder: Ladder, in_force: npt.NDArray[np.int16]) -> tuple[Floats, Fl
     return most(ladder.depth), most(ladder.calm)
 
 
-def begin_network(world: World, runs: Keys) -> State:
+def begin_network(world: World, runs: Keys) -> BlockState:
     """A state whose agreements in force are those on record; nothing under way yet."""
     r, n, pairs, start = len(runs), world.n, len(world.first), world.at_start
     depth = np.zeros((1, n, n))
     depth[0, world.first, world.second] = depth[0, world.second, world.first] = start.depth
-    state = State(
+    state = BlockState(
         runs=runs,
         day=0.0,
         in_force=np.repeat(start.in_force[None], r, axis=0),
@@ -60,19 +60,19 @@ def begin_network(world: World, runs: Keys) -> State:
     return state
 
 
-def enter(state: State, rows: Ints) -> None:
+def enter(state: BlockState, rows: Ints) -> None:
     """Agreements that came into force are counted in."""
     a = state.accords
     np.add.at(state.in_force, (a.run[rows], a.pair[rows], a.kind[rows]), 1)
 
 
-def leave(state: State, rows: Ints) -> None:
+def leave(state: BlockState, rows: Ints) -> None:
     """Agreements that ended are counted out."""
     a = state.accords
     np.subtract.at(state.in_force, (a.run[rows], a.pair[rows], a.kind[rows]), 1)
 
 
-def refresh(world: World, state: State, rows: Ints) -> None:
+def refresh(world: World, state: BlockState, rows: Ints) -> None:
     """Depth, calm and partners of the dyads whose agreements in force have changed."""
     if not len(rows):
         return
@@ -102,7 +102,7 @@ def _counts(depth: Floats) -> dict[str, Floats]:
     }
 
 
-def _recount(state: State, run: Ints, sides: Ints) -> None:
+def _recount(state: BlockState, run: Ints, sides: Ints) -> None:
     """The same where dyads have become partners, or are so no more: their own rows and columns alone change."""
     n = state.depth.shape[-1]
     rows = np.unique(run * n + sides)

@@ -21,7 +21,7 @@ from balance_sim.model import beliefs, clocks
 from balance_sim.model.beliefs import decay
 from balance_sim.model.clocks import run_keys
 from balance_sim.model.core import DAYS_PER_YEAR, Floats, Hazards, Ints, World
-from balance_sim.model.state import Provoked, State
+from balance_sim.model.state import BlockState, Provoked
 from balance_sim.scenario.schema import Scenario
 
 Readings = tuple[tuple[str, ...], ...]
@@ -193,7 +193,7 @@ def hazards_of(scenario: Scenario, audience: Ints) -> Hazards | None:
     )
 
 
-def provoke(world: World, state: State, seed: int) -> None:
+def provoke(world: World, state: BlockState, seed: int) -> None:
     """Draw the acts of all runs to the horizon, and mark the dyads whose beliefs they move."""
     hazards = world.hazards
     assert hazards is not None
@@ -214,7 +214,7 @@ def provoke(world: World, state: State, seed: int) -> None:
         state.touched[hit[:, None], pairs[hazards.act == drawn]] = True
 
 
-def provoked_odds(world: World, state: State, step: int) -> Floats:
+def provoked_odds(world: World, state: BlockState, step: int) -> Floats:
     """(R, T' + 1) factor on the odds of hostile intent at each entry that acts move; the last column is 1."""
     hazards, done = world.hazards, state.provoked
     assert hazards is not None

@@ -16,7 +16,7 @@ import numpy as np
 from balance_sim.model import beliefs, threat
 from balance_sim.model.core import Floats, Ints, Rules, Shared, World
 from balance_sim.model.news import provoked_odds
-from balance_sim.model.state import State, refuse_invalid
+from balance_sim.model.state import BlockState, refuse_invalid
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ def _believed(
     return out
 
 
-def change(world: World, state: State, step: int, announced: Floats) -> tuple[Patches, Floats]:
+def change(world: World, state: BlockState, step: int, announced: Floats) -> tuple[Patches, Floats]:
     """What the dyads to which something has happened believe and are believed in this step.
 
     announced: (R, P) nats. Returns where it stands, and (2 A + 3, 2, K) values, in the workspace's order."""
@@ -250,7 +250,7 @@ def change(world: World, state: State, step: int, announced: Floats) -> tuple[Pa
     return entries, _believed(world, step, entries.sides, depth, calm, nats, odds, reliable)
 
 
-def _moved(world: World, state: State, announced: Floats) -> tuple[Ints, Ints, Floats, Floats, Floats]:
+def _moved(world: World, state: BlockState, announced: Floats) -> tuple[Ints, Ints, Floats, Floats, Floats]:
     """Run, dyad, depth, calm and announcements of the dyads touched whose beliefs can differ from the start's."""
     n, start = world.n, world.at_start
     where = np.flatnonzero(state.touched)
@@ -266,7 +266,7 @@ def _moved(world: World, state: State, announced: Floats) -> tuple[Ints, Ints, F
     return run[kept], pair[kept], depth[kept], calm[kept], nats[kept]
 
 
-def hostility_toward(world: World, state: State, step: int, k: int) -> Floats:
+def hostility_toward(world: World, state: BlockState, step: int, k: int) -> Floats:
     """(R, n) L_ik: the hostility of k as each i sees it in a step, as `perceive` has it; 0 on itself."""
     calm = state.calm[:, world.pair_index[:, k]]
     odds = np.broadcast_to(world.intent_odds[step][:, k], calm.shape)
@@ -278,7 +278,7 @@ def hostility_toward(world: World, state: State, step: int, k: int) -> Floats:
     return out
 
 
-def announcements(world: World, state: State, day: float) -> Floats:
+def announcements(world: World, state: BlockState, day: float) -> Floats:
     """(R, P) evidence, in nats, of agreements signed and not yet in force.
 
     Until it enters into force an agreement is evidence that fades; in force it acts by its depth."""
@@ -290,7 +290,7 @@ def announcements(world: World, state: State, day: float) -> Floats:
     return np.bincount(clock, dose, minlength=len(state.runs) * pairs).reshape(-1, pairs)
 
 
-def perceive(world: World, state: State, step: int) -> View:
+def perceive(world: World, state: BlockState, step: int) -> View:
     """What the states of all runs see and feel in a step.
 
     The view's arrays are the state's own workspace: they hold until the next call."""
@@ -327,7 +327,7 @@ def perceive(world: World, state: State, step: int) -> View:
     )
 
 
-def _weigh(world: World, state: State, runs: slice) -> None:
+def _weigh(world: World, state: BlockState, runs: slice) -> None:
     """From the beliefs of a few runs, laid in the workspace, to the threat to each state and what defends it."""
     workspace, few, audiences = state.workspace, runs.stop - runs.start, len(world.audience_rows)
     unopposed, sided = workspace.unopposed[runs], workspace.sided[runs]

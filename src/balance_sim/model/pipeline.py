@@ -24,7 +24,7 @@ from balance_sim.model.core import (
 )
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, Hastened, State
+from balance_sim.model.state import AgreementRows, BlockState, Hastened
 from balance_sim.model.thinning import FEW, clock_keys, openness_at, opportunity_rate
 
 _TALKS, _FAIL_IN_TALKS, _FORCE, _FAIL_SIGNED, _END = 1, 2, 3, 4, 5
@@ -46,7 +46,7 @@ def wait(key: Keys, purpose: int, rate_per_year: float) -> Floats:
     return clocks.exponential(clocks.absorb(key, purpose)) * (DAYS_PER_YEAR / rate_per_year)
 
 
-def record_at_start(world: World, seed: int, runs: Keys) -> Accords:
+def initial_agreements(world: World, seed: int, runs: Keys) -> AgreementRows:
     """The initial agreements in R runs: talks and signed agreements under way; of those in force, which end in time."""
     rules, kinds, record = world.rules, world.ladder, world.docket
     run, row = (grid.ravel() for grid in np.indices((len(runs), len(record.ids))))
@@ -54,7 +54,7 @@ def record_at_start(world: World, seed: int, runs: Keys) -> Accords:
     ended = np.where(np.isnan(record.ended[row]), wait(key, _END, rules.end_rate), record.ended[row])
     keep = np.flatnonzero((record.stage[row] < 2) | (ended < world.grid[-1]))
     run, row, key, ended = run[keep], row[keep], key[keep], ended[keep]
-    a = Accords.begun(TALKS, run, record.pair[row], record.kind[row], row, key, record.opened[row])
+    a = AgreementRows.begun(TALKS, run, record.pair[row], record.kind[row], row, key, record.opened[row])
     a.stage = record.stage[row]
     fixed = ~(np.isnan(record.fixed_signed) & np.isnan(record.fixed_in_force))[row]
     a.origin = np.choose(a.stage, [TALKS, SIGNED, IN_FORCE])
@@ -85,7 +85,7 @@ def record_at_start(world: World, seed: int, runs: Keys) -> Accords:
     return a
 
 
-def _to_force(world: World, a: Accords, rows: Ints, fixed: Floats | None = None) -> None:
+def _to_force(world: World, a: AgreementRows, rows: Ints, fixed: Floats | None = None) -> None:
     """Date of entry into force of agreements just signed, or signed before the start."""
     kind = a.kind[rows]
     waited = np.maximum(-a.signed[rows], 0.0)
@@ -111,11 +111,11 @@ def chance_under_way(world: World, baseline: Baseline) -> Floats:
     return np.asarray(chance.reshape(-1, rate.shape[-2] * rate.shape[-1]))
 
 
-def accords_at_start(world: World, baseline: Baseline, seed: int, runs: Keys) -> Accords:
+def agreements_at_start(world: World, baseline: Baseline, seed: int, runs: Keys) -> AgreementRows:
     """What R runs begin with: the record, and talks that nobody has recorded yet on clocks that the record leaves free.
 
     No evidence of an event goes into it."""
-    known = record_at_start(world, seed, runs)
+    known = initial_agreements(world, seed, runs)
     busy = np.zeros((len(runs), len(world.first), len(world.ladder.names)), dtype=bool)
     under_way = known.stage < 2
     busy[known.run[under_way], known.pair[under_way], known.kind[under_way]] = True
@@ -123,7 +123,9 @@ def accords_at_start(world: World, baseline: Baseline, seed: int, runs: Keys) ->
     return known
 
 
-def unobserved_negotiations(world: World, baseline: Baseline, busy: Bools, seed: int, runs: Keys) -> Accords:
+def unobserved_negotiations(
+    world: World, baseline: Baseline, busy: Bools, seed: int, runs: Keys
+) -> AgreementRows:
     """Talks under way at the start that the record does not show, drawn from their steady state.
 
     The record holds few talks: most become known when something is signed. Without them a run would
@@ -148,14 +150,14 @@ def unobserved_negotiations(world: World, baseline: Baseline, busy: Bools, seed:
     kept = np.flatnonzero(lasted & ~busy[run, pair, kind])
     run, pair, kind = run[kept], pair[kept], kind[kept]
     a_key = accord_keys(world, runs, seed, run, pair, kind, np.full(len(kept), _OF_ASSUMED))
-    a = Accords.begun(ASSUMED, run, pair, kind, np.zeros_like(run), a_key, -age[kept])
+    a = AgreementRows.begun(ASSUMED, run, pair, kind, np.zeros_like(run), a_key, -age[kept])
     a.length, a.progress = length[kept], age[kept]
     a.fails = wait(own[kept], _FAIL_IN_TALKS, world.rules.collapse_rate)
     a.plain_signed = at_speed_one(a, np.arange(len(kept)))
     return a
 
 
-def at_speed_one(a: Accords, rows: Ints) -> Floats:
+def at_speed_one(a: AgreementRows, rows: Ints) -> Floats:
     """Day on which talks would be signed at speed 1; NEVER where they would have collapsed before."""
     done = a.opened[rows] + a.length[rows]
     return np.where(a.fails[rows] < done, NEVER, done)
@@ -166,7 +168,7 @@ def clock_of(world: World, run: Ints, pair: Ints, kind: Ints) -> Ints:
     return (run * len(world.first) + pair) * len(world.ladder.names) + kind
 
 
-def settle(world: World, state: State) -> tuple[Ints, Ints]:
+def settle(world: World, state: BlockState) -> tuple[Ints, Ints]:
     """Agreements due by the state's day come into force, collapse or end. Returns rows (entered, left)."""
     a, day = state.accords, state.day
     due = np.flatnonzero((a.stage == 1) & (np.minimum(a.in_force, a.fails) <= day))
@@ -184,14 +186,20 @@ def settle(world: World, state: State) -> tuple[Ints, Ints]:
 
 
 def _both_log_gains(
-    world: World, baseline: Baseline, state: State, view: View, run: Ints, pair: Ints, kind: Ints
+    world: World, baseline: Baseline, state: BlockState, view: View, run: Ints, pair: Ints, kind: Ints
 ) -> Floats:
     both = Prospects.of_both_sides(world, baseline, view, state, run, pair, kind)
     return both.log_gain.reshape(2, -1).sum(axis=0)
 
 
 def open_talks(
-    world: World, baseline: Baseline, chances: Opportunities, state: State, view: View, rows: Ints, seed: int
+    world: World,
+    baseline: Baseline,
+    chances: Opportunities,
+    state: BlockState,
+    view: View,
+    rows: Ints,
+    seed: int,
 ) -> None:
     """Talks at the given opportunities; of two in one step on one clock the earlier counts."""
     if not len(rows):
@@ -201,7 +209,7 @@ def open_talks(
     rows = rows[np.sort(earliest)]
     run, pair, kind, count = chances.run[rows], chances.pair[rows], chances.kind[rows], chances.count[rows]
     key = accord_keys(world, state.runs, seed, run, pair, kind, count.astype(np.uint64))
-    a = Accords.begun(NEW, run, pair, kind, count, key, chances.day[rows])
+    a = AgreementRows.begun(NEW, run, pair, kind, count, key, chances.day[rows])
     a.length = clocks.gamma(
         clocks.absorb(key, _TALKS), world.ladder.talks_shape[a.kind], world.ladder.talks_days[a.kind]
     )
@@ -219,7 +227,9 @@ def speed(now: Floats, opened: Floats, exponent: float, most: float) -> Floats:
     return np.clip(np.exp(exponent * (now - opened)), 1.0, most)
 
 
-def sign_talks(world: World, baseline: Baseline, state: State, view: View, start: float, stop: float) -> None:
+def sign_talks(
+    world: World, baseline: Baseline, state: BlockState, view: View, start: float, stop: float
+) -> None:
     """Talks go on from `start` to `stop`; at their length they are signed, or they fail and are over."""
     a, rules = state.accords, world.rules
     rows = np.flatnonzero(a.stage == 0)

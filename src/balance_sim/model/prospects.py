@@ -14,7 +14,7 @@ import numpy as np
 from balance_sim.model import beliefs, threat
 from balance_sim.model.core import Baseline, Floats, Ints, World
 from balance_sim.model.perception import View
-from balance_sim.model.state import State
+from balance_sim.model.state import BlockState
 
 ROWS_AT_ONCE = 1024  # rows of the matrix of threat taken together, to stay in the cache; changes no result
 
@@ -28,7 +28,7 @@ class Prospects:
     world: World
     baseline: Baseline
     view: View
-    state: State
+    state: BlockState
     run: Ints
     ego: Ints
     alter: Ints
@@ -51,7 +51,14 @@ class Prospects:
 
     @classmethod
     def of_both_sides(
-        cls, world: World, baseline: Baseline, view: View, state: State, run: Ints, pair: Ints, kind: Ints
+        cls,
+        world: World,
+        baseline: Baseline,
+        view: View,
+        state: BlockState,
+        run: Ints,
+        pair: Ints,
+        kind: Ints,
     ) -> Prospects:
         """2 C prospects: C dyads as their first states see them, then as their second states do.
 

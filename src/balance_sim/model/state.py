@@ -24,7 +24,7 @@ class Provoked:
 
 
 @dataclass
-class Accords:
+class AgreementRows:
     """Agreements under way or made in a block, one row each. Days; NEVER where it has not happened."""
 
     run: Ints
@@ -48,7 +48,7 @@ class Accords:
     @classmethod
     def begun(
         cls, origin: int, run: Ints, pair: Ints, kind: Ints, count: Ints, key: Keys, opened: Floats
-    ) -> Accords:
+    ) -> AgreementRows:
         """Talks that have just begun: of them nothing else is known."""
         given: dict[str, Any] = {"run": run, "pair": pair, "kind": kind, "count": count, "key": key}
         given |= {"origin": np.full(len(run), origin), "stage": np.zeros(len(run), dtype=np.int64)}
@@ -57,18 +57,18 @@ class Accords:
         return cls(**{name: given[name] if name in given else np.full(len(run), NEVER) for name in names})
 
     @classmethod
-    def none(cls) -> Accords:
+    def none(cls) -> AgreementRows:
         whole = np.empty(0, np.int64)
         return cls.begun(0, whole, whole, whole, whole, whole.astype(np.uint64), np.empty(0))
 
-    def take(self, rows: Ints) -> Accords:
+    def take(self, rows: Ints) -> AgreementRows:
         """These rows, copied."""
-        return Accords(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        return AgreementRows(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
-    def copy(self) -> Accords:
-        return Accords(*(getattr(self, name).copy() for name in self.__dataclass_fields__))
+    def copy(self) -> AgreementRows:
+        return AgreementRows(*(getattr(self, name).copy() for name in self.__dataclass_fields__))
 
-    def append(self, more: Accords) -> None:
+    def append(self, more: AgreementRows) -> None:
         for name in self.__dataclass_fields__:
             setattr(self, name, np.concatenate([getattr(self, name), getattr(more, name)]))
 
@@ -103,7 +103,7 @@ class Hastened:
     pace: Floats
 
     @classmethod
-    def of(cls, a: Accords, rows: Ints, since: Floats, stop: float, pace: Floats) -> Hastened:
+    def of(cls, a: AgreementRows, rows: Ints, since: Floats, stop: float, pace: Floats) -> Hastened:
         """These talks, before what they have done in the step is added."""
         which = a.run[rows], a.pair[rows], a.kind[rows], a.origin[rows]
         return cls(*which, since, np.full(len(rows), stop), a.progress[rows], pace)
@@ -129,13 +129,13 @@ class Simulated:
     number of talks opened, and far less variance (filtered Monte Carlo: Glasserman 1993, Mathematics of Operations
     Research 18(3)). hastened: the talks that did not keep speed 1, step by step."""
 
-    accords: Accords
+    accords: AgreementRows
     consent: Floats
     hastened: Hastened
 
 
 @dataclass
-class State:
+class BlockState:
     """What a block of R runs carries from step to step. Owned and changed by `advance` alone."""
 
     runs: Keys
@@ -155,7 +155,7 @@ class State:
     active: Floats  # (R, n), scaled to day 0
     effort: Floats  # (R, n)
     workspace: Workspace
-    accords: Accords = field(default_factory=Accords.none)
+    accords: AgreementRows = field(default_factory=AgreementRows.none)
     hastened: list[Hastened] = field(default_factory=lambda: [Hastened.none()])
     provoked: Provoked | None = None
 

@@ -25,19 +25,19 @@ from balance_sim.model import clocks
 from balance_sim.model.clocks import run_keys
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
+    AgreementTypes,
     Baseline,
     Bools,
     Floats,
     Ints,
     Keys,
-    Ladder,
     Openness,
     Opportunities,
     Thinning,
     World,
 )
 from balance_sim.model.prospects import MARGINS, Extremes, Margins
-from balance_sim.model.state import State
+from balance_sim.model.state import BlockState
 from balance_sim.model.willingness import TERMS, Bounds, consent, total
 from balance_sim.scenario.schema import Scenario
 
@@ -64,7 +64,7 @@ def opportunity_rate(world: World) -> Floats:
     return np.asarray(world.frailty[:, None] * world.ladder.ceiling)
 
 
-def share_signed(ladder: Ladder, collapse_rate: float) -> Floats:
+def share_signed(ladder: AgreementTypes, collapse_rate: float) -> Floats:
     """(M,) share of talks that are signed and do not collapse first: (1 + f m / k)^-k, gamma lag of mean m."""
     fails = collapse_rate / DAYS_PER_YEAR
     return np.asarray((1.0 + fails * ladder.talks_days / ladder.talks_shape) ** -ladder.talks_shape)
@@ -136,7 +136,7 @@ class BoundExceeded(Exception):
     """A replication left the margins: its opportunities must not be thinned."""
 
 
-def within_margins(world: World, baseline: Baseline, state: State, margins: Margins = MARGINS) -> Bools:
+def within_margins(world: World, baseline: Baseline, state: BlockState, margins: Margins = MARGINS) -> Bools:
     """(R,) whether the network of each replication, and what it has signed, keep within the margins now."""
     fell = np.log1p(baseline.partners).mean() - state.log_partners.mean(axis=-1)
     signed_by_pair = (state.experience - world.experience).max(axis=-1, initial=0.0)

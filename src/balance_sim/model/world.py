@@ -15,13 +15,13 @@ from balance_sim.model import beliefs, clocks
 from balance_sim.model.beliefs import prior_alignment, prior_intent
 from balance_sim.model.core import (
     DAYS_PER_YEAR,
+    AgreementTypes,
     AtStart,
     Bools,
     Floats,
     InitialAgreements,
     Ints,
     Keys,
-    Ladder,
     Rules,
     World,
 )
@@ -41,9 +41,9 @@ def compile_world(scenario: Scenario, arm: str, grid: Floats, focal_day: float) 
     first, second, pair_index, pair_keys = numbered(codes)
     parameters = scenario.parameters
     kinds = sorted(scenario.kinds)
-    fields = [name for name in Ladder.__dataclass_fields__ if name != "names"]
+    fields = [name for name in AgreementTypes.__dataclass_fields__ if name != "names"]
     columns = (np.array([getattr(scenario.kinds[kind], name) for kind in kinds]) for name in fields)
-    ladder = Ladder(tuple(kinds), *columns)
+    ladder = AgreementTypes(tuple(kinds), *columns)
     ground = ground_of(scenario)
     km, gap = ground.distance_km, ground.gap
     capability, reached = capabilities(scenario), reach(km, parameters.delta_km, parameters.gamma)

@@ -334,7 +334,7 @@ def map_in_order[A, R](
 ) -> Iterator[R]:
     """function(argument) of each, in their order. More than one worker starts processes, which end with this.
 
-    A call whose worker dies is made again. Raises what the function raises, and StudyFault, with the hint, for one that
+    A call whose worker dies is made again. Raises what the function raises, and StudyError, with the hint, for one that
     kills its worker each time. named: a call in a message."""
     if workers <= 1 or len(arguments) <= 1:
         yield from map(function, arguments)
@@ -344,9 +344,9 @@ def map_in_order[A, R](
     tasks = ((place, (argument,)) for place, argument in enumerate(arguments))
     for place, found in run_in_processes(Calls(function, named), tasks, min(workers, len(arguments))):
         if isinstance(found, Failure):
-            from balance_sim.pool.faults import StudyFault
+            from balance_sim.pool.errors import StudyError
 
-            raise found.error or StudyFault(f"{found.why} {hint}".rstrip())
+            raise found.error or StudyError(f"{found.why} {hint}".rstrip())
         early[place] = found
         while due in early:
             yield early.pop(due)

@@ -17,10 +17,10 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.classes import classes_of, versions_for
 from balance_sim.model.thinning import most_willing
 from balance_sim.model.world import by_audience, compile_world, time_grid
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.scenario import arm_scenario
+from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
 from balance_sim.scenario.fingerprint import content_digest
-from balance_sim.scenario.problems import did_you_mean, listed, shown
 from balance_sim.scenario.schema import Scenario
 
 VISIBILITIES = (0.25, 0.5, 0.75)

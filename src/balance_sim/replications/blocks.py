@@ -18,14 +18,14 @@ import pyarrow as pa
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import Opportunities, Thinning, World, once
 from balance_sim.model.engine import AFTER_START, Observer, simulate
-from balance_sim.model.pipeline import accords_at_start
-from balance_sim.model.state import Accords, Simulated
+from balance_sim.model.pipeline import agreements_at_start
+from balance_sim.model.state import AgreementRows, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 from balance_sim.model.world import numbered
 from balance_sim.replications.arms import EXTRA_EVERY, ExtraArms
 from balance_sim.replications.draws import with_draws
 from balance_sim.replications.filtered import (
-    Filtered,
+    FilteredSums,
     Prospect,
     filtered_outcomes,
     focal_windows,
@@ -71,7 +71,7 @@ class Batch:
 
     numbers: Runs
     recorder: Recorder
-    made: dict[str, Accords] = field(default_factory=dict)
+    made: dict[str, AgreementRows] = field(default_factory=dict)
     smooth: dict[str, dict[str, Floats]] = field(default_factory=dict)
     dyads: dict[str, Floats] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ class Batch:
     ) -> None:
         """Put an arm's agreements into the batch, with its filtered estimates."""
         windows, direction = focal_windows(worlds), self.recorder.cast.direction
-        found = Filtered(
+        found = FilteredSums(
             worlds.arms[arm], chances, simulated, prospect, windows, direction, len(self.numbers)
         )
         self.made[arm] = simulated.accords
@@ -99,7 +99,7 @@ class Batch:
         return runs_table(self.numbers, arm, outcomes, self.smooth[arm])
 
 
-def live_block(
+def simulate_block(
     worlds: Worlds,
     seed: int,
     block: Block,
@@ -196,12 +196,12 @@ def simulate_arms(
         chances = draw(worlds.reference, seed, numbers, most)
         prospect = prospect_of(worlds, chances, focal_windows(worlds))
         batch = Batch(numbers, recorder)
-        begun: list[tuple[World, Accords]] = []
+        begun: list[tuple[World, AgreementRows]] = []
         thinned: list[tuple[Floats, Thinning]] = []
         try:
             for arm in arms:
                 world, bounds = worlds.arms[arm], worlds.bounds[arm]
-                start = partial(accords_at_start, world, worlds.baseline, seed, numbers)
+                start = partial(agreements_at_start, world, worlds.baseline, seed, numbers)
                 accords = once(begun, world, start, AFTER_START)
                 thin = once(thinned, bounds, partial(thinning, world, chances, bounds))
                 seen = (look or recorder).observer(arm)
@@ -213,7 +213,7 @@ def simulate_arms(
     raise AssertionError("without thinning no bound can be exceeded")
 
 
-def live_runs(worlds: Worlds, seed: int, numbers: Runs, arms: Sequence[str]) -> dict[str, Accords]:
+def simulate_runs(worlds: Worlds, seed: int, numbers: Runs, arms: Sequence[str]) -> dict[str, AgreementRows]:
     """The agreements of some replications in every arm."""
     return simulate_arms(worlds, seed, numbers, arms, focal_recorder(worlds)).made
 

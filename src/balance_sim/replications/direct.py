@@ -29,7 +29,7 @@ from balance_sim.model.engine import (
     watch_margins,
 )
 from balance_sim.model.perception import View
-from balance_sim.model.state import Hastened, Simulated, State
+from balance_sim.model.state import BlockState, Hastened, Simulated
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, thinning
 
 Floats = npt.NDArray[np.float64]
@@ -38,20 +38,20 @@ Runs = npt.NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
-class Sight:
+class StepOfArm:
     """What the states of one arm see in a step of the control arm's replications.
 
     rows: (K,) the step's opportunities whose clock is idle and that were not thinned. `view` holds until the next."""
 
     world: World
-    state: State
+    state: BlockState
     view: View
     chances: Opportunities
     thin: Thinning
     rows: Ints
 
 
-Look = Callable[[Sight], None]
+Look = Callable[[StepOfArm], None]
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,14 @@ def _along(
             world = worlds.arms[arm]
             beside = replace(state, effort=effort[arm])
             view = perceive(world, beside, step)
-            look(Sight(world, beside, view, chances, thin, rows))
+            look(StepOfArm(world, beside, view, chances, thin, rows))
             rules = world.rules
             share = threat.effort_share(days, rules.effort_years)
             effort[arm] = threat.effort_change(
                 effort[arm], view.insecurity, baseline.insecurity, rules.effort_slope, rules.effort_max, share
             )
         view = perceive(control, state, step)
-        look(Sight(control, state, view, chances, thin, rows))
+        look(StepOfArm(control, state, view, chances, thin, rows))
         consent.append(advance(control, baseline, chances, thin, state, view, seed))
     turn_of_step(control, state)
     return Simulated(state.accords, np.concatenate(consent), Hastened.joined(state.hastened))
@@ -119,7 +119,7 @@ def direct(worlds: Worlds, seed: int, runs: Runs, arms: Sequence[str]) -> tuple[
     of two filtered sums is the direct effect."""
     found: dict[str, list[tuple[Ints, Floats]]] = {}
 
-    def look(seen: Sight) -> None:
+    def look(seen: StepOfArm) -> None:
         if seen.view.step == 0:
             found[seen.world.arm] = []
         sides = consents(seen.world, worlds.baseline, seen.chances, seen.state, seen.view, seen.rows)

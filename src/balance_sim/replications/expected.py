@@ -27,9 +27,9 @@ from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, Baseline, World
 from balance_sim.model.engine import close_step, perceive
 from balance_sim.model.network import begin_network
 from balance_sim.model.news import evidence
-from balance_sim.model.pipeline import record_at_start, speed
+from balance_sim.model.pipeline import initial_agreements, speed
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import State
+from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.model.willingness import STEADY, TERMS, consent, willingness
 from balance_sim.model.world import by_audience, event_days
@@ -47,7 +47,7 @@ NO_RUN = np.zeros(1, dtype=np.uint64)
 
 
 @dataclass(frozen=True)
-class Course:
+class WillingnessOverTime:
     """What an arm's states want over time. K spans, P dyads, M kinds."""
 
     world: World  # in spans: see `in_spans`
@@ -55,7 +55,7 @@ class Course:
     consent: Floats  # (K, P, M) probability that both sides consent at an opportunity
     gain: Floats  # (K, P, M) sum of both sides' log gain, which sets the pace of talks
     steady: Floats  # (2, P, M) what both sides' willingness is in any span
-    states: tuple[State, ...]  # as each span finds them
+    states: tuple[BlockState, ...]  # as each span finds them
 
 
 def spans(worlds: Worlds, least: int = SPANS) -> Ints:
@@ -100,10 +100,10 @@ def with_event(world: World, scenario: Scenario, event: Event) -> World:
     )
 
 
-def at_start(world: World) -> State:
+def at_start(world: World) -> BlockState:
     """The state of one replication at day 0 with the record alone: no talks but those on record, no provocations."""
     state = begin_network(world, NO_RUN)
-    state.accords = record_at_start(world, 0, NO_RUN)
+    state.accords = initial_agreements(world, 0, NO_RUN)
     announced = state.accords.stage == 1
     state.touched[0, state.accords.pair[announced]] = True
     return state
@@ -114,9 +114,9 @@ def course(
     baseline: Baseline,
     dyads: Ints | None = None,
     *,
-    start: State | None = None,
-    beside: Course | None = None,
-) -> Course:
+    start: BlockState | None = None,
+    beside: WillingnessOverTime | None = None,
+) -> WillingnessOverTime:
     """What the states of some dyads, or of all, want in each span.
 
     world: in spans; start: what `at_start` gives for a world with the same record, left as it is. beside: the course,
@@ -149,7 +149,7 @@ def course(
         close_step(world, baseline, state, view)
     assert steady is not None  # there is a span at least
     unchanging = steady.reshape(2, pairs, kinds)
-    return Course(world, dyads, np.stack(both), np.stack(gains), unchanging, tuple(states))
+    return WillingnessOverTime(world, dyads, np.stack(both), np.stack(gains), unchanging, tuple(states))
 
 
 def _alike(world: World, other: World) -> int:
@@ -212,7 +212,7 @@ class Reach:
     inside: Floats
 
 
-class Yield:
+class ExpectedSignatures:
     """What talks lead to that open in given spans: the same for all arms of a scenario.
 
     edges: (K + 1,) days at which spans begin, and the end. talks: `TalksAtStart` of the same worlds, if known."""
@@ -242,14 +242,14 @@ class Yield:
         known, later, sooner = self.talks.signed_by(np.maximum([moment, moment + 0.5, moment - 0.5], 0.0))
         return Reach(opened, hastened, known, later - sooner, inside)
 
-    def rate(self, found: Course) -> Floats:
+    def rate(self, found: WillingnessOverTime) -> Floats:
         """(K, P, M) rate a day at which idle clocks open talks, the mean over each span."""
         openness = mean_openness(found.world, self.edges)[:, found.dyads, None]
         return np.asarray(
             found.consent * openness * opportunity_rate(found.world)[found.dyads] / DAYS_PER_YEAR
         )
 
-    def signed(self, found: Course, idle: Floats, windows: Windows) -> Expected:
+    def signed(self, found: WillingnessOverTime, idle: Floats, windows: Windows) -> Expected:
         """Expected new agreements of an arm within each window. idle: (K, P, M), as `idle` gives it."""
         opens = self.rate(found) * idle
         edges = sorted({day for window in windows.days for day in windows.bounds(window)})
@@ -267,7 +267,7 @@ class Yield:
             found.world, windows, {name: by[stop] - by[first] for name, (first, stop) in of.items()}
         )
 
-    def idle(self, found: Course) -> Floats:
+    def idle(self, found: WillingnessOverTime) -> Floats:
         """(K, P, M) probability that nothing is under way on a clock in the middle of each span, talks at speed 1."""
         length = np.diff(self.edges)
         rate = self.rate(found)
@@ -342,7 +342,7 @@ class Yield:
 PIECES = 12  # of a lag, in which signature is taken to fall in the middle
 
 
-def gained(found: Course, inside: Floats) -> Floats:
+def gained(found: WillingnessOverTime, inside: Floats) -> Floats:
     """(D, K, P, M) days that talks opened in each span gain on those at speed 1 by D moments.
 
     inside: (D, K) days of each span before each moment."""
@@ -363,7 +363,7 @@ class Estimator:
     def __init__(self, worlds: Worlds) -> None:
         self.baseline, self.windows = worlds.baseline, focal_windows(worlds)
         self.edges = spans(worlds)
-        self.gives = Yield(worlds, worlds.reference.grid[self.edges])
+        self.gives = ExpectedSignatures(worlds, worlds.reference.grid[self.edges])
 
     def of(self, world: World, dyads: Ints | None = None, windows: Windows | None = None) -> Expected:
         """Expected new agreements of an arm, of some dyads or of all, in the windows of the scenario's report after its

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balance_sim.model.baseline import Worlds
-from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, ORIGINS, Ladder, Opportunities, World
+from balance_sim.model.core import DAYS_PER_YEAR, DIRECTIONS, ORIGINS, AgreementTypes, Opportunities, World
 from balance_sim.model.pipeline import chance_under_way
 from balance_sim.model.state import Simulated
 from balance_sim.replications.outcomes import (
@@ -107,7 +107,7 @@ def prospect_of(worlds: Worlds, chances: Opportunities, windows: Windows) -> Pro
 
 
 def _in_force(
-    ladder: Ladder, collapse: float, chances: Opportunities, first: float, stop: float, end: float
+    ladder: AgreementTypes, collapse: float, chances: Opportunities, first: float, stop: float, end: float
 ) -> Floats:
     out = np.empty(len(chances.day))
     for kind in range(len(ladder.names)):
@@ -119,7 +119,7 @@ def _in_force(
     return out
 
 
-def in_force_of(ladder: Ladder, kind: int, collapse: float, days: Floats, longest: float) -> Floats:
+def in_force_of(ladder: AgreementTypes, kind: int, collapse: float, days: Floats, longest: float) -> Floats:
     """Probability that an agreement of a kind is in force within so many days of the opening of its talks."""
     return in_force_within(
         days,
@@ -213,7 +213,7 @@ def _nodes(first: float, stop: float) -> Floats:
     return np.linspace(first, stop, int(np.ceil((stop - first) / EVERY_DAYS)) + 1)
 
 
-def after_signature(ladder: Ladder, kind: int, collapse: float, days: Floats) -> Floats:
+def after_signature(ladder: AgreementTypes, kind: int, collapse: float, days: Floats) -> Floats:
     """Probability that an agreement is in force within so many days of its signature."""
     at_once, mean = float(ladder.at_once[kind]), float(ladder.force_days[kind])
     now = (days > 0).astype(float)
@@ -224,7 +224,7 @@ def after_signature(ladder: Ladder, kind: int, collapse: float, days: Floats) ->
 
 
 @dataclass(frozen=True)
-class Filtered:
+class FilteredSums:
     """Filtered sums of one arm's replications. `direction`: (P,) class of each dyad."""
 
     world: World
@@ -355,7 +355,7 @@ class Filtered:
         return np.asarray((1.0 - ladder.at_once[kind]) * later)
 
 
-def filtered_outcomes(found: Filtered) -> dict[str, Floats]:
+def filtered_outcomes(found: FilteredSums) -> dict[str, Floats]:
     """(R,) each: filtered estimates of the numbers of agreements that `outcomes.outcomes_of` counts, by its names."""
     security, longest = found.security, found.windows.longest
     by_direction = {

@@ -25,7 +25,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from balance_sim.model.world import distances
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.outcomes import NEW
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.schema import Accord, Arm, Event, Report, Scenario
@@ -56,7 +56,7 @@ GROUPS = (  # in the order in which they are shown
 
 
 @dataclass(frozen=True)
-class Ground:
+class StateFacts:
     """What is known of the states, in the order of `codes`, n of them; NaN or None: not known.
 
     km: (n, n) distance; democracy: (n,) 0..1; hostile: (n, n) whether a dispute is on record between two of them."""
@@ -164,7 +164,7 @@ class StateRow:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class GofComparison:
     """Every group of one comparison. states: the furthest from the simulated mean first.
 
     p: of all groups together: the share of the R + 1 histories whose sum of ln p over groups is lower than that of the
@@ -185,7 +185,7 @@ class Comparison:
 
 
 def statistics_of(
-    ground: Ground, made: Agreements, kinds: Sequence[str], years: Sequence[int]
+    ground: StateFacts, made: Agreements, kinds: Sequence[str], years: Sequence[int]
 ) -> dict[str, dict[str, float]]:
     """Group -> statistic -> number, of one history. kinds, years: those that get a number of their own.
 
@@ -228,7 +228,7 @@ def _mean(values: npt.NDArray[np.generic]) -> float:
     return float(known.mean()) if len(known) else float("nan")
 
 
-def _regimes(ground: Ground, made: Agreements) -> dict[str, float]:
+def _regimes(ground: StateFacts, made: Agreements) -> dict[str, float]:
     names = ("two democracies", "one democracy", "no democracy")
     if ground.democracy is None:
         return dict.fromkeys(names, float("nan"))
@@ -249,7 +249,9 @@ def _lags(made: Agreements) -> dict[str, float]:
     }
 
 
-def compare(ground: Ground, span: Span, observed: Agreements, simulated: Agreements, runs: int) -> Comparison:
+def compare(
+    ground: StateFacts, span: Span, observed: Agreements, simulated: Agreements, runs: int
+) -> GofComparison:
     """Compare what was observed with R = `runs` replications, numbered 0..R-1; all of the span.
 
     Raises ValueError for fewer than two replications."""
@@ -267,7 +269,7 @@ def compare(ground: Ground, span: Span, observed: Agreements, simulated: Agreeme
         for one in groups[GROUPS.index("states")].statistics
     )
     pooled = [one.fit.ranks for one in groups if one.fit is not None and one.fit.ranks is not None]
-    return Comparison(
+    return GofComparison(
         span,
         runs,
         len(seen),
@@ -279,7 +281,7 @@ def compare(ground: Ground, span: Span, observed: Agreements, simulated: Agreeme
 
 
 def vectors_of(
-    ground: Ground, span: Span, made: Agreements, runs: int, kinds: Sequence[str]
+    ground: StateFacts, span: Span, made: Agreements, runs: int, kinds: Sequence[str]
 ) -> dict[str, tuple[list[str], Floats]]:
     """Group -> names of its K statistics, and (R, K) their values in each of the histories 0..R-1."""
     order = np.argsort(made.run, kind="stable")
@@ -314,7 +316,7 @@ def _group(name: str, names: list[str], values: Floats) -> Group:
     return Group(name, tuple(rows), values[1:], lies_among(whole[0], whole[1:]), why)
 
 
-def ground_of(scenario: Scenario) -> Ground:
+def ground_of(scenario: Scenario) -> StateFacts:
     """What the statistics need to know of the states. A dispute: a row of the table with any part above 0."""
     at = {code: i for i, code in enumerate(scenario.codes)}
     hostile = np.zeros((len(at), len(at)), dtype=bool)
@@ -322,7 +324,7 @@ def ground_of(scenario: Scenario) -> Ground:
         if max(row.rivalry, row.claim, row.militarised, row.war) > 0:
             hostile[at[row.a], at[row.b]] = hostile[at[row.b], at[row.a]] = True
     democracy = np.array([np.nan if s.democracy is None else s.democracy for s in scenario.states])
-    return Ground(scenario.codes, distances(scenario), democracy, hostile)
+    return StateFacts(scenario.codes, distances(scenario), democracy, hostile)
 
 
 def recorded(scenario: Scenario) -> Agreements:

@@ -21,11 +21,11 @@ from cachetools import LRUCache
 from balance_sim.model.baseline import Worlds
 from balance_sim.pool.machine import keep_freed_memory
 from balance_sim.replications.arms import ExtraArms, compile_arms, extra_arms, headline_arm
-from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.blocks import Block, simulate_block
 from balance_sim.replications.tables import BlockTables, joined
 from balance_sim.scenario import with_values
 from balance_sim.scenario.design import Experiment
-from balance_sim.scenario.problems import Problem, ScenarioError, did_you_mean, listed, problem
+from balance_sim.scenario.diagnostics import Diagnostic, ScenarioError, did_you_mean, listed, problem
 from balance_sim.scenario.schema import Scenario
 
 POINTS_KEPT = 4
@@ -120,14 +120,14 @@ class Job:
                 extra.append(extra_arms(worlds, headline_arm(worlds.scenario, self.arms)))
             more, block = extra[0] if self.mechanisms else None, task.block
             with deadline(self.limit(task)):
-                return live_block(
+                return simulate_block(
                     worlds, self.seed, block, self.arms, more, draws=self.draws, model=self.model
                 )
 
     # -- as the work of the process pool ----------------------------------------------------------
 
     def do(self, task: Task) -> TaskResult:
-        return live_or_isolate(self, task)
+        return simulate_or_isolate(self, task)
 
     def named(self, task: Task) -> str:
         block = task.block
@@ -149,7 +149,7 @@ class Job:
         return TaskResult(task, None, tuple(FailedRun(run, self.seed, why) for run in task.block.runs))
 
 
-def live_or_isolate(job: Job, task: Task) -> TaskResult:
+def simulate_or_isolate(job: Job, task: Task) -> TaskResult:
     """A task; where it fails, its replications one by one, so that one that fails takes no other with it."""
     keep_freed_memory()
     try:
@@ -228,11 +228,11 @@ def outcome_names(experiment: Experiment) -> tuple[str, ...]:
     """Names of the outcomes of a replication, from one of the control arm."""
     arms = (experiment.scenario.reference_arm,)
     worlds = compile_arms(experiment.scenario, arms)
-    names = live_block(worlds, experiment.head.seed, Block(0, 1), arms).runs.column_names
+    names = simulate_block(worlds, experiment.head.seed, Block(0, 1), arms).runs.column_names
     return tuple(name for name in names if name not in ("run", "arm"))
 
 
-def unknown_outcomes(experiment: Experiment, known: Sequence[str]) -> list[Problem]:
+def unknown_outcomes(experiment: Experiment, known: Sequence[str]) -> list[Diagnostic]:
     """A problem for every outcome that is not known, where the file names it."""
     node = experiment.marks["outcomes"]
     return [
@@ -250,7 +250,7 @@ def check_outcomes(experiment: Experiment, known: Sequence[str]) -> None:
         raise ScenarioError(problems)
 
 
-def check_named_outcomes(experiment: Experiment) -> list[Problem]:
+def check_named_outcomes(experiment: Experiment) -> list[Diagnostic]:
     """The same before anything is swept. Nothing where a factor moves what is reported: points differ then."""
     moved = any(path.startswith("report.") for path in experiment.paths)
     if not experiment.head.outcomes or moved:

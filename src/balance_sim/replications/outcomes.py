@@ -19,7 +19,7 @@ import numpy.typing as npt
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
 from balance_sim.model.responses import STANCES
-from balance_sim.model.state import Accords
+from balance_sim.model.state import AgreementRows
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -311,7 +311,9 @@ def numbers_of_agreements(
     return out | {Outcome("accords", kind, longest).name: part for kind, part in parts}
 
 
-def outcomes_of(worlds: Worlds, made: Accords, control: Accords | None, runs: int) -> dict[str, Floats]:
+def outcomes_of(
+    worlds: Worlds, made: AgreementRows, control: AgreementRows | None, runs: int
+) -> dict[str, Floats]:
     """Each outcome that is counted, as a column over the runs of one arm; `control`: the same runs in the control arm.
 
     control None: those runs are not known, and the outcome that needs them is left out."""
@@ -345,7 +347,7 @@ def outcomes_of(worlds: Worlds, made: Accords, control: Accords | None, runs: in
     return out
 
 
-def earlier_than_control(made: Accords, control: Accords, days: int) -> Bools:
+def earlier_than_control(made: AgreementRows, control: AgreementRows, days: int) -> Bools:
     """(K,) agreements signed at least `days` days earlier than the same one in the paired control run.
 
     The same: of the same run, dyad, kind, origin and opportunity. One that the control run has not signed by
@@ -360,5 +362,5 @@ def earlier_than_control(made: Accords, control: Accords, days: int) -> Bools:
     return np.asarray(both & (lead >= days))
 
 
-def _identity(a: Accords) -> Ints:
+def _identity(a: AgreementRows) -> Ints:
     return (((a.run * 100_000 + a.pair) * 100 + a.kind) * 10 + a.origin) * 1_000 + a.count

@@ -25,11 +25,17 @@ from balance_sim.model.core import DIRECTIONS, World
 from balance_sim.model.engine import Observer, close_step, perceive
 from balance_sim.model.news import attention_to
 from balance_sim.model.perception import View
-from balance_sim.model.state import Accords, State
+from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.world import capabilities
 from balance_sim.replications.expected import at_start, in_spans, with_event
 from balance_sim.replications.outcomes import Outcome, days_after, is_new
-from balance_sim.replications.scene import Cast, Scene, audience_members, focal_cast, state_metrics
+from balance_sim.replications.scene import (
+    EventRoles,
+    StateMetrics,
+    audience_members,
+    focal_roles,
+    state_metrics,
+)
 from balance_sim.replications.tables import DECIMALS
 from balance_sim.scenario.schema import Event, Scenario
 
@@ -41,7 +47,7 @@ Bools = npt.NDArray[np.bool_]
 class Recorder:
     """Looks at replications of several arms for the event's cast. `observer(arm)` goes into `simulate`."""
 
-    def __init__(self, worlds: Worlds, cast: Cast) -> None:
+    def __init__(self, worlds: Worlds, cast: EventRoles) -> None:
         self.worlds, self.cast = worlds, cast
         self.windows = sorted(worlds.scenario.report.windows)
         self._found: dict[str, dict[str, Floats]] = {}
@@ -58,15 +64,15 @@ class Recorder:
     def observer(self, arm: str) -> Observer:
         """What looks on while an arm is simulated."""
 
-        def look(world: World, state: State, view: View) -> None:
+        def look(world: World, state: BlockState, view: View) -> None:
             if due := self._due.get(view.step):
-                scene = Scene(world, self.worlds.baseline, state, view)
+                scene = StateMetrics(world, self.worlds.baseline, state, view)
                 for window in due:
                     self._look(arm, window, scene)
 
         return look
 
-    def _look(self, arm: str, window: int, scene: Scene) -> None:
+    def _look(self, arm: str, window: int, scene: StateMetrics) -> None:
         found = state_metrics(scene, self.cast, apart=window == self.windows[0])
         if window == self.windows[-1]:
             world = scene.world
@@ -79,7 +85,7 @@ class Recorder:
         of_arm = self._found.setdefault(arm, {})
         of_arm |= {outcome.within(window).name: np.round(of, DECIMALS) for outcome, of in found.items()}
 
-    def columns(self, arm: str, made: Accords, runs: int) -> dict[str, Floats]:
+    def columns(self, arm: str, made: AgreementRows, runs: int) -> dict[str, Floats]:
         """All that was seen in an arm, and the stances and the coalition that its agreements tell of."""
         cast, world, longest = self.cast, self.worlds.reference, self.windows[-1]
         out = dict(self._found.get(arm, {}))
@@ -101,7 +107,7 @@ class Recorder:
 
 def focal_recorder(worlds: Worlds) -> Recorder:
     """A recorder of what is told of the focal event's cast."""
-    return Recorder(worlds, focal_cast(worlds))
+    return Recorder(worlds, focal_roles(worlds))
 
 
 def coalition(counter: Bools, capability: Floats, inside: Bools) -> Floats:
@@ -140,7 +146,9 @@ def step_at(grid: Floats, day: float, window: int) -> int | None:
     return min(int(np.searchsorted(grid, day + window, side="right")) - 1, len(grid) - 2)
 
 
-def signers(world: World, cast: Cast, made: Accords, runs: int, window: float, direction: str) -> Bools:
+def signers(
+    world: World, cast: EventRoles, made: AgreementRows, runs: int, window: float, direction: str
+) -> Bools:
     """(R, n) who signed a new security agreement of a direction within a window."""
     rows = is_new(made.origin, days_after(made.signed, cast.day), window)
     rows &= (cast.direction[made.pair] == DIRECTIONS.index(direction)) & world.ladder.security[made.kind]
@@ -150,7 +158,9 @@ def signers(world: World, cast: Cast, made: Accords, runs: int, window: float, d
     return out
 
 
-def stances(world: World, cast: Cast, made: Accords, effort: Floats, tie: Floats, window: float) -> Ints:
+def stances(
+    world: World, cast: EventRoles, made: AgreementRows, effort: Floats, tie: Floats, window: float
+) -> Ints:
     """(R, n) stance of each state at the end of a window, an index into STANCES. effort, tie: (R, n) at its end."""
     counter = signers(world, cast, made, len(effort), window, "counter")
     others_acted = counter.sum(axis=1, keepdims=True) - counter > 0
@@ -165,7 +175,7 @@ def stances(world: World, cast: Cast, made: Accords, effort: Floats, tie: Floats
 class Shift:
     """Outcomes of one event's cast, with the event and without it."""
 
-    cast: Cast
+    cast: EventRoles
     having: Mapping[Outcome, float]
     lacking: Mapping[Outcome, float]
 
@@ -194,12 +204,12 @@ class Frozen:
         step = step_at(world.grid, world.focal_day, min(worlds.scenario.report.windows))
         return None if step is None else Frozen(worlds, lacking, step)
 
-    def _scene(self, world: World, state: State) -> Scene:
+    def _scene(self, world: World, state: BlockState) -> StateMetrics:
         for step in range(world.steps - 1):
             close_step(world, self.worlds.baseline, state, perceive(world, state, step))
-        return Scene(world, self.worlds.baseline, state, perceive(world, state, world.steps - 1))
+        return StateMetrics(world, self.worlds.baseline, state, perceive(world, state, world.steps - 1))
 
-    def shift(self, event: Event, cast: Cast) -> Shift:
+    def shift(self, event: Event, cast: EventRoles) -> Shift:
         """What an event moves for a cast."""
         having = self._scene(with_event(self.world, self.scenario, event), replace(self.state))
         there, here = (
@@ -209,7 +219,7 @@ class Frozen:
         return Shift(cast, there, here)
 
 
-def audiences_apart(worlds: Worlds, cast: Cast) -> tuple[str, str] | None:
+def audiences_apart(worlds: Worlds, cast: EventRoles) -> tuple[str, str] | None:
     """The audience that heeds the focal event most, and the one that heeds it least; None where all heed it alike."""
     scenario = worlds.scenario
     focal = next(event for event in scenario.events if event.id == scenario.focal)
@@ -221,12 +231,12 @@ def audiences_apart(worlds: Worlds, cast: Cast) -> tuple[str, str] | None:
     return most, min(heed, key=lambda name: (heed[name], -size[name]))
 
 
-def outsiders(worlds: Worlds, cast: Cast, audience: str) -> list[int]:
+def outsiders(worlds: Worlds, cast: EventRoles, audience: str) -> list[int]:
     """Members of an audience, participants left out."""
     return [i for i in audience_members(worlds, audience) if i not in cast.participants]
 
 
-def asian_shares(cast: Cast) -> dict[str, float]:
+def asian_shares(cast: EventRoles) -> dict[str, float]:
     """The groups whose names begin with `asia`, each with its share of their states; the host left out."""
     sizes = {
         name: int((who != cast.host).sum()) for name, who in cast.groups.items() if name.startswith("asia")
@@ -255,7 +265,7 @@ def rivalry(shift: Shift) -> float:
 
 def measures(worlds: Worlds) -> dict[str, Callable[[Shift], float]]:
     """The measures of mechanisms that are read off the states, by id. NaN where a cast does not have what they need."""
-    apart = audiences_apart(worlds, focal_cast(worlds))
+    apart = audiences_apart(worlds, focal_roles(worlds))
 
     def audiences(shift: Shift) -> float:
         """M3: rise of the participants' perceived alignment, most against least attentive audience."""

@@ -20,7 +20,7 @@ from balance_sim.model.core import Baseline, World
 from balance_sim.model.news import members
 from balance_sim.model.perception import View, hostility_toward
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import State
+from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import openness_at, opportunity_rate
 from balance_sim.model.willingness import consent, willingness
 from balance_sim.replications.outcomes import Outcome
@@ -32,7 +32,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Cast:
+class EventRoles:
     """Who plays which part, of the focal event or of a placebo's. Positions in the arrays.
 
     host, junior (the least capable principal beside the host) and third (the most capable other one) are None
@@ -52,7 +52,7 @@ class Cast:
     audiences: Mapping[str, int]  # name to reading
 
 
-def cast_of(worlds: Worlds, classes: Classes, day: float) -> Cast:
+def roles_of(worlds: Worlds, classes: Classes, day: float) -> EventRoles:
     """The cast that a class table gives in these worlds.
 
     Which groups, audiences and positions are told apart is the scenario's own; who is in them is the table's."""
@@ -71,7 +71,7 @@ def cast_of(worlds: Worlds, classes: Classes, day: float) -> Cast:
         for name in scenario.report.groups
     }
     groups["outside"] = np.array([i for i in range(world.n) if i not in participants])
-    return Cast(
+    return EventRoles(
         day=day,
         participants=participants,
         host=host,
@@ -110,15 +110,15 @@ def audience_members(worlds: Worlds, name: str, classes: Classes | None = None) 
     return members(who, scenario.groups, roster)
 
 
-def focal_cast(worlds: Worlds) -> Cast:
+def focal_roles(worlds: Worlds) -> EventRoles:
     """The cast of the scenario's focal event, in the classes and roles of the scenario as written."""
-    return cast_of(worlds, worlds.classes, worlds.reference.focal_day)
+    return roles_of(worlds, worlds.classes, worlds.reference.focal_day)
 
 
-class Scene:
+class StateMetrics:
     """One view, and what several casts read of it. Good as long as the view. Columns are kept by state."""
 
-    def __init__(self, world: World, baseline: Baseline, state: State, view: View) -> None:
+    def __init__(self, world: World, baseline: Baseline, state: BlockState, view: View) -> None:
         self.world, self.baseline, self.state, self.view = world, baseline, state, view
         self._beside: dict[int, Floats] = {}
 
@@ -220,7 +220,7 @@ class Scene:
         return responses.room(gain, rate).astype(float), rate.max(axis=-1).sum(axis=-1)
 
 
-def state_metrics(scene: Scene, cast: Cast, *, apart: bool) -> dict[Outcome, Floats]:
+def state_metrics(scene: StateMetrics, cast: EventRoles, *, apart: bool) -> dict[Outcome, Floats]:
     """What a scene holds of a cast, (R,) each, by outcome without the window. apart: with the parts of hostility."""
     view, out = scene.view, {}
     if cast.threatened.any():
@@ -236,7 +236,9 @@ def state_metrics(scene: Scene, cast: Cast, *, apart: bool) -> dict[Outcome, Flo
     return out
 
 
-def metrics_of_host(scene: Scene, cast: Cast, host: int, *, apart: bool) -> dict[Outcome, Floats]:
+def metrics_of_host(
+    scene: StateMetrics, cast: EventRoles, host: int, *, apart: bool
+) -> dict[Outcome, Floats]:
     """What a scene holds of the cast's host."""
     view = scene.view
     room, agreeing = scene.room(host)

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.core import DIRECTIONS, ORIGINS
-from balance_sim.model.state import Accords
+from balance_sim.model.state import AgreementRows
 from balance_sim.replications.outcomes import FILTERED, is_new, type_of
 from balance_sim.stats.intervals import t_quantile
 
@@ -116,7 +116,7 @@ def runs_table(
     )
 
 
-def accord_table(worlds: Worlds, arm: str, made: Accords, runs: npt.NDArray[np.uint64]) -> pa.Table:
+def accord_table(worlds: Worlds, arm: str, made: AgreementRows, runs: npt.NDArray[np.uint64]) -> pa.Table:
     """One row an agreement, sorted by run, dyad, kind and date. Whole days; null: not by the horizon."""
     world = worlds.arms[arm]
     a = made.take(np.lexsort((made.count, made.origin, made.opened, made.kind, made.pair, made.run)))

@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 
-from balance_sim.pool.faults import WrongRequest
-from balance_sim.pool.whole_files import make_folder, whole_file
+from balance_sim.pool.atomic import atomic_file, make_folder
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.results.result import open_result
 from balance_sim.results.store import Store
 from balance_sim.results.sweep_result import SweepResult, open_sweep
@@ -62,7 +62,11 @@ def export(folder: Path, out: Path, table: Table = "runs") -> int:
     schema = _schema(folder, first) if table == "runs" else first.schema
     rows = 0
     make_folder(out.parent)
-    with whole_file(out) as partial, open(partial, "wb") as file, _writer(file, out.suffix, schema) as writer:
+    with (
+        atomic_file(out) as partial,
+        open(partial, "wb") as file,
+        _writer(file, out.suffix, schema) as writer,
+    ):
         for part in chain((first,), parts):
             whole = pa.concat_tables([schema.empty_table(), part], promote_options="default")
             writer.write_table(whole.select(schema.names).cast(schema))
@@ -184,7 +188,7 @@ def export_ema(folder: Path, out: Path) -> int:
         },
     }
     make_folder(out.parent)
-    with whole_file(out) as partial, tarfile.open(partial, "w:gz") as archive:
+    with atomic_file(out) as partial, tarfile.open(partial, "w:gz") as archive:
         _add(archive, "experiments.csv", experiments.to_csv(index=False, lineterminator="\n"))
         for name, values in outcomes.items():
             text = pd.Series(values).to_csv(header=False, index=False, lineterminator="\n")

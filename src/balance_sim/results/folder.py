@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from balance_sim.model.classes import classes_of
-from balance_sim.pool.faults import StoreDamaged, WrongRequest
+from balance_sim.pool.atomic import LOCK
+from balance_sim.pool.errors import StoreDamaged, WrongRequest
 from balance_sim.pool.machine import cpu_type
-from balance_sim.pool.whole_files import LOCK
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.jobs import TaskResult
 from balance_sim.replications.tables import BlockTables
@@ -24,9 +24,9 @@ from balance_sim.results.manifest import FILE as MANIFEST
 from balance_sim.results.manifest import MANIFEST_VERSION, Manifest
 from balance_sim.results.shards import FAILED, TABLES, Shard, differing_names
 from balance_sim.results.store import Store, refuse_lost
+from balance_sim.scenario.diagnostics import CONTROL, listed, shown
 from balance_sim.scenario.files import EXHAUSTED
 from balance_sim.scenario.fingerprint import LISTS, content_digest
-from balance_sim.scenario.problems import CONTROL, listed, shown
 from balance_sim.scenario.schema import Scenario
 
 OUR_FILES = (
@@ -125,7 +125,7 @@ class Folder:
         self.store = Store(folder)
         self.manifest = manifest
         self.before: Manifest | None = None
-        self.healed: list[Block] = []
+        self.repaired: list[Block] = []
         self._failed: dict[tuple[int, int], dict[str, Any]] = {}
         self._blocks_failed: set[tuple[int, int, int]] = set()
         self._columns: dict[int, list[str]] = {}  # outcomes of each point
@@ -135,7 +135,7 @@ class Folder:
         self.store.lock()
         try:
             self._agree()
-            self.healed = self.store.heal()
+            self.repaired = self.store.repair()
             self._failed = {(row["point"], row["run"]): row for row in self.store.failed()}
             self._blocks_failed = {shard.key for shard in self.store.shards("failed")}
         except BaseException:

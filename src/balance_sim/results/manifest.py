@@ -21,9 +21,9 @@ from pydantic import (
     ValidationError,
 )
 
-from balance_sim.pool.faults import StoreDamaged, WrongRequest
-from balance_sim.pool.whole_files import write_whole
-from balance_sim.scenario.files import EXHAUSTED, TooLarge, regular_bytes
+from balance_sim.pool.atomic import write_atomic
+from balance_sim.pool.errors import StoreDamaged, WrongRequest
+from balance_sim.scenario.files import EXHAUSTED, FileTooLarge, regular_bytes
 from balance_sim.scenario.fingerprint import Classes
 
 FILE = "manifest.json"
@@ -142,7 +142,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     path = folder / FILE
     try:
         text = regular_bytes(path, LARGEST).decode("utf-8", "replace")
-    except TooLarge as error:
+    except FileTooLarge as error:
         raise too_large(path, error, "restore it, or start in a new folder") from None
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
@@ -185,7 +185,7 @@ def manifest_from(plain: dict[str, Any]) -> Manifest:
         raise ValueError(f"`{key}` is not {Manifest.model_fields[key].description}") from None
 
 
-def too_large(path: Path, error: TooLarge, hint: str) -> StoreDamaged:
+def too_large(path: Path, error: FileTooLarge, hint: str) -> StoreDamaged:
     """The fault of a file of a results folder that holds more than is read."""
     return StoreDamaged(f"{path}: {error.strerror}. No balance-sim wrote it: {hint}.")
 
@@ -198,7 +198,7 @@ def write_manifest(folder: Path, plain: dict[str, Any]) -> None:
             f"the scenario's files make a manifest of {len(content):,} bytes; at most {LARGEST:,} are read. Shorten "
             "the texts in its tables, or leave out columns that nothing reads."
         )
-    write_whole(folder / FILE, content)
+    write_atomic(folder / FILE, content)
 
 
 def _seal(plain: dict[str, Any]) -> str:

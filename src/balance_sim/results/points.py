@@ -16,8 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.pool.faults import MissingExtra, StoreDamaged
-from balance_sim.pool.whole_files import write_whole
+from balance_sim.pool.atomic import write_atomic
+from balance_sim.pool.errors import MissingExtra, StoreDamaged
 from balance_sim.replications.jobs import Values as PointValues
 from balance_sim.results.manifest import PointsNamed
 from balance_sim.results.shards import encode, parquet_table
@@ -32,7 +32,7 @@ MOST_POINTS = 1_000_000
 
 
 @dataclass(frozen=True)
-class DesignPoint:
+class SweepPoint:
     """One point: values by key path, in the order of the factors. part: its place in a sensitivity design."""
 
     values: PointValues
@@ -64,11 +64,11 @@ def _canonical(value: Any) -> Any:
 # -- designs -----------------------------------------------------------------------------------------
 
 
-def design_points(experiment: Experiment) -> Iterator[DesignPoint]:
+def design_points(experiment: Experiment) -> Iterator[SweepPoint]:
     """Every point, in the design's order. The same file gives the same points."""
     if experiment.points:
         for point in experiment.points:
-            yield DesignPoint(tuple(point.values.items()), point.label)
+            yield SweepPoint(tuple(point.values.items()), point.label)
         return
     paths, method = experiment.paths, experiment.design.method
     if method in ("grid", "list"):
@@ -77,11 +77,11 @@ def design_points(experiment: Experiment) -> Iterator[DesignPoint]:
             for factor in experiment.factors
         ]
         for row in itertools.product(*columns) if method == "grid" else zip(*columns, strict=True):
-            yield DesignPoint(tuple(zip(paths, row, strict=True)))
+            yield SweepPoint(tuple(zip(paths, row, strict=True)))
         return
     for part, shares in _samples(experiment):
         taken = [factor.takes.at(float(u)) for factor, u in zip(experiment.factors, shares, strict=True)]
-        yield DesignPoint(tuple(zip(paths, taken, strict=True)), part=part)
+        yield SweepPoint(tuple(zip(paths, taken, strict=True)), part=part)
 
 
 def _samples(experiment: Experiment) -> Iterator[tuple[str, Floats]]:
@@ -133,7 +133,7 @@ def morris_rows(k: int, n: int, levels: int, seed: int) -> Iterator[tuple[str, F
 class PointTable:
     """Every point the folder knows, by number; `place` is its place in the present design, -1 outside it."""
 
-    def __init__(self, points: Sequence[DesignPoint] = (), places: Sequence[int] = ()) -> None:
+    def __init__(self, points: Sequence[SweepPoint] = (), places: Sequence[int] = ()) -> None:
         self.points, self.places = list(points), list(places)
 
     def numbers(self) -> list[int]:
@@ -141,7 +141,7 @@ class PointTable:
         inside = [(place, number) for number, place in enumerate(self.places) if place >= 0]
         return [number for _, number in sorted(inside)]
 
-    def with_design(self, design: Sequence[DesignPoint]) -> PointTable:
+    def with_design(self, design: Sequence[SweepPoint]) -> PointTable:
         """The table with this design: known points keep their numbers, new ones are added behind.
 
         A point that a sampled design holds twice is one point for each time."""
@@ -179,7 +179,7 @@ class PointTable:
         digest = hashlib.sha256(content).hexdigest()
         path = store.folder / f"points.{digest}.parquet"
         if not path.exists():
-            write_whole(path, content)
+            write_atomic(path, content)
         return PointsNamed(sha256=digest, count=len(self.numbers()), known=len(self.points))
 
     @staticmethod
@@ -201,7 +201,7 @@ class PointTable:
             )
         table = found.to_pydict()
         points = [
-            DesignPoint(
+            SweepPoint(
                 tuple(
                     (path, _read(column[at]))
                     for path, column in table.items()
@@ -259,4 +259,4 @@ def drop_old_tables(store: Store, keep: str) -> None:
             path.unlink(missing_ok=True)
 
 
-__all__ = ["FIXED", "DesignPoint", "PointTable", "design_points", "drop_old_tables", "point_key"]
+__all__ = ["FIXED", "PointTable", "SweepPoint", "design_points", "drop_old_tables", "point_key"]

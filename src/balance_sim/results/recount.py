@@ -16,7 +16,7 @@ import pyarrow as pa
 from balance_sim.model.classes import classes_of
 from balance_sim.model.core import DIRECTIONS
 from balance_sim.model.world import by_audience, capabilities
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.outcomes import (
     NewAgreements,
     Outcome,

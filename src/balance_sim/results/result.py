@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from balance_sim.model.baseline import Worlds
 from balance_sim.model.landscape import weight_of_pairs
-from balance_sim.pool.faults import LacksOutcome, WrongRequest
+from balance_sim.pool.errors import LacksOutcome, WrongRequest
 from balance_sim.replications.arms import chosen_arms, compile_arms, headline_arm
 from balance_sim.replications.outcomes import FILTERED, Outcome, known_outcome
 from balance_sim.replications.recorder import share_steps

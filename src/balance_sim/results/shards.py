@@ -19,8 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from balance_sim.model.clocks import label
-from balance_sim.pool.faults import StoreDamaged
-from balance_sim.pool.whole_files import write_whole
+from balance_sim.pool.atomic import write_atomic
+from balance_sim.pool.errors import StoreDamaged
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.tables import of_arms
 from balance_sim.results.manifest import FILE as MANIFEST
@@ -82,7 +82,7 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Kept:
+class FinishedBlock:
     """A block that is done: its shards, or None where every replication of it failed.
 
     dyads: None too where an earlier version, which kept no such table, wrote the folder."""
@@ -238,4 +238,4 @@ def _sha256(path: Path) -> str | None:
 
 def _write_sums(folder: Path, sums: dict[str, str]) -> None:
     text = "".join(f"{said}  {name}\n" for name, said in sorted(sums.items()))
-    write_whole(folder / SUMS, text.encode("utf-8"))
+    write_atomic(folder / SUMS, text.encode("utf-8"))

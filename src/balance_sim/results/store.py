@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from balance_sim.pool.faults import CannotWrite, StoreDamaged, StudyFault, no_results
-from balance_sim.pool.whole_files import Lock, clear_half_written, make_folder, write_whole
+from balance_sim.pool.atomic import Lock, clear_half_written, make_folder, write_atomic
+from balance_sim.pool.errors import CannotWrite, StoreDamaged, StudyError, no_results
 from balance_sim.replications.blocks import Block
 from balance_sim.replications.outcomes import FILTERED
 from balance_sim.replications.tables import BlockTables
@@ -28,15 +28,15 @@ from balance_sim.results.manifest import FILE, Manifest, read_manifest, too_larg
 from balance_sim.results.shards import (
     FAILED,
     TABLES,
-    Kept,
+    FinishedBlock,
     Shard,
     differing_names,
     encode,
     shard_name,
     shard_of,
 )
-from balance_sim.scenario.files import TooLarge, bytes_if_any
-from balance_sim.scenario.problems import shown
+from balance_sim.scenario.diagnostics import shown
+from balance_sim.scenario.files import FileTooLarge, bytes_if_any
 
 log = logging.getLogger(__name__)
 LARGEST_SUMMARY = 256 << 20  # bytes that are read at most
@@ -64,7 +64,7 @@ class Store:
         self._lock.take()
         try:
             clear_half_written(self.folder)
-            with suppress(StudyFault):  # told of by who reads it
+            with suppress(StudyError):  # told of by who reads it
                 self._manifest = self.read_manifest()
         except BaseException:
             self.unlock()
@@ -72,7 +72,7 @@ class Store:
         return self
 
     def unlock(self) -> None:
-        with suppress(StudyFault, OSError):
+        with suppress(StudyError, OSError):
             self._restore_manifest()
         self._manifest = None
         self._lock.leave()
@@ -107,7 +107,7 @@ class Store:
     def write_text(self, name: str, text: str) -> None:
         """Put a small text file of the folder in its place."""
         self._lock.check()
-        write_whole(self.folder / name, text.encode("utf-8", "backslashreplace"))
+        write_atomic(self.folder / name, text.encode("utf-8", "backslashreplace"))
 
     def write(self, point: int, block: Block, tables: BlockTables) -> None:
         """Keep a block. It counts as done once its `runs` shard has its name."""
@@ -126,7 +126,7 @@ class Store:
         self._lock.check()
         self._restore_manifest()
         try:
-            write_whole(self.folder / table / shard_name(point, block, content, suffix), content)
+            write_atomic(self.folder / table / shard_name(point, block, content, suffix), content)
         except CannotWrite:
             self._lock.check()  # where the folder went in the middle of it, that is why
             raise
@@ -149,22 +149,22 @@ class Store:
             found.setdefault(shard.key, shard)
         return [found[key] for key in sorted(found)]
 
-    def kept(self) -> list[Kept]:
+    def kept(self) -> list[FinishedBlock]:
         """Every block that is done, by point and run; where one lies within another, the larger."""
         accords, dyads = ({shard.key: shard for shard in self.shards(name)} for name in ("accords", "dyads"))
         done = [
-            Kept(runs.point, runs.block, runs, accords[runs.key], dyads.get(runs.key))
+            FinishedBlock(runs.point, runs.block, runs, accords[runs.key], dyads.get(runs.key))
             for runs in self.shards("runs")
             if runs.key in accords and (runs.key in dyads or not self.has_sums(runs))
         ]
         whole = {one.runs.key for one in done if one.runs}
         done += [
-            Kept(shard.point, shard.block, None, None)
+            FinishedBlock(shard.point, shard.block, None, None)
             for shard in self.shards(FAILED)
             if shard.key not in whole and len(self.read_failed(shard)) == len(shard.block)
         ]
         done.sort(key=lambda one: (one.point, one.block.first, -one.block.stop))
-        out: list[Kept] = []
+        out: list[FinishedBlock] = []
         for one in done:
             if not (out and out[-1].point == one.point and one.block.stop <= out[-1].block.stop):
                 out.append(one)
@@ -218,8 +218,8 @@ class Store:
     # -- reading ----------------------------------------------------------------------------------
 
     def _whole(
-        self, point: int, runs: int | None, kept: Iterable[Kept] | None = None
-    ) -> Iterator[tuple[Shard, Kept, int, int]]:
+        self, point: int, runs: int | None, kept: Iterable[FinishedBlock] | None = None
+    ) -> Iterator[tuple[Shard, FinishedBlock, int, int]]:
         """Blocks of a point in the order of runs, each with the range of its runs that no block before it has, cut to
         the first `runs`."""
         at = 0
@@ -230,7 +230,7 @@ class Store:
                 at = max(at, one.block.stop)
 
     def blocks(
-        self, point: int = 0, runs: int | None = None, kept: Iterable[Kept] | None = None
+        self, point: int = 0, runs: int | None = None, kept: Iterable[FinishedBlock] | None = None
     ) -> Iterator[tuple[pa.Table, pa.Table]]:
         """(runs, accords) tables of one point in the order of runs, cut to the first `runs`.
 
@@ -275,7 +275,7 @@ class Store:
         every = (shard for table in (*TABLES, FAILED) for shard in self.every_shard(table))
         return [shard for shard in every if not shard.is_sound()]
 
-    def heal(self) -> list[Block]:
+    def repair(self) -> list[Block]:
         """Take damaged shards away, so that their blocks are run again. Returns those blocks."""
         bad = self.damaged()
         _remove(bad)
@@ -339,9 +339,9 @@ def _cut(table: pa.Table, block: Block, first: int, stop: int) -> pa.Table:
     return table.filter(pc.and_(pc.greater_equal(table["run"], first), pc.less(table["run"], stop)))
 
 
-def _mergeable(kept: list[Kept], rows: int) -> Iterator[list[Kept]]:
+def _mergeable(kept: list[FinishedBlock], rows: int) -> Iterator[list[FinishedBlock]]:
     """Groups of at least two neighbouring blocks that together keep to `rows` rows."""
-    group: list[Kept] = []
+    group: list[FinishedBlock] = []
     total = 0
     for one in kept:
         assert one.runs is not None
@@ -411,7 +411,7 @@ def read_summary(folder: Path) -> dict[str, Any] | None:
     path = folder / "summary.json"
     try:
         found = json.loads(bytes_if_any(path, LARGEST_SUMMARY) or b"")
-    except TooLarge as error:
+    except FileTooLarge as error:
         hint = "remove it, and give the command again that wrote the folder"
         raise too_large(path, error, hint) from None
     except (ValueError, RecursionError):

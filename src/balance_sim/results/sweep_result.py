@@ -12,16 +12,16 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import chosen_arms, headline_arm
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.replications.recorder import share_steps
 from balance_sim.results.estimates import Estimates, in_chunks, rounded
 from balance_sim.results.folder import scenario_of
 from balance_sim.results.manifest import Manifest
-from balance_sim.results.points import FIXED, DesignPoint, PointTable, plain_value
+from balance_sim.results.points import FIXED, PointTable, SweepPoint, plain_value
 from balance_sim.results.result import Result
-from balance_sim.results.shards import Digest, Kept
+from balance_sim.results.shards import Digest, FinishedBlock
 from balance_sim.results.store import Store, runs_of, warn_lacking
 from balance_sim.scenario import with_values
 from balance_sim.scenario.schema import Scenario
@@ -64,8 +64,8 @@ class SweepResult:
         return self.table.frame()
 
     @cached_property
-    def _kept(self) -> dict[int, list[Kept]]:
-        out: dict[int, list[Kept]] = {}
+    def _kept(self) -> dict[int, list[FinishedBlock]]:
+        out: dict[int, list[FinishedBlock]] = {}
         for one in Store(self.folder).kept():
             out.setdefault(one.point, []).append(one)
         return out
@@ -190,7 +190,7 @@ def numbers_of(
     return PointNumbers(tally.levels_frame(), tally.effects_frame(), digest.hexdigest())
 
 
-def tables_of(points: Iterable[tuple[int, DesignPoint, PointNumbers]]) -> PointNumbers:
+def tables_of(points: Iterable[tuple[int, SweepPoint, PointNumbers]]) -> PointNumbers:
     """All points together: number, what it is, what it found."""
     frames: tuple[list[pd.DataFrame], list[pd.DataFrame]] = ([], [])
     digests: list[tuple[str, str]] = []

@@ -15,10 +15,10 @@ from datetime import date
 from functools import cache
 
 from balance_sim.scenario.defaults import default_tree
+from balance_sim.scenario.diagnostics import Diagnostics, closest, did_you_mean, listed, may_suggest, shown
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.layout import SECTIONS
 from balance_sim.scenario.nodes import REFUSED, Node, iso_date
-from balance_sim.scenario.problems import Diagnostics, closest, did_you_mean, listed, may_suggest, shown
 
 IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MOST_REPORTED = 100

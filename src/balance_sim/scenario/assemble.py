@@ -13,20 +13,20 @@ from balance_sim.scenario.actors import Names, check_identifier
 from balance_sim.scenario.arms import keep_arms, resolved, tidy
 from balance_sim.scenario.checks import check
 from balance_sim.scenario.defaults import presets, weights_under
-from balance_sim.scenario.draft import Draft, Reader
-from balance_sim.scenario.fingerprint import sealed
-from balance_sim.scenario.layout import FIXED_IN_ARMS, NoSuchPath, locate, replaced
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain
-from balance_sim.scenario.problems import (
+from balance_sim.scenario.diagnostics import (
+    Diagnostic,
     Diagnostics,
     Mark,
-    Problem,
     did_you_mean,
     errors_in,
     listed,
     problem,
     shown,
 )
+from balance_sim.scenario.draft import Draft, Reader
+from balance_sim.scenario.fingerprint import sealed
+from balance_sim.scenario.layout import FIXED_IN_ARMS, NoSuchPath, locate, replaced
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.schema import (
     Arm,
     Calibration,
@@ -88,7 +88,7 @@ def _arm_drafts(
     return drafts
 
 
-def _place(one: Problem) -> tuple[str, int, int, str]:
+def _place(one: Diagnostic) -> tuple[str, int, int, str]:
     return (one.file, one.line, one.col, one.code)
 
 
@@ -152,9 +152,9 @@ def _check_reference(node: Node, tree: Node, arms: dict[str, Arm], found: Diagno
         found.add(node.fields[references[0]].at, f"arms.{references[0]}", "W307", why, hint)
 
 
-def _same_arms(tree: Node, versions: Mapping[str, Scenario]) -> list[Problem]:
+def _same_arms(tree: Node, versions: Mapping[str, Scenario]) -> list[Diagnostic]:
     """Arms that come to the same: usually a slip."""
-    found: list[Problem] = []
+    found: list[Diagnostic] = []
     different: dict[str, Scenario] = {}
     for arm, scenario in versions.items():
         same = next((name for name, other in different.items() if other == scenario), None)

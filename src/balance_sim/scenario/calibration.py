@@ -11,19 +11,19 @@ from dataclasses import replace
 from typing import Any
 
 from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets
-from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
-from balance_sim.scenario.fingerprint import record_digest, weights_digest
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain
-from balance_sim.scenario.problems import (
+from balance_sim.scenario.diagnostics import (
+    Diagnostic,
     Diagnostics,
-    Problem,
     did_you_mean,
     errors_in,
     listed,
     problem,
     shown,
 )
+from balance_sim.scenario.documents import read_document
+from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
+from balance_sim.scenario.fingerprint import record_digest, weights_digest
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain
 from balance_sim.scenario.schema import TERMS, Scenario, Strict
 from balance_sim.scenario.validation import read_piece
 
@@ -132,7 +132,7 @@ def stale(scenario: Scenario, tree: Node, file: str, found: Diagnostics) -> None
         found.add(weights, "calibration", "W311", why, _again(file))
 
 
-def _against(read: Node, tree: Node) -> Iterator[Problem]:
+def _against(read: Node, tree: Node) -> Iterator[Diagnostic]:
     """What the file names that the scenario does not have."""
     states = tree.get("states") or from_plain([])
     roster = {str(child.value) for row in states.items if (child := row.get("id")) is not None}

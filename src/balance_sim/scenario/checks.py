@@ -12,15 +12,15 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 from balance_sim.scenario.arms import signals_out_of_order
+from balance_sim.scenario.diagnostics import Diagnostic, Mark, closest, listed, problem, shown
 from balance_sim.scenario.draft import Draft, RowRead
 from balance_sim.scenario.nodes import NOWHERE, REFUSED, Node
-from balance_sim.scenario.problems import Mark, Problem, closest, listed, problem, shown
 from balance_sim.scenario.schema import SIGNAL_ORDER, Accord, Event
 
 MOST_STEPS = 20_000
 MOST_DAYS = 30_000  # a thousand of the shortest half-lives of states' agreements: 2^1024 is no number
 MOST_WINDOWS = 100
-type Rule = Callable[[Draft], Iterator[Problem]]
+type Rule = Callable[[Draft], Iterator[Diagnostic]]
 NEED_COMPANY = ("joint_summit", "exercise", "treaty", "fighting_together")
 MEASURES = {"gdp_bn": "gdp", "milex_bn": "milex", "population_m": "population"}
 DONE = ("opened", "signed", "in_force", "ended")
@@ -34,7 +34,7 @@ NOT_WITH = {
 """Dates that an agreement of a status cannot have."""
 
 
-def check(draft: Draft, *, is_arm: bool = False, base: Draft | None = None) -> list[Problem]:
+def check(draft: Draft, *, is_arm: bool = False, base: Draft | None = None) -> list[Diagnostic]:
     """Every problem between the pieces of `draft`. is_arm: of one arm's version, which may lack the focal.
 
     base: a draft whose problems are known already: those of single rows that it holds are left out."""
@@ -74,7 +74,7 @@ def _line_of(first: Mark, here: Mark) -> str:
 # --- time and the focal event -----------------------------------------------------------------------
 
 
-def _check_span(draft: Draft) -> Iterator[Problem]:
+def _check_span(draft: Draft) -> Iterator[Diagnostic]:
     head = draft.head
     if head is None:
         return
@@ -93,7 +93,7 @@ def _check_span(draft: Draft) -> Iterator[Problem]:
         yield problem(at, "step_days", "E203", why, "take a larger step or a shorter span")
 
 
-def _check_base_rate(draft: Draft) -> Iterator[Problem]:
+def _check_base_rate(draft: Draft) -> Iterator[Diagnostic]:
     """A stated level of at most one agreement a year and dyad."""
     rate = draft.head.base_rate if draft.head else None
     n = len(draft.rows["states"])
@@ -102,7 +102,7 @@ def _check_base_rate(draft: Draft) -> Iterator[Problem]:
         yield problem(draft.node("base_rate"), "base_rate", "E203", why, "give fewer")
 
 
-def _check_focal(draft: Draft) -> Iterator[Problem]:
+def _check_focal(draft: Draft) -> Iterator[Diagnostic]:
     head = draft.head
     if head is None or not _is_known_whole(draft, "events"):
         return
@@ -118,7 +118,7 @@ def _check_focal(draft: Draft) -> Iterator[Problem]:
             yield row.problem("date", "E203", why, "windows count from its date")
 
 
-def _check_report(draft: Draft) -> Iterator[Problem]:
+def _check_report(draft: Draft) -> Iterator[Diagnostic]:
     if draft.report is None:
         return
     groups, roster = draft.names.members, {row.value.id for row in draft.read("states")}
@@ -150,7 +150,7 @@ def _check_report(draft: Draft) -> Iterator[Problem]:
         yield problem(node, "report.windows", "W306", why)
 
 
-def _check_size(draft: Draft) -> Iterator[Problem]:
+def _check_size(draft: Draft) -> Iterator[Diagnostic]:
     states, count = draft.node("states"), len(draft.rows["states"])
     if count < 2 and isinstance(states.value, list) and _is_known_whole(draft, "states"):
         yield problem(states, "states", "E212", f"at least 2 states needed, got {count}")
@@ -167,7 +167,7 @@ def _check_size(draft: Draft) -> Iterator[Problem]:
 # --- events -----------------------------------------------------------------------------------------
 
 
-def _check_ids(draft: Draft) -> Iterator[Problem]:
+def _check_ids(draft: Draft) -> Iterator[Diagnostic]:
     for name in ("accords", "events", "provocations"):
         seen: dict[str, Node] = {}
         if len({row.value.id for row in draft.read(name)}) == len(draft.rows[name]):
@@ -182,7 +182,7 @@ def _check_ids(draft: Draft) -> Iterator[Problem]:
             seen.setdefault(child.value, child)
 
 
-def _check_events(draft: Draft) -> Iterator[Problem]:
+def _check_events(draft: Draft) -> Iterator[Diagnostic]:
     accords = {row.value.id for row in draft.read("accords")}
     accords |= {str(child.value) for row in draft.rows["accords"] if (child := row.node.get("id"))}
     are_accords_known, roster, head = _is_known_whole(draft, "accords"), draft.names.roster, draft.head
@@ -200,7 +200,7 @@ def _check_events(draft: Draft) -> Iterator[Problem]:
             yield row.problem("principals", "W305", why)
 
 
-def check_roles(event: Event, row: RowRead) -> Iterator[Problem]:
+def check_roles(event: Event, row: RowRead) -> Iterator[Diagnostic]:
     """Roles that make sense together."""
     both = event.guests and sorted({*event.principals} & {*event.guests})
     if both:
@@ -217,7 +217,7 @@ def check_roles(event: Event, row: RowRead) -> Iterator[Problem]:
         yield row.problem("principals", "E212", why, "add a principal, guests or targets")
 
 
-def _check_rates(draft: Draft) -> Iterator[Problem]:
+def _check_rates(draft: Draft) -> Iterator[Diagnostic]:
     step = draft.head.step_days if draft.head else 7.0
     for row in draft.read("provocations"):
         if row.value.state in row.value.targets:
@@ -231,7 +231,7 @@ def _check_rates(draft: Draft) -> Iterator[Problem]:
 # --- states -----------------------------------------------------------------------------------------
 
 
-def _check_states(draft: Draft) -> Iterator[Problem]:
+def _check_states(draft: Draft) -> Iterator[Diagnostic]:
     weights = draft.capability
     for row in draft.read("states"):
         state = row.value
@@ -253,7 +253,7 @@ def _check_states(draft: Draft) -> Iterator[Problem]:
             yield problem(row.at("id"), row.path, "W303", why)
 
 
-def _check_capability(draft: Draft) -> Iterator[Problem]:
+def _check_capability(draft: Draft) -> Iterator[Diagnostic]:
     """Shares can be formed: `capability` for all states or for none, and not all of it nought."""
     rows = draft.read("states")
     if not draft.names.is_whole or len(rows) < len(draft.rows["states"]):
@@ -270,7 +270,7 @@ def _check_capability(draft: Draft) -> Iterator[Problem]:
         yield problem(draft.node("states").at, "states", "E213", "capabilities sum to 0", hint)
 
 
-def _check_gaps(draft: Draft) -> Iterator[Problem]:
+def _check_gaps(draft: Draft) -> Iterator[Diagnostic]:
     states, at = [row.value for row in draft.read("states")], draft.node("states").at
     for name in ("ideal_point", "democracy"):
         missing = [state.id for state in states if getattr(state, name) is None]
@@ -292,7 +292,7 @@ def _check_gaps(draft: Draft) -> Iterator[Problem]:
         yield problem(at, "states", "W304", f"no distance known for {listed(lacking, 5)}", hint)
 
 
-def _check_weights(draft: Draft) -> Iterator[Problem]:
+def _check_weights(draft: Draft) -> Iterator[Diagnostic]:
     if draft.capability is not None:
         total = math.fsum((draft.capability.gdp, draft.capability.milex, draft.capability.population))
         if abs(total - 1.0) > 1e-9:
@@ -311,7 +311,7 @@ def _check_weights(draft: Draft) -> Iterator[Problem]:
 # --- dyads and agreements ---------------------------------------------------------------------------
 
 
-def _check_pairs(draft: Draft) -> Iterator[Problem]:
+def _check_pairs(draft: Draft) -> Iterator[Diagnostic]:
     """Each undirected pair once whatever its order, each directed pair once; trade shares within 1."""
     for name in ("disputes", "distances", "trade", "frailties"):
         seen: dict[str, Node] = {}
@@ -333,7 +333,7 @@ def _check_pairs(draft: Draft) -> Iterator[Problem]:
             yield rows[-1].problem("share", "E213", why)
 
 
-def _check_no_relations(draft: Draft) -> Iterator[Problem]:
+def _check_no_relations(draft: Draft) -> Iterator[Diagnostic]:
     """Spells that end after they begin, and of one dyad and kind one at a time."""
     spells: defaultdict[str, list[RowRead]] = defaultdict(list)
     for row in draft.read("no_relations"):
@@ -356,7 +356,7 @@ def _check_no_relations(draft: Draft) -> Iterator[Problem]:
                 yield problem(later.node, later.path, "E308", why, "join the two, or correct a date")
 
 
-def _check_accords(draft: Draft) -> Iterator[Problem]:
+def _check_accords(draft: Draft) -> Iterator[Diagnostic]:
     """Dates in order, and what the status says matches the dates given."""
     head = draft.head
     for row in draft.read("accords"):
@@ -370,7 +370,7 @@ def _coarse(day: date, precision: str) -> tuple[int, ...]:
     return (day.year, day.month, day.day)[: {"year": 1, "month": 2, "day": 3}[precision]]
 
 
-def _order(accord: Accord, row: RowRead) -> Iterator[Problem]:
+def _order(accord: Accord, row: RowRead) -> Iterator[Diagnostic]:
     dates = [
         ("opened", accord.opened),
         ("signed", accord.signed or accord.scheduled_signed),
@@ -384,7 +384,7 @@ def _order(accord: Accord, row: RowRead) -> Iterator[Problem]:
             yield problem(at, f"{row.path}.{after}", "E215", why, allowed=" <= ".join(DONE))
 
 
-def _status(accord: Accord, row: RowRead) -> Iterator[Problem]:
+def _status(accord: Accord, row: RowRead) -> Iterator[Diagnostic]:
     for name in NOT_WITH[accord.status]:
         if getattr(accord, name) is not None:
             why, hint = (
@@ -404,7 +404,7 @@ def _status(accord: Accord, row: RowRead) -> Iterator[Problem]:
         yield problem(at, row.path, "W309", why)
 
 
-def _against_start(accord: Accord, row: RowRead, start: date) -> Iterator[Problem]:
+def _against_start(accord: Accord, row: RowRead, start: date) -> Iterator[Diagnostic]:
     for name in DONE:
         day = getattr(accord, name)
         if day is not None and day > start:

@@ -12,8 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from balance_sim.scenario.diagnostics import Diagnostics, Mark, did_you_mean, listed, shown
 from balance_sim.scenario.nodes import REFUSED, Node, plain
-from balance_sim.scenario.problems import Diagnostics, Mark, did_you_mean, listed, shown
 from balance_sim.scenario.schema import Identifier, Scenario, Strict, Text
 
 MOST_STEPS = 10_000
@@ -95,7 +95,7 @@ class Factor:
     node: Node
 
 
-class Design(Strict):
+class SamplingDesign(Strict):
     """How points are chosen. samples: of lhs; base samples of sobol, a power of 2; trajectories of morris.
 
     levels: of morris, even. seed: of the sample, apart from that of the runs."""
@@ -134,7 +134,7 @@ class Experiment:
 
     name: str
     head: ExperimentHead
-    design: Design
+    design: SamplingDesign
     scenario: Scenario
     factors: tuple[Factor, ...]
     points: tuple[DesignPoint, ...] = ()

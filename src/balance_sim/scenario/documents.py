@@ -14,17 +14,17 @@ from functools import lru_cache
 import yaml
 from yaml import events as happening
 
-from balance_sim.scenario.nodes import REFUSED, Node, Unclear, plain_scalar
-from balance_sim.scenario.problems import (
+from balance_sim.scenario.diagnostics import (
     CONTROL,
+    Diagnostic,
     Diagnostics,
     Mark,
-    Problem,
     ScenarioError,
     problem,
     refused,
     shown,
 )
+from balance_sim.scenario.nodes import REFUSED, Node, Unclear, plain_scalar
 
 DEEPEST = 20
 MOST_ITEMS = 10_000
@@ -47,7 +47,7 @@ def read_document(text: str, file: str) -> tuple[Node, Diagnostics]:
 
 
 @lru_cache(maxsize=1)
-def _document(text: str, file: str) -> tuple[Node, tuple[Problem, ...]]:
+def _document(text: str, file: str) -> tuple[Node, tuple[Diagnostic, ...]]:
     """The last one is kept: what kind of file it is, is asked before it is read. No tree is changed once it is made."""
     builder = _Builder(file)
     _refuse_controls(text, file)
@@ -234,7 +234,7 @@ def _refuse_controls(text: str, file: str) -> None:
 # --- texts that YAML makes nothing of ---------------------------------------------------------------
 
 
-def _explain(error: yaml.YAMLError, text: str, file: str, last_quote: tuple[int, int]) -> Problem:
+def _explain(error: yaml.YAMLError, text: str, file: str, last_quote: tuple[int, int]) -> Diagnostic:
     """What a person can do about a text that YAML cannot read."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
@@ -278,7 +278,7 @@ def _opened(
     return start.line + 1 if unended or "flow" in context else None
 
 
-def no_space(mark: Mark, key: str, value: str) -> Problem:
+def no_space(mark: Mark, key: str, value: str) -> Diagnostic:
     """`key:value` without the space that makes it a key."""
     why = f"got text `{shown(f'{key}:{value}'.strip())}`"
     return problem(mark, "", "E011", why, f"write `{shown(key)}: {shown(value.strip())}`")

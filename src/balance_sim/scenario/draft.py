@@ -19,6 +19,15 @@ from balance_sim.scenario.actors import (
 )
 from balance_sim.scenario.arms import tidy
 from balance_sim.scenario.defaults import DEFAULT_PRESET, default_tree, presets, weights_under
+from balance_sim.scenario.diagnostics import (
+    Diagnostic,
+    Diagnostics,
+    closest,
+    did_you_mean,
+    listed,
+    problem,
+    shown,
+)
 from balance_sim.scenario.layout import (
     ACCORD_KINDS,
     ACCORD_STATUSES,
@@ -32,7 +41,6 @@ from balance_sim.scenario.layout import (
     row_path,
 )
 from balance_sim.scenario.nodes import REFUSED, Node, Refused, descend, from_plain, merged
-from balance_sim.scenario.problems import Diagnostics, Problem, closest, did_you_mean, listed, problem, shown
 from balance_sim.scenario.schema import (
     REPLACED_TERMS,
     SCHEMA_VERSION,
@@ -63,14 +71,16 @@ class RowRead:
     value: Any
     node: Node
     path: str
-    problems: Sequence[Problem] = ()
+    problems: Sequence[Diagnostic] = ()
     key: str | None = None
 
     def at(self, *fields: str) -> Node:
         """The node of the first of `fields` that was written, else the row's."""
         return next((child for name in fields if (child := self.node.get(name)) is not None), self.node)
 
-    def problem(self, name: str, code: str, message: str, suggestion: str = "", allowed: str = "") -> Problem:
+    def problem(
+        self, name: str, code: str, message: str, suggestion: str = "", allowed: str = ""
+    ) -> Diagnostic:
         """One of a field of it."""
         return problem(self.at(name), f"{self.path}.{name}", code, message, suggestion, allowed)
 

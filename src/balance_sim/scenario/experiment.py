@@ -14,23 +14,18 @@ from balance_sim.scenario.actors import read_names
 from balance_sim.scenario.assemble import ValueChange, apply_changes, as_tree, assemble, value_at
 from balance_sim.scenario.defaults import parameter_table, presets
 from balance_sim.scenario.design import (
-    Design,
     DesignPoint,
     Experiment,
     ExperimentHead,
     Factor,
+    SamplingDesign,
     Spread,
     read_takes,
 )
-from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.files import EXPERIMENTS, Sources
-from balance_sim.scenario.layout import NoSuchPath, locate
-from balance_sim.scenario.load import check_scenario, scenario_files, stem
-from balance_sim.scenario.nodes import REFUSED, Node, plain
-from balance_sim.scenario.problems import (
+from balance_sim.scenario.diagnostics import (
+    Diagnostic,
     Diagnostics,
     Mark,
-    Problem,
     ScenarioError,
     did_you_mean,
     errors_in,
@@ -40,6 +35,11 @@ from balance_sim.scenario.problems import (
     refused,
     shown,
 )
+from balance_sim.scenario.documents import read_document
+from balance_sim.scenario.files import EXPERIMENTS, Sources
+from balance_sim.scenario.layout import NoSuchPath, locate
+from balance_sim.scenario.load import check_scenario, scenario_files, stem
+from balance_sim.scenario.nodes import REFUSED, Node, plain
 from balance_sim.scenario.schema import SIGNAL_ORDER, Scenario
 from balance_sim.scenario.validation import read_piece, refuse_other_kind, unknown_key
 
@@ -67,7 +67,7 @@ def load_experiment(
 
 def check_experiment(
     path: str | os.PathLike[str], *, max_runs: int = MOST_RUNS, held: Mapping[str, bytes] | None = None
-) -> tuple[Experiment | None, list[Problem]]:
+) -> tuple[Experiment | None, list[Diagnostic]]:
     """The experiment, or None if it is refused, and all problems and warnings in the order of the file."""
     first = shown(os.fspath(path), 200)
     with few_suggestions():
@@ -125,7 +125,7 @@ def _found(path: str | os.PathLike[str]) -> str:
     return str(here) if not os.path.lexists(written) and os.path.isfile(here) else written
 
 
-def _twice(one: Problem) -> Problem:
+def _twice(one: Diagnostic) -> Diagnostic:
     """A key given twice among the factors is two axes on one key."""
     is_axis = one.code == "E014" and one.path.startswith("factors.")
     return replace(one, code="E404", message=one.message.replace("already given", "also")) if is_axis else one
@@ -133,7 +133,7 @@ def _twice(one: Problem) -> Problem:
 
 def _read(tree: Node, sources: Sources, max_runs: int, found: Diagnostics) -> Experiment | None:
     for key, child in tree.fields.items():
-        if key not in TOP and key in Design.model_fields:
+        if key not in TOP and key in SamplingDesign.model_fields:
             why = f"`{key}` belongs in design, found in the top level"
             found.add(child.at, key, "E102", why, f"write `design: {{{key}: ...}}`")
         elif key not in TOP:
@@ -144,7 +144,7 @@ def _read(tree: Node, sources: Sources, max_runs: int, found: Diagnostics) -> Ex
         found.add(version or tree, "schema", "E108", why, "write `schema: 1`", "1")
     plain_part = {key: child for key, child in tree.fields.items() if key in ExperimentHead.model_fields}
     head = read_piece(ExperimentHead, tree.with_value(plain_part), "", found)
-    design = read_piece(Design, tree.below("design"), "design", found)
+    design = read_piece(SamplingDesign, tree.below("design"), "design", found)
     factors = _read_factors(tree.get("factors"), found)
     points, rows = _read_points(tree.get("points"), found)
     scenario = _read_scenario(tree, sources, head, found)
@@ -393,7 +393,7 @@ def _check_values(
             break
 
 
-def _with_position(one: Problem, factors: Sequence[Factor]) -> Problem:
+def _with_position(one: Diagnostic, factors: Sequence[Factor]) -> Diagnostic:
     """A value of a list says which of them it is."""
     for factor in factors:
         for at, item in enumerate(factor.node.items, 1):

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from balance_sim.scenario.problems import Mark, ScenarioError, closest, listed, refused, shown
+from balance_sim.scenario.diagnostics import Mark, ScenarioError, closest, listed, refused, shown
 
 LARGEST_SCENARIO = 1 << 20
 LARGEST_TABLE = 8 << 20
@@ -107,7 +107,7 @@ class Sources:
             return data
         try:
             return regular_bytes(path, largest)
-        except TooLarge as error:
+        except FileTooLarge as error:
             raise _too_large(mark, where, name, error.size, largest) from None
         except OSError as error:
             raise _cannot_open(error, path, mark, where, name) from None
@@ -186,7 +186,7 @@ def _near(path: Path) -> str:
     return f"did you mean `{shown(names[near], 200)}`?" if near else ""
 
 
-class TooLarge(OSError):
+class FileTooLarge(OSError):
     """A file of more bytes than are read; `size` tells how many, as far as they were counted."""
 
     def __init__(self, size: int, largest: int) -> None:
@@ -204,7 +204,7 @@ def regular_bytes(path: str | os.PathLike[str], largest: int | None = None) -> b
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EISDIR, "not a regular file")
         if largest is not None and status.st_size > largest:
-            raise TooLarge(status.st_size, largest)
+            raise FileTooLarge(status.st_size, largest)
         with os.fdopen(handle, "rb", closefd=False) as stream:
             # room for as much as is asked for is made at once
             data = stream.read(-1 if largest is None else status.st_size + 1)
@@ -213,7 +213,7 @@ def regular_bytes(path: str | os.PathLike[str], largest: int | None = None) -> b
     finally:
         os.close(handle)
     if largest is not None and len(data) > largest:
-        raise TooLarge(len(data), largest)
+        raise FileTooLarge(len(data), largest)
     return data
 
 
@@ -224,7 +224,7 @@ def bytes_if_any(path: str | os.PathLike[str], largest: int | None = None) -> by
     try:
         return regular_bytes(path, largest)
     except OSError as error:
-        if error.errno in EXHAUSTED or isinstance(error, TooLarge):
+        if error.errno in EXHAUSTED or isinstance(error, FileTooLarge):
             raise
         return None
 

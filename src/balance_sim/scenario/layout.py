@@ -13,8 +13,8 @@ import annotated_types
 
 from balance_sim.scenario import schema
 from balance_sim.scenario.defaults import default_tree, presets
+from balance_sim.scenario.diagnostics import did_you_mean, shown
 from balance_sim.scenario.nodes import Node, descend
-from balance_sim.scenario.problems import did_you_mean, shown
 from balance_sim.scenario.schema import REPLACED_TERMS, SCHEMA_VERSION, TERMS, Strict
 
 

@@ -15,17 +15,10 @@ from balance_sim.scenario.actors import read_names
 from balance_sim.scenario.arms import at_hand, keep_arms, resolved, with_numbers
 from balance_sim.scenario.assemble import EXPANDED, ValueChange, apply_changes, as_tree, assemble
 from balance_sim.scenario.calibration import stale, with_calibration
-from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
-from balance_sim.scenario.draft import Reader
-from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
-from balance_sim.scenario.fingerprint import content_digest
-from balance_sim.scenario.fingerprint import sealed as sealed_anew
-from balance_sim.scenario.layout import SECTIONS, TOP, row_key
-from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
-from balance_sim.scenario.problems import (
+from balance_sim.scenario.diagnostics import (
+    Diagnostic,
     Diagnostics,
     Mark,
-    Problem,
     ScenarioError,
     did_you_mean,
     errors_in,
@@ -35,6 +28,13 @@ from balance_sim.scenario.problems import (
     refused,
     shown,
 )
+from balance_sim.scenario.documents import EXAMPLE, no_space, read_document
+from balance_sim.scenario.draft import Reader
+from balance_sim.scenario.files import LARGEST_SCENARIO, Sources, decoded
+from balance_sim.scenario.fingerprint import content_digest
+from balance_sim.scenario.fingerprint import sealed as sealed_anew
+from balance_sim.scenario.layout import SECTIONS, TOP, row_key
+from balance_sim.scenario.nodes import REFUSED, Node, from_plain, merged
 from balance_sim.scenario.schema import Scenario, Strict
 from balance_sim.scenario.tables import read_table
 from balance_sim.scenario.validation import refuse_other_kind
@@ -96,7 +96,7 @@ def check_scenario(
     theory: str | None = None,
     held: Mapping[str, bytes] | None = None,
     calibrated: bool = True,
-) -> tuple[Scenario | None, list[Problem]]:
+) -> tuple[Scenario | None, list[Diagnostic]]:
     """The scenario, or None if it is refused, and all problems and warnings in the order of the file."""
     with few_suggestions():
         first, sources, found = shown(os.fspath(path), 200), None, Diagnostics()
@@ -340,7 +340,7 @@ def _check_chain(extends: Node, chain: Sequence[tuple[str, int]]) -> None:
         raise refused(extends, "extends", "E502", why, "merge some of them")
 
 
-def _from_where(problems: Sequence[Problem], sources: Sources) -> list[Problem]:
+def _from_where(problems: Sequence[Diagnostic], sources: Sources) -> list[Diagnostic]:
     """Problems of an extended file say by which line it came in."""
     return [
         replace(one, message=f"{one.message} (included from {sources.included[one.file]})")

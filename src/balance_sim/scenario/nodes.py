@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from balance_sim.scenario.problems import Mark, shown
+from balance_sim.scenario.diagnostics import Mark, shown
 
 NOWHERE = Mark("defaults.yaml", 1, 1)
 

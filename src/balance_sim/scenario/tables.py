@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple, TextIO
 
+from balance_sim.scenario.diagnostics import CONTROL, Diagnostics, Mark, ScenarioError, closest, listed, shown
 from balance_sim.scenario.files import LARGEST_TABLE, Sources, decoded
 from balance_sim.scenario.layout import OTHER_NAMES, Section, cell_sort, row_path
 from balance_sim.scenario.nodes import REFUSED, Node, Unclear, hint_for_number, plain_scalar
-from balance_sim.scenario.problems import CONTROL, Diagnostics, Mark, ScenarioError, closest, listed, shown
 
 MOST_COLUMNS = 100
 MOST_LISTED = 1_000

@@ -13,11 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticCustomError
 
 from balance_sim.scenario.defaults import units
-from balance_sim.scenario.documents import read_document
-from balance_sim.scenario.files import Sources
-from balance_sim.scenario.layout import OTHER_NAMES, bounds, homes, parts_of
-from balance_sim.scenario.nodes import REFUSED, Node, descend, hint_for_number, plain
-from balance_sim.scenario.problems import (
+from balance_sim.scenario.diagnostics import (
     Diagnostics,
     ScenarioError,
     did_you_mean,
@@ -26,6 +22,10 @@ from balance_sim.scenario.problems import (
     refused,
     shown,
 )
+from balance_sim.scenario.documents import read_document
+from balance_sim.scenario.files import Sources
+from balance_sim.scenario.layout import OTHER_NAMES, bounds, homes, parts_of
+from balance_sim.scenario.nodes import REFUSED, Node, descend, hint_for_number, plain
 from balance_sim.scenario.schema import AccordKind, CapabilityWeights, EventKind, Parameters, Strict
 
 UNITS = {

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from balance_sim.analysis.expected_effect import Control, ExpectedEffect, figures
+from balance_sim.analysis.expected_effect import ExpectedControl, ExpectedEffect, figures
 from balance_sim.model.classes import with_classes
-from balance_sim.pool.faults import WrongRequest
-from balance_sim.pool.whole_files import write_whole
+from balance_sim.pool.atomic import write_atomic
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import compile_arms, reference_key
 from balance_sim.replications.outcomes import Outcome
 from balance_sim.results.sweep_result import SweepResult
@@ -119,7 +119,7 @@ def around(result: Result, progress: Callable[[int, int], None] | None = None) -
     spots = list(itertools.product(*(range(len(dial.values)) for dial in dials)))
 
     def points() -> Iterator[tuple[tuple[int, ...], ExpectedEffect]]:
-        controls: dict[str, Control] = {}
+        controls: dict[str, ExpectedControl] = {}
         variations = Variations(own)
         for done, spot in enumerate(spots):
             if progress:
@@ -129,7 +129,7 @@ def around(result: Result, progress: Callable[[int, int], None] | None = None) -
                 values |= of[place][1]
             scenario = variations.with_values(values) if values else own
             worlds = compile_arms(scenario, (result.reference, arm))
-            control = Control.among(controls, reference_key(scenario), worlds)
+            control = ExpectedControl.among(controls, reference_key(scenario), worlds)
             yield spot, ExpectedEffect(scenario, arm, *figures(worlds, arm, control, split=False))
 
     return ExplorerDesign(dials, points, len(spots))
@@ -388,5 +388,5 @@ def _page(name: str, title: str, found: dict[str, Any], connect: str = "'none'")
 
 def save_explorer(design: ExplorerDesign, path: Path) -> Path:
     """Write the page, whole or not at all. Raises CannotWrite."""
-    write_whole(path, explorer_html(design).encode("utf-8", "backslashreplace"))
+    write_atomic(path, explorer_html(design).encode("utf-8", "backslashreplace"))
     return path

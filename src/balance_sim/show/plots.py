@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.analysis.compare import (
-    Named,
+    ComparedSide,
     StudyComparison,
     compare,
     inputs_that_differ,
     open_side,
     parse_side,
 )
-from balance_sim.analysis.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
+from balance_sim.analysis.gof import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
 from balance_sim.analysis.result import AnalysedResult, open_result
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.forecast.score import read_scored, scored_path
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.evidence.forecast.score import read_scored_forecasts, scored_path
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.results.recount import Counting, by_one_table
 from balance_sim.results.result import Result
 from balance_sim.results.store import Store
@@ -42,7 +42,7 @@ class Comparison:
     others are measured against; studies: the same, opened; classes: `left` or `right`, whose class table counts where
     theirs differ; counting: how single studies were counted."""
 
-    sides: tuple[Named, ...]
+    sides: tuple[ComparedSide, ...]
     studies: tuple[Result | SweepResult, ...]
     classes: str | None = None
     counting: Counting = field(default_factory=Counting)
@@ -136,7 +136,7 @@ class Plots[S: Study]:
         if (fit := gof_path(Path(texts[0]))) is not None:
             return Plots(_goodness_of_fit(fit))
         if (scores := scored_path(Path(texts[0]))) is not None:
-            return Plots(read_scored(scores))
+            return Plots(read_scored_forecasts(scores))
         side = parse_side(texts[0])
         if side.arm is not None:
             raise WrongRequest(f"{texts[0]} names one arm: give the folder, or two sides to compare")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.pool.whole_files import make_folder, write_whole
+from balance_sim.pool.atomic import make_folder, write_atomic
 from balance_sim.results.shards import note_drawn
 from balance_sim.show.figures.style import style
 
@@ -87,7 +87,7 @@ def write_figures(figures: dict[str, Figure], folder: Path, *, text: bool = Fals
     with ThreadPoolExecutor(1) as writer:
         for name, figure in figures.items():
             writes.append(writer.submit(_write_png, place / f"{name}.png", pixels_of(figure)))
-            writes.append(writer.submit(write_whole, place / f"{name}.svg", figure_bytes(figure, "svg")))
+            writes.append(writer.submit(write_atomic, place / f"{name}.svg", figure_bytes(figure, "svg")))
             if text:
                 worded[name] = figure_bytes(figure, "svg", text=True)
     for one in writes:
@@ -103,7 +103,7 @@ def note_figures(names: Iterable[str], folder: Path) -> list[Path]:
 
 
 def _write_png(path: Path, pixels: npt.NDArray[np.uint8]) -> None:
-    write_whole(path, png_bytes(pixels))
+    write_atomic(path, png_bytes(pixels))
 
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -18,7 +18,7 @@ from balance_sim.model.core import NEVER, ORIGINS
 from balance_sim.model.engine import begin, turn_of_step
 from balance_sim.model.perception import announcements, perceive
 from balance_sim.model.pipeline import at_speed_one, sign_talks, speed
-from balance_sim.model.state import Hastened, State
+from balance_sim.model.state import BlockState, Hastened
 from balance_sim.scenario import load_scenario, with_values
 
 SEED, RUN, MEAN, FORCE = 3, np.array([4], dtype=np.uint64), 80.0, 50.0
@@ -51,7 +51,7 @@ def worlds(folder: Path, accord: str = "", **values: Any) -> Worlds:
     )
 
 
-def begun(found: Worlds) -> State:
+def begun(found: Worlds) -> BlockState:
     """The state at the start with the record alone, whatever else would be under way."""
     state = begin(found.reference, found.baseline, SEED, RUN)
     state.accords = state.accords.take(np.flatnonzero(state.accords.origin != ORIGINS.index("assumed")))
@@ -147,7 +147,7 @@ def test_talks_run_faster_within_a_bound_and_never_slower() -> None:
     assert speed(np.log([1.5]) + 3.0, np.array([3.0]), 1.0, 2.0) == pytest.approx([1.5])
 
 
-def at(found: Worlds, state: State, first: int, steps: int) -> list[tuple[int, float, float]]:
+def at(found: Worlds, state: BlockState, first: int, steps: int) -> list[tuple[int, float, float]]:
     """Stage, day of signature and progress after each of some steps, each with a view of its own."""
     out, world = [], found.reference
     for step in range(first, first + steps):

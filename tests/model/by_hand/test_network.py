@@ -11,7 +11,7 @@ from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import World
 from balance_sim.model.engine import begin, turn_of_step
 from balance_sim.model.network import begin_network, deepest
-from balance_sim.model.state import State
+from balance_sim.model.state import BlockState
 from balance_sim.scenario import load_scenario
 
 LN2, LN3 = math.log(2), math.log(3)
@@ -84,7 +84,7 @@ def test_partners_and_what_two_share_at_the_start(worlds: Worlds) -> None:
     assert (state.depth[0, 0, 1], state.depth[0, 1, 0], state.depth[0, 1, 2]) == (0.9, 0.9, 0.3)
 
 
-def ends(worlds: Worlds, when: dict[str, float], day: float) -> State:
+def ends(worlds: Worlds, when: dict[str, float], day: float) -> BlockState:
     """The state on a day, where agreements of the record end on given days."""
     world = worlds.reference
     state = begin(world, worlds.baseline, 1, NONE)
@@ -93,11 +93,11 @@ def ends(worlds: Worlds, when: dict[str, float], day: float) -> State:
     docket = world.docket
     at = [docket.ids.index(name) for name in when]
     from balance_sim.model.pipeline import IN_FORCE
-    from balance_sim.model.state import Accords
+    from balance_sim.model.state import AgreementRows
 
     run = np.zeros(len(at), dtype=np.int64)
     of = docket.pair[at], docket.kind[at], np.array(at), docket.keys[at], docket.opened[at]
-    one = Accords.begun(IN_FORCE, run, *of)
+    one = AgreementRows.begun(IN_FORCE, run, *of)
     one.stage[:], one.ended, one.in_force = 2, np.array(list(when.values())), docket.in_force[at]
     state.accords.append(one)
     state.day = day

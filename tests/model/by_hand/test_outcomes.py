@@ -13,7 +13,7 @@ from test_two_programs import HERE
 
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DIRECTIONS, NEVER, ORIGINS
-from balance_sim.model.state import Accords
+from balance_sim.model.state import AgreementRows
 from balance_sim.replications.outcomes import (
     days_after,
     earlier_than_control,
@@ -40,24 +40,26 @@ def pair(worlds: Worlds, states: tuple[str, str]) -> int:
     return int(world.pair_index[world.codes.index(states[0]), world.codes.index(states[1])])
 
 
-def agreements(worlds: Worlds, *rows: dict) -> Accords:  # type: ignore[type-arg]
+def agreements(worlds: Worlds, *rows: dict) -> AgreementRows:  # type: ignore[type-arg]
     """Rows with what matters to a test; a new security agreement of a counter dyad that is never signed otherwise."""
-    out = Accords.none().take(np.zeros(0, dtype=np.int64))
+    out = AgreementRows.none().take(np.zeros(0, dtype=np.int64))
     names = worlds.reference.ladder.names
     for row in rows:
         given = {"run": 0, "states": COUNTER, "kind": "middle", "origin": "new", "count": 0} | row
         given |= {"pair": pair(worlds, given["states"]), "kind": names.index(given["kind"])}
         given["origin"] = ORIGINS.index(given["origin"])
         one = {}
-        for column in fields(Accords):
-            empty = getattr(Accords.none(), column.name)
+        for column in fields(AgreementRows):
+            empty = getattr(AgreementRows.none(), column.name)
             fill = NEVER if empty.dtype == float else 0
             one[column.name] = np.array([given.get(column.name, fill)], dtype=empty.dtype)
-        out.append(Accords(**one))
+        out.append(AgreementRows(**one))
     return out
 
 
-def counted(worlds: Worlds, *rows: dict, runs: int = 1, twin: Accords | None = None) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
+def counted(
+    worlds: Worlds, *rows: dict, runs: int = 1, twin: AgreementRows | None = None
+) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
     return outcomes_of(worlds, agreements(worlds, *rows), twin, runs)
 
 

@@ -14,11 +14,11 @@ from balance_sim.model.core import World
 from balance_sim.model.engine import begin, perceive, simulate
 from balance_sim.model.perception import View
 from balance_sim.model.responses import ROOM_GAIN, ROOM_RATE
-from balance_sim.model.state import State
+from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
-from balance_sim.replications.blocks import Block, live_block
+from balance_sim.replications.blocks import Block, simulate_block
 from balance_sim.replications.recorder import step_at
-from balance_sim.replications.scene import Scene
+from balance_sim.replications.scene import StateMetrics
 from balance_sim.scenario import Scenario
 
 STEP = 24
@@ -30,11 +30,11 @@ def test_a_scene_is_what_the_other_program_sees(scenario: Scenario, worlds: Worl
     world, runs = worlds.arms["with"], np.array([1, 2], dtype=np.uint64)
     looked = []
 
-    def look(world: World, state: State, view: View) -> None:
+    def look(world: World, state: BlockState, view: View) -> None:
         if view.step != STEP:
             return
         looked.append(view.step)
-        scene, codes = Scene(world, worlds.baseline, state, view), world.codes
+        scene, codes = StateMetrics(world, worlds.baseline, state, view), world.codes
         made = as_plain(world, state, plain)
         effort = {code: float(state.effort[1, k]) for k, code in enumerate(codes)}
         seen = other.see(STEP, made, effort, other.acts(SEED, 2))
@@ -96,7 +96,7 @@ def test_a_scene_is_what_the_other_program_sees(scenario: Scenario, worlds: Worl
 
 def test_what_is_told_of_a_host_with_one_partner(worlds: Worlds) -> None:
     """Arden hosts Belmar: nobody is a junior or a third, so of influence on a junior there is nothing to tell."""
-    runs = live_block(worlds, SEED, Block(0, 2), ("without", "with")).runs
+    runs = simulate_block(worlds, SEED, Block(0, 2), ("without", "with")).runs
     names = set(runs.column_names)
     assert {
         "insecurity_host_30",

@@ -17,7 +17,7 @@ from balance_sim.model.core import ORIGINS, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View, hostility_toward
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, State
+from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import TERMS, willingness
 from balance_sim.scenario import Scenario
@@ -68,7 +68,7 @@ def test_every_date_of_a_replication(scenario: Scenario, worlds: Worlds, begun, 
     thin = thinning(worlds.arms[arm], chances, worlds.bounds[arm])
     efforts = []
 
-    def look(world: World, state: State, view: View) -> None:
+    def look(world: World, state: BlockState, view: View) -> None:
         efforts.append(state.effort[0].copy())
 
     made = simulate(worlds.arms[arm], worlds.baseline, chances, thin, SEED, runs, look).accords
@@ -116,7 +116,7 @@ def test_replications_together_a_few_at_a_time_are_those_alone(
         assert found == pytest.approx(wanted, rel=1e-7, abs=1e-6) and len(found) > 10
 
 
-def rows_of(world: World, made: Accords) -> list[tuple[str, str, str, str, int]]:
+def rows_of(world: World, made: AgreementRows) -> list[tuple[str, str, str, str, int]]:
     return [
         (world.codes[world.first[p]], world.codes[world.second[p]], world.ladder.names[m], ORIGINS[o], int(n))
         for p, m, o, n in zip(made.pair, made.kind, made.origin, made.count, strict=True)
@@ -139,7 +139,7 @@ def test_everything_that_is_seen_and_wanted_in_a_step(
     other = plain.Plain(scenario, "with")
     looked = []
 
-    def look(world: World, state: State, view: View) -> None:
+    def look(world: World, state: BlockState, view: View) -> None:
         if view.step != step:
             return
         looked.append(step)
@@ -208,7 +208,7 @@ def whom_one_fears_and_who_lends(world: World, view: View, other, made: list, se
             assert view.adversaries[1, i, j] == pytest.approx(seen.h[one, two] * (strength[one, two] + lent))
 
 
-def as_plain(world: World, state: State, plain: ModuleType) -> list:  # type: ignore[type-arg]
+def as_plain(world: World, state: BlockState, plain: ModuleType) -> list:  # type: ignore[type-arg]
     """The agreements of the second replication as the other program has them."""
     stages, a = ("talks", "signed", "in_force", "over"), state.accords
     there = [

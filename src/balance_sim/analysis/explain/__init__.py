@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from balance_sim.model.core import Keys
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.results.manifest import too_large
 from balance_sim.results.result import Result
 from balance_sim.results.store import Store
-from balance_sim.scenario.files import TooLarge, bytes_if_any
+from balance_sim.scenario.files import FileTooLarge, bytes_if_any
 
 FILE = "explain.json"
 LARGEST = 256 << 20  # bytes that are read at most
@@ -28,7 +28,7 @@ def explained(folder: Path) -> dict[str, Any]:
     run number."""
     try:
         found = json.loads(bytes_if_any(folder / FILE, LARGEST) or b"")
-    except TooLarge as error:
+    except FileTooLarge as error:
         raise too_large(folder / FILE, error, "remove it: `explain` writes it again") from None
     except (ValueError, RecursionError):
         return {}

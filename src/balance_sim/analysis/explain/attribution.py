@@ -23,14 +23,14 @@ from balance_sim.model.core import DIRECTIONS, Floats, Ints, Keys, Opportunities
 from balance_sim.model.engine import filtered
 from balance_sim.model.prospects import Prospects
 from balance_sim.model.willingness import ORDER, TERMS, account, consent, total
-from balance_sim.pool.faults import LacksOutcome, StoreDamaged, WrongRequest
+from balance_sim.pool.errors import LacksOutcome, StoreDamaged, WrongRequest
 from balance_sim.pool.processes import map_in_order
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.blocks import batch_runs
-from balance_sim.replications.direct import Sight, along_control
+from balance_sim.replications.direct import StepOfArm, along_control
 from balance_sim.replications.draws import with_draws
 from balance_sim.replications.filtered import (
-    Filtered,
+    FilteredSums,
     Prospect,
     Windows,
     filtered_outcomes,
@@ -39,7 +39,7 @@ from balance_sim.replications.filtered import (
 )
 from balance_sim.replications.jobs import Progress
 from balance_sim.replications.outcomes import COUNTS, FILTERED, outcome_named
-from balance_sim.replications.scene import focal_cast
+from balance_sim.replications.scene import focal_roles
 from balance_sim.replications.tables import DECIMALS
 from balance_sim.results.estimates import rounded
 from balance_sim.results.result import Result
@@ -142,7 +142,7 @@ class Coalitions:
     direction: Ints
     worth: Floats = field(default_factory=lambda: np.empty((0, 0)))
 
-    def look(self, seen: Sight) -> None:
+    def look(self, seen: StepOfArm) -> None:
         """One step of one arm: first of that which is explained, then of the control arm."""
         chances, rows = seen.chances, seen.rows
         run, pair, kind = chances.run[rows], chances.pair[rows], chances.kind[rows]
@@ -183,11 +183,11 @@ def effects_of_coalitions(
 ) -> Floats:
     """(R, 2^k + 1) the direct effect of each coalition, and the control arm's filtered outcome, of a batch of runs."""
     worlds = with_draws(worlds, seed, numbers) if draws else worlds
-    control, cast = worlds.reference, focal_cast(worlds)
+    control, cast = worlds.reference, focal_roles(worlds)
     windows = focal_windows(worlds)
     sums = Coalitions(worlds, arm, groups, outcome, windows, cast.direction)
     along = along_control(worlds, seed, numbers, (arm,), sums.look)
-    found = Filtered(
+    found = FilteredSums(
         control, along.chances, along.control, sums.prospect, windows, cast.direction, len(numbers)
     )
     return np.column_stack([sums.worth, filtered_outcomes(found)[outcome]])

@@ -18,10 +18,10 @@ from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import State
+from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import draw_opportunities, openness_at, opportunity_rate, thinning
 from balance_sim.model.willingness import ORDER, account, consent, summed
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import with_draws
 from balance_sim.results.estimates import rounded
@@ -159,7 +159,7 @@ def _read(
     world = worlds.arms[arm]
     moments = moments_of(world)
 
-    def observe(world: World, state: State, view: View) -> None:
+    def observe(world: World, state: BlockState, view: View) -> None:
         date = worlds.scenario.start + timedelta(days=int(world.grid[view.step]))
         for moment in (name for name, step in moments if step == view.step):
             stamp = {"arm": arm, "moment": moment, "date": date}
@@ -184,7 +184,9 @@ def _read(
     simulate(world, worlds.baseline, chances, thinning(world, chances, None), seed, runs, observe)
 
 
-def _side(worlds: Worlds, world: World, state: State, view: View, ego: str, alter: str) -> dict[str, Floats]:
+def _side(
+    worlds: Worlds, world: World, state: BlockState, view: View, ego: str, alter: str
+) -> dict[str, Floats]:
     """Parts, `u` and `consent` of one side, each (R, M)."""
     shape = (len(state.runs), len(world.ladder.names))
     run, kind = (grid.ravel() for grid in np.indices(shape))
@@ -206,7 +208,7 @@ def _feared(world: World, view: View, side: str) -> Rows:
     ]
 
 
-def _rates(world: World, state: State, both: Floats, a: str, b: str) -> Rows:
+def _rates(world: World, state: BlockState, both: Floats, a: str, b: str) -> Rows:
     """both: (R, M) probability that both sides consent."""
     pair = world.pair_index[world.codes.index(a), world.codes.index(b)]
     both = both * openness_at(world, state.day)[pair]

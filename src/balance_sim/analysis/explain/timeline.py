@@ -19,10 +19,10 @@ from balance_sim.model.engine import simulate, unbarred
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import clock_of
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, State
+from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.thinning import draw_opportunities, thinning
 from balance_sim.model.willingness import account, consent, summed
-from balance_sim.pool.faults import StoreDamaged
+from balance_sim.pool.errors import StoreDamaged
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import with_draws
 from balance_sim.replications.tables import accord_table
@@ -42,7 +42,7 @@ class Trace:
     Asked where something of the kind is under way too: then the opportunity passes, whatever they would say."""
 
     arm: str
-    made: Accords
+    made: AgreementRows
     consent: Floats  # (C, 2) probability of the dyad's first and second state
     busy: Bools  # (C,) something of that kind is under way
     parts: dict[str, Floats]  # (2, C) of either side's willingness, nats
@@ -55,7 +55,7 @@ def traced(worlds: Worlds, arm: str, seed: int, run: int, chances: Opportunities
     steps: list[tuple[dict[str, Floats], Bools]] = []
     acts: list[tuple[float, int]] = []
 
-    def observe(world: World, state: State, view: View) -> None:
+    def observe(world: World, state: BlockState, view: View) -> None:
         rows = slice(*chances.starts[view.step : view.step + 2])
         where = chances.run[rows], chances.pair[rows], chances.kind[rows]
         both = Prospects.of_both_sides(world, worlds.baseline, view, state, *where)
@@ -76,7 +76,7 @@ def every_opportunity(worlds: Worlds, seed: int, run: int) -> Opportunities:
     return draw_opportunities(worlds.reference, seed, np.array([run], dtype=np.uint64))
 
 
-def rows_of_talks(chances: Opportunities, made: Accords) -> dict[tuple[int, int, int], int]:
+def rows_of_talks(chances: Opportunities, made: AgreementRows) -> dict[tuple[int, int, int], int]:
     """(dyad, kind, count) of the talks opened in the run, to the row of the opportunity."""
     new = made.origin == ORIGINS.index("new")
     wanted = set(zip(made.pair[new].tolist(), made.kind[new].tolist(), made.count[new].tolist(), strict=True))

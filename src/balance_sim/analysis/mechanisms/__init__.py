@@ -22,9 +22,9 @@ from balance_sim.analysis.mechanisms.data import MechanismEstimate, NoValue, Stu
 from balance_sim.analysis.participants import COUNTER, Participants, PlaceboComparison
 from balance_sim.pool.plain import plain_data
 from balance_sim.replications.arms import compile_arms
-from balance_sim.replications.expected import Course, course, gained, with_event
+from balance_sim.replications.expected import WillingnessOverTime, course, gained, with_event
 from balance_sim.replications.recorder import measures
-from balance_sim.replications.scene import focal_cast
+from balance_sim.replications.scene import focal_roles
 from balance_sim.scenario import arm_scenario
 from balance_sim.scenario.files import shipped_text
 from balance_sim.scenario.schema import Event, Scenario
@@ -231,18 +231,18 @@ def values(scenario: Scenario, arm: str) -> tuple[dict[str, float], dict[str, fl
     return one, other
 
 
-def _values(of: Participants, control: Course, event: Event) -> dict[str, float]:
+def _values(of: Participants, control: WillingnessOverTime, event: Event) -> dict[str, float]:
     counter = np.flatnonzero(of.worlds.baseline.direction == COUNTER)
     less = event.model_copy(update={"visibility": event.visibility / 2})
     effect, half = (of.effect_of(one, counter) for one in (event, less))
     out = {"M1": effect, "M4": effect - half, "M15": haste(of, control, event)}
     if of.frozen is not None:
-        shift = of.frozen.shift(event, focal_cast(of.worlds))
+        shift = of.frozen.shift(event, focal_roles(of.worlds))
         out |= {name: measure(shift) for name, measure in measures(of.worlds).items()}
     return out
 
 
-def haste(of: Participants, control: Course, event: Event) -> float:
+def haste(of: Participants, control: WillingnessOverTime, event: Event) -> float:
     """Expected days that an event gains talks under way at the start, per agreement of them in the longest window.
 
     What is signed in a span, talks at speed 1, has gained what talks under way since the start gain by its middle."""

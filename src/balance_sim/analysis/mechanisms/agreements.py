@@ -30,7 +30,7 @@ from balance_sim.model.news import members
 from balance_sim.model.perception import View, perceive
 from balance_sim.model.pipeline import rates_at_start
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, State
+from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.thinning import openness_at, opportunity_rate
 from balance_sim.model.willingness import TERMS, consent, level, parts
 from balance_sim.replications.arms import TENSIONS, VISIBILITIES
@@ -314,12 +314,12 @@ def loop_gains(worlds: Worlds, pair: Ints, kind: Ints) -> tuple[Floats, Floats]:
     return whole[1:] - whole[0], held[1:] - held[0]
 
 
-def add_in_force(worlds: Worlds, state: State, run: Ints, pair: Ints, kind: Ints) -> None:
+def add_in_force(worlds: Worlds, state: BlockState, run: Ints, pair: Ints, kind: Ints) -> None:
     """One more accord in force, and one more signature of its pair, in each of some runs."""
     world = worlds.reference
     rows, count = len(state.accords.run), len(run)
-    few = Accords(
-        **{one.name: np.zeros(count, getattr(state.accords, one.name).dtype) for one in fields(Accords)}
+    few = AgreementRows(
+        **{one.name: np.zeros(count, getattr(state.accords, one.name).dtype) for one in fields(AgreementRows)}
     )
     few.run, few.pair, few.kind = run, pair, kind
     few.stage, few.ended = np.full(count, 2), np.full(count, np.inf)
@@ -330,7 +330,7 @@ def add_in_force(worlds: Worlds, state: State, run: Ints, pair: Ints, kind: Ints
     np.add.at(state.experience, (run, pair), 1.0)
 
 
-def _terms_of_all(worlds: Worlds, state: State, view: View, run: int) -> dict[str, Floats]:
+def _terms_of_all(worlds: Worlds, state: BlockState, view: View, run: int) -> dict[str, Floats]:
     """Terms of every state for every other and kind in one run, (n * n * M,) each, and the constant part."""
     world = worlds.reference
     ego, alter, kind = (grid.ravel() for grid in np.indices((world.n, world.n, len(world.ladder.names))))

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from balance_sim.analysis.participants import PlaceboComparison
 from balance_sim.model.baseline import Worlds
 from balance_sim.replications.outcomes import FILTERED, NEW, Outcome, least_jump
-from balance_sim.replications.scene import Cast, focal_cast
+from balance_sim.replications.scene import EventRoles, focal_roles
 from balance_sim.replications.tables import positions
 from balance_sim.results.frames import by_arm
 from balance_sim.scenario.schema import Event
@@ -236,9 +236,9 @@ class StudyData:
         return self.result.worlds
 
     @cached_property
-    def cast(self) -> Cast:
+    def cast(self) -> EventRoles:
         """Who plays which part in the focal event."""
-        return focal_cast(self.worlds)
+        return focal_roles(self.worlds)
 
     def need_host(self) -> int:
         """The host's position in the arrays. Raises NoValue where the focal event names none."""

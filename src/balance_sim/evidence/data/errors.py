@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from balance_sim.scenario.problems import BalanceSimError
+from balance_sim.scenario.diagnostics import BalanceSimError
 
 
 class DataError(BalanceSimError):

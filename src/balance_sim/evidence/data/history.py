@@ -19,7 +19,7 @@ import yaml
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data import layers
-from balance_sim.evidence.data.accords import read_outcomes
+from balance_sim.evidence.data.agreements import read_outcomes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.sources import FILES, READERS, file_of, unread
 from balance_sim.evidence.data.table import Read, ReadReport
@@ -209,7 +209,7 @@ def refuse_no_folder(path: Path) -> None:
         raise DataError("there is no such folder", "Give the folder that holds the data files", path=path)
 
 
-def accords_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
+def agreements_end(data_dir: Path | str, more: Sequence[Path | str] = ()) -> int:
     """Last year that the agreements of a folder, and of further files, cover. Raises DataError."""
     refuse_no_folder(Path(data_dir))
     first = _Sources(Path(data_dir)).read("accords")
@@ -283,7 +283,7 @@ def default_depths() -> dict[str, tuple[float, float]]:
     return {k: (float(v["depth"]["value"]), float(v["calm"]["value"])) for k, v in kinds.items()}
 
 
-def carried_forward(history: History) -> History:
+def last_carried_forward(history: History) -> History:
     """The last observation of each layer carried forward to the history's last year, and a note on each source.
 
     A forecast may run past the end of a file. To treat that as missing would let rivalries and alliances vanish on

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.data.accords import read_outcomes
+from balance_sim.evidence.data.agreements import read_outcomes
 from balance_sim.evidence.data.dyad_sources import (
     read_atop_members,
     read_capitals,

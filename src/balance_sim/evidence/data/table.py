@@ -16,7 +16,7 @@ import pandas as pd
 
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.text import columns_of, lines_of, rows_of, text_of
-from balance_sim.scenario.problems import listed
+from balance_sim.scenario.diagnostics import listed
 from balance_sim.scenario.tables import CsvFault
 
 MISSING_TEXT = ("", "NA", "NaN", "nan", ".", "..", "NULL", "N/A", "#N/A")

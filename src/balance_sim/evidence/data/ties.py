@@ -112,7 +112,7 @@ def read_state_covariates(
     return _covariates(table, frame, columns, conflicts, ACTOR_AGAIN)
 
 
-def read_pair_covariates(
+def read_dyad_covariates(
     path: Path | str,
     columns: Sequence[str],
     *,

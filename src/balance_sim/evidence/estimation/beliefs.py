@@ -28,7 +28,7 @@ from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import Choices, variants
-from balance_sim.evidence.estimation.fitting import Fit, Peak, peak_of
+from balance_sim.evidence.estimation.fitting import Peak, WeightFit, peak_of
 from balance_sim.evidence.estimation.likelihood import by_row
 from balance_sim.model.thinning import FACTORS
 from balance_sim.model.willingness import CHANGING
@@ -196,7 +196,7 @@ class BeliefSetting:
     by_row: Floats
 
 
-def shipped_setting(record: Choices, found: Fit) -> BeliefSetting:
+def shipped_setting(record: Choices, found: WeightFit) -> BeliefSetting:
     """The shipped values, at which `found` was fitted to `record`. Raises DataError."""
     return _setting({}, record.with_terms(found.names), peak_of(record, found))
 

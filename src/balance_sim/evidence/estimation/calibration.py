@@ -106,7 +106,7 @@ def prior_of(scenario: Scenario, fitted: Distribution) -> Prior:
 
 
 @dataclass(frozen=True)
-class Joint:
+class JointLikelihood:
     """The likelihood of all kinds, from a `ConsentDesign` for each class of kinds.
 
     Parameters, in order: weights by term and intercepts by kind, which the classes have in common, then the random
@@ -176,13 +176,13 @@ class Joint:
         """(N,) agreements of any kind expected of each row at level and factor 1."""
         return np.asarray(sum(np.exp(one.log_rate(at[to])[0]).sum(axis=1) for one, to in self.designs))
 
-    def exposed(self, factor: Floats) -> Joint:
+    def exposed(self, factor: Floats) -> JointLikelihood:
         """The same with exposures times (N,) factors."""
         return replace(self, choices=replace(self.choices, exposure=self.choices.exposure * factor))
 
 
 @dataclass(frozen=True)
-class Calibrated:
+class CalibrationPosterior:
     """Posterior of a calibration. weights, intercepts: means by name; `names` and `covariance` of the free ones, then
     the intercepts, with random intercepts and factors integrated out.
 
@@ -228,7 +228,7 @@ def _factors(variance: float, signed: Floats, expected: Floats) -> Floats:
     return np.asarray((1.0 + variance * signed) / (1.0 + variance * expected))
 
 
-def calibrate(record: OwnRecord, prior: Prior, form: Form = FORM) -> Calibrated:
+def calibrate(record: OwnRecord, prior: Prior, form: Form = FORM) -> CalibrationPosterior:
     """Calibrate on the whole of a record. Raises DataError where it holds too little, or the search does not settle.
 
     A weight of `POSITIVE` that comes out below zero is held at its fitted value, and the rest calibrated again."""
@@ -246,7 +246,7 @@ def classes_of(kinds: Sequence[str], declarations: Sequence[str]) -> tuple[tuple
     return tuple(one for one in both if one)
 
 
-def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
+def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> CalibrationPosterior:
     c, total = record.choices, int(record.counts.sum())
     if total < FEWEST:
         raise DataError(
@@ -254,7 +254,7 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
             f"a calibration needs {FEWEST}",
             "State the level with `base_rate`, or end the record where it is complete with --until",
         )
-    joint = Joint(c, classes_of(c.kinds, prior.declarations))
+    joint = JointLikelihood(c, classes_of(c.kinds, prior.declarations))
     mean, precision = _prior_of(joint, prior, form)
     n, classes, by_row = len(c.states), len(joint.classes), record.counts.sum(axis=1)
     upper, year = np.triu_indices(n, 1), np.searchsorted(np.array(record.years), c.year)
@@ -300,7 +300,7 @@ def _calibrated(record: OwnRecord, prior: Prior, form: Form) -> Calibrated:
     else:
         raise DataError(f"the calibration did not settle in {ROUNDS} rounds", "Give a longer record")
     free = [k for k, name in enumerate(joint.names) if "." in name or name in prior.free]
-    return Calibrated(
+    return CalibrationPosterior(
         states=c.states,
         kinds=c.kinds,
         classes=joint.classes,
@@ -349,7 +349,7 @@ def _stretch(step: Floats, last: Floats) -> float:
     return 1.0 / (1.0 - min(max(share, 0.0), 0.9))
 
 
-def _of_factors(joint: Joint, at: Floats, factor: Floats, variance: Floats) -> Floats:
+def _of_factors(joint: JointLikelihood, at: Floats, factor: Floats, variance: Floats) -> Floats:
     """(size, size) information that is lost since dyads' factors are not known: the sum over dyads of the variance of
     the factor times the square of how the dyad's expected agreements move. Louis 1982, JRSS B 44: 226-233.
 
@@ -362,7 +362,7 @@ def _of_factors(joint: Joint, at: Floats, factor: Floats, variance: Floats) -> F
     return np.asarray((moved * variance[c.a[first], c.b[first]][:, None]).T @ moved)
 
 
-def _prior_of(joint: Joint, prior: Prior, form: Form) -> tuple[Floats, Floats]:
+def _prior_of(joint: JointLikelihood, prior: Prior, form: Form) -> tuple[Floats, Floats]:
     """Mean (size,) and precision (size, size), without that of the random intercepts."""
     names = joint.choices.names
     mean, precision = np.zeros(joint.size), np.zeros((joint.size, joint.size))
@@ -375,7 +375,7 @@ def _prior_of(joint: Joint, prior: Prior, form: Form) -> tuple[Floats, Floats]:
     return mean, precision
 
 
-def _peak(joint: Joint, at: Floats, mean: Floats, precision: Floats) -> Maximum:
+def _peak(joint: JointLikelihood, at: Floats, mean: Floats, precision: Floats) -> Maximum:
     """Where likelihood and normal prior together are highest. mean: (size,), precision: (size, size) of the prior."""
     try:
         return newton(at, joint.derivatives, joint.log_likelihood, precision, mean, tolerance=CLOSE)
@@ -426,9 +426,9 @@ def level_variance(yearly: Floats, expected: Floats, memory: float) -> float:
     return mixing_variance(np.array(seen), np.array(ahead)) if len(seen) >= FIRST_LEVELS else 0.0
 
 
-def forecast(found: Calibrated, ahead: Choices) -> Floats:
+def forecast(found: CalibrationPosterior, ahead: Choices) -> Floats:
     """(N,) probability that each dyad signs anything in the year: factors and level integrated over."""
-    rate = Joint(ahead, found.classes).rates(found.at)
+    rate = JointLikelihood(ahead, found.classes).rates(found.at)
     shape = found.shape[ahead.a, ahead.b]
     inverse = _inverse(found.dyad_variance) + found.expected[ahead.a, ahead.b]
     return mixed_chance(rate, shape, inverse, found.level_variance)

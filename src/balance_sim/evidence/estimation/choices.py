@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import Floats
-from balance_sim.evidence.data.past import KINDS, members_at, scenario_at
+from balance_sim.evidence.data.record_scenario import KINDS, members_at, scenario_at
 from balance_sim.evidence.estimation.features import DyadYears, signed_between
 from balance_sim.model.baseline import gain_norms
 from balance_sim.model.classes import unfrozen
@@ -31,7 +31,7 @@ from balance_sim.model.prospects import Prospects
 from balance_sim.model.thinning import openness_at, opportunity_rate, share_signed
 from balance_sim.model.willingness import TERMS
 from balance_sim.model.world import compile_world, focal_day, time_grid
-from balance_sim.scenario.problems import closest
+from balance_sim.scenario.diagnostics import closest
 from balance_sim.scenario.schema import Accord, Arm, Event, Scenario
 
 Ints = NDArray[np.int64]

@@ -68,7 +68,7 @@ class Direction:
 
 
 @dataclass(frozen=True)
-class Fit:
+class WeightFit:
     """names: terms and `intercept.<kind>`; estimate, covariance: of those, nats a unit of the term.
     propensity: (n,) random intercepts by position in `states`, 0 for a state not seen; level: those of years.
 
@@ -151,7 +151,7 @@ def fit(
     start: Mapping[str, float] | None = None,
     variance: float | None = None,
     signs: bool = False,
-) -> Fit:
+) -> WeightFit:
     """Fit all the terms that `record` holds. levels: a shrunk level of each year. cluster: by dyad. signs: hold those
     that theory fixes by the prior; a term in conflict is left out, the one furthest from 0 in standard errors first.
 
@@ -172,7 +172,7 @@ def fit(
         record = record.with_terms([name for name in record.names if name != wrong[0].name])
 
 
-def _conflicts(found: Fit) -> list[Conflict]:
+def _conflicts(found: WeightFit) -> list[Conflict]:
     """Terms whose sign is not theory's, the furthest from 0 in standard errors first."""
     wrong = [Conflict(n, float(e), float(s)) for n, e, s in found.table if term_of(n) in SIGNED and e < 0]
     return sorted(wrong, key=lambda one: (one.estimate / one.standard_error, one.name))
@@ -217,7 +217,7 @@ def _searched(
 
 def _finished(
     design: ConsentDesign, found: Maximum, penalty: Floats, spread: Sequence[float], *, cluster: bool
-) -> Fit:
+) -> WeightFit:
     record, parts, fixed, at = design.choices, design.parts, design.fixed, found.at
     covariance = np.linalg.inv(found.information)
     back = np.ones(fixed)
@@ -228,7 +228,7 @@ def _finished(
         states[:] = at[parts[3]]
     seen[np.union1d(record.a, record.b)] = True
     outer = np.outer(back, back)
-    return Fit(
+    return WeightFit(
         names=design.names,
         estimate=at[:fixed] * back,
         covariance=covariance[:fixed, :fixed] * outer,
@@ -270,7 +270,7 @@ class Peak:
         return _peak_from(replace(self.design, choices=record), self.at, self.penalty)
 
 
-def peak_of(record: Choices, found: Fit) -> Peak:
+def peak_of(record: Choices, found: WeightFit) -> Peak:
     """The peak that `found`, a fit of `record`, stands at, without terms in conflict. Raises DataError."""
     record = record.with_terms(found.names)
     design = _design(record, propensities=found.propensity_variance > 0, years=tuple(found.level))

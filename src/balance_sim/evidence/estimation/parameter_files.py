@@ -14,7 +14,7 @@ import numpy as np
 from balance_sim.evidence.data.history import History
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.beliefs import Profile
-from balance_sim.evidence.estimation.calibration import Calibrated, Form, Prior
+from balance_sim.evidence.estimation.calibration import CalibrationPosterior, Form, Prior
 from balance_sim.evidence.estimation.choices import (
     BETWEEN,
     NOT_ON_RECORD,
@@ -24,7 +24,7 @@ from balance_sim.evidence.estimation.choices import (
     part_of,
     term_of,
 )
-from balance_sim.evidence.estimation.fitting import Conflict, Fit
+from balance_sim.evidence.estimation.fitting import Conflict, WeightFit
 from balance_sim.scenario.fingerprint import record_digest, weights_digest
 from balance_sim.scenario.schema import Scenario
 
@@ -50,13 +50,13 @@ def _estimate(value: float | Floats, error: float | Floats, digits: int = 8) -> 
 
 
 def fitted_record(
-    fit: Fit,
+    fit: WeightFit,
     history: History,
     command: str = "",
     version: str = "",
     profiles: Sequence[Profile] = (),
     joint: Sequence[Profile] = (),
-    whole: Fit | None = None,
+    whole: WeightFit | None = None,
 ) -> dict[str, object]:
     """Everything the file of a fit holds, as plain values. profiles: of parameters of beliefs and reach, one at a time;
     joint: of those that the record tells, at the values that the weights were fitted with. fit: may hold terms
@@ -126,7 +126,7 @@ def _profiled(one: Profile) -> dict[str, object]:
     }
 
 
-def _parts(parts: Fit) -> dict[str, dict[str, object]]:
+def _parts(parts: WeightFit) -> dict[str, dict[str, object]]:
     """Estimate and standard error of each part of each term that was fitted in two."""
     found: dict[str, dict[str, object]] = {}
     for name, value, error in parts.table:
@@ -137,7 +137,7 @@ def _parts(parts: Fit) -> dict[str, dict[str, object]]:
     return found
 
 
-def shares_of_change(fit: Fit) -> dict[str, tuple[float, float]]:
+def shares_of_change(fit: WeightFit) -> dict[str, tuple[float, float]]:
     """By term: the weight within as a share of that between, and its standard error (delta method).
 
     0 where the weight within is in conflict with theory; none where the weight between is."""
@@ -158,7 +158,7 @@ def shares_of_change(fit: Fit) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _whole(whole: Fit) -> dict[str, object]:
+def _whole(whole: WeightFit) -> dict[str, object]:
     """The weights of threat with each term in one piece, to compare."""
     conflicts = {key_path(c.name): _estimate(c.estimate, c.standard_error) for c in whole.conflicts}
     return {
@@ -193,7 +193,7 @@ def _row(name: str, value: float, error: float, *, z: bool = True) -> str:
     return f"{name:<44}{value:>10.4f}{error:>9.4f}" + (f"{value / error:>8.2f}" if z else "")
 
 
-def parts_lines(parts: Fit, whole: Fit) -> list[str]:
+def parts_lines(parts: WeightFit, whole: WeightFit) -> list[str]:
     """What terms in two parts and terms in one piece say of threat, for a terminal."""
     gain, shares = parts.marginal - whole.marginal, shares_of_change(parts)
     return [
@@ -206,7 +206,7 @@ def parts_lines(parts: Fit, whole: Fit) -> list[str]:
     ]
 
 
-def summary_lines(fit: Fit, history: History) -> list[str]:
+def summary_lines(fit: WeightFit, history: History) -> list[str]:
     """The fit for a terminal: estimate, standard error, z, and what the record leaves open."""
 
     def conflict(bad: Conflict) -> str:
@@ -234,7 +234,7 @@ def summary_lines(fit: Fit, history: History) -> list[str]:
 def calibration_record(
     scenario: Scenario,
     record: OwnRecord,
-    found: Calibrated,
+    found: CalibrationPosterior,
     prior: Prior,
     form: Form,
     command: str,

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.evidence.data import codes
-from balance_sim.evidence.data.accords import read_forecast, read_outcomes
+from balance_sim.evidence.data.agreements import read_forecast, read_outcomes
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.history import Floats, default_depths, load_history
 from balance_sim.evidence.data.table import ReadReport
@@ -29,8 +29,8 @@ from balance_sim.evidence.forecast.baselines import (
     own_rows,
 )
 from balance_sim.evidence.forecast.score import Scores, score_forecasts
+from balance_sim.scenario.diagnostics import did_you_mean, listed, shown
 from balance_sim.scenario.files import regular_bytes
-from balance_sim.scenario.problems import did_you_mean, listed, shown
 from balance_sim.scenario.schema import Scenario
 from balance_sim.stats.scores import FLOOR, reliability_table
 

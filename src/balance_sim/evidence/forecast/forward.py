@@ -20,15 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balance_sim.evidence.data.history import Floats, History
-from balance_sim.evidence.data.past import members_at, scenario_at
-from balance_sim.evidence.estimation.drift import PairFactors
-from balance_sim.evidence.estimation.fitting import Fit
+from balance_sim.evidence.data.record_scenario import members_at, scenario_at
+from balance_sim.evidence.estimation.fitting import WeightFit
+from balance_sim.evidence.estimation.varying_intercepts import DyadFrailty
 from balance_sim.model.baseline import compile_worlds
 from balance_sim.model.core import Baseline, World
 from balance_sim.model.engine import advance, begin, perceive, turn_of_step
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Margins, Prospects
-from balance_sim.model.state import Accords, State
+from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.thinning import (
     BoundExceeded,
     draw_opportunities,
@@ -64,7 +64,7 @@ class ForwardForecast:
 
 
 def scenario_of_fit(
-    fit: Fit, history: History, year: int, years: int, parameters: dict[str, float]
+    fit: WeightFit, history: History, year: int, years: int, parameters: dict[str, float]
 ) -> Scenario:
     """The record on 1 January of a year with a fit's weights, intercepts and propensities."""
     return scenario_at(
@@ -79,7 +79,7 @@ def scenario_of_fit(
 
 
 def simulate_forward(
-    fit: Fit,
+    fit: WeightFit,
     history: History,
     origin: int,
     last: int,
@@ -88,7 +88,7 @@ def simulate_forward(
     seed: int = 1,
     parameters: dict[str, float] | None = None,
     persistence: float = 1.0,
-    factors: PairFactors | None = None,
+    factors: DyadFrailty | None = None,
 ) -> ForwardForecast:
     """Years origin..last from 1 January of `origin`. Only the history before that day is used.
 
@@ -115,12 +115,12 @@ def simulate_forward(
 
 
 def agreements_forward(
-    fit: Fit, scenario: Scenario, *, runs: int, seed: int, persistence: float = 1.0
-) -> tuple[World, Accords]:
+    fit: WeightFit, scenario: Scenario, *, runs: int, seed: int, persistence: float = 1.0
+) -> tuple[World, AgreementRows]:
     """The agreements that the same replications sign, of the kinds of the fit; `run` counts over all of them.
 
     scenario: of `scenario_of_fit`. Days count from its start, dyads are those of the world."""
-    ahead, every = _Batches.of(fit, scenario, persistence), Accords.none()
+    ahead, every = _Batches.of(fit, scenario, persistence), AgreementRows.none()
     for first in range(0, runs, RUNS_TOGETHER):
         made = ahead.simulated(seed, first, runs)[1]
         every.append(replace(made, run=made.run + first))
@@ -141,7 +141,7 @@ class _Batches:
     gamma: tuple[Floats, Floats] | None = None
 
     @classmethod
-    def of(cls, fit: Fit, scenario: Scenario, persistence: float) -> _Batches:
+    def of(cls, fit: WeightFit, scenario: Scenario, persistence: float) -> _Batches:
         """Without factors of dyads. A year begins on each 1 January of the scenario."""
         worlds = compile_worlds(scenario)
         years = range(scenario.start.year, scenario.end.year)
@@ -173,7 +173,7 @@ class _Batches:
             worlds.append(replace(self.world, propensity=now))
         return worlds
 
-    def simulated(self, seed: int, first: int, runs: int) -> tuple[Floats, Accords]:
+    def simulated(self, seed: int, first: int, runs: int) -> tuple[Floats, AgreementRows]:
         """(Y, P) probabilities summed over a batch, and what it signed.
 
         With opportunities thinned, and again with all of them if a replication leaves the margins."""
@@ -188,7 +188,7 @@ class _Batches:
 
     def _simulated(
         self, worlds: list[World], bound: Floats | None, seed: int, numbers: NDArray[np.uint64]
-    ) -> tuple[Floats, Accords]:
+    ) -> tuple[Floats, AgreementRows]:
         """The engine's own steps, each in the world of its year. Raises BoundExceeded."""
         opportunities = draw_opportunities(self.world, seed, numbers, bound)
         thin = thinning(self.world, opportunities, bound)
@@ -236,7 +236,7 @@ class AllDyads(Prospects):
 def chance_now(
     world: World,
     baseline: Baseline,
-    state: State,
+    state: BlockState,
     view: View,
     kinds: list[int],
     variance: float = 0.0,

@@ -3,7 +3,7 @@
 Two ways: one year ahead, with the history up to 1 January of each year known, and run forward from the origin
 with nothing known after it. Parameters, and every baseline, are fitted once, on years up to the origin, or, one
 year ahead and `refit: yearly`, anew for each year. The model's propensities of states, its level and the factors
-of pairs follow what is known as the years pass (`drift`, `pair_factors`)."""
+of dyads follow what is known as the years pass (`varying_intercepts`, `dyad_frailty`)."""
 
 from __future__ import annotations
 
@@ -18,12 +18,18 @@ import pandas as pd
 from pydantic import Field, ValidationError
 
 from balance_sim.evidence.data.errors import DataError
-from balance_sim.evidence.data.history import Floats, History, carried_forward, load_history
+from balance_sim.evidence.data.history import Floats, History, last_carried_forward, load_history
 from balance_sim.evidence.estimation.choices import Choices, choices, fitted_terms
-from balance_sim.evidence.estimation.drift import PairFactors, chances_ahead, fit_at, memory_of, pair_factors
 from balance_sim.evidence.estimation.features import PairYears, pair_years
-from balance_sim.evidence.estimation.fitting import Fit, fit
+from balance_sim.evidence.estimation.fitting import WeightFit, fit
 from balance_sim.evidence.estimation.parameter_files import data_used
+from balance_sim.evidence.estimation.varying_intercepts import (
+    DyadFrailty,
+    chances_ahead,
+    dyad_frailty,
+    fit_at,
+    memory_of,
+)
 from balance_sim.evidence.forecast.baselines import fit_baselines
 from balance_sim.evidence.forecast.forward import agreements_forward, scenario_of_fit, simulate_forward
 from balance_sim.evidence.forecast.score import BINS, WAYS, ForecastWay, Scores, finite, score_forecasts
@@ -42,7 +48,7 @@ class HindcastPlan(Strict):
 
     first: of the history. last: last year of the fit. until: last year forecast. window: years that the fit and the
     baselines look back. drift: propensities and level follow the years. persistence: of propensities from one year run
-    forward to the next. pair_variance: of the dyads' factors (`pair_factors`), 0 for none. refit: weights and
+    forward to the next. pair_variance: of the dyads' factors (`dyad_frailty`), 0 for none. refit: weights and
     baselines `once`, or `yearly` for each year ahead. runs, seed: of the engine. resamples: for the intervals. Without
     drift neither persistence nor factors are used."""
 
@@ -99,7 +105,7 @@ class Hindcast:
     calibration: of the model. notes: what was left out, and why. data: the files that were read."""
 
     plan: HindcastPlan
-    fit: Fit
+    fit: WeightFit
     memory: float
     as_fitted: Scores | None
     scores: dict[str, dict[str, Scores]]
@@ -149,7 +155,7 @@ def read_history(plan: HindcastPlan, data: Path | str, outcomes: Path | str | No
             f"Give the outcomes up to {plan.until}, or set `until` earlier",
             path=outcomes or data,
         )
-    history = carried_forward(history)
+    history = last_carried_forward(history)
     signed = set(history.accords["signed"].dt.year)
     silent = [str(year) for year in range(plan.last + 1, plan.until + 1) if year not in signed]
     note = f"no agreement at all in {', '.join(silent)}: do the outcomes cover them?"  # a hole in the file, more likely
@@ -185,7 +191,7 @@ def hindcast_of(plan: HindcastPlan, history: History) -> Hindcast:
         start = fit_at(found, record, plan.last + 1, memory, plan.window) if plan.drift else found
         factors = None
         if plan.drift and plan.pair_variance > 0:
-            factors = pair_factors(start, record, plan.last + 1, plan.window, plan.pair_variance)
+            factors = dyad_frailty(start, record, plan.last + 1, plan.window, plan.pair_variance)
         model, frozen, there = _forward(plan, start, factors, history, rows)
         made["simulated_forward"] = {"model": model, **{k: of(frozen) for k, of in base.items()}}, there
         lost = len(ahead.y) - len(there.y)
@@ -210,7 +216,7 @@ def _scored(plan: HindcastPlan, p: Mapping[str, Floats], rows: PairYears) -> dic
     return score_forecasts(p, rows.y, rows.pair, resamples=plan.resamples, seed=plan.seed)
 
 
-def _fitted(plan: HindcastPlan, record: Choices, last: int, *, signs: bool) -> Fit:
+def _fitted(plan: HindcastPlan, record: Choices, last: int, *, signs: bool) -> WeightFit:
     """The model fitted on the window that ends with a year. signs: of weights as theory has them."""
     past = record.within(max(plan.first, last - plan.window + 1), last)
     kinds = [k for k, count in zip(past.kinds, past.signed.sum(axis=0), strict=True) if count > 0]
@@ -218,7 +224,7 @@ def _fitted(plan: HindcastPlan, record: Choices, last: int, *, signs: bool) -> F
 
 
 def _followed(
-    plan: HindcastPlan, found: Fit, record: Choices, memory: float, first: int, last: int
+    plan: HindcastPlan, found: WeightFit, record: Choices, memory: float, first: int, last: int
 ) -> Floats:
     """The model's chances one year ahead, weights held."""
     if not plan.drift:
@@ -241,7 +247,7 @@ def _refitted(plan: HindcastPlan, record: Choices, rows: PairYears, memory: floa
 
 
 def _forward(
-    plan: HindcastPlan, found: Fit, factors: PairFactors | None, history: History, rows: PairYears
+    plan: HindcastPlan, found: WeightFit, factors: DyadFrailty | None, history: History, rows: PairYears
 ) -> tuple[Floats, PairYears, PairYears]:
     """The model's chances run forward; the rows with what was known at the origin; and the rows to score."""
     origin = plan.last + 1

@@ -2,7 +2,7 @@
 
 p: (N,) probabilities; y: (N,) 0 or 1, what happened; pair: (N,) a number for the dyad of each row. The scores
 themselves: `stats.scores`. What `hindcast` writes, and what `hindcast --json` and `score --json` print, is read by
-`read_scored` for figures and reports."""
+`read_scored_forecasts` for figures and reports."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ Numbers = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Way:
+class ForecastWayScores:
     """One way of forecasting. scores: forecast -> measure -> number, `<measure>_ci95` -> [low, high]; NaN where there
     is none. The first is the model. Of the others `model_gains`: measure of GAINS -> (value, low, high), what the
     model gains on it; empty in a file of an earlier version. bins: its reliability table, low to high."""
@@ -234,12 +234,12 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredForecasts:
     """Forecasts with their scores. kind: `hindcast` or `score`. about: what was done, as it stands in the file."""
 
     kind: str
     path: Path
-    ways: tuple[Way, ...]
+    ways: tuple[ForecastWayScores, ...]
     about: dict[str, Any]
 
 
@@ -250,7 +250,7 @@ def scored_path(path: Path) -> Path | None:
     return path / FILE if (path / FILE).is_file() else None
 
 
-def read_scored(path: Path) -> Scored:
+def read_scored_forecasts(path: Path) -> ScoredForecasts:
     """Scores from the file. Raises DataError where it is something else."""
     try:
         tree = json.loads(regular_bytes(path, LARGEST), parse_constant=_no_number)
@@ -274,10 +274,10 @@ def read_scored(path: Path) -> Scored:
         raise DataError("this is not a document of scores", NEXT, path, column=key) from None
     if not ways:
         raise DataError("there is no way of forecasting in it", NEXT, path)
-    return Scored(kind, path, ways, about)
+    return ScoredForecasts(kind, path, ways, about)
 
 
-def _way(name: str, scores: dict[str, Numbers], bins: list[Numbers]) -> Way:
+def _way(name: str, scores: dict[str, Numbers], bins: list[Numbers]) -> ForecastWayScores:
     """The scores as numbers. Raises KeyError, TypeError, ValueError or OverflowError where one is not there."""
     order = {MODEL: scores[MODEL], **scores}
     read = {}
@@ -295,7 +295,7 @@ def _way(name: str, scores: dict[str, Numbers], bins: list[Numbers]) -> Way:
     rows = tuple({key: _finite(one, key) for key in BINS} for one in bins)
     if not any(one["n"] > 0 for one in rows):
         raise KeyError("calibration")
-    return Way(name, read, rows)
+    return ForecastWayScores(name, read, rows)
 
 
 def _check_about(about: Numbers, kind: str) -> None:

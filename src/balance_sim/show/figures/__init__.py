@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from balance_sim.analysis.gof_file import GoodnessOfFit
-from balance_sim.evidence.forecast.score import Scored
+from balance_sim.analysis.gof import GoodnessOfFit
+from balance_sim.evidence.forecast.score import ScoredForecasts
 from balance_sim.results.result import Result
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show.figures import (
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from balance_sim.analysis.result import AnalysedResult
     from balance_sim.show.plots import Comparison
 
-    type Study = AnalysedResult | SweepResult | Comparison | Scored | GoodnessOfFit
+    type Study = AnalysedResult | SweepResult | Comparison | ScoredForecasts | GoodnessOfFit
 
 
 def _named(*figures: FigureSpec) -> dict[str, FigureSpec]:
@@ -50,7 +50,12 @@ COMPARISON_FIGURES = _named(
 )
 SCORE_FIGURES = _named(scores.draw_scorecard, scores.draw_reliability)
 GOF_FIGURES = _named(gof.draw_gof, gof.draw_gof_states, gof.draw_gof_residuals)
-BY_STUDY = {Result: FIGURES, SweepResult: SWEEP_FIGURES, Scored: SCORE_FIGURES, GoodnessOfFit: GOF_FIGURES}
+BY_STUDY = {
+    Result: FIGURES,
+    SweepResult: SWEEP_FIGURES,
+    ScoredForecasts: SCORE_FIGURES,
+    GoodnessOfFit: GOF_FIGURES,
+}
 
 
 def figures_of(study: Study) -> dict[str, FigureSpec]:

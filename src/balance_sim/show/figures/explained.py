@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from balance_sim.analysis.explain import explained
-from balance_sim.pool.faults import StoreDamaged
+from balance_sim.pool.errors import StoreDamaged
 from balance_sim.show import wording as say
 from balance_sim.show.explain import MARKS
 from balance_sim.show.figures import style

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.analysis.gof_file import GoodnessOfFit
+from balance_sim.analysis.gof import GoodnessOfFit
 from balance_sim.show import wording as say
 from balance_sim.show.figures import style
 from balance_sim.show.terminal import wrapped
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from balance_sim.analysis.gof_file import Residuals
-    from balance_sim.replications.gof import Comparison, Statistic
+    from balance_sim.analysis.gof import Residuals
+    from balance_sim.replications.gof import GofComparison, Statistic
 
 LEVEL = 0.05
 STATES_SHOWN = 12
@@ -48,12 +48,12 @@ def p_words(p: float, replications: int) -> str:
     return f"p < {say.number(least, 3)}" if p < least else f"p = {say.number(p, 3 if p < 0.1 else 2)}"
 
 
-def span_words(found: Comparison) -> str:
+def span_words(found: GofComparison) -> str:
     """`2022-01-01 to 2025-08-31`."""
     return f"{found.span.first} to {found.span.stop - timedelta(days=1)}"
 
 
-def verdict_words(found: Comparison) -> str:
+def verdict_words(found: GofComparison) -> str:
     """The finding in a sentence."""
     tested = [one for one in found.groups if one.fit is not None]
     bad = [one for one in tested if one.fit is not None and one.fit.p <= LEVEL]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from balance_sim.evidence.forecast.score import MEASURES, Scored, Way, best_baseline
+from balance_sim.evidence.forecast.score import MEASURES, ForecastWayScores, ScoredForecasts, best_baseline
 from balance_sim.show.figures import style
 from balance_sim.show.wording import arm_words, capital, first, interval, number, plural, signed
 from balance_sim.stats.scores import exact_share
@@ -30,7 +30,7 @@ LESS = "model less "
 LOOKS = ((style.BLUE, "o"), (style.VERMILION, "s"))
 
 
-def scorecard_table(scored: Scored) -> pd.DataFrame:
+def scorecard_table(scored: ScoredForecasts) -> pd.DataFrame:
     """Tidy: way, forecast, measure: skill or gain over the reference with 95 % CI (bootstrap over dyads), level: the
     score itself; n rows scored, events among them, expected by the forecast; detectable: smallest log skill that such a
     sample would show 8 times in 10. Where there is a baseline but the reference, `model less <baseline>` of each way:
@@ -47,7 +47,7 @@ def scorecard_table(scored: Scored) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS[:-1]).assign(reference=reference)
 
 
-def _less_the_best(way: Way) -> list[list[object]]:
+def _less_the_best(way: ForecastWayScores) -> list[list[object]]:
     """Rows of the model less the best baseline; none where there is none, or in a file without them."""
     best = best_baseline({name: held["log_skill"] for name, held in way.scores.items()}, REFERENCE)
     if best is None or not way.scores[best]["model_gains"]:
@@ -144,7 +144,7 @@ def _scores(ax: Axes, rows: pd.DataFrame, names: list[str], ways: list[str]) -> 
 BINS = ["way", "low", "high", "n", "forecast", "observed", "lo", "hi", "expected", "happened"]
 
 
-def reliability_table(scored: Scored) -> pd.DataFrame:
+def reliability_table(scored: ScoredForecasts) -> pd.DataFrame:
     """Tidy: a row a way and bin of the model's probabilities [low, high): n rows in it, their mean forecast, the
     share that happened with its 95 % CI (Clopper, Pearson), and both as counts."""
     parts = []

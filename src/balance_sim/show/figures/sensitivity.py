@@ -39,7 +39,7 @@ def indices_table(result: SweepResult) -> pd.DataFrame:
     its mean. samples: base samples or trajectories. share: part of the variance over points and replications that is
     parametric, with its CI; the rest is Monte Carlo."""
     from balance_sim.analysis.sensitivity import sensitivity
-    from balance_sim.pool.faults import WrongRequest
+    from balance_sim.pool.errors import WrongRequest
 
     method, arm = _method(result), result.headline_arm
     if method not in NAMES or arm is None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from balance_sim.experiment.run import LARGE
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.atomic import make_folder, write_atomic
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.pool.processes import Background
-from balance_sim.pool.whole_files import make_folder, write_whole
 from balance_sim.results.shards import note_drawn
 from balance_sim.show.figures import FIGURES, fitting, words_of
 from balance_sim.show.headline import finding
@@ -113,7 +113,7 @@ def save_report(study: Study, path: Path, drawn: Drawn | None = None, *, world_m
     """Write the report of a study to `path`, whole or not at all. Raises CannotWrite."""
     page = report_html(study, drawn, world_map=world_map)
     make_folder(path.parent)
-    write_whole(path, page.encode("utf-8", "backslashreplace"))  # a path may hold what is no text
+    write_atomic(path, page.encode("utf-8", "backslashreplace"))  # a path may hold what is no text
     note_drawn(path.parent, [path])
     return path
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from balance_sim.analysis.gof_file import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
+from balance_sim.analysis.gof import GoodnessOfFit, NotGoodnessOfFit, gof_path, read_gof
 from balance_sim.analysis.result import AnalysedResult
-from balance_sim.evidence.forecast.score import Scored
+from balance_sim.evidence.forecast.score import ScoredForecasts
 from balance_sim.results.sweep_result import SweepResult
 from balance_sim.show import wording as say
 from balance_sim.show.figures import comparison, fitting, scores
@@ -34,7 +34,7 @@ def page_of(study: Study) -> tuple[str, Content]:
         return "run.html", _run(study)
     if isinstance(study, SweepResult):
         return "sweep.html", _sweep(study)
-    if isinstance(study, Scored):
+    if isinstance(study, ScoredForecasts):
         return "score.html", _scores(study)
     if isinstance(study, GoodnessOfFit):
         return "gof.html", _gof(study)
@@ -176,7 +176,7 @@ def _input(text: str) -> str:
     return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}..."
 
 
-def _scores(scored: Scored) -> Content:
+def _scores(scored: ScoredForecasts) -> Content:
     about, hindcast = scored.about, scored.kind == "hindcast"
     given = about.get("plan", {}).get("title") if hindcast else about.get("about")
     errors, names = about.get("standard_errors", {}), list(scored.ways[0].scores)
@@ -212,7 +212,7 @@ def _score_question(about: Content, *, hindcast: bool) -> str:
     return f"How well was it forecast who signs with whom{days}?"
 
 
-def _score_answer(scored: Scored) -> str:
+def _score_answer(scored: ScoredForecasts) -> str:
     """Two sentences: the skill beside the best baseline's, and how far the counts agree."""
     table = scores.scorecard_table(scored)
     least = say.number(float(table["detectable"].iloc[0]), 3)

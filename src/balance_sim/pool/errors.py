@@ -6,16 +6,16 @@ import errno
 import os
 from pathlib import Path
 
-from balance_sim.scenario.problems import BalanceSimError, shown
+from balance_sim.scenario.diagnostics import BalanceSimError, shown
 
 
-class StudyFault(BalanceSimError):
+class StudyError(BalanceSimError):
     """A fault with its exit code; the text says what is wrong and what to do next."""
 
     exit_code = 1
 
 
-class WrongRequest(StudyFault):
+class WrongRequest(StudyError):
     """The command asks for something that does not fit: unknown arm, another study's folder."""
 
     exit_code = 2
@@ -53,25 +53,25 @@ class MissingExtra(WrongRequest):
         super().__init__(f"{what} need an optional package: pip install 'balance-sim[{extra}]'")
 
 
-class FolderBusy(StudyFault):
+class FolderBusy(StudyError):
     """Another process writes to the results folder."""
 
     exit_code = 5
 
 
-class StoreDamaged(StudyFault):
+class StoreDamaged(StudyError):
     """A file's content is not what its name or the manifest says."""
 
     exit_code = 6
 
 
-class CannotWrite(StudyFault):
+class CannotWrite(StudyError):
     """The disk is full, or the folder cannot be written."""
 
     exit_code = 7
 
 
-class ClusterGone(StudyFault):
+class ClusterGone(StudyError):
     """The Dask scheduler, or the last of its workers, is gone in the middle of a study."""
 
     exit_code = 7
@@ -84,7 +84,7 @@ _WRITE_FAULTS = {
 }  # fmt: skip
 
 
-def write_fault(error: OSError, path: Path, need: str = "") -> StudyFault:
+def write_fault(error: OSError, path: Path, need: str = "") -> StudyError:
     """The fault for a failed write; other errors of the system are passed on as they are. need: how much room."""
     if error.errno not in _WRITE_FAULTS:
         raise error

@@ -30,7 +30,7 @@ class Mark(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Diagnostic:
     """One thing wrong. `code` begins with E (refused) or W (a warning; the scenario still runs)."""
 
     file: str
@@ -69,14 +69,14 @@ class Placed(Protocol):
 
 def problem(
     at: Mark | Placed, path: str, code: str, message: str, suggestion: str = "", allowed: str = ""
-) -> Problem:
+) -> Diagnostic:
     """A `Problem` at a place. What it says is one printable line, whatever names the file holds."""
     mark = at if isinstance(at, Mark) else at.mark
     said = (escaped(text) for text in (message, allowed, suggestion))
-    return Problem(mark.file, mark.line, mark.col, shown(path, 200), code, *said)
+    return Diagnostic(mark.file, mark.line, mark.col, shown(path, 200), code, *said)
 
 
-class Diagnostics(list[Problem]):
+class Diagnostics(list[Diagnostic]):
     """What was found in one pass."""
 
     def add(
@@ -86,7 +86,7 @@ class Diagnostics(list[Problem]):
         self.append(problem(at, path, code, message, suggestion, allowed))
 
 
-def errors_in(problems: Iterable[Problem]) -> list[Problem]:
+def errors_in(problems: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Those for which a file is refused: all but the warnings."""
     return [one for one in problems if not one.is_warning]
 
@@ -102,8 +102,8 @@ class ScenarioError(BalanceSimError, ValueError):
 
     exit_code = 4
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems: tuple[Problem, ...] = tuple(problems)
+    def __init__(self, problems: Iterable[Diagnostic]) -> None:
+        self.problems: tuple[Diagnostic, ...] = tuple(problems)
         super().__init__(self.problems)
 
     def __str__(self) -> str:
@@ -117,7 +117,7 @@ def refused(
     return ScenarioError([problem(at, path, code, message, suggestion, allowed)])
 
 
-def in_order(problems: Iterable[Problem], first_file: str) -> list[Problem]:
+def in_order(problems: Iterable[Diagnostic], first_file: str) -> list[Diagnostic]:
     """Without repetitions; the scenario's own file first, then by file, line, column."""
     return sorted(
         dict.fromkeys(problems),
@@ -125,9 +125,9 @@ def in_order(problems: Iterable[Problem], first_file: str) -> list[Problem]:
     )
 
 
-def report(problems: Sequence[Problem]) -> str:
+def report(problems: Sequence[Diagnostic]) -> str:
     """All problems as text: at most five a table column and code, twenty in all, then counts."""
-    kept: list[Problem] = []
+    kept: list[Diagnostic] = []
     seen: Counter[tuple[str, int, str]] = Counter()
     for item in problems:
         column = (item.file, item.col, item.code)

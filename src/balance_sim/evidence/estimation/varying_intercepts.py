@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from balance_sim.evidence.data.errors import DataError
 from balance_sim.evidence.data.layers import Floats
 from balance_sim.evidence.estimation.choices import Choices
-from balance_sim.evidence.estimation.fitting import Fit
+from balance_sim.evidence.estimation.fitting import WeightFit
 from balance_sim.evidence.estimation.likelihood import ConsentDesign, curvature, pulls
 from balance_sim.stats.lags import mixed_chance
 from balance_sim.stats.scores import log_score
@@ -43,7 +43,7 @@ STEPS, CLOSE, LONGEST = 40, 1e-4, 2.0
 
 
 @dataclass(frozen=True)
-class PairFactors:
+class DyadFrailty:
     """The gamma distribution of each dyad's frailty: shape and inverse scale, (n, n) by roster position, symmetric."""
 
     shape: Floats
@@ -54,33 +54,33 @@ class PairFactors:
         return mixed_chance(rate, self.shape[a, b], self.inverse[a, b])
 
 
-def pair_factors(now: Fit, record: Choices, year: int, window: int, variance: float) -> PairFactors:
+def dyad_frailty(now: WeightFit, record: Choices, year: int, window: int, variance: float) -> DyadFrailty:
     """What the `window` years before a year tell of each dyad, under the rates of `now`. variance: above 0."""
     past = record.within(year - window, year - 1)
     expected, signed = np.zeros((2, len(past.states), len(past.states)))
     np.add.at(expected, (past.a, past.b), -np.log1p(-now.chances(past)))
     np.add.at(signed, (past.a, past.b), past.signed.sum(axis=1))
-    return PairFactors(1.0 / variance + signed + signed.T, 1.0 / variance + expected + expected.T)
+    return DyadFrailty(1.0 / variance + signed + signed.T, 1.0 / variance + expected + expected.T)
 
 
 def chances_ahead(
-    found: Fit, record: Choices, years: range, memory: float, window: int, pair_variance: float = 0.0
+    found: WeightFit, record: Choices, years: range, memory: float, window: int, pair_variance: float = 0.0
 ) -> Floats:
     """Chances of the rows of each year, from the years before it alone; years rising.
 
-    pair_variance: of the dyads' frailties (`pair_factors`); 0 for none."""
+    pair_variance: of the dyads' frailties (`dyad_frailty`); 0 for none."""
     parts = []
     for year in years:
         now, rows = fit_at(found, record, year, memory, window), record.within(year, year)
         p = now.chances(rows)
         if pair_variance > 0:
-            factors = pair_factors(now, record, year, window, pair_variance)
+            factors = dyad_frailty(now, record, year, window, pair_variance)
             p = factors.chances(-np.log1p(-p), rows.a, rows.b)
         parts.append(p)
     return np.concatenate(parts)
 
 
-def fit_at(found: Fit, record: Choices, year: int, memory: float, window: int) -> Fit:
+def fit_at(found: WeightFit, record: Choices, year: int, memory: float, window: int) -> WeightFit:
     """The fit with random intercepts and level as of 1 January of a year, from the `window` years before it.
 
     A state's intercept is drawn to 0 by the variance of the fit. Raises DataError if the search does not
@@ -125,7 +125,7 @@ def _slope_and_curve(design: ConsentDesign, at: Floats, counts: Floats) -> tuple
     return slope, curve
 
 
-def memory_of(found: Fit, record: Choices, window: int) -> float:
+def memory_of(found: WeightFit, record: Choices, window: int) -> float:
     """The memory that would have forecast the last years of the fit best; nothing after them is looked at.
 
     1 where the fit has too few years to try any, or no random intercepts of states."""

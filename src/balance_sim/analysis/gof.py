@@ -31,16 +31,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from balance_sim.analysis.chances import both_consent
+from balance_sim.analysis.dyad_probabilities import both_consent
 from balance_sim.model.baseline import Worlds, compile_worlds
 from balance_sim.model.core import DAYS_PER_YEAR, Opportunities, Thinning, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
 from balance_sim.model.pipeline import chance_under_way
-from balance_sim.model.state import State
+from balance_sim.model.state import BlockState
 from balance_sim.model.thinning import mean_openness, opportunity_rate
 from balance_sim.pool.plain import plain_data
-from balance_sim.replications.gof import Agreements, Comparison, Group, Span, StateRow, Statistic
+from balance_sim.replications.gof import Agreements, GofComparison, Group, Span, StateRow, Statistic
 from balance_sim.scenario.files import regular_bytes
 from balance_sim.scenario.schema import Accord, Scenario
 from balance_sim.stats.networks import MahalanobisFit
@@ -79,7 +79,7 @@ class GoodnessOfFit:
     """A comparison; residuals, if the model's hazards are known; names: code -> name of a state; about: what was
     compared: `subject`, `title`, `arm`, `seed`, `version`, `command`, each only where there is one; notes: in words."""
 
-    comparison: Comparison
+    comparison: GofComparison
     residuals: Residuals | None = None
     names: dict[str, str] = field(default_factory=dict)
     about: dict[str, Any] = field(default_factory=dict)
@@ -152,7 +152,7 @@ def read_gof(path: Path) -> GoodnessOfFit:
 
 def _read(tree: dict[str, Any]) -> GoodnessOfFit:
     first, last = (date.fromisoformat(tree["span"][key]) for key in ("first", "last"))
-    comparison = Comparison(
+    comparison = GofComparison(
         Span(first, last + timedelta(days=1)),
         int(tree["replications"]),
         int(tree["agreements"]),
@@ -329,7 +329,7 @@ class FilteredClocks:
         self.held = np.zeros(shape, dtype=bool)
         self.chance: list[Floats] = []
 
-    def look(self, world: World, state: State, view: View) -> None:
+    def look(self, world: World, state: BlockState, view: View) -> None:
         """One step: who signed in the last one starts anew, then what may be signed in this one."""
         start, stop = world.grid[view.step], world.grid[view.step + 1]
         self._start_anew(state, start)
@@ -338,7 +338,7 @@ class FilteredClocks:
         rate = both_consent(world, self.baseline, state, view)[0] * often
         self.chance.append(self._pass(rate, view.step, float(start), float(stop)) * self.counts)
 
-    def _start_anew(self, state: State, start: float) -> None:
+    def _start_anew(self, state: BlockState, start: float) -> None:
         """A clock is idle after a signature, but held from then until the agreement is in force."""
         before = self.world.grid[max(len(self.chance) - 1, 0)]
         ours = (self.events.day >= before) & (self.events.day < start)

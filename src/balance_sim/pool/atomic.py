@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from balance_sim.pool.faults import CannotWrite, FolderBusy, write_fault
+from balance_sim.pool.errors import CannotWrite, FolderBusy, write_fault
 
 LOCK = "lock"
 _TRIES = 3  # a reader may hold the lock for an instant to see whether somebody writes
@@ -28,14 +28,14 @@ def make_folder(folder: Path) -> None:
         raise write_fault(error, folder) from error
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes) -> None:
     """Put a file in its place. Raises CannotWrite."""
-    with whole_file(path, len(content)) as partial, open(partial, "wb") as file:
+    with atomic_file(path, len(content)) as partial, open(partial, "wb") as file:
         file.write(content)
 
 
 @contextmanager
-def whole_file(path: Path, size: int | None = None) -> Iterator[Path]:
+def atomic_file(path: Path, size: int | None = None) -> Iterator[Path]:
     """A path beside the place to write to; synced and renamed at the end. Raises CannotWrite, FolderBusy.
 
     size: how many bytes it will be, for the message."""

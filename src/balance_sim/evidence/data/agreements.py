@@ -1,6 +1,6 @@
 """Lists of bilateral agreements, observed or simulated, and forecasts of dyads.
 
-`read_dcad` (Defense Cooperation Agreement Dataset) and `read_accords` (the generic format) give a tidy frame, one row
+`read_dcad` (Defense Cooperation Agreement Dataset) and `read_agreements` (the generic format) give a tidy frame, one row
 an agreement: accord_id, cow_a < cow_b, kind, signed, in_force, ended (dates; missing if not known), precision of
 `signed` (day, month, year), multilateral."""
 
@@ -78,7 +78,7 @@ _FORECAST = declared(
 def read_outcomes(path: Path | str) -> Read:
     """Agreements from a file in either form: DCAD's columns if it has `signYear`, else the generic ones."""
     probe = open_table(path, "accords", {"sign_year": ("signYear",), "date": ("date",)})
-    return read_dcad(path) if probe.has("sign_year") else read_accords(path)
+    return read_dcad(path) if probe.has("sign_year") else read_agreements(path)
 
 
 def read_dcad(path: Path | str) -> Read:
@@ -120,7 +120,7 @@ def _dcad_kind(table: Table) -> pd.Series:
     return kinds.mask(table.words("type").str.lower() == "general", "defence_cooperation")
 
 
-def read_accords(path: Path | str) -> Read:
+def read_agreements(path: Path | str) -> Read:
     """The generic format: iso3_a, iso3_b (or cow_a, cow_b), kind, stage, date; id and multilateral if known.
 
     Rows with the same `id`, dyad and kind are stages of one agreement; without ids each row is an agreement of its own.

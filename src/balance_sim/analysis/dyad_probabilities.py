@@ -32,10 +32,10 @@ from balance_sim.model.core import DAYS_PER_YEAR, ORIGINS, Baseline, World
 from balance_sim.model.engine import simulate
 from balance_sim.model.perception import View
 from balance_sim.model.prospects import Prospects
-from balance_sim.model.state import Accords, State
+from balance_sim.model.state import AgreementRows, BlockState
 from balance_sim.model.thinning import BoundExceeded, draw_opportunities, mean_openness, thinning
 from balance_sim.model.willingness import consent, willingness
-from balance_sim.pool.faults import WrongRequest
+from balance_sim.pool.errors import WrongRequest
 from balance_sim.replications.arms import compile_arms
 from balance_sim.replications.draws import with_draws
 from balance_sim.replications.filtered import TalksAtStart, in_force_of
@@ -64,7 +64,7 @@ class Sought:
     stop: float
     stage: str = "signed"
 
-    def found(self, accords: Accords) -> Bools:
+    def found(self, accords: AgreementRows) -> Bools:
         """(K,) which agreements of replications count."""
         origins = (*NEW_ORIGINS, *([ORIGINS.index("signed")] if self.stage == "in_force" else []))
         day = getattr(accords, self.stage)
@@ -73,7 +73,7 @@ class Sought:
 
 
 @dataclass(frozen=True)
-class DyadChances:
+class DyadProbabilities:
     """Along R replications of one arm, (R, P) each, by dyad.
 
     any: probability of at least one agreement that counts; openings: expected number of them from talks that open in
@@ -84,9 +84,9 @@ class DyadChances:
     openings: Floats
 
 
-def chances_along(
+def probabilities_along(
     worlds: Worlds, arm: str, seed: int, runs: npt.NDArray[np.uint64], sought: Sought
-) -> DyadChances:
+) -> DyadProbabilities:
     """Simulate replications of an arm and integrate the hazard of every dyad along them."""
     world = worlds.arms[arm]
     weight = per_consent(world, sought)  # (S, M)
@@ -98,7 +98,7 @@ def chances_along(
             tuple[Ints, Floats]
         ] = []  # rows of agreements, and the hazard of the clocks that they keep busy
 
-        def look(world: World, state: State, view: View, idle: Any = idle, held: Any = held) -> None:
+        def look(world: World, state: BlockState, view: View, idle: Any = idle, held: Any = held) -> None:
             if weight[view.step].any() or not idle:
                 of = mean_openness(world, world.grid[view.step : view.step + 2]).T * world.frailty[:, None]
                 rate = both_consent(world, worlds.baseline, state, view) * of * weight[view.step]
@@ -117,7 +117,7 @@ def chances_along(
         free = openings.copy()
         np.add.at(free, (made.run[rows[spent]], made.pair[rows[spent]]), rate[spent])
         none = np.log1p(-np.minimum(at_start(worlds, sought), 1.0)).sum(axis=-1)
-        return DyadChances(-np.expm1(none - free), openings)
+        return DyadProbabilities(-np.expm1(none - free), openings)
     raise AssertionError("without thinning no bound can be exceeded")
 
 
@@ -170,7 +170,7 @@ def at_start(worlds: Worlds, sought: Sought) -> Floats:
     return np.asarray(out * sought.kinds)
 
 
-def both_consent(world: World, baseline: Baseline, state: State, view: View) -> Floats:
+def both_consent(world: World, baseline: Baseline, state: BlockState, view: View) -> Floats:
     """(R, P, M) probability that both sides consent to talks, for every dyad and kind."""
     count, kinds = len(world.first), len(world.ladder.names)
     together = max(AT_ONCE // (count * kinds), 1)
@@ -190,7 +190,7 @@ def kinds_named(world: World, names: Sequence[str]) -> Bools:
     return np.array([not names or name in names for name in world.ladder.names])
 
 
-def dyad_chances(
+def dyad_probabilities(
     result: Result,
     arm: str,
     *,
@@ -212,7 +212,7 @@ def dyad_chances(
     Examples
     --------
     >>> from balance_sim.results.result import open_result
-    >>> p = dyad_chances(open_result("results/beijing"), "parade")  # doctest: +SKIP
+    >>> p = dyad_probabilities(open_result("results/beijing"), "parade")  # doctest: +SKIP
     >>> max(p, key=p.get)  # doctest: +SKIP
     """
     if result.model is not None:
@@ -229,7 +229,7 @@ def dyad_chances(
     world = worlds.arms[arm]
     first, days = world.focal_day + 1.0, window or result.window
     stop = max(min(first + days, world.grid[-1]), first)
-    found = chances_along(
+    found = probabilities_along(
         worlds, arm, result.seed, numbers, Sought(kinds_named(world, kinds), first, stop, stage)
     )
     either = _integrated(result, world, found.any.mean(axis=0))
