@@ -5,9 +5,13 @@ Code, keys and options stand between backticks or in indented blocks and keep th
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+
+from balance_sim.cli.program import MODULES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -65,3 +69,43 @@ def test_older_words_are_found() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_pages_speak_the_fields_language(page: Path) -> None:
     assert older_words(prose(page.read_text(encoding="utf-8"))) == []
+
+
+def without_keys(text: str) -> str:
+    """A text without names of files, options and keys."""
+    return re.sub(r"--[a-z-]+|\b\w+(?:\.\w+)+\b", "", text)
+
+
+def shown(*words: str, folder: Path = ROOT) -> str:
+    """What a command prints, without names."""
+    command = [sys.executable, "-m", "balance_sim", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    return without_keys(done.stdout)
+
+
+@pytest.mark.parametrize("command", ["", *(name for names in MODULES.values() for name in names)])
+def test_help_speaks_the_fields_language(command: str) -> None:
+    assert older_words(shown(*command.split(), "--help")) == []
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A small study with its figures and report, and what `run --verbose` printed."""
+    folder = tmp_path_factory.mktemp("words") / "study"
+    scenario = "experiments/smoke/five_states.yaml"
+    return folder, shown("run", scenario, "--runs", "8", "--verbose", "--out", str(folder))
+
+
+@pytest.mark.slow
+def test_tables_on_the_terminal_speak_the_fields_language(study: tuple[Path, str]) -> None:
+    folder, said = study
+    scenario = "experiments/smoke/five_states.yaml"
+    for text in (said, shown("check", scenario), shown("effect", scenario), shown("status", str(folder))):
+        assert older_words(text.replace(str(folder), "")) == []
+
+
+@pytest.mark.slow
+def test_the_report_and_its_figures_speak_the_fields_language(study: tuple[Path, str]) -> None:
+    page = (study[0] / "report.html").read_text(encoding="utf-8")
+    text = re.sub(r"<(style|script|code|pre)\b.*?</\1>|<[^>]*>", " ", page, flags=re.DOTALL)
+    assert older_words(without_keys(text)) == []

@@ -93,7 +93,7 @@ def selective(r: StudyData) -> MechanismEstimate:
     threatened = cast.threatened[first] | cast.threatened[second]
     if not threatened.any() or threatened.all():
         raise NoValue(
-            "all pairs outside are of one class: either no state is threatened, or each pair has one that is"
+            "all dyads outside are of one class: either no state is threatened, or each dyad has one that is"
         )
     of_dyads = r.by_dyad(r.arm)
     effect, error, control = (of[outside] for of in (of_dyads.effect, of_dyads.error, of_dyads.control))
@@ -156,10 +156,10 @@ def visible(r: StudyData) -> MechanismEstimate:
     if not np.isfinite(value):
         low = ", ".join(f"{name}: {of['value']:+.3g}" for name, of in means.items() if of["value"] <= 0)
         raise NoValue(
-            f"in {len(effects)} runs the excess is not above zero everywhere ({low}): it has no logarithm"
+            f"in {len(effects)} replications the effect is not above zero everywhere ({low}): it has no logarithm"
         )
     few = (effects != 0).sum(axis=0).max() < FEWEST
-    why = f"fewer than {FEWEST} runs differ" if few else "leaving out one run can take an excess to zero"
+    why = f"fewer than {FEWEST} replications differ" if few else "too few replications differ for an interval"
     note = "" if np.isfinite(lo) else f"no interval: {why}"
     return MechanismEstimate(value, lo, hi, len(effects), note=note, detail={"by_visibility": means})
 
@@ -261,10 +261,10 @@ def spiral(r: StudyData) -> MechanismEstimate:
     pair, kind = sampled(worlds, size)
     total, frozen = loop_gains(worlds, pair, kind)
     mean, _, lo, hi = mean_interval(total)
-    note = f"{size} accords drawn by rate; the interval is over these, not over runs"
+    note = f"{size} agreements drawn by rate; the CI is over these, not over replications"
     if size < SAMPLE:
         lo = hi = float("nan")
-        note = f"{size} accords drawn by rate, where an interval needs {SAMPLE}: fewer states give them"
+        note = f"{size} agreements drawn by rate, where a CI needs {SAMPLE}: fewer states give them"
     if not np.isfinite(lo) or lo <= 0 <= hi or lo <= 1 <= hi:
         verdict = "not distinguishable"
     else:

@@ -1,6 +1,6 @@
 """Lists of bilateral agreements, observed or simulated, and forecasts of dyads.
 
-`read_dcad` (Defense Cooperation Agreement Dataset) and `read_agreements` (the generic format) give a tidy frame, one row
+`read_dcad` (Defense Cooperation Agreement Data) and `read_agreements` (the generic format) give a tidy frame, one row
 an agreement: accord_id, cow_a < cow_b, kind, signed, in_force, ended (dates; missing if not known), precision of
 `signed` (day, month, year), multilateral."""
 
